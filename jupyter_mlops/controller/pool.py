@@ -1,0 +1,54 @@
+"""The contract of a pool: the driver of a place, which makes and removes workers for the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..core.cluster import Problem, WorkerPhase
+from ..core.profile import Group
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the place says of a worker.
+
+    `phase` is one of requested, pending, starting (it holds resources from here on), ended (as asked) and lost.
+    `problem` says why it is pending or lost; `host` and `pid` where it is, once known.
+    """
+
+    worker: str
+    phase: WorkerPhase
+    problem: Problem | None = None
+    host: str = ""
+    pid: int | None = None
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Pool(Protocol):
+    """Makes and removes workers by name. All methods run on the scheduler's event loop and never block it."""
+
+    async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
+        """Begin; from now on `notify` is called, on the event loop, whenever the place says something of a worker.
+
+        Workers that the place already has (after the scheduler's restart) are told of first.
+        """
+
+    async def create(self, group: Group, names: Sequence[str]) -> None:
+        """Ask for workers of `group` with these names. Returns when they are asked for, not when they are up.
+
+        What can't be had is told by a notice with a problem, not raised: one refusal must not undo the others.
+        """
+
+    async def remove(self, names: Sequence[str], grace: float = 5.0) -> None:
+        """End these workers, whose data has been moved; kill what is not gone after `grace` seconds.
+
+        A no-op for those that are gone. Each is told of as `ended`.
+        """
+
+    async def logs(self, name: str, lines: int = 200) -> list[str]:
+        """The last lines that a worker wrote, dead or alive; empty when nothing is known of it."""
+
+    async def close(self) -> None:
+        """End all workers and everything else that the pool made. A no-op the second time."""

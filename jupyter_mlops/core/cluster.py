@@ -1,0 +1,184 @@
+"""Clusters: what was asked for, and what is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .model import Model, Name, Time
+from .price import Cost, Price
+from .profile import Limits, Place, Profile
+
+ClusterPhase = Literal["starting", "running", "stopping", "ended", "unreachable"]
+
+WorkerPhase = Literal["requested", "pending", "starting", "idle", "busy", "retiring", "ended", "lost"]
+
+#: Phases in which a worker holds its resources, and so costs money.
+HELD = frozenset({"starting", "idle", "busy", "retiring"})
+
+#: Why a cluster ended.
+EndCause = Literal["user", "idle", "lifetime", "budget", "failed", "killed", "machine restarted", "deleted"]
+
+
+class Problem(Model):
+    """What is wrong, why, and what to do: the same three parts as in `MlopsError`."""
+
+    what: str
+    why: str = ""
+    todo: str = ""
+
+
+class ClusterSpec(Model):
+    """What a user asked for; written once, when the cluster is made."""
+
+    name: Name
+    owner: str
+    profile: Profile
+    price: Price = Price()
+    created: Time
+    #: Who made it: ours, or a peer ("KubeCluster", "kubectl"); others' clusters have fewer commands.
+    maker: str = "jupyter-mlops"
+
+
+class Counts(Model):
+    """Workers by phase. `lost` counts those that died in the last ten minutes and were not wanted dead."""
+
+    requested: int = 0
+    pending: int = 0
+    starting: int = 0
+    idle: int = 0
+    busy: int = 0
+    retiring: int = 0
+    lost: int = 0
+
+
+class GroupState(Model):
+    """One group now. `wanted` is the target that the controller works towards."""
+
+    name: Name
+    cpus: float
+    memory: int
+    gpus: int = 0
+    spot: bool = False
+    minimum: int
+    maximum: int
+    adaptive: bool
+    wanted: int
+    counts: Counts = Counts()
+    problem: Problem | None = None
+
+
+class Work(Model):
+    """Dask's tasks: `processing` on workers, `queued` without a worker yet, `erred` and `done` since the start."""
+
+    queued: int = 0
+    processing: int = 0
+    done: int = 0
+    erred: int = 0
+
+
+class Stop(Model):
+    """When the cluster will stop by itself, and why."""
+
+    at: Time
+    cause: EndCause
+
+
+class Sample(Model):
+    """A point of the timeline: workers by kind, CPU in workers' CPUs used (0 to the number of CPUs), money so far."""
+
+    time: Time
+    wanted: int
+    pending: int
+    running: int
+    busy: int
+    cpu: float = 0
+    memory: float = 0
+    amount: float | None = None
+
+
+class ClusterState(Model):
+    """A cluster now: what a card shows. Small and of the same size at 4 and at 1,000 workers."""
+
+    name: Name
+    place: Place
+    profile: str
+    owner: str
+    maker: str = "jupyter-mlops"
+    phase: ClusterPhase
+    created: Time
+    started: Time | None = None
+    ended: Time | None = None
+    cause: EndCause | None = None
+    groups: list[GroupState] = []
+    counts: Counts = Counts()
+    work: Work = Work()
+    #: CPUs used by all workers, of `cpus`; memory in bytes used, of `memory`.
+    cpu: float = 0
+    cpus: float = 0
+    memory_used: float = 0
+    memory: float = 0
+    cost: Cost = Cost()
+    limits: Limits = Limits()
+    idle_since: Time | None = None
+    stop: Stop | None = None
+    problem: Problem | None = None
+    #: The last 15 minutes, oldest first, for the card's chart; a longer history is asked for.
+    timeline: list[Sample] = []
+    #: Live runs, so that stopping can say what would be lost.
+    runs: list[str] = []
+    #: Times `Cluster` was asked to do what it can't, for clusters that others made.
+    commands: list[str] = ["scale", "adapt", "stop", "run"]
+
+
+class WorkerState(Model):
+    """One worker now: a row of the workers' table."""
+
+    name: str
+    group: str
+    phase: WorkerPhase
+    address: str = ""
+    host: str = ""
+    pid: int | None = None
+    since: Time
+    cpu: float = 0
+    memory_used: float = 0
+    memory: float = 0
+    threads: int = 1
+    processing: int = 0
+    done: int = 0
+    #: Why it is pending, or why it died.
+    problem: Problem | None = None
+
+
+EventKind = Literal["cluster", "scale", "worker", "run", "limit", "money", "problem"]
+
+
+class Event(Model):
+    """Something that happened to a cluster, in words. `seq` counts from 1 per cluster and never repeats."""
+
+    seq: int
+    time: Time
+    kind: EventKind
+    text: str
+    worker: str | None = None
+    run: str | None = None
+    problem: Problem | None = None
+
+
+class Receipt(Model):
+    """The final sum of a cluster that ended; kept after everything else of it is gone."""
+
+    name: Name
+    place: Place
+    owner: str
+    profile: str
+    created: Time
+    ended: Time
+    cause: EndCause
+    why: str = ""
+    cost: Cost
+    #: Cost by group name.
+    groups: dict[str, Cost] = {}
+    most_workers: int = 0
+    tasks: int = 0
+    runs: int = 0

@@ -1,0 +1,202 @@
+"""What can go wrong, named by meaning.
+
+Every error that a user may see is a `MlopsError` with three parts: what happened, why, and what to do. The server
+maps the classes to HTTP statuses in one table; the kernel and the command line print the same sentences.
+
+    MlopsError
+    ├── InvalidInput            the request can't be right, whatever the state: fix the input
+    │   ├── InvalidSpec         a profile, group or option with a wrong type or range
+    │   ├── InvalidItems        the items of a map can't be iterated or split
+    │   ├── InvalidCell         the cell doesn't compile
+    │   ├── NotPicklable        a variable can't travel to a worker
+    │   └── OutOfRange          workers outside a group's minimum and maximum
+    ├── NotFound
+    │   ├── UnknownProfile  ├── UnknownCluster  ├── UnknownGroup
+    │   └── UnknownRun      └── UnknownOperation
+    ├── Conflict                right in itself, but not in this state
+    │   ├── NameTaken
+    │   ├── ClusterEnded
+    │   └── NotRepeatable       a run whose input was not kept
+    ├── VersionMismatch         kernel and cluster differ in a way that breaks runs
+    ├── Refused                 the caller may not do this
+    ├── Unavailable             try again later or elsewhere
+    │   ├── ClusterUnreachable
+    │   ├── StartFailed
+    │   └── StorageFull
+    └── RunError                the user's own code
+        ├── RunFailed           it raised; the cause is chained
+        ├── ItemsFailed         some items of a map raised; all are listed
+        ├── RunCancelled
+        ├── RunTimeout
+        └── RunLost             the cluster or kernel that held it is gone
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MlopsError(Exception):
+    """An error that may be shown to a user.
+
+    Parameters
+    ----------
+    what : what happened, one sentence without a full stop.
+    why : the cause, when known.
+    todo : what the user can do about it.
+    """
+
+    def __init__(self, what: str, why: str = "", todo: str = "") -> None:
+        self.what, self.why, self.todo = what, why, todo
+        super().__init__(what, why, todo)
+
+    def __str__(self) -> str:
+        sentence = f"{self.what}: {self.why}" if self.why else self.what
+        sentence = sentence if sentence.endswith((".", "!", "?")) else sentence + "."
+        return f"{sentence} {self.todo}" if self.todo else sentence
+
+
+class InvalidInput(MlopsError):
+    """The request can't be right, whatever the state."""
+
+
+class InvalidSpec(InvalidInput):
+    """A profile, group or option has a wrong type or range."""
+
+
+class InvalidItems(InvalidInput):
+    """The items of a map can't be iterated or split."""
+
+
+class InvalidCell(InvalidInput):
+    """The cell doesn't compile."""
+
+
+class NotPicklable(InvalidInput):
+    """A variable can't travel to a worker."""
+
+
+class OutOfRange(InvalidInput):
+    """A number of workers outside what the group allows."""
+
+
+class NotFound(MlopsError):
+    """Nothing has that name."""
+
+    noun = "thing"
+
+    @classmethod
+    def named(cls, name: str, known: Iterable[str]) -> NotFound:
+        """The error for `name`, with the nearest of the `known` names as a suggestion."""
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        if near:
+            todo = f"Did you mean {near[0]!r}?"
+        elif known:
+            todo = (
+                f"There {'is' if len(known) == 1 else 'are'}: {', '.join(known[:8])}{' …' if len(known) > 8 else ''}."
+            )
+        else:
+            todo = ""
+        return cls(f"There is no {cls.noun} named {name!r}", todo=todo)
+
+
+class UnknownProfile(NotFound):
+    """No profile has that name."""
+
+    noun = "profile"
+
+
+class UnknownCluster(NotFound):
+    """No cluster has that name."""
+
+    noun = "cluster"
+
+
+class UnknownGroup(NotFound):
+    """The cluster has no group of that name."""
+
+    noun = "group"
+
+
+class UnknownWorker(NotFound):
+    """The cluster has, and had, no worker of that name."""
+
+    noun = "worker"
+
+
+class UnknownRun(NotFound):
+    """No run has that id."""
+
+    noun = "run"
+
+
+class UnknownOperation(NotFound):
+    """No operation has that id."""
+
+    noun = "operation"
+
+
+class Conflict(MlopsError):
+    """Right in itself, but not in this state."""
+
+
+class NameTaken(Conflict):
+    """A live cluster, or a shipped profile, already has that name."""
+
+
+class ClusterEnded(Conflict):
+    """The cluster has stopped, or is stopping."""
+
+
+class NotRepeatable(Conflict):
+    """The run's input was not kept, so that it can't be run again from its record."""
+
+
+class VersionMismatch(MlopsError):
+    """The kernel and the cluster differ in a way that breaks runs."""
+
+
+class Refused(MlopsError):
+    """The caller may not do this."""
+
+
+class Unavailable(MlopsError):
+    """Not possible now; later, or elsewhere, it may be."""
+
+
+class ClusterUnreachable(Unavailable):
+    """The cluster's scheduler doesn't answer."""
+
+
+class StartFailed(Unavailable):
+    """A cluster or worker could not be started."""
+
+
+class StorageFull(Unavailable):
+    """The disk that holds the state is full."""
+
+
+class RunError(MlopsError):
+    """The user's own code, or what became of it."""
+
+
+class RunFailed(RunError):
+    """The user's code raised; the cause is chained."""
+
+
+class ItemsFailed(RunError):
+    """Some items of a map raised."""
+
+
+class RunCancelled(RunError):
+    """The run was cancelled, by whom it says."""
+
+
+class RunTimeout(RunError):
+    """The run took longer than it was allowed."""
+
+
+class RunLost(RunError):
+    """The cluster, or the kernel that fed the run, is gone."""

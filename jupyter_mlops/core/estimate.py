@@ -1,0 +1,57 @@
+"""What something will cost or take, said before or while it runs."""
+
+from __future__ import annotations
+
+from .model import Model, Seconds, Time
+from .price import GB, HOUR, Price
+from .profile import Profile
+
+
+class Estimate(Model):
+    """Money per hour of a profile's workers at start and at most, and the most it can cost before a limit ends it.
+
+    None is unknown; `most` is also None when nothing bounds the time.
+    """
+
+    at_start: float | None
+    at_most: float | None
+    most: float | None
+    currency: str
+    source: str
+    cpus: float
+    memory_gb: float
+
+
+def estimate(profile: Profile, price: Price) -> Estimate:
+    """The estimate for a cluster of `profile` at `price`."""
+
+    def per_hour(counts: list[int]) -> float | None:
+        pairs = list(zip(counts, profile.groups, strict=True))
+        return price.per_hour(
+            sum(count * group.cpus for count, group in pairs),
+            sum(count * group.memory for count, group in pairs),
+            sum(count * group.gpus for count, group in pairs),
+        )
+
+    at_most = per_hour([group.maximum for group in profile.groups])
+    bounds = []
+    if at_most is not None and profile.limits.lifetime is not None:
+        bounds.append(at_most * profile.limits.lifetime / HOUR)
+    if at_most is not None and profile.limits.budget is not None:
+        bounds.append(profile.limits.budget)
+    return Estimate(
+        at_start=per_hour([group.workers for group in profile.groups]),
+        at_most=at_most,
+        most=min(bounds, default=None),
+        currency=price.currency,
+        source=price.source,
+        cpus=sum(group.workers * group.cpus for group in profile.groups),
+        memory_gb=sum(group.workers * group.memory for group in profile.groups) / GB,
+    )
+
+
+def time_left(total: int | None, done: int, started: Time, now: Time) -> Seconds | None:
+    """Seconds until `total` items are done at the speed so far; None while it can't be said."""
+    if total is None or done <= 0 or now <= started:
+        return None
+    return max(0.0, (total - done) * (now - started) / done)

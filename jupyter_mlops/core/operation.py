@@ -1,0 +1,28 @@
+"""Operations: a start, scale or stop that was asked for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .cluster import Problem
+from .model import Model, Time
+
+OperationKind = Literal["start", "scale", "adapt", "stop", "cancel", "again"]
+OperationPhase = Literal["waiting", "running", "done", "failed"]
+
+
+class Operation(Model):
+    """What was asked for, how far it is (`progress` 0 to 1, None when it can't be said), and its error."""
+
+    id: str
+    kind: OperationKind
+    #: The cluster's name or the run's id.
+    subject: str
+    phase: OperationPhase = "waiting"
+    progress: float | None = None
+    created: Time
+    ended: Time | None = None
+    text: str = ""
+    problem: Problem | None = None
+    #: The id of the run that `again` made.
+    result: str = ""

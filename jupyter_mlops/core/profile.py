@@ -1,0 +1,146 @@
+"""Profiles: named ways to make a cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .errors import OutOfRange, UnknownGroup
+from .model import Bytes, Model, Name, Period
+from .price import Price
+
+Place = Literal["local", "kubernetes", "simulated"]
+
+#: The most workers that one group may have.
+MOST_WORKERS = 5000
+
+
+class Group(Model):
+    """Workers of one shape.
+
+    `cpus` is CPUs a worker (its threads, rounded, at least one), `memory` its limit in bytes, `gpus` whole GPUs.
+    `workers` is how many to start with; `minimum` and `maximum` bound scaling by hand and adaptive scaling.
+    """
+
+    name: Name = "default"
+    cpus: Annotated[float, Field(gt=0, le=1024)] = 1
+    memory: Bytes = 2 * 1024**3
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    spot: bool = False
+    workers: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 2
+    minimum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 0
+    maximum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 8
+    adaptive: bool = False
+
+    @property
+    def threads(self) -> int:
+        """Dask threads of one worker."""
+        return max(1, round(self.cpus))
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Group:
+        if not self.minimum <= self.workers <= self.maximum:
+            raise ValueError(
+                f"minimum ≤ workers ≤ maximum must hold, got {self.minimum} ≤ {self.workers} ≤ {self.maximum}"
+            )
+        return self
+
+    def check(self, workers: int) -> int:
+        """`workers`, if the group allows it.
+
+        Raises
+        ------
+        OutOfRange : below the minimum or above the maximum.
+        """
+        if not self.minimum <= workers <= self.maximum:
+            raise OutOfRange(
+                f"Group {self.name!r} can't have {workers} workers",
+                f"its profile allows {self.minimum} to {self.maximum}",
+                "Ask for a number in between, or use a profile with another range.",
+            )
+        return workers
+
+
+class Limits(Model):
+    """When a cluster ends by itself. None switches a limit off.
+
+    `idle_timeout`: seconds without work. `lifetime`: seconds since the start. `budget`: money, in the price's currency.
+    `restarts`: how many dead workers of a group are replaced within ten minutes before the group waits for a person.
+    """
+
+    idle_timeout: Period | None = 20 * 60
+    lifetime: Period | None = 24 * 3600
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    restarts: Annotated[int, Field(ge=0, le=1000)] = 10
+
+
+class Profile(Model):
+    """A named way to make a cluster: place, worker groups, environment, limits, price."""
+
+    name: Name
+    title: str = ""
+    description: str = ""
+    place: Place = "local"
+    groups: Annotated[list[Group], Field(min_length=1, max_length=16)]
+    environment: dict[str, str] = {}
+    limits: Limits = Limits()
+    price: Price | None = None
+    source: Literal["shipped", "admin", "user"] = "shipped"
+
+    @model_validator(mode="after")
+    def _unique_groups(self) -> Profile:
+        names = [group.name for group in self.groups]
+        if len(set(names)) < len(names):
+            raise ValueError(f"groups must have different names, got {', '.join(names)}")
+        return self
+
+    def group(self, name: str | None = None) -> Group:
+        """The group of that name, or the first.
+
+        Raises
+        ------
+        UnknownGroup : there is none; a near name is suggested.
+        """
+        for group in self.groups:
+            if name is None or group.name == name:
+                return group
+        assert name is not None
+        raise UnknownGroup.named(name, [group.name for group in self.groups])
+
+
+def shipped_profiles(cpus: int, memory: int) -> list[Profile]:
+    """The profiles that come with the package, sized for a machine of `cpus` CPUs and `memory` bytes.
+
+    A worker gets one CPU; together the starting workers get at most 80 % of the memory.
+    """
+    cpus = max(1, cpus)
+    share = max(256 * 1024**2, int(memory * 0.8 / cpus))
+    half = max(1, cpus // 2)
+    most = max(4, 2 * cpus)
+    return [
+        Profile(
+            name="this-machine",
+            title="This machine",
+            description="One worker per CPU; stops 20 minutes after its last work.",
+            groups=[Group(workers=cpus, maximum=most, memory=share)],
+        ),
+        Profile(
+            name="gentle",
+            title="This machine, gently",
+            description="Half of the CPUs, so that the machine stays free for other work.",
+            groups=[Group(workers=half, maximum=half, memory=share)],
+        ),
+        Profile(
+            name="elastic",
+            title="This machine, as needed",
+            description="No workers at rest; as many as the work needs, up to the CPUs.",
+            groups=[Group(workers=0, maximum=cpus, memory=share, adaptive=True)],
+        ),
+        Profile(
+            name="big-memory",
+            title="This machine, one big worker",
+            description="A single worker with all of the CPUs and 80 % of the memory, for work that can't be split.",
+            groups=[Group(workers=1, maximum=1, cpus=cpus, memory=share * cpus)],
+        ),
+    ]

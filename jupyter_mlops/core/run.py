@@ -1,0 +1,96 @@
+"""Runs: one execution asked for by a user."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .model import Model, Time
+from .price import Cost
+
+RunKind = Literal["cell", "map", "function"]
+
+RunPhase = Literal["starting", "running", "done", "failed", "cancelled", "lost"]
+
+#: Phases that a run doesn't leave.
+FINAL: frozenset[RunPhase] = frozenset({"done", "failed", "cancelled", "lost"})
+
+RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+
+
+class Origin(Model):
+    """Where in a notebook a run came from, so that the sidebar can go there."""
+
+    notebook: str = ""
+    cell: str = ""
+    kernel: str = ""
+
+
+class ItemError(Model):
+    """One item that raised."""
+
+    index: int
+    item: str
+    error: str
+    traceback: str = ""
+
+
+class RunState(Model):
+    """A run: its record when it starts, its progress while it lives, and what became of it."""
+
+    id: RunId
+    name: str
+    kind: RunKind
+    cluster: str
+    group: str | None = None
+    owner: str
+    phase: RunPhase = "starting"
+    created: Time
+    ended: Time | None = None
+    #: The cell or function as text, its options and the names of the variables it took along.
+    code: str = ""
+    options: dict[str, Any] = {}
+    variables: list[str] = []
+    #: Python, dask, distributed and the imported libraries: name → version.
+    versions: dict[str, str] = {}
+    origin: Origin = Origin()
+    detached: bool = False
+    #: The cluster's shape when the run started: group → workers.
+    shape: dict[str, int] = {}
+    #: Items of a map; tasks otherwise. None while the total is not known (a generator).
+    total: int | None = None
+    done: int = 0
+    failed: int = 0
+    #: Seconds left, estimated from the speed so far; None while unknown.
+    left: float | None = None
+    #: Seconds of worker threads that the run's tasks computed.
+    busy: float = 0
+    cost: Cost = Cost()
+    error: str = ""
+    errors: list[ItemError] = []
+    metrics: dict[str, float] = {}
+    params: dict[str, str] = {}
+    #: Whether `again` works: its input was kept.
+    repeatable: bool = False
+    #: Whether its result was kept on disk (detached runs) and can be fetched.
+    kept: bool = False
+
+
+JournalKind = Literal["print", "metric", "param", "display", "phase"]
+
+
+class Entry(Model):
+    """A line of a run's journal: what it printed and logged. `seq` counts from 1 per run."""
+
+    seq: int
+    time: Time
+    kind: JournalKind
+    #: For `print`: the text, and stdout or stderr.
+    text: str = ""
+    stream: Literal["stdout", "stderr"] = "stdout"
+    worker: str = ""
+    #: For `metric` and `param`.
+    key: str = ""
+    value: float | str | None = None
+    step: int | None = None

@@ -1,0 +1,132 @@
+"""What the server tells browsers: a snapshot, then changes, numbered so that a browser can resume."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .cluster import ClusterState, Event, WorkerState
+from .estimate import Estimate
+from .model import Model, Time
+from .operation import Operation
+from .profile import Profile
+from .run import Entry, RunState
+
+
+class ProfileView(Model):
+    """A profile with its estimate, the last used one first."""
+
+    profile: Profile
+    estimate: Estimate
+    last_used: Time | None = None
+
+
+class ClusterChange(Model):
+    """A cluster is now `value`; None: it is no longer listed."""
+
+    noun: Literal["cluster"] = "cluster"
+    id: str
+    value: ClusterState | None
+
+
+class RunChange(Model):
+    """A run is now `value`."""
+
+    noun: Literal["run"] = "run"
+    id: str
+    value: RunState | None
+
+
+class OperationChange(Model):
+    """An operation is now `value`."""
+
+    noun: Literal["operation"] = "operation"
+    id: str
+    value: Operation | None
+
+
+class ProfilesChange(Model):
+    """The profiles are now these."""
+
+    noun: Literal["profiles"] = "profiles"
+    id: Literal[""] = ""
+    value: list[ProfileView]
+
+
+class WorkersChange(Model):
+    """Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
+
+    Sent only for the clusters that this browser follows.
+    """
+
+    noun: Literal["workers"] = "workers"
+    id: str
+    value: list[WorkerState]
+    gone: list[str] = []
+    whole: bool = False
+
+
+class EventsChange(Model):
+    """New events of the cluster `id`, oldest first. Sent only for the clusters that this browser follows."""
+
+    noun: Literal["events"] = "events"
+    id: str
+    value: list[Event]
+    whole: bool = False
+
+
+class JournalChange(Model):
+    """New lines of the journal of the run `id`. Sent only for the runs that this browser follows."""
+
+    noun: Literal["journal"] = "journal"
+    id: str
+    value: list[Entry]
+    whole: bool = False
+
+
+Change = Annotated[
+    ClusterChange | RunChange | OperationChange | ProfilesChange | WorkersChange | EventsChange | JournalChange,
+    Field(discriminator="noun"),
+]
+
+
+class Snapshot(Model):
+    """Everything, sent first, and again when a browser was away for longer than the server remembers."""
+
+    type: Literal["snapshot"] = "snapshot"
+    #: Names this server's run; numbers of another epoch can't be resumed from.
+    epoch: str
+    seq: int
+    now: Time
+    clusters: list[ClusterState]
+    runs: list[RunState]
+    operations: list[Operation]
+    profiles: list[ProfileView]
+
+
+class Changes(Model):
+    """What changed since the last message."""
+
+    type: Literal["changes"] = "changes"
+    epoch: str
+    seq: int
+    now: Time
+    changes: list[Change]
+
+
+class Hello(Model):
+    """The browser's first message, and any time what it follows changes.
+
+    With the `epoch` and `seq` it saw last, it gets what it missed; without, a snapshot.
+    """
+
+    type: Literal["hello"] = "hello"
+    epoch: str | None = None
+    seq: int | None = None
+    #: Clusters whose workers and events, and runs whose journal, it wants to see.
+    follow_clusters: list[str] = []
+    follow_runs: list[str] = []
+
+
+ServerMessage = Annotated[Snapshot | Changes, Field(discriminator="type")]
