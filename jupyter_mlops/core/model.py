@@ -85,7 +85,7 @@ def _fault(detail: object) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{place!r} is not a known field"
     if detail["type"] == "string_pattern_mismatch":
-        return f"{place} may have small letters, digits and dashes, must start with a letter, and have at most 48 of them"
+        return f"{place} may have up to 48 small letters, digits and dashes, and must start with a letter"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     given = f" (got {detail['input']!r})" if isinstance(detail["input"], (str, int, float, bool, type(None))) else ""
     return f"{place} {message[0].lower()}{message[1:]}{given}"
