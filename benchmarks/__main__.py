@@ -1,0 +1,31 @@
+"""`python -m benchmarks [NAME …]`: measure all, or these; write results.json and print the table."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+
+from . import start, table
+from .measure import write
+
+NAMES = ("imports", "start", "runs", "scale")
+
+
+def main(names: list[str]) -> None:
+    """Run the benchmarks of these names."""
+    folder = start.home()
+    try:
+        for name in names or NAMES:
+            results = []
+            for result in importlib.import_module(f"benchmarks.{name}").run():
+                print(f"{result.name}: {result.ours:.3g} {result.unit}, goal {result.goal}: {result.met}", flush=True)
+                results.append(result)
+            write(results)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    table.main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
