@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .errors import OutOfRange, UnknownGroup
+from .kubernetes import KubernetesOptions, PodTemplate
 from .model import Bytes, Model, Name, Period
 from .price import Price
 
@@ -32,6 +33,8 @@ class Group(Model):
     minimum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 0
     maximum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 8
     adaptive: bool = False
+    #: On Kubernetes: a pod template that is merged over the group's pods (image, node selector, tolerations, volumes…).
+    pod: PodTemplate = {}
 
     @property
     def threads(self) -> int:
@@ -86,6 +89,7 @@ class Profile(Model):
     environment: dict[str, str] = {}
     limits: Limits = Limits()
     price: Price | None = None
+    kubernetes: KubernetesOptions = KubernetesOptions()
     source: Literal["shipped", "admin", "user"] = "shipped"
 
     @model_validator(mode="after")
