@@ -100,10 +100,10 @@ class LocalBackend(Backend):
 
     async def link(self, name: str, timeout: float = 30.0) -> Link:
         """As in `Backend`."""
-        from ...controller.remote import connect
+        from ...controller.remote import open_link
 
         address = await self.address(name, timeout)
-        return await connect(address.url, address.security)
+        return await open_link(address.url, address.security)
 
     async def stop(self, name: str, cause: str = "user", why: str = "", force: bool = False) -> None:
         """As in `Backend`."""

@@ -22,6 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distributed.versions import get_versions
+from tornado.netutil import _client_ssl_defaults
+
 from . import processes
 from .logs import bound_logs
 from .worker import Order, become_worker
@@ -184,10 +187,16 @@ class ForkServer:
             self._channel.sendall(json.dumps(notice).encode() + b"\n")
 
 
+def warm_up() -> None:
+    """Do once what each worker would do first: look for versions, load the machine's certificates."""
+    get_versions()  # type: ignore[no-untyped-call]  # Dask's
+    _client_ssl_defaults()
+
+
 def serve(channel: socket.socket, folder: Path) -> None:
     """Be the fork server of the cluster in `folder` until its scheduler is gone. Does not return."""
     try:
-        gc.collect()
+        warm_up()
         gc.freeze()  # what is there now is shared by all workers: the collector mustn't write to it
         ForkServer(channel, folder).serve()
     except BaseException:  # noqa: BLE001 - to the log; the scheduler replaces this process

@@ -67,18 +67,15 @@ def _to_users_folder() -> None:
 async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
     from ...controller.controller import Controller
     from . import processes
-    from .dask_scheduler import Scheduler
+    from .dask_scheduler import make_scheduler
     from .folder import Folder
     from .pool import LocalPool
-    from .tls import security
 
     place = Folder(folder)
     spec, record = place.spec(), place.record()
     if spec is None or record is None:
         sys.exit(f"There is no readable cluster in {folder}.")
-    scheduler = Scheduler(
-        host="127.0.0.1", protocol="tls", security=security(folder), dashboard=False, dashboard_address=None
-    )
+    scheduler = make_scheduler(folder)
     await scheduler
     pool = LocalPool(folder, spec.profile.environment, channel, pid)
     controller = Controller(scheduler, spec, pool, folder)

@@ -12,6 +12,7 @@ import types
 from pathlib import Path
 from typing import Any, TypedDict
 
+import dask
 import distributed
 
 from . import processes
@@ -81,6 +82,7 @@ def _limit_native_threads(order: Order) -> None:
 
 
 async def _work(order: Order, folder: Path) -> int:
+    dask.config.set({"distributed.worker.http.routes": []})  # there is no server for them
     worker = Worker(
         order["scheduler"],
         name=order["name"],
