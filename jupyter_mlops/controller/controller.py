@@ -8,6 +8,7 @@ await scheduler.finished()    # the controller closes the scheduler when the clu
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
-#: Seconds between two looks at Dask's state.
-TICK: Seconds = 0.5
+#: Seconds between two looks at Dask's state when nothing is heard of workers, and for news of several to gather.
+TICK: Seconds = 0.4
+TOGETHER: Seconds = 0.1
 
 #: Seconds between two heartbeats of the ledger's file, and between two tries to write to a full disk.
 BEAT: Seconds = 1.0
@@ -78,7 +80,8 @@ class Controller:
         self._events = Events(self._disk, self._changes, clock)
         self._book = Book(self._disk, spec, clock)
         groups = {group.name: group for group in profile.groups}
-        self._reporter = Reporter(groups, self._book, self._events)
+        self._nudged = asyncio.Event()
+        self._reporter = Reporter(groups, self._book, self._events, self._nudged.set)
         self.roster = Roster(profile.groups, self._changes, self._reporter, clock)
         self.scaling = self._reporter.scaling = Scaling(
             scheduler, pool, self.roster, profile.groups, profile.limits, self._say, clock
@@ -173,7 +176,10 @@ class Controller:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(TICK)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), TICK)
+            await asyncio.sleep(TOGETHER)
+            self._nudged.clear()
             try:
                 self._tick()
             except Exception as error:  # one fault must not leave a cluster without its limits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from ..core.profile import Group
 from .book import Book
@@ -15,13 +16,18 @@ SINGLE = 5
 
 
 class Reporter:
-    """Listens to the roster. Comings and goings between two looks are told as one event."""
+    """Listens to the roster. Comings and goings between two looks are told as one event.
 
-    def __init__(self, groups: dict[str, Group], book: Book, events: Events) -> None:
+    Parameters
+    ----------
+    nudge : asks for a look soon, since something happened.
+    """
+
+    def __init__(self, groups: dict[str, Group], book: Book, events: Events, nudge: Callable[[], None]) -> None:
         self.scaling: Scaling | None = None
         #: Whether any worker ever joined.
         self.any_joined = False
-        self._groups, self._book, self._events = groups, book, events
+        self._groups, self._book, self._events, self._nudge = groups, book, events, nudge
         self._joined: defaultdict[str, list[str]] = defaultdict(list)
         self._ended: defaultdict[str, list[str]] = defaultdict(list)
         self._died: defaultdict[str, list[Member]] = defaultdict(list)
@@ -42,18 +48,22 @@ class Reporter:
         """It is connected to the scheduler."""
         self.any_joined = True
         self._joined[member.group].append(member.name)
+        self._nudge()
 
     def ended(self, member: Member) -> None:
         """It went as it was asked to."""
         self._ended[member.group].append(member.name)
+        self._nudge()
 
     def died(self, member: Member) -> None:
         """It went and was not asked to."""
+        self._nudge()
         if self.scaling is not None:
             self.scaling.died(member)
 
     def explained(self, member: Member) -> None:
         """Why it died is known, or never will be."""
+        self._nudge()
         self._died[member.group].append(member)
         if self.scaling is not None:
             self.scaling.explained(member)
