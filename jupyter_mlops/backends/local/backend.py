@@ -108,7 +108,7 @@ class LocalBackend(Backend):
     async def stop(self, name: str, cause: str = "user", why: str = "", force: bool = False) -> None:
         """As in `Backend`."""
         entry = await self._entry(name)
-        if entry.receipt is not None:
+        if not entry.live:
             return
         if not force and await self._stopped(name, cause, why):
             return
@@ -194,7 +194,7 @@ def _end(folder: Folder, cause: str, why: str) -> None:
             processes.kill(record.scheduler.pid)
         with contextlib.suppress(MlopsError):  # a full disk: the cause is lost, the end isn't
             write_record(folder.record_file, dataclasses.replace(record, phase="stopping", cause=cause, why=why))
-    processes.kill_cluster(folder.path)
+        processes.kill_cluster(record.mark)
     store.settle(folder)
 
 
@@ -224,7 +224,8 @@ def _state(entry: Entry) -> ClusterState:
         limits=spec.profile.limits,
     )
     if receipt is not None:
-        return state.model_copy(update=_end_of(receipt))
+        ending: dict[str, object] = {"phase": "stopping"} if entry.live else {}
+        return state.model_copy(update=_end_of(receipt) | ending)
     assert record is not None
     cost = remains.cost_now(entry.folder, spec, time.time())
     state = state.model_copy(update={"groups": _groups(spec), "cost": cost})

@@ -180,7 +180,7 @@ class ForkServer:
             processes.kill(child.pid, group=True)
             processes.kill(child.pid)  # it may not have made its group yet
         if not self._closing:
-            processes.kill_cluster(self._folder)
+            processes.kill_cluster(os.environ[processes.MARK])
 
     def _tell(self, **notice: Any) -> None:
         with contextlib.suppress(OSError):  # a dead scheduler is noticed by reading
@@ -189,7 +189,7 @@ class ForkServer:
 
 def warm_up() -> None:
     """Do once what each worker would do first: look for versions, load the machine's certificates."""
-    get_versions()  # type: ignore[no-untyped-call]  # Dask's
+    get_versions()
     _client_ssl_defaults()
 
 

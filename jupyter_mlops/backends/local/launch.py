@@ -32,11 +32,11 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
     StartFailed : the program can't be started.
     StorageFull, Refused : the folder can't be written.
     """
+    record = folder.record()
+    assert record is not None
     with home.guarded(folder.path):
-        process = _popen(folder, spec)
+        process = _popen(folder, spec, record.mark)
     try:
-        record = folder.record()
-        assert record is not None
         assert process.stdin is not None
         with home.guarded(folder.path):
             write_record(folder.record_file, dataclasses.replace(record, scheduler=processes.look(process.pid)))
@@ -55,13 +55,13 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
     threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()  # leaves no zombie
 
 
-def _popen(folder: Folder, spec: ClusterSpec) -> subprocess.Popen[bytes]:
+def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         **_MALLOC,
         **spec.profile.environment,
         **dict.fromkeys(processes.NATIVE, "1"),  # each worker sets its own
-        processes.MARK: str(folder.path),
+        processes.MARK: mark,
         "JUPYTER_MLOPS_HOME": str(home.home()),
         "JUPYTER_MLOPS_CWD": str(Path.cwd()),
     }

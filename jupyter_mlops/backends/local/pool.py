@@ -91,7 +91,7 @@ class LocalPool:
         processes.kill(self._pid)
         if self._writer is not None:
             self._writer.close()
-        await asyncio.to_thread(processes.kill_cluster, self._folder.path)
+        await asyncio.to_thread(processes.kill_cluster, os.environ[processes.MARK])
         for name in list(self._workers):
             self._end(name)
 

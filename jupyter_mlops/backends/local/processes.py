@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Environment variable that every process of a cluster carries: its folder.
+#: Environment variable that every process of a cluster carries: a mark that no other cluster ever has.
 MARK = "JUPYTER_MLOPS_CLUSTER"
 
 #: Environment variables that limit the threads which native libraries make beside Dask's own.
@@ -65,8 +65,8 @@ def boot() -> str:
     return str(round(psutil.boot_time(), -1))  # tens of seconds: the clock may be set a little
 
 
-def of_cluster(folder: Path) -> list[int]:
-    """Numbers of all live processes that carry the mark of the cluster in `folder`, this one left out."""
+def of_cluster(mark: str) -> list[int]:
+    """Numbers of all live processes that carry the cluster's mark, this one left out."""
     import psutil
 
     found = []
@@ -74,7 +74,7 @@ def of_cluster(folder: Path) -> list[int]:
         if pid == os.getpid() or look(pid) is None:
             continue
         try:
-            if psutil.Process(pid).environ().get(MARK) == str(folder):
+            if psutil.Process(pid).environ().get(MARK) == mark:
                 found.append(pid)
         except (psutil.Error, OSError):
             continue  # gone meanwhile, or another user's
@@ -87,14 +87,14 @@ def kill(pid: int, number: int = signal.SIGKILL, group: bool = False) -> None:
         (os.killpg if group else os.kill)(pid, number)
 
 
-def kill_cluster(folder: Path, timeout: float = 5.0) -> list[int]:
-    """Kill every process of the cluster in `folder`; returns those that are left after `timeout` seconds.
+def kill_cluster(mark: str, timeout: float = 5.0) -> list[int]:
+    """Kill every process that carries the cluster's mark; returns those that are left after `timeout` seconds.
 
     In rounds, because a process that is being killed may just have made another one.
     """
     deadline = time.monotonic() + timeout
     while True:
-        left = of_cluster(folder)
+        left = of_cluster(mark)
         if not left or time.monotonic() > deadline:
             return left
         for pid in left:

@@ -7,6 +7,7 @@ reads it before it imports pydantic.
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,8 +19,10 @@ from .processes import Process
 
 @dataclass(frozen=True)
 class Record:
-    """`phase` is starting, running, stopping or ended; `boot` and `host` name the machine and its current run."""
+    """`mark` is in the environment of all of its processes and of no other cluster's, even of the
+    same name. `phase` is starting, running, stopping or ended; `boot` and `host` name the machine and its current run."""
 
+    mark: str
     phase: str
     starter: Process
     scheduler: Process | None = None
@@ -47,7 +50,7 @@ class Record:
 
 def new_record(starter: Process) -> Record:
     """The first record of a cluster that `starter` makes here and now."""
-    return Record("starting", starter, boot=processes.boot(), host=socket.gethostname())
+    return Record(secrets.token_hex(8), "starting", starter, boot=processes.boot(), host=socket.gethostname())
 
 
 def read_record(path: Path) -> Record | None:

@@ -23,7 +23,8 @@ def settle(folder: Folder, spec: ClusterSpec, record: Record | None) -> Receipt:
     The cost ends with the last sign of life. A receipt that can't be written (a full disk) is returned all the same,
     and made again the next time.
     """
-    processes.kill_cluster(folder.path)
+    if record is not None and record.here:
+        processes.kill_cluster(record.mark)
     cause, why = _cause(folder, record)
     ended = time.time() if record is not None and record.cause else max(folder.heartbeat(), spec.created)
     ledger = Ledger(folder.lines("ledger.jsonl", LedgerEntry))

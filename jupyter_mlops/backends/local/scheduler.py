@@ -96,6 +96,9 @@ async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
     await pool.close()
     await asyncio.to_thread(shutil.rmtree, place.work, ignore_errors=True)
     keep(phase="ended")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # whatever a thread still does: all is written
 
 
 def _end_on_signals(controller: Controller) -> None:

@@ -29,7 +29,7 @@ SILENT = 120.0
 
 @dataclass(frozen=True)
 class Entry:
-    """A cluster on record: live as long as it has no receipt."""
+    """A cluster on record: live until it has its receipt and its scheduler's process is gone."""
 
     folder: Folder
     spec: ClusterSpec
@@ -39,7 +39,7 @@ class Entry:
     @property
     def live(self) -> bool:
         """Whether it has not ended."""
-        return self.receipt is None
+        return self.receipt is None or (self.record is not None and self.record.here and self.record.alive)
 
 
 def entries() -> list[Entry]:
@@ -47,7 +47,7 @@ def entries() -> list[Entry]:
     found = []
     for path in sorted(home.clusters_dir().iterdir()):
         if "." not in path.name and path.is_dir() and (entry := _entry(Folder(path))) is not None:
-            if entry.receipt is not None and entry.receipt.ended < time.time() - KEPT:
+            if not entry.live and entry.receipt is not None and entry.receipt.ended < time.time() - KEPT:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 found.append(entry)
