@@ -52,7 +52,7 @@ class Handler(APIHandler):
 
     auth_resource = RESOURCE
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]  # as Jupyter's own APIHandler narrows it
         """Refuse foreign pages, then have the services ready, which are made at the first request."""
         await super().prepare()
         if not is_same_origin(self):

@@ -1,7 +1,7 @@
 """A run's record in MLflow. Blocking, slow at first use: for the recorder's thread and the sync process only.
 
-What MLflow gets: tags `mlops.*` (id, kind, cluster, shape, owner, versions, notebook and cell, error, cost), the options
-and the user's parameters as params, the journal's metrics with their steps, and the code as an artifact.
+What MLflow gets: tags `mlops.*` (id, kind, cluster, shape, owner, versions, notebook and cell, error), the options and
+the user's parameters as params, the journal's metrics with their steps, the cost, and the code as an artifact.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ The server keeps no truth: every look asks the places anew, and a server that wa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 from logging import Logger
 
@@ -191,10 +192,8 @@ class Watcher:
     async def _run(self) -> None:
         while True:
             busy, quiet = self._intervals
-            try:
+            with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._look.wait(), busy if self._hub.subscribers else quiet)
-            except asyncio.TimeoutError:
-                pass
             self._look.clear()
             try:
                 await self.look()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.utils import url_path_join
-from jupyter_server_proxy.handlers import ProxyHandler
+from jupyter_server_proxy.handlers import ProxyHandler  # type: ignore[import-untyped]  # it has no types
 from tornado import web
 from tornado.httputil import HTTPHeaders
 
@@ -32,8 +32,8 @@ class DashboardProxy(ProxyHandler):  # type: ignore[misc]  # jupyter-server-prox
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # An open dashboard asks all the time: that must not keep an unused server alive.
         super().__init__(*args, update_last_activity=False, **kwargs)
-        self.host_allowlist = lambda handler, host: host == self._host
         self._host, self._port, self._key = "", 0, ""
+        self.host_allowlist = lambda handler, host: host == self._host
 
     def check_origin(self, origin: str | None = None) -> bool:
         """Only the server's own pages."""

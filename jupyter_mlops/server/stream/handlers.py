@@ -23,7 +23,7 @@ TICK = 0.3
 _MOST_BYTES = 64 * 1024
 
 
-class Stream(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ignore[misc]  # as in Jupyter's own handlers
+class Stream(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """One browser. It never waits for another one."""
 
     auth_resource = RESOURCE
