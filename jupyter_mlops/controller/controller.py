@@ -29,6 +29,7 @@ from .plugin import Watcher
 from .pool import Pool
 from .reporter import Reporter
 from .roster import Roster
+from .runbook import RunBook
 from .runs import Runs
 from .scaling import Scaling
 from .timeline import Timeline
@@ -109,7 +110,7 @@ class Controller:
         self._ending: asyncio.Task[Receipt] | None = None
         self._over = asyncio.Event()
         self._beaten = 0.0
-        self._compose_runs(folder)
+        self._runbook = self._compose_runs(folder)
 
     async def start(self) -> None:
         """Take over the cluster: from here on workers come, and the scheduler answers links."""
@@ -234,31 +235,29 @@ class Controller:
     def _say(self, text: str, problem: Problem | None) -> None:
         self._events.add("problem" if problem else "scale", text, problem=problem)
 
-    def _compose_runs(self, folder: Path | None) -> None:
-        try:
-            from .runbook import RunBook  # type: ignore[import-not-found,import-untyped,unused-ignore]  # being written
-        except ImportError:
-            return
-        self.runs.book = RunBook(
+    def _compose_runs(self, folder: Path | None) -> RunBook:
+        return RunBook(
             self.scheduler,
             folder.parent.parent / "runs" if folder else None,
             self.spec,
             shape=self.view.shape,
             rate=self._rate,
             changed=self.runs.changed,
-            event=lambda text, run, problem: self._events.add("run", text, run=run, problem=problem) and None,
+            event=self._run_event,
+            replace=self.scaling.replace,
         )
 
     async def _start_runs(self) -> None:
-        book: Any = self.runs.book
-        if book is None:
-            return
+        book = self._runbook
+        self.runs.book = book
         await book.start()
         self.scheduler.add_plugin(book, name="mlops-runs")
         for name, handler in book.handlers.items():
-            self.scheduler.handlers[name] = rpc.answering(self._while_alive(handler) if "open" in name else handler)
-        for run in book.states():
-            self.runs.states[run.id] = run
+            starts = name in ("mlops_open_run", "mlops_plan_run")
+            self.scheduler.handlers[name] = rpc.answering(self._while_alive(handler) if starts else handler)
+
+    def _run_event(self, text: str, run: str, problem: Problem | None) -> None:
+        self._events.add("run", text, run=run, problem=problem)
 
     def _while_alive(self, handler: Callable[..., Any]) -> Callable[..., Any]:
         def checked(**kwargs: Any) -> Any:
@@ -291,8 +290,7 @@ class Controller:
         self._events.add("limit" if cause in ("idle", "lifetime", "budget") else "cluster", _farewell(cause, why))
         self.view.refresh()
         await self.scaling.close()
-        if self.runs.book is not None:
-            await self.runs.book.close(why or f"the cluster was stopped ({cause})")
+        await self._runbook.close(why or f"the cluster was stopped ({cause})")
         self.roster.refresh()
         self._reporter.flush()
         self.timeline.add(self.view.sample(self._clock()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..core.run import FINAL, RunState
 from .changes import Changes
@@ -11,25 +11,16 @@ from .disk import Disk
 RUNS = "runs.jsonl"
 
 
-class BookOfRuns(Protocol):
-    """What the controller needs of the book of runs."""
+#: Runs that are over and still told to who asks for everything.
+REMEMBERED = 200
 
-    @property
-    def handlers(self) -> dict[str, Any]:
-        """Handlers by name."""
+
+class BookOfRuns(Protocol):
+    """What the controller asks the book of runs."""
 
     @property
     def live(self) -> list[str]:
         """Ids of runs that are not over."""
-
-    def states(self) -> list[RunState]:
-        """All runs."""
-
-    async def start(self) -> None:
-        """Begin."""
-
-    async def close(self, why: str) -> None:
-        """Mark live runs as lost."""
 
 
 class Runs:
@@ -50,6 +41,15 @@ class Runs:
         """The book says that a run is now `run`."""
         self.states[run.id] = run
         self._changes.changed("run", run.id)
+        if len(self.states) > REMEMBERED:
+            self._forget_oldest()
         if self._written.get(run.id) != run.phase or run.phase in FINAL:
             self._written[run.id] = run.phase
             self._disk.append(RUNS, run.model_dump_json(exclude_defaults=True))
+
+    def _forget_oldest(self) -> None:
+        over = next((run.id for run in self.states.values() if run.phase in FINAL), None)
+        if over is not None:
+            del self.states[over]
+            self._written.pop(over, None)
+            self._changes.dropped("run", over)

@@ -134,6 +134,13 @@ class Scaling:
         self._said(f"{minimum} to {_workers(maximum, scale.group)} wanted, as the work needs", None)
         self.reconcile()
 
+    async def replace(self, address: str) -> None:
+        """End the worker at a Dask address at once, whatever it does; another is made in its place."""
+        member = self._roster.at(address)
+        if member is not None:
+            self._roster.expect([member])
+            await self._pool.remove([member.name], grace=0.0)
+
     def died(self, member: Member) -> None:
         """A worker is gone that should not be."""
         self.groups[member.group].deaths.append(self._clock())

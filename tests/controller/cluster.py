@@ -31,6 +31,11 @@ def make_spec(*groups: Group, limits: Limits | None = None, price: Price | None 
     return ClusterSpec(name="c", owner="me", profile=profile, price=price or Price(), created=time.time())
 
 
+def folder_of(home: Path) -> Path:
+    """The cluster's folder in a home folder."""
+    return home / "clusters" / "c"
+
+
 class Cluster:
     def __init__(self, scheduler: Scheduler, controller: Controller, pool: InProcessPool, link: RemoteLink) -> None:
         self.scheduler, self.controller, self.pool, self.link = scheduler, controller, pool, link
@@ -71,10 +76,13 @@ async def until(
 
 @asynccontextmanager
 async def cluster(
-    spec: ClusterSpec, folder: Path | None = None, pool: InProcessPool | None = None, **options: Any
+    spec: ClusterSpec, home: Path | None = None, pool: InProcessPool | None = None, **options: Any
 ) -> AsyncIterator[Cluster]:
+    """A running cluster; with a `home` folder it keeps its records there, in `folder_of(home)`."""
     pool = pool or InProcessPool()
-    if folder is not None:
+    folder = None
+    if home is not None:
+        folder = folder_of(home)
         folder.mkdir(parents=True, exist_ok=True)
     async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
         controller = Controller(scheduler, spec, pool, folder, **options)
