@@ -19,8 +19,11 @@ from .processes import Process
 
 @dataclass(frozen=True)
 class Record:
-    """`mark` is in the environment of all of its processes and of no other cluster's, even of the
-    same name. `phase` is starting, running, stopping or ended; `boot` and `host` name the machine and its current run."""
+    """What is known of a cluster's processes.
+
+    `mark` is in the environment of all of them and of no other cluster's, even of the same name. `phase` is starting,
+    running, stopping or ended; `boot` and `host` name the machine and its current run.
+    """
 
     mark: str
     phase: str
