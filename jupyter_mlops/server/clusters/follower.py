@@ -43,6 +43,7 @@ class Follower:
         self._workers = False
         self._failures = 0
         self._problem: Problem | None = None
+        self._said = False
 
     @property
     def connected(self) -> bool:
@@ -63,9 +64,10 @@ class Follower:
     def ensure(self) -> None:
         """Watch, if that isn't being done. A watch that fell over is begun again by the next look."""
         if self._task is not None and self._task.done() and not self._task.cancelled():
-            if error := self._task.exception():
+            error = self._task.exception()
+            if error is not None and not self._said:  # every look tries again, and one traceback is enough
                 self._log.error("jupyter-mlops: the watch of %s failed", self.name, exc_info=error)
-                self._link = None
+                self._said = True
             self._task = None
         if self._task is None:
             self._workers = self.name in self._hub.clusters

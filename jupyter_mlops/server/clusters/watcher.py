@@ -22,6 +22,10 @@ from .follower import Follower
 #: Ended clusters that are listed from the history, after their place has forgotten them.
 _MOST_ENDED = 50
 
+#: Seconds, and points, of an ended cluster's chart.
+_CHART: Seconds = 900.0
+_MOST_SAMPLES = 200
+
 
 class Watcher:
     """The newest state of every cluster.
@@ -143,16 +147,20 @@ class Watcher:
     async def _ended(self, state: ClusterState) -> None:
         await self._unfollow(state.name)
         key = (state.name, state.created)
-        if self.states.get(state.name) != state:
-            self._publish(state)
         if key not in self._whole:
             self._whole.add(key)
             place = backends.get(state.place)
             receipt, events, timeline = await asyncio.gather(
                 place.receipt(state.name), place.events(state.name), place.timeline(state.name)
             )
+            recent = [sample for sample in timeline if sample.time > (state.ended or 0) - _CHART]
+            state = state.model_copy(update={"timeline": state.timeline or recent[-_MOST_SAMPLES:]})
             self._hub.put_events(state.name, events)
             self._keeper.put_end(state, receipt, events, timeline)
+            self._publish(state)
+        elif (known := self.states.get(state.name)) is None or (known.created, known.phase) != (key[1], "ended"):
+            kept = await self._keeper.cluster(state.name)
+            self._publish(kept[0] if kept is not None and kept[0].created == state.created else state)
         if feed := self._hub.clusters.get(state.name):
             if not feed.ready:
                 self._hub.put_events(state.name, await backends.get(state.place).events(state.name))
