@@ -42,15 +42,12 @@ def main(folder: Path) -> None:
 
 
 def _fork_server(folder: Path) -> tuple[socket.socket, int]:
-    from . import processes
     from .forkserver import serve
 
     ours, theirs = socket.socketpair()
-    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         ours.close()
-        processes.die_with(parent)
         _to_users_folder()
         serve(theirs, folder)
     theirs.close()
