@@ -41,6 +41,7 @@ class Follower:
         self._link: Link | None = None
         self._state: ClusterState | None = None
         self._workers = False
+        self._turn = 0
         self._failures = 0
         self._problem: Problem | None = None
         self._said = False
@@ -77,6 +78,7 @@ class Follower:
         """Watch the workers too, because somebody follows this cluster; or no more."""
         if wanted != self._workers:
             self._workers = wanted
+            self._turn += 1
             if self._poll is not None:
                 self._poll.cancel()
 
@@ -118,7 +120,7 @@ class Follower:
     async def _ask(self, link: Link, last: ClusterView | None) -> ClusterView:
         """The next view. When it changes whether workers are wanted, the poll is given up and begun anew."""
         while True:
-            workers = self._workers
+            workers, turn = self._workers, self._turn
             feed = self._hub.clusters.get(self.name)
             if last is None or (workers and feed is not None and not feed.ready):
                 ask = link.view(workers=workers)
@@ -129,7 +131,7 @@ class Follower:
                 await asyncio.wait({self._poll}, timeout=_PATIENCE)
                 if self._poll.done() and not self._poll.cancelled():
                     return self._poll.result()
-                if workers == self._workers:
+                if turn == self._turn:
                     raise ClusterUnreachable(
                         f"The cluster {self.name!r} doesn't answer", f"for {_PATIENCE:.0f} seconds", "It may be stuck."
                     )

@@ -28,6 +28,7 @@ class DashboardProxy(ProxyHandler):  # type: ignore[misc]  # jupyter-server-prox
     """Passes requests on to the dashboard of the cluster that the URL names, and to nothing else."""
 
     auth_resource = RESOURCE
+    SUPPORTED_METHODS = ("GET",)  # a dashboard is looked at, and changes nothing
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # An open dashboard asks all the time: that must not keep an unused server alive.
