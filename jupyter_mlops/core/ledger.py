@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from .model import Model, Time
-from .price import Cost, Price, Usage, amount_of, usage_of
+from .model import Model, Seconds, Time
+from .price import GB, HOUR, Cost, Price, Usage, amount_of
 
 
 class LedgerEntry(Model):
@@ -24,16 +24,48 @@ class LedgerEntry(Model):
     gpus: float = 0
 
 
+class _Group:
+    """Running sums of one group: what is held now, and what was used until now."""
+
+    def __init__(self) -> None:
+        self.workers = 0
+        self.cpus = 0.0
+        self.memory = 0.0
+        self.gpus = 0.0
+        self.used = Usage()
+
+    def hold(self, entry: LedgerEntry, sign: int) -> None:
+        self.workers += sign
+        self.cpus += sign * entry.cpus
+        self.memory += sign * entry.memory
+        self.gpus += sign * entry.gpus
+        if not self.workers:  # what floats left over must not go on costing
+            self.cpus = self.memory = self.gpus = 0.0
+
+    def after(self, seconds: Seconds) -> Usage:
+        """What was used, `seconds` later, if nothing changes."""
+        if not self.workers or seconds <= 0:
+            return self.used
+        hours = seconds / HOUR
+        return Usage(
+            worker_hours=self.used.worker_hours + hours * self.workers,
+            cpu_hours=self.used.cpu_hours + hours * self.cpus,
+            gb_hours=self.used.gb_hours + hours * self.memory / GB,
+            gpu_hours=self.used.gpu_hours + hours * self.gpus,
+        )
+
+
 class Ledger:
-    """Sums of a ledger's entries at any moment, in constant time per worker that is open.
+    """Sums of a ledger's entries at any moment, in constant time however many workers there are.
 
     Entries must come in the order in which they were written. An `open` of a worker that is open and a `close` of one
     that is not are ignored, so that replaying an overlap changes nothing. A clock that goes backwards adds nothing.
     """
 
     def __init__(self, entries: Iterable[LedgerEntry] = ()) -> None:
-        self._closed: dict[str, Usage] = {}
+        self._groups: dict[str, _Group] = {}
         self._open: dict[str, LedgerEntry] = {}
+        self._until: Time | None = None
         self.most_workers = 0
         for entry in entries:
             self.add(entry)
@@ -43,36 +75,45 @@ class Ledger:
         """Workers that hold resources now."""
         return list(self._open)
 
+    @property
+    def groups(self) -> list[str]:
+        """Groups that ever had a worker."""
+        return list(self._groups)
+
     def add(self, entry: LedgerEntry) -> bool:
         """Take `entry` in; False when it changes nothing."""
-        if entry.kind == "open":
-            if entry.worker in self._open:
-                return False
-            self._open[entry.worker] = entry
-            self.most_workers = max(self.most_workers, len(self._open))
-            return True
-        opened = self._open.pop(entry.worker, None)
-        if opened is None:
+        if (entry.kind == "open") == (entry.worker in self._open):
             return False
-        self._closed[opened.group] = self._closed.get(opened.group, Usage()) + _held(opened, entry.time)
+        self._advance(entry.time)
+        if entry.kind == "open":
+            self._open[entry.worker] = entry
+            self._groups.setdefault(entry.group, _Group()).hold(entry, 1)
+            self.most_workers = max(self.most_workers, len(self._open))
+        else:
+            opened = self._open.pop(entry.worker)
+            self._groups[opened.group].hold(opened, -1)
         return True
+
+    def _advance(self, now: Time) -> None:
+        if self._until is not None:
+            for sums in self._groups.values():
+                sums.used = sums.after(now - self._until)
+        self._until = now
 
     def usage(self, now: Time, group: str | None = None) -> Usage:
         """What was used until `now`, by one group or by all."""
+        seconds = 0.0 if self._until is None else now - self._until
         total = Usage()
-        for name, usage in self._closed.items():
-            if group is None or name == group:
-                total += usage
-        for entry in self._open.values():
-            if group is None or entry.group == group:
-                total += _held(entry, now)
+        for sums in self._of(group):
+            total += sums.after(seconds)
         return total
 
     def per_hour(self, price: Price, group: str | None = None) -> float | None:
         """Money for an hour of what is held now; None when a rate is unknown."""
-        held = [entry for entry in self._open.values() if group is None or entry.group == group]
-        sums = [sum(shape) for shape in zip(*[(entry.cpus, entry.memory, entry.gpus) for entry in held], strict=True)]
-        return price.per_hour(*sums) if sums else price.per_hour(0, 0)
+        held = self._of(group)
+        return price.per_hour(
+            sum(sums.cpus for sums in held), sum(sums.memory for sums in held), sum(sums.gpus for sums in held)
+        )
 
     def cost(self, price: Price, now: Time, group: str | None = None) -> Cost:
         """Money and usage until `now`."""
@@ -86,6 +127,5 @@ class Ledger:
             usage=usage,
         )
 
-
-def _held(opened: LedgerEntry, until: Time) -> Usage:
-    return usage_of(max(0.0, until - opened.time), opened.cpus, opened.memory, opened.gpus)
+    def _of(self, group: str | None) -> list[_Group]:
+        return [sums for name, sums in self._groups.items() if group is None or name == group]

@@ -56,8 +56,8 @@ def adaptive_target(load: Load, threads: int, workers: int, minimum: int, maximu
     """Workers that would finish the load in `TARGET_DURATION`, never more than there are tasks for.
 
     As in Dask's `Scheduler.adaptive_target`: by CPU, the occupancy over the target duration, at most one thread a
-    task; by memory, twice as many when more than 60 % is in use. `threads` is threads of one worker, `workers` how
-    many there are now.
+    task; by memory, twice as many when more than 60 % is in use, and never so few that the data of those that go would
+    fill more than half of the others. `threads` is threads of one worker, `workers` how many there are now.
     """
     by_tasks = math.ceil(load.tasks / threads)
     target = min(by_tasks, math.ceil(load.occupancy / TARGET_DURATION / threads))
@@ -65,6 +65,7 @@ def adaptive_target(load: Load, threads: int, workers: int, minimum: int, maximu
         target = max(1, target)
     if load.memory > 0.6:
         target = max(target, 2 * workers)
+    target = max(target, min(workers, math.ceil(2 * load.memory * workers)))
     return max(minimum, min(maximum, target))
 
 

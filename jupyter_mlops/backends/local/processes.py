@@ -1,0 +1,110 @@
+"""Processes, told apart from later ones that happen to have the same number.
+
+No third-party import at the top: the scheduler program uses this before it imports anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Environment variable that every process of a cluster carries: a mark that no other cluster ever has.
+MARK = "JUPYTER_MLOPS_CLUSTER"
+
+#: Environment variables that limit the threads which native libraries make beside Dask's own.
+NATIVE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process: its number, and when it began in the machine's own units, so that clock changes don't matter."""
+
+    pid: int
+    birth: str
+
+
+def look(pid: int) -> Process | None:
+    """The live process with that number; None when there is none (a zombie counts as none)."""
+    if sys.platform == "linux":
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return None
+        fields = stat.rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else Process(pid, fields[19])
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else Process(pid, repr(process.create_time()))
+    except psutil.Error:
+        return None
+
+
+def alive(process: Process | None) -> bool:
+    """Whether that very process still runs."""
+    return process is not None and look(process.pid) == process
+
+
+@functools.cache
+def boot() -> str:
+    """Names the machine's current run: another value means that it was restarted in between."""
+    if sys.platform == "linux":
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    import psutil
+
+    return str(round(psutil.boot_time(), -1))  # tens of seconds: the clock may be set a little
+
+
+def of_cluster(mark: str) -> list[int]:
+    """Numbers of all live processes that carry the cluster's mark, this one left out."""
+    import psutil
+
+    found = []
+    for pid in psutil.pids():
+        if pid == os.getpid() or look(pid) is None:
+            continue
+        try:
+            if psutil.Process(pid).environ().get(MARK) == mark:
+                found.append(pid)
+        except (psutil.Error, OSError):
+            continue  # gone meanwhile, or another user's
+    return found
+
+
+def kill(pid: int, number: int = signal.SIGKILL, group: bool = False) -> None:
+    """Send a signal to a process, or to all of its process group; a no-op when it is gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        (os.killpg if group else os.kill)(pid, number)
+
+
+def kill_cluster(mark: str, timeout: float = 5.0) -> list[int]:
+    """Kill every process that carries the cluster's mark; returns those that are left after `timeout` seconds.
+
+    In rounds, because a process that is being killed may just have made another one.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        left = of_cluster(mark)
+        if not left or time.monotonic() > deadline:
+            return left
+        for pid in left:
+            kill(pid)
+        time.sleep(0.02)
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent `parent` dies, where it can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the kernel was told
+            os._exit(1)

@@ -1,0 +1,96 @@
+"""The command line: arguments, and which command they mean."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from .._version import __version__
+from ..core.errors import InvalidInput, MlopsError, NotFound
+
+#: Exit codes: what was asked for is wrong (as argparse's own), and it could not be done.
+WRONG, FAILED = 2, 1
+
+#: As shells say that a command was interrupted.
+INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of all commands."""
+    top = argparse.ArgumentParser(prog="jupyter mlops", description="Dask clusters, runs and their cost.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, help_: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help_, description=help_)
+        command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        return command
+
+    command = add("list", "List clusters, wherever they were made.")
+    command.add_argument("-a", "--all", action="store_true", help="ended ones too")
+    command = add("profiles", "List profiles, the last used one first.")
+    command = add("start", "Start a cluster.")
+    command.add_argument("profile", nargs="?", help="as `jupyter mlops profiles` lists them; default: the last used")
+    command.add_argument("-n", "--name", help="of the cluster; default: made from the profile's")
+    command.add_argument("-w", "--workers", type=int, help="how many to start with")
+    command.add_argument("-g", "--group", help="the group that --workers is about; default: the first")
+    command.add_argument("--no-wait", action="store_true", help="don't wait for the workers")
+    command = add("scale", "Set the number of workers of a cluster.")
+    command.add_argument("cluster")
+    command.add_argument("workers", type=int)
+    command.add_argument("-g", "--group", help="default: the first")
+    command.add_argument("--now", action="store_true", help="don't wait for what the workers run")
+    command = add("adapt", "Let the number of workers of a cluster follow its work.")
+    command.add_argument("cluster")
+    command.add_argument("minimum", type=int)
+    command.add_argument("maximum", type=int)
+    command.add_argument("-g", "--group", help="default: the first")
+    command = add("stop", "Stop clusters.")
+    command.add_argument("cluster", nargs="*")
+    command.add_argument("-a", "--all", action="store_true", help="all that live")
+    command.add_argument("-f", "--force", action="store_true", help="without asking the cluster")
+    command = add("logs", "Show the last lines of a cluster's or a worker's log.")
+    command.add_argument("cluster")
+    command.add_argument("worker", nargs="?", help="dead or alive; default: the scheduler")
+    command.add_argument("-n", "--lines", type=_positive, default=200, help="how many (default: %(default)s)")
+    command.add_argument("-f", "--follow", action="store_true", help="go on showing what comes")
+    command = add("runs", "List runs, newest first.")
+    command.add_argument("-c", "--cluster", help="of this cluster only")
+    command.add_argument("-n", "--limit", type=_positive, default=20, help="how many (default: %(default)s)")
+    command = add("cancel", "Cancel a run: stop its code.")
+    command.add_argument("run", help="its id, or the beginning of it")
+    command = add("receipt", "Show what a cluster that ended cost.")
+    command.add_argument("cluster")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code."""
+    asked = parser().parse_args(arguments)
+    try:
+        from .commands import COMMANDS  # pydantic and what else: not for --help
+
+        asyncio.run(COMMANDS[asked.command](asked))
+    except MlopsError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG if isinstance(error, (InvalidInput, NotFound)) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return 0
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

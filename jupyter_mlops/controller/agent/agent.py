@@ -1,0 +1,245 @@
+"""The agent of a worker: loads what a run sent, runs it, reports, and stops it when told."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import sys
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from . import sources, streams
+from .cells import figures, pack_names, pack_value, run_cell
+from .code import Code
+from .failures import Record, record, short
+from .items import Batch
+from .reports import OPERATION, Reporter
+from .tasks import TASKS, RunStopped, Task, sleep, stop_all
+from .versions import versions_of
+
+#: Our own frames start with this file name.
+OURS = "<jupyter-mlops"
+
+#: Runs whose code is kept loaded.
+LOADED = 16
+
+
+class Agent:
+    """One per Dask worker."""
+
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+        self._lock = threading.Lock()
+        self._codes: OrderedDict[str, Code] = OrderedDict()
+        self._reporters: OrderedDict[str, Reporter] = OrderedDict()
+        self._stopped: OrderedDict[str, None] = OrderedDict()
+
+    def install(self) -> None:
+        """Take over the streams of this process and listen to the scheduler."""
+        streams.install()
+        sources.install()
+        time.sleep = sleep
+        if os.environ.get("MPLBACKEND", "module:").startswith("module:"):
+            os.environ["MPLBACKEND"] = "Agg"  # a notebook's inline backend can't work here
+        self._worker.stream_handlers["mlops-stop"] = self.stop
+        self._worker.stream_handlers["mlops-exit"] = self.exit
+        self._worker.handlers["mlops_versions"] = versions_of
+
+    def run(self, code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
+        """One task: `code` is what its run shares, `batch` its own part. Returns plain data."""
+        head, part = pickle.loads(code), pickle.loads(batch)  # noqa: S301 - plain data of ours
+        run, key = head["run"], f"mlrun-{head['run']}-{part['index']}"
+        reporter = self._reporter(run)
+        if run in self._stopped:
+            return {"stopped": True}
+        task = Task(run, key, reporter)
+        TASKS.add(task)
+        reporter.send("start", key=key)
+        if head["secede"]:
+            _secede()
+        began = time.perf_counter()
+        try:
+            outcome = task.guard(lambda: self._work(task, head, part, bigs))
+            if head["folder"] and "stopped" not in outcome:
+                outcome = _keep(outcome, Path(head["folder"]), part["index"])
+        except RunStopped:
+            outcome = {"stopped": True}
+        finally:
+            TASKS.discard(task)
+        failures = outcome.get("errors", [])
+        reporter.send(
+            "end",
+            key=key,
+            done=outcome.get("n", 1),
+            failed=len(failures),
+            errors=[_told(failure) for failure in failures[:20]],
+        )
+        outcome["seconds"] = time.perf_counter() - began
+        return outcome
+
+    def _work(self, task: Task, head: dict[str, Any], part: dict[str, Any], bigs: tuple[Any, ...]) -> dict[str, Any]:
+        try:
+            code = self._code(head, bigs)
+            items = part.get("value")
+            if items is None and "items" in part:
+                items = pickle.loads(part["items"])  # noqa: S301 - the user's own
+        except Exception as error:  # noqa: BLE001 - a module that is missing here, a class that changed, …
+            failure = {**record(error, OURS), "index": part.get("start", 0), "item": "", "loading": True}
+            return {"n": part.get("n", 1), "errors": [failure], "values": None, "broken": True}
+        if head["kind"] == "cell":
+            return self._cell(head, code)
+        if head["kind"] == "function":
+            return self._function(head, code)
+        return self._map(task, head, part, code, items)
+
+    def _map(self, task: Task, head: dict[str, Any], part: dict[str, Any], code: Code, items: Any) -> dict[str, Any]:
+        if not isinstance(items, (list, range)) and not hasattr(items, "dtype"):
+            items = list(items)
+        if hasattr(items, "iloc"):
+            items = list(items)
+        batch = Batch(code.function, items, part["start"], head["retries"], OURS)
+
+        def beat(done: int, failed: int) -> None:
+            task.reporter.send("beat", key=task.key, done=done, failed=failed)
+
+        batch.run(part.get("budget"), head["on_error"] == "raise", beat)
+        outcome = {"n": len(batch.results), "start": part["start"], "errors": batch.errors}
+        if head["keep"]:
+            return {**outcome, "kept": batch.results}
+        return {**outcome, "values": self._pack_results(batch)}
+
+    def _pack_results(self, batch: Batch) -> bytes:
+        try:
+            return bytes(cloudpickle.dumps(batch.results, protocol=5))
+        except Exception:  # noqa: BLE001 - some result can't travel: it becomes its item's error
+            batch.drop_unpicklable()
+            return bytes(cloudpickle.dumps(batch.results, protocol=5))
+
+    def _cell(self, head: dict[str, Any], code: Code) -> dict[str, Any]:
+        for left in range(head["retries"], -1, -1):
+            try:
+                space, value, has_value = run_cell(head["code"], head["filename"], code.load())
+                break
+            except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+                if not left:
+                    return {"errors": [{**record(error, OURS), "index": 0, "item": ""}]}
+        images = figures()
+        if head["keep"]:
+            return {"kept": {name: space[name] for name in head["names"] if name in space}, "has_value": False}
+        names, refused = pack_names(space, head["names"])
+        packed, bundle = pack_value(value) if has_value else (None, {})
+        return {
+            "names": names,
+            "refused": refused,
+            "value": packed,
+            "bundle": bundle,
+            "has_value": has_value,
+            "figures": images,
+        }
+
+    def _function(self, head: dict[str, Any], code: Code) -> dict[str, Any]:
+        for left in range(head["retries"], -1, -1):
+            try:
+                value = code.load()()
+                if head["keep"]:
+                    return {"kept": value}
+                return {"value": bytes(cloudpickle.dumps(value, protocol=5)), "has_value": True, "figures": figures()}
+            except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+                if not left:
+                    return {"errors": [{**record(error, OURS), "index": 0, "item": ""}]}
+        raise AssertionError("unreachable")
+
+    def _code(self, head: dict[str, Any], bigs: tuple[Any, ...]) -> Code:
+        with self._lock:
+            code = self._codes.get(head["run"])
+            if code is None:
+                code = self._codes[head["run"]] = Code(head, bigs)
+                _forget(self._codes)
+            return code
+
+    def _reporter(self, run: str) -> Reporter:
+        with self._lock:
+            reporter = self._reporters.get(run)
+            if reporter is None:
+                reporter = self._reporters[run] = Reporter(self._worker, run)
+                _forget(self._reporters, 4 * LOADED)
+            return reporter
+
+    def stop(self, run: str) -> None:
+        """The scheduler says: stop the code of `run`."""
+        self._stopped[run] = None
+        _forget(self._stopped, 1000)
+        reporter = self._reporter(run)
+        stop_all(run, lambda left: reporter.send("stopped", left=left))
+
+    def exit(self) -> None:
+        """The scheduler says: code doesn't stop, end this process."""
+        os._exit(75)
+
+
+def _forget(known: OrderedDict[str, Any], most: int = LOADED) -> None:
+    while len(known) > most:
+        known.popitem(last=False)
+
+
+def _told(failure: Record) -> dict[str, Any]:
+    return {name: failure[name] for name in ("index", "item", "error", "traceback")}
+
+
+def _secede() -> None:
+    """Give the worker's thread back: the cell waits for other tasks, which may need it."""
+    from distributed import secede
+
+    with contextlib.suppress(ValueError, KeyError):  # not in a task's thread (a test)
+        secede()
+
+
+def _keep(outcome: dict[str, Any], folder: Path, index: int) -> dict[str, Any]:
+    """Write the outcome into the run's folder, so that it outlives the cluster. In memory where that isn't possible."""
+    temporary = folder / f".{index}.{os.getpid()}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as target:
+            pickle.dump(outcome, target, protocol=5)
+        temporary.replace(folder / f"{index}.pkl")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        print(f"The result couldn't be written ({short(error)}); it stays in the cluster's memory.", file=sys.stderr)
+        return outcome
+    return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
+
+
+_AGENTS: dict[str, Agent] = {}
+
+
+def install(worker: Any) -> Agent:
+    """The agent of `worker`, at work."""
+    agent = _AGENTS[worker.id] = Agent(worker)
+    agent.install()
+    return agent
+
+
+def run(code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
+    """What a task calls."""
+    from distributed import get_worker
+
+    return _AGENTS[get_worker().id].run(code, batch, bigs)
+
+
+def log(kind: str, key: str, value: Any, step: int | None = None) -> bool:
+    """Tell of a metric or parameter of the task that runs here; False when none does."""
+    task = TASKS.current()
+    if task is None:
+        return False
+    task.reporter.send(kind, key=key, value=value, step=step)
+    return True
+
+
+__all__ = ["OPERATION", "install", "log", "run"]

@@ -1,0 +1,102 @@
+"""Runs a cell: its statements, its last expression, its figures."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import sys
+from typing import Any
+
+import cloudpickle
+
+from .failures import short
+from .sources import show
+
+
+def run_cell(source: str, filename: str, variables: dict[str, Any]) -> tuple[dict[str, Any], Any, bool]:
+    """Run `source` with `variables`. Returns its namespace, the value of its last expression, and whether it has one."""
+    space = {"__name__": "__main__", "__builtins__": builtins, **variables}
+    show(filename, source)
+    tree = ast.parse(source, filename)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    _evaluate(compile(tree, filename, "exec", flags, dont_inherit=True), space)
+    if last is None:
+        return space, None, False
+    expression = ast.Expression(last.value)
+    return space, _evaluate(compile(expression, filename, "eval", flags, dont_inherit=True), space), True
+
+
+def _evaluate(code: Any, space: dict[str, Any]) -> Any:
+    value = eval(code, space)  # noqa: S307 - running the user's code is what this is for
+    if code.co_flags & inspect.CO_COROUTINE:
+        import asyncio
+
+        return asyncio.run(value)
+    return value
+
+
+def pack_names(space: dict[str, Any], names: list[str]) -> tuple[bytes, dict[str, str]]:
+    """The pickled values of those of `names` that exist; and those that can't be pickled: name → type."""
+    values = {name: space[name] for name in names if name in space}
+    try:
+        return bytes(cloudpickle.dumps(values, protocol=5)), {}
+    except Exception:  # noqa: BLE001 - whatever a user's object raises: find out which one it was
+        refused = {name: _type(value) for name, value in values.items() if not _can_travel(value)}
+        kept = {name: value for name, value in values.items() if name not in refused}
+        return bytes(cloudpickle.dumps(kept, protocol=5)), refused
+
+
+def pack_value(value: Any) -> tuple[bytes | None, dict[str, Any]]:
+    """The pickled value, or None and what it looks like."""
+    try:
+        return bytes(cloudpickle.dumps(value, protocol=5)), {}
+    except Exception:  # noqa: BLE001 - whatever a user's object raises: it is shown instead
+        return None, _looks(value)
+
+
+def figures() -> list[bytes]:
+    """Matplotlib's open figures as PNG, closed: what the notebook's own backend would do after a cell."""
+    plots = sys.modules.get("matplotlib.pyplot")
+    if plots is None:
+        return []
+    import io
+
+    images = []
+    for number in plots.get_fignums():
+        target = io.BytesIO()
+        plots.figure(number).savefig(target, format="png", bbox_inches="tight")
+        images.append(target.getvalue())
+    plots.close("all")
+    return images
+
+
+def _can_travel(value: Any) -> bool:
+    try:
+        cloudpickle.dumps(value, protocol=5)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return True
+
+
+def _type(value: Any) -> str:
+    kind = type(value)
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _looks(value: Any) -> dict[str, Any]:
+    bundle: dict[str, Any] = {"text/plain": short(value, 10_000)}
+    for mime, method in (("text/html", "_repr_html_"), ("image/png", "_repr_png_"), ("image/svg+xml", "_repr_svg_")):
+        show_as = getattr(value, method, None)
+        if show_as is None:
+            continue
+        try:
+            shown = show_as()
+        except Exception:  # noqa: BLE001, S112 - a look that fails is left out
+            continue
+        if shown is not None:
+            bundle[mime] = shown
+    return bundle

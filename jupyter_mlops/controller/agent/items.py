@@ -1,0 +1,81 @@
+"""Runs a function over a batch of items: a tight loop that survives errors, and can stop after a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any
+
+import cloudpickle
+
+from .failures import Record, record, short
+
+#: Seconds between two looks at the clock.
+LOOK = 0.02
+
+#: Errors of a batch that are kept with their traceback; of the others the text must do.
+WHOLE = 10
+
+
+class Batch:
+    """The items from `start` on: which are done, and what they gave."""
+
+    def __init__(self, call: Callable[[Any], Any], items: Sequence[Any], start: int, retries: int, ours: str) -> None:
+        self._call, self._items, self._start = call, items, start
+        self._retries, self._ours = retries, ours
+        self.results: list[Any] = []
+        self.errors: list[Record] = []
+
+    def run(self, budget: float | None, stop_at_error: bool, beat: Callable[[int, int], None]) -> None:
+        """Run items until all are done, `budget` seconds are over (at least one item is done), or one raised and
+        `stop_at_error`. Calls `beat(done, failed)` about every second."""
+        total = len(self._items)
+        iterator = iter(self._items)
+        began = told = time.perf_counter()
+        size = 1
+        while len(self.results) < total:
+            expected = min(total, len(self.results) + size)
+            before = time.perf_counter()
+            try:
+                self.results.extend(map(self._call, islice(iterator, expected - len(self.results))))
+            except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+                self._failed(error)
+            else:
+                if len(self.results) < expected:  # map() takes a StopIteration for the end
+                    self._failed(StopIteration("the code raised StopIteration"))
+            now = time.perf_counter()
+            if (stop_at_error and self.errors) or (budget is not None and now - began >= budget):
+                return
+            if now - told >= 1.0:
+                told = now
+                beat(len(self.results), len(self.errors))
+            size = size * 2 if now - before < LOOK / 2 else max(1, size // 2) if now - before > LOOK * 2 else size
+
+    def drop_unpicklable(self) -> None:
+        """Results that can't be pickled become errors of their items."""
+        failed = {error["index"] for error in self.errors}
+        for position, result in enumerate(self.results):
+            try:
+                cloudpickle.dumps(result, protocol=5)
+            except Exception as error:  # noqa: BLE001 - whatever a user's object raises
+                self.results[position] = None
+                if self._start + position not in failed:
+                    why = TypeError(f"the result, a {type(result).__name__}, can't be sent back: {error}")
+                    found = record(why, self._ours, whole=len(self.errors) < WHOLE)
+                    self.errors.append({**found, "index": self._start + position, "item": short(self._items[position])})
+
+    def _failed(self, error: BaseException) -> None:
+        """The item after the last result raised: try it again as often as asked, then note it."""
+        position = len(self.results)
+        item = self._items[position]
+        for _ in range(self._retries):
+            try:
+                self.results.append(self._call(item))
+            except Exception as again:  # noqa: BLE001 - as above
+                error = again
+            else:
+                return
+        found = record(error, self._ours, whole=len(self.errors) < WHOLE)
+        self.errors.append({**found, "index": self._start + position, "item": short(item)})
+        self.results.append(None)

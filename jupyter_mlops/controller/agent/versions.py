@@ -1,0 +1,41 @@
+"""Which versions of Python and libraries a process has. Runs in the kernel and in the workers, to be compared."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import sys
+
+#: Distributions whose name isn't that of their package.
+NAMES = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "yaml": "PyYAML",
+    "cv2": "opencv-python",
+    "skimage": "scikit-image",
+    "bs4": "beautifulsoup4",
+    "dateutil": "python-dateutil",
+}
+
+
+def versions_of(packages: list[str]) -> dict[str, str]:
+    """The versions of Python, what a run needs, and the import names `packages`; "" for one that isn't installed and
+    "?" for one that doesn't say."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in ["dask", "distributed", "cloudpickle", *packages]:
+        found[package] = _version(package)
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(NAMES.get(package, package))
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    module = sys.modules.get(package)
+    try:
+        if module is None and importlib.util.find_spec(package) is None:
+            return ""
+    except (ValueError, ImportError):
+        return "?"
+    return str(getattr(module, "__version__", "?"))

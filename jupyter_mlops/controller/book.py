@@ -1,0 +1,99 @@
+"""The ledger on disk, and the receipt at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from ..core.cluster import ClusterSpec, EndCause, Receipt
+from ..core.ledger import Ledger, LedgerEntry
+from ..core.model import Time
+from ..core.price import Cost, Price
+from .disk import Disk
+
+LEDGER = "ledger.jsonl"
+RECEIPT = "receipt.json"
+
+
+def read_ledger(text: str) -> list[LedgerEntry]:
+    """The entries of a ledger's text; a line that a crash cut short is left out."""
+    entries = []
+    for line in text.splitlines():
+        try:
+            entries.append(LedgerEntry.model_validate_json(line))
+        except ValidationError:
+            continue
+    return entries
+
+
+class Book:
+    """Keeps a cluster's ledger: every entry is appended to `ledger.jsonl` as it happens.
+
+    Parameters
+    ----------
+    disk : where the files are.
+    spec : whose cluster this is; names the price.
+    clock : seconds since the epoch.
+    """
+
+    def __init__(self, disk: Disk, spec: ClusterSpec, clock: Callable[[], Time]) -> None:
+        self._disk = disk
+        self._spec = spec
+        self._clock = clock
+        self.ledger = Ledger(read_ledger(disk.read(LEDGER)))
+
+    @property
+    def price(self) -> Price:
+        """What the ledger is priced at."""
+        return self._spec.price
+
+    def open(self, worker: str, group: str, cpus: float, memory: float, gpus: float = 0) -> None:
+        """`worker` holds `cpus` CPUs, `memory` bytes and `gpus` GPUs from now on."""
+        self._add(
+            LedgerEntry(
+                time=self._clock(), kind="open", worker=worker, group=group, cpus=cpus, memory=memory, gpus=gpus
+            )
+        )
+
+    def close(self, worker: str, at: Time | None = None) -> None:
+        """`worker` holds nothing any more, since `at`: now, when not given."""
+        self._add(LedgerEntry(time=self._clock() if at is None else at, kind="close", worker=worker))
+
+    def close_all(self) -> None:
+        """Nobody holds anything any more."""
+        for worker in self.ledger.open_workers:
+            self.close(worker)
+
+    def beat(self) -> None:
+        """Leave word that the scheduler lives: until when it did can be seen in the time of the ledger's file."""
+        self._disk.touch(LEDGER)
+
+    def cost(self, group: str | None = None) -> Cost:
+        """Money and usage until now."""
+        return self.ledger.cost(self.price, self._clock(), group)
+
+    def receipt(self, cause: EndCause, why: str, tasks: int, runs: int) -> Receipt:
+        """Write the final sum, and return it."""
+        now, spec = self._clock(), self._spec
+        receipt = Receipt(
+            name=spec.name,
+            place=spec.profile.place,
+            owner=spec.owner,
+            profile=spec.profile.name,
+            created=spec.created,
+            ended=now,
+            cause=cause,
+            why=why,
+            cost=self.ledger.cost(self.price, now),
+            groups={group.name: self.ledger.cost(self.price, now, group.name) for group in spec.profile.groups},
+            most_workers=self.ledger.most_workers,
+            tasks=tasks,
+            runs=runs,
+        )
+        self._disk.replace(RECEIPT, receipt.model_dump_json())
+        return receipt
+
+    def _add(self, entry: LedgerEntry) -> None:
+        if self.ledger.add(entry):
+            self._disk.append(LEDGER, entry.model_dump_json(exclude_defaults=True))

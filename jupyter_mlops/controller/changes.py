@@ -1,0 +1,124 @@
+"""What changed after a sequence number, and who waits to hear of it.
+
+A number grows with every change and starts at the milliseconds of the clock, so that a controller that was restarted
+never mistakes a number of its predecessor for one of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection
+from typing import Literal
+
+from ..core.model import Seconds, Time
+
+Noun = Literal["state", "worker", "event", "run"]
+
+#: Seconds between two views to the same watcher: changes in between are told together.
+VIEW_INTERVAL: Seconds = 0.25
+
+#: Dropped names that are remembered; a watcher that missed more gets everything anew.
+REMEMBERED = 5000
+
+
+class Changes:
+    """Numbers changes by noun and id, and wakes those who wait for them.
+
+    Parameters
+    ----------
+    clock : seconds since the epoch; names the first number.
+    """
+
+    def __init__(self, clock: Callable[[], Time] = time.time) -> None:
+        self.seq = self._first = int(clock() * 1000)
+        self._last: dict[Noun, int] = {}
+        self._ids: dict[Noun, OrderedDict[str, int]] = {}
+        self._gone: dict[Noun, deque[tuple[int, str]]] = {}
+        self._waiters: set[tuple[asyncio.Future[None], frozenset[Noun]]] = set()
+        self._flush: asyncio.TimerHandle | None = None
+        self._flushed: float = -VIEW_INTERVAL
+
+    def changed(self, noun: Noun, key: str = "") -> int:
+        """Say that `key` of `noun` changed. Returns its number."""
+        self.seq += 1
+        self._last[noun] = self.seq
+        if key:
+            ids = self._ids.setdefault(noun, OrderedDict())
+            ids[key] = self.seq
+            ids.move_to_end(key)
+        if self._waiters and self._flush is None and any(noun in nouns for _, nouns in self._waiters):
+            self._schedule()
+        return self.seq
+
+    def dropped(self, noun: Noun, key: str) -> None:
+        """Say that `key` of `noun` is no longer listed."""
+        self._ids.get(noun, OrderedDict()).pop(key, None)
+        gone = self._gone.setdefault(noun, deque(maxlen=REMEMBERED))
+        if len(gone) == REMEMBERED:
+            self._first = max(self._first, gone[0][0])
+        gone.append((self.changed(noun), key))
+
+    def knows(self, seq: int) -> bool:
+        """Whether everything after `seq` can be told; if not, the whole must be."""
+        return self._first <= seq <= self.seq
+
+    def after(self, noun: Noun, seq: int) -> list[str]:
+        """The ids of `noun` that changed after `seq`, the oldest first. Costs what changed, not what there is."""
+        found = []
+        for key, number in reversed(self._ids.get(noun, OrderedDict()).items()):
+            if number <= seq:
+                break
+            found.append(key)
+        return found[::-1]
+
+    def gone(self, noun: Noun, seq: int) -> list[str]:
+        """The ids of `noun` that were dropped after `seq` and have not come back."""
+        ids = self._ids.get(noun, OrderedDict())
+        found = []
+        for number, key in reversed(self._gone.get(noun, ())):
+            if number <= seq:
+                break
+            if key not in ids:
+                found.append(key)
+        return found[::-1]
+
+    async def wait(self, seq: int, nouns: Collection[Noun], timeout: Seconds) -> bool:
+        """Return as soon as one of `nouns` changed after `seq`, or False after `timeout` seconds.
+
+        Returns at once for a number that is not known, and at most every `VIEW_INTERVAL` seconds otherwise.
+        """
+        if not self.knows(seq):
+            return True
+        waiter = (asyncio.get_running_loop().create_future(), frozenset(nouns))
+        self._waiters.add(waiter)
+        if self._flush is None and any(self._last.get(noun, 0) > seq for noun in nouns):
+            self._schedule()
+        try:
+            await asyncio.wait_for(waiter[0], timeout)
+        except asyncio.TimeoutError:
+            return False
+        finally:
+            self._waiters.discard(waiter)
+        return True
+
+    def wake(self) -> None:
+        """Let all who wait go: the cluster ends."""
+        for future, _ in self._waiters:
+            if not future.done():
+                future.set_result(None)
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._flush = loop.call_at(max(loop.time(), self._flushed + VIEW_INTERVAL), self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flushed = asyncio.get_running_loop().time()
+        self._flush = None
+        for future, _ in self._waiters:
+            if not future.done():
+                future.set_result(None)

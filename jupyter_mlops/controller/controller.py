@@ -1,0 +1,326 @@
+"""The controller: composed by a place's scheduler program, it keeps the cluster at what its spec says.
+
+controller = Controller(scheduler, spec, pool, folder)
+await controller.start()      # after the scheduler listens
+await scheduler.finished()    # the controller closes the scheduler when the cluster is to end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
+from ..core.errors import ClusterEnded, UnknownWorker
+from ..core.model import Seconds, Time
+from . import rpc
+from .book import LEDGER, Book
+from .changes import Changes
+from .dashboard import Dashboard, close_open_pages
+from .disk import Disk, Opener, open_private
+from .events import Events
+from .limits import Deadline
+from .plugin import Watcher
+from .pool import Pool
+from .reporter import Reporter
+from .roster import Roster
+from .runbook import RunBook
+from .runs import Runs
+from .scaling import Scaling
+from .timeline import Timeline
+from .view import View
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+logger = logging.getLogger("distributed.scheduler.mlops")
+
+#: Seconds between two looks at Dask's state when nothing is heard of workers, and for news of several to gather.
+TICK: Seconds = 0.4
+TOGETHER: Seconds = 0.1
+
+#: Seconds between two heartbeats of the ledger's file, and between two tries to write to a full disk.
+BEAT: Seconds = 1.0
+
+
+class Controller:
+    """Keeps a cluster at what its spec says, and ends it when a limit says so.
+
+    Parameters
+    ----------
+    scheduler : the Dask scheduler, listening or about to.
+    spec : what was asked for.
+    pool : makes and ends workers.
+    folder : where the ledger and the other records go; None keeps none.
+    dashboard_host : the address that Dask's dashboard listens on.
+    clock : seconds since the epoch.
+    opener : opens the records, as `os.open`.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        spec: ClusterSpec,
+        pool: Pool,
+        folder: Path | None,
+        *,
+        dashboard_host: str = "127.0.0.1",
+        clock: Callable[[], Time] = time.time,
+        opener: Opener = open_private,
+    ) -> None:
+        profile = spec.profile
+        self.scheduler, self.spec, self._pool, self._clock = scheduler, spec, pool, clock
+        self._last_alive = _changed_at(folder / LEDGER) if folder else None
+        self._disk = Disk(folder, opener)
+        self._changes = Changes(clock)
+        self._events = Events(self._disk, self._changes, clock)
+        self._book = Book(self._disk, spec, clock)
+        groups = {group.name: group for group in profile.groups}
+        self._nudged = asyncio.Event()
+        self._reporter = Reporter(groups, self._book, self._events, self._nudged.set)
+        self.roster = Roster(profile.groups, self._changes, self._reporter, clock)
+        self.scaling = self._reporter.scaling = Scaling(
+            scheduler, pool, self.roster, profile.groups, profile.limits, self._say, clock
+        )
+        self.timeline = Timeline(self._disk, clock())
+        self.runs = Runs(self._disk, self._changes)
+        self._watcher = Watcher(self.roster, self._scheduler_closes)
+        self.dashboard = Dashboard(scheduler, dashboard_host)
+        self._deadline = Deadline(
+            scheduler, profile.limits, self._events.began or clock(), lambda: self.runs.live, clock
+        )
+        self.view = View(
+            scheduler,
+            spec,
+            self._changes,
+            self.roster,
+            self.scaling,
+            self._watcher,
+            self._events,
+            self.timeline,
+            self.runs,
+            self._disk,
+        )
+        self._loop: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[Receipt] | None = None
+        self._over = asyncio.Event()
+        self._beaten = 0.0
+        self._runbook = self._compose_runs(folder)
+
+    async def start(self) -> None:
+        """Take over the cluster: from here on workers come, and the scheduler answers links."""
+        again = self._events.began is not None
+        close_open_pages(self.scheduler)
+        self.scheduler.add_plugin(self._watcher)
+        for ws in list(self.scheduler.workers.values()):
+            self.roster.joined(ws)
+        self.scheduler.handlers.update(rpc.handlers(self))
+        await self._start_runs()
+        await self._pool.start(self.scheduler.address, self.roster.take)
+        self._settle(again)
+        self.view.started = self._deadline.started
+        self._events.add("cluster", "The scheduler started again" if again else "The cluster started")
+        self._tick()
+        self._loop = asyncio.get_running_loop().create_task(self._run())
+
+    def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
+        """Want this many workers by hand. Raises as `Link.scale`."""
+        self.check_alive()
+        self.scaling.scale(workers, group, now)
+        self._used()
+
+    def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
+        """Let the number of workers follow the work. Raises as `Link.adapt`."""
+        self.check_alive()
+        self.scaling.adapt(minimum, maximum, group)
+        self._used()
+
+    async def wait(self, since: int, timeout: Seconds, workers: bool) -> None:
+        """Return when there is something to tell after `since`, or after `timeout` seconds."""
+        if self._ending is None:
+            nouns = {"state", "event", "run"} | ({"worker"} if workers else set())
+            await self._changes.wait(since, nouns, timeout)  # type: ignore[arg-type]  # a set of literals
+
+    async def logs(self, worker: str | None, lines: int) -> list[str]:
+        """The last lines of a worker's log, or of the scheduler's. Raises `UnknownWorker`."""
+        if worker is None:
+            entries = self.scheduler.get_logs(n=lines)  # type: ignore[no-untyped-call]
+            return [text for _, text in reversed(entries)]
+        found = await self._pool.logs(worker, lines)
+        if not found and worker not in self.roster.members:
+            raise UnknownWorker.named(worker, self.roster.members)
+        return found
+
+    def check_alive(self) -> None:
+        """Raise `ClusterEnded` when the cluster is ending."""
+        if self._ending is not None:
+            raise ClusterEnded(
+                f"Cluster {self.spec.name!r} is stopping",
+                f"its end was caused by: {self.view.cause}",
+                "Start another one.",
+            )
+
+    def stop_soon(self, cause: EndCause = "user", why: str = "") -> None:
+        """Begin to end the cluster. A no-op when it is ending."""
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._end(cause, why, close_scheduler=True))
+
+    async def stop(self, cause: EndCause = "user", why: str = "") -> None:
+        """End the cluster, and return when its workers are gone and its records are written."""
+        self.stop_soon(cause, why)
+        await self._over.wait()
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), TICK)
+            await asyncio.sleep(TOGETHER)
+            self._nudged.clear()
+            try:
+                self._tick()
+            except Exception as error:  # one fault must not leave a cluster without its limits
+                logger.exception("The controller's look at the cluster failed")
+                self.view.fault = Problem(
+                    what="The cluster's controller has a fault", why=repr(error), todo="Look at the scheduler's log."
+                )
+
+    def _tick(self) -> None:
+        now = self._clock()
+        self.roster.refresh()
+        self.scaling.reconcile()
+        self._reporter.flush()
+        self._beat(now)
+        self._check_limits()
+        if self.view.phase == "starting" and (self._reporter.any_joined or not self.scaling.wanted):
+            self.view.phase = "running"
+        if self.timeline.due(now):
+            self.timeline.add(self.view.sample(now))
+        self.view.refresh()
+
+    def _beat(self, now: Time) -> None:
+        if abs(now - self._beaten) >= BEAT:
+            self._beaten = now
+            self._book.beat()
+            self._disk.retry()
+
+    def _check_limits(self) -> None:
+        view, cost = self.view, self._book.cost()
+        view.cost, view.idle_since = cost, self._deadline.idle_since()
+        view.stop = self._deadline.next(view.idle_since, cost)
+        if view.stop is not None and view.stop.at <= self._clock():
+            self.stop_soon(view.stop.cause, self._deadline.reason(view.stop, cost))
+
+    def _settle(self, again: bool) -> None:
+        """After a restart: what the place still has is wanted; what it has no more ended when the scheduler did."""
+        for name in self._book.ledger.open_workers:
+            member = self.roster.members.get(name)
+            if member is None or not member.held:
+                self._book.close(name, self._last_alive)
+        for scale in self.scaling.groups.values():
+            present = self.roster.of(scale.group.name)
+            for name in [*self._book.ledger.open_workers, *(member.name for member in present)]:
+                scale.used(name)
+            if again:
+                scale.wanted = max(scale.minimum, min(scale.maximum, len(present)))
+
+    def _used(self) -> None:
+        self._deadline.touch()
+        self.view.refresh()
+
+    def _say(self, text: str, problem: Problem | None) -> None:
+        self._events.add("problem" if problem else "scale", text, problem=problem)
+
+    def _compose_runs(self, folder: Path | None) -> RunBook:
+        return RunBook(
+            self.scheduler,
+            folder.parent.parent / "runs" if folder else None,
+            self.spec,
+            shape=self.view.shape,
+            rate=self._rate,
+            changed=self.runs.changed,
+            event=self._run_event,
+            replace=self.scaling.replace,
+        )
+
+    async def _start_runs(self) -> None:
+        book = self._runbook
+        self.runs.book = book
+        await book.start()
+        self.scheduler.add_plugin(book, name="mlops-runs")
+        for name, handler in book.handlers.items():
+            starts = name in ("mlops_open_run", "mlops_plan_run")
+            self.scheduler.handlers[name] = rpc.answering(self._while_alive(handler) if starts else handler)
+
+    def _run_event(self, text: str, run: str, problem: Problem | None) -> None:
+        self._events.add("run", text, run=run, problem=problem)
+
+    def _while_alive(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(**kwargs: Any) -> Any:
+            self.check_alive()
+            return handler(**kwargs)
+
+        return checked
+
+    def _rate(self, address: str) -> float | None:
+        """Money per hour of one thread of a worker."""
+        member = self.roster.at(address)
+        if member is None:
+            return None
+        group = self.roster.groups[member.group]
+        per_hour = self._book.price.per_hour(group.cpus, group.memory, group.gpus)
+        return None if per_hour is None else per_hour / max(1, member.threads)
+
+    async def _scheduler_closes(self) -> None:
+        """Somebody closes the scheduler: through Dask, or we ourselves."""
+        if self._ending is None:
+            why = "its scheduler was asked to close"
+            self._ending = asyncio.get_running_loop().create_task(self._end("user", why, close_scheduler=False))
+        await self._over.wait()
+
+    async def _end(self, cause: EndCause, why: str, close_scheduler: bool) -> Receipt:
+        """Refuse new work, give up runs, close the books, end the workers, then the scheduler."""
+        self.view.phase, self.view.cause = "stopping", cause
+        if self._loop is not None:
+            self._loop.cancel()
+        self._events.add("limit" if cause in ("idle", "lifetime", "budget") else "cluster", _farewell(cause, why))
+        self.view.refresh()
+        await self.scaling.close()
+        await self._runbook.close(why or f"the cluster was stopped ({cause})")
+        self.roster.refresh()
+        self._reporter.flush()
+        self.timeline.add(self.view.sample(self._clock()))
+        self._book.close_all()
+        receipt = self._book.receipt(cause, why, self._watcher.done, len(self.runs.states))
+        self.view.cost, self.view.stop, self.view.ended = receipt.cost, None, receipt.ended
+        await self._end_workers(receipt)
+        self._over.set()
+        if close_scheduler:
+            await self.scheduler.close(reason=f"mlops: {cause}")
+        return receipt
+
+    async def _end_workers(self, receipt: Receipt) -> None:
+        if not await self._disk.flush():
+            logger.error("The receipt could not be written: %s", receipt.model_dump_json())
+        try:
+            await self._pool.close()
+        except (OSError, RuntimeError):
+            logger.exception("The workers could not all be ended")
+        self.view.phase = "ended"
+        self._changes.wake()
+        await self._disk.close()
+
+
+def _farewell(cause: EndCause, why: str) -> str:
+    return f"The cluster stops ({cause}){': ' + why if why else ''}"
+
+
+def _changed_at(path: Path) -> Time | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None

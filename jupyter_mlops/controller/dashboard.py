@@ -1,0 +1,64 @@
+"""Dask's dashboard, started when somebody first looks at it, behind a key.
+
+The scheduler is started without it: importing bokeh takes longer than everything else. What Dask listens on with HTTP
+even so (its `/info` pages and metrics, open to every user of the machine) is closed by `close_open_pages`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import importlib
+import secrets
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+#: The header that each request, websockets too, must carry the key in.
+HEADER = "X-Jupyter-MLOps-Key"
+
+
+def close_open_pages(scheduler: Scheduler) -> None:
+    """Stop the HTTP server that Dask starts in any case, without a password."""
+    server = scheduler.services.pop("dashboard", None)
+    if server is not None:
+        server.stop()
+
+
+class Dashboard:
+    """The dashboard of one scheduler.
+
+    Parameters
+    ----------
+    host : the address to listen on: of this machine only, or of the pod.
+    """
+
+    def __init__(self, scheduler: Scheduler, host: str = "127.0.0.1") -> None:
+        self.key = secrets.token_urlsafe(32)
+        self._scheduler = scheduler
+        self._host = host
+        self._port: int | None = None
+        self._lock = asyncio.Lock()
+
+    async def address(self) -> tuple[str, int, str]:
+        """Host, port and key; starts it the first time."""
+        async with self._lock:
+            if self._port is None:
+                self._port = await self._start()
+        return self._host, self._port, self.key
+
+    async def _start(self) -> int:
+        pages = await asyncio.to_thread(importlib.import_module, "distributed.dashboard.scheduler")
+        guarded = await asyncio.to_thread(importlib.import_module, "jupyter_mlops.controller.guarded")
+        application, server = guarded.serve(self._scheduler, self._host, self.key)
+        scheduler: Any = self._scheduler
+        scheduler.http_application, scheduler.http_server = application, server
+        scheduler.services["dashboard"] = server
+        pages.connect(application, server, scheduler)
+        return int(server.port)
+
+
+def allowed(headers: Any, key: str) -> bool:
+    """Whether a request's headers carry the key."""
+    return hmac.compare_digest(headers.get(HEADER, "").encode(), key.encode())

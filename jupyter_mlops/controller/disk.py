@@ -1,0 +1,186 @@
+"""The files of a cluster's folder, written in one thread, so that a slow or full disk never stops the scheduler.
+
+What can't be written is kept in memory in its order and tried again, and `problem` says so until it worked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from ..core.cluster import Problem
+from ..core.model import Seconds
+
+#: Opens a path as `os.open` does; swapped in tests.
+Opener = Callable[[str, int], int]
+
+_Job = tuple[Literal["append", "replace"], str, str]
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read."""
+    return os.open(path, flags, 0o600)
+
+
+class Disk:
+    """Appends lines to files of `folder` and replaces files, in the order in which it was asked.
+
+    Parameters
+    ----------
+    folder : where the files are; None keeps nothing, for clusters without a folder.
+    opener : opens files, as `os.open`.
+    """
+
+    def __init__(self, folder: Path | None, opener: Opener = open_private) -> None:
+        self.folder = folder
+        self.problem: Problem | None = None
+        self._opener = opener
+        self._jobs: deque[_Job] = deque()
+        self._lock = threading.Lock()
+        self._draining = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlops-disk")
+
+    def read(self, name: str) -> str:
+        """The text of a file; empty when there is none. Blocks: only for the start."""
+        if self.folder is None:
+            return ""
+        try:
+            return (self.folder / name).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def append(self, name: str, line: str) -> None:
+        """Add a line to the file `name`, soon."""
+        self._add(("append", name, line + "\n"))
+
+    def replace(self, name: str, text: str) -> None:
+        """Make `text` the content of the file `name`, soon and at once: a reader sees the old or the new."""
+        self._add(("replace", name, text))
+
+    def touch(self, name: str) -> None:
+        """Set the file's time of change to now, soon: a heartbeat that needs no space on the disk."""
+        if self.folder is not None:
+            path = self.folder / name
+            self._thread.submit(_touch, path)
+
+    def retry(self) -> None:
+        """Try again what could not be written."""
+        if self._jobs:
+            self._start()
+
+    async def flush(self, timeout: Seconds = 5.0) -> bool:
+        """Write what is left, for at most `timeout` seconds. False when something could not be written."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while self._jobs or self._draining:
+            self.retry()
+            await asyncio.sleep(0.02 if self.problem is None else 0.2)
+            if loop.time() > deadline:
+                break
+        return not self._jobs
+
+    async def close(self) -> None:
+        """Write what is left, and end the thread."""
+        await self.flush()
+        self._thread.shutdown(wait=False)
+
+    def _add(self, job: _Job) -> None:
+        if self.folder is None:
+            return
+        with self._lock:
+            self._jobs.append(job)
+        if self.problem is None:
+            self._start()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._draining:
+                return
+            self._draining = True
+        try:
+            self._thread.submit(self._drain)
+        except RuntimeError:  # closed: nothing is written after the receipt
+            self._draining = False
+
+    def _drain(self) -> None:
+        while True:
+            with self._lock:
+                batch = self._batch()
+                if not batch:
+                    self._draining = False
+                    self.problem = None
+                    return
+            try:
+                self._write(batch)
+            except OSError as error:
+                with self._lock:
+                    self._draining = False
+                    self.problem = _problem(error, self.folder)
+                return
+            with self._lock:
+                for _ in batch:
+                    self._jobs.popleft()
+
+    def _batch(self) -> list[_Job]:
+        """The jobs at the front that one write can do: a replacement, or all lines for the same file."""
+        batch: list[_Job] = []
+        for job in self._jobs:
+            if batch and (job[0] == "replace" or job[:2] != batch[0][:2]):
+                break
+            batch.append(job)
+            if job[0] == "replace":
+                break
+        return batch
+
+    def _write(self, batch: list[_Job]) -> None:
+        assert self.folder is not None
+        kind, name, _ = batch[0]
+        path = self.folder / name
+        data = "".join(job[2] for job in batch).encode()
+        if kind == "append":
+            self._write_all(path, data, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            return
+        temporary = path.with_name(f".{name}.new")
+        self._write_all(temporary, data, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        temporary.replace(path)
+
+    def _write_all(self, path: Path, data: bytes, flags: int) -> None:
+        file = self._opener(str(path), flags)
+        try:
+            before = os.fstat(file).st_size
+            try:
+                left = memoryview(data)
+                while left:
+                    left = left[os.write(file, left) :]
+            except OSError:
+                os.ftruncate(file, before)  # half a line would spoil the next one
+                raise
+        finally:
+            os.close(file)
+
+
+def _touch(path: Path) -> None:
+    with contextlib.suppress(OSError):  # no file yet, or the folder is gone: there is nothing to keep alive
+        os.utime(path)
+
+
+def _problem(error: OSError, folder: Path | None) -> Problem:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Problem(
+            what="The disk is full",
+            why=f"the cluster's records can't be written to {folder}; they are kept in memory",
+            todo="Make room on the disk; nothing is lost while the cluster runs.",
+        )
+    return Problem(
+        what="The cluster's records can't be written",
+        why=str(error),
+        todo=f"Look at the folder {folder}; nothing is lost while the cluster runs.",
+    )

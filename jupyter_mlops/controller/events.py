@@ -1,0 +1,72 @@
+"""What happened to a cluster, in words, kept in `events.jsonl`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from ..core.cluster import Event, EventKind, Problem
+from ..core.model import Time
+from .changes import Changes
+from .disk import Disk
+
+EVENTS = "events.jsonl"
+
+#: Events that are kept in memory and told to who asks for everything; the file has all.
+RECENT = 1000
+
+
+def read_events(text: str) -> list[Event]:
+    """The events of a file's text; a line that a crash cut short is left out."""
+    events = []
+    for line in text.splitlines():
+        try:
+            events.append(Event.model_validate_json(line))
+        except ValidationError:
+            continue
+    return events
+
+
+class Events:
+    """Numbers events from 1, across restarts of the scheduler."""
+
+    def __init__(self, disk: Disk, changes: Changes, clock: Callable[[], Time]) -> None:
+        self._disk = disk
+        self._changes = changes
+        self._clock = clock
+        earlier = read_events(disk.read(EVENTS))
+        #: When the first event was, which is when the cluster first started; None for a new cluster.
+        self.began: Time | None = earlier[0].time if earlier else None
+        self._last = earlier[-1].seq if earlier else 0
+        self._recent = deque(((0, event) for event in earlier), maxlen=RECENT)
+
+    def add(
+        self,
+        kind: EventKind,
+        text: str,
+        *,
+        worker: str | None = None,
+        run: str | None = None,
+        problem: Problem | None = None,
+    ) -> Event:
+        """Record that something happened now."""
+        self._last += 1
+        event = Event(seq=self._last, time=self._clock(), kind=kind, text=text, worker=worker, run=run, problem=problem)
+        self._recent.append((self._changes.changed("event"), event))
+        self._disk.append(EVENTS, event.model_dump_json(exclude_none=True))
+        return event
+
+    def after(self, seq: int) -> list[Event]:
+        """The events that were recorded after the change `seq`, oldest first."""
+        found = []
+        for number, event in reversed(self._recent):
+            if number <= seq:
+                break
+            found.append(event)
+        return found[::-1]
+
+    def all(self) -> list[Event]:
+        """The recent events, oldest first."""
+        return [event for _, event in self._recent]

@@ -1,0 +1,179 @@
+"""A `Link` over Dask's comms, with the cluster's TLS keys."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from ..core import errors
+from ..core.cluster import ClusterState, Event, Sample, WorkerState
+from ..core.errors import ClusterUnreachable, MlopsError
+from ..core.model import Seconds, Time
+from ..core.run import Entry, RunState
+from .link import ClusterView, RunView
+
+if TYPE_CHECKING:
+    from distributed.core import ConnectionPool
+    from distributed.security import Security
+
+_SAMPLES = TypeAdapter(list[Sample])
+_WORKERS = TypeAdapter(list[WorkerState])
+_EVENTS = TypeAdapter(list[Event])
+_RUNS = TypeAdapter(list[RunState])
+_ENTRIES = TypeAdapter(list[Entry])
+
+
+async def open_link(url: str, security: Security | None = None, timeout: Seconds = 10.0) -> RemoteLink:
+    """A link to the controller at `url`, an address like `tls://host:port`.
+
+    `timeout` is for connecting, and later for each answer that is not waited for on purpose.
+
+    Raises
+    ------
+    ClusterUnreachable : nothing answers there, or what answers is no cluster of ours.
+    """
+    link = RemoteLink(url, security, timeout)
+    try:
+        await link.view(workers=False)
+    except BaseException:
+        await link.close()
+        raise
+    return link
+
+
+class RemoteLink:
+    """Implements `Link`. Usable from the event loop that made it; several calls may be under way at once."""
+
+    def __init__(self, url: str, security: Security | None = None, timeout: Seconds = 10.0) -> None:
+        self.url = url
+        self._security = security
+        self._timeout = timeout
+        self._connections: ConnectionPool | None = None
+        self._closed = False
+
+    async def view(self, workers: bool = True) -> ClusterView:
+        """As `Link.view`."""
+        return _cluster_view(await self._ask("mlops_view", workers=workers))
+
+    async def watch(self, since: int, timeout: Seconds = 20.0, workers: bool = False) -> ClusterView:
+        """As `Link.watch`."""
+        answer = await self._ask("mlops_watch", wait=timeout, since=since, timeout=timeout, workers=workers)
+        return _cluster_view(answer)
+
+    async def timeline(self, since: Time = 0) -> list[Sample]:
+        """As `Link.timeline`."""
+        return _SAMPLES.validate_python(await self._ask("mlops_timeline", since=since))
+
+    async def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
+        """As `Link.scale`."""
+        await self._ask("mlops_scale", workers=workers, group=group, now=now)
+
+    async def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
+        """As `Link.adapt`."""
+        await self._ask("mlops_adapt", minimum=minimum, maximum=maximum, group=group)
+
+    async def stop(self, cause: str = "user", why: str = "") -> None:
+        """As `Link.stop`."""
+        await self._ask("mlops_stop", cause=cause, why=why)
+
+    async def logs(self, worker: str | None = None, lines: int = 200) -> list[str]:
+        """As `Link.logs`."""
+        return [str(line) for line in await self._ask("mlops_logs", worker=worker, lines=lines)]
+
+    async def dashboard(self) -> tuple[str, int, str]:
+        """As `Link.dashboard`."""
+        host, port, key = await self._ask("mlops_dashboard", wait=30.0)  # bokeh is imported the first time
+        return str(host), int(port), str(key)
+
+    async def open_run(self, run: RunState) -> RunState:
+        """As `Link.open_run`."""
+        return RunState.model_validate(await self._ask("mlops_open_run", run=run.model_dump()))
+
+    async def plan_run(self, run: str, total: int | None, keys: list[str] | None = None) -> None:
+        """As `Link.plan_run`."""
+        await self._ask("mlops_plan_run", run=run, total=total, keys=keys)
+
+    async def close_run(self, run: str, phase: str, error: str = "") -> RunState:
+        """As `Link.close_run`."""
+        return RunState.model_validate(await self._ask("mlops_close_run", run=run, phase=phase, error=error))
+
+    async def cancel_run(self, run: str, why: str = "") -> None:
+        """As `Link.cancel_run`."""
+        await self._ask("mlops_cancel_run", run=run, why=why)
+
+    async def watch_run(self, run: str, since: int, timeout: Seconds = 20.0) -> RunView:
+        """As `Link.watch_run`."""
+        answer = await self._ask("mlops_watch_run", wait=timeout, run=run, since=since, timeout=timeout)
+        return RunView(
+            seq=answer["seq"],
+            run=RunState.model_validate(answer["run"]),
+            entries=_ENTRIES.validate_python(answer["entries"]),
+        )
+
+    async def close(self) -> None:
+        """As `Link.close`."""
+        self._closed = True
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections.close()
+
+    async def _ask(self, operation: str, wait: Seconds = 0.0, **request: Any) -> Any:
+        """The answer to a request; `wait` is how long the controller may take on purpose."""
+        if self._closed:
+            raise ClusterUnreachable("The link to the cluster is closed", todo="Open another one.")
+        connections = await self._connect()
+        call = getattr(connections(self.url), operation)
+        try:
+            answer = await asyncio.wait_for(call(**request), wait + self._timeout)
+        except (OSError, asyncio.TimeoutError) as error:  # distributed's CommClosedError is an OSError
+            raise ClusterUnreachable(
+                "The cluster's scheduler doesn't answer",
+                f"{self.url}: {_reason(error)}",
+                "It may have ended, or be out of reach; look at the list of clusters.",
+            ) from error
+        if not isinstance(answer, dict):
+            raise ClusterUnreachable(
+                "The cluster has no controller of ours",
+                f"the scheduler at {self.url} doesn't know {operation}",
+                "Use a Dask client for it.",
+            )
+        if "error" in answer:
+            raise _error(answer)
+        return answer["ok"]
+
+    async def _connect(self) -> ConnectionPool:
+        if self._connections is None:
+            from distributed.core import ConnectionPool  # importing Dask takes longer than importing us
+
+            security: Any = self._security  # distributed's methods have no types
+            arguments = security.get_connection_args("client") if security is not None else {}
+            connections = ConnectionPool(limit=64, connection_args=arguments, timeout=self._timeout)
+            await connections.start()
+            self._connections = connections
+        return self._connections
+
+
+def _cluster_view(answer: dict[str, Any]) -> ClusterView:
+    return ClusterView(
+        seq=answer["seq"],
+        state=ClusterState.model_validate(answer["state"]),
+        workers=_WORKERS.validate_python(answer["workers"]),
+        gone=[str(name) for name in answer["gone"]],
+        events=_EVENTS.validate_python(answer["events"]),
+        runs=_RUNS.validate_python(answer["runs"]),
+        whole=bool(answer["whole"]),
+    )
+
+
+def _error(answer: dict[str, Any]) -> MlopsError:
+    """The error that the controller raised, as the same class."""
+    named = getattr(errors, str(answer["error"]), MlopsError)
+    known = isinstance(named, type) and issubclass(named, MlopsError)
+    cls: type[MlopsError] = named if known else MlopsError
+    return cls(str(answer["what"]), str(answer.get("why", "")), str(answer.get("todo", "")))
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or ("no answer in time" if isinstance(error, asyncio.TimeoutError) else type(error).__name__)

@@ -1,0 +1,105 @@
+"""The controller's answers to a `Link`: handlers on the scheduler, named `mlops_*`.
+
+An answer is `{"ok": value}`, or `{"error": class name, "what", "why", "todo"}`. (Dask answers None to a name that it
+doesn't know, which is how a caller sees that a cluster has no controller.)
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import StrictInt
+
+from ..core.cluster import EndCause
+from ..core.errors import InvalidInput, MlopsError
+from ..core.model import Model, parse
+
+if TYPE_CHECKING:
+    from .controller import Controller
+
+Handler = Callable[..., Awaitable[dict[str, Any]]]
+
+#: Seconds that a watcher is kept waiting at most, so that one that vanished is noticed.
+LONGEST = 60.0
+
+
+class Scale(Model):
+    """What `mlops_scale` takes."""
+
+    workers: StrictInt
+    group: str | None = None
+    now: bool = False
+
+
+class Adapt(Model):
+    """What `mlops_adapt` takes."""
+
+    minimum: StrictInt
+    maximum: StrictInt
+    group: str | None = None
+
+
+def handlers(controller: Controller) -> dict[str, Handler]:
+    """The handlers of a controller."""
+
+    async def mlops_view(workers: bool = True) -> dict[str, Any]:
+        return controller.view.answer(None, workers)
+
+    async def mlops_watch(since: int, timeout: float = 20.0, workers: bool = False) -> dict[str, Any]:
+        await controller.wait(since, min(max(0.0, timeout), LONGEST), workers)
+        return controller.view.answer(since, workers)
+
+    async def mlops_timeline(since: float = 0.0) -> list[dict[str, Any]]:
+        return [sample.model_dump() for sample in controller.timeline.since(since)]
+
+    async def mlops_scale(**request: Any) -> None:
+        scale = parse(Scale, request, "scaling")
+        controller.scale(scale.workers, scale.group, scale.now)
+
+    async def mlops_adapt(**request: Any) -> None:
+        adapt = parse(Adapt, request, "adaptive scaling")
+        controller.adapt(adapt.minimum, adapt.maximum, adapt.group)
+
+    async def mlops_stop(cause: str = "user", why: str = "") -> None:
+        if cause not in get_args(EndCause):
+            raise InvalidInput(f"{cause!r} is not a cause of an end", todo=f"Use one of {get_args(EndCause)}.")
+        controller.stop_soon(cause, why)  # type: ignore[arg-type]  # checked above
+
+    async def mlops_logs(worker: str | None = None, lines: int = 200) -> list[str]:
+        return await controller.logs(worker, lines)
+
+    async def mlops_dashboard() -> list[Any]:
+        return list(await controller.dashboard.address())
+
+    own = (
+        mlops_view,
+        mlops_watch,
+        mlops_timeline,
+        mlops_scale,
+        mlops_adapt,
+        mlops_stop,
+        mlops_logs,
+        mlops_dashboard,
+    )
+    return {handler.__name__: answering(handler) for handler in own}
+
+
+def answering(handler: Callable[..., Any]) -> Handler:
+    """`handler` with its answer, or the error that it raises, as it is sent."""
+
+    @functools.wraps(handler)
+    async def answer(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            value = handler(*args, **kwargs)
+            if inspect.isawaitable(value):
+                value = await value
+        except MlopsError as error:
+            return {"error": type(error).__name__, "what": error.what, "why": error.why, "todo": error.todo}
+        if isinstance(value, dict) and "error" in value and "what" in value:
+            return value
+        return {"ok": value}
+
+    return answer

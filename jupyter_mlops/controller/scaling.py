@@ -1,0 +1,337 @@
+"""Keeps each group at the number of workers that is wanted: by hand, or following the work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..core.cluster import Problem
+from ..core.errors import MlopsError, OutOfRange, UnknownGroup
+from ..core.model import Seconds, Time
+from ..core.policy import adaptive_target, backoff, patient_target
+from ..core.profile import Group, Limits
+from .load import loads
+from .pool import Pool
+from .retire import drain, move_waiting_tasks, releasable, release
+from .roster import Member, Roster, present
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+logger = logging.getLogger("distributed.scheduler.mlops")
+
+#: Deaths older than this are forgotten by backoff and limit.
+WINDOW: Seconds = 600.0
+
+#: Seconds for a worker to connect after its process or pod has started.
+JOIN_TIMEOUT: Seconds = 300.0
+
+#: Seconds after which a heartbeat of a draining worker surely tells what it runs at last.
+CERTAIN: Seconds = 1.0
+
+
+class GroupScale:
+    """What is wanted of one group, and what happened to it."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.wanted = group.workers
+        self.adaptive = group.adaptive
+        self.minimum, self.maximum = group.minimum, group.maximum
+        self.lower_since: Time | None = None
+        self.deaths: deque[Time] = deque()
+        self.problem: Problem | None = None
+        self.cause: Problem | None = None
+        self.last_number = 0
+        #: Whether workers are let go without waiting for what they run.
+        self.now = False
+
+    def names(self, count: int) -> list[str]:
+        """New names that were never used."""
+        first = self.last_number + 1
+        self.last_number += count
+        return [f"{self.group.name}-{number}" for number in range(first, first + count)]
+
+    def used(self, name: str) -> None:
+        """`name` is taken."""
+        prefix, _, number = name.rpartition("-")
+        if prefix == self.group.name and number.isdecimal():
+            self.last_number = max(self.last_number, int(number))
+
+    def recent_deaths(self, now: Time) -> int:
+        """Deaths in the last ten minutes."""
+        while self.deaths and now - self.deaths[0] > WINDOW:
+            self.deaths.popleft()
+        return len(self.deaths)
+
+    def forgive(self) -> None:
+        """A person has looked at it: try again at once."""
+        self.deaths.clear()
+        self.problem = self.cause = None
+
+
+class Scaling:
+    """The groups, and the work of keeping them at what is wanted.
+
+    Parameters
+    ----------
+    scheduler, pool, roster : what is looked at, and who makes and ends workers.
+    said : told, in words, of each change of what is wanted, and of problems.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        pool: Pool,
+        roster: Roster,
+        groups: Sequence[Group],
+        limits: Limits,
+        said: Callable[[str, Problem | None], None],
+        clock: Callable[[], Time] = time.time,
+    ) -> None:
+        self.groups = {group.name: GroupScale(group) for group in groups}
+        self._scheduler, self._pool, self._roster = scheduler, pool, roster
+        self._limits, self._said, self._clock = limits, said, clock
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining: dict[Member, Time] = {}
+
+    def group(self, name: str | None) -> GroupScale:
+        """The group of that name, or the first. Raises `UnknownGroup`."""
+        if name is None:
+            return next(iter(self.groups.values()))
+        if name not in self.groups:
+            raise UnknownGroup.named(name, self.groups)
+        return self.groups[name]
+
+    def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
+        """Want `workers` workers by hand. Raises `UnknownGroup`, `OutOfRange`."""
+        scale = self.group(group)
+        scale.group.check(workers)
+        before, scale.wanted, scale.now = scale.wanted, workers, now
+        scale.adaptive, scale.lower_since = False, None
+        scale.forgive()
+        self._said(f"{_workers(workers, scale.group)} wanted by hand instead of {before}", None)
+        self.reconcile()
+
+    def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
+        """Follow the work between these bounds. Raises `UnknownGroup`, `OutOfRange`."""
+        scale = self.group(group)
+        for bound in (minimum, maximum):
+            scale.group.check(bound)
+        if minimum > maximum:
+            raise OutOfRange(
+                f"Group {scale.group.name!r} can't have between {minimum} and {maximum} workers",
+                "the minimum is above the maximum",
+                "Swap them.",
+            )
+        scale.adaptive, scale.now, scale.lower_since = True, False, None
+        scale.minimum, scale.maximum = minimum, maximum
+        scale.forgive()
+        self._said(f"{minimum} to {_workers(maximum, scale.group)} wanted, as the work needs", None)
+        self.reconcile()
+
+    async def replace(self, address: str) -> None:
+        """End the worker at a Dask address at once, whatever it does; another is made in its place."""
+        member = self._roster.at(address)
+        if member is not None:
+            self._roster.expect([member])
+            await self._pool.remove([member.name], grace=0.0)
+
+    def died(self, member: Member) -> None:
+        """A worker is gone that should not be."""
+        self.groups[member.group].deaths.append(self._clock())
+
+    def explained(self, member: Member) -> None:
+        """Why a worker died is known now."""
+        scale = self.groups[member.group]
+        scale.cause = member.problem or scale.cause
+        if scale.problem is not None:
+            scale.problem = self._dying(scale)
+
+    def reconcile(self) -> None:
+        """Ask for workers that are missing, let go of those that are too many. Never waits."""
+        now = self._clock()
+        self._follow_work(now)
+        self._end_stragglers()
+        for scale in self.groups.values():
+            counts = self._roster.counts[scale.group.name]
+            actual = present(counts)
+            if actual < scale.wanted:
+                self._stay(scale, scale.wanted - actual)
+                counts = self._roster.counts[scale.group.name]
+                self._create(scale, scale.wanted - present(counts), now)
+            elif actual > scale.wanted:
+                self._let_go(scale, actual - scale.wanted, now)
+        self._finish_draining(now)
+
+    @property
+    def wanted(self) -> int:
+        """Workers that are wanted in all."""
+        return sum(scale.wanted for scale in self.groups.values())
+
+    def pending_problem(self, scale: GroupScale) -> Problem | None:
+        """Why workers of a group don't come, as the place says of one of them."""
+        counts = self._roster.counts[scale.group.name]
+        if not counts["pending"] and not counts["requested"]:
+            return None
+        members = self._roster.of(scale.group.name)
+        return next((m.problem for m in members if m.phase in ("pending", "requested") and m.problem), None)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _follow_work(self, now: Time) -> None:
+        adaptive = [scale for scale in self.groups.values() if scale.adaptive]
+        if not adaptive:
+            return
+        capacities = {scale.group.name: scale.maximum * scale.group.threads for scale in adaptive}
+        found = loads(self._scheduler, self._roster, capacities)
+        for scale in adaptive:
+            counts = self._roster.counts[scale.group.name]
+            workers = present(counts)
+            load = found[scale.group.name]
+            target = adaptive_target(load, scale.group.threads, workers, scale.minimum, scale.maximum)
+            target, scale.lower_since = patient_target(target, scale.wanted, scale.lower_since, now)
+            target = max(scale.minimum, min(scale.maximum, target))
+            if target != scale.wanted:
+                why = f"{load.tasks} tasks to do" if load.tasks else "nothing to do"
+                self._said(f"{_workers(target, scale.group)} wanted instead of {scale.wanted}: {why}", None)
+                scale.wanted = target
+
+    def _create(self, scale: GroupScale, count: int, now: Time) -> None:
+        if count <= 0:
+            return
+        deaths = scale.recent_deaths(now)
+        if deaths > self._limits.restarts:
+            if scale.problem is None:
+                scale.problem = self._dying(scale)
+                self._said(f"Group {scale.group.name} waits: {deaths} workers died in ten minutes", scale.problem)
+            return
+        if scale.problem is not None:
+            scale.problem = None  # ten minutes have passed
+        if deaths and now - scale.deaths[-1] < backoff(deaths):
+            return
+        if deaths:
+            count = min(count, self._limits.restarts - deaths + 1) if self._limits.restarts else count
+        names = scale.names(count)
+        self._roster.asked(scale.group.name, names)
+        self._spawn(self._ask(scale, names))
+
+    async def _ask(self, scale: GroupScale, names: list[str]) -> None:
+        try:
+            await self._pool.create(scale.group, names)
+        except MlopsError as error:
+            scale.problem = Problem(what=error.what, why=error.why, todo=error.todo)
+            self._said(f"Workers of group {scale.group.name} could not be asked for", scale.problem)
+
+    def _dying(self, scale: GroupScale) -> Problem:
+        cause = scale.cause
+        last = f"the last one: {cause.what}{': ' + cause.why if cause.why else ''}" if cause else "the cause is unknown"
+        remedy = cause.todo if cause and cause.todo else "Look at the workers' logs."
+        return Problem(
+            what=f"Workers of group {scale.group.name!r} keep dying",
+            why=f"{len(scale.deaths)} in ten minutes; {last}",
+            todo=f"{remedy} Then scale the group to try again.",
+        )
+
+    def _stay(self, scale: GroupScale, count: int) -> None:
+        """Workers that drain are wanted again after all: cheaper than new ones."""
+        for member in [m for m in self._draining if m.group == scale.group.name][:count]:
+            del self._draining[member]
+            drain(self._scheduler, member, going=False)
+            self._roster.expect([member], going=False)
+
+    def _let_go(self, scale: GroupScale, count: int, now: Time) -> None:
+        free, busy = releasable(self._roster.of(scale.group.name))
+        chosen = free[:count]
+        rest = busy[: count - len(chosen)]
+        if scale.now:
+            chosen, rest = chosen + rest, []
+        if chosen:
+            self._roster.expect(chosen)
+            self._spawn(self._release(scale, chosen))
+        if rest and not scale.adaptive:  # adaptive scaling has time: its work is about to end
+            self._roster.expect(rest)
+            for member in rest:
+                self._draining[member] = now
+                drain(self._scheduler, member)
+
+    async def _release(self, scale: GroupScale, members: list[Member]) -> None:
+        stayed = await release(self._scheduler, self._pool, members)
+        if not stayed:
+            return
+        for member in stayed:
+            drain(self._scheduler, member, going=False)
+        self._roster.expect(stayed, going=False)
+        scale.wanted = max(scale.wanted, present(self._roster.counts[scale.group.name]))
+        names = ", ".join(member.name for member in stayed[:5])
+        self._said(
+            f"{len(stayed)} workers stay: {names}",
+            Problem(
+                what="Workers could not be let go",
+                why="they hold data that no other worker has room for",
+                todo="Release the data (del the futures) or stop the cluster.",
+            ),
+        )
+
+    def _finish_draining(self, now: Time) -> None:
+        """Those that have ended what they ran go; tasks that wait behind it run elsewhere."""
+        done: dict[str, list[Member]] = {}
+        for member in list(self._draining):
+            ws = member.dask
+            if ws is None or member.over:
+                del self._draining[member]
+            elif self.groups[member.group].now or not ws.processing:
+                del self._draining[member]
+                done.setdefault(member.group, []).append(member)
+            elif ws.last_seen > self._draining[member] + CERTAIN:
+                move_waiting_tasks(self._scheduler, ws)
+        for group, members in done.items():
+            self._spawn(self._release(self.groups[group], members))
+
+    def _end_stragglers(self) -> None:
+        """End workers that lost their connection long ago, or never got one."""
+        silent, waiting = self._roster.silent(), []
+        if any(counts["starting"] for counts in self._roster.counts.values()):
+            waiting = self._roster.waiting(JOIN_TIMEOUT)
+        for member in silent:
+            self._roster.give_up(
+                member,
+                Problem(
+                    what=f"Worker {member.name} lost its connection to the scheduler",
+                    why="it may hang, or its machine may be out of reach",
+                    todo="Look at its log.",
+                ),
+            )
+        for member in waiting:
+            self._roster.give_up(
+                member,
+                Problem(
+                    what=f"Worker {member.name} did not reach the scheduler",
+                    why=f"it started {JOIN_TIMEOUT:.0f} s ago and has not connected",
+                    todo="Look at its log; check that it can reach the scheduler's address.",
+                ),
+            )
+        if silent or waiting:
+            self._spawn(self._pool.remove([member.name for member in silent + waiting]))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("A change of the workers failed", exc_info=task.exception())
+
+
+def _workers(count: int, group: Group) -> str:
+    return f"{count} worker{'' if count == 1 else 's'} of group {group.name}"

@@ -1,0 +1,196 @@
+"""The panel's view of one cluster: live numbers, and the controls that scale and stop it."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from typing import Any, Protocol
+
+import ipywidgets as w
+
+from ...core.cluster import ClusterSpec, ClusterState, GroupState
+from ...core.model import Time
+from . import words
+
+_FORM = w.Layout(width="480px")
+_CELL = "padding:1px 12px 1px 0;white-space:nowrap"
+_QUIET = "color:var(--jp-ui-font-color2,#666)"
+
+
+class Commands(Protocol):
+    """What can be asked of a cluster. Each returns at once; what goes wrong is shown by the panel."""
+
+    def scale(self, cluster: str, workers: int, group: str) -> None:
+        """Want this many workers."""
+
+    def adapt(self, cluster: str, minimum: int, maximum: int, group: str) -> None:
+        """Let the number follow the work."""
+
+    def stop(self, cluster: str) -> None:
+        """End the cluster."""
+
+
+class ClusterPart:
+    """Numbers and controls of the cluster that was shown last.
+
+    A control that a person has just moved isn't moved back by a state from before: the group is `held` until the
+    command was answered. A control that is set to what the state says asks for nothing, so that nothing has to tell
+    whether it was a person who moved it.
+    """
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._state: ClusterState | None = None
+        self._ranges: dict[str, tuple[int, int]] = {}
+        self._held: set[str] = set()
+        self.numbers = w.HTML()
+        self.group = w.Dropdown(description="Group", layout=_FORM)
+        self.workers = w.IntSlider(description="Workers", continuous_update=False, layout=_FORM)
+        self.adaptive = w.Checkbox(
+            description="as many as the work needs", indent=False, layout=w.Layout(width="220px")
+        )
+        self.bounds = w.IntRangeSlider(description="Between", continuous_update=False, layout=_FORM)
+        self.stop = w.Button(description="Stop…", icon="stop", tooltip="End this cluster")
+        self.confirm = w.Button(description="Stop it", button_style="danger")
+        self.keep = w.Button(description="Keep it")
+        self._loss = w.HTML()
+        self.question = w.HBox([self._loss, self.confirm, self.keep])
+        self._controls = w.VBox([self.group, w.HBox([self.workers, self.adaptive]), self.bounds])
+        self.box = w.VBox([self.numbers, self._controls, self.stop, self.question])
+        self.group.observe(self._group_chosen, "value")
+        self.workers.observe(self._workers_moved, "value")
+        self.adaptive.observe(self._adaptive_switched, "value")
+        self.bounds.observe(self._bounds_moved, "value")
+        self.stop.on_click(lambda _: self._ask_to_stop())
+        self.keep.on_click(lambda _: _show(self.question, False))
+        self.confirm.on_click(lambda _: self._stop())
+        self.show(None)
+
+    def show(self, state: ClusterState | None, spec: ClusterSpec | None = None, now: Time | None = None) -> None:
+        """Show `state` of a cluster made by `spec`, as it is at `now`; None shows that no cluster is chosen."""
+        if state is None or self._state is None or state.name != self._state.name:
+            _show(self.question, False)
+            self._held.clear()
+        self._state = state
+        groups = spec.profile.groups if spec else []
+        self._ranges = {group.name: (group.minimum, group.maximum) for group in groups}
+        live = state is not None and state.phase in ("starting", "running")
+        self.numbers.value = _no_cluster() if state is None else _numbers(state, time.time() if now is None else now)
+        _show(self.stop, state is not None and state.phase != "ended" and "stop" in state.commands)
+        _show(self._controls, live and state is not None and "scale" in state.commands and bool(state.groups))
+        if state is not None and state.groups:
+            self._show_groups(state)
+            self._show_group()
+
+    def answered(self, group: str, failed: bool) -> None:
+        """A command about this group was taken: the next state shows what became of it. When it failed: as it was."""
+        self._held.discard(group)
+        if failed:
+            self._show_group()
+
+    def _show_groups(self, state: ClusterState) -> None:
+        names = tuple(group.name for group in state.groups)
+        if self.group.options != names:
+            self.group.options = names
+            self.group.value = names[0]
+        _show(self.group, len(names) > 1)
+
+    def _chosen(self) -> GroupState | None:
+        groups = self._state.groups if self._state else []
+        return next((group for group in groups if group.name == self.group.value), None)
+
+    def _show_group(self) -> None:
+        group = self._chosen()
+        if group is None or group.name in self._held:
+            return
+        low, high = self._range(group)
+        _set(self.workers, min=low, max=high, value=group.wanted, disabled=group.adaptive)
+        _set(self.bounds, min=low, max=high, value=(group.minimum, group.maximum))
+        _set(self.adaptive, value=group.adaptive)
+        _show(self.bounds, group.adaptive)
+
+    def _range(self, group: GroupState) -> tuple[int, int]:
+        """What the sliders offer: the profile's range; that of adaptive scaling, in the state, may be narrower."""
+        return self._ranges.get(group.name, (group.minimum, group.maximum))
+
+    def _group_chosen(self, _: Any) -> None:
+        self._show_group()
+
+    def _workers_moved(self, change: Any) -> None:
+        group = self._chosen()
+        if self._state and group and change["new"] != group.wanted:
+            self._held.add(group.name)
+            self._commands.scale(self._state.name, change["new"], group.name)
+
+    def _adaptive_switched(self, change: Any) -> None:
+        group = self._chosen()
+        if not self._state or not group or change["new"] == group.adaptive:
+            return
+        self._held.add(group.name)
+        if change["new"]:
+            low, high = self._range(group)
+            self._commands.adapt(self._state.name, low, high, group.name)
+        else:
+            self._commands.scale(self._state.name, group.wanted, group.name)
+
+    def _bounds_moved(self, change: Any) -> None:
+        group = self._chosen()
+        if self._state and group and change["new"] != (group.minimum, group.maximum):
+            self._held.add(group.name)
+            low, high = change["new"]
+            self._commands.adapt(self._state.name, low, high, group.name)
+
+    def _ask_to_stop(self) -> None:
+        if self._state is None:
+            return
+        runs = len(self._state.runs)
+        lost = f"{runs} run{'s' if runs > 1 else ''} would be lost. " if runs else "Nothing is running on it. "
+        self._loss.value = (
+            f"<b>Stop {escape(self._state.name)}?</b> {lost}Results kept on its workers are gone then.&ensp;"
+        )
+        _show(self.question, True)
+
+    def _stop(self) -> None:
+        _show(self.question, False)
+        if self._state is not None:
+            self._commands.stop(self._state.name)
+
+
+def _no_cluster() -> str:
+    return f"<span style='{_QUIET}'>No cluster is chosen: start one from a profile above.</span>"
+
+
+def _numbers(state: ClusterState, now: Time) -> str:
+    """The live numbers as a table of two columns."""
+    wanted = sum(group.wanted for group in state.groups)
+    cost = state.cost
+    rows = {
+        "State": escape(words.phase(state)),
+        "Workers": escape(words.workers(state.counts, wanted)),
+        "CPU": f"{state.cpu:.1f} of {state.cpus:g} CPUs",
+        "Memory": f"{words.size(state.memory_used)} of {words.size(state.memory)}",
+        "Tasks": f"{state.work.processing:,} running, {state.work.queued:,} waiting, {state.work.done:,} done",
+        "Cost": f"<span title='{escape(words.source(cost), quote=True)}'>{escape(words.cost(cost))}</span>",
+        "Stops": escape(words.stops(state, now)),
+    }
+    if state.phase == "ended":
+        rows = {key: rows[key] for key in ("State", "Cost")}
+    lines = [
+        f"<tr><td style='{_CELL};{_QUIET}'>{key}</td><td style='{_CELL}'>{text}</td></tr>" for key, text in rows.items()
+    ]
+    problems = [(group.name, group.problem) for group in state.groups if group.problem]
+    if state.problem:
+        problems.append(("", state.problem))
+    notes = [f"<div role='status'>⚠ {words.problem(problem, name)}</div>" for name, problem in problems]
+    return f"<table style='font-variant-numeric:tabular-nums'>{''.join(lines)}</table>{''.join(notes)}"
+
+
+def _set(widget: w.Widget, **traits: Any) -> None:
+    """Set a control's traits as one change, so that its value is never cut to a range that it is about to leave."""
+    with widget.hold_trait_notifications():
+        for name, value in traits.items():
+            setattr(widget, name, value)
+
+
+def _show(widget: w.Widget, visible: bool) -> None:
+    widget.layout.display = "" if visible else "none"

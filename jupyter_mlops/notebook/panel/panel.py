@@ -1,0 +1,246 @@
+"""The panel: its parts put together, what they ask for carried out, what went wrong shown.
+
+The view is told from the portal's thread, so that it stays live while a cell runs. Clicks wait for the kernel, as they
+do for every widget; while a cell runs, the panel says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import ipywidgets as w
+
+from ... import backends
+from ...controller.link import Link
+from ...core.cluster import Problem
+from ...core.errors import MlopsError
+from ...core.estimate import Estimate, estimate
+from ...core.model import Seconds, Time
+from ...core.profile import Profile
+from . import wish, words
+from .cluster import ClusterPart
+from .runs import FormPart, RunsPart, Wish
+from .start import StartPart
+from .watch import Seen, Watch
+
+#: A cell that runs for longer is worth a word about clicks that wait.
+LONG_CELL: Seconds = 1.0
+
+_BUSY = "A cell is running: these numbers stay live, clicks are answered when it is done."
+
+
+class Panel:
+    """A panel in a notebook: `display` it as often as you like; `close` it when it is no longer wanted.
+
+    Parameters
+    ----------
+    cluster : the cluster to show first; by default the newest one that lives.
+    """
+
+    def __init__(self, cluster: str | None = None) -> None:
+        self.head = StartPart(self.choose, self._start)
+        self.cluster = ClusterPart(self)
+        self.runs = RunsPart(self._cancel)
+        self.form = FormPart(self._send)
+        self.note = w.HTML()
+        self.error = w.HTML()
+        self.dismiss = w.Button(icon="times", tooltip="Dismiss", layout=w.Layout(width="36px"))
+        self._trouble = w.HBox([self.error, self.dismiss])
+        self.widget = w.VBox(
+            [self.head.box, self._trouble, self.cluster.box, self.form.box, self.runs.box, self.note],
+            layout=w.Layout(max_width="820px"),
+        )
+        self.dismiss.on_click(lambda _: self._show_error(None))
+        self._show_error(None)
+        self._chosen = cluster
+        self._results: dict[str, tuple[Any, str]] = {}
+        self._busy_since: Time | None = None
+        self._shell: Any = None
+        self._hook()
+        self.head.show_profiles(_profiles())
+        self._watch = Watch(self._seen, self._show_error)
+        if cluster:
+            self._watch.choose(cluster)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.widget._repr_mimebundle_(**kwargs)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return not self._watch.alive
+
+    def choose(self, name: str) -> None:
+        """Show the cluster `name`."""
+        self._chosen = name
+        self._show_error(None)
+        self._watch.choose(name)
+
+    def close(self) -> None:
+        """Stop watching and take the view away; clusters and runs live on. A no-op the second time."""
+        if self.closed:
+            return
+        self._watch.close()
+        if self._shell is not None:
+            self._shell.events.unregister("pre_run_cell", self._cell_begins)
+            self._shell.events.unregister("post_run_cell", self._cell_ended)
+        _close(self.widget)
+
+    def scale(self, cluster: str, workers: int, group: str) -> None:
+        """Carry out a scaling by hand."""
+        self._command(lambda link: link.scale(workers, group), group)
+
+    def adapt(self, cluster: str, minimum: int, maximum: int, group: str) -> None:
+        """Carry out a switch to adaptive scaling."""
+        self._command(lambda link: link.adapt(minimum, maximum, group), group)
+
+    def stop(self, cluster: str) -> None:
+        """End the cluster."""
+
+        async def stop() -> None:
+            await (await backends.find(cluster)).stop(cluster, why="in the panel")
+
+        self._watch.carry_out(stop(), lambda _, error: self._show_error(error))
+
+    def _command(self, verb: Callable[[Link], Awaitable[None]], group: str) -> None:
+        def done(error: MlopsError | None) -> None:
+            self._show_error(error)
+            self.cluster.answered(group, failed=error is not None)
+
+        self._watch.command(verb, done)
+
+    def _start(self, profile: str, name: str | None) -> None:
+        async def start() -> str:
+            chosen = backends.profiles.get(profile)
+            spec = backends.new_spec(chosen, name)
+            backend = backends.get(chosen.place)
+            await backend.check(chosen)
+            await backend.start(spec)
+            backends.profiles.mark_used(profile)
+            return spec.name
+
+        def done(made: str | None, error: MlopsError | None) -> None:
+            self.head.started()
+            self._show_error(error)
+            if made:
+                self.choose(made)
+                self.head.show_profiles(_profiles())
+
+        self._watch.carry_out(start(), done)
+
+    def _cancel(self, run: str) -> None:
+        self._watch.command(lambda link: link.cancel_run(run, "in the panel"), self._show_error)
+
+    def _send(self, asked: Wish) -> None:
+        try:
+            send = wish.prepare(asked, self._namespace, self._chosen or "")
+        except MlopsError as error:
+            self.form.answered()
+            self._show_error(error)
+            return
+
+        def sent(run: Any, error: MlopsError | None) -> None:
+            self.form.answered()
+            self._show_error(error)
+            if run is not None and asked.result:
+                self._results[run.id] = (run, asked.result)
+
+        self._watch.carry_out(asyncio.to_thread(send), sent)
+
+    def _seen(self, seen: Seen) -> None:
+        """Show what the watch has seen; told from its thread."""
+        live = [state for state in seen.clusters if state.phase != "ended"]
+        if self._chosen is None and live:
+            self._chosen = live[0].name
+            self._watch.choose(self._chosen)
+        self.head.show_clusters(live, self._chosen or "")
+        if seen.chosen == (self._chosen or ""):
+            self.cluster.show(seen.state, seen.spec)
+            self.runs.show(seen.runs)
+            self._fetch(seen)
+        busy = self._busy_since is not None and time.time() - self._busy_since > LONG_CELL
+        self.note.value = _BUSY if busy else ""
+
+    def _fetch(self, seen: Seen) -> None:
+        """Put the results of runs that are done into the notebook's variables."""
+        for state in seen.runs:
+            if state.phase not in ("starting", "running") and state.id in self._results:
+                run, name = self._results.pop(state.id)
+                self._watch.carry_out(asyncio.to_thread(run.result), self._assign(name))
+
+    def _assign(self, name: str) -> Callable[[Any, MlopsError | None], None]:
+        def done(result: Any, error: MlopsError | None) -> None:
+            if error is None:
+                self._namespace[name] = result
+            self._show_error(error)
+
+        return done
+
+    @property
+    def _namespace(self) -> dict[str, Any]:
+        if self._shell is None:
+            import __main__
+
+            return vars(__main__)
+        namespace: dict[str, Any] = self._shell.user_ns
+        return namespace
+
+    def _show_error(self, error: MlopsError | None) -> None:
+        if error is not None:
+            problem = Problem(what=error.what, why=error.why, todo=error.todo)
+            self.error.value = f"<div role='alert' style='{_ALERT}'>{words.problem(problem)}</div>"
+        self._trouble.layout.display = "none" if error is None else ""
+
+    def _hook(self) -> None:
+        from IPython import get_ipython
+
+        self._shell = get_ipython()
+        if self._shell is not None:
+            self._shell.events.register("pre_run_cell", self._cell_begins)
+            self._shell.events.register("post_run_cell", self._cell_ended)
+        self.form.show_functions(wish.functions(self._namespace))
+
+    def _cell_begins(self, _: Any) -> None:
+        self._busy_since = time.time()
+
+    def _cell_ended(self, _: Any) -> None:
+        self._busy_since = None
+        self.note.value = ""
+        self.form.show_functions(wish.functions(self._namespace))
+
+
+_ALERT = "border-left:3px solid var(--jp-error-color1,#d32f2f);padding:2px 8px;max-width:720px;line-height:1.4"
+
+_open: Panel | None = None
+
+
+def panel(cluster: str | None = None) -> Panel:
+    """Show clusters and runs here, to watch, scale, start, send and stop.
+
+    There is one panel in a kernel: calling it again, or in another cell, shows the same one.
+
+    Parameters
+    ----------
+    cluster : the name of the cluster to show; by default the newest one that lives.
+    """
+    global _open
+    if _open is None or _open.closed:
+        _open = Panel(cluster)
+    elif cluster is not None:
+        _open.choose(cluster)
+    return _open
+
+
+def _profiles() -> list[tuple[Profile, Estimate]]:
+    price = backends.settings.load().price
+    return [(profile, estimate(profile, profile.price or price)) for profile in backends.profiles.all_profiles()]
+
+
+def _close(widget: w.Widget) -> None:
+    """Close a widget and all that it holds."""
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()

@@ -1,0 +1,92 @@
+"""The panel's head: which cluster is shown, and a new one from a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from ...core.cluster import ClusterState
+from ...core.estimate import Estimate
+from ...core.profile import Profile
+from . import words
+
+_FORM = w.Layout(width="480px")
+
+#: The choice that stands for no cluster.
+NONE = ""
+
+
+class StartPart:
+    """Two lines: the clusters there are, and a profile to start another from.
+
+    `chosen` is called with the name of the cluster that a person, or `choose`, picked; `start` with a profile's name
+    and the name for the cluster, None to have one made.
+    """
+
+    def __init__(self, chosen: Callable[[str], None], start: Callable[[str, str | None], None]) -> None:
+        self._chosen = chosen
+        self._start = start
+        self._showing = False
+        self._about: dict[str, str] = {}
+        self.cluster = w.Dropdown(description="Cluster", options=[("no cluster yet", NONE)], layout=_FORM)
+        self.profile = w.Dropdown(description="New from", layout=_FORM)
+        self.name = w.Text(placeholder="name (optional)", layout=w.Layout(width="160px"))
+        self.start = w.Button(description="Start", icon="play", button_style="primary")
+        self.about = w.HTML()
+        self.box = w.VBox([self.cluster, w.HBox([self.profile, self.name, self.start]), self.about])
+        self.cluster.observe(self._cluster_chosen, "value")
+        self.profile.observe(self._profile_chosen, "value")
+        self.start.on_click(lambda _: self._start_clicked())
+
+    def show_profiles(self, profiles: Sequence[tuple[Profile, Estimate]]) -> None:
+        """Offer these, the last used first."""
+        self._about = {profile.name: _about(profile, estimate) for profile, estimate in profiles}
+        options = [
+            (f"{profile.title or profile.name} · {words.estimate(estimate)}", profile.name)
+            for profile, estimate in profiles
+        ]
+        if self.profile.options != tuple(options):
+            value = self.profile.value
+            self.profile.options = options
+            if value in self._about:
+                self.profile.value = value
+        self._profile_chosen(None)
+
+    def show_clusters(self, states: Sequence[ClusterState], chosen: str) -> None:
+        """Offer these, with `chosen` as the one that is shown."""
+        options = [(f"{state.name} · {words.phase(state)}", state.name) for state in states]
+        if chosen not in [name for _, name in options]:
+            options.insert(0, (chosen, chosen) if chosen else ("choose one" if options else "no cluster yet", NONE))
+        self._showing = True
+        try:
+            if self.cluster.options != tuple(options):
+                self.cluster.options = options
+            self.cluster.value = chosen
+        finally:
+            self._showing = False
+
+    def started(self) -> None:
+        """The start was answered: another one may be asked for."""
+        self.start.disabled = False
+        self.name.value = ""
+
+    def _cluster_chosen(self, change: Any) -> None:
+        if not self._showing:
+            self._chosen(change["new"])
+
+    def _profile_chosen(self, _: Any) -> None:
+        self.about.value = (
+            f"<span style='color:var(--jp-ui-font-color2,#666)'>{self._about.get(self.profile.value, '')}</span>"
+        )
+
+    def _start_clicked(self) -> None:
+        if self.profile.value:
+            self.start.disabled = True
+            self._start(self.profile.value, self.name.value.strip() or None)
+
+
+def _about(profile: Profile, estimate: Estimate) -> str:
+    return escape(f"{profile.description} {words.shape(estimate)} at start. Price: {estimate.source}.")

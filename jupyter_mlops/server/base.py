@@ -1,0 +1,123 @@
+"""What all REST handlers share: the login, the services, JSON in and out, errors as sentences."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.utils import origin_matches_pat
+from tornado import web
+
+from ..core.errors import InvalidInput, MlopsError
+from .errors import body_of, status_of
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from .app import MlopsApp
+    from .services import Services
+
+#: The resource that an authorizer is asked about.
+RESOURCE = "jupyter-mlops"
+
+#: The key of the extension in the web application's settings.
+SETTING = "jupyter_mlops"
+
+
+def is_same_origin(handler: JupyterHandler) -> bool:
+    """Whether the page that made the request is the server's own, or one that the server's configuration allows.
+
+    Stricter than Jupyter's own check, which lets any origin pass that knows the token: a page elsewhere must not drive
+    clusters with a token that leaked into a URL. A request without an origin comes from a program, not from a page.
+    """
+    origin = handler.request.headers.get("Origin") or handler.request.headers.get("Sec-Websocket-Origin")
+    if origin is None or handler.allow_origin == "*":
+        return True
+    origin = origin.lower()
+    if urlparse(origin).netloc == handler.request.headers.get("Host", "").lower():
+        return True
+    if handler.allow_origin:
+        return bool(handler.allow_origin == origin)
+    return bool(handler.allow_origin_pat and origin_matches_pat(handler.allow_origin_pat, origin))
+
+
+class Handler(APIHandler):
+    """The base of the REST handlers: parse, one call, `reply`.
+
+    Methods are `@web.authenticated` and `@authorized`; a `MlopsError` becomes the status of `errors.STATUSES`.
+    """
+
+    auth_resource = RESOURCE
+
+    async def prepare(self) -> None:  # type: ignore[override]  # as Jupyter's own APIHandler narrows it
+        """Refuse foreign pages, then have the services ready, which are made at the first request."""
+        await super().prepare()
+        if not is_same_origin(self):
+            raise web.HTTPError(403, "This page may not use this server")
+        if self.current_user and self.request.method != "OPTIONS":
+            app: MlopsApp = self.settings[SETTING]
+            self.services: Services = await app.services()
+
+    @allow_unauthenticated
+    def options(self, *args: Any, **kwargs: Any) -> None:
+        """What a browser asks before a request from another page; it tells nothing and does nothing."""
+        super().options()
+
+    def body(self) -> dict[str, Any]:
+        """The request's JSON object; raises `InvalidInput`."""
+        try:
+            body = json.loads(self.request.body or b"{}")
+        except ValueError as error:
+            raise InvalidInput("This request isn't valid JSON", str(error)) from None
+        if not isinstance(body, dict):
+            raise InvalidInput("This request isn't valid", f"it must be an object, got a {type(body).__name__}")
+        return body
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        """The argument `name` of the URL as a number; raises `InvalidInput`."""
+        text = self.get_query_argument(name, "")
+        try:
+            value = float(text) if text else default
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise InvalidInput(f"The argument {name!r} isn't valid", f"it must be {least:g} to {most:g}, got {text!r}")
+        return value
+
+    def reply(self, answer: BaseModel | list[Any] | dict[str, Any] | None, status: int = 200) -> None:
+        """Finish with `answer` as JSON; with 204 when it is None."""
+        if answer is None:
+            self.set_status(204)
+            self.finish()
+            return
+        from .encode import encode  # pydantic: not at the server's start
+
+        self.set_status(status)
+        self.finish(encode(answer))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """An error as what, why, todo."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        if isinstance(error, MlopsError):
+            self.set_status(status_of(error))
+            self.finish(json.dumps(body_of(error)))
+            return
+        what = getattr(error, "log_message", None) or self._reason
+        todo = "The server's log says more." if status_code >= 500 else ""
+        self.finish(json.dumps({"error": f"HTTP {status_code}", "what": what, "why": "", "todo": todo}))
+
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """A refused request is no fault of the server: no traceback in its log."""
+        if isinstance(error, MlopsError):
+            self.log.debug("jupyter-mlops: %s %s: %s", self.request.method, self.request.path, error)
+        else:
+            super().log_exception(kind, error, trace)
+
+
+class QuietHandler(Handler):
+    """For what browsers ask by themselves: it doesn't count as activity, which would keep an unused server alive."""
+
+    _track_activity = False

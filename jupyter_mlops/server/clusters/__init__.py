@@ -1,0 +1,1 @@
+"""Clusters: listing, watching, starting, scaling and stopping them."""

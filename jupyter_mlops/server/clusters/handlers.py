@@ -1,0 +1,113 @@
+"""Routes of clusters."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ..base import Handler, QuietHandler
+
+_MOST_LINES = 10_000
+
+
+class Clusters(QuietHandler):
+    """All clusters, wherever they were made."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """List them, newest first."""
+        self.reply(await self.services.clusters.states())
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Start one."""
+        self._track_activity = True
+        self.reply(await self.services.clusters.start(self.body()), 202)
+
+
+class Cluster(Handler):
+    """One cluster."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Its state now."""
+        self.reply(await self.services.clusters.state(name))
+
+    @web.authenticated
+    @authorized
+    async def patch(self, name: str) -> None:
+        """Scale it by hand, or let it follow its work."""
+        self.reply(await self.services.clusters.change(name, self.body()), 202)
+
+    @web.authenticated
+    @authorized
+    async def delete(self, name: str) -> None:
+        """Stop it; of an ended one, forget the record."""
+        operation = await self.services.clusters.remove(name, bool(self.number("force", 0, 0, 1)))
+        self.reply(operation, 202)
+
+
+class Workers(QuietHandler):
+    """The workers of a cluster."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """List them."""
+        self.reply(await self.services.clusters.workers(name))
+
+
+class Events(QuietHandler):
+    """What happened to a cluster."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """List it, oldest first."""
+        self.reply(await self.services.clusters.events(name))
+
+
+class Receipt(QuietHandler):
+    """The final sum of a cluster that ended."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Read it."""
+        self.reply(await self.services.clusters.receipt(name))
+
+
+class Timeline(QuietHandler):
+    """Workers, CPU and money over time."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """The samples after `since`."""
+        self.reply(await self.services.clusters.timeline(name, self.number("since", 0, 0, 1e12)))
+
+
+class Logs(QuietHandler):
+    """The last lines of a log."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Of the worker named `worker`, else of the scheduler."""
+        worker = self.get_query_argument("worker", "") or None
+        lines = int(self.number("lines", 200, 1, _MOST_LINES))
+        self.reply(await self.services.clusters.logs(name, worker, lines))
+
+
+HANDLERS = [
+    (r"clusters", Clusters),
+    (r"clusters/([^/]+)", Cluster),
+    (r"clusters/([^/]+)/workers", Workers),
+    (r"clusters/([^/]+)/events", Events),
+    (r"clusters/([^/]+)/receipt", Receipt),
+    (r"clusters/([^/]+)/timeline", Timeline),
+    (r"clusters/([^/]+)/logs", Logs),
+]

@@ -1,0 +1,203 @@
+"""Clusters: what is asked of them, and the commands, each accepted at once and carried out as an operation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from ... import backends
+from ...backends import profiles
+from ...backends.base import Backend
+from ...controller.link import Link
+from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
+from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
+from ...core.operation import Operation
+from ..history.keeper import Keeper
+from ..operations.manager import Operations, Progress
+from ..profiles.manager import Profiles
+from .request import Adapt, Scale, Start, adapt_or_scale, start_of
+from .wait import until_ended, until_workers
+from .watcher import Watcher
+
+#: Seconds within which a controller that is well has said no.
+_AT_ONCE = 2.0
+
+
+class Clusters:
+    """The door to clusters for the handlers. Errors that can be known at once are raised at once."""
+
+    def __init__(self, watcher: Watcher, keeper: Keeper, operations: Operations, profiles: Profiles) -> None:
+        self._watcher, self._keeper, self._operations, self._profiles = watcher, keeper, operations, profiles
+
+    # What is asked.
+
+    async def states(self) -> list[ClusterState]:
+        """All clusters, newest first."""
+        return sorted(self._watcher.states.values(), key=lambda state: state.created, reverse=True)
+
+    async def state(self, name: str) -> ClusterState:
+        """One cluster; raises `UnknownCluster`."""
+        try:
+            return self._watcher.get(name)
+        except UnknownCluster:
+            await self._watcher.look()  # made a moment ago, by somebody else
+            return self._watcher.get(name)
+
+    async def workers(self, name: str) -> list[WorkerState]:
+        """Its workers; none when it has ended. Raises `UnknownCluster`, `ClusterUnreachable`."""
+        state = await self.state(name)
+        if state.phase == "ended":
+            return []
+        return (await self.link(name).view(workers=True)).workers
+
+    async def events(self, name: str) -> list[Event]:
+        """What happened to it, oldest first; raises `UnknownCluster`."""
+        try:
+            return await (await backends.find(name)).events(name)
+        except UnknownCluster:
+            await self._kept(name)
+            return await self._keeper.events(name)
+
+    async def timeline(self, name: str, since: float) -> list[Sample]:
+        """Its timeline after `since`; raises `UnknownCluster`."""
+        try:
+            return await (await backends.find(name)).timeline(name, since)
+        except UnknownCluster:
+            await self._kept(name)
+            return await self._keeper.timeline(name, since)
+
+    async def receipt(self, name: str) -> Receipt:
+        """Its final sum. Raises `UnknownCluster`, and `Conflict` while it lives."""
+        try:
+            receipt = await (await backends.find(name)).receipt(name)
+        except UnknownCluster:
+            receipt = (await self._kept(name))[1]
+        if receipt is None:
+            raise Conflict(
+                f"The cluster {name!r} has no receipt", "it hasn't ended", "Its cost so far is in its state."
+            )
+        return receipt
+
+    async def logs(self, name: str, worker: str | None, lines: int) -> list[str]:
+        """The last lines of a log; raises `UnknownCluster`, `UnknownWorker`."""
+        return await (await backends.find(name)).logs(name, worker, lines)
+
+    def link(self, name: str) -> Link:
+        """The open link to a live cluster; raises `UnknownCluster`, `ClusterEnded`, `ClusterUnreachable`."""
+        follower = self._watcher.follower(name)
+        if follower is not None:
+            return follower.link
+        state = self._watcher.get(name)
+        raise ClusterEnded(f"The cluster {name!r} has ended", state.cause or "", "Start another one.")
+
+    # Commands.
+
+    async def start(self, body: dict[str, Any]) -> Operation:
+        """Make one. Raises `UnknownProfile`, `InvalidSpec`, `OutOfRange`, `NameTaken`, `StartFailed`, `StorageFull`."""
+        asked = start_of(body)
+        spec, place = await asyncio.to_thread(_spec, asked)
+        await place.check(spec.profile)
+        await place.start(spec)
+        await asyncio.to_thread(profiles.mark_used, asked.profile)
+        await self._profiles.publish()
+        await self._watcher.look()
+
+        async def work(progress: Progress) -> None:
+            await until_workers(self._watcher, spec.name, None, progress)
+
+        return self._operations.begin("start", spec.name, work)
+
+    async def change(self, name: str, body: dict[str, Any]) -> Operation:
+        """Scale it, or let it follow its work. Raises `UnknownCluster`, `UnknownGroup`, `OutOfRange`,
+        `ClusterEnded`, `ClusterUnreachable`, `Refused`."""
+        asked = adapt_or_scale(body)
+        state = await self.state(name)
+        if state.phase in ("stopping", "ended"):
+            raise ClusterEnded(f"The cluster {name!r} can't be changed", f"it is {state.phase}", "Start another one.")
+        verb = "adapt" if isinstance(asked, Adapt) else "scale"
+        _may(state, verb)
+        group = _group(state, asked.group)
+        if isinstance(asked, Adapt):
+            return await self._adapt(state, group, asked)
+        return await self._scale(state, group, asked)
+
+    async def _scale(self, state: ClusterState, group: GroupState, asked: Scale) -> Operation:
+        accepted = await _begun(self.link(state.name).scale(asked.workers, group.name, asked.now))
+
+        async def work(progress: Progress) -> None:
+            await accepted
+            await until_workers(self._watcher, state.name, group.name, progress, wanted=asked.workers)
+
+        return self._operations.begin("scale", state.name, work)
+
+    async def _adapt(self, state: ClusterState, group: GroupState, asked: Adapt) -> Operation:
+        accepted = await _begun(self.link(state.name).adapt(asked.minimum, asked.maximum, group.name))
+
+        async def work(progress: Progress) -> None:
+            await accepted
+            progress.tell(text=f"{asked.minimum} to {asked.maximum} workers")
+
+        return self._operations.begin("adapt", state.name, work)
+
+    async def remove(self, name: str, force: bool) -> Operation | None:
+        """Stop it; None for one that has ended, which is no longer listed. Raises `UnknownCluster`, `Refused`."""
+        state = await self.state(name)
+        if state.phase == "ended":
+            await self._forget(name)
+            return None
+        _may(state, "stop")
+        place = backends.get(state.place)
+
+        async def work(progress: Progress) -> None:
+            progress.tell(text="Stopping")
+            await place.stop(name, force=force)
+            await until_ended(self._watcher, name, progress)
+
+        return self._operations.begin("stop", name, work)
+
+    async def _forget(self, name: str) -> None:
+        try:
+            await (await backends.find(name)).forget(name)
+        except UnknownCluster:
+            await self._kept(name)
+        self._keeper.forget(name)
+        self._watcher.forget(name)
+
+    async def _kept(self, name: str) -> tuple[ClusterState, Receipt | None]:
+        kept = await self._keeper.cluster(name)
+        if kept is None:
+            raise UnknownCluster.named(name, self._watcher.states)
+        return kept
+
+
+def _spec(asked: Start) -> tuple[Any, Backend]:
+    profile = profiles.get(asked.profile)
+    return backends.new_spec(profile, asked.name, asked.workers, asked.group), backends.get(profile.place)
+
+
+def _may(state: ClusterState, verb: str) -> None:
+    if verb not in state.commands:
+        raise Refused(
+            f"The cluster {state.name!r} can't be asked to {verb}",
+            f"it was made with {state.maker}",
+            f"Use {state.maker} for that.",
+        )
+
+
+def _group(state: ClusterState, name: str | None) -> GroupState:
+    if not state.groups:
+        raise Conflict(f"The cluster {state.name!r} can't be changed yet", "it is starting", "Try again in a moment.")
+    for group in state.groups:
+        if name is None or group.name == name:
+            return group
+    raise UnknownGroup.named(name or "", [group.name for group in state.groups])
+
+
+async def _begun(command: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """`command`, under way. What it refuses at once is raised here, so that the request itself is refused."""
+    task = asyncio.create_task(command)
+    done, _ = await asyncio.wait({task}, timeout=_AT_ONCE)
+    if done:
+        task.result()
+    return task

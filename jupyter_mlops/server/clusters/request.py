@@ -1,0 +1,49 @@
+"""What the bodies of requests on clusters may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ...core.model import Model, parse
+from ...core.profile import MOST_WORKERS
+
+Number = Annotated[int, Field(ge=0, le=MOST_WORKERS, strict=True)]
+
+
+class Start(Model):
+    """A cluster of `profile`; with `workers` in `group` (the first one) instead of the profile's number."""
+
+    profile: str
+    name: str | None = None
+    workers: Number | None = None
+    group: str | None = None
+
+
+class Scale(Model):
+    """`workers` workers in `group` (the first one); `now` doesn't wait for what they run."""
+
+    workers: Number
+    group: str | None = None
+    now: bool = False
+
+
+class Adapt(Model):
+    """As many workers in `group` (the first one) as the work needs, between these bounds."""
+
+    minimum: Number
+    maximum: Number
+    group: str | None = None
+
+
+def start_of(body: dict[str, Any]) -> Start:
+    """`body` as a request to start; raises `InvalidSpec`."""
+    return parse(Start, body, "request")
+
+
+def adapt_or_scale(body: dict[str, Any]) -> Adapt | Scale:
+    """`body` as what it looks like; raises `InvalidSpec`."""
+    if "minimum" in body or "maximum" in body:
+        return parse(Adapt, body, "request")
+    return parse(Scale, body, "request")

@@ -1,0 +1,209 @@
+"""Finds clusters wherever they were made, and watches those that live.
+
+The server keeps no truth: every look asks the places anew, and a server that was restarted finds everything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+from logging import Logger
+
+from ... import backends
+from ...core.cluster import ClusterState
+from ...core.errors import MlopsError, UnknownCluster
+from ...core.model import Seconds
+from ..history.keeper import Keeper
+from ..runs.manager import Runs
+from ..stream.hub import Hub
+from .follower import Follower
+
+#: Ended clusters that are listed from the history, after their place has forgotten them.
+_MOST_ENDED = 50
+
+#: Seconds, and points, of an ended cluster's chart.
+_CHART: Seconds = 900.0
+_MOST_SAMPLES = 200
+
+
+class Watcher:
+    """The newest state of every cluster.
+
+    Parameters
+    ----------
+    list_interval, quiet_interval : seconds between looks, with and without a browser.
+    """
+
+    def __init__(
+        self, hub: Hub, keeper: Keeper, runs: Runs, list_interval: Seconds, quiet_interval: Seconds, log: Logger
+    ) -> None:
+        self._hub, self._keeper, self._runs, self._log = hub, keeper, runs, log
+        self._intervals = (list_interval, quiet_interval)
+        self._followers: dict[str, Follower] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._look = asyncio.Event()
+        self._tick = asyncio.Event()
+        self._whole: set[tuple[str, float]] = set()
+        self._faulty: set[str] = set()
+        self._warm = False
+        self.states: dict[str, ClusterState] = {}
+
+    async def start(self) -> None:
+        """Show what the history knows, look once, and begin to watch."""
+        for state, whole in await self._keeper.clusters(_MOST_ENDED):
+            if state.phase == "ended":
+                self._publish(state)
+            if whole:
+                self._whole.add((state.name, state.created))
+        await self.look()
+        self._hub.on_follow.append(self._follow)
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Let go of all clusters, which live on."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(*(follower.close() for follower in self._followers.values()))
+        self._followers.clear()
+
+    def get(self, name: str) -> ClusterState:
+        """The newest state of a cluster; raises `UnknownCluster`."""
+        if name not in self.states:
+            raise UnknownCluster.named(name, self.states)
+        return self.states[name]
+
+    def follower(self, name: str) -> Follower | None:
+        """Who watches the cluster, if it lives."""
+        return self._followers.get(name)
+
+    async def changed(self, timeout: Seconds) -> None:
+        """Return when any cluster changed, or after `timeout` seconds."""
+        try:
+            await asyncio.wait_for(self._tick.wait(), timeout)
+        except asyncio.TimeoutError:
+            return
+
+    def hurry(self) -> None:
+        """Look for clusters now: one was just made or ended."""
+        self._look.set()
+
+    def take(self, state: ClusterState) -> None:
+        """A follower's news."""
+        self._keeper.put_cluster(state)
+        self._publish(state)
+        if state.phase == "ended":
+            self.hurry()
+
+    def forget(self, name: str) -> None:
+        """A cluster is no longer listed."""
+        self.states.pop(name, None)
+        self._hub.put("cluster", name, None)
+
+    async def look(self) -> None:
+        """Ask all places once."""
+        for place in await asyncio.to_thread(backends.places):
+            try:
+                states = await backends.get(place).clusters()
+            except (MlopsError, OSError) as error:
+                # One place that can't be asked (no network, a full disk) must not hide the others.
+                if place not in self._faulty:
+                    self._log.warning("jupyter-mlops: the clusters of the place %r can't be listed: %s", place, error)
+                self._faulty.add(place)
+                continue
+            self._faulty.discard(place)
+            await self._listed(place, states)
+        await self._runs.look(self.states, certain=not self._faulty)
+
+    async def _listed(self, place: str, states: list[ClusterState]) -> None:
+        there = {state.name for state in states}
+        for state in states:
+            if state.phase == "ended":
+                await self._ended(state)
+            else:
+                await self._lives(state)
+        for name, known in list(self.states.items()):
+            if known.place == place and name not in there:
+                await self._vanished(name, known)
+
+    async def _lives(self, state: ClusterState) -> None:
+        follower = self._followers.get(state.name)
+        if follower is not None and follower.created != state.created:
+            await self._unfollow(state.name)
+            follower = None
+        if follower is None:
+            if not self._warm:
+                # 0.7 s of imports, on a thread, so that browsers don't notice.
+                await asyncio.to_thread(importlib.import_module, "distributed")
+                self._warm = True
+            follower = self._followers[state.name] = Follower(
+                state, self, self._hub, self._keeper, self._runs, self._log
+            )
+        follower.ensure()
+        if not follower.connected:
+            self._publish(follower.unreachable(state))
+
+    async def _ended(self, state: ClusterState) -> None:
+        await self._unfollow(state.name)
+        key = (state.name, state.created)
+        if key not in self._whole:
+            self._whole.add(key)
+            place = backends.get(state.place)
+            receipt, events, timeline = await asyncio.gather(
+                place.receipt(state.name), place.events(state.name), place.timeline(state.name)
+            )
+            recent = [sample for sample in timeline if sample.time > (state.ended or 0) - _CHART]
+            state = state.model_copy(update={"timeline": state.timeline or recent[-_MOST_SAMPLES:]})
+            self._hub.put_events(state.name, events)
+            self._keeper.put_end(state, receipt, events, timeline)
+            self._publish(state)
+        elif (known := self.states.get(state.name)) is None or (known.created, known.phase) != (key[1], "ended"):
+            kept = await self._keeper.cluster(state.name)
+            self._publish(kept[0] if kept is not None and kept[0].created == state.created else state)
+        if feed := self._hub.clusters.get(state.name):
+            if not feed.ready:
+                self._hub.put_events(state.name, await backends.get(state.place).events(state.name))
+                self._hub.set_ready(feed)
+            self._hub.put_workers(state.name, [], [], whole=True)
+
+    async def _vanished(self, name: str, known: ClusterState) -> None:
+        """The place doesn't know it any more: its record was removed, by time or by hand."""
+        await self._unfollow(name)
+        if known.phase != "ended":
+            kept = await self._keeper.cluster(name)
+            self.forget(name) if kept is None or kept[0].phase != "ended" else self._publish(kept[0])
+        feed = self._hub.clusters.get(name)
+        if feed is not None and not feed.ready:
+            self._hub.put_events(name, await self._keeper.events(name))
+            self._hub.set_ready(feed)
+
+    async def _unfollow(self, name: str) -> None:
+        follower = self._followers.pop(name, None)
+        if follower is not None:
+            await follower.close()
+
+    def _publish(self, state: ClusterState) -> None:
+        if state.problem is None and self._keeper.problem is not None and state.phase != "ended":
+            state = state.model_copy(update={"problem": self._keeper.problem})
+        self.states[state.name] = state
+        self._hub.put("cluster", state.name, state)
+        tick, self._tick = self._tick, asyncio.Event()
+        tick.set()
+
+    def _follow(self) -> None:
+        for name, follower in self._followers.items():
+            follower.want_workers(name in self._hub.clusters)
+        if any(not feed.ready and name not in self._followers for name, feed in self._hub.clusters.items()):
+            self.hurry()
+
+    async def _run(self) -> None:
+        while True:
+            busy, quiet = self._intervals
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._look.wait(), busy if self._hub.subscribers else quiet)
+            self._look.clear()
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001  # whatever one look met, said here, the next one may not
+                self._log.exception("jupyter-mlops: a look for clusters failed")

@@ -1,0 +1,1 @@
+"""Dask's dashboards, behind the login."""

@@ -1,0 +1,47 @@
+"""One table from an error's meaning to its HTTP status. Callers: the handlers' base and the operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core.errors import (
+    Conflict,
+    InvalidInput,
+    MlopsError,
+    NotFound,
+    Refused,
+    StorageFull,
+    Unavailable,
+    VersionMismatch,
+)
+
+if TYPE_CHECKING:
+    from ..core.cluster import Problem
+
+#: The first class that an error is an instance of decides, so that narrower classes stand before wider ones.
+STATUSES: tuple[tuple[type[MlopsError], int], ...] = (
+    (InvalidInput, 400),
+    (Refused, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (VersionMismatch, 409),
+    (StorageFull, 507),
+    (Unavailable, 503),
+)
+
+
+def status_of(error: MlopsError) -> int:
+    """The HTTP status of `error`; 500 for one that no request should meet."""
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+
+
+def body_of(error: MlopsError) -> dict[str, str]:
+    """`error` as browsers and command lines read it."""
+    return {"error": type(error).__name__, "what": error.what, "why": error.why, "todo": error.todo}
+
+
+def problem_of(error: MlopsError) -> Problem:
+    """`error` as a part of a cluster's, a group's or an operation's state."""
+    from ..core.cluster import Problem  # pydantic: not at the server's start
+
+    return Problem(what=error.what, why=error.why, todo=error.todo)

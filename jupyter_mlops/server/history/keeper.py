@@ -1,0 +1,218 @@
+"""Keeps the history off the event loop, and keeps the server going when the disk doesn't.
+
+One thread owns the file. What can't be written (a full disk, a file that another server holds) is put in a short queue
+and tried again; meanwhile `problem` says so, and clusters are shown all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from logging import Logger
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ...core.cluster import ClusterState, Event, Problem, Receipt, Sample
+from ...core.model import Seconds
+from ...core.run import RunState
+from .store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+_T = TypeVar("_T")
+
+#: Seconds between two kept points of a timeline.
+SAMPLE_EVERY: Seconds = 15.0
+
+#: Seconds between two writes of the state of a cluster whose phase stays.
+STATE_EVERY: Seconds = 10.0
+
+#: Writes that wait for a disk with room; the oldest go first, for the places' own records hold them too.
+MOST_WAITING = 1000
+
+_DAY = 86400.0
+
+
+class Keeper:
+    """The history's door for the managers.
+
+    Parameters
+    ----------
+    path : the file.
+    keep : seconds that things are kept after their end.
+    log : where a fault is said, once.
+    """
+
+    def __init__(self, path: Path, keep: Seconds, log: Logger) -> None:
+        self._path, self._keep, self._log = path, keep, log
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlops-history")
+        self._store: Store | None = None
+        self._waiting: deque[Callable[[Store], None]] = deque(maxlen=MOST_WAITING)
+        self._written: dict[str, tuple[str, float]] = {}
+        self._sampled: dict[str, float] = {}
+        self.problem: Problem | None = None
+
+    # Writing returns at once.
+
+    def put_cluster(self, state: ClusterState) -> None:
+        """Keep the newest state and the points of its timeline that are due."""
+        last = max(self._sampled.get(state.name, 0.0), state.created)
+        due = []
+        for sample in state.timeline:
+            if sample.time >= last + SAMPLE_EVERY:
+                due.append((sample.time, sample.model_dump_json()))
+                last = sample.time
+        phase, at = self._written.get(state.name, ("", 0.0))
+        now = time.time()
+        if not due and phase == state.phase and (phase == "ended" or now - at < STATE_EVERY):
+            return
+        self._sampled[state.name], self._written[state.name] = last, (state.phase, now)
+        text = state.model_dump_json()
+
+        def write(store: Store) -> None:
+            store.put_cluster(state.name, state.created, state.ended, now, text)
+            store.put_samples(state.name, state.created, due)
+
+        self._write(write)
+
+    def put_events(self, state: ClusterState, events: list[Event]) -> None:
+        """Keep new events."""
+        if events:
+            rows = [(event.seq, event.model_dump_json()) for event in events]
+            self._write(lambda store: store.put_events(state.name, state.created, rows))
+
+    def put_run(self, run: RunState) -> None:
+        """Keep the newest state of a run."""
+        text = run.model_dump_json()
+        self._write(lambda store: store.put_run(run.id, run.cluster, run.created, text))
+
+    def put_end(
+        self, state: ClusterState, receipt: Receipt | None, events: list[Event], timeline: list[Sample]
+    ) -> None:
+        """Keep all of a cluster that ended, before its place removes it."""
+        rows = [(event.seq, event.model_dump_json()) for event in events]
+        points = [(sample.time, sample.model_dump_json()) for sample in timeline]
+        now, text = time.time(), state.model_dump_json()
+
+        def write(store: Store) -> None:
+            store.put_cluster(state.name, state.created, state.ended or now, now, text)
+            store.put_events(state.name, state.created, rows)
+            store.put_samples(state.name, state.created, points)
+            if receipt is not None:
+                store.put_receipt(state.name, state.created, receipt.model_dump_json())
+            store.set_whole(state.name, state.created)
+
+        self._write(write)
+
+    def forget(self, name: str) -> None:
+        """List that cluster no more."""
+        self._write(lambda store: store.forget(name))
+
+    def prune(self) -> None:
+        """Remove what is older than it should be."""
+        before = time.time() - self._keep
+        self._write(lambda store: store.prune(before))
+
+    # Reading gives nothing when the file can't be read: the history is a comfort, not the truth.
+
+    async def clusters(self, limit: int = 100) -> list[tuple[ClusterState, bool]]:
+        """The newest clusters that are not forgotten, and whether all of each is here."""
+        rows = await self._read(lambda store: store.clusters(limit), list[tuple[str, float, bool, str]]())
+        return [(ClusterState.model_validate_json(state), whole) for _, _, whole, state in rows]
+
+    async def cluster(self, name: str) -> tuple[ClusterState, Receipt | None] | None:
+        """The newest cluster of that name, with its receipt."""
+        row = await self._read(lambda store: store.cluster(name), None)
+        if row is None:
+            return None
+        state, receipt = row
+        return (
+            ClusterState.model_validate_json(state),
+            Receipt.model_validate_json(receipt) if receipt is not None else None,
+        )
+
+    async def events(self, name: str) -> list[Event]:
+        """The events of the newest cluster of that name."""
+        rows = await self._read(lambda store: store.events(name, store.created(name) or 0.0), list[str]())
+        return [Event.model_validate_json(text) for text in rows]
+
+    async def timeline(self, name: str, since: float) -> list[Sample]:
+        """The timeline of the newest cluster of that name."""
+        rows = await self._read(lambda store: store.samples(name, store.created(name) or 0.0, since), list[str]())
+        return [Sample.model_validate_json(text) for text in rows]
+
+    async def runs(self, limit: int, cluster: str | None = None) -> list[RunState]:
+        """The newest runs."""
+        rows = await self._read(lambda store: store.runs(limit, cluster), list[str]())
+        return [RunState.model_validate_json(text) for text in rows]
+
+    async def run(self, run: str) -> RunState | None:
+        """One run."""
+        text = await self._read(lambda store: store.run(run), None)
+        return None if text is None else RunState.model_validate_json(text)
+
+    async def close(self) -> None:
+        """Write what waits, and close the file."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=True)
+
+    def _write(self, job: Callable[[Store], None]) -> None:
+        self._waiting.append(job)
+        self._thread.submit(self._drain)
+
+    def _read(self, question: Callable[[Store], _T], nothing: _T) -> Awaitable[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, partial(self._ask, question, nothing))
+
+    # From here on, on the thread.
+
+    def _ask(self, question: Callable[[Store], _T], nothing: _T) -> _T:
+        try:
+            return question(self._opened())
+        except (sqlite3.Error, OSError) as error:
+            self._fault(error)
+            return nothing
+
+    def _drain(self) -> None:
+        """Write all that waits in one transaction: one write to the disk, however many changes came meanwhile."""
+        jobs = list(self._waiting)
+        if not jobs:
+            return
+        try:
+            store = self._opened()
+            with store.writing():
+                for job in jobs:
+                    job(store)
+        except (sqlite3.Error, OSError) as error:
+            self._fault(error)
+            return
+        written = set(map(id, jobs))
+        while self._waiting and id(self._waiting[0]) in written:  # a full queue may have dropped some meanwhile
+            self._waiting.popleft()
+        self.problem = None
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = Store(self._path)
+        return self._store
+
+    def _fault(self, error: Exception) -> None:
+        if self.problem is None:
+            self._log.warning("jupyter-mlops: the history in %s can't be used: %s", self._path, error)
+        full = "full" in str(error) or "No space" in str(error)
+        self.problem = Problem(
+            what="The history isn't kept",
+            why=f"{self._path}: {error}",
+            todo="Make room on that disk." if full else "Look at that file; remove it to begin a new one.",
+        )
+
+    def _close(self) -> None:
+        self._drain()
+        if self._store is not None:
+            self._store.close()
+            self._store = None

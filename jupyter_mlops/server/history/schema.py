@@ -1,0 +1,50 @@
+"""The tables of the history, and how an older file becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+
+#: Each step takes a file from version n to n + 1; a step that was released is never changed.
+STEPS: tuple[str, ...] = (
+    """
+    CREATE TABLE clusters (
+        name TEXT NOT NULL, created REAL NOT NULL, ended REAL, seen REAL NOT NULL,
+        whole INTEGER NOT NULL DEFAULT 0, forgotten INTEGER NOT NULL DEFAULT 0,
+        state TEXT NOT NULL, receipt TEXT, PRIMARY KEY (name, created)
+    );
+    CREATE TABLE samples (
+        name TEXT NOT NULL, created REAL NOT NULL, time REAL NOT NULL, sample TEXT NOT NULL,
+        PRIMARY KEY (name, created, time)
+    ) WITHOUT ROWID;
+    CREATE TABLE events (
+        name TEXT NOT NULL, created REAL NOT NULL, seq INTEGER NOT NULL, event TEXT NOT NULL,
+        PRIMARY KEY (name, created, seq)
+    ) WITHOUT ROWID;
+    CREATE TABLE runs (id TEXT PRIMARY KEY, cluster TEXT NOT NULL, created REAL NOT NULL, state TEXT NOT NULL);
+    CREATE INDEX runs_by_time ON runs (created);
+    """,
+)
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest version. Safe with two servers at once.
+
+    Raises
+    ------
+    sqlite3.Error : the file can't be used, or was written by a newer release.
+    """
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(STEPS):
+            raise sqlite3.DatabaseError(f"it is of version {version}, this release knows up to {len(STEPS)}")
+        for number, step in enumerate(STEPS[version:], start=version + 1):
+            for statement in filter(str.strip, step.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

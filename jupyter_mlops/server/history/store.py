@@ -1,0 +1,146 @@
+"""The history's file: rows of JSON by cluster, time and run. Blocking; `keeper.py` calls it on its own thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from .schema import prepare
+
+#: Seconds to wait for another server that writes to the same file.
+BUSY = 10.0
+
+Samples = Iterable[tuple[float, str]]
+
+
+class Store:
+    """Clusters are known by name and time of creation, because names come again.
+
+    Every method may raise `sqlite3.Error`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            prepare(self._db)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """All or nothing of what is written in between."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            # A full disk may have ended the transaction already.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def put_cluster(self, name: str, created: float, ended: float | None, seen: float, state: str) -> None:
+        """The newest state of a cluster; an end is never undone."""
+        self._db.execute(
+            "INSERT INTO clusters (name, created, ended, seen, state) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET ended = excluded.ended, seen = excluded.seen, state = excluded.state"
+            " WHERE clusters.ended IS NULL OR excluded.ended IS NOT NULL",
+            (name, created, ended, seen, state),
+        )
+
+    def put_receipt(self, name: str, created: float, receipt: str) -> None:
+        """The final sum of a cluster."""
+        self._db.execute(
+            "UPDATE clusters SET receipt = ? WHERE name = ? AND created = ?",
+            (receipt, name, created),
+        )
+
+    def set_whole(self, name: str, created: float) -> None:
+        """Everything of this ended cluster is here."""
+        self._db.execute("UPDATE clusters SET whole = 1 WHERE name = ? AND created = ?", (name, created))
+
+    def put_samples(self, name: str, created: float, samples: Samples) -> None:
+        """Points of the timeline as (time, JSON); known ones stay."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?)",
+            [(name, created, time, text) for time, text in samples],
+        )
+
+    def put_events(self, name: str, created: float, events: Iterable[tuple[int, str]]) -> None:
+        """Events as (seq, JSON); known ones stay."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)",
+            [(name, created, seq, text) for seq, text in events],
+        )
+
+    def put_run(self, run: str, cluster: str, created: float, state: str) -> None:
+        """The newest state of a run."""
+        self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (run, cluster, created, state))
+
+    def clusters(self, limit: int) -> list[tuple[str, float, bool, str]]:
+        """(name, created, whole, state) of those not forgotten, newest first, the newest of each name only."""
+        rows = self._db.execute(
+            "SELECT name, MAX(created), whole, state FROM clusters WHERE NOT forgotten"
+            " GROUP BY name ORDER BY 2 DESC LIMIT ?",
+            (limit,),
+        )
+        return [(name, created, bool(whole), state) for name, created, whole, state in rows]
+
+    def created(self, name: str) -> float | None:
+        """When the newest cluster of that name was made."""
+        row = self._db.execute("SELECT MAX(created) FROM clusters WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def cluster(self, name: str) -> tuple[str, str | None] | None:
+        """State and receipt of the newest cluster of that name, forgotten or not."""
+        row = self._db.execute(
+            "SELECT state, receipt FROM clusters WHERE name = ? ORDER BY created DESC LIMIT 1", (name,)
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def samples(self, name: str, created: float, since: float) -> list[str]:
+        """The timeline after `since`."""
+        rows = self._db.execute(
+            "SELECT sample FROM samples WHERE name = ? AND created = ? AND time > ? ORDER BY time",
+            (name, created, since),
+        )
+        return [text for (text,) in rows]
+
+    def events(self, name: str, created: float) -> list[str]:
+        """All events."""
+        rows = self._db.execute("SELECT event FROM events WHERE name = ? AND created = ? ORDER BY seq", (name, created))
+        return [text for (text,) in rows]
+
+    def runs(self, limit: int, cluster: str | None = None) -> list[str]:
+        """The newest runs, of one cluster or of all."""
+        rows = self._db.execute(
+            "SELECT state FROM runs WHERE ? IS NULL OR cluster = ? ORDER BY created DESC LIMIT ?",
+            (cluster, cluster, limit),
+        )
+        return [text for (text,) in rows]
+
+    def run(self, run: str) -> str | None:
+        """One run."""
+        row = self._db.execute("SELECT state FROM runs WHERE id = ?", (run,)).fetchone()
+        return None if row is None else row[0]
+
+    def forget(self, name: str) -> None:
+        """List no cluster of that name any more; their receipts stay."""
+        self._db.execute("UPDATE clusters SET forgotten = 1 WHERE name = ? AND ended IS NOT NULL", (name,))
+
+    def prune(self, before: float) -> None:
+        """Remove what ended, or was last seen, before that time."""
+        old = "SELECT name, created FROM clusters WHERE COALESCE(ended, seen) < ?"
+        for table in ("samples", "events"):
+            self._db.execute(f"DELETE FROM {table} WHERE (name, created) IN ({old})", (before,))  # noqa: S608  # own names
+        self._db.execute("DELETE FROM clusters WHERE COALESCE(ended, seen) < ?", (before,))
+        self._db.execute("DELETE FROM runs WHERE created < ?", (before,))

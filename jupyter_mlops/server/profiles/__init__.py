@@ -1,0 +1,1 @@
+"""Profiles: the named ways to make a cluster."""

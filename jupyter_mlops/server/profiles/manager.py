@@ -1,0 +1,63 @@
+"""Profiles with their estimates, as browsers show them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ...backends import profiles, settings
+from ...core.errors import InvalidSpec
+from ...core.estimate import Estimate, estimate
+from ...core.model import parse
+from ...core.profile import Profile
+from ...core.stream import ProfileView
+from ..stream.hub import Hub
+
+
+class Profiles:
+    """The door to the home folder's profiles, off the event loop."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def views(self) -> list[ProfileView]:
+        """All, the last used first."""
+        return await asyncio.to_thread(_views)
+
+    async def publish(self) -> list[ProfileView]:
+        """Tell browsers of the profiles as they are now."""
+        views = await self.views()
+        self._hub.put("profiles", "", list(views))
+        return views
+
+    async def save(self, name: str, body: dict[str, Any]) -> ProfileView:
+        """Save a user's profile; raises `InvalidSpec`, `NameTaken`."""
+        profile = parse(Profile, {"name": name, **body})
+        if profile.name != name:
+            raise InvalidSpec("This profile isn't valid", f"its name is {profile.name!r}, and {name!r} in the URL")
+        await asyncio.to_thread(profiles.save, profile)
+        return next(view for view in await self.publish() if view.profile.name == name)
+
+    async def delete(self, name: str) -> None:
+        """Remove a user's profile; raises `UnknownProfile`, `NameTaken`."""
+        await asyncio.to_thread(profiles.delete, name)
+        await self.publish()
+
+    async def estimate(self, body: dict[str, Any]) -> Estimate:
+        """What the profile in `body` would cost; raises `InvalidSpec`."""
+        if set(body) != {"profile"}:
+            raise InvalidSpec("This request isn't valid", "it must have a profile, and nothing else")
+        profile = parse(Profile, body["profile"])
+        return estimate(profile, profile.price or (await asyncio.to_thread(settings.load)).price)
+
+
+def _views() -> list[ProfileView]:
+    known = settings.load()
+    return [
+        ProfileView(
+            profile=profile,
+            estimate=estimate(profile, profile.price or known.price),
+            last_used=known.last_used.get(profile.name),
+        )
+        for profile in profiles.all_profiles()
+    ]

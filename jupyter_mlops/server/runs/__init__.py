@@ -1,0 +1,1 @@
+"""Runs: their history, their journals, cancelling and running again."""

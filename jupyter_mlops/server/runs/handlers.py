@@ -1,0 +1,63 @@
+"""Routes of runs."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ..base import Handler, QuietHandler
+
+
+class Runs(QuietHandler):
+    """All runs, of live and of ended clusters."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """The newest `limit`, of one `cluster` or of all."""
+        cluster = self.get_query_argument("cluster", "") or None
+        self.reply(await self.services.runs.states(cluster, int(self.number("limit", 100, 1, 10_000))))
+
+
+class Run(Handler):
+    """One run."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """Its state now."""
+        self.reply(await self.services.runs.state(run))
+
+    @web.authenticated
+    @authorized
+    async def delete(self, run: str) -> None:
+        """Cancel it."""
+        self.reply(await self.services.runs.cancel(run), 202)
+
+
+class Journal(QuietHandler):
+    """What a run printed and logged."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """The lines after the number `since`."""
+        self.reply(await self.services.runs.journal(run, int(self.number("since", 0, 0, 1e12))))
+
+
+class Again(Handler):
+    """A run's record as the start of a new run."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, run: str) -> None:
+        """Run it again, detached."""
+        self.reply(await self.services.runs.again(run, self.body()), 202)
+
+
+HANDLERS = [
+    (r"runs", Runs),
+    (r"runs/([^/]+)", Run),
+    (r"runs/([^/]+)/journal", Journal),
+    (r"runs/([^/]+)/again", Again),
+]

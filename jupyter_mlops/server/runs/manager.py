@@ -1,0 +1,178 @@
+"""Runs: what the clusters' controllers tell of them, what their records say, and commands."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from logging import Logger
+from typing import TYPE_CHECKING, Any
+
+from ...core.cluster import ClusterState
+from ...core.errors import Conflict, InvalidInput, MlopsError, UnknownRun
+from ...core.model import Seconds
+from ...core.operation import Operation
+from ...core.run import FINAL, Entry, RunState
+from ...tracking import history
+from ..history.keeper import Keeper
+from ..operations.manager import Operations, Progress
+from ..stream.hub import Hub
+
+if TYPE_CHECKING:
+    from ...controller.link import Link
+
+#: Runs that every browser is told of: the newest, and all that live.
+MOST_LISTED = 200
+
+#: Seconds after which a run without a cluster is taken for lost: its cluster may not have been seen yet.
+_UNSEEN: Seconds = 60.0
+
+#: Seconds between two writes of a living run to the history.
+_WRITE_EVERY: Seconds = 10.0
+
+LinkOf = Callable[[str], "Link"]
+
+
+class Runs:
+    """The newest state of every run.
+
+    `link_of` gives the open link to a live cluster, or raises `ClusterUnreachable`; it is set by `services.py`.
+    """
+
+    def __init__(self, hub: Hub, keeper: Keeper, operations: Operations, log: Logger) -> None:
+        self._hub, self._keeper, self._operations, self._log = hub, keeper, operations, log
+        self._records = history.Records()
+        self._states: dict[str, RunState] = {}
+        self._written: dict[str, float] = {}
+        self._tick = asyncio.Event()
+        self.link_of: LinkOf
+
+    # What is told.
+
+    def take(self, run: RunState) -> None:
+        """News of a run. One that is over stays so."""
+        known = self._states.get(run.id)
+        if known == run or (known is not None and known.phase in FINAL and run.phase not in FINAL):
+            return
+        self._states[run.id] = run
+        self._hub.put("run", run.id, run)
+        now = time.monotonic()
+        if run.phase in FINAL or now - self._written.get(run.id, -_WRITE_EVERY) >= _WRITE_EVERY:
+            self._written[run.id] = now
+            self._keeper.put_run(run)
+        if known is None:
+            self._shorten()
+        tick, self._tick = self._tick, asyncio.Event()
+        tick.set()
+
+    async def start(self) -> None:
+        """Show the runs of the history."""
+        for run in reversed(await self._keeper.runs(MOST_LISTED)):
+            self._states[run.id] = run
+            self._hub.put("run", run.id, run)
+
+    async def look(self, clusters: Mapping[str, ClusterState], certain: bool) -> None:
+        """Read the records that changed, and find runs whose cluster is gone.
+
+        `certain` says that `clusters` are all there are.
+        """
+        for run in await asyncio.to_thread(self._records.changed):
+            self.take(run)
+        now = time.time()
+        for run in [run for run in self._states.values() if run.phase not in FINAL]:
+            cluster = clusters.get(run.cluster)
+            if cluster is None and (not certain or now - run.created < _UNSEEN):
+                continue
+            if (gone := history.lost(run, cluster)) is not None:
+                await self._lose(gone)
+
+    async def _lose(self, run: RunState) -> None:
+        try:
+            await asyncio.to_thread(history.save, run)
+        except (MlopsError, OSError) as error:
+            self._log.warning("jupyter-mlops: the record of run %s can't be written: %s", run.id, error)
+        self.take(run)
+
+    def _shorten(self) -> None:
+        over = [run for run in self._states.values() if run.phase in FINAL]
+        over.sort(key=lambda run: run.created)
+        for run in over[: max(0, len(self._states) - MOST_LISTED)]:
+            del self._states[run.id]
+            self._written.pop(run.id, None)
+            self._hub.put("run", run.id, None)
+
+    # What is asked.
+
+    async def states(self, cluster: str | None, limit: int) -> list[RunState]:
+        """The newest runs of one cluster or of all, newest first."""
+        kept = {run.id: run for run in await self._keeper.runs(limit, cluster)}
+        kept |= {run.id: run for run in self._states.values() if cluster is None or run.cluster == cluster}
+        return sorted(kept.values(), key=lambda run: run.created, reverse=True)[:limit]
+
+    async def state(self, run: str) -> RunState:
+        """One run; raises `UnknownRun`."""
+        found = self._states.get(run) or await self._keeper.run(run)
+        if found is None:
+            try:
+                return await asyncio.to_thread(history.get, run)
+            except UnknownRun:
+                raise UnknownRun.named(run, self._states) from None
+        return found
+
+    async def journal(self, run: str, since: int) -> list[Entry]:
+        """What it printed and logged after `since`; raises `UnknownRun`."""
+        state = await self.state(run)
+        return await asyncio.to_thread(history.journal, state.id, since)
+
+    async def cancel(self, run: str) -> Operation:
+        """Stop its code. Raises `UnknownRun`, and `Conflict` when it is over."""
+        state = await self.state(run)
+        if state.phase in FINAL:
+            raise Conflict(f"The run {state.name!r} can't be cancelled", f"it is {state.phase}")
+        link = self.link_of(state.cluster)
+
+        async def work(progress: Progress) -> None:
+            progress.tell(text="Stopping the code")
+            await link.cancel_run(state.id, "cancelled in the sidebar")
+            deadline = time.monotonic() + 60
+            while self._states.get(state.id, state).phase not in FINAL:
+                if time.monotonic() > deadline:
+                    raise Conflict(
+                        f"The run {state.name!r} hasn't stopped yet",
+                        "its code is in a call that can't be interrupted",
+                        "It stops when that call returns; stopping the cluster ends it at once.",
+                    )
+                await self._changed(2.0)
+
+        return self._operations.begin("cancel", state.id, work)
+
+    async def again(self, run: str, body: dict[str, Any]) -> Operation:
+        """Run it again from its record, detached, on its cluster or another one.
+
+        Raises `UnknownRun`, `NotRepeatable`, `UnknownCluster`.
+        """
+        cluster = body.pop("cluster", None)
+        if body or not isinstance(cluster, (str, type(None))):
+            raise InvalidInput("This request isn't valid", "only the name of a cluster may be given")
+        state = await self.state(run)
+        again = await asyncio.to_thread(_again)
+
+        async def work(progress: Progress) -> None:
+            progress.tell(text="Sending the code")
+            new = await again(state.id, cluster)
+            progress.tell(result=new.id)
+            self.take(new)
+
+        return self._operations.begin("again", state.id, work)
+
+    async def _changed(self, timeout: Seconds) -> None:
+        try:
+            await asyncio.wait_for(self._tick.wait(), timeout)
+        except asyncio.TimeoutError:
+            return
+
+
+def _again() -> Any:
+    from ...runs.again import again  # Dask and cloudpickle: not before somebody wants it
+
+    return again

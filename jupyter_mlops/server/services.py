@@ -1,0 +1,69 @@
+"""The composition: which manager knows which. Imported at the first request, because of pydantic and Dask."""
+
+from __future__ import annotations
+
+import asyncio
+from logging import Logger
+
+from ..backends import home
+from ..core.model import Seconds
+from .clusters.manager import Clusters
+from .clusters.watcher import Watcher
+from .history.keeper import Keeper
+from .operations.manager import Operations
+from .profiles.manager import Profiles
+from .runs.journals import Journals
+from .runs.manager import Runs
+from .runs.recording import Recording
+from .settings.manager import Settings
+from .stream.hub import Hub
+
+_DAY: Seconds = 86400.0
+_PRUNE_EVERY: Seconds = 3600.0
+
+
+class Services:
+    """All managers of one server.
+
+    Parameters
+    ----------
+    list_interval, quiet_interval : seconds between looks for clusters, with and without a browser.
+    keep_days : days that the history is kept.
+    """
+
+    def __init__(self, list_interval: Seconds, quiet_interval: Seconds, keep_days: float, log: Logger) -> None:
+        self.hub = Hub()
+        self.keeper = Keeper(home.home() / "history.sqlite", keep_days * _DAY, log)
+        self.operations = Operations(self.hub, log)
+        self.profiles = Profiles(self.hub)
+        self.settings = Settings(self.profiles)
+        self.runs = Runs(self.hub, self.keeper, self.operations, log)
+        self.watcher = Watcher(self.hub, self.keeper, self.runs, list_interval, quiet_interval, log)
+        self.clusters = Clusters(self.watcher, self.keeper, self.operations, self.profiles)
+        self.runs.link_of = self.clusters.link
+        self.journals = Journals(self.hub, self.runs, log)
+        self.recording = Recording(log)
+        self._pruning: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read the history, look for clusters, and watch."""
+        await self.runs.start()
+        await self.profiles.publish()
+        await self.watcher.start()
+        self.recording.start()
+        self._pruning = asyncio.create_task(self._prune())
+
+    async def close(self) -> None:
+        """Let go of everything. Clusters and runs live on."""
+        if self._pruning is not None:
+            self._pruning.cancel()
+        await self.recording.close()
+        await self.operations.close()
+        await self.journals.close()
+        await self.watcher.close()
+        await self.keeper.close()
+
+    async def _prune(self) -> None:
+        while True:
+            self.keeper.prune()
+            await asyncio.sleep(_PRUNE_EVERY)

@@ -1,0 +1,32 @@
+"""Settings, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ...backends import profiles as home_profiles
+from ...backends import settings as home_settings
+from ...core.model import parse
+from ...core.settings import Settings as Values
+from ..profiles.manager import Profiles
+
+
+class Settings:
+    """The door to the home folder's settings."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+
+    async def get(self) -> Values:
+        """The settings."""
+        return await asyncio.to_thread(home_settings.load)
+
+    async def save(self, body: dict[str, Any]) -> Values:
+        """Replace them; raises `InvalidSpec`, `UnknownProfile`. When profiles were used stays, unless it is given."""
+        values = parse(Values, {"last_used": (await self.get()).last_used, **body}, "settings")
+        if values.default_profile is not None:
+            await asyncio.to_thread(home_profiles.get, values.default_profile)
+        await asyncio.to_thread(home_settings.save, values)
+        await self._profiles.publish()  # their estimates follow the price
+        return values

@@ -1,0 +1,98 @@
+"""The websocket of changes: a `Hello` in; a `Snapshot`, then `Changes` out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized, ws_authenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from tornado import web
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from ..base import RESOURCE, SETTING, is_same_origin
+
+if TYPE_CHECKING:
+    from ..app import MlopsApp
+    from .subscriber import Subscriber
+
+#: Seconds between two messages to one browser: at most three a second, and a change is on screen well within one.
+TICK = 0.3
+
+_MOST_BYTES = 64 * 1024
+
+
+class Stream(WebSocketMixin, WebSocketHandler, JupyterHandler):
+    """One browser. It never waits for another one."""
+
+    auth_resource = RESOURCE
+    _subscriber: Subscriber | None = None
+    _pump: asyncio.Task[None] | None = None
+
+    def check_origin(self, origin: str | None = None) -> bool:
+        """Only the server's own pages, whatever token they know."""
+        return is_same_origin(self)
+
+    @ws_authenticated
+    @authorized
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Upgrade, once the origin and the user are known to be right."""
+        if not self.check_origin():
+            raise web.HTTPError(403, "This page may not use this server")
+        app: MlopsApp = self.settings[SETTING]
+        self._services = await app.services()
+        # WebSocketHandler answers 400 itself when this is no websocket request.
+        await WebSocketHandler.get(self, *args, **kwargs)
+
+    async def open(self, *args: Any, **kwargs: Any) -> None:
+        """The connection is up."""
+        from .subscriber import Subscriber
+
+        super().open(*args, **kwargs)
+        self._subscriber = Subscriber(self._services.hub)
+        self._pump = asyncio.create_task(self._send(self._subscriber))
+
+    def on_message(self, message: str | bytes) -> None:
+        """A `Hello`; anything else ends the connection."""
+        from pydantic import ValidationError
+
+        from ...core.stream import Hello
+
+        if self._subscriber is None:
+            return
+        try:
+            hello = Hello.model_validate_json(message)
+        except ValidationError:
+            self.close(1003, "expected a hello")
+            return
+        self._subscriber.hello(hello)
+
+    async def _send(self, subscriber: Subscriber) -> None:
+        while True:
+            await subscriber.wake.wait()
+            subscriber.wake.clear()
+            try:
+                if (message := subscriber.message()) is not None:
+                    # Returns when the system took it all: a slow connection slows only itself.
+                    await self.write_message(message)
+            except WebSocketClosedError:
+                return
+            await asyncio.sleep(TICK)
+
+    def on_close(self) -> None:
+        """The browser is gone."""
+        if self._pump is not None:
+            self._pump.cancel()
+        if self._subscriber is not None:
+            self._subscriber.close()
+        if self.ping_callback is not None:
+            self.ping_callback.stop()
+
+    @property
+    def max_message_size(self) -> int:
+        """Bytes of a browser's message at most: a `Hello` is short."""
+        return _MOST_BYTES
+
+
+HANDLERS = [(r"stream", Stream)]

@@ -1,0 +1,129 @@
+"""Brings runs into MLflow from a kernel, on a thread that nobody waits for.
+
+Nothing is lost when that fails, or when the kernel is killed: the record in the run's folder is what counts, and the
+server brings what is missing (`sync.py`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..core.model import Seconds
+    from ..core.run import RunState
+    from .store import MlflowStore
+
+#: Seconds to wait for a run's end before its start is brought: most runs are short, and need one turn instead of two.
+PAUSE = 0.5
+
+#: Seconds between tries after a failure, from the first to the last.
+_BACKOFF = (5.0, 300.0)
+
+_log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """One thread, made when the first run comes."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, RunState] = {}
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._busy = False
+        self._hurry = False
+        self._failures = 0
+
+    def record(self, run: RunState) -> None:
+        """Bring `run`, as it is now, into MLflow soon. Returns at once and never raises. A newer state of the same
+        run takes the place of an older one."""
+        with self._change:
+            self._waiting.pop(run.id, None)
+            self._waiting[run.id] = run
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="mlops-recorder", daemon=True)
+                self._thread.start()
+                atexit.register(self.flush, 5.0)
+            self._change.notify_all()
+
+    def flush(self, timeout: Seconds = 10.0) -> bool:
+        """Wait until all is in MLflow, for at most `timeout` seconds; whether it is."""
+        deadline = time.monotonic() + timeout
+        with self._change:
+            self._hurry = True
+            self._change.notify_all()
+            while (self._waiting or self._busy) and not self._failures:
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._change.wait(left):
+                    break
+            self._hurry = False
+            return not self._waiting and not self._busy
+
+    def _work(self) -> None:
+        store: MlflowStore | None = None
+        while True:
+            run = self._next()
+            try:
+                store = _store(store)
+                _keep(run)
+                store.sync(run)
+            except Exception as error:  # noqa: BLE001  # MLflow, its database and its network each raise their own
+                self._failed(run, error)
+            else:
+                self._done()
+
+    def _next(self) -> RunState:
+        """The run that waits longest; the pause lets its end catch up with its start."""
+        with self._change:
+            while not self._waiting:
+                self._change.wait()
+            if not self._hurry:
+                self._change.wait_for(lambda: self._hurry, PAUSE)
+            self._busy = True
+            return self._waiting.pop(next(iter(self._waiting)))
+
+    def _done(self) -> None:
+        with self._change:
+            self._busy = False
+            self._failures = 0
+            self._change.notify_all()
+
+    def _failed(self, run: RunState, error: Exception) -> None:
+        first, most = _BACKOFF
+        with self._change:
+            self._busy = False
+            self._waiting.setdefault(run.id, run)
+            self._failures += 1
+            self._change.notify_all()
+            if self._failures == 1:
+                _log.warning(
+                    "Runs are not recorded in MLflow for now: %s. They are kept, and recorded when it works again; "
+                    "look at the tracking URI in the settings of jupyter-mlops.",
+                    error,
+                )
+            self._change.wait(min(most, first * 2 ** min(10, self._failures - 1)))
+
+
+def _store(last: MlflowStore | None) -> MlflowStore:
+    """The store of the URI that is set now."""
+    from .store import MlflowStore, tracking_uri
+
+    uri = tracking_uri()
+    return last if last is not None and last.uri == uri else MlflowStore(uri)
+
+
+def _keep(run: RunState) -> None:
+    """A run whose controller has no folder for it gets its record here."""
+    from ..backends import home
+    from . import history
+
+    if not (home.runs_dir() / run.id / history.RECORD).exists():
+        history.save(run)
+
+
+_recorder = Recorder()
+record = _recorder.record
+flush = _recorder.flush

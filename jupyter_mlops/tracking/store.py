@@ -1,0 +1,183 @@
+"""A run's record in MLflow. Blocking, slow at first use: for the recorder's thread and the sync process only.
+
+What MLflow gets: tags `mlops.*` (id, kind, cluster, shape, owner, versions, notebook and cell, error), the options and
+the user's parameters as params, the journal's metrics with their steps, the cost, and the code as an artifact.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..backends import home, settings
+from ..core.run import FINAL, Entry, RunState
+from . import history, pending
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "jupyter-mlops"
+
+#: The tag by which a run is found again.
+ID_TAG = "mlops.run"
+
+_STATUS = {"done": "FINISHED", "failed": "FAILED", "cancelled": "KILLED", "lost": "KILLED"}
+
+#: MLflow's own limits: bytes of a tag's and of a param's value, things in one batch.
+_TAG, _PARAM, _BATCH = 5000, 500, 100
+
+_NOT_IN_KEYS = re.compile(r"[^\w\-./ ]")
+
+
+def tracking_uri() -> str:
+    """Where runs are recorded: the user's setting, else a file in the home folder."""
+    return settings.load().tracking_uri or f"sqlite:///{home.home() / 'mlflow.sqlite'}"
+
+
+class MlflowStore:
+    """One tracking server or file."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._client: MlflowClient | None = None
+        self._experiment = ""
+
+    def sync(self, run: RunState) -> None:
+        """Make MLflow's run say what `run` says: created when it isn't there, ended when it is over.
+
+        Idempotent, and safe with several processes. Raises what MLflow raises, and `StorageFull`, `Refused`.
+        """
+        folder = home.private(home.runs_dir() / run.id)
+        with pending.locked(folder / ".mlflow.lock"):
+            marker = pending.read(folder)
+            if marker.uri != self.uri:
+                marker = pending.Marker(uri=self.uri)
+            if marker.ended:
+                return
+            client = self._opened()
+            if not marker.run:
+                marker.run = self._find(client, run) or self._create(client, run)
+                pending.write(folder, marker)
+            self._journal(client, run, folder, marker)
+            if run.phase in FINAL:
+                self._end(client, run, marker.run)
+                marker.ended = True
+                pending.write(folder, marker)
+
+    def _opened(self) -> MlflowClient:
+        if self._client is None:
+            # Nobody asked for it, and a notebook's machine may have no way out.
+            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+            from mlflow import MlflowClient
+
+            for name in ("mlflow", "alembic"):  # they tell of each table that they make
+                logging.getLogger(name).setLevel(logging.WARNING)
+            with pending.locked(home.home() / ".mlflow.lock"):  # two that make the tables at once make none
+                client = MlflowClient(self.uri)
+                self._experiment = _experiment(client, self.uri)
+            self._client = client
+        return self._client
+
+    def _find(self, client: MlflowClient, run: RunState) -> str | None:
+        found = client.search_runs([self._experiment], f"tags.`{ID_TAG}` = '{run.id}'", max_results=1)
+        return found[0].info.run_id if found else None
+
+    def _create(self, client: MlflowClient, run: RunState) -> str:
+        made = client.create_run(
+            self._experiment, start_time=int(run.created * 1000), tags=_tags(run), run_name=run.name or run.id
+        )
+        identity: str = made.info.run_id
+        self._params(client, identity, {f"option.{key}": value for key, value in run.options.items()})
+        if run.code:
+            client.log_text(identity, run.code, "code.py")
+        return identity
+
+    def _params(self, client: MlflowClient, identity: str, params: dict[str, Any]) -> None:
+        from mlflow.entities import Param
+
+        rows = [Param(_key(key), _text(value)[:_PARAM]) for key, value in params.items() if value is not None]
+        for start in range(0, len(rows), _BATCH):
+            client.log_batch(identity, params=rows[start : start + _BATCH])
+
+    def _journal(self, client: MlflowClient, run: RunState, folder: Path, marker: pending.Marker) -> None:
+        """What the run logged since the last time, with its steps."""
+        from mlflow.entities import Metric
+
+        entries = iter(history.journal(run.id, marker.journal))
+        while batch := list(islice(entries, _BATCH)):
+            metrics = [
+                Metric(_key(entry.key), float(entry.value or 0), int(entry.time * 1000), entry.step or 0)
+                for entry in batch
+                if entry.kind == "metric" and _is_number(entry)
+            ]
+            if metrics:
+                client.log_batch(marker.run, metrics=metrics)
+            marker.journal = batch[-1].seq
+        pending.write(folder, marker)
+
+    def _end(self, client: MlflowClient, run: RunState, identity: str) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        at = int((run.ended or run.created) * 1000)
+        known = client.get_run(identity).data
+        self._params(client, identity, {k: v for k, v in run.params.items() if _key(k) not in known.params})
+        sums = {"mlops.items_done": run.done, "mlops.items_failed": run.failed, "mlops.busy_seconds": run.busy}
+        if run.cost.amount is not None:
+            sums["mlops.cost"] = run.cost.amount
+        sums |= {_key(key): value for key, value in run.metrics.items() if _key(key) not in known.metrics}
+        client.log_batch(
+            identity,
+            metrics=[Metric(key, float(value), at, 0) for key, value in sums.items()][:1000],
+            tags=[RunTag(key, value) for key, value in _tags(run).items()],
+        )
+        client.set_terminated(identity, _STATUS[run.phase], at)
+
+
+def _experiment(client: MlflowClient, uri: str) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    ours = uri.startswith("sqlite:///") and Path(uri.removeprefix("sqlite:///")).parent == home.home()
+    place = (home.home() / "mlartifacts").as_uri() if ours else None
+    return str(client.create_experiment(EXPERIMENT, artifact_location=place))
+
+
+def _tags(run: RunState) -> dict[str, str]:
+    tags: dict[str, object] = {
+        ID_TAG: run.id,
+        "mlops.phase": run.phase,
+        "mlops.kind": run.kind,
+        "mlops.cluster": run.cluster,
+        "mlops.group": run.group,
+        "mlops.shape": run.shape,
+        "mlops.variables": run.variables,
+        "mlops.versions": run.versions,
+        "mlops.notebook": run.origin.notebook,
+        "mlops.cell": run.origin.cell,
+        "mlops.total": run.total,
+        "mlops.error": run.error,
+        "mlops.errors": [error.model_dump(exclude={"traceback"}) for error in run.errors[:20]],
+        "mlops.currency": run.cost.currency if run.cost.amount is not None else None,
+        "mlops.usage": run.cost.usage.model_dump(),
+        "mlflow.user": run.owner,
+        "mlflow.source.name": run.origin.notebook,
+        "mlflow.source.type": "NOTEBOOK" if run.origin.notebook else None,
+    }
+    return {key: _text(value)[:_TAG] for key, value in tags.items() if value not in (None, "", [], {})}
+
+
+def _key(key: str) -> str:
+    return _NOT_IN_KEYS.sub("_", key)[:250]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _is_number(entry: Entry) -> bool:
+    return isinstance(entry.value, (int, float))

@@ -1,0 +1,176 @@
+import { ServerConnection } from '@jupyterlab/services';
+
+import {
+  Entry,
+  Estimate,
+  Event,
+  Operation,
+  Profile,
+  Receipt,
+  RunState,
+  Sample,
+  Settings,
+  WorkerState
+} from './model/schema';
+import { request } from './request';
+
+/** What a cluster is started with; the profile decides what is left out. */
+export interface IStartOptions {
+  profile: string;
+  name?: string;
+  workers?: number;
+  group?: string;
+}
+
+/**
+ * The commands and questions that the server answers. Every method throws `MlopsError`.
+ */
+export interface IApi {
+  start(options: IStartOptions): Promise<Operation>;
+  /** Want `workers` workers in `group`. Adaptive scaling of it ends. */
+  scale(cluster: string, group: string, workers: number): Promise<Operation>;
+  /** Let the workers of `group` follow the work between two bounds. */
+  adapt(
+    cluster: string,
+    group: string,
+    minimum: number,
+    maximum: number
+  ): Promise<Operation>;
+  /** End a cluster; `force`: by the place's own means, without asking its controller. */
+  stop(cluster: string, force?: boolean): Promise<Operation>;
+  /** Remove the record of a cluster that has ended. */
+  forget(cluster: string): Promise<void>;
+  workers(cluster: string): Promise<WorkerState[]>;
+  events(cluster: string): Promise<Event[]>;
+  timeline(cluster: string, since?: number): Promise<Sample[]>;
+  /** The last lines of a worker's log, or of the scheduler's. */
+  logs(cluster: string, worker: string | null, lines: number): Promise<string[]>;
+  /** The sum so far, or the final one. */
+  receipt(cluster: string): Promise<Receipt | null>;
+  /** The address of Dask's dashboard, behind Jupyter's login. */
+  dashboard(cluster: string): string;
+  run(id: string): Promise<RunState>;
+  journal(id: string): Promise<Entry[]>;
+  cancel(id: string): Promise<Operation>;
+  /** Run it again, detached, on the cluster it ran on or on another. */
+  again(id: string, cluster?: string): Promise<Operation>;
+  operation(id: string): Promise<Operation>;
+  estimate(profile: Profile): Promise<Estimate>;
+  saveProfile(profile: Profile): Promise<unknown>;
+  deleteProfile(name: string): Promise<void>;
+  settings(): Promise<Settings>;
+  saveSettings(settings: Settings): Promise<Settings>;
+}
+
+/** The server's REST interface. */
+export class Api implements IApi {
+  constructor(private readonly server: ServerConnection.ISettings) {}
+
+  start(options: IStartOptions): Promise<Operation> {
+    return this._ask('clusters', 'POST', options);
+  }
+
+  scale(cluster: string, group: string, workers: number): Promise<Operation> {
+    return this._ask(at('clusters', cluster), 'PATCH', { group, workers });
+  }
+
+  adapt(
+    cluster: string,
+    group: string,
+    minimum: number,
+    maximum: number
+  ): Promise<Operation> {
+    const body = { group, minimum, maximum };
+    return this._ask(at('clusters', cluster), 'PATCH', body);
+  }
+
+  stop(cluster: string, force = false): Promise<Operation> {
+    const query = force ? '?force=1' : '';
+    return this._ask(at('clusters', cluster) + query, 'DELETE');
+  }
+
+  forget(cluster: string): Promise<void> {
+    return this._ask(at('clusters', cluster), 'DELETE');
+  }
+
+  workers(cluster: string): Promise<WorkerState[]> {
+    return this._ask(at('clusters', cluster, 'workers'));
+  }
+
+  events(cluster: string): Promise<Event[]> {
+    return this._ask(at('clusters', cluster, 'events'));
+  }
+
+  timeline(cluster: string, since = 0): Promise<Sample[]> {
+    return this._ask(`${at('clusters', cluster, 'timeline')}?since=${since}`);
+  }
+
+  async logs(
+    cluster: string,
+    worker: string | null,
+    lines: number
+  ): Promise<string[]> {
+    const query = new URLSearchParams({ lines: String(lines) });
+    if (worker !== null) {
+      query.set('worker', worker);
+    }
+    return this._ask(`${at('clusters', cluster, 'logs')}?${query}`);
+  }
+
+  receipt(cluster: string): Promise<Receipt | null> {
+    return this._ask(at('clusters', cluster, 'receipt'));
+  }
+
+  dashboard(cluster: string): string {
+    const path = at('jupyter-mlops', 'clusters', cluster, 'dashboard', 'status');
+    return this.server.baseUrl + path;
+  }
+
+  run(id: string): Promise<RunState> {
+    return this._ask(at('runs', id));
+  }
+
+  journal(id: string): Promise<Entry[]> {
+    return this._ask(`${at('runs', id, 'journal')}?since=0`);
+  }
+
+  cancel(id: string): Promise<Operation> {
+    return this._ask(at('runs', id), 'DELETE');
+  }
+
+  again(id: string, cluster?: string): Promise<Operation> {
+    return this._ask(at('runs', id, 'again'), 'POST', cluster ? { cluster } : {});
+  }
+
+  operation(id: string): Promise<Operation> {
+    return this._ask(at('operations', id));
+  }
+
+  estimate(profile: Profile): Promise<Estimate> {
+    return this._ask('profiles/estimate', 'POST', { profile });
+  }
+
+  saveProfile(profile: Profile): Promise<unknown> {
+    return this._ask(at('profiles', profile.name), 'PUT', profile);
+  }
+
+  deleteProfile(name: string): Promise<void> {
+    return this._ask(at('profiles', name), 'DELETE');
+  }
+
+  settings(): Promise<Settings> {
+    return this._ask('settings');
+  }
+
+  saveSettings(settings: Settings): Promise<Settings> {
+    return this._ask('settings', 'PUT', settings);
+  }
+
+  private _ask<T>(path: string, method = 'GET', body?: unknown): Promise<T> {
+    return request<T>(path, this.server, { method, body });
+  }
+}
+
+function at(...steps: string[]): string {
+  return steps.map(encodeURIComponent).join('/');
+}

@@ -1,0 +1,33 @@
+/**
+ * The commands, for menus, shortcuts and other extensions. Where an argument is left out, the user is asked.
+ */
+export namespace CommandIDs {
+  /** Show the sidebar. `new: true` opens its menu of profiles. */
+  export const openPanel = 'jupyter-mlops:panel-open';
+  /** Start a cluster of `profile`. */
+  export const startCluster = 'jupyter-mlops:cluster-start';
+  /** Want `workers` workers in `group` of `cluster`. */
+  export const scaleCluster = 'jupyter-mlops:cluster-scale';
+  /** Let the workers of `group` of `cluster` follow the work, between `minimum` and `maximum`. */
+  export const adaptCluster = 'jupyter-mlops:cluster-adapt';
+  /** Stop `cluster`, after saying what would be lost. */
+  export const stopCluster = 'jupyter-mlops:cluster-stop';
+  /** Remove the record of the ended `cluster`. */
+  export const forgetCluster = 'jupyter-mlops:cluster-forget';
+  /** Connect the current notebook to `cluster`. */
+  export const useCluster = 'jupyter-mlops:cluster-use';
+  /** Open the details of `cluster` in a tab; `part` names which. */
+  export const openDetails = 'jupyter-mlops:cluster-details';
+  /** Open Dask's dashboard of `cluster` in a tab. */
+  export const openDashboard = 'jupyter-mlops:cluster-dashboard';
+  /** Cancel `run`. */
+  export const cancelRun = 'jupyter-mlops:run-cancel';
+  /** Run `run` again from its record. */
+  export const repeatRun = 'jupyter-mlops:run-again';
+  /** Go to the cell that `run` came from. */
+  export const revealRun = 'jupyter-mlops:run-reveal';
+  /** Make a profile, or change the one named `profile`. */
+  export const editProfile = 'jupyter-mlops:profile-edit';
+  /** Open the settings. */
+  export const openSettings = 'jupyter-mlops:settings-open';
+}

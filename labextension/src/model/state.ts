@@ -1,0 +1,104 @@
+import {
+  ClusterState,
+  Entry,
+  Event,
+  Operation,
+  Problem,
+  ProfileView,
+  RunState,
+  WorkerState
+} from './schema';
+
+/**
+ * Whether what is shown is live. `gone`: the server hasn't answered since `since`, and what is shown is how it was then.
+ * Times are seconds since the epoch.
+ */
+export interface IConnection {
+  phase: 'connecting' | 'live' | 'gone';
+  since: number;
+  /** When the next try is due. */
+  retry: number | null;
+  /** Why, when more is known than that there is no answer. */
+  problem: Problem | null;
+}
+
+/**
+ * A start that this browser asked for and that isn't a listed cluster yet.
+ */
+export interface IStart {
+  id: number;
+  profile: string;
+  title: string;
+  created: number;
+  /** The name that the server gave it, once it has answered. */
+  name: string | null;
+  problem: Problem | null;
+}
+
+/**
+ * Everything that is shown. Never changed in place: what hasn't changed stays the same object.
+ */
+export interface IState {
+  connection: IConnection;
+  /** Whether a snapshot has come: until then an empty list means nothing. */
+  loaded: boolean;
+  epoch: string | null;
+  seq: number | null;
+  /** Seconds to add to this machine's clock to have the server's. */
+  skew: number;
+  clusters: ReadonlyMap<string, ClusterState>;
+  runs: ReadonlyMap<string, RunState>;
+  operations: ReadonlyMap<string, Operation>;
+  profiles: readonly ProfileView[];
+  starts: readonly IStart[];
+  /** Workers and events of the clusters, and journals of the runs, that are followed. */
+  workers: ReadonlyMap<string, ReadonlyMap<string, WorkerState>>;
+  events: ReadonlyMap<string, readonly Event[]>;
+  journals: ReadonlyMap<string, readonly Entry[]>;
+}
+
+/** Before anything is known. */
+export const NOTHING: IState = {
+  connection: { phase: 'connecting', since: 0, retry: null, problem: null },
+  loaded: false,
+  epoch: null,
+  seq: null,
+  skew: 0,
+  clusters: new Map(),
+  runs: new Map(),
+  operations: new Map(),
+  profiles: [],
+  starts: [],
+  workers: new Map(),
+  events: new Map(),
+  journals: new Map()
+};
+
+/** Phases of a cluster that the list of cards shows; ended ones are folded away. */
+export function isLive(cluster: ClusterState): boolean {
+  return cluster.phase !== 'ended';
+}
+
+/** Whether a run can still be cancelled. */
+export function isRunning(run: RunState): boolean {
+  return run.phase === 'starting' || run.phase === 'running';
+}
+
+/** Newest first; the name decides between equals, so that an order never flickers. */
+export function newest<T extends { created: number }>(
+  values: Iterable<T>,
+  name: (value: T) => string
+): T[] {
+  return [...values].sort(
+    (a, b) => b.created - a.created || (name(a) < name(b) ? -1 : 1)
+  );
+}
+
+/** What stands out about a cluster: its own problem, else the first of its groups'. */
+export function problemOf(cluster: ClusterState): Problem | null {
+  return (
+    cluster.problem ??
+    cluster.groups.find(group => group.problem !== null)?.problem ??
+    null
+  );
+}

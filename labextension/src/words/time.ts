@@ -1,0 +1,69 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86400;
+
+/**
+ * A length of time in two units at most: "40 s", "1 min 12 s", "2 h 5 min", "3 d 4 h".
+ */
+export function span(trans: TranslationBundle, seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < MINUTE) {
+    return trans.__('%1 s', whole);
+  }
+  if (whole < HOUR) {
+    const rest = whole % MINUTE;
+    const minutes = trans.__('%1 min', Math.floor(whole / MINUTE));
+    return rest ? trans.__('%1 %2 s', minutes, rest) : minutes;
+  }
+  if (whole < DAY) {
+    const rest = Math.floor((whole % HOUR) / MINUTE);
+    const hours = trans.__('%1 h', Math.floor(whole / HOUR));
+    return rest ? trans.__('%1 %2 min', hours, rest) : hours;
+  }
+  const rest = Math.floor((whole % DAY) / HOUR);
+  const days = trans.__('%1 d', Math.floor(whole / DAY));
+  return rest ? trans.__('%1 %2 h', days, rest) : days;
+}
+
+/**
+ * A length of time that is an expectation, in one unit, so that it doesn't tick: "14 min", "under a minute".
+ */
+export function about(trans: TranslationBundle, seconds: number): string {
+  if (seconds < MINUTE) {
+    return trans.__('less than a minute');
+  }
+  if (seconds < 2 * HOUR) {
+    return trans.__('%1 min', Math.round(seconds / MINUTE));
+  }
+  return seconds < 2 * DAY
+    ? trans.__('%1 h', Math.round(seconds / HOUR))
+    : trans.__('%1 days', Math.round(seconds / DAY));
+}
+
+/** The time that is left of some work: seconds in tens, so that it can be read while it falls. */
+export function left(trans: TranslationBundle, seconds: number): string {
+  if (seconds < 10) {
+    return trans.__('%1 s', Math.max(1, Math.round(seconds)));
+  }
+  return seconds < 2 * MINUTE
+    ? trans.__('%1 s', Math.round(seconds / 10) * 10)
+    : about(trans, seconds);
+}
+
+/** A moment as a clock shows it, with the day where it isn't today. */
+export function clock(seconds: number, now: number): string {
+  const moment = new Date(seconds * 1000);
+  const time = moment.toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit'
+  });
+  const today = new Date(now * 1000).toDateString() === moment.toDateString();
+  const day = moment.toLocaleDateString(undefined, {
+    day: 'numeric',
+    month: 'short'
+  });
+  return today ? time : `${day} ${time}`;
+}

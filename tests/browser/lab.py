@@ -1,0 +1,162 @@
+"""A real JupyterLab and a real browser, for the tests in this folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+#: Seconds that anything may take on a slow, shared machine before a test gives up.
+PATIENCE = 90
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+class Lab:
+    """A JupyterLab server in a process of its own, with a home of its own; it can be killed and started again."""
+
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.work = folder / "work"
+        shutil.copytree(NOTEBOOKS, self.work, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        self.token = secrets.token_hex(16)
+        self.port = free_port()
+        settings = folder / "settings"
+        quiet = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+        self.environment = {
+            **os.environ,
+            "JUPYTER_MLOPS_HOME": str(folder / "home"),
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+            "IPYTHONDIR": str(folder / "ipython"),
+            "JUPYTERLAB_SETTINGS_DIR": str(settings),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+            "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
+        }
+        self.log = folder / "lab.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "jupyterlab",
+                    "--no-browser",
+                    "--allow-root",
+                    "--LabApp.expose_app_in_browser=True",
+                    f"--ServerApp.port={self.port}",
+                    "--ServerApp.port_retries=0",
+                    f"--IdentityProvider.token={self.token}",
+                    f"--ServerApp.root_dir={self.work}",
+                ],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"JupyterLab didn't start:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """kill -9 of the server alone; kernels and clusters are not touched."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """End the server and its kernels, and stop its clusters."""
+        script = (
+            "import asyncio\nfrom jupyter_mlops import backends\n"
+            "async def main():\n"
+            "    for state in await backends.clusters():\n"
+            "        if state.ended is None: await (await backends.find(state.name)).stop(state.name, force=True)\n"
+            "asyncio.run(main())"
+        )
+        subprocess.run([sys.executable, "-c", script], env=self.environment, check=True, timeout=PATIENCE)
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def api(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """The answer of one of the extension's routes."""
+        request = urllib.request.Request(
+            f"{self.url}/jupyter-mlops/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.token}"},
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/api?token={self.token}", timeout=5):
+                return True
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def open_lab(page: Page, lab: Lab, path: str = "") -> None:
+    """Open JupyterLab, or a notebook in it, and wait until it is usable."""
+    page.goto(f"{lab.url}/lab{'/tree/' + path if path else ''}?token={lab.token}&reset")
+    page.wait_for_function("window.jupyterapp && window.jupyterapp.restored", timeout=PATIENCE * 1000)
+    page.evaluate("window.jupyterapp.restored")
+    if path:
+        page.wait_for_function(
+            """async () => {
+                const panel = window.jupyterapp.shell.currentWidget;
+                if (!panel || !panel.sessionContext) return false;
+                await panel.sessionContext.ready;
+                const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
+                if (!kernel) return false;
+                await kernel.info;
+                return true;
+            }""",
+            timeout=PATIENCE * 1000,
+        )
+
+
+def command(page: Page, name: str, args: dict[str, Any] | None = None) -> None:
+    """Execute a command of JupyterLab."""
+    page.evaluate(
+        "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)", [name, args or {}]
+    )

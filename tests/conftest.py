@@ -1,0 +1,69 @@
+"""What holds for the whole suite: it leaves no process and no file of ours behind."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from jupyter_core.paths import jupyter_data_dir
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+#: What a test stops may take this many seconds to go.
+GRACE = 30.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home folder of the suite's own, and a mark that every process inherits, however it detaches itself."""
+    real_home = Path(jupyter_data_dir()) / "jupyter-mlops"
+    before = _files(real_home)
+    mark = uuid.uuid4().hex
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_MLOPS_TESTS", mark)
+        patch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+    left = _marked(mark)
+    deadline = time.monotonic() + GRACE
+    while left and time.monotonic() < deadline:
+        psutil.wait_procs(left, timeout=0.5)
+        left = _marked(mark)
+    lines = [_line(process) for process in left]
+    for process in left:
+        process.kill()
+    assert not lines, "these processes outlived the suite:\n" + "\n".join(lines)
+    assert _files(real_home) == before, f"the suite wrote into {real_home}"
+
+
+def _files(folder: Path) -> set[Path]:
+    return set(folder.rglob("*")) if folder.exists() else set()
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    """Processes of the suite, but for itself and what ends with it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            ours = process.pid != os.getpid() and process.environ().get("JUPYTER_MLOPS_TESTS") == mark
+            if ours and process.status() != psutil.STATUS_ZOMBIE and not _tracker(process):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def _tracker(process: psutil.Process) -> bool:
+    """Python's own helper, a child of ours that lives as long as we do."""
+    return process.ppid() == os.getpid() and any("resource_tracker" in word for word in process.cmdline())
+
+
+def _line(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid}: {' '.join(process.cmdline())[:300]}"
+    except psutil.NoSuchProcess:
+        return f"{process.pid}: gone by now"

@@ -1,0 +1,85 @@
+"""A pool whose workers are real Dask workers in this process: a whole place, without processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from distributed import Worker
+
+from jupyter_mlops.controller.pool import Notice
+from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.core.profile import Group
+
+
+class InProcessPool:
+    """Runs workers on the event loop of the scheduler.
+
+    `broken` makes workers die as soon as they start, `refused` makes the place have no room for more.
+    """
+
+    def __init__(self) -> None:
+        self.workers: dict[str, Worker] = {}
+        self.groups: dict[str, str] = {}
+        self.broken: Problem | None = None
+        self.refused: Problem | None = None
+        self.present: list[Notice] = []
+        self.removed: list[str] = []
+        self.closed = 0
+        self._starting: set[asyncio.Task[None]] = set()
+
+    async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
+        self._address, self._notify = scheduler_address, notify
+        for notice in self.present:
+            notify(notice)
+
+    async def create(self, group: Group, names: Sequence[str]) -> None:
+        for name in names:
+            self.groups[name] = group.name
+            if self.refused is not None:
+                self._notify(Notice(name, "pending", self.refused))
+                continue
+            task = asyncio.create_task(self._start(group, name))
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
+
+    async def _start(self, group: Group, name: str) -> None:
+        self._notify(Notice(name, "starting", host="127.0.0.1", pid=1))
+        if self.broken is not None:
+            await asyncio.sleep(0)
+            self._notify(Notice(name, "lost", self.broken))
+            return
+        self.workers[name] = Worker(
+            self._address,
+            name=name,
+            nthreads=group.threads,
+            memory_limit=group.memory,
+            resources={f"group:{group.name}": 1_000_000},
+            dashboard=False,
+        )
+        await self.workers[name]
+
+    async def kill(self, name: str, problem: Problem | None = None, tell: bool = True) -> None:
+        """The worker dies, as by a signal: nothing of it is saved."""
+        worker = self.workers.pop(name)
+        worker.batched_stream.comm.abort()
+        await worker.close(executor_wait=False, nanny=False)
+        if tell:
+            self._notify(Notice(name, "lost", problem))
+
+    async def remove(self, names: Sequence[str], grace: float = 5.0) -> None:
+        self.removed += names
+        for name in names:
+            worker = self.workers.pop(name, None)
+            if worker is not None:
+                await worker.close(executor_wait=False, nanny=False)
+            self._notify(Notice(name, "ended"))
+
+    async def logs(self, name: str, lines: int = 200) -> list[str]:
+        return [f"a line of {name}"] if name in self.groups else []
+
+    async def close(self) -> None:
+        self.closed += 1
+        for task in list(self._starting):
+            await task
+        await self.remove(list(self.workers))

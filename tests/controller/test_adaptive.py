@@ -1,0 +1,98 @@
+"""Groups that follow the work."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.core import policy
+from jupyter_mlops.core.profile import Group
+
+from .cluster import MEMORY, cluster, make_spec, run, until
+
+_gate = threading.Event()
+
+
+def test_workers_come_with_the_work_and_go_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "PATIENCE", 1.0)
+
+    async def test() -> None:
+        _gate.clear()
+        group = Group(workers=0, maximum=3, memory=MEMORY, adaptive=True)
+        async with cluster(make_spec(group), tmp_path) as c, c.client() as client:
+            assert (await c.link.view()).state.groups[0].adaptive
+            await c.have(0)
+            futures = client.map(_wait, range(200), pure=False)
+            await c.have(3)
+            busy = c.workers()
+            _gate.set()
+            await client.gather(futures)
+            assert busy, "and none of them was let go while it ran a task"
+            del futures
+            await c.have(0)
+            texts = [event.text for event in c.controller.view._events.all() if event.kind == "scale"]
+            assert any("3 workers of group default wanted instead of" in text and "tasks" in text for text in texts)
+            assert "0 workers of group default wanted instead of" in texts[-1]
+
+    run(test())
+
+
+def test_data_keeps_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "PATIENCE", 0.5)
+
+    async def test() -> None:
+        _gate.set()
+        group = Group(workers=0, maximum=3, memory=MEMORY, adaptive=True)
+        async with cluster(make_spec(group), tmp_path) as c, c.client() as client:
+            future = client.submit(_wait, 7)
+            assert await client.gather(future) == 7
+            await until(lambda: c.controller.scaling.wanted == 1)
+            await c.have(1)
+            assert await client.gather(future) == 7
+            future.release()
+            await c.have(0)
+
+    run(test())
+
+
+def test_each_group_follows_its_own_work(tmp_path: Path) -> None:
+    async def test() -> None:
+        _gate.clear()
+        first = Group(name="first", workers=0, maximum=2, memory=MEMORY, adaptive=True)
+        second = Group(name="second", workers=0, maximum=2, memory=MEMORY, adaptive=True)
+        async with cluster(make_spec(first, second), tmp_path) as c, c.client() as client:
+            futures = client.map(_wait, range(4), pure=False, resources={"group:second": 1})
+            await until(lambda: len(c.workers("second")) >= 1)
+            assert c.workers("first") == []
+            assert c.controller.scaling.groups["first"].wanted == 0
+            _gate.set()
+            assert await client.gather(futures) == list(range(4))
+
+    run(test())
+
+
+def test_adaptive_by_hand_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "PATIENCE", 0.5)
+
+    async def test() -> None:
+        async with cluster(make_spec(Group(workers=3, maximum=4, memory=MEMORY)), tmp_path) as c:
+            await c.have(3)
+            await c.link.adapt(1, 2)
+            await c.have(1)
+            group = (await c.link.view()).state.groups[0]
+            assert (group.adaptive, group.minimum, group.maximum, group.wanted) == (True, 1, 2, 1)
+            await c.link.scale(2)
+            await c.have(2)
+            group = (await c.link.view()).state.groups[0]
+            assert (group.adaptive, group.wanted) == (False, 2)
+
+    run(test())
+
+
+def _wait(number: int) -> int:
+    assert _gate.wait(60)
+    time.sleep(0.005)
+    return number

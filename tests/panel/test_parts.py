@@ -1,0 +1,187 @@
+"""The panel's parts by themselves: what a click or a state makes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.core.cluster import ClusterSpec, ClusterState, Counts, GroupState, Problem, Stop
+from jupyter_mlops.core.errors import InvalidInput, InvalidItems
+from jupyter_mlops.core.price import Cost
+from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.run import RunState
+from jupyter_mlops.notebook.panel import wish, words
+from jupyter_mlops.notebook.panel.cluster import ClusterPart
+from jupyter_mlops.notebook.panel.runs import CALL, MAP, FormPart, RunsPart, Wish
+
+
+class Asked:
+    """Commands that remember what was asked."""
+
+    def __init__(self) -> None:
+        self.of: list[tuple[Any, ...]] = []
+
+    def scale(self, *args: Any) -> None:
+        self.of.append(("scale", *args))
+
+    def adapt(self, *args: Any) -> None:
+        self.of.append(("adapt", *args))
+
+    def stop(self, *args: Any) -> None:
+        self.of.append(("stop", *args))
+
+
+def spec(name: str = "flights", **group: Any) -> ClusterSpec:
+    profile = Profile(name="p", groups=[Group(**{"workers": 2, "maximum": 8, **group})])
+    return ClusterSpec(name=name, owner="me", profile=profile, created=0)
+
+
+def state(name: str = "flights", **fields: Any) -> ClusterState:
+    group = {"name": "default", "cpus": 1, "memory": 10**9, "minimum": 0, "maximum": 8, "adaptive": False, "wanted": 2}
+    group.update({key: fields.pop(key) for key in list(fields) if key in group})
+    given = {"place": "local", "profile": "p", "owner": "me", "phase": "running", "created": 0.0, **fields}
+    return ClusterState(name=name, groups=[GroupState(**group)], **given)
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+def part(asked: Asked) -> ClusterPart:
+    return ClusterPart(asked)
+
+
+def test_showing_a_state_asks_for_nothing(part: ClusterPart, asked: Asked) -> None:
+    part.show(state(wanted=6), spec())
+    part.show(state("small", wanted=1, maximum=2), spec("small", workers=1, maximum=2))
+    part.show(state("big", minimum=10, maximum=40, wanted=30), spec("big", minimum=10, workers=30, maximum=40))
+    assert (part.workers.min, part.workers.value, part.workers.max) == (10, 30, 40)
+    part.show(state(adaptive=True, minimum=1, maximum=4, wanted=3), spec())
+    assert part.bounds.value == (1, 4)
+    assert part.workers.disabled
+    assert asked.of == []
+
+
+def test_a_moved_slider_scales_and_is_not_moved_back(part: ClusterPart, asked: Asked) -> None:
+    part.show(state(), spec())
+    part.workers.value = 5
+    assert asked.of == [("scale", "flights", 5, "default")]
+    part.show(state(wanted=2), spec())
+    assert part.workers.value == 5, "a state from before the command moved the slider back"
+    part.answered("default", failed=False)
+    part.show(state(wanted=5), spec())
+    assert part.workers.value == 5
+
+
+def test_a_refused_move_goes_back(part: ClusterPart) -> None:
+    part.show(state(), spec())
+    part.workers.value = 5
+    part.answered("default", failed=True)
+    assert part.workers.value == 2
+
+
+def test_the_adaptive_switch(part: ClusterPart, asked: Asked) -> None:
+    part.show(state(), spec())
+    part.adaptive.value = True
+    part.answered("default", failed=False)
+    part.show(state(adaptive=True), spec())
+    part.bounds.value = (1, 4)
+    part.answered("default", failed=False)
+    part.show(state(adaptive=True, minimum=1, maximum=4), spec())
+    assert (part.bounds.min, part.bounds.max) == (0, 8), "narrower bounds must not narrow what can be chosen"
+    part.adaptive.value = False
+    assert asked.of == [
+        ("adapt", "flights", 0, 8, "default"),
+        ("adapt", "flights", 1, 4, "default"),
+        ("scale", "flights", 2, "default"),
+    ]
+
+
+def test_stopping_asks_first_and_says_what_would_be_lost(part: ClusterPart, asked: Asked) -> None:
+    part.show(state(runs=["0" * 12]), spec())
+    part.stop.click()
+    assert asked.of == []
+    assert "1 run would be lost" in part.question.children[0].value
+    part.keep.click()
+    assert part.question.layout.display == "none"
+    part.stop.click()
+    part.confirm.click()
+    assert asked.of == [("stop", "flights")]
+
+
+def test_numbers_say_what_is_unknown_and_escape_what_others_wrote(part: ClusterPart) -> None:
+    problem = Problem(what="<script>", why="because", todo="Wait.")
+    part.show(state(problem=problem, counts=Counts(idle=1, busy=1), stop=Stop(at=900, cause="idle")), spec(), now=0)
+    text = part.numbers.value
+    assert "unknown so far" in text
+    assert "2 workers, 1 busy" in text
+    assert "in 15 min unless used" in text
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_an_ended_cluster_has_no_controls(part: ClusterPart) -> None:
+    part.show(state(phase="ended", cause="idle", cost=Cost(amount=0.5, per_hour=0)), spec())
+    assert part.stop.layout.display == "none"
+    assert "nobody used it" in part.numbers.value
+    assert "$0.50 so far" in part.numbers.value
+
+
+def run(name: str, **fields: Any) -> RunState:
+    given = {"name": "clean", "kind": "map", "cluster": "flights", "owner": "me", "phase": "running", "created": 0.0}
+    return RunState(id=name * 12, **{**given, **fields})
+
+
+def test_a_line_for_each_run() -> None:
+    cancelled: list[str] = []
+    part = RunsPart(cancelled.append)
+    part.show([run("b", total=400, done=100, left=12.0), run("a")], now=5)
+    assert part.lines["b" * 12].bar.value == 0.25
+    assert "100 of 400, 12 s left" in part.lines["b" * 12].text.value
+    part.lines["b" * 12].cancel.click()
+    assert cancelled == ["b" * 12]
+    gone = part.lines["a" * 12]
+    part.show([run("b", phase="failed", error="Traceback\nValueError: 3 < 4", ended=9.0)], now=9)
+    assert "ValueError: 3 &lt; 4" in part.lines["b" * 12].text.value
+    assert part.lines["b" * 12].cancel.layout.display == "none"
+    assert gone.box.comm is None, "a line that left must let go of its widgets"
+
+
+def test_the_form_hands_over_what_it_says() -> None:
+    wishes: list[Wish] = []
+    form = FormPart(wishes.append)
+    form.show_functions(["clean", "train"])
+    form.function.value, form.given.value = " clean ", "range(10)"
+    form.send.click()
+    form.kind.value = CALL
+    form.function.value, form.given.value, form.result.value = "train", "X, depth=3", "model"
+    form.send.click()
+    assert wishes == [Wish(MAP, "clean", "range(10)", "result"), Wish(CALL, "train", "X, depth=3", "model")]
+    assert form.send.disabled, "a second click must not send a second run"
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "text"),
+    [
+        (Wish(MAP, "nothing", "range(3)", "r"), InvalidInput, "name 'nothing' is not defined"),
+        (Wish(MAP, "", "range(3)", "r"), InvalidInput, "The function of the run is missing"),
+        (Wish(MAP, "number", "range(3)", "r"), InvalidInput, "can't be called"),
+        (Wish(MAP, "f", "number", "r"), InvalidItems, "has no items"),
+        (Wish(MAP, "f", "range(", "r"), InvalidInput, "SyntaxError"),
+        (Wish(MAP, "f", "range(3)", "not a name"), InvalidInput, "not a name for a variable"),
+        (Wish(CALL, "f", "1, depth", "r"), InvalidInput, "The arguments can't be evaluated"),
+    ],
+)
+def test_a_wish_that_can_not_be(asked: Wish, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text.replace("(", r"\(")):
+        wish.prepare(asked, {"f": len, "number": 3}, "flights")
+
+
+def test_words_for_people() -> None:
+    assert [words.span(seconds) for seconds in (40, 72, 7500)] == ["40 s", "1 min 12 s", "2 h 5 min"]
+    assert [words.size(amount) for amount in (12, 1.6e9, 999.6e6)] == ["12 B", "1.6 GB", "1.0 GB"]
+    assert words.money(None, "USD") == "unknown"
+    assert words.money(1234.5, "CHF") == "1,234.50 CHF"

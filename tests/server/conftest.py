@@ -1,0 +1,166 @@
+"""A real Jupyter server with the extension, on a home folder of each test's own, and real local clusters."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError
+from traitlets.config import Config
+
+from jupyter_mlops import backends
+
+#: Seconds that anything may take on a busy machine.
+PATIENCE = 90.0
+
+#: A profile that is ready soon.
+SMALL = {
+    "title": "Small",
+    "groups": [{"workers": 1, "minimum": 0, "maximum": 4, "memory": "500 MiB"}],
+    "price": {"cpu_hour": 3.6, "source": "test"},
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> Iterator[Path]:
+    """The home folder; its clusters are ended when the test is."""
+    folder = tmp_path / "mlops"
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(folder))
+    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    yield folder
+    asyncio.run(_end_all())
+
+
+async def _end_all() -> None:
+    for state in await backends.clusters():
+        if state.place == "local" and state.phase != "ended":
+            await backends.get("local").stop(state.name, force=True)
+
+
+@pytest.fixture
+def jp_server_config(home: Path) -> Config:
+    """The extension is on, and looks often."""
+    return Config(
+        {
+            "ServerApp": {"jpserver_extensions": {"jupyter_mlops": True}, "reraise_server_extension_failures": True},
+            "MlopsApp": {"list_interval": 0.5, "quiet_interval": 0.5},
+        }
+    )
+
+
+Ask = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def ask(jp_fetch: Any) -> Ask:
+    """Send a request; the answer's JSON, or the status and the error."""
+
+    async def send(method: str, path: str, body: Any = None, **params: Any) -> Any:
+        text = None if body is None else json.dumps(body)
+        if text is None and method in ("POST", "PUT", "PATCH"):
+            text = "{}"
+        try:
+            answer = await jp_fetch(
+                "jupyter-mlops", *path.split("/"), method=method, body=text, params=params, request_timeout=PATIENCE
+            )
+        except HTTPClientError as error:
+            assert error.response is not None, error
+            return error.code, json.loads(error.response.body)
+        return json.loads(answer.body) if answer.body else None
+
+    return send
+
+
+class Browser:
+    """What a browser knows from the stream alone: a snapshot with the changes applied."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self.epoch, self.seq = "", 0
+        self.snapshots = self.messages = 0
+        self.clusters: dict[str, Any] = {}
+        self.runs: dict[str, Any] = {}
+        self.operations: dict[str, Any] = {}
+        self.profiles: list[Any] = []
+        self.workers: dict[str, dict[str, Any]] = {}
+        self.events: dict[str, list[Any]] = {}
+        self.journal: dict[str, list[Any]] = {}
+
+    async def hello(self, **hello: Any) -> None:
+        await self.socket.write_message(json.dumps({"type": "hello", **hello}))
+
+    async def read(self) -> dict[str, Any]:
+        text = await asyncio.wait_for(self.socket.read_message(), PATIENCE)
+        assert text is not None, "the server closed the stream"
+        message: dict[str, Any] = json.loads(text)
+        self._take(message)
+        return message
+
+    async def until(self, condition: Callable[[], Any]) -> Any:
+        """Read until the condition holds; its value."""
+        deadline = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "it did not come"
+            await self.read()
+        return value
+
+    def _take(self, message: dict[str, Any]) -> None:
+        self.epoch, self.seq = message["epoch"], message["seq"]
+        self.messages += 1
+        if message["type"] == "snapshot":
+            self.snapshots += 1
+            self.clusters = {value["name"]: value for value in message["clusters"]}
+            self.runs = {value["id"]: value for value in message["runs"]}
+            self.operations = {value["id"]: value for value in message["operations"]}
+            self.profiles = message["profiles"]
+            self.workers, self.events, self.journal = {}, {}, {}
+            return
+        for change in message["changes"]:
+            self._apply(change)
+
+    def _apply(self, change: dict[str, Any]) -> None:
+        noun, key, value = change["noun"], change["id"], change["value"]
+        if noun == "profiles":
+            self.profiles = value
+        elif noun == "workers":
+            table = self.workers.setdefault(key, {})
+            if change["whole"]:
+                table.clear()
+            table.update((worker["name"], worker) for worker in value)
+            for gone in change["gone"]:
+                table.pop(gone, None)
+        elif noun in ("events", "journal"):
+            lines = getattr(self, noun).setdefault(key, [])
+            if change["whole"]:
+                lines.clear()
+            lines.extend(value)
+        else:
+            table = getattr(self, f"{noun}s")
+            table.pop(key, None) if value is None else table.update({key: value})
+
+
+@pytest.fixture
+def browse(jp_ws_fetch: Any) -> Callable[..., Awaitable[Browser]]:
+    """Open the stream and say hello."""
+
+    async def connect(**hello: Any) -> Browser:
+        browser = Browser(await jp_ws_fetch("jupyter-mlops", "stream"))
+        await browser.hello(**hello)
+        return browser
+
+    return connect
+
+
+async def finished(ask: Ask, operation: dict[str, Any]) -> dict[str, Any]:
+    """The operation when it has ended."""
+    deadline = time.monotonic() + PATIENCE
+    while operation["phase"] not in ("done", "failed"):
+        assert time.monotonic() < deadline, operation
+        await asyncio.sleep(0.1)
+        operation = await ask("GET", f"operations/{operation['id']}")
+    return operation

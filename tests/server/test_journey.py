@@ -1,0 +1,56 @@
+"""From a profile to a receipt, on real clusters of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .conftest import SMALL, finished
+
+
+async def test_start_scale_stop_receipt(ask: Any, browse: Any, home: Path) -> None:
+    await ask("PUT", "profiles/small", SMALL)
+    browser = await browse()
+    await browser.read()
+    assert browser.snapshots == 1 and not browser.clusters
+
+    started = await ask("POST", "clusters", {"profile": "small", "name": "flights"})
+    assert (started["kind"], started["subject"], started["phase"]) == ("start", "flights", "running")
+    await browser.until(lambda: "flights" in browser.clusters)
+    assert browser.profiles[0]["profile"]["name"] == "small", "the last used profile stands first"
+    await browser.hello(epoch=browser.epoch, seq=browser.seq, follow_clusters=["flights"])
+    assert (await finished(ask, started))["phase"] == "done"
+    await browser.until(lambda: browser.clusters["flights"]["phase"] == "running")
+    await browser.until(lambda: browser.workers.get("flights"))
+
+    scaled = await ask("PATCH", "clusters/flights", {"workers": 2})
+    assert (await finished(ask, scaled))["phase"] == "done"
+    await browser.until(lambda: len(browser.workers["flights"]) == 2)
+    assert await ask("PATCH", "clusters/flights", {"workers": 5}) == (
+        400,
+        {
+            "error": "OutOfRange",
+            "what": "Group 'default' can't have 5 workers",
+            "why": "its profile allows 0 to 4",
+            "todo": "Ask for a number in between, or use a profile with another range.",
+        },
+    )
+    assert len(await ask("GET", "clusters/flights/workers")) == 2
+    assert any("2" in event["text"] for event in await ask("GET", "clusters/flights/events"))
+    assert await ask("GET", "clusters/flights/logs")
+    adapted = await finished(ask, await ask("PATCH", "clusters/flights", {"minimum": 1, "maximum": 3}))
+    assert adapted["phase"] == "done"
+    await browser.until(lambda: browser.clusters["flights"]["groups"][0]["adaptive"])
+
+    stopped = await finished(ask, await ask("DELETE", "clusters/flights"))
+    assert stopped["phase"] == "done", stopped
+    await browser.until(lambda: browser.clusters["flights"]["phase"] == "ended")
+    assert browser.clusters["flights"]["cause"] == "user"
+    receipt = await ask("GET", "clusters/flights/receipt")
+    assert receipt["cost"]["amount"] > 0 and receipt["most_workers"] == 2
+    assert await ask("GET", "clusters/flights/timeline")
+
+    assert await ask("DELETE", "clusters/flights") is None
+    await browser.until(lambda: "flights" not in browser.clusters)
+    assert browser.snapshots == 1, "all of it came as changes"
+    assert (await ask("GET", "clusters/flights/receipt")) == receipt, "a receipt outlives the record"
