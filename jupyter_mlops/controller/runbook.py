@@ -149,7 +149,9 @@ class RunBook(SchedulerPlugin):
         page = self._page(run)
         page.state.total = total
         if keys is not None and page.live:
-            self._scheduler.client_desires_keys(keys=[key for key in keys if key in self._scheduler.tasks], client=HOLDER)
+            self._scheduler.client_desires_keys(
+                keys=[key for key in keys if key in self._scheduler.tasks], client=HOLDER
+            )
             page.state.detached = True
             page.planned = set(keys)
             page.over |= {key for key in keys if self._is_over(key)}

@@ -159,17 +159,17 @@ class Api:
             raise _unreachable(self.host, error) from error
 
     async def websocket(
-        self, path: str, query: Mapping[str, Any], protocols: tuple[str, ...]
+        self, path: str, query: Mapping[str, Any], protocols: tuple[str, ...], heartbeat: float
     ) -> ClientWebSocketResponse:
-        """A websocket to the API, such as a port-forward. Raises as `request`."""
+        """A websocket to the API, such as a port-forward, pinged every `heartbeat` seconds. Raises as `request`."""
         import aiohttp
 
         url = self.host + path + "?" + urlencode(query)
         session = await self._session()
         try:
             return await session.ws_connect(  # type: ignore[no-any-return]  # aiohttp's, through an untyped client
-                url, protocols=protocols, headers=await self._headers(path), ssl=self._ssl, max_msg_size=0, compress=0,
-                proxy=self._client.rest_client.proxy,
+                url, protocols=protocols, headers=await self._headers(path), ssl=self._ssl,
+                proxy=self._client.rest_client.proxy, heartbeat=heartbeat, max_msg_size=0, compress=0,
             )  # fmt: skip
         except aiohttp.WSServerHandshakeError as error:
             raise Answer(error.status, {"message": error.message}) from error

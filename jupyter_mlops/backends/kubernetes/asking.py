@@ -44,6 +44,8 @@ class Asking:
         self._problem: Problem | None = None
         self._pause = 0.0
         self._busy = 0
+        #: Workers whose request the API has, without an answer so far.
+        self.under_way: set[str] = set()
 
     def ask(self, orders: Iterable[Order]) -> None:
         """Ask for these, as soon as it is their turn."""
@@ -84,6 +86,7 @@ class Asking:
 
     async def _one(self) -> bool:
         order = self._orders.popleft()
+        self.under_way.add(order.worker)
         try:
             await self._make(order)
         except (Answer, Unreachable) as error:
@@ -91,6 +94,8 @@ class Asking:
             self._orders.appendleft(order)
             self._slow_down(problem)
             return False
+        finally:
+            self.under_way.discard(order.worker)
         return True
 
     def _slow_down(self, problem: Problem) -> None:

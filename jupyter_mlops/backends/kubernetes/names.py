@@ -24,7 +24,6 @@ ON_DEMAND = "jupyter-mlops/on-demand"
 
 SCHEDULER_PORT = 8786
 #: Where things are in the pods.
-CODE = "/opt/jupyter-mlops/code"
 SPEC = "/opt/jupyter-mlops/spec"
 TLS = "/opt/jupyter-mlops/tls"
 STATE = "/var/lib/jupyter-mlops"
@@ -40,10 +39,11 @@ def label(text: str) -> str:
 
 @dataclass(frozen=True)
 class Names:
-    """The names of the objects of one cluster."""
+    """The names of the objects of one cluster. `created` tells it from an earlier one of the same name."""
 
     cluster: str
     namespace: str
+    created: float = 0
 
     @property
     def scheduler(self) -> str:
@@ -67,8 +67,13 @@ class Names:
 
     @property
     def receipt(self) -> str:
-        """The ConfigMap that outlives it."""
-        return f"{self.cluster}-receipt"
+        """The ConfigMap that outlives it: what it was, is, and cost."""
+        return f"{self.cluster}-receipt-{round(self.created * 1000):x}"
+
+    @property
+    def history(self) -> str:
+        """The ConfigMap that outlives it: its ledger, events, timeline and runs."""
+        return f"{self.cluster}-history-{round(self.created * 1000):x}"
 
     @property
     def host(self) -> str:

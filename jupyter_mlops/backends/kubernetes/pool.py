@@ -1,4 +1,4 @@
-"""Workers as pods: asks for them, watches them, and says why they don't come or are gone. Runs beside the controller."""
+"""Workers as pods: asks for them, watches them, says why they don't come or are gone. Runs beside the controller."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ class KubernetesPool:
             known = self._known.get(worker)
             if known is not None:
                 known.asked = True
-                going.append(worker)
-            elif worker not in self._told or self._told[worker].phase == "requested":
+            else:
                 self._unwanted.add(worker)
+            if worker not in self._asking.under_way:  # else it is ended as soon as it is made
                 going.append(worker)
         await asyncio.gather(*(self._delete(worker, grace) for worker in going))
 
@@ -157,9 +157,7 @@ class KubernetesPool:
         async with self._gate:
             for attempt in range(8):
                 try:
-                    await self._api.request(
-                        "DELETE", path, query={"gracePeriodSeconds": round(grace)}, parse=False
-                    )
+                    await self._api.request("DELETE", path, query={"gracePeriodSeconds": round(grace)}, parse=False)
                 except Answer as answer:
                     if answer.status == 404:
                         self._vanished(worker)

@@ -1,4 +1,4 @@
-"""What happens around the pods: their events, room on nodes, the nodes of dead ones. Whatever may not be read is left out."""
+"""What happens around the pods: their events, room on nodes, nodes of dead ones. What may not be read is left out."""
 
 from __future__ import annotations
 
@@ -123,7 +123,13 @@ def _key(pod: Json) -> str:
 
 def _time(event: Json) -> str:
     series = event.get("series") or {}
-    return str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")
+    return str(
+        series.get("lastObservedTime")
+        or event.get("lastTimestamp")
+        or event.get("eventTime")
+        or event["metadata"].get("creationTimestamp")
+        or ""
+    )
 
 
 def moment(text: str) -> float:

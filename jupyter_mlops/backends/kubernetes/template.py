@@ -50,7 +50,7 @@ def worker_pod(spec: ClusterSpec, group: Group, worker: str, ids: Names, owner: 
     """
     options = spec.profile.kubernetes
     arguments = [
-        "python", "-m", "jupyter_mlops.backends.kubernetes.worker",
+        "python", f"{names.SPEC}/start.py", "worker",
         "--name", worker, "--group", group.name, "--threads", str(group.threads), "--memory", str(group.memory),
         "--scheduler", ids.address(options.tls), "--grace", str(options.grace),
     ]  # fmt: skip
@@ -84,14 +84,12 @@ def scheduler_pod(spec: ClusterSpec, ids: Names) -> dict[str, Any]:
     options = spec.profile.kubernetes
     most = sum(group.maximum for group in spec.profile.groups)
     cpus, memory = scheduler_size(most)
-    arguments = ["python", "-m", "jupyter_mlops.backends.kubernetes.scheduler", "--namespace", ids.namespace]
+    arguments = ["python", f"{names.SPEC}/start.py", "scheduler"]
     pod = _pod(spec, SCHEDULER, arguments, {"requests": _amounts(cpus, memory), "limits": {"memory": str(2 * memory)}})
     container = {
         "name": SCHEDULER,
         "ports": [{"name": "tcp-comm", "containerPort": names.SCHEDULER_PORT}],
-        "env": [{"name": "MLOPS_HOST", "value": ids.host}],
         "volumeMounts": [{"name": "state", "mountPath": names.STATE}],
-        "readinessProbe": {"tcpSocket": {"port": names.SCHEDULER_PORT}, "periodSeconds": 1, "failureThreshold": 30},
     }
     spec_part: dict[str, Any] = {
         "containers": [container],
@@ -143,7 +141,7 @@ def _pod(spec: ClusterSpec, container: str, arguments: Sequence[str], resources:
     if options.tls:
         mounts.append({"name": "tls", "mountPath": names.TLS, "readOnly": True})
         volumes.append({"name": "tls", "secret": {"secretName": f"{spec.name}-tls"}})
-    environment = {"PYTHONPATH": f"{names.SPEC}/code.zip", "PYTHONUNBUFFERED": "1", "HOME": names.SCRATCH}
+    environment = {"PYTHONUNBUFFERED": "1", "HOME": names.SCRATCH}
     environment |= _native_threads(spec, resources) | spec.profile.environment
     base: dict[str, Any] = {
         "metadata": {},
