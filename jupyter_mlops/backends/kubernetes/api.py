@@ -168,7 +168,7 @@ class Api:
         session = await self._session()
         try:
             return await session.ws_connect(  # type: ignore[no-any-return]  # aiohttp's, through an untyped client
-                url, protocols=protocols, headers=await self._headers(path), ssl=self._ssl,
+                url, protocols=protocols, headers=await self._headers(path, "*/*"), ssl=self._ssl,
                 proxy=self._client.rest_client.proxy, heartbeat=heartbeat, max_msg_size=0, compress=0,
             )  # fmt: skip
         except aiohttp.WSServerHandshakeError as error:
@@ -191,8 +191,8 @@ class Api:
             rest.pool_manager = rest._create_pool_manager()
         return rest.pool_manager
 
-    async def _headers(self, path: str) -> dict[str, str]:
-        headers: dict[str, str] = {"Accept": JSON}
+    async def _headers(self, path: str, accept: str = JSON) -> dict[str, str]:
+        headers: dict[str, str] = {"Accept": accept}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
         return headers
 

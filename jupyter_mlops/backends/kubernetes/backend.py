@@ -168,10 +168,10 @@ class KubernetesBackend(Backend):
             entry = await _find(name)
             if entry.receipt is not None:
                 raise _ended(entry.receipt)
-            if entry.state is not None and entry.alive:
+            if entry.state is not None:
                 return await _reach(entry)
             if time.monotonic() > deadline:
-                raise await _not_ready(entry, timeout)
+                raise _not_ready(entry, timeout)
             await asyncio.sleep(_LOOK)
 
     async def _stopped(self, name: str, cause: str, why: str) -> bool:
@@ -281,8 +281,8 @@ def _ended(receipt: Receipt) -> MlopsError:
     return ClusterEnded(f"Cluster {receipt.name!r} has ended", why, todo)
 
 
-async def _not_ready(entry: Entry, timeout: float) -> MlopsError:
-    problem = await entries.scheduler_problem(entry)
+def _not_ready(entry: Entry, timeout: float) -> MlopsError:
+    problem = entry.problem
     if problem is None:
         why = f"its scheduler did not start within {timeout:.0f} s"
         return ClusterUnreachable(f"Cluster {entry.spec.name!r} isn't ready", why, "Wait a little, and try again.")

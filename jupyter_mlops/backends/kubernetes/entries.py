@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import time
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Entry:
     #: What its controller said last.
     state: ClusterState | None = None
     alive: Time = 0
+    #: Why its scheduler doesn't answer.
+    problem: Problem | None = None
 
     @property
     def live(self) -> bool:
@@ -178,7 +181,7 @@ def shown(entry: Entry) -> ClusterState:
         return state.model_copy(update={**update, "problem": problem, "commands": [], "stop": None, "runs": []})
     if entry.record is None or "deletionTimestamp" in entry.record["metadata"]:
         return state.model_copy(update={"phase": "stopping"})
-    return state
+    return state.model_copy(update={"problem": entry.problem}) if entry.problem else state
 
 
 def events_of(kept: Json) -> list[Event]:
@@ -211,22 +214,14 @@ async def _settle(entry: Entry) -> Entry | None:
             return entry  # its controller is writing the receipt
         why = "its record was deleted from Kubernetes"
         receipt = await settle(entry, "deleted", why, max(entry.alive, entry.spec.created))
-        return Entry(entry.api, entry.ids, entry.spec, None, receipt, entry.state, entry.alive)
+        return dataclasses.replace(entry, receipt=receipt)
     made = moment(entry.record["metadata"]["creationTimestamp"])
     if not entry.record["spec"].get("replicas") and made < now - LEFT:
         await asyncio.gather(record.remove(entry.api, entry.ids), record.forget(entry.api, entry.ids))
         return None
     if entry.state is None or entry.alive < now - SILENT:
-        return await _with_problem(entry)
+        return dataclasses.replace(entry, problem=await scheduler_problem(entry))
     return entry
-
-
-async def _with_problem(entry: Entry) -> Entry:
-    problem = await scheduler_problem(entry)
-    if problem is None:
-        return entry
-    state = shown(entry).model_copy(update={"problem": problem})
-    return Entry(entry.api, entry.ids, entry.spec, entry.record, entry.receipt, state, entry.alive)
 
 
 async def _no_pod(entry: Entry) -> Problem | None:

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 PATIENCE = 25.0
 #: Seconds between signs of life of an open connection; without one it is closed, and its user connects again.
 HEARTBEAT = 15.0
+#: Answers that waiting doesn't change.
+_FOR_GOOD = (400, 401, 403, 405, 406)
 _CHUNK = 256 * 1024
 _PROTOCOL = "v4.channel.k8s.io"
 
@@ -105,6 +107,8 @@ class Tunnel:
             await self._forward(reader, writer)
         except (OSError, Unreachable, Answer) as error:
             logger.info("A connection through the tunnel ended: %s", error)
+        except asyncio.CancelledError:
+            pass  # the tunnel is closed; there is nobody above to tell
         finally:
             self._connections.discard(task)
             writer.close()
@@ -140,7 +144,7 @@ class Tunnel:
                 raw = await self._api.websocket(path, {"ports": self._port}, (_PROTOCOL,), HEARTBEAT)
                 return Socket(raw)
             except (Answer, Unreachable) as error:
-                if loop.time() + pause > deadline or (isinstance(error, Answer) and error.status in (401, 403)):
+                if loop.time() + pause > deadline or (isinstance(error, Answer) and error.status in _FOR_GOOD):
                     raise
             await asyncio.sleep(pause)
             pause = min(1.0, 2 * pause)
