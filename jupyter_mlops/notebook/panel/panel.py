@@ -62,8 +62,7 @@ class Panel:
         self._hook()
         self.head.show_profiles(_profiles())
         self._watch = Watch(self._seen, self._show_error)
-        if cluster:
-            self._watch.choose(cluster)
+        self._watch.start(cluster or "")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
