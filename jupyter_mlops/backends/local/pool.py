@@ -85,6 +85,7 @@ class LocalPool:
         if self._closed:
             return
         self._closed = True
+        self._folder.release()
         self._send(do="close", grace=2.0)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._gone.wait(), 5.0)
