@@ -145,15 +145,19 @@ class Browser:
 
 
 @pytest.fixture
-def browse(jp_ws_fetch: Any) -> Callable[..., Awaitable[Browser]]:
+def browse(jp_ws_fetch: Any) -> Iterator[Callable[..., Awaitable[Browser]]]:
     """Open the stream and say hello."""
+    browsers = []
 
     async def connect(**hello: Any) -> Browser:
         browser = Browser(await jp_ws_fetch("jupyter-mlops", "stream"))
+        browsers.append(browser)
         await browser.hello(**hello)
         return browser
 
-    return connect
+    yield connect
+    for browser in browsers:
+        browser.socket.close()
 
 
 async def finished(ask: Ask, operation: dict[str, Any]) -> dict[str, Any]:
