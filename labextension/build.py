@@ -95,6 +95,8 @@ def main(script: str = "build:prod") -> None:
     if script == "build:prod" and is_built():
         return
     install()
+    if script == "build:prod":
+        shutil.rmtree(BUILT, ignore_errors=True)  # files of a build for development would stay
     jlpm("run", script)
 
 
