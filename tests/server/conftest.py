@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> I
     """The home folder; its clusters are ended when the test is."""
     folder = tmp_path / "mlops"
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(folder))
-    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    folder.mkdir(mode=0o700)
     yield folder
     asyncio.run(_end_all())
 

@@ -153,6 +153,7 @@ class Clusters:
             progress.tell(text="Stopping")
             await place.stop(name, force=force)
             await until_ended(self._watcher, name, progress)
+            await self._watcher.look()  # so that its end is in the history when this is done
 
         return self._operations.begin("stop", name, work)
 
