@@ -26,14 +26,14 @@ FILES ?= tests
 
 .PHONY: lab test bench check fix clean clean-all lock
 
-lab: $(STAMPS)/lab $(LINK)
+lab: $(STAMPS)/link
 	$(BIN)/jupyter lab $(LAB_OPTIONS) $(ARGS) notebooks
 
-test: $(STAMPS)/dev $(STAMPS)/browser $(LINK)
+test: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
 	$(BIN)/python labextension/build.py test
 	$(BIN)/python -m pytest $(FILES)
 
-bench: $(STAMPS)/dev $(STAMPS)/browser $(LINK)
+bench: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
 	$(BIN)/python -m benchmarks $(NAMES)
 
 check: $(STAMPS)/dev
@@ -88,10 +88,11 @@ $(STAMPS)/dev: $(STAMPS)/lab
 	touch $@
 
 # JupyterLab looks here; a link, so that a rebuild needs no new install.
-$(LINK): $(BUILT) $(STAMPS)/lab
+$(STAMPS)/link: $(BUILT) $(STAMPS)/lab
 	mkdir -p $(dir $(LINK))
 	rm -rf $(LINK)
 	ln -s $(CURDIR)/jupyter_mlops/labextension $(LINK)
+	touch $@
 
 # The system's browser, else the one that Playwright brings.
 $(STAMPS)/browser: $(STAMPS)/dev

@@ -1,12 +1,79 @@
-"""Dask clusters, runs and their cost, from a notebook in JupyterLab."""
+"""Dask clusters, runs and their cost, from a notebook in JupyterLab.
+
+    %load_ext jupyter_mlops
+    import jupyter_mlops as mlops
+
+Nothing heavy is imported before it is used: `%load_ext` and `import` take milliseconds.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from .core.errors import MlopsError
+    from .notebook.panel import Panel, panel
+    from .notebook.extension import load_ipython_extension, unload_ipython_extension
+    from .runs.api import get_run, log_metric, log_param, map, run, runs  # noqa: A004 - the words of Python and Dask
+    from .runs.clusters import Cluster, cluster, clusters, start
+    from .runs.outcomes import FailedItem
+    from .runs.run import Run
+
+__all__ = [
+    "Cluster",
+    "FailedItem",
+    "MlopsError",
+    "Panel",
+    "Run",
+    "__version__",
+    "cluster",
+    "clusters",
+    "get_run",
+    "load_ipython_extension",
+    "log_metric",
+    "log_param",
+    "map",
+    "panel",
+    "run",
+    "runs",
+    "start",
+    "unload_ipython_extension",
+]
+
+#: Public name → module that has it.
+_HOMES = {
+    "Cluster": ".runs.clusters",
+    "FailedItem": ".runs.outcomes",
+    "MlopsError": ".core.errors",
+    "Panel": ".notebook.panel",
+    "Run": ".runs.run",
+    "cluster": ".runs.clusters",
+    "clusters": ".runs.clusters",
+    "get_run": ".runs.api",
+    "load_ipython_extension": ".notebook.extension",
+    "log_metric": ".runs.api",
+    "log_param": ".runs.api",
+    "map": ".runs.api",
+    "panel": ".notebook.panel",
+    "run": ".runs.api",
+    "start": ".runs.clusters",
+    "unload_ipython_extension": ".notebook.extension",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "runs":  # also a package of ours, which can be called (`runs/__init__.py` says why)
+        return importlib.import_module(".runs", __name__)
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

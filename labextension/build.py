@@ -56,21 +56,23 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])}
 
 
-def jlpm(*arguments: str) -> None:
-    """Run `jlpm`, the package manager that comes with jupyter-builder, in this folder."""
-    subprocess.run(
-        [sys.executable, "-c", "from jupyter_builder.jlpm import main; main()", *arguments],
-        cwd=FOLDER,
-        env=environment(),
-        check=True,
+def jlpm(*arguments: str, quiet: bool = False) -> None:
+    """Run `jlpm`, the package manager that comes with jupyter-builder, in this folder; `quiet` unless it fails."""
+    command = [sys.executable, "-c", "from jupyter_builder.jlpm import main; main()", *arguments]
+    output = subprocess.PIPE if quiet else None
+    done = subprocess.run(
+        command, cwd=FOLDER, env=environment(), stdout=output, stderr=subprocess.STDOUT if quiet else None, check=False
     )
+    if done.returncode:
+        sys.stderr.write((done.stdout or b"").decode(errors="replace"))
+        raise subprocess.CalledProcessError(done.returncode, command)
 
 
 def install() -> None:
     """Install what the lock file names, unless it is there."""
     lock = FOLDER / "yarn.lock"
     if not INSTALLED.exists() or INSTALLED.stat().st_mtime < lock.stat().st_mtime:
-        jlpm("install", "--immutable")
+        jlpm("install", "--immutable", quiet=True)
         INSTALLED.touch()
 
 
@@ -93,6 +95,8 @@ def main(script: str = "build:prod") -> None:
     if script == "build:prod" and is_built():
         return
     install()
+    if script == "build:prod":
+        shutil.rmtree(BUILT, ignore_errors=True)  # files of a build for development would stay
     jlpm("run", script)
 
 

@@ -7,6 +7,7 @@ import atexit
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import ClassVar
@@ -31,22 +32,27 @@ class Controller:
         self.ended: float | None = None
         self.process: subprocess.Popen[str] | None = None
         self._address = ""
+        self._lock = threading.Lock()
 
     def address(self) -> str:
         """Where it listens; blocks for a second the first time."""
-        if self.process is None:
-            workers = os.environ.get("JUPYTER_MLOPS_SIMULATED", "1000")
-            rate = os.environ.get("JUPYTER_MLOPS_SIMULATED_RATE", "2")
-            self.process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("simulated_controller.py")), workers, rate],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            atexit.register(self.close)
-            assert self.process.stdout is not None
-            self._address = self.process.stdout.readline().strip()
+        with self._lock:
+            if self.process is None:
+                self._start()
         return self._address
+
+    def _start(self) -> None:
+        workers = os.environ.get("JUPYTER_MLOPS_SIMULATED", "1000")
+        rate = os.environ.get("JUPYTER_MLOPS_SIMULATED_RATE", "2")
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("simulated_controller.py")), workers, rate],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(self.close)
+        assert self.process.stdout is not None
+        self._address = self.process.stdout.readline().strip()
 
     def alive(self) -> bool:
         """Whether it lives, or is still to be started."""

@@ -12,6 +12,9 @@ from pathlib import Path
 #: Errors of the operating system that mean a full disk or quota.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
+#: Errors of the operating system that mean a folder which can't be written, or isn't one.
+_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT})
+
 
 def home() -> Path:
     """The home folder: `$JUPYTER_MLOPS_HOME`, else `jupyter-mlops` in Jupyter's data directory; made when missing."""
@@ -85,7 +88,7 @@ def guarded(path: Path) -> Iterator[None]:
                 error.strerror or "",
                 "Free some space there, or set JUPYTER_MLOPS_HOME to a folder on another disk.",
             ) from error
-        if isinstance(error, PermissionError):
+        if error.errno in _CLOSED:
             raise Refused(
                 f"{path} can't be written",
                 error.strerror or "",

@@ -41,7 +41,10 @@ class Book:
         self._disk = disk
         self._spec = spec
         self._clock = clock
-        self.ledger = Ledger(read_ledger(disk.read(LEDGER)))
+        entries = read_ledger(disk.read(LEDGER))
+        self.ledger = Ledger(entries)
+        #: Workers of an earlier scheduler of this cluster, whose names are taken.
+        self.earlier = {entry.worker for entry in entries}
 
     @property
     def price(self) -> Price:

@@ -105,6 +105,7 @@ class Controller:
             self.timeline,
             self.runs,
             self._disk,
+            self._book,
         )
         self._loop: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Receipt] | None = None
@@ -210,7 +211,7 @@ class Controller:
 
     def _check_limits(self) -> None:
         view, cost = self.view, self._book.cost()
-        view.cost, view.idle_since = cost, self._deadline.idle_since()
+        view.idle_since = self._deadline.idle_since()
         view.stop = self._deadline.next(view.idle_since, cost)
         if view.stop is not None and view.stop.at <= self._clock():
             self.stop_soon(view.stop.cause, self._deadline.reason(view.stop, cost))
@@ -223,7 +224,7 @@ class Controller:
                 self._book.close(name, self._last_alive)
         for scale in self.scaling.groups.values():
             present = self.roster.of(scale.group.name)
-            for name in [*self._book.ledger.open_workers, *(member.name for member in present)]:
+            for name in [*self._book.earlier, *(member.name for member in present)]:
                 scale.used(name)
             if again:
                 scale.wanted = max(scale.minimum, min(scale.maximum, len(present)))
@@ -296,7 +297,7 @@ class Controller:
         self.timeline.add(self.view.sample(self._clock()))
         self._book.close_all()
         receipt = self._book.receipt(cause, why, self._watcher.done, len(self.runs.states))
-        self.view.cost, self.view.stop, self.view.ended = receipt.cost, None, receipt.ended
+        self.view.stop, self.view.ended = None, receipt.ended
         await self._end_workers(receipt)
         self._over.set()
         if close_scheduler:
@@ -304,7 +305,8 @@ class Controller:
         return receipt
 
     async def _end_workers(self, receipt: Receipt) -> None:
-        if not await self._disk.flush():
+        written = await self._disk.flush()
+        if not written:
             logger.error("The receipt could not be written: %s", receipt.model_dump_json())
         try:
             await self._pool.close()
@@ -312,7 +314,7 @@ class Controller:
             logger.exception("The workers could not all be ended")
         self.view.phase = "ended"
         self._changes.wake()
-        await self._disk.close()
+        await self._disk.close(5.0 if written else 0.2)
 
 
 def _farewell(cause: EndCause, why: str) -> str:

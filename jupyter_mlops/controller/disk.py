@@ -44,6 +44,8 @@ class Disk:
         self.problem: Problem | None = None
         self._opener = opener
         self._jobs: deque[_Job] = deque()
+        #: Files that are known to end with a whole line.
+        self._whole: set[str] = set()
         self._lock = threading.Lock()
         self._draining = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlops-disk")
@@ -87,9 +89,9 @@ class Disk:
                 break
         return not self._jobs
 
-    async def close(self) -> None:
-        """Write what is left, and end the thread."""
-        await self.flush()
+    async def close(self, timeout: Seconds = 5.0) -> None:
+        """Write what is left, for at most `timeout` seconds, and end the thread."""
+        await self.flush(timeout)
         self._thread.shutdown(wait=False)
 
     def _add(self, job: _Job) -> None:
@@ -146,7 +148,10 @@ class Disk:
         path = self.folder / name
         data = "".join(job[2] for job in batch).encode()
         if kind == "append":
+            if name not in self._whole and _torn(path):
+                data = b"\n" + data
             self._write_all(path, data, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            self._whole.add(name)
             return
         temporary = path.with_name(f".{name}.new")
         self._write_all(temporary, data, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -170,6 +175,15 @@ class Disk:
 def _touch(path: Path) -> None:
     with contextlib.suppress(OSError):  # no file yet, or the folder is gone: there is nothing to keep alive
         os.utime(path)
+
+
+def _torn(path: Path) -> bool:
+    """Whether the file ends with half a line, as one does whose writer was killed."""
+    try:
+        with path.open("rb") as file:
+            return file.seek(0, os.SEEK_END) > 0 and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
+    except FileNotFoundError:
+        return False
 
 
 def _problem(error: OSError, folder: Path | None) -> Problem:

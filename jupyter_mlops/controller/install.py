@@ -78,4 +78,18 @@ def enter(code: bytes, batch: bytes, *bigs: Any) -> Any:
     return agent.run(code, batch, bigs)
 
 
-enter.__module__ = "__main__"
+
+def without_results(outcome: dict[str, Any]) -> dict[str, Any]:
+    """What is to be known of a task's outcome whose results stay on the cluster."""
+    kept = outcome.get("kept")
+    known = {name: value for name, value in outcome.items() if name != "kept"}
+    return {**known, "names": list(kept) if isinstance(kept, dict) else None}
+
+
+def kept_results(outcome: dict[str, Any], name: str | None) -> Any:
+    """The results that stay on the cluster: all, or the one of that name."""
+    return outcome["kept"] if name is None else outcome["kept"][name]
+
+
+for _travelling in (enter, without_results, kept_results):
+    _travelling.__module__ = "__main__"  # so that it travels by value

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from distributed.core import ConnectionPool
     from distributed.security import Security
 
+#: Seconds to try to connect: Dask goes on trying even when the port is closed, as that of a cluster that ended is.
+CONNECT: Seconds = 4.0
+
 _SAMPLES = TypeAdapter(list[Sample])
 _WORKERS = TypeAdapter(list[WorkerState])
 _EVENTS = TypeAdapter(list[Event])
@@ -28,7 +31,7 @@ _ENTRIES = TypeAdapter(list[Entry])
 async def open_link(url: str, security: Security | None = None, timeout: Seconds = 10.0) -> RemoteLink:
     """A link to the controller at `url`, an address like `tls://host:port`.
 
-    `timeout` is for connecting, and later for each answer that is not waited for on purpose.
+    `timeout` is for each answer that is not waited for on purpose.
 
     Raises
     ------
@@ -149,7 +152,7 @@ class RemoteLink:
 
             security: Any = self._security  # distributed's methods have no types
             arguments = security.get_connection_args("client") if security is not None else {}
-            connections = ConnectionPool(limit=64, connection_args=arguments, timeout=self._timeout)
+            connections = ConnectionPool(limit=64, connection_args=arguments, timeout=min(self._timeout, CONNECT))
             await connections.start()
             self._connections = connections
         return self._connections

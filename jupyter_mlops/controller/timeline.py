@@ -43,7 +43,8 @@ def thinned(samples: list[Sample], now: Time) -> list[Sample]:
 
 
 def card(samples: list[Sample], now: Time) -> list[Sample]:
-    """The last 15 minutes in at most `POINTS` points, of each stretch the sample with the most busy workers.
+    """The last 15 minutes in at most `POINTS` points, of each stretch the sample with the most busy workers, and the
+    last one.
 
     The stretches are fixed in time, so that a point doesn't move when a new one comes.
     """
@@ -55,7 +56,10 @@ def card(samples: list[Sample], now: Time) -> list[Sample]:
         slot = int(sample.time // width)
         if slot not in best or sample.busy >= best[slot].busy:
             best[slot] = sample
-    return list(best.values())
+    points = list(best.values())
+    if points and points[-1] is not samples[-1]:
+        points.append(samples[-1])
+    return points
 
 
 class Timeline:

@@ -18,7 +18,7 @@ from ..core.cluster import (
     WorkerPhase,
 )
 from ..core.model import Time
-from ..core.price import Cost
+from .book import Book
 from .changes import Changes
 from .disk import Disk
 from .events import Events
@@ -49,17 +49,17 @@ class View:
         timeline: Timeline,
         runs: Runs,
         disk: Disk,
+        book: Book,
     ) -> None:
         self._scheduler, self._spec, self._changes = scheduler, spec, changes
         self._roster, self._scaling, self._watcher = roster, scaling, watcher
-        self._events, self._timeline, self._runs, self._disk = events, timeline, runs, disk
+        self._events, self._timeline, self._runs, self._disk, self._book = events, timeline, runs, disk, book
         self.phase: ClusterPhase = "starting"
         self.started: Time | None = None
         self.ended: Time | None = None
         self.cause: EndCause | None = None
         self.idle_since: Time | None = None
         self.stop: Stop | None = None
-        self.cost = Cost()
         #: A fault of the controller itself.
         self.fault: Problem | None = None
         self._told: tuple[Any, ...] = ()
@@ -109,7 +109,7 @@ class View:
             cpus=sum(group.cpus * _up(group.counts) for group in groups),
             memory_used=self._roster.memory_used,
             memory=sum(group.memory * _up(group.counts) for group in groups),
-            cost=self.cost,
+            cost=self._book.cost(),
             limits=spec.profile.limits,
             idle_since=self.idle_since,
             stop=self.stop,
@@ -129,7 +129,7 @@ class View:
             busy=counts.busy,
             cpu=round(self._roster.cpu, 2),
             memory=self._roster.memory_used,
-            amount=self.cost.amount,
+            amount=self._book.cost().amount,
         )
 
     def shape(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
     │   └── OutOfRange          workers outside a group's minimum and maximum
     ├── NotFound
     │   ├── UnknownProfile  ├── UnknownCluster  ├── UnknownGroup
-    │   └── UnknownRun      └── UnknownOperation
+    │   └── UnknownWorker   └── UnknownRun      └── UnknownOperation
     ├── Conflict                right in itself, but not in this state
     │   ├── NameTaken
     │   ├── ClusterEnded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -39,7 +40,7 @@ def parse_size(size: object) -> object:
     unit = match[2].lower()
     if unit not in _UNITS:
         raise ValueError(f"{size!r} has an unknown unit; write it like '2 GiB'")
-    return round(float(match[1]) * _UNITS[unit])
+    return round(Fraction(match[1]) * _UNITS[unit])
 
 
 def parse_period(period: object) -> object:

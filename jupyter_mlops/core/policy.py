@@ -83,4 +83,4 @@ def patient_target(target: int, workers: int, lower_since: Time | None, now: Tim
 def backoff(deaths: int) -> Seconds:
     """Seconds to wait before replacing a worker, after `deaths` of its group in the last ten minutes: 0, then
     0.5 s, doubling to at most 30 s."""
-    return 0.0 if deaths <= 1 else min(30.0, 0.5 * 2.0 ** (deaths - 2))
+    return 0.0 if deaths <= 1 else min(30.0, 0.5 * 2.0 ** min(deaths - 2, 6))

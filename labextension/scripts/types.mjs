@@ -46,6 +46,8 @@ const source = await compile(schema, 'Models', {
 if (!process.argv.includes('--check')) {
   writeFileSync(FILE, source);
 } else if (readFileSync(FILE, 'utf8') !== source) {
-  console.error('src/model/schema.ts differs from jupyter_mlops/core: run `jlpm types` and commit the file.');
+  console.error(
+    'src/model/schema.ts differs from jupyter_mlops/core: run `jlpm types` and commit the file.'
+  );
   process.exit(1);
 }

@@ -30,12 +30,7 @@ export interface IApi {
   /** Want `workers` workers in `group`. Adaptive scaling of it ends. */
   scale(cluster: string, group: string, workers: number): Promise<Operation>;
   /** Let the workers of `group` follow the work between two bounds. */
-  adapt(
-    cluster: string,
-    group: string,
-    minimum: number,
-    maximum: number
-  ): Promise<Operation>;
+  adapt(cluster: string, group: string, minimum: number, maximum: number): Promise<Operation>;
   /** End a cluster; `force`: by the place's own means, without asking its controller. */
   stop(cluster: string, force?: boolean): Promise<Operation>;
   /** Remove the record of a cluster that has ended. */
@@ -74,12 +69,7 @@ export class Api implements IApi {
     return this._ask(at('clusters', cluster), 'PATCH', { group, workers });
   }
 
-  adapt(
-    cluster: string,
-    group: string,
-    minimum: number,
-    maximum: number
-  ): Promise<Operation> {
+  adapt(cluster: string, group: string, minimum: number, maximum: number): Promise<Operation> {
     const body = { group, minimum, maximum };
     return this._ask(at('clusters', cluster), 'PATCH', body);
   }
@@ -105,11 +95,7 @@ export class Api implements IApi {
     return this._ask(`${at('clusters', cluster, 'timeline')}?since=${since}`);
   }
 
-  async logs(
-    cluster: string,
-    worker: string | null,
-    lines: number
-  ): Promise<string[]> {
+  async logs(cluster: string, worker: string | null, lines: number): Promise<string[]> {
     const query = new URLSearchParams({ lines: String(lines) });
     if (worker !== null) {
       query.set('worker', worker);

@@ -1,3 +1,5 @@
+import { ReadonlyJSONObject } from '@lumino/coreutils';
+
 /**
  * The commands, for menus, shortcuts and other extensions. Where an argument is left out, the user is asked.
  */
@@ -30,4 +32,12 @@ export namespace CommandIDs {
   export const editProfile = 'jupyter-mlops:profile-edit';
   /** Open the settings. */
   export const openSettings = 'jupyter-mlops:settings-open';
+}
+
+/** A command's arguments (name → type) as JSON Schema, which Lab shows to people who write shortcuts. */
+export function takes(args: Record<string, string>): { args: ReadonlyJSONObject } {
+  const properties = Object.fromEntries(
+    Object.entries(args).map(([name, type]) => [name, { type }])
+  );
+  return { args: { type: 'object', properties } };
 }

@@ -69,10 +69,7 @@ function parse(text: string): unknown {
 }
 
 function refusal(response: Response, data: unknown): MlopsError {
-  const { error, what, why, todo, message } = (data ?? {}) as Record<
-    string,
-    string | undefined
-  >;
+  const { error, what, why, todo, message } = (data ?? {}) as Record<string, string | undefined>;
   if (error && what) {
     return new MlopsError(error, what, why, todo, response.status);
   }

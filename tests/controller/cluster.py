@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,7 @@ class Cluster:
         return Client(self.scheduler.address, asynchronous=True)
 
 
-async def until(
-    condition: Callable[[], Any], told: Callable[[], str] = lambda: "", patience: float = PATIENCE
-) -> None:
+async def until(condition: Callable[[], Any], told: Callable[[], str] = lambda: "", patience: float = PATIENCE) -> None:
     """Wait until `condition` holds; `told` says what is instead."""
     deadline = time.monotonic() + patience
     while not condition():
@@ -98,5 +96,3 @@ async def cluster(
 def run(test: Coroutine[Any, Any, Any]) -> None:
     """Run an async test, and fail when it hangs."""
     asyncio.run(asyncio.wait_for(test, 4 * PATIENCE))
-
-

@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> I
     """The home folder; its clusters are ended when the test is."""
     folder = tmp_path / "mlops"
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(folder))
-    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    folder.mkdir(mode=0o700)
     yield folder
     asyncio.run(_end_all())
 
@@ -145,15 +145,19 @@ class Browser:
 
 
 @pytest.fixture
-def browse(jp_ws_fetch: Any) -> Callable[..., Awaitable[Browser]]:
+def browse(jp_ws_fetch: Any) -> Iterator[Callable[..., Awaitable[Browser]]]:
     """Open the stream and say hello."""
+    browsers = []
 
     async def connect(**hello: Any) -> Browser:
         browser = Browser(await jp_ws_fetch("jupyter-mlops", "stream"))
+        browsers.append(browser)
         await browser.hello(**hello)
         return browser
 
-    return connect
+    yield connect
+    for browser in browsers:
+        browser.socket.close()
 
 
 async def finished(ask: Ask, operation: dict[str, Any]) -> dict[str, Any]:

@@ -51,11 +51,10 @@ async def test_a_thousand_workers_are_followed(simulated: Any, browse: Any, ask:
     took = time.monotonic() - started
     used = us.cpu_times()
     share = (used.user + used.system - before.user - before.system) / took
-    print(
-        f"{share:.0%} of a core, {changed / took:.0f} rows and {(browser.messages - messages) / took:.1f} messages a second"
-    )
-    assert (browser.messages - messages) / took <= 4.5
-    assert changed / took > WORKERS * 0.3
+    rows, rate = changed / took, (browser.messages - messages) / took
+    print(f"{share:.0%} of a core, {rows:.0f} rows and {rate:.1f} messages a second")
+    assert rate <= 4.5
+    assert rows > WORKERS * 0.3
     # The goal is a quarter; this process is the browser too, and the machine may be busy.
     assert share < 0.6
 

@@ -192,6 +192,7 @@ def _end(folder: Folder, cause: str, why: str) -> None:
         if processes.alive(record.scheduler):
             assert record.scheduler is not None
             processes.kill(record.scheduler.pid)
+        folder.release()
         with contextlib.suppress(MlopsError):  # a full disk: the cause is lost, the end isn't
             write_record(folder.record_file, dataclasses.replace(record, phase="stopping", cause=cause, why=why))
         processes.kill_cluster(record.mark)

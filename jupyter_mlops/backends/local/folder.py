@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -45,6 +46,17 @@ class Folder:
     def work(self) -> Path:
         """Where workers keep what they spill; removed at the end."""
         return self.path / "work"
+
+    def reserve(self, size: int = 65536) -> None:
+        """Set some of the disk aside, so that the end can be written when it is full by then."""
+        path = self.path / ".reserve"
+        path.touch(mode=0o600)
+        path.write_bytes(bytes(size))
+
+    def release(self) -> None:
+        """Give back what `reserve` has set aside: the end is about to be written."""
+        with contextlib.suppress(OSError):
+            (self.path / ".reserve").unlink(missing_ok=True)
 
     def spec(self) -> ClusterSpec | None:
         """What was asked for; None when it can't be read."""

@@ -27,7 +27,8 @@ from tornado.netutil import _client_ssl_defaults
 
 from . import processes
 from .logs import bound_logs
-from .worker import Order, become_worker
+from .orders import Order
+from .worker import become_worker
 
 #: Seconds between two looks at the workers' memory: as often as Dask's nanny.
 _WATCH = 0.1

@@ -21,7 +21,7 @@ from ...core.profile import Group
 from . import processes
 from .causes import lost_with_server, why_lost
 from .folder import Folder
-from .worker import Order
+from .orders import Order, encode
 
 #: A fork server that dies more often than this within a minute isn't started again.
 _RESTARTS = 5
@@ -30,13 +30,17 @@ _RESTARTS = 5
 class LocalPool:
     """Makes workers by orders to a fork server, and replaces the fork server when it dies.
 
-    `channel` and `pid` are those of the fork server that the scheduler program forked off at its start.
+    `channel` and `pid` are those of the fork server that the scheduler program forked off at its start; `first` are
+    the workers that were ordered from it already, name → group.
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str], channel: socket.socket, pid: int) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], channel: socket.socket, pid: int, first: dict[str, str]
+    ) -> None:
         self._folder, self._environment = Folder(folder), environment
         self._channel, self._pid = channel, pid
-        self._workers: dict[str, int | None] = {}
+        self._first = first
+        self._workers: dict[str, int | None] = dict.fromkeys(first)
         self._deaths: list[float] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -53,6 +57,8 @@ class LocalPool:
     async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
         """As in `Pool`."""
         self._address, self._notify = scheduler_address, notify
+        for name, group in self._first.items():
+            notify(Notice(name, "starting", host=socket.gethostname(), details={"group": group}))
         await self._connect()
 
     async def create(self, group: Group, names: Sequence[str]) -> None:
@@ -85,6 +91,7 @@ class LocalPool:
         if self._closed:
             return
         self._closed = True
+        self._folder.release()
         self._send(do="close", grace=2.0)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._gone.wait(), 5.0)
@@ -98,7 +105,7 @@ class LocalPool:
     def _send(self, **message: Any) -> None:
         """Send to the fork server. While it is being replaced nothing is sent: its workers are told of as lost."""
         if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(json.dumps(message).encode() + b"\n")
+            self._writer.write(encode(**message))
         elif message["do"] == "fork":
             self._lose(message["order"]["name"], lost_with_server(message["order"]["name"]))
 

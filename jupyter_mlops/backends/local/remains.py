@@ -25,6 +25,7 @@ def settle(folder: Folder, spec: ClusterSpec, record: Record | None) -> Receipt:
     """
     if record is not None and record.here:
         processes.kill_cluster(record.mark)
+    folder.release()
     cause, why = _cause(folder, record)
     ended = time.time() if record is not None and record.cause else max(folder.heartbeat(), spec.created)
     ledger = Ledger(folder.lines("ledger.jsonl", LedgerEntry))

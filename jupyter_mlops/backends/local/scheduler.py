@@ -62,9 +62,15 @@ def _to_users_folder() -> None:
 
 
 async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
-    from ...controller.controller import Controller
-    from . import processes
     from .dask_scheduler import make_scheduler
+    from .orders import send_first
+
+    scheduler = make_scheduler(folder)
+    await scheduler
+    first = send_first(channel, folder / "spec.json", scheduler.address)
+
+    from ...controller.controller import Controller  # takes as long as the first workers need
+    from . import processes
     from .folder import Folder
     from .pool import LocalPool
 
@@ -72,9 +78,7 @@ async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
     spec, record = place.spec(), place.record()
     if spec is None or record is None:
         sys.exit(f"There is no readable cluster in {folder}.")
-    scheduler = make_scheduler(folder)
-    await scheduler
-    pool = LocalPool(folder, spec.profile.environment, channel, pid)
+    pool = LocalPool(folder, spec.profile.environment, channel, pid, first)
     controller = Controller(scheduler, spec, pool, folder)
 
     def keep(**changes: Any) -> None:

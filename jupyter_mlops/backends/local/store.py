@@ -87,6 +87,7 @@ def create(spec: ClusterSpec) -> Folder:
             try:
                 (staging / "logs").mkdir(mode=0o700)
                 (staging / "work").mkdir(mode=0o700)
+                Folder(staging).reserve()
                 home.write(staging / "spec.json", spec.model_dump_json(indent=1))
                 write_record(staging / "record.json", new_record(starter))
                 staging.rename(final)

@@ -10,27 +10,17 @@ import signal
 import sys
 import types
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import dask
 import distributed
 
 from . import processes
+from .orders import Order
 from .tls import security
 
 #: Enough of a group's resource that no number of tasks uses it up: it restricts where tasks run, not how many.
 PLENTY = 1_000_000
-
-
-class Order(TypedDict):
-    """A worker that is wanted, as it is told to the fork server."""
-
-    name: str
-    group: str
-    threads: int
-    memory: int
-    scheduler: str
-    environment: dict[str, str]
 
 
 class Worker(distributed.Worker):

@@ -85,10 +85,12 @@ class Agent:
 
     def _work(self, task: Task, head: dict[str, Any], part: dict[str, Any], bigs: tuple[Any, ...]) -> dict[str, Any]:
         try:
-            code = self._code(head, bigs)
-            items = part.get("value")
-            if items is None and "items" in part:
+            items = None
+            if part.get("partition"):
+                items, bigs = [bigs[0]], bigs[1:]
+            elif "items" in part:
                 items = pickle.loads(part["items"])  # noqa: S301 - the user's own
+            code = self._code(head, bigs)
         except Exception as error:  # noqa: BLE001 - a module that is missing here, a class that changed, …
             failure = {**record(error, OURS), "index": part.get("start", 0), "item": "", "loading": True}
             return {"n": part.get("n", 1), "errors": [failure], "values": None, "broken": True}

@@ -20,6 +20,7 @@ from ...core.errors import MlopsError
 from ...core.estimate import Estimate, estimate
 from ...core.model import Seconds, Time
 from ...core.profile import Profile
+from ...runs import choose
 from . import wish, words
 from .cluster import ClusterPart
 from .runs import FormPart, RunsPart, Wish
@@ -62,8 +63,7 @@ class Panel:
         self._hook()
         self.head.show_profiles(_profiles())
         self._watch = Watch(self._seen, self._show_error)
-        if cluster:
-            self._watch.choose(cluster)
+        self._watch.start(cluster or "")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
@@ -74,8 +74,9 @@ class Panel:
         return not self._watch.alive
 
     def choose(self, name: str) -> None:
-        """Show the cluster `name`."""
+        """Show the cluster `name`, and let the runs of this kernel go to it."""
         self._chosen = name
+        choose.select(name or None)
         self._show_error(None)
         self._watch.choose(name)
 
@@ -113,15 +114,6 @@ class Panel:
         self._watch.command(verb, done)
 
     def _start(self, profile: str, name: str | None) -> None:
-        async def start() -> str:
-            chosen = backends.profiles.get(profile)
-            spec = backends.new_spec(chosen, name)
-            backend = backends.get(chosen.place)
-            await backend.check(chosen)
-            await backend.start(spec)
-            backends.profiles.mark_used(profile)
-            return spec.name
-
         def done(made: str | None, error: MlopsError | None) -> None:
             self.head.started()
             self._show_error(error)
@@ -129,7 +121,7 @@ class Panel:
                 self.choose(made)
                 self.head.show_profiles(_profiles())
 
-        self._watch.carry_out(start(), done)
+        self._watch.carry_out(choose.start(profile, name), done)
 
     def _cancel(self, run: str) -> None:
         self._watch.command(lambda link: link.cancel_run(run, "in the panel"), self._show_error)

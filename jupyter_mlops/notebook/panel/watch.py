@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -30,6 +32,8 @@ AGAIN: Seconds = 2.0
 RUNS = 6
 
 _T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -54,16 +58,22 @@ class Watch:
         self._link: Link | None = None
         self._follower: asyncio.Task[None] | None = None
         self._portal = portal()
-        self._lister = self._portal.spawn(self._list())
+        self._lister: Future[None] | None = None
+
+    def start(self, name: str = "") -> None:
+        """Begin, with the cluster `name`."""
+        self._lister = self._spawn(self._list())
+        if name:
+            self.choose(name)
 
     @property
     def alive(self) -> bool:
-        """Whether it is still watching."""
-        return not self._lister.done()
+        """Whether it is watching."""
+        return self._lister is not None and not self._lister.done()
 
     def choose(self, name: str) -> None:
         """Follow the cluster `name` from now on; the empty name follows none."""
-        self._portal.spawn(self._choose(name))
+        self._spawn(self._choose(name))
 
     def command(self, verb: Callable[[Link], Awaitable[None]], done: Callable[[MlopsError | None], None]) -> None:
         """Ask the chosen cluster's controller; `done` gets None or what went wrong."""
@@ -79,12 +89,17 @@ class Watch:
                 result, error = None, raised
             done(result, error)
 
-        self._portal.spawn(carried())
+        self._spawn(carried())
 
     def close(self) -> None:
         """Let go of the cluster and watch no more. A no-op the second time."""
-        if self._lister.cancel():
+        if self._lister is not None and self._lister.cancel():
             self._portal.call(self._choose(""))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        future = self._portal.spawn(work)
+        future.add_done_callback(_report)
+        return future
 
     async def _list(self) -> None:
         while True:
@@ -168,3 +183,9 @@ class Watch:
             await verb(link)
         finally:
             await link.close()
+
+
+def _report(future: Future[None]) -> None:
+    """Nobody waits for these futures: what broke in one would go unseen."""
+    if not future.cancelled() and future.exception() is not None:
+        _log.error("the panel's watch broke", exc_info=future.exception())

@@ -142,6 +142,10 @@ class Follower:
 
     def _take(self, view: ClusterView) -> None:
         state = view.state
+        if state.phase == "ended":
+            # Its last words. It has ended when its place says so, which then has the receipt.
+            state = state.model_copy(update={"phase": "stopping"})
+            self._watcher.hurry()
         self._state = state
         if self._workers:
             self._hub.put_workers(self.name, view.workers, view.gone, view.whole)
@@ -161,8 +165,7 @@ class Follower:
             self._watcher.hurry()
             return await asyncio.sleep(_BACKOFF[0])
         if record.phase == "ended":
-            self._watcher.take(record)
-            self._watcher.hurry()
+            self._watcher.hurry()  # the look ends this watch
         elif self._failures or record.phase not in ("starting", "stopping"):
             self._problem = problem_of(error)
             self._watcher.take(self.unreachable(record))

@@ -144,7 +144,7 @@ class Clusters:
         """Stop it; None for one that has ended, which is no longer listed. Raises `UnknownCluster`, `Refused`."""
         state = await self.state(name)
         if state.phase == "ended":
-            await self._forget(name)
+            await self._forget(state)
             return None
         _may(state, "stop")
         place = backends.get(state.place)
@@ -153,16 +153,20 @@ class Clusters:
             progress.tell(text="Stopping")
             await place.stop(name, force=force)
             await until_ended(self._watcher, name, progress)
+            await self._watcher.look()  # so that its end is in the history when this is done
 
         return self._operations.begin("stop", name, work)
 
-    async def _forget(self, name: str) -> None:
+    async def _forget(self, state: ClusterState) -> None:
+        """Its receipt stays in the history."""
         try:
-            await (await backends.find(name)).forget(name)
+            place = await backends.find(state.name)
+            await self._watcher.keep(await place.get(state.name))
+            await place.forget(state.name)
         except UnknownCluster:
-            await self._kept(name)
-        self._keeper.forget(name)
-        self._watcher.forget(name)
+            await self._kept(state.name)
+        self._keeper.forget(state.name)
+        self._watcher.forget(state.name)
 
     async def _kept(self, name: str) -> tuple[ClusterState, Receipt | None]:
         kept = await self._keeper.cluster(name)

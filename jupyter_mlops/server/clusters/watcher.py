@@ -43,6 +43,7 @@ class Watcher:
         self._followers: dict[str, Follower] = {}
         self._task: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
+        self._looking = asyncio.Lock()
         self._tick = asyncio.Event()
         self._whole: set[tuple[str, float]] = set()
         self._faulty: set[str] = set()
@@ -103,6 +104,10 @@ class Watcher:
 
     async def look(self) -> None:
         """Ask all places once."""
+        async with self._looking:
+            await self._look_everywhere()
+
+    async def _look_everywhere(self) -> None:
         for place in await asyncio.to_thread(backends.places):
             try:
                 states = await backends.get(place).clusters()
@@ -146,19 +151,10 @@ class Watcher:
 
     async def _ended(self, state: ClusterState) -> None:
         await self._unfollow(state.name)
-        key = (state.name, state.created)
-        if key not in self._whole:
-            self._whole.add(key)
-            place = backends.get(state.place)
-            receipt, events, timeline = await asyncio.gather(
-                place.receipt(state.name), place.events(state.name), place.timeline(state.name)
-            )
-            recent = [sample for sample in timeline if sample.time > (state.ended or 0) - _CHART]
-            state = state.model_copy(update={"timeline": state.timeline or recent[-_MOST_SAMPLES:]})
-            self._hub.put_events(state.name, events)
-            self._keeper.put_end(state, receipt, events, timeline)
-            self._publish(state)
-        elif (known := self.states.get(state.name)) is None or (known.created, known.phase) != (key[1], "ended"):
+        known = self.states.get(state.name)
+        if (state.name, state.created) not in self._whole:
+            self._publish(await self.keep(state))
+        elif known is None or (known.created, known.phase) != (state.created, "ended"):
             kept = await self._keeper.cluster(state.name)
             self._publish(kept[0] if kept is not None and kept[0].created == state.created else state)
         if feed := self._hub.clusters.get(state.name):
@@ -166,6 +162,21 @@ class Watcher:
                 self._hub.put_events(state.name, await backends.get(state.place).events(state.name))
                 self._hub.set_ready(feed)
             self._hub.put_workers(state.name, [], [], whole=True)
+
+    async def keep(self, state: ClusterState) -> ClusterState:
+        """Bring all of a cluster that ended into the history; its state with its last chart."""
+        if (state.name, state.created) in self._whole:
+            return state
+        place = backends.get(state.place)
+        receipt, events, timeline = await asyncio.gather(
+            place.receipt(state.name), place.events(state.name), place.timeline(state.name)
+        )
+        recent = [sample for sample in timeline if sample.time > (state.ended or 0) - _CHART]
+        state = state.model_copy(update={"timeline": state.timeline or recent[-_MOST_SAMPLES:]})
+        self._hub.put_events(state.name, events)
+        self._keeper.put_end(state, receipt, events, timeline)
+        self._whole.add((state.name, state.created))
+        return state
 
     async def _vanished(self, name: str, known: ClusterState) -> None:
         """The place doesn't know it any more: its record was removed, by time or by hand."""

@@ -23,9 +23,9 @@ class Dashboard(JupyterHandler):
 
     @ws_authenticated
     @authorized
-    async def get(self, name: str, path: str) -> None:
+    async def get(self, name: str, path: str | None) -> None:
         """Only so that Jupyter's check of the routes finds the method guarded; `DashboardProxy.get` is what runs."""
         raise NotImplementedError
 
 
-HANDLERS = [(r"clusters/([^/]+)/dashboard/(.*)", Dashboard)]
+HANDLERS = [(r"clusters/([^/]+)/dashboard(?:/(.*))?", Dashboard)]

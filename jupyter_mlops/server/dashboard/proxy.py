@@ -36,14 +36,22 @@ class DashboardProxy(ProxyHandler):  # type: ignore[misc]  # jupyter-server-prox
         self._host, self._port, self._key = "", 0, ""
         self.host_allowlist = lambda handler, host: host == self._host
 
+    def get_login_url(self) -> str:
+        """A dashboard opens from the sidebar, where there is a login; elsewhere it is refused, not redirected."""
+        raise web.HTTPError(403)
+
     def check_origin(self, origin: str | None = None) -> bool:
         """Only the server's own pages."""
         return is_same_origin(self)
 
     @ws_authenticated
     @authorized
-    async def get(self, name: str, path: str) -> None:
+    async def get(self, name: str, path: str | None) -> None:
         """A page or a websocket, once the user, the origin and the cluster are known to be right."""
+        self.proxy_base = url_path_join("jupyter-mlops/clusters", name, "dashboard")
+        if not path:
+            self.redirect(url_path_join(self.base_url, self.proxy_base, "status"))
+            return
         if not self.check_origin():
             raise web.HTTPError(403, "This page may not use this server")
         app: MlopsApp = self.settings[SETTING]
@@ -52,7 +60,6 @@ class DashboardProxy(ProxyHandler):  # type: ignore[misc]  # jupyter-server-prox
             self._host, self._port, self._key = await services.clusters.link(name).dashboard()
         except MlopsError as error:
             raise web.HTTPError(status_of(error), str(error)) from None
-        self.proxy_base = url_path_join("jupyter-mlops/clusters", name, "dashboard")
         await super().get(name, path)
 
     async def http_get(self, name: str, path: str) -> None:

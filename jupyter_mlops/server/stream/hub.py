@@ -42,8 +42,9 @@ class Hub:
     def put(self, noun: str, key: str, value: BaseModel | list[BaseModel] | None) -> None:
         """`key` is now `value`, or gone."""
         seq = self.seq + 1
-        changed = self.table.drop((noun, key), seq)
-        if value is not None:
+        if value is None:
+            changed = self.table.drop((noun, key), seq)
+        else:
             changed = self.table.put((noun, key), encode(value), seq)
         if changed:
             self._changed()

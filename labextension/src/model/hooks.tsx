@@ -33,12 +33,8 @@ export interface IGate {
 const Context = createContext<IContext | null>(null);
 
 /** Gives `context` to the views inside. */
-export function Provide(
-  props: React.PropsWithChildren<{ context: IContext }>
-): JSX.Element {
-  return (
-    <Context.Provider value={props.context}>{props.children}</Context.Provider>
-  );
+export function Provide(props: React.PropsWithChildren<{ context: IContext }>): JSX.Element {
+  return <Context.Provider value={props.context}>{props.children}</Context.Provider>;
 }
 
 /** The context of the view. */
@@ -57,10 +53,7 @@ export function useMlops(): IContext {
  */
 export function useModel<T>(select: (state: IState) => T): T {
   const { gate } = useMlops();
-  return useSyncExternalStore(
-    gate.subscribe.bind(gate),
-    () => select(gate.state)
-  );
+  return useSyncExternalStore(gate.subscribe.bind(gate), () => select(gate.state));
 }
 
 /** Follow a cluster or a run for as long as the view is there and `active`. */

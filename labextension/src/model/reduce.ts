@@ -9,11 +9,7 @@ type Change = Changes['changes'][number];
 /**
  * The state after a message of the server. What it doesn't touch stays the same object.
  */
-export function reduce(
-  state: IState,
-  message: Snapshot | Changes,
-  now: number
-): IState {
+export function reduce(state: IState, message: Snapshot | Changes, now: number): IState {
   const { epoch, seq } = message;
   const heard = { ...state, epoch, seq, skew: steadySkew(state, message.now - now) };
   if (message.type === 'snapshot') {
@@ -101,7 +97,7 @@ function putLines<T extends { seq: number }>(
   lines: ReadonlyMap<string, readonly T[]>,
   { id, value, whole }: { id: string; value: readonly T[]; whole: boolean }
 ): ReadonlyMap<string, readonly T[]> {
-  const known = whole ? [] : lines.get(id) ?? [];
+  const known = whole ? [] : (lines.get(id) ?? []);
   const last = known.length ? known[known.length - 1].seq : 0;
   const fresh = value.filter(line => line.seq > last);
   return put(lines, id, [...known, ...fresh].slice(-MOST_LINES));

@@ -89,16 +89,10 @@ export function newest<T extends { created: number }>(
   values: Iterable<T>,
   name: (value: T) => string
 ): T[] {
-  return [...values].sort(
-    (a, b) => b.created - a.created || (name(a) < name(b) ? -1 : 1)
-  );
+  return [...values].sort((a, b) => b.created - a.created || (name(a) < name(b) ? -1 : 1));
 }
 
 /** What stands out about a cluster: its own problem, else the first of its groups'. */
 export function problemOf(cluster: ClusterState): Problem | null {
-  return (
-    cluster.problem ??
-    cluster.groups.find(group => group.problem !== null)?.problem ??
-    null
-  );
+  return cluster.problem ?? cluster.groups.find(group => group.problem !== null)?.problem ?? null;
 }

@@ -68,9 +68,7 @@ export class Store implements IDisposable {
    * Ask for a cluster. It is shown at once as starting; when the server refuses, as the problem.
    */
   async startCluster(options: IStartOptions): Promise<Operation | null> {
-    const view = this._state.profiles.find(
-      view => view.profile.name === options.profile
-    );
+    const view = this._state.profiles.find(view => view.profile.name === options.profile);
     const start: IStart = {
       id: ++this._starts,
       profile: options.profile,

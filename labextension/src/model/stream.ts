@@ -130,11 +130,7 @@ export class SocketStream implements IStream {
     return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this._tries) * jitter;
   }
 
-  private _tell(
-    phase: IConnection['phase'],
-    retry: number | null,
-    problem: Problem | null
-  ): void {
+  private _tell(phase: IConnection['phase'], retry: number | null, problem: Problem | null): void {
     if (phase !== this._phase) {
       this._phase = phase;
       this._since = Date.now() / 1000;
@@ -145,9 +141,7 @@ export class SocketStream implements IStream {
   private _address(): string {
     const { wsUrl, token, appendToken } = this.settings;
     const address = URLExt.join(wsUrl, 'jupyter-mlops', 'stream');
-    return appendToken && token
-      ? `${address}?token=${encodeURIComponent(token)}`
-      : address;
+    return appendToken && token ? `${address}?token=${encodeURIComponent(token)}` : address;
   }
 
   private _clear(): void {

@@ -1,9 +1,27 @@
 import React from 'react';
 
+import { Clusters } from '../cluster/list';
+import { StartButton } from '../cluster/start';
 import { useMlops } from '../model/hooks';
+import { Runs } from '../run/list';
+import { Announcer } from './announcer';
+import { Banner } from './banner';
 
 /** What the sidebar shows. */
 export function Panel(): JSX.Element {
   const { trans } = useMlops();
-  return <h2>{trans.__('ML Ops')}</h2>;
+  return (
+    <>
+      <header className="jp-mlops-header">
+        <h2>{trans.__('ML Ops')}</h2>
+        <StartButton />
+      </header>
+      <Banner />
+      <div className="jp-mlops-body" tabIndex={-1}>
+        <Clusters />
+        <Runs />
+      </div>
+      <Announcer />
+    </>
+  );
 }

@@ -14,11 +14,7 @@ export function wanted(cluster: ClusterState): number {
 }
 
 /** Workers in words: "6 of 8 workers, 4 busy", "2 of 40 workers, 38 pending". */
-export function workers(
-  trans: TranslationBundle,
-  counts: Counts,
-  wanted: number
-): string {
+export function workers(trans: TranslationBundle, counts: Counts, wanted: number): string {
   const here = present(counts);
   const head =
     here === wanted
@@ -36,10 +32,7 @@ export function workers(
 }
 
 /** A cluster's phase in a word. */
-export function phase(
-  trans: TranslationBundle,
-  value: ClusterState['phase']
-): string {
+export function phase(trans: TranslationBundle, value: ClusterState['phase']): string {
   return {
     starting: trans.__('starting'),
     running: trans.__('running'),
@@ -65,10 +58,7 @@ export function workerPhase(trans: TranslationBundle, value: string): string {
 }
 
 /** Where a cluster lives. */
-export function place(
-  trans: TranslationBundle,
-  value: ClusterState['place']
-): string {
+export function place(trans: TranslationBundle, value: ClusterState['place']): string {
   return {
     local: trans.__('this machine'),
     kubernetes: trans.__('Kubernetes'),
@@ -77,11 +67,7 @@ export function place(
 }
 
 /** When and why a cluster will stop by itself. */
-export function willStop(
-  trans: TranslationBundle,
-  stop: Stop,
-  now: number
-): string {
+export function willStop(trans: TranslationBundle, stop: Stop, now: number): string {
   const time = about(trans, stop.at - now);
   switch (stop.cause) {
     case 'idle':
@@ -96,10 +82,7 @@ export function willStop(
 }
 
 /** Why a cluster ended. */
-export function ended(
-  trans: TranslationBundle,
-  cause: ClusterState['cause']
-): string {
+export function ended(trans: TranslationBundle, cause: ClusterState['cause']): string {
   switch (cause) {
     case 'user':
       return trans.__('stopped by you');

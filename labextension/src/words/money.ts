@@ -26,23 +26,13 @@ function makeFormat(currency: string): (amount: number) => string {
 }
 
 /** Money with two decimals; "unknown" when nobody said what it costs. */
-export function money(
-  trans: TranslationBundle,
-  amount: number | null,
-  currency: string
-): string {
+export function money(trans: TranslationBundle, amount: number | null, currency: string): string {
   return amount === null ? trans.__('unknown') : formatOf(currency)(amount);
 }
 
 /** Money for an hour. */
-export function perHour(
-  trans: TranslationBundle,
-  amount: number | null,
-  currency: string
-): string {
-  return amount === null
-    ? trans.__('unknown')
-    : trans.__('%1/h', formatOf(currency)(amount));
+export function perHour(trans: TranslationBundle, amount: number | null, currency: string): string {
+  return amount === null ? trans.__('unknown') : trans.__('%1/h', formatOf(currency)(amount));
 }
 
 /** What a sum of money rests on: whose rates, of when, and what was used. */
@@ -53,17 +43,12 @@ export function source(trans: TranslationBundle, cost: Cost): string {
     quantity(usage.cpu_hours),
     quantity(usage.gb_hours)
   );
-  const gpus = usage.gpu_hours
-    ? trans.__('%1 GPU-hours used', quantity(usage.gpu_hours))
-    : '';
+  const gpus = usage.gpu_hours ? trans.__('%1 GPU-hours used', quantity(usage.gpu_hours)) : '';
   return [rates(trans, cost), used, gpus].filter(Boolean).join('\n');
 }
 
 /** Whose rates, and of when. */
-export function rates(
-  trans: TranslationBundle,
-  cost: { source: string; date?: string }
-): string {
+export function rates(trans: TranslationBundle, cost: { source: string; date?: string }): string {
   const dated = cost.date
     ? trans.__('Price: %1, %2', cost.source, cost.date)
     : trans.__('Price: %1', cost.source);
@@ -89,7 +74,5 @@ export function estimate(trans: TranslationBundle, value: Estimate): string {
   }
   const start = formatOf(currency)(at_start);
   const most = formatOf(currency)(at_most);
-  return start === most
-    ? trans.__('%1/h', start)
-    : trans.__('%1–%2/h', start, most);
+  return start === most ? trans.__('%1/h', start) : trans.__('%1–%2/h', start, most);
 }

@@ -3,10 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { RunState } from '../model/schema';
 
 /** A run's phase in a word. */
-export function runPhase(
-  trans: TranslationBundle,
-  value: RunState['phase']
-): string {
+export function runPhase(trans: TranslationBundle, value: RunState['phase']): string {
   return {
     starting: trans.__('starting'),
     running: trans.__('running'),

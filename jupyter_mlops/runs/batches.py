@@ -1,0 +1,90 @@
+"""How many items go into a task: decided from what was measured. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Seconds that a task should take: long enough that its overhead doesn't count, short enough to be spread evenly.
+TARGET = 0.4
+
+#: Seconds after which a task of an attached map returns what it has; the rest becomes another task.
+BUDGET = 1.0
+
+#: Seconds of the first tasks, which measure.
+PROBE = 0.1
+
+#: Seconds below which a task would be mostly overhead.
+LEAST = 0.03
+
+#: Items, and bytes, of a task at most.
+MOST_ITEMS = 100_000
+MOST_BYTES = 4_000_000
+
+#: Items of a probe at most.
+PROBE_ITEMS = 20_000
+
+#: Tasks that wait on each thread, so that it never waits for the kernel.
+AHEAD = 2
+
+
+@dataclass
+class Plan:
+    """Sizes of batches, as measurements come in.
+
+    Parameters
+    ----------
+    total : items of the map, None when unknown.
+    """
+
+    total: int | None
+    _seconds: float = field(default=0.0, init=False)
+    _items: int = field(default=0, init=False)
+    _bytes_per_item: float = field(default=0.0, init=False)
+    _sent: int = field(default=0, init=False)
+
+    @property
+    def measured(self) -> bool:
+        """Whether a batch has come back."""
+        return self._items > 0
+
+    @property
+    def item_time(self) -> float:
+        """Seconds an item, lately."""
+        return self._seconds / self._items if self._items else 0.0
+
+    def weigh(self, items: int, size: int) -> None:
+        """A batch of `items` items was pickled into `size` bytes."""
+        self._bytes_per_item = size / items if items else self._bytes_per_item
+
+    def measure(self, items: int, seconds: float) -> None:
+        """A batch of `items` items took `seconds`. Later ones count more: items may get slower."""
+        if items:
+            self._seconds, self._items = self._seconds / 2 + seconds, self._items / 2 + items  # type: ignore[assignment]  # a weight
+
+    def budget(self) -> float:
+        """Seconds after which a batch returns what it has."""
+        return BUDGET if self.measured else PROBE
+
+    def size(self, left: int | None, threads: int) -> int:
+        """Items of the next batch, when `left` are left (None: unknown) and `threads` threads share them."""
+        threads = max(1, threads)
+        most = MOST_ITEMS if not self._bytes_per_item else max(1, min(MOST_ITEMS, int(MOST_BYTES / self._bytes_per_item)))
+        if left is not None:
+            most = min(most, max(1, left))
+        if not self.measured:
+            share = most if left is None else max(1, -(-left // (2 * threads)))
+            return min(most, share, PROBE_ITEMS if self._bytes_per_item else 100)
+        item = max(self.item_time, 1e-9)
+        wanted = TARGET / item
+        if left is not None:  # towards the end ever smaller ones, so that all threads end together
+            wanted = min(wanted, max(left / (2 * threads), LEAST / item))
+        return max(1, min(most, int(wanted)))
+
+    def cut(self, left: int, threads: int) -> list[int]:
+        """The sizes of all batches of `left` items at once, for a run that nobody feeds."""
+        sizes = []
+        while left > 0:
+            size = self.size(left, threads)
+            sizes.append(size)
+            left -= size
+        return sizes

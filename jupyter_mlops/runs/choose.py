@@ -1,0 +1,107 @@
+"""Which cluster a run goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import backends
+from ..core.cluster import ClusterState
+from ..core.errors import ClusterEnded, UnknownCluster
+from .session import Session, session
+
+#: Phases in which a cluster takes runs, the best first.
+USABLE = ("running", "starting")
+
+#: Said to the user: a cluster was started, or one of several chosen.
+Say = Callable[[str], None]
+
+_selected: str | None = None
+
+
+def select(name: str | None) -> None:
+    """Make `name` the cluster of all runs of this kernel that name none."""
+    global _selected
+    _selected = name
+
+
+def selected() -> str | None:
+    """The selected cluster's name."""
+    return _selected
+
+
+async def choose(name: str | None, say: Say, workers: int | None = None, group: str | None = None) -> Session:
+    """The session of the cluster that is meant.
+
+    Without a name: the selected one, while it lives; else the last one made; else a new one of the default profile,
+    with `workers` workers in `group`.
+
+    Raises
+    ------
+    UnknownCluster : no cluster has that name; a near one is suggested.
+    ClusterEnded, StartFailed, ClusterUnreachable : as `session`.
+    """
+    if name is not None:
+        await _check_name(name)
+        return await session(name)
+    if _selected is not None:
+        try:
+            state = await (await backends.find(_selected)).get(_selected)
+        except UnknownCluster:
+            state = None
+        if state is not None and state.phase in USABLE:
+            return await session(_selected)
+        say(f"The cluster {_selected!r}, which was selected, has stopped.")
+        select(None)
+    live = await usable()
+    if live:
+        if len(live) > 1:
+            say(f"Using the cluster {live[0].name!r}, one of {len(live)}; name another with --cluster.")
+        return await session(live[0].name)
+    return await start_default(say, workers, group)
+
+
+async def usable() -> list[ClusterState]:
+    """The clusters that take runs: running before starting, the newest first."""
+    states = [state for state in await backends.clusters() if state.phase in USABLE and "run" in state.commands]
+    return sorted(states, key=lambda state: (USABLE.index(state.phase), -state.created))
+
+
+async def _check_name(name: str) -> None:
+    """A near name is one of a cluster that lives."""
+    states = await backends.clusters()
+    for state in states:
+        if state.name == name:
+            if state.phase in ("ended", "stopping"):
+                todo = "Start another, or leave out the name to use one that lives."
+                raise ClusterEnded(f"The cluster {name!r} has stopped", _cause(state), todo)
+            return
+    raise UnknownCluster.named(name, [state.name for state in states if state.phase in USABLE])
+
+
+def _cause(state: ClusterState) -> str:
+    words = {"idle": "it was idle", "lifetime": "its lifetime was over", "budget": "its budget was used up"}
+    return words.get(state.cause or "", state.problem.what if state.problem else "")
+
+
+async def start_default(say: Say, workers: int | None = None, group: str | None = None) -> Session:
+    """A new cluster of the default profile."""
+    profile = backends.settings.load().default_profile or backends.profiles.all_profiles()[0].name
+    name = await start(profile, None, workers, group)
+    say(f"No cluster was running, so {name!r} is being started (profile {profile!r}).")
+    return await session(name)
+
+
+async def start(profile: str, name: str | None, workers: int | None = None, group: str | None = None) -> str:
+    """Start a cluster. Returns its name as soon as it is on record.
+
+    Raises
+    ------
+    UnknownProfile, OutOfRange, UnknownGroup, NameTaken, StartFailed, StorageFull : as the backend.
+    """
+    found = backends.profiles.get(profile)
+    spec = backends.new_spec(found, name=name, workers=workers, group=group)
+    backend = backends.get(found.place)
+    await backend.check(spec.profile)
+    state = await backend.start(spec)
+    backends.profiles.mark_used(profile)
+    return state.name

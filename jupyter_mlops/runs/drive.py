@@ -1,0 +1,261 @@
+"""Drives a run from this process: sends its tasks, takes what comes back, and tells the cluster how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..controller.install import enter
+from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, RunError, RunFailed, RunLost, UnknownRun
+from ..core.run import FINAL, RunPhase, RunState
+from .mailbox import Mailbox
+from .outcomes import error_of_state, exception_of
+from .session import Session
+from .shipment import Shipment, head_bytes
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+#: Seconds that a cluster may be silent before its run is given up.
+SILENT = 3.0
+
+
+class TaskLost(Exception):
+    """A task can't be had any more; the cluster said why."""
+
+
+class Drive:
+    """What all kinds of runs have in common; `work` is theirs.
+
+    Parameters
+    ----------
+    session : the cluster.
+    state : the run as it is to be opened.
+    shipment : its code and variables.
+    mailbox : where prints and progress go.
+    """
+
+    def __init__(self, session: Session, state: RunState, shipment: Shipment, mailbox: Mailbox) -> None:
+        self.session, self.state, self.shipment, self.mailbox = session, state, shipment, mailbox
+        self.error: BaseException | None = None
+        #: Set once a detached run needs this process no more.
+        self.sent = threading.Event()
+        self._code = b""
+        self._bigs: list[Future[Any]] = []
+        self._futures: set[Future[Any]] = set()
+        self._sent = 0
+
+    async def main(self) -> None:
+        """The whole run. Raises nothing: `error` is how it went wrong."""
+        try:
+            await self._open()
+            await self._race()
+        except (ClusterUnreachable, ClusterEnded) as error:
+            self._lost(str(error))
+        except RunError as error:
+            self.error = error
+        except MlopsError as error:
+            self.error = error
+            await self._close("failed", str(error))
+        finally:
+            self._let_go()
+            self.sent.set()
+            self.mailbox.put(self.state, [])
+            self.mailbox.end()
+
+    def _let_go(self) -> None:
+        for future in self._futures:
+            future.release()
+        self._futures.clear()
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """Send the tasks and take what they give. Returns how the run ended, and its error as text."""
+        raise NotImplementedError
+
+    async def cancel(self, why: str) -> None:
+        """Stop the run's code on all workers."""
+        await self.session.link.cancel_run(self.state.id, why)
+
+    async def _open(self) -> None:
+        opened = await self.session.link.open_run(self.state)
+        self._take(opened)
+        self._code = head_bytes(self.shipment.head)
+        self._bigs = await self.session.put(self.shipment, everywhere=self.state.kind == "map")
+
+    async def _race(self) -> None:
+        """Work until it is done, or until the cluster says that the run is over."""
+        watching = asyncio.create_task(self._watch())
+        working = asyncio.create_task(self.work())
+        try:
+            await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                await self._stopped(watching, working)
+                return
+            try:
+                phase, error = working.result()
+            except TaskLost as lost:  # the watcher knows better, if it is the cluster's doing
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(asyncio.shield(watching), SILENT + 1.0)
+                if watching.done():
+                    await self._stopped(watching, working)
+                    return
+                phase, error = "failed", str(lost)
+                self.error = RunFailed(f"The run {self.state.name!r} failed", str(lost))
+            if phase not in FINAL:  # detached: the cluster ends it
+                self._let_go()
+                self.sent.set()
+                await asyncio.wait({watching})
+                await self._stopped(watching, working)
+            else:
+                await self._close(phase, error)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(asyncio.shield(watching), SILENT)
+        finally:
+            for task in (watching, working):
+                task.cancel()
+            await asyncio.gather(watching, working, return_exceptions=True)
+
+    async def _stopped(self, watching: asyncio.Task[None], working: asyncio.Task[Any]) -> None:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        watching.result()  # raises when the cluster is gone
+        if self.state.phase != "done":
+            self.error = error_of_state(self.state)
+
+    async def _watch(self) -> None:
+        """Follow the run's journal until it is over."""
+        seq = 0
+        silent_since: float | None = None
+        while True:
+            try:
+                view = await self.session.link.watch_run(self.state.id, seq)
+            except UnknownRun as error:
+                raise ClusterUnreachable("The cluster forgot the run", str(error)) from error
+            except ClusterUnreachable:
+                now = asyncio.get_running_loop().time()
+                silent_since = silent_since or now
+                if now - silent_since > SILENT:
+                    raise
+                await asyncio.sleep(0.2)
+                continue
+            silent_since = None
+            seq = view.seq
+            self._take(view.run)
+            self.mailbox.put(view.run, view.entries)
+            if view.run.phase in FINAL:
+                return
+
+    def _take(self, state: RunState) -> None:
+        self.state = state
+
+    async def _close(self, phase: RunPhase, error: str) -> None:
+        try:
+            self._take(await self.session.link.close_run(self.state.id, phase, error))
+        except (ClusterUnreachable, ClusterEnded, UnknownRun) as lost:
+            if phase == "done":  # the results are here: only the last word on the cost is missing
+                self._take(self.state.model_copy(update={"phase": phase}))
+            else:
+                self._lost(str(lost))
+
+    def _lost(self, why: str) -> None:
+        self.state = self.state.model_copy(update={"phase": "lost", "error": f"RunLost: {why}"})
+        self.error = RunLost(
+            f"The run {self.state.name!r} is lost", why.rstrip("."), "Start another cluster and run it again."
+        )
+
+    # Tasks
+
+    def send(self, part: bytes, index: int) -> Future[Any]:
+        """Send the task number `index`."""
+        resources = {f"group:{self.state.group}": 1} if self.state.group else None
+        future: Future[Any] = self.session.client.submit(
+            enter,
+            self._code,
+            part,
+            *self._bigs,
+            key=self.key(index),
+            resources=resources,
+            pure=False,
+        )
+        self._futures.add(future)
+        return future
+
+    def key(self, index: int) -> str:
+        """The key of a task."""
+        return f"mlrun-{self.state.id}-{index}"
+
+    async def outcome(self, future: Future[Any]) -> dict[str, Any]:
+        """What a task gave.
+
+        Raises
+        ------
+        TaskLost : it gave nothing.
+        """
+        try:
+            result: dict[str, Any] = await self.session.client.gather(future)
+        except asyncio.CancelledError:
+            if future.status == "cancelled" and not _being_cancelled():
+                raise TaskLost("the cluster forgot the task") from None
+            raise
+        except Exception as error:  # noqa: BLE001 - Dask raises what the task's worker met: a killed worker, a lost input
+            raise TaskLost(_words(error)) from error
+        if result.get("stopped"):
+            raise TaskLost("the task was stopped")
+        return result
+
+    async def threads(self) -> int:
+        """Threads that may run the tasks now."""
+        counts = await self.session.client.nthreads() or {}  # type: ignore[misc]  # awaitable on an asynchronous client
+        return max(1, sum(counts.values()))
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    cancelling = getattr(task, "cancelling", None)  # Python 3.11
+    return bool(cancelling()) if cancelling is not None else True
+
+
+def _words(error: Exception) -> str:
+    if type(error).__name__ == "KilledWorker":
+        return "four workers in a row died while they ran the same task; it may need more memory than they have"
+    return f"{type(error).__name__}: {error}"
+
+
+class OneTask(Drive):
+    """A cell or a function: one task."""
+
+    def __init__(self, session: Session, state: RunState, shipment: Shipment, mailbox: Mailbox) -> None:
+        super().__init__(session, state, shipment, mailbox)
+        #: What the task gave; None until then, and for detached runs.
+        self.given: dict[str, Any] | None = None
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """As `Drive.work`."""
+        from .items import single
+
+        future = self.send(single(), 0)
+        if self.state.detached:
+            await self.session.link.plan_run(self.state.id, 1, [self.key(0)])
+            return "running", ""
+        given = await self._with_inputs(future)
+        errors = given.get("errors")
+        if not errors:
+            self.given = given
+            return "done", ""
+        error = RunFailed(f"The run {self.state.name!r} failed", errors[0]["error"])
+        error.__cause__ = exception_of(errors[0])
+        self.error = error
+        return "failed", errors[0]["error"]
+
+    async def _with_inputs(self, future: Future[Any]) -> dict[str, Any]:
+        try:
+            return await self.outcome(future)
+        except TaskLost:
+            if not any(big.status in ("cancelled", "lost", "error") for big in self._bigs):
+                raise
+        self._bigs = await self.session.put(self.shipment, everywhere=False, anew=True)
+        from .items import single
+
+        return await self.outcome(self.send(single(1), 1))

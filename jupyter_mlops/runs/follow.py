@@ -1,0 +1,85 @@
+"""Follows a run that another process drives, or that nobody does any more."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownRun
+from ..core.run import FINAL, RunPhase, RunState
+from .. import backends
+from .drive import Drive
+from .mailbox import Mailbox
+from .portal import portal
+from .record import read_record
+from .run import Run
+from .session import Session, session
+from .shipment import Shipment
+
+
+class Follow(Drive):
+    """Watches and cancels; sends nothing."""
+
+    async def _open(self) -> None:
+        return
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """Wait for the cluster to say that the run is over."""
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+class Ended(Drive):
+    """A run whose cluster is gone, or that is over."""
+
+    def __init__(self, state: RunState, mailbox: Mailbox) -> None:
+        super().__init__(None, state, Shipment({}), mailbox)  # type: ignore[arg-type]  # nothing is asked of it
+
+    async def main(self) -> None:
+        """Nothing to do."""
+        self.mailbox.end()
+
+    async def cancel(self, why: str) -> None:
+        """Nothing to stop."""
+
+
+def find_run(run: str) -> Run:
+    """The run of that id, whoever started it, whenever.
+
+    Raises
+    ------
+    UnknownRun : nothing is known of it; a near id is suggested.
+    """
+    found = Run(portal().call(_drive(run)))
+    found.start()
+    return found
+
+
+async def _drive(run: str) -> Drive:
+    try:
+        state = read_record(run)
+    except UnknownRun as unknown:
+        state = await _elsewhere(run, unknown)
+    if state.phase in FINAL:
+        return Ended(state, Mailbox())
+    try:
+        opened: Session = await session(state.cluster, timeout=10.0)
+        view = await opened.link.watch_run(state.id, 0, timeout=0)
+    except (ClusterUnreachable, ClusterEnded, NotFound) as error:
+        lost = state.model_copy(update={"phase": "lost", "error": f"RunLost: {error.what}."})
+        return Ended(lost, Mailbox())
+    return Follow(opened, view.run, Shipment({}), Mailbox())
+
+
+async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:
+    """Clusters in other places keep their runs themselves."""
+    for cluster in await backends.clusters():
+        if cluster.place == "local":
+            continue
+        try:
+            states = await backends.get(cluster.place).runs(cluster.name)
+        except MlopsError:
+            continue
+        for state in states:
+            if state.id == run:
+                return state
+    raise unknown

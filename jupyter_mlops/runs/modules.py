@@ -1,0 +1,104 @@
+"""Modules that lie beside the notebook: their text travels with a run, as it is in the file now."""
+
+from __future__ import annotations
+
+import ast
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+#: Characters of all modules together; more than that isn't what lies beside a notebook.
+MOST = 20_000_000
+
+
+class Module(NamedTuple):
+    """The file of a module, its text, and whether it is a package."""
+
+    path: str
+    text: str
+    package: bool
+
+
+_texts: dict[str, tuple[float, int, str]] = {}
+
+
+def beside(root: Path, imports: Iterable[str]) -> dict[str, Module]:
+    """The modules under `root` that are loaded or named in `imports`, with those that they import in turn."""
+    root = root.resolve()
+    if _is_installed(root):
+        return {}
+    found: dict[str, Module] = {}
+    todo = [*imports, *_loaded(root)]
+    while todo:
+        name = todo.pop()
+        for part in _with_parents(name):
+            module = None if part in found else _find(root, part)
+            if module is not None:
+                found[part] = module
+                todo += _imported(part, module)
+    if sum(len(module.text) for module in found.values()) > MOST:
+        return {}
+    return found
+
+
+def _with_parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[: length + 1]) for length in range(len(parts))]
+
+
+def _loaded(root: Path) -> list[str]:
+    start = f"{root}/"
+    found = []
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if name != "__main__" and path and path.startswith(start) and not _is_installed(Path(path)):
+            found.append(name)
+    return found
+
+
+def _find(root: Path, name: str) -> Module | None:
+    base = root.joinpath(*name.split("."))
+    for path, package in ((base / "__init__.py", True), (base.with_suffix(".py"), False)):
+        text = _text(path)
+        if text is not None and not _is_installed(path):
+            return Module(str(path), text, package)
+    return None
+
+
+def _text(path: Path) -> str | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    known = _texts.get(str(path))
+    if known is None or known[:2] != (stat.st_mtime, stat.st_size):
+        known = (stat.st_mtime, stat.st_size, path.read_text(encoding="utf-8"))
+        _texts[str(path)] = known
+    return known[2]
+
+
+def _imported(name: str, module: Module) -> list[str]:
+    try:
+        tree = ast.parse(module.text)
+    except SyntaxError:  # it will be said where it is imported
+        return []
+    found = []
+    package = name if module.package else name.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            found += [stem, *(f"{stem}.{alias.name}" for alias in node.names)]
+    return [name for name in found if name]
+
+
+def _is_installed(path: Path) -> bool:
+    """Whether it belongs to the environment, which the workers have too."""
+    places = {sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]}
+    places.add(site.getusersitepackages())
+    return any(str(path).startswith(f"{place}/") or str(path) == place for place in places)

@@ -1,0 +1,164 @@
+"""What a run leaves in its folder: its record, and what is needed to run it again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cloudpickle
+
+from .. import backends
+from ..core.errors import NotRepeatable, UnknownRun
+from ..core.run import RunState
+
+#: Bytes of input that are kept to run again.
+MOST = 64 * 1024**2
+
+#: One thread writes for all runs, so that no run waits for the disk.
+_writer = ThreadPoolExecutor(1, thread_name_prefix="mlops-record")
+
+
+def _fork() -> None:
+    global _writer
+    _writer = ThreadPoolExecutor(1, thread_name_prefix="mlops-record")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fork)
+
+
+def folder_of(run: str) -> Path:
+    """The folder of a run."""
+    return backends.home.runs_dir() / run
+
+
+def read_record(run: str) -> RunState:
+    """The record of a run.
+
+    Raises
+    ------
+    UnknownRun : there is none.
+    """
+    try:
+        return RunState.model_validate_json((folder_of(run) / "record.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = [path.name for path in backends.home.runs_dir().iterdir()]
+        raise UnknownRun.named(run, known) from None
+
+
+def all_records() -> list[RunState]:
+    """The records of all runs, the last first."""
+    records = []
+    for path in backends.home.runs_dir().iterdir():
+        with contextlib.suppress(UnknownRun):
+            records.append(read_record(path.name))
+    return sorted(records, key=lambda record: record.created, reverse=True)
+
+
+def write_record(state: RunState) -> None:
+    """Write the record, in the background."""
+
+    def write() -> None:
+        backends.home.private(folder_of(state.id))
+        backends.home.write(folder_of(state.id) / "record.json", state.model_dump_json())
+
+    _writer.submit(_quietly, write)
+
+
+class Payload:
+    """Writes what a run sent, as it is sent; complete with `finish`.
+
+    The file is a sequence of pickled frames of plain data: the head, the big variables, then the batches. Nothing in
+    it has to be unpickled by who runs it again, except in the workers.
+    """
+
+    def __init__(self, run: str, head: dict[str, Any], bigs: list[Any]) -> None:
+        self._path = folder_of(run) / "payload.pkl"
+        self._size = 0
+        self._file: BinaryIO | None = None
+        self._failed = False
+        _writer.submit(_quietly, self._begin, head, bigs)
+
+    def add(self, start: int, count: int, items: bytes) -> None:
+        """A batch that was done, or is still to be done."""
+        _writer.submit(_quietly, self._write, {"start": start, "n": count, "items": items})
+
+    def finish(self) -> Future[Any]:
+        """Nothing more comes. The result is whether it can be run again."""
+        return _writer.submit(self._finish)
+
+    def give_up(self) -> None:
+        """It can't be run again."""
+        _writer.submit(self._abandon)
+
+    def _begin(self, head: dict[str, Any], bigs: list[Any]) -> None:
+        backends.home.private(self._path.parent)
+        descriptor = os.open(self._path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.fdopen(descriptor, "wb")
+        plain = bigs[-1:] if head["body"] is None else []  # the body, which is bytes already
+        packed = [("pickled", bytes(cloudpickle.dumps(big, protocol=5))) for big in bigs[: len(bigs) - len(plain)]]
+        self._write({"head": head, "bigs": [*packed, *plain]})
+
+    def _write(self, frame: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        data = pickle.dumps(frame, protocol=5)
+        self._size += len(data)
+        if self._size > MOST:
+            self._abandon()
+        else:
+            self._file.write(data)
+
+    def _abandon(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        with contextlib.suppress(OSError):
+            self._path.with_suffix(".new").unlink()
+
+    def _finish(self) -> bool:
+        if self._file is None:
+            return False
+        try:
+            self._file.close()
+            self._path.with_suffix(".new").replace(self._path)
+        except OSError:  # a full disk: the run itself is fine
+            return False
+        finally:
+            self._file = None
+        return True
+
+
+def _quietly(call: Any, *args: Any) -> None:
+    """A disk that is full, or input that can't be pickled again, costs the repetition and nothing else."""
+    try:
+        call(*args)
+    except Exception as error:  # noqa: BLE001 - as said; it is logged
+        import logging
+
+        logging.getLogger("jupyter_mlops").warning("A run's record couldn't be written: %r", error)
+
+
+def read_payload(run: str) -> Iterator[dict[str, Any]]:
+    """The frames of a run's payload.
+
+    Raises
+    ------
+    NotRepeatable : it wasn't kept.
+    """
+    try:
+        file = (folder_of(run) / "payload.pkl").open("rb")
+    except OSError:
+        raise NotRepeatable(
+            f"The run {run} can't be run again",
+            f"its input wasn't kept: it was larger than {MOST // 1024**2} MB, came from a generator, or stayed on a cluster",
+            "Run its cell again.",
+        ) from None
+    with file:
+        while file.peek(1):
+            yield pickle.load(file)  # noqa: S301 - plain data, written by ourselves into the user's own folder

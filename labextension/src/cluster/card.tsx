@@ -1,0 +1,189 @@
+import { ellipsesIcon, stopIcon } from '@jupyterlab/ui-components';
+import React, { memo, useCallback, useState } from 'react';
+
+import { CommandIDs } from '../commands';
+import { Button } from '../controls/button';
+import { openMenu } from '../controls/menu';
+import { ProblemLine } from '../controls/problem';
+import { useMlops, useModel, useNow } from '../model/hooks';
+import { ClusterState, Operation, Problem } from '../model/schema';
+import { IState, problemOf } from '../model/state';
+import { phase, place, wanted, willStop, workers } from '../words/cluster';
+import { money, perHour, source } from '../words/money';
+import { Bar } from './bar';
+import { Chart } from './chart';
+import { Scale } from './scale';
+
+/** A live cluster: what it is, how it is, what it costs, and what can be done with it. */
+export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): JSX.Element {
+  const { trans } = useMlops();
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const failed = useFailure(cluster.name);
+  const own = problemOf(cluster);
+  const onProblem = useCallback(setProblem, []);
+  const moving = cluster.phase === 'starting' || cluster.phase === 'stopping';
+  const stopping = cluster.phase === 'stopping';
+  const may = (command: string): boolean => cluster.commands.includes(command);
+  return (
+    <li
+      className="jp-mlops-card"
+      aria-label={trans.__('Cluster %1, %2', cluster.name, phase(trans, cluster.phase))}
+      data-mlops="cluster"
+      data-name={cluster.name}
+      data-phase={cluster.phase}
+    >
+      <Heading cluster={cluster} />
+      <Bar counts={cluster.counts} wanted={wanted(cluster)} />
+      <div className="jp-mlops-words" data-mlops="workers">
+        {cluster.phase !== 'running' && <strong>{phase(trans, cluster.phase)}: </strong>}
+        {workers(trans, cluster.counts, wanted(cluster))}
+      </div>
+      {own && <ProblemLine problem={own} />}
+      {failed && <ProblemLine problem={failed.problem!} onDismiss={failed.dismiss} />}
+      {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
+      {!moving && cluster.timeline.length > 1 && (
+        <Chart timeline={cluster.timeline} cpu={cluster.cpu} cpus={cluster.cpus} />
+      )}
+      {!moving && <WillStop cluster={cluster} />}
+      <div className="jp-mlops-controls">
+        <div className="jp-mlops-scales">
+          {may('scale') &&
+            cluster.groups.map(group => (
+              <Scale
+                key={group.name}
+                cluster={cluster.name}
+                group={group}
+                named={cluster.groups.length > 1}
+                disabled={stopping || cluster.phase === 'unreachable'}
+                onProblem={onProblem}
+              />
+            ))}
+        </div>
+        <Actions cluster={cluster} stopping={stopping} />
+      </div>
+    </li>
+  );
+});
+
+/** Name, place, money. */
+function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
+  const { commands, trans } = useMlops();
+  const { cost } = cluster;
+  const word = phase(trans, cluster.phase);
+  return (
+    <div className="jp-mlops-heading">
+      <span className="jp-mlops-dot" data-phase={cluster.phase} title={word} aria-hidden="true" />
+      <button
+        type="button"
+        className="jp-mlops-name"
+        title={trans.__('Details of %1 (profile %2, %3)', cluster.name, cluster.profile, word)}
+        onClick={() => void commands.execute(CommandIDs.openDetails, { cluster: cluster.name })}
+        data-mlops="details"
+      >
+        {cluster.name}
+      </button>
+      <span className="jp-mlops-place">{place(trans, cluster.place)}</span>
+      <span className="jp-mlops-money" title={source(trans, cost)} data-mlops="cost">
+        {cost.amount === null ? (
+          <span>{trans.__('cost unknown')}</span>
+        ) : (
+          <>
+            <span>{money(trans, cost.amount, cost.currency)}</span>
+            <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
+          </>
+        )}
+      </span>
+    </div>
+  );
+}
+
+/** When and why it will stop by itself, once that is near enough to matter. */
+function WillStop({ cluster }: { cluster: ClusterState }): JSX.Element | null {
+  const { trans } = useMlops();
+  const now = useNow(10, cluster.stop !== null);
+  const { stop, idle_since } = cluster;
+  const words =
+    stop !== null
+      ? willStop(trans, stop, now)
+      : idle_since === null && cluster.limits.idle_timeout !== null
+        ? ''
+        : trans.__('stops only when you stop it');
+  const near = stop !== null && stop.at - now < 2 * 60;
+  return words ? (
+    <div className={`jp-mlops-stop${near ? ' jp-mod-near' : ''}`} data-mlops="will-stop">
+      {words}
+    </div>
+  ) : null;
+}
+
+function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Element {
+  const { commands, trans } = useMlops();
+  const { cluster, stopping } = props;
+  const args = { cluster: cluster.name };
+  const [menu, setMenu] = useState(false);
+  const more = async (anchor: HTMLElement): Promise<void> => {
+    setMenu(true);
+    await openMenu(commands, anchor, [
+      { command: CommandIDs.openDetails, args },
+      { command: CommandIDs.openDashboard, args },
+      null,
+      { command: CommandIDs.useCluster, args },
+      { command: CommandIDs.stopCluster, args }
+    ]);
+    setMenu(false);
+    anchor.focus();
+  };
+  return (
+    <div
+      className="jp-mlops-actions"
+      role="group"
+      aria-label={trans.__('Actions of %1', cluster.name)}
+    >
+      <Button
+        label={trans.__('Connect the current notebook to this cluster')}
+        disabled={stopping || !cluster.commands.includes('run')}
+        onClick={() => void commands.execute(CommandIDs.useCluster, args)}
+        handle="use"
+      >
+        {trans.__('use ▸')}
+      </Button>
+      <Button
+        icon={ellipsesIcon}
+        label={trans.__('Details, dashboard and more')}
+        popup="menu"
+        expanded={menu}
+        onClick={event => void more(event.currentTarget)}
+        handle="more-actions"
+      />
+      <Button
+        icon={stopIcon}
+        label={trans.__('Stop %1…', cluster.name)}
+        popup="dialog"
+        disabled={stopping || !cluster.commands.includes('stop')}
+        onClick={() => void commands.execute(CommandIDs.stopCluster, args)}
+        handle="stop"
+      />
+    </div>
+  );
+}
+
+/** The last thing that was asked of a cluster, when it failed and nobody has put it away. */
+function useFailure(cluster: string): { problem: Problem; dismiss: () => void } | null {
+  const [dismissed, setDismissed] = useState('');
+  const operation = useModel(state => lastOperation(state, cluster));
+  const shown =
+    operation?.phase === 'failed' && operation.problem && operation.id !== dismissed
+      ? operation
+      : null;
+  return shown && { problem: shown.problem!, dismiss: () => setDismissed(shown.id) };
+}
+
+function lastOperation(state: IState, subject: string): Operation | null {
+  let last: Operation | null = null;
+  for (const operation of state.operations.values()) {
+    if (operation.subject === subject && (last === null || operation.created > last.created)) {
+      last = operation;
+    }
+  }
+  return last;
+}

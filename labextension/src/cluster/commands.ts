@@ -1,0 +1,136 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { ReadonlyJSONObject } from '@lumino/coreutils';
+
+import { choose, report } from '../ask';
+import { CommandIDs, takes } from '../commands';
+import { ClusterState } from '../model/schema';
+import { isLive, newest } from '../model/state';
+import { Store } from '../model/store';
+import { ended, wanted, workers } from '../words/cluster';
+import { estimate } from '../words/money';
+import { askWorkers } from './number';
+import { confirmStop } from './stop';
+
+type Args = ReadonlyJSONObject;
+
+/** Add the commands that change clusters. */
+export function addClusterCommands(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle
+): void {
+  const { api } = store;
+
+  const pick = (title: string, live: boolean): Promise<ClusterState | null> =>
+    choose(
+      trans,
+      title,
+      newest(store.state.clusters.values(), cluster => cluster.name).filter(
+        cluster => isLive(cluster) === live
+      ),
+      cluster =>
+        live
+          ? `${cluster.name} – ${workers(trans, cluster.counts, wanted(cluster))}`
+          : `${cluster.name} – ${ended(trans, cluster.cause)}`,
+      live ? trans.__('No cluster is running') : trans.__('No cluster has ended')
+    );
+
+  commands.addCommand(CommandIDs.startCluster, {
+    label: args => (args.label as string) ?? trans.__('Start a Cluster…'),
+    caption: trans.__('Start a Dask cluster from a profile'),
+    describedBy: takes({ profile: 'string', name: 'string', workers: 'integer' }),
+    execute: async args => {
+      const profile = (args.profile as string) ?? (await pickProfile(store, trans));
+      if (!profile) {
+        return null;
+      }
+      void commands.execute(CommandIDs.openPanel);
+      return store.startCluster({
+        profile,
+        ...(args.name ? { name: args.name as string } : {}),
+        ...(args.workers !== undefined ? { workers: args.workers as number } : {})
+      });
+    }
+  });
+
+  commands.addCommand(CommandIDs.scaleCluster, {
+    label: trans.__('Scale a Cluster…'),
+    describedBy: takes({ cluster: 'string', group: 'string', workers: 'integer' }),
+    execute: async args => {
+      if (args.cluster !== undefined) {
+        const { cluster, group, workers } = args as Args & Record<string, string & number>;
+        store.putOperation(await api.scale(cluster, group, workers));
+        return;
+      }
+      const cluster = await pick(trans.__('Scale which cluster?'), true);
+      const group = cluster?.groups[0];
+      const number = group && (await askWorkers(trans, cluster, group));
+      if (cluster && group && number !== undefined && number !== null) {
+        await report(api.scale(cluster.name, group.name, number));
+      }
+    }
+  });
+
+  commands.addCommand(CommandIDs.adaptCluster, {
+    label: trans.__('Let a Cluster Follow Its Work'),
+    describedBy: takes({
+      cluster: 'string',
+      group: 'string',
+      minimum: 'integer',
+      maximum: 'integer'
+    }),
+    execute: async args => {
+      if (args.cluster !== undefined) {
+        const { cluster, group, minimum, maximum } = args as Args & Record<string, string & number>;
+        store.putOperation(await api.adapt(cluster, group, minimum, maximum));
+        return;
+      }
+      const cluster = await pick(trans.__('Which cluster shall follow its work?'), true);
+      const group = cluster?.groups[0];
+      if (cluster && group) {
+        await report(api.adapt(cluster.name, group.name, group.minimum, group.maximum));
+      }
+    }
+  });
+
+  commands.addCommand(CommandIDs.stopCluster, {
+    label: args => (args.cluster ? trans.__('Stop…') : trans.__('Stop a Cluster…')),
+    describedBy: takes({ cluster: 'string' }),
+    execute: async args => {
+      const cluster =
+        store.state.clusters.get(args.cluster as string) ??
+        (await pick(trans.__('Stop which cluster?'), true));
+      if (cluster && (await confirmStop(trans, cluster, store.state))) {
+        const force = cluster.phase === 'unreachable';
+        await report(
+          api.stop(cluster.name, force).then(operation => store.putOperation(operation))
+        );
+      }
+    }
+  });
+
+  commands.addCommand(CommandIDs.forgetCluster, {
+    label: trans.__('Remove an Ended Cluster from the List…'),
+    describedBy: takes({ cluster: 'string' }),
+    execute: async args => {
+      const cluster =
+        store.state.clusters.get(args.cluster as string) ??
+        (await pick(trans.__('Remove which cluster?'), false));
+      if (cluster) {
+        await report(api.forget(cluster.name));
+      }
+    }
+  });
+}
+
+async function pickProfile(store: Store, trans: TranslationBundle): Promise<string | null> {
+  const view = await choose(
+    trans,
+    trans.__('Start a cluster of which profile?'),
+    store.state.profiles,
+    view => `${view.profile.title || view.profile.name} – ${estimate(trans, view.estimate)}`,
+    trans.__('There is no profile: the server doesn’t answer')
+  );
+  return view?.profile.name ?? null;
+}

@@ -1,0 +1,93 @@
+import React, { memo, useState } from 'react';
+
+import { CommandIDs } from '../commands';
+import { useMlops } from '../model/hooks';
+import { GroupState, Problem } from '../model/schema';
+import { asProblem } from '../request';
+import { shape } from '../words/size';
+import { Bounds } from './bounds';
+import { Stepper } from './stepper';
+
+interface IScaleProps {
+  cluster: string;
+  group: GroupState;
+  /** Whether the group's name has to be said. */
+  named: boolean;
+  disabled: boolean;
+  onProblem: (problem: Problem | null) => void;
+}
+
+/** How many workers a group has: a number that a person sets, or bounds between which it follows the work. */
+export const Scale = memo(function Scale(props: IScaleProps): JSX.Element {
+  const { cluster, group, named, disabled, onProblem } = props;
+  const { commands, trans } = useMlops();
+  const [busy, setBusy] = useState(false);
+
+  const execute = async (command: string, args: Record<string, unknown>): Promise<boolean> => {
+    onProblem(null);
+    try {
+      await commands.execute(command, { cluster, group: group.name, ...args } as never);
+      return true;
+    } catch (error) {
+      onProblem(asProblem(error));
+      return false;
+    }
+  };
+  const toggle = async (): Promise<void> => {
+    setBusy(true);
+    const { wanted, minimum, maximum } = group;
+    await (group.adaptive
+      ? execute(CommandIDs.scaleCluster, { workers: wanted })
+      : execute(CommandIDs.adaptCluster, { minimum, maximum }));
+    setBusy(false);
+  };
+
+  return (
+    <div
+      className="jp-mlops-scale"
+      role="group"
+      aria-label={trans.__('Workers of group %1', group.name)}
+      data-mlops="scale"
+      data-group={group.name}
+    >
+      {named && (
+        <span className="jp-mlops-scale-name" title={shape(trans, group)}>
+          {group.name}
+        </span>
+      )}
+      <Stepper
+        value={group.wanted}
+        minimum={group.minimum}
+        maximum={group.maximum}
+        disabled={disabled || group.adaptive}
+        adaptive={group.adaptive}
+        onChange={workers => execute(CommandIDs.scaleCluster, { workers })}
+      />
+      <label
+        className="jp-mlops-auto"
+        title={trans.__('Let the number of workers follow the work, between these bounds')}
+      >
+        <input
+          type="checkbox"
+          role="switch"
+          checked={group.adaptive}
+          disabled={disabled || busy}
+          onChange={() => void toggle()}
+          data-mlops="auto"
+        />
+        {trans.__('auto')}
+        {!group.adaptive && ` ${group.minimum}–${group.maximum}`}
+      </label>
+      {group.adaptive && (
+        <Bounds
+          minimum={group.minimum}
+          maximum={group.maximum}
+          disabled={disabled || busy}
+          onChange={(minimum, maximum) =>
+            void execute(CommandIDs.adaptCluster, { minimum, maximum })
+          }
+        />
+      )}
+    </div>
+  );
+});

@@ -1,0 +1,81 @@
+import { addIcon } from '@jupyterlab/ui-components';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import React, { useState } from 'react';
+
+import { CommandIDs } from '../commands';
+import { Button } from '../controls/button';
+import { IMenuItem, openMenu } from '../controls/menu';
+import { useMlops, useModel } from '../model/hooks';
+import { ProfileView } from '../model/schema';
+import { estimate } from '../words/money';
+import { shape } from '../words/size';
+import { about } from '../words/time';
+
+/** Opens the profiles: with a click on one, a cluster starts. */
+export function StartButton({ wide = false }: { wide?: boolean }): JSX.Element {
+  const { commands, store, trans } = useMlops();
+  const loaded = useModel(state => state.loaded);
+  const [open, setOpen] = useState(false);
+  const onClick = async (anchor: HTMLElement): Promise<void> => {
+    setOpen(true);
+    await openProfiles(commands, trans, store.state.profiles, anchor);
+    setOpen(false);
+    anchor.focus();
+  };
+  return (
+    <Button
+      icon={addIcon}
+      label={trans.__('Start a cluster: choose its profile')}
+      popup="menu"
+      expanded={open}
+      disabled={!loaded}
+      accent={wide}
+      onClick={event => void onClick(event.currentTarget)}
+      handle="new"
+    >
+      {trans.__('New ▾')}
+    </Button>
+  );
+}
+
+/** The menu of profiles, the last used one first, and what they cost an hour. */
+export function openProfiles(
+  commands: CommandRegistry,
+  trans: TranslationBundle,
+  profiles: readonly ProfileView[],
+  anchor: HTMLElement
+): Promise<void> {
+  const items: (IMenuItem | null)[] = profiles.map(view => ({
+    command: CommandIDs.startCluster,
+    args: {
+      profile: view.profile.name,
+      label: view.profile.title || view.profile.name,
+      detail: describe(trans, view),
+      aside: estimate(trans, view.estimate)
+    }
+  }));
+  return openMenu(commands, anchor, [
+    ...items,
+    null,
+    { command: CommandIDs.editProfile, args: { label: trans.__('New profile…') } },
+    {
+      command: CommandIDs.editProfile,
+      args: { label: trans.__('Edit a profile…'), choose: true }
+    }
+  ]);
+}
+
+/** A profile's workers and end, in a line. */
+export function describe(trans: TranslationBundle, { profile }: ProfileView): string {
+  const groups = profile.groups.map(group => {
+    const number =
+      group.adaptive && group.minimum !== group.maximum
+        ? `${group.minimum}–${group.maximum}`
+        : String(group.workers);
+    return trans.__('%1 × %2', number, shape(trans, group));
+  });
+  const { idle_timeout } = profile.limits;
+  const end = idle_timeout && trans.__('stops after %1 unused', about(trans, idle_timeout));
+  return [...groups, end].filter(Boolean).join(' · ');
+}

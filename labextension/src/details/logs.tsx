@@ -1,0 +1,128 @@
+import { refreshIcon } from '@jupyterlab/ui-components';
+import React, { useEffect, useMemo, useRef, useState } from 'react';
+
+import { Button } from '../controls/button';
+import { ProblemLine } from '../controls/problem';
+import { useMlops, useModel } from '../model/hooks';
+import { WorkerState } from '../model/schema';
+import { workerPhase } from '../words/cluster';
+import { useEvents } from './events';
+import { useFetched } from './fetched';
+import { IPartProps } from './view';
+
+const LINES = 1000;
+/** Seconds between two looks at a log that is written. */
+const PERIOD = 3;
+
+/** The log of the scheduler or of a worker, dead or alive. */
+export function LogsPart(props: IPartProps): JSX.Element {
+  const { cluster, shown } = props;
+  const { store, trans } = useMlops();
+  const [worker, setWorker] = useState(shown.worker);
+  const [look, setLook] = useState(0);
+  const workers = useModel(state => state.workers.get(cluster.name));
+  const gone = useGone(props, workers);
+  const live = cluster.phase !== 'ended';
+
+  useEffect(() => {
+    const update = (): void => setWorker(shown.worker);
+    shown.changed.connect(update);
+    return () => void shown.changed.disconnect(update);
+  }, [shown]);
+  useEffect(() => {
+    if (!live) {
+      return;
+    }
+    const timer = window.setInterval(() => {
+      if (!document.hidden) {
+        setLook(look => look + 1);
+      }
+    }, PERIOD * 1000);
+    return () => window.clearInterval(timer);
+  }, [live]);
+  const { value, problem } = useFetched(`${cluster.name} ${worker} ${look}`, async () => ({
+    worker,
+    lines: await store.api.logs(cluster.name, worker, LINES)
+  }));
+  const lines = value?.worker === worker ? value.lines : null;
+
+  return (
+    <div className="jp-mlops-logs">
+      <div className="jp-mlops-logs-bar">
+        <label>
+          {trans.__('Log of')}{' '}
+          <select
+            value={worker ?? ''}
+            onChange={event => shown.show('logs', event.target.value || null)}
+            data-mlops="log-of"
+          >
+            <option value="">{trans.__('the scheduler')}</option>
+            <optgroup label={trans.__('Workers')}>
+              {[...(workers?.values() ?? [])].map(({ name, phase }) => (
+                <option key={name} value={name}>
+                  {name} – {workerPhase(trans, phase)}
+                </option>
+              ))}
+            </optgroup>
+            {gone.length > 0 && (
+              <optgroup label={trans.__('Gone')}>
+                {gone.map(name => (
+                  <option key={name} value={name}>
+                    {name}
+                  </option>
+                ))}
+              </optgroup>
+            )}
+          </select>
+        </label>
+        <Button
+          icon={refreshIcon}
+          label={trans.__('Look again')}
+          onClick={() => setLook(look + 1)}
+          handle="log-refresh"
+        />
+      </div>
+      {problem && <ProblemLine problem={problem} />}
+      {lines && <Lines lines={lines} />}
+    </div>
+  );
+}
+
+/** Workers that the events tell of and that are no more. */
+function useGone(
+  props: IPartProps,
+  workers: ReadonlyMap<string, WorkerState> | undefined
+): string[] {
+  const events = useEvents(props);
+  return useMemo(() => {
+    const names = new Set(events.flatMap(event => (event.worker ? [event.worker] : [])));
+    return [...names].filter(name => !workers?.has(name)).reverse();
+  }, [events, workers]);
+}
+
+/** The end stays in sight, unless somebody has scrolled up. */
+function Lines({ lines }: { lines: string[] }): JSX.Element {
+  const { trans } = useMlops();
+  const element = useRef<HTMLPreElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    if (atEnd.current) {
+      element.current!.scrollTop = element.current!.scrollHeight;
+    }
+  }, [lines]);
+  return (
+    <pre
+      ref={element}
+      className="jp-mlops-log"
+      tabIndex={0}
+      aria-label={trans.__('Log')}
+      data-mlops="log"
+      onScroll={event => {
+        const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+        atEnd.current = scrollHeight - scrollTop - clientHeight < 8;
+      }}
+    >
+      {lines.length ? lines.map(line => line.replace(/\n$/, '')).join('\n') : trans.__('Empty.')}
+    </pre>
+  );
+}

@@ -1,0 +1,138 @@
+import React, { useEffect, useRef, useState } from 'react';
+
+import { useFollow, useMlops, useModel } from '../model/hooks';
+import { ClusterState } from '../model/schema';
+import { ended, phase, place, wanted, workers } from '../words/cluster';
+import { money, perHour, source } from '../words/money';
+import { CostPart } from './cost';
+import { EventsPart } from './events';
+import { LogsPart } from './logs';
+import { TimelinePart } from './timeline';
+import { Part, PARTS, Shown } from './widget';
+import { WorkersPart } from './workers';
+
+/** What every part gets. */
+export interface IPartProps {
+  cluster: ClusterState;
+  shown: Shown;
+}
+
+const VIEWS: Record<Part, (props: IPartProps) => JSX.Element> = {
+  workers: WorkersPart,
+  timeline: TimelinePart,
+  events: EventsPart,
+  logs: LogsPart,
+  cost: CostPart
+};
+
+/** The details of a cluster: a line that sums it up, then its parts as tabs. */
+export function Details({ cluster: name, shown }: { cluster: string; shown: Shown }): JSX.Element {
+  const { trans } = useMlops();
+  const cluster = useModel(state => state.clusters.get(name));
+  const loaded = useModel(state => state.loaded);
+  const connection = useModel(state => state.connection.phase);
+  const [part, setPart] = useState(shown.part);
+  useFollow('cluster', name);
+  useEffect(() => {
+    const update = (): void => setPart(shown.part);
+    shown.changed.connect(update);
+    return () => void shown.changed.disconnect(update);
+  }, [shown]);
+
+  if (!cluster) {
+    return (
+      <p className="jp-mlops-hint">
+        {loaded
+          ? trans.__('There is no cluster named %1 any more.', name)
+          : trans.__('Connecting…')}
+      </p>
+    );
+  }
+  const View = VIEWS[part];
+  return (
+    <>
+      <Summary cluster={cluster} stale={connection === 'gone'} />
+      <Tabs part={part} onChange={part => shown.show(part)} />
+      <div
+        className="jp-mlops-part"
+        role="tabpanel"
+        id="jp-mlops-part"
+        aria-label={labels(trans.__.bind(trans))[part]}
+        data-mlops={`part-${part}`}
+      >
+        <View cluster={cluster} shown={shown} />
+      </div>
+    </>
+  );
+}
+
+function Summary({ cluster, stale }: { cluster: ClusterState; stale: boolean }): JSX.Element {
+  const { trans } = useMlops();
+  const { cost } = cluster;
+  const state =
+    cluster.phase === 'ended'
+      ? ended(trans, cluster.cause)
+      : `${phase(trans, cluster.phase)}, ${workers(trans, cluster.counts, wanted(cluster))}`;
+  return (
+    <header className="jp-mlops-summary" data-mlops="summary">
+      <h2>
+        <span className="jp-mlops-dot" data-phase={cluster.phase} aria-hidden="true" />
+        {cluster.name}
+      </h2>
+      <span>{place(trans, cluster.place)}</span>
+      <span>{stale ? trans.__('last known: %1', state) : state}</span>
+      <span className="jp-mlops-money" title={source(trans, cost)}>
+        {money(trans, cost.amount, cost.currency)}
+        {cluster.phase !== 'ended' && cost.per_hour !== null && (
+          <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
+        )}
+      </span>
+    </header>
+  );
+}
+
+function labels(__: (text: string) => string): Record<Part, string> {
+  return {
+    workers: __('Workers'),
+    timeline: __('Timeline'),
+    events: __('Events'),
+    logs: __('Logs'),
+    cost: __('Cost')
+  };
+}
+
+/** One tab stop, arrows between the tabs. */
+function Tabs(props: { part: Part; onChange: (part: Part) => void }): JSX.Element {
+  const { trans } = useMlops();
+  const list = useRef<HTMLDivElement>(null);
+  const words = labels(trans.__.bind(trans));
+  const step = (by: number): void => {
+    const index = (PARTS.indexOf(props.part) + by + PARTS.length) % PARTS.length;
+    props.onChange(PARTS[index]);
+    (list.current!.children[index] as HTMLElement).focus();
+  };
+  return (
+    <div ref={list} className="jp-mlops-tabs" role="tablist">
+      {PARTS.map(part => (
+        <button
+          key={part}
+          type="button"
+          role="tab"
+          aria-selected={part === props.part}
+          aria-controls="jp-mlops-part"
+          tabIndex={part === props.part ? 0 : -1}
+          data-mlops={`tab-${part}`}
+          onClick={() => props.onChange(part)}
+          onKeyDown={event => {
+            const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+            if (by) {
+              step(by);
+            }
+          }}
+        >
+          {words[part]}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,58 @@
+import { ISignal, Signal } from '@lumino/signaling';
+import React from 'react';
+
+import { mlopsIcon } from '../icons';
+import { IContext } from '../model/hooks';
+import { GatedWidget } from '../sidebar/gated';
+import { Details } from './view';
+
+/** The parts of the details, in the order of their tabs. */
+export const PARTS = ['workers', 'timeline', 'events', 'logs', 'cost'] as const;
+
+export type Part = (typeof PARTS)[number];
+
+/** Which part is shown, and on which worker: settable from outside. */
+export class Shown {
+  constructor(
+    private _part: Part,
+    private _worker: string | null = null
+  ) {}
+
+  get part(): Part {
+    return this._part;
+  }
+
+  /** The worker whose log is shown; null is the scheduler. */
+  get worker(): string | null {
+    return this._worker;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  show(part: Part, worker: string | null = this._worker): void {
+    this._part = part;
+    this._worker = worker;
+    this._changed.emit();
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+}
+
+/** The tab with all there is to know about a cluster, live or ended. */
+export class DetailsWidget extends GatedWidget {
+  constructor(
+    context: Omit<IContext, 'gate'>,
+    readonly cluster: string,
+    part: Part = 'workers'
+  ) {
+    const shown = new Shown(part);
+    super(context, () => <Details cluster={cluster} shown={shown} />);
+    this.shown = shown;
+    this.addClass('jp-mlops-details');
+    this.title.icon = mlopsIcon;
+  }
+
+  readonly shown: Shown;
+}

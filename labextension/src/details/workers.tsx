@@ -1,0 +1,152 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import React, { useMemo, useRef } from 'react';
+
+import { useMlops, useModel } from '../model/hooks';
+import { WorkerState } from '../model/schema';
+import { workerPhase } from '../words/cluster';
+import { size } from '../words/size';
+import { clock } from '../words/time';
+import { IColumn, Table } from './table';
+import { IPartProps } from './view';
+
+/** Every worker: what it does, what it uses, what is wrong with it. */
+export function WorkersPart({ cluster, shown }: IPartProps): JSX.Element {
+  const { store, trans } = useMlops();
+  const workers = useModel(state => state.workers.get(cluster.name));
+  const rows = useMemo(() => [...(workers?.values() ?? [])], [workers]);
+  const openLog = useRef((name: string) => shown.show('logs', name)).current;
+  const columns = useMemo(
+    () => columnsOf(trans, openLog, store.now()),
+    // The moment only decides whether a time is of today.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- see above
+    [trans, openLog]
+  );
+  if (rows.length === 0) {
+    return (
+      <p className="jp-mlops-hint">
+        {cluster.phase === 'ended'
+          ? trans.__('It has ended. Its logs and events are still here.')
+          : workers || cluster.phase === 'starting'
+            ? trans.__('No worker now.')
+            : trans.__('Loading…')}
+      </p>
+    );
+  }
+  return (
+    <Table
+      label={trans.__('Workers of %1', cluster.name)}
+      rows={rows}
+      columns={columns}
+      name={nameOf}
+      onOpen={row => openLog(row.name)}
+    />
+  );
+}
+
+function nameOf(worker: WorkerState): string {
+  return worker.name;
+}
+
+const ORDER = ['lost', 'busy', 'idle', 'retiring', 'starting', 'pending', 'requested', 'ended'];
+
+function columnsOf(
+  trans: TranslationBundle,
+  openLog: (name: string) => void,
+  now: number
+): IColumn<WorkerState>[] {
+  return [
+    {
+      id: 'name',
+      label: trans.__('Worker'),
+      width: 'minmax(120px, 1.6fr)',
+      by: worker => worker.name,
+      show: worker => (
+        <button
+          type="button"
+          className="jp-mlops-link"
+          title={trans.__('Log of %1\n%2', worker.name, worker.address)}
+          onClick={() => openLog(worker.name)}
+        >
+          {worker.name}
+        </button>
+      )
+    },
+    {
+      id: 'phase',
+      label: trans.__('State'),
+      width: '80px',
+      by: worker => ORDER.indexOf(worker.phase),
+      show: worker => (
+        <span className="jp-mlops-phase" data-kind={worker.phase}>
+          {workerPhase(trans, worker.phase)}
+        </span>
+      )
+    },
+    {
+      id: 'group',
+      label: trans.__('Group'),
+      width: 'minmax(60px, 0.8fr)',
+      by: worker => worker.group,
+      show: worker => worker.group
+    },
+    {
+      id: 'cpu',
+      label: trans.__('CPU'),
+      width: '64px',
+      numeric: true,
+      by: worker => worker.cpu,
+      show: worker => trans.__('%1 %', Math.round((100 * worker.cpu) / worker.threads))
+    },
+    {
+      id: 'memory',
+      label: trans.__('Memory'),
+      width: '130px',
+      numeric: true,
+      by: worker => worker.memory_used,
+      show: worker => `${size(worker.memory_used)} / ${size(worker.memory)}`
+    },
+    {
+      id: 'processing',
+      label: trans.__('Tasks'),
+      width: '60px',
+      numeric: true,
+      by: worker => worker.processing,
+      show: worker => worker.processing
+    },
+    {
+      id: 'done',
+      label: trans.__('Done'),
+      width: '72px',
+      numeric: true,
+      by: worker => worker.done,
+      show: worker => worker.done.toLocaleString()
+    },
+    {
+      id: 'since',
+      label: trans.__('Since'),
+      width: '96px',
+      numeric: true,
+      by: worker => worker.since,
+      show: worker => clock(worker.since, now)
+    },
+    {
+      id: 'host',
+      label: trans.__('Host'),
+      width: 'minmax(80px, 1fr)',
+      by: worker => worker.host,
+      show: worker => (worker.pid ? `${worker.host} · ${worker.pid}` : worker.host)
+    },
+    {
+      id: 'problem',
+      label: trans.__('What is wrong'),
+      width: 'minmax(100px, 3fr)',
+      by: worker => worker.problem?.what ?? '',
+      show: worker =>
+        worker.problem && (
+          <span title={[worker.problem.why, worker.problem.todo].filter(Boolean).join('\n')}>
+            {worker.problem.what}
+          </span>
+        )
+    }
+  ];
+}

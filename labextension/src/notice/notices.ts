@@ -1,0 +1,103 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { ClusterState, RunState } from '../model/schema';
+import { IState, isLive, isRunning } from '../model/state';
+import { ended } from '../words/cluster';
+import { money } from '../words/money';
+import { summary } from '../run/row';
+import { span } from '../words/time';
+
+/** Seconds that a run must have taken for its end to be news: who waits that long is looking elsewhere. */
+export const LONG = 10;
+
+/** Something to tell a user who may be looking elsewhere. */
+export interface INotice {
+  kind: 'success' | 'error' | 'info' | 'warning';
+  text: string;
+  run?: RunState;
+  cluster?: ClusterState;
+}
+
+/** What is news in the step from one state to the next. */
+export function noticesOf(trans: TranslationBundle, before: IState, after: IState): INotice[] {
+  if (!before.loaded) {
+    return [];
+  }
+  const notices: INotice[] = [];
+  if (before.runs !== after.runs) {
+    for (const [id, run] of after.runs) {
+      const old = before.runs.get(id);
+      if (old && isRunning(old) && !isRunning(run) && tookOf(run) >= LONG) {
+        notices.push(...runNotice(trans, run));
+      }
+    }
+  }
+  if (before.clusters !== after.clusters) {
+    for (const [name, cluster] of after.clusters) {
+      const old = before.clusters.get(name);
+      if (old && isLive(old) && !isLive(cluster) && cluster.cause !== 'user') {
+        notices.push(clusterNotice(trans, cluster));
+      }
+    }
+  }
+  return notices;
+}
+
+function tookOf(run: RunState): number {
+  return (run.ended ?? run.created) - run.created;
+}
+
+function runNotice(trans: TranslationBundle, run: RunState): INotice[] {
+  const time = span(trans, tookOf(run));
+  const { amount, currency } = run.cost;
+  const cost = amount === null ? '' : `, ${money(trans, amount, currency)}`;
+  switch (run.phase) {
+    case 'done':
+      return run.failed
+        ? [
+            {
+              kind: 'warning',
+              text: trans.__(
+                '“%1” is done after %2%3; %4 items failed',
+                run.name,
+                time,
+                cost,
+                run.failed
+              ),
+              run
+            }
+          ]
+        : [
+            {
+              kind: 'success',
+              text: trans.__('“%1” is done after %2%3', run.name, time, cost),
+              run
+            }
+          ];
+    case 'failed':
+    case 'lost':
+      return [
+        {
+          kind: 'error',
+          text: trans.__('“%1” failed after %2: %3', run.name, time, summary(trans, run, 0)),
+          run
+        }
+      ];
+    default:
+      // Who cancels knows.
+      return [];
+  }
+}
+
+function clusterNotice(trans: TranslationBundle, cluster: ClusterState): INotice {
+  const { amount, currency } = cluster.cost;
+  const why = cluster.problem ? ` – ${cluster.problem.what}` : '';
+  const words = trans.__('Cluster %1: %2', cluster.name, ended(trans, cluster.cause)) + why;
+  const bad = cluster.cause === 'failed' || cluster.cause === 'killed';
+  return {
+    kind: bad ? 'error' : 'info',
+    text:
+      amount === null ? words : trans.__('%1. It cost %2.', words, money(trans, amount, currency)),
+    cluster
+  };
+}

@@ -1,0 +1,76 @@
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { choose, report } from '../ask';
+import { CommandIDs, takes } from '../commands';
+import { isLive, newest } from '../model/state';
+import { connectNotebook, revealCell } from '../notebook/cell';
+import { IMlops } from '../tokens';
+import { DOMAIN } from './model';
+
+/** What leads from clusters and runs to notebooks. */
+export const notebook: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlops:notebook',
+  description: 'Connects notebooks to clusters, and finds the cells that runs came from.',
+  autoStart: true,
+  requires: [IMlops, INotebookTracker, IDocumentManager],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    store: IMlops,
+    tracker: INotebookTracker,
+    documents: IDocumentManager,
+    translator: ITranslator | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+
+    app.commands.addCommand(CommandIDs.useCluster, {
+      label: trans.__('Use in This Notebook'),
+      caption: trans.__('Connect the current notebook to a cluster'),
+      describedBy: takes({ cluster: 'string' }),
+      execute: async args => {
+        const clusters = newest(store.state.clusters.values(), cluster => cluster.name);
+        const cluster =
+          (args.cluster as string) ??
+          (
+            await choose(
+              trans,
+              trans.__('Use which cluster?'),
+              clusters.filter(isLive),
+              cluster => cluster.name,
+              trans.__('No cluster is running')
+            )
+          )?.name;
+        if (cluster) {
+          await report(connectNotebook(app.commands, tracker, cluster));
+        }
+      }
+    });
+
+    app.commands.addCommand(CommandIDs.revealRun, {
+      label: trans.__('Go to the Cell of a Run…'),
+      describedBy: takes({ run: 'string' }),
+      execute: async args => {
+        const runs = newest(store.state.runs.values(), run => run.id);
+        const run =
+          store.state.runs.get(args.run as string) ??
+          (await choose(
+            trans,
+            trans.__('Go to the cell of which run?'),
+            runs.filter(run => run.origin.notebook),
+            run => run.name,
+            trans.__('No run came from a notebook')
+          ));
+        if (run && !(await revealCell(documents, run.origin))) {
+          Notification.info(
+            trans.__('%1 doesn’t have the cell of “%2” any more', run.origin.notebook, run.name),
+            { autoClose: 5000 }
+          );
+        }
+      }
+    });
+  }
+};

@@ -1,0 +1,21 @@
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { CommandIDs } from '../commands';
+import { DOMAIN } from './model';
+
+/** The way to the settings. */
+export const settings: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlops:settings',
+  description: 'Opens the settings of ML Ops.',
+  autoStart: true,
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, translator: ITranslator | null): void => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    app.commands.addCommand(CommandIDs.openSettings, {
+      label: trans.__('Prices and Settings…'),
+      caption: trans.__('Price per CPU-hour and GB-hour, default profile, tracking'),
+      execute: () => app.commands.execute('settingeditor:open', { query: 'ML Ops' })
+    });
+  }
+};

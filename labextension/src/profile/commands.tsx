@@ -1,0 +1,71 @@
+import { Dialog, ReactWidget } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import React from 'react';
+
+import { choose } from '../ask';
+import { CommandIDs, takes } from '../commands';
+import { Profile, ProfileView } from '../model/schema';
+import { Store } from '../model/store';
+import { draftOf, NEW_DRAFT } from './draft';
+import { Editor } from './editor';
+
+/** Add the command that edits profiles. */
+export function addProfileCommands(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle
+): void {
+  commands.addCommand(CommandIDs.editProfile, {
+    label: args => (args.label as string) ?? trans.__('New Profile…'),
+    caption: trans.__('Make a profile, or change one'),
+    describedBy: takes({ profile: 'string', choose: 'boolean' }),
+    execute: async args => {
+      const { profiles } = store.state;
+      let view = profiles.find(view => view.profile.name === args.profile);
+      if (args.choose) {
+        const chosen = await choose<ProfileView>(
+          trans,
+          trans.__('Edit which profile?'),
+          profiles,
+          view => view.profile.title || view.profile.name,
+          trans.__('There is no profile: the server doesn’t answer')
+        );
+        if (!chosen) {
+          return;
+        }
+        view = chosen;
+      }
+      await openEditor(store, trans, view?.profile ?? null);
+    }
+  });
+}
+
+/** Others' profiles are saved under a new name, as the user's own. */
+async function openEditor(
+  store: Store,
+  trans: TranslationBundle,
+  profile: Profile | null
+): Promise<void> {
+  const isOwn = profile?.source === 'user';
+  const draft = profile ? draftOf(profile) : NEW_DRAFT;
+  const places = new Set<Profile['place']>(['local']);
+  store.state.profiles.forEach(view => places.add(view.profile.place));
+  const body = ReactWidget.create(
+    <Editor
+      api={store.api}
+      trans={trans}
+      draft={profile && !isOwn ? { ...draft, name: `my-${draft.name}` } : draft}
+      places={[...places]}
+      removable={isOwn}
+      onClose={() => dialog.reject()}
+    />
+  );
+  const dialog = new Dialog({
+    title: profile ? trans.__('Edit profile') : trans.__('New profile'),
+    body,
+    buttons: []
+  });
+  dialog.addClass('jp-mlops-dialog');
+  await dialog.launch();
+}

@@ -1,0 +1,204 @@
+import { addIcon } from '@jupyterlab/ui-components';
+import { TranslationBundle } from '@jupyterlab/translation';
+import React, { useState } from 'react';
+
+import { IApi } from '../api';
+import { Button } from '../controls/button';
+import { Problem, Profile } from '../model/schema';
+import { asProblem } from '../request';
+import { IDraft, IGroupDraft, NEW_GROUP, profileOf } from './draft';
+import { EstimateLine, useVerdict } from './estimate';
+import { Check, Text } from './fields';
+import { GroupFields } from './group';
+
+interface IEditorProps {
+  api: IApi;
+  trans: TranslationBundle;
+  draft: IDraft;
+  /** Places that this server has. */
+  places: Profile['place'][];
+  /** Whether the profile is the user's own, and so can be removed. */
+  removable: boolean;
+  onClose: () => void;
+}
+
+/** A form for a profile, with what it would cost while it is filled in. */
+export function Editor(props: IEditorProps): JSX.Element {
+  const { api, trans, onClose } = props;
+  const [draft, setDraft] = useState(props.draft);
+  const [refused, setRefused] = useState<Problem | null>(null);
+  const [busy, setBusy] = useState(false);
+  const verdict = useVerdict(api, draft);
+  const problem = refused ?? verdict.problem;
+  const set = (part: Partial<IDraft>): void => {
+    setRefused(null);
+    setDraft({ ...draft, ...part });
+  };
+  const text = (key: keyof IDraft, label: string, width?: number, hint?: string) => (
+    <Text
+      label={label}
+      value={draft[key] as string}
+      width={width}
+      hint={hint}
+      handle={key}
+      onChange={value => set({ [key]: value })}
+    />
+  );
+  const send = async (task: Promise<unknown>): Promise<void> => {
+    setBusy(true);
+    try {
+      await task;
+      onClose();
+    } catch (error) {
+      setRefused(asProblem(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <form
+      className="jp-mlops-editor"
+      data-mlops="profile-editor"
+      onSubmit={event => {
+        event.preventDefault();
+        void send(api.saveProfile(profileOf(draft)));
+      }}
+    >
+      <fieldset>
+        <legend>{trans.__('Profile')}</legend>
+        <div className="jp-mlops-fields">
+          {text('name', trans.__('Name'), 20, trans.__('small-letters-and-dashes'))}
+          {text('title', trans.__('Title'), 28)}
+          {props.places.length > 1 && (
+            <label className="jp-mlops-field">
+              <span>{trans.__('Place')}</span>
+              <select
+                className="jp-mod-styled"
+                value={draft.place}
+                onChange={event => set({ place: event.target.value as Profile['place'] })}
+              >
+                {props.places.map(place => (
+                  <option key={place}>{place}</option>
+                ))}
+              </select>
+            </label>
+          )}
+          {text('description', trans.__('Description'), 56)}
+        </div>
+      </fieldset>
+      <Groups trans={trans} groups={draft.groups} onChange={groups => set({ groups })} />
+      <fieldset>
+        <legend>{trans.__('Stop by itself')}</legend>
+        <div className="jp-mlops-fields">
+          {text('idle', trans.__('Unused for'), 10, trans.__('never'))}
+          {text('lifetime', trans.__('After at most'), 10, trans.__('never'))}
+          {text('budget', trans.__('Budget'), 10, trans.__('none'))}
+        </div>
+      </fieldset>
+      <fieldset>
+        <legend>{trans.__('Price per hour')}</legend>
+        <Check
+          label={trans.__('Own rates, instead of those in the settings')}
+          value={draft.priced}
+          handle="priced"
+          onChange={priced => set({ priced })}
+        />
+        {draft.priced && (
+          <div className="jp-mlops-fields">
+            {text('cpuHour', trans.__('CPU'), 8)}
+            {text('gbHour', trans.__('GB of memory'), 8)}
+            {text('gpuHour', trans.__('GPU'), 8)}
+            {text('currency', trans.__('Currency'), 8)}
+          </div>
+        )}
+      </fieldset>
+      <fieldset>
+        <legend>{trans.__('Environment of the workers')}</legend>
+        <textarea
+          className="jp-mod-styled"
+          rows={2}
+          aria-label={trans.__('Environment variables, one a line: NAME=value')}
+          placeholder="OMP_NUM_THREADS=1"
+          value={draft.environment}
+          onChange={event => set({ environment: event.target.value })}
+          data-mlops="field-environment"
+        />
+      </fieldset>
+      <div className="jp-mlops-verdict" role="status">
+        {problem ? (
+          <div className="jp-mlops-problem" data-mlops="problem">
+            <div className="jp-mlops-problem-words">
+              <div className="jp-mlops-problem-what">{problem.what}</div>
+              <div className="jp-mlops-problem-why">{problem.why}</div>
+              <div className="jp-mlops-problem-todo">{problem.todo}</div>
+            </div>
+          </div>
+        ) : (
+          verdict.estimate && <EstimateLine value={verdict.estimate} trans={trans} />
+        )}
+      </div>
+      <div className="jp-Dialog-footer">
+        {props.removable && (
+          <button
+            type="button"
+            className="jp-Dialog-button jp-mod-warn jp-mod-styled"
+            onClick={() => void send(api.deleteProfile(props.draft.name))}
+            data-mlops="profile-delete"
+          >
+            {trans.__('Delete')}
+          </button>
+        )}
+        <span className="jp-Dialog-spacer" />
+        <button
+          type="button"
+          className="jp-Dialog-button jp-mod-reject jp-mod-styled"
+          onClick={onClose}
+          data-mlops="profile-cancel"
+        >
+          {trans.__('Cancel')}
+        </button>
+        <button
+          type="submit"
+          className="jp-Dialog-button jp-mod-accept jp-mod-styled"
+          disabled={busy || verdict.problem !== null || !draft.name.trim()}
+          data-mlops="profile-save"
+        >
+          {trans.__('Save')}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function Groups(props: {
+  trans: TranslationBundle;
+  groups: IGroupDraft[];
+  onChange: (groups: IGroupDraft[]) => void;
+}): JSX.Element {
+  const { trans, groups, onChange } = props;
+  const add = (): void =>
+    onChange([...groups, { ...NEW_GROUP, name: `group-${groups.length + 1}` }]);
+  return (
+    <fieldset>
+      <legend>{trans.__('Workers')}</legend>
+      {groups.map((group, index) => (
+        <GroupFields
+          key={index}
+          trans={trans}
+          group={group}
+          onChange={changed => onChange(groups.map((old, at) => (at === index ? changed : old)))}
+          onRemove={
+            groups.length > 1 ? () => onChange(groups.filter((_, at) => at !== index)) : undefined
+          }
+        />
+      ))}
+      <Button
+        icon={addIcon}
+        label={trans.__('Add workers of another shape')}
+        onClick={add}
+        handle="group-add"
+      >
+        {trans.__('Group')}
+      </Button>
+    </fieldset>
+  );
+}

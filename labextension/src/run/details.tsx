@@ -1,0 +1,127 @@
+import React, { useEffect, useRef } from 'react';
+
+import { CommandIDs } from '../commands';
+import { Button } from '../controls/button';
+import { useFollow, useMlops, useModel } from '../model/hooks';
+import { Entry, ItemError, RunState } from '../model/schema';
+import { isRunning } from '../model/state';
+import { money, source } from '../words/money';
+import { runPhase } from '../words/run';
+import { clock, span } from '../words/time';
+
+/** Errors of items that are listed. */
+const MOST_ERRORS = 20;
+/** Lines of prints that are drawn. */
+const MOST_LINES = 400;
+
+/** What a run did: facts, errors, metrics, prints. */
+export function RunDetails({ run }: { run: RunState }): JSX.Element {
+  const { commands, store, trans } = useMlops();
+  useFollow('run', run.id);
+  const journal = useModel(state => state.journals.get(run.id));
+  const now = store.now();
+  const took = (run.ended ?? now) - run.created;
+  const facts: [string, string, string?][] = [
+    [trans.__('State'), runPhase(trans, run.phase) + (run.detached ? trans.__(', detached') : '')],
+    [trans.__('Cluster'), run.group ? `${run.cluster} · ${run.group}` : run.cluster],
+    [trans.__('Started'), clock(run.created, now)],
+    ...(isRunning(run) ? [] : ([[trans.__('Took'), span(trans, took)]] as [string, string][])),
+    [trans.__('Items'), items(run)],
+    [trans.__('Cost'), money(trans, run.cost.amount, run.cost.currency), source(trans, run.cost)],
+    ...Object.entries({ ...run.params, ...latest(run.metrics) })
+  ];
+  return (
+    <div className="jp-mlops-run-details" data-mlops="run-details">
+      <dl>
+        {facts.map(([name, value, title]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd title={title}>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {run.error && <pre className="jp-mlops-error">{run.error}</pre>}
+      {run.errors.slice(0, MOST_ERRORS).map(error => (
+        <Fault key={error.index} error={error} />
+      ))}
+      {run.errors.length > MOST_ERRORS && (
+        <p>{trans.__('and %1 more', run.errors.length - MOST_ERRORS)}</p>
+      )}
+      {journal && <Prints entries={journal} />}
+      <div className="jp-mlops-actions">
+        <Button
+          label={trans.__('Go to the cell that this run came from')}
+          disabled={!run.origin.notebook}
+          onClick={() => void commands.execute(CommandIDs.revealRun, { run: run.id })}
+          handle="reveal"
+        >
+          {trans.__('go to cell')}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function items(run: RunState): string {
+  const done = run.done.toLocaleString();
+  const total = run.total === null ? done : `${done} / ${run.total.toLocaleString()}`;
+  return run.failed ? `${total} (${run.failed.toLocaleString()} ✗)` : total;
+}
+
+function latest(metrics: Record<string, number>): Record<string, string> {
+  const format = (value: number) =>
+    value.toLocaleString(undefined, { maximumSignificantDigits: 5 });
+  return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, format(value)]));
+}
+
+function Fault({ error }: { error: ItemError }): JSX.Element {
+  const { trans } = useMlops();
+  return (
+    <details className="jp-mlops-fault" data-mlops="item-error">
+      <summary>
+        {trans.__('item %1', error.index.toLocaleString())}{' '}
+        {error.item && <code>{error.item}</code>}: {error.error}
+      </summary>
+      <pre className="jp-mlops-error">{error.traceback || error.error}</pre>
+    </details>
+  );
+}
+
+/** Prints as they come: the end stays in sight, unless somebody has scrolled up. */
+function Prints({ entries }: { entries: readonly Entry[] }): JSX.Element | null {
+  const { trans } = useMlops();
+  const element = useRef<HTMLPreElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    if (atEnd.current && element.current) {
+      element.current.scrollTop = element.current.scrollHeight;
+    }
+  }, [entries]);
+  const prints = entries.filter(entry => entry.kind === 'print').slice(-MOST_LINES);
+  if (prints.length === 0) {
+    return null;
+  }
+  return (
+    <pre
+      ref={element}
+      className="jp-mlops-prints"
+      tabIndex={0}
+      aria-label={trans.__('What it printed')}
+      data-mlops="prints"
+      onScroll={event => {
+        const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+        atEnd.current = scrollHeight - scrollTop - clientHeight < 8;
+      }}
+    >
+      {prints.map(entry => (
+        <span
+          key={entry.seq}
+          className={entry.stream === 'stderr' ? 'jp-mod-stderr' : undefined}
+          title={entry.worker}
+        >
+          {entry.text.endsWith('\n') ? entry.text : entry.text + '\n'}
+        </span>
+      ))}
+    </pre>
+  );
+}

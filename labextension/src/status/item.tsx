@@ -1,0 +1,55 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import React from 'react';
+
+import { CommandIDs } from '../commands';
+import { IContext, useMlops, useModel } from '../model/hooks';
+import { mlopsIcon } from '../icons';
+import { IState, isLive } from '../model/state';
+import { GatedWidget } from '../sidebar/gated';
+import { present } from '../words/cluster';
+import { perHour } from '../words/money';
+
+/** In the status bar: how many workers there are and what they cost an hour. Nothing while there is no cluster. */
+export class StatusItem extends GatedWidget {
+  constructor(context: Omit<IContext, 'gate'>) {
+    super(context, () => <Status />);
+    this.addClass('jp-mlops-status-item');
+  }
+}
+
+function Status(): JSX.Element | null {
+  const { commands, trans } = useMlops();
+  const words = useModel(state => statusWords(trans, state));
+  return words ? (
+    <button
+      type="button"
+      className="jp-mlops-status"
+      title={trans.__('ML Ops: workers of all clusters and their cost per hour')}
+      onClick={() => void commands.execute(CommandIDs.openPanel)}
+      data-mlops="status"
+    >
+      <mlopsIcon.react tag="span" elementSize="normal" aria-hidden="true" />
+      {words}
+    </button>
+  ) : null;
+}
+
+/** "14 workers · $2.31/h", over all live clusters; empty while there is none. */
+export function statusWords(trans: TranslationBundle, state: IState): string {
+  const live = [...state.clusters.values()].filter(isLive);
+  if (live.length === 0) {
+    return '';
+  }
+  if (state.connection.phase === 'gone') {
+    return trans.__('server doesn’t answer');
+  }
+  const count = live.reduce((sum, cluster) => sum + present(cluster.counts), 0);
+  const rates = new Map<string, number>();
+  for (const { cost } of live) {
+    if (cost.per_hour !== null) {
+      rates.set(cost.currency, (rates.get(cost.currency) ?? 0) + cost.per_hour);
+    }
+  }
+  const sums = [...rates].map(([currency, rate]) => perHour(trans, rate, currency));
+  return [trans._n('%1 worker', '%1 workers', count), sums.join(' + ')].filter(Boolean).join(' · ');
+}

@@ -1,0 +1,198 @@
+"""Names, sizes, periods, profiles and estimates: what is accepted, and how a fault is said."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from jupyter_mlops.core import errors
+from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRange, UnknownGroup, UnknownProfile
+from jupyter_mlops.core.estimate import estimate, time_left
+from jupyter_mlops.core.model import Name, Period, parse, parse_period, parse_size
+from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.profile import MOST_WORKERS, Group, Limits, Profile, shipped_profiles
+from jupyter_mlops.core.schema import MODELS, schema
+
+NAME = TypeAdapter(Name)
+PERIOD = TypeAdapter(Period)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("2 GiB", 2 * 1024**3),
+        ("2Gi", 2 * 1024**3),
+        ("2g", 2 * 10**9),
+        ("500 MB", 500 * 10**6),
+        ("1.5kb", 1500),
+        (" 10 ", 10),
+        ("7B", 7),
+        ("1 TiB", 1024**4),
+        (12, 12),
+    ],
+)
+def test_sizes(text: object, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@given(st.integers(1, 10**6), st.sampled_from(["k", "M", "G", "T", "P"]), st.sampled_from(["", "i"]))
+def test_sizes_are_units_times_numbers(number: int, unit: str, binary: str) -> None:
+    power = "kMGTP".index(unit) + 1
+    assert parse_size(f"{number} {unit}{binary}B") == number * (1024 if binary else 1000) ** power
+
+
+@pytest.mark.parametrize("text", ["2 GX", "1 zb"])
+def test_unknown_units_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match="unknown unit"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("20 min", 1200), ("90s", 90), ("8 h", 28800), ("1d", 86400), ("1.5m", 90), (7, 7)]
+)
+def test_periods(text: object, seconds: float) -> None:
+    assert parse_period(text) == seconds
+
+
+@pytest.mark.parametrize("bad", ["soon", "20", "-3 s", "0 s", 0, -1, math.inf, math.nan, None])
+def test_what_is_no_period_is_refused(bad: object) -> None:
+    if bad == "20":  # a number as text, as pydantic reads it
+        assert PERIOD.validate_python(bad) == 20
+        return
+    with pytest.raises(ValidationError):
+        PERIOD.validate_python(bad)
+
+
+@given(st.text(max_size=60))
+def test_a_name_is_valid_everywhere(text: str) -> None:
+    try:
+        NAME.validate_python(text)
+    except ValidationError:
+        return
+    assert re.fullmatch(r"[a-z][a-z0-9-]*", text)
+    assert len(text) <= 48
+    assert not text.endswith(("-", "\n"))
+
+
+@pytest.mark.parametrize("bad", ["", "-a", "a-", "A", "1a", "a_b", "a/b", "..", "a" * 49, "a\n", "ä"])
+def test_names_that_are_not(bad: str) -> None:
+    with pytest.raises(ValidationError):
+        NAME.validate_python(bad)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"workers": 9}, "minimum ≤ workers ≤ maximum must hold, got 0 ≤ 9 ≤ 8"),
+        ({"cpus": 0}, "cpus should be greater than 0 (got 0)"),
+        ({"cpus": math.inf}, "cpus"),
+        ({"memory": "2 GX"}, "memory '2 GX' has an unknown unit; write it like '2 GiB'"),
+        ({"memory": -1}, "memory"),
+        ({"maximum": MOST_WORKERS + 1}, "maximum should be less than or equal to 5000"),
+        ({"wokers": 2}, "'wokers' is not a known field"),
+        ({"name": "Big"}, "name may have up to 48 small letters"),
+        ({"workers": "many"}, "workers"),
+    ],
+)
+def test_faults_are_said_in_words(data: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidSpec) as error:
+        parse(Group, data)
+    assert said in error.value.why
+    assert error.value.what == "This group isn't valid"
+
+
+def test_a_profile_needs_different_groups() -> None:
+    with pytest.raises(InvalidSpec, match="different names, got a, a"):
+        parse(Profile, {"name": "p", "groups": [{"name": "a"}, {"name": "a"}]})
+    with pytest.raises(InvalidSpec, match="groups"):
+        parse(Profile, {"name": "p", "groups": []})
+
+
+def test_groups_are_found_by_name() -> None:
+    profile = Profile(name="p", groups=[Group(name="small"), Group(name="big")])
+    assert profile.group().name == "small"
+    assert profile.group("big").name == "big"
+    with pytest.raises(UnknownGroup, match="Did you mean 'small'"):
+        profile.group("smal")
+    with pytest.raises(OutOfRange, match="its profile allows 0 to 8"):
+        profile.group().check(9)
+
+
+@given(st.integers(0, 256), st.integers(2**28, 2**42))
+def test_shipped_profiles_fit_their_machine(cpus: int, memory: int) -> None:
+    profiles = shipped_profiles(cpus, memory)
+    assert len({profile.name for profile in profiles}) == len(profiles)
+    for profile in profiles:
+        assert parse(Profile, profile.model_dump()) == profile
+        for group in profile.groups:
+            assert group.workers * group.cpus <= max(1, cpus)
+            assert group.workers * group.memory <= max(0.81 * memory, group.workers * group.cpus * 256 * 1024**2)
+
+
+def test_not_found_suggests() -> None:
+    assert "Did you mean 'flights'?" in str(UnknownProfile.named("flihgts", ["flights", "survey"]))
+    assert str(UnknownProfile.named("x", ["flights"])) == "There is no profile named 'x'. There is: flights."
+    assert "There are: a1, a2" in str(UnknownProfile.named("zzz", ["a2", "a1"]))
+    assert str(UnknownProfile.named("x", [])) == "There is no profile named 'x'."
+
+
+@given(st.text(max_size=20), st.lists(st.text(max_size=20), max_size=30))
+def test_suggestions_never_fail(name: str, known: list[str]) -> None:
+    assert name.__repr__() in str(NotFound.named(name, known))
+
+
+def test_errors_have_three_parts_and_one_sentence() -> None:
+    error = OutOfRange("It can't", "there is no room", "Ask for less.")
+    assert str(error) == "It can't: there is no room. Ask for less."
+    assert str(MlopsError("Really?")) == "Really?"
+    import pickle
+
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.what, again.why, again.todo) == (OutOfRange, error.what, error.why, error.todo)
+
+
+def test_every_error_says_what_it_means() -> None:
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, MlopsError)]
+    assert len(classes) > 25
+    assert all(cls.__doc__ for cls in classes)
+    drawn = errors.__doc__ or ""
+    missing = [cls.__name__ for cls in classes if cls.__name__ not in drawn]
+    assert not missing, f"not in the tree of the module's docstring: {missing}"
+
+
+def test_estimates() -> None:
+    group = Group(workers=2, maximum=4, cpus=2, memory=4 * 10**9)
+    profile = Profile(name="p", groups=[group], limits=Limits(lifetime=7200, budget=100))
+    price = Price(cpu_hour=1, gb_hour=0.5)
+    found = estimate(profile, price)
+    assert (found.at_start, found.at_most, found.most) == (8, 16, 32)
+    assert (found.cpus, found.memory_gb) == (4, 8)
+    assert estimate(profile, Price()).at_start is None
+    assert estimate(profile, Price()).most is None, "unknown is not free, and not bounded"
+    cheap = profile.model_copy(update={"limits": Limits(lifetime=None, budget=5)})
+    assert estimate(cheap, price).most == 5
+    endless = profile.model_copy(update={"limits": Limits(lifetime=None)})
+    assert estimate(endless, price).most is None
+
+
+@given(st.none() | st.integers(0, 10**9), st.integers(-1, 10**9), st.floats(0, 1e9), st.floats(0, 1e9))
+def test_time_left_is_never_negative(total: int | None, done: int, started: float, now: float) -> None:
+    left = time_left(total, done, started, now)
+    assert left is None or left >= 0
+
+
+def test_time_left_follows_the_speed() -> None:
+    assert time_left(100, 25, 0, 10) == 30
+    assert time_left(None, 25, 0, 10) is None
+
+
+def test_the_schema_names_every_model() -> None:
+    document = schema()
+    assert set(document["properties"]) == {model.__name__ for model in MODELS}
+    for part in document["properties"].values():
+        assert part["$ref"].rpartition("/")[2] in document["$defs"]

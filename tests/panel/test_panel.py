@@ -1,0 +1,184 @@
+"""The panel on a real cluster: its buttons and sliders moved as a person moves them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops import backends
+from jupyter_mlops.core.cluster import ClusterState
+from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.settings import Settings
+from jupyter_mlops.notebook.panel import Panel, panel
+from jupyter_mlops.runs.portal import portal
+
+#: Seconds that anything may take on a machine with other work.
+PATIENCE = 90.0
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.05)
+
+
+def cluster(name: str) -> ClusterState:
+    """A cluster as its controller tells it, or its record when it has ended."""
+
+    async def ask() -> ClusterState:
+        backend = await backends.find(name)
+        state = await backend.get(name)
+        if state.phase == "ended":
+            return state
+        link = await backend.link(name, timeout=PATIENCE)
+        try:
+            return (await link.view(workers=False)).state
+        finally:
+            await link.close()
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home folder with a price and a small profile; what was started in it is stopped."""
+    folder = tmp_path_factory.mktemp("panel-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_MLOPS_HOME", str(folder))
+        backends.settings.save(Settings(price=Price(cpu_hour=0.5, gb_hour=0.1, source="my rates")))
+        group = Group(workers=1, minimum=1, maximum=3, memory=512 * 1024**2)
+        backends.profiles.save(Profile(name="tiny", title="Tiny", groups=[group]))
+        yield folder
+        asyncio.run(_stop_all())
+
+
+async def _stop_all() -> None:
+    for state in await backends.clusters():
+        if state.phase != "ended":
+            await backends.get(state.place).stop(state.name, force=True)
+
+
+@pytest.fixture
+def shown(home: Path) -> Iterator[Panel]:
+    """A panel, closed at the end."""
+    made = Panel()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def started(home: Path) -> str:
+    """A cluster that the panel's Start button made."""
+    made = Panel()
+    try:
+        made.head.profile.value = "tiny"
+        made.head.name.value = "flights"
+        made.head.start.click()
+        until(lambda: "1 worker" in made.cluster.numbers.value and "running" in made.cluster.numbers.value, "running")
+        assert made.error.value == ""
+    finally:
+        made.close()
+    return "flights"
+
+
+def test_profiles_are_offered_with_their_estimate(shown: Panel) -> None:
+    labels = [label for label, _ in shown.head.profile.options]
+    # 1 CPU at 0.5 and 0.54 GB at 0.1; three workers at most.
+    assert "Tiny · $0.55 to $1.66/h" in labels
+    assert "No cluster is chosen" in shown.cluster.numbers.value
+
+
+def test_a_cluster_is_found_again_and_its_numbers_are_live(started: str, shown: Panel) -> None:
+    until(lambda: shown.head.cluster.value == started, "the newest living cluster is chosen")
+    until(lambda: "$0.55/h" in shown.cluster.numbers.value, "cost per hour")
+    assert "my rates" in shown.cluster.numbers.value
+    assert (shown.cluster.workers.min, shown.cluster.workers.max) == (1, 3)
+
+
+def test_the_slider_scales(started: str, shown: Panel) -> None:
+    until(lambda: shown.cluster.workers.max == 3, "bounds")
+    shown.cluster.workers.value = 2
+    until(lambda: ">2 workers" in shown.cluster.numbers.value, "two workers in the panel")
+    assert cluster(started).groups[0].wanted == 2
+    shown.cluster.workers.value = 1
+    until(lambda: ">1 worker<" in shown.cluster.numbers.value, "one worker in the panel")
+
+
+def test_another_hand_moves_the_slider(started: str, shown: Panel) -> None:
+    until(lambda: shown.cluster.workers.max == 3, "bounds")
+
+    async def scale() -> None:
+        link = await (await backends.find(started)).link(started)
+        await link.scale(2)
+        await link.close()
+
+    asyncio.run(scale())
+    until(lambda: shown.cluster.workers.value == 2, "the slider follows")
+    until(lambda: ">2 workers" in shown.cluster.numbers.value, "and so do the numbers")
+
+
+def test_the_adaptive_switch_and_its_bounds(started: str, shown: Panel) -> None:
+    until(lambda: shown.cluster.workers.max == 3, "bounds")
+    shown.cluster.adaptive.value = True
+    until(lambda: cluster(started).groups[0].adaptive, "adaptive")
+    until(lambda: shown.cluster.bounds.layout.display == "", "the bounds are shown")
+    shown.cluster.bounds.value = (1, 2)
+    until(lambda: cluster(started).groups[0].maximum == 2, "the bounds are the cluster's")
+    until(lambda: shown.cluster.bounds.value == (1, 2), "and the panel's")
+    shown.cluster.adaptive.value = False
+    until(lambda: not cluster(started).groups[0].adaptive, "by hand again")
+
+
+def test_what_goes_wrong_is_shown_with_what_to_do(started: str, shown: Panel) -> None:
+    shown.head.profile.value = "tiny"
+    shown.head.name.value = started
+    shown.head.start.click()
+    until(lambda: started in shown.error.value, "the error is shown")
+    assert "role='alert'" in shown.error.value
+    assert not shown.head.start.disabled, "it can be tried again"
+    shown.dismiss.click()
+    assert shown.widget.children[1].layout.display == "none"
+
+
+def test_one_panel_in_a_kernel_and_nothing_left_when_closed(home: Path) -> None:
+    before = {thread.name for thread in threading.enumerate()}
+    first = panel()
+    assert panel() is first
+    assert {thread.name for thread in threading.enumerate()} - before <= {"mlops-portal"}
+    gone = weakref.ref(first.runs)
+    first.close()
+    first.close()
+    assert first.widget.comm is None
+    again = panel()
+    assert again is not first
+    again.close()
+    del first, again
+    until(lambda: not _watching(), "nothing of a closed panel is left in the portal")
+    gc.collect()
+    assert gone() is None
+
+
+def _watching() -> list[str]:
+    async def names() -> list[str]:
+        return [str(task) for task in asyncio.all_tasks() if "notebook/panel" in str(task)]
+
+    return portal().call(names())
+
+
+def test_stop_is_asked_twice_and_says_why_it_ended(started: str, shown: Panel) -> None:
+    until(lambda: shown.cluster.stop.layout.display == "", "the button")
+    shown.cluster.stop.click()
+    assert "Nothing is running on it" in shown.cluster.question.children[0].value
+    shown.cluster.confirm.click()
+    until(lambda: "stopped by you" in shown.cluster.numbers.value, "the end, and why")
+    assert cluster(started).phase == "ended"

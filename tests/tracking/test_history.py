@@ -1,0 +1,102 @@
+"""The records of runs, read as they are on the disk."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.core.cluster import ClusterState
+from jupyter_mlops.core.errors import UnknownRun
+from jupyter_mlops.core.run import Entry, RunState
+from jupyter_mlops.tracking import history
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
+    return tmp_path / "runs"
+
+
+def run(number: int = 1, **more: Any) -> RunState:
+    fields = {"name": "clean", "kind": "map", "cluster": "one", "owner": "me", "created": 1000.0 + number}
+    return RunState(id=f"{number:012x}", **{**fields, **more})
+
+
+def test_the_newest_come_first(runs: Path) -> None:
+    for number in (2, 3, 1):
+        history.save(run(number, cluster="one" if number < 3 else "two"))
+    assert [r.created for r in history.runs()] == [1003, 1002, 1001]
+    assert [r.created for r in history.runs(limit=1)] == [1003]
+    assert [r.created for r in history.runs(cluster="one")] == [1002, 1001]
+
+
+def test_a_record_is_read_again_when_it_changed(runs: Path) -> None:
+    history.save(run(1))
+    records = history.Records()
+    assert [r.phase for r in records.changed()] == ["starting"]
+    assert records.changed() == []
+    history.save(run(1, phase="done", done=5))
+    assert [r.phase for r in records.changed()] == ["done"]
+    (runs / run(1).id / "record.json").unlink()
+    assert records.changed() == [] and records.all() == []
+
+
+def test_a_broken_record_hides_no_other(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    history.save(run(1))
+    history.save(run(2))
+    broken = runs / run(2).id / "record.json"
+    broken.write_text('{"id": "half of i')
+    (runs / "not-a-run").mkdir()
+    assert [r.id for r in history.runs()] == [run(1).id]
+    assert str(broken) in caplog.text
+    with pytest.raises(UnknownRun):
+        history.get(run(2).id)
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(runs: Path) -> None:
+    one, other = run(0xABC000000000), run(0xABD000000000)
+    history.save(one), history.save(other)
+    assert history.get(one.id) == one == history.get("abc")
+    for name in ("ab", "fff", "", "../x"):
+        with pytest.raises(UnknownRun):
+            history.get(name)
+
+
+def test_a_journal_without_its_half_lines(runs: Path) -> None:
+    state = run()
+    history.save(state)
+    lines = [Entry(seq=n, time=n, kind="print", text=f"line {n}").model_dump_json() for n in (1, 2, 3)]
+    (runs / state.id / "journal.jsonl").write_text("\n".join([*lines[:2], lines[2][:20]]))
+    assert [e.text for e in history.journal(state.id)] == ["line 1", "line 2"]
+    assert [e.text for e in history.journal(state.id, since=1)] == ["line 2"]
+    assert history.journal("000000000000") == [] == history.journal("../../etc")
+
+
+def test_a_run_is_lost_when_its_cluster_is(runs: Path) -> None:
+    def cluster(**more: Any) -> ClusterState:
+        fields = {"name": "one", "place": "local", "profile": "p", "owner": "me", "phase": "ended", "created": 500}
+        return ClusterState(**{**fields, **more})
+
+    living = run(1, phase="running")
+    lost = history.lost(living, cluster(cause="killed", ended=2000))
+    assert lost is not None and (lost.phase, lost.ended) == ("lost", 2000) and "killed" in lost.error
+    assert history.lost(living, cluster(phase="running")) is None
+    assert history.lost(run(1, phase="done"), cluster()) is None
+    assert history.lost(living, None) is not None
+    # A newer cluster of the same name says nothing of a run that was there before it.
+    later = history.lost(living, cluster(created=5000, ended=6000, cause="idle"))
+    assert later is not None and "idle" not in later.error
+
+
+def test_many_records_are_quick(runs: Path) -> None:
+    for number in range(300):
+        history.save(run(number + 1))
+    records = history.Records()
+    records.changed()
+    started = time.perf_counter()
+    assert records.changed() == []
+    assert time.perf_counter() - started < 1.0
+    assert runs.stat().st_mode & 0o077 == 0

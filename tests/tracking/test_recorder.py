@@ -1,0 +1,218 @@
+"""Runs in MLflow: a real store in SQLite, real processes, and a server that isn't there."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_mlops.core.price import Cost
+from jupyter_mlops.core.run import Entry, ItemError, Origin, RunState
+from jupyter_mlops.core.settings import Settings
+from jupyter_mlops.tracking import history, pending
+from jupyter_mlops.tracking.recorder import Recorder
+from jupyter_mlops.tracking.store import MlflowStore, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+pytestmark = pytest.mark.filterwarnings(
+    # MLflow and what it brings, at import and at use
+    "ignore::DeprecationWarning",
+    "ignore::FutureWarning",
+    "ignore::PendingDeprecationWarning",
+    "ignore::UserWarning",
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(number: int = 1, **more: Any) -> RunState:
+    fields = {
+        "name": "clean flights",
+        "kind": "map",
+        "cluster": "one",
+        "owner": "ada",
+        "created": 1_700_000_000.0,
+        "code": "x * 2",
+        "options": {"workers": 2, "timeout": None, "on_error": "raise"},
+        "variables": ["flights"],
+        "versions": {"dask": "2026.8.0"},
+        "shape": {"default": 2},
+        "origin": Origin(notebook="work/a.ipynb", cell="c1"),
+    }
+    return RunState(id=f"{number:012x}", **{**fields, **more})
+
+
+def ended(state: RunState, **more: Any) -> RunState:
+    fields = {
+        "phase": "done",
+        "ended": state.created + 60,
+        "total": 10,
+        "done": 10,
+        "cost": Cost(amount=0.25, per_hour=15, currency="EUR", source="test"),
+        "metrics": {"loss": 0.1},
+        "params": {"depth": "3"},
+    }
+    return state.model_copy(update={**fields, **more})
+
+
+def found() -> list[Run]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri())
+    experiment = client.get_experiment_by_name("jupyter-mlops")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_a_run_is_there_from_its_start_to_its_end(home: Path) -> None:
+    from mlflow import MlflowClient
+
+    recorder, state = Recorder(), run()
+    recorder.record(state)
+    assert recorder.flush(120)
+    (seen,) = found()
+    assert seen.info.status == "RUNNING" and seen.info.run_name == "clean flights"
+    assert seen.info.start_time == 1_700_000_000_000
+    assert seen.data.params["option.workers"] == "2" and "option.timeout" not in seen.data.params
+    tags = seen.data.tags
+    assert (tags["mlops.run"], tags["mlops.cluster"], tags["mlflow.user"]) == (state.id, "one", "ada")
+    assert tags["mlops.notebook"] == "work/a.ipynb" and json.loads(tags["mlops.versions"]) == {"dask": "2026.8.0"}
+
+    entries = [
+        Entry(seq=1, time=state.created + 1, kind="print", text="hello"),
+        Entry(seq=2, time=state.created + 2, kind="metric", key="loss", value=0.5, step=1),
+        Entry(seq=3, time=state.created + 3, kind="metric", key="loss", value=0.1, step=2),
+    ]
+    (home / "runs" / state.id / "journal.jsonl").write_text("".join(f"{e.model_dump_json()}\n" for e in entries))
+    recorder.record(ended(state))
+    recorder.record(ended(state))
+    assert recorder.flush(60)
+    (seen,) = found()
+    assert seen.info.status == "FINISHED" and seen.info.end_time == 1_700_000_060_000
+    assert seen.data.params["depth"] == "3"
+    assert seen.data.metrics["mlops.cost"] == 0.25 and seen.data.metrics["mlops.items_done"] == 10
+    client = MlflowClient(tracking_uri())
+    assert [(m.step, m.value) for m in client.get_metric_history(seen.info.run_id, "loss")] == [(1, 0.5), (2, 0.1)]
+    (code,) = [a.path for a in client.list_artifacts(seen.info.run_id)]
+    assert code == "code.py" and seen.info.artifact_uri.startswith(home.as_uri())
+    assert not (home / "mlruns").exists(), "nothing lies beside the notebook"
+    assert pending.unsynced() == []
+
+
+def test_failures_and_odd_names_arrive(home: Path) -> None:
+    state = ended(
+        run(2),
+        phase="failed",
+        error="ValueError: " + "x" * 9000,
+        errors=[ItemError(index=3, item="'a'", error="ValueError", traceback="long")],
+        cost=Cost(),
+        params={"lr (start)": "1e-3", "long": "y" * 9000},
+        metrics={"acc%": 1.0},
+    )
+    MlflowStore(tracking_uri()).sync(state)
+    (seen,) = found()
+    assert seen.info.status == "FAILED" and seen.data.tags["mlops.error"].startswith("ValueError")
+    assert seen.data.params["lr _start_"] == "1e-3" and seen.data.metrics["acc_"] == 1.0
+    assert "mlops.cost" not in seen.data.metrics
+
+
+def test_recording_returns_at_once(home: Path) -> None:
+    recorder = Recorder()
+    started = time.perf_counter()
+    for number in range(20):
+        recorder.record(run(number + 1))
+    assert time.perf_counter() - started < 0.5
+    assert recorder.flush(120) and len(found()) == 20
+
+
+def _sync(home: str) -> None:
+    MlflowStore(tracking_uri()).sync(ended(run(7)))
+
+
+def test_a_kernel_and_a_server_at_once_make_one(home: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_sync, args=(str(home),)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
+    (seen,) = found()
+    assert seen.info.status == "FINISHED"
+
+
+def test_what_a_killed_kernel_left_is_brought_by_the_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history.save(run(1))
+    history.save(ended(run(2)))
+    assert pending.unsynced() == [], "the kernel has a moment to do it itself"
+    monkeypatch.setattr(pending, "GRACE", 0.0)
+    assert set(pending.unsynced()) == {run(1).id, run(2).id}
+    code = (
+        "import jupyter_mlops.tracking.pending as p, sys; p.GRACE = 0.0\n"
+        "from jupyter_mlops.tracking import sync\nsys.exit(sync.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    assert pending.unsynced() == []
+    assert sorted(seen.info.status for seen in found()) == ["FINISHED", "RUNNING"]
+    history.save(ended(run(1), phase="lost"))
+    assert pending.unsynced() == [run(1).id]
+
+
+def test_a_tracking_server_that_is_away_loses_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from jupyter_mlops.backends import settings
+
+    monkeypatch.setattr("jupyter_mlops.tracking.recorder._BACKOFF", (0.2, 0.2))
+    settings.save(Settings(tracking_uri="sqlite:////dev/null/nowhere.sqlite"))
+    recorder = Recorder()
+    recorder.record(ended(run(1)))
+    assert not recorder.flush(60)
+    assert [r.levelname for r in caplog.records if "not recorded in MLflow" in r.message] == ["WARNING"]
+    assert "tracking URI in the settings" in caplog.text
+    assert history.get(run(1).id).phase == "done", "the record is kept"
+    settings.save(Settings())
+    deadline = time.monotonic() + 120
+    while not recorder.flush(5):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert [seen.info.status for seen in found()] == ["FINISHED"]
+    assert len([r for r in caplog.records if "not recorded in MLflow" in r.message]) == 1
+
+
+def test_another_tracking_uri_gets_the_runs_that_come(home: Path) -> None:
+    from jupyter_mlops.backends import settings
+
+    recorder = Recorder()
+    recorder.record(run(1))
+    assert recorder.flush(120)
+    settings.save(Settings(tracking_uri=f"sqlite:///{home / 'other.sqlite'}"))
+    recorder.record(run(2))
+    recorder.record(ended(run(1)))
+    assert recorder.flush(120)
+    assert sorted(seen.data.tags["mlops.run"] for seen in found()) == [run(1).id, run(2).id]
+
+
+def test_nothing_heavy_is_imported_before_a_run_is_recorded() -> None:
+    code = (
+        "import sys, jupyter_mlops.tracking.recorder as r, jupyter_mlops.tracking.pending\n"
+        "print([m for m in ('mlflow', 'pydantic', 'sqlalchemy', 'distributed') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
