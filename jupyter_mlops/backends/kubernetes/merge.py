@@ -38,19 +38,20 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
             under = merged.get(key)
             merged[key] = merge(under if isinstance(under, Mapping) else {}, value)
         elif isinstance(value, list):
-            merged[key] = _merge_lists(key, merged.get(key) or [], value)
+            merged[key] = _merge_lists(key, merged.get(key), value)
         else:
             merged[key] = value
     return merged
 
 
-def _merge_lists(field: str, base: list[Any], patch: list[Any]) -> list[Any]:
+def _merge_lists(field: str, under: object, patch: list[Any]) -> list[Any]:
+    base: list[Any] = under if isinstance(under, list) else []
     if field in _ADDED:
         return [*base, *(copy.deepcopy(entry) for entry in patch if entry not in base)]
     key = _KEYS.get(field)
-    if key is None or not all(isinstance(entry, Mapping) and key in entry for entry in patch):
+    if key is None or not all(isinstance(entry, Mapping) and key in entry for entry in [*base, *patch]):
         return copy.deepcopy(patch)
-    merged = list(base)
+    merged = copy.deepcopy(base)
     for entry in patch:
         at = next((i for i, other in enumerate(merged) if other.get(key) == entry[key]), None)
         if entry.get("$patch") == "delete":

@@ -51,7 +51,7 @@ def _has_code() -> bool:
         return False
     sent = json.loads((HERE / "code.json").read_text(encoding="utf-8"))
     try:
-        return fingerprint(Path(spec.origin).parent.parent, sent["names"]) == sent["fingerprint"]
+        return bool(fingerprint(Path(spec.origin).parent.parent, sent["names"]) == sent["fingerprint"])
     except OSError:
         return False
 

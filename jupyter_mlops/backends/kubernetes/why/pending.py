@@ -96,14 +96,14 @@ def _cause(cause: str, pod: Json, facts: Facts) -> Problem | None:
             what="The nodes are full: they have as many pods as they take",
             todo="Use fewer, bigger workers, or wait for more nodes.",
         )
+    if "volume" in cause:
+        return Problem(what="The pod's volume can't be used on the nodes that are left", why=cause)
     if "affinity" in cause or "selector" in cause:
         return Problem(
             what="No node has the labels that the group asks for",
             why=_selector(pod),
             todo="Change the node selector or affinity in the group's pod template, or label nodes.",
         )
-    if "volume" in cause:
-        return Problem(what="The pod's volume can't be used on the nodes that are left", why=cause)
     if "unschedulable" in cause:
         return Problem(what="The nodes that are left are closed for new pods", todo="Wait until they are open again.")
     return None
