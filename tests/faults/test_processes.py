@@ -217,3 +217,31 @@ def test_modules_beside_the_notebook_do_not_hide_ours(local: LocalPlace, monkeyp
         assert await call(local.backend, name, os.getcwd) == str(notebooks)
 
     asyncio.run(start())
+
+
+def test_a_fork_server_that_keeps_dying_is_given_up(local: LocalPlace) -> None:
+    async def kill() -> None:
+        name, (scheduler, *_) = await running(local)
+        killed: set[int] = set()
+
+        async def kill_again() -> str:
+            server = record(local, name)["forkserver"]["pid"]
+            if server not in killed and processes.look(server):
+                killed.add(server)
+                os.kill(server, signal.SIGKILL)
+            return " ".join(await local.backend.logs(name)) + (await _problems(local, name))
+
+        await until(kill_again, lambda text: "keeps dying" in text, "a word on the fork server")
+        assert processes.alive(scheduler)
+        await local.backend.stop(name)
+        await ended(local.backend, name)
+        await all_gone([scheduler], 20)
+
+    asyncio.run(kill())
+
+
+async def _problems(local: LocalPlace, name: str) -> str:
+    link = await local.backend.link(name)
+    view = await link.view()
+    await link.close()
+    return " ".join(worker.problem.why for worker in view.workers if worker.problem)
