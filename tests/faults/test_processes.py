@@ -135,6 +135,22 @@ def test_a_dead_worker_is_replaced_and_its_cause_kept(local: LocalPlace, act: st
     asyncio.run(kill())
 
 
+def test_what_a_worker_started_ends_with_it(local: LocalPlace) -> None:
+    async def kill() -> None:
+        name, (scheduler, _, worker) = await running(local)
+        child = processes.look(await call(local.backend, name, _start_helper))
+        assert child is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        await all_gone([worker, child])
+        assert processes.alive(scheduler)
+
+    asyncio.run(kill())
+
+
+def _start_helper() -> int:
+    return subprocess.Popen(["sleep", "600"]).pid
+
+
 def test_a_worker_above_its_memory_limit_is_killed_with_the_figures(local: LocalPlace) -> None:
     async def fill() -> None:
         name, (*_, worker) = await running(local, groups=[Group(workers=1, maximum=1, memory="400 MiB")])
