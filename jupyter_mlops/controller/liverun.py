@@ -126,6 +126,8 @@ class LiveRun:
 
     def write(self) -> None:
         """Write the record."""
+        if self.disk.folder is not None:
+            self.state.repeatable = (self.disk.folder / "payload.pkl").exists()
         self.disk.replace("record.json", self.snapshot().model_dump_json())
 
     def _pay(self, worker: str, seconds: float) -> None:

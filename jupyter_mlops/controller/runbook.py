@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import SchedulerPlugin
 
 from ..core.cluster import ClusterSpec, Problem
-from ..core.errors import InvalidInput, UnknownRun
+from ..core.errors import InvalidInput, Unavailable, UnknownRun
 from ..core.model import Seconds, parse
 from ..core.run import FINAL, RunPhase, RunState
 from .install import PLUGIN, plugin
@@ -39,6 +39,9 @@ INTERVAL: Seconds = 0.25
 
 #: Seconds after which an attached run whose kernel asks nothing any more is given up.
 SILENCE: Seconds = 600.0
+
+#: Seconds that the tasks of a detached run may take to arrive.
+ARRIVAL: Seconds = 60.0
 
 #: Seconds that workers get to stop a run's code before their processes are ended.
 PATIENCE: Seconds = 8.0
@@ -145,22 +148,28 @@ class RunBook(SchedulerPlugin):
         if not state.detached:
             self._spawn(self._listen_for(page))
 
-    async def _plan(self, run: str, total: int | None, keys: Collection[str] | None = None, **more: Any) -> None:
+    async def _plan(self, run: str, total: int | None, keys: Collection[str] | None = None) -> None:
         page = self._page(run)
         page.state.total = total
+        if keys is not None:
+            await self._have_come(keys)
         if keys is not None and page.live:
-            self._scheduler.client_desires_keys(
-                keys=[key for key in keys if key in self._scheduler.tasks], client=HOLDER
-            )
+            self._scheduler.client_desires_keys(keys=list(keys), client=HOLDER)
             page.state.detached = True
             page.planned = set(keys)
             page.over |= {key for key in keys if self._is_over(key)}
             self._end_if_over(page)
-        for name in ("repeatable", "kept"):
-            if name in more:
-                setattr(page.state, name, bool(more[name]))
         page.write()
         self._mark(page)
+
+    async def _have_come(self, keys: Collection[str]) -> None:
+        """Wait for the tasks, which travel by another way than the plan."""
+        deadline = time.monotonic() + ARRIVAL
+        missing = set(keys)
+        while missing := {key for key in missing if key not in self._scheduler.tasks}:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{len(missing)} of {len(keys)} tasks did not arrive", "", "Run it again.")
+            await asyncio.sleep(0.005)
 
     async def _close(self, run: str, phase: RunPhase, error: str = "") -> dict[str, Any]:
         page = self._page(run)
@@ -220,7 +229,8 @@ class RunBook(SchedulerPlugin):
                 page.items(key, 1, 1)
             page.over.add(key)
             self._mark(page)
-            self._end_if_over(page)
+            # not at once: Dask is in the middle of changing this task, and ending the run may forget it
+            asyncio.get_running_loop().call_soon(self._end_if_over, page)
 
     def restart(self, scheduler: Scheduler) -> None:
         """All tasks are gone."""
@@ -325,6 +335,8 @@ class RunBook(SchedulerPlugin):
         if timer is None:
             return
         timer.cancel()
+        if not self._stopping[page.state.id]:
+            del self._stopping[page.state.id]
         if left and worker in self._scheduler.workers:
             name = self._scheduler.workers[worker].name
             text = f"{page.state.name} didn't stop, so worker {name} was ended"

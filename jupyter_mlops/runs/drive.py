@@ -7,7 +7,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..controller.install import enter
+from ..controller.install import enter, kept_results, without_results
 from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, RunError, RunFailed, RunLost, UnknownRun
 from ..core.run import FINAL, RunPhase, RunState
 from .mailbox import Mailbox
@@ -230,6 +230,9 @@ class OneTask(Drive):
         super().__init__(session, state, shipment, mailbox)
         #: What the task gave; None until then, and for detached runs.
         self.given: dict[str, Any] | None = None
+        #: With keep: futures of what the cell assigned, by name.
+        self.kept_names: dict[str, Future[Any]] = {}
+        self._last: Future[Any]
 
     async def work(self) -> tuple[RunPhase, str]:
         """As `Drive.work`."""
@@ -240,6 +243,11 @@ class OneTask(Drive):
             await self.session.link.plan_run(self.state.id, 1, [self.key(0)])
             return "running", ""
         given = await self._with_inputs(future)
+        if self.shipment.head["keep"] and not given.get("errors"):
+            for name in given["names"] or [None]:
+                key = f"mlkept-{self.state.id}-{name or 'value'}"
+                kept = self.session.client.submit(kept_results, self._last, name, key=key, pure=False)
+                self.kept_names[name or ""] = kept
         errors = given.get("errors")
         if not errors:
             self.given = given
@@ -249,13 +257,21 @@ class OneTask(Drive):
         self.error = error
         return "failed", errors[0]["error"]
 
+    async def _known(self, future: Future[Any]) -> dict[str, Any]:
+        """What the task gave; without its results, when they are to stay there."""
+        self._last = future
+        if self.shipment.head["keep"]:
+            key = f"mlkept-{self.state.id}-known"
+            future = self.session.client.submit(without_results, future, key=key, pure=False)
+        return await self.outcome(future)
+
     async def _with_inputs(self, future: Future[Any]) -> dict[str, Any]:
         try:
-            return await self.outcome(future)
+            return await self._known(future)
         except TaskLost:
             if not any(big.status in ("cancelled", "lost", "error") for big in self._bigs):
                 raise
         self._bigs = await self.session.put(self.shipment, everywhere=False, anew=True)
         from .items import single
 
-        return await self.outcome(self.send(single(1), 1))
+        return await self._known(self.send(single(1), 1))

@@ -79,6 +79,13 @@ class MapDrive(Drive):
 
     async def work(self) -> tuple[RunPhase, str]:
         """As `Drive.work`."""
+        try:
+            return await self._work()
+        finally:
+            if self._payload is not None:
+                self._payload.give_up()  # what a cancel or an error cut short; nothing, once it was finished
+
+    async def _work(self) -> tuple[RunPhase, str]:
         looking = asyncio.create_task(self._look())
         flying: set[asyncio.Task[None]] = set()
         try:

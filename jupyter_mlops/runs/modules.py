@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import site
 import sys
 import sysconfig
@@ -22,7 +23,11 @@ class Module(NamedTuple):
     package: bool
 
 
+#: This package itself: what workers need of it is brought by the controller.
+_OWN = __name__.partition(".")[0]
+
 _texts: dict[str, tuple[float, int, str]] = {}
+_imports: dict[str, tuple[str, list[str]]] = {}
 
 
 def beside(root: Path, imports: Iterable[str]) -> dict[str, Module]:
@@ -54,12 +59,14 @@ def _loaded(root: Path) -> list[str]:
     found = []
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if name != "__main__" and path and path.startswith(start) and not _is_installed(Path(path)):
+        if path and path.startswith(start) and name.partition(".")[0] not in ("__main__", _OWN):
             found.append(name)
     return found
 
 
 def _find(root: Path, name: str) -> Module | None:
+    if name.partition(".")[0] == _OWN:
+        return None
     base = root.joinpath(*name.split("."))
     for path, package in ((base / "__init__.py", True), (base.with_suffix(".py"), False)):
         text = _text(path)
@@ -81,6 +88,13 @@ def _text(path: Path) -> str | None:
 
 
 def _imported(name: str, module: Module) -> list[str]:
+    known = _imports.get(name)
+    if known is None or known[0] != module.text:
+        known = _imports[name] = (module.text, _read_imports(name, module))
+    return known[1]
+
+
+def _read_imports(name: str, module: Module) -> list[str]:
     try:
         tree = ast.parse(module.text)
     except SyntaxError:  # it will be said where it is imported
@@ -99,6 +113,10 @@ def _imported(name: str, module: Module) -> list[str]:
 
 def _is_installed(path: Path) -> bool:
     """Whether it belongs to the environment, which the workers have too."""
+    return any(str(path).startswith(f"{place}/") or str(path) == place for place in _places())
+
+
+@functools.cache
+def _places() -> set[str]:
     places = {sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]}
-    places.add(site.getusersitepackages())
-    return any(str(path).startswith(f"{place}/") or str(path) == place for place in places)
+    return places | {site.getusersitepackages()}

@@ -217,6 +217,10 @@ class Run:
             return self._fetch().given
         return getattr(self._drive, "given", None) or {}
 
+    def kept_names(self) -> dict[str, Any]:
+        """With keep: Dask futures of what a cell assigned, by name."""
+        return dict(getattr(self._drive, "kept_names", {}))
+
     def _fetch(self) -> Fetched:
         if self._fetched is None:
             self._fetched = Fetched(self.record)

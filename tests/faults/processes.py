@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -53,8 +51,3 @@ async def all_gone(which: list[processes.Process], seconds: float = GONE) -> Non
     while left := [process for process in which if processes.alive(process)]:
         assert time.monotonic() < deadline, f"still there after {seconds} s: {left}"
         await asyncio.sleep(0.05)
-
-
-def stranger() -> dict[str, Any]:
-    """A live process's number with another time of birth: what a number that was given away again looks like."""
-    return dataclasses.asdict(processes.Process(os.getpid(), "1"))

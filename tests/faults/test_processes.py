@@ -135,6 +135,22 @@ def test_a_dead_worker_is_replaced_and_its_cause_kept(local: LocalPlace, act: st
     asyncio.run(kill())
 
 
+def test_what_a_worker_started_ends_with_it(local: LocalPlace) -> None:
+    async def kill() -> None:
+        name, (scheduler, _, worker) = await running(local)
+        child = processes.look(await call(local.backend, name, _start_helper))
+        assert child is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        await all_gone([worker, child])
+        assert processes.alive(scheduler)
+
+    asyncio.run(kill())
+
+
+def _start_helper() -> int:
+    return subprocess.Popen(["sleep", "600"]).pid
+
+
 def test_a_worker_above_its_memory_limit_is_killed_with_the_figures(local: LocalPlace) -> None:
     async def fill() -> None:
         name, (*_, worker) = await running(local, groups=[Group(workers=1, maximum=1, memory="400 MiB")])
@@ -217,3 +233,31 @@ def test_modules_beside_the_notebook_do_not_hide_ours(local: LocalPlace, monkeyp
         assert await call(local.backend, name, os.getcwd) == str(notebooks)
 
     asyncio.run(start())
+
+
+def test_a_fork_server_that_keeps_dying_is_given_up(local: LocalPlace) -> None:
+    async def kill() -> None:
+        name, (scheduler, *_) = await running(local)
+        killed: set[int] = set()
+
+        async def kill_again() -> str:
+            server = record(local, name)["forkserver"]["pid"]
+            if server not in killed and processes.look(server):
+                killed.add(server)
+                os.kill(server, signal.SIGKILL)
+            return " ".join(await local.backend.logs(name)) + (await _problems(local, name))
+
+        await until(kill_again, lambda text: "keeps dying" in text, "a word on the fork server")
+        assert processes.alive(scheduler)
+        await local.backend.stop(name)
+        await ended(local.backend, name)
+        await all_gone([scheduler], 20)
+
+    asyncio.run(kill())
+
+
+async def _problems(local: LocalPlace, name: str) -> str:
+    link = await local.backend.link(name)
+    view = await link.view()
+    await link.close()
+    return " ".join(worker.problem.why for worker in view.workers if worker.problem)

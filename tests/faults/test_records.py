@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import shutil
@@ -23,32 +24,47 @@ from jupyter_mlops.core.errors import ClusterUnreachable, StorageFull
 from jupyter_mlops.core.ledger import LedgerEntry
 
 from ..backends.place import LocalPlace, call, ended, workers_up
-from .processes import all_gone, change, folder, record, running, stranger
+from .processes import all_gone, change, folder, record, running
 
 
-def _dead(local: LocalPlace, name: str = "stale", hours: float = 2.0) -> None:
-    """A folder as a cluster of one CPU leaves it that ran for some hours until its machine lost power."""
+def _dead(local: LocalPlace, name: str = "stale", hours: float = 2.0, **fields: object) -> None:
+    """A folder as a cluster of one CPU leaves it that ran for some hours until its machine lost power.
+
+    `fields` are other things than usual in its record.
+    """
     store.create(local.spec(name=name).model_copy(update={"created": time.time() - 4 * 3600}))
     entry = LedgerEntry(time=time.time() - 3 * 3600, kind="open", worker="default-1", group="default", cpus=1)
     ledger = folder(local, name) / "ledger.jsonl"
     ledger.write_text(entry.model_dump_json() + "\n" + '{"time": 1, "ki')  # half a line: the crash
-    change(local, name, phase="running", scheduler=stranger(), address="tls://127.0.0.1:1")
+    usual = {"phase": "running", "scheduler": {"pid": 2**22, "birth": "1"}, "address": "tls://127.0.0.1:1"}
+    change(local, name, **{**usual, **fields})
     for path in (ledger, folder(local, name) / "record.json"):
         os.utime(path, (entry.time + hours * 3600, entry.time + hours * 3600))
 
 
-def test_a_number_that_was_given_away_again_is_not_the_cluster(local: LocalPlace) -> None:
-    _dead(local)
+@pytest.fixture
+def bystander() -> Iterator[processes.Process]:
+    """A process that has nothing to do with any cluster."""
+    process = subprocess.Popen(["sleep", "600"])
+    found = processes.look(process.pid)
+    assert found is not None
+    yield found
+    assert process.poll() is None, "somebody ended it"
+    process.kill()
+    process.wait()
+
+
+def test_a_number_that_was_given_away_again_is_not_the_cluster(local: LocalPlace, bystander: processes.Process) -> None:
+    _dead(local, scheduler={"pid": bystander.pid, "birth": "1"})
     state = asyncio.run(local.backend.get("stale"))
     assert (state.phase, state.cause) == ("ended", "killed")
     assert state.cost.usage.cpu_hours == pytest.approx(2.0, abs=0.01)
     assert state.cost.amount == pytest.approx(7200, abs=40)
-    assert os.getpid() > 0  # and whoever has the number now lives
+    asyncio.run(local.backend.stop("stale", force=True))
 
 
-def test_a_restart_of_the_machine_is_told_from_a_kill(local: LocalPlace) -> None:
-    _dead(local)
-    change(local, "stale", boot="another-boot", scheduler={"pid": os.getpid(), "birth": "1"})
+def test_a_restart_of_the_machine_is_told_from_a_kill(local: LocalPlace, bystander: processes.Process) -> None:
+    _dead(local, scheduler=dataclasses.asdict(bystander), boot="another-boot")  # the same number and time, even
     state = asyncio.run(local.backend.get("stale"))
     assert (state.phase, state.cause) == ("ended", "machine restarted")
     receipt = asyncio.run(local.backend.receipt("stale"))

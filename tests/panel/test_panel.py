@@ -9,15 +9,18 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import __main__
 from jupyter_mlops import backends
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.settings import Settings
-from jupyter_mlops.notebook.panel import Panel, panel
+from jupyter_mlops.notebook.panel import Panel, panel, wish
+from jupyter_mlops.notebook.panel.runs import CALL
 from jupyter_mlops.runs.portal import portal
 
 #: Seconds that anything may take on a machine with other work.
@@ -137,6 +140,77 @@ def test_the_adaptive_switch_and_its_bounds(started: str, shown: Panel) -> None:
     until(lambda: shown.cluster.bounds.value == (1, 2), "and the panel's")
     shown.cluster.adaptive.value = False
     until(lambda: not cluster(started).groups[0].adaptive, "by hand again")
+
+
+@pytest.fixture
+def notebook() -> Iterator[dict[str, Any]]:
+    """What a notebook's cells have defined."""
+    names = set(vars(__main__))
+    code = """
+import time
+def square(number):
+    return number * number
+def train(rows, depth=1):
+    return {"rows": len(rows), "depth": depth}
+def sleep(seconds):
+    while True:
+        time.sleep(0.05)
+def refuse(number):
+    raise ValueError(f"{number} is odd")
+"""
+    exec(code, vars(__main__))
+    yield vars(__main__)
+    for name in set(vars(__main__)) - names:
+        del vars(__main__)[name]
+
+
+def test_a_map_from_the_form(started: str, notebook: dict[str, Any], shown: Panel) -> None:
+    until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
+    assert {"square", "train"} <= set(wish.functions(notebook))
+    form = shown.form
+    form.function.value, form.given.value, form.result.value = "square", "range(200)", "squares"
+    form.send.click()
+    until(lambda: "squares" in notebook, "the result is in the variable")
+    assert notebook["squares"] == [number**2 for number in range(200)]
+    line = next(iter(shown.runs.lines.values()))
+    until(lambda: "done in" in line.text.value, "the line says so")
+    assert (line.bar.value, line.bar.bar_style) == (1.0, "success")
+
+
+def test_a_training_from_the_form(started: str, notebook: dict[str, Any], shown: Panel) -> None:
+    until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
+    form = shown.form
+    form.kind.value = CALL
+    form.function.value, form.given.value, form.result.value = "train", "[1, 2, 3], depth=4", "model"
+    form.send.click()
+    until(lambda: "model" in notebook, "the result is in the variable")
+    assert notebook["model"] == {"rows": 3, "depth": 4}
+
+
+def test_a_run_is_cancelled_from_its_line(started: str, notebook: dict[str, Any], shown: Panel) -> None:
+    until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
+    form = shown.form
+    form.function.value, form.given.value = "sleep", "[1, 2]"
+    form.send.click()
+    until(lambda: any("sleep" in line.text.value for line in shown.runs.lines.values()), "its line")
+    line = next(line for line in shown.runs.lines.values() if "sleep" in line.text.value)
+    until(lambda: "running" in line.text.value or "of 2" in line.text.value, "it runs")
+    line.cancel.click()
+    until(lambda: "cancelled" in line.text.value, "the line says so")
+    until(lambda: cluster(started).work.processing == 0, "the code was stopped")
+    assert "result" not in notebook
+
+
+def test_a_run_that_fails_is_shown_with_its_cause(started: str, notebook: dict[str, Any], shown: Panel) -> None:
+    until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
+    form = shown.form
+    form.function.value, form.given.value = "refuse", "[1, 3]"
+    form.send.click()
+    until(lambda: "is odd" in shown.error.value, "the error is shown")
+    form.given.value = "nowhere"
+    until(lambda: not form.send.disabled, "another one may be sent")
+    form.send.click()
+    assert "name &#x27;nowhere&#x27; is not defined" in shown.error.value
 
 
 def test_what_goes_wrong_is_shown_with_what_to_do(started: str, shown: Panel) -> None:

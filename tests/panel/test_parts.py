@@ -181,7 +181,7 @@ def test_a_wish_that_can_not_be(asked: Wish, error: type[Exception], text: str) 
 
 
 def test_words_for_people() -> None:
-    assert [words.span(seconds) for seconds in (40, 72, 7500)] == ["40 s", "1 min 12 s", "2 h 5 min"]
+    assert [words.about(seconds) for seconds in (40, 900, 86400)] == ["less than a minute", "15 min", "24 h"]
     assert [words.size(amount) for amount in (12, 1.6e9, 999.6e6)] == ["12 B", "1.6 GB", "1.0 GB"]
     assert words.money(None, "USD") == "unknown"
     assert words.money(1234.5, "CHF") == "1,234.50 CHF"

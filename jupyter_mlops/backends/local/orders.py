@@ -35,7 +35,7 @@ def send_first(channel: socket.socket, spec: Path, scheduler: str) -> dict[str, 
     """Order the workers that the cluster in the file `spec` starts with, the first of them at least; returns their
     groups by their names."""
     profile = json.loads(spec.read_text(encoding="utf-8"))["profile"]
-    groups = {}
+    groups: dict[str, str] = {}
     for group in profile["groups"]:
         for number in range(1, group["workers"] + 1):
             order = Order(

@@ -26,6 +26,8 @@ from .orders import Order, encode
 #: A fork server that dies more often than this within a minute isn't started again.
 _RESTARTS = 5
 
+_RESTART = "Start another cluster; the scheduler's log may say more."
+
 
 class LocalPool:
     """Makes workers by orders to a fork server, and replaces the fork server when it dies.
@@ -44,8 +46,11 @@ class LocalPool:
         self._deaths: list[float] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._despair = ""
         self._gone = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
+        #: What is to be sent while there is no fork server.
+        self._waiting: list[bytes] = []
         #: Called with the number of each new fork server.
         self.on_server: Callable[[int], None] = lambda pid: None
 
@@ -74,7 +79,7 @@ class LocalPool:
                 environment=self._environment,
             )
             if self._gone.is_set():
-                self._lose(name, Problem(what=f"Worker {name} can't be started", why="its fork server keeps dying"))
+                self._lose(name, Problem(what=f"Worker {name} can't be started", why=self._despair, todo=_RESTART))
             else:
                 self._send(do="fork", order=order)
 
@@ -103,14 +108,17 @@ class LocalPool:
             self._end(name)
 
     def _send(self, **message: Any) -> None:
-        """Send to the fork server. While it is being replaced nothing is sent: its workers are told of as lost."""
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(encode(**message))
-        elif message["do"] == "fork":
-            self._lose(message["order"]["name"], lost_with_server(message["order"]["name"]))
+        """Send to the fork server, or, while it is being replaced, to the next one."""
+        line = encode(**message)
+        if self._writer is None:
+            self._waiting.append(line)
+        else:
+            self._writer.write(line)
 
     async def _connect(self) -> None:
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
+        self._writer.writelines(self._waiting)
+        self._waiting.clear()
         self.on_server(self._pid)
         task = asyncio.create_task(self._listen(reader))
         self._tasks.add(task)
@@ -119,7 +127,11 @@ class LocalPool:
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(ConnectionError):
             async for line in reader:
-                self._hear(json.loads(line))
+                if line.endswith(b"\n"):  # not the half of one that died while it wrote
+                    self._hear(json.loads(line))
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         await asyncio.to_thread(_bury, self._pid)
         if self._closed:
             self._gone.set()
@@ -155,18 +167,28 @@ class LocalPool:
 
     async def _replace(self) -> None:
         """A dead fork server's workers are lost; another one is started, unless it keeps dying."""
-        lost, self._workers = self._workers, {}
-        for pid in filter(None, lost.values()):
-            processes.kill(pid, group=True)
+        for name, pid in list(self._workers.items()):
+            if pid is not None:
+                processes.kill(pid, group=True)
+            self._lose(name, lost_with_server(name))
         now = time.monotonic()
         self._deaths = [*(death for death in self._deaths if now - death < 60), now]
         if len(self._deaths) > _RESTARTS:
-            self._gone.set()
-        else:
+            self._give_up("its fork server keeps dying")
+            return
+        try:
             self._channel, self._pid = await asyncio.to_thread(_spawn, self._folder.path)
+        except OSError as error:
+            self._give_up(f"its fork server can't be started: {error}")
+        else:
             await self._connect()
-        for name, number in lost.items():
-            self._notify(Notice(name, "lost", lost_with_server(name), pid=number))
+
+    def _give_up(self, why: str) -> None:
+        """There will be no fork server any more: workers that are wanted are lost at once."""
+        self._gone.set()
+        self._despair = why
+        for name in list(self._workers):
+            self._lose(name, Problem(what=f"Worker {name} can't be started", why=why, todo=_RESTART))
 
 
 def _spawn(folder: Path) -> tuple[socket.socket, int]:

@@ -37,6 +37,8 @@ def main(folder: Path) -> None:
     gc.enable()
     if sys.stdin.readline() != "go\n":
         sys.exit("The process that started this cluster died before it was complete.")
+    if (folder / "receipt.json").exists():
+        sys.exit("The cluster was stopped before it had started.")
     _to_users_folder()
     asyncio.run(_run(folder, channel, pid))
 

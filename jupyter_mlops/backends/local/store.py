@@ -79,6 +79,7 @@ def create(spec: ClusterSpec) -> Folder:
     starter = look(os.getpid())
     assert starter is not None
     with locked() as clusters:
+        _prune(clusters)
         final = clusters / spec.name
         if final.exists():
             _set_aside(final)
@@ -110,14 +111,10 @@ def locked() -> Iterator[Path]:
         os.close(handle)
 
 
-def settle(folder: Folder) -> Receipt:
+def settle(folder: Folder) -> None:
     """Write the end of a cluster that is gone, once, whoever looks first."""
     with locked():
-        receipt, spec = folder.receipt(), folder.spec()
-        if receipt is not None or spec is None:
-            assert receipt is not None
-            return receipt
-        return remains.settle(folder, spec, folder.record())
+        _settled(folder)
 
 
 def _entry(folder: Folder) -> Entry | None:
@@ -126,7 +123,18 @@ def _entry(folder: Folder) -> Entry | None:
         return None
     receipt, record = folder.receipt(), folder.record()
     if receipt is None and _gone(folder, record):
-        receipt = settle(folder)
+        with locked():
+            return _settled(folder)
+    return Entry(folder, spec, record, receipt)
+
+
+def _settled(folder: Folder) -> Entry | None:
+    """As `_entry`, for a holder of the lock: what is gone gets its receipt."""
+    spec, record, receipt = folder.spec(), folder.record(), folder.receipt()
+    if spec is None:
+        return None
+    if receipt is None and _gone(folder, record):
+        receipt = remains.settle(folder, spec, record)
     return Entry(folder, spec, record, receipt)
 
 
@@ -140,7 +148,7 @@ def _gone(folder: Folder, record: Record | None) -> bool:
 
 def _set_aside(path: Path) -> None:
     """Make the name of an ended cluster free: its folder becomes `NAME.1` or so, and is kept for its time."""
-    found = _settled(path)
+    found = _settled(Folder(path))
     if found is not None and found.live:
         raise NameTaken(
             f"There is a cluster named {path.name!r} already",
@@ -148,19 +156,17 @@ def _set_aside(path: Path) -> None:
         )
     number = 1
     while (aside := path.with_name(f"{path.name}.{number}")).exists():
-        if (aside / "record.json").exists() and time.time() - (aside / "record.json").stat().st_mtime > KEPT:
-            shutil.rmtree(aside, ignore_errors=True)
-            break
         number += 1
     path.rename(aside)
 
 
-def _settled(path: Path) -> Entry | None:
-    """As `_entry`, for a holder of the lock."""
-    folder = Folder(path)
-    spec, record, receipt = folder.spec(), folder.record(), folder.receipt()
-    if spec is None:
-        return None
-    if receipt is None and _gone(folder, record):
-        receipt = remains.settle(folder, spec, record)
-    return Entry(folder, spec, record, receipt)
+def _prune(clusters: Path) -> None:
+    """For a holder of the lock: throw away what starters left that died, and old folders that were set aside."""
+    for path in clusters.iterdir():
+        if path.name.startswith(".new-") or ("." in path.name.strip(".") and _age(path) > KEPT):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _age(path: Path) -> float:
+    """Seconds since anything was written to the record."""
+    return time.time() - Folder(path).heartbeat()

@@ -33,7 +33,7 @@ def prepare(wish: Wish, namespace: dict[str, Any], cluster: str) -> Callable[[],
     function = _evaluate(wish.function, namespace, "The function")
     if not callable(function):
         raise InvalidInput(f"{wish.function!r} can't be called", f"it is a {type(function).__name__}")
-    options = {"cluster": cluster, "name": wish.function, "detach": True, "quiet": True}
+    options: dict[str, Any] = {"cluster": cluster, "name": wish.function, "detach": True, "quiet": True}
     if wish.kind == MAP:
         items = _evaluate(wish.given, namespace, "The items")
         if not hasattr(items, "__iter__"):

@@ -9,6 +9,7 @@ from ...core.estimate import Estimate
 from ...core.model import Seconds, Time
 from ...core.price import Cost
 from ...core.run import RunPhase, RunState
+from ...runs.words import duration
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -64,17 +65,6 @@ def shape(value: Estimate) -> str:
     return f"{value.cpus:g} CPU{'' if value.cpus == 1 else 's'} and {value.memory_gb:.1f} GB"
 
 
-def span(seconds: Seconds) -> str:
-    """A length of time in two units at most: "40 s", "1 min 12 s", "2 h 5 min"."""
-    whole = max(0, round(seconds))
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min" + (f" {whole % MINUTE} s" if whole % MINUTE else "")
-    rest = whole % HOUR // MINUTE
-    return f"{whole // HOUR} h" + (f" {rest} min" if rest else "")
-
-
 def about(seconds: Seconds) -> str:
     """A length of time that is an expectation, in one unit, so that it doesn't tick."""
     if seconds < MINUTE:
@@ -124,7 +114,7 @@ def stops(state: ClusterState, now: Time) -> str:
     if state.stop is not None:
         return will_stop(state.stop, now)
     timeout = state.limits.idle_timeout
-    return "when you stop it" if timeout is None else f"{span(timeout)} after its last work"
+    return "when you stop it" if timeout is None else f"{duration(timeout)} after its last work"
 
 
 def phase(state: ClusterState) -> str:
@@ -138,9 +128,9 @@ def progress(run: RunState, now: Time) -> str:
     """How far a run is, in words: "120 of 400, 12 s left"."""
     if run.phase in ("starting", "running"):
         done = f"{run.done:,} of {run.total:,}" if run.total else f"{run.done:,} done" if run.done else run.phase
-        left = f", {about(run.left) if run.left >= MINUTE else span(run.left)} left" if run.left is not None else ""
+        left = f", {about(run.left) if run.left >= MINUTE else duration(run.left)} left" if run.left is not None else ""
         return done + left + (f", {run.failed:,} failed" if run.failed else "")
-    took = span((run.ended or now) - run.created)
+    took = duration((run.ended or now) - run.created)
     words: dict[RunPhase, str] = {"done": f"done in {took}", "failed": "failed", "cancelled": "cancelled"}
     return words.get(run.phase, "lost") + (f", {run.failed:,} items failed" if run.failed else "")
 

@@ -6,8 +6,9 @@ import { Sample } from '../model/schema';
 import { faded, Plot, Plotter } from './plot';
 
 const HEIGHT = 36;
-/** Seconds that the chart shows. */
-const WINDOW = 15 * 60;
+/** Seconds that the chart shows at most, and at least: a young cluster's first minute fills it. */
+const LONGEST = 15 * 60;
+const SHORTEST = 60;
 
 const plotter: Plotter = (element, colors, library) => {
   const { stepped, linear } = library.paths;
@@ -21,7 +22,7 @@ const plotter: Plotter = (element, colors, library) => {
       padding: [2, 0, 1, 0],
       axes: [{ show: false }, { show: false }, { show: false }],
       scales: {
-        x: { time: true, range: (_, __, max) => [max - WINDOW, max] },
+        x: { time: true, range: (_, min, max) => [windowStart(min, max), max] },
         workers: { range: (_, __, max) => [0, Math.max(1, max) * 1.05] },
         cpu: { range: (_, __, max) => [0, Math.max(1, max) * 1.05] }
       },
@@ -77,6 +78,10 @@ export const Chart = memo(function Chart(props: {
     />
   );
 });
+
+function windowStart(first: number, last: number): number {
+  return last - Math.max(SHORTEST, Math.min(LONGEST, last - first));
+}
 
 function columns(timeline: readonly Sample[]): uPlot.AlignedData {
   return [

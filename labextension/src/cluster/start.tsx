@@ -69,11 +69,10 @@ export function openProfiles(
 /** A profile's workers and end, in a line. */
 export function describe(trans: TranslationBundle, { profile }: ProfileView): string {
   const groups = profile.groups.map(group => {
-    const number =
-      group.adaptive && group.minimum !== group.maximum
-        ? `${group.minimum}–${group.maximum}`
-        : String(group.workers);
-    return trans.__('%1 × %2', number, shape(trans, group));
+    const each = shape(trans, group);
+    return group.adaptive && group.minimum !== group.maximum
+      ? trans.__('%1–%2 workers, each %3', group.minimum, group.maximum, each)
+      : trans._n('%1 worker, %2', '%1 workers, each %2', group.workers, each);
   });
   const { idle_timeout } = profile.limits;
   const end = idle_timeout && trans.__('stops after %1 unused', about(trans, idle_timeout));

@@ -4,7 +4,7 @@ import { ClusterState, RunState } from '../model/schema';
 import { IState, isLive, isRunning } from '../model/state';
 import { ended } from '../words/cluster';
 import { money } from '../words/money';
-import { summary } from '../run/row';
+import { summary } from '../words/run';
 import { span } from '../words/time';
 
 /** Seconds that a run must have taken for its end to be news: who waits that long is looking elsewhere. */

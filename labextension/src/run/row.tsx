@@ -1,5 +1,4 @@
 import { closeIcon, refreshIcon } from '@jupyterlab/ui-components';
-import { TranslationBundle } from '@jupyterlab/translation';
 import React, { memo, useState } from 'react';
 
 import { CommandIDs } from '../commands';
@@ -10,14 +9,14 @@ import { Problem, RunState } from '../model/schema';
 import { isRunning } from '../model/state';
 import { asProblem } from '../request';
 import { money, source } from '../words/money';
-import { progress, runPhase } from '../words/run';
-import { left, span } from '../words/time';
+import { progress, runPhase, summary } from '../words/run';
 import { RunDetails } from './details';
 
-const MARKS: Record<RunState['phase'], string> = {
+const MARKS = {
   starting: '◌',
   running: '▶',
   done: '✓',
+  partly: '!',
   failed: '✗',
   cancelled: '⊘',
   lost: '✗'
@@ -30,6 +29,7 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
   const [problem, setProblem] = useState<Problem | null>(null);
   const live = isRunning(run);
   const share = progress(run);
+  const mark = run.phase === 'done' && run.failed > 0 ? 'partly' : run.phase;
   const now = useNow(1, live && run.total === null);
   const execute = async (command: string): Promise<void> => {
     setProblem(null);
@@ -56,8 +56,8 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
           onClick={() => setOpen(!open)}
           data-mlops="run-open"
         >
-          <span className="jp-mlops-mark" data-phase={run.phase} aria-hidden="true">
-            {MARKS[run.phase]}
+          <span className="jp-mlops-mark" data-phase={mark} aria-hidden="true">
+            {MARKS[mark]}
           </span>
           {run.name}
           <span className="jp-mlops-hidden">, {runPhase(trans, run.phase)}</span>
@@ -106,37 +106,3 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
     </li>
   );
 });
-
-/** How far a live run is; how long, or why not, an ended one took. */
-export function summary(trans: TranslationBundle, run: RunState, now: number): string {
-  if (isRunning(run)) {
-    const share = progress(run);
-    const far =
-      share !== null
-        ? trans.__('%1 %', Math.floor(share * 100))
-        : run.done > 0
-          ? trans._n('%1 item', '%1 items', run.done)
-          : runPhase(trans, run.phase);
-    const time =
-      run.left !== null
-        ? trans.__('%1 left', left(trans, run.left))
-        : span(trans, now - run.created);
-    return run.phase === 'starting' ? far : `${far} · ${time}`;
-  }
-  if (run.phase === 'failed' || run.phase === 'lost') {
-    const [first] = run.errors;
-    return first
-      ? trans.__('item %1: %2', first.index.toLocaleString(), first.error)
-      : lastLine(run.error) || runPhase(trans, run.phase);
-  }
-  const took = span(trans, (run.ended ?? run.created) - run.created);
-  const faults = run.failed ? trans.__('%1 failed', run.failed) : '';
-  const word = run.phase === 'cancelled' ? runPhase(trans, run.phase) : '';
-  return [word, took, faults].filter(Boolean).join(' · ');
-}
-
-/** The line of a traceback that says what it was. */
-function lastLine(text: string): string {
-  const lines = text.trim().split('\n');
-  return lines[lines.length - 1];
-}

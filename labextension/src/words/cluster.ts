@@ -75,7 +75,7 @@ export function willStop(trans: TranslationBundle, stop: Stop, now: number): str
     case 'budget':
       return trans.__('budget lasts %1 at this rate', time);
     case 'lifetime':
-      return trans.__('stops in %1, its longest lifetime', time);
+      return trans.__('stops in %1 at the latest', time);
     default:
       return trans.__('stops in %1', time);
   }

@@ -53,7 +53,9 @@ export function rates(trans: TranslationBundle, cost: { source: string; date?: s
     ? trans.__('Price: %1, %2', cost.source, cost.date)
     : trans.__('Price: %1', cost.source);
   return cost.source === 'no price is set'
-    ? trans.__('No price is set: name your rates in the settings of ML Ops')
+    ? trans.__(
+        'No price was set when it was made. Rates that you name in the settings count for what is made after.'
+      )
     : dated;
 }
 

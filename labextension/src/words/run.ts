@@ -1,6 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { RunState } from '../model/schema';
+import { isRunning } from '../model/state';
+import { left, span } from './time';
 
 /** A run's phase in a word. */
 export function runPhase(trans: TranslationBundle, value: RunState['phase']): string {
@@ -17,4 +19,44 @@ export function runPhase(trans: TranslationBundle, value: RunState['phase']): st
 /** How far a run is, 0 to 1; null while that can't be said. */
 export function progress(run: RunState): number | null {
   return run.total ? Math.min(1, (run.done + run.failed) / run.total) : null;
+}
+
+/** A run in a few words: how far it is; or how long it took; or why it failed. */
+export function summary(trans: TranslationBundle, run: RunState, now: number): string {
+  if (isRunning(run)) {
+    return liveSummary(trans, run, now);
+  }
+  const [first] = run.errors;
+  const fault = first && trans.__('item %1: %2', first.index.toLocaleString(), first.error);
+  if (run.phase === 'failed' || run.phase === 'lost') {
+    return fault ?? (lastLine(run.error) || runPhase(trans, run.phase));
+  }
+  const took = span(trans, (run.ended ?? run.created) - run.created);
+  const faults = run.failed ? trans.__('%1 failed', run.failed.toLocaleString()) : '';
+  const word = run.phase === 'cancelled' ? runPhase(trans, run.phase) : '';
+  return [word, took, faults, fault].filter(Boolean).join(' · ');
+}
+
+function liveSummary(trans: TranslationBundle, run: RunState, now: number): string {
+  if (run.phase === 'starting') {
+    return runPhase(trans, run.phase);
+  }
+  const share = progress(run);
+  const far =
+    share !== null
+      ? trans.__('%1 %', Math.floor(share * 100))
+      : run.done > 0
+        ? trans._n('%1 item', '%1 items', run.done)
+        : runPhase(trans, run.phase);
+  const time =
+    run.left !== null
+      ? trans.__('%1 left', left(trans, run.left))
+      : span(trans, Math.max(0, Math.floor(now - run.created)));
+  return `${far} · ${time}`;
+}
+
+/** The line of a traceback that says what it was. */
+function lastLine(text: string): string {
+  const lines = text.trim().split('\n');
+  return lines[lines.length - 1];
 }

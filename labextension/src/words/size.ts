@@ -14,7 +14,7 @@ export function size(bytes: number): string {
   return `${amount.toFixed(digits)} ${UNITS[power]}`;
 }
 
-/** A shape of workers in words: "8 workers with 1 CPU and 1.6 GB". */
+/** A shape of workers in words: "1 CPU and 1.6 GB". */
 export function shape(
   trans: TranslationBundle,
   group: { cpus: number; memory: number; gpus: number }

@@ -5,9 +5,12 @@ const HOUR = 3600;
 const DAY = 86400;
 
 /**
- * A length of time in two units at most: "40 s", "1 min 12 s", "2 h 5 min", "3 d 4 h".
+ * A length of time in two units at most: "0.3 s", "40 s", "1 min 12 s", "2 h 5 min", "3 d 4 h".
  */
 export function span(trans: TranslationBundle, seconds: number): string {
+  if (seconds < 9.95 && !Number.isInteger(seconds)) {
+    return trans.__('%1 s', Math.max(0, seconds).toFixed(1));
+  }
   const whole = Math.max(0, Math.round(seconds));
   if (whole < MINUTE) {
     return trans.__('%1 s', whole);

@@ -1,0 +1,218 @@
+"""`%%mlrun`: from a cell and its options to a run, and its results into the notebook's variables."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import pickle
+import sys
+import tokenize
+import types
+from typing import Any
+
+from ..core.errors import InvalidSpec, RunError
+from ..core.run import FINAL
+from ..runs.capture import parse_cell
+from ..runs.launch import launch, name_of, origin_of_kernel
+from ..runs.options import Options, parse_seconds, parse_workers
+from ..runs.outcomes import FailedItem
+from ..runs.run import Run
+from ..runs.shipment import Shipment, ship_body, ship_cell
+from .errors import told
+from .expression import evaluate, unquoted
+from .progress import view_for
+
+
+def run_cell(shell: Any, args: argparse.Namespace, cell: str) -> Any:
+    """Run `cell`; returns what is shown as the cell's output."""
+    return told(shell, lambda: CellRun(shell, args, cell).result())
+
+
+class CellRun:
+    """One execution of a `%%mlrun` cell."""
+
+    def __init__(self, shell: Any, args: argparse.Namespace, cell: str) -> None:
+        self._shell, self._args, self._cell = shell, args, cell
+        self._options = options_of(args, cell)
+        self._check_combinations()
+        source = "\n" + cell  # the magic's own line comes first, so that line numbers are those of the notebook
+        filename = shell.compile.cache("%%mlrun" + source, shell.execution_count)
+        tree = parse_cell(source, filename)
+        compile(tree_for_check(tree, args.map is not None), filename, "exec", dont_inherit=True, flags=_AWAIT)
+        self._shipment = self._ship(source, tree, filename)
+
+    def _check_combinations(self) -> None:
+        args = self._args
+        if args.item and args.map is None:
+            raise InvalidSpec("--as needs --map", "it names the item of a map", "Add --map ITEMS.")
+        if args.item and not args.item.isidentifier():
+            raise InvalidSpec(f"--as can't be {args.item!r}", "it is a variable's name", "Use a name like item.")
+        for name in _names(args.out) or []:
+            if not name.isidentifier():
+                raise InvalidSpec(f"--out can't be {name!r}", "it is a variable's name", "Use names like a,b.")
+        if args.map is not None and args.out and "," in args.out:
+            raise InvalidSpec(f"--out can't be {args.out!r}", "a map has one list of results", "Use one name.")
+
+    def _ship(self, source: str, tree: Any, filename: str) -> Shipment:
+        space = self._shell.user_ns
+        if self._args.map is not None:
+            shipment = ship_body(source, tree, filename, space, self._args.item or "item")
+        else:
+            shipment = ship_cell(source, tree, filename, space, _names(self._args.out))
+        shipment.code = self._cell
+        return shipment
+
+    def result(self) -> Any:
+        """Run it, and put what comes back where it belongs."""
+        values = evaluate(" ".join(self._args.map), self._shell.user_ns) if self._args.map is not None else None
+        run = launch(self._shipment, values, self._options, origin_of_kernel(), self._say)
+        self._shell.user_ns["_mlrun"] = run
+        if self._options.detach:
+            return self._detached(run)
+        self._follow(run)
+        return self._map_result(run) if self._args.map is not None else self._cell_result(run)
+
+    def _say(self, text: str) -> None:
+        if not self._options.quiet:
+            print(text, file=sys.stderr if "differs" in text else sys.stdout)
+
+    def _follow(self, run: Run) -> None:
+        try:
+            run.wait(view=view_for(self._options.quiet))
+        except KeyboardInterrupt:
+            if run.state not in FINAL:
+                run.cancel("the kernel was interrupted")
+                run.wait(timeout=20, view=view_for(quiet=True))
+        run.check()
+
+    def _detached(self, run: Run) -> Run | None:
+        self._say(
+            f"{run.name!r} runs on {run.cluster!r} without this notebook. "
+            f"Its result, from anywhere: mlops.get_run({run.id!r}).result()"
+        )
+        if self._args.out and self._args.map is not None:
+            self._shell.user_ns[self._args.out] = run
+        return run
+
+    def _map_result(self, run: Run) -> Any:
+        results = run.result(view=view_for(quiet=True))
+        self._say_failures(run)
+        if self._args.out:
+            self._shell.user_ns[self._args.out] = results
+            return None
+        return None if _muted(self._cell) else results
+
+    def _say_failures(self, run: Run) -> None:
+        errors = run.errors
+        if not errors or self._options.quiet:
+            return
+        lines = [f"{len(errors):,} of {run.record.done + run.record.failed:,} items raised; each has a "
+                 f"{FailedItem.__name__} in the results. The first:"]
+        lines += [f"  item {error.index}: {error.item} → {error.error}" for error in errors[:5]]
+        if errors[0].traceback:
+            lines.append(errors[0].traceback.rstrip())
+        print("\n".join(lines), file=sys.stderr)
+
+    def _cell_result(self, run: Run) -> Any:
+        given = run.given
+        if self._options.keep:
+            self._shell.user_ns.update(run.kept_names())
+            return None
+        values: dict[str, Any] = pickle.loads(given["names"])  # noqa: S301 - the user's own cell made it
+        self._shell.user_ns.update({name: _at_home(value, self._shell.user_ns) for name, value in values.items()})
+        for name, kind in given["refused"].items():
+            print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
+        _show_figures(given["figures"])
+        if not given["has_value"] or _muted(self._cell):
+            return None
+        return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Look(given["bundle"])
+
+
+_AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+def tree_for_check(tree: Any, mapped: bool) -> Any:
+    """What must compile: the cell; of a map's body, where `return` is fine, as a function."""
+    import ast
+
+    if not mapped:
+        return tree
+    source = "def cell(): pass"
+    module = ast.parse(source)
+    function = module.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    function.body = tree.body or function.body
+    return module
+
+
+def options_of(args: argparse.Namespace, cell: str) -> Options:
+    """The options as they were written.
+
+    Raises
+    ------
+    InvalidSpec : one has a wrong type or range.
+    """
+    name = unquoted(" ".join(args.name)) if args.name else name_of(cell) or None
+    return Options(
+        name=name,
+        cluster=args.cluster,
+        workers=parse_workers(args.workers) if args.workers is not None else None,
+        group=args.group,
+        timeout=parse_seconds(args.timeout) if args.timeout is not None else None,
+        retries=args.retries,
+        detach=args.detach,
+        quiet=args.quiet,
+        keep=args.keep,
+        on_error=args.on_error,
+    )
+
+
+def _names(out: str | None) -> list[str] | None:
+    return [name.strip() for name in out.split(",") if name.strip()] if out else None
+
+
+def _at_home(value: Any, space: dict[str, Any]) -> Any:
+    """A function that the cell defined sees the notebook's variables, as if it had been defined there."""
+    if not isinstance(value, types.FunctionType) or value.__module__ != "__main__":
+        return value
+    home = types.FunctionType(value.__code__, space, value.__name__, value.__defaults__, value.__closure__)
+    home.__kwdefaults__, home.__dict__ = value.__kwdefaults__, value.__dict__
+    home.__doc__, home.__annotations__, home.__qualname__ = value.__doc__, value.__annotations__, value.__qualname__
+    for name, used in value.__globals__.items():
+        space.setdefault(name, used)
+    return home
+
+
+def _muted(cell: str) -> bool:
+    """Whether the cell ends with a semicolon, which hides its value."""
+    last = ""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(cell).readline):
+            if token.type not in (tokenize.COMMENT, tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER, tokenize.DEDENT):
+                last = token.string
+    except tokenize.TokenError:
+        return False
+    return last == ";"
+
+
+def _show_figures(images: list[bytes]) -> None:
+    from IPython.display import Image, display
+
+    for image in images:
+        display(Image(image))  # type: ignore[no-untyped-call]
+
+
+class _Look:
+    """A value that couldn't travel, as it looked on the worker."""
+
+    def __init__(self, bundle: dict[str, Any]) -> None:
+        self._bundle = bundle
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        return self._bundle
+
+    def __repr__(self) -> str:
+        return str(self._bundle.get("text/plain", ""))
+
+
+__all__ = ["CellRun", "RunError", "options_of", "run_cell"]

@@ -1,0 +1,32 @@
+"""How errors look under a cell: a sentence, or the user's own lines; never ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..core.errors import MlopsError
+
+T = TypeVar("T")
+
+_RED, _PLAIN = "\x1b[31m", "\x1b[0m"
+
+
+def told(shell: Any, call: Callable[[], T]) -> T:
+    """The value of `call`. A `MlopsError` that it raises is shown without the frames of this package."""
+    try:
+        return call()
+    except MlopsError as error:
+        lines = render(shell, error)
+        error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # what IPython looks for
+        raise
+
+
+def render(shell: Any, error: MlopsError) -> list[str]:
+    """The lines that IPython shows for `error`: the traceback of the user's own exception, and one sentence."""
+    cause = error.__cause__
+    lines: list[str] = []
+    if cause is not None and cause.__traceback__ is not None:
+        lines = list(shell.InteractiveTB.structured_traceback(type(cause), cause, cause.__traceback__))
+        lines.append("")
+    return [*lines, f"{_RED}{type(error).__name__}{_PLAIN}: {error}"]

@@ -1,0 +1,82 @@
+"""`%mlcluster`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from IPython import get_ipython  # type: ignore[attr-defined]  # it is public
+
+from ..core.errors import InvalidSpec
+from ..runs.choose import select, selected
+from ..runs.clusters import Cluster, cluster, cluster_sentence, clusters, group_lines, start
+from ..runs.options import parse_workers
+from .errors import told
+
+
+def run_line(args: argparse.Namespace) -> Any:
+    """Do what the line says; returns what is shown."""
+    actions = {"list": _list, "select": _select, "start": _start, "stop": _stop, "scale": _scale, "show": _show}
+    return told(get_ipython(), lambda: actions[args.action](args))  # type: ignore[no-untyped-call]
+
+
+def _list(args: argparse.Namespace) -> None:
+    live = clusters()
+    if not live:
+        print("No cluster is running. Start one with: %mlcluster start")
+        return
+    width = max(len(each.name) for each in live)
+    for each in live:
+        mark = "→" if each.name == selected() else " "
+        print(f"{mark} {each.name:{width}}  {cluster_sentence(each.state())}")
+
+
+def _select(args: argparse.Namespace) -> None:
+    chosen = cluster(_one(args, "select"))
+    select(chosen.name)
+    print(f"Cells run on {chosen.name!r} from now on.")
+
+
+def _start(args: argparse.Namespace) -> Cluster:
+    profile = args.target[0] if args.target else None
+    made = start(profile, name=args.name, workers=args.workers)
+    select(made.name)
+    return made
+
+
+def _stop(args: argparse.Namespace) -> None:
+    chosen = cluster(_one(args, "stop"))
+    chosen.stop()
+    if selected() == chosen.name:
+        select(None)
+    print(f"{chosen.name!r} is stopping.")
+
+
+def _scale(args: argparse.Namespace) -> None:
+    if not 1 <= len(args.target) <= 2:
+        raise InvalidSpec("scale needs a number of workers", "", "Write: %mlcluster scale NAME 4, or scale NAME 2:8.")
+    chosen = cluster(args.target[0] if len(args.target) == 2 else None)
+    workers = parse_workers(args.target[-1])
+    if isinstance(workers, tuple):
+        chosen.adapt(*workers, group=args.group)
+        print(f"{chosen.name!r} follows the work, with {workers[0]} to {workers[1]} workers.")
+    else:
+        chosen.scale(workers, group=args.group)
+        print(f"{chosen.name!r} is scaled to {workers} workers.")
+
+
+def _show(args: argparse.Namespace) -> None:
+    chosen = cluster(args.target[0] if args.target else None)
+    state = chosen.state()
+    print(f"{chosen.name}: {cluster_sentence(state)}")
+    for line in group_lines(state):
+        print(f"  {line}")
+    for event in chosen.events()[-5:]:
+        print(f"  {event.text}")
+    print(f"  dashboard: {chosen.dashboard_link}")
+
+
+def _one(args: argparse.Namespace, action: str) -> str | None:
+    if len(args.target) > 1:
+        raise InvalidSpec(f"{action} takes one cluster", f"got {', '.join(args.target)}", "")
+    return args.target[0] if args.target else None

@@ -1,0 +1,84 @@
+"""The magics themselves: their options and help. What they do is imported when they are first used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+
+@magics_class
+class MlopsMagics(Magics):  # type: ignore[misc]  # IPython's decorators have no types
+    """`%%mlrun` and `%mlcluster`."""
+
+    @magic_arguments()
+    @argument(
+        "--map",
+        nargs="+",
+        metavar="ITEMS",
+        help="Run the cell once for each of ITEMS, in parallel. An expression: a list, range, array, table (its rows "
+        "in chunks), generator, or Dask collection (its partitions); or a quoted pattern of file names, like "
+        '"data/*.csv". The value of the last line is the item\'s result.',
+    )
+    @argument("--as", dest="item", metavar="NAME", help="What the cell calls its item (default: item).")
+    @argument("--out", metavar="NAMES", help="With --map: the variable for the list of results. Without: the "
+              "variables that come back, like a,b (default: all that the cell assigns).")
+    @argument("--name", nargs="+", help="What the run is called in lists (default: the cell's first line).")
+    @argument("--cluster", help="Where to run (default: the selected cluster, else the last one started, else a new one).")
+    @argument("--workers", metavar="N|MIN:MAX", help="Scale the cluster first: to N workers, or to follow the work "
+              "between MIN and MAX.")
+    @argument("--group", help="Only workers of this group may run it.")
+    @argument("--timeout", metavar="TIME", help="Stop it after this time, like 90s or 10min.")
+    @argument("--retries", type=int, default=0, metavar="N", help="Try again N times when the code raises, per item.")
+    @argument("--detach", action="store_true", help="Free the notebook at once. The run goes on without it, even if "
+              "the kernel ends; fetch its prints and result with mlops.get_run(ID), from any notebook.")
+    @argument("--quiet", action="store_true", help="Show no progress, prints and notes.")
+    @argument("--keep", action="store_true", help="Leave the results on the cluster, as Dask futures or a bag.")
+    @argument("--on-error", choices=["raise", "collect"], default="collect", help="With --map, when an item raises: "
+              "stop the run, or go on and collect the errors (default: collect).")
+    @cell_magic
+    def mlrun(self, line: str, cell: str) -> Any:
+        """Run this cell on a cluster instead of in the notebook.
+
+        The variables, functions, classes and modules that the cell uses travel with it; what it assigns comes back,
+        its prints appear here while it runs, and its last line is shown, as usual. With no cluster running, one is
+        started. Stop it with the notebook's stop button.
+
+            %%mlrun
+            model = train(table)            # runs on a worker; `model` comes back
+
+            %%mlrun --map files --as path --out tables
+            read_and_clean(path)            # runs once for each path, on all workers; `tables` is the list of results
+
+            %%mlrun --detach --name "long training"
+            train(table, epochs=100)        # goes on when you close the notebook
+
+        Dask inside the cell uses the same cluster. Clusters are listed by `%mlcluster`.
+        """
+        from .cell import run_cell
+
+        return run_cell(self.shell, parse_argstring(self.mlrun, line), cell)
+
+    @magic_arguments()
+    @argument("action", nargs="?", default="list", choices=["list", "select", "start", "stop", "scale", "show"],
+              help="What to do (default: list).")
+    @argument("target", nargs="*", help="The cluster's name (start: the profile's); scale: also the number, as in "
+              "'scale NAME 4' or 'scale 2:8'.")
+    @argument("--name", help="With start: what to call the cluster.")
+    @argument("--workers", metavar="N", type=int, help="With start: how many workers.")
+    @argument("--group", help="With scale: which group of workers.")
+    @line_magic
+    def mlcluster(self, line: str) -> Any:
+        """See and manage clusters.
+
+            %mlcluster                       # list them
+            %mlcluster start                 # start one of the default profile; or: start PROFILE --workers 4
+            %mlcluster select NAME           # the cells of this notebook run there from now on
+            %mlcluster scale NAME 4          # or 2:8, to follow the work
+            %mlcluster show NAME
+            %mlcluster stop NAME
+        """
+        from .line import run_line
+
+        return run_line(parse_argstring(self.mlcluster, line))
