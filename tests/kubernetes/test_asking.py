@@ -33,7 +33,7 @@ class Namespace:
 
 
 def orders(count: int) -> list[Order]:
-    return [Order(f"w-{number}", "w", {}) for number in range(count)]
+    return [Order(f"w-{number}", dict) for number in range(count)]
 
 
 async def until(what, seconds: float = 20.0) -> None:  # type: ignore[no-untyped-def]

@@ -19,11 +19,10 @@ SHORTEST, LONGEST = 0.5, 15.0
 
 @dataclass(frozen=True)
 class Order:
-    """A pod that is wanted."""
+    """A pod that is wanted. `body` makes it: only when its turn has come, since a thousand of them take a while."""
 
     worker: str
-    group: str
-    body: dict[str, Any]
+    body: Callable[[], dict[str, Any]]
 
 
 class Asking:

@@ -123,16 +123,19 @@ class KubernetesPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _order(self, group: Group, worker: str) -> Order:
-        fallen_back = group.name in self._on_demand
-        shape = group.model_copy(update={"spot": False}) if fallen_back else group
-        body = worker_pod(self._spec, shape, worker, self._ids, self._owner)
-        if fallen_back:
-            body["metadata"]["annotations"][names.ON_DEMAND] = "true"
-        return Order(worker, group.name, body)
+        def body() -> Json:
+            fallen_back = group.name in self._on_demand
+            shape = group.model_copy(update={"spot": False}) if fallen_back else group
+            pod = worker_pod(self._spec, shape, worker, self._ids, self._owner)
+            if fallen_back:
+                pod["metadata"]["annotations"][names.ON_DEMAND] = "true"
+            return pod
+
+        return Order(worker, body)
 
     async def _make(self, order: Order) -> None:
         try:
-            await self._api.request("POST", self._api.path("pods"), order.body, parse=False)
+            await self._api.request("POST", self._api.path("pods"), order.body(), parse=False)
         except Answer as answer:
             if answer.status != 409:
                 raise
