@@ -8,7 +8,7 @@ import { ProblemLine } from '../controls/problem';
 import { useMlops, useModel, useNow } from '../model/hooks';
 import { ClusterState, Operation, Problem } from '../model/schema';
 import { IState, problemOf } from '../model/state';
-import { phase, place, wanted, willStop, workers } from '../words/cluster';
+import { phase, place, present, wanted, willStop, workers } from '../words/cluster';
 import { money, perHour, source } from '../words/money';
 import { Bar } from './bar';
 import { Chart } from './chart';
@@ -42,7 +42,12 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
       {failed && <ProblemLine problem={failed.problem!} onDismiss={failed.dismiss} />}
       {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
       {!moving && cluster.timeline.length > 1 && (
-        <Chart timeline={cluster.timeline} cpu={cluster.cpu} cpus={cluster.cpus} />
+        <Chart
+          timeline={cluster.timeline}
+          cpu={cluster.cpu}
+          cpus={cluster.cpus}
+          workers={present(cluster.counts)}
+        />
       )}
       {!moving && <WillStop cluster={cluster} />}
       <div className="jp-mlops-controls">
