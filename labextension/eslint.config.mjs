@@ -31,6 +31,8 @@ export default tseslint.config(
       '@typescript-eslint/no-namespace': ['error', { allowDeclarations: false }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       eqeqeq: 'error',
+      // What scrolls must be reachable by keyboard.
+      'jsx-a11y/no-noninteractive-tabindex': 'off',
       'no-warning-comments': 'error'
     }
   },

@@ -1,5 +1,5 @@
 import { ellipsesIcon, stopIcon } from '@jupyterlab/ui-components';
-import React, { memo, useCallback, useState } from 'react';
+import React, { memo, useState } from 'react';
 
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
@@ -20,7 +20,6 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
   const [problem, setProblem] = useState<Problem | null>(null);
   const failed = useFailure(cluster.name);
   const own = problemOf(cluster);
-  const onProblem = useCallback(setProblem, []);
   const moving = cluster.phase === 'starting' || cluster.phase === 'stopping';
   const stopping = cluster.phase === 'stopping';
   const may = (command: string): boolean => cluster.commands.includes(command);
@@ -60,7 +59,7 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
                 group={group}
                 named={cluster.groups.length > 1}
                 disabled={stopping || cluster.phase === 'unreachable'}
-                onProblem={onProblem}
+                onProblem={setProblem}
               />
             ))}
         </div>
