@@ -4,7 +4,7 @@ import { connectCode, localPath } from '../src/notebook/cell';
 
 describe('connectCode', () => {
   it('writes only names into code', () => {
-    expect(connectCode('flights-2')).toBe('%load_ext jupyter_mlops\n%mlcluster flights-2');
+    expect(connectCode('flights-2')).toBe('%load_ext jupyter_mlops\n%mlcluster select flights-2');
     expect(() => connectCode('x\nimport os')).toThrow();
     expect(() => connectCode('')).toThrow();
   });
