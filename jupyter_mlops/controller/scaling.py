@@ -14,7 +14,7 @@ from ..core.errors import MlopsError, OutOfRange, UnknownGroup
 from ..core.model import Seconds, Time
 from ..core.policy import adaptive_target, backoff, patient_target
 from ..core.profile import Group, Limits
-from .load import loads
+from .load import loads, waiting
 from .pool import Pool
 from .retire import drain, move_waiting_tasks, releasable, release
 from .roster import Member, Roster, present
@@ -29,6 +29,9 @@ WINDOW: Seconds = 600.0
 
 #: Seconds for a worker to connect after its process or pod has started.
 JOIN_TIMEOUT: Seconds = 300.0
+
+#: Seconds between two looks at the work of adaptive groups.
+FOLLOW: Seconds = 1.0
 
 #: Seconds after which a heartbeat of a draining worker surely tells what it runs at last.
 CERTAIN: Seconds = 1.0
@@ -98,6 +101,8 @@ class Scaling:
         self._limits, self._said, self._clock = limits, said, clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining: dict[Member, Time] = {}
+        self._followed: Time = 0.0
+        self._waiting: dict[str | None, tuple[int, Seconds]] = {}
 
     def group(self, name: str | None) -> GroupScale:
         """The group of that name, or the first. Raises `UnknownGroup`."""
@@ -113,6 +118,7 @@ class Scaling:
         scale.group.check(workers)
         before, scale.wanted, scale.now = scale.wanted, workers, now
         scale.adaptive, scale.lower_since = False, None
+        scale.minimum, scale.maximum = scale.group.minimum, scale.group.maximum
         scale.forgive()
         self._said(f"{_workers(workers, scale.group)} wanted by hand instead of {before}", None)
         self.reconcile()
@@ -174,12 +180,26 @@ class Scaling:
         return sum(scale.wanted for scale in self.groups.values())
 
     def pending_problem(self, scale: GroupScale) -> Problem | None:
-        """Why workers of a group don't come, as the place says of one of them."""
+        """Why workers of a group don't come, as the place says of one of them; or that work waits for none."""
         counts = self._roster.counts[scale.group.name]
+        if not scale.wanted and not scale.adaptive:
+            return self._waiting_for_nobody(scale)
         if not counts["pending"] and not counts["requested"]:
             return None
         members = self._roster.of(scale.group.name)
         return next((m.problem for m in members if m.phase in ("pending", "requested") and m.problem), None)
+
+    def _waiting_for_nobody(self, scale: GroupScale) -> Problem | None:
+        tasks = self._waiting.get(scale.group.name, (0, 0.0))[0]
+        if not self.wanted and scale is self.group(None):
+            tasks += self._waiting.get(None, (0, 0.0))[0]
+        if not tasks:
+            return None
+        return Problem(
+            what=f"{tasks} task{'s wait' if tasks > 1 else ' waits'} for a worker of group {scale.group.name!r}",
+            why="it has none, and none is wanted",
+            todo="Scale the group up.",
+        )
 
     async def close(self) -> None:
         """Stop what is under way."""
@@ -188,6 +208,10 @@ class Scaling:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _follow_work(self, now: Time) -> None:
+        if 0 <= now - self._followed < FOLLOW:
+            return
+        self._followed = now
+        self._waiting = waiting(self._scheduler) if self._scheduler.unrunnable else {}
         adaptive = [scale for scale in self.groups.values() if scale.adaptive]
         if not adaptive:
             return
@@ -227,9 +251,13 @@ class Scaling:
     async def _ask(self, scale: GroupScale, names: list[str]) -> None:
         try:
             await self._pool.create(scale.group, names)
-        except MlopsError as error:
-            scale.problem = Problem(what=error.what, why=error.why, todo=error.todo)
-            self._said(f"Workers of group {scale.group.name} could not be asked for", scale.problem)
+        except (MlopsError, OSError) as error:
+            what = "Workers could not be asked for"
+            problem = Problem(what=what, why=str(error), todo="Look at the scheduler's log.")
+            if isinstance(error, MlopsError):
+                problem = Problem(what=error.what, why=error.why, todo=error.todo)
+            for name in names:
+                self._roster.give_up(self._roster.members[name], problem)
 
     def _dying(self, scale: GroupScale) -> Problem:
         cause = scale.cause

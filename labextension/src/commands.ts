@@ -3,6 +3,7 @@ import { ReadonlyJSONObject } from '@lumino/coreutils';
 /**
  * The commands, for menus, shortcuts and other extensions. Where an argument is left out, the user is asked.
  */
+// eslint-disable-next-line @typescript-eslint/no-namespace -- as JupyterLab's own extensions name their commands
 export namespace CommandIDs {
   /** Show the sidebar. `new: true` opens its menu of profiles. */
   export const openPanel = 'jupyter-mlops:panel-open';

@@ -61,7 +61,7 @@ class Cluster:
         return f"{dict(self.controller.roster.counts[group])}, connected: {self.workers(group)}"
 
     def client(self) -> Client:
-        return Client(self.scheduler.address, asynchronous=True)
+        return Client(self.scheduler.address, asynchronous=True)  # type: ignore[no-untyped-call]  # Dask's
 
 
 async def until(condition: Callable[[], Any], told: Callable[[], str] = lambda: "", patience: float = PATIENCE) -> None:

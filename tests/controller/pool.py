@@ -27,6 +27,7 @@ class InProcessPool:
         self.removed: list[str] = []
         self.closed = 0
         self._starting: set[asyncio.Task[None]] = set()
+        self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
         self._address, self._notify = scheduler_address, notify
@@ -58,10 +59,24 @@ class InProcessPool:
             dashboard=False,
         )
         await self.workers[name]
+        self._watch(name, self.workers[name])
+
+    def _watch(self, name: str, worker: Worker) -> None:
+        """Notice it, as a place would, when the worker ends by itself."""
+
+        async def watch() -> None:
+            await worker.finished()  # type: ignore[no-untyped-call]  # Dask's
+            if self.workers.get(name) is worker:
+                del self.workers[name]
+                self._notify(Notice(name, "lost", Problem(what=f"Worker {name} ended", why="exit code 0")))
+
+        self._watching.add(task := asyncio.create_task(watch()))
+        task.add_done_callback(self._watching.discard)
 
     async def kill(self, name: str, problem: Problem | None = None, tell: bool = True) -> None:
         """The worker dies, as by a signal: nothing of it is saved."""
         worker = self.workers.pop(name)
+        assert worker.batched_stream.comm is not None
         worker.batched_stream.comm.abort()
         await worker.close(executor_wait=False, nanny=False)
         if tell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -17,7 +18,8 @@ from .cluster import cluster, make_spec, run
 def test_nothing_listens_with_http_until_it_is_asked_for(tmp_path: Path) -> None:
     async def test() -> None:
         async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
-            port = c.scheduler.http_server.port
+            server: Any = c.scheduler.http_server
+            port = server.port
             with pytest.raises(ConnectionRefusedError):
                 await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/info/main/workers.html")
             assert "dashboard" not in c.scheduler.services

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import dask
 import pytest
 
-from jupyter_mlops.core.errors import InvalidSpec, OutOfRange, UnknownGroup
-from jupyter_mlops.core.profile import Group
+from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.core.errors import InvalidSpec, OutOfRange, Refused, UnknownGroup
+from jupyter_mlops.core.profile import Group, Limits
 
 from .cluster import MEMORY, cluster, make_spec, run, until
+from .pool import InProcessPool
 
 
 def test_the_profile_s_workers_come_and_are_told(tmp_path: Path) -> None:
@@ -46,7 +51,7 @@ def test_scaling_down_keeps_data(tmp_path: Path) -> None:
     async def test() -> None:
         async with cluster(make_spec(Group(workers=4, maximum=4, memory=MEMORY)), tmp_path) as c, c.client() as client:
             await c.have(4)
-            futures = client.map(lambda x: (x, time.sleep(0.01))[0], range(40), pure=False)
+            futures = client.map(_slowly, range(40), pure=False)
             assert await client.gather(futures) == list(range(40))
             assert len({address for who in (await client.who_has(futures)).values() for address in who}) > 1
             await c.link.scale(1)
@@ -88,7 +93,7 @@ def test_a_busy_worker_ends_its_task_before_it_goes(tmp_path: Path) -> None:
 
         async with cluster(make_spec(), tmp_path) as c, c.client() as client:
             await c.have(2)
-            _share(c, work, gates)
+            _share(work)
             a, b = client.submit(_call, "a", key="a"), client.submit(_call, "b", key="b")
             await until(lambda: sorted(started) == ["a", "b"])
             await c.link.scale(1)
@@ -107,6 +112,83 @@ def test_a_busy_worker_ends_its_task_before_it_goes(tmp_path: Path) -> None:
     run(test())
 
 
+def test_tasks_that_wait_behind_a_draining_worker_s_last_one_run_elsewhere(tmp_path: Path) -> None:
+    async def test() -> None:
+        gates = {"slow": threading.Event(), "other": threading.Event()}
+        ran: list[str] = []
+
+        def work(name: str) -> str:
+            ran.append(name)
+            gate = gates.get(name.partition("-")[0])
+            assert gate is None or gate.wait(60)
+            return name
+
+        with dask.config.set({"distributed.scheduler.worker-saturation": math.inf}):
+            async with cluster(make_spec(), tmp_path) as c, c.client() as client:
+                await c.have(2)
+                _share(work)
+                one, two = (c.scheduler.aliases[name] for name in ("default-1", "default-2"))
+                slow = client.submit(_call, "slow", key="slow", workers=one)
+                others = [client.submit(_call, f"other-{n}", key=f"o-{n}", workers=two) for n in range(12)]
+                await until(lambda: sorted(ran) == ["other-0", "slow"], lambda: str(ran))
+                behind = [
+                    client.submit(_call, f"quick-{n}", key=f"q-{n}", workers=one, allow_other_workers=True)
+                    for n in range(6)
+                ]
+                await until(lambda: len(c.scheduler.tasks) == 19)
+                await c.link.scale(1)
+                gates["other"].set()
+                assert await client.gather(behind) == [f"quick-{n}" for n in range(6)]
+                assert "default-1" in c.workers(), "its own task is not over"
+                gates["slow"].set()
+                assert await client.gather(slow) == "slow"
+                await client.gather(others)
+                await c.have(1)
+                assert c.workers() == ["default-2"]
+                assert len(ran) == len(set(ran)) == 19, "each ran once"
+
+    run(test())
+
+
+def test_work_for_a_group_without_workers_is_told(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with (
+            cluster(make_spec(Group(name="a", workers=1), Group(name="b", workers=0)), tmp_path) as c,
+            c.client() as client,
+        ):
+            future = client.submit(_plus, 1, resources={"group:b": 1})
+            await until(lambda: c.controller.view.state()["problem"])
+            problem = (await c.link.view()).state.problem
+            assert problem is not None
+            assert problem.what == "1 task waits for a worker of group 'b'"
+            await c.link.scale(1, group="b")
+            assert await client.gather(future) == 2
+            await until(lambda: c.controller.view.state()["problem"] is None)
+
+    run(test())
+
+
+def test_a_place_that_refuses_is_asked_again_later_and_not_for_ever(tmp_path: Path) -> None:
+    class Refusing(InProcessPool):
+        asked = 0
+
+        async def create(self, group: Group, names: Sequence[str]) -> None:
+            self.asked += 1
+            raise Refused("This user may not have workers", "the quota is used up", "Ask your admin.")
+
+    async def test() -> None:
+        pool = Refusing()
+        async with cluster(make_spec(Group(workers=1), limits=Limits(restarts=1)), tmp_path, pool) as c:
+            await until(lambda: c.controller.scaling.groups["default"].problem is not None)
+            problem = (await c.link.view()).state.problem
+            assert problem is not None
+            assert "the quota is used up" in problem.why
+            assert "Ask your admin." in problem.todo
+            assert pool.asked == 2
+
+    run(test())
+
+
 def test_now_does_not_wait_for_tasks(tmp_path: Path) -> None:
     async def test() -> None:
         gate, started = threading.Event(), []
@@ -119,7 +201,7 @@ def test_now_does_not_wait_for_tasks(tmp_path: Path) -> None:
 
         async with cluster(make_spec(), tmp_path) as c, c.client() as client:
             await c.have(2)
-            _share(c, work, {})
+            _share(work)
             futures = [client.submit(_call, name, key=name) for name in "ab"]
             await until(lambda: sorted(started) == ["a", "b"])
             await c.link.scale(1, now=True)
@@ -177,8 +259,6 @@ def test_what_can_t_be_is_refused_in_words(tmp_path: Path) -> None:
 def test_a_place_without_room_is_told_in_the_state(tmp_path: Path) -> None:
     async def test() -> None:
         async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
-            from jupyter_mlops.core.cluster import Problem
-
             c.pool.refused = Problem(what="No node has 4 CPUs free", why="3 are full", todo="Ask for less.")
             await c.link.scale(2)
             await until(lambda: c.controller.roster.counts["default"]["pending"] == 2)
@@ -197,23 +277,29 @@ def test_workers_that_somebody_else_retires_or_restarts_are_made_anew(tmp_path: 
         async with cluster(make_spec(), tmp_path) as c, c.client() as client:
             await c.have(2)
             await client.retire_workers(names=["default-1"])
-            await c.pool.remove(["default-1"])
             await until(lambda: c.workers() == ["default-2", "default-3"], lambda: str(c.workers()))
+            await client.restart(timeout=60)
+            await until(lambda: c.workers() == ["default-4", "default-5"], lambda: str(c.workers()))
             assert c.controller.view.state()["counts"]["lost"] == 0
 
     run(test())
 
 
-_shared: dict[str, object] = {}
+_shared: dict[str, Callable[[str], str]] = {}
 
 
-def _share(c: object, work: object, gates: object) -> None:
+def _share(work: Callable[[str], str]) -> None:
     """Tasks run in this process: what they call needn't be picklable."""
     _shared["work"] = work
 
 
 def _call(name: str) -> str:
-    return _shared["work"](name)  # type: ignore[operator,no-any-return]  # set by the test
+    return _shared["work"](name)
+
+
+def _slowly(number: int) -> int:
+    time.sleep(0.01)
+    return number
 
 
 def _plus(number: int) -> int:

@@ -24,7 +24,7 @@ def entries_of(steps: list[tuple[str, bool, float, float, float, int]]) -> list[
         time += after
         if opens:
             shape = {"group": name[0], "cpus": cpus, "memory": memory, "gpus": gpus}
-            entries.append(LedgerEntry(time=time, kind="open", worker=name, **shape))  # type: ignore[arg-type]
+            entries.append(LedgerEntry(time=time, kind="open", worker=name, **shape))
         else:
             entries.append(LedgerEntry(time=time, kind="close", worker=name))
     return entries

@@ -1,5 +1,5 @@
 import { ellipsesIcon, stopIcon } from '@jupyterlab/ui-components';
-import React, { memo, useCallback, useState } from 'react';
+import React, { memo, useState } from 'react';
 
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
@@ -8,7 +8,7 @@ import { ProblemLine } from '../controls/problem';
 import { useMlops, useModel, useNow } from '../model/hooks';
 import { ClusterState, Operation, Problem } from '../model/schema';
 import { IState, problemOf } from '../model/state';
-import { phase, place, wanted, willStop, workers } from '../words/cluster';
+import { phase, place, present, wanted, willStop, workers } from '../words/cluster';
 import { money, perHour, source } from '../words/money';
 import { Bar } from './bar';
 import { Chart } from './chart';
@@ -20,7 +20,6 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
   const [problem, setProblem] = useState<Problem | null>(null);
   const failed = useFailure(cluster.name);
   const own = problemOf(cluster);
-  const onProblem = useCallback(setProblem, []);
   const moving = cluster.phase === 'starting' || cluster.phase === 'stopping';
   const stopping = cluster.phase === 'stopping';
   const may = (command: string): boolean => cluster.commands.includes(command);
@@ -42,7 +41,12 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
       {failed && <ProblemLine problem={failed.problem!} onDismiss={failed.dismiss} />}
       {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
       {!moving && cluster.timeline.length > 1 && (
-        <Chart timeline={cluster.timeline} cpu={cluster.cpu} cpus={cluster.cpus} />
+        <Chart
+          timeline={cluster.timeline}
+          cpu={cluster.cpu}
+          cpus={cluster.cpus}
+          workers={present(cluster.counts)}
+        />
       )}
       {!moving && <WillStop cluster={cluster} />}
       <div className="jp-mlops-controls">
@@ -55,7 +59,7 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
                 group={group}
                 named={cluster.groups.length > 1}
                 disabled={stopping || cluster.phase === 'unreachable'}
-                onProblem={onProblem}
+                onProblem={setProblem}
               />
             ))}
         </div>

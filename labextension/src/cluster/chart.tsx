@@ -20,23 +20,21 @@ const plotter: Plotter = (element, colors, library) => {
       cursor: { show: false },
       legend: { show: false },
       padding: [2, 0, 1, 0],
-      axes: [{ show: false }, { show: false }, { show: false }],
+      axes: [{ show: false }, { show: false }],
       scales: {
         x: { time: true, range: (_, min, max) => [windowStart(min, max), max] },
-        workers: { range: (_, __, max) => [0, Math.max(1, max) * 1.05] },
-        cpu: { range: (_, __, max) => [0, Math.max(1, max) * 1.05] }
+        y: { range: (_, __, max) => [0, Math.max(1, max) * 1.05] }
       },
       series: [
         {},
         {
           ...shared,
-          scale: 'workers',
           stroke: colors.running,
           fill: faded(colors.running, 0.2),
           width: 1,
           paths: stepped!({ align: 1 })
         },
-        { ...shared, scale: 'cpu', stroke: colors.busy, width: 1.5, paths: linear!() }
+        { ...shared, stroke: colors.busy, width: 1.5, paths: linear!() }
       ]
     },
     [[], [], []],
@@ -49,12 +47,20 @@ export const Chart = memo(function Chart(props: {
   timeline: readonly Sample[];
   cpu: number;
   cpus: number;
+  /** Workers that are there now. */
+  workers: number;
 }): JSX.Element {
   const { trans } = useMlops();
   const element = useRef<HTMLDivElement>(null);
   const plot = useRef<Plot | null>(null);
   const last = props.timeline[props.timeline.length - 1];
-  const data = useMemo(() => columns(props.timeline), [last?.time, props.timeline.length]);
+  const each = props.workers > 0 && props.cpus > 0 ? props.cpus / props.workers : 1;
+  const data = useMemo(
+    () => columns(props.timeline, each),
+    // The server sends the whole timeline anew; its end says whether it is another one.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- see above
+    [last?.time, props.timeline.length, each]
+  );
 
   useEffect(() => {
     plot.current = new Plot(element.current!, plotter);
@@ -83,10 +89,11 @@ function windowStart(first: number, last: number): number {
   return last - Math.max(SHORTEST, Math.min(LONGEST, last - first));
 }
 
-function columns(timeline: readonly Sample[]): uPlot.AlignedData {
+/** CPUs are drawn on the workers' scale: the line reaches the area's edge when every worker is at full load. */
+function columns(timeline: readonly Sample[], cpusEach: number): uPlot.AlignedData {
   return [
     timeline.map(sample => sample.time),
     timeline.map(sample => sample.running),
-    timeline.map(sample => sample.cpu)
+    timeline.map(sample => sample.cpu / cpusEach)
   ];
 }

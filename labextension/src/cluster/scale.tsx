@@ -63,31 +63,33 @@ export const Scale = memo(function Scale(props: IScaleProps): JSX.Element {
         adaptive={group.adaptive}
         onChange={workers => execute(CommandIDs.scaleCluster, { workers })}
       />
-      <label
-        className="jp-mlops-auto"
-        title={trans.__('Let the number of workers follow the work, between these bounds')}
-      >
-        <input
-          type="checkbox"
-          role="switch"
-          checked={group.adaptive}
-          disabled={disabled || busy}
-          onChange={() => void toggle()}
-          data-mlops="auto"
-        />
-        {trans.__('auto')}
-        {!group.adaptive && ` ${group.minimum}–${group.maximum}`}
-      </label>
-      {group.adaptive && (
-        <Bounds
-          minimum={group.minimum}
-          maximum={group.maximum}
-          disabled={disabled || busy}
-          onChange={(minimum, maximum) =>
-            void execute(CommandIDs.adaptCluster, { minimum, maximum })
-          }
-        />
-      )}
+      <span className="jp-mlops-adaptive">
+        <label
+          className="jp-mlops-auto"
+          title={trans.__('Let the number of workers follow the work, between these bounds')}
+        >
+          <input
+            type="checkbox"
+            role="switch"
+            checked={group.adaptive}
+            disabled={disabled || busy}
+            onChange={() => void toggle()}
+            data-mlops="auto"
+          />
+          {trans.__('auto')}
+          {!group.adaptive && ` ${group.minimum}–${group.maximum}`}
+        </label>
+        {group.adaptive && (
+          <Bounds
+            minimum={group.minimum}
+            maximum={group.maximum}
+            disabled={disabled || busy}
+            onChange={(minimum, maximum) =>
+              void execute(CommandIDs.adaptCluster, { minimum, maximum })
+            }
+          />
+        )}
+      </span>
     </div>
   );
 });

@@ -24,7 +24,6 @@ interface ITableProps<T> {
   rows: readonly T[];
   columns: readonly IColumn<T>[];
   name: (row: T) => string;
-  onOpen?: (row: T) => void;
 }
 
 const collator = new Intl.Collator(undefined, { numeric: true });
@@ -99,7 +98,6 @@ export function Table<T>(props: ITableProps<T>): JSX.Element {
               index={first + index}
               columns={columns}
               template={template}
-              onOpen={props.onOpen}
             />
           ))}
         </div>
@@ -114,12 +112,11 @@ interface IRowProps<T> {
   index: number;
   columns: readonly IColumn<T>[];
   template: string;
-  onOpen?: (row: T) => void;
 }
 
 /** Drawn again only when its data or its place changes. */
 const TableRow = React.memo(function TableRow<T>(props: IRowProps<T>): JSX.Element {
-  const { row, index, columns, template, onOpen } = props;
+  const { row, index, columns, template } = props;
   return (
     <div
       className="jp-mlops-table-row"
@@ -128,7 +125,6 @@ const TableRow = React.memo(function TableRow<T>(props: IRowProps<T>): JSX.Eleme
       style={{ gridTemplateColumns: template, transform: `translateY(${index * ROW}px)` }}
       data-mlops="table-row"
       data-name={props.name}
-      onDoubleClick={onOpen && (() => onOpen(row))}
     >
       {columns.map(column => (
         <div

@@ -124,7 +124,7 @@ function plotter(
       {
         width: element.clientWidth || 600,
         height: HEIGHT,
-        axes: [axis, { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }],
+        axes: [axis, { ...axis, size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }],
         scales: { y: { range: (_, __, max) => [0, Math.max(1, max) * 1.08] } },
         cursor: { drag: { x: true, y: false } },
         series: [

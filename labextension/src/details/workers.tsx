@@ -38,7 +38,6 @@ export function WorkersPart({ cluster, shown }: IPartProps): JSX.Element {
       rows={rows}
       columns={columns}
       name={nameOf}
-      onOpen={row => openLog(row.name)}
     />
   );
 }

@@ -13,7 +13,7 @@ export function connectCode(cluster: string): string {
   if (!NAME.test(cluster)) {
     throw new Error(`${cluster} is no cluster's name`);
   }
-  return `%load_ext jupyter_mlops\n%mlcluster ${cluster}`;
+  return `%load_ext jupyter_mlops\n%mlcluster select ${cluster}`;
 }
 
 /**

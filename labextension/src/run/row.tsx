@@ -31,6 +31,7 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
   const share = progress(run);
   const mark = run.phase === 'done' && run.failed > 0 ? 'partly' : run.phase;
   const now = useNow(1, live && run.total === null);
+  const words = summary(trans, run, now);
   const execute = async (command: string): Promise<void> => {
     setProblem(null);
     try {
@@ -62,8 +63,8 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
           {run.name}
           <span className="jp-mlops-hidden">, {runPhase(trans, run.phase)}</span>
         </button>
-        <span className="jp-mlops-info" title={run.error || undefined} data-mlops="run-info">
-          {summary(trans, run, now)}
+        <span className="jp-mlops-info" title={words} data-mlops="run-info">
+          {words}
         </span>
         <span className="jp-mlops-money" title={source(trans, run.cost)}>
           {run.cost.amount !== null && money(trans, run.cost.amount, run.cost.currency)}

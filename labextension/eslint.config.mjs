@@ -1,0 +1,47 @@
+import js from '@eslint/js';
+import a11y from 'eslint-plugin-jsx-a11y';
+import hooks from 'eslint-plugin-react-hooks';
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  {
+    ignores: [
+      'lib/',
+      'node_modules/',
+      'coverage/',
+      'src/model/schema.ts',
+      '*.js',
+      'style/',
+      'scripts/'
+    ]
+  },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  a11y.flatConfigs.recommended,
+  hooks.configs['recommended-latest'],
+  {
+    files: ['src/**/*.{ts,tsx}', 'tests/**/*.{ts,tsx}'],
+    languageOptions: { parserOptions: { project: './tsconfig.lint.json' } },
+    rules: {
+      '@typescript-eslint/naming-convention': [
+        'error',
+        { selector: 'interface', format: ['PascalCase'], custom: { regex: '^I[A-Z]', match: true } }
+      ],
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-namespace': ['error', { allowDeclarations: false }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      eqeqeq: 'error',
+      // What scrolls must be reachable by keyboard.
+      'jsx-a11y/no-noninteractive-tabindex': 'off',
+      'no-warning-comments': 'error'
+    }
+  },
+  {
+    // Tests call what they check without waiting for it, and stand-ins do nothing.
+    files: ['tests/**/*.{ts,tsx}'],
+    rules: {
+      '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/naming-convention': 'off'
+    }
+  }
+);

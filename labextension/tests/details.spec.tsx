@@ -1,0 +1,113 @@
+import { fireEvent } from '@testing-library/react';
+import React from 'react';
+
+import { sort } from '../src/details/table';
+import { join } from '../src/details/timeline';
+import { Details } from '../src/details/view';
+import { Shown } from '../src/details/widget';
+import { NOW, cluster, snapshot, worker } from './models';
+import { Stage, find } from './stage';
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  jest.setSystemTime(NOW * 1000);
+});
+afterEach(() => jest.useRealTimers());
+
+async function details(part: Partial<ReturnType<typeof cluster>> = {}): Promise<[Stage, Shown]> {
+  const stage = new Stage();
+  const shown = new Shown('workers');
+  stage.show(<Details cluster="flights" shown={shown} />);
+  await stage.after(() => stage.stream.say(snapshot({ clusters: [cluster(part)] })));
+  return [stage, shown];
+}
+
+const rows = (): string[] =>
+  [...document.querySelectorAll<HTMLElement>('[data-mlops="table-row"]')].map(
+    row => row.dataset.name!
+  );
+
+describe('Details', () => {
+  it('follow the cluster', async () => {
+    const [stage] = await details();
+    expect(stage.stream.hellos[1].follow_clusters).toEqual(['flights']);
+  });
+
+  it('say when there is no such cluster', async () => {
+    const stage = new Stage();
+    stage.show(<Details cluster="flights" shown={new Shown('workers')} />);
+    await stage.after(() => stage.stream.say(snapshot()));
+    expect(document.body.textContent).toBe('There is no cluster named flights any more.');
+  });
+
+  it('draw only the workers in sight, sorted as asked', async () => {
+    const [stage] = await details();
+    const value = Array.from({ length: 1000 }, (_, index) =>
+      worker({ name: `default-${index + 1}`, cpu: index / 1000 })
+    );
+    await stage.after(() =>
+      stage.stream.change(2, { noun: 'workers', id: 'flights', value, gone: [], whole: true })
+    );
+    expect(rows().length).toBeLessThan(60);
+    expect(rows().slice(0, 3)).toEqual(['default-1', 'default-2', 'default-3']);
+    await stage.after(() => find('sort-cpu').click());
+    await stage.after(() => find('sort-cpu').click());
+    expect(rows()[0]).toBe('default-1000');
+    const column = find('sort-cpu').parentElement!;
+    expect(column.getAttribute('aria-sort')).toBe('descending');
+  });
+
+  it('show the log of a worker that is gone', async () => {
+    const [stage, shown] = await details();
+    const event = {
+      seq: 1,
+      time: NOW,
+      kind: 'worker',
+      text: 'lost',
+      run: null,
+      problem: null
+    } as const;
+    const value = [{ ...event, worker: 'default-9' }];
+    stage.api.lines = ['killed by signal 9'];
+    await stage.after(() =>
+      stage.stream.change(2, { noun: 'events', id: 'flights', value, whole: true })
+    );
+    await stage.after(() => shown.show('logs'));
+    const picker = find('log-of') as HTMLSelectElement;
+    expect([...picker.options].map(option => option.value)).toEqual(['', 'default-9']);
+    await stage.after(() => fireEvent.change(picker, { target: { value: 'default-9' } }));
+    expect(stage.api.asked).toContainEqual(['logs', 'flights', 'default-9', 1000]);
+    expect(find('log').textContent).toBe('killed by signal 9');
+  });
+
+  it('have tabs that arrows move between', async () => {
+    const [stage] = await details();
+    await stage.after(() => fireEvent.keyDown(find('tab-workers'), { key: 'ArrowLeft' }));
+    expect(find('tab-cost').getAttribute('aria-selected')).toBe('true');
+    expect(find('tab-workers').tabIndex).toBe(-1);
+    expect(find('receipt-sheet').textContent).toContain('$0.42');
+  });
+});
+
+describe('sort', () => {
+  it('orders names by their numbers, and equals by name', () => {
+    const column = {
+      id: 'c',
+      label: '',
+      width: '',
+      show: () => '',
+      by: (row: string) => row.length
+    };
+    const name = (row: string): string => row;
+    expect(sort(['b-10', 'b-9', 'a-9'], column, false, name)).toEqual(['a-9', 'b-9', 'b-10']);
+    expect(sort(['b-10', 'b-9', 'a-9'], column, true, name)).toEqual(['b-10', 'a-9', 'b-9']);
+  });
+});
+
+describe('join', () => {
+  it('adds what came after the history, once', () => {
+    const sample = (time: number) => ({ time }) as never;
+    const times = join([sample(1), sample(2)], [sample(2), sample(3)]).map(({ time }) => time);
+    expect(times).toEqual([1, 2, 3]);
+  });
+});

@@ -1,0 +1,243 @@
+import {
+  ClusterState,
+  Counts,
+  Cost,
+  Entry,
+  Estimate,
+  GroupState,
+  Operation,
+  Profile,
+  ProfileView,
+  RunState,
+  Settings,
+  Snapshot,
+  WorkerState
+} from '../src/model/schema';
+
+/** The models as the server sends them, with what a test says in them. */
+
+export const NOW = 1_800_000_000;
+
+export function cost(part: Partial<Cost> = {}): Cost {
+  return {
+    amount: 0.42,
+    per_hour: 1.2,
+    currency: 'USD',
+    source: 'your settings',
+    date: '2026-11-21',
+    usage: { worker_hours: 1, cpu_hours: 1, gb_hours: 2, gpu_hours: 0 },
+    ...part
+  };
+}
+
+export function counts(part: Partial<Counts> = {}): Counts {
+  const none = { requested: 0, pending: 0, starting: 0, idle: 0, busy: 0, retiring: 0, lost: 0 };
+  return { ...none, ...part };
+}
+
+export function group(part: Partial<GroupState> = {}): GroupState {
+  return {
+    name: 'default',
+    cpus: 1,
+    memory: 2e9,
+    gpus: 0,
+    spot: false,
+    minimum: 0,
+    maximum: 16,
+    adaptive: false,
+    wanted: 8,
+    counts: counts({ idle: 2, busy: 4 }),
+    problem: null,
+    ...part
+  };
+}
+
+export function cluster(part: Partial<ClusterState> = {}): ClusterState {
+  return {
+    name: 'flights',
+    place: 'local',
+    profile: 'this-machine',
+    owner: 'ada',
+    maker: 'jupyter-mlops',
+    phase: 'running',
+    created: NOW - 600,
+    started: NOW - 598,
+    ended: null,
+    cause: null,
+    groups: [group()],
+    counts: counts({ idle: 2, busy: 4 }),
+    work: { queued: 0, processing: 0, done: 0, erred: 0 },
+    cpu: 4,
+    cpus: 6,
+    memory_used: 6e8,
+    memory: 12e9,
+    cost: cost(),
+    limits: { idle_timeout: 1200, lifetime: 86400, budget: null, restarts: 10 },
+    idle_since: null,
+    stop: null,
+    problem: null,
+    timeline: [],
+    runs: [],
+    commands: ['scale', 'adapt', 'stop', 'run'],
+    ...part
+  };
+}
+
+export function run(part: Partial<RunState> = {}): RunState {
+  return {
+    id: 'aaaaaaaaaaaa',
+    name: 'clean flights',
+    kind: 'map',
+    cluster: 'flights',
+    group: null,
+    owner: 'ada',
+    phase: 'running',
+    created: NOW - 60,
+    ended: null,
+    code: '',
+    options: {},
+    variables: [],
+    versions: {},
+    origin: { notebook: 'work/flights.ipynb', cell: 'c1', kernel: 'k1' },
+    detached: false,
+    shape: { default: 6 },
+    total: 100,
+    done: 61,
+    failed: 0,
+    left: 40,
+    busy: 10,
+    cost: cost({ amount: 0.03, per_hour: null }),
+    error: '',
+    errors: [],
+    metrics: {},
+    params: {},
+    repeatable: true,
+    kept: false,
+    ...part
+  };
+}
+
+export function worker(part: Partial<WorkerState> = {}): WorkerState {
+  return {
+    name: 'default-1',
+    group: 'default',
+    phase: 'idle',
+    address: 'tls://127.0.0.1:1',
+    host: 'here',
+    pid: 1,
+    since: NOW,
+    cpu: 0.5,
+    memory_used: 1e8,
+    memory: 2e9,
+    threads: 1,
+    processing: 0,
+    done: 3,
+    problem: null,
+    ...part
+  };
+}
+
+export function entry(seq: number, text: string): Entry {
+  return {
+    seq,
+    time: NOW,
+    kind: 'print',
+    text,
+    stream: 'stdout',
+    worker: 'default-1',
+    key: '',
+    value: null,
+    step: null
+  };
+}
+
+export function operation(part: Partial<Operation> = {}): Operation {
+  return {
+    id: 'o1',
+    kind: 'scale',
+    subject: 'flights',
+    phase: 'running',
+    progress: null,
+    created: NOW,
+    ended: null,
+    text: '',
+    problem: null,
+    result: '',
+    ...part
+  };
+}
+
+export function estimate(part: Partial<Estimate> = {}): Estimate {
+  return {
+    at_start: 1.2,
+    at_most: 2.4,
+    most: 57.6,
+    currency: 'USD',
+    source: 'your settings',
+    cpus: 8,
+    memory_gb: 16,
+    ...part
+  };
+}
+
+export function profile(part: Partial<Profile> = {}): Profile {
+  return {
+    name: 'this-machine',
+    title: 'This machine',
+    description: '',
+    place: 'local',
+    groups: [
+      {
+        name: 'default',
+        cpus: 1,
+        memory: 2 * 1024 ** 3,
+        gpus: 0,
+        spot: false,
+        workers: 8,
+        minimum: 0,
+        maximum: 16,
+        adaptive: false
+      }
+    ],
+    environment: {},
+    limits: { idle_timeout: 1200, lifetime: 86400, budget: null, restarts: 10 },
+    price: null,
+    source: 'shipped',
+    ...part
+  };
+}
+
+export function view(part: Partial<ProfileView> = {}): ProfileView {
+  return { profile: profile(), estimate: estimate(), last_used: null, ...part };
+}
+
+export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
+  return {
+    type: 'snapshot',
+    epoch: 'e1',
+    seq: 1,
+    now: NOW,
+    clusters: [],
+    runs: [],
+    operations: [],
+    profiles: [view()],
+    ...part
+  };
+}
+
+export function settings(part: Partial<Settings> = {}): Settings {
+  return {
+    price: {
+      cpu_hour: null,
+      gb_hour: null,
+      gpu_hour: null,
+      currency: 'USD',
+      source: 'no price is set',
+      date: ''
+    },
+    tracking_uri: null,
+    default_profile: null,
+    last_used: { 'this-machine': 5 },
+    ...part
+  };
+}

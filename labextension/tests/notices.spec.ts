@@ -1,0 +1,46 @@
+import { NOTHING } from '../src/model/state';
+import { noticesOf } from '../src/notice/notices';
+import { NOW, cluster, run } from './models';
+import { trans } from './stage';
+
+function texts(before: object, after: object): string[] {
+  const base = { ...NOTHING, loaded: true };
+  return noticesOf(trans, { ...base, ...before }, { ...base, ...after }).map(({ text }) => text);
+}
+
+const runs = (value: ReturnType<typeof run>) => ({ runs: new Map([[value.id, value]]) });
+const clusters = (value: ReturnType<typeof cluster>) => ({
+  clusters: new Map([[value.name, value]])
+});
+
+describe('noticesOf', () => {
+  it('tells of a long run that is over', () => {
+    const done = run({ phase: 'done', ended: NOW + 12 });
+    expect(texts(runs(run()), runs(done))).toEqual([
+      '“clean flights” is done after 1 min 12 s, $0.03'
+    ]);
+    const failed = run({ phase: 'failed', ended: NOW, error: 'KeyError: 3' });
+    expect(texts(runs(run()), runs(failed))).toEqual([
+      '“clean flights” failed after 1 min: KeyError: 3'
+    ]);
+  });
+
+  it('keeps quiet about short, cancelled and old ones', () => {
+    expect(texts(runs(run()), runs(run({ phase: 'done', ended: NOW - 55 })))).toEqual([]);
+    expect(texts(runs(run()), runs(run({ phase: 'cancelled', ended: NOW })))).toEqual([]);
+    expect(texts({}, runs(run({ phase: 'done', ended: NOW })))).toEqual([]);
+    const unloaded = { ...NOTHING, ...runs(run()) };
+    expect(
+      noticesOf(trans, unloaded, { ...NOTHING, ...runs(run({ phase: 'done', ended: NOW })) })
+    ).toEqual([]);
+  });
+
+  it('tells why a cluster stopped, unless the user stopped it', () => {
+    const idle = cluster({ phase: 'ended', cause: 'idle' });
+    expect(texts(clusters(cluster()), clusters(idle))).toEqual([
+      'Cluster flights: stopped: nobody used it. It cost $0.42.'
+    ]);
+    const stopped = cluster({ phase: 'ended', cause: 'user' });
+    expect(texts(clusters(cluster()), clusters(stopped))).toEqual([]);
+  });
+});

@@ -1,0 +1,228 @@
+import { fireEvent } from '@testing-library/react';
+import React from 'react';
+
+import { CommandIDs } from '../src/commands';
+import { MlopsError } from '../src/request';
+import { Panel } from '../src/sidebar/panel';
+import { NOW, cluster, counts, cost, entry, group, operation, run, snapshot, view } from './models';
+import { Stage, find } from './stage';
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  jest.setSystemTime(NOW * 1000);
+});
+afterEach(() => jest.useRealTimers());
+
+async function panel(part: Parameters<typeof snapshot>[0]): Promise<Stage> {
+  const stage = new Stage();
+  stage.show(<Panel />);
+  await stage.after(() => stage.stream.say(snapshot(part)));
+  return stage;
+}
+
+describe('Panel', () => {
+  it('says what to do when it is empty', async () => {
+    await panel({});
+    expect(find('empty').textContent).toMatch(/No cluster yet: start one/);
+    expect(find('new', find('empty'))).toBeTruthy();
+  });
+
+  it('claims nothing before it knows anything', () => {
+    new Stage().show(<Panel />);
+    expect(document.querySelector('[data-mlops="empty"]')).toBeNull();
+    expect((find('new') as HTMLButtonElement).disabled).toBe(true);
+  });
+
+  it('shows a cluster with its workers, money and end', async () => {
+    const stop = { at: NOW + 842, cause: 'idle' } as const;
+    await panel({ clusters: [cluster({ stop })] });
+    const card = find('cluster');
+    expect(card.dataset).toMatchObject({ name: 'flights', phase: 'running' });
+    expect(find('workers', card).textContent).toBe('6 of 8 workers, 4 busy');
+    expect(find('cost', card).textContent).toBe('$0.42$1.20/h');
+    expect(find('cost', card).title).toMatch(/your settings/);
+    expect(find('will-stop', card).textContent).toBe('stops in 14 min unless used');
+    expect(find('bar', card).children).toHaveLength(8);
+  });
+
+  it('is as small at 1,000 workers as at 4', async () => {
+    const many = { wanted: 1000, maximum: 1000 };
+    await panel({
+      clusters: [cluster({ groups: [group(many)], counts: counts({ busy: 700, idle: 300 }) })]
+    });
+    expect(find('bar').children).toHaveLength(2);
+  });
+
+  it('writes unknown money as unknown', async () => {
+    await panel({ clusters: [cluster({ cost: cost({ amount: null, per_hour: null }) })] });
+    expect(find('cost').textContent).toBe('cost unknown');
+  });
+
+  it('says what is wrong, why, and what to do', async () => {
+    const problem = { what: 'No node has 4 CPUs free', why: '3 nodes are coming', todo: 'Wait.' };
+    await panel({ clusters: [cluster({ groups: [group({ problem })] })] });
+    expect(find('problem').textContent).toBe('No node has 4 CPUs free3 nodes are comingWait.');
+  });
+
+  it('folds ended clusters away, with why and what they cost', async () => {
+    const over = cluster({ name: 'old', phase: 'ended', cause: 'idle', ended: NOW - 5 });
+    const stage = await panel({ clusters: [over] });
+    const ended = find('ended') as HTMLDetailsElement;
+    expect(ended.textContent).toBe('Ended (1)');
+    await stage.after(() => {
+      ended.open = true;
+      fireEvent(ended, new Event('toggle'));
+    });
+    expect(find('cause').textContent).toBe('stopped: nobody used it');
+    expect(find('ended-cluster').textContent).toContain('$0.42');
+    await stage.after(() => find('forget').click());
+    expect(stage.api.asked).toContainEqual(['forget', 'old']);
+  });
+
+  it('is honest when the server is gone', async () => {
+    const stage = await panel({ clusters: [cluster()] });
+    const connection = { phase: 'gone', since: NOW, retry: NOW + 5, problem: null } as const;
+    await stage.after(() => stage.stream.connection.emit(connection));
+    expect(find('gone').textContent).toMatch(/doesn’t answer.*Shown is how it was/);
+    find('retry').click();
+    expect(stage.stream.retries).toBe(1);
+  });
+
+  it('shows a refused start as a card that can be put away', async () => {
+    const stage = await panel({});
+    stage.api.refusal = new MlopsError('StartFailed', 'It can’t start', 'the port is taken');
+    await stage.after(() => void stage.store.startCluster({ profile: 'this-machine' }));
+    expect(find('cluster').textContent).toContain('It can’t start');
+    await stage.after(() => find('dismiss').click());
+    expect(document.querySelector('[data-mlops="cluster"]')).toBeNull();
+  });
+
+  it('lists the profiles with their estimates, and starts one with a click', async () => {
+    const stage = await panel({ profiles: [view()] });
+    await stage.after(() => find('new').click());
+    const item = document.querySelector('.lm-Menu-item')!;
+    expect(item.textContent).toBe(
+      'This machine8 workers, each 1 CPU and 2.1 GB · stops after 20 min unused$1.20–$2.40/h'
+    );
+    // The first profile is the active item already.
+    await stage.after(() => fireEvent.keyDown(item, { keyCode: 13 }));
+    expect(stage.api.asked).toContainEqual(['start', { profile: 'this-machine' }]);
+    expect(find('cluster').dataset.phase).toBe('starting');
+  });
+
+  it('announces what became of a cluster', async () => {
+    const stage = await panel({ clusters: [cluster()] });
+    const value = cluster({ phase: 'ended', cause: 'budget' });
+    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: 'flights', value }));
+    expect(find('announcer').textContent).toBe('Cluster flights: stopped: its budget was used up');
+  });
+});
+
+describe('Scale', () => {
+  it('sends five clicks as one request, and shows the number at once', async () => {
+    const stage = await panel({ clusters: [cluster()] });
+    const wanted = find('wanted') as HTMLInputElement;
+    for (let click = 0; click < 5; click++) {
+      await stage.after(() => find('more').click(), 20);
+    }
+    expect(wanted.value).toBe('13');
+    expect(stage.api.asked).toEqual([]);
+    await stage.after(() => undefined, 600);
+    expect(stage.api.asked).toEqual([['scale', 'flights', 'default', 13]]);
+    const value = cluster({ groups: [group({ wanted: 13 })] });
+    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: 'flights', value }));
+    expect(wanted.value).toBe('13');
+    expect(wanted.dataset.pending).toBeUndefined();
+  });
+
+  it('stays within the group’s bounds', async () => {
+    const stage = await panel({ clusters: [cluster({ groups: [group({ wanted: 16 })] })] });
+    expect((find('more') as HTMLButtonElement).disabled).toBe(true);
+    const wanted = find('wanted') as HTMLInputElement;
+    await stage.after(() => {
+      fireEvent.change(wanted, { target: { value: '99' } });
+      fireEvent.blur(wanted);
+    });
+    expect(wanted.value).toBe('16');
+  });
+
+  it('goes back, and says why, when it is refused', async () => {
+    const stage = await panel({ clusters: [cluster()] });
+    stage.api.refusal = new MlopsError('ClusterEnded', 'It is stopping');
+    await stage.after(() => find('more').click(), 20);
+    await stage.after(() => undefined, 600);
+    expect((find('wanted') as HTMLInputElement).value).toBe('8');
+    expect(find('problem').textContent).toContain('It is stopping');
+  });
+
+  it('shows an operation that failed later', async () => {
+    const stage = await panel({ clusters: [cluster()] });
+    const problem = { what: 'Quota is used up', why: '', todo: '' };
+    const value = operation({ phase: 'failed', problem });
+    await stage.after(() => stage.stream.change(2, { noun: 'operation', id: 'o1', value }));
+    expect(find('problem').textContent).toContain('Quota is used up');
+  });
+
+  it('lets the number follow the work between bounds', async () => {
+    const stage = await panel({ clusters: [cluster()] });
+    await stage.after(() => find('auto').click());
+    expect(stage.api.asked).toEqual([['adapt', 'flights', 'default', 0, 16]]);
+    const value = cluster({ groups: [group({ adaptive: true })] });
+    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: 'flights', value }));
+    expect((find('wanted') as HTMLInputElement).disabled).toBe(true);
+    const maximum = find('maximum') as HTMLInputElement;
+    await stage.after(() => {
+      fireEvent.change(maximum, { target: { value: '6' } });
+      fireEvent.keyDown(maximum, { key: 'Enter' });
+    });
+    expect(stage.api.asked[1]).toEqual(['adapt', 'flights', 'default', 0, 6]);
+  });
+
+  it('offers only what a cluster that others made can do', async () => {
+    await panel({ clusters: [cluster({ commands: ['stop'] })] });
+    expect(document.querySelector('[data-mlops="scale"]')).toBeNull();
+    expect((find('use') as HTMLButtonElement).disabled).toBe(true);
+    expect((find('stop') as HTMLButtonElement).disabled).toBe(false);
+  });
+});
+
+describe('Runs', () => {
+  it('shows progress, and cancels', async () => {
+    const stage = await panel({ runs: [run()] });
+    expect(find('run-info').textContent).toBe('61 % · 40 s left');
+    expect(document.querySelector('[role="progressbar"]')!.getAttribute('aria-valuenow')).toBe(
+      '61'
+    );
+    await stage.after(() => find('cancel').click());
+    expect(stage.api.asked).toEqual([['cancel', 'aaaaaaaaaaaa']]);
+  });
+
+  it('follows the journal of an opened run only', async () => {
+    const stage = await panel({ runs: [run()] });
+    await stage.after(() => find('run-open').click());
+    expect(stage.stream.hellos[1].follow_runs).toEqual(['aaaaaaaaaaaa']);
+    const value = [entry(1, 'hello\n'), entry(2, 'world')];
+    await stage.after(() =>
+      stage.stream.change(2, { noun: 'journal', id: 'aaaaaaaaaaaa', value, whole: true })
+    );
+    expect(find('prints').textContent).toBe('hello\nworld\n');
+    await stage.after(() => find('reveal').click());
+    expect(stage.executed).toContainEqual([CommandIDs.revealRun, { run: 'aaaaaaaaaaaa' }]);
+    await stage.after(() => find('run-open').click());
+    expect(stage.stream.hellos[2].follow_runs).toEqual([]);
+  });
+
+  it('shows what failed, and runs again what was kept', async () => {
+    const errors = [
+      { index: 42, item: '42', error: 'ValueError: no title', traceback: 'Traceback' }
+    ];
+    const failed = run({ phase: 'failed', ended: NOW, failed: 1, errors });
+    const stage = await panel({ runs: [failed] });
+    expect(find('run-info').textContent).toBe('item 42: ValueError: no title');
+    await stage.after(() => find('run-open').click());
+    expect(find('item-error').textContent).toContain('Traceback');
+    stage.api.refusal = new MlopsError('ClusterEnded', 'The cluster has ended', '', 'Start one.');
+    await stage.after(() => find('again').click());
+    expect(find('problem').textContent).toBe('The cluster has endedStart one.');
+  });
+});

@@ -1,0 +1,87 @@
+import { Signal } from '@lumino/signaling';
+
+import { IApi } from '../src/api';
+import { Changes, Hello, Operation, Settings } from '../src/model/schema';
+import { IConnection } from '../src/model/state';
+import { IStream, Message } from '../src/model/stream';
+import { NOW, estimate, operation, settings } from './models';
+
+/** A stream that a test speaks through. */
+export class TestStream implements IStream {
+  readonly message = new Signal<this, Message>(this);
+  readonly connection = new Signal<this, IConnection>(this);
+  readonly hellos: Hello[] = [];
+  isDisposed = false;
+  retries = 0;
+
+  start(hello: () => Hello): void {
+    this.greet = hello;
+    this.hellos.push(hello());
+  }
+
+  send(hello: Hello): void {
+    this.hellos.push(hello);
+  }
+
+  retry(): void {
+    this.retries += 1;
+  }
+
+  say(message: Message): void {
+    this.message.emit(message);
+  }
+
+  change(seq: number, ...changes: Changes['changes']): void {
+    this.say({ type: 'changes', epoch: 'e1', seq, now: NOW, changes });
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+
+  greet: (() => Hello) | null = null;
+}
+
+/** A server that remembers what it was asked, and refuses what a test wants refused. */
+export class TestApi implements IApi {
+  readonly asked: unknown[][] = [];
+  refusal: Error | null = null;
+  kept: Settings = settings();
+  lines: string[] = [];
+
+  start = (options: { profile: string }) =>
+    this._answer('start', [options], operation({ kind: 'start', subject: 'flights' }));
+  scale = (...args: [string, string, number]) => this._answer('scale', args, operation());
+  adapt = (...args: [string, string, number, number]) =>
+    this._answer('adapt', args, operation({ kind: 'adapt' }));
+  stop = (...args: [string, boolean?]) => this._answer('stop', args, operation({ kind: 'stop' }));
+  forget = (...args: [string]) => this._answer('forget', args, undefined);
+  workers = (...args: [string]) => this._answer('workers', args, []);
+  events = (...args: [string]) => this._answer('events', args, []);
+  timeline = (...args: [string, number?]) => this._answer('timeline', args, []);
+  logs = (...args: [string, string | null, number]) => this._answer('logs', args, this.lines);
+  receipt = (...args: [string]) => this._answer('receipt', args, null);
+  dashboard = (cluster: string) => `/jupyter-mlops/clusters/${cluster}/dashboard/status`;
+  run = (...args: [string]) => this._answer('run', args, null as never);
+  journal = (...args: [string]) => this._answer('journal', args, []);
+  cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));
+  again = (...args: [string, string?]) =>
+    this._answer<Operation>('again', args, operation({ kind: 'again' }));
+  operation = (...args: [string]) => this._answer('operation', args, operation());
+  estimate = (...args: [unknown]) => this._answer('estimate', args, estimate());
+  saveProfile = (...args: [unknown]) => this._answer('saveProfile', args, null);
+  deleteProfile = (...args: [string]) => this._answer('deleteProfile', args, undefined);
+  settings = () => this._answer('settings', [], this.kept);
+  saveSettings = (value: Settings) => {
+    this.kept = value;
+    return this._answer('saveSettings', [value], value);
+  };
+
+  private async _answer<T>(name: string, args: unknown[], answer: T): Promise<T> {
+    this.asked.push([name, ...args]);
+    if (this.refusal) {
+      throw this.refusal;
+    }
+    return answer;
+  }
+}

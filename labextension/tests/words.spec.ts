@@ -1,0 +1,113 @@
+import { announce } from '../src/sidebar/announcer';
+import { lossesOf } from '../src/cluster/stop';
+import { NOTHING } from '../src/model/state';
+import { statusWords } from '../src/status/item';
+import { willStop, workers } from '../src/words/cluster';
+import { estimate, money, perHour, source } from '../src/words/money';
+import { summary } from '../src/words/run';
+import { size } from '../src/words/size';
+import { about, left, span } from '../src/words/time';
+import * as models from './models';
+import { trans } from './stage';
+
+const { NOW, cluster, cost, counts, run } = models;
+
+describe('words', () => {
+  it('write money with two decimals, and unknown money as unknown', () => {
+    expect(money(trans, 0.416, 'USD')).toBe('$0.42');
+    expect(money(trans, 0, 'USD')).toBe('$0.00');
+    expect(money(trans, null, 'USD')).toBe('unknown');
+    expect(money(trans, 12, 'credits')).toBe('12.00 credits');
+    expect(perHour(trans, 1.2, 'USD')).toBe('$1.20/h');
+  });
+
+  it('say what money rests on', () => {
+    expect(source(trans, cost())).toMatch(/your settings, 2026-11-21\n1.0 CPU-hours/);
+    expect(source(trans, cost({ source: 'no price is set' }))).toMatch(/No price/);
+  });
+
+  it('give an estimate its range only where there is one', () => {
+    expect(estimate(trans, models.estimate())).toBe('$1.20–$2.40/h');
+    expect(estimate(trans, models.estimate({ at_most: 1.2 }))).toBe('$1.20/h');
+    expect(estimate(trans, models.estimate({ at_start: null }))).toBe('cost unknown');
+  });
+
+  it('write times for people', () => {
+    expect(span(trans, 0.34)).toBe('0.3 s');
+    expect(span(trans, 40)).toBe('40 s');
+    expect(span(trans, 72)).toBe('1 min 12 s');
+    expect(span(trans, 7500)).toBe('2 h 5 min');
+    expect(span(trans, 3 * 86400)).toBe('3 d');
+    expect(about(trans, 842)).toBe('14 min');
+    expect(about(trans, 20)).toBe('less than a minute');
+    expect(left(trans, 43)).toBe('40 s');
+  });
+
+  it('write sizes in the units that prices count', () => {
+    expect(size(1.6e9)).toBe('1.6 GB');
+    expect(size(999_600)).toBe('1 MB');
+    expect(size(0)).toBe('0 B');
+  });
+
+  it('count workers as they are', () => {
+    expect(workers(trans, counts({ idle: 2, busy: 4 }), 8)).toBe('6 of 8 workers, 4 busy');
+    expect(workers(trans, counts({ idle: 2, pending: 38 }), 40)).toBe(
+      '2 of 40 workers, 38 pending'
+    );
+    expect(workers(trans, counts({ busy: 1, lost: 2 }), 1)).toBe('1 worker, 1 busy, 2 lost');
+  });
+
+  it('say when a cluster stops', () => {
+    const stop = { at: NOW + 842, cause: 'idle' } as const;
+    expect(willStop(trans, stop, NOW)).toBe('stops in 14 min unless used');
+  });
+
+  it('sum up a run', () => {
+    expect(summary(trans, run(), NOW)).toBe('61 % · 40 s left');
+    expect(summary(trans, run({ total: null, left: null }), NOW)).toBe('61 items · 1 min');
+    const done = run({ phase: 'done', ended: NOW + 12 });
+    expect(summary(trans, done, NOW)).toBe('1 min 12 s');
+    const errors = [{ index: 4112, item: 'x', error: 'ValueError: no', traceback: '' }];
+    expect(summary(trans, run({ phase: 'failed', errors }), NOW)).toBe(
+      'item 4,112: ValueError: no'
+    );
+    const traceback = 'Traceback:\n  line\nKeyError: 3\n';
+    expect(summary(trans, run({ phase: 'failed', error: traceback }), NOW)).toBe('KeyError: 3');
+  });
+
+  it('sum up all clusters for the status bar', () => {
+    const clusters = new Map([
+      ['a', cluster()],
+      ['b', cluster({ cost: cost({ per_hour: 1.11 }) })],
+      ['c', cluster({ phase: 'ended' })]
+    ]);
+    expect(statusWords(trans, { ...NOTHING, clusters })).toBe('12 workers · $2.31/h');
+    expect(statusWords(trans, NOTHING)).toBe('');
+  });
+
+  it('say what stopping would lose', () => {
+    const busy = cluster({ memory_used: 4.8e9 });
+    const runs = new Map([['aaaaaaaaaaaa', run()]]);
+    expect(lossesOf(trans, busy, { ...NOTHING, runs })).toEqual([
+      'the run “clean flights”: 61 of 100 items are done',
+      'about 3.0 GB of data in its workers’ memory'
+    ]);
+    expect(lossesOf(trans, cluster(), NOTHING)).toEqual([]);
+  });
+
+  it('announce what became of things, not what they were before', () => {
+    const before = { ...NOTHING, loaded: true, clusters: new Map([['flights', cluster()]]) };
+    const problem = { what: 'No node is free', why: '', todo: '' };
+    const after = {
+      ...before,
+      clusters: new Map([['flights', cluster({ problem })]]),
+      runs: new Map([['aaaaaaaaaaaa', run({ phase: 'done' })]])
+    };
+    expect(announce(trans, before, after)).toEqual([
+      'Cluster flights: No node is free',
+      'Run clean flights: done'
+    ]);
+    expect(announce(trans, after, after)).toEqual([]);
+    expect(announce(trans, NOTHING, after)).toEqual([]);
+  });
+});

@@ -1,0 +1,208 @@
+"""The command line on real clusters, as a user types it, with no Jupyter running."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.backends import profiles
+from jupyter_mlops.cli.main import main
+from jupyter_mlops.cli.show import money, period, table
+from jupyter_mlops.core.price import Cost, Price
+from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.run import RunState
+from jupyter_mlops.tracking import history
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
+    group = Group(workers=1, maximum=3, memory=500 * 1024**2)
+    profiles.save(Profile(name="small", title="Small", groups=[group], price=Price(cpu_hour=3.6, source="test")))
+    yield tmp_path
+    main(["stop", "--all", "--force"])
+
+
+Say = Any
+
+
+@pytest.fixture
+def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Run a command: its exit code, and what it wrote."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = main(arguments)
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        written = capsys.readouterr()
+        return code, written.out, written.err
+
+    return run
+
+
+def test_from_start_to_receipt(say: Say) -> None:
+    assert say("list") == (
+        0,
+        "No cluster. Start one with: jupyter mlops start, or see those that ended with --all\n",
+        "",
+    )
+    assert say("start", "small", "-n", "one") == (0, "one is running with 1 worker.\n", "")
+    code, out, _ = say("list")
+    head, row = out.splitlines()
+    assert head.split()[:4] == ["NAME", "STATE", "PLACE", "WORKERS"]
+    assert row.split()[:4] == ["one", "running", "local", "1/1"] and "USD" in row and "(idle)" in row
+    assert head.index("STATE") == row.index("running")
+
+    assert say("scale", "one", "2") == (0, "one will have 2 workers.\n", "")
+    assert say("adapt", "one", "1", "3")[0] == 0
+    code, out, _ = say("list", "--json")
+    (state,) = json.loads(out)
+    assert state["groups"][0]["adaptive"] is True
+    code, out, _ = say("logs", "one", "-n", "3")
+    assert code == 0 and len(out.splitlines()) == 3
+    assert say("receipt", "one")[0] == 1, "it hasn't ended"
+
+    assert say("stop", "one") == (0, "one has ended.\n", "")
+    assert say("list")[1].startswith("No cluster.")
+    code, out, _ = say("list", "--all")
+    assert "(user)" in out
+    code, out, _ = say("receipt", "one")
+    assert re.search(r"^Cost +0\.\d{4} USD$", out, re.M), out
+    code, out, _ = say("receipt", "one", "--json")
+    assert json.loads(out)["cost"]["amount"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["start", "smal"], 2, "There is no profile named 'smal'. Did you mean 'small'?"),
+        (["start", "small", "-n", "Not A Name"], 2, "small letters"),
+        (["start", "small", "-w", "99"], 2, "can't have 99 workers"),
+        (["start", "small", "-w", "some"], 2, "invalid int value"),
+        (["scale", "none", "1"], 2, "There is no cluster named 'none'"),
+        (["stop"], 2, "Nothing to stop"),
+        (["stop", "one", "--all"], 2, "not both"),
+        (["stop", "none"], 2, "There is no cluster named 'none'"),
+        (["logs", "none"], 2, "There is no cluster named 'none'"),
+        (["logs", "none", "-n", "0"], 2, "at least 1"),
+        (["cancel", "abc"], 2, "There is no run named 'abc'"),
+        (["receipt", "none"], 2, "There is no cluster named 'none'"),
+        (["dance"], 2, "invalid choice"),
+        ([], 2, "required: COMMAND"),
+    ],
+)
+def test_wrong_input_is_said(say: Say, arguments: list[str], code: int, words: str) -> None:
+    got, out, err = say(*arguments)
+    assert got == code and words in err and not out
+    assert "Traceback" not in err
+
+
+def test_errors_of_a_live_cluster(say: Say) -> None:
+    say("start", "small", "-n", "one")
+    assert say("scale", "one", "9")[0] == 2
+    assert "its profile allows 0 to 3" in say("scale", "one", "9")[2]
+    assert say("scale", "one", "1", "-g", "defalt")[2].endswith("Did you mean 'default'?\n")
+    code, _, err = say("start", "small", "-n", "one")
+    assert code == 1 and "one" in err
+    assert "There is no worker" in say("logs", "one", "nobody")[2]
+
+
+def test_profiles_say_what_they_cost(say: Say) -> None:
+    code, out, _ = say("profiles")
+    small = next(line for line in out.splitlines() if line.startswith("small"))
+    assert code == 0 and "1 (0–3)" in small and "3.60 USD" in small and small.endswith("Small")
+    assert "unknown" in out, "no price is set for the others"
+
+
+def test_runs_are_listed(say: Say) -> None:
+    assert say("runs") == (0, "No runs.\n", "")
+    state = RunState(
+        id="abc000000000",
+        name="clean",
+        kind="map",
+        cluster="gone",
+        owner="me",
+        created=time.time() - 100,
+        ended=time.time(),
+        phase="failed",
+        total=10,
+        done=4,
+        error="Traceback …\nValueError: no",
+        cost=Cost(amount=1.5),
+    )
+    history.save(state)
+    _, row = say("runs")[1].splitlines()
+    assert row.split() == [
+        "abc000000000",
+        "clean",
+        "gone",
+        "failed",
+        "4/10",
+        "2",
+        "min",
+        "1.50",
+        "USD",
+        "ValueError:",
+        "no",
+    ]
+    assert json.loads(say("runs", "--json", "-n", "1")[1])[0]["id"] == state.id
+    assert say("runs", "-c", "other")[1] == "No runs.\n"
+    code, _, err = say("cancel", "abc")
+    assert code == 1 and "can't be cancelled: it is failed." in err
+
+
+def test_logs_follow_until_the_end(home: Path, say: Say) -> None:
+    say("start", "small", "-n", "one")
+    command = [sys.executable, "-m", "jupyter_mlops.cli.main", "logs", "-f", "one", "-n", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as follower:
+        assert follower.stdout is not None
+        first = follower.stdout.readline()
+        assert first
+        say("scale", "one", "2")
+        line = follower.stdout.readline()
+        while "default-2" not in line:
+            line = follower.stdout.readline()
+            assert line, "the log ended"
+        say("stop", "one")
+        rest = follower.stdout.read()
+        assert follower.wait(60) == 0
+    lines = [first, *rest.splitlines()]
+    assert len(lines) == len(set(lines)), "no line comes twice"
+
+
+def test_a_closed_pipe_is_no_traceback(home: Path) -> None:
+    command = f"{sys.executable} -m jupyter_mlops.cli.main profiles --json | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[" and "Traceback" not in done.stderr
+
+
+def test_help_is_quick_and_light() -> None:
+    code = (
+        "import sys\nfrom jupyter_mlops.cli.main import parser\nparser().format_help()\n"
+        "print([m for m in ('pydantic', 'distributed', 'jupyter_server', 'mlflow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_words_for_people() -> None:
+    assert [period(s) for s in (-1, 45, 600, 3 * 3600 + 1200, 52 * 3600)] == [
+        "0 s",
+        "45 s",
+        "10 min",
+        "3 h 20 min",
+        "2 d 4 h",
+    ]
+    assert money(None, Cost()) == "unknown" and money(1.234, Cost(currency="EUR")) == "1.23 EUR"
+    assert table(["A", "N"], [["x", "1"], ["long", "10"]], right="N") == "A      N\nx      1\nlong  10"
