@@ -6,7 +6,7 @@ import asyncio
 import base64
 import os
 import time
-from typing import ClassVar, NamedTuple, cast
+from typing import ClassVar, cast
 
 from ...controller.link import Link
 from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, Sample
@@ -34,6 +34,7 @@ from .estimate import priced
 from .hub import hub
 from .keeper import unpacked
 from .template import scheduler_pod, worker_pod
+from .where import Where, everywhere, remember, where
 
 #: Seconds between two looks at a record that is waited for.
 _LOOK = 0.25
@@ -41,13 +42,6 @@ _LOOK = 0.25
 _PATIENCE = 5.0
 #: Seconds for Kubernetes to answer a list.
 _LIST = 8.0
-
-
-class Where(NamedTuple):
-    """A context of the kubeconfig and a namespace; empty: the current ones."""
-
-    context: str
-    namespace: str
 
 
 #: The last list of each place, to be shown as unreachable while Kubernetes doesn't answer.
@@ -68,7 +62,7 @@ class KubernetesBackend(Backend):
             worker_pod(spec, group, f"{group.name}-1", ids, {})
         if profile.kubernetes.record == "operator":
             raise InvalidSpec("The record 'operator' can't be made yet", todo="Use 'auto' or 'deployment'.")
-        await hub().run(self._check(_where(profile)))
+        await hub().run(self._check(where(profile)))
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """As in `Backend`."""
@@ -76,7 +70,7 @@ class KubernetesBackend(Backend):
 
     async def clusters(self) -> list[ClusterState]:
         """As in `Backend`. Where Kubernetes doesn't answer, what was seen there last, as unreachable."""
-        found = await asyncio.gather(*(hub().run(_states(where)) for where in await asyncio.to_thread(_everywhere)))
+        found = await asyncio.gather(*(hub().run(_states(place)) for place in await asyncio.to_thread(everywhere)))
         states = {(state.name, state.created): state for some in found for state in some}
         return sorted(states.values(), key=lambda state: state.created, reverse=True)
 
@@ -149,11 +143,12 @@ class KubernetesBackend(Backend):
         finally:
             await link.close()
 
-    async def _check(self, where: Where) -> None:
-        (await check(await hub().api(*where))).raise_missing()
+    async def _check(self, place: Where) -> None:
+        (await check(await hub().api(*place))).raise_missing()
 
     async def _start(self, spec: ClusterSpec) -> ClusterState:
-        api = await hub().api(*_where(spec.profile))
+        api = await hub().api(*where(spec.profile))
+        await asyncio.to_thread(remember, where(spec.profile))
         spec = await priced(api, spec)
         pair = await asyncio.to_thread(keys.new_pair) if spec.profile.kubernetes.tls else None
         made = await record.make(api, spec, pair)
@@ -192,28 +187,16 @@ class KubernetesBackend(Backend):
             await link.close()
 
 
-def _where(profile: Profile) -> Where:
-    return Where(profile.kubernetes.context, profile.kubernetes.namespace)
-
-
-def _everywhere() -> list[Where]:
-    """Where clusters may be: what the profiles name, and the kubeconfig's own namespace."""
-    from .. import profiles
-
-    named = [_where(profile) for profile in profiles.all_profiles() if profile.place == "kubernetes"]
-    return list(dict.fromkeys([Where("", ""), *named]))
-
-
-async def _states(where: Where) -> list[ClusterState]:
+async def _states(place: Where) -> list[ClusterState]:
     try:
-        api = await hub().api(*where)
-        _seen[where] = [entries.shown(each) for each in await asyncio.wait_for(entries.entries(api), _LIST)]
+        api = await hub().api(*place)
+        _seen[place] = [entries.shown(each) for each in await asyncio.wait_for(entries.entries(api), _LIST)]
     except (Unreachable, asyncio.TimeoutError) as error:
         why = error.why if isinstance(error, Unreachable) else "no answer in time"
         problem = Problem(what="Kubernetes doesn't answer", why=why, todo="Check the network; the cluster lives on.")
         return [
             state if state.phase == "ended" else state.model_copy(update={"phase": "unreachable", "problem": problem})
-            for state in _seen.get(where, [])
+            for state in _seen.get(place, [])
         ]
     except Answer as answer:
         if answer.status in (401, 403):
@@ -221,16 +204,16 @@ async def _states(where: Where) -> list[ClusterState]:
         raise
     except (Unavailable, InvalidSpec):
         return []  # no Kubernetes here
-    return _seen[where]
+    return _seen[place]
 
 
 async def _find(name: str) -> Entry:
     """The newest cluster of that name, in all places; a live one goes first."""
     found: list[Entry] = []
     unreachable: MlopsError | None = None
-    for where in await asyncio.to_thread(_everywhere):
+    for place in await asyncio.to_thread(everywhere):
         try:
-            found += await entries.entries(await hub().api(*where))
+            found += await entries.entries(await hub().api(*place))
         except Unreachable as error:
             unreachable = ClusterUnreachable(error.what, error.why, error.todo)
         except (Unavailable, InvalidSpec):
