@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sys
 import urllib.request
 
-import cloudpickle
 import pytest
 from distributed import Client
 
 from jupyter_mlops.core.errors import ClusterEnded, NameTaken
 
-from .clusters import Namespace, in_thread, small, until, up
-
-cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the pods don't have the tests
+from .clusters import Namespace, by_value, in_thread, small, until, up
 
 
+@by_value
 def square(x: int) -> int:
     return x * x
 
@@ -62,7 +59,8 @@ def test_from_start_to_receipt(namespace: Namespace) -> None:
 
         await backend.stop(name)
         receipt = await until(lambda: backend.receipt(name), bool, "a receipt")
-        assert receipt is not None and receipt.cause == "user" and receipt.most_workers == 3
+        assert receipt is not None and receipt.cause == "user"
+        assert receipt.most_workers in (3, 4)  # the pod that goes may still be there when its replacement is
         assert receipt.cost.amount is not None and receipt.cost.amount > 0
         assert receipt.cost.amount == pytest.approx(receipt.cost.usage.cpu_hours * 3600)
         left = await until(lambda: in_thread(namespace.left), lambda left: len(left) <= 2, "nothing left")
@@ -114,6 +112,7 @@ def test_what_a_worker_holds_survives_its_eviction(namespace: Namespace) -> None
     asyncio.run(main())
 
 
+@by_value
 def _mark(number: int) -> tuple[int, float]:
     import time
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
-import cloudpickle
 from distributed import Client
 
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import StartFailed
 
-from .clusters import FAKE, Namespace, in_thread, small, until, up
-
-cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the pods don't have the tests
+from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
 
 #: Pods placed on a fake node count as starting for good: no container connects.
 FAKES = {"cpus": 1, "memory": "1 GiB", "pod": FAKE}
@@ -135,6 +131,7 @@ def test_a_worker_out_of_memory_says_limit_and_keeps_its_log(namespace: Namespac
     asyncio.run(main())
 
 
+@by_value
 def _eat() -> int:
     print("eating", flush=True)
     return sum(len(bytearray(b"x" * 50_000_000)) for _ in [bytearray(b"x" * 500_000_000)])

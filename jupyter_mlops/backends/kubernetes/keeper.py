@@ -23,8 +23,8 @@ logger = logging.getLogger("distributed.scheduler.mlops")
 
 #: Files of the controller's folder that are kept, the most important first.
 FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl")
-#: Seconds between two looks at the ledger, and at all else.
-LEDGER_EVERY, EVERY = 0.5, 5.0
+#: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else.
+LEDGER_EVERY, EVERY = 1.0, 5.0
 #: Bytes of all files, compressed: a ConfigMap takes 1 MiB.
 ROOM = 900_000
 
@@ -80,8 +80,9 @@ class Keeper:
             data = {f"{name}.gz": base64.b64encode(self._packed[name]).decode() for name in changed}
             await self._patch(self._ids.history, {"binaryData": data})
             self._sizes.update(changed)
+        summary = await asyncio.to_thread(self._summary) if whole else {}
+        await self._patch(self._ids.receipt, {"data": {"alive": str(time.time()), **summary}})
         if whole:
-            await self._patch(self._ids.receipt, {"data": await asyncio.to_thread(self._summary)})
             self._told = time.time()
 
     def _pack(self, files: tuple[str, ...]) -> dict[str, int]:
@@ -101,7 +102,7 @@ class Keeper:
         return changed
 
     def _summary(self) -> dict[str, str]:
-        summary = {"alive": str(time.time()), "state.json": json.dumps({**self._state(), "timeline": []})}
+        summary = {"state.json": json.dumps({**self._state(), "timeline": []})}
         receipt = self._folder / "receipt.json"
         if receipt.exists():
             summary["receipt.json"] = receipt.read_text(encoding="utf-8")

@@ -72,7 +72,7 @@ async def run(spec: ClusterSpec) -> None:
     keeper = Keeper(api, ids, folder, lambda: dict(controller.view.answer(None, False)["state"]))
     await keeper.restore()
     controller = Controller(scheduler, spec, pool, folder, dashboard_host="0.0.0.0")  # noqa: S104 - behind a key, in a pod
-    _end_on_signals(controller, keeper, api, ids)
+    deleted = _end_on_signals(controller, keeper, api, ids)
     await controller.start()
     tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(peaks.run())]
     await scheduler.finished()  # type: ignore[no-untyped-call]  # Dask's
@@ -80,6 +80,8 @@ async def run(spec: ClusterSpec) -> None:
         task.cancel()
     await pool.close()
     await keeper.finish()
+    if deleted.is_set():
+        return
     _exit_on_signals()
     try:
         await record.remove(api, ids)
@@ -113,13 +115,18 @@ async def _record(api: Api, ids: names.Names) -> Json:
             await asyncio.sleep(1)
 
 
-def _end_on_signals(controller: Controller, keeper: Keeper, api: Api, ids: names.Names) -> None:
-    """SIGTERM comes when the record was deleted, and when only this pod was: then the cluster lives on in another."""
+def _end_on_signals(controller: Controller, keeper: Keeper, api: Api, ids: names.Names) -> asyncio.Event:
+    """SIGTERM comes when the record was deleted, and when only this pod was: then the cluster lives on in another.
+
+    The event that is returned is set in the first case.
+    """
     loop = asyncio.get_running_loop()
     ending: set[asyncio.Task[None]] = set()
+    deleted = asyncio.Event()
 
     async def end() -> None:
         if await _deleted(api, ids):
+            deleted.set()
             await controller.stop("deleted", "its record was deleted from Kubernetes")
         else:
             await keeper.finish()
@@ -127,6 +134,7 @@ def _end_on_signals(controller: Controller, keeper: Keeper, api: Api, ids: names
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: ending.add(loop.create_task(end())))
+    return deleted
 
 
 def _exit_on_signals() -> None:
