@@ -184,10 +184,10 @@ class Scaling:
         counts = self._roster.counts[scale.group.name]
         if not scale.wanted and not scale.adaptive:
             return self._waiting_for_nobody(scale)
-        if not counts["pending"] and not counts["requested"]:
+        if not any(counts[phase] for phase in _COMING):
             return None
         members = self._roster.of(scale.group.name)
-        return next((m.problem for m in members if m.phase in ("pending", "requested") and m.problem), None)
+        return next((m.problem for m in members if m.phase in _COMING and m.problem), None)
 
     def _waiting_for_nobody(self, scale: GroupScale) -> Problem | None:
         tasks = self._waiting.get(scale.group.name, (0, 0.0))[0]

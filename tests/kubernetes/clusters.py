@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -36,7 +37,13 @@ class Namespace:
 
     def spec(self, *groups: Group, **fields: Any) -> ClusterSpec:
         """A spec with small workers; one unless groups are given."""
-        options = {"namespace": self.name, "image": self.kube.image, "grace": 10, **fields.pop("kubernetes", {})}
+        options = {
+            "namespace": self.name,
+            "image": self.kube.image,
+            "grace": 10,
+            "scheduler": {"spec": {"nodeSelector": {"kubernetes.io/hostname": self._real_node()}}},
+            **fields.pop("kubernetes", {}),
+        }
         profile = Profile(
             **{
                 "name": "small",
@@ -64,6 +71,10 @@ class Namespace:
                 await link.close()
         finally:
             await self.backend.stop(spec.name, force=True)
+
+    def _real_node(self) -> str:
+        nodes = json.loads(self.kube.kubectl("get", "nodes", "-l", "fake!=true", "-o", "json"))["items"]
+        return str(nodes[0]["metadata"]["labels"]["kubernetes.io/hostname"])
 
     def left(self) -> list[str]:
         """What of ours there is in the namespace."""

@@ -81,7 +81,7 @@ class Kube:
             yield
         finally:
             process.terminate()
-            process.wait(60)
+            process.communicate(timeout=60)
 
 
 def reason_to_skip() -> str:

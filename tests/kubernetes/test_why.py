@@ -96,7 +96,7 @@ def test_containers_that_do_not_start(reason: str, message: str, words: str) -> 
 
 
 def test_a_back_off_says_what_it_backs_off_from() -> None:
-    facts = Facts(events=[event("Failed", "Failed to pull image: manifest unknown")])
+    facts = Facts(events=[event("Failed", "Failed to pull image: manifest unknown"), event("Failed", "Error: X")])
     problem = pending(pod(waiting("ImagePullBackOff", "Back-off pulling image"), node="a"), facts)
     assert problem is not None and "does not exist" in problem.what and "manifest unknown" in problem.why
 

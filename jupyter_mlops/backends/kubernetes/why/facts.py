@@ -32,10 +32,10 @@ class Facts:
         """The newest event with one of these reasons."""
         return next((event for event in reversed(self.events) if event.get("reason") in reasons), None)
 
-    def message(self, *reasons: str) -> str:
-        """What the newest event with one of these reasons says."""
-        event = self.event(*reasons)
-        return sentence(event.get("message")) if event else ""
+    def message(self, *reasons: str, but: str = "") -> str:
+        """What the newest event with one of these reasons says; those that begin with `but` tell nothing."""
+        said = (sentence(event.get("message")) for event in reversed(self.events) if event.get("reason") in reasons)
+        return next((words for words in said if not but or not words.startswith(but)), "")
 
 
 def sentence(text: object) -> str:

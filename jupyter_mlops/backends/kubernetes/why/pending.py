@@ -191,7 +191,9 @@ def _missing(found: re.Match[str]) -> Problem:
 
 def _image(message: str, status: Json, facts: Facts) -> Problem:
     image = status.get("image", "")
-    words = facts.message("Failed") if message.startswith("Back-off") else message
+    words = message
+    if message.startswith("Back-off"):  # what it backs off from is in the message on newer nodes, else in an event
+        words = message.partition("ErrImagePull: ")[2] or facts.message("Failed", but="Error:") or message
     lower = words.lower()
     what, todo = f"The image {image!r} can't be pulled", "Check its name and tag, and that the nodes may pull it."
     if "not found" in lower or "manifest unknown" in lower or "no such image" in lower:
