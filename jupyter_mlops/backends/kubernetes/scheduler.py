@@ -6,6 +6,7 @@ python start.py scheduler
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -24,6 +25,8 @@ from .api import Answer, Api, Json, Unreachable
 from .keeper import Keeper
 from .pool import KubernetesPool
 from .worker import security
+
+logger = logging.getLogger("distributed.scheduler.mlops")
 
 #: Seconds between two looks at how much memory each worker uses.
 PEAKS_EVERY = 1.0
@@ -75,6 +78,8 @@ async def run(spec: ClusterSpec) -> None:
     deleted = _end_on_signals(controller, keeper, api, ids)
     await controller.start()
     tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(peaks.run())]
+    for task in tasks:
+        task.add_done_callback(_say_failure)
     await scheduler.finished()  # type: ignore[no-untyped-call]  # Dask's
     for task in tasks:
         task.cancel()
@@ -88,6 +93,11 @@ async def run(spec: ClusterSpec) -> None:
     except (Answer, Unreachable) as error:
         print(f"The record could not be removed; whoever lists clusters next will: {error}", file=sys.stderr)
     await asyncio.Event().wait()  # if this ended, Kubernetes would start it again; the record's end ends the pod
+
+
+def _say_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("A part of the cluster failed", exc_info=task.exception())
 
 
 async def _scheduler() -> Scheduler:
