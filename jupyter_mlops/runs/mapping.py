@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections import deque
 from concurrent.futures import CancelledError as Cancelled
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -69,6 +70,8 @@ class MapDrive(Drive):
         self.kept: dict[int, Future[Any]] = {}
         self._plan = Plan(items.total)
         self._rest: deque[tuple[int, int]] = deque()
+        #: Items of a stream that a task had no time for: they can't be read again. First index → items.
+        self._unfinished: dict[int, list[Any]] = {}
         self._index = 0
         self._end = False
         self._threads = 1
@@ -144,10 +147,15 @@ class MapDrive(Drive):
         if self._rest:
             start, count = self._rest.popleft()
             size = self._plan.size(count + self._left(), self._threads)
+            items = self._unfinished.pop(start, None)
             if size < count:
                 self._rest.appendleft((start + size, count - size))
+                if items is not None:
+                    self._unfinished[start + size], items = items[size:], items[:size]
                 count = size
-            return self._batch(start, count, parts.packed(self.items.again(start, count)))
+            if items is None:
+                items = self.items.again(start, count)
+            return self._batch(start, count, parts.packed(items))
         if self._end:
             return None
         size = self._plan.size(self._left() if self.items.total is not None else None, self._threads)
@@ -173,7 +181,9 @@ class MapDrive(Drive):
         except (asyncio.CancelledError, Cancelled):
             raise
         except Exception as error:
-            failed = RunFailed(f"The items of the run {self.state.name!r} ended early", f"{type(error).__name__}: {error}")
+            failed = RunFailed(
+                f"The items of the run {self.state.name!r} ended early", f"{type(error).__name__}: {error}"
+            )
             raise failed from error
 
     def _left(self) -> int:
@@ -227,6 +237,8 @@ class MapDrive(Drive):
             self._failed(outcome["errors"])
 
     def _remain(self, batch: Batch, count: int) -> None:
+        if isinstance(self.items, Streamed):
+            self._unfinished[batch.start + count] = pickle.loads(batch.packed)[count:]  # noqa: S301 - we packed it
         self._rest.append((batch.start + count, batch.count - count))
         self._rest = deque(sorted(self._rest))
 
