@@ -15,9 +15,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .core.errors import MlopsError
-    from .notebook.panel import Panel, panel
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
-    from .runs.api import get_run, log_metric, log_param, map, run, runs  # noqa: A004 - the words of Python and Dask
+    from .notebook.panel.panel import Panel, panel
+    from .runs.api import get_run, log_metric, log_param, map, run, runs
     from .runs.clusters import Cluster, cluster, clusters, start
     from .runs.outcomes import FailedItem
     from .runs.run import Run
@@ -69,7 +69,17 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".runs", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOMES[name].startswith((".runs", ".notebook")):
+        _record_runs()
     return getattr(importlib.import_module(_HOMES[name], __name__), name)
+
+
+def _record_runs() -> None:
+    """What this process runs is recorded: runs and their history know nothing of each other."""
+    from .runs import observers
+    from .tracking import recorder
+
+    observers.add(recorder.record)
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..controller.install import enter, kept_results, without_results
 from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, RunError, RunFailed, RunLost, UnknownRun
 from ..core.run import FINAL, RunPhase, RunState
+from . import observers
 from .mailbox import Mailbox
 from .outcomes import error_of_state, exception_of
 from .session import Session
@@ -62,6 +63,7 @@ class Drive:
         finally:
             self._let_go()
             self.sent.set()
+            observers.ended(self.state)
             self.mailbox.put(self.state, [])
             self.mailbox.end()
 
@@ -81,6 +83,7 @@ class Drive:
     async def _open(self) -> None:
         opened = await self.session.link.open_run(self.state)
         self._take(opened)
+        observers.began(opened)
         self._code = head_bytes(self.shipment.head)
         self._bigs = await self.session.put(self.shipment, everywhere=self.state.kind == "map")
 
@@ -199,7 +202,7 @@ class Drive:
             if future.status == "cancelled" and not _being_cancelled():
                 raise TaskLost("the cluster forgot the task") from None
             raise
-        except Exception as error:  # noqa: BLE001 - Dask raises what the task's worker met: a killed worker, a lost input
+        except Exception as error:
             raise TaskLost(_words(error)) from error
         if result.get("stopped"):
             raise TaskLost("the task was stopped")
@@ -207,8 +210,8 @@ class Drive:
 
     async def threads(self) -> int:
         """Threads that may run the tasks now."""
-        counts = await self.session.client.nthreads() or {}  # type: ignore[misc]  # awaitable on an asynchronous client
-        return max(1, sum(counts.values()))
+        counts = await self.session.client.nthreads() or {}
+        return max(1, int(sum(counts.values())))
 
 
 def _being_cancelled() -> bool:
