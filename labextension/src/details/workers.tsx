@@ -129,16 +129,9 @@ function columnsOf(
       show: worker => clock(worker.since, now)
     },
     {
-      id: 'host',
-      label: trans.__('Host'),
-      width: 'minmax(80px, 1fr)',
-      by: worker => worker.host,
-      show: worker => (worker.pid ? `${worker.host} · ${worker.pid}` : worker.host)
-    },
-    {
       id: 'problem',
       label: trans.__('What is wrong'),
-      width: 'minmax(100px, 3fr)',
+      width: 'minmax(180px, 3fr)',
       by: worker => worker.problem?.what ?? '',
       show: worker =>
         worker.problem && (
@@ -146,6 +139,13 @@ function columnsOf(
             {worker.problem.what}
           </span>
         )
+    },
+    {
+      id: 'host',
+      label: trans.__('Host'),
+      width: 'minmax(80px, 1fr)',
+      by: worker => worker.host,
+      show: worker => (worker.pid ? `${worker.host} · ${worker.pid}` : worker.host)
     }
   ];
 }
