@@ -15,9 +15,9 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A running JupyterLab over a copy of the notebooks."""
-    lab = Lab(tmp_path_factory.mktemp("lab"))
+def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A running JupyterLab over a copy of the notebooks; a module's ENVIRONMENT is the server's too."""
+    lab = Lab(tmp_path_factory.mktemp("lab"), getattr(request.module, "ENVIRONMENT", None))
     lab.start()
     try:
         yield lab
@@ -34,6 +34,16 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found, args=flags)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def jp_asyncio_loop() -> None:
+    """No loop of pytest-jupyter's: Playwright runs its own in this thread."""
+
+
+@pytest.fixture
+def jp_server_cleanup() -> None:
+    """No server in this process that could be cleaned up."""
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from playwright.sync_api import Page, expect
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 #: Seconds that anything may take on a slow, shared machine before a test gives up.
-PATIENCE = 90
+PATIENCE = float(os.environ.get("JUPYTER_MLOPS_TESTS_PATIENCE", 90))
 expect.set_options(timeout=PATIENCE * 1000)
 
 
@@ -31,7 +31,10 @@ class Lab:
     def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.work = folder / "work"
-        shutil.copytree(NOTEBOOKS, self.work, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        if NOTEBOOKS.exists():
+            shutil.copytree(NOTEBOOKS, self.work, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        else:
+            self.work.mkdir()
         self.token = secrets.token_hex(16)
         self.port = free_port()
         settings = folder / "settings"
@@ -141,18 +144,36 @@ def open_lab(page: Page, lab: Lab, path: str = "") -> None:
     page.wait_for_function("window.jupyterapp && window.jupyterapp.restored", timeout=PATIENCE * 1000)
     page.evaluate("window.jupyterapp.restored")
     if path:
-        page.wait_for_function(
-            """async () => {
-                const panel = window.jupyterapp.shell.currentWidget;
-                if (!panel || !panel.sessionContext) return false;
-                await panel.sessionContext.ready;
-                const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
-                if (!kernel) return false;
-                await kernel.info;
-                return true;
+        # Not by `wait_for_function`: it takes the promise of an async function for its answer.
+        page.evaluate(
+            """async patience => {
+                for (const end = Date.now() + patience; Date.now() < end; ) {
+                    const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+                    await context?.ready;
+                    const kernel = context?.session?.kernel;
+                    if (kernel) {
+                        await kernel.info;
+                        return;
+                    }
+                    await new Promise(resolve => setTimeout(resolve, 50));
+                }
+                throw new Error('The notebook has no kernel');
             }""",
-            timeout=PATIENCE * 1000,
+            PATIENCE * 1000,
         )
+
+
+def cluster_of(lab: Lab, profile: str, name: str, workers: int | None = None) -> None:
+    """A running cluster, made without the browser."""
+    lab.api("clusters", "POST", {"profile": profile, "name": name, "workers": workers})
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        state = next((state for state in lab.api("clusters") if state["name"] == name), None)
+        wanted = sum(group["wanted"] for group in state["groups"]) if state else -1
+        if state and state["phase"] == "running" and state["counts"]["idle"] == wanted:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{name} isn't ready: {state}")
 
 
 def command(page: Page, name: str, args: dict[str, Any] | None = None) -> None:
