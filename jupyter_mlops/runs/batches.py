@@ -68,7 +68,9 @@ class Plan:
     def size(self, left: int | None, threads: int) -> int:
         """Items of the next batch, when `left` are left (None: unknown) and `threads` threads share them."""
         threads = max(1, threads)
-        most = MOST_ITEMS if not self._bytes_per_item else max(1, min(MOST_ITEMS, int(MOST_BYTES / self._bytes_per_item)))
+        most = (
+            MOST_ITEMS if not self._bytes_per_item else max(1, min(MOST_ITEMS, int(MOST_BYTES / self._bytes_per_item)))
+        )
         if left is not None:
             most = min(most, max(1, left))
         if not self.measured:

@@ -75,7 +75,7 @@ class Cluster:
         from distributed import Client
 
         address = _call(_address(self.name))
-        return Client(address.url, security=address.security)  # type: ignore[no-untyped-call]  # distributed has no types
+        return Client(address.url, security=address.security)
 
     def logs(self, worker: str | None = None, lines: int = 200) -> str:
         """The last lines of the scheduler's log, or of a worker's, dead or alive."""
@@ -138,7 +138,8 @@ def group_lines(state: ClusterState) -> list[str]:
     if len(state.groups) < 2:
         return []
     return [
-        f"{group.name}: {group.counts.idle + group.counts.busy} of {group.wanted} workers ({group.minimum} to {group.maximum})"
+        f"{group.name}: {group.counts.idle + group.counts.busy} of {group.wanted} workers "
+        f"({group.minimum} to {group.maximum})"
         for group in state.groups
     ]
 

@@ -6,7 +6,8 @@ import asyncio
 import pickle
 from collections import deque
 from concurrent.futures import CancelledError as Cancelled
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..controller.install import kept_results, without_results
 from ..core.errors import ItemsFailed, RunFailed
@@ -35,7 +36,8 @@ LOOK = 2.0
 AGAIN = 5
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True)
+class Batch:
     """Items on their way."""
 
     index: int

@@ -60,8 +60,8 @@ class PartitionDrive(MapDrive):
         self._landed(batch, await self._given(future, batch))
 
     def _submit(self, batches: list[Batch]) -> list[Any]:
-        import dask
-        from dask import delayed
+        from dask.base import annotate
+        from dask.delayed import delayed
 
         call = delayed(enter, pure=False)
         pending = []
@@ -69,7 +69,7 @@ class PartitionDrive(MapDrive):
             part = parts.partition(batch.index)
             pending.append(call(self._code, part, partition, *self._bigs, dask_key_name=self.key(batch.index)))
         group = {f"group:{self.state.group}": 1} if self.state.group else None
-        with dask.annotate(resources=group) if group else dask.annotate():
+        with annotate(resources=group) if group else annotate():
             futures: list[Any] = self.session.client.compute(pending)
         self._futures.update(futures)
         return futures
