@@ -76,10 +76,8 @@ def __getattr__(name: str) -> Any:
 
 def _record_runs() -> None:
     """What this process runs is recorded: runs and their history know nothing of each other."""
-    from .runs import observers
-    from .tracking import recorder
-
-    observers.add(recorder.record)
+    observers = importlib.import_module(".runs.observers", __name__)
+    observers.add(importlib.import_module(".tracking.recorder", __name__).record)
 
 
 def __dir__() -> list[str]:
@@ -93,6 +91,5 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     """Where Jupyter finds the server extension."""
-    from .server.app import MlopsApp  # not in kernels
-
-    return [{"module": "jupyter_mlops", "app": MlopsApp}]
+    app = importlib.import_module(".server.app", __name__).MlopsApp  # not in kernels
+    return [{"module": "jupyter_mlops", "app": app}]
