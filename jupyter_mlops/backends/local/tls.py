@@ -53,7 +53,7 @@ def security(folder: Path) -> Security:
     from distributed.security import Security
 
     key, certificate = str(folder / "tls" / "key.pem"), str(folder / "tls" / "cert.pem")
-    return Security(  # type: ignore[no-untyped-call]  # Dask's
+    return Security(
         require_encryption=True,
         tls_ca_file=certificate,
         tls_scheduler_key=key,
