@@ -51,8 +51,8 @@ class StartPart:
         if self.profile.options != tuple(options):
             value = self.profile.value
             self.profile.options = options
-            if value in self._about:
-                self.profile.value = value
+            if options:  # a dropdown that was empty chooses nothing by itself
+                self.profile.value = value if value in self._about else options[0][1]
         self._profile_chosen(None)
 
     def show_clusters(self, states: Sequence[ClusterState], chosen: str) -> None:
