@@ -5,10 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from ..controller.install import enter, kept_results, without_results
-from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, RunError, RunFailed, RunLost, UnknownRun
+from ..core.errors import (
+    ClusterEnded,
+    ClusterUnreachable,
+    MlopsError,
+    RunError,
+    RunFailed,
+    RunLost,
+    Unavailable,
+    UnknownRun,
+)
 from ..core.run import FINAL, RunPhase, RunState
 from . import observers
 from .mailbox import Mailbox
@@ -18,6 +28,9 @@ from .shipment import Shipment, head_bytes
 
 if TYPE_CHECKING:
     from distributed import Future
+
+#: Seconds that the tasks of a detached run may take to arrive.
+ARRIVAL = 120.0
 
 #: Seconds that a cluster may be silent before its run is given up.
 SILENT = 3.0
@@ -185,6 +198,36 @@ class Drive:
         self._futures.add(future)
         return future
 
+    def send_many(self, parts: list[bytes], first: int) -> None:
+        """Send the tasks from number `first` on, in one message: hundreds of messages would hold the scheduler up."""
+        resources = {f"group:{self.state.group}": 1} if self.state.group else None
+        count = len(parts)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph", category=UserWarning)  # it is items
+            futures: list[Future[Any]] = self.session.client.map(
+                enter,
+                [self._code] * count,
+                parts,
+                *([big] * count for big in self._bigs),
+                key=[self.key(first + number) for number in range(count)],
+                resources=resources,
+                pure=False,
+            )
+        self._futures.update(futures)
+
+    async def plan(self, total: int | None, tasks: int) -> None:
+        """Hand a detached run to the cluster, once all of its tasks have arrived there."""
+        keys = [self.key(index) for index in range(tasks)]
+        deadline = asyncio.get_running_loop().time() + ARRIVAL
+        while True:
+            try:
+                return await self.session.link.plan_run(self.state.id, total, keys)
+            except ClusterUnreachable:
+                raise
+            except Unavailable:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+
     def key(self, index: int) -> str:
         """The key of a task."""
         return f"mlrun-{self.state.id}-{index}"
@@ -243,7 +286,7 @@ class OneTask(Drive):
 
         future = self.send(single(), 0)
         if self.state.detached:
-            await self.session.link.plan_run(self.state.id, 1, [self.key(0)])
+            await self.plan(1, 1)
             return "running", ""
         given = await self._with_inputs(future)
         if self.shipment.head["keep"] and not given.get("errors"):

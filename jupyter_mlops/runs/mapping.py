@@ -32,6 +32,10 @@ SAMPLE = 64
 #: Seconds between two looks at how many workers there are.
 LOOK = 2.0
 
+#: Bytes, and tasks, of a message that sends many.
+MESSAGE = 8_000_000
+TASKS = 500
+
 #: How often a batch is sent again because a big variable that it needs was lost.
 AGAIN = 5
 
@@ -271,21 +275,23 @@ class MapDrive(Drive):
             raise AssertionError("a stream is read before it is detached")
         if self.items.taken < self.items.total:
             todo.append((self.items.taken, self.items.total - self.items.taken))
-        left = sum(count for _, count in todo)
         for start, count in todo:
-            sizes = self._plan.cut(count, self._threads) if left == count else _even(count, self._plan, self._threads)
-            for size in sizes:
+            first, pending = self._index, []
+            for size in self._plan.cut(count, self._threads):
                 batch = self._batch(start, size, parts.packed(self.items.again(start, size)))
-                self.send(parts.part(batch.index, start, size, batch.packed, None), batch.index)
+                pending.append(parts.part(batch.index, start, size, batch.packed, None))
                 if self._payload is not None:
                     self._payload.add(start, size, batch.packed)
                 start += size
-                if batch.index % 32 == 0:
+                if sum(map(len, pending)) > MESSAGE or len(pending) >= TASKS:
+                    self.send_many(pending, first)
+                    first, pending = self._index, []
                     await asyncio.sleep(0)
+            if pending:
+                self.send_many(pending, first)
         if self._payload is not None:
             await asyncio.wrap_future(self._payload.finish())
-        keys = [self.key(index) for index in range(self._index)]
-        await self.session.link.plan_run(self.state.id, self.items.total, keys)
+        await self.plan(self.items.total, self._index)
 
     # Workers
 
@@ -305,8 +311,3 @@ class MapDrive(Drive):
         if self.items.total:
             sample = self.items.again(0, min(SAMPLE, self.items.total))
             self._plan.weigh(len(sample), len(parts.packed(sample)))
-
-
-def _even(count: int, plan: Plan, threads: int) -> list[int]:
-    size = plan.size(None, threads)
-    return [min(size, count - start) for start in range(0, count, size)]

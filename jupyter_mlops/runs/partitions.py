@@ -38,7 +38,7 @@ class PartitionDrive(MapDrive):
         batches = [Batch(index, index, 1, b"") for index in range(self._partitions.total)]
         futures = self._submit(batches)
         if self.state.detached:
-            await self.session.link.plan_run(self.state.id, len(batches), [self.key(batch.index) for batch in batches])
+            await self.plan(len(batches), len(batches))
             return "running", ""
         flying = {
             asyncio.create_task(self._land(future, batch)) for future, batch in zip(futures, batches, strict=True)

@@ -153,7 +153,12 @@ async def forget_all() -> None:
         await forget(name)
 
 
+#: What a forked child inherited. Kept, and never used: letting it go would write into its parent's connections.
+_inherited: list[Any] = []
+
+
 def _after_fork() -> None:
+    _inherited.extend([dict(_sessions), dict(_opening)])
     _sessions.clear()
     _opening.clear()
 

@@ -23,6 +23,9 @@ from .capture import Names, names_of
 #: Bytes from which on a variable is put on the cluster once, instead of travelling with every task.
 BIG = 10_000_000
 
+#: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
+INLINE = 200_000
+
 #: Packages whose arrays and tables know their size.
 _SIZED = ("numpy", "pandas", "pyarrow", "scipy", "polars")
 
@@ -194,7 +197,7 @@ def _shipment(
         "names": [],
         "code": "",
     }
-    if len(body) > BIG:
+    if len(body) > (INLINE if kind == "map" else BIG):
         head["body"] = None
         bigs = [*bigs, body]
     packages = {_package(value) for value in variables.values()} | {name.split(".")[0] for name in names.imports}
