@@ -12,8 +12,7 @@ from ...core.cluster import ClusterState
 from ...core.estimate import Estimate
 from ...core.profile import Profile
 from . import words
-
-_FORM = w.Layout(width="480px")
+from .looks import QUIET, field
 
 #: The choice that stands for no cluster.
 NONE = ""
@@ -31,8 +30,8 @@ class StartPart:
         self._start = start
         self._showing = False
         self._about: dict[str, str] = {}
-        self.cluster = w.Dropdown(description="Cluster", options=[("no cluster yet", NONE)], layout=_FORM)
-        self.profile = w.Dropdown(description="New from", layout=_FORM)
+        self.cluster = w.Dropdown(description="Cluster", options=[("no cluster yet", NONE)], layout=field())
+        self.profile = w.Dropdown(description="New from", layout=field())
         self.name = w.Text(placeholder="name (optional)", layout=w.Layout(width="160px"))
         self.start = w.Button(description="Start", icon="play", button_style="primary")
         self.about = w.HTML()
@@ -78,9 +77,7 @@ class StartPart:
             self._chosen(change["new"])
 
     def _profile_chosen(self, _: Any) -> None:
-        self.about.value = (
-            f"<span style='color:var(--jp-ui-font-color2,#666)'>{self._about.get(self.profile.value, '')}</span>"
-        )
+        self.about.value = f"<span style='{QUIET}'>{self._about.get(self.profile.value, '')}</span>"
 
     def _start_clicked(self) -> None:
         if self.profile.value:
