@@ -49,14 +49,15 @@ def jp_server_cleanup() -> None:
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A new page; what it looked like is kept when the test fails."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.set_default_timeout(PATIENCE * 1000)
     failures = request.session.testsfailed
     yield page
     if request.session.testsfailed > failures:
         SCREENSHOTS.mkdir(exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}.png")
-    page.close()
+        for number, left in enumerate(page.context.pages):
+            left.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}-{number}.png")
+    page.context.close()
 
 
 @pytest.fixture

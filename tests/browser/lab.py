@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -163,17 +164,26 @@ def open_lab(page: Page, lab: Lab, path: str = "") -> None:
         )
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that no page shows."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it didn't come true"
+        time.sleep(0.1)
+
+
 def cluster_of(lab: Lab, profile: str, name: str, workers: int | None = None) -> None:
     """A running cluster, made without the browser."""
     lab.api("clusters", "POST", {"profile": profile, "name": name, "workers": workers})
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        state = next((state for state in lab.api("clusters") if state["name"] == name), None)
-        wanted = sum(group["wanted"] for group in state["groups"]) if state else -1
-        if state and state["phase"] == "running" and state["counts"]["idle"] == wanted:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{name} isn't ready: {state}")
+
+    def ready() -> bool:
+        for state in lab.api("clusters"):
+            wanted = sum(group["wanted"] for group in state["groups"])
+            if state["name"] == name and state["phase"] == "running" and state["counts"]["idle"] == wanted > 0:
+                return True
+        return False
+
+    until(ready)
 
 
 def command(page: Page, name: str, args: dict[str, Any] | None = None) -> None:
