@@ -35,7 +35,7 @@ class FormPart:
 
     def __init__(self, submit: Callable[[Wish], None]) -> None:
         self._submit = submit
-        self.kind = w.ToggleButtons(options=[MAP, CALL], description="Run", tooltips=[_MAP_HELP, _CALL_HELP])
+        self.kind = w.ToggleButtons(options=[MAP, CALL], tooltips=[_MAP_HELP, _CALL_HELP])
         self.function = w.Combobox(description="Function", placeholder="a function of this notebook", layout=field())
         self.given = w.Text(description="Items", layout=field())
         self.result = w.Text(description="Result in", value="result", layout=field())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -28,7 +29,7 @@ class StartPart:
     def __init__(self, chosen: Callable[[str], None], start: Callable[[str, str | None], None]) -> None:
         self._chosen = chosen
         self._start = start
-        self._showing = False
+        self._shower = 0
         self._about: dict[str, str] = {}
         self.cluster = w.Dropdown(description="Cluster", options=[("no cluster yet", NONE)], layout=field())
         self.profile = w.Dropdown(description="New from", layout=field())
@@ -59,13 +60,13 @@ class StartPart:
         options = [(f"{state.name} · {words.phase(state)}", state.name) for state in states]
         if chosen not in [name for _, name in options]:
             options.insert(0, (chosen, chosen) if chosen else ("choose one" if options else "no cluster yet", NONE))
-        self._showing = True
+        self._shower = threading.get_ident()  # a person's choice comes in another thread, and may come right now
         try:
             if self.cluster.options != tuple(options):
                 self.cluster.options = options
             self.cluster.value = chosen
         finally:
-            self._showing = False
+            self._shower = 0
 
     def started(self) -> None:
         """The start was answered: another one may be asked for."""
@@ -73,7 +74,7 @@ class StartPart:
         self.name.value = ""
 
     def _cluster_chosen(self, change: Any) -> None:
-        if not self._showing:
+        if threading.get_ident() != self._shower:
             self._chosen(change["new"])
 
     def _profile_chosen(self, _: Any) -> None:
