@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..core.errors import InvalidCell, MlopsError
+from ..core.errors import InvalidCell, MlopsError, RunError
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def render(shell: Any, error: MlopsError) -> list[str]:
     """The lines that IPython shows for `error`: the traceback of the user's own exception, and one sentence."""
     cause = error.__cause__
     lines: list[str] = []
-    if cause is not None and cause.__traceback__ is not None:
+    if isinstance(error, RunError) and cause is not None and cause.__traceback__ is not None:
         lines = list(shell.InteractiveTB.structured_traceback(type(cause), cause, cause.__traceback__))
         lines.append("")
     return [*lines, f"{_RED}{type(error).__name__}{_PLAIN}: {error}"]

@@ -240,7 +240,7 @@ class Drive:
         TaskLost : it gave nothing.
         """
         try:
-            result: dict[str, Any] = await self.session.client.gather(future)
+            result: dict[str, Any] = await future.result()
         except asyncio.CancelledError:
             if future.status == "cancelled" and not _being_cancelled():
                 raise TaskLost("the cluster forgot the task") from None
