@@ -15,9 +15,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .core.errors import MlopsError
-    from .notebook.panel import Panel, panel
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
-    from .runs.api import get_run, log_metric, log_param, map, run, runs  # noqa: A004 - the words of Python and Dask
+    from .notebook.panel.panel import Panel, panel
+    from .runs.api import get_run, log_metric, log_param, map, run, runs
     from .runs.clusters import Cluster, cluster, clusters, start
     from .runs.outcomes import FailedItem
     from .runs.run import Run
@@ -69,7 +69,15 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".runs", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOMES[name].startswith((".runs", ".notebook")):
+        _record_runs()
     return getattr(importlib.import_module(_HOMES[name], __name__), name)
+
+
+def _record_runs() -> None:
+    """What this process runs is recorded: runs and their history know nothing of each other."""
+    observers = importlib.import_module(".runs.observers", __name__)
+    observers.add(importlib.import_module(".tracking.recorder", __name__).record)
 
 
 def __dir__() -> list[str]:
@@ -83,6 +91,5 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     """Where Jupyter finds the server extension."""
-    from .server.app import MlopsApp  # not in kernels
-
-    return [{"module": "jupyter_mlops", "app": MlopsApp}]
+    app = importlib.import_module(".server.app", __name__).MlopsApp  # not in kernels
+    return [{"module": "jupyter_mlops", "app": app}]

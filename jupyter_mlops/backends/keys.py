@@ -45,7 +45,7 @@ def security(key: str, certificate: str) -> Security:
     """Dask's security settings of a pair, as PEM text or as paths of files, for all roles."""
     from distributed.security import Security
 
-    return Security(  # type: ignore[no-untyped-call]  # Dask's
+    return Security(
         require_encryption=True,
         tls_ca_file=certificate,
         tls_scheduler_key=key,

@@ -150,7 +150,7 @@ class Controller:
     async def logs(self, worker: str | None, lines: int) -> list[str]:
         """The last lines of a worker's log, or of the scheduler's. Raises `UnknownWorker`."""
         if worker is None:
-            entries = self.scheduler.get_logs(n=lines)  # type: ignore[no-untyped-call]
+            entries = self.scheduler.get_logs(n=lines)
             return [text for _, text in reversed(entries)]
         found = await self._pool.logs(worker, lines)
         if not found and worker not in self.roster.members:

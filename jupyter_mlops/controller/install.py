@@ -78,7 +78,6 @@ def enter(code: bytes, batch: bytes, *bigs: Any) -> Any:
     return agent.run(code, batch, bigs)
 
 
-
 def without_results(outcome: dict[str, Any]) -> dict[str, Any]:
     """What is to be known of a task's outcome whose results stay on the cluster."""
     kept = outcome.get("kept")

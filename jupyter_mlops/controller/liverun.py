@@ -85,8 +85,9 @@ class LiveRun:
 
     def paused(self, key: str, now: Time) -> None:
         """A task doesn't compute any more: it ended, or its worker did. What it computed is paid for."""
-        worker, since = self.computing.pop(key, ("", now))
-        self._pay(worker, max(0.0, now - since))
+        if key in self.computing:
+            worker, since = self.computing.pop(key)
+            self._pay(worker, max(0.0, now - since))
 
     def items(self, key: str, done: int, failed: int) -> None:
         """So many items of a task are done, of which some failed. A task that is repeated counts once."""

@@ -40,8 +40,8 @@ INTERVAL: Seconds = 0.25
 #: Seconds after which an attached run whose kernel asks nothing any more is given up.
 SILENCE: Seconds = 600.0
 
-#: Seconds that the tasks of a detached run may take to arrive.
-ARRIVAL: Seconds = 60.0
+#: Seconds that a plan waits for the tasks of a detached run; who sent many asks again.
+ARRIVAL: Seconds = 5.0
 
 #: Seconds that workers get to stop a run's code before their processes are ended.
 PATIENCE: Seconds = 8.0
@@ -168,7 +168,7 @@ class RunBook(SchedulerPlugin):
         missing = set(keys)
         while missing := {key for key in missing if key not in self._scheduler.tasks}:
             if time.monotonic() > deadline:
-                raise Unavailable(f"{len(missing)} of {len(keys)} tasks did not arrive", "", "Run it again.")
+                raise Unavailable(f"{len(missing)} of {len(keys)} tasks have not arrived yet", "", "Try again.")
             await asyncio.sleep(0.005)
 
     async def _close(self, run: str, phase: RunPhase, error: str = "") -> dict[str, Any]:

@@ -36,6 +36,9 @@ FOLLOW: Seconds = 1.0
 #: Seconds after which a heartbeat of a draining worker surely tells what it runs at last.
 CERTAIN: Seconds = 1.0
 
+#: Phases of workers that have not joined yet: what keeps them may be known.
+_COMING = ("pending", "requested", "starting")
+
 
 class GroupScale:
     """What is wanted of one group, and what happened to it."""

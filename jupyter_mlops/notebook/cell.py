@@ -106,8 +106,10 @@ class CellRun:
         errors = run.errors
         if not errors or self._options.quiet:
             return
-        lines = [f"{len(errors):,} of {run.record.done + run.record.failed:,} items raised; each has a "
-                 f"{FailedItem.__name__} in the results. The first:"]
+        lines = [
+            f"{len(errors):,} of {run.record.done + run.record.failed:,} items raised; each has a "
+            f"{FailedItem.__name__} in the results. The first:"
+        ]
         lines += [f"  item {error.index}: {error.item} → {error.error}" for error in errors[:5]]
         if errors[0].traceback:
             lines.append(errors[0].traceback.rstrip())
@@ -199,7 +201,7 @@ def _show_figures(images: list[bytes]) -> None:
     from IPython.display import Image, display
 
     for image in images:
-        display(Image(image))  # type: ignore[no-untyped-call]
+        display(Image(image))
 
 
 class _Look:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..core.errors import MlopsError
+from ..core.errors import InvalidCell, MlopsError, RunError
 
 T = TypeVar("T")
 
@@ -13,9 +13,14 @@ _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
 def told(shell: Any, call: Callable[[], T]) -> T:
-    """The value of `call`. A `MlopsError` that it raises is shown without the frames of this package."""
+    """The value of `call`. What it raises for its user is shown without the frames of this package."""
     try:
         return call()
+    except SyntaxError as error:  # IPython would add our own frames to it
+        invalid = InvalidCell(f"Line {error.lineno} isn't valid Python", error.msg)
+        lines = list(shell.SyntaxTB.structured_traceback(SyntaxError, error, []))
+        invalid._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # what IPython looks for
+        raise invalid from error
     except MlopsError as error:
         lines = render(shell, error)
         error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # what IPython looks for
@@ -26,7 +31,7 @@ def render(shell: Any, error: MlopsError) -> list[str]:
     """The lines that IPython shows for `error`: the traceback of the user's own exception, and one sentence."""
     cause = error.__cause__
     lines: list[str] = []
-    if cause is not None and cause.__traceback__ is not None:
+    if isinstance(error, RunError) and cause is not None and cause.__traceback__ is not None:
         lines = list(shell.InteractiveTB.structured_traceback(type(cause), cause, cause.__traceback__))
         lines.append("")
     return [*lines, f"{_RED}{type(error).__name__}{_PLAIN}: {error}"]

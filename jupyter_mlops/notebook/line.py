@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from IPython import get_ipython  # type: ignore[attr-defined]  # it is public
+from IPython import get_ipython
 
 from ..core.errors import InvalidSpec
 from ..runs.choose import select, selected
@@ -17,7 +17,7 @@ from .errors import told
 def run_line(args: argparse.Namespace) -> Any:
     """Do what the line says; returns what is shown."""
     actions = {"list": _list, "select": _select, "start": _start, "stop": _stop, "scale": _scale, "show": _show}
-    return told(get_ipython(), lambda: actions[args.action](args))  # type: ignore[no-untyped-call]
+    return told(get_ipython(), lambda: actions[args.action](args))
 
 
 def _list(args: argparse.Namespace) -> None:

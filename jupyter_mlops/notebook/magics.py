@@ -9,7 +9,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 
 
 @magics_class
-class MlopsMagics(Magics):  # type: ignore[misc]  # IPython's decorators have no types
+class MlopsMagics(Magics):
     """`%%mlrun` and `%mlcluster`."""
 
     @magic_arguments()
@@ -22,21 +22,38 @@ class MlopsMagics(Magics):  # type: ignore[misc]  # IPython's decorators have no
         '"data/*.csv". The value of the last line is the item\'s result.',
     )
     @argument("--as", dest="item", metavar="NAME", help="What the cell calls its item (default: item).")
-    @argument("--out", metavar="NAMES", help="With --map: the variable for the list of results. Without: the "
-              "variables that come back, like a,b (default: all that the cell assigns).")
+    @argument(
+        "--out",
+        metavar="NAMES",
+        help="With --map: the variable for the list of results. Without: the "
+        "variables that come back, like a,b (default: all that the cell assigns).",
+    )
     @argument("--name", nargs="+", help="What the run is called in lists (default: the cell's first line).")
-    @argument("--cluster", help="Where to run (default: the selected cluster, else the last one started, else a new one).")
-    @argument("--workers", metavar="N|MIN:MAX", help="Scale the cluster first: to N workers, or to follow the work "
-              "between MIN and MAX.")
+    @argument(
+        "--cluster", help="Where to run (default: the selected cluster, else the last one started, else a new one)."
+    )
+    @argument(
+        "--workers",
+        metavar="N|MIN:MAX",
+        help="Scale the cluster first: to N workers, or to follow the work between MIN and MAX.",
+    )
     @argument("--group", help="Only workers of this group may run it.")
     @argument("--timeout", metavar="TIME", help="Stop it after this time, like 90s or 10min.")
     @argument("--retries", type=int, default=0, metavar="N", help="Try again N times when the code raises, per item.")
-    @argument("--detach", action="store_true", help="Free the notebook at once. The run goes on without it, even if "
-              "the kernel ends; fetch its prints and result with mlops.get_run(ID), from any notebook.")
+    @argument(
+        "--detach",
+        action="store_true",
+        help="Free the notebook at once. The run goes on without it, even if "
+        "the kernel ends; fetch its prints and result with mlops.get_run(ID), from any notebook.",
+    )
     @argument("--quiet", action="store_true", help="Show no progress, prints and notes.")
     @argument("--keep", action="store_true", help="Leave the results on the cluster, as Dask futures or a bag.")
-    @argument("--on-error", choices=["raise", "collect"], default="collect", help="With --map, when an item raises: "
-              "stop the run, or go on and collect the errors (default: collect).")
+    @argument(
+        "--on-error",
+        choices=["raise", "collect"],
+        default="collect",
+        help="With --map, when an item raises: stop the run, or go on and collect the errors (default: collect).",
+    )
     @cell_magic
     def mlrun(self, line: str, cell: str) -> Any:
         """Run this cell on a cluster instead of in the notebook.
@@ -61,10 +78,18 @@ class MlopsMagics(Magics):  # type: ignore[misc]  # IPython's decorators have no
         return run_cell(self.shell, parse_argstring(self.mlrun, line), cell)
 
     @magic_arguments()
-    @argument("action", nargs="?", default="list", choices=["list", "select", "start", "stop", "scale", "show"],
-              help="What to do (default: list).")
-    @argument("target", nargs="*", help="The cluster's name (start: the profile's); scale: also the number, as in "
-              "'scale NAME 4' or 'scale 2:8'.")
+    @argument(
+        "action",
+        nargs="?",
+        default="list",
+        choices=["list", "select", "start", "stop", "scale", "show"],
+        help="What to do (default: list).",
+    )
+    @argument(
+        "target",
+        nargs="*",
+        help="The cluster's name (start: the profile's); scale: also the number, as in 'scale NAME 4' or 'scale 2:8'.",
+    )
     @argument("--name", help="With start: what to call the cluster.")
     @argument("--workers", metavar="N", type=int, help="With start: how many workers.")
     @argument("--group", help="With scale: which group of workers.")
@@ -72,12 +97,12 @@ class MlopsMagics(Magics):  # type: ignore[misc]  # IPython's decorators have no
     def mlcluster(self, line: str) -> Any:
         """See and manage clusters.
 
-            %mlcluster                       # list them
-            %mlcluster start                 # start one of the default profile; or: start PROFILE --workers 4
-            %mlcluster select NAME           # the cells of this notebook run there from now on
-            %mlcluster scale NAME 4          # or 2:8, to follow the work
-            %mlcluster show NAME
-            %mlcluster stop NAME
+        %mlcluster                       # list them
+        %mlcluster start                 # start one of the default profile; or: start PROFILE --workers 4
+        %mlcluster select NAME           # the cells of this notebook run there from now on
+        %mlcluster scale NAME 4          # or 2:8, to follow the work
+        %mlcluster show NAME
+        %mlcluster stop NAME
         """
         from .line import run_line
 

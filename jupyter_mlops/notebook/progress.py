@@ -30,15 +30,15 @@ def view_for(quiet: bool) -> View:
 def _has_widgets() -> bool:
     try:
         import ipywidgets  # noqa: F401 - only whether it is there
-        from IPython import get_ipython  # type: ignore[attr-defined]  # it is public
+        from IPython import get_ipython
     except ImportError:
         return False
-    return getattr(get_ipython(), "kernel", None) is not None  # type: ignore[no-untyped-call]
+    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def caption(state: RunState, now: float) -> str:
     """The words beside the bar."""
-    parts = [state.phase]
+    parts: list[str] = [state.phase]
     if state.kind == "map":
         parts = [text for text in (progress(state), rate(state, now)) if text]
     parts.append(duration((state.ended or now) - state.created))

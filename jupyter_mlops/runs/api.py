@@ -39,7 +39,7 @@ def run(fn: Callable[..., Any], /, *args: Any, cluster: str | Cluster | None = N
     return launch(shipment, None, chosen, origin_of_kernel(), _say(chosen))
 
 
-def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | None = None, **options: Any) -> Run:  # noqa: A001 - the word that Python and Dask use
+def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | None = None, **options: Any) -> Run:
     """Run `fn(item)` for each of `items`, in batches. Returns at once.
 
     `result()` waits and gives a list in the items' order; `results()` gives them as they come. An item that raised has
@@ -71,7 +71,7 @@ def runs(limit: int = 20) -> list[Run]:
     return [find_run(record.id) for record in all_records()[:limit]]
 
 
-def get_run(id: str) -> Run:  # noqa: A002 - what it is called everywhere
+def get_run(id: str) -> Run:
     """The run of that id, from any kernel, while it goes on or after.
 
     Raises
@@ -122,7 +122,9 @@ def _options(fn: Any, cluster: str | Cluster | None, own: dict[str, Any]) -> Opt
 
 def _check_callable(fn: Any) -> None:
     if not callable(fn):
-        raise InvalidSpec(f"A {type_name(fn)} can't be called", "the first argument is a function", "Swap the arguments?")
+        raise InvalidSpec(
+            f"A {type_name(fn)} can't be called", "the first argument is a function", "Swap the arguments?"
+        )
 
 
 def _source(fn: Any) -> str:

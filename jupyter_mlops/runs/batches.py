@@ -20,6 +20,9 @@ LEAST = 0.03
 MOST_ITEMS = 100_000
 MOST_BYTES = 4_000_000
 
+#: Tasks that are sent at once at most: more of them than this weigh on Dask's scheduler.
+MOST_TASKS = 10_000
+
 #: Items of a probe at most.
 PROBE_ITEMS = 20_000
 
@@ -68,7 +71,9 @@ class Plan:
     def size(self, left: int | None, threads: int) -> int:
         """Items of the next batch, when `left` are left (None: unknown) and `threads` threads share them."""
         threads = max(1, threads)
-        most = MOST_ITEMS if not self._bytes_per_item else max(1, min(MOST_ITEMS, int(MOST_BYTES / self._bytes_per_item)))
+        most = (
+            MOST_ITEMS if not self._bytes_per_item else max(1, min(MOST_ITEMS, int(MOST_BYTES / self._bytes_per_item)))
+        )
         if left is not None:
             most = min(most, max(1, left))
         if not self.measured:
@@ -83,8 +88,9 @@ class Plan:
     def cut(self, left: int, threads: int) -> list[int]:
         """The sizes of all batches of `left` items at once, for a run that nobody feeds."""
         sizes = []
+        least = -(-left // MOST_TASKS)
         while left > 0:
-            size = self.size(left, threads)
+            size = min(left, max(least, self.size(left, threads)))
             sizes.append(size)
             left -= size
         return sizes

@@ -57,7 +57,9 @@ def names_of(tree: ast.Module, known: Collection[str] = ()) -> Names:
     mentions = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     mentions |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     imports = frozenset(_imports(tree))
-    return Names(frozenset(reader.reads), tuple(assigns), imports, frozenset(mentions | {i.split(".")[0] for i in imports}))
+    return Names(
+        frozenset(reader.reads), tuple(assigns), imports, frozenset(mentions | {i.split(".")[0] for i in imports})
+    )
 
 
 class _Reader:
@@ -73,7 +75,9 @@ class _Reader:
             self._statement(statement)
 
     def _statement(self, statement: ast.stmt) -> None:
-        inner = [field for field in ("body", "orelse", "finalbody", "handlers", "cases") if getattr(statement, field, None)]
+        inner = [
+            field for field in ("body", "orelse", "finalbody", "handlers", "cases") if getattr(statement, field, None)
+        ]
         if not inner or isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             self._read(statement)
             self._set.update(_targets(statement))

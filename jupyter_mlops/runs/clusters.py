@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import backends
 from ..core.cluster import ClusterState, Event, Receipt
-from ..core.errors import StartFailed
+from ..core.errors import ClusterEnded, ClusterUnreachable, StartFailed
 from .choose import start as start_cluster
 from .choose import usable
 from .portal import portal
@@ -75,7 +75,7 @@ class Cluster:
         from distributed import Client
 
         address = _call(_address(self.name))
-        return Client(address.url, security=address.security)  # type: ignore[no-untyped-call]  # distributed has no types
+        return Client(address.url, security=address.security)
 
     def logs(self, worker: str | None = None, lines: int = 200) -> str:
         """The last lines of the scheduler's log, or of a worker's, dead or alive."""
@@ -138,7 +138,8 @@ def group_lines(state: ClusterState) -> list[str]:
     if len(state.groups) < 2:
         return []
     return [
-        f"{group.name}: {group.counts.idle + group.counts.busy} of {group.wanted} workers ({group.minimum} to {group.maximum})"
+        f"{group.name}: {group.counts.idle + group.counts.busy} of {group.wanted} workers "
+        f"({group.minimum} to {group.maximum})"
         for group in state.groups
     ]
 
@@ -197,9 +198,12 @@ def cluster(name: str | None = None) -> Cluster:
 async def _state(name: str) -> ClusterState:
     backend = await backends.find(name)
     state = await backend.get(name)
-    if state.phase not in ("running", "stopping"):
+    if state.phase != "running":
         return state
-    return (await (await session(name)).link.view(workers=False)).state
+    try:
+        return (await (await session(name, timeout=10.0)).link.view(workers=False)).state
+    except (ClusterEnded, ClusterUnreachable):  # it ended in between, or its scheduler was killed
+        return await backend.get(name)
 
 
 async def _scale(name: str, n: int, group: str | None, now: bool) -> None:

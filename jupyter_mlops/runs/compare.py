@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..controller.agent.versions import NAMES, versions_of
 from ..core.errors import VersionMismatch
@@ -25,11 +26,12 @@ async def compare(session: Session, packages: set[str]) -> list[str]:
     asked = frozenset(packages)
     if asked in session.compared:
         return session.compared[asked]
-    workers = list((await session.client.nthreads()) or {})[:ASKED]  # type: ignore[misc]  # awaitable here
+    workers = list((await session.client.nthreads()) or {})[:ASKED]
     if not workers:
         return []
     message = {"op": "mlops_versions", "packages": sorted(packages)}
-    answers = await session.client.scheduler.broadcast(msg=message, workers=workers)
+    scheduler: Any = session.client.scheduler
+    answers = await scheduler.broadcast(msg=message, workers=workers)
     own = versions_of(sorted(packages))
     notes: list[str] = []
     for worker in answers.values():

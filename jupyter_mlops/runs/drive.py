@@ -5,11 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from ..controller.install import enter, kept_results, without_results
-from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, RunError, RunFailed, RunLost, UnknownRun
+from ..core.errors import (
+    ClusterEnded,
+    ClusterUnreachable,
+    MlopsError,
+    RunError,
+    RunFailed,
+    RunLost,
+    Unavailable,
+    UnknownRun,
+)
 from ..core.run import FINAL, RunPhase, RunState
+from . import observers
 from .mailbox import Mailbox
 from .outcomes import error_of_state, exception_of
 from .session import Session
@@ -17,6 +28,9 @@ from .shipment import Shipment, head_bytes
 
 if TYPE_CHECKING:
     from distributed import Future
+
+#: Seconds that the tasks of a detached run may take to arrive.
+ARRIVAL = 120.0
 
 #: Seconds that a cluster may be silent before its run is given up.
 SILENT = 3.0
@@ -62,6 +76,7 @@ class Drive:
         finally:
             self._let_go()
             self.sent.set()
+            observers.ended(self.state)
             self.mailbox.put(self.state, [])
             self.mailbox.end()
 
@@ -81,6 +96,7 @@ class Drive:
     async def _open(self) -> None:
         opened = await self.session.link.open_run(self.state)
         self._take(opened)
+        observers.began(opened)
         self._code = head_bytes(self.shipment.head)
         self._bigs = await self.session.put(self.shipment, everywhere=self.state.kind == "map")
 
@@ -182,6 +198,36 @@ class Drive:
         self._futures.add(future)
         return future
 
+    def send_many(self, parts: list[bytes], first: int) -> None:
+        """Send the tasks from number `first` on, in one message: hundreds of messages would hold the scheduler up."""
+        resources = {f"group:{self.state.group}": 1} if self.state.group else None
+        count = len(parts)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph", category=UserWarning)  # it is items
+            futures: list[Future[Any]] = self.session.client.map(
+                enter,
+                [self._code] * count,
+                parts,
+                *([big] * count for big in self._bigs),
+                key=[self.key(first + number) for number in range(count)],
+                resources=resources,
+                pure=False,
+            )
+        self._futures.update(futures)
+
+    async def plan(self, total: int | None, tasks: int) -> None:
+        """Hand a detached run to the cluster, once all of its tasks have arrived there."""
+        keys = [self.key(index) for index in range(tasks)]
+        deadline = asyncio.get_running_loop().time() + ARRIVAL
+        while True:
+            try:
+                return await self.session.link.plan_run(self.state.id, total, keys)
+            except ClusterUnreachable:
+                raise
+            except Unavailable:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+
     def key(self, index: int) -> str:
         """The key of a task."""
         return f"mlrun-{self.state.id}-{index}"
@@ -194,12 +240,12 @@ class Drive:
         TaskLost : it gave nothing.
         """
         try:
-            result: dict[str, Any] = await self.session.client.gather(future)
+            result: dict[str, Any] = await future.result()
         except asyncio.CancelledError:
             if future.status == "cancelled" and not _being_cancelled():
                 raise TaskLost("the cluster forgot the task") from None
             raise
-        except Exception as error:  # noqa: BLE001 - Dask raises what the task's worker met: a killed worker, a lost input
+        except Exception as error:
             raise TaskLost(_words(error)) from error
         if result.get("stopped"):
             raise TaskLost("the task was stopped")
@@ -207,8 +253,8 @@ class Drive:
 
     async def threads(self) -> int:
         """Threads that may run the tasks now."""
-        counts = await self.session.client.nthreads() or {}  # type: ignore[misc]  # awaitable on an asynchronous client
-        return max(1, sum(counts.values()))
+        counts = await self.session.client.nthreads() or {}
+        return max(1, int(sum(counts.values())))
 
 
 def _being_cancelled() -> bool:
@@ -240,7 +286,7 @@ class OneTask(Drive):
 
         future = self.send(single(), 0)
         if self.state.detached:
-            await self.session.link.plan_run(self.state.id, 1, [self.key(0)])
+            await self.plan(1, 1)
             return "running", ""
         given = await self._with_inputs(future)
         if self.shipment.head["keep"] and not given.get("errors"):

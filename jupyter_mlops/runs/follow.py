@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from .. import backends
 from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownRun
 from ..core.run import FINAL, RunPhase, RunState
-from .. import backends
 from .drive import Drive
 from .mailbox import Mailbox
 from .portal import portal

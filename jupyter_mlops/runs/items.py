@@ -7,12 +7,13 @@ import pickle
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
+from ..controller.agent.failures import short
 from ..core.errors import InvalidItems
 from .shipment import size_of, type_name
 
@@ -64,7 +65,7 @@ class Sliced(Items):
 
 
 class Chunked(Sliced):
-    """A table: each item is a table of some of its rows, of which there are at most 64, or as many as keep them small."""
+    """A table: each item is a table of some of its rows. There are 64, or as many as keep them small."""
 
     def __init__(self, table: Any) -> None:
         rows = len(table)
@@ -81,7 +82,7 @@ class Chunked(Sliced):
         """As `Items.again`."""
         bounds = self._bounds[start : start + count + 1]
         rows = getattr(self._table, "iloc", self._table)
-        return [rows[low:high] for low, high in zip(bounds, bounds[1:], strict=False)]
+        return [rows[low:high] for low, high in pairwise(bounds)]
 
 
 class Streamed(Items):
@@ -102,7 +103,6 @@ class Streamed(Items):
             if len(batch) < before + step:
                 break
         return batch
-
 
     def rest(self) -> Iterator[Any]:
         """What is left, to be read at once."""
@@ -133,16 +133,24 @@ def items_of(values: Any) -> Items | Partitions:
         return Chunked(values)
     if isinstance(values, (list, tuple, range)) or (hasattr(values, "__array__") and getattr(values, "ndim", 0) >= 1):
         return Sliced(values)
-    if isinstance(values, (set, frozenset, dict)) or type(values).__name__ in ("dict_items", "dict_keys", "dict_values"):
+    if isinstance(values, (set, frozenset, dict)) or type(values).__name__ in (
+        "dict_items",
+        "dict_keys",
+        "dict_values",
+    ):
         return Sliced(list(values))
     try:
         return Streamed(iter(values))
     except TypeError:
         raise InvalidItems(
-            f"A {type_name(values)} has no items to map over",
+            f"There are no items to map over in {_described(values)}",
             "",
             "Use a list, a range, an array, a table, a generator, a pattern of files or a Dask collection.",
         ) from None
+
+
+def _described(values: Any) -> str:
+    return "None" if values is None else f"{short(values, 60)}, which is of type {type_name(values)}"
 
 
 def _is_table(values: Any) -> bool:
@@ -150,7 +158,7 @@ def _is_table(values: Any) -> bool:
 
 
 def _files(pattern: str) -> list[str]:
-    found = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))
+    found = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))  # noqa: PTH207 - it takes absolute patterns, too
     if not found:
         raise InvalidItems(
             f"No file matches {pattern!r}", f"seen from {Path.cwd()}", "A text as items is a pattern of file names."

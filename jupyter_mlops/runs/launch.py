@@ -58,9 +58,7 @@ def launch(
     return run
 
 
-async def _prepare(
-    shipment: Shipment, items: Items_ | None, options: Options, origin: Origin, say: Say
-) -> Drive:
+async def _prepare(shipment: Shipment, items: Items_ | None, options: Options, origin: Origin, say: Say) -> Drive:
     workers = options.workers if isinstance(options.workers, int) else None
     session = await choose(options.cluster, say, workers, options.group)
     await _scale(session, options)
@@ -147,16 +145,16 @@ def origin_of_kernel() -> Origin:
     notebook = os.environ.get("JPY_SESSION_NAME", "")
     cell = kernel = ""
     try:
-        from IPython import get_ipython  # type: ignore[attr-defined]  # it is public
+        from IPython import get_ipython
 
-        shell = get_ipython()  # type: ignore[no-untyped-call]
+        shell = get_ipython()
         app = getattr(shell, "kernel", None)
         if app is not None:
             header = app.get_parent("shell") if hasattr(app, "get_parent") else {}
             cell = str((header.get("metadata") or {}).get("cellId", ""))
-            kernel = str(Path(app.config.get("IPKernelApp", {}).get("connection_file", "")).stem).removeprefix("kernel-")
+            kernel = str(Path(app.config.get("IPKernelApp", {}).get("connection_file", "")).stem).removeprefix(
+                "kernel-"
+            )
     except ImportError:  # not in a notebook
         pass
     return Origin(notebook=notebook, cell=cell, kernel=kernel)
-
-

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections import deque
 from concurrent.futures import CancelledError as Cancelled
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..controller.install import kept_results, without_results
 from ..core.errors import ItemsFailed, RunFailed
@@ -30,11 +32,16 @@ SAMPLE = 64
 #: Seconds between two looks at how many workers there are.
 LOOK = 2.0
 
+#: Bytes, and tasks, of a message that sends many.
+MESSAGE = 8_000_000
+TASKS = 500
+
 #: How often a batch is sent again because a big variable that it needs was lost.
 AGAIN = 5
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True)
+class Batch:
     """Items on their way."""
 
     index: int
@@ -69,6 +76,8 @@ class MapDrive(Drive):
         self.kept: dict[int, Future[Any]] = {}
         self._plan = Plan(items.total)
         self._rest: deque[tuple[int, int]] = deque()
+        #: Items of a stream that a task had no time for: they can't be read again. First index → items.
+        self._unfinished: dict[int, list[Any]] = {}
         self._index = 0
         self._end = False
         self._threads = 1
@@ -144,10 +153,15 @@ class MapDrive(Drive):
         if self._rest:
             start, count = self._rest.popleft()
             size = self._plan.size(count + self._left(), self._threads)
+            items = self._unfinished.pop(start, None)
             if size < count:
                 self._rest.appendleft((start + size, count - size))
+                if items is not None:
+                    self._unfinished[start + size], items = items[size:], items[:size]
                 count = size
-            return self._batch(start, count, parts.packed(self.items.again(start, count)))
+            if items is None:
+                items = self.items.again(start, count)
+            return self._batch(start, count, parts.packed(items))
         if self._end:
             return None
         size = self._plan.size(self._left() if self.items.total is not None else None, self._threads)
@@ -173,7 +187,9 @@ class MapDrive(Drive):
         except (asyncio.CancelledError, Cancelled):
             raise
         except Exception as error:
-            failed = RunFailed(f"The items of the run {self.state.name!r} ended early", f"{type(error).__name__}: {error}")
+            failed = RunFailed(
+                f"The items of the run {self.state.name!r} ended early", f"{type(error).__name__}: {error}"
+            )
             raise failed from error
 
     def _left(self) -> int:
@@ -227,6 +243,8 @@ class MapDrive(Drive):
             self._failed(outcome["errors"])
 
     def _remain(self, batch: Batch, count: int) -> None:
+        if isinstance(self.items, Streamed):
+            self._unfinished[batch.start + count] = pickle.loads(batch.packed)[count:]  # noqa: S301 - we packed it
         self._rest.append((batch.start + count, batch.count - count))
         self._rest = deque(sorted(self._rest))
 
@@ -257,21 +275,23 @@ class MapDrive(Drive):
             raise AssertionError("a stream is read before it is detached")
         if self.items.taken < self.items.total:
             todo.append((self.items.taken, self.items.total - self.items.taken))
-        left = sum(count for _, count in todo)
         for start, count in todo:
-            sizes = self._plan.cut(count, self._threads) if left == count else _even(count, self._plan, self._threads)
-            for size in sizes:
+            first, pending = self._index, []
+            for size in self._plan.cut(count, self._threads):
                 batch = self._batch(start, size, parts.packed(self.items.again(start, size)))
-                self.send(parts.part(batch.index, start, size, batch.packed, None), batch.index)
+                pending.append(parts.part(batch.index, start, size, batch.packed, None))
                 if self._payload is not None:
                     self._payload.add(start, size, batch.packed)
                 start += size
-                if batch.index % 32 == 0:
+                if sum(map(len, pending)) > MESSAGE or len(pending) >= TASKS:
+                    self.send_many(pending, first)
+                    first, pending = self._index, []
                     await asyncio.sleep(0)
+            if pending:
+                self.send_many(pending, first)
         if self._payload is not None:
             await asyncio.wrap_future(self._payload.finish())
-        keys = [self.key(index) for index in range(self._index)]
-        await self.session.link.plan_run(self.state.id, self.items.total, keys)
+        await self.plan(self.items.total, self._index)
 
     # Workers
 
@@ -291,8 +311,3 @@ class MapDrive(Drive):
         if self.items.total:
             sample = self.items.again(0, min(SAMPLE, self.items.total))
             self._plan.weigh(len(sample), len(parts.packed(sample)))
-
-
-def _even(count: int, plan: Plan, threads: int) -> list[int]:
-    size = plan.size(None, threads)
-    return [min(size, count - start) for start in range(0, count, size)]

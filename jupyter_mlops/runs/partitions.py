@@ -38,7 +38,7 @@ class PartitionDrive(MapDrive):
         batches = [Batch(index, index, 1, b"") for index in range(self._partitions.total)]
         futures = self._submit(batches)
         if self.state.detached:
-            await self.session.link.plan_run(self.state.id, len(batches), [self.key(batch.index) for batch in batches])
+            await self.plan(len(batches), len(batches))
             return "running", ""
         flying = {
             asyncio.create_task(self._land(future, batch)) for future, batch in zip(futures, batches, strict=True)
@@ -60,8 +60,8 @@ class PartitionDrive(MapDrive):
         self._landed(batch, await self._given(future, batch))
 
     def _submit(self, batches: list[Batch]) -> list[Any]:
-        import dask
-        from dask import delayed
+        from dask.base import annotate
+        from dask.delayed import delayed
 
         call = delayed(enter, pure=False)
         pending = []
@@ -69,7 +69,7 @@ class PartitionDrive(MapDrive):
             part = parts.partition(batch.index)
             pending.append(call(self._code, part, partition, *self._bigs, dask_key_name=self.key(batch.index)))
         group = {f"group:{self.state.group}": 1} if self.state.group else None
-        with dask.annotate(resources=group) if group else dask.annotate():
+        with annotate(resources=group) if group else annotate():
             futures: list[Any] = self.session.client.compute(pending)
         self._futures.update(futures)
         return futures

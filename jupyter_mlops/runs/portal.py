@@ -58,6 +58,9 @@ class Portal:
 _portal: Portal | None = None
 _lock = threading.Lock()
 
+#: The parent's, in a forked child: kept, since letting it go would close what the parent uses.
+_inherited: list[Portal | None] = []
+
 
 def portal() -> Portal:
     """The portal of this process."""
@@ -70,6 +73,7 @@ def portal() -> Portal:
 
 def _forget() -> None:
     global _portal, _lock
+    _inherited.append(_portal)
     _portal, _lock = None, threading.Lock()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -144,7 +144,7 @@ def _quietly(call: Any, *args: Any) -> None:
         logging.getLogger("jupyter_mlops").warning("A run's record couldn't be written: %r", error)
 
 
-def read_payload(run: str) -> Iterator[dict[str, Any]]:
+def read_payload(run: str) -> Generator[dict[str, Any], None, None]:
     """The frames of a run's payload.
 
     Raises
@@ -156,7 +156,7 @@ def read_payload(run: str) -> Iterator[dict[str, Any]]:
     except OSError:
         raise NotRepeatable(
             f"The run {run} can't be run again",
-            f"its input wasn't kept: it was larger than {MOST // 1024**2} MB, came from a generator, or stayed on a cluster",
+            f"its input wasn't kept: it was over {MOST // 1024**2} MB, came from a generator, or stayed on a cluster",
             "Run its cell again.",
         ) from None
     with file:

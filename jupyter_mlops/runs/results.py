@@ -104,8 +104,9 @@ async def _from_memory(record: RunState) -> list[dict[str, Any]]:
 
     opened = await session(record.cluster)
     prefix = f"mlrun-{record.id}-"
-    holders = await opened.client.scheduler.who_has()
+    scheduler: Any = opened.client.scheduler
+    holders = await scheduler.who_has()
     keys = [key for key in holders if isinstance(key, str) and key.startswith(prefix)]
-    futures = [Future(key, opened.client) for key in keys]
+    futures: list[Any] = [Future(key, opened.client) for key in keys]
     parts: list[dict[str, Any]] = await opened.client.gather(futures)
     return parts

@@ -23,6 +23,9 @@ from .capture import Names, names_of
 #: Bytes from which on a variable is put on the cluster once, instead of travelling with every task.
 BIG = 10_000_000
 
+#: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
+INLINE = 200_000
+
 #: Packages whose arrays and tables know their size.
 _SIZED = ("numpy", "pandas", "pyarrow", "scipy", "polars")
 
@@ -99,7 +102,8 @@ def _culprit(named: dict[str, Any], error: Exception) -> NotPicklable:
             inside = _inside(value)
             what = f"The variable {name!r}, a {type_name(value)}, can't travel to a worker"
             if inside is not None:
-                what = f"The variable {inside[0]!r}, a {type_name(inside[1])}, which {name!r} uses, can't travel to a worker"
+                used = f"The variable {inside[0]!r}, a {type_name(inside[1])}, which {name!r} uses,"
+                what = f"{used} can't travel to a worker"
             return NotPicklable(what, _reason(own), "Make it inside the cell, or leave it out.")
     return NotPicklable("This code can't travel to a worker", _reason(error))
 
@@ -122,7 +126,9 @@ def _inside(value: Any) -> tuple[str, Any] | None:
 def type_name(value: Any) -> str:
     """The type of `value` as its user would write it."""
     kind = type(value)
-    return kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -180,9 +186,10 @@ def _shipment(
     body: bytes,
     bigs: list[Any],
 ) -> Shipment:
+    brought = {name: tuple(module) for name, module in modules.beside(Path.cwd(), names.imports).items()}
     head = {
         "kind": kind,
-        "modules": {name: tuple(module) for name, module in modules.beside(Path.cwd(), names.imports).items()},
+        "modules": brought,
         "sources": {filename: source} if filename else {},
         "filename": filename,
         "body": body,
@@ -190,11 +197,11 @@ def _shipment(
         "names": [],
         "code": "",
     }
-    if len(body) > BIG:
+    if len(body) > (INLINE if kind == "map" else BIG):
         head["body"] = None
         bigs = [*bigs, body]
     packages = {_package(value) for value in variables.values()} | {name.split(".")[0] for name in names.imports}
-    packages -= {"", "builtins", "__main__", *(name.split(".")[0] for name in head["modules"])}
+    packages -= {"", "builtins", "__main__", *(name.split(".")[0] for name in brought)}
     return Shipment(head, bigs, list(variables), source, packages)
 
 

@@ -1,6 +1,6 @@
 """The history of runs.
 
-`history` reads the records that the clusters' controllers write, `recorder` brings them into MLflow from a kernel,
-`sync` from a process of the server's. MLflow takes seconds to import and to make its tables, so that nobody waits for
-it: it is imported on the recorder's thread, or in the server's other process.
+`history` reads the records that the clusters' controllers write; `recorder` has them brought into MLflow from a
+kernel, the server has what is missing brought. MLflow itself works in a process of its own, `sync`, and is imported
+nowhere else: it takes seconds, and nobody is to wait for it.
 """

@@ -1,7 +1,7 @@
-"""Brings runs into MLflow from a kernel, on a thread that nobody waits for.
+"""Brings runs into MLflow from a kernel, by a process that nobody waits for (`sync.py`).
 
 Nothing is lost when that fails, or when the kernel is killed: the record in the run's folder is what counts, and the
-server brings what is missing (`sync.py`).
+server brings what is missing.
 """
 
 from __future__ import annotations
@@ -15,10 +15,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..core.model import Seconds
     from ..core.run import RunState
-    from .store import MlflowStore
+    from .child import Child
 
 #: Seconds to wait for a run's end before its start is brought: most runs are short, and need one turn instead of two.
 PAUSE = 0.5
+
+#: Seconds without a run after which the process is let go.
+IDLE = 10.0
+
+#: Seconds that a kernel's end waits for what is still to be brought.
+LAST = 5.0
 
 #: Seconds between tries after a failure, from the first to the last.
 _BACKOFF = (5.0, 300.0)
@@ -27,12 +33,13 @@ _log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """One thread, made when the first run comes."""
+    """One thread, made when the first run comes, and one process while there are runs."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, RunState] = {}
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._child: Child | None = None
         self._busy = False
         self._hurry = False
         self._failures = 0
@@ -46,7 +53,7 @@ class Recorder:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="mlops-recorder", daemon=True)
                 self._thread.start()
-                atexit.register(self.flush, 5.0)
+                atexit.register(self.flush, LAST)
             self._change.notify_all()
 
     def flush(self, timeout: Seconds = 10.0) -> bool:
@@ -63,65 +70,51 @@ class Recorder:
             return not self._waiting and not self._busy
 
     def _work(self) -> None:
-        store: MlflowStore | None = None
         while True:
             run = self._next()
-            try:
-                store = _store(store)
-                _keep(run)
-                store.sync(run)
-            except Exception as error:  # noqa: BLE001  # MLflow, its database and its network each raise their own
-                self._failed(run, error)
-            else:
-                self._done()
+            fault = self._bring(run)
+            with self._change:
+                self._busy = False
+                self._failures = self._failures + 1 if fault else 0
+                if fault:
+                    self._waiting.setdefault(run.id, run)
+                self._change.notify_all()
+                if fault:
+                    self._failed(fault)
 
     def _next(self) -> RunState:
         """The run that waits longest; the pause lets its end catch up with its start."""
         with self._change:
             while not self._waiting:
-                self._change.wait()
+                if not self._change.wait(IDLE) and self._child is not None:
+                    self._child.close()
+                    self._child = None
             if not self._hurry:
                 self._change.wait_for(lambda: self._hurry, PAUSE)
             self._busy = True
             return self._waiting.pop(next(iter(self._waiting)))
 
-    def _done(self) -> None:
-        with self._change:
-            self._busy = False
-            self._failures = 0
-            self._change.notify_all()
+    def _bring(self, run: RunState) -> str:
+        """What went wrong; nothing, when it is in MLflow."""
+        from .child import Child
 
-    def _failed(self, run: RunState, error: Exception) -> None:
+        if self._child is None:
+            self._child = Child()
+        fault = self._child.bring(run)
+        if fault and not self._child.alive:
+            self._child.close()
+            self._child = None
+        return fault
+
+    def _failed(self, fault: str) -> None:
         first, most = _BACKOFF
-        with self._change:
-            self._busy = False
-            self._waiting.setdefault(run.id, run)
-            self._failures += 1
-            self._change.notify_all()
-            if self._failures == 1:
-                _log.warning(
-                    "Runs are not recorded in MLflow for now: %s. They are kept, and recorded when it works again; "
-                    "look at the tracking URI in the settings of jupyter-mlops.",
-                    error,
-                )
-            self._change.wait(min(most, first * 2 ** min(10, self._failures - 1)))
-
-
-def _store(last: MlflowStore | None) -> MlflowStore:
-    """The store of the URI that is set now."""
-    from .store import MlflowStore, tracking_uri
-
-    uri = tracking_uri()
-    return last if last is not None and last.uri == uri else MlflowStore(uri)
-
-
-def _keep(run: RunState) -> None:
-    """A run whose controller has no folder for it gets its record here."""
-    from ..backends import home
-    from . import history
-
-    if not (home.runs_dir() / run.id / history.RECORD).exists():
-        history.save(run)
+        if self._failures == 1:
+            _log.warning(
+                "Runs are not recorded in MLflow for now: %s. They are kept, and recorded when it works again; "
+                "look at the tracking URI in the settings of jupyter-mlops.",
+                fault,
+            )
+        self._change.wait(min(most, first * 2 ** min(10, self._failures - 1)))
 
 
 _recorder = Recorder()

@@ -1,4 +1,4 @@
-"""A run's record in MLflow. Blocking, slow at first use: for the recorder's thread and the sync process only.
+"""A run's record in MLflow. Blocking, slow at first use: only for the process of `sync.py`.
 
 What MLflow gets: tags `mlops.*` (id, kind, cluster, shape, owner, versions, notebook and cell, error), the options and
 the user's parameters as params, the journal's metrics with their steps, the cost, and the code as an artifact.

@@ -1,19 +1,29 @@
-"""Brings all records that are not in MLflow there, and ends: `python -m jupyter_mlops.tracking.sync`.
+"""The process in which MLflow works: `python -m jupyter_mlops.tracking.sync`.
 
-The server starts it when it finds such records, for example those of detached runs, whose kernel is gone.
+MLflow takes seconds to import and more to make its tables, needs much memory, and warns and logs as it pleases: in a
+kernel or a server it would be felt. Without arguments it brings all records that are not in MLflow there, and ends:
+the server starts it so for runs whose kernel is gone. With `--serve` it is told runs on its standard input, a JSON line
+each, and answers each with `ok` or with what went wrong; it ends with its input.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import IO
 
+from ..backends import home
 from ..core.errors import UnknownRun
+from ..core.run import RunState
 from . import history, pending
 from .store import MlflowStore, tracking_uri
 
+#: Added to the process's niceness: the user's own work goes first.
+_NICE = 10
+
 
 def sync() -> int:
-    """Bring them; how many there were. Raises what MLflow raises."""
+    """Bring what is pending; how many runs that were. Raises what MLflow raises."""
     runs = pending.unsynced()
     store = MlflowStore(tracking_uri())
     for run in runs:
@@ -25,14 +35,42 @@ def sync() -> int:
     return len(runs)
 
 
+def serve(asked: IO[str], answers: IO[str]) -> None:
+    """Bring each run that `asked` has, until its end."""
+    store = MlflowStore(tracking_uri())
+    for line in asked:
+        try:
+            run = RunState.model_validate_json(line)
+            if store.uri != tracking_uri():
+                store = MlflowStore(tracking_uri())
+            if not (home.runs_dir() / run.id / history.RECORD).exists():
+                history.save(run)  # its controller has no folder for it
+            store.sync(run)
+        except Exception as error:  # noqa: BLE001  # MLflow, its database and its network each raise their own
+            answer = _words(error)
+        else:
+            answer = "ok"
+        answers.write(f"{answer}\n")
+        answers.flush()
+
+
 def main() -> int:
     """As a program: the exit code, with one line on stderr when it failed."""
+    os.nice(_NICE)
+    if sys.argv[1:] == ["--serve"]:
+        answers, sys.stdout = sys.stdout, sys.stderr  # what others print is no answer
+        serve(sys.stdin, answers)
+        return 0
     try:
         sync()
-    except Exception as error:  # noqa: BLE001  # MLflow, its database and its network each raise their own
-        sys.stderr.write(f"{type(error).__name__}: {error}\n".replace("\n", " ") + "\n")
+    except Exception as error:  # noqa: BLE001  # as above
+        sys.stderr.write(f"{_words(error)}\n")
         return 1
     return 0
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\n", " ")
 
 
 if __name__ == "__main__":

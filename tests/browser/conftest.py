@@ -15,9 +15,9 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A running JupyterLab over a copy of the notebooks."""
-    lab = Lab(tmp_path_factory.mktemp("lab"))
+def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A running JupyterLab over a copy of the notebooks; a module's ENVIRONMENT is the server's too."""
+    lab = Lab(tmp_path_factory.mktemp("lab"), getattr(request.module, "ENVIRONMENT", None))
     lab.start()
     try:
         yield lab
@@ -37,16 +37,27 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
+def jp_asyncio_loop() -> None:
+    """No loop of pytest-jupyter's: Playwright runs its own in this thread."""
+
+
+@pytest.fixture
+def jp_server_cleanup() -> None:
+    """No server in this process that could be cleaned up."""
+
+
+@pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A new page; what it looked like is kept when the test fails."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.set_default_timeout(PATIENCE * 1000)
     failures = request.session.testsfailed
     yield page
     if request.session.testsfailed > failures:
         SCREENSHOTS.mkdir(exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}.png")
-    page.close()
+        for number, left in enumerate(page.context.pages):
+            left.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}-{number}.png")
+    page.context.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from playwright.sync_api import Page, expect
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 #: Seconds that anything may take on a slow, shared machine before a test gives up.
-PATIENCE = 90
+PATIENCE = float(os.environ.get("JUPYTER_MLOPS_TESTS_PATIENCE", 90))
 expect.set_options(timeout=PATIENCE * 1000)
 
 
@@ -31,7 +32,10 @@ class Lab:
     def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.work = folder / "work"
-        shutil.copytree(NOTEBOOKS, self.work, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        if NOTEBOOKS.exists():
+            shutil.copytree(NOTEBOOKS, self.work, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        else:
+            self.work.mkdir()
         self.token = secrets.token_hex(16)
         self.port = free_port()
         settings = folder / "settings"
@@ -141,18 +145,45 @@ def open_lab(page: Page, lab: Lab, path: str = "") -> None:
     page.wait_for_function("window.jupyterapp && window.jupyterapp.restored", timeout=PATIENCE * 1000)
     page.evaluate("window.jupyterapp.restored")
     if path:
-        page.wait_for_function(
-            """async () => {
-                const panel = window.jupyterapp.shell.currentWidget;
-                if (!panel || !panel.sessionContext) return false;
-                await panel.sessionContext.ready;
-                const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
-                if (!kernel) return false;
-                await kernel.info;
-                return true;
+        # Not by `wait_for_function`: it takes the promise of an async function for its answer.
+        page.evaluate(
+            """async patience => {
+                for (const end = Date.now() + patience; Date.now() < end; ) {
+                    const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+                    await context?.ready;
+                    const kernel = context?.session?.kernel;
+                    if (kernel) {
+                        await kernel.info;
+                        return;
+                    }
+                    await new Promise(resolve => setTimeout(resolve, 50));
+                }
+                throw new Error('The notebook has no kernel');
             }""",
-            timeout=PATIENCE * 1000,
+            PATIENCE * 1000,
         )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that no page shows."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it didn't come true"
+        time.sleep(0.1)
+
+
+def cluster_of(lab: Lab, profile: str, name: str, workers: int | None = None) -> None:
+    """A running cluster, made without the browser."""
+    lab.api("clusters", "POST", {"profile": profile, "name": name, "workers": workers})
+
+    def ready() -> bool:
+        for state in lab.api("clusters"):
+            wanted = sum(group["wanted"] for group in state["groups"])
+            if state["name"] == name and state["phase"] == "running" and state["counts"]["idle"] == wanted > 0:
+                return True
+        return False
+
+    until(ready)
 
 
 def command(page: Page, name: str, args: dict[str, Any] | None = None) -> None:

@@ -65,6 +65,13 @@ def test_showing_a_state_asks_for_nothing(part: ClusterPart, asked: Asked) -> No
     assert asked.of == []
 
 
+def test_hiding_one_control_hides_no_other(part: ClusterPart) -> None:
+    part.show(state(), spec())
+    hidden = [part.group, part.bounds, part.question]
+    assert [widget.layout.display for widget in hidden] == ["none"] * 3
+    assert not any(widget.layout.display for widget in (part.workers, part.adaptive, part.stop))
+
+
 def test_a_moved_slider_scales_and_is_not_moved_back(part: ClusterPart, asked: Asked) -> None:
     part.show(state(), spec())
     part.workers.value = 5
@@ -116,7 +123,7 @@ def test_numbers_say_what_is_unknown_and_escape_what_others_wrote(part: ClusterP
     problem = Problem(what="<script>", why="because", todo="Wait.")
     part.show(state(problem=problem, counts=Counts(idle=1, busy=1), stop=Stop(at=900, cause="idle")), spec(), now=0)
     text = part.numbers.value
-    assert "unknown so far" in text
+    assert "unknown: no price is set" in text
     assert "2 workers, 1 busy" in text
     assert "in 15 min unless used" in text
     assert "<script>" not in text

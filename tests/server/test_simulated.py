@@ -23,7 +23,7 @@ WORKERS = 1000
 
 @pytest.fixture
 def simulated(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Any]:
-    monkeypatch.syspath_prepend(FOLDER)
+    sys.path.insert(0, str(FOLDER))
     monkeypatch.setenv("JUPYTER_MLOPS_SIMULATED", str(WORKERS))
     backends._added.cache_clear()
     assert "simulated" in backends.places()
@@ -33,6 +33,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Any]:
     yield simulated_place
     simulated_place._controller.close()
     sys.modules.pop("simulated_place")
+    sys.path.remove(str(FOLDER))
     backends._added.cache_clear()
 
 

@@ -216,3 +216,22 @@ def test_nothing_heavy_is_imported_before_a_run_is_recorded() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_run_of_a_kernel_is_in_mlflow_when_the_kernel_has_ended(home: Path) -> None:
+    code = (
+        "import sys, jupyter_mlops as mlops\n"
+        "one = mlops.start('gentle', name='one')\n"
+        "try:\n"
+        "    print(mlops.run(lambda: mlops.log_metric('loss', 0.5, step=3) or 42, cluster='one').result())\n"
+        "finally:\n"
+        "    one.stop()\n"
+        "assert 'mlflow' not in sys.modules, 'a kernel has better things to do'\n"
+        "from jupyter_mlops.tracking import recorder\n"
+        "assert recorder.flush(120)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0 and done.stdout.strip() == "42", done.stderr
+    (seen,) = found()
+    assert seen.info.status == "FINISHED" and seen.data.tags["mlops.cluster"] == "one"
+    assert seen.data.metrics["loss"] == 0.5

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tornado.netutil
 from distributed.versions import get_versions
-from tornado.netutil import _client_ssl_defaults
 
 from . import processes
 from .logs import bound_logs
@@ -191,7 +191,9 @@ class ForkServer:
 def warm_up() -> None:
     """Do once what each worker would do first: look for versions, load the machine's certificates."""
     get_versions()
-    _client_ssl_defaults()
+    certificates = getattr(tornado.netutil, "_client_ssl_defaults", None)  # newer Tornados load them when needed
+    if callable(certificates):
+        certificates()
 
 
 def serve(channel: socket.socket, folder: Path) -> None:

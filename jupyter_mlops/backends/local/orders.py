@@ -6,6 +6,7 @@ start on one CPU while the scheduler does on another. So nothing is imported her
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from pathlib import Path
@@ -48,5 +49,6 @@ def send_first(channel: socket.socket, spec: Path, scheduler: str) -> dict[str, 
             )
             if len(groups) < _MOST:
                 groups[order["name"]] = order["group"]
-                channel.sendall(encode("fork", order=order))
+                with contextlib.suppress(OSError):  # a dead fork server is replaced, and these workers with it
+                    channel.sendall(encode("fork", order=order))
     return groups

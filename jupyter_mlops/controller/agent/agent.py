@@ -44,7 +44,7 @@ class Agent:
         """Take over the streams of this process and listen to the scheduler."""
         streams.install()
         sources.install()
-        time.sleep = sleep
+        time.sleep = sleep  # type: ignore[assignment]  # so that a stopped run doesn't sleep on
         if os.environ.get("MPLBACKEND", "module:").startswith("module:"):
             os.environ["MPLBACKEND"] = "Agg"  # a notebook's inline backend can't work here
         self._worker.stream_handlers["mlops-stop"] = self.stop

@@ -15,14 +15,16 @@ from .sources import show
 
 
 def run_cell(source: str, filename: str, variables: dict[str, Any]) -> tuple[dict[str, Any], Any, bool]:
-    """Run `source` with `variables`. Returns its namespace, the value of its last expression, and whether it has one."""
+    """Run `source` with `variables`. Returns its namespace, its last expression's value, and whether it has one."""
     space = {"__name__": "__main__", "__builtins__": builtins, **variables}
     show(filename, source)
     tree = ast.parse(source, filename)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     _evaluate(compile(tree, filename, "exec", flags, dont_inherit=True), space)
-    if last is None:
+    if not isinstance(last, ast.Expr):
         return space, None, False
     expression = ast.Expression(last.value)
     return space, _evaluate(compile(expression, filename, "eval", flags, dont_inherit=True), space), True

@@ -1,4 +1,4 @@
-"""What a worker tells the scheduler about a run: gathered for a moment, bounded in rate, sent over Dask's own stream."""
+"""What a worker tells the scheduler about a run: gathered for a moment, bounded in rate, over Dask's own stream."""
 
 from __future__ import annotations
 

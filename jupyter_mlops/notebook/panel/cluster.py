@@ -11,10 +11,7 @@ import ipywidgets as w
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
 from ...core.model import Time
 from . import words
-
-_FORM = w.Layout(width="480px")
-_CELL = "padding:1px 12px 1px 0;white-space:nowrap"
-_QUIET = "color:var(--jp-ui-font-color2,#666)"
+from .looks import CELL, QUIET, field, show
 
 
 class Commands(Protocol):
@@ -44,12 +41,12 @@ class ClusterPart:
         self._ranges: dict[str, tuple[int, int]] = {}
         self._held: set[str] = set()
         self.numbers = w.HTML()
-        self.group = w.Dropdown(description="Group", layout=_FORM)
-        self.workers = w.IntSlider(description="Workers", continuous_update=False, layout=_FORM)
+        self.group = w.Dropdown(description="Group", layout=field())
+        self.workers = w.IntSlider(description="Workers", continuous_update=False, layout=field())
         self.adaptive = w.Checkbox(
             description="as many as the work needs", indent=False, layout=w.Layout(width="220px")
         )
-        self.bounds = w.IntRangeSlider(description="Between", continuous_update=False, layout=_FORM)
+        self.bounds = w.IntRangeSlider(description="Between", continuous_update=False, layout=field())
         self.stop = w.Button(description="Stop…", icon="stop", tooltip="End this cluster")
         self.confirm = w.Button(description="Stop it", button_style="danger")
         self.keep = w.Button(description="Keep it")
@@ -62,22 +59,22 @@ class ClusterPart:
         self.adaptive.observe(self._adaptive_switched, "value")
         self.bounds.observe(self._bounds_moved, "value")
         self.stop.on_click(lambda _: self._ask_to_stop())
-        self.keep.on_click(lambda _: _show(self.question, False))
+        self.keep.on_click(lambda _: show(self.question, False))
         self.confirm.on_click(lambda _: self._stop())
         self.show(None)
 
     def show(self, state: ClusterState | None, spec: ClusterSpec | None = None, now: Time | None = None) -> None:
         """Show `state` of a cluster made by `spec`, as it is at `now`; None shows that no cluster is chosen."""
         if state is None or self._state is None or state.name != self._state.name:
-            _show(self.question, False)
+            show(self.question, False)
             self._held.clear()
         self._state = state
         groups = spec.profile.groups if spec else []
         self._ranges = {group.name: (group.minimum, group.maximum) for group in groups}
         live = state is not None and state.phase in ("starting", "running")
         self.numbers.value = _no_cluster() if state is None else _numbers(state, time.time() if now is None else now)
-        _show(self.stop, state is not None and state.phase != "ended" and "stop" in state.commands)
-        _show(self._controls, live and state is not None and "scale" in state.commands and bool(state.groups))
+        show(self.stop, state is not None and state.phase != "ended" and "stop" in state.commands)
+        show(self._controls, live and state is not None and "scale" in state.commands and bool(state.groups))
         if state is not None and state.groups:
             self._show_groups(state)
             self._show_group()
@@ -93,7 +90,7 @@ class ClusterPart:
         if self.group.options != names:
             self.group.options = names
             self.group.value = names[0]
-        _show(self.group, len(names) > 1)
+        show(self.group, len(names) > 1)
 
     def _chosen(self) -> GroupState | None:
         groups = self._state.groups if self._state else []
@@ -107,7 +104,7 @@ class ClusterPart:
         _set(self.workers, min=low, max=high, value=group.wanted, disabled=group.adaptive)
         _set(self.bounds, min=low, max=high, value=(group.minimum, group.maximum))
         _set(self.adaptive, value=group.adaptive)
-        _show(self.bounds, group.adaptive)
+        show(self.bounds, group.adaptive)
 
     def _range(self, group: GroupState) -> tuple[int, int]:
         """What the sliders offer: the profile's range; that of adaptive scaling, in the state, may be narrower."""
@@ -148,16 +145,16 @@ class ClusterPart:
         self._loss.value = (
             f"<b>Stop {escape(self._state.name)}?</b> {lost}Results kept on its workers are gone then.&ensp;"
         )
-        _show(self.question, True)
+        show(self.question, True)
 
     def _stop(self) -> None:
-        _show(self.question, False)
+        show(self.question, False)
         if self._state is not None:
             self._commands.stop(self._state.name)
 
 
 def _no_cluster() -> str:
-    return f"<span style='{_QUIET}'>No cluster is chosen: start one from a profile above.</span>"
+    return f"<span style='{QUIET}'>No cluster is chosen: start one from a profile above.</span>"
 
 
 def _numbers(state: ClusterState, now: Time) -> str:
@@ -176,7 +173,7 @@ def _numbers(state: ClusterState, now: Time) -> str:
     if state.phase == "ended":
         rows = {key: rows[key] for key in ("State", "Cost")}
     lines = [
-        f"<tr><td style='{_CELL};{_QUIET}'>{key}</td><td style='{_CELL}'>{text}</td></tr>" for key, text in rows.items()
+        f"<tr><td style='{CELL};{QUIET}'>{key}</td><td style='{CELL}'>{text}</td></tr>" for key, text in rows.items()
     ]
     problems = [(group.name, group.problem) for group in state.groups if group.problem]
     if state.problem:
@@ -190,7 +187,3 @@ def _set(widget: w.Widget, **traits: Any) -> None:
     with widget.hold_trait_notifications():
         for name, value in traits.items():
             setattr(widget, name, value)
-
-
-def _show(widget: w.Widget, visible: bool) -> None:
-    widget.layout.display = "" if visible else "none"

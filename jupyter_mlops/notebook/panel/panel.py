@@ -23,6 +23,7 @@ from ...core.profile import Profile
 from ...runs import choose
 from . import wish, words
 from .cluster import ClusterPart
+from .looks import ALERT, show
 from .runs import FormPart, RunsPart, Wish
 from .start import StartPart
 from .watch import Seen, Watch
@@ -183,8 +184,8 @@ class Panel:
     def _show_error(self, error: MlopsError | None) -> None:
         if error is not None:
             problem = Problem(what=error.what, why=error.why, todo=error.todo)
-            self.error.value = f"<div role='alert' style='{_ALERT}'>{words.problem(problem)}</div>"
-        self._trouble.layout.display = "none" if error is None else ""
+            self.error.value = f"<div role='alert' style='{ALERT}'>{words.problem(problem)}</div>"
+        show(self._trouble, error is not None)
 
     def _hook(self) -> None:
         from IPython import get_ipython
@@ -203,8 +204,6 @@ class Panel:
         self.note.value = ""
         self.form.show_functions(wish.functions(self._namespace))
 
-
-_ALERT = "border-left:3px solid var(--jp-error-color1,#d32f2f);padding:2px 8px;max-width:720px;line-height:1.4"
 
 _open: Panel | None = None
 

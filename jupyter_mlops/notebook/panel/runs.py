@@ -13,8 +13,8 @@ import ipywidgets as w
 from ...core.model import Time
 from ...core.run import FINAL, RunState
 from . import words
+from .looks import QUIET, field, show
 
-_FORM = w.Layout(width="480px")
 MAP, CALL = "Map over items", "Call once"
 
 
@@ -35,10 +35,10 @@ class FormPart:
 
     def __init__(self, submit: Callable[[Wish], None]) -> None:
         self._submit = submit
-        self.kind = w.ToggleButtons(options=[MAP, CALL], description="Run", tooltips=[_MAP_HELP, _CALL_HELP])
-        self.function = w.Combobox(description="Function", placeholder="a function of this notebook", layout=_FORM)
-        self.given = w.Text(description="Items", layout=_FORM)
-        self.result = w.Text(description="Result in", value="result", layout=_FORM)
+        self.kind = w.ToggleButtons(options=[MAP, CALL], tooltips=[_MAP_HELP, _CALL_HELP])
+        self.function = w.Combobox(description="Function", placeholder="a function of this notebook", layout=field())
+        self.given = w.Text(description="Items", layout=field())
+        self.result = w.Text(description="Result in", value="result", layout=field())
         self.send = w.Button(description="Send", icon="paper-plane", button_style="primary")
         self.help = w.HTML()
         fields = [self.kind, self.function, self.given, self.result, self.send, self.help]
@@ -60,9 +60,7 @@ class FormPart:
         mapped = self.kind.value == MAP
         self.given.description = "Items" if mapped else "Arguments"
         self.given.placeholder = "files, range(100), a DataFrame …" if mapped else "X, y, depth=3"
-        self.help.value = (
-            f"<span style='color:var(--jp-ui-font-color2,#666)'>{_MAP_HELP if mapped else _CALL_HELP}</span>"
-        )
+        self.help.value = f"<span style='{QUIET}'>{_MAP_HELP if mapped else _CALL_HELP}</span>"
 
     def _clicked(self) -> None:
         self.send.disabled = True
@@ -118,7 +116,7 @@ class Line:
             self.bar.value = 1.0
         styles = {"done": "success", "failed": "danger", "lost": "danger", "cancelled": "warning"}
         self.bar.bar_style = styles.get(run.phase, "")
-        self.cancel.layout.display = "none" if over else ""
+        show(self.cancel, not over)
 
     def close(self) -> None:
         """Let go of the widgets."""

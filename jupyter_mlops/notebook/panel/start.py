@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -12,8 +13,7 @@ from ...core.cluster import ClusterState
 from ...core.estimate import Estimate
 from ...core.profile import Profile
 from . import words
-
-_FORM = w.Layout(width="480px")
+from .looks import QUIET, field
 
 #: The choice that stands for no cluster.
 NONE = ""
@@ -29,10 +29,10 @@ class StartPart:
     def __init__(self, chosen: Callable[[str], None], start: Callable[[str, str | None], None]) -> None:
         self._chosen = chosen
         self._start = start
-        self._showing = False
+        self._shower = 0
         self._about: dict[str, str] = {}
-        self.cluster = w.Dropdown(description="Cluster", options=[("no cluster yet", NONE)], layout=_FORM)
-        self.profile = w.Dropdown(description="New from", layout=_FORM)
+        self.cluster = w.Dropdown(description="Cluster", options=[("no cluster yet", NONE)], layout=field())
+        self.profile = w.Dropdown(description="New from", layout=field())
         self.name = w.Text(placeholder="name (optional)", layout=w.Layout(width="160px"))
         self.start = w.Button(description="Start", icon="play", button_style="primary")
         self.about = w.HTML()
@@ -51,8 +51,8 @@ class StartPart:
         if self.profile.options != tuple(options):
             value = self.profile.value
             self.profile.options = options
-            if value in self._about:
-                self.profile.value = value
+            if options:  # a dropdown that was empty chooses nothing by itself
+                self.profile.value = value if value in self._about else options[0][1]
         self._profile_chosen(None)
 
     def show_clusters(self, states: Sequence[ClusterState], chosen: str) -> None:
@@ -60,13 +60,13 @@ class StartPart:
         options = [(f"{state.name} · {words.phase(state)}", state.name) for state in states]
         if chosen not in [name for _, name in options]:
             options.insert(0, (chosen, chosen) if chosen else ("choose one" if options else "no cluster yet", NONE))
-        self._showing = True
+        self._shower = threading.get_ident()  # a person's choice comes in another thread, and may come right now
         try:
             if self.cluster.options != tuple(options):
                 self.cluster.options = options
             self.cluster.value = chosen
         finally:
-            self._showing = False
+            self._shower = 0
 
     def started(self) -> None:
         """The start was answered: another one may be asked for."""
@@ -74,13 +74,11 @@ class StartPart:
         self.name.value = ""
 
     def _cluster_chosen(self, change: Any) -> None:
-        if not self._showing:
+        if threading.get_ident() != self._shower:
             self._chosen(change["new"])
 
     def _profile_chosen(self, _: Any) -> None:
-        self.about.value = (
-            f"<span style='color:var(--jp-ui-font-color2,#666)'>{self._about.get(self.profile.value, '')}</span>"
-        )
+        self.about.value = f"<span style='{QUIET}'>{self._about.get(self.profile.value, '')}</span>"
 
     def _start_clicked(self) -> None:
         if self.profile.value:

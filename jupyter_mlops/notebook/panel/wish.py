@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core.errors import InvalidInput, InvalidItems
+from ...runs import api
 from .runs import MAP, Wish
 
 
@@ -26,8 +27,6 @@ def prepare(wish: Wish, namespace: dict[str, Any], cluster: str) -> Callable[[],
     ------
     InvalidInput, InvalidItems : something is missing, can't be evaluated, or isn't what it should be.
     """
-    import jupyter_mlops as mlops
-
     if wish.result and not wish.result.isidentifier():
         raise InvalidInput(f"{wish.result!r} is not a name for a variable", todo="Use letters, digits and underscores.")
     function = _evaluate(wish.function, namespace, "The function")
@@ -40,9 +39,9 @@ def prepare(wish: Wish, namespace: dict[str, Any], cluster: str) -> Callable[[],
             raise InvalidItems(
                 f"{wish.given!r} has no items", f"it is a {type(items).__name__}", "Give a list or the like."
             )
-        return lambda: mlops.map(function, items, **options)
+        return lambda: api.map(function, items, **options)
     args, kwargs = _evaluate(f"(lambda *args, **kwargs: (args, kwargs))({wish.given})", namespace, "The arguments")
-    return lambda: mlops.run(function, *args, **kwargs, **options)
+    return lambda: api.run(function, *args, **kwargs, **options)
 
 
 def _evaluate(expression: str, namespace: dict[str, Any], what: str) -> Any:

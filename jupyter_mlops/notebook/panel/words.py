@@ -42,6 +42,8 @@ def per_hour(amount: float | None, currency: str) -> str:
 
 def cost(value: Cost) -> str:
     """Money so far and per hour."""
+    if value.amount is None:
+        return f"unknown: {value.source}"
     return f"{money(value.amount, value.currency)} so far, {per_hour(value.per_hour, value.currency)}"
 
 

@@ -156,10 +156,11 @@ class Runs:
             raise InvalidInput("This request isn't valid", "only the name of a cluster may be given")
         state = await self.state(run)
         again = await asyncio.to_thread(_again)
+        await asyncio.to_thread(again.check, state.id)
 
         async def work(progress: Progress) -> None:
             progress.tell(text="Sending the code")
-            new = await again(state.id, cluster)
+            new = await again.again(state.id, cluster)
             progress.tell(result=new.id)
             self.take(new)
 
@@ -173,6 +174,6 @@ class Runs:
 
 
 def _again() -> Any:
-    from ...runs.again import again  # Dask and cloudpickle: not before somebody wants it
+    from ...runs import again  # Dask and cloudpickle: not before somebody wants it
 
     return again

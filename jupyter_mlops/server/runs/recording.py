@@ -9,6 +9,7 @@ import asyncio
 import sys
 from logging import Logger
 
+from ...backends import home
 from ...core.model import Seconds
 from ...tracking import pending
 
@@ -51,6 +52,7 @@ class Recording:
             "jupyter_mlops.tracking.sync",
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            cwd=home.home(),
         )
         try:
             _, said = await asyncio.wait_for(process.communicate(), _PATIENCE)

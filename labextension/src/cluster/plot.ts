@@ -75,19 +75,26 @@ export class Plot {
     if (this._library) {
       this._plot?.destroy();
       this._plot = this.make(this.element, palette(this.element), this._library);
+      this._fit();
       if (this._data) {
         this._plot.setData(this._data);
       }
     }
   }
 
+  /** As wide as the element was when it was last laid out: while a theme changes it has no width. */
+  private _fit(): void {
+    if (this._plot && this._room > 0 && this._room !== this._plot.width) {
+      this._plot.setSize({ width: this._room, height: this._plot.height });
+    }
+  }
+
   private readonly _theme = new MutationObserver(() => this._draw());
   private readonly _width = new ResizeObserver(([entry]) => {
-    const width = Math.floor(entry.contentRect.width);
-    if (this._plot && width > 0 && width !== this._plot.width) {
-      this._plot.setSize({ width, height: this._plot.height });
-    }
+    this._room = Math.floor(entry.contentRect.width);
+    this._fit();
   });
+  private _room = 0;
   private _library: typeof uPlot | null = null;
   private _plot: uPlot | null = null;
   private _data: uPlot.AlignedData | null = null;

@@ -52,11 +52,11 @@ export function Details({ cluster: name, shown }: { cluster: string; shown: Show
   return (
     <>
       <Summary cluster={cluster} stale={connection === 'gone'} />
-      <Tabs part={part} onChange={part => shown.show(part)} />
+      <Tabs cluster={name} part={part} onChange={part => shown.show(part)} />
       <div
         className="jp-mlops-part"
         role="tabpanel"
-        id="jp-mlops-part"
+        id={`jp-mlops-part-${name}`}
         aria-label={labels(trans.__.bind(trans))[part]}
         data-mlops={`part-${part}`}
       >
@@ -102,7 +102,7 @@ function labels(__: (text: string) => string): Record<Part, string> {
 }
 
 /** One tab stop, arrows between the tabs. */
-function Tabs(props: { part: Part; onChange: (part: Part) => void }): JSX.Element {
+function Tabs(props: { cluster: string; part: Part; onChange: (part: Part) => void }): JSX.Element {
   const { trans } = useMlops();
   const list = useRef<HTMLDivElement>(null);
   const words = labels(trans.__.bind(trans));
@@ -119,7 +119,7 @@ function Tabs(props: { part: Part; onChange: (part: Part) => void }): JSX.Elemen
           type="button"
           role="tab"
           aria-selected={part === props.part}
-          aria-controls="jp-mlops-part"
+          aria-controls={`jp-mlops-part-${props.cluster}`}
           tabIndex={part === props.part ? 0 : -1}
           data-mlops={`tab-${part}`}
           onClick={() => props.onChange(part)}

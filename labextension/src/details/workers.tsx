@@ -57,7 +57,7 @@ function columnsOf(
     {
       id: 'name',
       label: trans.__('Worker'),
-      width: 'minmax(120px, 1.6fr)',
+      width: 'minmax(104px, 1.6fr)',
       by: worker => worker.name,
       show: worker => (
         <button
@@ -73,7 +73,7 @@ function columnsOf(
     {
       id: 'phase',
       label: trans.__('State'),
-      width: '80px',
+      width: '72px',
       by: worker => ORDER.indexOf(worker.phase),
       show: worker => (
         <span className="jp-mlops-phase" data-kind={worker.phase}>
@@ -84,14 +84,14 @@ function columnsOf(
     {
       id: 'group',
       label: trans.__('Group'),
-      width: 'minmax(60px, 0.8fr)',
+      width: 'minmax(56px, 0.8fr)',
       by: worker => worker.group,
       show: worker => worker.group
     },
     {
       id: 'cpu',
       label: trans.__('CPU'),
-      width: '64px',
+      width: '52px',
       numeric: true,
       by: worker => worker.cpu,
       show: worker => trans.__('%1 %', Math.round((100 * worker.cpu) / worker.threads))
@@ -129,16 +129,9 @@ function columnsOf(
       show: worker => clock(worker.since, now)
     },
     {
-      id: 'host',
-      label: trans.__('Host'),
-      width: 'minmax(80px, 1fr)',
-      by: worker => worker.host,
-      show: worker => (worker.pid ? `${worker.host} · ${worker.pid}` : worker.host)
-    },
-    {
       id: 'problem',
       label: trans.__('What is wrong'),
-      width: 'minmax(100px, 3fr)',
+      width: 'minmax(110px, 3fr)',
       by: worker => worker.problem?.what ?? '',
       show: worker =>
         worker.problem && (
@@ -146,6 +139,13 @@ function columnsOf(
             {worker.problem.what}
           </span>
         )
+    },
+    {
+      id: 'host',
+      label: trans.__('Host'),
+      width: 'minmax(80px, 1fr)',
+      by: worker => worker.host,
+      show: worker => (worker.pid ? `${worker.host} · ${worker.pid}` : worker.host)
     }
   ];
 }

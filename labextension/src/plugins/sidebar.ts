@@ -39,7 +39,10 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
       icon: args => (args.new ? mlopsIcon : undefined),
       describedBy: takes({ new: 'boolean' }),
       execute: args => {
-        app.shell.activateById(widget.id);
+        // Activating what is shown already would take the focus away from the button that was used.
+        if (!widget.isVisible) {
+          app.shell.activateById(widget.id);
+        }
         if (args.new) {
           widget.openNew();
         }

@@ -85,7 +85,12 @@ export function Editor(props: IEditorProps): JSX.Element {
           {text('description', trans.__('Description'), 56)}
         </div>
       </fieldset>
-      <Groups trans={trans} groups={draft.groups} onChange={groups => set({ groups })} />
+      <Groups
+        trans={trans}
+        spots={draft.place === 'kubernetes'}
+        groups={draft.groups}
+        onChange={groups => set({ groups })}
+      />
       <fieldset>
         <legend>{trans.__('Stop by itself')}</legend>
         <div className="jp-mlops-fields">
@@ -171,10 +176,11 @@ export function Editor(props: IEditorProps): JSX.Element {
 
 function Groups(props: {
   trans: TranslationBundle;
+  spots: boolean;
   groups: IGroupDraft[];
   onChange: (groups: IGroupDraft[]) => void;
 }): JSX.Element {
-  const { trans, groups, onChange } = props;
+  const { trans, spots, groups, onChange } = props;
   const add = (): void =>
     onChange([...groups, { ...NEW_GROUP, name: `group-${groups.length + 1}` }]);
   return (
@@ -184,6 +190,7 @@ function Groups(props: {
         <GroupFields
           key={index}
           trans={trans}
+          spots={spots}
           group={group}
           onChange={changed => onChange(groups.map((old, at) => (at === index ? changed : old)))}
           onRemove={

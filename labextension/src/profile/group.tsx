@@ -9,13 +9,15 @@ import { Check, Text } from './fields';
 interface IGroupProps {
   group: IGroupDraft;
   trans: TranslationBundle;
+  /** Whether the place has machines that may be taken away. */
+  spots: boolean;
   onChange: (group: IGroupDraft) => void;
   /** Missing for the last one: a cluster has a group at least. */
   onRemove?: () => void;
 }
 
 /** A group of workers of one shape. */
-export function GroupFields({ group, trans, onChange, onRemove }: IGroupProps): JSX.Element {
+export function GroupFields({ group, trans, spots, onChange, onRemove }: IGroupProps): JSX.Element {
   const text = (key: keyof IGroupDraft, label: string, width: number, hint?: string) => (
     <Text
       label={label}
@@ -47,13 +49,15 @@ export function GroupFields({ group, trans, onChange, onRemove }: IGroupProps): 
         handle="group-adaptive"
         onChange={adaptive => onChange({ ...group, adaptive })}
       />
-      <Check
-        label={trans.__('spot')}
-        hint={trans.__('Cheaper machines that may be taken away; not on this machine')}
-        value={group.spot}
-        handle="group-spot"
-        onChange={spot => onChange({ ...group, spot })}
-      />
+      {spots && (
+        <Check
+          label={trans.__('spot')}
+          hint={trans.__('Cheaper machines that may be taken away')}
+          value={group.spot}
+          handle="group-spot"
+          onChange={spot => onChange({ ...group, spot })}
+        />
+      )}
       {onRemove && (
         <Button icon={closeIcon} label={trans.__('Remove this group')} onClick={onRemove} />
       )}

@@ -1,0 +1,132 @@
+"""Runs a run again from its record: what was kept of its input is sent as it is, and nothing of it is unpickled here.
+
+The new run is detached. Callers: the server, whose process has none of the user's code, and on whose event loop this
+works; so it opens a connection of its own, and closes it once the cluster has everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from .. import backends
+from ..controller.install import enter
+from ..core.errors import ClusterEnded, MlopsError
+from ..core.run import RunState
+from .choose import usable
+from .items import part, single
+from .record import folder_of, read_payload, read_record
+from .session import Session, connect
+from .shipment import head_bytes
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+#: Tasks that are sent before others get a turn.
+_AT_ONCE = 32
+
+
+def check(run: str) -> None:
+    """Raise `UnknownRun` or `NotRepeatable` when `run` can't be run again. Reads files, and sends nothing."""
+    read_record(run)
+    with contextlib.closing(read_payload(run)) as frames:
+        next(iter(frames))
+
+
+async def again(run: str, cluster: str | None = None) -> RunState:
+    """Send what the run `run` sent, to `cluster`; else to its own, or, when that is gone, the one made last.
+
+    Returns the new run as soon as it needs this process no more.
+
+    Raises
+    ------
+    UnknownRun, NotRepeatable : nothing is known of it, or its input wasn't kept.
+    UnknownCluster, UnknownGroup, ClusterEnded, ClusterUnreachable, StartFailed : there is nowhere to run it.
+    """
+    record = await asyncio.to_thread(read_record, run)
+    first, *batches = await asyncio.to_thread(list, read_payload(run))
+    session = await connect(cluster or await _cluster_of(record), 60.0)
+    try:
+        if record.group is not None:
+            (await session.backend.spec(session.name)).profile.group(record.group)
+        return await _send(session, record, first, batches)
+    finally:
+        await session.close()
+
+
+async def _cluster_of(record: RunState) -> str:
+    live = [state.name for state in await usable()]
+    if not live:
+        raise ClusterEnded("There is no cluster to run it on", f"{record.cluster!r} has ended", "Start one first.")
+    return record.cluster if record.cluster in live else live[0]
+
+
+async def _send(session: Session, record: RunState, first: dict[str, Any], batches: list[dict[str, Any]]) -> RunState:
+    state = await asyncio.to_thread(_prepared, record, session)
+    opened = await session.link.open_run(state)
+    try:
+        bigs = await _put(session, first["bigs"], everywhere=record.kind == "map")
+        head = first["head"] | {"run": state.id, "keep": False, "folder": ""}
+        if state.kept:
+            head["folder"] = str(folder_of(state.id) / "result")
+        futures = await _submit(session, state, head_bytes(head), bigs, batches)
+        await session.link.plan_run(state.id, state.total, [str(future.key) for future in futures])
+    except BaseException as error:
+        with contextlib.suppress(MlopsError):
+            await session.link.close_run(state.id, "failed", f"It could not be sent: {error}")
+        raise
+    return opened
+
+
+async def _put(session: Session, bigs: list[Any], everywhere: bool) -> list[Future[Any]]:
+    """Each in a list of its own: Dask takes a tuple apart."""
+    client: Any = session.client  # Dask's methods have no types
+    return [(await client.scatter([big], broadcast=everywhere, hash=False))[0] for big in bigs]
+
+
+async def _submit(
+    session: Session, state: RunState, code: bytes, bigs: list[Future[Any]], batches: list[dict[str, Any]]
+) -> list[Future[Any]]:
+    parts = [
+        part(index, batch["start"], batch["n"], batch["items"], None)
+        for index, batch in enumerate(sorted(batches, key=lambda batch: batch["start"]))
+    ]
+    resources = {f"group:{state.group}": 1} if state.group else None
+    futures = []
+    for index, packed in enumerate(parts if state.kind == "map" else [single()]):
+        key = f"mlrun-{state.id}-{index}"
+        futures.append(session.client.submit(enter, code, packed, *bigs, key=key, resources=resources, pure=False))
+        if index % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return futures
+
+
+def _prepared(record: RunState, session: Session) -> RunState:
+    """The new run's state, and its folder with the same input, so that it can be run again, too. Blocks."""
+    local = session.backend.place == "local"
+    state = RunState(
+        id=secrets.token_hex(6),
+        name=record.name,
+        kind=record.kind,
+        cluster=session.name,
+        group=record.group,
+        owner=record.owner,
+        created=time.time(),
+        code=record.code,
+        options=record.options | {"detach": True},
+        variables=record.variables,
+        versions=record.versions,
+        origin=record.origin,
+        detached=True,
+        total=record.total,
+        kept=local,
+    )
+    folder = backends.home.private(folder_of(state.id))
+    backends.home.private(folder / "result")
+    with backends.home.guarded(folder):
+        shutil.copyfile(folder_of(record.id) / "payload.pkl", folder / "payload.pkl")
+    return state

@@ -1,0 +1,67 @@
+"""The recorder's side of the process in which MLflow works."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from ..backends import home
+
+if TYPE_CHECKING:
+    from ..core.run import RunState
+
+
+class Child:
+    """One process, which ends when this one does, or when it is closed.
+
+    It works in the home folder, so that nothing beside a notebook is imported by it, and nothing is left there.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be told a run."""
+        return self._process is not None and self._process.poll() is None
+
+    def bring(self, run: RunState) -> str:
+        """Have it bring `run`, and wait for that. Returns what went wrong, or nothing."""
+        try:
+            if self._process is None:
+                self._process = self._started()
+            assert self._process.stdin is not None and self._process.stdout is not None
+            self._process.stdin.write(f"{run.model_dump_json()}\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline().strip()
+        except OSError as error:
+            return f"the process that does it can't be used: {error}"
+        return "" if answer == "ok" else answer or "the process that does it ended"
+
+    def close(self) -> None:
+        """Let it end."""
+        if self._process is None:
+            return
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # a line that it didn't take any more
+                    pipe.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "jupyter_mlops.tracking.sync", "--serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            cwd=home.home(),
+            start_new_session=True,  # an interrupt of the kernel isn't meant for it
+        )

@@ -1,0 +1,117 @@
+"""The main job from an empty sidebar to a receipt, clicked as a user clicks it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+from playwright.sync_api import Page, expect
+
+from .lab import PATIENCE, Lab, command, open_lab, until
+from .notebook import Notebook, write_notebook
+from .sidebar import Sidebar
+
+MAP = """%%mlrun --map range(40) --as number --out squares --name squares
+import time
+time.sleep(0.25)
+number ** 2"""
+
+CELLS = ["%load_ext jupyter_mlops\nimport os\nprint('pid', os.getpid())", MAP, "print(len(squares), squares[-1])"]
+
+BRIEF = {"title": "Brief", "groups": [{"workers": 1, "memory": "600 MiB"}], "limits": {"idle_timeout": 8}}
+
+
+def test_from_nothing_to_a_receipt(page: Page, lab: Lab) -> None:
+    context = page.context
+    write_notebook(lab.work, "journey.ipynb", CELLS)
+    lab.api("profiles/brief", "PUT", BRIEF)
+    open_lab(page, lab, "journey.ipynb")
+    sidebar = Sidebar(page).open()
+    expect(sidebar.empty).to_contain_text("stops by itself")
+    name_a_price(page, lab)
+    page.get_by_role("tab", name="journey.ipynb").click()
+
+    start_in_two_clicks(sidebar)
+    pid = map_a_cell(page, sidebar)
+    scale(sidebar)
+    page.close()
+
+    os.kill(pid, signal.SIGKILL)
+    lab.kill()
+    lab.start()
+    later = context.new_page()
+    later.set_default_timeout(PATIENCE * 1000)
+    open_lab(later, lab)
+    still_there(later)
+    stops_when_idle(later)
+
+
+def name_a_price(page: Page, lab: Lab) -> None:
+    command(page, "jupyter-mlops:settings-open")
+    page.locator("input[id$=_cpuHour]").fill("360")
+    until(lambda: bool(lab.api("settings")["price"]["cpu_hour"] == 360))
+
+
+def start_in_two_clicks(sidebar: Sidebar) -> None:
+    sidebar.start("This machine")
+    expect(sidebar.card("this-machine")).to_be_visible()
+    expect(sidebar.empty).to_have_count(0)
+    workers = len(os.sched_getaffinity(0))
+    card = sidebar.ready("this-machine", workers)
+    expect(card.locator("[data-mlops=cost]")).to_contain_text(f"${360 * workers:,.2f}/h")
+    expect(card.locator("[data-mlops=will-stop]")).to_have_text("stops in 20 min unless used")
+
+
+def map_a_cell(page: Page, sidebar: Sidebar) -> int:
+    """Returns the kernel's process."""
+    notebook = Notebook(page)
+    pid = notebook.run(0).inner_text()
+    mapped = notebook.run(1, wait=False)
+    live = sidebar.run("squares", "running")
+    expect(live.get_by_role("progressbar")).to_be_visible()
+    expect(live.locator("[data-mlops=run-info]")).to_contain_text("%")
+    expect(sidebar.card("this-machine").locator("[data-mlops=workers]")).to_contain_text("busy")
+    expect(mapped.locator(".widget-hprogress, .jupyter-widgets").first).to_be_visible()
+    done = sidebar.run("squares", "done")
+    expect(done).to_have_count(1)
+    expect(done).to_contain_text("$")
+    expect(notebook.run(2)).to_contain_text("40 1521")
+    return int(pid.split()[-1])
+
+
+def scale(sidebar: Sidebar) -> None:
+    card = sidebar.card("this-machine")
+    before = int(card.get_by_role("spinbutton").input_value())
+    card.get_by_role("button", name="One worker more").click()
+    sidebar.ready("this-machine", before + 1)
+    expect(card.locator("[data-mlops=cost]")).to_contain_text(f"${360 * (before + 1):,.2f}/h")
+    for _ in range(before):
+        card.get_by_role("button", name="One worker fewer").click()
+    sidebar.ready("this-machine", 1)
+    expect(card.locator("[data-mlops=cost]")).to_contain_text("$360.00/h")
+
+
+def still_there(page: Page) -> None:
+    sidebar = Sidebar(page).open()
+    card = sidebar.ready("this-machine", 1)
+    expect(card.locator("[data-mlops=chart]")).to_be_visible()
+    expect(sidebar.run("squares", "done")).to_have_count(1)
+    card.locator("[data-mlops=details]").click()
+    page.get_by_role("tab", name="Events", exact=True).click()
+    expect(page.locator("[data-mlops=part-events]")).to_contain_text("The cluster started")
+    sidebar.stop("this-machine")
+    expect(sidebar.ended("this-machine")).to_contain_text("stopped by you")
+
+
+def stops_when_idle(page: Page) -> None:
+    sidebar = Sidebar(page)
+    sidebar.start("Brief")
+    expect(sidebar.card("brief").locator("[data-mlops=will-stop]")).to_contain_text("unless used")
+    ended = sidebar.ended("brief")
+    expect(ended).to_contain_text("nobody used it")
+    expect(ended).to_contain_text(re.compile(r"\$\d+\.\d\d"))
+    ended.locator("[data-mlops=receipt]").click()
+    receipt = page.locator("[data-mlops=receipt-sheet]:visible")
+    expect(receipt).to_contain_text("in all")
+    expect(receipt).to_contain_text("your settings")

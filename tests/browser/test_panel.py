@@ -1,0 +1,55 @@
+"""The panel in a real notebook: live while a cell runs, moved with the keyboard, closed without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from .lab import Lab, cluster_of, open_lab, until
+from .notebook import Notebook, write_notebook
+
+CELLS = [
+    "import jupyter_mlops as mlops\n\ndef square(number):\n    return number * number",
+    "mlops.panel()",
+    "import time; time.sleep(6)",
+    "squares[:3]",
+    "mlops.panel().close()",
+]
+
+
+def test_the_panel(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None:
+    write_notebook(lab.work, "panel.ipynb", CELLS)
+    cluster_of(lab, "this-machine", "flights", workers=1)
+    open_lab(page, lab, "panel.ipynb")
+    notebook = Notebook(page)
+    notebook.run(0)
+    panel = notebook.run(1)
+    expect(panel).to_contain_text("1 worker")
+
+    slider = panel.get_by_role("slider").first
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(panel).to_contain_text("2 workers")
+    until(lambda: lab.api("clusters/flights")["groups"][0]["wanted"] == 2)
+
+    panel.get_by_text("Run something").click()
+    panel.get_by_label("Function").fill("square")
+    panel.get_by_label("Items").fill("range(500)")
+    panel.get_by_label("Result in").fill("squares")
+    panel.get_by_role("button", name="Send").click()
+    expect(panel).to_contain_text("square done in")
+    expect(notebook.run(3)).to_contain_text("[0, 1, 4]")
+    picture("panel")
+
+    notebook.run(2, wait=False)
+    expect(panel).to_contain_text("clicks are answered when it is done")
+    expect(panel).not_to_contain_text("clicks are answered when it is done")
+
+    panel.get_by_role("button", name="Stop…").click()
+    expect(panel).to_contain_text("Stop flights?")
+    panel.get_by_role("button", name="Stop it").click()
+    expect(panel).to_contain_text("stopped by you")
+    notebook.run(4)
+    expect(panel.get_by_role("slider")).to_have_count(0)

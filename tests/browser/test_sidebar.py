@@ -1,0 +1,227 @@
+"""What can be done in the sidebar besides the journey, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .lab import Lab, cluster_of, command, open_lab, until
+from .notebook import Notebook, write_notebook
+from .sidebar import Sidebar
+
+SMALL = {
+    "title": "Small",
+    "groups": [{"workers": 1, "minimum": 0, "maximum": 3, "memory": "600 MiB"}],
+    "price": {"cpu_hour": 36.0, "source": "tests"},
+}
+SLOW = """
+import time
+import jupyter_mlops as mlops
+def crawl(item):
+    print("item", item)
+    for _ in range(600):
+        time.sleep(0.1)
+run = mlops.run(crawl, 1, cluster="bench", detach=True, name="crawl")
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(lab: Lab) -> Lab:
+    lab.api("profiles/small", "PUT", SMALL)
+    write_notebook(lab.work, "slow.ipynb", [SLOW, ""])
+    cluster_of(lab, "small", "bench")
+    return lab
+
+
+@pytest.fixture
+def sidebar(page: Page, lab: Lab) -> Iterator[Sidebar]:
+    open_lab(page, lab)
+    yield Sidebar(page).open()
+
+
+def test_start_and_stop_with_the_keyboard_alone(page: Page, sidebar: Sidebar) -> None:
+    sidebar.new.focus()
+    page.keyboard.press("Enter")
+    expect(sidebar.menu_item("Small")).to_be_visible()
+    for _ in range(page.locator(".lm-Menu [role=menuitem]").count()):
+        if page.locator(".lm-Menu-item.lm-mod-active").inner_text().startswith("Small"):
+            break
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    card = sidebar.ready("small", 1)
+    expect(sidebar.new).to_be_focused()
+
+    stop = card.get_by_role("button", name="Stop small")
+    for _ in range(20):
+        if stop.evaluate("element => element === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    expect(stop).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Nothing is running on it")
+    page.keyboard.press("Enter")
+    expect(sidebar.card("small")).to_have_count(0)
+    expect(sidebar.ended("small")).to_contain_text("stopped by you")
+
+
+def test_a_run_is_cancelled_and_run_again(page: Page, lab: Lab) -> None:
+    open_lab(page, lab, "slow.ipynb")
+    sidebar = Sidebar(page).open()
+    Notebook(page).run(0)
+    live = sidebar.run("crawl", "running")
+    expect(live).to_have_count(1)
+    expect(live.get_by_role("progressbar")).to_be_visible()
+    card = sidebar.card("bench")
+    expect(card.locator("[data-mlops=workers]")).to_contain_text("1 busy")
+
+    card.get_by_role("button", name="Stop bench").click()
+    expect(page.locator("[data-mlops=stop-dialog]")).to_contain_text("the run “crawl”")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+
+    live.get_by_role("button", name="Cancel crawl").click()
+    expect(sidebar.run("crawl", "cancelled")).to_have_count(1)
+    # The code has stopped, not only the waiting for it: its worker is free.
+    expect(card.locator("[data-mlops=workers]")).to_have_text("1 worker")
+
+    sidebar.run("crawl", "cancelled").get_by_role("button", name="Run crawl again").click()
+    again = sidebar.run("crawl", "running")
+    expect(again).to_have_count(1)
+    again.get_by_role("button", name="crawl").first.click()
+    details = again.locator("[data-mlops=run-details]")
+    expect(details.locator("[data-mlops=prints]")).to_contain_text("item 1")
+    expect(details).to_contain_text("bench")
+    again.get_by_role("button", name="Cancel crawl").click()
+    expect(sidebar.run("crawl", "cancelled")).to_have_count(2)
+
+
+def test_use_in_this_notebook(page: Page, lab: Lab) -> None:
+    open_lab(page, lab, "slow.ipynb")
+    card = Sidebar(page).open().ready("bench", 1)
+    card.get_by_role("button", name="use ▸").click()
+    cells = Notebook(page).cells
+    code = cells.filter(has_text="mlcluster select bench")
+    expect(code).to_have_count(1)
+    expect(code.locator(".jp-Cell-outputArea")).to_contain_text("Cells run on 'bench'")
+
+
+def test_details(page: Page, sidebar: Sidebar) -> None:
+    sidebar.card("bench").locator("[data-mlops=details]").click()
+    row = page.locator("[data-mlops=table-row]")
+    expect(row).to_have_count(1)
+    expect(row.locator("[data-column=phase]")).to_have_text("idle")
+    expect(page.get_by_role("columnheader", name="Worker")).to_have_attribute("aria-sort", "ascending")
+
+    tab = page.get_by_role("tab", name="Workers", exact=True)
+    tab.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Timeline", exact=True)).to_be_focused()
+    expect(page.locator("[data-mlops=part-timeline] canvas")).to_be_visible()
+    page.get_by_role("tab", name="Events", exact=True).click()
+    expect(page.locator("[data-mlops=part-events]")).to_contain_text("The cluster started")
+    page.get_by_role("tab", name="Logs", exact=True).click()
+    expect(page.locator("[data-mlops=log]")).to_contain_text("cheduler")
+    page.locator("[data-mlops=log-of]").select_option(index=1)
+    expect(page.locator("[data-mlops=log]")).to_contain_text(re.compile("worker", re.IGNORECASE))
+    page.get_by_role("tab", name="Cost", exact=True).click()
+    expect(page.locator("[data-mlops=receipt-sheet]")).to_contain_text("tests")
+
+
+def test_dasks_dashboard_behind_the_login(page: Page, sidebar: Sidebar) -> None:
+    sidebar.card("bench").locator("[data-mlops=more-actions]").click()
+    sidebar.menu_item("Dask’s Dashboard").click()
+    frame = page.frame_locator("iframe[src*='jupyter-mlops/clusters/bench/dashboard']")
+    expect(frame.get_by_text("Processing", exact=True)).to_be_visible()
+
+
+def test_a_start_that_fails_says_why(page: Page, lab: Lab, sidebar: Sidebar) -> None:
+    command(page, "jupyter-mlops:cluster-start", {"profile": "smal"})
+    failed = sidebar.clusters.locator("[data-mlops=cluster][data-phase=failed]")
+    expect(failed).to_contain_text("small")  # the near name
+    failed.get_by_role("button", name="Dismiss").click()
+    expect(failed).to_have_count(0)
+
+    command(page, "jupyter-mlops:cluster-start", {"profile": "small", "name": "bench"})
+    expect(failed).to_contain_text("bench")
+    failed.get_by_role("button", name="Dismiss").click()
+
+
+def test_server_gone_and_back(page: Page, lab: Lab, sidebar: Sidebar) -> None:
+    card = sidebar.ready("bench", 1)
+    lost = page.get_by_role("dialog", name="Server Connection Error")  # JupyterLab's own
+    page.add_locator_handler(lost, lambda: page.keyboard.press("Escape"))
+    lab.kill()
+    expect(sidebar.gone).to_contain_text("doesn’t answer")
+    expect(card).to_be_visible()
+    expect(page.locator("[data-mlops=status]")).to_contain_text("server doesn’t answer")
+    lab.start()
+    retry = sidebar.gone.get_by_role("button", name="Try again")
+    if retry.is_visible():
+        retry.click()
+    expect(sidebar.gone).to_have_count(0)
+    sidebar.ready("bench", 1)
+    expect(page.locator("[data-mlops=status]")).to_have_text("1 worker · $36.00/h")
+
+
+def test_status_bar_launcher_and_palette(page: Page, lab: Lab) -> None:
+    open_lab(page, lab)
+    page.locator("[data-mlops=status]").click()
+    sidebar = Sidebar(page)
+    expect(sidebar.root).to_be_visible()
+
+    page.locator(".jp-LauncherCard", has_text="Dask Cluster").click()
+    expect(sidebar.menu_item("Small")).to_be_visible()
+    page.keyboard.press("Escape")
+
+    command(page, "apputils:activate-command-palette")
+    palette = page.locator(".lm-CommandPalette-input")
+    palette.fill("ML Ops")
+    for label in ("Start a Cluster…", "Scale a Cluster…", "Stop a Cluster…", "Cancel a Run…"):
+        expect(page.locator(".lm-CommandPalette-itemLabel").filter(has_text=label).first).to_be_visible()
+    page.keyboard.press("Escape")
+
+
+def test_a_price_set_in_labs_settings_is_the_next_clusters(page: Page, lab: Lab, sidebar: Sidebar) -> None:
+    command(page, "jupyter-mlops:settings-open")
+    page.locator("input[id$=_cpuHour]").fill("2.5")
+    page.locator("input[id$=_currency]").fill("EUR")
+    until(lambda: lab.api("settings")["price"]["currency"] == "EUR" and lab.api("settings")["price"]["cpu_hour"] == 2.5)
+    sidebar.start("This machine, gently")
+    card = sidebar.ready("gentle", 1)
+    expect(card.locator("[data-mlops=cost]")).to_contain_text("€2.50/h")
+    expect(card.locator("[data-mlops=cost]")).to_have_attribute("title", re.compile("your settings"))
+    sidebar.stop("gentle")
+
+
+def test_a_profile_made_in_the_form(page: Page, lab: Lab, sidebar: Sidebar) -> None:
+    sidebar.new.click()
+    sidebar.menu_item("New profile…").click()
+    form = page.locator("[data-mlops=profile-editor]")
+    form.locator("[data-mlops=field-name]").fill("mine")
+    form.locator("[data-mlops=field-title]").fill("Mine alone")
+    form.locator("[data-mlops=field-group-workers]").fill("9")
+    form.locator("[data-mlops=field-group-maximum]").fill("3")
+    expect(form.locator("[data-mlops=problem]")).to_contain_text("maximum")
+    expect(form.locator("[data-mlops=profile-save]")).to_be_disabled()
+    form.locator("[data-mlops=field-group-workers]").fill("1")
+    form.locator("[data-mlops=profile-save]").click()
+    expect(form).to_have_count(0)
+    sidebar.new.click()
+    expect(sidebar.menu_item("Mine alone")).to_be_visible()
+    page.keyboard.press("Escape")
+
+
+def test_narrow_and_named(page: Page, sidebar: Sidebar) -> None:
+    card = sidebar.ready("bench", 1)
+    for width in (250, 340, 600):
+        sidebar.resize(width)
+        assert sidebar.overflow() == 0, f"too wide for {width} px"
+    expect(card).to_have_attribute("aria-label", "Cluster bench, running")
+    expect(card.get_by_role("spinbutton", name="Workers wanted")).to_have_attribute("aria-valuenow", "1")
+    expect(card.get_by_role("switch")).not_to_be_checked()
+    nameless = sidebar.root.evaluate("""root => [...root.querySelectorAll('button, input, select')]
+        .filter(e => e.checkVisibility() && !(e.getAttribute('aria-label') || e.innerText || e.labels?.length))
+        .map(e => e.outerHTML)""")
+    assert nameless == []

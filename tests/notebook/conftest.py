@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+
+import jupyter_mlops as mlops
+
+from ..runs.cluster import a_cluster
+
+
+@pytest.fixture(scope="session")
+def notebook_cluster() -> Iterator[mlops.Cluster]:
+    with a_cluster("notes") as made:
+        yield made
+
+
+@pytest.fixture
+def shell(
+    notebook_cluster: mlops.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[InteractiveShell]:
+    """A real IPython in a folder of its own, with the extension loaded."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance(colors="nocolor")
+    made.run_line_magic("load_ext", "jupyter_mlops")
+    made.run_line_magic("mlcluster", "select notes")
+    yield made
+    made.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run_cell(shell: InteractiveShell) -> Callable[[str], Any]:
+    """Runs a cell that must work; gives its output."""
+
+    def run(source: str) -> Any:
+        result: ExecutionResult = shell.run_cell(source, store_history=True)
+        result.raise_error()
+        return result.result
+
+    return run

@@ -1,0 +1,36 @@
+"""A real local cluster for tests of runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jupyter_mlops as mlops
+from jupyter_mlops.runs.portal import portal
+from jupyter_mlops.runs.session import forget
+
+#: Seconds that anything may take on a busy machine.
+LONG = 60.0
+
+
+@contextmanager
+def a_cluster(name: str, workers: int = 2) -> Iterator[mlops.Cluster]:
+    """A cluster with that many workers ready; stopped, with its processes gone, at the end."""
+    made = mlops.start("this-machine", name=name, workers=workers)
+    made.wait(workers, LONG)
+    try:
+        yield made
+    finally:
+        made.stop()
+        portal().call(forget(name))
+        until(lambda: made.state().phase == "ended")
+
+
+def until(true: Callable[[], Any], timeout: float = LONG) -> None:
+    """Wait until `true()`."""
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline, f"not within {timeout} s"
+        time.sleep(0.02)

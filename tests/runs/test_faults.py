@@ -1,0 +1,174 @@
+"""What happens to runs when something dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops import backends
+from jupyter_mlops.core import errors
+
+from .cluster import LONG, a_cluster, until
+from .test_functions import spin, workers_of
+
+
+def slow(item: int) -> int:
+    time.sleep(0.02)
+    return item
+
+
+def test_a_map_ends_right_when_a_worker_is_killed(cluster: mlops.Cluster) -> None:
+    run = mlops.map(slow, range(200), cluster=cluster)
+    until(lambda: run.record.done > 20)
+    os.kill(workers_of(cluster)[0].pid, signal.SIGKILL)
+    assert run.result(LONG) == list(range(200))
+
+
+def test_a_map_goes_on_when_all_workers_were_killed_and_came_back(cluster: mlops.Cluster) -> None:
+    run = mlops.map(slow, range(200), cluster=cluster)
+    until(lambda: run.record.done > 20)
+    for worker in workers_of(cluster):
+        os.kill(worker.pid, signal.SIGKILL)
+    assert run.result(LONG) == list(range(200))
+
+
+def test_a_detached_map_survives_a_worker_too(cluster: mlops.Cluster) -> None:
+    run = mlops.map(slow, range(200), cluster=cluster, detach=True)
+    until(lambda: run.record.done > 20)
+    os.kill(workers_of(cluster)[0].pid, signal.SIGKILL)
+    assert mlops.get_run(run.id).result(LONG) == list(range(200))
+
+
+def test_a_big_variable_is_put_again_when_its_worker_dies(cluster: mlops.Cluster) -> None:
+    import numpy as np
+
+    big = np.ones(2_000_000)
+
+    def use(item: int) -> float:
+        time.sleep(0.02)
+        return item + float(big[-1])
+
+    run = mlops.map(use, range(200), cluster=cluster)
+    until(lambda: run.record.done > 20)
+    for worker in workers_of(cluster):
+        os.kill(worker.pid, signal.SIGKILL)
+    assert run.result(LONG) == list(range(1, 201))
+
+
+def test_code_that_can_not_be_stopped_costs_its_worker_only(cluster: mlops.Cluster) -> None:
+    def blocked() -> None:
+        import threading
+
+        gate = threading.Lock()
+        gate.acquire()
+        gate.acquire()  # in C, for ever
+
+    run = mlops.run(blocked, cluster=cluster)
+    until(lambda: run.state == "running")
+    run.cancel()
+    with pytest.raises(errors.RunCancelled):
+        run.result(LONG)
+    until(lambda: any("didn't stop" in event.text for event in cluster.events()))
+    until(lambda: len(workers_of(cluster)) == 2 and cluster.state().counts.busy == 0)
+    assert mlops.run(lambda: 1, cluster=cluster).result(LONG) == 1
+
+
+def test_a_run_whose_scheduler_is_killed_is_lost_and_says_so() -> None:
+    with a_cluster("mortal") as mortal:
+        run = mlops.run(spin, cluster=mortal)
+        later = mlops.map(slow, range(10_000), cluster=mortal, detach=True)
+        until(lambda: run.state == "running")
+        for process in psutil.process_iter():
+            if is_scheduler(process, "mortal"):
+                process.kill()
+        with pytest.raises(errors.RunLost, match="Start another cluster"):
+            run.result(LONG)
+        with pytest.raises(errors.RunLost):
+            later.result(LONG)
+        until(lambda: mortal.state().phase == "ended")
+        assert mlops.get_run(later.id).state == "lost"
+        with pytest.raises(errors.ClusterEnded):
+            mlops.run(str, cluster="mortal")
+
+
+def is_scheduler(process: psutil.Process, name: str) -> bool:
+    try:
+        words = " ".join(process.cmdline())
+        return "scheduler" in words and f"/clusters/{name}" in words + " ".join(process.environ().values())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def test_an_attached_run_is_stopped_when_its_kernel_is_killed(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    program = """
+        import jupyter_mlops as mlops, sys
+
+        def spin():
+            while True:
+                pass
+
+        attached = mlops.run(spin, cluster="runs")
+        detached = mlops.map(lambda item: item, range(10), cluster="runs", detach=True)
+        print(attached.id, detached.id, flush=True)
+        attached.result()
+    """
+    kernel = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
+    assert kernel.stdout is not None
+    attached, detached = kernel.stdout.readline().split()
+    until(lambda: mlops.get_run(attached).state == "running")
+    kernel.kill()
+    kernel.wait()
+    kernel.stdout.close()
+    until(lambda: mlops.get_run(attached).state == "lost")
+    until(lambda: cluster.state().counts.busy == 0)
+    assert mlops.get_run(detached).result(LONG) == list(range(10))
+
+
+def test_two_processes_use_one_cluster_at_the_same_time(cluster: mlops.Cluster) -> None:
+    program = """
+        import jupyter_mlops as mlops
+        print(sum(mlops.map(lambda item: item, range(1000), cluster="runs").result()))
+    """
+    other = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
+    assert sum(mlops.map(lambda item: item, range(1000), cluster=cluster).result(LONG)) == 499_500
+    assert other.communicate(timeout=LONG)[0].strip() == "499500"
+
+
+def test_a_forked_child_makes_its_own_connections(cluster: mlops.Cluster) -> None:
+    mlops.run(lambda: 1, cluster=cluster).result(LONG)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, str(mlops.run(lambda: 2, cluster="runs").result(LONG)).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        assert answer.read() == "2"
+    os.waitpid(child, 0)
+
+
+def test_a_run_again_from_its_record(cluster: mlops.Cluster) -> None:
+    from jupyter_mlops.runs.again import again
+    from jupyter_mlops.runs.portal import portal
+
+    run = mlops.map(lambda item: item * 3, range(100), cluster=cluster)
+    run.result(LONG)
+    until(lambda: backends.home.runs_dir().joinpath(run.id, "record.json").exists())
+    new = portal().call(again(run.id))
+    assert new.id != run.id
+    assert mlops.get_run(new.id).result(LONG) == [item * 3 for item in range(100)]
+    streamed = mlops.map(lambda item: item, iter([1, 2]), cluster=cluster)
+    streamed.result(LONG)
+    with pytest.raises(errors.NotRepeatable):
+        portal().call(again(streamed.id))

@@ -1,0 +1,334 @@
+"""`mlops.run` and `mlops.map` on a real cluster."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array
+import dask.bag
+import numpy as np
+import pandas as pd
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops.core import errors
+
+from .cluster import LONG, until
+
+
+def test_a_function_runs_in_a_worker_and_its_value_comes_back(cluster: mlops.Cluster) -> None:
+    run = mlops.run(lambda a, b=0: (a + b, os.getpid()), 1, b=2, cluster=cluster)
+    value, pid = run.result(LONG)
+    assert value == 3 and pid != os.getpid()
+    assert run.state == "done" and run.cluster == "runs" and run.record.busy > 0
+
+
+def test_prints_come_from_each_thread_to_its_own_run(
+    cluster: mlops.Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talk(word: str) -> None:
+        for _ in range(3):
+            print(word)
+            time.sleep(0.02)
+
+    runs = [mlops.run(talk, word, cluster=cluster) for word in ("one", "two", "three", "four")]
+    for run, word in zip(runs, ("one", "two", "three", "four"), strict=True):
+        run.result(LONG)
+        assert run.prints() == f"{word}\n" * 3
+    assert capsys.readouterr().out.count("three") == 3
+
+
+def test_a_storm_of_prints_is_cut_and_says_so(cluster: mlops.Cluster) -> None:
+    def storm() -> int:
+        for number in range(200_000):
+            print(f"line {number} " + "x" * 50)
+        return 1
+
+    run = mlops.run(storm, cluster=cluster)
+    assert run.result(LONG) == 1
+    assert "printed too fast to be shown" in run.prints()
+
+
+ITEMS: list[tuple[Any, list[Any]]] = [
+    ([1, 2, 3], [2, 4, 6]),
+    ((1, 2, 3), [2, 4, 6]),
+    (range(1000), list(range(0, 2000, 2))),
+    (np.arange(500), list(range(0, 1000, 2))),
+    (pd.Series([1, 2, 3], index=[7, 8, 9]), [2, 4, 6]),
+    ({4: "a", 5: "b"}, [8, 10]),
+    ([], []),
+    (["a", "b"], ["aa", "bb"]),
+    ([[1], [2, 3]], [[1, 1], [2, 3, 2, 3]]),
+    ([None], [errors.RunFailed]),
+]
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"), ITEMS, ids=[type(items).__name__ + str(len(items)) for items, _ in ITEMS]
+)
+def test_items_of_all_kinds_in_order(cluster: mlops.Cluster, items: Any, expected: list[Any]) -> None:
+    run = mlops.map(lambda item: item * 2, items, cluster=cluster)
+    if expected == [errors.RunFailed]:
+        with pytest.raises(errors.ItemsFailed, match="TypeError"):
+            run.result(LONG)
+    else:
+        assert run.result(LONG) == expected
+
+
+def test_many_items_are_few_tasks(cluster: mlops.Cluster) -> None:
+    run = mlops.map(lambda item: item + 1, range(200_000), cluster=cluster)
+    assert run.result(LONG) == list(range(1, 200_001))
+    assert run.record.done == 200_000 and run.record.total == 200_000
+
+
+def test_a_generator_is_read_as_its_results_are_taken(cluster: mlops.Cluster) -> None:
+    read = 0
+
+    def endless() -> Iterator[int]:
+        nonlocal read
+        assert threading.current_thread() is threading.main_thread()
+        while True:
+            read += 1
+            yield read
+
+    run = mlops.map(lambda item: bytes(100_000) and item, endless(), cluster=cluster)
+    taken = []
+    for result in run.results():
+        taken.append(result)
+        if len(taken) == 300:
+            break
+    assert taken == list(range(1, 301))
+    run.cancel()
+    until(lambda: run.state == "cancelled")
+
+
+def test_a_generator_that_raises_ends_the_run_with_its_error(cluster: mlops.Cluster) -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise OSError("the file ended")
+
+    with pytest.raises(errors.RunFailed, match="the file ended"):
+        mlops.map(lambda item: item, broken(), cluster=cluster).result(LONG)
+
+
+def test_a_table_comes_in_chunks_of_rows(cluster: mlops.Cluster) -> None:
+    table = pd.DataFrame({"a": range(1000), "b": "x"})
+    parts = mlops.map(lambda part: part.assign(c=part.a * 2), table, cluster=cluster).result(LONG)
+    assert len(parts) == 64
+    whole = pd.concat(parts)
+    assert list(whole.index) == list(table.index) and list(whole.c) == list(range(0, 2000, 2))
+
+
+def test_a_pattern_of_files(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    for name in "ba":
+        (tmp_path / f"{name}.txt").write_text(name)
+    run = mlops.map(lambda path: Path(path).read_text(), str(tmp_path / "*.txt"), cluster=cluster)
+    assert run.result(LONG) == ["a", "b"]
+    with pytest.raises(errors.InvalidItems, match="No file matches"):
+        mlops.map(str, str(tmp_path / "*.csv"), cluster=cluster)
+
+
+def test_dask_collections_by_partition_on_the_cluster(cluster: mlops.Cluster) -> None:
+    bag = dask.bag.from_sequence(range(10), npartitions=5)
+    assert mlops.map(sum, bag, cluster=cluster).result(LONG) == [1, 5, 9, 13, 17]
+    array = dask.array.ones((4, 4), chunks=2)
+    assert mlops.map(lambda block: float(block.sum()), array, cluster=cluster).result(LONG) == [4.0] * 4
+    values = [dask.delayed(pow)(2, n) for n in range(4)]
+    assert mlops.map(lambda item: item + 1, values, cluster=cluster).result(LONG) == [2, 3, 5, 9]
+    detached = mlops.map(sum, bag, cluster=cluster, detach=True)
+    assert mlops.get_run(detached.id).result(LONG) == [1, 5, 9, 13, 17]
+
+
+@pytest.mark.parametrize("items", [5, None, 1.5, len])
+def test_what_has_no_items_is_refused(cluster: mlops.Cluster, items: Any) -> None:
+    with pytest.raises(errors.InvalidItems, match="no items"):
+        mlops.map(str, items, cluster=cluster)
+
+
+def test_one_item_that_raises_stops_nobody_else(cluster: mlops.Cluster) -> None:
+    run = mlops.map(lambda item: 1 // (item - 500), range(1000), cluster=cluster)
+    results = run.result(LONG)
+    failed = results[500]
+    assert isinstance(failed, mlops.FailedItem) and isinstance(failed.__cause__, ZeroDivisionError)
+    assert results[:500] == [-1] * 500 and results[501:503] == [1, 0] and len(results) == 1000
+    assert [error.index for error in run.errors] == [500]
+    assert "1 // (item - 500)" in run.errors[0].traceback and "jupyter" not in run.errors[0].traceback
+    assert run.state == "done" and run.record.failed == 1
+
+
+def test_the_first_error_ends_it_when_asked(cluster: mlops.Cluster) -> None:
+    run = mlops.map(lambda item: 1 // (item - 5), range(100_000), cluster=cluster, on_error="raise")
+    with pytest.raises(errors.RunFailed, match=r"Item 5 \(5\)") as caught:
+        run.result(LONG)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert run.state == "failed"
+
+
+def test_a_stop_iteration_is_an_error_like_any_other(cluster: mlops.Cluster) -> None:
+    run = mlops.map(lambda item: next(iter([])) if item == 1 else item, range(4), cluster=cluster)
+    results = run.result(LONG)
+    assert len(results) == 4 and [error.index for error in run.errors] == [1] and results[3] == 3
+
+
+def test_retries_are_per_item(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    def flaky(item: int) -> int:
+        mark = tmp_path / str(item)
+        if item % 3 == 0 and not mark.exists():
+            mark.touch()
+            raise ValueError(item)
+        return item
+
+    run = mlops.map(flaky, range(9), cluster=cluster, retries=1)
+    assert run.result(LONG) == list(range(9)) and not run.errors
+
+
+def test_results_that_stay_on_the_cluster(cluster: mlops.Cluster) -> None:
+    run = mlops.map(lambda item: item * 2, range(100), cluster=cluster, keep=True)
+    bag = run.result(LONG)
+    client = cluster.client()
+    try:
+        assert bag.sum().compute(scheduler=client) == 9900
+    finally:
+        client.close()
+
+
+def test_a_detached_run_is_found_by_its_id(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    run = mlops.map(lambda item: print(f"<{item}>") or item, range(50), cluster=cluster, detach=True)
+    found = mlops.get_run(run.id)
+    assert list(found.results()) == list(range(50))
+    assert found.state == "done" and found.record.kept and found.record.repeatable
+    assert sorted(found.prints().split()) == sorted(f"<{item}>" for item in range(50))
+    assert run.id in [known.id for known in mlops.runs()]
+    with pytest.raises(errors.UnknownRun, match="Did you mean"):
+        mlops.get_run(run.id[:-1] + ("0" if run.id[-1] != "0" else "1"))
+
+
+def test_a_detached_run_that_raises_says_so_later(cluster: mlops.Cluster) -> None:
+    run = mlops.run(lambda: 1 // 0, cluster=cluster, detach=True)
+    with pytest.raises(errors.RunFailed, match="ZeroDivisionError"):
+        mlops.get_run(run.id).result(LONG)
+
+
+def test_metrics_and_params_arrive(cluster: mlops.Cluster) -> None:
+    def train() -> None:
+        import jupyter_mlops
+
+        jupyter_mlops.log_param("rate", 0.1)
+        for step in range(3):
+            jupyter_mlops.log_metric("loss", 1 / (step + 1), step)
+
+    run = mlops.run(train, cluster=cluster)
+    run.result(LONG)
+    assert run.record.params == {"rate": "0.1"} and run.record.metrics == {"loss": pytest.approx(1 / 3)}
+    with pytest.raises(errors.Conflict, match="belongs to a run"):
+        mlops.log_metric("loss", 1.0)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+@pytest.mark.parametrize("code", [spin, lambda: time.sleep(1000)], ids=["loop", "sleep"])
+def test_cancel_stops_the_code_and_the_worker_stays(cluster: mlops.Cluster, code: Any) -> None:
+    before = {worker.pid for worker in workers_of(cluster)}
+    run = mlops.run(code, cluster=cluster)
+    until(lambda: run.state == "running")
+    run.cancel()
+    with pytest.raises(errors.RunCancelled):
+        run.result(LONG)
+    until(lambda: cluster.state().counts.busy == 0)
+    assert {worker.pid for worker in workers_of(cluster)} == before
+    assert mlops.run(lambda: 1, cluster=cluster).result(LONG) == 1
+
+
+def test_code_that_catches_everything_is_stopped_too(cluster: mlops.Cluster) -> None:
+    def stubborn() -> None:
+        for _ in range(3):
+            try:
+                spin()
+            except BaseException:  # noqa: BLE001 - the point of the test
+                continue
+
+    run = mlops.run(stubborn, cluster=cluster)
+    until(lambda: run.state == "running")
+    run.cancel()
+    until(lambda: cluster.state().counts.busy == 0)
+
+
+def test_a_timeout_is_kept(cluster: mlops.Cluster) -> None:
+    with pytest.raises(errors.RunTimeout, match=r"longer than 0\.5 s"):
+        mlops.run(spin, cluster=cluster, timeout=0.5).result(LONG)
+    until(lambda: cluster.state().counts.busy == 0)
+
+
+def test_big_variables_travel_once_and_can_not_be_spoiled(cluster: mlops.Cluster) -> None:
+    big = np.ones(2_000_000)
+
+    def spoil() -> float:
+        big[:] = 7
+        return float(big.sum())
+
+    assert mlops.run(spoil, cluster=cluster).result(LONG) == 14_000_000
+    assert mlops.map(lambda item: item + float(big.sum()), [1, 2], cluster=cluster).result(LONG) == [
+        2_000_001,
+        2_000_002,
+    ]
+    big[0] = 2
+    assert mlops.run(lambda: float(big.sum()), cluster=cluster).result(LONG) == 2_000_001
+
+
+def test_what_cannot_travel_is_named(cluster: mlops.Cluster) -> None:
+    lock = threading.Lock()
+    with pytest.raises(errors.NotPicklable, match=r"'lock', a _thread\.lock"):
+        mlops.run(lambda: lock.locked(), cluster=cluster)
+    with pytest.raises(errors.RunFailed, match="pickle"):
+        mlops.run(threading.Lock, cluster=cluster).result(LONG)
+    results = mlops.map(lambda item: threading.Lock() if item == 1 else item, range(3), cluster=cluster).result(LONG)
+    assert results[0] == 0 and isinstance(results[1], mlops.FailedItem) and results[2] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"timeout": -1}, errors.InvalidSpec),
+        ({"retries": "many"}, errors.InvalidSpec),
+        ({"workers": (3, 1)}, errors.InvalidSpec),
+        ({"workers": 1000}, errors.OutOfRange),
+        ({"workers": (0, 1000)}, errors.OutOfRange),
+        ({"group": "defualt"}, errors.UnknownGroup),
+        ({"on_error": "ignore"}, errors.InvalidSpec),
+        ({"keep": True, "detach": True}, errors.InvalidSpec),
+        ({"color": "red"}, errors.InvalidSpec),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_starts(
+    cluster: mlops.Cluster, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        mlops.map(str, [1], cluster=cluster, **options)
+
+
+def test_an_unknown_cluster_has_a_near_name(cluster: mlops.Cluster) -> None:
+    with pytest.raises(errors.UnknownCluster, match="Did you mean 'runs'"):
+        mlops.run(str, cluster="run")
+
+
+def test_a_group_of_workers(cluster: mlops.Cluster) -> None:
+    assert mlops.map(lambda item: item, range(3), cluster=cluster, group="default").result(LONG) == [0, 1, 2]
+
+
+def workers_of(cluster: mlops.Cluster) -> list[Any]:
+    from jupyter_mlops.runs.portal import portal
+    from jupyter_mlops.runs.session import session
+
+    async def ask() -> list[Any]:
+        return (await (await session(cluster.name)).link.view()).workers
+
+    return [worker for worker in portal().call(ask()) if worker.phase in ("idle", "busy")]

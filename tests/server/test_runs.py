@@ -1,0 +1,94 @@
+"""Runs that another process started, as the server and its browsers see them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from jupyter_mlops.core.run import RunState
+from jupyter_mlops.tracking import history, pending
+
+from .conftest import SMALL, finished
+
+#: A kernel, as far as the server can tell.
+COUNT = """
+import time, jupyter_mlops as mlops
+def count():
+    for number in range(3000):
+        print("at", number, flush=True)
+        mlops.log_metric("number", number)
+        time.sleep(0.1)
+try:
+    mlops.run(count, cluster="one", name="counting").result()
+except mlops.MlopsError as error:
+    print(type(error).__name__)
+"""
+
+
+async def begun(ask: Any, browse: Any) -> tuple[Any, str, Any]:
+    """A run under way, on a cluster named `one`, and a browser that knows it."""
+    await ask("PUT", "profiles/small", SMALL)
+    await finished(ask, await ask("POST", "clusters", {"profile": "small", "name": "one"}))
+    kernel = await asyncio.create_subprocess_exec(sys.executable, "-c", COUNT, stdout=asyncio.subprocess.PIPE)
+    browser = await browse()
+    await browser.until(lambda: any(run["phase"] == "running" for run in browser.runs.values()))
+    return kernel, next(iter(browser.runs)), browser
+
+
+async def test_a_run_is_watched_and_cancelled(ask: Any, browse: Any) -> None:
+    kernel, run, browser = await begun(ask, browse)
+    assert browser.runs[run]["name"] == "counting"
+    await browser.hello(epoch=browser.epoch, seq=browser.seq, follow_runs=[run])
+    await browser.until(lambda: len(browser.journal.get(run, [])) > 5)
+    seqs = [entry["seq"] for entry in browser.journal[run]]
+    assert seqs == sorted(set(seqs)), "each line once, in order"
+    assert any(entry["text"].startswith("at ") for entry in browser.journal[run])
+    assert [state["id"] for state in await ask("GET", "runs", cluster="one")] == [run]
+    assert await ask("GET", "runs", cluster="other") == []
+
+    done = await finished(ask, await ask("DELETE", f"runs/{run}"))
+    assert done["phase"] == "done", done
+    await browser.until(lambda: browser.runs[run]["phase"] == "cancelled")
+    said, _ = await kernel.communicate()
+    assert said.decode().splitlines()[-1] == "RunCancelled"
+    assert (await ask("DELETE", f"runs/{run}"))[0] == 409
+    assert (await ask("GET", f"runs/{run}"))["phase"] == "cancelled"
+    assert len(await ask("GET", f"runs/{run}/journal", since=3)) > 2
+
+
+async def test_a_run_of_a_killed_cluster_is_lost(ask: Any, browse: Any) -> None:
+    kernel, run, browser = await begun(ask, browse)
+    kernel.kill()
+    await kernel.wait()
+    assert (await finished(ask, await ask("DELETE", "clusters/one", force=1)))["phase"] == "done"
+    await browser.until(lambda: browser.runs[run]["phase"] in ("lost", "cancelled"))
+    assert browser.runs[run]["error"]
+    assert history.get(run).phase == browser.runs[run]["phase"]
+
+
+async def test_a_run_can_be_run_again(ask: Any, browse: Any) -> None:
+    await ask("PUT", "profiles/small", SMALL)
+    await finished(ask, await ask("POST", "clusters", {"profile": "small", "name": "one"}))
+    code = "import jupyter_mlops as mlops\nprint(mlops.map(lambda x: x + 1, range(5), cluster='one').result())"
+    kernel = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    assert await kernel.wait() == 0
+    browser = await browse()
+    await browser.until(lambda: any(run["phase"] == "done" for run in browser.runs.values()))
+    (first,) = browser.runs
+    await browser.until(lambda: browser.runs[first]["repeatable"])
+    done = await finished(ask, await ask("POST", f"runs/{first}/again"))
+    assert done["phase"] == "done" and done["result"] not in ("", first), done
+    await browser.until(lambda: browser.runs.get(done["result"], {}).get("phase") == "done")
+    assert browser.runs[done["result"]]["done"] == 5 and browser.runs[done["result"]]["detached"]
+
+
+async def test_what_is_wrong_is_said(ask: Any) -> None:
+    assert (await ask("GET", "runs/123456789abc"))[1]["error"] == "UnknownRun"
+    assert (await ask("GET", "runs", limit="many"))[0] == 400
+    assert (await ask("POST", "runs/123456789abc/again", {"where": 1}))[0] == 400
+    state = RunState(id="123456789abc", name="x", kind="cell", cluster="gone", owner="me", created=1)
+    history.save(state.model_copy(update={"phase": "done"}))
+    status, error = await ask("POST", "runs/123456789abc/again")
+    assert (status, error["error"]) == (409, "NotRepeatable"), error
+    assert pending.read(history.home.runs_dir() / "123456789abc").run == ""
