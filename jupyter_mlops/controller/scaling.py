@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.cluster import Problem
+from ..core.cluster import Problem, WorkerPhase
 from ..core.errors import MlopsError, OutOfRange, UnknownGroup
 from ..core.model import Seconds, Time
 from ..core.policy import adaptive_target, backoff, patient_target
@@ -37,7 +37,7 @@ FOLLOW: Seconds = 1.0
 CERTAIN: Seconds = 1.0
 
 #: Phases of workers that have not joined yet: what keeps them may be known.
-_COMING = ("pending", "requested", "starting")
+_COMING: tuple[WorkerPhase, ...] = ("pending", "requested", "starting")
 
 
 class GroupScale:

@@ -37,7 +37,7 @@ class Scheduler(distributed.Scheduler):
 
     def start_http_server(self, routes: Any, *args: Any, **kwargs: Any) -> None:
         """Make the application that the dashboard is added to; open no port."""
-        self.http_application = RoutingApplication(routes)  # type: ignore[no-untyped-call]  # Dask's
+        self.http_application = RoutingApplication(routes)
         self.http_server = HTTPServer(self.http_application)
 
 
