@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
-from jupyter_mlops.core.errors import MlopsError, Refused
+from jupyter_mlops.controller.link import ClusterView, Link
+from jupyter_mlops.core.cluster import WorkerState
+from jupyter_mlops.core.errors import ClusterUnreachable, MlopsError, Refused
 
 from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
 from .kube import Kube
@@ -54,9 +57,10 @@ def test_the_scheduler_is_killed(namespace: Namespace) -> None:
             pods = await in_thread(lambda: _workers(namespace))
             before = (await link.view()).state.cost.usage.worker_hours
             await in_thread(lambda: _kill_process(namespace))
-            await until(link.view, lambda view: up(view) == 2, "both are back")
+            look = _patient(link)
+            await until(look, lambda view: up(view) == 2 and len(_starts(view)) == 2, "both are back")
             await in_thread(lambda: _delete_scheduler(namespace))
-            view = await until(link.view, lambda view: up(view) == 2 and len(_starts(view)) == 3, "both are back again")
+            view = await until(look, lambda view: up(view) == 2 and len(_starts(view)) == 3, "both are back again")
             assert await in_thread(lambda: _workers(namespace)) == pods
             held = time.time() - view.state.created
             used = view.state.cost.usage.worker_hours * 3600
@@ -125,27 +129,55 @@ def test_two_users_in_two_namespaces(
 
 
 def test_a_node_is_deleted(namespace: Namespace) -> None:
+    """With the right to read nodes, which an administrator may give: also how much is free on them."""
+    from jupyter_mlops.backends.kubernetes.manifests import manifests
+
+    wide = [each for each in manifests(namespace.name) if each["kind"].startswith("ClusterRole")]
+    namespace.kube.apply(*wide)
+
     async def main() -> None:
+        fakes = {"cpus": 3, "memory": "1 GiB", "pod": FAKE}
+        groups = [small(2, **fakes), small(1, "huge", **{**fakes, "cpus": 70})]
         with namespace.kube.fake_nodes(2):
-            fake = small(2, cpus=3, memory="1 GiB", pod=FAKE)
-            async with namespace.cluster(namespace.spec(fake)) as (_, link):
+            async with namespace.cluster(namespace.spec(*groups)) as (_, link):
                 view = await until(link.view, lambda view: view.state.counts.starting == 2, "two workers")
-                lost = next(worker for worker in view.workers if worker.host == "fake-0")
-                await in_thread(lambda: namespace.kube.kubectl("delete", "node", "fake-0"))
-                await in_thread(
-                    lambda: namespace.kube.kubectl(
-                        "delete", "pod", "-n", namespace.name, "--force", "--field-selector=spec.nodeName=fake-0"
-                    )
-                )
-                view = await until(
-                    link.view,
-                    lambda view: any(w.name == lost.name and w.phase == "lost" for w in view.workers),
-                    "it is lost",
-                )
-                problem = next(worker.problem for worker in view.workers if worker.name == lost.name)
+                huge = await until(link.view, lambda view: _worker(view, "huge-1").problem, "a reason")
+                problem = _worker(huge, "huge-1").problem
+                assert problem is not None and problem.what == "No node has 70 CPUs free"
+                lost = next(worker.name for worker in view.workers if worker.host == "fake-0")
+                await in_thread(lambda: _lose_node(namespace, "fake-0"))
+                view = await until(link.view, lambda view: _worker(view, lost).phase == "lost", "it is lost")
+                problem = _worker(view, lost).problem
                 assert problem is not None and problem.what == "The worker's node is gone"
 
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    finally:
+        namespace.kube.kubectl("delete", "clusterrole,clusterrolebinding", wide[0]["metadata"]["name"])
+
+
+def _worker(view: ClusterView, name: str) -> WorkerState:
+    return next(worker for worker in view.workers if worker.name == name)
+
+
+def _lose_node(namespace: Namespace, node: str) -> None:
+    """The node, and its pods as Kubernetes' garbage collector removes them a minute later."""
+    namespace.kube.kubectl("delete", "node", node)
+    on_it = f"--field-selector=spec.nodeName={node}"
+    namespace.kube.kubectl("delete", "pod", "-n", namespace.name, "--force", on_it, check=False)
+
+
+def _patient(link: Link) -> Callable[[], Awaitable[ClusterView]]:
+    """The view of a cluster whose scheduler is away for a while."""
+
+    async def view() -> ClusterView:
+        while True:
+            try:
+                return await link.view()
+            except ClusterUnreachable:
+                await asyncio.sleep(0.5)
+
+    return view
 
 
 def _workers(namespace: Namespace) -> set[str]:
@@ -169,7 +201,7 @@ def _delete_scheduler(namespace: Namespace) -> None:
     namespace.kube.kubectl("delete", "pod", "-n", namespace.name, "-l", "jupyter-mlops/part=scheduler", "--wait=false")
 
 
-def _starts(view) -> list[str]:  # type: ignore[no-untyped-def]
+def _starts(view: ClusterView) -> list[str]:
     return [event.text for event in view.events if "started" in event.text and event.kind == "cluster"]
 
 

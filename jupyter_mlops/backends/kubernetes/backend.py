@@ -216,6 +216,10 @@ async def _find(name: str) -> Entry:
             found += await entries.entries(await hub().api(*place))
         except Unreachable as error:
             unreachable = ClusterUnreachable(error.what, error.why, error.todo)
+        except Answer as answer:
+            if answer.status not in (401, 403):
+                raise
+            unreachable = unreachable or answer.error
         except (Unavailable, InvalidSpec):
             continue
     named = [entry for entry in found if entry.spec.name == name]

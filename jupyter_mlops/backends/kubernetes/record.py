@@ -66,8 +66,10 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None) -> Jso
         ) from None
     record = {**body, **record}
     try:
-        owned = _owned(spec, ids, owner_of(record), pair)
-        await asyncio.gather(*(_post(api, path, each) for path, each in [*owned, *_kept(spec, ids)]))
+        objects = [*_owned(spec, ids, owner_of(record), pair), *_kept(spec, ids)]
+        last = [each for each in objects if each[0][0] == "rolebindings"]  # who isn't admin can't bind a missing role
+        await asyncio.gather(*(_post(api, path, each) for path, each in objects if (path, each) not in last))
+        await asyncio.gather(*(_post(api, path, each) for path, each in last))
         await api.request(
             "PATCH", api.path("deployments", ids.scheduler, group=APPS), {"spec": {"replicas": 1}}, content=MERGE_PATCH
         )
