@@ -148,3 +148,14 @@ def shipped_profiles(cpus: int, memory: int) -> list[Profile]:
             groups=[Group(workers=1, maximum=1, cpus=cpus, memory=share * cpus)],
         ),
     ]
+
+
+def kubernetes_profile() -> Profile:
+    """The profile that comes with the package where there is a way to a Kubernetes cluster."""
+    return Profile(
+        name="kubernetes",
+        title="Kubernetes",
+        description="Pods of the current Kubernetes cluster and namespace; ends 20 minutes after its last work.",
+        place="kubernetes",
+        groups=[Group(workers=2, maximum=500, memory=4 * 1024**3)],
+    )

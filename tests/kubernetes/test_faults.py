@@ -44,7 +44,7 @@ def test_the_apiserver_is_killed_while_scaling_and_computing(own_kube: Kube, nam
                     await in_thread(lambda: own_kube.run("start", "apiserver"))
                 assert await client.gather(futures) == [2 * item for item in range(60)]
             await until(link.view, lambda view: up(view) == 3, "three workers")
-            assert [state.phase for state in await namespace.backend.clusters()] == ["running"]
+            await until(namespace.backend.clusters, lambda states: states[0].phase == "running", "it is seen again")
 
     asyncio.run(main())
 

@@ -46,6 +46,8 @@ _LIST = 8.0
 
 #: The last list of each place, to be shown as unreachable while Kubernetes doesn't answer.
 _seen: dict[Where, list[ClusterState]] = {}
+#: Places that didn't answer the last time, and who asks them again.
+_silent: dict[Where, asyncio.Future[list[ClusterState]] | None] = {}
 
 
 class KubernetesBackend(Backend):
@@ -188,23 +190,37 @@ class KubernetesBackend(Backend):
 
 
 async def _states(place: Where) -> list[ClusterState]:
+    """The clusters of a place. One that didn't answer the last time is asked again beside: nobody waits for it."""
+    if place not in _silent:
+        return await _look(place)
+    asking = _silent[place]
+    if asking is None or asking.done():
+        _silent[place] = asyncio.ensure_future(_look(place))
+    return _unreachable(place)
+
+
+async def _look(place: Where) -> list[ClusterState]:
     try:
         api = await hub().api(*place)
         _seen[place] = [entries.shown(each) for each in await asyncio.wait_for(entries.entries(api), _LIST)]
-    except (Unreachable, asyncio.TimeoutError) as error:
-        why = error.why if isinstance(error, Unreachable) else "no answer in time"
-        problem = Problem(what="Kubernetes doesn't answer", why=why, todo="Check the network; the cluster lives on.")
-        return [
-            state if state.phase == "ended" else state.model_copy(update={"phase": "unreachable", "problem": problem})
-            for state in _seen.get(place, [])
-        ]
-    except Answer as answer:
-        if answer.status in (401, 403):
-            return []  # not ours to see; starting one there says so in words
-        raise
+    except (Unreachable, Answer, asyncio.TimeoutError) as error:
+        if not isinstance(error, Answer) or error.status not in (401, 403):
+            _silent.setdefault(place, None)
+            return _unreachable(place)
+        _seen[place] = []  # not ours to see; starting one there says so in words
     except (Unavailable, InvalidSpec):
-        return []  # no Kubernetes here
+        _seen[place] = []  # no Kubernetes here
+    _silent.pop(place, None)
     return _seen[place]
+
+
+def _unreachable(place: Where) -> list[ClusterState]:
+    """What was seen there last."""
+    problem = Problem(what="Kubernetes doesn't answer", todo="Check the network (VPN?); the cluster lives on.")
+    return [
+        state if state.phase == "ended" else state.model_copy(update={"phase": "unreachable", "problem": problem})
+        for state in _seen.get(place, [])
+    ]
 
 
 async def _find(name: str) -> Entry:

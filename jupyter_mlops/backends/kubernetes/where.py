@@ -25,9 +25,9 @@ def where(profile: Profile) -> Where:
 
 
 def everywhere() -> list[Where]:
-    """Where clusters may be: the kubeconfig's own namespace, what profiles name, and where some were started."""
+    """Where clusters may be: what profiles name, and where some were started."""
     named = [where(profile) for profile in profiles.all_profiles() if profile.place == "kubernetes"]
-    return list(dict.fromkeys([Where(), *named, *_started()]))
+    return list(dict.fromkeys([*named, *_started()]))
 
 
 def remember(place: Where) -> None:
