@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ...core.errors import Refused
-from .api import Api, Json
+from .api import Answer, Api, Json
 from .manifests import USER_RULES, as_yaml
 
 #: What works without, with less comfort: what is lost then.
@@ -85,6 +85,23 @@ async def check(api: Api) -> Report:
         missing=[right for right in refused if right.resource not in OPTIONAL],
         without=sorted({OPTIONAL[right.resource] for right in refused if right.resource in OPTIONAL}),
     )
+
+
+async def report(context: str = "", namespace: str = "") -> Report:
+    """The report on a context and namespace; empty: the current ones.
+
+    Raises
+    ------
+    Unavailable : there is no way to a Kubernetes cluster, or it doesn't answer.
+    InvalidSpec : the kubeconfig lacks the context.
+    """
+    api = await Api.connect(context, namespace)
+    try:
+        return await check(api)
+    except Answer as answer:
+        raise answer.error from None
+    finally:
+        await api.close()
 
 
 async def _allowed(api: Api, right: Right) -> bool:
