@@ -29,7 +29,7 @@ def test_from_start_to_receipt(namespace: Namespace) -> None:
         await backend.check(spec.profile)
         state = await backend.start(spec)
         assert state.phase == "starting" and state.place == "kubernetes"
-        assert [each.name for each in await backend.clusters()] == [name]
+        assert name in [each.name for each in await backend.clusters()]
         with pytest.raises(NameTaken):
             await backend.start(spec)
 

@@ -96,6 +96,10 @@ class Api:
 
         return cls(ApiClient(configuration), namespace or found, reload)
 
+    def within(self, namespace: str) -> Api:
+        """The same connection, for another namespace; for its own one when `namespace` is empty."""
+        return Api(self._client, namespace, self._reload) if namespace else self
+
     @property
     def host(self) -> str:
         """Where the API is."""

@@ -229,7 +229,9 @@ async def _find(name: str) -> Entry:
     unreachable: MlopsError | None = None
     for place in await asyncio.to_thread(everywhere):
         try:
-            found += await entries.entries(await hub().api(*place))
+            there = await entries.entries(await hub().api(*place))
+            _seen[place] = [entries.shown(entry) for entry in there]
+            found += there
         except Unreachable as error:
             unreachable = ClusterUnreachable(error.what, error.why, error.todo)
         except Answer as answer:

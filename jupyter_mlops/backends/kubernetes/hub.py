@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import concurrent.futures
+import contextlib
 import os
 import threading
 from collections.abc import Coroutine
@@ -21,7 +24,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._apis: dict[tuple[str, str, str], Api] = {}
+        self._apis: dict[tuple[str, str], Api] = {}
         self._tunnels: dict[tuple[str, str, str, int], Tunnel] = {}
         self._lock = asyncio.Lock()
         threading.Thread(target=self._loop.run_forever, name="mlops-kubernetes", daemon=True).start()
@@ -35,11 +38,24 @@ class Hub:
 
     async def api(self, context: str, namespace: str) -> Api:
         """The connection to a context and namespace. On the hub's loop only."""
-        key = (_kubeconfig(), context, namespace)
+        key = (_kubeconfig(), context)
         async with self._lock:
             if key not in self._apis:
-                self._apis[key] = await Api.connect(context, namespace)
-            return self._apis[key]
+                self._apis[key] = await Api.connect(context)
+            return self._apis[key].within(namespace)
+
+    def close(self) -> None:
+        """Close all connections. Not on the hub's loop."""
+
+        async def close() -> None:
+            for tunnel in self._tunnels.values():
+                await tunnel.close()
+            for api in self._apis.values():
+                await api.close()
+
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            asyncio.run_coroutine_threadsafe(close(), self._loop).result(2.0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
 
     async def tunnel(self, api: Api, cluster: str, port: int) -> int:
         """The local port that leads to `port` of the cluster's scheduler. On the hub's loop only."""
@@ -92,12 +108,15 @@ def hub() -> Hub:
     with _making:
         if _hub is None:
             _hub = Hub()
+            atexit.register(_hub.close)
         return _hub
 
 
 def _forget() -> None:
     """A forked process has none of its parent's threads."""
     global _hub, _making
+    if _hub is not None:
+        atexit.unregister(_hub.close)
     _hub, _making = None, threading.Lock()
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import dask
 import distributed
 from distributed.security import Security
 
@@ -22,6 +23,8 @@ from . import names
 PLENTY = 1_000_000
 #: Seconds to wait for a scheduler: Kubernetes restarts one that died, or moves it to another node.
 PATIENCE = 600
+#: As Dask writes a duration: for one try to connect to a scheduler that was there before.
+AGAIN = "8s"
 #: Why a worker closes when it lost its scheduler, and should look for it again.
 LOST = ("worker-handle-scheduler-connection-broken", "worker-heartbeat-missing", "worker-heartbeat-error")
 
@@ -57,10 +60,14 @@ async def work(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, leaving.set)
+    if await _lived(_make(options), leaving, options.grace):
+        return
     while not leaving.is_set():
-        worker = _make(options)
-        if await _lived(worker, leaving, options.grace):
-            return
+        # The address of a scheduler that is gone swallows what is sent to it for a while: give up sooner, try again.
+        with dask.config.set({"distributed.comm.timeouts.connect": AGAIN}):
+            worker = _make(options)
+            if await _lived(worker, leaving, options.grace):
+                return
 
 
 def _make(options: argparse.Namespace) -> Worker:
