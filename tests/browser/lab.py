@@ -145,7 +145,9 @@ def open_lab(page: Page, lab: Lab, path: str = "") -> None:
     page.goto(f"{lab.url}/lab/workspaces/{workspace}{'/tree/' + path if path else ''}?token={lab.token}")
     page.wait_for_function("window.jupyterapp && window.jupyterapp.restored", timeout=PATIENCE * 1000)
     page.evaluate("window.jupyterapp.restored")
-    if path:
+    if not path:
+        page.locator(".jp-Launcher").wait_for()  # it comes late, and takes the focus
+    else:
         # Not by `wait_for_function`: it takes the promise of an async function for its answer.
         page.evaluate(
             """async patience => {
