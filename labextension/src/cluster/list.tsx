@@ -67,7 +67,11 @@ function StartCard({ start }: { start: IStart }): JSX.Element {
       data-phase={start.problem ? 'failed' : 'starting'}
     >
       <div className="jp-mlops-heading">
-        <span className="jp-mlops-dot" data-phase="starting" aria-hidden="true" />
+        <span
+          className="jp-mlops-dot"
+          data-phase={start.problem ? 'ended' : 'starting'}
+          aria-hidden="true"
+        />
         <span className="jp-mlops-name">{start.name ?? start.title}</span>
       </div>
       {start.problem ? (
