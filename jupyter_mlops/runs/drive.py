@@ -73,6 +73,10 @@ class Drive:
         except MlopsError as error:
             self.error = error
             await self._close("failed", str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours, or of Dask: it is shown, never swallowed
+            self.error = RunFailed(f"The run {self.state.name!r} failed", f"{type(error).__name__}: {error}")
+            self.error.__cause__ = error
+            await self._close("failed", str(self.error))
         finally:
             self._let_go()
             self.sent.set()
