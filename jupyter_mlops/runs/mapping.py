@@ -112,6 +112,7 @@ class MapDrive(Drive):
             return "failed", error.why
         finally:
             looking.cancel()
+            self.stopping = self.stopping or bool(flying)
             for task in flying:
                 task.cancel()
         return await self._finished()
@@ -167,6 +168,8 @@ class MapDrive(Drive):
         if self._end:
             return None
         size = self._plan.size(self._left() if self.items.total is not None else None, self._threads)
+        if self.state.detached and not self.state.kept:  # a probe may be repeated, and must give the same then
+            size = 1 if not self._plan.measured else size
         start = self.items.taken
         count, packed = await self._pull(size)
         if not count:
