@@ -67,6 +67,16 @@ export function place(trans: TranslationBundle, value: ClusterState['place']): s
   }[value];
 }
 
+/** Where a cluster lives, beside its name: nothing when the name says it already. */
+export function placeBeside(
+  trans: TranslationBundle,
+  cluster: Pick<ClusterState, 'name' | 'place'>
+): string {
+  const words = place(trans, cluster.place);
+  const said = cluster.name.replace(/-/g, ' ').toLowerCase();
+  return said.startsWith(words.toLowerCase()) ? '' : words;
+}
+
 /** When and why a cluster will stop by itself. */
 export function willStop(trans: TranslationBundle, stop: Stop, now: number): string {
   const time = about(trans, stop.at - now);
