@@ -1,6 +1,7 @@
 # make lab    set everything up and open JupyterLab on notebooks/
 # make test   set everything up and run all tests; FILES=tests/core picks some
 # make bench  measure the figures, each beside its peer
+# make pictures  make the README's pictures anew
 # make check  lint, types, layers
 # make clean  remove what was built; `make clean-all` also the environment
 #
@@ -24,7 +25,7 @@ LAB_OPTIONS := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 FILES ?= tests
 
-.PHONY: lab test bench check fix clean clean-all lock
+.PHONY: lab test bench pictures check fix clean clean-all lock
 
 lab: $(STAMPS)/link
 	$(BIN)/jupyter lab $(LAB_OPTIONS) $(ARGS) notebooks
@@ -35,6 +36,9 @@ test: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
 
 bench: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
 	$(BIN)/python -m benchmarks $(NAMES)
+
+pictures: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
+	MLOPS_PICTURES=1 $(BIN)/python -m pytest tests/browser/test_pictures.py
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff check .

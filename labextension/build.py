@@ -98,6 +98,8 @@ def main(script: str = "build:prod") -> None:
     if script == "build:prod":
         shutil.rmtree(BUILT, ignore_errors=True)  # files of a build for development would stay
     jlpm("run", script)
+    if script == "build:prod":
+        (BUILT / "build_log.json").unlink(missing_ok=True)  # it names this machine's folders
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     real_home = Path(jupyter_data_dir()) / "jupyter-mlops"
     before = _files(real_home)
     mark = uuid.uuid4().hex
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JUPYTER_MLOPS_TESTS", mark)
-        patch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
+    # For good, not for the fixture's life: the recorder of runs brings its last ones when the process exits.
+    os.environ["JUPYTER_MLOPS_TESTS"] = mark
+    os.environ["JUPYTER_MLOPS_HOME"] = str(tmp_path_factory.mktemp("home"))
+    yield
     left = _marked(mark)
     deadline = time.monotonic() + GRACE
     while left and time.monotonic() < deadline:

@@ -42,6 +42,7 @@ class LiveRun:
         #: Grows with every change, so that a watcher knows what it has seen.
         self.seq = 1
         self.changed = asyncio.Event()
+        self.ended = asyncio.Event()
         #: The Dask client that feeds an attached run, once it is known.
         self.client: str | None = None
         self.seen: Time = time.time()
@@ -120,6 +121,7 @@ class LiveRun:
         for key in list(self.computing):
             self.paused(key, now)
         self.state.phase, self.state.error, self.state.ended = phase, error, now
+        self.ended.set()
         if self.timer is not None:
             self.timer.cancel()
         self.say(now, kind="phase", text=phase)

@@ -8,6 +8,7 @@ enforces timeouts, and stops code.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -193,8 +194,8 @@ class RunBook(SchedulerPlugin):
                 await asyncio.wait_for(page.changed.wait(), left)
             except asyncio.TimeoutError:
                 break
-            if page.live:
-                await asyncio.sleep(0.01)  # what comes at once is told at once
+            with contextlib.suppress(asyncio.TimeoutError):  # what comes at once is told at once
+                await asyncio.wait_for(page.ended.wait(), 0.01)
         page.seen = time.time()
         entries = [entry.model_dump(exclude_defaults=True) for entry in page.journal.since(since)]
         return {"seq": page.seq, "run": page.snapshot().model_dump(), "entries": entries}

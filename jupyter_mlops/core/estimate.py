@@ -50,8 +50,12 @@ def estimate(profile: Profile, price: Price) -> Estimate:
     )
 
 
+#: A smaller part than this says nothing of the speed: the first items also load what they import.
+_TELLING = 0.02
+
+
 def time_left(total: int | None, done: int, started: Time, now: Time) -> Seconds | None:
     """Seconds until `total` items are done at the speed so far; None while it can't be said."""
-    if total is None or done <= 0 or now <= started:
+    if total is None or done <= 0 or done < total * _TELLING or now <= started:
         return None
     return max(0.0, (total - done) * (now - started) / done)

@@ -23,8 +23,9 @@ MOST_BYTES = 4_000_000
 #: Tasks that are sent at once at most: more of them than this weigh on Dask's scheduler.
 MOST_TASKS = 10_000
 
-#: Items of a probe at most.
-PROBE_ITEMS = 20_000
+#: Items, and bytes, of a probe at most: what it has no time for comes back unread.
+PROBE_ITEMS = 50_000
+PROBE_BYTES = 1_000_000
 
 #: Tasks that wait on each thread, so that it never waits for the kernel.
 AHEAD = 2
@@ -78,7 +79,8 @@ class Plan:
             most = min(most, max(1, left))
         if not self.measured:
             share = most if left is None else max(1, -(-left // (2 * threads)))
-            return min(most, share, PROBE_ITEMS if self._bytes_per_item else 100)
+            light = int(PROBE_BYTES / self._bytes_per_item) if self._bytes_per_item else 100
+            return max(1, min(most, share, PROBE_ITEMS, light))
         item = max(self.item_time, 1e-9)
         wanted = TARGET / item
         if left is not None:  # towards the end ever smaller ones, so that all threads end together

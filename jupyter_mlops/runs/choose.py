@@ -7,7 +7,7 @@ from collections.abc import Callable
 from .. import backends
 from ..core.cluster import ClusterState
 from ..core.errors import ClusterEnded, UnknownCluster
-from .session import Session, session
+from .session import Session, opened, session
 
 #: Phases in which a cluster takes runs, the best first.
 USABLE = ("running", "starting")
@@ -41,8 +41,9 @@ async def choose(name: str | None, say: Say, workers: int | None = None, group: 
     ClusterEnded, StartFailed, ClusterUnreachable : as `session`.
     """
     if name is not None:
-        await _check_name(name)
-        return await session(name)
+        return opened(name) or await _checked(name)
+    if _selected is not None and (known := opened(_selected)) is not None:
+        return known
     if _selected is not None:
         try:
             state = await (await backends.find(_selected)).get(_selected)
@@ -66,7 +67,7 @@ async def usable() -> list[ClusterState]:
     return sorted(states, key=lambda state: (USABLE.index(state.phase), -state.created))
 
 
-async def _check_name(name: str) -> None:
+async def _checked(name: str) -> Session:
     """A near name is one of a cluster that lives."""
     states = await backends.clusters()
     for state in states:
@@ -74,7 +75,7 @@ async def _check_name(name: str) -> None:
             if state.phase in ("ended", "stopping"):
                 todo = "Start another, or leave out the name to use one that lives."
                 raise ClusterEnded(f"The cluster {name!r} has stopped", _cause(state), todo)
-            return
+            return await session(name)
     raise UnknownCluster.named(name, [state.name for state in states if state.phase in USABLE])
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: Seconds that the tasks of a detached run may take to arrive.
 ARRIVAL = 120.0
 
+#: How often a result is asked for, when the connection breaks in between.
+GATHERINGS = 3
+
 #: Seconds that a cluster may be silent before its run is given up.
 SILENT = 3.0
 
@@ -56,6 +59,8 @@ class Drive:
         self.error: BaseException | None = None
         #: Set once a detached run needs this process no more.
         self.sent = threading.Event()
+        #: Whether this process itself gave the run up.
+        self.stopping = False
         self._code = b""
         self._bigs: list[Future[Any]] = []
         self._futures: set[Future[Any]] = set()
@@ -73,6 +78,12 @@ class Drive:
         except MlopsError as error:
             self.error = error
             await self._close("failed", str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours, or of Dask: it is shown, never swallowed
+            self.error = RunFailed(f"The run {self.state.name!r} failed", f"{type(error).__name__}: {error}")
+            self.error.__cause__ = error
+            await self._close("failed", str(self.error))
+        except asyncio.CancelledError:  # the process ends
+            self._lost("The process that drove it has ended")
         finally:
             self._let_go()
             self.sent.set()
@@ -129,11 +140,13 @@ class Drive:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(asyncio.shield(watching), SILENT)
         finally:
+            self.stopping = True
             for task in (watching, working):
                 task.cancel()
             await asyncio.gather(watching, working, return_exceptions=True)
 
     async def _stopped(self, watching: asyncio.Task[None], working: asyncio.Task[Any]) -> None:
+        self.stopping = True
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         watching.result()  # raises when the cluster is gone
@@ -239,14 +252,17 @@ class Drive:
         ------
         TaskLost : it gave nothing.
         """
-        try:
-            result: dict[str, Any] = await future.result()
-        except asyncio.CancelledError:
-            if future.status == "cancelled" and not _being_cancelled():
-                raise TaskLost("the cluster forgot the task") from None
-            raise
-        except Exception as error:
-            raise TaskLost(_words(error)) from error
+        for left in range(GATHERINGS - 1, -1, -1):
+            try:
+                result: dict[str, Any] = await future.result()
+                break
+            except asyncio.CancelledError:  # ours; or Dask's, whose connection to a worker broke
+                if self.stopping:
+                    raise
+                if not left or future.status == "cancelled":
+                    raise TaskLost("the cluster forgot the task") from None
+            except Exception as error:  # Dask raises what the task's worker met: it was killed, it lost an input
+                raise TaskLost(_words(error)) from error
         if result.get("stopped"):
             raise TaskLost("the task was stopped")
         return result
@@ -255,12 +271,6 @@ class Drive:
         """Threads that may run the tasks now."""
         counts = await self.session.client.nthreads() or {}
         return max(1, int(sum(counts.values())))
-
-
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    cancelling = getattr(task, "cancelling", None)  # Python 3.11
-    return bool(cancelling()) if cancelling is not None else True
 
 
 def _words(error: Exception) -> str:

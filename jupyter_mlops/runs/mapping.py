@@ -86,6 +86,9 @@ class MapDrive(Drive):
         self._again: dict[int, int] = {}
         self._stop_at_error = state.options.get("on_error") == "raise"
 
+    async def _open(self) -> None:
+        await asyncio.gather(super()._open(), self._first_look())
+
     async def work(self) -> tuple[RunPhase, str]:
         """As `Drive.work`."""
         try:
@@ -98,7 +101,6 @@ class MapDrive(Drive):
         looking = asyncio.create_task(self._look())
         flying: set[asyncio.Task[None]] = set()
         try:
-            await self._first_look()
             self._weigh()
             if self.state.detached:
                 await self._fly(flying, probes_only=True)
@@ -110,6 +112,7 @@ class MapDrive(Drive):
             return "failed", error.why
         finally:
             looking.cancel()
+            self.stopping = self.stopping or bool(flying)
             for task in flying:
                 task.cancel()
         return await self._finished()
@@ -146,7 +149,7 @@ class MapDrive(Drive):
 
     def _window(self) -> int:
         if not self._plan.measured:
-            return self._threads
+            return 2 * self._threads
         return max(self._threads, self._most_threads) * (1 + AHEAD)
 
     async def _next(self) -> Batch | None:
@@ -165,6 +168,8 @@ class MapDrive(Drive):
         if self._end:
             return None
         size = self._plan.size(self._left() if self.items.total is not None else None, self._threads)
+        if self.state.detached and not self.state.kept:  # a probe may be repeated, and must give the same then
+            size = 1 if not self._plan.measured else size
         start = self.items.taken
         count, packed = await self._pull(size)
         if not count:

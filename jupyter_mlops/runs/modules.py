@@ -27,6 +27,7 @@ class Module(NamedTuple):
 _OWN = __name__.partition(".")[0]
 
 _texts: dict[str, tuple[float, int, str]] = {}
+_last: dict[Path, tuple[frozenset[str] | None, list[str]]] = {}
 _imports: dict[str, tuple[str, list[str]]] = {}
 
 
@@ -55,6 +56,14 @@ def _with_parents(name: str) -> list[str]:
 
 
 def _loaded(root: Path) -> list[str]:
+    """The loaded modules under `root`; looked for again only when others are loaded than the last time."""
+    names = frozenset(sys.modules)
+    if _last.get(root, (None, []))[0] != names:
+        _last[root] = (names, _search(root))
+    return _last[root][1]
+
+
+def _search(root: Path) -> list[str]:
     start = f"{root}/"
     found = []
     for name, module in list(sys.modules.items()):

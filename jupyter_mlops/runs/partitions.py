@@ -52,6 +52,7 @@ class PartitionDrive(MapDrive):
             self.error = error
             return "failed", error.why
         finally:
+            self.stopping = self.stopping or bool(flying)
             for task in flying:
                 task.cancel()
         return await self._finished()

@@ -97,6 +97,12 @@ _sessions: dict[str, Session] = {}
 _opening: dict[str, asyncio.Lock] = {}
 
 
+def opened(name: str) -> Session | None:
+    """The session of the cluster `name`, if there is one that answers."""
+    known = _sessions.get(name)
+    return known if known is not None and known.alive else None
+
+
 async def session(name: str, timeout: float = 60.0) -> Session:
     """The session of the cluster `name`, opened when there is none.
 
@@ -111,8 +117,8 @@ async def session(name: str, timeout: float = 60.0) -> Session:
         if known is not None:
             del _sessions[name]
             await known.close()
-        opened = _sessions[name] = await connect(name, timeout)
-        return opened
+        made = _sessions[name] = await connect(name, timeout)
+        return made
 
 
 async def connect(name: str, timeout: float) -> Session:

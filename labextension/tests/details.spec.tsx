@@ -1,11 +1,12 @@
 import { fireEvent } from '@testing-library/react';
 import React from 'react';
 
+import { CommandIDs } from '../src/commands';
 import { sort } from '../src/details/table';
 import { join } from '../src/details/timeline';
 import { Details } from '../src/details/view';
 import { Shown } from '../src/details/widget';
-import { NOW, cluster, snapshot, worker } from './models';
+import { NOW, cluster, cost, snapshot, worker } from './models';
 import { Stage, find } from './stage';
 
 beforeEach(() => {
@@ -86,6 +87,17 @@ describe('Details', () => {
     expect(find('tab-cost').getAttribute('aria-selected')).toBe('true');
     expect(find('tab-workers').tabIndex).toBe(-1);
     expect(find('receipt-sheet').textContent).toContain('$0.42');
+  });
+
+  it('count CPU-hours where nobody named a price, and lead to the rates', async () => {
+    const [stage, shown] = await details({ cost: cost({ amount: null, per_hour: null }) });
+    expect(find('summary').textContent).toContain('cost unknown');
+    await stage.after(() => shown.show('cost'));
+    expect(find('receipt-sheet').textContent).toMatch(
+      /^1.0 CPU-hours, cost unknownSet your rates…/
+    );
+    await stage.after(() => find('set-rates').click());
+    expect(stage.executed).toEqual([[CommandIDs.openSettings, {}]]);
   });
 });
 

@@ -24,7 +24,7 @@ describe('Panel', () => {
   it('says what to do when it is empty', async () => {
     await panel({});
     expect(find('empty').textContent).toMatch(/No cluster yet: start one/);
-    expect(find('new', find('empty'))).toBeTruthy();
+    expect(find('new', find('empty')).textContent).toBe('Start a cluster ▾');
   });
 
   it('claims nothing before it knows anything', () => {
@@ -54,8 +54,11 @@ describe('Panel', () => {
   });
 
   it('writes unknown money as unknown', async () => {
-    await panel({ clusters: [cluster({ cost: cost({ amount: null, per_hour: null }) })] });
+    const unknown = cost({ amount: null, per_hour: null });
+    const stage = await panel({ clusters: [cluster({ cost: unknown })] });
     expect(find('cost').textContent).toBe('cost unknown');
+    await stage.after(() => find('set-rates').click());
+    expect(stage.executed).toEqual([[CommandIDs.openSettings, {}]]);
   });
 
   it('says what is wrong, why, and what to do', async () => {
@@ -69,6 +72,7 @@ describe('Panel', () => {
     const stage = await panel({ clusters: [over] });
     const ended = find('ended') as HTMLDetailsElement;
     expect(ended.textContent).toBe('Ended (1)');
+    expect(find('empty').textContent).toMatch(/^No cluster is running\./);
     await stage.after(() => {
       ended.open = true;
       fireEvent(ended, new Event('toggle'));

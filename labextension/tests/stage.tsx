@@ -30,7 +30,8 @@ export class Stage {
       CommandIDs.openPanel,
       CommandIDs.openDetails,
       CommandIDs.useCluster,
-      CommandIDs.revealRun
+      CommandIDs.revealRun,
+      CommandIDs.openSettings
     ];
     for (const id of others) {
       this.commands.addCommand(id, { execute: args => void this.executed.push([id, args]) });

@@ -141,10 +141,13 @@ def free_port() -> int:
 
 def open_lab(page: Page, lab: Lab, path: str = "") -> None:
     """Open JupyterLab, or a notebook in it, and wait until it is usable."""
-    page.goto(f"{lab.url}/lab{'/tree/' + path if path else ''}?token={lab.token}&reset")
+    workspace = secrets.token_hex(4)  # a new one: `?reset` loads the page twice, and Lab complains when that's quick
+    page.goto(f"{lab.url}/lab/workspaces/{workspace}{'/tree/' + path if path else ''}?token={lab.token}")
     page.wait_for_function("window.jupyterapp && window.jupyterapp.restored", timeout=PATIENCE * 1000)
     page.evaluate("window.jupyterapp.restored")
-    if path:
+    if not path:
+        page.locator(".jp-Launcher").wait_for()  # it comes late, and takes the focus
+    else:
         # Not by `wait_for_function`: it takes the promise of an async function for its answer.
         page.evaluate(
             """async patience => {

@@ -189,6 +189,7 @@ def test_time_left_is_never_negative(total: int | None, done: int, started: floa
 def test_time_left_follows_the_speed() -> None:
     assert time_left(100, 25, 0, 10) == 30
     assert time_left(None, 25, 0, 10) is None
+    assert time_left(100, 1, 0, 10) is None, "the first item alone says nothing of the speed"
 
 
 def test_the_schema_names_every_model() -> None:

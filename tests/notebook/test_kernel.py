@@ -99,7 +99,8 @@ def test_a_longer_run_has_a_progress_bar(kernel: Kernel) -> None:
     shown = kernel.run("%%mlrun --map range(100) --out r\nimport time\ntime.sleep(0.03)\nitem")
     assert "application/vnd.jupyter.widget-view+json" in shown.mimes
     state = kernel.run(
-        "bar = [w for w in __import__('ipywidgets').Widget.widgets.values() if hasattr(w, 'bar_style')][0]\nbar.value, bar.bar_style, len(r)"
+        "import ipywidgets\nbar = [w for w in ipywidgets.Widget.widgets.values() if hasattr(w, 'bar_style')][0]\n"
+        "bar.value, bar.bar_style, len(r)"
     )
     assert state.result == "(1.0, 'success', 100)"
 

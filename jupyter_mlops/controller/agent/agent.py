@@ -58,6 +58,10 @@ class Agent:
         reporter = self._reporter(run)
         if run in self._stopped:
             return {"stopped": True}
+        written = _written(Path(head["folder"]), part["index"]) if head["folder"] else None
+        if written is not None:
+            _tell_end(reporter, key, written)
+            return written
         task = Task(run, key, reporter)
         TASKS.add(task)
         reporter.send("start", key=key)
@@ -72,14 +76,7 @@ class Agent:
             outcome = {"stopped": True}
         finally:
             TASKS.discard(task)
-        failures = outcome.get("errors", [])
-        reporter.send(
-            "end",
-            key=key,
-            done=outcome.get("n", 1),
-            failed=len(failures),
-            errors=[_told(failure) for failure in failures[:20]],
-        )
+        _tell_end(reporter, key, outcome)
         outcome["seconds"] = time.perf_counter() - began
         return outcome
 
@@ -190,6 +187,17 @@ def _forget(known: OrderedDict[str, Any], most: int = LOADED) -> None:
         known.popitem(last=False)
 
 
+def _tell_end(reporter: Reporter, key: str, outcome: dict[str, Any]) -> None:
+    failures = outcome.get("errors", [])
+    reporter.send(
+        "end",
+        key=key,
+        done=outcome.get("n", 1),
+        failed=len(failures),
+        errors=[_told(failure) for failure in failures[:20]],
+    )
+
+
 def _told(failure: Record) -> dict[str, Any]:
     return {name: failure[name] for name in ("index", "item", "error", "traceback")}
 
@@ -215,6 +223,15 @@ def _keep(outcome: dict[str, Any], folder: Path, index: int) -> dict[str, Any]:
             temporary.unlink()
         print(f"The result couldn't be written ({short(error)}); it stays in the cluster's memory.", file=sys.stderr)
         return outcome
+    return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
+
+
+def _written(folder: Path, index: int) -> dict[str, Any] | None:
+    """What is known of a task whose outcome was written, before its worker died: it isn't run a second time."""
+    try:
+        outcome = pickle.loads((folder / f"{index}.pkl").read_bytes())  # noqa: S301 - the user's own
+    except OSError:
+        return None
     return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import sys
@@ -27,6 +28,7 @@ def versions_of(packages: list[str]) -> dict[str, str]:
     return found
 
 
+@functools.lru_cache(maxsize=1000)
 def _version(package: str) -> str:
     try:
         return importlib.metadata.version(NAMES.get(package, package))

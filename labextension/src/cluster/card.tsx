@@ -8,7 +8,7 @@ import { ProblemLine } from '../controls/problem';
 import { useMlops, useModel, useNow } from '../model/hooks';
 import { ClusterState, Operation, Problem } from '../model/schema';
 import { IState, problemOf } from '../model/state';
-import { phase, place, present, wanted, willStop, workers } from '../words/cluster';
+import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { money, perHour, source } from '../words/money';
 import { Bar } from './bar';
 import { Chart } from './chart';
@@ -86,10 +86,18 @@ function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
       >
         {cluster.name}
       </button>
-      <span className="jp-mlops-place">{place(trans, cluster.place)}</span>
+      <span className="jp-mlops-place">{placeBeside(trans, cluster)}</span>
       <span className="jp-mlops-money" title={source(trans, cost)} data-mlops="cost">
         {cost.amount === null ? (
-          <span>{trans.__('cost unknown')}</span>
+          <button
+            type="button"
+            className="jp-mlops-link"
+            title={`${source(trans, cost)}\n${trans.__('Click to set your rates.')}`}
+            onClick={() => void commands.execute(CommandIDs.openSettings)}
+            data-mlops="set-rates"
+          >
+            {trans.__('cost unknown')}
+          </button>
         ) : (
           <>
             <span>{money(trans, cost.amount, cost.currency)}</span>

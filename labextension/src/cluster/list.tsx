@@ -26,7 +26,7 @@ export function Clusters(): JSX.Element {
   return (
     <section aria-labelledby="jp-mlops-clusters" data-mlops="clusters">
       <h3 id="jp-mlops-clusters">{trans.__('Clusters')}</h3>
-      {loaded && empty && <Empty />}
+      {loaded && empty && <Empty first={over.length === 0} />}
       <ul className="jp-mlops-cards">
         {starts.map(start => (
           <StartCard key={start.id} start={start} />
@@ -40,15 +40,17 @@ export function Clusters(): JSX.Element {
   );
 }
 
-/** What stands here before the first cluster. */
-function Empty(): JSX.Element {
+/** What stands here before the first cluster, and when none is left. */
+function Empty({ first }: { first: boolean }): JSX.Element {
   const { trans } = useMlops();
   return (
     <div className="jp-mlops-empty" data-mlops="empty">
       <p>
-        {trans.__(
-          'No cluster yet: start one to run cells on more than this kernel. It goes on without this tab, and stops by itself when nobody uses it.'
-        )}
+        {first
+          ? trans.__(
+              'No cluster yet: start one to run cells on more than this kernel. It goes on without this tab, and stops by itself when nobody uses it.'
+            )
+          : trans.__('No cluster is running.')}
       </p>
       <StartButton wide />
     </div>
@@ -67,7 +69,11 @@ function StartCard({ start }: { start: IStart }): JSX.Element {
       data-phase={start.problem ? 'failed' : 'starting'}
     >
       <div className="jp-mlops-heading">
-        <span className="jp-mlops-dot" data-phase="starting" aria-hidden="true" />
+        <span
+          className="jp-mlops-dot"
+          data-phase={start.problem ? 'ended' : 'starting'}
+          aria-hidden="true"
+        />
         <span className="jp-mlops-name">{start.name ?? start.title}</span>
       </div>
       {start.problem ? (

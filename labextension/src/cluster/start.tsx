@@ -26,7 +26,9 @@ export function StartButton({ wide = false }: { wide?: boolean }): JSX.Element {
   return (
     <Button
       icon={addIcon}
-      label={trans.__('Start a cluster: choose its profile')}
+      label={
+        wide ? trans.__('choose its profile') : trans.__('Start a cluster: choose its profile')
+      }
       popup="menu"
       expanded={open}
       disabled={!loaded}
@@ -34,7 +36,7 @@ export function StartButton({ wide = false }: { wide?: boolean }): JSX.Element {
       onClick={event => void onClick(event.currentTarget)}
       handle="new"
     >
-      {trans.__('New ▾')}
+      {wide ? trans.__('Start a cluster ▾') : trans.__('New ▾')}
     </Button>
   );
 }

@@ -1,5 +1,6 @@
 import React from 'react';
 
+import { CommandIDs } from '../commands';
 import { useMlops } from '../model/hooks';
 import { Cost } from '../model/schema';
 import { ended } from '../words/cluster';
@@ -35,16 +36,7 @@ export function CostPart({ cluster }: IPartProps): JSX.Element {
   }
   return (
     <div className="jp-mlops-scroll jp-mlops-receipt" data-mlops="receipt-sheet">
-      <p className="jp-mlops-sum">
-        {money(trans, cost.amount, cost.currency)}
-        <small>
-          {isOver
-            ? trans.__('in all')
-            : cost.per_hour === null
-              ? trans.__('so far')
-              : trans.__('so far, now %1', perHour(trans, cost.per_hour, cost.currency))}
-        </small>
-      </p>
+      <Sum cost={cost} isOver={isOver} />
       <Costs groups={receipt?.groups ?? {}} total={cost} />
       <p className="jp-mlops-hint">{rates(trans, cost)}</p>
       <dl>
@@ -56,6 +48,40 @@ export function CostPart({ cluster }: IPartProps): JSX.Element {
         ))}
       </dl>
     </div>
+  );
+}
+
+/** What it cost in a figure; without a price what was used, and the way to a price. */
+function Sum({ cost, isOver }: { cost: Cost; isOver: boolean }): JSX.Element {
+  const { commands, trans } = useMlops();
+  if (cost.amount === null) {
+    return (
+      <p className="jp-mlops-sum">
+        {trans.__('%1 CPU-hours, cost unknown', quantity(cost.usage.cpu_hours))}
+        <small>
+          <button
+            type="button"
+            className="jp-mlops-link"
+            onClick={() => void commands.execute(CommandIDs.openSettings)}
+            data-mlops="set-rates"
+          >
+            {trans.__('Set your rates…')}
+          </button>
+        </small>
+      </p>
+    );
+  }
+  return (
+    <p className="jp-mlops-sum">
+      {money(trans, cost.amount, cost.currency)}
+      <small>
+        {isOver
+          ? trans.__('in all')
+          : cost.per_hour === null
+            ? trans.__('so far')
+            : trans.__('so far, now %1', perHour(trans, cost.per_hour, cost.currency))}
+      </small>
+    </p>
   );
 }
 

@@ -11,6 +11,14 @@ import { useFetched } from './fetched';
 import { IPartProps } from './view';
 
 const HEIGHT = 320;
+/** Seconds that are shown at least: the first of a young cluster don't fill the chart. */
+const SHORTEST = 120;
+/** Seconds between two ticks: never a part of one. */
+const TICKS = [
+  ...[1, 2, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map(minutes => minutes * 60),
+  ...[1, 2, 3, 4, 6, 8, 12, 24, 48, 96].map(hours => hours * 3600)
+];
 /** Kinds of events that explain a bend in the lines. */
 const MARKED: readonly Event['kind'][] = ['scale', 'problem', 'limit', 'money', 'cluster'];
 
@@ -67,7 +75,13 @@ function TimelineChart(props: {
   shownMarks.current = marks;
 
   useEffect(() => {
-    const names = [trans.__('wanted'), trans.__('pending'), trans.__('running'), trans.__('busy')];
+    const names = [
+      trans.__('time'),
+      trans.__('wanted'),
+      trans.__('pending'),
+      trans.__('running'),
+      trans.__('busy')
+    ];
     plot.current = new Plot(element.current!, plotter(names, shownMarks, setNear));
     return () => plot.current!.dispose();
   }, [trans]);
@@ -112,8 +126,10 @@ function plotter(
       grid: { stroke: colors.grid, width: 1 },
       ticks: { stroke: colors.grid, width: 1 }
     };
+    const time = library.fmtDate('{HH}:{mm}:{ss}');
     const line = (label: string, stroke: string, more: Partial<uPlot.Series>): uPlot.Series => ({
       label,
+      value: latest(value => value.toLocaleString()),
       stroke,
       paths: path,
       points,
@@ -124,15 +140,21 @@ function plotter(
       {
         width: element.clientWidth || 600,
         height: HEIGHT,
-        axes: [axis, { ...axis, size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }],
-        scales: { y: { range: (_, __, max) => [0, Math.max(1, max) * 1.08] } },
+        axes: [
+          { ...axis, incrs: TICKS },
+          { ...axis, size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }
+        ],
+        scales: {
+          x: { time: true, range: (chart, min, max) => [beginning(chart, min, max), max] },
+          y: { range: (_, __, max) => [0, Math.max(1, max) * 1.08] }
+        },
         cursor: { drag: { x: true, y: false } },
         series: [
-          { value: '{HH}:{mm}:{ss}' },
-          line(names[0], colors.wanted, { dash: [4, 3], width: 1 }),
-          line(names[1], colors.pending, {}),
-          line(names[2], colors.running, { fill: faded(colors.running, 0.18) }),
-          line(names[3], colors.busy, { fill: faded(colors.busy, 0.25) })
+          { label: names[0], value: latest(value => time(new Date(value * 1000))) },
+          line(names[1], colors.wanted, { dash: [4, 3], width: 1 }),
+          line(names[2], colors.pending, {}),
+          line(names[3], colors.running, { fill: faded(colors.running, 0.18) }),
+          line(names[4], colors.busy, { fill: faded(colors.busy, 0.25) })
         ],
         hooks: {
           draw: [chart => drawMarks(chart, marks.current, colors.wanted)],
@@ -151,6 +173,21 @@ function plotter(
       element
     );
   };
+}
+
+/** What the legend says of a line: its value at the pointer; without a pointer the latest. */
+function latest(words: (value: number) => string): uPlot.Series.Value {
+  return (chart, _, series, index) => {
+    const column = chart.data[series];
+    const value = column[index ?? column.length - 1];
+    return typeof value === 'number' ? words(value) : '';
+  };
+}
+
+/** Where the x axis begins: two minutes ago for a younger cluster, else where the data or a zoom begins. */
+function beginning(chart: uPlot, min: number, max: number): number {
+  const all = min === chart.data[0][0] && max === chart.data[0][chart.data[0].length - 1];
+  return all ? Math.min(min, max - SHORTEST) : min;
 }
 
 function drawMarks(chart: uPlot, marks: readonly Event[], color: string): void {

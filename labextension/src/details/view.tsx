@@ -2,7 +2,7 @@ import React, { useEffect, useRef, useState } from 'react';
 
 import { useFollow, useMlops, useModel } from '../model/hooks';
 import { ClusterState } from '../model/schema';
-import { ended, phase, place, wanted, workers } from '../words/cluster';
+import { ended, phase, placeBeside, wanted, workers } from '../words/cluster';
 import { money, perHour, source } from '../words/money';
 import { CostPart } from './cost';
 import { EventsPart } from './events';
@@ -79,10 +79,10 @@ function Summary({ cluster, stale }: { cluster: ClusterState; stale: boolean }):
         <span className="jp-mlops-dot" data-phase={cluster.phase} aria-hidden="true" />
         {cluster.name}
       </h2>
-      <span>{place(trans, cluster.place)}</span>
+      <span>{placeBeside(trans, cluster)}</span>
       <span>{stale ? trans.__('last known: %1', state) : state}</span>
       <span className="jp-mlops-money" title={source(trans, cost)}>
-        {money(trans, cost.amount, cost.currency)}
+        {cost.amount === null ? trans.__('cost unknown') : money(trans, cost.amount, cost.currency)}
         {cluster.phase !== 'ended' && cost.per_hour !== null && (
           <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
         )}

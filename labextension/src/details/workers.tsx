@@ -99,7 +99,7 @@ function columnsOf(
     {
       id: 'memory',
       label: trans.__('Memory'),
-      width: '130px',
+      width: '124px',
       numeric: true,
       by: worker => worker.memory_used,
       show: worker => `${size(worker.memory_used)} / ${size(worker.memory)}`
@@ -123,7 +123,7 @@ function columnsOf(
     {
       id: 'since',
       label: trans.__('Since'),
-      width: '96px',
+      width: '92px',
       numeric: true,
       by: worker => worker.since,
       show: worker => clock(worker.since, now)

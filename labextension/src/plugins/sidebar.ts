@@ -39,10 +39,7 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
       icon: args => (args.new ? mlopsIcon : undefined),
       describedBy: takes({ new: 'boolean' }),
       execute: args => {
-        // Activating what is shown already would take the focus away from the button that was used.
-        if (!widget.isVisible) {
-          app.shell.activateById(widget.id);
-        }
+        app.shell.activateById(widget.id);
         if (args.new) {
           widget.openNew();
         }

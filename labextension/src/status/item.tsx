@@ -51,5 +51,7 @@ export function statusWords(trans: TranslationBundle, state: IState): string {
     }
   }
   const sums = [...rates].map(([currency, rate]) => perHour(trans, rate, currency));
-  return [trans._n('%1 worker', '%1 workers', count), sums.join(' + ')].filter(Boolean).join(' · ');
+  return [trans._n('%2 worker', '%2 workers', count, count.toLocaleString()), sums.join(' + ')]
+    .filter(Boolean)
+    .join(' · ');
 }

@@ -16,17 +16,18 @@ export function wanted(cluster: ClusterState): number {
 /** Workers in words: "6 of 8 workers, 4 busy", "2 of 40 workers, 38 pending". */
 export function workers(trans: TranslationBundle, counts: Counts, wanted: number): string {
   const here = present(counts);
+  const number = (count: number): string => count.toLocaleString();
   const head =
     here === wanted
-      ? trans._n('%1 worker', '%1 workers', here)
-      : trans._n('%2 of %1 worker', '%2 of %1 workers', wanted, here);
+      ? trans._n('%2 worker', '%2 workers', here, number(here))
+      : trans._n('%3 of %2 worker', '%3 of %2 workers', wanted, number(wanted), number(here));
   const waiting = counts.requested + counts.pending;
   const parts = [
-    counts.busy && trans.__('%1 busy', counts.busy),
-    counts.starting && trans.__('%1 starting', counts.starting),
-    waiting && trans.__('%1 pending', waiting),
-    counts.retiring && trans.__('%1 leaving', counts.retiring),
-    counts.lost && trans.__('%1 lost', counts.lost)
+    counts.busy && trans.__('%1 busy', number(counts.busy)),
+    counts.starting && trans.__('%1 starting', number(counts.starting)),
+    waiting && trans.__('%1 pending', number(waiting)),
+    counts.retiring && trans.__('%1 leaving', number(counts.retiring)),
+    counts.lost && trans.__('%1 lost', number(counts.lost))
   ];
   return [head, ...parts.filter(Boolean)].join(', ');
 }
@@ -64,6 +65,16 @@ export function place(trans: TranslationBundle, value: ClusterState['place']): s
     kubernetes: trans.__('Kubernetes'),
     simulated: trans.__('simulated')
   }[value];
+}
+
+/** Where a cluster lives, beside its name: nothing when the name says it already. */
+export function placeBeside(
+  trans: TranslationBundle,
+  cluster: Pick<ClusterState, 'name' | 'place'>
+): string {
+  const words = place(trans, cluster.place);
+  const said = cluster.name.replace(/-/g, ' ').toLowerCase();
+  return said.startsWith(words.toLowerCase()) ? '' : words;
 }
 
 /** When and why a cluster will stop by itself. */
