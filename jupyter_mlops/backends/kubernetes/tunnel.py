@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 #: Seconds that a new connection waits for a scheduler: less than Dask's own patience with a connection (30 s).
 PATIENCE = 25.0
 #: Seconds between signs of life of an open connection; without one it is closed, and its user connects again.
-HEARTBEAT = 15.0
+HEARTBEAT = 6.0
 #: Seconds that an open connection waits for a new way when its own broke: apiservers restart, laptops are closed.
 LOST = 300.0
 #: Answers that waiting doesn't change.
