@@ -9,7 +9,7 @@ import sys
 from . import start, table
 from .measure import write
 
-NAMES = ("imports", "start", "runs", "scale")
+NAMES = ("imports", "start", "runs", "scale", "kubernetes")
 
 
 def main(names: list[str]) -> None:

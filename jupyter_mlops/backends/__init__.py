@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["clusters", "find", "get", "home", "new_spec", "places", "profiles", "settings"]
 
 #: Place → module and class of those that come with the package.
-_PLACES = {"local": (".local.backend", "LocalBackend")}
+_PLACES = {
+    "local": (".local.backend", "LocalBackend"),
+    "kubernetes": (".kubernetes.backend", "KubernetesBackend"),
+}
 
 #: The entry points by which other packages add places: name → `module:Class` of a `base.Backend`.
 GROUP = "jupyter_mlops.places"

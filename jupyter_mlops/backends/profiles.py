@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from ..core.errors import InvalidSpec, NameTaken, UnknownProfile
 from ..core.model import parse
-from ..core.profile import Profile, shipped_profiles
+from ..core.profile import Profile, kubernetes_profile, shipped_profiles
 from . import home, settings
 from .machine import cpus, memory
 
@@ -20,7 +22,8 @@ def all_profiles() -> list[Profile]:
 
     A file that isn't a valid profile is skipped, with a warning that names the file and its fault.
     """
-    found = {profile.name: profile for profile in shipped_profiles(cpus(), memory())}
+    shipped = [*shipped_profiles(cpus(), memory()), *([kubernetes_profile()] if _kubernetes() else [])]
+    found = {profile.name: profile for profile in shipped}
     for folder in reversed(_admin_folders()):
         found.update((profile.name, profile) for profile in _read(folder, "admin"))
     found.update((profile.name, profile) for profile in _read(home.profiles_dir(), "user"))
@@ -80,6 +83,14 @@ def mark_used(name: str) -> None:
     """Remember that a cluster was made of this profile now, so that it stands first the next time."""
     current = settings.load()
     settings.save(current.model_copy(update={"last_used": {**current.last_used, name: time.time()}}))
+
+
+def _kubernetes() -> bool:
+    """Whether there is a way to a Kubernetes cluster: its client, and a kubeconfig or a pod around us."""
+    if importlib.util.find_spec("kubernetes") is None:
+        return False
+    files = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    return "KUBERNETES_SERVICE_HOST" in os.environ or any(Path(file).is_file() for file in files.split(os.pathsep))
 
 
 def _admin_folders() -> list[Path]:

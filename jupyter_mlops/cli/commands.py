@@ -28,6 +28,7 @@ from ..core.estimate import estimate
 from ..core.model import Seconds
 from ..core.run import FINAL
 from ..tracking import history
+from .kubernetes import kubernetes
 from .show import as_json, clusters_table, profiles_table, receipt_text, runs_table, workers
 
 #: Seconds that a command waits for what it asked for.
@@ -177,6 +178,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "runs": runs,
     "cancel": cancel,
     "receipt": receipt,
+    "kubernetes": kubernetes,
 }
 
 

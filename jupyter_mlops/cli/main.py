@@ -64,7 +64,19 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("run", help="its id, or the beginning of it")
     command = add("receipt", "Show what a cluster that ended cost.")
     command.add_argument("cluster")
+    _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
     return top
+
+
+def _add_kubernetes(command: argparse.ArgumentParser) -> None:
+    command.add_argument("what", choices=["check", "manifests"], help="what you may do; the YAML that an admin applies")
+    command.add_argument("--context", default="", help="of the kubeconfig; default: the current one")
+    command.add_argument("-n", "--namespace", default="", help="default: the context's")
+    command.add_argument("--user", default="", help="manifests: for this user of the kubeconfig")
+    command.add_argument("--service-account", default="", help="manifests: for this service account, as JupyterHub's")
+    command.add_argument(
+        "--no-nodes", dest="nodes", action="store_false", help="manifests: without the right to read nodes and prices"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.cluster import Problem
+from ..core.cluster import Problem, WorkerPhase
 from ..core.errors import MlopsError, OutOfRange, UnknownGroup
 from ..core.model import Seconds, Time
 from ..core.policy import adaptive_target, backoff, patient_target
@@ -35,6 +35,9 @@ FOLLOW: Seconds = 1.0
 
 #: Seconds after which a heartbeat of a draining worker surely tells what it runs at last.
 CERTAIN: Seconds = 1.0
+
+#: Phases of workers that have not joined yet: what keeps them may be known.
+_COMING: tuple[WorkerPhase, ...] = ("pending", "requested", "starting")
 
 
 class GroupScale:
@@ -184,10 +187,10 @@ class Scaling:
         counts = self._roster.counts[scale.group.name]
         if not scale.wanted and not scale.adaptive:
             return self._waiting_for_nobody(scale)
-        if not counts["pending"] and not counts["requested"]:
+        if not any(counts[phase] for phase in _COMING):
             return None
         members = self._roster.of(scale.group.name)
-        return next((m.problem for m in members if m.phase in ("pending", "requested") and m.problem), None)
+        return next((m.problem for m in members if m.phase in _COMING and m.problem), None)
 
     def _waiting_for_nobody(self, scale: GroupScale) -> Problem | None:
         tasks = self._waiting.get(scale.group.name, (0, 0.0))[0]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .errors import OutOfRange, UnknownGroup
+from .kubernetes import KubernetesOptions, PodTemplate
 from .model import Bytes, Model, Name, Period
 from .price import Price
 
@@ -32,6 +33,8 @@ class Group(Model):
     minimum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 0
     maximum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 8
     adaptive: bool = False
+    #: On Kubernetes: a pod template that is merged over the group's pods (image, node selector, tolerations, volumes…).
+    pod: PodTemplate = {}
 
     @property
     def threads(self) -> int:
@@ -86,6 +89,7 @@ class Profile(Model):
     environment: dict[str, str] = {}
     limits: Limits = Limits()
     price: Price | None = None
+    kubernetes: KubernetesOptions = KubernetesOptions()
     source: Literal["shipped", "admin", "user"] = "shipped"
 
     @model_validator(mode="after")
@@ -144,3 +148,14 @@ def shipped_profiles(cpus: int, memory: int) -> list[Profile]:
             groups=[Group(workers=1, maximum=1, cpus=cpus, memory=share * cpus)],
         ),
     ]
+
+
+def kubernetes_profile() -> Profile:
+    """The profile that comes with the package where there is a way to a Kubernetes cluster."""
+    return Profile(
+        name="kubernetes",
+        title="Kubernetes",
+        description="Pods of the current Kubernetes cluster and namespace; ends 20 minutes after its last work.",
+        place="kubernetes",
+        groups=[Group(workers=2, maximum=500, memory=4 * 1024**3)],
+    )

@@ -1,0 +1,40 @@
+"""The part of this package that runs in pods, packed so that any image with Dask and our dependencies can run it."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import json
+import zipfile
+from pathlib import Path
+
+from . import start
+
+_ROOT = Path(__file__).resolve().parents[3]
+_PARTS = ("core", "controller", "backends")
+
+
+@functools.lru_cache(maxsize=1)
+def files() -> list[str]:
+    """The files that travel, relative to where the package is."""
+    package = _ROOT / start.PACKAGE
+    found = [package / "__init__.py", package / "_version.py"]
+    for part in _PARTS:
+        found.extend(path for path in (package / part).rglob("*.py"))
+    return sorted(str(path.relative_to(_ROOT)) for path in found)
+
+
+@functools.lru_cache(maxsize=1)
+def packed() -> dict[str, dict[str, str]]:
+    """`data` and `binaryData` of a ConfigMap: `start.py`, `code.zip`, and what the code's fingerprint is."""
+    names = files()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.write(_ROOT / name, name)
+    sent = {"names": names, "fingerprint": start.fingerprint(_ROOT, names)}
+    return {
+        "data": {"start.py": Path(start.__file__).read_text(encoding="utf-8"), "code.json": json.dumps(sent)},
+        "binaryData": {"code.zip": base64.b64encode(buffer.getvalue()).decode()},
+    }

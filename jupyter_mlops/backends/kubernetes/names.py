@@ -1,0 +1,93 @@
+"""Names and labels of everything that a cluster has in Kubernetes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+#: Labels of ours. The last ones are dask-kubernetes', so that its tools list our clusters.
+CLUSTER = "jupyter-mlops/cluster"
+GROUP = "jupyter-mlops/group"
+WORKER = "jupyter-mlops/worker"
+PART = "jupyter-mlops/part"
+OWNER = "owner"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+US = "jupyter-mlops"
+DASK_CLUSTER = "dask.org/cluster-name"
+DASK_COMPONENT = "dask.org/component"
+
+#: Annotations: who made it in full (labels allow few characters), and why its record was deleted.
+OWNER_IN_FULL = "jupyter-mlops/owner"
+CAUSE = "jupyter-mlops/cause"
+#: A spot group's pod that was made on demand.
+ON_DEMAND = "jupyter-mlops/on-demand"
+
+SCHEDULER_PORT = 8786
+#: Where things are in the pods.
+SPEC = "/opt/jupyter-mlops/spec"
+TLS = "/opt/jupyter-mlops/tls"
+STATE = "/var/lib/jupyter-mlops"
+SCRATCH = "/tmp"  # noqa: S108 - in a pod it is its own
+
+_NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def label(text: str) -> str:
+    """`text` as a label's value: what isn't allowed becomes a dash, the rest is cut."""
+    return _NOT_IN_LABELS.sub("-", text)[:63].strip("-_.")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of the objects of one cluster. `created` tells it from an earlier one of the same name."""
+
+    cluster: str
+    namespace: str
+    created: float = 0
+
+    @property
+    def scheduler(self) -> str:
+        """Its scheduler's Deployment and Service, named as dask-kubernetes names them."""
+        return f"{self.cluster}-scheduler"
+
+    @property
+    def controller(self) -> str:
+        """Its service account, role and role binding."""
+        return f"{self.cluster}-controller"
+
+    @property
+    def tls(self) -> str:
+        """The Secret with its key and certificate."""
+        return f"{self.cluster}-tls"
+
+    @property
+    def spec(self) -> str:
+        """The ConfigMap with its spec and the code that runs in its pods."""
+        return f"{self.cluster}-spec"
+
+    @property
+    def receipt(self) -> str:
+        """The ConfigMap that outlives it: what it was, is, and cost."""
+        return f"{self.cluster}-receipt-{round(self.created * 1000):x}"
+
+    @property
+    def history(self) -> str:
+        """The ConfigMap that outlives it: its ledger, events, timeline and runs."""
+        return f"{self.cluster}-history-{round(self.created * 1000):x}"
+
+    @property
+    def host(self) -> str:
+        """Its scheduler, from inside of the Kubernetes cluster."""
+        return f"{self.scheduler}.{self.namespace}.svc"
+
+    def pod(self, worker: str) -> str:
+        """The pod of the worker of that name."""
+        return f"{self.cluster}-{worker}"
+
+    def address(self, tls: bool) -> str:
+        """How pods reach the scheduler."""
+        return f"{'tls' if tls else 'tcp'}://{self.host}:{SCHEDULER_PORT}"
+
+    def labels(self, owner: str, part: str) -> dict[str, str]:
+        """What everything of the cluster is labelled with; `part` is scheduler, worker or record."""
+        return {CLUSTER: self.cluster, PART: part, OWNER: label(owner), MANAGED_BY: US}

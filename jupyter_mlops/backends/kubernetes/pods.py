@@ -1,0 +1,59 @@
+"""What a pod's JSON says of its worker, as the controller is told. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...controller.pool import Notice
+from ...core.cluster import Problem, WorkerPhase
+from . import names
+from .why import Facts, pending
+from .why.facts import containers
+
+Json = dict[str, Any]
+
+
+def worker_of(pod: Json) -> str:
+    """The name of the worker in it."""
+    return str(pod["metadata"]["labels"][names.WORKER])
+
+
+def over(pod: Json) -> bool:
+    """Whether its containers have ended for good."""
+    return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+
+
+def leaving(pod: Json) -> bool:
+    """Whether somebody has asked for its end."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def placed(pod: Json) -> bool:
+    """Whether a node is set aside for it: from here on it costs."""
+    return bool((pod.get("spec") or {}).get("nodeName"))
+
+
+def step(pod: Json) -> str:
+    """How far a pod is, in a word: pending, pulling, starting or running."""
+    if not placed(pod):
+        return "pending"
+    statuses = containers(pod)
+    if any("running" in (status.get("state") or {}) for status in statuses):
+        return "running"
+    reasons = {((status.get("state") or {}).get("waiting") or {}).get("reason") for status in statuses}
+    return "pulling" if reasons & {"ErrImagePull", "ImagePullBackOff"} else "starting"
+
+
+def notice(pod: Json, facts: Facts | None = None) -> Notice:
+    """What the controller is told of a pod that has not ended."""
+    phase: WorkerPhase = "starting" if placed(pod) else "pending"
+    return describe(pod, phase, pending(pod, facts))
+
+
+def describe(pod: Json, phase: WorkerPhase, problem: Problem | None = None) -> Notice:
+    """A notice of the pod's worker in this phase."""
+    spec = pod.get("spec") or {}
+    details = {"group": str(pod["metadata"]["labels"].get(names.GROUP, "")), "pod": str(pod["metadata"]["name"])}
+    if placed(pod):
+        details |= {"step": step(pod)}
+    return Notice(worker_of(pod), phase, problem, host=str(spec.get("nodeName") or ""), details=details)

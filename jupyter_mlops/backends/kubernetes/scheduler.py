@@ -1,0 +1,177 @@
+"""The program of a scheduler's pod: Dask's scheduler, the controller, and the pool of pods.
+
+python start.py scheduler
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import dask
+import distributed
+from distributed.http.routing import RoutingApplication
+from tornado.httpserver import HTTPServer
+
+from ...controller.controller import Controller
+from ...core.cluster import ClusterSpec
+from . import names, record
+from .api import Answer, Api, Json, Unreachable
+from .keeper import Keeper
+from .pool import KubernetesPool
+from .worker import security
+
+logger = logging.getLogger("distributed.scheduler.mlops")
+
+#: Seconds between two looks at how much memory each worker uses.
+PEAKS_EVERY = 1.0
+
+
+class Scheduler(distributed.Scheduler):
+    """Dask's scheduler with its HTTP server made, but not listening until somebody who is logged in asks for it."""
+
+    def start_http_server(self, routes: Any, *args: Any, **kwargs: Any) -> None:
+        """Make the application that the dashboard is added to; open no port."""
+        self.http_application = RoutingApplication(routes)
+        self.http_server = HTTPServer(self.http_application)
+
+
+class Peaks:
+    """The most memory that each worker was seen to use, for the sentence that says why it died."""
+
+    def __init__(self, scheduler: distributed.Scheduler) -> None:
+        self._scheduler = scheduler
+        self._peaks: dict[str, float] = {}
+
+    def of(self, worker: str) -> float | None:
+        """Bytes; None when it never told."""
+        return self._peaks.get(worker)
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(PEAKS_EVERY)
+            for ws in self._scheduler.workers.values():
+                used, name = float(ws.metrics.get("memory", 0)), str(ws.name)
+                if used > self._peaks.get(name, 0.0):
+                    self._peaks[name] = used
+
+
+async def run(spec: ClusterSpec) -> None:
+    """Be the cluster until it ends."""
+    api = await Api.connect(namespace=_namespace())
+    ids = record.ids_of(spec, api.namespace)
+    folder = Path(names.STATE) / "clusters" / spec.name
+    folder.mkdir(parents=True, exist_ok=True)
+    owner = record.owner_of(await _record(api, ids))
+    scheduler = await _scheduler()
+    peaks = Peaks(scheduler)
+    pool = KubernetesPool(api, spec, ids, owner, peaks.of)
+    keeper = Keeper(api, ids, folder, lambda: dict(controller.view.answer(None, False)["state"]))
+    await keeper.restore()
+    controller = Controller(scheduler, spec, pool, folder, dashboard_host="0.0.0.0")  # noqa: S104 - behind a key, in a pod
+    deleted = _end_on_signals(controller, keeper, api, ids)
+    await controller.start()
+    tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(peaks.run())]
+    for task in tasks:
+        task.add_done_callback(_say_failure)
+    await scheduler.finished()  # type: ignore[no-untyped-call]  # Dask's
+    for task in tasks:
+        task.cancel()
+    await pool.close()
+    await keeper.finish()
+    if deleted.is_set():
+        return
+    _exit_on_signals()
+    try:
+        await record.remove(api, ids)
+    except (Answer, Unreachable) as error:
+        print(f"The record could not be removed; whoever lists clusters next will: {error}", file=sys.stderr)
+    await asyncio.Event().wait()  # if this ended, Kubernetes would start it again; the record's end ends the pod
+
+
+def _say_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("A part of the cluster failed", exc_info=task.exception())
+
+
+async def _scheduler() -> Scheduler:
+    """Dask's scheduler, listening. Its pages aren't loaded with it: they take longer than all the rest."""
+    tls = security(Path(names.TLS))
+    with dask.config.set({"distributed.scheduler.http.routes": []}):
+        scheduler = Scheduler(
+            protocol="tls" if tls else "tcp",
+            port=names.SCHEDULER_PORT,
+            security=tls,
+            dashboard=False,
+            dashboard_address=None,
+        )
+    await scheduler
+    return scheduler
+
+
+async def _record(api: Api, ids: names.Names) -> Json:
+    """The record; waits while the API doesn't answer."""
+    while True:
+        try:
+            return await api.request("GET", api.path("deployments", ids.scheduler, group=record.APPS))
+        except Unreachable as error:
+            print(f"Waiting for Kubernetes: {error}", file=sys.stderr)
+            await asyncio.sleep(1)
+
+
+def _end_on_signals(controller: Controller, keeper: Keeper, api: Api, ids: names.Names) -> asyncio.Event:
+    """SIGTERM comes when the record was deleted, and when only this pod was: then the cluster lives on in another.
+
+    The event that is returned is set in the first case.
+    """
+    loop = asyncio.get_running_loop()
+    ending: set[asyncio.Task[None]] = set()
+    deleted = asyncio.Event()
+
+    async def end() -> None:
+        if await _deleted(api, ids):
+            deleted.set()
+            await controller.stop("deleted", "its record was deleted from Kubernetes")
+        else:
+            await keeper.finish()
+            os._exit(0)  # without a word to the workers: they wait for the next scheduler
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: ending.add(loop.create_task(end())))
+    return deleted
+
+
+def _exit_on_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, os._exit, 0)
+
+
+async def _deleted(api: Api, ids: names.Names) -> bool:
+    path = api.path("deployments", ids.scheduler, group=record.APPS)
+    try:
+        found = await api.request("GET", path, timeout=5.0)
+    except Answer as answer:
+        return answer.status in (403, 404)  # the rights go with the record
+    except Unreachable:
+        return False
+    return "deletionTimestamp" in found["metadata"]
+
+
+def _namespace() -> str:
+    return Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text(encoding="utf-8").strip()
+
+
+def main() -> None:
+    """Read the spec, be the cluster."""
+    spec = ClusterSpec.model_validate_json((Path(names.SPEC) / "spec.json").read_text(encoding="utf-8"))
+    asyncio.run(run(spec))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""A way to a scheduler's port from outside of the Kubernetes cluster, which heals itself.
+
+A local port stays open for as long as the tunnel does. Each connection to it goes through the API to the scheduler pod
+that there is at that moment; while there is none, or the API doesn't answer, the connection waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from .api import Answer, Api, Unreachable
+
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a new connection waits for a scheduler: less than Dask's own patience with a connection (30 s).
+PATIENCE = 25.0
+#: Seconds between signs of life of an open connection; without one it is closed, and its user connects again.
+HEARTBEAT = 15.0
+#: Answers that waiting doesn't change.
+_FOR_GOOD = (400, 401, 403, 405, 406)
+_CHUNK = 256 * 1024
+_PROTOCOL = "v4.channel.k8s.io"
+
+
+class Socket:
+    """One forwarded connection: channel 0 carries data, channel 1 the kubelet's complaints.
+
+    The first message of each channel is only the port's number.
+    """
+
+    def __init__(self, raw: ClientWebSocketResponse) -> None:
+        self._raw = raw
+        self._opened: set[int] = set()
+
+    async def send(self, data: bytes) -> None:
+        """Send data. Raises `OSError` when the connection is gone."""
+        await self._raw.send_bytes(b"\0" + data)
+
+    async def receive(self) -> bytes:
+        """Data, as it comes; empty at the end.
+
+        Raises
+        ------
+        Unreachable : the pod refuses the connection, in the kubelet's words.
+        """
+        while True:
+            message = await self._raw.receive()
+            if not isinstance(message.data, bytes) or not message.data:
+                return b""  # closed, or failed
+            channel, data = message.data[0], message.data[1:]
+            if channel not in self._opened:
+                self._opened.add(channel)
+                data = data[2:]
+            if not data:
+                continue
+            if channel == 1:
+                raise Unreachable("The scheduler's pod refuses the connection", data.decode(errors="replace").strip())
+            return data
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._raw.close()
+
+
+class Tunnel:
+    """Forwards a local port to `port` of a pod.
+
+    Parameters
+    ----------
+    api : Kubernetes, on the loop that the tunnel runs on.
+    find : the name of the pod now. Raises `Answer` or `Unreachable` while there is none.
+    port : in the pod.
+    """
+
+    def __init__(self, api: Api, find: Callable[[], Awaitable[str]], port: int) -> None:
+        self._api, self._find, self._port = api, find, port
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self.local_port = 0
+
+    async def open(self) -> int:
+        """Begin; the local port, of this machine only."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_CHUNK)
+        self.local_port = int(self._server.sockets[0].getsockname()[1])
+        return self.local_port
+
+    async def close(self) -> None:
+        """Close the port and all connections."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            await self._forward(reader, writer)
+        except (OSError, Unreachable, Answer) as error:
+            logger.info("A connection through the tunnel ended: %s", error)
+        except asyncio.CancelledError:
+            pass  # the tunnel is closed; there is nobody above to tell
+        finally:
+            self._connections.discard(task)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        socket = await self._connect()
+        try:
+            pumps = {
+                asyncio.create_task(self._outward(reader, socket)),
+                asyncio.create_task(self._inward(socket, writer)),
+            }
+            try:
+                done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                for pump in done:
+                    pump.result()
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
+        finally:
+            await socket.close()
+
+    async def _connect(self) -> Socket:
+        """A connection to the pod, as soon as there is one."""
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + PATIENCE, 0.1
+        while True:
+            try:
+                pod = await self._find()
+                path = self._api.path("pods", pod) + "/portforward"
+                raw = await self._api.websocket(path, {"ports": self._port}, (_PROTOCOL,), HEARTBEAT)
+                return Socket(raw)
+            except (Answer, Unreachable) as error:
+                if loop.time() + pause > deadline or (isinstance(error, Answer) and error.status in _FOR_GOOD):
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(1.0, 2 * pause)
+
+    async def _outward(self, reader: asyncio.StreamReader, socket: Socket) -> None:
+        while data := await reader.read(_CHUNK):
+            await socket.send(data)
+
+    async def _inward(self, socket: Socket, writer: asyncio.StreamWriter) -> None:
+        while data := await socket.receive():
+            writer.write(data)
+            await writer.drain()

@@ -1,0 +1,12 @@
+"""Why a pod is pending, died or was refused, as the sentence and the remedy that a user reads.
+
+Pure: what the API said goes in as plain JSON, a `Problem` comes out. The pool and the backend call it, so that the
+card, the details, the cell and the command line say the same.
+"""
+
+from .death import death
+from .facts import Facts
+from .pending import pending
+from .refusal import refusal
+
+__all__ = ["Facts", "death", "pending", "refusal"]

@@ -1,0 +1,187 @@
+"""Why a pod that nobody asked to end is gone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+
+from ....core.cluster import Problem
+from .. import quantity
+from .facts import Facts, Json, condition, containers, sentence
+
+#: Taints that a cloud or its autoscaler puts on a node that it is about to take away.
+_RECLAIMED = (
+    "aws-node-termination-handler/spot-itn",
+    "aws-node-termination-handler/rebalance-recommendation",
+    "cloud.google.com/impending-node-termination",
+    "karpenter.sh/disrupted",
+    "karpenter.sh/disruption",
+    "kubernetes.azure.com/scalesetpriority-eviction",
+    "node.cloudprovider.kubernetes.io/shutdown",
+)
+_UNREACHABLE = ("node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready")
+
+#: Reasons in the condition DisruptionTarget (kubernetes.io/docs/concepts/workloads/pods/disruptions).
+_DISRUPTIONS = {
+    "PreemptionByScheduler": Problem(
+        what="The worker's pod gave way to one of higher priority",
+        todo="Give the group a priority class, or run when the cluster is less full.",
+    ),
+    "EvictionByEvictionAPI": Problem(
+        what="The worker's pod was evicted", why="its node is being drained, or an administrator asked for it"
+    ),
+    "DeletionByPodGC": Problem(what="The worker's node is gone"),
+}
+_REFUSED_BY_NODE = ("OutOfcpu", "OutOfmemory", "OutOfpods", "UnexpectedAdmissionError", "NodeAffinity", "NodePorts")
+
+
+def death(pod: Json, facts: Facts | None = None, deleted: bool = False) -> Problem:
+    """Why the pod ended. `deleted`: it vanished from the API without having ended by itself."""
+    facts = facts or Facts()
+    status = pod.get("status") or {}
+    return (
+        _reclaimed(facts)
+        or _disrupted(pod, facts)
+        or _by_node(str(status.get("reason", "")), sentence(status.get("message")), facts)
+        or _terminated(pod, facts, deleted)
+        or _vanished(pod, facts)
+    )
+
+
+def _reclaimed(facts: Facts) -> Problem | None:
+    taints = {taint.get("key") for taint in ((facts.node or {}).get("spec") or {}).get("taints") or []}
+    told = facts.event(
+        "SpotInterruption", "TerminationNotice", "PreemptScheduled", "FreezeScheduled", "RebalanceRecommendation"
+    )
+    if told is None and not taints & set(_RECLAIMED):
+        return None
+    return (
+        _spot_taken()
+        if facts.spot
+        else Problem(what="The cloud is taking the worker's node away", why="its node is marked for removal")
+    )
+
+
+def _spot_taken() -> Problem:
+    return Problem(
+        what="The cloud took the spot node back",
+        why="spot nodes are cheaper because that may happen at any time",
+        todo="Nothing to do: its work is done again by others. Use a group on demand for work that can't be repeated.",
+    )
+
+
+def _disrupted(pod: Json, facts: Facts) -> Problem | None:
+    found = condition(pod, "DisruptionTarget")
+    if not found or found.get("status") != "True":
+        return None
+    reason, message = str(found.get("reason", "")), sentence(found.get("message"))
+    if reason == "DeletionByTaintManager":
+        return _node_lost(facts)
+    if reason == "DeletionByPodGC" and facts.spot:
+        return _spot_taken()
+    if reason == "TerminationByKubelet":
+        return _by_node(str((pod.get("status") or {}).get("reason", "")), message, facts)
+    told = _DISRUPTIONS.get(reason, Problem(what=f"Kubernetes took the worker's pod away ({reason})"))
+    return Problem(what=told.what, why=told.why or message, todo=told.todo)
+
+
+def _node_lost(facts: Facts) -> Problem:
+    if facts.spot:
+        return _spot_taken()
+    return Problem(
+        what="The worker's node doesn't answer any more",
+        why="Kubernetes gave its pods up",
+        todo="Nothing to do: it is replaced.",
+    )
+
+
+def _by_node(reason: str, message: str, facts: Facts) -> Problem | None:
+    if reason == "Evicted":
+        what = "The worker's pod was evicted"
+        if "low on resource: memory" in message:
+            what = "The worker's pod was evicted: its node ran out of memory"
+        elif "ephemeral" in message or "disk" in message.lower():
+            what = "The worker's pod was evicted: its node ran out of disk space"
+        return Problem(
+            what=what, why=message, todo="Ask for what the workers really use, so that a node isn't overfilled."
+        )
+    if reason in ("Preempting", "Preempted"):
+        return Problem(
+            what="The worker's pod gave way to one of higher priority",
+            why=message,
+            todo="Give the group a priority class.",
+        )
+    if reason in ("NodeLost", "NodeShutdown", "Terminated", "Shutdown"):
+        return _spot_taken() if facts.spot else Problem(what="The worker's node was shut down", why=message)
+    if reason == "DeadlineExceeded":
+        return Problem(
+            what="The worker's pod reached its deadline",
+            why=message,
+            todo="Take activeDeadlineSeconds out of the pod template.",
+        )
+    if reason in _REFUSED_BY_NODE:
+        return Problem(
+            what="The node refused the pod", why=message or reason, todo="Nothing to do: it is tried on another node."
+        )
+    return None
+
+
+def _terminated(pod: Json, facts: Facts, deleted: bool) -> Problem | None:
+    for status in containers(pod):
+        ended: Mapping[str, object] = (status.get("state") or {}).get("terminated") or {}
+        if not ended or (ended.get("exitCode") == 0 and status.get("name") != "worker"):
+            continue
+        if ended.get("reason") == "OOMKilled":
+            return _out_of_memory(pod, status, facts)
+        if deleted and ended.get("exitCode") in (0, 143):
+            return None
+        return _exited(ended, facts)
+    return None
+
+
+def _out_of_memory(pod: Json, status: Json, facts: Facts) -> Problem:
+    limit = 0.0
+    for container in (pod.get("spec") or {}).get("containers", []):
+        if container.get("name") == status.get("name"):
+            limit = quantity.parse(((container.get("resources") or {}).get("limits") or {}).get("memory", 0))
+    bounds = [f"its limit is {quantity.size(limit)}"] if limit else []
+    if facts.peak:
+        bounds.append(f"it had {quantity.size(facts.peak)} when last measured")
+    return Problem(
+        what="The worker ran out of memory",
+        why=" and ".join(bounds),
+        todo="Give the group's workers more memory, or make the pieces of work smaller.",
+    )
+
+
+def _exited(ended: Mapping[str, object], facts: Facts) -> Problem:
+    code = int(str(ended.get("exitCode", 0)))
+    number = int(str(ended.get("signal") or 0)) or (code - 128 if code > 128 else 0)
+    try:
+        how = f"was killed by {signal.Signals(number).name}" if number else f"ended with exit code {code}"
+    except ValueError:
+        how = f"ended with exit code {code}"
+    if ended.get("reason") in ("ContainerCannotRun", "StartError"):
+        return Problem(
+            what="The container can't be started",
+            why=sentence(ended.get("message")),
+            todo="Check the image and the pod template.",
+        )
+    lines = "\n".join(facts.logs[-5:]) or str(ended.get("message") or "").strip()
+    todo = "Read its log for the cause." if code else ""
+    return Problem(what=f"The worker's process {how}", why=f"its last lines:\n{lines}" if lines else "", todo=todo)
+
+
+def _vanished(pod: Json, facts: Facts) -> Problem:
+    node = (pod.get("spec") or {}).get("nodeName")
+    if node and facts.details.get("node") == "gone":
+        return (
+            _spot_taken()
+            if facts.spot
+            else Problem(what="The worker's node is gone", why=f"{node} was removed from the cluster")
+        )
+    if killing := facts.message("Preempted"):
+        return Problem(what="The worker's pod gave way to one of higher priority", why=killing)
+    return Problem(
+        what="The worker's pod was deleted", why="not by this cluster", todo="Nothing to do: it is replaced."
+    )

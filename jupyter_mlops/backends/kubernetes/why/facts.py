@@ -1,0 +1,91 @@
+"""What is known of a pod besides the pod itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import quantity
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the API and Dask know of a pod's surroundings; whatever may not be read is left out.
+
+    `events` are the pod's, oldest first. `free` is node name → resource → what no pod has asked for there, of the nodes
+    that take pods; None when nodes may not be read. `node` is the pod's node. `logs` are its last lines. `peak` is the
+    most memory that Dask measured in it, in bytes.
+    """
+
+    events: Sequence[Json] = ()
+    free: Mapping[str, Mapping[str, float]] | None = None
+    node: Json | None = None
+    logs: Sequence[str] = ()
+    peak: float | None = None
+    spot: bool = False
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    def event(self, *reasons: str) -> Json | None:
+        """The newest event with one of these reasons."""
+        return next((event for event in reversed(self.events) if event.get("reason") in reasons), None)
+
+    def message(self, *reasons: str, but: str = "") -> str:
+        """What the newest event with one of these reasons says; those that begin with `but` tell nothing."""
+        said = (sentence(event.get("message")) for event in reversed(self.events) if event.get("reason") in reasons)
+        return next((words for words in said if not but or not words.startswith(but)), "")
+
+
+def sentence(text: object) -> str:
+    """One line of `text`, without its full stop, to be put into a sentence."""
+    return " ".join(str(text or "").split()).rstrip(".")
+
+
+def requests(pod: Json) -> dict[str, float]:
+    """What a pod asks a node for: the sum of its containers, as a scheduler counts it."""
+    spec = pod.get("spec", {})
+    total: dict[str, float] = {}
+    for container in spec.get("containers", []):
+        for resource, amount in _asked(container).items():
+            total[resource] = total.get(resource, 0.0) + amount
+    for container in spec.get("initContainers", []):
+        for resource, amount in _asked(container).items():
+            total[resource] = max(total.get(resource, 0.0), amount)
+    return total
+
+
+def _asked(container: Json) -> dict[str, float]:
+    resources = container.get("resources") or {}
+    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {name: quantity.parse(amount) for name, amount in asked.items()}
+
+
+def condition(pod: Json, kind: str) -> Json | None:
+    """The pod's condition of that type."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return next((each for each in conditions if each.get("type") == kind), None)
+
+
+def containers(pod: Json) -> list[Json]:
+    """The statuses of the pod's containers, those that run before the others first."""
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def free(nodes: Sequence[Json], pods: Sequence[Json]) -> dict[str, dict[str, float]]:
+    """What is not asked for on each node that takes pods, by node name."""
+    left = {
+        node["metadata"]["name"]: {
+            resource: quantity.parse(amount) for resource, amount in (node["status"].get("allocatable") or {}).items()
+        }
+        for node in nodes
+        if not (node.get("spec") or {}).get("unschedulable")
+    }
+    for pod in pods:
+        node = (pod.get("spec") or {}).get("nodeName")
+        if node in left and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+            for resource, amount in {**requests(pod), "pods": 1.0}.items():
+                left[node][resource] = left[node].get(resource, 0.0) - amount
+    return left

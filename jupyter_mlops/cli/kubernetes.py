@@ -1,0 +1,36 @@
+"""`jupyter mlops kubernetes`: whether you may make clusters there, and what an administrator would apply."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from ..core.errors import Refused
+
+
+async def kubernetes(asked: Namespace) -> None:
+    """`kubernetes check` and `kubernetes manifests`."""
+    if asked.what == "manifests":
+        return _manifests(asked)
+    return await _check(asked)
+
+
+def _manifests(asked: Namespace) -> None:
+    from ..backends.kubernetes.manifests import as_yaml, manifests
+
+    sys.stdout.write(as_yaml(manifests(asked.namespace or "default", asked.user, asked.service_account, asked.nodes)))
+
+
+async def _check(asked: Namespace) -> None:
+    from ..backends.kubernetes.check import report
+
+    found = await report(asked.context, asked.namespace)
+    sys.stdout.write(f"{found.host}, namespace {found.namespace!r}, as {found.user or 'an unknown user'}\n")
+    for loss in found.without:
+        sys.stdout.write(f"Works, but {loss}.\n")
+    if not found.missing:
+        sys.stdout.write("You may make clusters here.\n")
+        return
+    sys.stdout.write(f"Missing rights: {', '.join(map(str, found.missing))}.\nAn administrator would apply:\n\n")
+    sys.stdout.write(found.yaml)
+    raise Refused(f"You may not make clusters in the namespace {found.namespace!r} yet")

@@ -1,0 +1,44 @@
+"""What a profile may say about its pods; ignored by other places."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .model import Model, Period
+
+#: A Kubernetes pod template (`{metadata: …, spec: …}`), merged strategically over the pods that the place makes.
+PodTemplate = dict[str, Any]
+
+
+class KubernetesOptions(Model):
+    """How a cluster is made on Kubernetes.
+
+    Everything has a default: with none of it set, the current context of the kubeconfig (or the pod that Jupyter runs
+    in) says where, and the image is Dask's own with the kernel's versions.
+    """
+
+    #: A context of the kubeconfig; empty: the current one, or in a pod the cluster that it is in.
+    context: str = ""
+    #: Empty: the context's namespace.
+    namespace: str = ""
+    #: Empty: Dask's public image of the kernel's Dask and Python versions.
+    image: str = ""
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    pull_secrets: list[str] = []
+    #: What holds the cluster: a DaskCluster of the dask-kubernetes operator, or a Deployment of our own.
+    record: Literal["auto", "operator", "deployment"] = "auto"
+    #: False lets tools that can't speak TLS reach the scheduler; the NetworkPolicy is then what guards it.
+    tls: bool = True
+    #: Of the scheduler's pod. Empty: one is made for the cluster, with the few rights that it needs.
+    service_account: str = ""
+    #: Merged over every pod, and over the scheduler's pod. A group's own `pod` comes last.
+    pod: PodTemplate = {}
+    scheduler: PodTemplate = {}
+    #: Packages that are installed when a pod starts, as for `pip install`.
+    packages: list[str] = []
+    #: A spot group whose pods wait longer than this goes on with nodes on demand. None: it keeps waiting.
+    spot_fallback: Period | None = 300
+    #: Seconds that a worker has to hand over its data when Kubernetes takes its pod away.
+    grace: Annotated[int, Field(ge=1, le=3600)] = 60

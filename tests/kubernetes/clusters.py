@@ -1,0 +1,115 @@
+"""Clusters in a namespace of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from jupyter_mlops.backends.kubernetes.backend import KubernetesBackend
+from jupyter_mlops.controller.link import ClusterView, Link
+from jupyter_mlops.core.cluster import ClusterSpec
+from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.profile import Group, Profile
+
+from .kube import Kube
+
+T = TypeVar("T")
+
+#: Seconds that anything may take here: the machine may be busy with other suites.
+PATIENCE = 90.0
+OURS = "app.kubernetes.io/managed-by=jupyter-mlops"
+MADE = "pods,deployments,services,secrets,configmaps,serviceaccounts,roles,rolebindings,networkpolicies"
+#: For workers that no container is made for.
+FAKE = {"spec": {"nodeSelector": {"fake": "true"}}}
+_number = iter(range(1, 1000))
+
+
+class Namespace:
+    """A namespace, and the place as seen with its kubeconfig."""
+
+    def __init__(self, kube: Kube, name: str) -> None:
+        self.kube, self.name = kube, name
+        self.backend = KubernetesBackend()
+
+    def spec(self, *groups: Group, **fields: Any) -> ClusterSpec:
+        """A spec with small workers; one unless groups are given."""
+        options = {
+            "namespace": self.name,
+            "image": self.kube.image,
+            "grace": 10,
+            "scheduler": {"spec": {"nodeSelector": {"kubernetes.io/hostname": self._real_node()}}},
+            **fields.pop("kubernetes", {}),
+        }
+        profile = Profile(
+            **{
+                "name": "small",
+                "place": "kubernetes",
+                "groups": list(groups) or [small(1)],
+                "price": Price(cpu_hour=3600.0, source="the test's price", date="2026-01-01"),
+                "kubernetes": options,
+                **fields,
+            }
+        )
+        return ClusterSpec(
+            name=f"c{next(_number)}", owner="Ann", profile=profile, price=profile.price or Price(), created=time.time()
+        )
+
+    @asynccontextmanager
+    async def cluster(self, spec: ClusterSpec, workers: int = 0) -> AsyncIterator[tuple[str, Link]]:
+        """A cluster that runs, with so many workers that work; ended afterwards."""
+        await self.backend.start(spec)
+        try:
+            link = await self.backend.link(spec.name, PATIENCE)
+            try:
+                await until(link.view, lambda view: up(view) >= workers, f"{workers} workers")
+                yield spec.name, link
+            finally:
+                await link.close()
+        finally:
+            await self.backend.stop(spec.name, force=True)
+
+    def _real_node(self) -> str:
+        nodes = json.loads(self.kube.kubectl("get", "nodes", "-l", "fake!=true", "-o", "json"))["items"]
+        return str(nodes[0]["metadata"]["labels"]["kubernetes.io/hostname"])
+
+    def left(self) -> list[str]:
+        """What of ours there is in the namespace."""
+        return [f"{item['kind']} {item['metadata']['name']}" for item in self.kube.get(MADE, self.name, OURS)]
+
+
+def by_value(function: Callable[..., T]) -> Callable[..., T]:
+    """`function`, sent to the pods by value: they don't have the tests."""
+    function.__module__ = "__main__"
+    return function
+
+
+def small(workers: int, name: str = "default", **fields: Any) -> Group:
+    """A group of small workers."""
+    return Group(
+        **{"name": name, "workers": workers, "maximum": max(workers, 60), "cpus": 0.05, "memory": "300 MiB", **fields}
+    )
+
+
+def up(view: ClusterView) -> int:
+    """Workers that work."""
+    return view.state.counts.idle + view.state.counts.busy
+
+
+async def until(
+    look: Callable[[], Awaitable[T]], is_so: Callable[[T], object], what: str = "", patience: float = PATIENCE
+) -> T:
+    """Look again and again until it is so."""
+    deadline = time.monotonic() + patience
+    while not is_so(seen := await look()):
+        assert time.monotonic() < deadline, f"not {what or 'so'} within {patience} s; last seen: {seen!r}"
+        await asyncio.sleep(0.1)
+    return seen
+
+
+async def in_thread(look: Callable[[], T]) -> T:
+    """`look` without holding up the loop, which a tunnel may need."""
+    return await asyncio.to_thread(look)

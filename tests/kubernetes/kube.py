@@ -1,0 +1,154 @@
+"""A real Kubernetes for the tests, and the image that its pods run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+#: A program that starts a Kubernetes of one node on this machine, where there is one beside the repository.
+PROGRAM = REPOSITORY.parent / "shared" / "kube" / "kube"
+#: What the pods' image needs: what runs there, and what tests' tasks import.
+PACKAGES = (
+    "dask",
+    "distributed",
+    "pydantic",
+    "kubernetes",
+    "cryptography",
+    "psutil",
+    "numpy",
+    "pandas",
+    "bokeh",
+    "threadpoolctl",
+)
+#: Parts of Python's own library that no pod needs.
+UNUSED = ("site-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo")
+
+
+class Kube:
+    """A Kubernetes. `own` is whether it is ours to break: its components can be killed and started."""
+
+    def __init__(self, kubeconfig: str, image: str, own: bool) -> None:
+        self.kubeconfig, self.image, self.own = kubeconfig, image, own
+
+    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True, kubeconfig: str = "") -> str:
+        """What kubectl answers."""
+        command = [str(PROGRAM), "kubectl"] if self.own else ["kubectl"]
+        done = subprocess.run(
+            [*command, "--kubeconfig", kubeconfig or self.kubeconfig, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout if done.returncode == 0 else done.stdout + done.stderr
+
+    def get(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
+        """Objects of a kind."""
+        query = ["-l", selector] if selector else []
+        found: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-n", namespace, "-o", "json", *query))[
+            "items"
+        ]
+        return found
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """Make or change objects."""
+        self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+
+    def run(self, *arguments: str) -> None:
+        """`kube kill apiserver` and such."""
+        subprocess.run([str(PROGRAM), *arguments], check=True, stdout=subprocess.DEVNULL)
+
+    @contextmanager
+    def fake_nodes(self, count: int, *options: str) -> Iterator[None]:
+        """Nodes that exist only in the API; pods placed on them run at once, without a container."""
+        script = PROGRAM.with_name("fakenodes")
+        environment = {**os.environ, "KUBECONFIG": self.kubeconfig}
+        command = [sys.executable, str(script), "--nodes", str(count), *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            yield
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+def reason_to_skip() -> str:
+    """Why there is no Kubernetes here; empty when there is."""
+    try:
+        import kubernetes.aio  # noqa: F401 - only whether it is there
+    except ImportError:
+        return "the package kubernetes is not installed (pip install 'jupyter-mlops[kubernetes]')"
+    if os.environ.get("KUBECONFIG") and not os.environ.get("JUPYTER_MLOPS_TEST_IMAGE"):
+        return "KUBECONFIG is set, but JUPYTER_MLOPS_TEST_IMAGE doesn't name an image with Dask for its pods"
+    if os.environ.get("KUBECONFIG"):
+        return ""
+    if not PROGRAM.exists():
+        return "there is no Kubernetes: set KUBECONFIG (of a kind cluster, for one) and JUPYTER_MLOPS_TEST_IMAGE"
+    if os.geteuid() != 0:
+        return "starting a Kubernetes of our own needs root"
+    return ""
+
+
+@contextmanager
+def opened() -> Iterator[Kube]:
+    """The developer's Kubernetes, or one of our own, started and stopped."""
+    if os.environ.get("KUBECONFIG"):
+        yield Kube(os.environ["KUBECONFIG"], os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
+        return
+    started = subprocess.run([str(PROGRAM), "up"], check=True, capture_output=True, text=True)
+    kube = Kube(started.stdout.strip(), "", own=True)
+    try:
+        kube.image = _image()
+        yield kube
+    finally:
+        kube.kubectl("delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--timeout=30s", check=False)
+        subprocess.run([str(PROGRAM), "down"], check=True)
+
+
+def _image() -> str:
+    """An image with this Python and what pods need, without this package: its code is brought along."""
+    environment = _environment()
+    library = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
+    parts = [part for part in library.iterdir() if part.name not in UNUSED and not part.name.startswith("config-")]
+    shared = sorted((Path(sys.base_prefix) / "lib").glob("libpython3.*.so.1.0"))
+    programs = {Path(sys.base_prefix) / "bin" / name for name in ("python3", f"python3.{sys.version_info[1]}")}
+    paths = [*sorted(programs), *shared, *sorted(parts), environment]
+    excluded = [word for name in ("test", "tests", "pip") for word in ("--exclude", name)]
+    subprocess.run(
+        [str(PROGRAM), "image", "mlops-worker:test", *excluded, *map(str, paths)], check=True, stdout=subprocess.DEVNULL
+    )
+    return "docker.io/library/mlops-worker:test"
+
+
+def _environment() -> Path:
+    """A virtual environment of its own, made once for each list of versions, out of what this one has."""
+    from importlib.metadata import version
+
+    wanted = [f"{package}=={version(package)}" for package in PACKAGES]
+    constraints = subprocess.run(
+        [sys.executable, "-m", "pip", "freeze", "--exclude-editable"], check=True, capture_output=True, text=True
+    ).stdout
+    digest = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:12]
+    root = REPOSITORY / ".run"
+    folder = root / f"kube-worker-{digest}"
+    if (folder / "done").exists():
+        return folder
+    root.mkdir(exist_ok=True)
+    (root / "constraints.txt").write_text(constraints)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-c", str(root / "constraints.txt"), *wanted], check=True, stderr=subprocess.DEVNULL)
+    (folder / "done").write_text(str(time.time()))
+    return folder
