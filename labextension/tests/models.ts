@@ -196,10 +196,26 @@ export function profile(part: Partial<Profile> = {}): Profile {
         workers: 8,
         minimum: 0,
         maximum: 16,
-        adaptive: false
+        adaptive: false,
+        pod: {}
       }
     ],
     environment: {},
+    kubernetes: {
+      context: '',
+      grace: 60,
+      image: '',
+      namespace: '',
+      packages: [],
+      pod: {},
+      pull_policy: 'IfNotPresent',
+      pull_secrets: [],
+      record: 'auto',
+      scheduler: {},
+      service_account: '',
+      spot_fallback: null,
+      tls: true
+    },
     limits: { idle_timeout: 1200, lifetime: 86400, budget: null, restarts: 10 },
     price: null,
     source: 'shipped',

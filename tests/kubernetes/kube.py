@@ -17,6 +17,8 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: A program that starts a Kubernetes of one node on this machine, where there is one beside the repository.
 PROGRAM = REPOSITORY.parent / "shared" / "kube" / "kube"
+#: Asks for that Kubernetes.
+OWN = "JUPYTER_MLOPS_TEST_KUBE"
 #: What the pods' image needs: what runs there, and what tests' tasks import.
 PACKAGES = (
     "dask",
@@ -96,6 +98,8 @@ def reason_to_skip() -> str:
         return ""
     if not PROGRAM.exists():
         return "there is no Kubernetes: set KUBECONFIG (of a kind cluster, for one) and JUPYTER_MLOPS_TEST_IMAGE"
+    if not os.environ.get(OWN):
+        return f"starting a Kubernetes of our own takes minutes: set {OWN}=1 for it"
     if os.geteuid() != 0:
         return "starting a Kubernetes of our own needs root"
     return ""

@@ -31,6 +31,7 @@ def shell(
     made.run_line_magic("mlcluster", "select notes")
     yield made
     made.history_manager.end_session()
+    made.restore_sys_module_state()  # __main__ is pytest's again
     InteractiveShell.clear_instance()
 
 

@@ -294,6 +294,7 @@ export interface Profile {
     [k: string]: string;
   };
   groups: Group[];
+  kubernetes: KubernetesOptions;
   limits: Limits;
   name: string;
   place: 'local' | 'kubernetes' | 'simulated';
@@ -315,8 +316,36 @@ export interface Group {
   memory: number;
   minimum: number;
   name: string;
+  pod: {
+    [k: string]: unknown;
+  };
   spot: boolean;
   workers: number;
+}
+/**
+ * How a cluster is made on Kubernetes.
+ *
+ * Everything has a default: with none of it set, the current context of the kubeconfig (or the pod that Jupyter runs
+ * in) says where, and the image is Dask's own with the kernel's versions.
+ */
+export interface KubernetesOptions {
+  context: string;
+  grace: number;
+  image: string;
+  namespace: string;
+  packages: string[];
+  pod: {
+    [k: string]: unknown;
+  };
+  pull_policy: 'Always' | 'IfNotPresent' | 'Never';
+  pull_secrets: string[];
+  record: 'auto' | 'operator' | 'deployment';
+  scheduler: {
+    [k: string]: unknown;
+  };
+  service_account: string;
+  spot_fallback: number | null;
+  tls: boolean;
 }
 /**
  * Rates per resource-hour. A rate that nobody named is None: unknown, never free.

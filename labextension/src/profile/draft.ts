@@ -21,6 +21,8 @@ export interface IDraft {
   gpuHour: string;
   currency: string;
   environment: string;
+  /** What the form doesn't show is kept as it is. */
+  kubernetes?: Profile['kubernetes'];
 }
 
 /** A group while it is edited. */
@@ -34,6 +36,7 @@ export interface IGroupDraft {
   minimum: string;
   maximum: string;
   adaptive: boolean;
+  pod?: Group['pod'];
 }
 
 /** What a new group starts with. */
@@ -89,7 +92,8 @@ export function draftOf(profile: Profile): IDraft {
     currency: price?.currency ?? 'USD',
     environment: Object.entries(profile.environment)
       .map(([key, value]) => `${key}=${value}`)
-      .join('\n')
+      .join('\n'),
+    kubernetes: profile.kubernetes
   };
 }
 
@@ -103,7 +107,8 @@ function groupDraft(group: Group): IGroupDraft {
     workers: String(group.workers),
     minimum: String(group.minimum),
     maximum: String(group.maximum),
-    adaptive: group.adaptive
+    adaptive: group.adaptive,
+    pod: group.pod
   };
 }
 
@@ -155,6 +160,7 @@ export function profileOf(draft: IDraft): Profile {
       maximum: number(group.maximum)
     })),
     environment: environmentOf(draft.environment),
+    kubernetes: draft.kubernetes,
     limits: {
       idle_timeout: draft.idle.trim() || null,
       lifetime: draft.lifetime.trim() || null,
