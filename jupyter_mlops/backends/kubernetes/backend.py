@@ -257,7 +257,7 @@ async def _reach(entry: Entry) -> Address:
     scheme = "tls" if tls else "tcp"
     if "KUBERNETES_SERVICE_HOST" in os.environ and await _resolves(entry.ids.host):
         return Address(f"{scheme}://{entry.ids.host}:{names.SCHEDULER_PORT}", security)
-    port = await hub().tunnel(entry.api, entry.ids.cluster, names.SCHEDULER_PORT)
+    port = await hub().tunnel(entry.api, entry.ids.cluster, names.RELAY_PORT)
     return Address(f"{scheme}://127.0.0.1:{port}", security)
 
 

@@ -62,7 +62,8 @@ class Hub:
         key = (api.host, api.namespace, cluster, port)
         async with self._lock:
             if key not in self._tunnels:
-                tunnel = Tunnel(api, _Finder(api, cluster).find, port)
+                resumed = port == names.RELAY_PORT
+                tunnel = Tunnel(api, _Finder(api, cluster).find, port, resumed)
                 await tunnel.open()
                 self._tunnels[key] = tunnel
             return self._tunnels[key].local_port

@@ -23,6 +23,8 @@ CAUSE = "jupyter-mlops/cause"
 ON_DEMAND = "jupyter-mlops/on-demand"
 
 SCHEDULER_PORT = 8786
+#: Where tunnels arrive, inside of the scheduler's pod only.
+RELAY_PORT = 8785
 #: Where things are in the pods.
 SPEC = "/opt/jupyter-mlops/spec"
 TLS = "/opt/jupyter-mlops/tls"

@@ -24,6 +24,7 @@ from . import names, record
 from .api import Answer, Api, Json, Unreachable
 from .keeper import Keeper
 from .pool import KubernetesPool
+from .relay import Relay
 from .worker import security
 
 logger = logging.getLogger("distributed.scheduler.mlops")
@@ -76,6 +77,8 @@ async def run(spec: ClusterSpec) -> None:
     await keeper.restore()
     controller = Controller(scheduler, spec, pool, folder, dashboard_host="0.0.0.0")  # noqa: S104 - behind a key, in a pod
     deleted = _end_on_signals(controller, keeper, api, ids)
+    relay = Relay()
+    await relay.open()
     await controller.start()
     tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(peaks.run())]
     for task in tasks:
@@ -83,6 +86,7 @@ async def run(spec: ClusterSpec) -> None:
     await scheduler.finished()  # type: ignore[no-untyped-call]  # Dask's
     for task in tasks:
         task.cancel()
+    await relay.close()
     await pool.close()
     await keeper.finish()
     if deleted.is_set():

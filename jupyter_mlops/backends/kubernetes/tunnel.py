@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from .api import Answer, Api, Unreachable
+from .resumable import CHUNK, COUNT, NAME, UNKNOWN, Half
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
@@ -22,10 +24,11 @@ logger = logging.getLogger(__name__)
 #: Seconds that a new connection waits for a scheduler: less than Dask's own patience with a connection (30 s).
 PATIENCE = 25.0
 #: Seconds between signs of life of an open connection; without one it is closed, and its user connects again.
-HEARTBEAT = 15.0
+HEARTBEAT = 6.0
+#: Seconds that an open connection waits for a new way when its own broke: apiservers restart, laptops are closed.
+LOST = 300.0
 #: Answers that waiting doesn't change.
 _FOR_GOOD = (400, 401, 403, 405, 406)
-_CHUNK = 256 * 1024
 _PROTOCOL = "v4.channel.k8s.io"
 
 
@@ -77,17 +80,18 @@ class Tunnel:
     api : Kubernetes, on the loop that the tunnel runs on.
     find : the name of the pod now. Raises `Answer` or `Unreachable` while there is none.
     port : in the pod.
+    resumed : whether a relay listens there: then open connections, too, outlive the way that they go.
     """
 
-    def __init__(self, api: Api, find: Callable[[], Awaitable[str]], port: int) -> None:
-        self._api, self._find, self._port = api, find, port
+    def __init__(self, api: Api, find: Callable[[], Awaitable[str]], port: int, resumed: bool = False) -> None:
+        self._api, self._find, self._port, self._resumed = api, find, port, resumed
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.local_port = 0
 
     async def open(self) -> int:
         """Begin; the local port, of this machine only."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_CHUNK)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=CHUNK)
         self.local_port = int(self._server.sockets[0].getsockname()[1])
         return self.local_port
 
@@ -104,8 +108,8 @@ class Tunnel:
         assert task is not None
         self._connections.add(task)
         try:
-            await self._forward(reader, writer)
-        except (OSError, Unreachable, Answer) as error:
+            await (self._resume(reader, writer) if self._resumed else self._forward(reader, writer))
+        except (OSError, EOFError, Unreachable, Answer) as error:
             logger.info("A connection through the tunnel ended: %s", error)
         except asyncio.CancelledError:
             pass  # the tunnel is closed; there is nobody above to tell
@@ -115,8 +119,39 @@ class Tunnel:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
+    async def _resume(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry a connection over as many ways as it takes, until it is over or there was none for too long."""
+        name, half, patience = secrets.token_bytes(NAME), Half(reader, writer), PATIENCE
+        try:
+            while not half.over.is_set():
+                try:
+                    if not await self._carry(name, half, patience):
+                        return
+                except (OSError, EOFError) as error:
+                    logger.info("The way to the scheduler broke, and is made again: %r", error)
+                patience = LOST
+        finally:
+            await half.close()
+
+    async def _carry(self, name: bytes, half: Half, patience: float) -> bool:
+        """Carry a connection until this way breaks; False when the other half is gone."""
+        socket = await self._connect(patience)
+        carrier = asyncio.StreamReader(limit=2**26)
+        feeding = asyncio.create_task(_feed(socket, carrier))
+        try:
+            await socket.send(name + COUNT.pack(half.received))
+            (seen,) = COUNT.unpack(await carrier.readexactly(COUNT.size))
+            if seen == UNKNOWN:
+                return False
+            await half.carry(seen, carrier, socket.send)
+            return True
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+            await socket.close()
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        socket = await self._connect()
+        socket = await self._connect(PATIENCE)
         try:
             pumps = {
                 asyncio.create_task(self._outward(reader, socket)),
@@ -133,10 +168,10 @@ class Tunnel:
         finally:
             await socket.close()
 
-    async def _connect(self) -> Socket:
+    async def _connect(self, patience: float) -> Socket:
         """A connection to the pod, as soon as there is one."""
         loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + PATIENCE, 0.1
+        deadline, pause = loop.time() + patience, 0.1
         while True:
             try:
                 pod = await self._find()
@@ -150,10 +185,22 @@ class Tunnel:
             pause = min(1.0, 2 * pause)
 
     async def _outward(self, reader: asyncio.StreamReader, socket: Socket) -> None:
-        while data := await reader.read(_CHUNK):
+        while data := await reader.read(CHUNK):
             await socket.send(data)
 
     async def _inward(self, socket: Socket, writer: asyncio.StreamWriter) -> None:
         while data := await socket.receive():
             writer.write(data)
             await writer.drain()
+
+
+async def _feed(socket: Socket, carrier: asyncio.StreamReader) -> None:
+    """What comes through a socket, as a stream. Small buffers: the socket's own flow control holds the sender back."""
+    try:
+        while data := await socket.receive():
+            carrier.feed_data(data)
+            await asyncio.sleep(0)
+    except (OSError, Unreachable) as error:
+        logger.info("A way to the scheduler ended: %s", error)
+    finally:
+        carrier.feed_eof()

@@ -1,0 +1,140 @@
+"""A TCP connection in two halves, with a carrier in between that may break: the halves go on with the next carrier.
+
+The tunnel holds one half, with a Dask client at its end; the relay in the scheduler's pod holds the other, with the
+scheduler at its end. Neither end notices when the API server restarts or a network is away: what the other half has
+not acknowledged is kept, and sent again. On a carrier each half first says how many bytes it has received; then come
+frames: a kind, a length, and data, an acknowledgement or the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+Send = Callable[[bytes], Awaitable[None]]
+
+#: Bytes of a session's name.
+NAME = 16
+#: How many bytes a half has received; the greatest of them means that it knows no such session.
+COUNT = struct.Struct(">Q")
+UNKNOWN = 2**64 - 1
+_FRAME = struct.Struct(">BI")
+_DATA, _SEEN, _END = 0, 1, 2
+
+CHUNK = 256 * 1024
+#: Bytes received between two acknowledgements, and bytes that may wait for one.
+ACKNOWLEDGE, KEPT = 64 * 1024, 16 * 2**20
+
+
+class Half:
+    """One end of the connection.
+
+    Parameters
+    ----------
+    reader, writer : the connection to the client or to the scheduler.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self.received = 0
+        self._acknowledged = 0
+        self._unseen: deque[bytes] = deque()
+        self._kept = 0
+        self._base = 0
+        self._unsent: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._ended = False
+        #: Set when both ends are closed, or nothing more can be said.
+        self.over = asyncio.Event()
+        self._pump = asyncio.get_running_loop().create_task(self._read())
+
+    async def carry(self, seen: int, carrier: asyncio.StreamReader, send: Send) -> None:
+        """Go on over a new carrier, of whose other side `seen` bytes are known to have arrived there.
+
+        Returns when the connection is over. Raises what the carrier raises when it breaks.
+        """
+        self._saw(seen)
+        self._unsent = deque(self._unseen)
+        self._news.set()
+        self._acknowledged = self.received
+        both = {asyncio.create_task(self._receive(carrier)), asyncio.create_task(self._send(send))}
+        try:
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            for each in both:
+                each.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Close the connection to the client or scheduler."""
+        self.over.set()
+        self._pump.cancel()
+        await asyncio.gather(self._pump, return_exceptions=True)
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _read(self) -> None:
+        """Take what the client or scheduler says, as long as there is room for it."""
+        with contextlib.suppress(OSError):
+            while data := await self._reader.read(CHUNK):
+                self._unseen.append(data)
+                self._unsent.append(data)
+                self._kept += len(data)
+                self._news.set()
+                while self._kept > KEPT:
+                    self._room.clear()
+                    await self._room.wait()
+        self._ended = True
+        self._news.set()
+
+    def _saw(self, count: int) -> None:
+        """The other half has received so much: it need not be kept."""
+        while self._unseen and self._base < count:
+            first = self._unseen.popleft()
+            if self._base + len(first) > count:
+                rest = first[count - self._base :]
+                self._unseen.appendleft(rest)
+                self._kept -= len(first) - len(rest)
+                self._base = count
+                break
+            self._base += len(first)
+            self._kept -= len(first)
+        self._room.set()
+
+    async def _send(self, send: Send) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._unsent:
+                data = self._unsent.popleft()
+                await send(_FRAME.pack(_DATA, len(data)) + data)
+            if self.received - self._acknowledged >= ACKNOWLEDGE:
+                self._acknowledged = self.received
+                await send(_FRAME.pack(_SEEN, COUNT.size) + COUNT.pack(self.received))
+            if self._ended and not self._unsent:
+                await send(_FRAME.pack(_END, 0))
+                self.over.set()
+                return
+
+    async def _receive(self, carrier: asyncio.StreamReader) -> None:
+        while True:
+            kind, length = _FRAME.unpack(await carrier.readexactly(_FRAME.size))
+            data = await carrier.readexactly(length)
+            if kind == _SEEN:
+                self._saw(*COUNT.unpack(data))
+            elif kind == _DATA:
+                self._writer.write(data)
+                self.received += length
+                if self.received - self._acknowledged >= ACKNOWLEDGE:
+                    self._news.set()
+                await self._writer.drain()
+            else:
+                self.over.set()
+                return

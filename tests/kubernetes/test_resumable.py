@@ -1,0 +1,93 @@
+"""A connection whose carrier breaks again and again loses, doubles and reorders nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import secrets
+from contextlib import suppress
+
+import pytest
+
+from jupyter_mlops.backends.kubernetes.relay import Relay
+from jupyter_mlops.backends.kubernetes.resumable import CHUNK, COUNT, NAME, UNKNOWN, Half
+
+MEGABYTES = 16
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bytes_survive_broken_carriers(seed: int) -> None:
+    """An echo server behind a relay; the carrier is cut at random moments, with data under way in both directions."""
+
+    async def main() -> None:
+        dice = random.Random(seed)
+        payload = dice.randbytes(MEGABYTES * 2**20)
+        echo = await asyncio.start_server(_echo, "127.0.0.1", 0)
+        relay = Relay(0, echo.sockets[0].getsockname()[1])
+        port = await relay.open()
+        cuts: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            cuts.set_result(await _carry(reader, writer, port, dice))
+
+        door = await asyncio.start_server(carry, "127.0.0.1", 0, limit=CHUNK)
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.sockets[0].getsockname()[1])
+
+        async def send() -> None:
+            for at in range(0, len(payload), 100_000):
+                writer.write(payload[at : at + 100_000])
+                await writer.drain()
+
+        sending = asyncio.create_task(send())
+        back = await asyncio.wait_for(reader.readexactly(len(payload)), 60)
+        await sending
+        assert hashlib.sha256(back).digest() == hashlib.sha256(payload).digest()
+        writer.close()
+        await writer.wait_closed()
+        assert await asyncio.wait_for(cuts, 20) >= 2
+        await relay.close()
+        echo.close()
+        door.close()
+
+    asyncio.run(main())
+
+
+def test_a_relay_that_was_restarted_says_so() -> None:
+    async def main() -> None:
+        relay = Relay(0, 1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", await relay.open())
+        writer.write(secrets.token_bytes(NAME) + COUNT.pack(5))
+        assert COUNT.unpack(await reader.readexactly(COUNT.size)) == (UNKNOWN,)
+        writer.close()
+        await relay.close()
+
+    asyncio.run(main())
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(CHUNK):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, dice: random.Random) -> int:
+    """As the tunnel does it, over plain TCP, with scissors."""
+    half, name, cuts = Half(reader, writer), secrets.token_bytes(NAME), 0
+    while not half.over.is_set():
+        carrier, way = await asyncio.open_connection("127.0.0.1", port, limit=CHUNK)
+        way.write(name + COUNT.pack(half.received))
+        (seen,) = COUNT.unpack(await carrier.readexactly(COUNT.size))
+
+        async def send(data: bytes, way: asyncio.StreamWriter = way) -> None:
+            way.write(data)
+            await way.drain()
+
+        patience = dice.uniform(0.001, 0.03) if cuts < 30 else 60
+        with suppress(asyncio.TimeoutError, OSError, EOFError):
+            await asyncio.wait_for(half.carry(seen, carrier, send), patience)
+        way.transport.abort()
+        cuts += 1
+    await half.close()
+    return cuts
