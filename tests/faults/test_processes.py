@@ -160,7 +160,9 @@ def test_a_worker_above_its_memory_limit_is_killed_with_the_figures(local: Local
         await asyncio.gather(task, return_exceptions=True)
         link = await local.backend.link(name)
         view = await until(
-            link.view, lambda view: any(each.problem for each in view.workers if each.pid == worker.pid), "a cause"
+            link.view,  # Dask says first that the connection is lost; the place then says why
+            lambda view: any(each.problem and each.problem.why for each in view.workers if each.pid == worker.pid),
+            "a cause",
         )
         (problem,) = [each.problem for each in view.workers if each.pid == worker.pid]
         assert problem is not None
