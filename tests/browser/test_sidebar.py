@@ -62,6 +62,7 @@ def test_start_and_stop_with_the_keyboard_alone(page: Page, sidebar: Sidebar) ->
     expect(stop).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("Nothing is running on it")
+    expect(page.locator(".jp-Dialog .jp-mod-accept")).to_be_focused()
     page.keyboard.press("Enter")
     expect(sidebar.card("small")).to_have_count(0)
     expect(sidebar.ended("small")).to_contain_text("stopped by you")
