@@ -67,6 +67,24 @@ class GroupState(Model):
     problem: Problem | None = None
 
 
+def groups_asked(spec: ClusterSpec) -> list[GroupState]:
+    """The groups of a cluster as they were asked for, before any worker is counted."""
+    return [
+        GroupState(
+            name=group.name,
+            cpus=group.cpus,
+            memory=group.memory,
+            gpus=group.gpus,
+            spot=group.spot,
+            minimum=group.minimum,
+            maximum=group.maximum,
+            adaptive=group.adaptive,
+            wanted=group.workers,
+        )
+        for group in spec.profile.groups
+    ]
+
+
 class Work(Model):
     """Dask's tasks: `processing` on workers, `queued` without a worker yet, `erred` and `done` since the start."""
 

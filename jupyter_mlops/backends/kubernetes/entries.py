@@ -8,7 +8,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, GroupState, Problem, Receipt
+from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, groups_asked
 from ...core.ledger import Ledger, LedgerEntry
 from ...core.model import Time
 from ...core.run import RunState
@@ -171,7 +171,7 @@ def shown(entry: Entry) -> ClusterState:
         maker=spec.maker,
         phase="starting",
         created=spec.created,
-        groups=_groups(spec),
+        groups=groups_asked(spec),
         limits=spec.profile.limits,
     )
     if receipt is not None:
@@ -233,20 +233,3 @@ async def _no_pod(entry: Entry) -> Problem | None:
     from .why import refusal
 
     return refusal(403, {"message": failed.get("message", ""), "reason": failed.get("reason", "")})
-
-
-def _groups(spec: ClusterSpec) -> list[GroupState]:
-    return [
-        GroupState(
-            name=group.name,
-            cpus=group.cpus,
-            memory=group.memory,
-            gpus=group.gpus,
-            spot=group.spot,
-            minimum=group.minimum,
-            maximum=group.maximum,
-            adaptive=group.adaptive,
-            wanted=group.workers,
-        )
-        for group in spec.profile.groups
-    ]

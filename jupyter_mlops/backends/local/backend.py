@@ -10,7 +10,7 @@ import time
 from typing import ClassVar
 
 from ...controller.link import Link
-from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, GroupState, Problem, Receipt, Sample
+from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, Sample, groups_asked
 from ...core.errors import (
     ClusterEnded,
     ClusterUnreachable,
@@ -229,7 +229,7 @@ def _state(entry: Entry) -> ClusterState:
         return state.model_copy(update=_end_of(receipt) | ending)
     assert record is not None
     cost = remains.cost_now(entry.folder, spec, time.time())
-    state = state.model_copy(update={"groups": _groups(spec), "cost": cost})
+    state = state.model_copy(update={"groups": groups_asked(spec), "cost": cost})
     if not record.here:
         problem = Problem(what="It can't be reached from here", why=f"it runs on the machine {record.host}")
         return state.model_copy(update={"phase": "unreachable", "problem": problem, "commands": []})
@@ -249,20 +249,3 @@ def _end_of(receipt: Receipt) -> dict[str, object]:
         "problem": problem,
         "commands": [],
     }
-
-
-def _groups(spec: ClusterSpec) -> list[GroupState]:
-    return [
-        GroupState(
-            name=group.name,
-            cpus=group.cpus,
-            memory=group.memory,
-            gpus=group.gpus,
-            spot=group.spot,
-            minimum=group.minimum,
-            maximum=group.maximum,
-            adaptive=group.adaptive,
-            wanted=group.workers,
-        )
-        for group in spec.profile.groups
-    ]
