@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -32,7 +33,7 @@ def own_kube(kube: Kube) -> Kube:
 @pytest.fixture
 def namespace(kube: Kube) -> Iterator[Namespace]:
     """A namespace that enforces Pod Security "restricted", and in which nothing of ours may be left."""
-    name = f"mlops-test-{next(_made)}"
+    name = f"mlops-test-{os.getpid()}-{next(_made)}"  # others may use the same Kubernetes
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     yield Namespace(kube, name)

@@ -111,6 +111,10 @@ def opened() -> Iterator[Kube]:
     if os.environ.get("KUBECONFIG"):
         yield Kube(os.environ["KUBECONFIG"], os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
         return
+    if _is_up():  # somebody keeps one for many runs: it is used, and left as it is
+        kubeconfig = subprocess.run([str(PROGRAM), "up"], check=True, capture_output=True, text=True).stdout.strip()
+        yield Kube(kubeconfig, os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
+        return
     started = subprocess.run([str(PROGRAM), "up"], check=True, capture_output=True, text=True)
     kube = Kube(started.stdout.strip(), "", own=True)
     try:
@@ -119,6 +123,11 @@ def opened() -> Iterator[Kube]:
     finally:
         kube.kubectl("delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--timeout=30s", check=False)
         subprocess.run([str(PROGRAM), "down"], check=True)
+
+
+def _is_up() -> bool:
+    status = subprocess.run([str(PROGRAM), "status"], check=False, capture_output=True, text=True).stdout
+    return any(line.split() != ["apiserver", "down"] for line in status.splitlines() if line.startswith("apiserver"))
 
 
 def _image() -> str:
