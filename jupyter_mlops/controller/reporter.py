@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..core.profile import Group
 from .book import Book
 from .events import Events
-from .roster import Member
+from .member import Member
 from .scaling import Scaling
 
 #: Deaths that get an event each at one look; more are told together.

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .member import Member
 from .pool import Pool
-from .roster import Member
 
 if TYPE_CHECKING:
     from distributed import Scheduler

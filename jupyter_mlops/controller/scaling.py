@@ -15,9 +15,10 @@ from ..core.model import Seconds, Time
 from ..core.policy import adaptive_target, backoff, patient_target
 from ..core.profile import Group, Limits
 from .load import loads, waiting
+from .member import Member, present
 from .pool import Pool
 from .retire import drain, move_waiting_tasks, releasable, release
-from .roster import Member, Roster, present
+from .roster import Roster
 
 if TYPE_CHECKING:
     from distributed import Scheduler
