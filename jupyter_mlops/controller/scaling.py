@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ..core.cluster import Problem, WorkerPhase
 from ..core.errors import MlopsError, OutOfRange, UnknownGroup
 from ..core.model import Seconds, Time
 from ..core.policy import adaptive_target, backoff, patient_target
 from ..core.profile import Group, Limits
+from .background import Background
+from .groupscale import GroupScale
+from .leaving import Leaving
 from .load import loads, waiting
 from .member import Member, present
 from .pool import Pool
-from .retire import drain, move_waiting_tasks, releasable, release
 from .roster import Roster
 
 if TYPE_CHECKING:
     from distributed import Scheduler
-
-logger = logging.getLogger("distributed.scheduler.mlops")
-
-#: Deaths older than this are forgotten by backoff and limit.
-WINDOW: Seconds = 600.0
 
 #: Seconds for a worker to connect after its process or pod has started.
 JOIN_TIMEOUT: Seconds = 300.0
@@ -34,51 +28,8 @@ JOIN_TIMEOUT: Seconds = 300.0
 #: Seconds between two looks at the work of adaptive groups.
 FOLLOW: Seconds = 1.0
 
-#: Seconds after which a heartbeat of a draining worker surely tells what it runs at last.
-CERTAIN: Seconds = 1.0
-
 #: Phases of workers that have not joined yet: what keeps them may be known.
 _COMING: tuple[WorkerPhase, ...] = ("pending", "requested", "starting")
-
-
-class GroupScale:
-    """What is wanted of one group, and what happened to it."""
-
-    def __init__(self, group: Group) -> None:
-        self.group = group
-        self.wanted = group.workers
-        self.adaptive = group.adaptive
-        self.minimum, self.maximum = group.minimum, group.maximum
-        self.lower_since: Time | None = None
-        self.deaths: deque[Time] = deque()
-        self.problem: Problem | None = None
-        self.cause: Problem | None = None
-        self.last_number = 0
-        #: Whether workers are let go without waiting for what they run.
-        self.now = False
-
-    def names(self, count: int) -> list[str]:
-        """New names that were never used."""
-        first = self.last_number + 1
-        self.last_number += count
-        return [f"{self.group.name}-{number}" for number in range(first, first + count)]
-
-    def used(self, name: str) -> None:
-        """`name` is taken."""
-        prefix, _, number = name.rpartition("-")
-        if prefix == self.group.name and number.isdecimal():
-            self.last_number = max(self.last_number, int(number))
-
-    def recent_deaths(self, now: Time) -> int:
-        """Deaths in the last ten minutes."""
-        while self.deaths and now - self.deaths[0] > WINDOW:
-            self.deaths.popleft()
-        return len(self.deaths)
-
-    def forgive(self) -> None:
-        """A person has looked at it: try again at once."""
-        self.deaths.clear()
-        self.problem = self.cause = None
 
 
 class Scaling:
@@ -103,8 +54,8 @@ class Scaling:
         self.groups = {group.name: GroupScale(group) for group in groups}
         self._scheduler, self._pool, self._roster = scheduler, pool, roster
         self._limits, self._said, self._clock = limits, said, clock
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._draining: dict[Member, Time] = {}
+        self._background = Background()
+        self._leaving = Leaving(scheduler, pool, roster, self.groups, said, self._background)
         self._followed: Time = 0.0
         self._waiting: dict[str | None, tuple[int, Seconds]] = {}
 
@@ -160,7 +111,7 @@ class Scaling:
         scale = self.groups[member.group]
         scale.cause = member.problem or scale.cause
         if scale.problem is not None:
-            scale.problem = self._dying(scale)
+            scale.problem = scale.dying()
 
     def reconcile(self) -> None:
         """Ask for workers that are missing, let go of those that are too many. Never waits."""
@@ -171,12 +122,12 @@ class Scaling:
             counts = self._roster.counts[scale.group.name]
             actual = present(counts)
             if actual < scale.wanted:
-                self._stay(scale, scale.wanted - actual)
+                self._leaving.stay(scale, scale.wanted - actual)
                 counts = self._roster.counts[scale.group.name]
                 self._create(scale, scale.wanted - present(counts), now)
             elif actual > scale.wanted:
-                self._let_go(scale, actual - scale.wanted, now)
-        self._finish_draining(now)
+                self._leaving.let_go(scale, actual - scale.wanted, now)
+        self._leaving.finish()
 
     @property
     def wanted(self) -> int:
@@ -207,9 +158,7 @@ class Scaling:
 
     async def close(self) -> None:
         """Stop what is under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
 
     def _follow_work(self, now: Time) -> None:
         if 0 <= now - self._followed < FOLLOW:
@@ -239,7 +188,7 @@ class Scaling:
         deaths = scale.recent_deaths(now)
         if deaths > self._limits.restarts:
             if scale.problem is None:
-                scale.problem = self._dying(scale)
+                scale.problem = scale.dying()
                 self._said(f"Group {scale.group.name} waits: {deaths} workers died in ten minutes", scale.problem)
             return
         if scale.problem is not None:
@@ -250,7 +199,7 @@ class Scaling:
             count = min(count, self._limits.restarts - deaths + 1) if self._limits.restarts else count
         names = scale.names(count)
         self._roster.asked(scale.group.name, names)
-        self._spawn(self._ask(scale, names))
+        self._background.spawn(self._ask(scale, names))
 
     async def _ask(self, scale: GroupScale, names: list[str]) -> None:
         try:
@@ -262,71 +211,6 @@ class Scaling:
                 problem = Problem(what=error.what, why=error.why, todo=error.todo)
             for name in names:
                 self._roster.give_up(self._roster.members[name], problem)
-
-    def _dying(self, scale: GroupScale) -> Problem:
-        cause = scale.cause
-        last = f"the last one: {cause.what}{': ' + cause.why if cause.why else ''}" if cause else "the cause is unknown"
-        remedy = cause.todo if cause and cause.todo else "Look at the workers' logs."
-        return Problem(
-            what=f"Workers of group {scale.group.name!r} keep dying",
-            why=f"{len(scale.deaths)} in ten minutes; {last}",
-            todo=f"{remedy} Then scale the group to try again.",
-        )
-
-    def _stay(self, scale: GroupScale, count: int) -> None:
-        """Workers that drain are wanted again after all: cheaper than new ones."""
-        for member in [m for m in self._draining if m.group == scale.group.name][:count]:
-            del self._draining[member]
-            drain(self._scheduler, member, going=False)
-            self._roster.expect([member], going=False)
-
-    def _let_go(self, scale: GroupScale, count: int, now: Time) -> None:
-        free, busy = releasable(self._roster.of(scale.group.name))
-        chosen = free[:count]
-        rest = busy[: count - len(chosen)]
-        if scale.now:
-            chosen, rest = chosen + rest, []
-        if chosen:
-            self._roster.expect(chosen)
-            self._spawn(self._release(scale, chosen))
-        if rest and not scale.adaptive:  # adaptive scaling has time: its work is about to end
-            self._roster.expect(rest)
-            for member in rest:
-                self._draining[member] = now
-                drain(self._scheduler, member)
-
-    async def _release(self, scale: GroupScale, members: list[Member]) -> None:
-        stayed = await release(self._scheduler, self._pool, members)
-        if not stayed:
-            return
-        for member in stayed:
-            drain(self._scheduler, member, going=False)
-        self._roster.expect(stayed, going=False)
-        scale.wanted = max(scale.wanted, present(self._roster.counts[scale.group.name]))
-        names = ", ".join(member.name for member in stayed[:5])
-        self._said(
-            f"{len(stayed)} workers stay: {names}",
-            Problem(
-                what="Workers could not be let go",
-                why="they hold data that no other worker has room for",
-                todo="Release the data (del the futures) or stop the cluster.",
-            ),
-        )
-
-    def _finish_draining(self, now: Time) -> None:
-        """Those that have ended what they ran go; tasks that wait behind it run elsewhere."""
-        done: dict[str, list[Member]] = {}
-        for member in list(self._draining):
-            ws = member.dask
-            if ws is None or member.over:
-                del self._draining[member]
-            elif self.groups[member.group].now or not ws.processing:
-                del self._draining[member]
-                done.setdefault(member.group, []).append(member)
-            elif ws.last_seen > self._draining[member] + CERTAIN:
-                move_waiting_tasks(self._scheduler, ws)
-        for group, members in done.items():
-            self._spawn(self._release(self.groups[group], members))
 
     def _end_stragglers(self) -> None:
         """End workers that lost their connection long ago, or never got one."""
@@ -352,17 +236,7 @@ class Scaling:
                 ),
             )
         if silent or waiting:
-            self._spawn(self._pool.remove([member.name for member in silent + waiting]))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("A change of the workers failed", exc_info=task.exception())
+            self._background.spawn(self._pool.remove([member.name for member in silent + waiting]))
 
 
 def _workers(count: int, group: Group) -> str:

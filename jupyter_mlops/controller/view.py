@@ -22,10 +22,11 @@ from .book import Book
 from .changes import Changes
 from .disk import Disk
 from .events import Events
+from .groupscale import GroupScale
 from .plugin import Watcher
 from .roster import Roster
 from .runs import Runs
-from .scaling import GroupScale, Scaling
+from .scaling import Scaling
 from .timeline import Timeline
 
 if TYPE_CHECKING:
