@@ -12,7 +12,7 @@ import psutil
 import pytest
 from jupyter_core.paths import jupyter_data_dir
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.kubernetes.fixtures"]
 
 #: What a test stops may take this many seconds to go.
 GRACE = 30.0
@@ -20,13 +20,17 @@ GRACE = 30.0
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A home folder of the suite's own, and a mark that every process inherits, however it detaches itself."""
+    """A home folder of the suite's own, and a mark that every process inherits, however it detaches itself.
+
+    A developer's own Kubernetes is not in sight: only the tests that ask for one get it.
+    """
     real_home = Path(jupyter_data_dir()) / "jupyter-mlops"
     before = _files(real_home)
     mark = uuid.uuid4().hex
     # For good, not for the fixture's life: the recorder of runs brings its last ones when the process exits.
     os.environ["JUPYTER_MLOPS_TESTS"] = mark
     os.environ["JUPYTER_MLOPS_HOME"] = str(tmp_path_factory.mktemp("home"))
+    os.environ["KUBECONFIG"] = str(tmp_path_factory.getbasetemp() / "no-kubeconfig")
     yield
     left = _marked(mark)
     deadline = time.monotonic() + GRACE

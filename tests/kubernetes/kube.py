@@ -19,6 +19,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = REPOSITORY.parent / "shared" / "kube" / "kube"
 #: Asks for that Kubernetes.
 OWN = "JUPYTER_MLOPS_TEST_KUBE"
+#: The developer's kubeconfig, if any. Read at once: no test but those of Kubernetes sees it.
+GIVEN = os.environ.get("KUBECONFIG", "")
 #: What the pods' image needs: what runs there, and what tests' tasks import.
 PACKAGES = (
     "dask",
@@ -92,9 +94,9 @@ def reason_to_skip() -> str:
         import kubernetes.aio  # noqa: F401 - only whether it is there
     except ImportError:
         return "the package kubernetes is not installed (pip install 'jupyter-mlops[kubernetes]')"
-    if os.environ.get("KUBECONFIG") and not os.environ.get("JUPYTER_MLOPS_TEST_IMAGE"):
+    if GIVEN and not os.environ.get("JUPYTER_MLOPS_TEST_IMAGE"):
         return "KUBECONFIG is set, but JUPYTER_MLOPS_TEST_IMAGE doesn't name an image with Dask for its pods"
-    if os.environ.get("KUBECONFIG"):
+    if GIVEN:
         return ""
     if not PROGRAM.exists():
         return "there is no Kubernetes: set KUBECONFIG (of a kind cluster, for one) and JUPYTER_MLOPS_TEST_IMAGE"
@@ -108,8 +110,8 @@ def reason_to_skip() -> str:
 @contextmanager
 def opened() -> Iterator[Kube]:
     """The developer's Kubernetes, or one of our own, started and stopped."""
-    if os.environ.get("KUBECONFIG"):
-        yield Kube(os.environ["KUBECONFIG"], os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
+    if GIVEN:
+        yield Kube(GIVEN, os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
         return
     if _is_up():  # somebody keeps one for many runs: it is used, and left as it is
         kubeconfig = subprocess.run([str(PROGRAM), "up"], check=True, capture_output=True, text=True).stdout.strip()
