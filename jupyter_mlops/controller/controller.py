@@ -30,6 +30,7 @@ from .pool import Pool
 from .reporter import Reporter
 from .roster import Roster
 from .runbook import RunBook
+from .runrpc import RunHandlers
 from .runs import Runs
 from .scaling import Scaling
 from .timeline import Timeline
@@ -252,10 +253,10 @@ class Controller:
         book = self._runbook
         self.runs.book = book
         await book.start()
-        self.scheduler.add_plugin(book, name="mlops-runs")
-        for name, handler in book.handlers.items():
-            starts = name in ("mlops_open_run", "mlops_plan_run")
-            self.scheduler.handlers[name] = rpc.answering(self._while_alive(handler) if starts else handler)
+        asked = RunHandlers(self.scheduler, book, self._run_event)
+        starting = {name: self._while_alive(handler) for name, handler in asked.starting().items()}
+        for name, handler in (starting | asked.others()).items():
+            self.scheduler.handlers[name] = rpc.answering(handler)
 
     def _run_event(self, text: str, run: str, problem: Problem | None) -> None:
         self._events.add("run", text, run=run, problem=problem)

@@ -103,6 +103,14 @@ class LiveRun:
         new = [ItemError(**error) for error in errors if error["index"] not in known]
         self.state.errors = sorted([*self.state.errors, *new], key=lambda error: error.index)[:ERRORS]
 
+    def first_error(self) -> str:
+        """The first error of its items, in words."""
+        state = self.state
+        if not state.errors:
+            return f"{state.failed} items failed"
+        first = state.errors[0]
+        return f"item {first.index} ({first.item}): {first.error}" if state.kind == "map" else first.error
+
     def snapshot(self, now: Time | None = None) -> RunState:
         """The run now, with cost and time left."""
         now = self.state.ended or now or time.time()
