@@ -68,7 +68,9 @@ def _search(root: Path) -> list[str]:
     found = []
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if path and path.startswith(start) and name.partition(".")[0] not in ("__main__", _OWN):
+        if not path or not path.startswith(start) or name.partition(".")[0] in ("__main__", _OWN):
+            continue
+        if not _is_installed(path):  # an environment often lies beside the notebook, too
             found.append(name)
     return found
 
@@ -120,7 +122,7 @@ def _read_imports(name: str, module: Module) -> list[str]:
     return [name for name in found if name]
 
 
-def _is_installed(path: Path) -> bool:
+def _is_installed(path: Path | str) -> bool:
     """Whether it belongs to the environment, which the workers have too."""
     return any(str(path).startswith(f"{place}/") or str(path) == place for place in _places())
 
