@@ -7,26 +7,25 @@ await scheduler.finished()    # the controller closes the scheduler when the clu
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
-from ..core.errors import ClusterEnded, UnknownWorker
+from ..core.errors import UnknownWorker
 from ..core.model import Seconds, Time
 from . import rpc
 from .book import LEDGER, Book
 from .changes import Changes
 from .dashboard import Dashboard, close_open_pages
 from .disk import Disk, Opener, open_private
+from .ending import Ending
 from .events import Events
 from .limits import Deadline
 from .plugin import Watcher
 from .pool import Pool
+from .pulse import Pulse
 from .reporter import Reporter
 from .roster import Roster
 from .runbook import RunBook
@@ -38,12 +37,6 @@ from .view import View
 
 if TYPE_CHECKING:
     from distributed import Scheduler
-
-logger = logging.getLogger("distributed.scheduler.mlops")
-
-#: Seconds between two looks at Dask's state when nothing is heard of workers, and for news of several to gather.
-TICK: Seconds = 0.4
-TOGETHER: Seconds = 0.1
 
 #: Seconds between two heartbeats of the ledger's file, and between two tries to write to a full disk.
 BEAT: Seconds = 1.0
@@ -82,15 +75,15 @@ class Controller:
         self._events = Events(self._disk, self._changes, clock)
         self._book = Book(self._disk, spec, clock)
         groups = {group.name: group for group in profile.groups}
-        self._nudged = asyncio.Event()
-        self._reporter = Reporter(groups, self._book, self._events, self._nudged.set)
+        self._pulse = Pulse(self._tick, self._failed)
+        self._reporter = Reporter(groups, self._book, self._events, self._pulse.nudge)
         self.roster = Roster(profile.groups, self._changes, self._reporter, clock)
         self.scaling = self._reporter.scaling = Scaling(
             scheduler, pool, self.roster, profile.groups, profile.limits, self._say, clock
         )
         self.timeline = Timeline(self._disk, clock())
         self.runs = Runs(self._disk, self._changes)
-        self._watcher = Watcher(self.roster, self._scheduler_closes)
+        self._watcher = Watcher(self.roster, lambda: self._ending.scheduler_closes())
         self.dashboard = Dashboard(scheduler, dashboard_host)
         self._deadline = Deadline(
             scheduler, profile.limits, self._events.began or clock(), lambda: self.runs.live, clock
@@ -108,9 +101,7 @@ class Controller:
             self._disk,
             self._book,
         )
-        self._loop: asyncio.Task[None] | None = None
-        self._ending: asyncio.Task[Receipt] | None = None
-        self._over = asyncio.Event()
+        self._ending = Ending(scheduler, spec.name, pool, self._disk, self._changes, self.view, self._last_things)
         self._beaten = 0.0
         self._runbook = self._compose_runs(folder)
 
@@ -127,8 +118,7 @@ class Controller:
         self._settle(again)
         self.view.started = self._deadline.started
         self._events.add("cluster", "The scheduler started again" if again else "The cluster started")
-        self._tick()
-        self._loop = asyncio.get_running_loop().create_task(self._run())
+        self._pulse.start()
 
     def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
         """Want this many workers by hand. Raises as `Link.scale`."""
@@ -144,7 +134,7 @@ class Controller:
 
     async def wait(self, since: int, timeout: Seconds, workers: bool) -> None:
         """Return when there is something to tell after `since`, or after `timeout` seconds."""
-        if self._ending is None:
+        if not self._ending.begun:
             nouns = {"state", "event", "run"} | ({"worker"} if workers else set())
             await self._changes.wait(since, nouns, timeout)  # type: ignore[arg-type]  # a set of literals
 
@@ -160,36 +150,16 @@ class Controller:
 
     def check_alive(self) -> None:
         """Raise `ClusterEnded` when the cluster is ending."""
-        if self._ending is not None:
-            raise ClusterEnded(
-                f"Cluster {self.spec.name!r} is stopping",
-                f"its end was caused by: {self.view.cause}",
-                "Start another one.",
-            )
+        self._ending.check()
 
     def stop_soon(self, cause: EndCause = "user", why: str = "") -> None:
         """Begin to end the cluster. A no-op when it is ending."""
-        if self._ending is None:
-            self._ending = asyncio.get_running_loop().create_task(self._end(cause, why, close_scheduler=True))
+        self._ending.begin(cause, why)
 
     async def stop(self, cause: EndCause = "user", why: str = "") -> None:
         """End the cluster, and return when its workers are gone and its records are written."""
-        self.stop_soon(cause, why)
-        await self._over.wait()
-
-    async def _run(self) -> None:
-        while True:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), TICK)
-            await asyncio.sleep(TOGETHER)
-            self._nudged.clear()
-            try:
-                self._tick()
-            except Exception as error:  # one fault must not leave a cluster without its limits
-                logger.exception("The controller's look at the cluster failed")
-                self.view.fault = Problem(
-                    what="The cluster's controller has a fault", why=repr(error), todo="Look at the scheduler's log."
-                )
+        self._ending.begin(cause, why)
+        await self._ending.wait()
 
     def _tick(self) -> None:
         now = self._clock()
@@ -203,6 +173,11 @@ class Controller:
         if self.timeline.due(now):
             self.timeline.add(self.view.sample(now))
         self.view.refresh()
+
+    def _failed(self, error: Exception) -> None:
+        self.view.fault = Problem(
+            what="The cluster's controller has a fault", why=repr(error), todo="Look at the scheduler's log."
+        )
 
     def _beat(self, now: Time) -> None:
         if abs(now - self._beaten) >= BEAT:
@@ -253,20 +228,10 @@ class Controller:
         book = self._runbook
         self.runs.book = book
         await book.start()
-        asked = RunHandlers(self.scheduler, book, self._run_event)
-        starting = {name: self._while_alive(handler) for name, handler in asked.starting().items()}
-        for name, handler in (starting | asked.others()).items():
-            self.scheduler.handlers[name] = rpc.answering(handler)
+        RunHandlers(self.scheduler, book, self._run_event, self.check_alive).install()
 
     def _run_event(self, text: str, run: str, problem: Problem | None) -> None:
         self._events.add("run", text, run=run, problem=problem)
-
-    def _while_alive(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        def checked(**kwargs: Any) -> Any:
-            self.check_alive()
-            return handler(**kwargs)
-
-        return checked
 
     def _rate(self, address: str) -> float | None:
         """Money per hour of one thread of a worker."""
@@ -277,18 +242,9 @@ class Controller:
         per_hour = self._book.price.per_hour(group.cpus, group.memory, group.gpus)
         return None if per_hour is None else per_hour / max(1, member.threads)
 
-    async def _scheduler_closes(self) -> None:
-        """Somebody closes the scheduler: through Dask, or we ourselves."""
-        if self._ending is None:
-            why = "its scheduler was asked to close"
-            self._ending = asyncio.get_running_loop().create_task(self._end("user", why, close_scheduler=False))
-        await self._over.wait()
-
-    async def _end(self, cause: EndCause, why: str, close_scheduler: bool) -> Receipt:
-        """Refuse new work, give up runs, close the books, end the workers, then the scheduler."""
-        self.view.phase, self.view.cause = "stopping", cause
-        if self._loop is not None:
-            self._loop.cancel()
+    async def _last_things(self, cause: EndCause, why: str) -> Receipt:
+        """Give up runs and changes of the workers, and close the books."""
+        self._pulse.stop()
         self._events.add("limit" if cause in ("idle", "lifetime", "budget") else "cluster", _farewell(cause, why))
         self.view.refresh()
         await self.scaling.close()
@@ -297,25 +253,7 @@ class Controller:
         self._reporter.flush()
         self.timeline.add(self.view.sample(self._clock()))
         self._book.close_all()
-        receipt = self._book.receipt(cause, why, self._watcher.done, len(self.runs.states))
-        self.view.stop, self.view.ended = None, receipt.ended
-        await self._end_workers(receipt)
-        self._over.set()
-        if close_scheduler:
-            await self.scheduler.close(reason=f"mlops: {cause}")
-        return receipt
-
-    async def _end_workers(self, receipt: Receipt) -> None:
-        written = await self._disk.flush()
-        if not written:
-            logger.error("The receipt could not be written: %s", receipt.model_dump_json())
-        try:
-            await self._pool.close()
-        except (OSError, RuntimeError):
-            logger.exception("The workers could not all be ended")
-        self.view.phase = "ended"
-        self._changes.wake()
-        await self._disk.close(5.0 if written else 0.2)
+        return self._book.receipt(cause, why, self._watcher.done, len(self.runs.states))
 
 
 def _farewell(cause: EndCause, why: str) -> str:

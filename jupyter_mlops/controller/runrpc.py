@@ -12,6 +12,7 @@ from ..core.errors import InvalidInput, Unavailable, UnknownRun
 from ..core.model import Seconds, parse
 from ..core.run import FINAL, RunPhase, RunState
 from .liverun import LiveRun
+from .rpc import answering
 from .runbook import RunBook, sentence
 from .stopping import RunEvent
 
@@ -31,18 +32,22 @@ class RunHandlers:
     Parameters
     ----------
     event : is told of runs that were cancelled.
+    check_alive : raises `ClusterEnded` when no run may begin any more.
     """
 
-    def __init__(self, scheduler: Scheduler, book: RunBook, event: RunEvent) -> None:
-        self._scheduler, self._book, self._event = scheduler, book, event
+    def __init__(self, scheduler: Scheduler, book: RunBook, event: RunEvent, check_alive: Callable[[], None]) -> None:
+        self._scheduler, self._book, self._event, self._check_alive = scheduler, book, event, check_alive
 
-    def starting(self) -> dict[str, Callable[..., Any]]:
-        """Handlers that a cluster which ends refuses."""
-        return {"mlops_open_run": self._open, "mlops_plan_run": self._plan}
-
-    def others(self) -> dict[str, Callable[..., Any]]:
-        """Handlers that answer to the end."""
-        return {"mlops_close_run": self._close, "mlops_cancel_run": self._cancel, "mlops_watch_run": self._watch}
+    def install(self) -> None:
+        """Answer links from now on."""
+        handlers: dict[str, Callable[..., Any]] = {
+            "mlops_open_run": self._open,
+            "mlops_plan_run": self._plan,
+            "mlops_close_run": self._close,
+            "mlops_cancel_run": self._cancel,
+            "mlops_watch_run": self._watch,
+        }
+        self._scheduler.handlers.update({name: answering(handler) for name, handler in handlers.items()})
 
     def _page(self, run: str) -> LiveRun:
         page = self._book.get(run)
@@ -52,11 +57,13 @@ class RunHandlers:
         return page
 
     async def _open(self, run: dict[str, Any]) -> dict[str, Any]:
+        self._check_alive()
         state = parse(RunState, run, "run")
         page = self._book.get(state.id) or self._book.open(state)
         return page.snapshot().model_dump()
 
     async def _plan(self, run: str, total: int | None, keys: Collection[str] | None = None) -> None:
+        self._check_alive()
         page = self._page(run)
         page.state.total = total
         if keys is not None:

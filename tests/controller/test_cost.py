@@ -69,8 +69,7 @@ def test_a_thousand_workers_cost_two_percent_of_a_core(tmp_path: Path) -> None:
         spec = make_spec(Group(workers=WORKERS, maximum=2 * WORKERS, memory=MEMORY), price=Price(cpu_hour=1))
         async with cluster(spec, tmp_path, SilentPool()) as c:
             controller = c.controller
-            assert controller._loop is not None
-            controller._loop.cancel()
+            controller._pulse.stop()
             states = [join(c.scheduler, number) for number in range(WORKERS)]
             joining = cpu_of(lambda: [controller.roster.joined(ws) for ws in states])
             controller._tick()

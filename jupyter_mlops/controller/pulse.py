@@ -1,0 +1,56 @@
+"""When the controller looks at the cluster: soon after something happened, and every so often anyway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from ..core.model import Seconds
+
+logger = logging.getLogger("distributed.scheduler.mlops")
+
+#: Seconds between two looks at Dask's state when nothing is heard of workers, and for news of several to gather.
+TICK: Seconds = 0.4
+TOGETHER: Seconds = 0.1
+
+
+class Pulse:
+    """Calls `look` again and again.
+
+    Parameters
+    ----------
+    failed : told of what `look` raised; one fault must not leave a cluster without its limits.
+    """
+
+    def __init__(self, look: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+        self._look, self._failed = look, failed
+        self._nudged = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def nudge(self) -> None:
+        """Something happened: look soon."""
+        self._nudged.set()
+
+    def start(self) -> None:
+        """Look now, and from now on."""
+        self._look()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), TICK)
+            await asyncio.sleep(TOGETHER)
+            self._nudged.clear()
+            try:
+                self._look()
+            except Exception as error:  # whatever it is: it is told, and the next look comes
+                logger.exception("The controller's look at the cluster failed")
+                self._failed(error)
