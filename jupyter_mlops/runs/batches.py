@@ -44,7 +44,6 @@ class Plan:
     _seconds: float = field(default=0.0, init=False)
     _items: int = field(default=0, init=False)
     _bytes_per_item: float = field(default=0.0, init=False)
-    _sent: int = field(default=0, init=False)
 
     @property
     def measured(self) -> bool:
@@ -78,7 +77,7 @@ class Plan:
         if left is not None:
             most = min(most, max(1, left))
         if not self.measured:
-            share = most if left is None else max(1, -(-left // (2 * threads)))
+            share = most if self.total is None else -(-self.total // threads)  # light work is over in one round
             light = int(PROBE_BYTES / self._bytes_per_item) if self._bytes_per_item else 100
             return max(1, min(most, share, PROBE_ITEMS, light))
         item = max(self.item_time, 1e-9)

@@ -149,7 +149,7 @@ class MapDrive(Drive):
 
     def _window(self) -> int:
         if not self._plan.measured:
-            return 2 * self._threads
+            return self._threads
         return max(self._threads, self._most_threads) * (1 + AHEAD)
 
     async def _next(self) -> Batch | None:
