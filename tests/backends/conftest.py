@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from .place import PLACES, LocalPlace, opened
+from ..kubernetes.clusters import Namespace
+from .place import KubernetesPlace, LocalPlace, opened
 
 
-@pytest.fixture(params=list(PLACES))
+@pytest.fixture(params=["local", "kubernetes"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlace]:
-    with opened(request.param, tmp_path / "home", monkeypatch) as place:
-        yield place
-
-
-@pytest.fixture
-def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlace]:
-    with opened("local", tmp_path / "home", monkeypatch) as place:
+    """Each place in turn; Kubernetes is skipped, with the reason, where there is none."""
+    here: LocalPlace = LocalPlace()
+    if request.param == "kubernetes":
+        namespace: Namespace = request.getfixturevalue("namespace")
+        monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig(tmp_path)))
+        here = KubernetesPlace(namespace)
+    with opened(here, tmp_path / "home", monkeypatch) as place:
         yield place

@@ -1,4 +1,4 @@
-"""What the contract suite needs of a place. Another place joins it with one more class in `PLACES`."""
+"""What the contract suite needs of a place. Another place joins it with one more class here."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from jupyter_mlops.core.cluster import ClusterSpec, ClusterState
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 
+from ..kubernetes.clusters import Namespace, by_value
+
 T = TypeVar("T")
 
 #: Seconds that anything may take here: the machine may be busy with other suites.
@@ -28,19 +30,28 @@ PATIENCE = 90.0
 class LocalPlace:
     """Clusters of this machine, in a home folder of the test's own."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.backend: Backend = backends.get("local")
+    place = "local"
+
+    def __init__(self) -> None:
+        self.backend: Backend = backends.get(self.place)
+
+    def group(self, **fields: Any) -> Group:
+        """A group of small workers of one CPU; one worker unless told."""
+        return Group(**{"workers": 1, "maximum": 4, "memory": "512 MiB", **fields})
 
     def profile(self, *groups: Group, **fields: Any) -> Profile:
         """A small profile; one worker unless groups are given."""
-        shape = list(groups) or [Group(workers=1, maximum=4, memory=512 * 1024**2)]
         price = Price(cpu_hour=3600.0, source="the test's price", date="2026-01-01")  # 1 for a CPU's second
-        return Profile(**{"name": "small", "groups": shape, "price": price, **fields})
+        options = {"name": "small", "place": self.place, "groups": list(groups) or [self.group()], "price": price}
+        return Profile(**{**options, **fields})
 
     def spec(self, *groups: Group, name: str | None = None, **fields: Any) -> ClusterSpec:
         """A spec of such a profile."""
         return backends.new_spec(self.profile(*groups, **fields), name)
+
+    def impossible(self) -> tuple[Profile, str]:
+        """What can't be made here, and a word of the refusal."""
+        return self.profile(self.group(memory=10**16)), "memory"
 
     async def close(self) -> None:
         """End whatever a test left."""
@@ -48,14 +59,34 @@ class LocalPlace:
             await self.backend.stop(state.name, force=True)
 
 
-PLACES = {"local": LocalPlace}
+class KubernetesPlace(LocalPlace):
+    """Clusters of pods, in a namespace of the test's own."""
+
+    place = "kubernetes"
+
+    def __init__(self, namespace: Namespace) -> None:
+        super().__init__()
+        options = namespace.options()
+        self._options = {**options, "pod": options["scheduler"]}  # no pod on a fake node
+
+    def group(self, **fields: Any) -> Group:
+        """As above; its pods ask for less than they are shown with, so that some fit on a small node."""
+        requests = {"cpu": "50m", "memory": "100Mi"}
+        return super().group(pod={"spec": {"containers": [{"resources": {"requests": requests}}]}}, **fields)
+
+    def profile(self, *groups: Group, **fields: Any) -> Profile:
+        """As above, with the image that has what workers need."""
+        return super().profile(*groups, **{"kubernetes": self._options, **fields})
+
+    def impossible(self) -> tuple[Profile, str]:
+        """As above."""
+        return self.profile(self.group().model_copy(update={"pod": {"spec": {"containers": "two"}}})), "pod template"
 
 
 @contextmanager
-def opened(name: str, home: Path, patch: pytest.MonkeyPatch) -> Iterator[LocalPlace]:
-    """The place of that name, emptied in the end."""
+def opened(place: LocalPlace, home: Path, patch: pytest.MonkeyPatch) -> Iterator[LocalPlace]:
+    """The place with a home folder, emptied in the end."""
     patch.setenv("JUPYTER_MLOPS_HOME", str(home))
-    place = PLACES[name](home)
     yield place
     asyncio.run(place.close())
 
@@ -78,7 +109,7 @@ async def ended(backend: Backend, name: str) -> ClusterState:
 
 async def workers_up(backend: Backend, name: str, count: int) -> ClusterView:
     """The view of a cluster, once it has that many workers that work."""
-    link = await backend.link(name)
+    link = await backend.link(name, PATIENCE)
     try:
         return await until(
             link.view,
@@ -90,8 +121,9 @@ async def workers_up(backend: Backend, name: str, count: int) -> ClusterView:
 
 
 async def call(backend: Backend, name: str, function: Callable[..., T], *args: Any, **options: Any) -> T:
-    """Run a function on the cluster."""
-    address = await backend.address(name)
+    """Run a function on the cluster; one of the tests' travels by value."""
+    function = by_value(function) if function.__module__.startswith("tests.") else function
+    address = await backend.address(name, PATIENCE)
     async with Client(address.url, security=address.security, asynchronous=True, set_as_default=False) as client:
         result: T = await client.submit(function, *args, pure=False, **options)
         return result

@@ -10,5 +10,5 @@ from ..backends.place import LocalPlace, opened
 
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlace]:
-    with opened("local", tmp_path / "home", monkeypatch) as place:
+    with opened(LocalPlace(), tmp_path / "home", monkeypatch) as place:
         yield place

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from jupyter_mlops.backends.kubernetes.backend import KubernetesBackend
@@ -37,13 +38,7 @@ class Namespace:
 
     def spec(self, *groups: Group, **fields: Any) -> ClusterSpec:
         """A spec with small workers; one unless groups are given."""
-        options = {
-            "namespace": self.name,
-            "image": self.kube.image,
-            "grace": 10,
-            "scheduler": {"spec": {"nodeSelector": {"kubernetes.io/hostname": self._real_node()}}},
-            **fields.pop("kubernetes", {}),
-        }
+        options = {**self.options(), **fields.pop("kubernetes", {})}
         profile = Profile(
             **{
                 "name": "small",
@@ -57,6 +52,23 @@ class Namespace:
         return ClusterSpec(
             name=f"c{next(_number)}", owner="Ann", profile=profile, price=profile.price or Price(), created=time.time()
         )
+
+    def options(self) -> dict[str, Any]:
+        """A profile's options for this namespace: the tests' image, and the scheduler not on a fake node."""
+        return {
+            "namespace": self.name,
+            "image": self.kube.image,
+            "grace": 10,
+            "scheduler": {"spec": {"nodeSelector": {"kubernetes.io/hostname": self._real_node()}}},
+        }
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """A kubeconfig in `folder` in which this namespace is the current one."""
+        config = json.loads(self.kube.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+        config["contexts"][0]["context"]["namespace"] = self.name
+        path = folder / f"{self.name}.kubeconfig"
+        path.write_text(json.dumps(config))
+        return path
 
     @asynccontextmanager
     async def cluster(self, spec: ClusterSpec, workers: int = 0) -> AsyncIterator[tuple[str, Link]]:

@@ -57,17 +57,14 @@ class KubernetesBackend(Backend):
 
     async def check(self, profile: Profile) -> None:
         """As in `Backend`: the templates make pods, and the user has the rights."""
-        spec = ClusterSpec(name="check", owner="check", profile=profile, created=0)
-        ids = names.Names("check", "check")
-        scheduler_pod(spec, ids)
-        for group in profile.groups:
-            worker_pod(spec, group, f"{group.name}-1", ids, {})
+        _check_templates(ClusterSpec(name="check", owner="check", profile=profile, created=0))
         if profile.kubernetes.record == "operator":
             raise InvalidSpec("The record 'operator' can't be made yet", todo="Use 'auto' or 'deployment'.")
         await hub().run(self._check(where(profile)))
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
-        """As in `Backend`."""
+        """As in `Backend`. Raises `InvalidSpec` before anything is made, too."""
+        _check_templates(spec)
         return await hub().run(self._start(spec))
 
     async def clusters(self) -> list[ClusterState]:
@@ -187,6 +184,14 @@ class KubernetesBackend(Backend):
             await link.stop(cause, why)
         finally:
             await link.close()
+
+
+def _check_templates(spec: ClusterSpec) -> None:
+    """Raise `InvalidSpec` when the profile's and groups' templates don't merge into pods."""
+    ids = names.Names(spec.name, "check")
+    scheduler_pod(spec, ids)
+    for group in spec.profile.groups:
+        worker_pod(spec, group, f"{group.name}-1", ids, {})
 
 
 async def _states(place: Where) -> list[ClusterState]:
