@@ -26,7 +26,7 @@ from ...core.profile import Place, Profile
 from ...core.run import RunState
 from .. import keys
 from ..base import Address, Backend
-from . import entries, names, record
+from . import entries, lastlogs, names, record
 from .api import Answer, Unreachable
 from .check import check
 from .entries import Entry
@@ -132,10 +132,13 @@ class KubernetesBackend(Backend):
     async def logs(self, name: str, worker: str | None = None, lines: int = 200) -> list[str]:
         """As in `Backend`. Raises `UnknownWorker`, too."""
         entry = await self._entry(name)
+        if not entry.live:
+            kept = lastlogs.read(await hub().run(entries.history(entry)))
+            if worker is not None and worker not in kept:
+                raise UnknownWorker.named(worker, [known for known in kept if known])
+            return kept.get(worker or lastlogs.SCHEDULER, [])[-lines:]
         if worker is None:
             return await hub().run(entries.scheduler_log(entry, lines))
-        if not entry.live:
-            raise UnknownWorker(f"Logs of {worker!r} are gone with the cluster")
         link = await self.link(name)
         try:
             return await link.logs(worker, lines)

@@ -112,15 +112,22 @@ class KubernetesPool:
         return await self._read_log(name, lines) or self._logs.get(name, [])[-lines:]
 
     async def close(self) -> None:
-        """As in `Pool`."""
+        """As in `Pool`. The logs of some of the pods are kept first, for `last_logs`."""
         if self._closed:
             return
         self._closed = True
+        running = [worker for worker, known in self._known.items() if pods.step(known.pod) == "running"]
+        await asyncio.gather(*(self._keep_log(worker) for worker in running[:AT_ONCE]))
         await self._asking.close()
         await self.remove(list(self._known), grace=2.0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def last_logs(self) -> dict[str, list[str]]:
+        """The last lines of logs of pods that are gone, by worker."""
+        return self._logs
 
     def _order(self, group: Group, worker: str) -> Order:
         def body() -> Json:

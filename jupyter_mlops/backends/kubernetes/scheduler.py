@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tornado.httpserver import HTTPServer
 
 from ...controller.controller import Controller
 from ...core.cluster import ClusterSpec
-from . import names, record
+from . import lastlogs, names, record
 from .api import Answer, Api, Json, Unreachable
 from .keeper import Keeper
 from .pool import KubernetesPool
@@ -88,6 +89,7 @@ async def run(spec: ClusterSpec) -> None:
         task.cancel()
     await relay.close()
     await pool.close()
+    await lastlogs.write(api, folder, socket.gethostname(), pool.last_logs)
     await keeper.finish()
     if deleted.is_set():
         return
