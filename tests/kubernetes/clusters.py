@@ -59,12 +59,12 @@ class Namespace:
             "namespace": self.name,
             "image": self.kube.image,
             "grace": 10,
-            "scheduler": {"spec": {"nodeSelector": {"kubernetes.io/hostname": self._real_node()}}},
+            "scheduler": {"spec": {"nodeSelector": {"kubernetes.io/hostname": self.kube.node}}},
         }
 
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig in `folder` in which this namespace is the current one."""
-        config = json.loads(self.kube.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+        config = json.loads(self.kube.config)
         config["contexts"][0]["context"]["namespace"] = self.name
         path = folder / f"{self.name}.kubeconfig"
         path.write_text(json.dumps(config))
@@ -83,10 +83,6 @@ class Namespace:
                 await link.close()
         finally:
             await self.backend.stop(spec.name, force=True)
-
-    def _real_node(self) -> str:
-        nodes = json.loads(self.kube.kubectl("get", "nodes", "-l", "fake!=true", "-o", "json"))["items"]
-        return str(nodes[0]["metadata"]["labels"]["kubernetes.io/hostname"])
 
     def left(self) -> list[str]:
         """What of ours there is in the namespace."""

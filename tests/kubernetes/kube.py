@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -44,6 +45,17 @@ class Kube:
 
     def __init__(self, kubeconfig: str, image: str, own: bool) -> None:
         self.kubeconfig, self.image, self.own = kubeconfig, image, own
+
+    @functools.cached_property
+    def node(self) -> str:
+        """The name of a real node."""
+        nodes = json.loads(self.kubectl("get", "nodes", "-l", "fake!=true", "-o", "json"))["items"]
+        return str(nodes[0]["metadata"]["labels"]["kubernetes.io/hostname"])
+
+    @functools.cached_property
+    def config(self) -> str:
+        """The current context alone, with its certificates, as JSON."""
+        return self.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json")
 
     def kubectl(self, *arguments: str, stdin: str = "", check: bool = True, kubeconfig: str = "") -> str:
         """What kubectl answers."""
