@@ -57,13 +57,16 @@ class Hub:
             asyncio.run_coroutine_threadsafe(close(), self._loop).result(2.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    async def tunnel(self, api: Api, cluster: str, port: int) -> int:
-        """The local port that leads to `port` of the cluster's scheduler. On the hub's loop only."""
+    async def tunnel(self, api: Api, cluster: str, port: int, selector: str = "") -> int:
+        """The local port that leads to `port` of the cluster's scheduler. On the hub's loop only.
+
+        `selector` finds its pod; by the labels that are ours and dask-kubernetes', when not given.
+        """
         key = (api.host, api.namespace, cluster, port)
         async with self._lock:
             if key not in self._tunnels:
                 resumed = port == names.RELAY_PORT
-                tunnel = Tunnel(api, _Finder(api, cluster).find, port, resumed)
+                tunnel = Tunnel(api, _Finder(api, cluster, selector).find, port, resumed)
                 await tunnel.open()
                 self._tunnels[key] = tunnel
             return self._tunnels[key].local_port
@@ -77,13 +80,14 @@ class Hub:
 class _Finder:
     """Finds the scheduler's pod, which may be another one than before."""
 
-    def __init__(self, api: Api, cluster: str) -> None:
+    def __init__(self, api: Api, cluster: str, selector: str = "") -> None:
         self._api, self._cluster = api, cluster
+        self._selector = selector or f"{names.DASK_CLUSTER}={cluster},{names.DASK_COMPONENT}=scheduler"
 
     async def find(self) -> str:
         """Its name. Raises `Answer` while there is none that runs."""
-        selector = f"{names.DASK_CLUSTER}={self._cluster},{names.DASK_COMPONENT}=scheduler"
-        found = await self._api.request("GET", self._api.path("pods"), query={"labelSelector": selector}, timeout=5.0)
+        query = {"labelSelector": self._selector}
+        found = await self._api.request("GET", self._api.path("pods"), query=query, timeout=5.0)
         for pod in found.get("items") or []:
             if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
                 return str(pod["metadata"]["name"])
