@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from ..core.cluster import ClusterSpec, EndCause, Receipt
+from ..core.costs import Share
 from ..core.ledger import Ledger, LedgerEntry
 from ..core.model import Time
-from ..core.price import Cost, Price
+from ..core.price import Cost, HostPrice
+from ..core.receipt import receipt_of
 from .disk import Disk
 
 LEDGER = "ledger.jsonl"
@@ -44,24 +46,25 @@ class Book:
         entries = read_ledger(disk.read(LEDGER))
         self.ledger = Ledger(entries)
         #: Workers of an earlier scheduler of this cluster, whose names are taken.
-        self.earlier = {entry.worker for entry in entries}
+        self.earlier = {entry.worker for entry in entries if entry.worker}
 
-    @property
-    def price(self) -> Price:
-        """What the ledger is priced at."""
-        return self._spec.price
+    def share(self, worker: str, of: int) -> Share | None:
+        """One of `of` equal parts of `worker`; None when it holds nothing."""
+        return self.ledger.share(worker, of, self._spec.price)
 
-    def open(self, worker: str, group: str, cpus: float, memory: float, gpus: float = 0) -> None:
-        """`worker` holds `cpus` CPUs, `memory` bytes and `gpus` GPUs from now on."""
-        self._add(
-            LedgerEntry(
-                time=self._clock(), kind="open", worker=worker, group=group, cpus=cpus, memory=memory, gpus=gpus
-            )
-        )
+    def open(self, worker: str, group: str, cpus: float, memory: float, gpus: float = 0, *, host: str = "") -> None:
+        """`worker` holds `cpus` CPUs, `memory` bytes and `gpus` GPUs of `host` from now on."""
+        shape = {"cpus": cpus, "memory": memory, "gpus": gpus}
+        self._add(LedgerEntry(time=self._clock(), kind="open", worker=worker, group=group, host=host, **shape))
 
     def close(self, worker: str, at: Time | None = None) -> None:
         """`worker` holds nothing any more, since `at`: now, when not given."""
-        self._add(LedgerEntry(time=self._clock() if at is None else at, kind="close", worker=worker))
+        now = self._clock()
+        self._add(LedgerEntry(time=now if at is None else at, kind="close", worker=worker, written=at and now))
+
+    def price_host(self, host: str, price: HostPrice) -> None:
+        """This is what `host` costs, for all that workers on it have used and will use."""
+        self._add(LedgerEntry(time=self._clock(), kind="host", host=host, price=price))
 
     def close_all(self) -> None:
         """Nobody holds anything any more."""
@@ -74,26 +77,11 @@ class Book:
 
     def cost(self, group: str | None = None) -> Cost:
         """Money and usage until now."""
-        return self.ledger.cost(self.price, self._clock(), group)
+        return self.ledger.cost(self._spec.price, self._clock(), group)
 
     def receipt(self, cause: EndCause, why: str, tasks: int, runs: int) -> Receipt:
         """Write the final sum, and return it."""
-        now, spec = self._clock(), self._spec
-        receipt = Receipt(
-            name=spec.name,
-            place=spec.profile.place,
-            owner=spec.owner,
-            profile=spec.profile.name,
-            created=spec.created,
-            ended=now,
-            cause=cause,
-            why=why,
-            cost=self.ledger.cost(self.price, now),
-            groups={group.name: self.ledger.cost(self.price, now, group.name) for group in spec.profile.groups},
-            most_workers=self.ledger.most_workers,
-            tasks=tasks,
-            runs=runs,
-        )
+        receipt = receipt_of(self.ledger, self._spec, self._clock(), cause, why, tasks=tasks, runs=runs)
         self._disk.replace(RECEIPT, receipt.model_dump_json())
         return receipt
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
+from ..core.costs import Share
 from ..core.errors import UnknownWorker
 from ..core.model import Seconds, Time
+from ..core.price import HostPrice
 from . import rpc
 from .book import LEDGER, Book
 from .changes import Changes
@@ -132,6 +134,10 @@ class Controller:
         self.scaling.adapt(minimum, maximum, group)
         self._used()
 
+    def price_host(self, host: str, price: HostPrice) -> None:
+        """This is what a host costs that workers run on, or may run on."""
+        self._book.price_host(host, price)
+
     async def wait(self, since: int, timeout: Seconds, workers: bool) -> None:
         """Return when there is something to tell after `since`, or after `timeout` seconds."""
         if not self._ending.begun:
@@ -218,7 +224,7 @@ class Controller:
             folder.parent.parent / "runs" if folder else None,
             self.spec,
             shape=self.view.shape,
-            rate=self._rate,
+            share=self._share,
             changed=self.runs.changed,
             event=self._run_event,
             replace=self.scaling.replace,
@@ -233,14 +239,10 @@ class Controller:
     def _run_event(self, text: str, run: str, problem: Problem | None) -> None:
         self._events.add("run", text, run=run, problem=problem)
 
-    def _rate(self, address: str) -> float | None:
-        """Money per hour of one thread of a worker."""
+    def _share(self, address: str) -> Share | None:
+        """One thread of a worker."""
         member = self.roster.at(address)
-        if member is None:
-            return None
-        group = self.roster.groups[member.group]
-        per_hour = self._book.price.per_hour(group.cpus, group.memory, group.gpus)
-        return None if per_hour is None else per_hour / max(1, member.threads)
+        return None if member is None else self._book.share(member.name, max(1, member.threads))
 
     async def _last_things(self, cause: EndCause, why: str) -> Receipt:
         """Give up runs and changes of the workers, and close the books."""

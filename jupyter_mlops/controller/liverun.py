@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..core.cluster import ClusterSpec
 from ..core.estimate import time_left
 from ..core.model import Time
-from ..core.price import HOUR, Cost, Usage
 from ..core.run import FINAL, ItemError, RunPhase, RunState
 from .disk import Disk
 from .journal import Journal
+from .runcost import RunCost
 
 #: Errors of items that a run's state shows; the result has all of them.
 ERRORS = 20
-
-#: Money per hour of one thread of the worker at an address; None when unknown.
-Rate = Callable[[str], float | None]
 
 
 class LiveRun:
@@ -29,14 +24,12 @@ class LiveRun:
     Parameters
     ----------
     state : what the kernel says of it.
-    spec : the cluster, whose price counts.
     folder : the run's own folder; None keeps it in memory only.
-    rate : see `Rate`.
+    cost : adds up what it costs.
     """
 
-    def __init__(self, state: RunState, spec: ClusterSpec, folder: Path | None, rate: Rate) -> None:
-        self.state = state
-        self._spec, self._rate = spec, rate
+    def __init__(self, state: RunState, folder: Path | None, cost: RunCost) -> None:
+        self.state, self.cost = state, cost
         self.disk = Disk(folder)
         self.journal = Journal(lambda line: self.disk.append("journal.jsonl", line))
         #: Grows with every change, so that a watcher knows what it has seen.
@@ -49,10 +42,7 @@ class LiveRun:
         #: Keys of all tasks of a detached run, once they are planned; and those that are over.
         self.planned: set[str] | None = None
         self.over: set[str] = set()
-        #: Tasks that compute: key → (worker, since).
-        self.computing: dict[str, tuple[str, Time]] = {}
         self._items: dict[str, tuple[int, int]] = {}
-        self._amount: float | None = 0.0
         self.timer: asyncio.TimerHandle | None = None
 
     @property
@@ -79,16 +69,14 @@ class LiveRun:
 
     def started(self, key: str, worker: str, now: Time) -> None:
         """A task began to compute."""
-        self.computing[key] = (worker, now)
+        self.cost.began(key, worker, now)
         if self.state.phase == "starting":
             self.state.phase = "running"
             self.say(now, kind="phase", text="running", worker=worker)
 
     def paused(self, key: str, now: Time) -> None:
         """A task doesn't compute any more: it ended, or its worker did. What it computed is paid for."""
-        if key in self.computing:
-            worker, since = self.computing.pop(key)
-            self._pay(worker, max(0.0, now - since))
+        self.cost.ended(key, now)
 
     def items(self, key: str, done: int, failed: int) -> None:
         """So many items of a task are done, of which some failed. A task that is repeated counts once."""
@@ -115,9 +103,7 @@ class LiveRun:
         """The run now, with cost and time left."""
         now = self.state.ended or now or time.time()
         state = self.state.model_copy()
-        threads = [(worker, max(0.0, now - since)) for worker, since in self.computing.values()]
-        state.busy = self.state.busy + sum(seconds for _, seconds in threads)
-        state.cost = self._cost(threads, state.busy)
+        state.busy, state.cost = self.cost.busy(now), self.cost.cost(now)
         if state.kind == "map" and state.phase == "running":
             state.left = time_left(state.total, state.done + state.failed, state.created, now)
         else:
@@ -126,8 +112,7 @@ class LiveRun:
 
     def end(self, phase: RunPhase, error: str, now: Time) -> None:
         """It is over."""
-        for key in list(self.computing):
-            self.paused(key, now)
+        self.cost.end(now)
         self.state.phase, self.state.error, self.state.ended = phase, error, now
         self.ended.set()
         if self.timer is not None:
@@ -140,26 +125,3 @@ class LiveRun:
         if self.disk.folder is not None:
             self.state.repeatable = (self.disk.folder / "payload.pkl").exists()
         self.disk.replace("record.json", self.snapshot().model_dump_json())
-
-    def _pay(self, worker: str, seconds: float) -> None:
-        self.state.busy += seconds
-        rate = self._rate(worker)
-        self._amount = None if rate is None or self._amount is None else self._amount + rate * seconds / HOUR
-
-    def _cost(self, threads: list[tuple[str, float]], busy: float) -> Cost:
-        price = self._spec.price
-        rates = [(self._rate(worker), seconds) for worker, seconds in threads]
-        known = all(rate is not None for rate, _ in rates) and price.per_hour(1, 0) is not None
-        amount = per_hour = None
-        if known and self._amount is not None:
-            amount = self._amount + sum((rate or 0) * seconds / HOUR for rate, seconds in rates)
-            per_hour = sum(rate or 0 for rate, _ in rates)
-        usage = Usage(worker_hours=busy / HOUR, cpu_hours=busy / HOUR)
-        return Cost(
-            amount=amount,
-            per_hour=per_hour,
-            currency=price.currency,
-            source=price.source,
-            date=price.date,
-            usage=usage,
-        )

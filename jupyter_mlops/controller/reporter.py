@@ -36,9 +36,9 @@ class Reporter:
         """It costs money from now on."""
         group = self._groups[member.group]
         if member.foreign:
-            self._book.open(member.name, group.name, member.threads, member.memory)
+            self._book.open(member.name, group.name, member.threads, member.memory, host=member.host)
         else:
-            self._book.open(member.name, group.name, group.cpus, group.memory, group.gpus)
+            self._book.open(member.name, group.name, group.cpus, group.memory, group.gpus, host=member.host)
 
     def ceased(self, member: Member) -> None:
         """It costs nothing any more."""

@@ -18,7 +18,8 @@ from ..core.model import Seconds
 from ..core.run import RunPhase, RunState
 from .background import Background
 from .install import PLUGIN, plugin
-from .liverun import LiveRun, Rate
+from .liverun import LiveRun
+from .runcost import RunCost, ShareOf
 from .runplugin import RunPlugin
 from .stopping import RunEvent, Stopping
 
@@ -44,7 +45,7 @@ class RunBook:
     folder : where each run has its folder; None keeps nothing on disk.
     spec : the cluster's; its price counts.
     shape : the workers now, by group.
-    rate : worker's address → money per hour of one of its threads; None when unknown.
+    share : worker's address → what one of its threads holds, and at which rates.
     changed : is told the new state of a run.
     event : is told what happened.
     replace : ends the worker at an address at once; another takes its place. Without it the worker is told to exit.
@@ -57,13 +58,13 @@ class RunBook:
         spec: ClusterSpec,
         *,
         shape: Callable[[], dict[str, int]],
-        rate: Rate,
+        share: ShareOf,
         changed: Callable[[RunState], None],
         event: RunEvent,
         replace: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._scheduler, self._folder, self._spec = scheduler, folder, spec
-        self._shape, self._rate, self._changed, self._event = shape, rate, changed, event
+        self._shape, self._share, self._changed, self._event = shape, share, changed, event
         self._background = Background()
         self._stopping = Stopping(scheduler, event, replace, self._background)
         self._runs: dict[str, LiveRun] = {}
@@ -108,7 +109,7 @@ class RunBook:
         folder = self._folder / state.id if self._folder is not None else None
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        page = self._runs[state.id] = LiveRun(state, self._spec, folder, self._rate)
+        page = self._runs[state.id] = LiveRun(state, folder, RunCost(self._spec.price, self._share))
         page.write()
         if page.timeout:
             page.timer = asyncio.get_running_loop().call_later(page.timeout, self._timed_out, page)
@@ -140,7 +141,7 @@ class RunBook:
         """The run is over; code that still runs is stopped."""
         if not page.live:
             return
-        busy = {worker for worker, _ in page.computing.values()}
+        busy = page.cost.workers
         page.end(phase, error, time.time())
         if phase != "done":
             self._stopping.stop(page, busy)

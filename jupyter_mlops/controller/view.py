@@ -182,6 +182,7 @@ class View:
             adaptive=scale.adaptive,
             wanted=scale.wanted,
             counts=self._counts(scale),
+            cost=self._book.cost(group.name),
             problem=scale.problem or self._scaling.pending_problem(scale),
         )
 

@@ -64,6 +64,7 @@ class GroupState(Model):
     adaptive: bool
     wanted: int
     counts: Counts = Counts()
+    cost: Cost = Cost()
     problem: Problem | None = None
 
 

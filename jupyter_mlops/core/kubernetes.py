@@ -27,8 +27,11 @@ class KubernetesOptions(Model):
     image: str = ""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     pull_secrets: list[str] = []
-    #: What holds the cluster: a DaskCluster of the dask-kubernetes operator, or a Deployment of our own.
+    #: Whether dask-kubernetes sees the cluster, as a DaskCluster that holds all of it: with "auto" where its operator
+    #: acts; with "operator" always, and without the operator no cluster is made; with "deployment" never.
     record: Literal["auto", "operator", "deployment"] = "auto"
+    #: Seconds in which the operator must react to a DaskCluster. The scheduler starts meanwhile.
+    operator_timeout: Annotated[float, Field(ge=1, le=600)] = 10
     #: False lets tools that can't speak TLS reach the scheduler; the NetworkPolicy is then what guards it.
     tls: bool = True
     #: Of the scheduler's pod. Empty: one is made for the cluster, with the few rights that it needs.

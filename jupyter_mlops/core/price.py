@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field
@@ -27,13 +28,18 @@ class Price(Model):
     source: str = "no price is set"
     date: str = ""
 
+    @property
+    def known(self) -> bool:
+        """Whether it has a rate for CPUs or for memory."""
+        return self.cpu_hour is not None or self.gb_hour is not None
+
     def per_hour(self, cpus: float, memory: float, gpus: float = 0) -> float | None:
         """Money for one hour of `cpus` CPUs, `memory` bytes and `gpus` GPUs; None when a needed rate is unknown.
 
         The sum of resource times rate, as in the OpenCost specification (opencost.io/docs/specification). A rate is
         needed when its resource is used; of CPU and memory one suffices, for people who price by one of them.
         """
-        if self.cpu_hour is None and self.gb_hour is None:
+        if not self.known:
             return None
         if gpus and self.gpu_hour is None:
             return None
@@ -57,8 +63,35 @@ class Usage(Model):
         )
 
 
+class HostPrice(Model):
+    """What a host (a node of Kubernetes) costs.
+
+    `per_hour` is money for an hour of the whole host, `rates` what of it each resource on it is charged; both unknown
+    where nobody knows the host's price.
+    """
+
+    rates: Price = Price()
+    per_hour: Rate | None = None
+
+
+class Dedicated(Model):
+    """Money for whole hosts while they held any worker, each host once, however many workers shared it.
+
+    `unknown_hours` are the part of `host_hours` without a known price; `amount` None means all of them.
+    """
+
+    amount: float | None = None
+    per_hour: float | None = None
+    host_hours: float = 0
+    unknown_hours: float = 0
+
+
 class Cost(Model):
-    """Money so far and per hour, with what it rests on. `amount` None means that a rate is unknown."""
+    """Money so far and per hour, with what it rests on. `amount` None means that no needed rate is known.
+
+    `unknown` is the part of `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a
+    place doesn't tell of hosts' prices.
+    """
 
     amount: float | None = None
     per_hour: float | None = None
@@ -66,21 +99,20 @@ class Cost(Model):
     source: str = "no price is set"
     date: str = ""
     usage: Usage = Usage()
+    unknown: Usage = Usage()
+    dedicated: Dedicated | None = None
 
 
-def usage_of(seconds: float, cpus: float, memory: float, gpus: float = 0) -> Usage:
-    """What one worker of `cpus` CPUs, `memory` bytes and `gpus` GPUs uses in `seconds`.
-
-    Raises
-    ------
-    ValueError : the interval is negative.
-    """
-    if seconds < 0:
-        raise ValueError(f"an interval can't be negative, got {seconds} s")
-    hours = seconds / HOUR
-    return Usage(worker_hours=hours, cpu_hours=hours * cpus, gb_hours=hours * memory / GB, gpu_hours=hours * gpus)
+#: Prices that a sum names one by one.
+_NAMED = 3
 
 
-def amount_of(usage: Usage, price: Price) -> float | None:
-    """Money for `usage` at `price`; None when unknown."""
-    return price.per_hour(usage.cpu_hours, usage.gb_hours * GB, usage.gpu_hours)
+def sources(prices: Iterable[Price]) -> tuple[str, str]:
+    """Who says so, and when: the sources of these prices in one sentence, and their date if it is the same for all."""
+    found = list(dict.fromkeys((price.source, price.date) for price in prices))
+    if len({date for _, date in found}) <= 1:
+        words, date = [source for source, _ in found], found[0][1] if found else ""
+    else:
+        words, date = [f"{source} ({date})" if date else source for source, date in found], ""
+    more = [f"{len(words) - _NAMED} more"] if len(words) > _NAMED else []
+    return "; ".join([*words[:_NAMED], *more]), date

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.core.ledger import Ledger, LedgerEntry
-from jupyter_mlops.core.price import GB, HOUR, Price, Usage, amount_of, usage_of
+from jupyter_mlops.core.price import GB, HOUR, Price, Usage
 
 NAMES = st.sampled_from(["a-1", "a-2", "b-1", "b-2", "b-3"])
 STEPS = st.lists(
@@ -42,9 +42,19 @@ def recomputed(entries: list[LedgerEntry], now: float, group: str | None) -> Usa
                 opened = opened or entry
             elif opened is not None:
                 if group in (None, opened.group):
-                    total += usage_of(entry.time - opened.time, opened.cpus, opened.memory, opened.gpus)
+                    total += used(opened, entry.time - opened.time)
                 opened = None
     return total
+
+
+def used(opened: LedgerEntry, seconds: float) -> Usage:
+    hours = seconds / HOUR
+    return Usage(
+        worker_hours=hours,
+        cpu_hours=hours * opened.cpus,
+        gb_hours=hours * opened.memory / GB,
+        gpu_hours=hours * opened.gpus,
+    )
 
 
 def same(one: Usage, other: Usage) -> bool:
@@ -119,18 +129,3 @@ def test_unknown_money_is_none_and_what_is_known_is_counted() -> None:
 def test_nothing_used_costs_nothing_when_the_price_is_known() -> None:
     assert Ledger().cost(Price(cpu_hour=1), 5).amount == 0
     assert Ledger().cost(Price(), 5).amount is None
-
-
-@given(st.floats(0, 1e4), st.floats(0, 1e4), st.floats(0, 100), st.floats(0, 100))
-def test_money_is_additive(one: float, other: float, cpu_hour: float, gb_hour: float) -> None:
-    price = Price(cpu_hour=cpu_hour, gb_hour=gb_hour)
-    parts = [usage_of(one, 2, 3 * GB), usage_of(other, 1, GB)]
-    amounts = [amount_of(part, price) for part in parts]
-    total = amount_of(parts[0] + parts[1], price)
-    assert total is not None
-    assert math.isclose(total, sum(amount or 0 for amount in amounts), rel_tol=1e-9, abs_tol=1e-12)
-
-
-def test_an_interval_can_t_be_negative() -> None:
-    with pytest.raises(ValueError, match="can't be negative"):
-        usage_of(-1, 1, 1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, groups_asked
 from ...core.ledger import Ledger, LedgerEntry
 from ...core.model import Time
+from ...core.receipt import receipt_of
 from ...core.run import RunState
 from . import names, record
 from .api import MERGE_PATCH, Answer, Api, Json
@@ -132,24 +133,8 @@ async def settle(entry: Entry, cause: EndCause, why: str, ended: Time) -> Receip
     """Write the end of a cluster whose controller can't. Its cost ends with `ended`."""
     kept = await history(entry)
     ledger = Ledger(LedgerEntry.model_validate_json(line) for line in unpacked(kept, "ledger.jsonl").splitlines())
-    for worker in ledger.open_workers:
-        ledger.add(LedgerEntry(time=ended, kind="close", worker=worker))
-    spec = entry.spec
     runs = {RunState.model_validate_json(line).id for line in unpacked(kept, "runs.jsonl").splitlines()}
-    receipt = Receipt(
-        name=spec.name,
-        place="kubernetes",
-        owner=spec.owner,
-        profile=spec.profile.name,
-        created=spec.created,
-        ended=ended,
-        cause=cause,
-        why=why,
-        cost=ledger.cost(spec.price, ended),
-        groups={group.name: ledger.cost(spec.price, ended, group.name) for group in spec.profile.groups},
-        most_workers=ledger.most_workers,
-        runs=len(runs),
-    )
+    receipt = receipt_of(ledger, entry.spec, ended, cause, why, runs=len(runs))
     body = {"data": {"receipt.json": receipt.model_dump_json()}}
     path = entry.api.path("configmaps", entry.ids.receipt)
     try:

@@ -10,6 +10,7 @@ from ...core.cluster import ClusterSpec, EndCause, Event, Receipt
 from ...core.errors import StorageFull
 from ...core.ledger import Ledger, LedgerEntry
 from ...core.price import Cost
+from ...core.receipt import receipt_of
 from ...core.run import RunState
 from .. import home
 from . import processes
@@ -29,22 +30,8 @@ def settle(folder: Folder, spec: ClusterSpec, record: Record | None) -> Receipt:
     cause, why = _cause(folder, record)
     ended = time.time() if record is not None and record.cause else max(folder.heartbeat(), spec.created)
     ledger = Ledger(folder.lines("ledger.jsonl", LedgerEntry))
-    for worker in ledger.open_workers:
-        ledger.add(LedgerEntry(time=ended, kind="close", worker=worker))
-    receipt = Receipt(
-        name=spec.name,
-        place=spec.profile.place,
-        owner=spec.owner,
-        profile=spec.profile.name,
-        created=spec.created,
-        ended=ended,
-        cause=cause,
-        why=why,
-        cost=ledger.cost(spec.price, ended),
-        groups={group.name: ledger.cost(spec.price, ended, group.name) for group in spec.profile.groups},
-        most_workers=ledger.most_workers,
-        runs=len({run.id for run in folder.lines("runs.jsonl", RunState)}),
-    )
+    runs = len({run.id for run in folder.lines("runs.jsonl", RunState)})
+    receipt = receipt_of(ledger, spec, ended, cause, why, runs=runs)
     try:
         home.write(folder.path / "receipt.json", receipt.model_dump_json(indent=1))
         _tell(folder, receipt)

@@ -68,15 +68,31 @@ export interface ClusterState {
   work: Work;
 }
 /**
- * Money so far and per hour, with what it rests on. `amount` None means that a rate is unknown.
+ * Money so far and per hour, with what it rests on. `amount` None means that no needed rate is known.
+ *
+ * `unknown` is the part of `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a
+ * place doesn't tell of hosts' prices.
  */
 export interface Cost {
   amount: number | null;
   currency: string;
   date: string;
+  dedicated: Dedicated | null;
   per_hour: number | null;
   source: string;
+  unknown: Usage;
   usage: Usage;
+}
+/**
+ * Money for whole hosts while they held any worker, each host once, however many workers shared it.
+ *
+ * `unknown_hours` are the part of `host_hours` without a known price; `amount` None means all of them.
+ */
+export interface Dedicated {
+  amount: number | null;
+  host_hours: number;
+  per_hour: number | null;
+  unknown_hours: number;
 }
 /**
  * Resources held over time. Addable, so that totals per group, run or cluster are sums.
@@ -104,6 +120,7 @@ export interface Counts {
  */
 export interface GroupState {
   adaptive: boolean;
+  cost: Cost;
   counts: Counts;
   cpus: number;
   gpus: number;
@@ -333,6 +350,7 @@ export interface KubernetesOptions {
   grace: number;
   image: string;
   namespace: string;
+  operator_timeout: number;
   packages: string[];
   pod: {
     [k: string]: unknown;

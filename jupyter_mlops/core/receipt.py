@@ -1,0 +1,39 @@
+"""The receipt: how a ledger ends, wherever it was kept."""
+
+from __future__ import annotations
+
+from .cluster import ClusterSpec, EndCause, Receipt
+from .ledger import Ledger, LedgerEntry
+from .model import Time
+
+
+def receipt_of(
+    ledger: Ledger, spec: ClusterSpec, ended: Time, cause: EndCause, why: str = "", *, tasks: int = 0, runs: int = 0
+) -> Receipt:
+    """The final sum of a cluster. Workers that the ledger has open are closed at `ended`.
+
+    Parameters
+    ----------
+    ledger : all that was used.
+    spec : what was asked for; its price counts where hosts have none.
+    ended : when it ended, in seconds since the epoch.
+    cause, why : why it ended.
+    tasks, runs : how many it had done.
+    """
+    for worker in ledger.open_workers:
+        ledger.add(LedgerEntry(time=ended, kind="close", worker=worker))
+    return Receipt(
+        name=spec.name,
+        place=spec.profile.place,
+        owner=spec.owner,
+        profile=spec.profile.name,
+        created=spec.created,
+        ended=ended,
+        cause=cause,
+        why=why,
+        cost=ledger.cost(spec.price, ended),
+        groups={group.name: ledger.cost(spec.price, ended, group.name) for group in spec.profile.groups},
+        most_workers=ledger.most_workers,
+        tasks=tasks,
+        runs=runs,
+    )
