@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Waiting tasks that are looked at; the others are taken to be like them.
 SAMPLE = 500
+
+#: The same of one worker's tasks.
+SAMPLE_PER_WORKER = 10
 
 _PREFIX = "group:"
 
@@ -47,12 +50,14 @@ def waiting(scheduler: Scheduler) -> dict[str | None, tuple[int, float]]:
 def loads(scheduler: Scheduler, roster: Roster, capacities: Mapping[str, int]) -> dict[str, Load]:
     """The load of each group in `capacities` (group → the threads that it can have at most).
 
-    Work that asks for no group goes to the first of these groups; what is more than that can do in Dask's target
-    duration goes to the next.
+    Work that asks for no group, queued or piled up on workers of other groups, goes to the first of these groups; what
+    is more than that can do in Dask's target duration goes to the next.
     """
     running = _running(scheduler, roster, capacities)
     asked = waiting(scheduler)
     free_tasks, free_seconds = asked.get(None, (0, 0.0))
+    more_tasks, more_seconds = _piled_up(scheduler, roster, capacities)
+    free_tasks, free_seconds = free_tasks + more_tasks, free_seconds + more_seconds
     found = {}
     last = list(capacities)[-1:]
     for name, threads in capacities.items():
@@ -65,6 +70,29 @@ def loads(scheduler: Scheduler, roster: Roster, capacities: Mapping[str, int]) -
         found[name] = Load(tasks + share, seconds + free_seconds * taken, memory)
         free_tasks, free_seconds = free_tasks - share, free_seconds * (1 - taken)
     return found
+
+
+def _piled_up(scheduler: Scheduler, roster: Roster, others: Collection[str]) -> tuple[int, float]:
+    """Tasks that could run anywhere, but wait on workers of groups that are not in `others`; and their seconds.
+
+    Only what those workers would not have done in Dask's target duration counts. Dask moves such tasks to new workers.
+    """
+    total_tasks, total_seconds = 0.0, 0.0
+    for member in roster.members.values():
+        ws = member.dask
+        if ws is None or member.group in others or len(ws.processing) <= ws.nthreads:
+            continue
+        occupancy = scheduler._calc_occupancy(ws.task_prefix_count, ws._network_occ)
+        looked_at = list(islice(ws.processing, SAMPLE_PER_WORKER))
+        free = sum(map(_can_run_anywhere, looked_at)) / len(looked_at)
+        seconds = free * max(0.0, occupancy - ws.nthreads * TARGET_DURATION)
+        total_tasks += len(ws.processing) * seconds / occupancy if seconds else 0.0
+        total_seconds += seconds
+    return round(total_tasks), total_seconds
+
+
+def _can_run_anywhere(task: TaskState) -> bool:
+    return not (task.resource_restrictions or task.worker_restrictions or task.host_restrictions)
 
 
 def _running(scheduler: Scheduler, roster: Roster, groups: Mapping[str, int]) -> dict[str, tuple[int, float, float]]:

@@ -74,6 +74,27 @@ def test_each_group_follows_its_own_work(tmp_path: Path) -> None:
     run(test())
 
 
+def test_work_piled_up_on_a_fixed_group_makes_the_adaptive_one_beside_it_grow(tmp_path: Path) -> None:
+    async def test() -> None:
+        _gate.clear()
+        fixed = Group(name="fixed", workers=1, maximum=1, memory=MEMORY)
+        more = Group(name="more", workers=0, maximum=2, memory=MEMORY, adaptive=True)
+        async with cluster(make_spec(fixed, more), tmp_path) as c, c.client() as client:
+            await c.have(1, "fixed")
+            here = client.map(_wait, range(40), pure=False, resources={"group:fixed": 1})
+            await until(lambda: c.controller.roster.processing == len(here))
+            # each of a name of its own, as in a graph of many steps: Dask gives such tasks to workers at once
+            anywhere = [client.submit(_wait, number, key=f"step{number}") for number in range(40)]
+            await until(lambda: c.controller.roster.processing + len(c.scheduler.queued) == len(here + anywhere))
+            assert not c.scheduler.queued, "this is about tasks that a worker has"
+            await c.have(2, "more")
+            await until(lambda: all(ws.processing for ws in c.scheduler.workers.values()))  # Dask moves some of it
+            _gate.set()
+            await client.gather(here + anywhere)
+
+    run(test())
+
+
 def test_adaptive_by_hand_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "PATIENCE", 0.5)
 
