@@ -6,12 +6,11 @@ import asyncio
 import hashlib
 import random
 import secrets
-from contextlib import suppress
 
 import pytest
 
 from jupyter_mlops.backends.kubernetes.relay import Relay
-from jupyter_mlops.backends.kubernetes.resumable import CHUNK, COUNT, NAME, UNKNOWN, Half
+from jupyter_mlops.backends.kubernetes.resumable import CHUNK, COUNT, NAME, UNKNOWN, Half, greet, resume
 
 MEGABYTES = 16
 
@@ -72,22 +71,36 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+class _Carrier:
+    """A plain TCP connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self._writer = reader, writer
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    def cut(self) -> None:
+        self._writer.transport.abort()
+
+    async def close(self) -> None:
+        self.cut()
+
+
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, dice: random.Random) -> int:
-    """As the tunnel does it, over plain TCP, with scissors."""
-    half, name, cuts = Half(reader, writer), secrets.token_bytes(NAME), 0
-    while not half.over.is_set():
-        carrier, way = await asyncio.open_connection("127.0.0.1", port, limit=CHUNK)
-        way.write(name + COUNT.pack(half.received))
-        (seen,) = COUNT.unpack(await carrier.readexactly(COUNT.size))
+    """As the tunnel does it, with scissors."""
+    half, cuts = Half(reader, writer), 0
 
-        async def send(data: bytes, way: asyncio.StreamWriter = way) -> None:
-            way.write(data)
-            await way.drain()
+    async def connect(name: bytes, received: int) -> tuple[_Carrier, int]:
+        nonlocal cuts
+        carrier = _Carrier(*await asyncio.open_connection("127.0.0.1", port, limit=CHUNK))
+        seen = await greet(carrier, name, received)
+        if cuts < 30:
+            asyncio.get_running_loop().call_later(dice.uniform(0.001, 0.03), carrier.cut)
+            cuts += 1
+        return carrier, seen
 
-        patience = dice.uniform(0.001, 0.03) if cuts < 30 else 60
-        with suppress(asyncio.TimeoutError, OSError, EOFError):
-            await asyncio.wait_for(half.carry(seen, carrier, send), patience)
-        way.transport.abort()
-        cuts += 1
+    await resume(half, connect)
     await half.close()
     return cuts

@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from ...core.cluster import Problem
 from ...core.errors import InvalidSpec, MlopsError, Refused, Unavailable
+from .login import Login
 from .why import refusal
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
     from kubernetes.aio.client import ApiClient
 
+_T = TypeVar("_T")
+
 Json = dict[str, Any]
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
-#: Where Kubernetes tells a pod of its namespace.
-_IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _EXTRA = "Install it with `pip install 'jupyter-mlops[kubernetes]'`."
 
 
@@ -69,9 +68,8 @@ class Unreachable(Unavailable):
 class Api:
     """Kubernetes' API, in one context and namespace. Made by `connect`; belongs to the loop it was made on."""
 
-    def __init__(self, client: ApiClient, namespace: str, reload: Any) -> None:
-        self._client = client
-        self._reload = reload
+    def __init__(self, client: ApiClient, namespace: str, login: Login) -> None:
+        self._client, self._login = client, login
         self.namespace = namespace
 
     @classmethod
@@ -83,22 +81,16 @@ class Api:
         Unavailable : the package kubernetes is missing, or there is neither a kubeconfig nor a pod around us.
         InvalidSpec : the kubeconfig lacks the context.
         """
+        login = Login(context)
         try:
-            from kubernetes.aio.client import ApiClient, Configuration
+            client, found = await login.open()
         except ImportError as error:
             raise Unavailable("Kubernetes clusters need the package 'kubernetes'", str(error), _EXTRA) from None
-        configuration = Configuration()
-        configuration.connection_pool_maxsize = 0  # no limit here: callers ask for 50 things at a time, beside watches
-        found = await _login(configuration, context)
-
-        async def reload() -> None:
-            await _login(configuration, context)
-
-        return cls(ApiClient(configuration), namespace or found, reload)
+        return cls(client, namespace or found, login)
 
     def within(self, namespace: str) -> Api:
         """The same connection, for another namespace; for its own one when `namespace` is empty."""
-        return Api(self._client, namespace, self._reload) if namespace else self
+        return Api(self._client, namespace, self._login) if namespace else self
 
     @property
     def host(self) -> str:
@@ -168,15 +160,19 @@ class Api:
         """A websocket to the API, such as a port-forward, pinged every `heartbeat` seconds. Raises as `request`."""
         import aiohttp
 
-        url = self.host + path + "?" + urlencode(query)
-        session = await self._session()
+        url, session = self.host + path + "?" + urlencode(query), self._session()
+
+        async def open_it(login: dict[str, str]) -> ClientWebSocketResponse:
+            try:
+                return await session.ws_connect(  # type: ignore[no-any-return]  # aiohttp's, through an untyped client
+                    url, protocols=protocols, headers={"Accept": "*/*", **login}, ssl=self._ssl,
+                    proxy=self._client.rest_client.proxy, heartbeat=heartbeat, max_msg_size=0, compress=0,
+                )  # fmt: skip
+            except aiohttp.WSServerHandshakeError as error:
+                raise Answer(error.status, {"message": error.message}) from error
+
         try:
-            return await session.ws_connect(  # type: ignore[no-any-return]  # aiohttp's, through an untyped client
-                url, protocols=protocols, headers=await self._headers(path, "*/*"), ssl=self._ssl,
-                proxy=self._client.rest_client.proxy, heartbeat=heartbeat, max_msg_size=0, compress=0,
-            )  # fmt: skip
-        except aiohttp.WSServerHandshakeError as error:
-            raise Answer(error.status, {"message": error.message}) from error
+            return await self._as_us(path, open_it)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise _unreachable(self.host, error) from error
 
@@ -189,16 +185,22 @@ class Api:
         context: ssl.SSLContext = self._client.rest_client.ssl_context
         return context
 
-    async def _session(self) -> Any:
+    def _session(self) -> Any:
         rest = self._client.rest_client
         if rest.pool_manager is None:
             rest.pool_manager = rest._create_pool_manager()
         return rest.pool_manager
 
-    async def _headers(self, path: str, accept: str = JSON) -> dict[str, str]:
-        headers: dict[str, str] = {"Accept": accept}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
-        return headers
+    async def _as_us(self, path: str, ask: Callable[[dict[str, str]], Awaitable[_T]]) -> _T:
+        """What `ask` gets with our login's headers. A login that expired is renewed once."""
+        login = await self._login.headers(path)
+        try:
+            return await ask(login)
+        except Answer as answer:
+            if answer.status != 401:
+                raise
+        await self._login.renew(login)
+        return await ask(await self._login.headers(path))
 
     async def _read(
         self, method: str, path: str, body: Json | None, query: Mapping[str, Any] | None, content: str, timeout: float
@@ -215,53 +217,20 @@ class Api:
     async def _send(
         self, method: str, path: str, body: Json | None, query: Mapping[str, Any] | None, content: str, timeout: Any
     ) -> Any:
-        """The open answer. A login that expired is renewed once."""
-        url = self.host + path + (f"?{urlencode(query)}" if query else "")
-        session = await self._session()
+        """The open answer."""
+        url, session = self.host + path + (f"?{urlencode(query)}" if query else ""), self._session()
+        headers = {"Accept": JSON} | ({"Content-Type": content} if body is not None else {})
         data = None if body is None else json.dumps(body, separators=(",", ":"))
-        for attempt in (1, 2):
-            headers = await self._headers(path) | ({"Content-Type": content} if body is not None else {})
+
+        async def send(login: dict[str, str]) -> Any:
             response = await session.request(
-                method, url, data=data, headers=headers, timeout=timeout, proxy=self._client.rest_client.proxy
+                method, url, data=data, headers=headers | login, timeout=timeout, proxy=self._client.rest_client.proxy
             )
-            if response.status < 300:
-                return response
-            answer = await response.read()
-            if response.status != 401 or attempt == 2:
-                raise Answer(response.status, _status(answer))
-            await self._reload()
-        raise AssertionError("both attempts return or raise")
+            if response.status >= 300:
+                raise Answer(response.status, _status(await response.read()))
+            return response
 
-
-async def _login(configuration: Any, context: str) -> str:
-    """Load the login into `configuration`; the namespace that goes with it."""
-    from kubernetes.aio import config
-
-    file = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    there = _any_exists(file.split(os.pathsep))
-    load: Any = config
-    try:
-        if there:
-            loader = await load.load_kube_config(file, context or None, configuration, persist_config=False)
-            return str(loader.current_context["context"].get("namespace") or "default")
-        load.load_incluster_config(client_configuration=configuration)
-        return _pods_namespace()
-    except config.ConfigException as error:
-        if there:
-            raise InvalidSpec("The kubeconfig doesn't lead to a cluster", str(error), f"Look at {file}.") from None
-        raise Unavailable(
-            "There is no way to a Kubernetes cluster",
-            f"there is no kubeconfig at {file}, and this is not a pod",
-            "Get a kubeconfig from who runs the cluster, and set KUBECONFIG to its path.",
-        ) from None
-
-
-def _any_exists(paths: list[str]) -> bool:
-    return any(Path(path).expanduser().exists() for path in paths if path)
-
-
-def _pods_namespace() -> str:
-    return _IN_POD.read_text(encoding="utf-8").strip()
+        return await self._as_us(path, send)
 
 
 def _unreachable(host: str, error: BaseException) -> Unreachable:

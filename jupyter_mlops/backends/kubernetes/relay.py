@@ -95,7 +95,7 @@ class Relay:
             alone = asyncio.get_running_loop().time() - self._alone_since.get(name, 0.0)
             if name in self._carriers or alone < KEPT - 1:
                 return
+        await half.close()
         if self._halves.get(name) is half:
             del self._halves[name]
             self._alone_since.pop(name, None)
-        await half.close()

@@ -2,19 +2,24 @@
 
 The tunnel holds one half, with a Dask client at its end; the relay in the scheduler's pod holds the other, with the
 scheduler at its end. Neither end notices when the API server restarts or a network is away: what the other half has
-not acknowledged is kept, and sent again. On a carrier each half first says how many bytes it has received; then come
-frames: a kind, a length, and data, an acknowledgement or the end.
+not acknowledged is kept, and sent again. On a carrier the tunnel's half first names the connection, then each half says
+how many bytes it has received; then come frames: a kind, a length, and data, an acknowledgement or the end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import secrets
 import struct
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 Send = Callable[[bytes], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
 
 #: Bytes of a session's name.
 NAME = 16
@@ -27,6 +32,65 @@ _DATA, _SEEN, _END = 0, 1, 2
 CHUNK = 256 * 1024
 #: Bytes received between two acknowledgements, and bytes that may wait for one.
 ACKNOWLEDGE, KEPT = 64 * 1024, 16 * 2**20
+
+
+class Carrier(Protocol):
+    """What a connection is carried over. Its methods raise `OSError` or `EOFError` when it breaks."""
+
+    @property
+    def reader(self) -> asyncio.StreamReader:
+        """What the other half says."""
+
+    async def send(self, data: bytes) -> None:
+        """Say something to the other half."""
+
+    async def close(self) -> None:
+        """Give it up."""
+
+
+#: Makes a carrier and greets the other half: the connection's name and what has been received → a carrier and what has
+#: been received there.
+Connect = Callable[[bytes, int], Awaitable[tuple[Carrier, int]]]
+
+
+async def greet(carrier: Carrier, name: bytes, received: int) -> int:
+    """Say which connection it is that goes on, and what has arrived of it; returns what has arrived there."""
+    await carrier.send(name + COUNT.pack(received))
+    (seen,) = COUNT.unpack(await carrier.reader.readexactly(COUNT.size))
+    return int(seen)
+
+
+async def resume(half: Half, connect: Connect) -> None:
+    """Carry a connection over as many carriers as it takes, until it is over or unknown to the other half.
+
+    Raises
+    ------
+    what `connect` raises when it gives up.
+    """
+    name = secrets.token_bytes(NAME)
+    while not half.over.is_set():
+        carrier, seen = await connect(name, half.received)
+        try:
+            if seen == UNKNOWN:
+                return
+            await half.carry(seen, carrier.reader, carrier.send)
+        except (OSError, EOFError) as error:
+            logger.info("A way to the scheduler broke, and is made again: %r", error)
+        finally:
+            await carrier.close()
+
+
+async def first_of(*works: Coroutine[Any, Any, Any]) -> None:
+    """Do all of these until one is done, and stop the others; raises what that one raised."""
+    tasks = {asyncio.create_task(work) for work in works}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Half:
@@ -61,15 +125,7 @@ class Half:
         self._unsent = deque(self._unseen)
         self._news.set()
         self._acknowledged = self.received
-        both = {asyncio.create_task(self._receive(carrier)), asyncio.create_task(self._send(send))}
-        try:
-            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            for each in done:
-                each.result()
-        finally:
-            for each in both:
-                each.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
+        await first_of(self._receive(carrier), self._send(send))
 
     async def close(self) -> None:
         """Close the connection to the client or scheduler."""

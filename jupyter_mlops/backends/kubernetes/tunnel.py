@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .api import Answer, Api, Unreachable
-from .resumable import CHUNK, COUNT, NAME, UNKNOWN, Half
+from .resumable import CHUNK, Half, first_of, greet, resume
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 #: Seconds that a new connection waits for a scheduler: less than Dask's own patience with a connection (30 s).
 PATIENCE = 25.0
@@ -27,6 +28,8 @@ PATIENCE = 25.0
 HEARTBEAT = 6.0
 #: Seconds that an open connection waits for a new way when its own broke: apiservers restart, laptops are closed.
 LOST = 300.0
+#: Seconds for the pod to answer the first word over a new way.
+GREETING = 10.0
 #: Answers that waiting doesn't change.
 _FOR_GOOD = (400, 401, 403, 405, 406)
 _PROTOCOL = "v4.channel.k8s.io"
@@ -72,6 +75,33 @@ class Socket:
         await self._raw.close()
 
 
+class Way:
+    """A forwarded connection as a stream: a `Carrier`."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+        self.reader = asyncio.StreamReader(limit=2**26)
+        self.send = socket.send
+        self._feeding = asyncio.get_running_loop().create_task(self._feed())
+
+    async def close(self) -> None:
+        """Close it."""
+        self._feeding.cancel()
+        await asyncio.gather(self._feeding, return_exceptions=True)
+        await self._socket.close()
+
+    async def _feed(self) -> None:
+        """Small buffers: the socket's own flow control holds the sender back."""
+        try:
+            while data := await self._socket.receive():
+                self.reader.feed_data(data)
+                await asyncio.sleep(0)
+        except (OSError, Unreachable) as error:
+            logger.info("A way to the scheduler ended: %s", error)
+        finally:
+            self.reader.feed_eof()
+
+
 class Tunnel:
     """Forwards a local port to `port` of a pod.
 
@@ -109,7 +139,7 @@ class Tunnel:
         self._connections.add(task)
         try:
             await (self._resume(reader, writer) if self._resumed else self._forward(reader, writer))
-        except (OSError, EOFError, Unreachable, Answer) as error:
+        except (OSError, EOFError, Unreachable, Answer, asyncio.TimeoutError) as error:
             logger.info("A connection through the tunnel ended: %s", error)
         except asyncio.CancelledError:
             pass  # the tunnel is closed; there is nobody above to tell
@@ -121,65 +151,49 @@ class Tunnel:
 
     async def _resume(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry a connection over as many ways as it takes, until it is over or there was none for too long."""
-        name, half, patience = secrets.token_bytes(NAME), Half(reader, writer), PATIENCE
+        half, began = Half(reader, writer), False
+
+        async def connect(name: bytes, received: int) -> tuple[Way, int]:
+            nonlocal began
+            again, began = began, True
+            return await self._insist(lambda: self._greeted(name, received), LOST if again else PATIENCE, again)
+
         try:
-            while not half.over.is_set():
-                try:
-                    if not await self._carry(name, half, patience):
-                        return
-                except (OSError, EOFError) as error:
-                    logger.info("The way to the scheduler broke, and is made again: %r", error)
-                patience = LOST
+            await resume(half, connect)
         finally:
             await half.close()
 
-    async def _carry(self, name: bytes, half: Half, patience: float) -> bool:
-        """Carry a connection until this way breaks; False when the other half is gone."""
-        socket = await self._connect(patience)
-        carrier = asyncio.StreamReader(limit=2**26)
-        feeding = asyncio.create_task(_feed(socket, carrier))
-        try:
-            await socket.send(name + COUNT.pack(half.received))
-            (seen,) = COUNT.unpack(await carrier.readexactly(COUNT.size))
-            if seen == UNKNOWN:
-                return False
-            await half.carry(seen, carrier, socket.send)
-            return True
-        finally:
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
-            await socket.close()
-
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        socket = await self._connect(PATIENCE)
+        socket = await self._insist(self._connect, PATIENCE)
         try:
-            pumps = {
-                asyncio.create_task(self._outward(reader, socket)),
-                asyncio.create_task(self._inward(socket, writer)),
-            }
-            try:
-                done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-                for pump in done:
-                    pump.result()
-            finally:
-                for pump in pumps:
-                    pump.cancel()
-                await asyncio.gather(*pumps, return_exceptions=True)
+            await first_of(self._outward(reader, socket), self._inward(socket, writer))
         finally:
             await socket.close()
 
-    async def _connect(self, patience: float) -> Socket:
-        """A connection to the pod, as soon as there is one."""
+    async def _greeted(self, name: bytes, received: int) -> tuple[Way, int]:
+        """A way on which the relay has answered: a pod that starts takes connections before there is a relay."""
+        way = Way(await self._connect())
+        try:
+            return way, await asyncio.wait_for(greet(way, name, received), GREETING)
+        except BaseException:
+            await way.close()
+            raise
+
+    async def _connect(self) -> Socket:
+        """A connection to the pod that there is now."""
+        path = self._api.path("pods", await self._find()) + "/portforward"
+        return Socket(await self._api.websocket(path, {"ports": self._port}, (_PROTOCOL,), HEARTBEAT))
+
+    async def _insist(self, attempt: Callable[[], Awaitable[_T]], patience: float, whatever: bool = False) -> _T:
+        """Try until it succeeds, for `patience` seconds; `whatever` the answer is, since people log in again."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + patience, 0.1
         while True:
             try:
-                pod = await self._find()
-                path = self._api.path("pods", pod) + "/portforward"
-                raw = await self._api.websocket(path, {"ports": self._port}, (_PROTOCOL,), HEARTBEAT)
-                return Socket(raw)
-            except (Answer, Unreachable) as error:
-                if loop.time() + pause > deadline or (isinstance(error, Answer) and error.status in _FOR_GOOD):
+                return await attempt()
+            except (Answer, Unreachable, OSError, EOFError, asyncio.TimeoutError) as error:
+                for_good = isinstance(error, Answer) and error.status in _FOR_GOOD and not whatever
+                if for_good or loop.time() + pause > deadline:
                     raise
             await asyncio.sleep(pause)
             pause = min(1.0, 2 * pause)
@@ -192,15 +206,3 @@ class Tunnel:
         while data := await socket.receive():
             writer.write(data)
             await writer.drain()
-
-
-async def _feed(socket: Socket, carrier: asyncio.StreamReader) -> None:
-    """What comes through a socket, as a stream. Small buffers: the socket's own flow control holds the sender back."""
-    try:
-        while data := await socket.receive():
-            carrier.feed_data(data)
-            await asyncio.sleep(0)
-    except (OSError, Unreachable) as error:
-        logger.info("A way to the scheduler ended: %s", error)
-    finally:
-        carrier.feed_eof()
