@@ -78,7 +78,7 @@ class Controller:
         self._book = Book(self._disk, spec, clock)
         groups = {group.name: group for group in profile.groups}
         self._pulse = Pulse(self._tick, self._failed)
-        self._reporter = Reporter(groups, self._book, self._events, self._pulse.nudge)
+        self._reporter = Reporter(groups, self._book, self._events, self._pulse)
         self.roster = Roster(profile.groups, self._changes, self._reporter, clock)
         self.scaling = self._reporter.scaling = Scaling(
             scheduler, pool, self.roster, profile.groups, profile.limits, self._say, clock
@@ -167,7 +167,7 @@ class Controller:
         self._ending.begin(cause, why)
         await self._ending.wait()
 
-    def _tick(self) -> None:
+    def _tick(self, hurried: bool = False) -> None:
         now = self._clock()
         self.roster.refresh()
         self.scaling.reconcile()
@@ -179,11 +179,12 @@ class Controller:
         if self.timeline.due(now):
             self.timeline.add(self.view.sample(now))
         self.view.refresh()
+        if hurried:
+            self._changes.hurry()
 
     def _failed(self, error: Exception) -> None:
-        self.view.fault = Problem(
-            what="The cluster's controller has a fault", why=repr(error), todo="Look at the scheduler's log."
-        )
+        what, todo = "The cluster's controller has a fault", "Look at the scheduler's log."
+        self.view.fault = Problem(what=what, why=repr(error), todo=todo)
 
     def _beat(self, now: Time) -> None:
         if abs(now - self._beaten) >= BEAT:

@@ -21,21 +21,27 @@ class Pulse:
 
     Parameters
     ----------
+    look : is told whether somebody waits for what it finds.
     failed : told of what `look` raised; one fault must not leave a cluster without its limits.
     """
 
-    def __init__(self, look: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+    def __init__(self, look: Callable[[bool], None], failed: Callable[[Exception], None]) -> None:
         self._look, self._failed = look, failed
-        self._nudged = asyncio.Event()
+        self._nudged, self._hurried = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def nudge(self) -> None:
         """Something happened: look soon."""
         self._nudged.set()
 
+    def hurry(self) -> None:
+        """Something happened that somebody waits for: look now."""
+        self._nudged.set()
+        self._hurried.set()
+
     def start(self) -> None:
         """Look now, and from now on."""
-        self._look()
+        self._look(False)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stop(self) -> None:
@@ -47,10 +53,13 @@ class Pulse:
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), TICK)
-            await asyncio.sleep(TOGETHER)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._hurried.wait(), TOGETHER)
+            hurried = self._hurried.is_set()
             self._nudged.clear()
+            self._hurried.clear()
             try:
-                self._look()
+                self._look(hurried)
             except Exception as error:  # whatever it is: it is told, and the next look comes
                 logger.exception("The controller's look at the cluster failed")
                 self._failed(error)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 
 from ..core.profile import Group
 from .book import Book
 from .events import Events
 from .member import Member
+from .pulse import Pulse
 from .scaling import Scaling
 
 #: Deaths that get an event each at one look; more are told together.
@@ -20,14 +20,14 @@ class Reporter:
 
     Parameters
     ----------
-    nudge : asks for a look soon, since something happened.
+    pulse : asked for a look soon, since something happened.
     """
 
-    def __init__(self, groups: dict[str, Group], book: Book, events: Events, nudge: Callable[[], None]) -> None:
+    def __init__(self, groups: dict[str, Group], book: Book, events: Events, pulse: Pulse) -> None:
         self.scaling: Scaling | None = None
         #: Whether any worker ever joined.
         self.any_joined = False
-        self._groups, self._book, self._events, self._nudge = groups, book, events, nudge
+        self._groups, self._book, self._events, self._pulse = groups, book, events, pulse
         self._joined: defaultdict[str, list[str]] = defaultdict(list)
         self._ended: defaultdict[str, list[str]] = defaultdict(list)
         self._died: defaultdict[str, list[Member]] = defaultdict(list)
@@ -45,25 +45,28 @@ class Reporter:
         self._book.close(member.name)
 
     def joined(self, member: Member) -> None:
-        """It is connected to the scheduler."""
-        self.any_joined = True
+        """It is connected to the scheduler. The first one, and the last that is wanted, are waited for by people."""
+        first, self.any_joined = not self.any_joined, True
         self._joined[member.group].append(member.name)
-        self._nudge()
+        if first or (self.scaling is not None and self.scaling.complete(member.group)):
+            self._pulse.hurry()
+        else:
+            self._pulse.nudge()
 
     def ended(self, member: Member) -> None:
         """It went as it was asked to."""
         self._ended[member.group].append(member.name)
-        self._nudge()
+        self._pulse.nudge()
 
     def died(self, member: Member) -> None:
         """It went and was not asked to."""
-        self._nudge()
+        self._pulse.nudge()
         if self.scaling is not None:
             self.scaling.died(member)
 
     def explained(self, member: Member) -> None:
         """Why it died is known, or never will be."""
-        self._nudge()
+        self._pulse.nudge()
         self._died[member.group].append(member)
         if self.scaling is not None:
             self.scaling.explained(member)

@@ -129,6 +129,11 @@ class Scaling:
                 self._leaving.let_go(scale, actual - scale.wanted, now)
         self._leaving.finish()
 
+    def complete(self, group: str) -> bool:
+        """Whether all workers that are wanted of a group are up."""
+        counts = self._roster.counts[group]
+        return counts["idle"] + counts["busy"] >= self.groups[group].wanted
+
     @property
     def wanted(self) -> int:
         """Workers that are wanted in all."""

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.controller import changes as changes_module
+from jupyter_mlops.controller import pulse
 from jupyter_mlops.controller.changes import VIEW_INTERVAL, Changes
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.controller.remote import open_link
@@ -40,6 +41,26 @@ def test_a_watcher_sees_all_that_happens_by_resuming(tmp_path: Path) -> None:
             whole = await c.link.view()
             assert sorted(workers) == sorted(worker.name for worker in whole.workers)
             assert events == list(range(1, len(events) + 1)), "each event once, in order"
+
+    run(test())
+
+
+def test_the_first_worker_and_the_last_that_is_wanted_are_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes_module, "VIEW_INTERVAL", 60.0)
+    monkeypatch.setattr(pulse, "TOGETHER", 60.0)
+
+    async def test() -> None:
+        async with cluster(make_spec(Group(workers=0, maximum=4)), tmp_path) as c:
+            view = await c.link.watch((await c.link.view(workers=False)).seq - 1, timeout=30)  # the next is a minute off
+            for wanted in (1, 3):
+                began = time.monotonic()
+                await c.link.scale(wanted)
+                while view.state.counts.idle < wanted:
+                    view = await c.link.watch(view.seq, timeout=60)
+                assert time.monotonic() - began < 30
+                assert view.state.phase == "running"
 
     run(test())
 
