@@ -29,6 +29,7 @@ from .plugin import Watcher
 from .pool import Pool
 from .pulse import Pulse
 from .reporter import Reporter
+from .results import Results
 from .roster import Roster
 from .runbook import RunBook
 from .runrpc import RunHandlers
@@ -229,6 +230,7 @@ class Controller:
             changed=self.runs.changed,
             event=self._run_event,
             replace=self.scaling.replace,
+            results=Results(self.scheduler, self._disk),
         )
 
     async def _start_runs(self) -> None:

@@ -97,5 +97,9 @@ class Link(Protocol):
     async def watch_run(self, run: str, since: int, timeout: Seconds = 20.0) -> RunView:
         """The run as soon as its journal or state changed after `since`. Raises `UnknownRun`."""
 
+    async def run_parts(self, run: str) -> dict[str, int]:
+        """The tasks of a detached run whose results are in the workers' memory, to be had from Dask: key → bytes,
+        about. Raises `UnknownRun`."""
+
     async def close(self) -> None:
         """Close the connection. The cluster lives on."""

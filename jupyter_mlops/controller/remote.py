@@ -115,6 +115,11 @@ class RemoteLink:
             entries=_ENTRIES.validate_python(answer["entries"]),
         )
 
+    async def run_parts(self, run: str) -> dict[str, int]:
+        """As `Link.run_parts`."""
+        found = await self._ask("mlops_run_parts", run=run)
+        return {str(key): int(size) for key, size in found.items()}
+
     async def close(self) -> None:
         """As `Link.close`."""
         self._closed = True

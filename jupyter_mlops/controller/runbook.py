@@ -19,6 +19,7 @@ from ..core.run import RunPhase, RunState
 from .background import Background
 from .install import PLUGIN, plugin
 from .liverun import LiveRun
+from .results import Results
 from .runcost import RunCost, ShareOf
 from .runplugin import RunPlugin
 from .stopping import RunEvent, Stopping
@@ -49,6 +50,7 @@ class RunBook:
     changed : is told the new state of a run.
     event : is told what happened.
     replace : ends the worker at an address at once; another takes its place. Without it the worker is told to exit.
+    results : what is known of the results of detached runs.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class RunBook:
         changed: Callable[[RunState], None],
         event: RunEvent,
         replace: Callable[[str], Awaitable[None]] | None = None,
+        results: Results,
     ) -> None:
         self._scheduler, self._folder, self._spec = scheduler, folder, spec
         self._shape, self._share, self._changed, self._event = shape, share, changed, event
+        self.results = results
         self._background = Background()
         self._stopping = Stopping(scheduler, event, replace, self._background)
         self._runs: dict[str, LiveRun] = {}
@@ -115,7 +119,7 @@ class RunBook:
             page.timer = asyncio.get_running_loop().call_later(page.timeout, self._timed_out, page)
         self._changed(page.snapshot())
         for run in [run for run, page in self._runs.items() if not page.live][:-REMEMBERED]:
-            del self._runs[run]
+            self._release(self._runs.pop(run))
         if not state.detached:
             self._background.spawn(self._listen_for(page))
         return page
@@ -143,6 +147,7 @@ class RunBook:
             return
         busy = page.cost.workers
         page.end(phase, error, time.time())
+        self.results.over(page)
         if phase != "done":
             self._stopping.stop(page, busy)
             self._release(page)

@@ -83,6 +83,8 @@ class RunPlugin(SchedulerPlugin):
         elif kind == "start":
             page.started(what["key"], worker, now)
             self._book.mark(page)
+        elif kind == "result":
+            self._book.results.take(run, what["index"], what["data"])
         elif kind in ("beat", "end"):
             self._progress(page, kind, what, now)
 

@@ -46,6 +46,7 @@ class RunHandlers:
             "mlops_close_run": self._close,
             "mlops_cancel_run": self._cancel,
             "mlops_watch_run": self._watch,
+            "mlops_run_parts": self._parts,
         }
         self._scheduler.handlers.update({name: answering(handler) for name, handler in handlers.items()})
 
@@ -117,3 +118,6 @@ class RunHandlers:
         page.seen = time.time()
         entries = [entry.model_dump(exclude_defaults=True) for entry in page.journal.since(since)]
         return {"seq": page.seq, "run": page.snapshot().model_dump(), "entries": entries}
+
+    async def _parts(self, run: str) -> dict[str, int]:
+        return self._book.results.parts(self._page(run))
