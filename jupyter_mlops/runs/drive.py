@@ -17,6 +17,7 @@ from ..core.errors import (
     RunFailed,
     RunLost,
     Unavailable,
+    UnknownCluster,
     UnknownRun,
 )
 from ..core.run import FINAL, RunPhase, RunState
@@ -35,8 +36,9 @@ ARRIVAL = 120.0
 #: How often a result is asked for, when the connection breaks in between.
 GATHERINGS = 3
 
-#: Seconds that a cluster may be silent before its run is given up.
-SILENT = 3.0
+#: Seconds that a cluster may be silent before its place is asked about it, and before its run is given up: a scheduler
+#: may start again, an API server too, a laptop may be carried home.
+SILENT, GIVEN_UP = 3.0, 300.0
 
 
 class TaskLost(Exception):
@@ -61,6 +63,8 @@ class Drive:
         self.sent = threading.Event()
         #: Whether this process itself gave the run up.
         self.stopping = False
+        #: Since when the cluster doesn't answer, on the loop's clock.
+        self._silent_since: float | None = None
         self._code = b""
         self._bigs: list[Future[Any]] = []
         self._futures: set[Future[Any]] = set()
@@ -123,9 +127,7 @@ class Drive:
             try:
                 phase, error = working.result()
             except TaskLost as lost:  # the watcher knows better, if it is the cluster's doing
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(watching), SILENT + 1.0)
-                if watching.done():
+                if await self._said(watching):
                     await self._stopped(watching, working)
                     return
                 phase, error = "failed", str(lost)
@@ -145,6 +147,13 @@ class Drive:
                 task.cancel()
             await asyncio.gather(watching, working, return_exceptions=True)
 
+    async def _said(self, watching: asyncio.Task[None]) -> bool:
+        """Whether the watcher has news of a run's end within a moment; a cluster that is silent has longer."""
+        done, _ = await asyncio.wait({watching}, timeout=SILENT + 1.0)
+        while not done and self._silent_since is not None:
+            done, _ = await asyncio.wait({watching}, timeout=0.5)
+        return bool(done)
+
     async def _stopped(self, watching: asyncio.Task[None], working: asyncio.Task[Any]) -> None:
         self.stopping = True
         working.cancel()
@@ -156,25 +165,38 @@ class Drive:
     async def _watch(self) -> None:
         """Follow the run's journal until it is over."""
         seq = 0
-        silent_since: float | None = None
         while True:
             try:
                 view = await self.session.link.watch_run(self.state.id, seq)
             except UnknownRun as error:
                 raise ClusterUnreachable("The cluster forgot the run", str(error)) from error
-            except ClusterUnreachable:
-                now = asyncio.get_running_loop().time()
-                silent_since = silent_since or now
-                if now - silent_since > SILENT:
-                    raise
-                await asyncio.sleep(0.2)
+            except ClusterUnreachable as error:
+                await self._bear(error)
                 continue
-            silent_since = None
+            self._silent_since = None
             seq = view.seq
             self._take(view.run)
             self.mailbox.put(view.run, view.entries)
             if view.run.phase in FINAL:
                 return
+
+    async def _bear(self, silence: ClusterUnreachable) -> None:
+        """The cluster is silent: wait a little, unless that is for good."""
+        now = asyncio.get_running_loop().time()
+        self._silent_since = self._silent_since or now
+        if now - self._silent_since > GIVEN_UP or (now - self._silent_since > SILENT and await self._is_gone()):
+            raise silence
+        await asyncio.sleep(0.2)
+
+    async def _is_gone(self) -> bool:
+        """Whether the cluster's place says that it has ended; a place that is silent, too, says nothing."""
+        try:
+            state = await self.session.backend.get(self.session.name)
+        except UnknownCluster:
+            return True
+        except MlopsError:
+            return False
+        return state.phase in ("ended", "stopping")
 
     def _take(self, state: RunState) -> None:
         self.state = state
