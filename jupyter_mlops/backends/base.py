@@ -93,6 +93,11 @@ class Backend(ABC):
     async def runs(self, name: str) -> list[RunState]:
         """The runs that its controller recorded, live or ended."""
 
+    async def results(self, name: str, run: str) -> list[bytes]:
+        """The parts of a small result of a detached run, as the place kept them for longer than the cluster lived;
+        empty where it wasn't small, or where the home folder has all results. Raises `UnknownCluster`."""
+        return []
+
     @abstractmethod
     async def logs(self, name: str, worker: str | None = None, lines: int = 200) -> list[str]:
         """The last lines of the scheduler's or a worker's log, dead or alive, live cluster or ended."""

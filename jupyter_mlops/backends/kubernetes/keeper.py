@@ -22,7 +22,7 @@ from .names import Names
 logger = logging.getLogger("distributed.scheduler.mlops")
 
 #: Files of the controller's folder that are kept, the most important first.
-FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", "logs.jsonl")
+FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", "logs.jsonl", "results.jsonl")
 #: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else.
 LEDGER_EVERY, EVERY = 1.0, 5.0
 #: Bytes of all files, compressed: a ConfigMap takes 1 MiB.
