@@ -9,6 +9,7 @@ import time
 from typing import ClassVar, cast
 
 from ...controller.link import Link
+from ...controller.results import RESULTS, kept_parts
 from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, Sample
 from ...core.errors import (
     ClusterEnded,
@@ -128,6 +129,11 @@ class KubernetesBackend(Backend):
         kept = await hub().run(entries.history(await self._entry(name)))
         states = [RunState.model_validate_json(line) for line in unpacked(kept, "runs.jsonl").splitlines()]
         return list({state.id: state for state in states}.values())
+
+    async def results(self, name: str, run: str) -> list[bytes]:
+        """As in `Backend`."""
+        kept = await hub().run(entries.history(await self._entry(name)))
+        return kept_parts(unpacked(kept, RESULTS), run)
 
     async def logs(self, name: str, worker: str | None = None, lines: int = 200) -> list[str]:
         """As in `Backend`. Raises `UnknownWorker`, too."""
