@@ -16,21 +16,23 @@ def test_nobody_can_give_a_controller_more_than_she_has() -> None:
     """RBAC refuses a role with rights that its maker lacks."""
     has = {
         (g, r, v)
-        for rule in manifests.USER_RULES
+        for rule in manifests.USER_RULES + manifests.OPERATOR_RULES
         for g in rule["apiGroups"]
         for r in rule["resources"]
         for v in rule["verbs"]
     }
-    for rule in manifests.controller_rules(IDS):
+    for rule in manifests.controller_rules(IDS, announced=True):
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 assert {(group, resource, verb) for verb in rule["verbs"]} <= has
 
 
 def test_a_controller_may_touch_only_its_own_records() -> None:
-    for rule in manifests.controller_rules(IDS):
+    for rule in manifests.controller_rules(IDS, announced=True):
         if set(rule["resources"]) & {"configmaps", "deployments", "secrets"}:
             assert all(name.startswith("c-") for name in rule["resourceNames"])
+        if "kubernetes.dask.org" in rule["apiGroups"]:
+            assert rule["resourceNames"] == ["c"]
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
 
 

@@ -27,13 +27,13 @@ from ...core.profile import Place, Profile
 from ...core.run import RunState
 from .. import keys
 from ..base import Address, Backend
-from . import entries, lastlogs, names, record
+from . import daskcluster, entries, lastlogs, names, record
 from .api import Answer, Unreachable
 from .check import check
 from .entries import Entry
-from .estimate import priced
 from .hub import hub
 from .keeper import unpacked
+from .pricelist import price_list
 from .template import scheduler_pod, worker_pod
 from .where import Where, everywhere, remember, where
 
@@ -58,10 +58,9 @@ class KubernetesBackend(Backend):
 
     async def check(self, profile: Profile) -> None:
         """As in `Backend`: the templates make pods, and the user has the rights."""
-        _check_templates(ClusterSpec(name="check", owner="check", profile=profile, created=0))
-        if profile.kubernetes.record == "operator":
-            raise InvalidSpec("The record 'operator' can't be made yet", todo="Use 'auto' or 'deployment'.")
-        await hub().run(self._check(where(profile)))
+        spec = ClusterSpec(name="check", owner="check", profile=profile, created=0)
+        _check_templates(spec)
+        await hub().run(self._check(spec))
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """As in `Backend`. Raises `InvalidSpec` before anything is made, too."""
@@ -151,8 +150,13 @@ class KubernetesBackend(Backend):
         finally:
             await link.close()
 
-    async def _check(self, place: Where) -> None:
-        (await check(await hub().api(*place))).raise_missing()
+    async def _check(self, spec: ClusterSpec) -> None:
+        api = await hub().api(*where(spec.profile))
+        (await check(api)).raise_missing()
+        if spec.profile.kubernetes.record == "operator":
+            refusal = await daskcluster.try_out(api, spec, record.ids_of(spec, api.namespace))
+            if refusal is not None:
+                raise refusal
 
     async def _start(self, spec: ClusterSpec) -> ClusterState:
         api = await hub().api(*where(spec.profile))

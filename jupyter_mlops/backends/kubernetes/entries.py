@@ -13,7 +13,7 @@ from ...core.ledger import Ledger, LedgerEntry
 from ...core.model import Time
 from ...core.receipt import receipt_of
 from ...core.run import RunState
-from . import names, record
+from . import daskcluster, names, record
 from .api import MERGE_PATCH, Answer, Api, Json
 from .keeper import unpacked
 from .names import Names
@@ -193,6 +193,8 @@ async def _settle(entry: Entry) -> Entry | None:
         elif entry.receipt.ended < now - KEPT:
             await record.forget(entry.api, entry.ids)
             return None
+        elif entry.receipt.cause == "deleted" and entry.receipt.ended > now - LEFT:
+            await daskcluster.end(entry.api, entry.ids)  # what was deleted may have been the Deployment below it
         return entry
     if entry.record is None:
         if await pod_of(entry) is not None:

@@ -32,6 +32,10 @@ USER_RULES: list[Json] = [
         "verbs": ["create", "delete", "get"],
     },
     {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["create", "delete", "get"]},
+]
+
+#: What she needs besides where dask-kubernetes' operator is: to make clusters that it sees, and to use others' of it.
+OPERATOR_RULES: list[Json] = [
     {
         "apiGroups": ["kubernetes.dask.org"],
         "resources": ["daskclusters", "daskworkergroups"],
@@ -39,19 +43,27 @@ USER_RULES: list[Json] = [
     },
 ]
 
-#: Optional and for all namespaces: prices of nodes, room on them, and whether the operator is there.
-CLUSTER_RULES: list[Json] = [
-    {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list"]},
-    {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get"]},
-]
+#: Optional and for all namespaces: prices of nodes, and room on them.
+CLUSTER_RULES: list[Json] = [{"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list"]}]
 
 _RBAC = "rbac.authorization.k8s.io/v1"
 _RBAC_GROUP = "rbac.authorization.k8s.io"
 
 
-def controller_rules(ids: Names) -> list[Json]:
-    """The rights of the controller of one cluster: its pods, its own record, and what outlives it."""
+def controller_rules(ids: Names, announced: bool = False) -> list[Json]:
+    """The rights of the controller of one cluster: its pods, its own record, and what outlives it.
+
+    `announced` is whether the record has a DaskCluster, which it must be able to remove. ("patch" is for the finalizer
+    of an operator that is gone.)
+    """
+    announcement = {
+        "apiGroups": ["kubernetes.dask.org"],
+        "resources": ["daskclusters"],
+        "resourceNames": [ids.cluster],
+        "verbs": ["delete", "get", "patch"],
+    }
     return [
+        *([announcement] if announced else []),
         *CONTROLLER_RULES,
         {
             "apiGroups": [""],
@@ -68,13 +80,16 @@ def controller_rules(ids: Names) -> list[Json]:
     ]
 
 
-def rights(ids: Names, metadata: Json) -> dict[str, Json]:
-    """The service account, role and binding of one cluster's controller, by the path of their kind."""
+def rights(ids: Names, metadata: Json, announced: bool = False) -> dict[str, Json]:
+    """The service account, role and binding of one cluster's controller, by the path of their kind.
+
+    Other parameters are those of `controller_rules`.
+    """
     subject = {"kind": "ServiceAccount", "name": ids.controller, "namespace": ids.namespace}
     role = {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": ids.controller}
     return {
         "serviceaccounts": {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        "roles": {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": controller_rules(ids)},
+        "roles": {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": controller_rules(ids, announced)},
         "rolebindings": {
             "apiVersion": _RBAC,
             "kind": "RoleBinding",
@@ -99,7 +114,9 @@ def network_policy(name: str, namespace: str, selector: dict[str, str], metadata
     }
 
 
-def manifests(namespace: str, user: str = "", service_account: str = "", nodes: bool = True) -> list[Json]:
+def manifests(
+    namespace: str, user: str = "", service_account: str = "", nodes: bool = True, operator: bool = False
+) -> list[Json]:
     """What an administrator applies once for a namespace.
 
     Parameters
@@ -108,9 +125,11 @@ def manifests(namespace: str, user: str = "", service_account: str = "", nodes: 
     user, service_account : who will make them: a user of the kubeconfig, or a service account of the namespace (as
         JupyterHub's). Without either, every logged in user of the namespace's service accounts.
     nodes : whether they may also read nodes, for prices and for how much is free.
+    operator : whether dask-kubernetes' operator is there, and its clusters may be used.
     """
     labels = {names.MANAGED_BY: names.US}
     name = "jupyter-mlops-user"
+    rules = USER_RULES + (OPERATOR_RULES if operator else [])
     if user:
         subject: Json = {"apiGroup": _RBAC_GROUP, "kind": "User", "name": user}
     elif service_account:
@@ -120,7 +139,7 @@ def manifests(namespace: str, user: str = "", service_account: str = "", nodes: 
     metadata: Json = {"name": name, "namespace": namespace, "labels": labels}
     ref = {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": name}
     documents: list[Json] = [
-        {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": USER_RULES},
+        {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": rules},
         {"apiVersion": _RBAC, "kind": "RoleBinding", "metadata": metadata, "subjects": [subject], "roleRef": ref},
         network_policy("jupyter-mlops", namespace, labels),
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 #: Labels of ours. The last ones are dask-kubernetes', so that its tools list our clusters.
 CLUSTER = "jupyter-mlops/cluster"
@@ -15,14 +17,18 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 US = "jupyter-mlops"
 DASK_CLUSTER = "dask.org/cluster-name"
 DASK_COMPONENT = "dask.org/component"
+DASK_GROUP = "dask.org/workergroup-name"
 
-#: Annotations: who made it in full (labels allow few characters), and why its record was deleted.
+#: Annotations: who made it in full (labels allow few characters).
 OWNER_IN_FULL = "jupyter-mlops/owner"
-CAUSE = "jupyter-mlops/cause"
+#: Tells a cluster's DaskCluster from another one's of the same name.
+RECEIPT = "jupyter-mlops/receipt"
 #: A spot group's pod that was made on demand.
 ON_DEMAND = "jupyter-mlops/on-demand"
 
 SCHEDULER_PORT = 8786
+#: Where dask-kubernetes' tools expect a dashboard. Nothing listens there: ours is behind a key, on a port of its own.
+DASHBOARD_PORT = 8787
 #: Where tunnels arrive, inside of the scheduler's pod only.
 RELAY_PORT = 8785
 #: Where things are in the pods.
@@ -39,6 +45,17 @@ def label(text: str) -> str:
     return _NOT_IN_LABELS.sub("-", text)[:63].strip("-_.")
 
 
+def owner_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The ownerReference to an object."""
+    return {
+        "apiVersion": record["apiVersion"],
+        "kind": record["kind"],
+        "name": record["metadata"]["name"],
+        "uid": record["metadata"]["uid"],
+        "blockOwnerDeletion": False,  # it needs a right that users rarely have, and nothing waits for it
+    }
+
+
 @dataclass(frozen=True)
 class Names:
     """The names of the objects of one cluster. `created` tells it from an earlier one of the same name."""
@@ -51,6 +68,11 @@ class Names:
     def scheduler(self) -> str:
         """Its scheduler's Deployment and Service, named as dask-kubernetes names them."""
         return f"{self.cluster}-scheduler"
+
+    @property
+    def worker_group(self) -> str:
+        """The DaskWorkerGroup that every DaskCluster has."""
+        return f"{self.cluster}-default"
 
     @property
     def controller(self) -> str:
@@ -93,3 +115,7 @@ class Names:
     def labels(self, owner: str, part: str) -> dict[str, str]:
         """What everything of the cluster is labelled with; `part` is scheduler, worker or record."""
         return {CLUSTER: self.cluster, PART: part, OWNER: label(owner), MANAGED_BY: US}
+
+    def dask_labels(self, component: str) -> dict[str, str]:
+        """The labels by which dask-kubernetes' operator and tools find the parts of a cluster."""
+        return {DASK_CLUSTER: self.cluster, DASK_COMPONENT: component}

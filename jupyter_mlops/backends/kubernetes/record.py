@@ -1,7 +1,8 @@
 """A cluster's objects in Kubernetes, made such that nothing is left behind, whenever the making is interrupted.
 
 The record is a Deployment. It is made first, without pods; all else is owned by it, so that Kubernetes removes it with
-the record. Only then the scheduler's pod is asked for. Two ConfigMaps without an owner outlive the cluster.
+the record. Only then the scheduler's pod is asked for. Two ConfigMaps without an owner outlive the cluster. Where
+dask-kubernetes' operator acts, a DaskCluster owns the record.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from ...core.cluster import ClusterSpec
 from ...core.errors import NameTaken
-from . import code, manifests, names, template
+from . import code, daskcluster, manifests, names, template
 from .api import MERGE_PATCH, Answer, Api, Json
 from .names import Names
 
@@ -29,17 +30,6 @@ def ids_of(spec: ClusterSpec, namespace: str) -> Names:
     return Names(spec.name, namespace, spec.created)
 
 
-def owner_of(record: Json) -> Json:
-    """The ownerReference to a record."""
-    return {
-        "apiVersion": record["apiVersion"],
-        "kind": record["kind"],
-        "name": record["metadata"]["name"],
-        "uid": record["metadata"]["uid"],
-        "blockOwnerDeletion": False,  # it needs a right that users rarely have, and nothing waits for it
-    }
-
-
 async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None) -> Json:
     """Make all of a cluster's objects; its scheduler's pod is asked for last. Returns the record.
 
@@ -50,6 +40,7 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None) -> Jso
     Raises
     ------
     NameTaken : there is a record of that name.
+    Unavailable, Refused, InvalidSpec : the profile insists on dask-kubernetes' operator, and it isn't there.
     Answer, Unreachable : as `Api.request`; what was made before is removed again.
     """
     ids = ids_of(spec, api.namespace)
@@ -66,13 +57,14 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None) -> Jso
         ) from None
     record = {**body, **record}
     try:
-        objects = [*_owned(spec, ids, owner_of(record), pair), *_kept(spec, ids)]
-        last = [each for each in objects if each[0][0] == "rolebindings"]  # who isn't admin can't bind a missing role
-        await asyncio.gather(*(_post(api, path, each) for path, each in objects if (path, each) not in last))
-        await asyncio.gather(*(_post(api, path, each) for path, each in last))
-        await api.request(
-            "PATCH", api.path("deployments", ids.scheduler, group=APPS), {"spec": {"replicas": 1}}, content=MERGE_PATCH
-        )
+        await _all(api, [*_owned(spec, ids, names.owner_of(record), pair), *_kept(spec, ids)])
+        announced = await daskcluster.announce(api, spec, ids)
+        rights = _rights(spec, ids, names.owner_of(record), announced is not None)
+        await _all(api, rights[:-1])
+        await _all(api, rights[-1:])  # who isn't admin can't bind a missing role
+        await _patch(api, ids, _announced(announced, ids) | {"spec": {"replicas": 1}})
+        if announced is not None:
+            await _heed(api, spec, ids)
     except BaseException:
         await asyncio.shield(asyncio.gather(remove(api, ids), forget(api, ids)))
         raise
@@ -81,6 +73,7 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None) -> Jso
 
 async def remove(api: Api, ids: Names) -> None:
     """Remove the record, and with it all that it owns. A no-op when it is gone."""
+    await daskcluster.end(api, ids)
     body = {"propagationPolicy": "Background"}
     try:
         await api.request("DELETE", api.path("deployments", ids.scheduler, group=APPS), body, parse=False)
@@ -91,12 +84,40 @@ async def remove(api: Api, ids: Names) -> None:
 
 async def forget(api: Api, ids: Names) -> None:
     """Remove what outlives the cluster."""
+    await daskcluster.end(api, ids)
     for name in (ids.receipt, ids.history):
         try:
             await api.request("DELETE", api.path("configmaps", name), parse=False)
         except Answer as answer:
             if answer.status != 404:
                 raise
+
+
+async def _heed(api: Api, spec: ClusterSpec, ids: Names) -> None:
+    """Wait until the operator acts on the DaskCluster; where none does, go on without, or refuse to."""
+    options = spec.profile.kubernetes
+    if await daskcluster.acts(api, ids, options.operator_timeout):
+        return
+    if options.record == "operator":
+        raise daskcluster.silent(spec.name, options.operator_timeout)
+    await _patch(api, ids, {"metadata": {"ownerReferences": None, "labels": dict.fromkeys(ids.dask_labels(""))}})
+    await daskcluster.end(api, ids)
+
+
+def _announced(announced: Json | None, ids: Names) -> Json:
+    """What a DaskCluster changes on the record."""
+    if announced is None:
+        return {}
+    return {"metadata": {"ownerReferences": [names.owner_of(announced)], "labels": ids.dask_labels("scheduler")}}
+
+
+async def _patch(api: Api, ids: Names, change: Json) -> None:
+    path = api.path("deployments", ids.scheduler, group=APPS)
+    await api.request("PATCH", path, change, content=MERGE_PATCH, parse=False)
+
+
+async def _all(api: Api, objects: list[tuple[tuple[str, str], Json]]) -> None:
+    await asyncio.gather(*(_post(api, kind, body) for kind, body in objects))
 
 
 async def _post(api: Api, kind: tuple[str, str], body: Json) -> None:
@@ -171,11 +192,16 @@ def _owned(
         encoded = {name: base64.b64encode(text.encode()).decode() for name, text in encoded.items()}
         secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata(ids.tls)}
         objects.append((("secrets", ""), {**secret, "data": encoded}))
-    if not spec.profile.kubernetes.service_account:
-        groups = {"serviceaccounts": "", "roles": RBAC, "rolebindings": RBAC}
-        rights = manifests.rights(ids, metadata(ids.controller))
-        objects += [((plural, groups[plural]), body) for plural, body in rights.items()]
     return objects
+
+
+def _rights(spec: ClusterSpec, ids: Names, owner: Json, announced: bool) -> list[tuple[tuple[str, str], Json]]:
+    """The service account, the role, and, last, the binding of the cluster's controller."""
+    if spec.profile.kubernetes.service_account:
+        return []
+    groups = {"serviceaccounts": "", "roles": RBAC, "rolebindings": RBAC}
+    rights = manifests.rights(ids, _metadata(spec, ids, ids.controller, owner=owner), announced)
+    return [((plural, groups[plural]), body) for plural, body in rights.items()]
 
 
 def _service(ids: Names, metadata: Json) -> Json:
@@ -183,10 +209,7 @@ def _service(ids: Names, metadata: Json) -> Json:
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata,
-        "spec": {
-            "selector": {names.CLUSTER: ids.cluster, names.PART: "scheduler"},
-            "ports": [{"name": "tcp-comm", "port": names.SCHEDULER_PORT, "targetPort": names.SCHEDULER_PORT}],
-        },
+        "spec": template.scheduler_service(ids),
     }
 
 

@@ -21,7 +21,7 @@ from tornado.httpserver import HTTPServer
 
 from ...controller.controller import Controller
 from ...core.cluster import ClusterSpec
-from . import lastlogs, names, record
+from . import daskcluster, lastlogs, names, record
 from .api import Answer, Api, Json, Unreachable
 from .keeper import Keeper
 from .pool import KubernetesPool
@@ -30,6 +30,7 @@ from .worker import security
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
+DELETED = "its record was deleted from Kubernetes"
 #: Seconds between two looks at how much memory each worker uses.
 PEAKS_EVERY = 1.0
 
@@ -70,10 +71,10 @@ async def run(spec: ClusterSpec) -> None:
     ids = record.ids_of(spec, api.namespace)
     folder = Path(names.STATE) / "clusters" / spec.name
     folder.mkdir(parents=True, exist_ok=True)
-    owner = record.owner_of(await _record(api, ids))
+    held = await _record(api, ids)
     scheduler = await _scheduler()
     peaks = Peaks(scheduler)
-    pool = KubernetesPool(api, spec, ids, owner, peaks.of)
+    pool = KubernetesPool(api, spec, ids, names.owner_of(held), peaks.of)
     keeper = Keeper(api, ids, folder, lambda: dict(controller.view.answer(None, False)["state"]))
     await keeper.restore()
     controller = Controller(scheduler, spec, pool, folder, dashboard_host="0.0.0.0")  # noqa: S104 - behind a key, in a pod
@@ -82,6 +83,8 @@ async def run(spec: ClusterSpec) -> None:
     await relay.open()
     await controller.start()
     tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(peaks.run())]
+    if daskcluster.announces(held):
+        tasks.append(asyncio.create_task(_end_with_daskcluster(controller, api, ids)))
     for task in tasks:
         task.add_done_callback(_say_failure)
     await scheduler.finished()  # type: ignore[no-untyped-call]  # Dask's
@@ -143,7 +146,7 @@ def _end_on_signals(controller: Controller, keeper: Keeper, api: Api, ids: names
     async def end() -> None:
         if await _deleted(api, ids):
             deleted.set()
-            await controller.stop("deleted", "its record was deleted from Kubernetes")
+            await controller.stop("deleted", DELETED)
         else:
             await keeper.finish()
             os._exit(0)  # without a word to the workers: they wait for the next scheduler
@@ -151,6 +154,12 @@ def _end_on_signals(controller: Controller, keeper: Keeper, api: Api, ids: names
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: ending.add(loop.create_task(end())))
     return deleted
+
+
+async def _end_with_daskcluster(controller: Controller, api: Api, ids: names.Names) -> None:
+    """End when the DaskCluster was deleted, though its operator isn't there to let it go."""
+    await daskcluster.until_deleted(api, ids)
+    controller.stop_soon("deleted", DELETED)
 
 
 def _exit_on_signals() -> None:

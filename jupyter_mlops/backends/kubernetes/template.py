@@ -35,6 +35,7 @@ SPOT_TAINTS: tuple[tuple[str, str, str], ...] = (
     ("karpenter.sh/capacity-type", "spot", "NoSchedule"),
 )
 GPU = "nvidia.com/gpu"
+_PORTS = {"tcp-comm": names.SCHEDULER_PORT, "http-dashboard": names.DASHBOARD_PORT}
 
 
 def worker_pod(spec: ClusterSpec, group: Group, worker: str, ids: Names, owner: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,12 +58,11 @@ def worker_pod(spec: ClusterSpec, group: Group, worker: str, ids: Names, owner: 
     pod = _pod(spec, WORKER, arguments, _resources(group.cpus, group.memory, group.gpus))
     pod = merge(pod, {"spec": {**_spot(group), **_gpus(group), "terminationGracePeriodSeconds": options.grace}})
     pod = merge(pod, _template(group.pod, WORKER, f"group {group.name!r}"))
-    labels = ids.labels(spec.owner, "worker") | {
+    labels = ids.labels(spec.owner, "worker") | ids.dask_labels("worker")
+    labels |= {
         names.GROUP: group.name,
         names.WORKER: worker,
-        names.DASK_CLUSTER: ids.cluster,
-        names.DASK_COMPONENT: "worker",
-        "dask.org/workergroup-name": names.label(f"{ids.cluster}-{group.name}"),
+        names.DASK_GROUP: names.label(f"{ids.cluster}-{group.name}"),
     }
     metadata = {
         "name": ids.pod(worker),
@@ -88,7 +88,7 @@ def scheduler_pod(spec: ClusterSpec, ids: Names) -> dict[str, Any]:
     pod = _pod(spec, SCHEDULER, arguments, {"requests": _amounts(cpus, memory), "limits": {"memory": str(2 * memory)}})
     container = {
         "name": SCHEDULER,
-        "ports": [{"name": "tcp-comm", "containerPort": names.SCHEDULER_PORT}],
+        "ports": [{"name": name, "containerPort": port} for name, port in _PORTS.items()],
         "volumeMounts": [{"name": "state", "mountPath": names.STATE}],
     }
     spec_part: dict[str, Any] = {
@@ -102,8 +102,18 @@ def scheduler_pod(spec: ClusterSpec, ids: Names) -> dict[str, Any]:
     }
     pod = merge(pod, {"spec": spec_part})
     pod = merge(pod, _template(options.scheduler, SCHEDULER, "the scheduler's pod"))
-    labels = ids.labels(spec.owner, "scheduler") | {names.DASK_CLUSTER: ids.cluster, names.DASK_COMPONENT: "scheduler"}
+    labels = ids.labels(spec.owner, "scheduler") | ids.dask_labels("scheduler")
     return merge(pod, {"metadata": {"labels": labels, "annotations": {names.OWNER_IN_FULL: spec.owner}}})
+
+
+def scheduler_service(ids: Names) -> dict[str, Any]:
+    """What the Service of the scheduler is to be. Ports have the names that dask-kubernetes' tools look for."""
+    return {
+        "type": "ClusterIP",
+        "selector": {names.CLUSTER: ids.cluster, names.PART: "scheduler"},
+        # A DaskCluster's schema takes names of target ports only, no numbers.
+        "ports": [{"name": name, "port": port, "targetPort": name} for name, port in _PORTS.items()],
+    }
 
 
 def scheduler_size(workers: int) -> tuple[float, int]:
