@@ -19,6 +19,7 @@ FILES = (
     "failures",
     "cells",
     "items",
+    "outcomes",
     "versions",
     "code",
     "agent",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -17,8 +16,9 @@ import cloudpickle
 from . import sources, streams
 from .cells import figures, pack_names, pack_value, run_cell
 from .code import Code
-from .failures import Record, record, short
+from .failures import Record, record
 from .items import Batch
+from .outcomes import Small, keep, written
 from .reports import OPERATION, Reporter
 from .tasks import TASKS, RunStopped, Task, sleep, stop_all
 from .versions import versions_of
@@ -39,6 +39,7 @@ class Agent:
         self._codes: OrderedDict[str, Code] = OrderedDict()
         self._reporters: OrderedDict[str, Reporter] = OrderedDict()
         self._stopped: OrderedDict[str, None] = OrderedDict()
+        self._small = Small()
 
     def install(self) -> None:
         """Take over the streams of this process and listen to the scheduler."""
@@ -58,10 +59,10 @@ class Agent:
         reporter = self._reporter(run)
         if run in self._stopped:
             return {"stopped": True}
-        written = _written(Path(head["folder"]), part["index"]) if head["folder"] else None
-        if written is not None:
-            _tell_end(reporter, key, written)
-            return written
+        known = written(Path(head["folder"]), part["index"]) if head["folder"] else None
+        if known is not None:
+            _tell_end(reporter, key, known)
+            return known
         task = Task(run, key, reporter)
         TASKS.add(task)
         reporter.send("start", key=key)
@@ -71,7 +72,9 @@ class Agent:
         try:
             outcome = task.guard(lambda: self._work(task, head, part, bigs))
             if head["folder"] and "stopped" not in outcome:
-                outcome = _keep(outcome, Path(head["folder"]), part["index"])
+                outcome = keep(outcome, Path(head["folder"]), part["index"])
+            elif head.get("small") and "stopped" not in outcome:
+                self._small.tell(reporter, run, part["index"], outcome, head["small"])
         except RunStopped:
             outcome = {"stopped": True}
         finally:
@@ -208,31 +211,6 @@ def _secede() -> None:
 
     with contextlib.suppress(ValueError, KeyError):  # not in a task's thread (a test)
         secede()
-
-
-def _keep(outcome: dict[str, Any], folder: Path, index: int) -> dict[str, Any]:
-    """Write the outcome into the run's folder, so that it outlives the cluster. In memory where that isn't possible."""
-    temporary = folder / f".{index}.{os.getpid()}"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as target:
-            pickle.dump(outcome, target, protocol=5)
-        temporary.replace(folder / f"{index}.pkl")
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        print(f"The result couldn't be written ({short(error)}); it stays in the cluster's memory.", file=sys.stderr)
-        return outcome
-    return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
-
-
-def _written(folder: Path, index: int) -> dict[str, Any] | None:
-    """What is known of a task whose outcome was written, before its worker died: it isn't run a second time."""
-    try:
-        outcome = pickle.loads((folder / f"{index}.pkl").read_bytes())  # noqa: S301 - the user's own
-    except OSError:
-        return None
-    return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
 
 
 _AGENTS: dict[str, Agent] = {}

@@ -1,0 +1,65 @@
+"""Where a detached run's results go besides the worker's memory: a folder that outlives the cluster; and, when they are
+small, the scheduler, which may keep them longer than the workers live."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from .failures import short
+from .reports import Reporter
+
+Outcome = dict[str, Any]
+
+#: Runs of which it is remembered how much was told.
+REMEMBERED = 100
+
+
+def keep(outcome: Outcome, folder: Path, index: int) -> Outcome:
+    """Write the outcome into the run's folder. Returns what is to be known of it then: the outcome itself where it can't
+    be written, and stays in memory."""
+    temporary = folder / f".{index}.{os.getpid()}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as target:
+            pickle.dump(outcome, target, protocol=5)
+        temporary.replace(folder / f"{index}.pkl")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        print(f"The result couldn't be written ({short(error)}); it stays in the cluster's memory.", file=sys.stderr)
+        return outcome
+    return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
+
+
+def written(folder: Path, index: int) -> Outcome | None:
+    """What is known of a task whose outcome was written, before its worker died: it isn't run a second time."""
+    try:
+        outcome = pickle.loads((folder / f"{index}.pkl").read_bytes())  # noqa: S301 - the user's own
+    except OSError:
+        return None
+    return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
+
+
+class Small:
+    """Tells the scheduler what small tasks gave."""
+
+    def __init__(self) -> None:
+        self._told: OrderedDict[str, int] = OrderedDict()
+
+    def tell(self, reporter: Reporter, run: str, index: int, outcome: Outcome, most: int) -> None:
+        """Send `outcome`, unless this run's results on this worker are more than `most` bytes by now."""
+        told = self._told.get(run, 0)
+        if told > most:
+            return
+        data = pickle.dumps(outcome, protocol=5)
+        self._told[run] = told + len(data)
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        if told + len(data) <= most:
+            reporter.send("result", index=index, data=data)
