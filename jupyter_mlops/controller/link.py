@@ -81,6 +81,12 @@ class Link(Protocol):
         """Host and port of Dask's dashboard, started on first use, and the key that its requests must carry in the
         header `X-Jupyter-MLOps-Key`."""
 
+    async def ready_for_runs(self) -> None:
+        """Bring what runs need to a cluster that was not made by us; a no-op on ours. Call it before `open_run`.
+
+        Raises `VersionMismatch`, and `Unavailable` where that is not possible.
+        """
+
     async def open_run(self, run: RunState) -> RunState:
         """Make a run known before its tasks are sent; the answer has the cluster's shape. Raises `ClusterEnded`."""
 

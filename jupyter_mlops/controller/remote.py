@@ -90,6 +90,9 @@ class RemoteLink:
         host, port, key = await self._ask("mlops_dashboard", wait=30.0)  # bokeh is imported the first time
         return str(host), int(port), str(key)
 
+    async def ready_for_runs(self) -> None:
+        """As `Link.ready_for_runs`: nothing is missing."""
+
     async def open_run(self, run: RunState) -> RunState:
         """As `Link.open_run`."""
         return RunState.model_validate(await self._ask("mlops_open_run", run=run.model_dump()))

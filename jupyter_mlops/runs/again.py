@@ -53,6 +53,7 @@ async def again(run: str, cluster: str | None = None) -> RunState:
     try:
         if record.group is not None:
             (await session.backend.spec(session.name)).profile.group(record.group)
+        await session.link.ready_for_runs()
         return await _send(session, record, first, batches)
     finally:
         await session.close()

@@ -61,6 +61,7 @@ def launch(
 async def _prepare(shipment: Shipment, items: Items_ | None, options: Options, origin: Origin, say: Say) -> Drive:
     workers = options.workers if isinstance(options.workers, int) else None
     session = await choose(options.cluster, say, workers, options.group)
+    await session.link.ready_for_runs()
     await _scale(session, options)
     for note in await compare(session, shipment.packages):
         say(f"{note[:1].upper()}{note[1:]}.")
