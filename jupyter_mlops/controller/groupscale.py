@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ..core.cluster import Problem
+from ..core.cluster import GroupState, Problem
 from ..core.model import Seconds, Time
 from ..core.profile import Group
 
@@ -27,6 +27,11 @@ class GroupScale:
         self.last_number = 0
         #: Whether workers are let go without waiting for what they run.
         self.now = False
+
+    def go_on(self, told: GroupState) -> None:
+        """Want what was wanted before the scheduler was started again."""
+        self.adaptive, self.minimum, self.maximum = told.adaptive, told.minimum, told.maximum
+        self.wanted = told.wanted
 
     def names(self, count: int) -> list[str]:
         """New names that were never used."""

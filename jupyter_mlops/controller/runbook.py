@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from ..core.cluster import ClusterSpec
 from ..core.model import Seconds
 from ..core.run import RunPhase, RunState
 from .background import Background
+from .earlier import LOST, PastRun
 from .install import PLUGIN, plugin
 from .liverun import LiveRun
 from .results import Results
@@ -110,10 +111,7 @@ class RunBook:
     def open(self, state: RunState) -> LiveRun:
         """A page for a new run."""
         state = state.model_copy(update={"shape": self._shape(), "cluster": self._spec.name})
-        folder = self._folder / state.id if self._folder is not None else None
-        if folder is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        page = self._runs[state.id] = LiveRun(state, folder, RunCost(self._spec.price, self._share))
+        page = self._runs[state.id] = LiveRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
         page.write()
         if page.timeout:
             page.timer = asyncio.get_running_loop().call_later(page.timeout, self._timed_out, page)
@@ -123,6 +121,14 @@ class RunBook:
         if not state.detached:
             self._background.spawn(self._listen_for(page))
         return page
+
+    def restore(self, runs: Iterable[RunState]) -> None:
+        """Take over the runs of an earlier scheduler: those that were not over are lost."""
+        for state in list(runs)[-REMEMBERED:]:
+            page = self._runs[state.id] = PastRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
+            if page.live:
+                self.end(page, "lost", LOST)
+                self._event(f"{state.name} is lost, since the scheduler was started again", state.id, None)
 
     # What becomes of a run
 
@@ -153,6 +159,13 @@ class RunBook:
             self._release(page)
         self._dirty.discard(page.state.id)
         self._changed(page.snapshot())
+
+    def _home(self, run: str) -> Path | None:
+        """The run's own folder."""
+        folder = self._folder / run if self._folder is not None else None
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def _release(self, page: LiveRun) -> None:
         """Let Dask forget the run's tasks."""

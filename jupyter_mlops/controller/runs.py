@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from ..core.run import FINAL, RunState
@@ -36,6 +37,12 @@ class Runs:
     def live(self) -> list[str]:
         """Ids of runs that are not over."""
         return list(self.book.live) if self.book is not None else []
+
+    def restore(self, runs: Iterable[RunState]) -> None:
+        """These are in the file already."""
+        for run in list(runs)[-REMEMBERED:]:
+            self.states[run.id] = run
+            self._written[run.id] = run.phase
 
     def changed(self, run: RunState) -> None:
         """The book says that a run is now `run`."""
