@@ -15,6 +15,9 @@ WorkerPhase = Literal["requested", "pending", "starting", "idle", "busy", "retir
 #: Phases in which a worker holds its resources, and so costs money.
 HELD = frozenset({"starting", "idle", "busy", "retiring"})
 
+#: The maker of clusters that we made.
+OURS = "jupyter-mlops"
+
 #: Why a cluster ended.
 EndCause = Literal["user", "idle", "lifetime", "budget", "failed", "killed", "machine restarted", "deleted"]
 
@@ -36,7 +39,7 @@ class ClusterSpec(Model):
     price: Price = Price()
     created: Time
     #: Who made it: ours, or a peer ("KubeCluster", "kubectl"); others' clusters have fewer commands.
-    maker: str = "jupyter-mlops"
+    maker: str = OURS
 
 
 class Counts(Model):
@@ -122,7 +125,7 @@ class ClusterState(Model):
     place: Place
     profile: str
     owner: str
-    maker: str = "jupyter-mlops"
+    maker: str = OURS
     phase: ClusterPhase
     created: Time
     started: Time | None = None
@@ -145,8 +148,13 @@ class ClusterState(Model):
     timeline: list[Sample] = []
     #: Live runs, so that stopping can say what would be lost.
     runs: list[str] = []
-    #: Times `Cluster` was asked to do what it can't, for clusters that others made.
+    #: What it can be asked to do: less, for clusters that others made.
     commands: list[str] = ["scale", "adapt", "stop", "run"]
+
+    @property
+    def ours(self) -> bool:
+        """Whether we made it. Clusters of others are run on and stopped only when they are named."""
+        return self.maker == OURS
 
 
 class WorkerState(Model):

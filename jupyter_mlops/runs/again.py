@@ -60,10 +60,13 @@ async def again(run: str, cluster: str | None = None) -> RunState:
 
 
 async def _cluster_of(record: RunState) -> str:
-    live = [state.name for state in await usable()]
-    if not live:
+    live = await usable()
+    if any(state.name == record.cluster for state in live):
+        return record.cluster
+    ours = [state.name for state in live if state.ours]
+    if not ours:
         raise ClusterEnded("There is no cluster to run it on", f"{record.cluster!r} has ended", "Start one first.")
-    return record.cluster if record.cluster in live else live[0]
+    return ours[0]
 
 
 async def _send(session: Session, record: RunState, first: dict[str, Any], batches: list[dict[str, Any]]) -> RunState:

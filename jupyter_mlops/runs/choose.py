@@ -32,8 +32,8 @@ def selected() -> str | None:
 async def choose(name: str | None, say: Say, workers: int | None = None, group: str | None = None) -> Session:
     """The session of the cluster that is meant.
 
-    Without a name: the selected one, while it lives; else the last one made; else a new one of the default profile,
-    with `workers` workers in `group`.
+    Without a name: the selected one, while it lives; else the last one that we made, never one of others; else a new
+    one of the default profile, with `workers` workers in `group`.
 
     Raises
     ------
@@ -53,7 +53,7 @@ async def choose(name: str | None, say: Say, workers: int | None = None, group: 
             return await session(_selected)
         say(f"The cluster {_selected!r}, which was selected, has stopped.")
         select(None)
-    live = await usable()
+    live = [state for state in await usable() if state.ours]
     if live:
         if len(live) > 1:
             say(f"Using the cluster {live[0].name!r}, one of {len(live)}; name another with --cluster.")
@@ -62,9 +62,9 @@ async def choose(name: str | None, say: Say, workers: int | None = None, group: 
 
 
 async def usable() -> list[ClusterState]:
-    """The clusters that take runs: running before starting, the newest first."""
+    """The clusters that take runs: ours before those of others, running before starting, the newest first."""
     states = [state for state in await backends.clusters() if state.phase in USABLE and "run" in state.commands]
-    return sorted(states, key=lambda state: (USABLE.index(state.phase), -state.created))
+    return sorted(states, key=lambda state: (not state.ours, USABLE.index(state.phase), -state.created))
 
 
 async def _checked(name: str) -> Session:

@@ -187,10 +187,10 @@ def cluster(name: str | None = None) -> Cluster:
     if name is None:
         name = selected()
     if name is None:
-        live = clusters()
+        live = [state.name for state in _call(usable()) if state.ours]
         if not live:
             raise UnknownCluster("There is no cluster yet", "", "Start one: mlops.start().")
-        return live[0]
+        return Cluster(live[0])
     _call(_state(name))
     return Cluster(name)
 
