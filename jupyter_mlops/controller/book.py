@@ -37,16 +37,26 @@ class Book:
     disk : where the files are.
     spec : whose cluster this is; names the price.
     clock : seconds since the epoch.
+    host_seen : is given the name of each host whose price isn't told yet; `price_host` is the answer.
     """
 
-    def __init__(self, disk: Disk, spec: ClusterSpec, clock: Callable[[], Time]) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        spec: ClusterSpec,
+        clock: Callable[[], Time],
+        host_seen: Callable[[str], None] = lambda host: None,
+    ) -> None:
         self._disk = disk
         self._spec = spec
         self._clock = clock
+        self._host_seen = host_seen
         entries = read_ledger(disk.read(LEDGER))
         self.ledger = Ledger(entries)
         #: Workers of an earlier scheduler of this cluster, whose names are taken.
         self.earlier = {entry.worker for entry in entries if entry.worker}
+        for host in self.ledger.unpriced:
+            host_seen(host)
 
     def share(self, worker: str, of: int) -> Share | None:
         """One of `of` equal parts of `worker`; None when it holds nothing."""
@@ -56,6 +66,8 @@ class Book:
         """`worker` holds `cpus` CPUs, `memory` bytes and `gpus` GPUs of `host` from now on."""
         shape = {"cpus": cpus, "memory": memory, "gpus": gpus}
         self._add(LedgerEntry(time=self._clock(), kind="open", worker=worker, group=group, host=host, **shape))
+        if host and not self.ledger.has_price(host):
+            self._host_seen(host)
 
     def close(self, worker: str, at: Time | None = None) -> None:
         """`worker` holds nothing any more, since `at`: now, when not given."""

@@ -22,6 +22,7 @@ from .book import LEDGER, Book
 from .changes import Changes
 from .dashboard import Dashboard, close_open_pages
 from .disk import Disk, Opener, open_private
+from .earlier import Earlier, runs_in
 from .ending import Ending
 from .events import Events
 from .limits import Deadline
@@ -33,7 +34,7 @@ from .results import Results
 from .roster import Roster
 from .runbook import RunBook
 from .runrpc import RunHandlers
-from .runs import Runs
+from .runs import RUNS, Runs
 from .scaling import Scaling
 from .timeline import Timeline
 from .view import View
@@ -54,7 +55,9 @@ class Controller:
     spec : what was asked for.
     pool : makes and ends workers.
     folder : where the ledger and the other records go; None keeps none.
+    earlier : what an earlier scheduler of this cluster told last, beside what is in the folder.
     dashboard_host : the address that Dask's dashboard listens on.
+    host_seen : is given the name of each host that workers run on; `price_host` is the answer.
     clock : seconds since the epoch.
     opener : opens the records, as `os.open`.
     """
@@ -66,17 +69,20 @@ class Controller:
         pool: Pool,
         folder: Path | None,
         *,
+        earlier: Earlier | None = None,
         dashboard_host: str = "127.0.0.1",
+        host_seen: Callable[[str], None] = lambda host: None,
         clock: Callable[[], Time] = time.time,
         opener: Opener = open_private,
     ) -> None:
         profile = spec.profile
         self.scheduler, self.spec, self._pool, self._clock = scheduler, spec, pool, clock
         self._last_alive = _changed_at(folder / LEDGER) if folder else None
+        self._earlier = earlier or Earlier()
         self._disk = Disk(folder, opener)
         self._changes = Changes(clock)
         self._events = Events(self._disk, self._changes, clock)
-        self._book = Book(self._disk, spec, clock)
+        self._book = Book(self._disk, spec, clock, host_seen)
         groups = {group.name: group for group in profile.groups}
         self._pulse = Pulse(self._tick, self._failed)
         self._reporter = Reporter(groups, self._book, self._events, self._pulse)
@@ -119,6 +125,9 @@ class Controller:
         await self._start_runs()
         await self._pool.start(self.scheduler.address, self.roster.take)
         self._settle(again)
+        before = runs_in(self._disk.read(RUNS), self._earlier.runs)
+        self.runs.restore(before)
+        self._runbook.restore(before)
         self.view.started = self._deadline.started
         self._events.add("cluster", "The scheduler started again" if again else "The cluster started")
         self._pulse.start()
@@ -212,6 +221,9 @@ class Controller:
                 scale.used(name)
             if again:
                 scale.wanted = max(scale.minimum, min(scale.maximum, len(present)))
+        for told in self._earlier.groups:
+            if again and told.name in self.scaling.groups:
+                self.scaling.groups[told.name].go_on(told)
 
     def _used(self) -> None:
         self._deadline.touch()

@@ -12,7 +12,8 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
     │   └── OutOfRange          workers outside a group's minimum and maximum
     ├── NotFound
     │   ├── UnknownProfile  ├── UnknownCluster  ├── UnknownGroup
-    │   └── UnknownWorker   └── UnknownRun      └── UnknownOperation
+    │   ├── UnknownWorker   ├── UnknownRun      ├── UnknownOperation
+    │   └── UnknownPriceList
     ├── Conflict                right in itself, but not in this state
     │   ├── NameTaken
     │   ├── ClusterEnded
@@ -136,6 +137,12 @@ class UnknownOperation(NotFound):
     """No operation has that id."""
 
     noun = "operation"
+
+
+class UnknownPriceList(NotFound):
+    """No price list has that name."""
+
+    noun = "price list"
 
 
 class Conflict(MlopsError):

@@ -89,6 +89,16 @@ class Ledger:
         """Groups that ever had a worker."""
         return list(dict.fromkeys(group for group, _ in self._sums))
 
+    def has_price(self, host: str) -> bool:
+        """Whether a host's price was told, or that it is unknown."""
+        known = self._hosts.get(host)
+        return known is not None and known.price is not None
+
+    @property
+    def unpriced(self) -> list[str]:
+        """Hosts that nobody has told the price of, not even that it is unknown."""
+        return [name for name, host in self._hosts.items() if host.price is None]
+
     def add(self, entry: LedgerEntry) -> bool:
         """Take `entry` in; False when it changes nothing."""
         if entry.kind == "host":

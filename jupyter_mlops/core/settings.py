@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from .model import Model, Time
-from .price import Price
+from .price import Price, Rate
 
 
 class Settings(Model):
-    """`price` is the user's own rates; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder);
+    """`price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, in the same
+    currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder);
     `default_profile` is what a run starts when there is no cluster; `last_used` is profile → when."""
 
     price: Price = Price()
+    kinds: dict[str, Rate] = {}
     tracking_uri: str | None = None
     default_profile: str | None = None
     last_used: dict[str, Time] = {}

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import random
+import string
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.backends.kubernetes import prices
-from jupyter_mlops.backends.kubernetes.prices import ByHand, Libcloud, Node, NodePrice, SkyPilot, lookup, rates, share
-from jupyter_mlops.core.price import GB, Price
+from jupyter_mlops.backends import prices as own
+from jupyter_mlops.backends.kubernetes.prices import ByHand, Catalogue, Libcloud, Node, NodePrice, SkyPilot, is_spot
+from jupyter_mlops.backends.kubernetes.prices.catalogue import MOST, rates
+from jupyter_mlops.backends.kubernetes.prices.libcloud import libcloud
+from jupyter_mlops.backends.kubernetes.prices.skypilot import Row
+from jupyter_mlops.core.errors import InvalidInput, UnknownPriceList
+from jupyter_mlops.core.price import GB, HostPrice, Price
 
 NODE = Node("n", "m5.xlarge", "us-west-2", "us-west-2a", spot=False, cpus=4, memory=16 * 2**30)
 CSV = """InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GPUInfo,Region,AvailabilityZone,Price,SpotPrice
@@ -26,8 +34,8 @@ def money(price: NodePrice | None) -> float | None:
 
 
 def test_a_csv_knows_zones_regions_and_spot() -> None:
-    table = SkyPilot(CSV, "ours.csv", "2026-11-01")
-    assert table.price(NODE) == NodePrice(0.192, "ours.csv", "2026-11-01")
+    table = SkyPilot.read(CSV, "ours.csv", "2026-11-01")
+    assert table.price(NODE) == NodePrice(0.192, "m5.xlarge in us-west-2: ours.csv", "2026-11-01")
     assert money(table.price(replace(NODE, spot=True))) == 0.08
     assert money(table.price(replace(NODE, spot=True, zone="us-west-2c"))) == 0.07
     assert money(table.price(replace(NODE, region="eu-west-1", zone="eu-west-1a"))) == 0.214
@@ -71,17 +79,10 @@ def test_libclouds_table_knows_its_date_and_drops_zeros() -> None:
 
 def test_the_table_that_comes_with_libcloud() -> None:
     pytest.importorskip("libcloud")
-    table = prices.libcloud()
+    table = libcloud()
     assert table is not None
     price = table.price(NODE)
     assert price is not None and 0.1 < price.per_hour < 1 and price.date.startswith("20")
-
-
-def test_prices_by_hand_go_first_and_unknown_is_none() -> None:
-    by_hand = ByHand({"m5.xlarge": 0.5}, Price())
-    assert money(lookup(NODE, [by_hand, SkyPilot(CSV, "x")])) == 0.5
-    assert money(lookup(replace(NODE, kind="other"), [ByHand({}, Price(cpu_hour=0.1))])) == pytest.approx(0.4)
-    assert lookup(replace(NODE, kind="other"), [by_hand, SkyPilot(CSV, "x")]) is None
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_prices_by_hand_go_first_and_unknown_is_none() -> None:
     ],
 )
 def test_spot_labels(label: str, value: str, spot: bool) -> None:
-    assert prices.is_spot({label: value}) is spot
+    assert is_spot({label: value}) is spot
 
 
 AMOUNTS = st.floats(0.01, 100)
@@ -114,8 +115,93 @@ def test_a_nodes_rates_add_up_to_its_price(cpus: int, gb: float, gpus: int, per_
 @given(st.integers(1, 64), st.floats(1, 500), AMOUNTS, st.floats(0, 1), st.floats(0, 1))
 def test_a_share_is_never_more_than_the_node(cpus: int, gb: float, per_hour: float, a: float, b: float) -> None:
     node = Node("n", "k", "r", "z", spot=False, cpus=cpus, memory=gb * GB)
-    price = NodePrice(per_hour, "test")
-    part = share(node, price, a * cpus, b * gb * GB)
-    assert 0 <= part.attributed <= part.dedicated or (a == b == 0 and part.dedicated == 0)
-    whole = share(node, price, cpus, gb * GB)
-    assert whole.attributed == pytest.approx(whole.dedicated) == pytest.approx(per_hour)
+    share = rates(node, NodePrice(per_hour, "test")).per_hour(a * cpus, b * gb * GB)
+    assert share is not None and 0 <= share <= per_hour * (1 + 1e-9)
+
+
+def catalogue(rates: Price | None = None, kinds: dict[str, float] | None = None, *nodes: Node) -> Catalogue:
+    lists = [SkyPilot.read(CSV, "ours.csv", "2026-11-01")]
+    table = Libcloud({"compute": {"ec2_linux": {"x1": {"us-west-2": 2.0, "eu-west-1": 3.0}}}})
+    return Catalogue(ByHand(rates or Price(), kinds or {}), lists, table, {node.name: node for node in nodes})
+
+
+def test_a_node_s_price_and_who_says_so() -> None:
+    """By hand goes first, then lists, then libcloud; unknown is unknown, and says of what."""
+    price = catalogue().price(NODE)
+    assert price.per_hour == 0.192 and price.rates.per_hour(4, 16 * 2**30) == pytest.approx(0.192)
+    assert (price.rates.source, price.rates.date) == ("m5.xlarge in us-west-2: ours.csv", "2026-11-01")
+    by_kind = catalogue(kinds={"m5.xlarge": 0.5}).price(NODE)
+    assert by_kind.per_hour == 0.5 and by_kind.rates.source == "m5.xlarge in us-west-2: set by hand"
+    mine = Price(cpu_hour=0.1, source="mine", date="2026-02-02")
+    assert catalogue(mine).price(NODE) == HostPrice(rates=mine, per_hour=0.4), "rates are charged as they were set"
+    assert catalogue(mine, {"m5.xlarge": 0.5}).price(NODE).per_hour == 0.5
+    assert catalogue().price(replace(NODE, kind="x1")).per_hour == 2.0
+    for odd in (
+        replace(NODE, kind="m5.zero"),
+        replace(NODE, kind="x1", spot=True),
+        replace(NODE, kind="x1", region=""),
+    ):
+        price = catalogue().price(odd)
+        assert price.per_hour is None and not price.rates.known and str(odd) in price.rates.source
+    assert catalogue(Price(currency="EUR")).price(NODE).per_hour is None, "dollars aren't added to euros"
+
+
+def test_what_travels_to_the_controller_is_what_its_regions_need() -> None:
+    sent = Catalogue.unpacked(catalogue(None, {"odd": 7}, NODE).within().packed())
+    assert sent.nodes == {"n": NODE} and sent.by_hand.kinds == {"odd": 7}
+    assert sent.price(NODE) == catalogue().price(NODE)
+    assert sent.price(replace(NODE, kind="x1")) == catalogue().price(replace(NODE, kind="x1"))
+    assert sent.price(replace(NODE, kind="x1", region="eu-west-1")).per_hour is None, "left out"
+    everything = Catalogue.unpacked(catalogue().within().packed())
+    assert everything.price(replace(NODE, kind="x1", region="eu-west-1")).per_hour == 3.0, "no region is known"
+
+
+def test_a_list_that_is_too_long_is_cut_to_the_kinds_there_are() -> None:
+    letters = random.Random(1)
+    rows = [
+        Row("".join(letters.choices(string.ascii_letters, k=24)), "us-west-2", "", letters.random(), None)
+        for _ in range(30_000)
+    ]
+    long = SkyPilot([*rows, Row("m5.xlarge", "us-west-2", "", 0.2, None)], "long.csv")
+    data = replace(catalogue(None, None, NODE), lists=[long]).packed()
+    assert len(data) < MOST
+    assert Catalogue.unpacked(data).price(NODE).per_hour == 0.2
+
+
+def test_a_list_is_checked_line_by_line(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "aws.csv"
+    file.write_text("\n".join(CSV))
+    os.utime(file, (1_790_000_000, 1_790_000_000))
+    assert len(own.bring(file).rows) == 4
+    (kept,) = own.lists()
+    assert (kept.source, kept.date) == ("aws.csv", "2026-09-21")
+    assert money(kept.price(NODE)) == 0.192
+    for bad, why in {
+        "m5.large,4,16,,,,us-west-2,,cheap,": "Line 6 of aws.csv isn't valid: the Price 'cheap' isn't",
+        "m5.large,4,16,,,,us-west-2,,-1,": "the Price '-1' isn't",
+        "m5.large,4,16,,,,us-west-2,,1,inf": "the SpotPrice 'inf' isn't",
+        "m5.large,4": "it doesn't have the 10 values",
+        '"m5': "line 6",
+    }.items():
+        file.write_text("\n".join([*CSV, bad]))
+        with pytest.raises(InvalidInput) as error:
+            own.bring(file)
+        assert why in str(error.value)
+    for columns, why in {
+        "InstanceType,Price\n": "has no column Region",
+        "InstanceType,Region,Price\n": "no prices",
+    }.items():
+        file.write_text(columns)
+        with pytest.raises(InvalidInput, match=why):
+            own.bring(file)
+    assert len(own.lists()) == 1, "a file that isn't taken changes nothing"
+    with pytest.raises(UnknownPriceList, match=r"Did you mean 'aws.csv'"):
+        own.remove("aws.cvs")
+    own.remove("aws.csv")
+    assert own.lists() == []
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"

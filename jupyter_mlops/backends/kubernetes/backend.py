@@ -161,9 +161,9 @@ class KubernetesBackend(Backend):
     async def _start(self, spec: ClusterSpec) -> ClusterState:
         api = await hub().api(*where(spec.profile))
         await asyncio.to_thread(remember, where(spec.profile))
-        spec = await priced(api, spec)
-        pair = await asyncio.to_thread(keys.new_pair) if spec.profile.kubernetes.tls else None
-        made = await record.make(api, spec, pair)
+        new_pair = asyncio.to_thread(keys.new_pair if spec.profile.kubernetes.tls else _no_pair)
+        prices, pair = await asyncio.gather(price_list(api, spec), new_pair)
+        made = await record.make(api, spec, pair, prices)
         return entries.shown(Entry(api, record.ids_of(spec, api.namespace), spec, made))
 
     async def _entry(self, name: str) -> Entry:
@@ -205,6 +205,10 @@ def _check_templates(spec: ClusterSpec) -> None:
     scheduler_pod(spec, ids)
     for group in spec.profile.groups:
         worker_pod(spec, group, f"{group.name}-1", ids, {})
+
+
+def _no_pair() -> None:
+    """A cluster without TLS has no key."""
 
 
 async def _states(place: Where) -> list[ClusterState]:

@@ -33,6 +33,7 @@ DASHBOARD_PORT = 8787
 RELAY_PORT = 8785
 #: Where things are in the pods.
 SPEC = "/opt/jupyter-mlops/spec"
+PRICES = "prices.json.gz"
 TLS = "/opt/jupyter-mlops/tls"
 STATE = "/var/lib/jupyter-mlops"
 SCRATCH = "/tmp"  # noqa: S108 - in a pod it is its own

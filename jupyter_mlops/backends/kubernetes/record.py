@@ -30,12 +30,13 @@ def ids_of(spec: ClusterSpec, namespace: str) -> Names:
     return Names(spec.name, namespace, spec.created)
 
 
-async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None) -> Json:
+async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None, prices: bytes = b"") -> Json:
     """Make all of a cluster's objects; its scheduler's pod is asked for last. Returns the record.
 
     Parameters
     ----------
     pair : the key and certificate; None for a cluster without TLS.
+    prices : the packed catalogue that its controller prices nodes by.
 
     Raises
     ------
@@ -57,7 +58,7 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None) -> Jso
         ) from None
     record = {**body, **record}
     try:
-        await _all(api, [*_owned(spec, ids, names.owner_of(record), pair), *_kept(spec, ids)])
+        await _all(api, [*_owned(spec, ids, names.owner_of(record), pair, prices), *_kept(spec, ids)])
         announced = await daskcluster.announce(api, spec, ids)
         rights = _rights(spec, ids, names.owner_of(record), announced is not None)
         await _all(api, rights[:-1])
@@ -157,7 +158,7 @@ def _deployment(spec: ClusterSpec, ids: Names) -> Json:
 
 
 def _owned(
-    spec: ClusterSpec, ids: Names, owner: Json, pair: tuple[str, str] | None
+    spec: ClusterSpec, ids: Names, owner: Json, pair: tuple[str, str] | None, prices: bytes
 ) -> list[tuple[tuple[str, str], Json]]:
     def metadata(name: str, part: str = "record") -> Json:
         return _metadata(spec, ids, name, part, owner)
@@ -176,7 +177,7 @@ def _owned(
                 "kind": "ConfigMap",
                 "metadata": metadata(ids.spec),
                 "data": data,
-                "binaryData": sent["binaryData"],
+                "binaryData": sent["binaryData"] | {names.PRICES: base64.b64encode(prices).decode()},
             },
         ),
         (("services", ""), _service(ids, metadata(ids.scheduler))),

@@ -24,7 +24,9 @@ from ...core.cluster import ClusterSpec
 from . import daskcluster, lastlogs, names, record
 from .api import Answer, Api, Json, Unreachable
 from .keeper import Keeper
+from .nodes import Nodes
 from .pool import KubernetesPool
+from .prices import Catalogue
 from .relay import Relay
 from .worker import security
 
@@ -75,14 +77,19 @@ async def run(spec: ClusterSpec) -> None:
     scheduler = await _scheduler()
     peaks = Peaks(scheduler)
     pool = KubernetesPool(api, spec, ids, names.owner_of(held), peaks.of)
-    keeper = Keeper(api, ids, folder, lambda: dict(controller.view.answer(None, False)["state"]))
-    await keeper.restore()
-    controller = Controller(scheduler, spec, pool, folder, dashboard_host="0.0.0.0")  # noqa: S104 - behind a key, in a pod
+    keeper = Keeper(api, ids, folder, lambda: controller.view.answer(None, False))
+    earlier = await keeper.restore()
+    catalogue = Catalogue.unpacked((Path(names.SPEC) / names.PRICES).read_bytes())
+    nodes = Nodes(api, catalogue, lambda host, price: controller.price_host(host, price))
+    everywhere = "0.0.0.0"  # noqa: S104 - behind a key, in a pod
+    controller = Controller(
+        scheduler, spec, pool, folder, earlier=earlier, dashboard_host=everywhere, host_seen=nodes.see
+    )
     deleted = _end_on_signals(controller, keeper, api, ids)
     relay = Relay()
     await relay.open()
     await controller.start()
-    tasks = [asyncio.create_task(keeper.run()), asyncio.create_task(peaks.run())]
+    tasks = [asyncio.create_task(work) for work in (keeper.run(), peaks.run(), nodes.run())]
     if daskcluster.announces(held):
         tasks.append(asyncio.create_task(_end_with_daskcluster(controller, api, ids)))
     for task in tasks:
