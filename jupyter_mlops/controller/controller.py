@@ -125,9 +125,6 @@ class Controller:
         await self._start_runs()
         await self._pool.start(self.scheduler.address, self.roster.take)
         self._settle(again)
-        before = runs_in(self._disk.read(RUNS), self._earlier.runs)
-        self.runs.restore(before)
-        self._runbook.restore(before)
         self.view.started = self._deadline.started
         self._events.add("cluster", "The scheduler started again" if again else "The cluster started")
         self._pulse.start()
@@ -249,6 +246,9 @@ class Controller:
         book = self._runbook
         self.runs.book = book
         await book.start()
+        before = runs_in(self._disk.read(RUNS), self._earlier.runs)
+        self.runs.restore(before)
+        book.restore(before)
         RunHandlers(self.scheduler, book, self._run_event, self.check_alive).install()
 
     def _run_event(self, text: str, run: str, problem: Problem | None) -> None:

@@ -11,11 +11,15 @@ import base64
 import gzip
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...controller.earlier import Earlier
+from ...core.cluster import ClusterState
+from ...core.run import FINAL, RunState
 from .api import MERGE_PATCH, Answer, Api, Json, Unreachable
 from .names import Names
 
@@ -27,6 +31,8 @@ FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", "logs.j
 LEDGER_EVERY, EVERY = 1.0, 5.0
 #: Bytes of all files, compressed: a ConfigMap takes 1 MiB.
 ROOM = 900_000
+#: In the history's ConfigMap: the runs that are not over, as they were when it was kept last.
+LIVE = "live.json"
 
 
 class Keeper:
@@ -34,23 +40,27 @@ class Keeper:
 
     Parameters
     ----------
-    state : the cluster's state as it is sent to watchers.
+    view : the cluster's state and runs as they are sent to watchers.
     """
 
-    def __init__(self, api: Api, ids: Names, folder: Path, state: Callable[[], Json]) -> None:
-        self._api, self._ids, self._folder, self._state = api, ids, folder, state
+    def __init__(self, api: Api, ids: Names, folder: Path, view: Callable[[], Json]) -> None:
+        self._api, self._ids, self._folder, self._view = api, ids, folder, view
         self._sizes: dict[str, int] = {}
         self._packed: dict[str, bytes] = {}
+        self._live = "[]"
         self._told = 0.0
 
-    async def restore(self) -> None:
-        """Fill an empty folder with what was kept: this pod is another one than before."""
-        if (self._folder / FILES[0]).exists():
-            return
-        history = await self._api.request("GET", self._api.path("configmaps", self._ids.history))
-        for name, data in (history.get("binaryData") or {}).items():
-            path = self._folder / name.removesuffix(".gz")
-            await asyncio.to_thread(path.write_bytes, gzip.decompress(base64.b64decode(data)))
+    async def restore(self) -> Earlier:
+        """Fill an empty folder with what was kept, when this pod is another one than before; what was known last."""
+        receipt, history = await asyncio.gather(self._get(self._ids.receipt), self._get(self._ids.history))
+        told, ledger = receipt["data"], self._folder / FILES[0]
+        if not ledger.exists():
+            await asyncio.to_thread(self._fill, history.get("binaryData") or {})
+            if ledger.exists():  # its time says until when the scheduler lived
+                os.utime(ledger, (float(told["alive"]),) * 2)
+        groups = ClusterState.model_validate_json(told["state.json"]).groups if "state.json" in told else []
+        live = json.loads((history.get("data") or {}).get(LIVE, "[]"))
+        return Earlier(groups, [RunState.model_validate(run) for run in live])
 
     async def run(self) -> None:
         """Keep copying until cancelled."""
@@ -75,12 +85,15 @@ class Keeper:
                 await asyncio.sleep(0.3 * 2**attempt)
 
     async def _keep(self, whole: bool) -> None:
+        view = self._view() if whole else {}
         changed = await asyncio.to_thread(self._pack, FILES if whole else FILES[:1])
-        if changed:
+        live = json.dumps([run for run in view["runs"] if run["phase"] not in FINAL]) if whole else self._live
+        if changed or live != self._live:
             data = {f"{name}.gz": base64.b64encode(self._packed[name]).decode() for name in changed}
-            await self._patch(self._ids.history, {"binaryData": data})
+            await self._patch(self._ids.history, {"binaryData": data, "data": {LIVE: live}})
             self._sizes.update(changed)
-        summary = await asyncio.to_thread(self._summary) if whole else {}
+            self._live = live
+        summary = await asyncio.to_thread(self._summary, view["state"]) if whole else {}
         await self._patch(self._ids.receipt, {"data": {"alive": str(time.time()), **summary}})
         if whole:
             self._told = time.time()
@@ -101,12 +114,25 @@ class Keeper:
                 self._packed[name], changed[name] = data, size
         return changed
 
-    def _summary(self) -> dict[str, str]:
-        summary = {"state.json": json.dumps({**self._state(), "timeline": []})}
+    def _fill(self, kept: dict[str, str]) -> None:
+        for name, data in kept.items():
+            (self._folder / name.removesuffix(".gz")).write_bytes(gzip.decompress(base64.b64decode(data)))
+
+    def _summary(self, state: Json) -> dict[str, str]:
+        summary = {"state.json": json.dumps({**state, "timeline": []})}
         receipt = self._folder / "receipt.json"
         if receipt.exists():
             summary["receipt.json"] = receipt.read_text(encoding="utf-8")
         return summary
+
+    async def _get(self, name: str) -> Json:
+        """A ConfigMap; waits while the API doesn't answer."""
+        while True:
+            try:
+                return await self._api.request("GET", self._api.path("configmaps", name))
+            except Unreachable as error:
+                logger.warning("Waiting for Kubernetes: %s", error)
+                await asyncio.sleep(1)
 
     async def _patch(self, name: str, body: dict[str, Any]) -> None:
         await self._api.request(
