@@ -18,7 +18,8 @@ async def kubernetes(asked: Namespace) -> None:
 def _manifests(asked: Namespace) -> None:
     from ..backends.kubernetes.manifests import as_yaml, manifests
 
-    sys.stdout.write(as_yaml(manifests(asked.namespace or "default", asked.user, asked.service_account, asked.nodes)))
+    namespace = asked.namespace or "default"
+    sys.stdout.write(as_yaml(manifests(namespace, asked.user, asked.service_account, asked.nodes, asked.operator)))
 
 
 async def _check(asked: Namespace) -> None:
@@ -28,6 +29,8 @@ async def _check(asked: Namespace) -> None:
     sys.stdout.write(f"{found.host}, namespace {found.namespace!r}, as {found.user or 'an unknown user'}\n")
     for loss in found.without:
         sys.stdout.write(f"Works, but {loss}.\n")
+    for sentence in found.operator:
+        sys.stdout.write(f"{sentence}\n")
     if not found.missing:
         sys.stdout.write("You may make clusters here.\n")
         return

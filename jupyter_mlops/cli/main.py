@@ -77,6 +77,9 @@ def _add_kubernetes(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--no-nodes", dest="nodes", action="store_false", help="manifests: without the right to read nodes and prices"
     )
+    command.add_argument(
+        "--operator", action="store_true", help="manifests: with the rights to DaskClusters, where their operator is"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

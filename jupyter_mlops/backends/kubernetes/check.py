@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from dataclasses import dataclass, field
 
 from ...core.errors import Refused
+from . import dask_operator
 from .api import Answer, Api, Json
-from .manifests import USER_RULES, as_yaml
+from .manifests import OPERATOR_RULES, USER_RULES, as_yaml
 
+_GIVES = "`jupyter mlops kubernetes manifests --operator` gives the right"
 #: What works without, with less comfort: what is lost then.
 OPTIONAL = {
     "networkpolicies": "other namespaces can reach the clusters' ports (TLS still keeps them out)",
-    "daskclusters": "clusters of the dask-kubernetes operator aren't listed",
-    "daskworkergroups": "clusters of the dask-kubernetes operator can't be scaled",
+    "daskclusters": f"clusters aren't DaskClusters, and those that others made aren't listed ({_GIVES})",
+    "daskworkergroups": f"DaskClusters that others made can't be scaled ({_GIVES})",
 }
 
 
@@ -38,6 +41,8 @@ class Report:
     user: str
     missing: list[Right] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
+    #: What there is of dask-kubernetes' operator.
+    operator: list[str] = field(default_factory=list)
 
     @property
     def yaml(self) -> str:
@@ -69,9 +74,10 @@ class Report:
 
 async def check(api: Api) -> Report:
     """Ask Kubernetes about every right that clusters need. Makes nothing."""
+    rules = USER_RULES + (OPERATOR_RULES if await dask_operator.installed(api) else [])
     wanted = [
         Right(group, resource, verb)
-        for rule in USER_RULES
+        for rule in rules
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
@@ -97,7 +103,7 @@ async def report(context: str = "", namespace: str = "") -> Report:
     """
     api = await Api.connect(context, namespace)
     try:
-        return await check(api)
+        return dataclasses.replace(await check(api), operator=await dask_operator.sentences(api))
     except Answer as answer:
         raise answer.error from None
     finally:

@@ -232,7 +232,7 @@ def _refusal(answer: Answer) -> MlopsError | None:
         )
     if answer.status == 403:
         todo = f"`jupyter mlops kubernetes manifests --operator` is what an administrator would apply, {_INSTEAD}"
-        return Refused("You may not make DaskClusters here", said, todo)
+        return Refused("You may not make DaskClusters here", answer.problem.what, todo)
     if answer.status in (400, 422):
         todo = f"Apply a newer dask-kubernetes' CRDs (Helm never updates them), change the pod template, {_INSTEAD}"
         return InvalidSpec("The installed CRD of DaskClusters doesn't take this cluster", said, todo)
