@@ -1,0 +1,116 @@
+"""Money on a real Kubernetes: by the nodes that workers really run on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from jupyter_mlops.backends.kubernetes import quantity
+from jupyter_mlops.backends.kubernetes.manifests import manifests
+from jupyter_mlops.backends.kubernetes.surroundings import moment
+from jupyter_mlops.controller.link import ClusterView, Link
+from jupyter_mlops.core.cluster import ClusterState
+from jupyter_mlops.core.errors import ClusterUnreachable
+from jupyter_mlops.core.price import GB, Cost
+
+from .clusters import FAKE, Namespace, in_thread, small, until, up
+from .kube import Kube
+
+#: What libcloud's table says of the nodes' kinds, in us-east-1.
+XLARGE, DOUBLE = 0.192, 0.384
+UNHEARD = "x9.unheard"
+
+
+@pytest.fixture
+def readable(namespace: Namespace) -> Iterator[Namespace]:
+    """A namespace whose controllers may read nodes."""
+    wide = [each for each in manifests(namespace.name) if each["kind"].startswith("ClusterRole")]
+    namespace.kube.apply(*wide)
+    yield namespace
+    namespace.kube.kubectl("delete", "clusterrole,clusterrolebinding", wide[0]["metadata"]["name"])
+
+
+def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> None:
+    """On a real node, a bigger one, and one of a kind that nobody knows the price of; the scheduler's end between."""
+
+    async def main() -> None:
+        kube, big = readable.kube, {"cpus": 6, "memory": "8 GiB", "pod": FAKE}
+        spec = readable.spec(small(1), small(2, "big", **big), price=None)
+        with kube.fake_nodes(2, "--cpu", "8", "--memory", "32Gi"):
+            await in_thread(lambda: _label(kube, "fake-1", UNHEARD))
+            async with readable.cluster(spec, workers=1) as (name, link):
+                view = await until(lambda: _view(link), _all_priced, "all three nodes have been looked at")
+                _check(view.state, _share(kube))
+                first = await in_thread(lambda: _since(readable))
+                await in_thread(lambda: _delete_scheduler(readable))
+                view = await until(lambda: _view(link), lambda view: up(view) == 1 and _starts(view) == 2, "it is back")
+                _check(view.state, _share(kube))
+                used = view.state.cost.usage.worker_hours * 3600
+                assert used == pytest.approx(sum(time.time() - since for since in first), abs=6)
+                pods = kube.get("pods", readable.name)
+                assert {pod["metadata"]["labels"]["owner"] for pod in pods} == {"Ann"}
+            receipt = await until(lambda: readable.backend.receipt(name), bool, "a receipt")
+        assert receipt is not None and receipt.owner == "Ann"
+        groups, hours = receipt.groups, receipt.cost.usage.worker_hours / 3
+        assert receipt.cost.amount == pytest.approx(sum(cost.amount or 0 for cost in groups.values()))
+        assert groups["default"].amount == pytest.approx(_share(kube) * groups["default"].usage.worker_hours)
+        assert groups["big"].unknown.cpu_hours == pytest.approx(6 * hours, rel=0.1)
+        assert groups["big"].usage.cpu_hours == pytest.approx(12 * hours, rel=0.1)
+
+    asyncio.run(main())
+
+
+def _check(state: ClusterState, share: float) -> None:
+    """What an hour costs now: of the real node its share, of the bigger one most, of the third nobody knows."""
+    default, big = (group.cost for group in state.groups)
+    assert default.per_hour == pytest.approx(share)
+    assert big.per_hour is not None and 0.5 * DOUBLE < big.per_hour < 0.75 * DOUBLE
+    assert state.cost.per_hour == pytest.approx(default.per_hour + big.per_hour)
+    assert default.unknown.cpu_hours == 0 < big.unknown.cpu_hours < big.usage.cpu_hours
+    assert default.source == "m5.xlarge in us-east-1: apache-libcloud's pricing.json" and default.date.startswith("20")
+    assert f"no price of {UNHEARD} in us-east-1 is known" in big.source
+    dedicated = state.cost.dedicated
+    assert dedicated is not None and dedicated.per_hour == pytest.approx(XLARGE + DOUBLE)
+    assert 0 < dedicated.unknown_hours < dedicated.host_hours
+    assert dedicated.amount is not None and state.cost.amount is not None and dedicated.amount > state.cost.amount
+
+
+def _all_priced(view: ClusterView) -> bool:
+    cost: Cost = view.state.cost
+    return bool(cost.dedicated and cost.dedicated.unknown_hours and cost.dedicated.per_hour == XLARGE + DOUBLE)
+
+
+def _share(kube: Kube) -> float:
+    """An hour of a small worker on the real node, by OpenCost's formula."""
+    capacity = json.loads(kube.kubectl("get", "node", kube.node, "-o", "json"))["status"]["capacity"]
+    whole = quantity.parse(capacity["cpu"]) * 0.031611 + quantity.parse(capacity["memory"]) / GB * 0.004237
+    return XLARGE / whole * (0.05 * 0.031611 + 300 * 2**20 / GB * 0.004237)
+
+
+def _label(kube: Kube, node: str, kind: str) -> None:
+    kube.kubectl("label", "node", node, f"node.kubernetes.io/instance-type={kind}", "--overwrite")
+
+
+def _delete_scheduler(namespace: Namespace) -> None:
+    namespace.kube.kubectl("delete", "pod", "-n", namespace.name, "-l", "jupyter-mlops/part=scheduler", "--wait=false")
+
+
+def _since(namespace: Namespace) -> list[float]:
+    found = namespace.kube.get("pods", namespace.name, "jupyter-mlops/part=worker")
+    return [moment(pod["metadata"]["creationTimestamp"]) for pod in found]
+
+
+def _starts(view: ClusterView) -> int:
+    return sum(event.kind == "cluster" and "started" in event.text for event in view.events)
+
+
+async def _view(link: Link) -> ClusterView:
+    while True:
+        try:
+            return await link.view()
+        except ClusterUnreachable:
+            await asyncio.sleep(0.5)
