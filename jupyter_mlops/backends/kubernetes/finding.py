@@ -1,0 +1,94 @@
+"""Which clusters there are, in all contexts and namespaces that this user's may be in, whoever made them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ...core.cluster import ClusterState, Problem
+from ...core.errors import ClusterUnreachable, InvalidSpec, MlopsError, Unavailable, UnknownCluster
+from . import entries
+from .api import Answer, Unreachable
+from .hub import hub
+from .known import Known
+from .others.theirs import theirs
+from .ours import Ours
+from .where import Where, everywhere
+
+#: Seconds for Kubernetes to answer a list.
+_LIST = 8.0
+
+#: The last list of each place, to be shown as unreachable while Kubernetes doesn't answer.
+_seen: dict[Where, list[ClusterState]] = {}
+#: Places that didn't answer the last time, and who asks them again.
+_silent: dict[Where, asyncio.Future[list[ClusterState]] | None] = {}
+
+
+async def states(place: Where) -> list[ClusterState]:
+    """The clusters of a place. One that didn't answer the last time is asked again beside: nobody waits for it.
+
+    Where Kubernetes doesn't answer, what was seen there last, as unreachable.
+    """
+    if place not in _silent:
+        return await _look(place)
+    asking = _silent[place]
+    if asking is None or asking.done():
+        _silent[place] = asyncio.ensure_future(_look(place))
+    return _unreachable(place)
+
+
+async def find(name: str) -> Known:
+    """The newest cluster of that name, in all places; a live one goes first.
+
+    Raises
+    ------
+    UnknownCluster : no place has it; a near name is suggested.
+    ClusterUnreachable : none that answers has it.
+    """
+    found: list[Known] = []
+    unreachable: MlopsError | None = None
+    for place in await asyncio.to_thread(everywhere):
+        try:
+            there = await _known(place)
+            _seen[place] = [known.state() for known in there]
+            found += there
+        except Unreachable as error:
+            unreachable = ClusterUnreachable(error.what, error.why, error.todo)
+        except Answer as answer:
+            if answer.status not in (401, 403):
+                raise
+            unreachable = unreachable or answer.error
+        except (Unavailable, InvalidSpec):
+            continue
+    named = [known for known in found if known.spec.name == name]
+    if not named:
+        raise unreachable or UnknownCluster.named(name, [known.spec.name for known in found])
+    return max(named, key=lambda known: (known.live, known.spec.created))
+
+
+async def _known(place: Where) -> list[Known]:
+    api = await hub().api(*place)
+    ours, others = await asyncio.gather(entries.entries(api), theirs(api))
+    return [*(Ours(entry) for entry in ours), *others]
+
+
+async def _look(place: Where) -> list[ClusterState]:
+    try:
+        _seen[place] = [known.state() for known in await asyncio.wait_for(_known(place), _LIST)]
+    except (Unreachable, Answer, asyncio.TimeoutError) as error:
+        if not isinstance(error, Answer) or error.status not in (401, 403):
+            _silent.setdefault(place, None)
+            return _unreachable(place)
+        _seen[place] = []  # not ours to see; starting one there says so in words
+    except (Unavailable, InvalidSpec):
+        _seen[place] = []  # no Kubernetes here
+    _silent.pop(place, None)
+    return _seen[place]
+
+
+def _unreachable(place: Where) -> list[ClusterState]:
+    """What was seen there last."""
+    problem = Problem(what="Kubernetes doesn't answer", todo="Check the network (VPN?); the cluster lives on.")
+    return [
+        state if state.phase == "ended" else state.model_copy(update={"phase": "unreachable", "problem": problem})
+        for state in _seen.get(place, [])
+    ]

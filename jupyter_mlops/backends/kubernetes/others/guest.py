@@ -1,0 +1,145 @@
+"""The book of runs in a scheduler that somebody else made. It runs there, and changes nothing but what runs need.
+
+It is brought along by `guests.py` under a name of its own, so that it meets no other version of this package.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ....controller.changes import Changes
+from ....controller.disk import Disk
+from ....controller.results import Results
+from ....controller.rpc import answering
+from ....controller.runbook import RunBook
+from ....controller.runrpc import RunHandlers
+from ....core.cluster import ClusterSpec, Problem
+from ....core.costs import Share
+from ....core.price import GB
+from ....core.run import RunState
+
+if TYPE_CHECKING:
+    from distributed import Scheduler, Worker
+
+#: Where the scheduler's metadata say that a guest is there, and of which code.
+KEY = "jupyter-mlops"
+#: As a worker of ours declares its group.
+PREFIX, PLENTY = "group:", 1_000_000
+#: Runs that are told again to who asks for all; events that are remembered.
+REMEMBERED = 200
+
+
+class Guest:
+    """Keeps the book of runs.
+
+    Parameters
+    ----------
+    scheduler : the scheduler that this is the guest of.
+    spec : what is known of its cluster.
+    """
+
+    def __init__(self, scheduler: Scheduler, spec: ClusterSpec) -> None:
+        self._scheduler, self._spec = scheduler, spec
+        self._changes = Changes()
+        self._runs: dict[str, RunState] = {}
+        self._events: list[tuple[int, dict[str, Any]]] = []
+        self._book = RunBook(
+            scheduler,
+            None,
+            spec,
+            shape=self._shape,
+            share=self._share,
+            changed=self._changed,
+            event=self._event,
+            results=Results(scheduler, Disk(None)),
+        )
+
+    async def start(self, objects: Mapping[str, str], code: str) -> None:
+        """Answer from now on. Workers get the agent, and their group by `objects`: the pod's name begins so → group."""
+        scheduler = self._scheduler
+        await scheduler.register_worker_plugin(
+            None, plugin=groups_plugin(objects), name=f"{KEY}-groups", idempotent=False
+        )
+        RunHandlers(scheduler, self._book, self._event, lambda: None).install()
+        scheduler.handlers["mlops_guest"] = answering(self._news)
+        await self._book.start()
+        scheduler.set_metadata(keys=[KEY], value=code)
+
+    async def _news(self, since: int = 0) -> dict[str, Any]:
+        known = self._changes.knows(since)
+        names = self._changes.after("run", since) if known else list(self._runs)
+        return {
+            "seq": self._changes.seq,
+            "runs": [self._runs[name].model_dump() for name in names if name in self._runs],
+            "events": [event for number, event in self._events if number > since or not known],
+        }
+
+    def _changed(self, run: RunState) -> None:
+        self._runs[run.id] = run
+        self._changes.changed("run", run.id)
+        if len(self._runs) > REMEMBERED:
+            self._runs.pop(next(iter(self._runs)))
+
+    def _event(self, text: str, run: str, problem: Problem | None) -> None:
+        told = {"text": text, "run": run, "problem": None if problem is None else problem.model_dump()}
+        self._events = [*self._events[-REMEMBERED:], (self._changes.changed("event"), told)]
+
+    def _shape(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for worker in self._scheduler.workers.values():
+            group = self._group_of(worker.resources)
+            counts[group] = counts.get(group, 0) + 1
+        return counts
+
+    def _share(self, address: str) -> Share | None:
+        """One thread of a worker: its part of what the group's pods ask for."""
+        worker = self._scheduler.workers.get(address)
+        if worker is None:
+            return None
+        group = self._spec.profile.group(self._group_of(worker.resources))
+        threads = max(1, worker.nthreads)
+        shape = (1 / threads, group.cpus / threads, group.memory / GB / threads, group.gpus / threads)
+        return Share(shape, self._spec.price)
+
+    def _group_of(self, resources: Mapping[str, float]) -> str:
+        names = {group.name for group in self._spec.profile.groups}
+        told = (resource.removeprefix(PREFIX) for resource in resources if resource.startswith(PREFIX))
+        return next((name for name in told if name in names), self._spec.profile.groups[0].name)
+
+
+async def settle(scheduler: Scheduler, spec: str, objects: Mapping[str, str], code: str) -> None:
+    """Be the guest of `scheduler` from now on; instead of an earlier one, whose runs go on without us.
+
+    Parameters
+    ----------
+    spec : a `ClusterSpec` as JSON.
+    objects, code : as for `Guest.start`.
+    """
+    await Guest(scheduler, ClusterSpec.model_validate_json(spec)).start(objects, code)
+
+
+def groups_plugin(objects: Mapping[str, str]) -> bytes:
+    """The pickled worker plugin that makes each worker say which group it is of."""
+    from distributed import WorkerPlugin
+    from distributed.protocol.pickle import dumps
+
+    class Belong(WorkerPlugin):
+        """Declares the group by the name of the pod."""
+
+        def __init__(self) -> None:
+            self.objects = dict(objects)
+
+        async def setup(self, worker: Worker) -> None:
+            """Called by Dask in each worker. Travels by value, so it may use nothing of this module."""
+            names = [os.environ.get("DASK_WORKER_NAME", ""), socket.gethostname(), str(worker.name)]
+            for name in sorted(self.objects, key=len, reverse=True):
+                if any(each.startswith(f"{name}-") for each in names):
+                    await worker.set_resources(**{f"group:{self.objects[name]}": 1_000_000})
+                    return
+
+    Belong.__module__ = Belong.setup.__module__ = "__main__"  # so that it travels by value
+    Belong.__qualname__ = "Belong"
+    return bytes(dumps(Belong()))

@@ -1,0 +1,236 @@
+"""Looks at one cluster of others for as long as somebody wants to know. Lives on the hub's loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+
+from ....controller.background import Background
+from ....controller.link import ClusterView
+from ....core.cluster import Problem, WorkerState
+from ....core.errors import ClusterEnded, ClusterUnreachable, MlopsError
+from ....core.model import Seconds
+from ....core.run import FINAL
+from .. import pods
+from ..api import Answer, Api, Unreachable
+from ..surroundings import Surroundings
+from ..watch import Watch
+from ..why import Facts, death
+from . import guests
+from .daskview import DaskView, Scheduler
+from .found import Found, Json
+from .listing import again
+from .news import News
+from .rates import Rates
+from .reach import previous_log, running_scheduler, url_of
+from .state import spec_of, state_of
+from .workers import RECENT, row, rows, unwanted_end
+
+#: Seconds between two looks when no pod changes, for changes to gather, and between two questions to the scheduler.
+EVERY: Seconds = 2.0
+TOGETHER: Seconds = 0.1
+#: Seconds for Kubernetes to list its pods.
+OPENING: Seconds = 15.0
+#: Seconds until a scheduler that didn't answer is asked again.
+SILENT: Seconds = 6.0
+#: Pods that crash, whose last words are read; deaths that are remembered.
+CRASHING, DEAD = 5, 100
+
+
+class Observer:
+    """What is known of a cluster now.
+
+    Parameters
+    ----------
+    api : Kubernetes, in the cluster's namespace.
+    found : the cluster as it was listed.
+    rates : what its nodes cost.
+    """
+
+    def __init__(self, api: Api, found: Found, rates: Rates) -> None:
+        self.api, self.found = api, found
+        self.news = News(found)
+        self._rates = rates
+        self._pods: dict[str, Json] = {}
+        self._dead: dict[str, tuple[float, WorkerState]] = {}
+        self._logs: dict[tuple[str, int], list[str]] = {}
+        self._around = Surroundings(api, spec_of(found, api.namespace, rates.price))
+        query = {"labelSelector": found.selector}
+        self._watch = Watch(api, api.path("pods"), query, self._synced, self._changed)
+        self._scheduler: Scheduler | None = None
+        self._dask: DaskView | None = None
+        self._dask_problem: Problem | None = None
+        self._guest = guests.GuestNews()
+        self._failure: MlopsError | None = None
+        #: Whether it is gone.
+        self.over = False
+        self._nudged = asyncio.Event()
+        self._background = Background()
+        self._opening: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to look, if that isn't being done; returns after the first look.
+
+        Raises
+        ------
+        ClusterUnreachable : Kubernetes doesn't answer in time.
+        """
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+        try:
+            await asyncio.wait_for(asyncio.shield(self._opening), OPENING)
+        except asyncio.TimeoutError:
+            raise ClusterUnreachable("Kubernetes doesn't answer", "its pods could not be listed in time") from None
+
+    async def _open(self) -> None:
+        self._background.spawn(self._watch.run())
+        self._background.spawn(self._around.run())
+        await self._watch.ready.wait()
+        await self._ask_dask()
+        await self._look()
+        self._background.spawn(self._follow_dask())
+        self._background.spawn(self._run())
+
+    async def close(self) -> None:
+        """Look no more."""
+        if self._opening is not None:
+            self._opening.cancel()
+        await self._background.close()
+        if self._scheduler is not None:
+            await self._scheduler.close()
+
+    async def view(self, since: int | None, timeout: Seconds, workers: bool) -> ClusterView:
+        """What changed after `since`, as soon as there is something.
+
+        Raises
+        ------
+        ClusterEnded : it is gone.
+        ClusterUnreachable : Kubernetes doesn't answer.
+        """
+        self._check()
+        if since is not None:
+            await self.news.wait(since, timeout, workers)
+        if self._failure is not None:
+            raise self._failure
+        return self.news.view(since, workers)
+
+    async def scheduler(self) -> Scheduler:
+        """Its scheduler, to be asked. Raises `ClusterUnreachable`, `ClusterEnded`."""
+        self._check()
+        url = await url_of(self.api, self.found)
+        if self._scheduler is None or self._scheduler.url != url:
+            old, self._scheduler = self._scheduler, Scheduler(url)
+            if old is not None:
+                await old.close()
+        return self._scheduler
+
+    def nudge(self) -> None:
+        """Look soon."""
+        self._nudged.set()
+
+    def _check(self) -> None:
+        if self.over:
+            raise ClusterEnded(f"The cluster {self.found.name!r} has ended", "it was removed from Kubernetes")
+        if self._failure is not None:
+            raise self._failure
+
+    async def _run(self) -> None:
+        while not self.over:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), EVERY)
+            await asyncio.sleep(TOGETHER)
+            self._nudged.clear()
+            await self._look()
+
+    async def _look(self) -> None:
+        try:
+            found = await again(self.api, self.found, list(self._pods.values()))
+            waiting = [pod for pod in self.found.workers if pods.step(pod) != "running"]
+            if waiting:
+                await self._around.look(waiting)
+            await self._read_crashes()
+        except (Unreachable, Answer) as error:
+            reason = error.error if isinstance(error, Answer) else error
+            self._failure = ClusterUnreachable(reason.what, reason.why, reason.todo)
+            return self.news.wake()
+        self._failure = None
+        if found is None:
+            self.over = True
+            return self.news.wake()
+        self.found = found
+        self._tell()
+        return None
+
+    def _tell(self) -> None:
+        now = time.time()
+        workers = rows(self.found, self._dask, self.facts)
+        self._dead = {name: dead for name, dead in self._dead.items() if dead[0] > now - RECENT}
+        workers += [dead for name, (_, dead) in self._dead.items() if name not in self._pods]
+        state = state_of(
+            self.found,
+            self._rates,
+            dask=self._dask,
+            facts=self.facts,
+            problem=self._dask_problem,
+            runs=[run.id for run in self.news.runs if run.phase not in FINAL],
+            workers=workers,
+            now=now,
+        )
+        guest, self._guest = self._guest, guests.GuestNews(self._guest.seq)
+        self.news.take(state, workers, guest, now)
+
+    def facts(self, pod: Json) -> Facts:
+        """What is known around a pod."""
+        known = self._around.facts(pod)
+        return dataclasses.replace(known, logs=self._logs.get(_crash(pod), known.logs))
+
+    async def _read_crashes(self) -> None:
+        """The last words of pods that crash again and again."""
+        for pod in [*self.found.schedulers, *self.found.workers][: 10 * CRASHING]:
+            if _crash(pod)[1] and _crash(pod) not in self._logs and len(self._logs) < DEAD:
+                self._logs[_crash(pod)] = await previous_log(self.api, pod, 10)
+
+    async def _follow_dask(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY if self._dask_problem is None else SILENT)
+            await self._ask_dask()
+            self.nudge()
+
+    async def _ask_dask(self) -> None:
+        if running_scheduler(self.found) is None:
+            self._dask, self._dask_problem = None, None
+            return
+        try:
+            scheduler = await self.scheduler()
+            self._dask = await scheduler.look()
+            guest = await guests.news(scheduler, self._guest.seq)
+            self._guest = guests.GuestNews(guest.seq, self._guest.runs + guest.runs, self._guest.events + guest.events)
+            self._dask_problem = None
+        except (ClusterUnreachable, ClusterEnded, Unreachable, Answer) as error:
+            problem = error.error if isinstance(error, Answer) else error
+            self._dask = None
+            self._dask_problem = Problem(what=problem.what, why=problem.why, todo=problem.todo)
+
+    def _synced(self, found: list[Json]) -> None:
+        self._pods = {pod["metadata"]["name"]: pod for pod in found}
+        self.nudge()
+
+    def _changed(self, kind: str, pod: Json) -> None:
+        name = pod["metadata"]["name"]
+        if kind == "DELETED":
+            self._pods.pop(name, None)
+            group = next((g for g in self.found.groups if any(p["metadata"]["name"] == name for p in g.pods)), None)
+            if group is not None and unwanted_end(pod) and len(self._dead) < DEAD:
+                told = {"phase": "lost", "problem": death(pod, self.facts(pod), deleted=True)}
+                self._dead[name] = (time.time(), row(group, pod, None).model_copy(update=told))
+        else:
+            self._pods[name] = pod
+        self.nudge()
+
+
+def _crash(pod: Json) -> tuple[str, int]:
+    """Which crash of a pod its log is of."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return str(pod["metadata"]["name"]), sum(int(status.get("restartCount", 0)) for status in statuses)

@@ -1,0 +1,119 @@
+"""Workers of others' clusters: a row for each pod, as Kubernetes tells and, when it was asked, Dask. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ....core.cluster import Counts, Problem, WorkerPhase, WorkerState
+from ....core.model import Time
+from .. import pods
+from ..surroundings import moment
+from ..why import Facts, death, pending
+from ..why.facts import containers
+from .daskview import DaskView, DaskWorker
+from .found import Found, FoundGroup
+from .shape import memory_limit
+
+Json = dict[str, Any]
+
+#: Seconds for which a worker that died counts as lost.
+RECENT = 600.0
+
+#: What is known around a pod.
+FactsOf = Callable[[Json], Facts]
+
+
+def rows(found: Found, dask: DaskView | None = None, facts: FactsOf | None = None) -> list[WorkerState]:
+    """All workers of a cluster.
+
+    Parameters
+    ----------
+    dask : what its scheduler says; None: it wasn't asked, or doesn't answer.
+    facts : what is known around a pod; without it, the pods alone are looked at.
+    """
+    known = {worker.host: worker for worker in dask.workers} if dask is not None else None
+    return [row(group, pod, known, facts) for group in found.groups for pod in group.pods]
+
+
+def row(
+    group: FoundGroup, pod: Json, dask: Mapping[str, DaskWorker] | None, facts: FactsOf | None = None
+) -> WorkerState:
+    """The worker in `pod`. `dask` is Dask's workers by their pods' addresses; None when nobody knows."""
+    around = facts(pod) if facts is not None else Facts()
+    worker = dask.get(str((pod.get("status") or {}).get("podIP", ""))) if dask is not None else None
+    phase = _phase(pod, dask is not None, worker)
+    state = WorkerState(
+        name=str(pod["metadata"]["name"]),
+        group=group.name,
+        phase=phase,
+        host=str((pod.get("spec") or {}).get("nodeName") or ""),
+        since=moment(pod["metadata"]["creationTimestamp"]),
+        memory=memory_limit(pod),
+        problem=_problem(pod, phase, around),
+    )
+    if worker is None or phase not in ("idle", "busy", "retiring"):
+        return state
+    told = {
+        "address": worker.address,
+        "cpu": worker.cpu,
+        "memory_used": worker.memory_used,
+        "memory": worker.memory or state.memory,
+        "threads": worker.threads,
+        "processing": worker.processing,
+    }
+    return state.model_copy(update=told)
+
+
+def counts(workers: Iterable[WorkerState], missing: int = 0) -> Counts:
+    """How many there are in each phase; `missing` are wanted and have no pod yet."""
+    found = Counts(requested=max(0, missing))
+    for worker in workers:
+        if worker.phase != "ended":
+            setattr(found, worker.phase, getattr(found, worker.phase) + 1)
+    return found
+
+
+def died(pod: Json, now: Time | None = None) -> Json | None:
+    """The last end of a container of the pod that was started again, if that was in the last ten minutes."""
+    for status in containers(pod):
+        ended = (status.get("lastState") or {}).get("terminated") or {}
+        if ended.get("finishedAt") and moment(ended["finishedAt"]) > (time.time() if now is None else now) - RECENT:
+            return {**pod, "status": {"containerStatuses": [{**status, "state": status["lastState"]}]}}
+    return None
+
+
+def unwanted_end(pod: Json) -> bool:
+    """Whether a pod that vanished had met something else than being scaled away."""
+    status = pod.get("status") or {}
+    disrupted = any(
+        each.get("type") == "DisruptionTarget" and each.get("status") == "True"
+        for each in status.get("conditions") or []
+    )
+    return disrupted or status.get("phase") == "Failed"
+
+
+def _phase(pod: Json, asked: bool, worker: DaskWorker | None) -> WorkerPhase:
+    if pods.over(pod):
+        return "ended" if (pod["status"].get("phase")) == "Succeeded" else "lost"
+    if pods.leaving(pod):
+        return "retiring"
+    if not pods.placed(pod):
+        return "pending"
+    if pods.step(pod) != "running" or (asked and worker is None):
+        return "starting"
+    return "busy" if worker is not None and worker.processing else "idle"
+
+
+def _problem(pod: Json, phase: WorkerPhase, facts: Facts) -> Problem | None:
+    if phase == "lost":
+        return death(pod, facts)
+    waiting = pending(pod, facts) if phase in ("pending", "starting") else None
+    if waiting is not None:
+        return waiting
+    last = died(pod)
+    if last is None:
+        return None
+    why = death(last, facts)
+    return Problem(what="Its container was started again", why=f"{why.what}: {why.why}".rstrip(": "), todo=why.todo)
