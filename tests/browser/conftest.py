@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from .lab import PATIENCE, Lab
+from ..kubernetes.clusters import Namespace
+from ..kubernetes.fixtures import free_namespace
+from ..kubernetes.kube import Kube
+from .lab import PATIENCE, Lab, opened
+from .place import Place, in_pods
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
@@ -17,12 +21,22 @@ SCREENSHOTS = Path(__file__).parent / "screenshots"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A running JupyterLab over a copy of the notebooks; a module's ENVIRONMENT is the server's too."""
-    lab = Lab(tmp_path_factory.mktemp("lab"), getattr(request.module, "ENVIRONMENT", None))
-    lab.start()
-    try:
+    with opened(tmp_path_factory.mktemp("lab"), getattr(request.module, "ENVIRONMENT", None)) as lab:
         yield lab
-    finally:
-        lab.close()
+
+
+@pytest.fixture(scope="module")
+def pods_namespace(session_kube: Kube) -> Iterator[Namespace]:
+    """A namespace for the clusters of a module; skipped where there is no Kubernetes."""
+    name = free_namespace(session_kube)
+    yield Namespace(session_kube, name)
+    session_kube.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def pods(pods_namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Pods as a place."""
+    return in_pods(pods_namespace, tmp_path_factory.mktemp("pods"))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,17 @@ class Lab:
                 return True
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
+
+
+@contextmanager
+def opened(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Lab]:
+    """A running JupyterLab, ended with its clusters afterwards."""
+    lab = Lab(folder, environment)
+    lab.start()
+    try:
+        yield lab
+    finally:
+        lab.close()
 
 
 def free_port() -> int:

@@ -41,6 +41,12 @@ class Sidebar:
         state = f"[data-phase={phase}]" if phase else ""
         return self.clusters.locator(f"[data-mlops=cluster][data-name='{name}']{state}")
 
+    def made_of(self, profile: str) -> str:
+        """The name of the one cluster that was made of the profile of that name: the profile's, or that and more."""
+        card = self.clusters.locator(f"[data-mlops=cluster][data-name^='{profile}']")
+        expect(card).to_have_count(1)
+        return str(card.get_attribute("data-name"))
+
     def ready(self, name: str, workers: int) -> Locator:
         """The card once that many workers are there and nothing of them is on its way."""
         card = self.card(name, "running")

@@ -1,15 +1,18 @@
-"""The main job from an empty sidebar to a receipt, clicked as a user clicks it."""
+"""The main job from an empty sidebar to a receipt, clicked as a user clicks it: the same in every place."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from .lab import PATIENCE, Lab, command, open_lab, until
+from .lab import PATIENCE, Lab, command, open_lab, opened, until
 from .notebook import Notebook, write_notebook
+from .place import THIS_MACHINE, Place
 from .sidebar import Sidebar
 
 MAP = """%%mlrun --map range(40) --as number --out squares --name squares
@@ -19,22 +22,36 @@ number ** 2"""
 
 CELLS = ["%load_ext jupyter_mlops\nimport os\nprint('pid', os.getpid())", MAP, "print(len(squares), squares[-1])"]
 
-BRIEF = {"title": "Brief", "groups": [{"workers": 1, "memory": "600 MiB"}], "limits": {"idle_timeout": 8}}
+
+@pytest.fixture(scope="module", params=["this machine", "kubernetes"])
+def place(request: pytest.FixtureRequest) -> Place:
+    if request.param == "this machine":
+        return THIS_MACHINE
+    pods: Place = request.getfixturevalue("pods")
+    return pods
 
 
-def test_from_nothing_to_a_receipt(page: Page, lab: Lab) -> None:
+@pytest.fixture(scope="module")
+def lab(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with opened(tmp_path_factory.mktemp("lab"), place.environment) as lab:
+        if place is not THIS_MACHINE:
+            place.save(lab, place.profile, place.title, {"workers": place.workers, "maximum": 4})
+        place.save(lab, "brief", "Brief", {"workers": 1}, limits={"idle_timeout": 8})
+        yield lab
+
+
+def test_from_nothing_to_a_receipt(page: Page, lab: Lab, place: Place) -> None:
     context = page.context
     write_notebook(lab.work, "journey.ipynb", CELLS)
-    lab.api("profiles/brief", "PUT", BRIEF)
     open_lab(page, lab, "journey.ipynb")
     sidebar = Sidebar(page).open()
     expect(sidebar.empty).to_contain_text("stops by itself")
     name_a_price(page, lab)
     page.get_by_role("tab", name="journey.ipynb").click()
 
-    start_in_two_clicks(sidebar)
-    pid = map_a_cell(page, sidebar)
-    scale(sidebar)
+    name = start_in_two_clicks(sidebar, place)
+    pid = map_a_cell(page, sidebar, name)
+    scale(sidebar, name)
     page.close()
 
     os.kill(pid, signal.SIGKILL)
@@ -43,7 +60,7 @@ def test_from_nothing_to_a_receipt(page: Page, lab: Lab) -> None:
     later = context.new_page()
     later.set_default_timeout(PATIENCE * 1000)
     open_lab(later, lab)
-    still_there(later)
+    still_there(later, name)
     stops_when_idle(later)
 
 
@@ -53,17 +70,18 @@ def name_a_price(page: Page, lab: Lab) -> None:
     until(lambda: bool(lab.api("settings")["price"]["cpu_hour"] == 360))
 
 
-def start_in_two_clicks(sidebar: Sidebar) -> None:
-    sidebar.start("This machine")
-    expect(sidebar.card("this-machine")).to_be_visible()
+def start_in_two_clicks(sidebar: Sidebar, place: Place) -> str:
+    """Returns the cluster's name."""
+    sidebar.start(place.title)
+    name = sidebar.made_of(place.profile)
     expect(sidebar.empty).to_have_count(0)
-    workers = len(os.sched_getaffinity(0))
-    card = sidebar.ready("this-machine", workers)
-    expect(card.locator("[data-mlops=cost]")).to_contain_text(f"${360 * workers:,.2f}/h")
+    card = sidebar.ready(name, place.workers)
+    expect(card.locator("[data-mlops=cost]")).to_contain_text(f"${360 * place.workers:,.2f}/h")
     expect(card.locator("[data-mlops=will-stop]")).to_have_text("stops in 20 min unless used")
+    return name
 
 
-def map_a_cell(page: Page, sidebar: Sidebar) -> int:
+def map_a_cell(page: Page, sidebar: Sidebar, name: str) -> int:
     """Returns the kernel's process."""
     notebook = Notebook(page)
     pid = notebook.run(0).inner_text()
@@ -71,7 +89,7 @@ def map_a_cell(page: Page, sidebar: Sidebar) -> int:
     live = sidebar.run("squares", "running")
     expect(live.get_by_role("progressbar")).to_be_visible()
     expect(live.locator("[data-mlops=run-info]")).to_contain_text("%")
-    expect(sidebar.card("this-machine").locator("[data-mlops=workers]")).to_contain_text("busy")
+    expect(sidebar.card(name).locator("[data-mlops=workers]")).to_contain_text("busy")
     expect(mapped.locator(".widget-hprogress, .jupyter-widgets").first).to_be_visible()
     done = sidebar.run("squares", "done")
     expect(done).to_have_count(1)
@@ -80,35 +98,36 @@ def map_a_cell(page: Page, sidebar: Sidebar) -> int:
     return int(pid.split()[-1])
 
 
-def scale(sidebar: Sidebar) -> None:
-    card = sidebar.card("this-machine")
+def scale(sidebar: Sidebar, name: str) -> None:
+    card = sidebar.card(name)
     before = int(card.get_by_role("spinbutton").input_value())
     card.get_by_role("button", name="One worker more").click()
-    sidebar.ready("this-machine", before + 1)
+    sidebar.ready(name, before + 1)
     expect(card.locator("[data-mlops=cost]")).to_contain_text(f"${360 * (before + 1):,.2f}/h")
     for _ in range(before):
         card.get_by_role("button", name="One worker fewer").click()
-    sidebar.ready("this-machine", 1)
+    sidebar.ready(name, 1)
     expect(card.locator("[data-mlops=cost]")).to_contain_text("$360.00/h")
 
 
-def still_there(page: Page) -> None:
+def still_there(page: Page, name: str) -> None:
     sidebar = Sidebar(page).open()
-    card = sidebar.ready("this-machine", 1)
+    card = sidebar.ready(name, 1)
     expect(card.locator("[data-mlops=chart]")).to_be_visible()
     expect(sidebar.run("squares", "done")).to_have_count(1)
     card.locator("[data-mlops=details]").click()
     page.get_by_role("tab", name="Events", exact=True).click()
     expect(page.locator("[data-mlops=part-events]")).to_contain_text("The cluster started")
-    sidebar.stop("this-machine")
-    expect(sidebar.ended("this-machine")).to_contain_text("stopped by you")
+    sidebar.stop(name)
+    expect(sidebar.ended(name)).to_contain_text("stopped by you")
 
 
 def stops_when_idle(page: Page) -> None:
     sidebar = Sidebar(page)
     sidebar.start("Brief")
-    expect(sidebar.card("brief").locator("[data-mlops=will-stop]")).to_contain_text("unless used")
-    ended = sidebar.ended("brief")
+    name = sidebar.made_of("brief")
+    expect(sidebar.card(name).locator("[data-mlops=will-stop]")).to_contain_text("unless used")
+    ended = sidebar.ended(name)
     expect(ended).to_contain_text("nobody used it")
     expect(ended).to_contain_text(re.compile(r"\$\d+\.\d\d"))
     ended.locator("[data-mlops=receipt]").click()

@@ -14,6 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from .lab import Lab, cluster_of, command, open_lab
+from .looks import dark
 from .notebook import Notebook, write_notebook
 from .sidebar import Sidebar
 
@@ -34,14 +35,6 @@ delays.clip(lower=0).mean()"""
 
 PARSE = """%%mlrun --map range(8) --as page --name 'parse docs'
 int("7" if page != 5 else "seven")"""
-
-
-def dark(page: Page, on: bool) -> None:
-    """JupyterLab's dark or light theme, wholly there."""
-    theme = "JupyterLab Dark" if on else "JupyterLab Light"
-    command(page, "apputils:change-theme", {"theme": theme})
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
-    expect(page.locator("#jp-splash, #jupyterlab-splash")).to_have_count(0)
 
 
 def test_from_none_to_a_thousand_workers(page: Page, lab: Lab, picture: Take) -> None:

@@ -1,0 +1,53 @@
+"""Places as the tests of the browser know them: a profile in the menu, and what the server needs to see the place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..kubernetes.clusters import Namespace
+from .lab import Lab
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place.
+
+    `profile` and its `title` are of the profile that the journey starts, `workers` how many it makes. `options` are
+    what every profile of the place says, `group` what every group says.
+    """
+
+    profile: str
+    title: str
+    workers: int
+    options: dict[str, Any] = field(default_factory=dict)
+    group: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def save(self, lab: Lab, name: str, title: str, *groups: dict[str, Any], **fields: Any) -> None:
+        """A profile of the user's own, here."""
+        shaped = [{"memory": "600 MiB", **self.group, **group} for group in groups]
+        lab.api(f"profiles/{name}", "PUT", {"title": title, "groups": shaped, **self.options, **fields})
+
+
+#: Its profile comes with the package.
+THIS_MACHINE = Place("this-machine", "This machine", len(os.sched_getaffinity(0)))
+
+
+def in_pods(namespace: Namespace, folder: Path) -> Place:
+    """Pods in a namespace, the current one of a kubeconfig in `folder`: nothing else differs from this machine."""
+    options = namespace.options()
+    requests = {"cpu": "50m", "memory": "100Mi"}  # less than is shown, so that some fit on a small node
+    return Place(
+        profile="pods",
+        title="Pods",
+        workers=2,
+        options={
+            "place": "kubernetes",
+            "kubernetes": {"image": options["image"], "grace": 5, "pod": options["scheduler"]},  # no pod on a fake node
+        },
+        group={"pod": {"spec": {"containers": [{"resources": {"requests": requests}}]}}},
+        environment={"KUBECONFIG": str(namespace.kubeconfig(folder))},
+    )
