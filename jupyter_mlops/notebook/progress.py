@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from ..core.run import FINAL, Entry, RunState
-from ..runs.run import View, write
+from ..runs.view import View, write
 from ..runs.words import duration, money, progress, rate, sentence
 
 #: Seconds between two changes of what is shown.

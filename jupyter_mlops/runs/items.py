@@ -15,7 +15,7 @@ import cloudpickle
 
 from ..controller.agent.failures import short
 from ..core.errors import InvalidItems
-from .shipment import size_of, type_name
+from .pickling import size_of, type_name
 
 #: Chunks that a table is split into, and bytes of a chunk at most.
 CHUNKS = 64

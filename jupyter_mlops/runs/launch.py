@@ -15,7 +15,7 @@ from ..core.run import Origin, RunState
 from .choose import Say, choose
 from .collected import Collected
 from .compare import compare
-from .drive import Drive, OneTask
+from .drive import Drive
 from .items import Items, Partitions, Sliced, Streamed, items_of
 from .mailbox import Mailbox
 from .mapping import MapDrive
@@ -26,6 +26,7 @@ from .record import Payload, folder_of, write_record
 from .run import Run
 from .session import Session
 from .shipment import Shipment
+from .single import OneTask
 
 #: Characters of the code that a record keeps.
 CODE = 20_000

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
-from collections import deque
-from concurrent.futures import CancelledError as Cancelled
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..controller.install import kept_results, without_results
 from ..core.errors import ItemsFailed, RunFailed
 from ..core.run import ItemError, RunPhase, RunState
 from . import items as parts
-from .batches import AHEAD, Plan
+from .batches import AHEAD
 from .collected import Collected
-from .drive import Drive, TaskLost
-from .items import Items, Streamed
+from .drive import Drive
+from .feed import Batch, Feed
+from .items import Items
 from .mailbox import Mailbox
 from .outcomes import exception_of, item_error, values_of
 from .record import Payload
 from .session import Session
 from .shipment import Shipment
+from .tasks import TaskLost
 
 if TYPE_CHECKING:
     from distributed import Future
-
-#: Items that are pickled to learn how large they are.
-SAMPLE = 64
 
 #: Seconds between two looks at how many workers there are.
 LOOK = 2.0
@@ -38,16 +33,6 @@ TASKS = 500
 
 #: How often a batch is sent again because a big variable that it needs was lost.
 AGAIN = 5
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Items on their way."""
-
-    index: int
-    start: int
-    count: int
-    packed: bytes
 
 
 class MapDrive(Drive):
@@ -71,19 +56,14 @@ class MapDrive(Drive):
         payload: Payload | None,
     ) -> None:
         super().__init__(session, state, shipment, mailbox)
-        self.items, self.collected, self._payload = items, collected, payload
+        # a probe whose result stays in memory may be run again, and must give the same then
+        self._feed = Feed(items, mailbox, state.name, alone=state.detached and not state.kept)
+        self.collected, self._payload = collected, payload
         self.errors: list[ItemError] = []
         self.kept: dict[int, Future[Any]] = {}
-        self._plan = Plan(items.total)
-        self._rest: deque[tuple[int, int]] = deque()
-        #: Items of a stream that a task had no time for: they can't be read again. First index → items.
-        self._unfinished: dict[int, list[Any]] = {}
-        self._index = 0
-        self._end = False
         self._threads = 1
         self._most_threads = 0
         self._done = 0
-        self._again: dict[int, int] = {}
         self._stop_at_error = state.options.get("on_error") == "raise"
 
     async def _open(self) -> None:
@@ -101,7 +81,7 @@ class MapDrive(Drive):
         looking = asyncio.create_task(self._look())
         flying: set[asyncio.Task[None]] = set()
         try:
-            self._weigh()
+            self._feed.weigh()
             if self.state.detached:
                 await self._fly(flying, probes_only=True)
                 await self._send_all()
@@ -112,7 +92,7 @@ class MapDrive(Drive):
             return "failed", error.why
         finally:
             looking.cancel()
-            self.stopping = self.stopping or bool(flying)
+            self.tasks.stopping = self.tasks.stopping or bool(flying)
             for task in flying:
                 task.cancel()
         return await self._finished()
@@ -135,8 +115,8 @@ class MapDrive(Drive):
     async def _fly(self, flying: set[asyncio.Task[None]], probes_only: bool = False) -> None:
         """Keep every thread busy until there is nothing left."""
         while True:
-            while len(flying) < self._window() and not (probes_only and self._index >= self._threads):
-                batch = await self._next()
+            while len(flying) < self._window() and not (probes_only and self._feed.given >= self._threads):
+                batch = await self._feed.next(self._threads)
                 if batch is None:
                     break
                 flying.add(asyncio.create_task(self._fetch(batch)))
@@ -148,86 +128,37 @@ class MapDrive(Drive):
                 task.result()
 
     def _window(self) -> int:
-        if not self._plan.measured:
+        if not self._feed.plan.measured:
             return self._threads
         return max(self._threads, self._most_threads) * (1 + AHEAD)
 
-    async def _next(self) -> Batch | None:
-        if self._rest:
-            start, count = self._rest.popleft()
-            size = self._plan.size(count + self._left(), self._threads)
-            items = self._unfinished.pop(start, None)
-            if size < count:
-                self._rest.appendleft((start + size, count - size))
-                if items is not None:
-                    self._unfinished[start + size], items = items[size:], items[:size]
-                count = size
-            if items is None:
-                items = self.items.again(start, count)
-            return self._batch(start, count, parts.packed(items))
-        if self._end:
-            return None
-        size = self._plan.size(self._left() if self.items.total is not None else None, self._threads)
-        if self.state.detached and not self.state.kept:  # a probe may be repeated, and must give the same then
-            size = 1 if not self._plan.measured else size
-        start = self.items.taken
-        count, packed = await self._pull(size)
-        if not count:
-            self._end = True
-            return None
-        return self._batch(start, count, packed)
-
-    def _batch(self, start: int, count: int, packed: bytes) -> Batch:
-        self._plan.weigh(count, len(packed))
-        batch = Batch(self._index, start, count, packed)
-        self._index += 1
-        return batch
-
-    async def _pull(self, size: int) -> tuple[int, bytes]:
-        """The next items. An iterator is read in the thread that waits for the run, where its user made it."""
-        if not isinstance(self.items, Streamed):
-            return self.items.take_packed(size)
-        try:
-            return await asyncio.wrap_future(self.mailbox.request(lambda: self.items.take_packed(size)))
-        except (asyncio.CancelledError, Cancelled):
-            raise
-        except Exception as error:
-            failed = RunFailed(
-                f"The items of the run {self.state.name!r} ended early", f"{type(error).__name__}: {error}"
-            )
-            raise failed from error
-
-    def _left(self) -> int:
-        return (self.items.total or 0) - self.items.taken
-
     async def _fetch(self, batch: Batch) -> None:
         """Send a batch and take in what it gives."""
-        budget = None if self.state.detached and self._plan.measured else self._plan.budget()
+        plan = self._feed.plan
+        budget = None if self.state.detached and plan.measured else plan.budget()
         packed = parts.part(batch.index, batch.start, batch.count, batch.packed, budget)
         for attempt in range(AGAIN):
-            future = self.send(packed, batch.index)
+            future = self.tasks.send(packed, batch.index)
             try:
                 self._landed(batch, await self._given(future, batch))
                 return
             except TaskLost:
-                if attempt == AGAIN - 1 or not any(big.status != "finished" for big in self._bigs):
+                if attempt == AGAIN - 1 or not self.tasks.is_missing("pending", "cancelled", "lost", "error"):
                     raise
-                self._futures.discard(future)
-                future.release()
-                self._bigs = await self.session.put(self.shipment, everywhere=True, anew=True)
+                self.tasks.drop(future)
+                await self.tasks.put_again(self.shipment, everywhere=True)
 
     async def _given(self, future: Future[Any], batch: Batch) -> dict[str, Any]:
         if not self.shipment.head["keep"]:
-            outcome = await self.outcome(future)
+            outcome = await self.tasks.outcome(future)
         else:
             client = self.session.client
             name = f"mlkept-{self.state.id}-{batch.index}"
             self.kept[batch.start] = client.submit(kept_results, future, None, key=name, pure=False)
             known = client.submit(without_results, future, key=f"{name}-known", pure=False)
-            outcome = await self.outcome(known)
+            outcome = await self.tasks.outcome(known)
         if not self.state.detached or self.shipment.head["keep"]:
-            self._futures.discard(future)
-            future.release()
+            self.tasks.drop(future)
         return outcome
 
     def _landed(self, batch: Batch, outcome: dict[str, Any]) -> None:
@@ -235,30 +166,17 @@ class MapDrive(Drive):
         if outcome.get("broken"):
             error = RunFailed(f"The run {self.state.name!r} failed", outcome["errors"][0]["error"])
             raise error from exception_of(outcome["errors"][0])
-        self._plan.measure(count, outcome.get("seconds", 0.0))
+        self._feed.plan.measure(count, outcome.get("seconds", 0.0))
         self._done += count
         if count < batch.count and not (self._stop_at_error and outcome["errors"]):
-            self._remain(batch, count)
+            self._feed.unfinished(batch, count)
         if self._payload is not None:
-            self._keep_payload(batch, count)
+            self._payload.add(batch.start, count, self._feed.packed(batch, count))
         if not self.state.detached and not self.shipment.head["keep"]:
             self.collected.add(batch.start, values_of(outcome))
             self.mailbox.ring()
         if outcome["errors"]:
             self._failed(outcome["errors"])
-
-    def _remain(self, batch: Batch, count: int) -> None:
-        if isinstance(self.items, Streamed):
-            self._unfinished[batch.start + count] = pickle.loads(batch.packed)[count:]  # noqa: S301 - we packed it
-        self._rest.append((batch.start + count, batch.count - count))
-        self._rest = deque(sorted(self._rest))
-
-    def _keep_payload(self, batch: Batch, count: int) -> None:
-        assert self._payload is not None
-        packed = batch.packed
-        if count < batch.count:
-            packed = parts.packed(self.items.again(batch.start, count))
-        self._payload.add(batch.start, count, packed)
 
     def _failed(self, records: list[dict[str, Any]]) -> None:
         self.errors = sorted([*self.errors, *map(item_error, records)], key=lambda error: error.index)
@@ -274,34 +192,27 @@ class MapDrive(Drive):
     # Detached
 
     async def _send_all(self) -> None:
-        """Send everything that is left at once, and let the cluster end the run."""
-        todo = [*self._rest]
-        if self.items.total is None:
-            raise AssertionError("a stream is read before it is detached")
-        if self.items.taken < self.items.total:
-            todo.append((self.items.taken, self.items.total - self.items.taken))
-        for start, count in todo:
-            first, pending = self._index, []
-            for size in self._plan.cut(count, self._threads):
-                batch = self._batch(start, size, parts.packed(self.items.again(start, size)))
-                pending.append(parts.part(batch.index, start, size, batch.packed, None))
-                if self._payload is not None:
-                    self._payload.add(start, size, batch.packed)
-                start += size
-                if sum(map(len, pending)) > MESSAGE or len(pending) >= TASKS:
-                    self.send_many(pending, first)
-                    first, pending = self._index, []
-                    await asyncio.sleep(0)
-            if pending:
-                self.send_many(pending, first)
+        """Send what is left at once, and let the cluster end the run."""
+        pending: list[bytes] = []
+        first = self._feed.given
+        for batch in self._feed.all_left(self._threads):
+            pending.append(parts.part(batch.index, batch.start, batch.count, batch.packed, None))
+            if self._payload is not None:
+                self._payload.add(batch.start, batch.count, batch.packed)
+            if sum(map(len, pending)) > MESSAGE or len(pending) >= TASKS:
+                self.tasks.send_many(pending, first)
+                first, pending = self._feed.given, []
+                await asyncio.sleep(0)
+        if pending:
+            self.tasks.send_many(pending, first)
         if self._payload is not None:
             await asyncio.wrap_future(self._payload.finish())
-        await self.plan(self.items.total, self._index)
+        await self.tasks.plan(self._feed.items.total, self._feed.given)
 
     # Workers
 
     async def _first_look(self) -> None:
-        self._threads = await self.threads()
+        self._threads = await self.tasks.threads()
         view = await self.session.link.view(workers=False)
         for group in view.state.groups:
             if group.adaptive and self.state.group in (None, group.name):
@@ -310,9 +221,4 @@ class MapDrive(Drive):
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
-            self._threads = await self.threads()
-
-    def _weigh(self) -> None:
-        if self.items.total:
-            sample = self.items.again(0, min(SAMPLE, self.items.total))
-            self._plan.weigh(len(sample), len(parts.packed(sample)))
+            self._threads = await self.tasks.threads()

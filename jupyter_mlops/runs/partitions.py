@@ -10,9 +10,10 @@ from ..core.errors import RunFailed
 from ..core.run import RunPhase, RunState
 from . import items as parts
 from .collected import Collected
+from .feed import Batch
 from .items import Items, Partitions, Sliced
 from .mailbox import Mailbox
-from .mapping import Batch, MapDrive
+from .mapping import MapDrive
 from .session import Session
 from .shipment import Shipment
 
@@ -38,7 +39,7 @@ class PartitionDrive(MapDrive):
         batches = [Batch(index, index, 1, b"") for index in range(self._partitions.total)]
         futures = self._submit(batches)
         if self.state.detached:
-            await self.plan(len(batches), len(batches))
+            await self.tasks.plan(len(batches), len(batches))
             return "running", ""
         flying = {
             asyncio.create_task(self._land(future, batch)) for future, batch in zip(futures, batches, strict=True)
@@ -52,7 +53,7 @@ class PartitionDrive(MapDrive):
             self.error = error
             return "failed", error.why
         finally:
-            self.stopping = self.stopping or bool(flying)
+            self.tasks.stopping = self.tasks.stopping or bool(flying)
             for task in flying:
                 task.cancel()
         return await self._finished()
@@ -61,16 +62,11 @@ class PartitionDrive(MapDrive):
         self._landed(batch, await self._given(future, batch))
 
     def _submit(self, batches: list[Batch]) -> list[Any]:
-        from dask.base import annotate
         from dask.delayed import delayed
 
         call = delayed(enter, pure=False)
         pending = []
         for batch, partition in zip(batches, self._partitions.parts, strict=True):
-            part = parts.partition(batch.index)
-            pending.append(call(self._code, part, partition, *self._bigs, dask_key_name=self.key(batch.index)))
-        group = {f"group:{self.state.group}": 1} if self.state.group else None
-        with annotate(resources=group) if group else annotate():
-            futures: list[Any] = self.session.client.compute(pending)
-        self._futures.update(futures)
-        return futures
+            part, key = parts.partition(batch.index), self.tasks.key(batch.index)
+            pending.append(call(self.tasks.code, part, partition, *self.tasks.bigs, dask_key_name=key))
+        return self.tasks.compute(pending)

@@ -5,33 +5,25 @@ from __future__ import annotations
 import html
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any
 
 from ..core.errors import Conflict, RunError
 from ..core.price import Cost
-from ..core.run import FINAL, Entry, ItemError, RunState
+from ..core.run import FINAL, ItemError, RunState
 from .collected import Results
-from .drive import Drive, OneTask
+from .drive import Drive
 from .mailbox import Mailbox
 from .mapping import MapDrive
 from .outcomes import error_of_state, item_error
 from .portal import portal
 from .results import Fetched, load_parts
+from .single import OneTask
+from .view import Plain, View
 
 #: Seconds between two looks while nothing is heard.
 TICK = 0.1
-
-
-class View(Protocol):
-    """Shows a run while somebody waits for it."""
-
-    def show(self, state: RunState | None, entries: list[Entry]) -> None:
-        """The run is now this, and said that."""
-
-    def end(self, state: RunState) -> None:
-        """The run is over."""
 
 
 class Run:
@@ -111,7 +103,7 @@ class Run:
         ------
         TimeoutError : it isn't after `timeout` seconds; it goes on.
         """
-        view = view or _Plain()
+        view = view or Plain()
         deadline = None if timeout is None else time.monotonic() + timeout
         seen = 0
         while not self._mailbox.over.is_set():
@@ -146,7 +138,7 @@ class Run:
             return
         assert isinstance(self._drive, MapDrive)
         collected, position, seen = self._drive.collected, 0, 0
-        view = _Plain()
+        view = Plain()
         while True:
             over = self._mailbox.over.is_set()
             values = collected.since(position)
@@ -251,28 +243,6 @@ class Run:
             f"<div><b>{html.escape(self.name)}</b> <code>{self.id}</code><br>"
             f'<span style="{style}">{html.escape(sentence(self.record))}</span></div>'
         )
-
-
-class _Plain:
-    """Shows prints and nothing else."""
-
-    def show(self, state: RunState | None, entries: list[Entry]) -> None:
-        """As `View.show`."""
-        write(entries)
-
-    def end(self, state: RunState) -> None:
-        """As `View.end`."""
-
-
-def write(entries: list[Entry], streams: Callable[[str], Any] | None = None) -> None:
-    """Write what a run printed to this process's own streams."""
-    import sys
-
-    for entry in entries:
-        if entry.kind == "print":
-            stream = sys.stderr if entry.stream == "stderr" else sys.stdout
-            stream.write(entry.text)
-            stream.flush()
 
 
 __all__ = ["Run", "RunError", "View"]

@@ -1,33 +1,23 @@
-"""What a run sends to the workers: plain data, with the user's objects inside as pickled bytes.
-
-Dask never sees the user's objects: it would walk through them, element by element, in search of futures.
-"""
+"""What a run sends to the workers: plain data, with the user's objects inside as pickled bytes."""
 
 from __future__ import annotations
 
 import ast
-import io
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
-import cloudpickle
-
-from ..core.errors import InvalidCell, NotPicklable
+from ..core.errors import InvalidCell
 from . import modules
+from .body import function_of
 from .capture import Names, names_of
-
-#: Bytes from which on a variable is put on the cluster once, instead of travelling with every task.
-BIG = 10_000_000
+from .pickling import BIG, pack
 
 #: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
 INLINE = 200_000
-
-#: Packages whose arrays and tables know their size.
-_SIZED = ("numpy", "pandas", "pyarrow", "scipy", "polars")
 
 #: What makes a cell give its thread back while it waits: it hands work to the cluster itself.
 _DELEGATES = {"get_client", "worker_client", "dask", "joblib", "compute", "persist", "Client"}
@@ -46,93 +36,6 @@ class Shipment:
     code: str = ""
     #: Import names of the packages that the code needs.
     packages: set[str] = field(default_factory=set)
-
-
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Takes big arrays and tables out, wherever they are."""
-
-    def __init__(self, target: io.BytesIO, bigs: list[Any]) -> None:
-        super().__init__(target, protocol=5)
-        self._bigs = bigs
-
-    def persistent_id(self, obj: Any) -> int | None:
-        """The number of a big one; None lets anything else be pickled as usual."""
-        if type(obj).__module__.partition(".")[0] not in _SIZED or size_of(obj) < BIG:
-            return None
-        for number, known in enumerate(self._bigs):
-            if known is obj:
-                return number
-        self._bigs.append(obj)
-        return len(self._bigs) - 1
-
-
-def size_of(value: Any) -> int:
-    """Bytes of an array or table; 0 when it doesn't say."""
-    if isinstance(value, type):
-        return 0
-    usage = getattr(value, "memory_usage", None)
-    if callable(usage):
-        sizes = usage()
-        return int(getattr(sizes, "sum", lambda: sizes)())
-    size = getattr(value, "nbytes", 0) or getattr(getattr(value, "data", None), "nbytes", 0)
-    return size if isinstance(size, int) else 0
-
-
-def pack(value: Any, named: dict[str, Any]) -> tuple[bytes, list[Any]]:
-    """`value` pickled, and the big parts that were taken out.
-
-    Raises
-    ------
-    NotPicklable : names the one of `named` that can't travel, with its type.
-    """
-    bigs: list[Any] = []
-    target = io.BytesIO()
-    try:
-        _Pickler(target, bigs).dump(value)
-    except Exception as error:  # noqa: BLE001 - whatever a user's object raises
-        raise _culprit(named, error) from None
-    return target.getvalue(), bigs
-
-
-def _culprit(named: dict[str, Any], error: Exception) -> NotPicklable:
-    for name, value in named.items():
-        try:
-            _Pickler(io.BytesIO(), []).dump(value)
-        except Exception as own:  # noqa: BLE001 - as above
-            inside = _inside(value)
-            what = f"The variable {name!r}, a {type_name(value)}, can't travel to a worker"
-            if inside is not None:
-                used = f"The variable {inside[0]!r}, a {type_name(inside[1])}, which {name!r} uses,"
-                what = f"{used} can't travel to a worker"
-            return NotPicklable(what, _reason(own), "Make it inside the cell, or leave it out.")
-    return NotPicklable("This code can't travel to a worker", _reason(error))
-
-
-def _inside(value: Any) -> tuple[str, Any] | None:
-    """The global or closed-over variable of a function that is at fault."""
-    if not isinstance(value, FunctionType):
-        return None
-    names = {name: value.__globals__[name] for name in value.__code__.co_names if name in value.__globals__}
-    cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=False)
-    names |= {name: cell.cell_contents for name, cell in cells}
-    for name, used in names.items():
-        try:
-            _Pickler(io.BytesIO(), []).dump(used)
-        except Exception:  # noqa: BLE001 - as above
-            return (_inside(used) or (name, used)) if used is not value else (name, used)
-    return None
-
-
-def type_name(value: Any) -> str:
-    """The type of `value` as its user would write it."""
-    kind = type(value)
-    return (
-        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
-    )
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def ship_cell(source: str, tree: ast.Module, filename: str, space: dict[str, Any], out: list[str] | None) -> Shipment:
@@ -154,7 +57,7 @@ def ship_body(source: str, tree: ast.Module, filename: str, space: dict[str, Any
     """The body of a map, with what it reads from `space`: a function of `item`, whose value is its last expression."""
     names = names_of(tree, known={item})
     variables = {name: space[name] for name in sorted(names.reads) if name in space}
-    body, bigs = pack(_function(tree, filename, item, names, variables), variables)
+    body, bigs = pack(function_of(tree, filename, item, names, variables), variables)
     return _shipment("map", source, filename, names, variables, body, bigs)
 
 
@@ -211,63 +114,6 @@ def _package(value: Any) -> str:
         owner = value if isinstance(value, (type, FunctionType)) else type(value)
         module = str(getattr(owner, "__module__", "") or "")
     return module.split(".")[0]
-
-
-def _function(tree: ast.Module, filename: str, item: str, names: Names, variables: dict[str, Any]) -> FunctionType:
-    """The cell as a function. A variable that it both reads and assigns starts with its outer value for each item."""
-    _check_body(tree)
-    statements = [*tree.body] or [ast.Pass()]
-    last = statements[-1]
-    if isinstance(last, ast.Expr):
-        statements[-1] = ast.copy_location(ast.Return(last.value), last)
-    own = [name for name in names.assigns if name in variables and not _declares(tree, name)]
-    arguments = ast.arguments(
-        posonlyargs=[],
-        args=[ast.arg(item)],
-        kwonlyargs=[ast.arg(name) for name in own],
-        kw_defaults=[ast.Name(name, ast.Load()) for name in own],
-        defaults=[],
-    )
-    parts: dict[str, Any] = {"name": "cell", "args": arguments, "body": statements, "decorator_list": []}
-    if "type_params" in ast.FunctionDef._fields:
-        parts["type_params"] = []
-    module = ast.fix_missing_locations(ast.Module([ast.FunctionDef(**parts)], []))
-    space: dict[str, Any] = {"__name__": "__main__", **variables}
-    code: CodeType = compile(module, filename, "exec", dont_inherit=True)
-    exec(code, space)  # noqa: S102 - defines the function, runs nothing of it
-    function = space["cell"]
-    assert isinstance(function, FunctionType)
-    return function
-
-
-def _declares(tree: ast.Module, name: str) -> bool:
-    return any(isinstance(node, ast.Global) and name in node.names for node in tree.body)
-
-
-def _check_body(tree: ast.Module) -> None:
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            raise InvalidCell(
-                f"Line {node.lineno} can't be part of a map", "'import *' needs a module", "Name what you import."
-            )
-    for node in _own_nodes(tree):
-        if isinstance(node, (ast.Yield, ast.YieldFrom, ast.Await)):
-            word = "await" if isinstance(node, ast.Await) else "yield"
-            raise InvalidCell(
-                f"Line {node.lineno} can't be part of a map",
-                f"'{word}' has no meaning for an item",
-                "The value of the last line is the item's result.",
-            )
-
-
-def _own_nodes(tree: ast.AST) -> list[Any]:
-    """The nodes of the cell that are not inside a function or class of its own."""
-    found = []
-    for node in ast.iter_child_nodes(tree):
-        found.append(node)
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.GeneratorExp)):
-            found += _own_nodes(node)
-    return found
 
 
 def head_bytes(head: dict[str, Any]) -> bytes:
