@@ -26,10 +26,12 @@ from ..core.errors import (
 )
 from ..core.estimate import estimate
 from ..core.model import Seconds
+from ..core.owners import accounts
 from ..core.run import FINAL
 from ..tracking import history
 from .kubernetes import kubernetes
-from .show import as_json, clusters_table, profiles_table, receipt_text, runs_table, workers
+from .prices import prices
+from .show import accounts_table, as_json, clusters_table, profiles_table, receipt_text, runs_table, workers
 
 #: Seconds that a command waits for what it asked for.
 PATIENCE: Seconds = 300.0
@@ -39,12 +41,15 @@ _LOOK: Seconds = 0.2
 
 async def list_(asked: Namespace) -> None:
     """`list`."""
-    states = [state for state in await backends.clusters() if asked.all or state.phase != "ended"]
+    every = asked.all or asked.costs
+    states = [state for state in await backends.clusters() if every or state.phase != "ended"]
     states = list(await asyncio.gather(*map(_live, states)))
     if asked.json:
-        return as_json(states)
+        return as_json(accounts(states) if asked.costs else states)
+    if states and asked.costs:
+        return _say(accounts_table(accounts(states)))
     if not states:
-        hint = "" if asked.all else ", or see those that ended with --all"
+        hint = "" if every else ", or see those that ended with --all"
         return _say(f"No cluster. Start one with: jupyter mlops start{hint}")
     return _say(clusters_table(states, time.time()))
 
@@ -178,6 +183,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "runs": runs,
     "cancel": cancel,
     "receipt": receipt,
+    "prices": prices,
     "kubernetes": kubernetes,
 }
 

@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
     command = add("list", "List clusters, wherever they were made.")
     command.add_argument("-a", "--all", action="store_true", help="ended ones too")
+    command.add_argument("--costs", action="store_true", help="what each owner's clusters cost, ended ones too")
     command = add("profiles", "List profiles, the last used one first.")
     command = add("start", "Start a cluster.")
     command.add_argument("profile", nargs="?", help="as `jupyter mlops profiles` lists them; default: the last used")
@@ -64,6 +65,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("run", help="its id, or the beginning of it")
     command = add("receipt", "Show what a cluster that ended cost.")
     command.add_argument("cluster")
+    command = add("prices", "Show or change the prices that clusters started from now on are priced by.")
+    command.add_argument("what", nargs="?", default="list", choices=["list", "import", "set", "remove"])
+    command.add_argument(
+        "arguments", nargs="*", metavar="…", help="import FILE (CSV as SkyPilot's); set TYPE AMOUNT; remove NAME"
+    )
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
     return top
 

@@ -10,9 +10,10 @@ from pydantic_core import to_json
 
 from ..core.cluster import ClusterState, Receipt
 from ..core.estimate import Estimate
+from ..core.owners import Account
 from ..core.price import Cost
 from ..core.profile import Profile
-from ..core.run import FINAL, RunState
+from ..core.run import FINAL, RunState, per_thousand
 
 
 def as_json(value: Any) -> None:
@@ -45,13 +46,30 @@ def clusters_table(states: Sequence[ClusterState], now: float) -> str:
             _of(state),
             str(state.counts.busy),
             period((state.ended or now) - state.created),
-            money(state.cost.amount, state.cost),
+            whole(state.cost),
             "" if state.phase == "ended" else money(state.cost.per_hour, state.cost),
             _stops(state, now),
         )
         for state in states
     ]
     return table(head, rows, right="WORKERS,BUSY,AGE,COST,PER HOUR")
+
+
+def accounts_table(accounts: Sequence[Account]) -> str:
+    """What each owner's clusters cost together."""
+    head = ("OWNER", "CLUSTERS", "LIVE", "CPU-HOURS", "PER HOUR", "COST")
+    rows = [
+        (
+            account.owner,
+            str(account.clusters),
+            str(account.live),
+            f"{account.cost.usage.cpu_hours:.1f}",
+            money(account.cost.per_hour, account.cost),
+            whole(account.cost),
+        )
+        for account in accounts
+    ]
+    return table(head, rows, right="CLUSTERS,LIVE,CPU-HOURS,PER HOUR")
 
 
 def profiles_table(profiles: Sequence[tuple[Profile, Estimate]]) -> str:
@@ -78,7 +96,7 @@ def profiles_table(profiles: Sequence[tuple[Profile, Estimate]]) -> str:
 
 def runs_table(runs: Sequence[RunState], now: float) -> str:
     """Runs, with how far they are."""
-    head = ("ID", "NAME", "CLUSTER", "STATE", "ITEMS", "TOOK", "COST", "ERROR")
+    head = ("ID", "NAME", "CLUSTER", "STATE", "ITEMS", "TOOK", "COST", "PER 1,000", "ERROR")
     rows = [
         (
             run.id,
@@ -88,11 +106,12 @@ def runs_table(runs: Sequence[RunState], now: float) -> str:
             f"{run.done}/{'?' if run.total is None else run.total}",
             period((run.ended or now) - run.created) if run.ended or run.phase not in FINAL else "",
             money(run.cost.amount, run.cost),
+            _per_thousand(run),
             run.error.strip().splitlines()[-1][:60] if run.error.strip() else "",
         )
         for run in runs
     ]
-    return table(head, rows, right="ITEMS,TOOK,COST")
+    return table(head, rows, right="ITEMS,TOOK,COST,PER 1,000")
 
 
 def receipt_text(receipt: Receipt) -> str:
@@ -102,13 +121,14 @@ def receipt_text(receipt: Receipt) -> str:
         ("Cluster", f"{receipt.name} ({receipt.profile}, {receipt.place})"),
         ("Ended", f"{receipt.cause}{f': {receipt.why}' if receipt.why else ''}"),
         ("Lived", period(receipt.ended - receipt.created)),
-        ("Cost", money(receipt.cost.amount, receipt.cost, exact=True)),
-        ("Price", receipt.cost.source),
+        ("Cost", whole(receipt.cost, exact=True)),
+        *_dedicated(receipt.cost),
+        ("Price", ", ".join(filter(None, [receipt.cost.source, receipt.cost.date]))),
         ("Used", f"{usage.cpu_hours:.3f} CPU-hours, {usage.gb_hours:.3f} GB-hours, {usage.gpu_hours:.3f} GPU-hours"),
         ("Most workers", str(receipt.most_workers)),
         ("Tasks, runs", f"{receipt.tasks}, {receipt.runs}"),
     ]
-    lines += [(f"Group {name}", money(cost.amount, cost, exact=True)) for name, cost in receipt.groups.items()]
+    lines += [(f"Group {name}", whole(cost, exact=True)) for name, cost in receipt.groups.items()]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines)
 
@@ -136,6 +156,25 @@ def workers(number: int) -> str:
 def money(amount: float | None, cost: Cost, exact: bool = False) -> str:
     """An amount with its currency; "unknown" without a price."""
     return "unknown" if amount is None else f"{amount:.{4 if exact else 2}f} {cost.currency}"
+
+
+def whole(cost: Cost, exact: bool = False) -> str:
+    """What is known of a cost, and how much isn't: "3.10 USD + 12 CPU-hours unknown"."""
+    return " + ".join(filter(None, [money(cost.amount, cost, exact), cost.lacks]))
+
+
+def _dedicated(cost: Cost) -> list[tuple[str, str]]:
+    """A line for whole nodes, where there are nodes."""
+    found = cost.dedicated
+    if found is None:
+        return []
+    unknown = f" + {found.unknown_hours:.2f} node-hours unknown" if found.unknown_hours and found.amount else ""
+    return [("Whole nodes", f"{money(found.amount, cost, exact=True)}{unknown} ({found.host_hours:.2f} node-hours)")]
+
+
+def _per_thousand(run: RunState) -> str:
+    amount = per_thousand(run)
+    return "" if amount is None else f"{amount:.2g} {run.cost.currency}" if amount < 1 else money(amount, run.cost)
 
 
 def _of(state: ClusterState) -> str:

@@ -102,6 +102,19 @@ class Cost(Model):
     unknown: Usage = Usage()
     dedicated: Dedicated | None = None
 
+    @property
+    def lacks(self) -> str:
+        """What `amount` is lacking, in words: "12 CPU-hours unknown". Empty when it is all, or all is unknown."""
+        if self.amount is None:
+            return ""
+        parts = [(self.unknown.gpu_hours, "GPU-hours"), (self.unknown.cpu_hours, "CPU-hours")]
+        words = [f"{_hours(amount)} {unit}" for amount, unit in parts if amount > 0]
+        return f"{' and '.join(words)} unknown" if words else ""
+
+
+def _hours(amount: float) -> str:
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:.1f}" if amount >= 1 else f"{max(amount, 0.01):.2f}"
+
 
 #: Prices that a sum names one by one.
 _NAMED = 3

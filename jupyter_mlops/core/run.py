@@ -77,6 +77,14 @@ class RunState(Model):
     kept: bool = False
 
 
+def per_thousand(run: RunState) -> float | None:
+    """Money for a thousand items of a map, at what those so far cost; None while that is unknown."""
+    items = run.done + run.failed
+    if run.kind != "map" or not items or run.cost.amount is None:
+        return None
+    return run.cost.amount / items * 1000
+
+
 JournalKind = Literal["print", "metric", "param", "display", "phase"]
 
 

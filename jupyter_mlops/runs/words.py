@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..core.price import Cost
-from ..core.run import FINAL, RunState
+from ..core.run import FINAL, RunState, per_thousand
 
 
 def sentence(state: RunState, now: float | None = None) -> str:
@@ -18,7 +18,7 @@ def sentence(state: RunState, now: float | None = None) -> str:
     parts.append(duration(seconds))
     if state.left is not None and state.phase not in FINAL:
         parts.append(f"{duration(state.left)} left")
-    parts += [text for text in (money(state.cost), f"on {state.cluster}") if text]
+    parts += [text for text in (money(state.cost), unit_price(state), f"on {state.cluster}") if text]
     return " · ".join(parts)
 
 
@@ -62,6 +62,21 @@ def money(cost: Cost) -> str:
     """The cost, with its currency; empty when no price is set."""
     if cost.amount is None:
         return ""
-    sign = "$" if cost.currency == "USD" else f"{cost.currency} "
-    digits = 2 if cost.amount >= 0.01 or cost.amount == 0 else 4
-    return f"{sign}{cost.amount:.{digits}f}"
+    known = _amount(cost.amount, cost.currency)
+    return f"{known} + {cost.lacks}" if cost.lacks else known
+
+
+def unit_price(state: RunState) -> str:
+    """What a thousand items of a map cost; empty when that is unknown, or no map."""
+    amount = per_thousand(state)
+    if amount is None:
+        return ""
+    least = 0.0001  # a smaller one would be written as nothing
+    words = _amount(max(amount, least), state.cost.currency) if amount else _amount(0, state.cost.currency)
+    return f"{'under ' if 0 < amount < least else ''}{words} per 1,000 items"
+
+
+def _amount(amount: float, currency: str) -> str:
+    sign = "$" if currency == "USD" else f"{currency} "
+    digits = 2 if amount >= 0.01 or amount == 0 else 4
+    return f"{sign}{amount:.{digits}f}"

@@ -153,6 +153,8 @@ def test_runs_are_listed(say: Say) -> None:
         "min",
         "1.50",
         "USD",
+        "375.00",  # for a thousand items, at what these four cost
+        "USD",
         "ValueError:",
         "no",
     ]

@@ -44,7 +44,8 @@ def cost(value: Cost) -> str:
     """Money so far and per hour."""
     if value.amount is None:
         return f"unknown: {value.source}"
-    return f"{money(value.amount, value.currency)} so far, {per_hour(value.per_hour, value.currency)}"
+    lacks = f" + {value.lacks}" if value.lacks else ""
+    return f"{money(value.amount, value.currency)}{lacks} so far, {per_hour(value.per_hour, value.currency)}"
 
 
 def source(cost: Cost) -> str:

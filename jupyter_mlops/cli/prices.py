@@ -1,0 +1,75 @@
+"""`jupyter mlops prices`: prices by hand, and price lists."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from ..backends import prices as lists
+from ..backends import settings
+from ..core.errors import InvalidInput
+from ..core.model import parse
+from ..core.settings import Settings
+from .show import as_json, table
+
+
+async def prices(asked: Namespace) -> None:
+    """`prices`, `prices import FILE`, `prices set KIND AMOUNT`, `prices remove NAME`."""
+    {"list": _list, "import": _import, "set": _set, "remove": _remove}[asked.what](asked)
+
+
+def _list(asked: Namespace) -> None:
+    _expect(asked, 0)
+    known, found = settings.load(), lists.lists()
+    if asked.json:
+        brought = [{"name": each.source, "date": each.date, "kinds": len(each.kinds)} for each in found]
+        return as_json({"rates": known.price, "kinds": known.kinds, "lists": brought})
+    rates = {"CPU-hour": known.price.cpu_hour, "GB-hour": known.price.gb_hour, "GPU-hour": known.price.gpu_hour}
+    currency = known.price.currency
+    rows = [(name, f"{rate:g} {currency}", "by hand") for name, rate in rates.items() if rate is not None]
+    rows += [(kind, f"{rate:g} {currency} an hour", "by hand") for kind, rate in sorted(known.kinds.items())]
+    rows += [(each.source, f"{len(each.kinds)} instance types", f"of {each.date}") for each in found]
+    return _say(table(("WHAT", "PRICE", "SOURCE"), rows) if rows else "No prices but those that come with libcloud.")
+
+
+def _import(asked: Namespace) -> None:
+    _expect(asked, 1)
+    found = lists.bring(Path(asked.arguments[0]))
+    _say(f"{found.source}: {len(found.rows)} prices of {len(found.kinds)} instance types, of {found.date}.")
+
+
+def _set(asked: Namespace) -> None:
+    _expect(asked, 2)
+    kind, amount = asked.arguments
+    known = settings.load()
+    wanted = known.model_dump() | {"kinds": {**known.kinds, kind: amount}}
+    settings.save(parse(Settings, wanted, "price"))
+    _say(
+        f"A node of the type {kind} costs {amount} {known.price.currency} an hour, in clusters that start from now on."
+    )
+
+
+def _remove(asked: Namespace) -> None:
+    _expect(asked, 1)
+    (name,) = asked.arguments
+    known = settings.load()
+    if name in known.kinds:
+        kinds = {kind: rate for kind, rate in known.kinds.items() if kind != name}
+        settings.save(known.model_copy(update={"kinds": kinds}))
+    else:
+        lists.remove(name)
+    _say(f"{name} is removed.")
+
+
+def _expect(asked: Namespace, count: int) -> None:
+    if len(asked.arguments) != count:
+        raise InvalidInput(
+            f"`prices {asked.what}` takes {count or 'no'} argument{'' if count == 1 else 's'}",
+            f"got {len(asked.arguments)}",
+            "See: jupyter mlops prices --help",
+        )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
