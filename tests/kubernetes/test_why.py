@@ -25,13 +25,15 @@ def test_no_node_has_the_cpus_free_and_how_much_there_is() -> None:
     assert problem is not None
     assert problem.what == "No node has 4 CPUs free"
     assert "the roomiest of 3 has 1.5 CPUs free" in problem.why
-    assert "of 3 nodes, 1 node: tainted; 2 nodes: too little cpu" in problem.why
+    assert "of 3 nodes, 1 node: tainted; 2 nodes: too little CPU" in problem.why
     assert "smaller" in problem.todo
+    alone = pending(pod(unschedulable("0/1 nodes are available: 1 Insufficient cpu.")), Facts(free={"a": {"cpu": 1.5}}))
+    assert alone is not None and alone.why == "the only node has 1.5 CPUs free"
 
 
 def test_without_the_right_to_read_nodes_the_schedulers_counts_remain() -> None:
     problem = pending(pod(unschedulable(NO_CPU)))
-    assert problem is not None and problem.why == "of 3 nodes, 1 node: tainted; 2 nodes: too little cpu"
+    assert problem is not None and problem.why == "of 3 nodes, 1 node: tainted; 2 nodes: too little CPU"
 
 
 def test_nodes_that_are_coming_need_no_remedy() -> None:

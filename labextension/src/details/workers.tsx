@@ -46,6 +46,11 @@ function nameOf(worker: WorkerState): string {
   return worker.name;
 }
 
+/** Whether it answers to the scheduler, so that it can be measured. */
+function isHere(worker: WorkerState): boolean {
+  return ['idle', 'busy', 'retiring'].includes(worker.phase);
+}
+
 const ORDER = ['lost', 'busy', 'idle', 'retiring', 'starting', 'pending', 'requested', 'ended'];
 
 function columnsOf(
@@ -94,7 +99,8 @@ function columnsOf(
       width: '52px',
       numeric: true,
       by: worker => worker.cpu,
-      show: worker => trans.__('%1 %', Math.round((100 * worker.cpu) / worker.threads))
+      show: worker =>
+        isHere(worker) ? trans.__('%1 %', Math.round((100 * worker.cpu) / worker.threads)) : ''
     },
     {
       id: 'memory',
@@ -102,7 +108,10 @@ function columnsOf(
       width: '124px',
       numeric: true,
       by: worker => worker.memory_used,
-      show: worker => `${size(worker.memory_used)} / ${size(worker.memory)}`
+      show: worker =>
+        isHere(worker)
+          ? `${size(worker.memory_used)} / ${size(worker.memory)}`
+          : size(worker.memory)
     },
     {
       id: 'processing',
@@ -110,7 +119,7 @@ function columnsOf(
       width: '60px',
       numeric: true,
       by: worker => worker.processing,
-      show: worker => worker.processing
+      show: worker => (isHere(worker) ? worker.processing : '')
     },
     {
       id: 'done',
@@ -118,7 +127,7 @@ function columnsOf(
       width: '72px',
       numeric: true,
       by: worker => worker.done,
-      show: worker => worker.done.toLocaleString()
+      show: worker => (isHere(worker) || worker.done ? worker.done.toLocaleString() : '')
     },
     {
       id: 'since',
@@ -131,7 +140,7 @@ function columnsOf(
     {
       id: 'problem',
       label: trans.__('What is wrong'),
-      width: 'minmax(110px, 3fr)',
+      width: 'minmax(110px, 8fr)',
       by: worker => worker.problem?.what ?? '',
       show: worker =>
         worker.problem && (
@@ -145,7 +154,9 @@ function columnsOf(
       label: trans.__('Host'),
       width: 'minmax(80px, 1fr)',
       by: worker => worker.host,
-      show: worker => (worker.pid ? `${worker.host} · ${worker.pid}` : worker.host)
+      // In a container every worker is process 1.
+      show: worker =>
+        worker.pid && worker.pid > 1 ? `${worker.host} · ${worker.pid}` : worker.host
     }
   ];
 }

@@ -64,7 +64,7 @@ def unschedulable(message: str, pod: Json, facts: Facts) -> Problem:
     why = (
         problem.why
         if len(causes) <= 1 and problem.why
-        else "; ".join(filter(None, [problem.why, f"of {total} nodes, {counts}"]))
+        else "; ".join(filter(None, [problem.why, f"of {_nodes(total)}, {counts}"]))
     )
     return _coming(Problem(what=problem.what, why=why, todo=problem.todo), facts)
 
@@ -76,7 +76,7 @@ def _nodes(count: int) -> str:
 def _plain(cause: str) -> str:
     """A cause in the scheduler's words, shorter."""
     if short := _INSUFFICIENT.search(cause):
-        return f"too little {short['resource']}"
+        return f"too little {_noun(short['resource'])}"
     if taint := _TAINT.search(cause):
         return f"tainted {taint['taint'].strip()}" if taint["taint"] else "tainted"
     return cause.removeprefix("node(s) ")
@@ -114,19 +114,18 @@ def _selector(pod: Json) -> str:
     return "it asks for " + ", ".join(f"{key}={value}" for key, value in labels.items()) if labels else ""
 
 
+def _noun(resource: str) -> str:
+    return "CPU" if resource == "cpu" else resource
+
+
 def _short(resource: str, pod: Json, facts: Facts) -> Problem:
     asked = requests(pod).get(resource, 0.0)
-    noun = {"cpu": "CPU", "memory": "memory"}.get(resource, resource)
-    what = f"No node has {quantity.words(resource, asked)} free" if asked else f"No node has enough {noun}"
+    what = f"No node has {quantity.words(resource, asked)} free" if asked else f"No node has enough {_noun(resource)}"
     why = ""
     if facts.free:
-        most = max(facts.free, key=lambda node: facts.free[node].get(resource, 0.0) if facts.free else 0.0)
-        left = max(0.0, facts.free[most].get(resource, 0.0))
-        why = (
-            f"the roomiest of {len(facts.free)} has {quantity.words(resource, left)} free"
-            if left
-            else "nothing of it is free"
-        )
+        left = max(0.0, *(free.get(resource, 0.0) for free in facts.free.values()))
+        who = "the only node" if len(facts.free) == 1 else f"the roomiest of {len(facts.free)}"
+        why = f"{who} has {quantity.words(resource, left)} free" if left else "nothing of it is free"
     if resource.endswith("/gpu"):
         return Problem(what=what, why=why, todo="Wait for a node with GPUs, or ask for fewer.")
     return Problem(what=what, why=why, todo="Make the workers smaller, ask for fewer, or wait for more nodes.")
