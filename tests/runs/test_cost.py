@@ -1,0 +1,63 @@
+"""What runs cost, with a price: their shares of the workers, and of a map what a thousand items cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops.backends import profiles
+from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.run import per_thousand
+from jupyter_mlops.runs.portal import portal
+from jupyter_mlops.runs.session import forget
+from jupyter_mlops.runs.words import sentence
+
+from .cluster import LONG, until
+
+
+@pytest.fixture
+def priced() -> Iterator[mlops.Cluster]:
+    """Two workers of two threads; a CPU-second costs 1."""
+    group = Group(workers=2, maximum=2, cpus=2, memory=400 * 1024**2)
+    profiles.save(Profile(name="priced", groups=[group], price=Price(cpu_hour=3600, source="the test's")))
+    made = mlops.start("priced", name="priced")
+    made.wait(2, LONG)
+    try:
+        yield made
+    finally:
+        made.stop()
+        portal().call(forget("priced"))
+        until(lambda: made.state().phase == "ended")
+
+
+def test_runs_at_once_pay_for_their_threads_and_no_more_than_the_cluster(priced: mlops.Cluster) -> None:
+    def work(item: int) -> None:
+        time.sleep(0.05)
+
+    before = priced.state().cost.amount
+    runs = [mlops.map(work, range(120), cluster=priced, name=name, quiet=True) for name in ("one", "two")]
+    shown = []
+    while any(run.state in ("starting", "running") for run in runs):
+        shown.append([run.cost.amount or 0 for run in runs])
+        spent = priced.state().cost.amount
+        assert before is not None and spent is not None and sum(shown[-1]) <= spent - before
+        time.sleep(0.1)
+    for run in runs:
+        run.result(LONG)
+        cost = run.record.cost
+        assert cost.amount == pytest.approx(run.record.busy), "a thread is one CPU, a CPU-second is 1"
+        assert cost.amount >= 120 * 0.05, "at least as long as it slept"
+        assert cost.usage.cpu_hours * 3600 == pytest.approx(run.record.busy)
+        assert cost.usage.worker_hours * 3600 == pytest.approx(run.record.busy / 2)
+        assert cost.source == "the test's" and cost.per_hour == 0 and not cost.lacks
+        assert per_thousand(run.record) == pytest.approx(cost.amount / 120 * 1000)
+        assert f"${per_thousand(run.record):.2f} per 1,000 items" in sentence(run.record)
+    for amounts in zip(*shown, strict=True):
+        assert list(amounts) == sorted(amounts), "it only grows"
+    spent = priced.state().cost.amount
+    assert spent is not None and before is not None
+    assert sum(run.record.cost.amount or 0 for run in runs) <= spent - before
