@@ -188,6 +188,32 @@ describe('Scale', () => {
     expect((find('use') as HTMLButtonElement).disabled).toBe(true);
     expect((find('stop') as HTMLButtonElement).disabled).toBe(false);
   });
+
+  it('says who made a cluster of others, and who stops a release of Helm', async () => {
+    const commands = ['scale', 'run'];
+    const autoscaled = group({ adaptive: true, minimum: 1, maximum: 5, wanted: 2 });
+    const survey = { name: 'survey', place: 'kubernetes', maker: 'helm', commands } as const;
+    const stage = await panel({ clusters: [cluster({ ...survey, groups: [autoscaled] })] });
+    expect(find('place').textContent).toBe('Kubernetes · made with helm');
+    expect(document.querySelector('[data-mlops="will-stop"]')).toBeNull();
+    expect(document.querySelector('[data-mlops="auto"]')).toBeNull();
+    expect(find('autoscaled').textContent).toBe('scaled by its own autoscaler, 1–5');
+    expect((find('stop') as HTMLButtonElement).disabled).toBe(true);
+    expect(find('stop').title).toMatch(/`helm uninstall survey` stops it/);
+    await stage.after(() => find('more', find('scale')).click(), 1000);
+    expect(stage.api.asked[0]).toEqual(['scale', 'survey', 'default', 3]);
+  });
+
+  it('warns before it stops what somebody else made', async () => {
+    const made = { maker: 'KubeCluster', commands: ['scale', 'stop', 'run'] };
+    const stage = await panel({ clusters: [cluster(made)] });
+    await stage.after(() => find('stop').click());
+    expect(find('others-warning').textContent).toMatch(/made with KubeCluster.*may be using it/);
+    expect(find('stop-dialog').textContent).not.toMatch(/receipt/);
+    const [cancel] = document.querySelectorAll<HTMLElement>('.jp-Dialog-footer .jp-mod-reject');
+    await stage.after(() => cancel.click());
+    expect(stage.api.asked).toEqual([]);
+  });
 });
 
 describe('Runs', () => {

@@ -9,9 +9,10 @@ import { useMlops, useModel, useNow } from '../model/hooks';
 import { ClusterState, Operation, Problem } from '../model/schema';
 import { IState, problemOf } from '../model/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
-import { money, perHour, source } from '../words/money';
+import { brief, perHour, source } from '../words/money';
 import { Bar } from './bar';
 import { Chart } from './chart';
+import { isOurs, madeWith, may, stopLabel } from './others';
 import { Scale } from './scale';
 
 /** A live cluster: what it is, how it is, what it costs, and what can be done with it. */
@@ -22,7 +23,6 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
   const own = problemOf(cluster);
   const moving = cluster.phase === 'starting' || cluster.phase === 'stopping';
   const stopping = cluster.phase === 'stopping';
-  const may = (command: string): boolean => cluster.commands.includes(command);
   return (
     <li
       className="jp-mlops-card"
@@ -51,13 +51,14 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
       {!moving && <WillStop cluster={cluster} />}
       <div className="jp-mlops-controls">
         <div className="jp-mlops-scales">
-          {may('scale') &&
+          {may(cluster, 'scale') &&
             cluster.groups.map(group => (
               <Scale
                 key={group.name}
                 cluster={cluster.name}
                 group={group}
                 named={cluster.groups.length > 1}
+                adapts={may(cluster, 'adapt')}
                 disabled={stopping || cluster.phase === 'unreachable'}
                 onProblem={setProblem}
               />
@@ -86,7 +87,9 @@ function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
       >
         {cluster.name}
       </button>
-      <span className="jp-mlops-place">{placeBeside(trans, cluster)}</span>
+      <span className="jp-mlops-place" data-mlops="place">
+        {[placeBeside(trans, cluster), madeWith(trans, cluster)].filter(Boolean).join(' · ')}
+      </span>
       <span className="jp-mlops-money" title={source(trans, cost)} data-mlops="cost">
         {cost.amount === null ? (
           <button
@@ -100,7 +103,7 @@ function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
           </button>
         ) : (
           <>
-            <span>{money(trans, cost.amount, cost.currency)}</span>
+            <span>{brief(trans, cost)}</span>
             <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
           </>
         )}
@@ -114,8 +117,9 @@ function WillStop({ cluster }: { cluster: ClusterState }): JSX.Element | null {
   const { trans } = useMlops();
   const now = useNow(10, cluster.stop !== null);
   const { stop, idle_since } = cluster;
-  const words =
-    stop !== null
+  const words = !isOurs(cluster)
+    ? '' // its maker knows
+    : stop !== null
       ? willStop(trans, stop, now)
       : idle_since === null && cluster.limits.idle_timeout !== null
         ? ''
@@ -139,8 +143,8 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
       { command: CommandIDs.openDetails, args },
       { command: CommandIDs.openDashboard, args },
       null,
-      { command: CommandIDs.useCluster, args },
-      { command: CommandIDs.stopCluster, args }
+      ...(may(cluster, 'run') ? [{ command: CommandIDs.useCluster, args }] : []),
+      ...(may(cluster, 'stop') ? [{ command: CommandIDs.stopCluster, args }] : [])
     ]);
     setMenu(false);
     anchor.focus();
@@ -153,7 +157,7 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
     >
       <Button
         label={trans.__('Connect the current notebook to this cluster')}
-        disabled={stopping || !cluster.commands.includes('run')}
+        disabled={stopping || !may(cluster, 'run')}
         onClick={() => void commands.execute(CommandIDs.useCluster, args)}
         handle="use"
       >
@@ -169,9 +173,9 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
       />
       <Button
         icon={stopIcon}
-        label={trans.__('Stop %1…', cluster.name)}
+        label={stopLabel(trans, cluster)}
         popup="dialog"
-        disabled={stopping || !cluster.commands.includes('stop')}
+        disabled={stopping || !may(cluster, 'stop')}
         onClick={() => void commands.execute(CommandIDs.stopCluster, args)}
         handle="stop"
       />

@@ -10,6 +10,7 @@ import { Store } from '../model/store';
 import { ended, wanted, workers } from '../words/cluster';
 import { estimate } from '../words/money';
 import { askWorkers } from './number';
+import { may, Verb } from './others';
 import { confirmStop } from './stop';
 
 type Args = ReadonlyJSONObject;
@@ -22,12 +23,14 @@ export function addClusterCommands(
 ): void {
   const { api } = store;
 
-  const pick = (title: string, live: boolean): Promise<ClusterState | null> =>
-    choose(
+  /** Ask for a live cluster that can do what is wanted of it, or for one that has ended. */
+  const pick = (title: string, verb: Verb | null): Promise<ClusterState | null> => {
+    const live = verb !== null;
+    return choose(
       trans,
       title,
       newest(store.state.clusters.values(), cluster => cluster.name).filter(
-        cluster => isLive(cluster) === live
+        cluster => isLive(cluster) === live && (verb === null || may(cluster, verb))
       ),
       cluster =>
         live
@@ -35,6 +38,7 @@ export function addClusterCommands(
           : `${cluster.name} – ${ended(trans, cluster.cause)}`,
       live ? trans.__('No cluster is running') : trans.__('No cluster has ended')
     );
+  };
 
   commands.addCommand(CommandIDs.startCluster, {
     label: args => (args.label as string) ?? trans.__('Start a Cluster…'),
@@ -63,7 +67,7 @@ export function addClusterCommands(
         store.putOperation(await api.scale(cluster, group, workers));
         return;
       }
-      const cluster = await pick(trans.__('Scale which cluster?'), true);
+      const cluster = await pick(trans.__('Scale which cluster?'), 'scale');
       const group = cluster?.groups[0];
       const number = group && (await askWorkers(trans, cluster, group));
       if (cluster && group && number !== undefined && number !== null) {
@@ -86,7 +90,7 @@ export function addClusterCommands(
         store.putOperation(await api.adapt(cluster, group, minimum, maximum));
         return;
       }
-      const cluster = await pick(trans.__('Which cluster shall follow its work?'), true);
+      const cluster = await pick(trans.__('Which cluster shall follow its work?'), 'adapt');
       const group = cluster?.groups[0];
       if (cluster && group) {
         await report(api.adapt(cluster.name, group.name, group.minimum, group.maximum));
@@ -100,7 +104,7 @@ export function addClusterCommands(
     execute: async args => {
       const cluster =
         store.state.clusters.get(args.cluster as string) ??
-        (await pick(trans.__('Stop which cluster?'), true));
+        (await pick(trans.__('Stop which cluster?'), 'stop'));
       if (cluster && (await confirmStop(trans, cluster, store.state))) {
         const force = cluster.phase === 'unreachable';
         await report(
@@ -116,7 +120,7 @@ export function addClusterCommands(
     execute: async args => {
       const cluster =
         store.state.clusters.get(args.cluster as string) ??
-        (await pick(trans.__('Remove which cluster?'), false));
+        (await pick(trans.__('Remove which cluster?'), null));
       if (cluster) {
         await report(api.forget(cluster.name));
       }

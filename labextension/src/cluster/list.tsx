@@ -8,7 +8,7 @@ import { useMlops, useModel } from '../model/hooks';
 import { ClusterState } from '../model/schema';
 import { isLive, IStart, newest } from '../model/state';
 import { ended, phase } from '../words/cluster';
-import { money, source } from '../words/money';
+import { brief, source } from '../words/money';
 import { Card } from './card';
 import { StartButton } from './start';
 
@@ -129,7 +129,7 @@ function EndedRow({ cluster }: { cluster: ClusterState }): JSX.Element {
         {cluster.problem && `: ${cluster.problem.what}`}
       </span>
       <span className="jp-mlops-money" title={source(trans, cluster.cost)}>
-        {money(trans, cluster.cost.amount, cluster.cost.currency)}
+        {brief(trans, cluster.cost)}
       </span>
       <Button
         icon={closeIcon}

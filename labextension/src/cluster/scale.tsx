@@ -13,13 +13,15 @@ interface IScaleProps {
   group: GroupState;
   /** Whether the group's name has to be said. */
   named: boolean;
+  /** Whether it can be asked to follow its work. */
+  adapts: boolean;
   disabled: boolean;
   onProblem: (problem: Problem | null) => void;
 }
 
 /** How many workers a group has: a number that a person sets, or bounds between which it follows the work. */
 export const Scale = memo(function Scale(props: IScaleProps): JSX.Element {
-  const { cluster, group, named, disabled, onProblem } = props;
+  const { cluster, group, named, adapts, disabled, onProblem } = props;
   const { commands, trans } = useMlops();
   const [busy, setBusy] = useState(false);
 
@@ -59,37 +61,49 @@ export const Scale = memo(function Scale(props: IScaleProps): JSX.Element {
         value={group.wanted}
         minimum={group.minimum}
         maximum={group.maximum}
-        disabled={disabled || group.adaptive}
+        disabled={disabled || (adapts && group.adaptive)}
         adaptive={group.adaptive}
         onChange={workers => execute(CommandIDs.scaleCluster, { workers })}
       />
-      <span className="jp-mlops-adaptive">
-        <label
-          className="jp-mlops-auto"
-          title={trans.__('Let the number of workers follow the work, between these bounds')}
-        >
-          <input
-            type="checkbox"
-            role="switch"
-            checked={group.adaptive}
-            disabled={disabled || busy}
-            onChange={() => void toggle()}
-            data-mlops="auto"
-          />
-          {trans.__('auto')}
-          {!group.adaptive && ` ${group.minimum}–${group.maximum}`}
-        </label>
-        {group.adaptive && (
-          <Bounds
-            minimum={group.minimum}
-            maximum={group.maximum}
-            disabled={disabled || busy}
-            onChange={(minimum, maximum) =>
-              void execute(CommandIDs.adaptCluster, { minimum, maximum })
-            }
-          />
-        )}
-      </span>
+      {adapts ? (
+        <span className="jp-mlops-adaptive">
+          <label
+            className="jp-mlops-auto"
+            title={trans.__('Let the number of workers follow the work, between these bounds')}
+          >
+            <input
+              type="checkbox"
+              role="switch"
+              checked={group.adaptive}
+              disabled={disabled || busy}
+              onChange={() => void toggle()}
+              data-mlops="auto"
+            />
+            {trans.__('auto')}
+            {!group.adaptive && ` ${group.minimum}–${group.maximum}`}
+          </label>
+          {group.adaptive && (
+            <Bounds
+              minimum={group.minimum}
+              maximum={group.maximum}
+              disabled={disabled || busy}
+              onChange={(minimum, maximum) =>
+                void execute(CommandIDs.adaptCluster, { minimum, maximum })
+              }
+            />
+          )}
+        </span>
+      ) : (
+        group.adaptive && (
+          <span
+            className="jp-mlops-adaptive"
+            title={trans.__('A number that you set here ends that')}
+            data-mlops="autoscaled"
+          >
+            {trans.__('scaled by its own autoscaler, %1–%2', group.minimum, group.maximum)}
+          </span>
+        )
+      )}
     </div>
   );
 });

@@ -5,6 +5,7 @@ import React from 'react';
 import { ClusterState, RunState } from '../model/schema';
 import { isRunning, IState } from '../model/state';
 import { size } from '../words/size';
+import { remains, warning } from './others';
 
 /** Memory of a worker without data, in bytes: what lies below it isn't worth a warning. */
 const IDLE_MEMORY = 300e6;
@@ -18,6 +19,11 @@ export async function confirmStop(
   const losses = lossesOf(trans, cluster, state);
   const body = (
     <div className="jp-mlops-stop-dialog" data-mlops="stop-dialog">
+      {warning(trans, cluster) && (
+        <p data-mlops="others-warning">
+          <strong>{warning(trans, cluster)}</strong>
+        </p>
+      )}
       {losses.length > 0 ? (
         <>
           <p>{trans.__('What would be lost:')}</p>
@@ -30,7 +36,7 @@ export async function confirmStop(
       ) : (
         <p>{trans.__('Nothing is running on it.')}</p>
       )}
-      <p>{trans.__('Its receipt, logs and the history of its runs stay.')}</p>
+      <p>{remains(trans, cluster)}</p>
       {cluster.phase === 'unreachable' && (
         <p>{trans.__('It doesn’t answer, so its processes are ended by force.')}</p>
       )}
