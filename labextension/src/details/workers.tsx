@@ -62,7 +62,7 @@ function columnsOf(
     {
       id: 'name',
       label: trans.__('Worker'),
-      width: 'minmax(104px, 1.6fr)',
+      width: 'minmax(96px, 1.6fr)',
       by: worker => worker.name,
       show: worker => (
         <button
@@ -105,7 +105,7 @@ function columnsOf(
     {
       id: 'memory',
       label: trans.__('Memory'),
-      width: '124px',
+      width: '112px',
       numeric: true,
       by: worker => worker.memory_used,
       show: worker =>
@@ -116,7 +116,7 @@ function columnsOf(
     {
       id: 'processing',
       label: trans.__('Tasks'),
-      width: '60px',
+      width: '48px',
       numeric: true,
       by: worker => worker.processing,
       show: worker => (isHere(worker) ? worker.processing : '')
@@ -124,7 +124,7 @@ function columnsOf(
     {
       id: 'done',
       label: trans.__('Done'),
-      width: '72px',
+      width: '56px',
       numeric: true,
       by: worker => worker.done,
       show: worker => (isHere(worker) || worker.done ? worker.done.toLocaleString() : '')
@@ -140,7 +140,7 @@ function columnsOf(
     {
       id: 'problem',
       label: trans.__('What is wrong'),
-      width: 'minmax(110px, 8fr)',
+      width: 'minmax(174px, 8fr)',
       by: worker => worker.problem?.what ?? '',
       show: worker =>
         worker.problem && (
@@ -152,7 +152,7 @@ function columnsOf(
     {
       id: 'host',
       label: trans.__('Host'),
-      width: 'minmax(80px, 1fr)',
+      width: 'minmax(64px, 1fr)',
       by: worker => worker.host,
       // In a container every worker is process 1.
       show: worker =>
