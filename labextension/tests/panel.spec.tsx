@@ -200,7 +200,8 @@ describe('Scale', () => {
     expect(find('autoscaled').textContent).toBe('scaled by its own autoscaler, 1–5');
     expect((find('stop') as HTMLButtonElement).disabled).toBe(true);
     expect(find('stop').title).toMatch(/`helm uninstall survey` stops it/);
-    await stage.after(() => find('more', find('scale')).click(), 1000);
+    await stage.after(() => find('more', find('scale')).click(), 20);
+    await stage.after(() => undefined, 600);
     expect(stage.api.asked[0]).toEqual(['scale', 'survey', 'default', 3]);
   });
 
