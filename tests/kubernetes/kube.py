@@ -130,7 +130,7 @@ def opened() -> Iterator[Kube]:
         kubeconfig = subprocess.run([str(PROGRAM), "up"], check=True, capture_output=True, text=True).stdout.strip()
         yield Kube(kubeconfig, os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
         return
-    started = subprocess.run([str(PROGRAM), "up"], check=True, capture_output=True, text=True)
+    started = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True)
     kube = Kube(started.stdout.strip(), "", own=True)
     try:
         kube.image = _image()
