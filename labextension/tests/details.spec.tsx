@@ -6,7 +6,7 @@ import { sort } from '../src/details/table';
 import { join } from '../src/details/timeline';
 import { Details } from '../src/details/view';
 import { Shown } from '../src/details/widget';
-import { NOW, cluster, cost, snapshot, worker } from './models';
+import { NOW, cluster, cost, group, snapshot, usage, worker } from './models';
 import { Stage, find } from './stage';
 
 beforeEach(() => {
@@ -98,6 +98,50 @@ describe('Details', () => {
     );
     await stage.after(() => find('set-rates').click());
     expect(stage.executed).toEqual([[CommandIDs.openSettings, {}]]);
+  });
+});
+
+describe('the part Cost', () => {
+  const partly = cost({
+    amount: 3.1,
+    usage: usage({ worker_hours: 8, cpu_hours: 30 }),
+    unknown: usage({ worker_hours: 3, cpu_hours: 12 }),
+    dedicated: { amount: 9.2, per_hour: 0.58, host_hours: 50, unknown_hours: 2 }
+  });
+
+  it('says what is known, what is not, and what whole nodes cost', async () => {
+    const [stage, shown] = await details({ cost: partly });
+    expect(find('summary').textContent).toContain('$3.10 + ?');
+    await stage.after(() => shown.show('cost'));
+    expect(find('cost-sum').textContent).toBe('$3.10 + 12.0 CPU-hours unknownso far, now $1.20/h');
+    expect(find('whole-nodes').textContent).toBe(
+      'Whole nodes$9.20, 2.0 of 50.0 node-hours unknown; now $0.58/h'
+    );
+  });
+
+  it('adds up groups while the cluster lives', async () => {
+    const groups = [group({ name: 'cheap' }), group({ name: 'gpu', cost: partly })];
+    const [stage, shown] = await details({ groups });
+    await stage.after(() => shown.show('cost'));
+    const lines = [...document.querySelectorAll('tbody tr')].map(line => line.textContent);
+    expect(lines).toEqual(['cheap1.01.02.0$0.42', 'gpu8.030.00.00$3.10 + 12.0 CPU-hours unknown']);
+  });
+
+  it('adds up the clusters of each owner', async () => {
+    const [stage, shown] = await details();
+    const value = [
+      cluster({ name: 'two', cost: partly, phase: 'ended' }),
+      cluster({ name: 'three', owner: 'bob', cost: cost({ amount: null, currency: 'EUR' }) })
+    ];
+    await stage.after(() =>
+      stage.stream.say(snapshot({ seq: 5, clusters: [cluster(), ...value] }))
+    );
+    await stage.after(() => shown.show('cost'));
+    const lines = [...find('owners').querySelectorAll('tbody tr')].map(line => line.textContent);
+    expect(lines).toEqual([
+      'ada, 2 clusters9.031.02.0$3.52 + 12.0 CPU-hours unknown',
+      'bob, 1 cluster1.01.02.0unknown'
+    ]);
   });
 });
 

@@ -11,12 +11,17 @@ import {
   RunState,
   Settings,
   Snapshot,
+  Usage,
   WorkerState
 } from '../src/model/schema';
 
 /** The models as the server sends them, with what a test says in them. */
 
 export const NOW = 1_800_000_000;
+
+export function usage(part: Partial<Usage> = {}): Usage {
+  return { worker_hours: 0, cpu_hours: 0, gb_hours: 0, gpu_hours: 0, ...part };
+}
 
 export function cost(part: Partial<Cost> = {}): Cost {
   return {
@@ -25,7 +30,9 @@ export function cost(part: Partial<Cost> = {}): Cost {
     currency: 'USD',
     source: 'your settings',
     date: '2026-11-21',
-    usage: { worker_hours: 1, cpu_hours: 1, gb_hours: 2, gpu_hours: 0 },
+    usage: usage({ worker_hours: 1, cpu_hours: 1, gb_hours: 2 }),
+    unknown: usage(),
+    dedicated: null,
     ...part
   };
 }
@@ -47,6 +54,7 @@ export function group(part: Partial<GroupState> = {}): GroupState {
     adaptive: false,
     wanted: 8,
     counts: counts({ idle: 2, busy: 4 }),
+    cost: cost(),
     problem: null,
     ...part
   };
@@ -206,6 +214,7 @@ export function profile(part: Partial<Profile> = {}): Profile {
       grace: 60,
       image: '',
       namespace: '',
+      operator_timeout: 15,
       packages: [],
       pod: {},
       pull_policy: 'IfNotPresent',
@@ -253,6 +262,7 @@ export function settings(part: Partial<Settings> = {}): Settings {
     },
     tracking_uri: null,
     default_profile: null,
+    kinds: {},
     last_used: { 'this-machine': 5 },
     ...part
   };

@@ -236,6 +236,7 @@ describe('Runs', () => {
     await stage.after(() =>
       stage.stream.change(2, { noun: 'journal', id: 'aaaaaaaaaaaa', value, whole: true })
     );
+    expect(find('run-details').textContent).toContain('Cost$0.03 ($0.49 per 1,000 items)');
     expect(find('prints').textContent).toBe('hello\nworld\n');
     await stage.after(() => find('reveal').click());
     expect(stage.executed).toContainEqual([CommandIDs.revealRun, { run: 'aaaaaaaaaaaa' }]);

@@ -3,7 +3,7 @@ import { lossesOf } from '../src/cluster/stop';
 import { NOTHING } from '../src/model/state';
 import { statusWords } from '../src/status/item';
 import { willStop, workers } from '../src/words/cluster';
-import { estimate, money, perHour, source } from '../src/words/money';
+import { brief, estimate, money, perHour, perThousand, source, sum } from '../src/words/money';
 import { summary } from '../src/words/run';
 import { size } from '../src/words/size';
 import { about, left, span } from '../src/words/time';
@@ -24,6 +24,31 @@ describe('words', () => {
   it('say what money rests on', () => {
     expect(source(trans, cost())).toMatch(/your settings, 2026-11-21\n1.0 CPU-hours/);
     expect(source(trans, cost({ source: 'no price is set' }))).toMatch(/No price/);
+  });
+
+  it('say what is known of a cost, and how much is not', () => {
+    const unknown = models.usage({ worker_hours: 1, cpu_hours: 12 });
+    expect(sum(trans, cost())).toBe('$0.42');
+    expect(sum(trans, cost({ unknown }))).toBe('$0.42 + 12.0 CPU-hours unknown');
+    const gpus = { ...unknown, gpu_hours: 0.5 };
+    expect(sum(trans, cost({ unknown: gpus }))).toBe('$0.42 + 0.50 GPU-hours unknown');
+    expect(brief(trans, cost({ unknown }))).toBe('$0.42 + ?');
+    expect(brief(trans, cost({ amount: null, unknown }))).toBe('unknown');
+    const dedicated = { amount: 9, per_hour: 1, host_hours: 4, unknown_hours: 0 };
+    expect(source(trans, cost({ unknown, dedicated }))).toMatch(
+      /Of that 12.0 CPU-hours unknown\nWhole nodes: \$9.00, 4.0 node-hours$/
+    );
+  });
+
+  it('say what a thousand items cost, finely where that is little', () => {
+    const of = (amount: number | null): string =>
+      perThousand(trans, run({ done: 90, failed: 10, cost: cost({ amount }) }));
+    expect(of(3)).toBe('$30.00 per 1,000 items');
+    expect(of(0.00003)).toBe('$0.0003 per 1,000 items');
+    expect(of(0)).toBe('$0.00 per 1,000 items');
+    expect(of(null)).toBe('');
+    expect(perThousand(trans, run({ kind: 'cell' }))).toBe('');
+    expect(perThousand(trans, run({ done: 0 }))).toBe('');
   });
 
   it('give an estimate its range only where there is one', () => {

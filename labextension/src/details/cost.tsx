@@ -1,52 +1,36 @@
 import React from 'react';
 
 import { CommandIDs } from '../commands';
-import { useMlops } from '../model/hooks';
-import { Cost } from '../model/schema';
+import { useMlops, useModel } from '../model/hooks';
+import { accounts } from '../model/accounts';
+import { Cost, Receipt } from '../model/schema';
 import { ended } from '../words/cluster';
-import { money, perHour, quantity, rates } from '../words/money';
+import { dedicated, perHour, quantity, rates, sum } from '../words/money';
 import { clock, span } from '../words/time';
+import { CostTable, ICostRow } from './costs';
 import { useFetched } from './fetched';
 import { IPartProps } from './view';
 
 /** What it cost: so far, or in the end; by group; and what that rests on. */
-export function CostPart({ cluster }: IPartProps): JSX.Element {
+export function CostPart(props: IPartProps): JSX.Element {
+  const { cluster } = props;
   const { store, trans } = useMlops();
   const isOver = cluster.phase === 'ended';
   const { value: receipt } = useFetched(`${cluster.name} ${isOver}`, async () =>
     isOver ? store.api.receipt(cluster.name) : null
   );
-  const now = store.now();
   const cost = receipt?.cost ?? cluster.cost;
-  const until = cluster.ended ?? now;
-  const facts: [string, string][] = [
-    [trans.__('Profile'), receipt?.profile ?? cluster.profile],
-    [trans.__('Owner'), receipt?.owner ?? cluster.owner],
-    [trans.__('Made'), clock(cluster.created, now)]
-  ];
-  if (isOver) {
-    facts.push([trans.__('Ended'), clock(until, now)]);
-    facts.push([trans.__('Why'), receipt?.why || ended(trans, cluster.cause)]);
-  }
-  facts.push([trans.__('Lived'), span(trans, until - cluster.created)]);
-  if (receipt) {
-    facts.push([trans.__('Most workers'), receipt.most_workers.toLocaleString()]);
-    facts.push([trans.__('Tasks'), receipt.tasks.toLocaleString()]);
-    facts.push([trans.__('Runs'), receipt.runs.toLocaleString()]);
-  }
+  const groups: ICostRow[] = receipt
+    ? Object.entries(receipt.groups).map(([name, cost]) => ({ name, cost }))
+    : cluster.groups.map(({ name, cost }) => ({ name, cost }));
   return (
     <div className="jp-mlops-scroll jp-mlops-receipt" data-mlops="receipt-sheet">
       <Sum cost={cost} isOver={isOver} />
-      <Costs groups={receipt?.groups ?? {}} total={cost} />
+      <CostTable head={trans.__('Group')} rows={groups} total={cost} />
       <p className="jp-mlops-hint">{rates(trans, cost)}</p>
-      <dl>
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      {cost.dedicated && <Nodes cost={cost} isOver={isOver} />}
+      <Facts {...props} receipt={receipt ?? null} />
+      <Owners />
     </div>
   );
 }
@@ -72,8 +56,8 @@ function Sum({ cost, isOver }: { cost: Cost; isOver: boolean }): JSX.Element {
     );
   }
   return (
-    <p className="jp-mlops-sum">
-      {money(trans, cost.amount, cost.currency)}
+    <p className="jp-mlops-sum" data-mlops="cost-sum">
+      {sum(trans, cost)}
       <small>
         {isOver
           ? trans.__('in all')
@@ -85,34 +69,72 @@ function Sum({ cost, isOver }: { cost: Cost; isOver: boolean }): JSX.Element {
   );
 }
 
-function Costs({ groups, total }: { groups: Record<string, Cost>; total: Cost }): JSX.Element {
+/** The other figure: its workers' share of the nodes is above, this is all of the nodes. */
+function Nodes({ cost, isOver }: { cost: Cost; isOver: boolean }): JSX.Element {
   const { trans } = useMlops();
-  const rows = Object.entries(groups);
-  const gpus = total.usage.gpu_hours > 0;
-  const row = (name: string, { amount, currency, usage }: Cost): JSX.Element => (
-    <tr key={name}>
-      <th scope="row">{name}</th>
-      <td>{quantity(usage.worker_hours)}</td>
-      <td>{quantity(usage.cpu_hours)}</td>
-      <td>{quantity(usage.gb_hours)}</td>
-      {gpus && <td>{quantity(usage.gpu_hours)}</td>}
-      <td>{money(trans, amount, currency)}</td>
-    </tr>
-  );
+  const now = cost.dedicated!.per_hour;
+  const words = dedicated(trans, cost);
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">{trans.__('Group')}</th>
-          <th scope="col">{trans.__('Worker-hours')}</th>
-          <th scope="col">{trans.__('CPU-hours')}</th>
-          <th scope="col">{trans.__('GB-hours')}</th>
-          {gpus && <th scope="col">{trans.__('GPU-hours')}</th>}
-          <th scope="col">{trans.__('Cost')}</th>
-        </tr>
-      </thead>
-      <tbody>{rows.map(([name, cost]) => row(name, cost))}</tbody>
-      <tfoot>{row(trans.__('All'), total)}</tfoot>
-    </table>
+    <dl title={trans.__('Each node once, while it held any of the workers')}>
+      <div data-mlops="whole-nodes">
+        <dt>{trans.__('Whole nodes')}</dt>
+        <dd>
+          {isOver || now === null
+            ? words
+            : trans.__('%1; now %2', words, perHour(trans, now, cost.currency))}
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+/** When it was, whose, and how much it did. */
+function Facts({ cluster, receipt }: IPartProps & { receipt: Receipt | null }): JSX.Element {
+  const { store, trans } = useMlops();
+  const now = store.now();
+  const until = cluster.ended ?? now;
+  const facts: [string, string][] = [
+    [trans.__('Profile'), receipt?.profile ?? cluster.profile],
+    [trans.__('Owner'), receipt?.owner ?? cluster.owner],
+    [trans.__('Made'), clock(cluster.created, now)]
+  ];
+  if (cluster.phase === 'ended') {
+    facts.push([trans.__('Ended'), clock(until, now)]);
+    facts.push([trans.__('Why'), receipt?.why || ended(trans, cluster.cause)]);
+  }
+  facts.push([trans.__('Lived'), span(trans, until - cluster.created)]);
+  if (receipt) {
+    facts.push([trans.__('Most workers'), receipt.most_workers.toLocaleString()]);
+    facts.push([trans.__('Tasks'), receipt.tasks.toLocaleString()]);
+    facts.push([trans.__('Runs'), receipt.runs.toLocaleString()]);
+  }
+  return (
+    <dl>
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** What the clusters that are listed cost together, by owner; nothing where this is the only one. */
+function Owners(): JSX.Element | null {
+  const { trans } = useMlops();
+  const clusters = useModel(state => state.clusters);
+  if (clusters.size < 2) {
+    return null;
+  }
+  const rows = accounts(clusters.values()).map(({ owner, clusters, cost }) => ({
+    name: trans._n('%2, %1 cluster', '%2, %1 clusters', clusters, owner),
+    cost
+  }));
+  return (
+    <section aria-label={trans.__('Costs by owner')} data-mlops="owners">
+      <h4>{trans.__('All clusters that are listed, by owner')}</h4>
+      <CostTable head={trans.__('Owner')} rows={rows} />
+    </section>
   );
 }

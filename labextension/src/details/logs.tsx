@@ -1,7 +1,8 @@
 import { refreshIcon } from '@jupyterlab/ui-components';
-import React, { useEffect, useMemo, useRef, useState } from 'react';
+import React, { useEffect, useMemo, useState } from 'react';
 
 import { Button } from '../controls/button';
+import { Log } from '../controls/log';
 import { ProblemLine } from '../controls/problem';
 import { useMlops, useModel } from '../model/hooks';
 import { WorkerState } from '../model/schema';
@@ -83,7 +84,13 @@ export function LogsPart(props: IPartProps): JSX.Element {
         />
       </div>
       {problem && <ProblemLine problem={problem} />}
-      {lines && <Lines lines={lines} />}
+      {lines && (
+        <Log label={trans.__('Log')} className="jp-mlops-log" handle="log" seen={lines}>
+          {lines.length
+            ? lines.map(line => line.replace(/\n$/, '')).join('\n')
+            : trans.__('Empty.')}
+        </Log>
+      )}
     </div>
   );
 }
@@ -98,31 +105,4 @@ function useGone(
     const names = new Set(events.flatMap(event => (event.worker ? [event.worker] : [])));
     return [...names].filter(name => !workers?.has(name)).reverse();
   }, [events, workers]);
-}
-
-/** The end stays in sight, unless somebody has scrolled up. */
-function Lines({ lines }: { lines: string[] }): JSX.Element {
-  const { trans } = useMlops();
-  const element = useRef<HTMLPreElement>(null);
-  const atEnd = useRef(true);
-  useEffect(() => {
-    if (atEnd.current) {
-      element.current!.scrollTop = element.current!.scrollHeight;
-    }
-  }, [lines]);
-  return (
-    <pre
-      ref={element}
-      className="jp-mlops-log"
-      tabIndex={0}
-      aria-label={trans.__('Log')}
-      data-mlops="log"
-      onScroll={event => {
-        const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-        atEnd.current = scrollHeight - scrollTop - clientHeight < 8;
-      }}
-    >
-      {lines.length ? lines.map(line => line.replace(/\n$/, '')).join('\n') : trans.__('Empty.')}
-    </pre>
-  );
 }

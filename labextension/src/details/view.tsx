@@ -3,7 +3,7 @@ import React, { useEffect, useRef, useState } from 'react';
 import { useFollow, useMlops, useModel } from '../model/hooks';
 import { ClusterState } from '../model/schema';
 import { ended, phase, placeBeside, wanted, workers } from '../words/cluster';
-import { money, perHour, source } from '../words/money';
+import { brief, perHour, source } from '../words/money';
 import { CostPart } from './cost';
 import { EventsPart } from './events';
 import { LogsPart } from './logs';
@@ -82,7 +82,7 @@ function Summary({ cluster, stale }: { cluster: ClusterState; stale: boolean }):
       <span>{placeBeside(trans, cluster)}</span>
       <span>{stale ? trans.__('last known: %1', state) : state}</span>
       <span className="jp-mlops-money" title={source(trans, cost)}>
-        {cost.amount === null ? trans.__('cost unknown') : money(trans, cost.amount, cost.currency)}
+        {cost.amount === null ? trans.__('cost unknown') : brief(trans, cost)}
         {cluster.phase !== 'ended' && cost.per_hour !== null && (
           <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
         )}

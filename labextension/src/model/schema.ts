@@ -486,11 +486,15 @@ export interface Receipt {
   why: string;
 }
 /**
- * `price` is the user's own rates; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder);
+ * `price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, in the same
+ * currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder);
  * `default_profile` is what a run starts when there is no cluster; `last_used` is profile → when.
  */
 export interface Settings {
   default_profile: string | null;
+  kinds: {
+    [k: string]: number;
+  };
   last_used: {
     [k: string]: number;
   };

@@ -1,11 +1,13 @@
-import React, { useEffect, useRef } from 'react';
+import { TranslationBundle } from '@jupyterlab/translation';
+import React from 'react';
 
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
+import { Log } from '../controls/log';
 import { useFollow, useMlops, useModel } from '../model/hooks';
 import { Entry, ItemError, RunState } from '../model/schema';
 import { isRunning } from '../model/state';
-import { money, source } from '../words/money';
+import { perThousand, source, sum } from '../words/money';
 import { runPhase } from '../words/run';
 import { clock, span } from '../words/time';
 
@@ -27,7 +29,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
     [trans.__('Started'), clock(run.created, now)],
     ...(isRunning(run) ? [] : ([[trans.__('Took'), span(trans, took)]] as [string, string][])),
     [trans.__('Items'), items(run)],
-    [trans.__('Cost'), money(trans, run.cost.amount, run.cost.currency), source(trans, run.cost)],
+    ...costs(trans, run),
     ...Object.entries({ ...run.params, ...latest(run.metrics) })
   ];
   return (
@@ -62,6 +64,13 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
   );
 }
 
+function costs(trans: TranslationBundle, run: RunState): [string, string, string][] {
+  const unit = perThousand(trans, run);
+  const words = sum(trans, run.cost);
+  const known = unit ? trans.__('%1 (%2)', words, unit) : words;
+  return [[trans.__('Cost'), known, source(trans, run.cost)]];
+}
+
 function items(run: RunState): string {
   const done = run.done.toLocaleString();
   const total = run.total === null ? done : `${done} / ${run.total.toLocaleString()}`;
@@ -87,31 +96,19 @@ function Fault({ error }: { error: ItemError }): JSX.Element {
   );
 }
 
-/** Prints as they come: the end stays in sight, unless somebody has scrolled up. */
+/** Prints as they come. */
 function Prints({ entries }: { entries: readonly Entry[] }): JSX.Element | null {
   const { trans } = useMlops();
-  const element = useRef<HTMLPreElement>(null);
-  const atEnd = useRef(true);
-  useEffect(() => {
-    if (atEnd.current && element.current) {
-      element.current.scrollTop = element.current.scrollHeight;
-    }
-  }, [entries]);
   const prints = entries.filter(entry => entry.kind === 'print').slice(-MOST_LINES);
   if (prints.length === 0) {
     return null;
   }
   return (
-    <pre
-      ref={element}
+    <Log
+      label={trans.__('What it printed')}
       className="jp-mlops-prints"
-      tabIndex={0}
-      aria-label={trans.__('What it printed')}
-      data-mlops="prints"
-      onScroll={event => {
-        const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-        atEnd.current = scrollHeight - scrollTop - clientHeight < 8;
-      }}
+      handle="prints"
+      seen={entries}
     >
       {prints.map(entry => (
         <span
@@ -122,6 +119,6 @@ function Prints({ entries }: { entries: readonly Entry[] }): JSX.Element | null 
           {entry.text.endsWith('\n') ? entry.text : entry.text + '\n'}
         </span>
       ))}
-    </pre>
+    </Log>
   );
 }

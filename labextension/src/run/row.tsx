@@ -8,7 +8,7 @@ import { useMlops, useNow } from '../model/hooks';
 import { Problem, RunState } from '../model/schema';
 import { isRunning } from '../model/state';
 import { asProblem } from '../request';
-import { money, source } from '../words/money';
+import { brief, perThousand, source } from '../words/money';
 import { progress, runPhase, summary } from '../words/run';
 import { RunDetails } from './details';
 
@@ -66,8 +66,11 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
         <span className="jp-mlops-info" title={words} data-mlops="run-info">
           {words}
         </span>
-        <span className="jp-mlops-money" title={source(trans, run.cost)}>
-          {run.cost.amount !== null && money(trans, run.cost.amount, run.cost.currency)}
+        <span
+          className="jp-mlops-money"
+          title={[perThousand(trans, run), source(trans, run.cost)].filter(Boolean).join('\n')}
+        >
+          {run.cost.amount !== null && brief(trans, run.cost)}
         </span>
         {live ? (
           <Button

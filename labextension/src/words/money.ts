@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { Cost, Estimate } from '../model/schema';
+import { Cost, Estimate, RunState } from '../model/schema';
 
 const formats = new Map<string, (amount: number) => string>();
 
@@ -35,7 +35,32 @@ export function perHour(trans: TranslationBundle, amount: number | null, currenc
   return amount === null ? trans.__('unknown') : trans.__('%1/h', formatOf(currency)(amount));
 }
 
-/** What a sum of money rests on: whose rates, of when, and what was used. */
+/** What a cost and its usage are made of, as far as sums of several have it. */
+type Sum = Pick<Cost, 'amount' | 'currency' | 'unknown'>;
+
+/** What is known of a cost, and how much isn't: "$3.10 + 12 CPU-hours unknown". */
+export function sum(trans: TranslationBundle, cost: Sum): string {
+  const known = money(trans, cost.amount, cost.currency);
+  const lacks = missing(trans, cost);
+  return lacks ? trans.__('%1 + %2', known, lacks) : known;
+}
+
+/** The same where there is little room: what is unknown is only marked. */
+export function brief(trans: TranslationBundle, cost: Sum): string {
+  const known = money(trans, cost.amount, cost.currency);
+  return missing(trans, cost) ? trans.__('%1 + ?', known) : known;
+}
+
+function missing(trans: TranslationBundle, { amount, unknown }: Sum): string {
+  if (amount === null || unknown.worker_hours === 0) {
+    return '';
+  }
+  return unknown.gpu_hours
+    ? trans.__('%1 GPU-hours unknown', quantity(unknown.gpu_hours))
+    : trans.__('%1 CPU-hours unknown', quantity(unknown.cpu_hours));
+}
+
+/** What a sum of money rests on: whose rates, of when, what was used, and what whole nodes cost. */
 export function source(trans: TranslationBundle, cost: Cost): string {
   const { usage } = cost;
   const used = trans.__(
@@ -44,7 +69,50 @@ export function source(trans: TranslationBundle, cost: Cost): string {
     quantity(usage.gb_hours)
   );
   const gpus = usage.gpu_hours ? trans.__('%1 GPU-hours used', quantity(usage.gpu_hours)) : '';
-  return [rates(trans, cost), used, gpus].filter(Boolean).join('\n');
+  const lacks = missing(trans, cost);
+  const nodes = cost.dedicated && trans.__('Whole nodes: %1', dedicated(trans, cost));
+  const lines = [rates(trans, cost), used, gpus, lacks && trans.__('Of that %1', lacks), nodes];
+  return lines.filter(Boolean).join('\n');
+}
+
+/** What the nodes cost as a whole while they held any worker; empty where there are no nodes. */
+export function dedicated(trans: TranslationBundle, { dedicated, currency }: Cost): string {
+  if (!dedicated) {
+    return '';
+  }
+  const { amount, host_hours, unknown_hours } = dedicated;
+  const hours = trans.__('%1 node-hours', quantity(host_hours));
+  if (amount === null) {
+    return trans.__('unknown, %1', hours);
+  }
+  return unknown_hours
+    ? trans.__(
+        '%1, %2 of %3 unknown',
+        money(trans, amount, currency),
+        quantity(unknown_hours),
+        hours
+      )
+    : trans.__('%1, %2', money(trans, amount, currency), hours);
+}
+
+/** What a thousand items of a map cost; empty while that is unknown, and for what isn't a map. */
+export function perThousand(trans: TranslationBundle, run: RunState): string {
+  const items = run.done + run.failed;
+  const { amount, currency } = run.cost;
+  if (run.kind !== 'map' || items === 0 || amount === null) {
+    return '';
+  }
+  return trans.__('%1 per 1,000 items', fine((amount / items) * 1000, currency));
+}
+
+/** Money of which a cent is too coarse a unit. */
+function fine(amount: number, currency: string): string {
+  if (amount === 0 || amount >= 0.1) {
+    return formatOf(currency)(amount);
+  }
+  const digits = { maximumSignificantDigits: 2, maximumFractionDigits: 20 };
+  const number = amount.toLocaleString(undefined, digits);
+  return formatOf(currency)(0).replace(/0\D00/, number);
 }
 
 /** Whose rates, and of when. */
