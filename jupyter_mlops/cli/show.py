@@ -42,7 +42,7 @@ def clusters_table(states: Sequence[ClusterState], now: float) -> str:
         (
             state.name,
             state.phase,
-            state.place,
+            state.place if state.ours else f"{state.place} ({state.maker})",
             _of(state),
             str(state.counts.busy),
             period((state.ended or now) - state.created),
@@ -189,5 +189,5 @@ def _stops(state: ClusterState, now: float) -> str:
     if state.phase == "ended":
         return f"({state.cause})"
     if state.stop is None:
-        return "when told"
+        return "when told" if state.ours else f"as {state.maker} has it"
     return f"in {period(state.stop.at - now)} ({state.stop.cause})"

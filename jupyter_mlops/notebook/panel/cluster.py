@@ -101,10 +101,17 @@ class ClusterPart:
         if group is None or group.name in self._held:
             return
         low, high = self._range(group)
-        _set(self.workers, min=low, max=high, value=group.wanted, disabled=group.adaptive)
+        # where it can't be switched off, a number that is set ends it
+        _set(self.workers, min=low, max=high, value=group.wanted, disabled=group.adaptive and self._adapts)
         _set(self.bounds, min=low, max=high, value=(group.minimum, group.maximum))
         _set(self.adaptive, value=group.adaptive)
-        show(self.bounds, group.adaptive)
+        show(self.adaptive, self._adapts)
+        show(self.bounds, group.adaptive and self._adapts)
+
+    @property
+    def _adapts(self) -> bool:
+        """Whether the cluster can be asked to follow its work."""
+        return self._state is not None and "adapt" in self._state.commands
 
     def _range(self, group: GroupState) -> tuple[int, int]:
         """What the sliders offer: the profile's range; that of adaptive scaling, in the state, may be narrower."""
@@ -142,8 +149,11 @@ class ClusterPart:
             return
         runs = len(self._state.runs)
         lost = f"{runs} run{'s' if runs > 1 else ''} would be lost. " if runs else "Nothing is running on it. "
+        maker = escape(self._state.maker)
+        others = f"<b>It was made with {maker}, and whoever made it may be using it.</b> "
         self._loss.value = (
-            f"<b>Stop {escape(self._state.name)}?</b> {lost}Results kept on its workers are gone then.&ensp;"
+            f"<b>Stop {escape(self._state.name)}?</b> {'' if self._state.ours else others}{lost}"
+            "Results kept on its workers are gone then.&ensp;"
         )
         show(self.question, True)
 

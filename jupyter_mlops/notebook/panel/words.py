@@ -116,6 +116,8 @@ def stops(state: ClusterState, now: Time) -> str:
     """When a cluster stops by itself, also while nothing is on its way to stop it."""
     if state.stop is not None:
         return will_stop(state.stop, now)
+    if not state.ours:
+        return f"as {state.maker} has it"
     timeout = state.limits.idle_timeout
     return "when you stop it" if timeout is None else f"{duration(timeout)} after its last work"
 

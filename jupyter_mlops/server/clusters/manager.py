@@ -185,7 +185,7 @@ def _may(state: ClusterState, verb: str) -> None:
         raise Refused(
             f"The cluster {state.name!r} can't be asked to {verb}",
             f"it was made with {state.maker}",
-            f"Use {state.maker} for that.",
+            f"Run `helm uninstall {state.name}`." if state.maker == "helm" else f"Use {state.maker} for that.",
         )
 
 
