@@ -119,9 +119,7 @@ class OthersLink:
         return self._runs
 
     async def _scale(self, workers: int, group: str | None) -> None:
-        chosen = change.group_of(self._found, group)
         await change.scale(self._observer.api, self._found, workers, group)
-        self._observer.news.said(f"Group {chosen.name} was asked to have {workers} workers")
         self._observer.nudge()
 
     async def _bring(self) -> None:

@@ -75,10 +75,6 @@ class News:
             self._told = told
             self._changes.changed("state")
 
-    def said(self, text: str) -> None:
-        """Something was asked for from here."""
-        self._events.add("scale", text)
-
     def view(self, since: int | None, workers: bool) -> ClusterView:
         """What changed after `since`; everything when that can't be told."""
         assert self._state is not None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import threading
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 from ....controller.background import Background
 from ....controller.link import ClusterView
@@ -35,6 +38,8 @@ TOGETHER: Seconds = 0.1
 OPENING: Seconds = 15.0
 #: Seconds until a scheduler that didn't answer is asked again.
 SILENT: Seconds = 6.0
+#: Seconds after the last question until nobody is taken to want to know; watchers ask every 20.
+UNUSED: Seconds = 45.0
 #: Pods that crash, whose last words are read; deaths that are remembered.
 CRASHING, DEAD = 5, 100
 
@@ -66,7 +71,9 @@ class Observer:
         self._failure: MlopsError | None = None
         #: Whether it is gone.
         self.over = False
-        self._nudged = asyncio.Event()
+        self._nudged, self._awake = asyncio.Event(), asyncio.Event()
+        self._awake.set()
+        self._asked_at = time.monotonic()
         self._background = Background()
         self._opening: asyncio.Task[None] | None = None
 
@@ -85,13 +92,13 @@ class Observer:
             raise ClusterUnreachable("Kubernetes doesn't answer", "its pods could not be listed in time") from None
 
     async def _open(self) -> None:
-        self._background.spawn(self._watch.run())
-        self._background.spawn(self._around.run())
+        for work in (self._watch.run(), self._around.run()):
+            self._background.spawn(_until_exit(work))
         await self._watch.ready.wait()
         await self._ask_dask()
         await self._look()
-        self._background.spawn(self._follow_dask())
-        self._background.spawn(self._run())
+        for work in (self._follow_dask(), self._run()):
+            self._background.spawn(_until_exit(work))
 
     async def close(self) -> None:
         """Look no more."""
@@ -109,6 +116,11 @@ class Observer:
         ClusterEnded : it is gone.
         ClusterUnreachable : Kubernetes doesn't answer.
         """
+        asleep, self._asked_at = not self._awake.is_set(), time.monotonic()
+        self._awake.set()
+        if asleep:
+            await self._ask_dask()
+            await self._look()
         self._check()
         if since is not None:
             await self.news.wait(since, timeout, workers)
@@ -138,11 +150,18 @@ class Observer:
 
     async def _run(self) -> None:
         while not self.over:
+            await self._wanted()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), EVERY)
             await asyncio.sleep(TOGETHER)
             self._nudged.clear()
             await self._look()
+
+    async def _wanted(self) -> None:
+        """Return while somebody wants to know, or as soon as somebody does: a link may be open for its runs only."""
+        if time.monotonic() - self._asked_at > UNUSED:
+            self._awake.clear()
+        await self._awake.wait()
 
     async def _look(self) -> None:
         try:
@@ -193,8 +212,9 @@ class Observer:
                 self._logs[_crash(pod)] = await previous_log(self.api, pod, 10)
 
     async def _follow_dask(self) -> None:
-        while True:
+        while not self.over:
             await asyncio.sleep(EVERY if self._dask_problem is None else SILENT)
+            await self._wanted()
             await self._ask_dask()
             self.nudge()
 
@@ -228,6 +248,15 @@ class Observer:
         else:
             self._pods[name] = pod
         self.nudge()
+
+
+async def _until_exit(work: Coroutine[Any, Any, None]) -> None:
+    """`work`, which ends with the process: the interpreter ends threads that it needs before it ends the hub's."""
+    try:
+        await work
+    except RuntimeError:
+        if threading.main_thread().is_alive():
+            raise
 
 
 def _crash(pod: Json) -> tuple[str, int]:
