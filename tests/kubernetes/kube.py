@@ -82,6 +82,17 @@ class Kube:
         """Make or change objects."""
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
 
+    def login(self, user: str, namespace: str, folder: Path) -> Path:
+        """A kubeconfig, in `folder`, of a service account of that name, which has no rights so far."""
+        self.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": user, "namespace": namespace}})
+        token = self.kubectl("create", "token", user, "-n", namespace).strip()
+        config = json.loads(self.config)
+        config["users"] = [{"name": user, "user": {"token": token}}]
+        config["contexts"][0]["context"] |= {"user": user, "namespace": namespace}
+        path = folder / f"{user}.kubeconfig"
+        path.write_text(json.dumps(config))
+        return path
+
     def run(self, *arguments: str) -> None:
         """`kube kill apiserver` and such."""
         subprocess.run([str(PROGRAM), *arguments], check=True, stdout=subprocess.DEVNULL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -77,7 +76,7 @@ def test_the_scheduler_is_killed(namespace: Namespace) -> None:
 def test_a_user_without_rights_reads_a_sentence(
     namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(_login(namespace.kube, namespace.name, "nobody", tmp_path)))
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kube.login("nobody", namespace.name, tmp_path)))
 
     async def main() -> None:
         spec = namespace.spec()
@@ -100,8 +99,8 @@ def test_two_users_in_two_namespaces(
 
     other = f"{namespace.name}-bob"
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
-    ann = _login(kube, namespace.name, "ann", tmp_path)
-    bob = _login(kube, other, "bob", tmp_path)
+    ann = kube.login("ann", namespace.name, tmp_path)
+    bob = kube.login("bob", other, tmp_path)
     for where, who in ((namespace.name, "ann"), (other, "bob")):
         kube.kubectl("apply", "-f", "-", stdin=as_yaml(manifests(where, service_account=who, nodes=False)))
     monkeypatch.setenv("KUBECONFIG", str(ann))
@@ -207,16 +206,3 @@ def _delete_scheduler(namespace: Namespace) -> None:
 
 def _starts(view: ClusterView) -> list[str]:
     return [event.text for event in view.events if "started" in event.text and event.kind == "cluster"]
-
-
-def _login(kube: Kube, namespace: str, user: str, folder: Path) -> Path:
-    """A kubeconfig of a service account of that name, which has no rights so far."""
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": user, "namespace": namespace}}
-    kube.apply(account)
-    token = kube.kubectl("create", "token", user, "-n", namespace).strip()
-    config = json.loads(kube.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
-    config["users"] = [{"name": user, "user": {"token": token}}]
-    config["contexts"][0]["context"] |= {"user": user, "namespace": namespace}
-    path = folder / f"{user}.kubeconfig"
-    path.write_text(json.dumps(config))
-    return path
