@@ -24,6 +24,18 @@ T = TypeVar("T")
 PATIENCE = 90.0
 OURS = "app.kubernetes.io/managed-by=jupyter-mlops"
 MADE = "pods,deployments,services,secrets,configmaps,serviceaccounts,roles,rolebindings,networkpolicies"
+#: For workers with a container: fake nodes may be there, too.
+REAL = {
+    "spec": {
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [{"matchExpressions": [{"key": "fake", "operator": "DoesNotExist"}]}]
+                }
+            }
+        }
+    }
+}
 #: For workers that no container is made for.
 FAKE = {"spec": {"nodeSelector": {"fake": "true"}}}
 _number = iter(range(1, 1000))
@@ -97,9 +109,8 @@ def by_value(function: Callable[..., T]) -> Callable[..., T]:
 
 def small(workers: int, name: str = "default", **fields: Any) -> Group:
     """A group of small workers."""
-    return Group(
-        **{"name": name, "workers": workers, "maximum": max(workers, 60), "cpus": 0.05, "memory": "300 MiB", **fields}
-    )
+    size = {"cpus": 0.05, "memory": "300 MiB"}
+    return Group(**{"name": name, "workers": workers, "maximum": max(workers, 60), "pod": REAL, **size, **fields})
 
 
 def up(view: ClusterView) -> int:
