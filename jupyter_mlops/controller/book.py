@@ -65,8 +65,8 @@ class Book:
     def open(self, worker: str, group: str, cpus: float, memory: float, gpus: float = 0, *, host: str = "") -> None:
         """`worker` holds `cpus` CPUs, `memory` bytes and `gpus` GPUs of `host` from now on."""
         shape = {"cpus": cpus, "memory": memory, "gpus": gpus}
-        self._add(LedgerEntry(time=self._clock(), kind="open", worker=worker, group=group, host=host, **shape))
-        if host and not self.ledger.has_price(host):
+        entry = LedgerEntry(time=self._clock(), kind="open", worker=worker, group=group, host=host, **shape)
+        if self._add(entry) and host and not self.ledger.has_price(host):
             self._host_seen(host)
 
     def close(self, worker: str, at: Time | None = None) -> None:
@@ -97,6 +97,8 @@ class Book:
         self._disk.replace(RECEIPT, receipt.model_dump_json())
         return receipt
 
-    def _add(self, entry: LedgerEntry) -> None:
-        if self.ledger.add(entry):
+    def _add(self, entry: LedgerEntry) -> bool:
+        changed = self.ledger.add(entry)
+        if changed:
             self._disk.append(LEDGER, entry.model_dump_json(exclude_defaults=True))
+        return changed

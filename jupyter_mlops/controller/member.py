@@ -23,6 +23,8 @@ class Member:
     since: Time
     address: str = ""
     host: str = ""
+    #: CPUs, bytes and GPUs that are set aside for it, where that isn't what its group says.
+    shape: tuple[float, float, float] | None = None
     pid: int | None = None
     threads: int = 1
     memory: float = 0

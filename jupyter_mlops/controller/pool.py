@@ -15,7 +15,8 @@ class Notice:
     """What the place says of a worker.
 
     `phase` is one of requested, pending, starting (it holds resources from here on), ended (as asked) and lost.
-    `problem` says why it is pending or lost; `host` and `pid` where it is, once known.
+    `problem` says why it is pending or lost; `host` and `pid` where it is, once known. `shape` is the CPUs, bytes and
+    GPUs that are set aside for it there, where the place knows better than its group does.
     """
 
     worker: str
@@ -23,6 +24,7 @@ class Notice:
     problem: Problem | None = None
     host: str = ""
     pid: int | None = None
+    shape: tuple[float, float, float] | None = None
     details: dict[str, str] = field(default_factory=dict)
 
 

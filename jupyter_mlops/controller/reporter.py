@@ -34,11 +34,12 @@ class Reporter:
 
     def began(self, member: Member) -> None:
         """It costs money from now on."""
+        if member.foreign:  # where it runs is nobody's word but its own
+            self._book.open(member.name, member.group, member.threads, member.memory)
+            return
         group = self._groups[member.group]
-        if member.foreign:
-            self._book.open(member.name, group.name, member.threads, member.memory, host=member.host)
-        else:
-            self._book.open(member.name, group.name, group.cpus, group.memory, group.gpus, host=member.host)
+        shape = member.shape or (group.cpus, group.memory, group.gpus)
+        self._book.open(member.name, member.group, *shape, host=member.host)
 
     def ceased(self, member: Member) -> None:
         """It costs nothing any more."""

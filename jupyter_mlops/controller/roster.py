@@ -80,6 +80,10 @@ class Roster:
             group = self._group_named(notice.worker, notice.details.get("group", ""))
             member = self._add(Member(notice.worker, group, "requested", since=self._clock()))
         member.host, member.pid = notice.host or member.host, notice.pid or member.pid
+        member.shape = notice.shape or member.shape
+        if member.foreign and member.held:  # Dask was first: now it is known what it holds, and where
+            member.foreign = False
+            self._listener.began(member)
         member.foreign = False
         if notice.phase in ("ended", "lost"):
             self._gone(member, notice)

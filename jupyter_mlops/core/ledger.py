@@ -103,11 +103,16 @@ class Ledger:
         """Take `entry` in; False when it changes nothing."""
         if entry.kind == "host":
             return self._price_host(entry)
-        if (entry.kind == "open") == (entry.worker in self._open):
+        known = self._open.get(entry.worker)
+        if entry.kind == "open" and known is not None and entry.host and not known.entry.host:
+            self._place(known, entry)
+            return True
+        if (entry.kind == "open") == (known is not None):
             return False
         self._advance(entry.written or entry.time)
         if entry.kind == "open":
-            self._begin(entry)
+            self._hold(entry, self._passed)
+            self.most_workers = max(self.most_workers, len(self._open))
         else:
             late = max(0.0, (entry.written or entry.time) - entry.time)
             self._end(self._open.pop(entry.worker), self._passed - late)
@@ -134,7 +139,7 @@ class Ledger:
         parts = [
             Part(self._price(tag, price), sums.used(passed), sums.held, sums.count)
             for (name, tag), sums in self._sums.items()
-            if group is None or name == group
+            if sums.ever and (group is None or name == group)
         ]
         cost = cost_of(parts, price)
         return cost if group is not None else cost.model_copy(update={"dedicated": self._dedicated(passed)})
@@ -153,18 +158,24 @@ class Ledger:
             unknown_hours=unknown,
         )
 
-    def _begin(self, entry: LedgerEntry) -> None:
+    def _place(self, known: _Open, entry: LedgerEntry) -> None:
+        """A worker that is open was on this host, and of this shape, from its beginning."""
+        self._advance(entry.written or entry.time)
+        self._sums[known.entry.group, known.tag].withdraw(known.entry.shape, known.at)
+        self._hold(entry, known.at)
+
+    def _hold(self, entry: LedgerEntry, at: float) -> None:
+        """A worker is open since `at`, in the ledger's own time."""
         host = self._hosts.setdefault(entry.host, _Host()) if entry.host else None
-        opened = _Open(entry, self._passed, self._tag(entry.host))
-        self._open[entry.worker] = opened
-        self._sums.setdefault((entry.group, opened.tag), Sums()).take(entry.shape, self._passed)
-        if host is not None:
-            if not host.workers:
-                host.since = self._passed
-                if host.price is not None:
-                    self._sums_of(host.price).take(_whole(host.price), self._passed)
-            host.workers.add(entry.worker)
-        self.most_workers = max(self.most_workers, len(self._open))
+        opened = self._open[entry.worker] = _Open(entry, at, self._tag(entry.host))
+        self._sums.setdefault((entry.group, opened.tag), Sums()).take(entry.shape, at)
+        if host is None:
+            return
+        if not host.workers:
+            host.since = at
+            if host.price is not None:
+                self._sums_of(host.price).take(_whole(host.price), at)
+        host.workers.add(entry.worker)
 
     def _end(self, opened: _Open, passed: float) -> None:
         entry = opened.entry

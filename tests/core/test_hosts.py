@@ -151,6 +151,16 @@ def test_what_is_known_is_money_and_the_rest_is_hours() -> None:
     assert ledger.cost(Price(), 2 * HOUR).per_hour is None, "only what has no price runs on"
 
 
+def test_a_worker_of_which_it_comes_out_later_where_it_is_was_there_all_the_time() -> None:
+    ledger = Ledger([opened("1", 0, cpus=2), LedgerEntry(time=10, kind="host", host="n1", price=PRICES["n1"])])
+    assert ledger.add(opened("1", 1800, "n1", cpus=4))
+    assert not ledger.add(opened("1", 1900, "n1", cpus=8)), "once"
+    cost = ledger.cost(Price(), HOUR)
+    assert (cost.amount, cost.usage.cpu_hours, cost.unknown.cpu_hours, ledger.most_workers) == (4, 4, 0, 1)
+    assert cost.source == "one"
+    assert cost.dedicated is not None and cost.dedicated.amount == 8
+
+
 def test_an_end_that_is_written_late_takes_back_what_came_after_it() -> None:
     ledger = Ledger([opened("1", 0), opened("2", 0), opened("3", 900)])
     ledger.add(LedgerEntry(time=600, kind="close", worker="1", written=1000))

@@ -7,8 +7,9 @@ from typing import Any
 from ...controller.pool import Notice
 from ...core.cluster import Problem, WorkerPhase
 from . import names
+from .template import GPU
 from .why import Facts, pending
-from .why.facts import containers
+from .why.facts import containers, requests
 
 Json = dict[str, Any]
 
@@ -54,6 +55,10 @@ def describe(pod: Json, phase: WorkerPhase, problem: Problem | None = None) -> N
     """A notice of the pod's worker in this phase."""
     spec = pod.get("spec") or {}
     details = {"group": str(pod["metadata"]["labels"].get(names.GROUP, "")), "pod": str(pod["metadata"]["name"])}
+    shape = None
     if placed(pod):
         details |= {"step": step(pod)}
-    return Notice(worker_of(pod), phase, problem, host=str(spec.get("nodeName") or ""), details=details)
+        asked = requests(pod)
+        shape = (asked.get("cpu", 0.0), asked.get("memory", 0.0), asked.get(GPU, 0.0))
+    host = str(spec.get("nodeName") or "")
+    return Notice(worker_of(pod), phase, problem, host=host, shape=shape, details=details)
