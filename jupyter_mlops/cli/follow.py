@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-#: Lines by which the place is found again that was reached.
+#: Lines by which the place is found again in a log whose beginning was cut.
 _MARK = 20
 
 
@@ -25,21 +25,25 @@ class Follower:
         most : show no more than so many; None shows all that are new.
         """
         fresh = list(lines[_reached(self._shown, lines) :])
-        last = fresh[-1] if fresh else None
-        if not over and last != self._held:  # it may be half written: it is shown when it is the same at the next look
-            self._held = last
-            fresh.pop()
-        self._shown = [*self._shown, *fresh][-_MARK:]
+        if fresh and not over and fresh != [self._held]:  # the last may be half written: it waits for the next look
+            self._held = fresh.pop()
+        self._shown = [*self._shown, *fresh][-max(_MARK, len(lines)) :]
         return fresh if most is None else fresh[max(0, len(fresh) - most) :]
 
 
 def _reached(shown: Sequence[str], lines: Sequence[str]) -> int:
-    """How many of `lines` were shown: they are found by the last ones; 0 when none is there."""
-    tests: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith)
-    for length in (len(shown), min(1, len(shown))):
-        for test in tests:
-            for end in range(len(lines), max(0, length - 1), -1):
-                part = lines[end - length : end]
-                if length and part[:-1] == shown[-length:-1] and test(part[-1], shown[-1]):
-                    return end if part[-1] == shown[-1] else end - 1  # it was half written for long: shown as a whole
-    return 0
+    """How many of `lines` were shown; 0 when none is known.
+
+    What was shown ends where the unknown begins, so it overlaps with the beginning of `lines`: the longest overlap
+    counts. The first of `lines` may lack its beginning, the last shown one its end.
+    """
+    for count in range(min(len(shown), len(lines)), 0, -1):
+        known = shown[-count:]
+        if lines[1 : count - 1] == known[1:-1] and (count > 1 or lines[0].startswith(known[0])):
+            if lines[count - 1] == known[-1]:
+                return count
+            if lines[count - 1].startswith(known[-1]):
+                return count - 1  # it stayed half written for long: it is shown again as a whole
+    mark = shown[-_MARK:]
+    ends = range(len(lines), len(mark) - 1, -1) if mark else ()
+    return next((end for end in ends if lines[end - len(mark) : end] == mark), 0)
