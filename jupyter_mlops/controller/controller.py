@@ -17,7 +17,7 @@ from ..core.costs import Share
 from ..core.errors import UnknownWorker
 from ..core.model import Seconds, Time
 from ..core.price import HostPrice
-from . import rpc
+from . import environment, rpc
 from .book import LEDGER, Book
 from .changes import Changes
 from .dashboard import Dashboard, close_open_pages
@@ -249,6 +249,7 @@ class Controller:
         before = runs_in(self._disk.read(RUNS), self._earlier.runs)
         self.runs.restore(before)
         book.restore(before)
+        environment.install(self.scheduler)
         RunHandlers(self.scheduler, book, self._run_event, self.check_alive).install()
 
     def _run_event(self, text: str, run: str, problem: Problem | None) -> None:
