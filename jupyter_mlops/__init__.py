@@ -69,7 +69,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".runs", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name].startswith((".runs", ".notebook")):
+    if _HOMES[name].startswith((".runs", ".notebook")) and not name.startswith("log_"):  # those are called on workers
         _record_runs()
     return getattr(importlib.import_module(_HOMES[name], __name__), name)
 

@@ -21,6 +21,7 @@ FILES = (
     "items",
     "outcomes",
     "versions",
+    "packages",
     "code",
     "agent",
 )

@@ -74,7 +74,7 @@ class CellRun:
 
     def _say(self, text: str) -> None:
         if not self._options.quiet:
-            print(text, file=sys.stderr if "differs" in text else sys.stdout)
+            print(text)
 
     def _follow(self, run: Run) -> None:
         try:
@@ -166,6 +166,7 @@ def options_of(args: argparse.Namespace, cell: str) -> Options:
         quiet=args.quiet,
         keep=args.keep,
         on_error=args.on_error,
+        sync=args.sync,
     )
 
 

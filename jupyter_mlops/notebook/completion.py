@@ -17,11 +17,12 @@ _RUN = (
     "--out",
     "--quiet",
     "--retries",
+    "--sync",
     "--timeout",
     "--workers",
 )
 _CLUSTER = ("list", "select", "start", "stop", "scale", "show")
-_CLUSTER_OPTIONS = ("--group", "--name", "--workers")
+_CLUSTER_OPTIONS = ("--group", "--name", "--sync", "--workers")
 
 
 def complete(shell: Any, event: Any) -> list[str]:

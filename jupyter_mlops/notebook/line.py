@@ -39,7 +39,7 @@ def _select(args: argparse.Namespace) -> None:
 
 def _start(args: argparse.Namespace) -> Cluster:
     profile = args.target[0] if args.target else None
-    made = start(profile, name=args.name, workers=args.workers)
+    made = start(profile, name=args.name, workers=args.workers, sync=args.sync)
     select(made.name)
     return made
 

@@ -54,6 +54,11 @@ class MlopsMagics(Magics):
         default="collect",
         help="With --map, when an item raises: stop the run, or go on and collect the errors (default: collect).",
     )
+    @argument(
+        "--sync",
+        action="store_true",
+        help="Bring packages of the notebook that the workers lack, or have in another version, to them.",
+    )
     @cell_magic
     def mlrun(self, line: str, cell: str) -> Any:
         """Run this cell on a cluster instead of in the notebook.
@@ -93,6 +98,7 @@ class MlopsMagics(Magics):
     @argument("--name", help="With start: what to call the cluster.")
     @argument("--workers", metavar="N", type=int, help="With start: how many workers.")
     @argument("--group", help="With scale: which group of workers.")
+    @argument("--sync", action="store_true", help="With start: bring packages of the notebook to its workers.")
     @line_magic
     def mlcluster(self, line: str) -> Any:
         """See and manage clusters.

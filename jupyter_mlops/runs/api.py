@@ -25,7 +25,7 @@ def run(fn: Callable[..., Any], /, *args: Any, cluster: str | Cluster | None = N
     Parameters
     ----------
     cluster : where; as for `%%mlrun --cluster`.
-    options : name, workers, group, timeout, retries, detach, keep, as for `%%mlrun`; other ones are arguments of `fn`.
+    options : name, workers, group, timeout, retries, detach, keep, sync, as for `%%mlrun`; others are for `fn`.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | Non
     items : a list, range, array, table (by chunks of rows), generator (read while its results are taken), a pattern of
         file names, or a Dask collection (by partition).
     cluster : where; as for `%%mlrun --cluster`.
-    options : name, workers, group, timeout, retries, detach, keep, on_error, as for `%%mlrun`.
+    options : name, workers, group, timeout, retries, detach, keep, on_error, sync, as for `%%mlrun`.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _log(kind: str, key: str, value: Any, step: int | None) -> None:
         raise Conflict(f"A {kind} belongs to a run", "this code runs in none", "Call it in a %%mlrun cell.")
 
 
-_OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet", "keep", "on_error")
+_OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet", "keep", "on_error", "sync")
 
 
 def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

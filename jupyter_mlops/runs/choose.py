@@ -7,7 +7,9 @@ from collections.abc import Callable
 from .. import backends
 from ..core.cluster import ClusterState
 from ..core.errors import ClusterEnded, UnknownCluster
+from .environment import exact_list, imported
 from .session import Session, opened, session
+from .sync import keep_alike
 
 #: Phases in which a cluster takes runs, the best first.
 USABLE = ("running", "starting")
@@ -92,17 +94,28 @@ async def start_default(say: Say, workers: int | None = None, group: str | None 
     return await session(name)
 
 
-async def start(profile: str, name: str | None, workers: int | None = None, group: str | None = None) -> str:
+async def start(
+    profile: str, name: str | None, workers: int | None = None, group: str | None = None, sync: bool = False
+) -> str:
     """Start a cluster. Returns its name as soon as it is on record.
+
+    `sync`: its workers get the packages of this kernel that they lack; those that its user has imported by now when
+    they start, others when code needs them.
 
     Raises
     ------
     UnknownProfile, OutOfRange, UnknownGroup, NameTaken, StartFailed, StorageFull : as the backend.
     """
     found = backends.profiles.get(profile)
+    if sync and found.place == "kubernetes":
+        found = found.model_copy(
+            update={"kubernetes": found.kubernetes.model_copy(update={"kernel_packages": exact_list(imported())})}
+        )
     spec = backends.new_spec(found, name=name, workers=workers, group=group)
     backend = backends.get(found.place)
     await backend.check(spec.profile)
     state = await backend.start(spec)
     backends.profiles.mark_used(profile)
+    if sync:
+        keep_alike(state.name)
     return state.name

@@ -145,7 +145,11 @@ def group_lines(state: ClusterState) -> list[str]:
 
 
 def start(
-    profile: str | None = None, name: str | None = None, workers: int | None = None, wait: bool = True
+    profile: str | None = None,
+    name: str | None = None,
+    workers: int | None = None,
+    wait: bool = True,
+    sync: bool = False,
 ) -> Cluster:
     """Start a cluster.
 
@@ -155,6 +159,7 @@ def start(
     name : what to call it; made from the profile's, when not given.
     workers : how many to start with; as the profile says, when not given.
     wait : whether to wait until the first worker is ready.
+    sync : whether its workers get the packages of this kernel that they lack.
 
     Raises
     ------
@@ -162,7 +167,7 @@ def start(
     """
     if profile is None:
         profile = backends.settings.load().default_profile or backends.profiles.all_profiles()[0].name
-    made = Cluster(_call(start_cluster(profile, name, workers)))
+    made = Cluster(_call(start_cluster(profile, name, workers, sync=sync)))
     if wait:
         wanted = sum(group.wanted for group in made.state().groups) if workers is None else workers
         made.wait(min(1, wanted) if wanted else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from typing import Any
 
@@ -19,11 +20,14 @@ from ..core.errors import (
 )
 from ..core.run import FINAL, RunPhase, RunState
 from . import observers
+from .copies import UNASKED, Copy, bring_home
 from .mailbox import Mailbox
 from .outcomes import error_of_state
 from .session import Session
 from .shipment import Shipment
 from .tasks import TaskLost, Tasks
+
+logger = logging.getLogger("jupyter_mlops")
 
 #: Seconds that a cluster may be silent before its place is asked about it, and before its run is given up: a scheduler
 #: may start again, an API server too, a laptop may be carried home.
@@ -47,6 +51,7 @@ class Drive:
         #: Set once a detached run needs this process no more.
         self.sent = threading.Event()
         self.tasks = Tasks(session, state.id, state.group)
+        self._copy = Copy(state.id) if session is not None and session.backend.place != "local" else None
         #: Since when the cluster doesn't answer, on the loop's clock.
         self._silent_since: float | None = None
 
@@ -55,6 +60,7 @@ class Drive:
         try:
             await self._open()
             await self._race()
+            await self._bring_result()
         except (ClusterUnreachable, ClusterEnded) as error:
             self._lost(str(error))
         except RunError as error:
@@ -71,6 +77,8 @@ class Drive:
         finally:
             self.tasks.let_go()
             self.sent.set()
+            if self._copy is not None and not (self.state.detached and self.state.phase == "lost"):
+                self._copy.take(self.state, [])
             observers.ended(self.state)
             self.mailbox.put(self.state, [])
             self.mailbox.end()
@@ -86,6 +94,8 @@ class Drive:
     async def _open(self) -> None:
         opened = await self.session.link.open_run(self.state)
         self._take(opened)
+        if self._copy is not None:
+            self._copy.take(opened, [])
         observers.began(opened)
         await self.tasks.prepare(self.shipment, everywhere=self.state.kind == "map")
 
@@ -128,6 +138,16 @@ class Drive:
             done, _ = await asyncio.wait({watching}, timeout=0.5)
         return bool(done)
 
+    async def _bring_result(self) -> None:
+        """The result of a detached run elsewhere is brought home while its cluster lives, unless it is large."""
+        if self._copy is None or not self.state.detached or self.state.phase != "done":
+            return
+        try:
+            if await bring_home(self.session, self.state.id, UNASKED):
+                self.state = self.state.model_copy(update={"kept": True})
+        except MlopsError as error:  # whoever asks for it tries again
+            logger.info("The result of %s wasn't fetched: %s", self.state.id, error)
+
     async def _stopped(self, watching: asyncio.Task[None], working: asyncio.Task[Any]) -> None:
         self.tasks.stopping = True
         working.cancel()
@@ -150,6 +170,8 @@ class Drive:
             self._silent_since = None
             seq = view.seq
             self._take(view.run)
+            if self._copy is not None:
+                self._copy.take(view.run, view.entries)
             self.mailbox.put(view.run, view.entries)
             if view.run.phase in FINAL:
                 return

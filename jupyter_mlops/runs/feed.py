@@ -51,6 +51,8 @@ class Feed:
         #: Items of a stream that a task had no time for: they can't be read again. First index → items.
         self._unfinished: dict[int, list[Any]] = {}
         self._end = False
+        #: First index and number of the items that were done.
+        self._done: list[tuple[int, int]] = []
 
     def weigh(self) -> None:
         """Learn from the first items how large they are."""
@@ -78,6 +80,24 @@ class Feed:
             self._end = True
             return None
         return self._batch(start, count, packed)
+
+    def landed(self, batch: Batch, done: int) -> None:
+        """The first `done` items of a batch are done."""
+        self._done.append((batch.start, done))
+
+    def not_done(self) -> Iterator[tuple[int, int, bytes]] | None:
+        """The items that were not done, as first index, number and pickle; None when they can't be had."""
+        total = self.items.total
+        if total is None or isinstance(self.items, Streamed):
+            return None
+        return self._gaps(total)
+
+    def _gaps(self, total: int) -> Iterator[tuple[int, int, bytes]]:
+        position = 0
+        for start, count in [*sorted(self._done), (total, 0)]:
+            if start > position:
+                yield position, start - position, parts.packed(self.items.again(position, start - position))
+            position = start + count
 
     def unfinished(self, batch: Batch, done: int) -> None:
         """A task had time for the first `done` items of its batch only."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from .. import backends
-from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownRun
+from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownCluster, UnknownRun
 from ..core.run import FINAL, RunPhase, RunState
+from .copies import Copy
 from .drive import Drive
 from .mailbox import Mailbox
 from .portal import portal
@@ -65,9 +66,25 @@ async def _drive(run: str) -> Drive:
         opened: Session = await session(state.cluster, timeout=10.0)
         view = await opened.link.watch_run(state.id, 0, timeout=0)
     except (ClusterUnreachable, ClusterEnded, NotFound) as error:
-        lost = state.model_copy(update={"phase": "lost", "error": f"RunLost: {error.what}."})
-        return Ended(lost, Mailbox())
+        return Ended(await _last_word(state, error), Mailbox())
     return Follow(opened, view.run, Shipment({}), Mailbox())
+
+
+async def _last_word(state: RunState, silence: MlopsError) -> RunState:
+    """What is known of a run whose cluster doesn't answer: how it ended, that it is lost, or what was known before."""
+    try:
+        backend = await backends.find(state.cluster)
+        for known in await backend.runs(state.cluster):
+            if known.id == state.id and known.phase in FINAL:
+                Copy(state.id).take(known, [])
+                return known
+        if (await backend.get(state.cluster)).phase not in ("ended", "stopping"):
+            return state
+    except UnknownCluster:
+        pass
+    except MlopsError:  # its place doesn't answer either
+        return state
+    return state.model_copy(update={"phase": "lost", "error": f"RunLost: {silence.what}."})
 
 
 async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:

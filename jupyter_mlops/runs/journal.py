@@ -13,7 +13,7 @@ from .session import session
 
 def entries_of(record: RunState) -> list[Entry]:
     """All entries of a run's journal: those on disk, and those that the cluster has beyond them."""
-    entries = _on_disk(record.id)
+    entries = on_disk(record.id)
     try:
         recent = portal().call(_on_cluster(record))
     except MlopsError:  # the cluster has ended, or never knew the run
@@ -22,18 +22,20 @@ def entries_of(record: RunState) -> list[Entry]:
     return entries + [entry for entry in recent if entry.seq > last]
 
 
-def _on_disk(run: str) -> list[Entry]:
+def on_disk(run: str) -> list[Entry]:
+    """The entries in the run's folder, each once: several processes may have copied them there."""
     try:
         text = (folder_of(run) / "journal.jsonl").read_text(encoding="utf-8")
     except OSError:
         return []
-    entries = []
+    entries = {}
     for line in text.splitlines():
         try:
-            entries.append(Entry.model_validate_json(line))
+            entry = Entry.model_validate_json(line)
         except ValidationError:  # a line that is just being written
             continue
-    return entries
+        entries[entry.seq] = entry
+    return [entries[seq] for seq in sorted(entries)]
 
 
 async def _on_cluster(record: RunState) -> list[Entry]:

@@ -11,10 +11,10 @@ from typing import Any
 
 from .. import backends
 from ..controller.agent.versions import versions_of
+from ..controller.results import SMALL
 from ..core.run import Origin, RunState
 from .choose import Say, choose
 from .collected import Collected
-from .compare import compare
 from .drive import Drive
 from .items import Items, Partitions, Sliced, Streamed, items_of
 from .mailbox import Mailbox
@@ -22,11 +22,12 @@ from .mapping import MapDrive
 from .options import Options
 from .partitions import PartitionDrive
 from .portal import portal
-from .record import Payload, folder_of, write_record
+from .record import Payload, folder_of, not_kept
 from .run import Run
 from .session import Session
 from .shipment import Shipment
 from .single import OneTask
+from .sync import agree
 
 #: Characters of the code that a record keeps.
 CODE = 20_000
@@ -64,8 +65,8 @@ async def _prepare(shipment: Shipment, items: Items_ | None, options: Options, o
     session = await choose(options.cluster, say, workers, options.group)
     await session.link.ready_for_runs()
     await _scale(session, options)
-    for note in await compare(session, shipment.packages):
-        say(f"{note[:1].upper()}{note[1:]}.")
+    if note := await agree(session, shipment.packages, shipment.inner, options.sync):
+        say(f"{note[:1].upper()}{note[1:]}")
     run = secrets.token_hex(6)
     state = _state(run, session, shipment, items, options, origin)
     _complete(shipment, state, options, session)
@@ -115,22 +116,22 @@ def _complete(shipment: Shipment, state: RunState, options: Options, session: Se
         "on_error": options.on_error,
         "keep": options.keep,
         "folder": folder,
+        "small": SMALL if state.detached and not state.kept else 0,
     }
 
 
 def _drive(session: Session, state: RunState, shipment: Shipment, items: Items_ | None) -> Drive:
     mailbox = Mailbox()
-    if session.backend.place != "local":
-        write_record(state)
     if items is None:
         payload = Payload(state.id, shipment.head, shipment.bigs)
         payload.finish()
         return OneTask(session, state, shipment, mailbox)
     collected = Collected(keep=not isinstance(items, Streamed))
     if isinstance(items, Partitions):
+        not_kept(state.id, "its items are the partitions of a Dask collection, which are on the cluster only")
         return PartitionDrive(session, state, shipment, mailbox, items, collected)
-    again = None if isinstance(items, Streamed) else Payload(state.id, shipment.head, shipment.bigs)
-    return MapDrive(session, state, shipment, mailbox, items, collected, again)
+    payload = Payload(state.id, shipment.head, shipment.bigs)
+    return MapDrive(session, state, shipment, mailbox, items, collected, payload)
 
 
 def name_of(code: str) -> str:

@@ -74,8 +74,7 @@ class MapDrive(Drive):
         try:
             return await self._work()
         finally:
-            if self._payload is not None:
-                self._payload.give_up()  # what a cancel or an error cut short; nothing, once it was finished
+            self._complete_payload()  # nothing, once it was finished
 
     async def _work(self) -> tuple[RunPhase, str]:
         looking = asyncio.create_task(self._look())
@@ -96,6 +95,18 @@ class MapDrive(Drive):
             for task in flying:
                 task.cancel()
         return await self._finished()
+
+    def _complete_payload(self) -> None:
+        """What a cancel or an error cut short can be run again, too."""
+        if self._payload is None or self._payload.finished:
+            return
+        rest = self._feed.not_done()
+        if rest is None:
+            self._payload.give_up("it came from a generator, and the run ended before all of it was read")
+            return
+        for start, count, packed in rest:
+            self._payload.add(start, count, packed)
+        self._payload.finish()
 
     async def _finished(self) -> tuple[RunPhase, str]:
         if self._payload is not None:
@@ -171,6 +182,7 @@ class MapDrive(Drive):
         if count < batch.count and not (self._stop_at_error and outcome["errors"]):
             self._feed.unfinished(batch, count)
         if self._payload is not None:
+            self._feed.landed(batch, count)
             self._payload.add(batch.start, count, self._feed.packed(batch, count))
         if not self.state.detached and not self.shipment.head["keep"]:
             self.collected.add(batch.start, values_of(outcome))

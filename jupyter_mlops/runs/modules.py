@@ -1,9 +1,10 @@
-"""Modules that lie beside the notebook: their text travels with a run, as it is in the file now."""
+"""Modules that lie beside the notebook, or in another project's folder: their text travels with a run, as it is now."""
 
 from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import site
 import sys
 import sysconfig
@@ -23,6 +24,9 @@ class Module(NamedTuple):
     package: bool
 
 
+#: Names of folders in which packages are installed.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
 #: This package itself: what workers need of it is brought by the controller.
 _OWN = __name__.partition(".")[0]
 
@@ -41,7 +45,7 @@ def beside(root: Path, imports: Iterable[str]) -> dict[str, Module]:
     while todo:
         name = todo.pop()
         for part in _with_parents(name):
-            module = None if part in found else _find(root, part)
+            module = None if part in found else _find(root, part) or _find_elsewhere(part)
             if module is not None:
                 found[part] = module
                 todo += _imported(part, module)
@@ -84,6 +88,21 @@ def _find(root: Path, name: str) -> Module | None:
         if text is not None and not _is_installed(path):
             return Module(str(path), text, package)
     return None
+
+
+def _find_elsewhere(name: str) -> Module | None:
+    """A module of a project's folder that lies elsewhere: it was installed as editable, or `sys.path` leads there."""
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or top == _OWN:
+        return None
+    try:
+        spec = getattr(sys.modules.get(top), "__spec__", None) or importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    path = Path(spec.origin) if spec is not None and spec.origin and spec.has_location else None
+    if path is None or path.suffix != ".py" or _INSTALLED.intersection(path.parts) or _is_installed(path):
+        return None
+    return _find(path.parent.parent if path.name == "__init__.py" else path.parent, name)
 
 
 def _text(path: Path) -> str | None:

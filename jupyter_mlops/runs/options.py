@@ -26,6 +26,7 @@ class Options:
     quiet : shows no progress, prints and notes.
     keep : leaves the results on the cluster.
     on_error : of a map: stop at the first item that raises, or go on and collect the errors.
+    sync : whether packages that the workers lack are brought to them.
     """
 
     name: str | None = None
@@ -38,6 +39,7 @@ class Options:
     quiet: bool = False
     keep: bool = False
     on_error: OnError = "collect"
+    sync: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:

@@ -5,31 +5,48 @@ Dask never sees these objects: it would walk through them, element by element, i
 
 from __future__ import annotations
 
+import dis
+import functools
 import io
-from types import FunctionType
+from dataclasses import dataclass
+from types import CodeType, FunctionType
 from typing import Any
 
 import cloudpickle
 
 from ..core.errors import NotPicklable
+from .environment import package_of
 
 #: Bytes from which on a variable is put on the cluster once, instead of travelling with every task.
 BIG = 10_000_000
+
+#: Types of what there is most of, and which is of no package.
+_PLAIN = frozenset({int, float, str, bytes, bool, type(None), list, tuple, dict, set, complex})
 
 #: Packages whose arrays and tables know their size.
 _SIZED = ("numpy", "pandas", "pyarrow", "scipy", "polars")
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Takes big arrays and tables out, wherever they are."""
+    """Takes big arrays and tables out, wherever they are, and notes which packages the objects are of."""
 
     def __init__(self, target: io.BytesIO, bigs: list[Any]) -> None:
         super().__init__(target, protocol=5)
         self._bigs = bigs
+        self.packages: set[str] = set()
+        #: What functions import when they are called, perhaps.
+        self.inner: set[str] = set()
 
     def persistent_id(self, obj: Any) -> int | None:
-        """The number of a big one; None lets anything else be pickled as usual."""
-        if type(obj).__module__.partition(".")[0] not in _SIZED or size_of(obj) < BIG:
+        """The number of a big one; None lets anything else be pickled as usual. Called for each object."""
+        kind = type(obj)
+        if kind in _PLAIN:
+            return None
+        if kind is CodeType:
+            self.inner |= _imports(obj)
+        self.packages.add(package_of(obj))
+        package = kind.__module__.partition(".")[0]
+        if package not in _SIZED or size_of(obj) < BIG:
             return None
         for number, known in enumerate(self._bigs):
             if known is obj:
@@ -50,8 +67,22 @@ def size_of(value: Any) -> int:
     return size if isinstance(size, int) else 0
 
 
-def pack(value: Any, named: dict[str, Any]) -> tuple[bytes, list[Any]]:
-    """`value` pickled, and the big parts that were taken out.
+@dataclass
+class Packed:
+    """The user's objects as they travel.
+
+    `bigs` were taken out of `data`; `packages` are the import names of the packages that they are of, and `inner` of
+    those that their functions import when they are called, perhaps.
+    """
+
+    data: bytes
+    bigs: list[Any]
+    packages: set[str]
+    inner: set[str]
+
+
+def pack(value: Any, named: dict[str, Any]) -> Packed:
+    """`value` as it travels.
 
     Raises
     ------
@@ -59,18 +90,26 @@ def pack(value: Any, named: dict[str, Any]) -> tuple[bytes, list[Any]]:
     """
     bigs: list[Any] = []
     target = io.BytesIO()
+    pickler = _Pickler(target, bigs)
     try:
-        _Pickler(target, bigs).dump(value)
-    except Exception as error:  # noqa: BLE001 - whatever a user's object raises
+        pickler.dump(value)
+    except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
         raise _culprit(named, error) from None
-    return target.getvalue(), bigs
+    return Packed(target.getvalue(), bigs, pickler.packages, pickler.inner)
+
+
+@functools.lru_cache(maxsize=1000)
+def _imports(code: CodeType) -> frozenset[str]:
+    """What a function imports when it is called; the code inside of it is looked at by itself."""
+    found = {step.argval for step in dis.get_instructions(code) if step.opname == "IMPORT_NAME"}
+    return frozenset(name.partition(".")[0] for name in found if name)
 
 
 def _culprit(named: dict[str, Any], error: Exception) -> NotPicklable:
     for name, value in named.items():
         try:
             _Pickler(io.BytesIO(), []).dump(value)
-        except Exception as own:  # noqa: BLE001 - as above
+        except Exception as own:  # noqa: BLE001 - a user's object may raise anything: this is the one
             inside = _inside(value)
             what = f"The variable {name!r}, a {type_name(value)}, can't travel to a worker"
             if inside is not None:
@@ -90,7 +129,7 @@ def _inside(value: Any) -> tuple[str, Any] | None:
     for name, used in names.items():
         try:
             _Pickler(io.BytesIO(), []).dump(used)
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # noqa: BLE001 - a user's object may raise anything: look further into this one
             return (_inside(used) or (name, used)) if used is not value else (name, used)
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +18,9 @@ from ..core.run import RunState
 
 #: Bytes of input that are kept to run again.
 MOST = 64 * 1024**2
+
+#: The file with the input in a run's folder, and the one that says why there is none.
+PAYLOAD, WHY = "payload.pkl", "payload.why"
 
 #: One thread writes for all runs, so that no run waits for the disk.
 _writer = ThreadPoolExecutor(1, thread_name_prefix="mlops-record")
@@ -60,14 +63,9 @@ def all_records() -> list[RunState]:
     return sorted(records, key=lambda record: record.created, reverse=True)
 
 
-def write_record(state: RunState) -> None:
-    """Write the record, in the background."""
-
-    def write() -> None:
-        backends.home.private(folder_of(state.id))
-        backends.home.write(folder_of(state.id) / "record.json", state.model_dump_json())
-
-    _writer.submit(_quietly, write)
+def in_background(call: Callable[..., Any], *args: Any) -> None:
+    """Have `call` write, after all that was to be written before."""
+    _writer.submit(_quietly, call, *args)
 
 
 class Payload:
@@ -78,10 +76,11 @@ class Payload:
     """
 
     def __init__(self, run: str, head: dict[str, Any], bigs: list[Any]) -> None:
-        self._path = folder_of(run) / "payload.pkl"
+        self._path = folder_of(run) / PAYLOAD
         self._size = 0
         self._file: BinaryIO | None = None
-        self._failed = False
+        #: Whether nothing more comes.
+        self.finished = False
         _writer.submit(_quietly, self._begin, head, bigs)
 
     def add(self, start: int, count: int, items: bytes) -> None:
@@ -90,11 +89,12 @@ class Payload:
 
     def finish(self) -> Future[Any]:
         """Nothing more comes. The result is whether it can be run again."""
+        self.finished = True
         return _writer.submit(self._finish)
 
-    def give_up(self) -> None:
-        """It can't be run again."""
-        _writer.submit(self._abandon)
+    def give_up(self, why: str) -> None:
+        """It can't be run again; a no-op once it was finished."""
+        _writer.submit(_quietly, self._abandon, why)
 
     def _begin(self, head: dict[str, Any], bigs: list[Any]) -> None:
         backends.home.private(self._path.parent)
@@ -110,16 +110,17 @@ class Payload:
         data = pickle.dumps(frame, protocol=5)
         self._size += len(data)
         if self._size > MOST:
-            self._abandon()
+            self._abandon(f"it was more than {MOST // 1024**2} MB")
         else:
             self._file.write(data)
 
-    def _abandon(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        with contextlib.suppress(OSError):
-            self._path.with_suffix(".new").unlink()
+    def _abandon(self, why: str) -> None:
+        if self._file is None:
+            return
+        self._file.close()
+        self._file = None
+        self._path.with_suffix(".new").unlink(missing_ok=True)
+        _explain(self._path.parent.name, why)
 
     def _finish(self) -> bool:
         if self._file is None:
@@ -132,6 +133,15 @@ class Payload:
         finally:
             self._file = None
         return True
+
+
+def not_kept(run: str, why: str) -> None:
+    """Note why the input of `run` isn't kept, for who wants to run it again."""
+    in_background(_explain, run, why)
+
+
+def _explain(run: str, why: str) -> None:
+    backends.home.write(backends.home.private(folder_of(run)) / WHY, why)
 
 
 def _quietly(call: Any, *args: Any) -> None:
@@ -152,13 +162,18 @@ def read_payload(run: str) -> Generator[dict[str, Any], None, None]:
     NotRepeatable : it wasn't kept.
     """
     try:
-        file = (folder_of(run) / "payload.pkl").open("rb")
+        file = (folder_of(run) / PAYLOAD).open("rb")
     except OSError:
         raise NotRepeatable(
-            f"The run {run} can't be run again",
-            f"its input wasn't kept: it was over {MOST // 1024**2} MB, came from a generator, or stayed on a cluster",
-            "Run its cell again.",
+            f"The run {run} can't be run again", f"its input wasn't kept: {_why(run)}", "Run its cell again."
         ) from None
     with file:
         while file.peek(1):
             yield pickle.load(file)  # noqa: S301 - plain data, written by ourselves into the user's own folder
+
+
+def _why(run: str) -> str:
+    try:
+        return (folder_of(run) / WHY).read_text(encoding="utf-8")
+    except OSError:
+        return "it wasn't complete when the run ended, or couldn't be written"

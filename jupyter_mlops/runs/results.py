@@ -1,18 +1,26 @@
-"""The result of a detached run, from the files that its tasks wrote, or from the cluster's memory."""
+"""The result of a detached run: from its folder, from its cluster's memory, or from what the place kept of it."""
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+import time
 from collections.abc import Iterator
 from typing import Any
 
-from ..core.errors import RunLost
+from .. import backends
+from ..controller.results import SMALL
+from ..core.errors import ClusterEnded, NotFound, RunLost
 from ..core.run import RunState
 from .collected import Results
+from .copies import Part, bring_home, parts_of
 from .outcomes import values_of
 from .portal import portal
 from .record import folder_of
 from .session import session
+
+#: Seconds between two looks for more results on a cluster elsewhere.
+LOOK = 0.5
 
 
 class Fetched:
@@ -25,37 +33,37 @@ class Fetched:
 
     def __init__(self, record: RunState) -> None:
         self._record = record
-        self._waiting: dict[int, dict[str, Any]] = {}
+        self._waiting: dict[int, Part] = {}
         self._seen: set[str] = set()
         self._next = 0
+        self._looked = 0.0
 
     @property
-    def given(self) -> dict[str, Any]:
+    def given(self) -> Part:
         """What the task of a cell or function gave.
 
         Raises
         ------
         RunLost : it isn't there any more.
+        ClusterUnreachable : nobody can say.
         """
-        parts = list(self._parts())
-        if not parts:
-            raise self._gone()
-        return parts[0]
+        return self._parts()[0]
 
     def value(self) -> Any:
-        """The whole result."""
+        """The whole result. Raises as `given`."""
         if self._record.kind != "map":
             return self.value_of(self.given)
-        parts = sorted(self._parts(), key=lambda part: int(part["start"]))
         values = Results()
-        for part in parts:
+        for part in sorted(self._parts(), key=lambda part: int(part["start"])):
             values += values_of(part)
-        if self._record.total is not None and len(values) < self._record.total:
-            raise self._gone()
         return values
 
     def more(self) -> list[Any]:
         """The results of a map that have come since the last call, in order."""
+        if self._elsewhere() and time.monotonic() - self._looked > LOOK:
+            with contextlib.suppress(ClusterEnded, NotFound):  # what there is here is given first
+                portal().call(_bring_home(self._record))
+            self._looked = time.monotonic()
         for path in folder_of(self._record.id).joinpath("result").glob("*.pkl"):
             if path.name not in self._seen:
                 self._seen.add(path.name)
@@ -68,45 +76,85 @@ class Fetched:
             values += piece
         return values
 
+    def rest(self) -> list[Any]:
+        """The results of a map that is over which `more` didn't give. Raises as `given`."""
+        total = self._record.total
+        return [] if total is None or self._next >= total else list(self.value()[self._next :])
+
     @staticmethod
-    def value_of(given: dict[str, Any]) -> Any:
+    def value_of(given: Part) -> Any:
         """The value of a cell's last expression, or of a function."""
         return pickle.loads(given["value"]) if given.get("value") is not None else None  # noqa: S301 - the user's own
 
-    def _parts(self) -> Iterator[dict[str, Any]]:
-        if self._record.kept:
-            found = list(load_parts(self._record.id))
-            if found:
-                return iter(found)
-        return iter(portal().call(_from_memory(self._record)))
+    def _parts(self) -> list[Part]:
+        """All parts.
+
+        Raises
+        ------
+        RunLost : some are nowhere.
+        """
+        for source in (self._in_folder, self._on_cluster, self._kept_by_place):
+            found = source()
+            if self._whole(found):
+                return found
+        raise self._gone()
+
+    def _whole(self, parts: list[Part]) -> bool:
+        if self._record.kind != "map" or self._record.total is None:
+            return bool(parts)
+        return sum(part["n"] for part in parts) >= self._record.total and (bool(parts) or not self._record.total)
+
+    def _in_folder(self) -> list[Part]:
+        return list(load_parts(self._record.id))
+
+    def _on_cluster(self) -> list[Part]:
+        try:
+            if self._elsewhere():
+                portal().call(_bring_home(self._record))
+                return self._in_folder()
+            return self._in_folder() + portal().call(_in_memory(self._record))
+        except (ClusterEnded, NotFound):  # it can't be there any more
+            return []
+
+    def _kept_by_place(self) -> list[Part]:
+        try:
+            return [_read(part) for part in portal().call(_kept(self._record))]
+        except NotFound:
+            return []
+
+    def _elsewhere(self) -> bool:
+        """Whether its cluster is one that doesn't write into this home."""
+        return not self._record.kept
 
     def _gone(self) -> RunLost:
+        places = "its parts are neither on this disk nor in the memory of"
+        where = places if self._record.kept else "it was in the memory of"
         return RunLost(
             f"The result of {self._record.name!r} is gone",
-            f"its parts are neither on this disk nor in the memory of {self._record.cluster!r}",
-            "Run it again.",
+            f"{where} {self._record.cluster!r}; only results up to {SMALL // 1000} kB outlive a cluster elsewhere",
+            "Run it again, and fetch its result while the cluster lives, or let the code write it to a storage.",
         )
 
 
-def load_parts(run: str) -> Iterator[dict[str, Any]]:
-    """The parts that a run's tasks wrote."""
+def load_parts(run: str) -> Iterator[Part]:
+    """The parts that are in the run's folder: its tasks wrote them, or they were fetched."""
     for path in sorted((folder_of(run) / "result").glob("*.pkl")):
         yield _read(path.read_bytes())
 
 
-def _read(data: bytes) -> dict[str, Any]:
-    part: dict[str, Any] = pickle.loads(data)  # noqa: S301 - written by the user's own run into their own folder
+def _read(data: bytes) -> Part:
+    part: Part = pickle.loads(data)  # noqa: S301 - made by the user's own run
     return part
 
 
-async def _from_memory(record: RunState) -> list[dict[str, Any]]:
-    from distributed import Future
+async def _bring_home(record: RunState) -> None:
+    await bring_home(await session(record.cluster), record.id)
 
-    opened = await session(record.cluster)
-    prefix = f"mlrun-{record.id}-"
-    scheduler: Any = opened.client.scheduler
-    holders = await scheduler.who_has()
-    keys = [key for key in holders if isinstance(key, str) and key.startswith(prefix)]
-    futures: list[Any] = [Future(key, opened.client) for key in keys]
-    parts: list[dict[str, Any]] = await opened.client.gather(futures)
-    return parts
+
+async def _in_memory(record: RunState) -> list[Part]:
+    """Where a disk was full, the rest stayed on the cluster."""
+    return [part for part in await parts_of(await session(record.cluster), record.id) if not part.get("written")]
+
+
+async def _kept(record: RunState) -> list[bytes]:
+    return await (await backends.find(record.cluster)).results(record.cluster, record.id)

@@ -231,6 +231,7 @@ class Run:
                 seen = self._mailbox.wait(seen, TICK)
             self._mailbox.take()
         self._raise()
+        yield from fetched.rest()
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.name!r}: {self.state}>"

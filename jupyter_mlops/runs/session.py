@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..backends.base import Backend
     from ..controller.link import Link
+    from .compare import Difference
 
 #: Big variables that stay on a cluster for the next runs.
 BIGS = 8
@@ -29,8 +30,8 @@ class Session:
     def __init__(self, name: str, backend: Backend, link: Link, client: Client) -> None:
         self.name, self.backend, self.link, self.client = name, backend, link, client
         self._bigs: OrderedDict[str, Future[Any]] = OrderedDict()
-        #: Packages whose versions were compared already.
-        self.compared: dict[frozenset[str], list[str]] = {}
+        #: What differed in the packages that were compared already.
+        self.compared: dict[frozenset[str], list[Difference]] = {}
 
     @property
     def alive(self) -> bool:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import ast
 import pickle
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 from ..core.errors import InvalidCell
 from . import modules
 from .body import function_of
 from .capture import Names, names_of
-from .pickling import BIG, pack
+from .pickling import BIG, Packed, pack
 
 #: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
 INLINE = 200_000
+
+#: This package, which workers have.
+_OWN = __name__.partition(".")[0]
 
 #: What makes a cell give its thread back while it waits: it hands work to the cluster itself.
 _DELEGATES = {"get_client", "worker_client", "dask", "joblib", "compute", "persist", "Client"}
@@ -36,6 +39,8 @@ class Shipment:
     code: str = ""
     #: Import names of the packages that the code needs.
     packages: set[str] = field(default_factory=set)
+    #: And of those that its functions import, perhaps.
+    inner: set[str] = field(default_factory=set)
 
 
 def ship_cell(source: str, tree: ast.Module, filename: str, space: dict[str, Any], out: list[str] | None) -> Shipment:
@@ -46,9 +51,9 @@ def ship_cell(source: str, tree: ast.Module, filename: str, space: dict[str, Any
     if unknown:
         assigned = ", ".join(names.assigns) or "nothing"
         raise InvalidCell(f"The cell doesn't assign {unknown[0]!r}", f"it assigns {assigned}", "Change --out.")
-    body, bigs = pack(variables, variables)
+    packed = pack(variables, variables)
     back = out if out is not None else [name for name in names.assigns if not name.startswith("_")]
-    shipment = _shipment("cell", source, filename, names, variables, body, bigs)
+    shipment = _shipment("cell", source, filename, names, variables, packed)
     shipment.head |= {"names": back, "code": source, "secede": bool(names.mentions & _DELEGATES)}
     return shipment
 
@@ -57,16 +62,16 @@ def ship_body(source: str, tree: ast.Module, filename: str, space: dict[str, Any
     """The body of a map, with what it reads from `space`: a function of `item`, whose value is its last expression."""
     names = names_of(tree, known={item})
     variables = {name: space[name] for name in sorted(names.reads) if name in space}
-    body, bigs = pack(function_of(tree, filename, item, names, variables), variables)
-    return _shipment("map", source, filename, names, variables, body, bigs)
+    packed = pack(function_of(tree, filename, item, names, variables), variables)
+    return _shipment("map", source, filename, names, variables, packed)
 
 
 def ship_function(function: Callable[..., Any], source: str, kind: str) -> Shipment:
     """A function for `mlops.map`, or one without arguments for `mlops.run`."""
     name = getattr(function, "__name__", type(function).__name__)
-    body, bigs = pack(function, {name: function})
+    packed = pack(function, {name: function})
     names = Names(frozenset(), (), frozenset(), frozenset(getattr(getattr(function, "__code__", None), "co_names", ())))
-    shipment = _shipment(kind, source, "", names, {name: function}, body, bigs)
+    shipment = _shipment(kind, source, "", names, {name: function}, packed)
     shipment.head["secede"] = kind == "function" and bool(names.mentions & _DELEGATES)
     shipment.head["sources"] = _source_of(function)
     return shipment
@@ -86,10 +91,11 @@ def _shipment(
     filename: str,
     names: Names,
     variables: dict[str, Any],
-    body: bytes,
-    bigs: list[Any],
+    packed: Packed,
 ) -> Shipment:
-    brought = {name: tuple(module) for name, module in modules.beside(Path.cwd(), names.imports).items()}
+    body, bigs = packed.data, packed.bigs
+    imports = {*names.imports, *packed.packages, *packed.inner} - {_OWN}
+    brought = {name: tuple(module) for name, module in modules.beside(Path.cwd(), imports).items()}
     head = {
         "kind": kind,
         "modules": brought,
@@ -103,17 +109,9 @@ def _shipment(
     if len(body) > (INLINE if kind == "map" else BIG):
         head["body"] = None
         bigs = [*bigs, body]
-    packages = {_package(value) for value in variables.values()} | {name.split(".")[0] for name in names.imports}
-    packages -= {"", "builtins", "__main__", *(name.split(".")[0] for name in brought)}
-    return Shipment(head, bigs, list(variables), source, packages)
-
-
-def _package(value: Any) -> str:
-    module = getattr(value, "__name__", "") if type(value).__name__ == "module" else None
-    if module is None:
-        owner = value if isinstance(value, (type, FunctionType)) else type(value)
-        module = str(getattr(owner, "__module__", "") or "")
-    return module.split(".")[0]
+    packages = packed.packages | {name.split(".")[0] for name in names.imports}
+    known = {"", "__main__", _OWN, *sys.stdlib_module_names, *(name.split(".")[0] for name in brought)}
+    return Shipment(head, bigs, list(variables), source, packages - known, packed.inner - known)
 
 
 def head_bytes(head: dict[str, Any]) -> bytes:

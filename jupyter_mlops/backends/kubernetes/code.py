@@ -12,7 +12,8 @@ from pathlib import Path
 from . import start
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PARTS = ("core", "controller", "backends")
+#: What runs in pods, and what users' code may have taken along: `log_metric`, a failed item of an earlier map.
+_PARTS = ("core", "controller", "backends", "runs")
 
 
 @functools.lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ image that has this very version of the package isn't given another copy.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -57,25 +58,43 @@ def _has_code() -> bool:
 
 
 def _bring_packages(folder: Path) -> None:
-    """Install what the profile asks for, beside what the image has."""
-    packages = HERE / "packages.txt"
-    if not packages.exists() or not packages.read_text(encoding="utf-8").strip():
-        return
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--target",
-        str(folder),
-        "--requirement",
-        str(packages),
-    ]
-    if subprocess.run(command, check=False).returncode:
-        sys.exit(f"The packages of the profile can't be installed: {packages.read_text(encoding='utf-8').split()}")
-    sys.path.insert(0, str(folder))
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    """Install, beside what the image has, what the profile asks for, and what the kernel has and the image lacks."""
+    asked = [line for line in _read("packages.txt").splitlines() if line.strip()]
+    if asked and (failed := _install(asked, folder, "--upgrade")):
+        sys.exit(f"The packages of the profile can't be installed: {' '.join(asked)}. {failed}")
+    spec = json.loads(_read("spec.json") or "{}")
+    lacking = [pin for pin in spec.get("profile", {}).get("kubernetes", {}).get("kernel_packages", []) if _lacks(pin)]
+    if lacking and (failed := _install(lacking, folder, "--no-deps", "--only-binary", ":all:")):
+        # The kernel sees what is missing still, and says it where somebody reads it.
+        print(f"The packages of the kernel can't be installed: {' '.join(lacking)}. {failed}", file=sys.stderr)
+    if folder.exists():
+        sys.path.insert(0, str(folder))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
+def _read(name: str) -> str:
+    path = HERE / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _lacks(pin: str) -> bool:
+    """Whether the image has another version than `pin`, a name==version, or none."""
+    name, _, wanted = pin.partition("==")
+    try:
+        return importlib.metadata.version(name) != wanted
+    except importlib.metadata.PackageNotFoundError:
+        return True
+
+
+def _install(packages: list[str], folder: Path, *options: str) -> str:
+    """Why it didn't work; empty when it did."""
+    if importlib.util.find_spec("pip") is None:
+        return "The image has no pip; use an image that has the packages."
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command += ["--retries", "1", "--target", str(folder), *options, *packages]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return "" if done.returncode == 0 else lines[-1] if lines else f"pip ended with {done.returncode}"
 
 
 if __name__ == "__main__":

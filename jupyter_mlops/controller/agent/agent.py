@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import pickle
@@ -19,6 +20,7 @@ from .code import Code
 from .failures import Record, record
 from .items import Batch
 from .outcomes import Small, keep, written
+from .packages import platform_of
 from .reports import OPERATION, Reporter
 from .tasks import TASKS, RunStopped, Task, sleep, stop_all
 from .versions import versions_of
@@ -50,7 +52,7 @@ class Agent:
             os.environ["MPLBACKEND"] = "Agg"  # a notebook's inline backend can't work here
         self._worker.stream_handlers["mlops-stop"] = self.stop
         self._worker.stream_handlers["mlops-exit"] = self.exit
-        self._worker.handlers["mlops_versions"] = versions_of
+        self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
 
     def run(self, code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
         """One task: `code` is what its run shares, `batch` its own part. Returns plain data."""
@@ -183,6 +185,11 @@ class Agent:
     def exit(self) -> None:
         """The scheduler says: code doesn't stop, end this process."""
         os._exit(75)
+
+
+async def _versions(packages: list[str]) -> dict[str, str]:
+    """Files are read for it."""
+    return await asyncio.to_thread(versions_of, packages)
 
 
 def _forget(known: OrderedDict[str, Any], most: int = LOADED) -> None:

@@ -21,8 +21,8 @@ REMEMBERED = 100
 
 
 def keep(outcome: Outcome, folder: Path, index: int) -> Outcome:
-    """Write the outcome into the run's folder. Returns what is to be known of it then: the outcome itself where it can't
-    be written, and stays in memory."""
+    """Write the outcome into the run's folder. Returns what is to be known of it then: all of it where it can't be
+    written, and so stays in memory."""
     temporary = folder / f".{index}.{os.getpid()}"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -19,6 +19,30 @@ NAMES = {
 }
 
 
+def forget() -> None:
+    """Others may have come."""
+    _version.cache_clear()
+    distributions.cache_clear()
+
+
+@functools.lru_cache(maxsize=1)
+def distributions() -> dict[str, list[str]]:
+    """Import name → distributions that bring it, for all that is installed. Reads many files."""
+    return dict(importlib.metadata.packages_distributions())
+
+
+def distribution_of(package: str) -> str:
+    """The name of the distribution that brings the import name `package`; empty when none does."""
+    if package in sys.stdlib_module_names:
+        return ""
+    name = NAMES.get(package, package)
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return next(iter(distributions().get(package, [])), "")
+    return name
+
+
 def versions_of(packages: list[str]) -> dict[str, str]:
     """The versions of Python, what a run needs, and the import names `packages`; "" for one that isn't installed and
     "?" for one that doesn't say."""
@@ -30,10 +54,9 @@ def versions_of(packages: list[str]) -> dict[str, str]:
 
 @functools.lru_cache(maxsize=1000)
 def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(NAMES.get(package, package))
-    except importlib.metadata.PackageNotFoundError:
-        pass
+    distribution = distribution_of(package)
+    if distribution:
+        return importlib.metadata.version(distribution)
     module = sys.modules.get(package)
     try:
         if module is None and importlib.util.find_spec(package) is None:
