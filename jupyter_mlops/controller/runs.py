@@ -23,6 +23,9 @@ class BookOfRuns(Protocol):
     def live(self) -> list[str]:
         """Ids of runs that are not over."""
 
+    def states(self) -> list[RunState]:
+        """All runs, as they are at this moment."""
+
 
 class Runs:
     """The latest state of each run. `runs.jsonl` gets a line when a run begins, and when its phase changes."""
@@ -37,6 +40,10 @@ class Runs:
     def live(self) -> list[str]:
         """Ids of runs that are not over."""
         return list(self.book.live) if self.book is not None else []
+
+    def now(self) -> list[RunState]:
+        """Runs that are not over, with what they cost at this moment."""
+        return [run for run in self.book.states() if run.phase not in FINAL] if self.book is not None else []
 
     def restore(self, runs: Iterable[RunState]) -> None:
         """These are in the file already."""

@@ -72,6 +72,8 @@ async def _cluster_of(record: RunState) -> str:
 async def _send(session: Session, record: RunState, first: dict[str, Any], batches: list[dict[str, Any]]) -> RunState:
     state = await asyncio.to_thread(_prepared, record, session)
     opened = await session.link.open_run(state)
+    if session.backend.place != "local":  # whose controller writes the record itself
+        await asyncio.to_thread(backends.home.write, folder_of(state.id) / "record.json", opened.model_dump_json())
     try:
         bigs = await _put(session, first["bigs"], everywhere=record.kind == "map")
         head = first["head"] | {"run": state.id, "keep": False, "folder": ""}

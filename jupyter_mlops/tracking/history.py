@@ -22,6 +22,7 @@ from ..core.run import FINAL, Entry, RunState
 
 RECORD = "record.json"
 JOURNAL = "journal.jsonl"
+PAYLOAD = "payload.pkl"
 
 _ID = re.compile(r"[0-9a-f]{12}")
 
@@ -122,6 +123,11 @@ def lost(run: RunState, cluster: ClusterState | None) -> RunState | None:
     return run.model_copy(
         update={"phase": "lost", "ended": ended, "left": None, "error": run.error or f"The cluster ended{cause}"}
     )
+
+
+def is_repeatable(run: str) -> bool:
+    """Whether the input of that run was kept."""
+    return (home.runs_dir() / run / PAYLOAD).exists()
 
 
 def save(run: RunState) -> None:

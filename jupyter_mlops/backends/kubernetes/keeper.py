@@ -19,7 +19,7 @@ from typing import Any
 
 from ...controller.earlier import Earlier
 from ...core.cluster import ClusterState
-from ...core.run import FINAL, RunState
+from ...core.run import RunState
 from .api import MERGE_PATCH, Answer, Api, Json, Unreachable
 from .names import Names
 
@@ -40,11 +40,14 @@ class Keeper:
 
     Parameters
     ----------
-    view : the cluster's state and runs as they are sent to watchers.
+    state : the cluster's state as it is sent to watchers.
+    runs : the runs that are not over.
     """
 
-    def __init__(self, api: Api, ids: Names, folder: Path, view: Callable[[], Json]) -> None:
-        self._api, self._ids, self._folder, self._view = api, ids, folder, view
+    def __init__(
+        self, api: Api, ids: Names, folder: Path, state: Callable[[], Json], runs: Callable[[], list[RunState]]
+    ) -> None:
+        self._api, self._ids, self._folder, self._state, self._runs = api, ids, folder, state, runs
         self._sizes: dict[str, int] = {}
         self._packed: dict[str, bytes] = {}
         self._live = "[]"
@@ -85,15 +88,15 @@ class Keeper:
                 await asyncio.sleep(0.3 * 2**attempt)
 
     async def _keep(self, whole: bool) -> None:
-        view = self._view() if whole else {}
+        state, runs = (self._state(), self._runs()) if whole else ({}, [])
         changed = await asyncio.to_thread(self._pack, FILES if whole else FILES[:1])
-        live = json.dumps([run for run in view["runs"] if run["phase"] not in FINAL]) if whole else self._live
+        live = json.dumps([run.model_dump(mode="json") for run in runs]) if whole else self._live
         if changed or live != self._live:
             data = {f"{name}.gz": base64.b64encode(self._packed[name]).decode() for name in changed}
             await self._patch(self._ids.history, {"binaryData": data, "data": {LIVE: live}})
             self._sizes.update(changed)
             self._live = live
-        summary = await asyncio.to_thread(self._summary, view["state"]) if whole else {}
+        summary = await asyncio.to_thread(self._summary, state) if whole else {}
         await self._patch(self._ids.receipt, {"data": {"alive": str(time.time()), **summary}})
         if whole:
             self._told = time.time()

@@ -77,7 +77,7 @@ async def run(spec: ClusterSpec) -> None:
     scheduler = await _scheduler()
     peaks = Peaks(scheduler)
     pool = KubernetesPool(api, spec, ids, names.owner_of(held), peaks.of)
-    keeper = Keeper(api, ids, folder, lambda: controller.view.answer(None, False))
+    keeper = Keeper(api, ids, folder, lambda: controller.view.state(), lambda: controller.runs.now())
     earlier = await keeper.restore()
     catalogue = Catalogue.unpacked((Path(names.SPEC) / names.PRICES).read_bytes())
     nodes = Nodes(api, catalogue, lambda host, price: controller.price_host(host, price))

@@ -51,6 +51,8 @@ class Runs:
 
     def take(self, run: RunState) -> None:
         """News of a run. One that is over stays so."""
+        if run.phase in FINAL and not run.repeatable and history.is_repeatable(run.id):
+            run = run.model_copy(update={"repeatable": True})  # its input is here, which a cluster elsewhere can't see
         known = self._states.get(run.id)
         if known == run or (known is not None and known.phase in FINAL and run.phase not in FINAL):
             return
