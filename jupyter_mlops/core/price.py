@@ -123,8 +123,9 @@ _NAMED = 3
 def sources(prices: Iterable[Price]) -> tuple[str, str]:
     """Who says so, and when: the sources of these prices in one sentence, and their date if it is the same for all."""
     found = list(dict.fromkeys((price.source, price.date) for price in prices))
-    if len({date for _, date in found}) <= 1:
-        words, date = [source for source, _ in found], found[0][1] if found else ""
+    dates = {date for _, date in found if date}
+    if len(dates) <= 1:
+        words, date = [source for source, _ in found], "".join(dates)
     else:
         words, date = [f"{source} ({date})" if date else source for source, date in found], ""
     more = [f"{len(words) - _NAMED} more"] if len(words) > _NAMED else []

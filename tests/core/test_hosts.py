@@ -143,7 +143,7 @@ def test_what_is_known_is_money_and_the_rest_is_hours() -> None:
         ledger.add(LedgerEntry(time=1800, kind="host", host=host, price=PRICES[host]))
     cost = ledger.cost(Price(), HOUR)
     assert (cost.amount, cost.per_hour, cost.unknown.cpu_hours, cost.unknown.worker_hours) == (2, 2, 12, 1)
-    assert cost.source == "one (2026-01-01); no price of odd is known"
+    assert (cost.source, cost.date) == ("one; no price of odd is known", "2026-01-01")
     assert cost.dedicated is not None
     assert (cost.dedicated.amount, cost.dedicated.per_hour, cost.dedicated.unknown_hours) == (8, 8, 1)
     assert ledger.cost(Price(cpu_hour=0.5, source="mine"), HOUR).amount == 2 + 6, "the cluster's price fills the gap"
@@ -177,3 +177,12 @@ def test_a_receipt_closes_what_was_open_and_adds_up() -> None:
     assert receipt.cost.amount == 4 and receipt.cost.per_hour == 0
     assert {name: cost.amount for name, cost in receipt.groups.items()} == {"a": 1, "b": 3}
     assert (receipt.ended, receipt.cause, receipt.why, receipt.tasks, receipt.runs) == (HOUR, "deleted", "gone", 4, 2)
+
+
+def test_sources_are_named_once_with_their_dates() -> None:
+    def priced(*pairs: tuple[str, str]) -> tuple[str, str]:
+        return sources(Price(cpu_hour=1, source=source, date=date) for source, date in pairs)
+
+    assert priced(("a", "d"), ("b", "d"), ("a", "d")) == ("a; b", "d")
+    assert priced(("a", "d"), ("b", "e"), ("c", "")) == ("a (d); b (e); c", "")
+    assert priced(*((str(number), "d") for number in range(5))) == ("0; 1; 2; 2 more", "d")
