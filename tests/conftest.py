@@ -12,6 +12,8 @@ import psutil
 import pytest
 from jupyter_core.paths import jupyter_data_dir
 
+from jupyter_mlops.tracking import recorder
+
 pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.kubernetes.fixtures"]
 
 #: What a test stops may take this many seconds to go.
@@ -27,11 +29,12 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     real_home = Path(jupyter_data_dir()) / "jupyter-mlops"
     before = _files(real_home)
     mark = uuid.uuid4().hex
-    # For good, not for the fixture's life: the recorder of runs brings its last ones when the process exits.
+    # For good, not for the fixture's life: what the process does when it exits is the suite's, too.
     os.environ["JUPYTER_MLOPS_TESTS"] = mark
     os.environ["JUPYTER_MLOPS_HOME"] = str(tmp_path_factory.mktemp("home"))
     os.environ["KUBECONFIG"] = str(tmp_path_factory.getbasetemp() / "no-kubeconfig")
     yield
+    recorder.close()
     left = _marked(mark)
     deadline = time.monotonic() + GRACE
     while left and time.monotonic() < deadline:

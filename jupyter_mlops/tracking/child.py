@@ -40,8 +40,13 @@ class Child:
             return f"the process that does it can't be used: {error}"
         return "" if answer == "ok" else answer or "the process that does it ended"
 
+    def kill(self) -> None:
+        """End it at once, from any thread: a `bring` that waits for it returns."""
+        if self._process is not None:
+            self._process.kill()
+
     def close(self) -> None:
-        """Let it end."""
+        """Let it end; not while another thread is in `bring`."""
         if self._process is None:
             return
         for pipe in (self._process.stdin, self._process.stdout):

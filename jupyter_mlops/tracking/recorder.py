@@ -42,6 +42,7 @@ class Recorder:
         self._child: Child | None = None
         self._busy = False
         self._hurry = False
+        self._closing = False
         self._failures = 0
 
     def record(self, run: RunState) -> None:
@@ -53,7 +54,7 @@ class Recorder:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="mlops-recorder", daemon=True)
                 self._thread.start()
-                atexit.register(self.flush, LAST)
+                atexit.register(self.close)
             self._change.notify_all()
 
     def flush(self, timeout: Seconds = 10.0) -> bool:
@@ -69,9 +70,22 @@ class Recorder:
             self._hurry = False
             return not self._waiting and not self._busy
 
+    def close(self, timeout: Seconds = LAST) -> None:
+        """Bring what can be brought in `timeout` seconds, and end thread and process; a later run starts them anew."""
+        self.flush(timeout)
+        with self._change:
+            thread, self._closing = self._thread, True
+            if self._busy and self._child is not None:
+                self._child.kill()  # it may hang on a tracking server that doesn't answer
+            self._change.notify_all()
+        if thread is not None:
+            thread.join()
+        with self._change:
+            self._thread, self._closing = None, False
+        atexit.unregister(self.close)
+
     def _work(self) -> None:
-        while True:
-            run = self._next()
+        while (run := self._next()) is not None:
             fault = self._bring(run)
             with self._change:
                 self._busy = False
@@ -81,18 +95,25 @@ class Recorder:
                 self._change.notify_all()
                 if fault:
                     self._failed(fault)
+        self._let_go()
 
-    def _next(self) -> RunState:
-        """The run that waits longest; the pause lets its end catch up with its start."""
+    def _next(self) -> RunState | None:
+        """The run that waits longest; the pause lets its end catch up with its start. None: it is time to end."""
         with self._change:
-            while not self._waiting:
-                if not self._change.wait(IDLE) and self._child is not None:
-                    self._child.close()
-                    self._child = None
+            while not self._waiting and not self._closing:
+                if not self._change.wait(IDLE):
+                    self._let_go()
             if not self._hurry:
-                self._change.wait_for(lambda: self._hurry, PAUSE)
+                self._change.wait_for(lambda: self._hurry or self._closing, PAUSE)
+            if self._closing:
+                return None
             self._busy = True
             return self._waiting.pop(next(iter(self._waiting)))
+
+    def _let_go(self) -> None:
+        if self._child is not None:
+            self._child.close()
+            self._child = None
 
     def _bring(self, run: RunState) -> str:
         """What went wrong; nothing, when it is in MLflow."""
@@ -102,12 +123,13 @@ class Recorder:
             self._child = Child()
         fault = self._child.bring(run)
         if fault and not self._child.alive:
-            self._child.close()
-            self._child = None
+            self._let_go()
         return fault
 
     def _failed(self, fault: str) -> None:
         first, most = _BACKOFF
+        if self._closing:
+            return
         if self._failures == 1:
             _log.warning(
                 "Runs are not recorded in MLflow for now: %s. They are kept, and recorded when it works again; "
@@ -120,3 +142,4 @@ class Recorder:
 _recorder = Recorder()
 record = _recorder.record
 flush = _recorder.flush
+close = _recorder.close

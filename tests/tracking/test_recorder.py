@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from jupyter_mlops.core.price import Cost
@@ -38,6 +41,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def recorder(home: Path) -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
 
 
 def run(number: int = 1, **more: Any) -> RunState:
@@ -79,10 +89,10 @@ def found() -> list[Run]:
     return list(client.search_runs([experiment.experiment_id]))
 
 
-def test_a_run_is_there_from_its_start_to_its_end(home: Path) -> None:
+def test_a_run_is_there_from_its_start_to_its_end(home: Path, recorder: Recorder) -> None:
     from mlflow import MlflowClient
 
-    recorder, state = Recorder(), run()
+    state = run()
     recorder.record(state)
     assert recorder.flush(120)
     (seen,) = found()
@@ -131,8 +141,7 @@ def test_failures_and_odd_names_arrive(home: Path) -> None:
     assert "mlops.cost" not in seen.data.metrics
 
 
-def test_recording_returns_at_once(home: Path) -> None:
-    recorder = Recorder()
+def test_recording_returns_at_once(home: Path, recorder: Recorder) -> None:
     started = time.perf_counter()
     for number in range(20):
         recorder.record(run(number + 1))
@@ -175,13 +184,12 @@ def test_what_a_killed_kernel_left_is_brought_by_the_server(home: Path, monkeypa
 
 
 def test_a_tracking_server_that_is_away_loses_nothing(
-    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from jupyter_mlops.backends import settings
 
     monkeypatch.setattr("jupyter_mlops.tracking.recorder._BACKOFF", (0.2, 0.2))
     settings.save(Settings(tracking_uri="sqlite:////dev/null/nowhere.sqlite"))
-    recorder = Recorder()
     recorder.record(ended(run(1)))
     assert not recorder.flush(60)
     assert [r.levelname for r in caplog.records if "not recorded in MLflow" in r.message] == ["WARNING"]
@@ -196,10 +204,33 @@ def test_a_tracking_server_that_is_away_loses_nothing(
     assert len([r for r in caplog.records if "not recorded in MLflow" in r.message]) == 1
 
 
-def test_another_tracking_uri_gets_the_runs_that_come(home: Path) -> None:
+def test_closing_ends_the_process_also_when_the_tracking_server_does_not_answer(home: Path, recorder: Recorder) -> None:
     from jupyter_mlops.backends import settings
 
-    recorder = Recorder()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and never says a word
+        settings.save(Settings(tracking_uri=f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        recorder.record(run(1))
+        silent.accept()
+        assert len(_children()) == 1, "the process waits for the server"
+        started = time.monotonic()
+        recorder.close(0.2)
+        assert time.monotonic() - started < 5
+    assert _children() == []
+    assert history.get(run(1).id).ended is None, "the record is kept"
+    settings.save(Settings())
+    recorder.record(ended(run(1)))
+    assert recorder.flush(120)
+    assert [seen.info.status for seen in found()] == ["FINISHED"]
+
+
+def _children() -> list[int]:
+    """The processes in which MLflow works for this one."""
+    return [each.pid for each in psutil.Process().children() if "jupyter_mlops.tracking.sync" in each.cmdline()]
+
+
+def test_another_tracking_uri_gets_the_runs_that_come(home: Path, recorder: Recorder) -> None:
+    from jupyter_mlops.backends import settings
+
     recorder.record(run(1))
     assert recorder.flush(120)
     settings.save(Settings(tracking_uri=f"sqlite:///{home / 'other.sqlite'}"))
