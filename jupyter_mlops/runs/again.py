@@ -11,15 +11,21 @@ import contextlib
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import backends
+from ..controller.agent.versions import NAMES
 from ..controller.install import enter
+from ..controller.results import SMALL
 from ..core.errors import ClusterEnded, MlopsError
 from ..core.run import RunState
 from .choose import usable
+from .compare import versions_there
+from .copies import Copy
 from .items import part, single
-from .record import folder_of, read_payload, read_record
+from .record import PAYLOAD, folder_of, read_payload, read_record
 from .session import Session, connect
 from .shipment import head_bytes
 
@@ -37,10 +43,18 @@ def check(run: str) -> None:
         next(iter(frames))
 
 
-async def again(run: str, cluster: str | None = None) -> RunState:
+@dataclass(frozen=True)
+class Repeated:
+    """The new run, and one sentence on what differs from the time of the first; empty when nothing does."""
+
+    run: RunState
+    note: str
+
+
+async def again(run: str, cluster: str | None = None) -> Repeated:
     """Send what the run `run` sent, to `cluster`; else to its own, or, when that is gone, the one made last.
 
-    Returns the new run as soon as it needs this process no more.
+    Returns as soon as the new run needs this process no more. What differs is also the first that it prints.
 
     Raises
     ------
@@ -54,7 +68,9 @@ async def again(run: str, cluster: str | None = None) -> RunState:
         if record.group is not None:
             (await session.backend.spec(session.name)).profile.group(record.group)
         await session.link.ready_for_runs()
-        return await _send(session, record, first, batches)
+        now = await versions_there(session, record.versions)
+        note = since(record.versions, now)
+        return Repeated(await _send(session, record.model_copy(update={"versions": now}), first, batches, note), note)
     finally:
         await session.close()
 
@@ -69,16 +85,33 @@ async def _cluster_of(record: RunState) -> str:
     return ours[0]
 
 
-async def _send(session: Session, record: RunState, first: dict[str, Any], batches: list[dict[str, Any]]) -> RunState:
-    state = await asyncio.to_thread(_prepared, record, session)
+def since(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """One sentence on the versions that differ between a run's record and the workers that run it again."""
+    pairs = [(name, before[name], now[name]) for name in before if name in now]
+    other = [(name, old, new) for name, old, new in pairs if old and old != new and "?" not in (old, new)]
+    if not other:
+        return ""
+    changes = [f"{NAMES.get(name, name)} {new} instead of {old}" for name, old, new in other if new]
+    changes += [f"no {NAMES.get(name, name)}" for name, _, new in other if not new]
+    return f"Run again with {', '.join(changes)}."
+
+
+async def _send(
+    session: Session, record: RunState, first: dict[str, Any], batches: list[dict[str, Any]], note: str
+) -> RunState:
+    total = sum(batch["n"] for batch in batches) if record.kind == "map" else 1
+    state = await asyncio.to_thread(_prepared, record, session, total)
     opened = await session.link.open_run(state)
     if session.backend.place != "local":  # whose controller writes the record itself
         await asyncio.to_thread(backends.home.write, folder_of(state.id) / "record.json", opened.model_dump_json())
     try:
         bigs = await _put(session, first["bigs"], everywhere=record.kind == "map")
-        head = first["head"] | {"run": state.id, "keep": False, "folder": ""}
+        head = first["head"] | {"run": state.id, "keep": False, "folder": "", "small": 0, "note": note}
         if state.kept:
             head["folder"] = str(folder_of(state.id) / "result")
+        else:
+            head["small"] = SMALL
+            Copy(state.id).take(opened, [])
         futures = await _submit(session, state, head_bytes(head), bigs, batches)
         await session.link.plan_run(state.id, state.total, [str(future.key) for future in futures])
     except BaseException as error:
@@ -111,7 +144,7 @@ async def _submit(
     return futures
 
 
-def _prepared(record: RunState, session: Session) -> RunState:
+def _prepared(record: RunState, session: Session, total: int) -> RunState:
     """The new run's state, and its folder with the same input, so that it can be run again, too. Blocks."""
     local = session.backend.place == "local"
     state = RunState(
@@ -128,11 +161,12 @@ def _prepared(record: RunState, session: Session) -> RunState:
         versions=record.versions,
         origin=record.origin,
         detached=True,
-        total=record.total,
+        total=total,
         kept=local,
     )
     folder = backends.home.private(folder_of(state.id))
-    backends.home.private(folder / "result")
+    if local:
+        backends.home.private(folder / "result")
     with backends.home.guarded(folder):
-        shutil.copyfile(folder_of(record.id) / "payload.pkl", folder / "payload.pkl")
+        shutil.copyfile(folder_of(record.id) / PAYLOAD, folder / PAYLOAD)
     return state

@@ -8,8 +8,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
+import dask.bag
 import psutil
 import pytest
 
@@ -19,6 +22,9 @@ from jupyter_mlops.core import errors
 
 from .cluster import LONG, a_cluster, until
 from .test_functions import spin, workers_of
+
+#: The version of Dask here.
+DASK = version("dask")
 
 
 def slow(item: int) -> int:
@@ -165,10 +171,48 @@ def test_a_run_again_from_its_record(cluster: mlops.Cluster) -> None:
     run = mlops.map(lambda item: item * 3, range(100), cluster=cluster)
     run.result(LONG)
     until(lambda: backends.home.runs_dir().joinpath(run.id, "record.json").exists())
+    record = backends.home.runs_dir().joinpath(run.id, "record.json")
+    record.write_text(record.read_text().replace(f'"dask":"{DASK}"', '"dask":"2020.1.0"'))
     new = portal().call(again(run.id))
-    assert new.id != run.id
-    assert mlops.get_run(new.id).result(LONG) == [item * 3 for item in range(100)]
-    streamed = mlops.map(lambda item: item, iter([1, 2]), cluster=cluster)
+    assert new.run.id != run.id
+    assert mlops.get_run(new.run.id).result(LONG) == [item * 3 for item in range(100)]
+    assert new.note == f"Run again with dask {DASK} instead of 2020.1.0."
+    assert new.note in mlops.get_run(new.run.id).prints()
+    assert mlops.get_run(new.run.id).record.versions["dask"] == DASK
+
+
+def test_what_came_from_a_generator_or_was_cut_short_is_run_again(cluster: mlops.Cluster) -> None:
+    from jupyter_mlops.runs.again import again
+    from jupyter_mlops.runs.portal import portal
+
+    streamed = mlops.map(lambda item: item + 1, iter(range(500)), cluster=cluster)
     streamed.result(LONG)
-    with pytest.raises(errors.NotRepeatable):
-        portal().call(again(streamed.id))
+    failed = mlops.map(lambda item: 1 // (item - 50), range(1000), cluster=cluster, on_error="raise")
+    with pytest.raises(errors.RunFailed):
+        failed.result(LONG)
+    repeated = portal().call(again(streamed.id))
+    assert not repeated.note and mlops.get_run(repeated.run.id).result(LONG) == list(range(1, 501))
+    until(lambda: backends.home.runs_dir().joinpath(failed.id, "payload.pkl").exists())
+    once_more = mlops.get_run(portal().call(again(failed.id)).run.id)
+    with pytest.raises(errors.RunFailed, match="ZeroDivisionError"):
+        once_more.result(LONG)
+    assert once_more.record.total == 1000
+
+
+def test_what_can_not_be_run_again_says_why_before_anything_is_sent(cluster: mlops.Cluster) -> None:
+    from jupyter_mlops.runs.again import check
+
+    def endless() -> Iterator[int]:
+        while True:
+            yield 1
+
+    partitions = mlops.map(len, dask.bag.from_sequence(range(4), npartitions=2), cluster=cluster)
+    partitions.result(LONG)
+    streamed = mlops.map(lambda item: item, endless(), cluster=cluster)
+    next(streamed.results())
+    streamed.cancel()
+    until(lambda: streamed.state == "cancelled")
+    for run, why in ((partitions, "partitions of a Dask collection"), (streamed, "came from a generator")):
+        until(lambda run=run: backends.home.runs_dir().joinpath(run.id, "payload.why").exists())  # type: ignore[misc]
+        with pytest.raises(errors.NotRepeatable, match=why):
+            check(run.id)

@@ -68,6 +68,8 @@ class Agent:
         task = Task(run, key, reporter)
         TASKS.add(task)
         reporter.send("start", key=key)
+        if head.get("note") and part["index"] == 0:
+            reporter.print("stderr", head["note"] + "\n")
         if head["secede"]:
             _secede()
         began = time.perf_counter()

@@ -48,7 +48,7 @@ def versions_of(packages: list[str]) -> dict[str, str]:
     "?" for one that doesn't say."""
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in ["dask", "distributed", "cloudpickle", *packages]:
-        found[package] = _version(package)
+        found.setdefault(package, _version(package))
     return found
 
 

@@ -163,8 +163,8 @@ class Runs:
         async def work(progress: Progress) -> None:
             progress.tell(text="Sending the code")
             new = await again.again(state.id, cluster)
-            progress.tell(result=new.id)
-            self.take(new)
+            progress.tell(text=new.note or "Sent", result=new.run.id)
+            self.take(new.run)
 
         return self._operations.begin("again", state.id, work)
 

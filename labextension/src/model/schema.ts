@@ -349,6 +349,7 @@ export interface KubernetesOptions {
   context: string;
   grace: number;
   image: string;
+  kernel_packages: string[];
   namespace: string;
   operator_timeout: number;
   packages: string[];
