@@ -139,7 +139,7 @@ class RunBook:
         state = page.state
         if state.error:
             self.end(page, "failed", state.error)
-        elif state.failed and (state.kind != "map" or not state.done):
+        elif state.failed and (state.kind != "map" or not state.done or state.options.get("on_error") == "raise"):
             self.end(page, "failed", page.first_error())
         else:
             self.end(page, "done", "")
