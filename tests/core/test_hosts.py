@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.ledger import Ledger, LedgerEntry
-from jupyter_mlops.core.price import HOUR, HostPrice, Price
+from jupyter_mlops.core.price import HOUR, HostPrice, Price, sources
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.receipt import receipt_of
 
