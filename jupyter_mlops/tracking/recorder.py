@@ -81,7 +81,7 @@ class Recorder:
         if thread is not None:
             thread.join()
         with self._change:
-            self._thread, self._closing = None, False
+            self._thread, self._closing, self._failures = None, False, 0
         atexit.unregister(self.close)
 
     def _work(self) -> None:
