@@ -11,8 +11,8 @@ from .api import Answer, Api, Json
 from .names import Names
 from .surroundings import moment
 
-#: Seconds after which an operator that works has given a DaskCluster its phase.
-_LONG = 60.0
+#: Seconds after which an operator that works has called a DaskCluster Running whose scheduler does.
+_LONG = 10.0
 _PLAIN = "Clusters are plain Deployments here"
 
 
@@ -52,6 +52,8 @@ async def _stuck(api: Api) -> list[str]:
 
 
 def _waits(held: Json) -> bool:
+    if held["spec"]["scheduler"]["service"].get("type") == "LoadBalancer":
+        return False  # it may take minutes, and is Pending until then
     old = time.time() - moment(held["metadata"]["creationTimestamp"]) > _LONG
     return old and (held.get("status") or {}).get("phase") == "Pending"
 

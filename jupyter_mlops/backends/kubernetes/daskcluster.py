@@ -20,6 +20,8 @@ from .names import Names
 API = "kubernetes.dask.org/v1"
 CLUSTERS, GROUPS = "daskclusters", "daskworkergroups"
 KIND = "DaskCluster"
+#: What part of a cluster the DaskCluster is. The operator labels all that it makes like it.
+PART = "daskcluster"
 
 #: Kubernetes drops fields that a CRD's schema lacks, without a word, unless it is asked to refuse them.
 _STRICT = {"fieldValidation": "Strict"}
@@ -145,19 +147,19 @@ def announces(record: Json) -> bool:
 
 
 def body(spec: ClusterSpec, ids: Names) -> Json:
-    """The DaskCluster. Its own workers are none; those that `KubeCluster.scale` asks for join the first group."""
+    """The DaskCluster. The operator's own workers are none: how many there are is up to the cluster's controller."""
     pod = template.scheduler_pod(spec, ids)
     scheduler = {"metadata": pod["metadata"], "spec": pod["spec"], "service": template.scheduler_service(ids)}
     return {
         "apiVersion": API,
         "kind": KIND,
-        "metadata": _metadata(spec, ids, ids.cluster) | {"labels": ids.labels(spec.owner, "record")},
+        "metadata": _metadata(spec, ids, ids.cluster) | {"labels": ids.labels(spec.owner, PART)},
         "spec": {"scheduler": scheduler, "worker": _workers(spec, ids)},
     }
 
 
 def _group(spec: ClusterSpec, ids: Names, owner: Json) -> Json:
-    labels = ids.labels(spec.owner, "record") | ids.dask_labels("workergroup")
+    labels = ids.labels(spec.owner, PART) | ids.dask_labels("workergroup")
     return {
         "apiVersion": API,
         "kind": "DaskWorkerGroup",

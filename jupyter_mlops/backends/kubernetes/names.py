@@ -114,7 +114,7 @@ class Names:
         return f"{'tls' if tls else 'tcp'}://{self.host}:{SCHEDULER_PORT}"
 
     def labels(self, owner: str, part: str) -> dict[str, str]:
-        """What everything of the cluster is labelled with; `part` is scheduler, worker or record."""
+        """What everything of the cluster is labelled with; `part` is scheduler, worker or record, for example."""
         return {CLUSTER: self.cluster, PART: part, OWNER: label(owner), MANAGED_BY: US}
 
     def dask_labels(self, component: str) -> dict[str, str]:

@@ -1,0 +1,113 @@
+"""dask-kubernetes' CRDs in the tests' Kubernetes, and its operator as a process of the tests, for one namespace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from .clusters import PATIENCE
+from .kube import REPOSITORY, Kube
+
+CRDS = Path("operator/deployment/helm/dask-kubernetes-operator/crds")
+#: What the operator's framework is in its images of today, beside the version that dask-kubernetes 2026.3.0 works with.
+NEWER_KOPF = ("kopf==1.45.2", "jsonpatch==1.33", "jsonpointer==3.12")
+
+
+@contextmanager
+def crds(kube: Kube) -> Iterator[None]:
+    """The CRDs of the installed dask-kubernetes; left as they are where they are there already."""
+    if "daskclusters" in kube.kubectl("get", "crds", "-o", "name"):
+        yield
+        return
+    folder = str(files("dask_kubernetes").joinpath(str(CRDS)))
+    kube.kubectl("create", "-f", folder)
+    kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", folder)
+    try:
+        yield
+    finally:
+        kube.kubectl("delete", "--timeout=60s", "-f", folder)
+
+
+@contextmanager
+def changed_crd(kube: Kube, change: dict[str, Any]) -> Iterator[None]:
+    """The CRD of DaskClusters with another schema of `spec`, as an old or odd installation has it."""
+    path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties"
+    crd = json.loads(kube.kubectl("get", "crd", "daskclusters.kubernetes.dask.org", "-o", "json"))
+    before = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+
+    def put(schema: dict[str, Any]) -> None:
+        patch = json.dumps([{"op": "replace", "path": path, "value": schema}])
+        kube.kubectl("patch", "crd", "daskclusters.kubernetes.dask.org", "--type=json", "-p", patch)
+
+    put({**before, **change})
+    try:
+        yield
+    finally:
+        put(before)
+
+
+class Operator:
+    """The operator, for one namespace. `path` is put before what is installed."""
+
+    def __init__(self, kube: Kube, namespace: str, log: Path, path: str = "") -> None:
+        self._kube, self._namespace, self._log, self._path = kube, namespace, log, path
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; return when it watches."""
+        command = [sys.executable, "-m", "kopf", "run", "-m", "dask_kubernetes.operator.controller", "--standalone"]
+        environment = {**os.environ, "KUBECONFIG": self._kube.kubeconfig, "PYTHONPATH": self._path}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "--verbose", "--namespace", self._namespace],
+                stdout=log, stderr=log, env=environment, cwd=self._log.parent,
+            )  # fmt: skip
+        deadline = time.monotonic() + PATIENCE
+        while "Starting the watch-stream for daskclusters" not in self.log():
+            assert self._process.poll() is None and time.monotonic() < deadline, self.log()
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """Kill it, as its node's end would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def log(self) -> str:
+        """What it said since it was started."""
+        return self._log.read_text()
+
+
+@contextmanager
+def operator(kube: Kube, namespace: str, folder: Path, path: str = "") -> Iterator[Operator]:
+    """The operator, running; no DaskCluster that it holds is left in the namespace."""
+    made = Operator(kube, namespace, folder / "operator.log", path)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()
+        for held in kube.get("daskclusters", namespace):
+            name = held["metadata"]["name"]
+            with suppress(AssertionError):  # gone meanwhile
+                release = '{"metadata": {"finalizers": null}}'
+                kube.kubectl("patch", "daskcluster", name, "-n", namespace, "--type=merge", "-p", release)
+                kube.kubectl("delete", "daskcluster", name, "-n", namespace)
+
+
+def newer_kopf() -> str:
+    """A folder with kopf 1.42 or newer, which doesn't go with the constraints."""
+    folder = REPOSITORY / ".run" / NEWER_KOPF[0].replace("==", "-")
+    if not (folder / "done").exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*pip, "--target", str(folder), *NEWER_KOPF], check=True, stderr=subprocess.DEVNULL)
+        (folder / "done").touch()
+    return str(folder)

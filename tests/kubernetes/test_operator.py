@@ -1,0 +1,323 @@
+"""Clusters of ours as DaskClusters, with the real operator on a real Kubernetes: there, gone, of another version."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from jupyter_mlops.backends.kubernetes.check import report
+from jupyter_mlops.backends.kubernetes.manifests import as_yaml, manifests
+from jupyter_mlops.core.cluster import Receipt
+from jupyter_mlops.core.errors import InvalidSpec, NameTaken, Refused, Unavailable
+
+from .clusters import MADE, Namespace, by_value, in_thread, small, until, up
+from .dask_operator import changed_crd, crds, newer_kopf, operator
+from .kube import Kube
+
+pytest.importorskip("dask_kubernetes")
+
+DASK = "daskclusters,daskworkergroups"
+#: What a namespace has, and its user `ann`.
+ALWAYS_THERE = {
+    "ConfigMap kube-root-ca.crt", "NetworkPolicy jupyter-mlops", "Role jupyter-mlops-user",
+    "RoleBinding jupyter-mlops-user", "ServiceAccount ann", "ServiceAccount default",
+}  # fmt: skip
+#: Kubernetes takes up to 30 s to learn that objects of a new kind own others.
+GARBAGE = 120.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _crds(session_kube: Kube) -> Iterator[None]:
+    with crds(session_kube):
+        yield
+
+
+@by_value
+def square(x: int) -> int:
+    return x * x
+
+
+#: What a user of dask-kubernetes types. In a process of its own: its threads never end.
+THEIR_TOOLS = """
+import json, sys
+from dask.distributed import Client
+from dask_kubernetes.operator import KubeCluster
+options = {"namespace": sys.argv[2], "port_forward_cluster_ip": True, "quiet": True}
+with KubeCluster.from_name(sys.argv[1], **options) as cluster, Client(cluster) as client:
+    total = client.submit(sum, range(10)).result(60)
+    print(json.dumps([total, [worker["name"] for worker in cluster.scheduler_info["workers"].values()]]))
+"""
+
+
+def test_a_crd_that_would_drop_fields(namespace: Namespace) -> None:
+    """Kubernetes drops what a CRD doesn't know without a word; here "operator" says so, and "auto" does without."""
+
+    async def main() -> None:
+        backend = namespace.backend
+        strict = namespace.spec(kubernetes={"record": "operator"})
+        await backend.check(strict.profile)
+        old = {"worker": {"type": "object", "properties": {"spec": {"type": "object"}}}}
+        with changed_crd(namespace.kube, old):
+            refusal = await until(lambda: _refusal(namespace, strict), bool, "Kubernetes uses the schema")
+            assert "spec.worker.replicas" in str(refusal) and "newer dask-kubernetes' CRDs" in str(refusal)
+            told = await report(namespace=namespace.name)
+            assert "plain Deployments" in told.operator[0] and "spec.worker.replicas" in told.operator[0]
+            spec = namespace.spec(small(0))
+            await backend.start(spec)
+            assert _listed(namespace) == []
+            await backend.stop(spec.name, force=True)
+            await _nothing_but_a_receipt(namespace, spec.name)
+        await until(lambda: _refusal(namespace, strict), lambda refusal: not refusal, "the schema is back")
+
+    asyncio.run(main())
+
+
+def test_a_user_without_rights_to_daskclusters(
+    namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "auto" makes do without, "operator" says what an administrator would apply."""
+
+    async def main() -> None:
+        backend, spec = namespace.backend, namespace.spec(small(0))
+        await backend.check(spec.profile)
+        await backend.start(spec)
+        assert _listed(namespace) == []
+        await backend.stop(spec.name, force=True)
+        await _nothing_but_a_receipt(namespace, spec.name)
+        with pytest.raises(Refused) as refused:
+            await backend.check(namespace.spec(kubernetes={"record": "operator"}).profile)
+        assert "The service account 'ann' may not create daskclusters" in str(refused.value)
+        assert "manifests --operator" in str(refused.value)
+        told = await report()
+        assert told.missing == [] and any("aren't DaskClusters" in loss for loss in told.without)
+
+    _log_in(namespace, tmp_path, monkeypatch, operator=False)
+    asyncio.run(main())
+
+
+def test_nothing_acts_on_daskclusters(namespace: Namespace) -> None:
+    """CRDs are there, the operator isn't: "auto" makes do with a Deployment, "operator" says so and leaves nothing."""
+
+    async def main() -> None:
+        backend = namespace.backend
+        spec = namespace.spec(small(0), kubernetes={"operator_timeout": 1})
+        async with namespace.cluster(spec) as (name, _):
+            assert _listed(namespace) == []
+            (record,) = namespace.kube.get("deployments", namespace.name)
+            assert "ownerReferences" not in record["metadata"]
+            (service,) = namespace.kube.get("services", namespace.name)
+            for held in (record, service):  # an operator that comes later would look for the DaskCluster in vain
+                assert "dask.org/cluster-name" not in held["metadata"]["labels"]
+            assert await in_thread(lambda: namespace.kube.get("daskworkergroups", namespace.name)) == []
+        await _nothing_but_a_receipt(namespace, name)
+        await backend.forget(name)
+
+        spec = namespace.spec(kubernetes={"operator_timeout": 1, "record": "operator"})
+        await backend.check(spec.profile)
+        with pytest.raises(Unavailable) as refused:
+            await backend.start(spec)
+        assert "no dask-kubernetes operator acts" in str(refused.value)
+        assert '"record": "auto"' in str(refused.value)
+        await until(lambda: in_thread(lambda: _left(namespace)), lambda left: not left, "nothing left")
+
+    asyncio.run(main())
+
+
+def test_the_operator_is_killed_while_a_cluster_is_made(namespace: Namespace, tmp_path: Path) -> None:
+    """Wherever it is killed, a cluster comes and goes, and nothing is left that waits for the operator."""
+
+    async def main() -> None:
+        spec = namespace.spec(small(0), kubernetes={"operator_timeout": 2})
+        killed = asyncio.create_task(in_thread(lambda: _kill_at_first_sight(namespace, acting)))
+        async with namespace.cluster(spec) as (name, _):
+            await killed
+        await _nothing_but_a_receipt(namespace, name)
+
+    with operator(namespace.kube, namespace.name, tmp_path) as acting:
+        asyncio.run(main())
+
+
+def test_an_operator_with_a_newer_kopf(namespace: Namespace, tmp_path: Path) -> None:
+    """It may leave its own clusters Pending, which is told; those of ours aren't touched by that."""
+
+    async def main() -> None:
+        spec = namespace.spec(small(0))
+        await in_thread(lambda: namespace.kube.apply(_theirs(namespace)))
+        async with namespace.cluster(spec) as (name, _):
+            await until(lambda: in_thread(lambda: _listed(namespace)), lambda found: f"{name} 0 Running" in found)
+            acting.kill()  # it may have been lucky with theirs
+            pending = ["daskcluster", "theirs", "--type=merge", "-p", '{"status": {"phase": "Pending"}}']
+            await in_thread(lambda: namespace.kube.kubectl("patch", "-n", namespace.name, *pending))
+            told = await until(lambda: report(namespace=namespace.name), lambda told: len(told.operator) == 2)
+            assert "calls theirs Pending" in told.operator[1] and "kopf<1.42" in told.operator[1]
+
+    with operator(namespace.kube, namespace.name, tmp_path, newer_kopf()) as acting:
+        asyncio.run(main())
+
+
+def test_dask_kubernetes_own_tools_use_it(namespace: Namespace, tmp_path: Path) -> None:
+    """Without TLS `KubeCluster.from_name` finds it, and computes on it."""
+
+    async def main() -> None:
+        spec = namespace.spec(small(1), kubernetes={"tls": False, "record": "operator"})
+        async with namespace.cluster(spec, workers=1) as (name, _):
+            assert await in_thread(lambda: _with_their_tools(namespace, name)) == [45, ["default-1"]]
+            await namespace.backend.stop(name)
+            assert (await _nothing_but_a_receipt(namespace, name)).cause == "user"
+
+    with operator(namespace.kube, namespace.name, tmp_path):
+        asyncio.run(main())
+
+
+def test_the_operator_is_gone_and_comes_back(namespace: Namespace, tmp_path: Path) -> None:
+    """A cluster needs no operator to live, to scale, or to go when its DaskCluster is deleted."""
+
+    async def main() -> None:
+        spec = namespace.spec(small(1))
+        async with namespace.cluster(spec, workers=1) as (name, link):
+            assert _listed(namespace) == [f"{name} 0 Running"]
+            acting.kill()
+            await link.scale(2)
+            await until(link.view, lambda view: up(view) == 2, "two workers")
+            pods = await in_thread(lambda: _pods(namespace))
+            await in_thread(acting.start)
+            await until(lambda: in_thread(acting.log), lambda log: f"/{name}]" in log, "it looks at the cluster again")
+            assert await in_thread(lambda: _pods(namespace)) == pods
+            acting.kill()
+            command = ["delete", "daskcluster", name, "-n", namespace.name, "--wait=false"]
+            await in_thread(lambda: namespace.kube.kubectl(*command))
+            receipt = await _nothing_but_a_receipt(namespace, name)
+            assert receipt.cause == "deleted"
+
+    with operator(namespace.kube, namespace.name, tmp_path) as acting:
+        asyncio.run(main())
+
+
+def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the rights that `manifests --operator` gives: chosen by itself, listed by kubectl, deleted by kubectl."""
+
+    async def main() -> None:
+        backend, spec = namespace.backend, namespace.spec(small(1))
+        name = spec.name
+        await backend.check(spec.profile)
+        await backend.start(spec)
+        assert _listed(namespace) == [f"{name} 0 Running"]
+        with pytest.raises(NameTaken):
+            await backend.start(spec)
+        link = await backend.link(name, 90)
+        await link.scale(2)
+        await until(link.view, lambda view: up(view) == 2, "two workers")
+        address = await backend.address(name)
+        async with Client(address.url, security=address.security, asynchronous=True) as client:
+            assert sum(await client.gather(client.map(square, range(20)))) == 2470
+        labels = f"dask.org/cluster-name={name},dask.org/component=worker,dask.org/workergroup-name={name}-default"
+        assert len(await in_thread(lambda: namespace.kube.get("pods", namespace.name, labels))) == 2
+        ended = time.time()
+        used = (await link.view()).state.cost.usage.worker_hours
+        await link.close()
+        await in_thread(lambda: namespace.kube.kubectl("delete", "daskcluster", name, "-n", namespace.name))
+        receipt = await _nothing_but_a_receipt(namespace, name)
+        assert receipt.cause == "deleted" and receipt.most_workers == 2
+        assert used < receipt.cost.usage.worker_hours <= used + 2 * (receipt.ended - ended + 1) / 3600
+        assert receipt.cost.amount == pytest.approx(receipt.cost.usage.cpu_hours * 3600)
+
+    _log_in(namespace, tmp_path, monkeypatch, operator=True)
+    with operator(namespace.kube, namespace.name, tmp_path):
+        asyncio.run(main())
+
+
+def _log_in(namespace: Namespace, folder: Path, monkeypatch: pytest.MonkeyPatch, operator: bool) -> None:
+    """Be a user with what an administrator gives, and no more."""
+    given = as_yaml(manifests(namespace.name, service_account="ann", nodes=False, operator=operator))
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kube.login("ann", namespace.name, folder)))
+    namespace.kube.kubectl("apply", "-f", "-", stdin=given)
+
+
+async def _nothing_but_a_receipt(namespace: Namespace, name: str) -> Receipt:
+    receipt = await until(lambda: namespace.backend.receipt(name), bool, "a receipt")
+    left = await until(lambda: in_thread(lambda: _left(namespace)), _only_receipts, "nothing left", GARBAGE)
+    assert len(left) == 2
+    assert receipt is not None
+    return receipt
+
+
+def _left(namespace: Namespace) -> list[str]:
+    """All that is there, whoever made it."""
+    found = [
+        f"{item['kind']} {item['metadata']['name']}" for item in namespace.kube.get(f"{MADE},{DASK}", namespace.name)
+    ]
+    return [each for each in found if each not in ALWAYS_THERE]
+
+
+def _only_receipts(left: list[str]) -> bool:
+    return all(each.startswith("ConfigMap ") and ("-receipt-" in each or "-history-" in each) for each in left)
+
+
+def _listed(namespace: Namespace) -> list[str]:
+    """What `kubectl get daskclusters` shows: name, workers of the operator's own, status."""
+    lines = namespace.kube.kubectl("get", "daskclusters", "-n", namespace.name, "--no-headers").splitlines()
+    return [" ".join(line.split()[:3]) for line in lines if not line.startswith("No resources")]
+
+
+def _pods(namespace: Namespace) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in namespace.kube.get("pods", namespace.name)}
+
+
+def _with_their_tools(namespace: Namespace, name: str) -> list[object]:
+    command = [sys.executable, "-c", THEIR_TOOLS, name, namespace.name]
+    environment = {**os.environ, "KUBECONFIG": namespace.kube.kubeconfig}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    printed: list[object] = json.loads(done.stdout.splitlines()[-1])
+    return printed
+
+
+def _kill_at_first_sight(namespace: Namespace, acting) -> None:  # type: ignore[no-untyped-def]
+    """Kill the operator as soon as there is something for it to do."""
+    while not _listed(namespace):
+        time.sleep(0.02)
+    acting.kill()
+
+
+async def _refusal(namespace: Namespace, spec) -> InvalidSpec | None:  # type: ignore[no-untyped-def]
+    try:
+        await namespace.backend.check(spec.profile)
+    except InvalidSpec as refusal:
+        return refusal
+    return None
+
+
+def _theirs(namespace: Namespace) -> dict[str, object]:
+    """A DaskCluster as dask-kubernetes' documentation has it."""
+    labels = {"dask.org/cluster-name": "theirs", "dask.org/component": "scheduler"}
+    security = {
+        "allowPrivilegeEscalation": False, "runAsNonRoot": True, "runAsUser": 1000,
+        "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"},
+    }  # fmt: skip
+    container = {
+        "image": namespace.kube.image,
+        "args": ["python", "-m", "dask", "scheduler"],
+        "resources": {"requests": {"cpu": "50m", "memory": "200Mi"}},
+        "securityContext": security,
+        "ports": [{"name": "tcp-comm", "containerPort": 8786, "protocol": "TCP"}],
+    }
+    node = {"kubernetes.io/hostname": namespace.kube.node}
+    pod = {"containers": [{"name": "scheduler", **container}], "nodeSelector": node}
+    ports = [{"name": "tcp-comm", "port": 8786, "targetPort": "tcp-comm", "protocol": "TCP"}]
+    service = {"type": "ClusterIP", "selector": labels, "ports": ports}
+    worker = {"replicas": 0, "spec": {"containers": [{"name": "worker", **container}]}}
+    return {
+        "apiVersion": "kubernetes.dask.org/v1",
+        "kind": "DaskCluster",
+        "metadata": {"name": "theirs", "namespace": namespace.name},
+        "spec": {"scheduler": {"spec": pod, "service": service}, "worker": worker},
+    }
