@@ -7,6 +7,9 @@ import time
 from ..core.price import Cost
 from ..core.run import FINAL, RunState, per_thousand
 
+#: A smaller amount isn't written out.
+LEAST = 0.0001
+
 
 def sentence(state: RunState, now: float | None = None) -> str:
     """The run's state, progress, time and cost in one line."""
@@ -71,12 +74,11 @@ def unit_price(state: RunState) -> str:
     amount = per_thousand(state)
     if amount is None:
         return ""
-    least = 0.0001  # a smaller one would be written as nothing
-    words = _amount(max(amount, least), state.cost.currency) if amount else _amount(0, state.cost.currency)
-    return f"{'under ' if 0 < amount < least else ''}{words} per 1,000 items"
+    under = "under " if 0 < amount < LEAST else ""
+    return f"{under}{_amount(max(amount, LEAST) if amount else 0, state.cost.currency)} per 1,000 items"
 
 
 def _amount(amount: float, currency: str) -> str:
     sign = "$" if currency == "USD" else f"{currency} "
-    digits = 2 if amount >= 0.01 or amount == 0 else 4
+    digits = 2 if amount >= 0.01 or amount < LEAST else 4
     return f"{sign}{amount:.{digits}f}"

@@ -124,7 +124,7 @@ describe('the part Cost', () => {
     const [stage, shown] = await details({ groups });
     await stage.after(() => shown.show('cost'));
     const lines = [...document.querySelectorAll('tbody tr')].map(line => line.textContent);
-    expect(lines).toEqual(['cheap1.01.02.0$0.42', 'gpu8.030.00.00$3.10 + 12.0 CPU-hours unknown']);
+    expect(lines).toEqual(['cheap1.01.02.0$0.42', 'gpu8.030.00.00$3.10+ 12.0 CPU-hours unknown']);
   });
 
   it('adds up the clusters of each owner', async () => {
@@ -139,7 +139,7 @@ describe('the part Cost', () => {
     await stage.after(() => shown.show('cost'));
     const lines = [...find('owners').querySelectorAll('tbody tr')].map(line => line.textContent);
     expect(lines).toEqual([
-      'ada, 2 clusters9.031.02.0$3.52 + 12.0 CPU-hours unknown',
+      'ada, 2 clusters9.031.02.0$3.52+ 12.0 CPU-hours unknown',
       'bob, 1 cluster1.01.02.0unknown'
     ]);
   });

@@ -2,7 +2,7 @@ import React from 'react';
 
 import { useMlops } from '../model/hooks';
 import { Cost } from '../model/schema';
-import { quantity, sum } from '../words/money';
+import { missing, money, quantity } from '../words/money';
 
 type RowCost = Pick<Cost, 'amount' | 'currency' | 'usage' | 'unknown'>;
 
@@ -31,7 +31,10 @@ export function CostTable({ head, rows, total }: ICostTableProps): JSX.Element {
       <td>{quantity(cost.usage.cpu_hours)}</td>
       <td>{quantity(cost.usage.gb_hours)}</td>
       {gpus && <td>{quantity(cost.usage.gpu_hours)}</td>}
-      <td>{sum(trans, cost)}</td>
+      <td>
+        {money(trans, cost.amount, cost.currency)}
+        {missing(trans, cost) && <small>{trans.__('+ %1', missing(trans, cost))}</small>}
+      </td>
     </tr>
   );
   return (

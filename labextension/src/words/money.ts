@@ -51,7 +51,8 @@ export function brief(trans: TranslationBundle, cost: Sum): string {
   return missing(trans, cost) ? trans.__('%1 + ?', known) : known;
 }
 
-function missing(trans: TranslationBundle, { amount, unknown }: Sum): string {
+/** What is not known of a cost: "12 CPU-hours unknown"; empty when all is, or nothing is. */
+export function missing(trans: TranslationBundle, { amount, unknown }: Sum): string {
   if (amount === null || unknown.worker_hours === 0) {
     return '';
   }
