@@ -2,81 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import queue
-import signal
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jupyter_client.blocking import BlockingKernelClient
-from jupyter_client.manager import KernelManager, start_new_kernel
 
 import jupyter_mlops as mlops
 
-from ..runs.cluster import LONG, until
-
-
-@dataclass
-class Shown:
-    """What a cell showed: text with the time at which it came, widgets, its error."""
-
-    texts: list[tuple[float, str]] = field(default_factory=list)
-    mimes: list[str] = field(default_factory=list)
-    result: str = ""
-    error: str = ""
-
-    @property
-    def text(self) -> str:
-        return "".join(text for _, text in self.texts)
-
-
-class Kernel:
-    """A kernel with the extension loaded and the tests' cluster selected."""
-
-    def __init__(self, folder: Path) -> None:
-        self.manager: KernelManager
-        self.client: BlockingKernelClient
-        self.manager, self.client = start_new_kernel(startup_timeout=LONG, cwd=str(folder))
-        self.run("%load_ext jupyter_mlops\n%mlcluster select notes\nimport jupyter_mlops as mlops")
-
-    def send(self, source: str) -> str:
-        return self.client.execute(source)
-
-    def follow(self, request: str, until_text: str | None = None) -> Shown:
-        """What the cell shows until it is over, or until it has shown a text."""
-        shown, deadline = Shown(), time.monotonic() + LONG
-        while time.monotonic() < deadline:
-            try:
-                message: dict[str, Any] = self.client.get_iopub_msg(timeout=1)
-            except queue.Empty:
-                continue
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind == "stream":
-                shown.texts.append((time.time(), content["text"]))
-                if until_text is not None and until_text in shown.text:
-                    return shown
-            elif kind == "display_data":
-                shown.mimes += content["data"]
-            elif kind == "execute_result":
-                shown.result = content["data"]["text/plain"]
-            elif kind == "error":
-                shown.error = f"{content['ename']}: {content['evalue']}"
-            elif kind == "status" and content["execution_state"] == "idle":
-                return shown
-        raise AssertionError(f"not over within {LONG} s; it showed {shown}")
-
-    def run(self, source: str) -> Shown:
-        return self.follow(self.send(source))
-
-    def close(self) -> None:
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
+from ..runs.cluster import until
+from .kernels import Kernel
 
 
 @pytest.fixture
@@ -134,8 +68,7 @@ def test_a_detached_run_outlives_its_kernel(kernel: Kernel, tmp_path: Path) -> N
     shown = kernel.run(code)
     assert "without this notebook" in shown.text
     run = kernel.run("_mlrun.id").result.strip("'")
-    pid = kernel.manager.provisioner.pid  # type: ignore[union-attr]  # it runs
-    os.kill(pid, signal.SIGKILL)
+    kernel.kill()
     other = Kernel(tmp_path)
     try:
         shown = other.run(f"run = mlops.get_run('{run}')\nrun.result() == [i * 2 for i in range(20)]")
@@ -148,7 +81,7 @@ def test_a_detached_run_outlives_its_kernel(kernel: Kernel, tmp_path: Path) -> N
 def test_an_attached_run_is_lost_with_its_kernel(kernel: Kernel) -> None:
     request = kernel.send("%%mlrun --name orphan\nprint('begun')\nwhile True:\n    pass")
     kernel.follow(request, until_text="begun")
-    os.kill(kernel.manager.provisioner.pid, signal.SIGKILL)  # type: ignore[union-attr]  # it runs
+    kernel.kill()
     until(lambda: next(run for run in mlops.runs() if run.name == "orphan").state == "lost")
     until(lambda: mlops.cluster("notes").state().counts.busy == 0)
 

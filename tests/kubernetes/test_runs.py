@@ -1,0 +1,201 @@
+"""Runs on pods: cells of real kernels, runs that outlive their kernel and server, packages that the image lacks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops import backends
+from jupyter_mlops.core import errors
+from jupyter_mlops.core.profile import Profile
+from jupyter_mlops.runs.portal import portal
+from jupyter_mlops.runs.session import forget
+
+from ..notebook.kernels import Kernel
+from ..runs.cluster import until
+from .clusters import PATIENCE, Namespace, small
+from .fixtures import free_namespace
+from .kube import Kube
+
+LONG = PATIENCE
+NAME = "pods"
+
+
+@pytest.fixture(scope="module")
+def place(session_kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
+    """A namespace that is the current one of this module's kubeconfig, and a profile for it."""
+    namespace = Namespace(session_kube, free_namespace(session_kube))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", session_kube.kubeconfig)
+        patch.setenv("KUBECONFIG", str(namespace.kubeconfig(tmp_path_factory.mktemp("kube"))))
+        groups = [small(2, minimum=0, maximum=4)]
+        options = {**namespace.options(), "namespace": ""}
+        profile = Profile.model_validate(
+            {
+                "name": NAME,
+                "place": "kubernetes",
+                "groups": [each.model_dump() for each in groups],
+                "kubernetes": options,
+            }
+        )
+        backends.profiles.save(profile)
+        yield namespace
+        backends.profiles.delete(NAME)
+    session_kube.kubectl("delete", "namespace", namespace.name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def pods(place: Namespace) -> Iterator[mlops.Cluster]:
+    """Two workers."""
+    made = mlops.start(NAME, name=NAME, wait=False)
+    try:
+        made.wait(2, LONG)
+        yield made
+    finally:
+        made.stop()
+        portal().call(forget(NAME))
+        until(lambda: made.state().phase == "ended", LONG)
+
+
+def test_cells_run_on_pods(pods: mlops.Cluster, tmp_path: Path) -> None:
+    """Prints, values, errors, maps, modules beside the notebook, metrics, scaling, and the stop button."""
+    (tmp_path / "beside.py").write_text("def scale(x):\n    return 10 * x\n")
+    kernel = Kernel(tmp_path, NAME)
+    try:
+        shown = kernel.run("import beside\nx = 4")
+        shown = kernel.run("%%mlrun\nimport socket\nprint('from', socket.gethostname())\ny = beside.scale(x)\ny + 2")
+        assert shown.result == "42" and f"from {NAME}-default-" in shown.text, shown
+        assert kernel.run("y").result == "40"
+        shown = kernel.run("%%mlrun --workers 3\nmlops.log_metric('loss', 0.5)\n1 / 0")
+        assert "ZeroDivisionError" in shown.error
+        assert kernel.run("_mlrun.record.metrics").result == "{'loss': 0.5}"
+        shown = kernel.run("%%mlrun --map range(200) --out squares\nprint('item', item)\nitem ** 2")
+        assert not shown.error and "item 199" in shown.text
+        assert kernel.run("squares == [i ** 2 for i in range(200)]").result == "True"
+        shown = kernel.run("%%mlrun --map range(3) --out parts\n6 // (item - 1)")
+        assert "1 of 3 items raised" in shown.text and kernel.run("parts[0], parts[2]").result == "(-6, 6)"
+        request = kernel.send("%%mlrun\nprint('begun')\nwhile True:\n    pass")
+        kernel.follow(request, until_text="begun")
+        kernel.manager.interrupt_kernel()
+        assert "The kernel was interrupted" in kernel.follow(request).error
+        until(lambda: pods.state().counts.busy == 0, LONG)
+    finally:
+        kernel.close()
+
+
+def test_a_detached_run_outlives_kernel_server_and_cluster(
+    place: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prints and result are fetched by another kernel while the cluster lives; a small result from any home later."""
+    cluster = mlops.start(NAME, name="mortal", workers=2)
+    kernel, server = Kernel(tmp_path, "mortal"), _server(tmp_path)
+    try:
+        shown = kernel.run(
+            "%%mlrun --detach --map range(40)\nimport time\ntime.sleep(0.2)\nprint('item', item)\nitem * 2"
+        )
+        assert "without this notebook" in shown.text, shown
+        run = kernel.run("_mlrun.id").result.strip("'")
+        large = kernel.run("%%mlrun --detach\nbytes(3_000_000)") and kernel.run("_mlrun.id").result.strip("'")
+        kernel.kill()
+        assert server.poll() is None
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        other = Kernel(tmp_path, None, JUPYTER_MLOPS_HOME=str(tmp_path / "another-machine"))
+        try:
+            code = f"run = mlops.get_run('{run}')\n"
+            assert other.run(code + "list(run.results()) == [i * 2 for i in range(40)]").result == "True"
+            assert sorted(other.run("print(run.prints())").text.split("\n")[:40]) == sorted(
+                f"item {i}" for i in range(40)
+            )
+            until(lambda: mlops.get_run(large).state == "done", LONG)
+        finally:
+            other.close()
+        cluster.stop()
+        until(lambda: cluster.state().phase == "ended", LONG)
+        monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "a-third-machine"))
+        assert mlops.get_run(run).state == "done"
+        assert mlops.get_run(run).result(LONG) == [i * 2 for i in range(40)]
+        with pytest.raises(errors.RunLost, match=r"was in the memory of 'mortal'.*only results up to 200 kB outlive"):
+            mlops.get_run(large).result(LONG)
+    finally:
+        kernel.close()
+        server.kill()
+        server.wait()
+        cluster.stop()
+
+
+def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> None:
+    """One sentence; with --sync they are on the workers, with what they need in turn, and on those that join later."""
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    _install(installed, "tinydep", "0.3", "VALUE = 6\n")
+    _install(
+        installed, "tinypkg", "1.2.0", "import tinydep\ndef answer():\n    return 7 * tinydep.VALUE\n", "tinydep>=0.2"
+    )
+    kernel = Kernel(tmp_path, NAME, PYTHONPATH=os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")]))
+    try:
+        kernel.run("import tinypkg\ndef use(_):\n    return tinypkg.answer()")
+        shown = kernel.run("%%mlrun\ntinypkg.answer()")
+        assert "VersionMismatch: tinypkg is not installed on the workers of 'pods'" in shown.error, shown
+        assert "this kernel has tinypkg 1.2.0" in shown.error and "--sync" in shown.error
+        shown = kernel.run("%%mlrun --sync\ntinypkg.answer()")
+        assert shown.result == "42" and "Brought to the workers: " in shown.text and "tinydep 0.3" in shown.text, shown
+        pods.scale(4)
+        pods.wait(4, LONG)
+        code = "client = mlops.cluster('pods').client()\nasked = client.run(lambda: __import__('tinypkg').answer())\n"
+        assert kernel.run(code + "client.close()\nlist(asked.values())").result == "[42, 42, 42, 42]"
+        shown = kernel.run("%%mlrun --map range(20) --out r\ntinypkg.answer()")
+        assert not shown.error and "Brought" not in shown.text
+    finally:
+        kernel.close()
+        pods.scale(2)
+
+
+def test_packages_of_a_profile_that_can_not_be_installed(place: Namespace) -> None:
+    """The image of these tests has no pip: the cluster says so instead of waiting."""
+    profile = backends.profiles.get(NAME)
+    options = profile.kubernetes.model_copy(update={"packages": ["nowhere==1.0"]})
+    backends.profiles.save(profile.model_copy(update={"name": "lacking", "kubernetes": options}))
+    try:
+        cluster = mlops.start("lacking", name="lacking", wait=False)
+        try:
+            until(lambda: "no pip" in str(cluster.state().problem), LONG)
+        finally:
+            cluster.stop()
+    finally:
+        backends.profiles.delete("lacking")
+
+
+def _install(folder: Path, name: str, version: str, text: str, *requires: str) -> None:
+    """A pure-Python package in `folder`, as pip leaves it there."""
+    wheel = folder.parent / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += "".join(f"Requires-Dist: {each}\n" for each in requires)
+    files = {
+        f"{name}/__init__.py": text,
+        f"{info}/METADATA": metadata,
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, content in {**files, f"{info}/RECORD": record}.items():
+            archive.writestr(path, content)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(folder)]
+    subprocess.run([*command, str(wheel)], check=True)
+
+
+def _server(folder: Path) -> subprocess.Popen[Any]:
+    """A Jupyter server that watches the cluster."""
+    options = ["--no-browser", "--port=0", "--ServerApp.token=t", "--allow-root", "--ServerApp.jpserver_extensions={}"]
+    command = [sys.executable, "-m", "jupyter_server", *options[:-1], f"--ServerApp.root_dir={folder}"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,90 @@
+"""Real kernels, and what their cells show."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import KernelManager, start_new_kernel
+
+from ..runs.cluster import LONG
+
+
+@dataclass
+class Shown:
+    """What a cell showed: text with the time at which it came, widgets, its error."""
+
+    texts: list[tuple[float, str]] = field(default_factory=list)
+    mimes: list[str] = field(default_factory=list)
+    result: str = ""
+    error: str = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(text for _, text in self.texts)
+
+
+class Kernel:
+    """A kernel with the extension loaded and a cluster selected.
+
+    Parameters
+    ----------
+    folder : where it runs.
+    cluster : the cluster's name; None selects none.
+    environment : variables that it has besides those of this process.
+    """
+
+    def __init__(self, folder: Path, cluster: str | None = "notes", **environment: str) -> None:
+        self.manager: KernelManager
+        self.client: BlockingKernelClient
+        self.manager, self.client = start_new_kernel(
+            startup_timeout=LONG, cwd=str(folder), env={**os.environ, **environment}
+        )
+        self.run("%load_ext jupyter_mlops\nimport jupyter_mlops as mlops")
+        if cluster is not None:
+            self.run(f"%mlcluster select {cluster}")
+
+    def send(self, source: str) -> str:
+        return self.client.execute(source)
+
+    def follow(self, request: str, until_text: str | None = None) -> Shown:
+        """What the cell shows until it is over, or until it has shown a text."""
+        shown, deadline = Shown(), time.monotonic() + LONG
+        while time.monotonic() < deadline:
+            try:
+                message: dict[str, Any] = self.client.get_iopub_msg(timeout=1)
+            except queue.Empty:
+                continue
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "stream":
+                shown.texts.append((time.time(), content["text"]))
+                if until_text is not None and until_text in shown.text:
+                    return shown
+            elif kind == "display_data":
+                shown.mimes += content["data"]
+            elif kind == "execute_result":
+                shown.result = content["data"]["text/plain"]
+            elif kind == "error":
+                shown.error = f"{content['ename']}: {content['evalue']}"
+            elif kind == "status" and content["execution_state"] == "idle":
+                return shown
+        raise AssertionError(f"not over within {LONG} s; it showed {shown}")
+
+    def run(self, source: str) -> Shown:
+        return self.follow(self.send(source))
+
+    def kill(self) -> None:
+        """As the machine would when it is out of memory."""
+        os.kill(self.manager.provisioner.pid, signal.SIGKILL)  # type: ignore[union-attr]  # it runs
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
