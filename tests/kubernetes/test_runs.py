@@ -104,7 +104,8 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
         )
         assert "without this notebook" in shown.text, shown
         run = kernel.run("_mlrun.id").result.strip("'")
-        large = kernel.run("%%mlrun --detach\nbytes(3_000_000)") and kernel.run("_mlrun.id").result.strip("'")
+        kernel.run("%%mlrun --detach\nbytes(3_000_000)")
+        large = kernel.run("_mlrun.id").result.strip("'")
         kernel.kill()
         assert server.poll() is None
         server.send_signal(signal.SIGKILL)
