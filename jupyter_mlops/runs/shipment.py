@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InvalidCell
-from . import modules
+from . import cells, modules
 from .body import function_of
 from .capture import Names, names_of
 from .pickling import BIG, Packed, pack
@@ -73,16 +73,7 @@ def ship_function(function: Callable[..., Any], source: str, kind: str) -> Shipm
     names = Names(frozenset(), (), frozenset(), frozenset(getattr(getattr(function, "__code__", None), "co_names", ())))
     shipment = _shipment(kind, source, "", names, {name: function}, packed)
     shipment.head["secede"] = kind == "function" and bool(names.mentions & _DELEGATES)
-    shipment.head["sources"] = _source_of(function)
     return shipment
-
-
-def _source_of(function: Any) -> dict[str, str]:
-    """The text of the cell that defined a function, so that a worker's traceback shows its lines."""
-    import linecache
-
-    filename = getattr(getattr(function, "__code__", None), "co_filename", "")
-    return {filename: "".join(linecache.getlines(filename))} if filename and not Path(filename).exists() else {}
 
 
 def _shipment(
@@ -99,7 +90,8 @@ def _shipment(
     head = {
         "kind": kind,
         "modules": brought,
-        "sources": {filename: source} if filename else {},
+        "sources": cells.texts(packed.files) | ({filename: source} if filename else {}),
+        "labels": cells.labels({filename, *packed.files}),
         "filename": filename,
         "body": body,
         "secede": False,
@@ -111,7 +103,12 @@ def _shipment(
         bigs = [*bigs, body]
     packages = packed.packages | {name.split(".")[0] for name in names.imports}
     known = {"", "__main__", _OWN, *sys.stdlib_module_names, *(name.split(".")[0] for name in brought)}
-    return Shipment(head, bigs, list(variables), source, packages - known, packed.inner - known)
+    return Shipment(head, bigs, list(variables), source, packages - known, (packed.inner | _beside(packages)) - known)
+
+
+def _beside(packages: set[str]) -> set[str]:
+    """What tables may be made of that neither code nor objects name: where it is installed, pandas keeps text in it."""
+    return {"pyarrow"} if "pandas" in packages and "pyarrow" in sys.modules else set()
 
 
 def head_bytes(head: dict[str, Any]) -> bytes:

@@ -68,11 +68,17 @@ async def bring(session: Session, found: list[Difference]) -> list[str]:
         await scheduler.unregister_worker_plugin(name=name)
         raise VersionMismatch(
             f"{', '.join(one.name for one in wanted)} can't be brought to the workers of {session.name!r}",
-            str(failed[0]["exception"]),
+            _words(failed[0]),
             "Use an image that has it: `jupyter mlops image` writes its Dockerfile.",
         )
     await scheduler.register_scheduler_plugin(plugin=for_scheduler(parcel), name=name, idempotent=True)
     return [f"{one.name} {one.version}" for one in wanted]
+
+
+def _words(answer: dict[str, Any]) -> str:
+    """What a worker raised, without the class; the exception itself may be of one that only workers have."""
+    text = str(answer.get("exception_text") or answer["exception"])
+    return text.partition("(")[2].removesuffix(")").strip("'\"") or text
 
 
 async def _wanted(session: Session, found: list[Difference]) -> list[Needed]:
