@@ -33,6 +33,7 @@ PACKAGES = (
     "psutil",
     "numpy",
     "pandas",
+    "pyarrow",  # pandas keeps text in it
     "bokeh",
     "threadpoolctl",
 )

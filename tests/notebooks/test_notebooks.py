@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from nbclient import NotebookClient
 
 from jupyter_mlops import backends
 
+from ..kubernetes.clusters import Namespace
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+ON_KUBERNETES = FOLDER / "05-on-kubernetes.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +37,44 @@ async def _stop_all() -> None:
             await backends.get(state.place).stop(state.name, force=True)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path != ON_KUBERNETES], ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, home: Path) -> None:
+    _run(path)
+
+
+def test_the_one_on_kubernetes(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the tests' image in place of Dask's public one, as an administrator would change the profile."""
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig(tmp_path)))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path))
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    options = namespace.options()
+    small = {"resources": {"requests": {"cpu": "50m", "memory": "100Mi"}}}
+    profile = {
+        "place": "kubernetes",
+        "groups": [{"workers": 1, "maximum": 4, "memory": "900 MiB", "pod": {"spec": {"containers": [small]}}}],
+        "kubernetes": {"image": options["image"], "grace": 5, "pod": options["scheduler"]},  # no pod on a fake node
+    }
+    path = tmp_path / "jupyter-mlops" / "profiles" / "kubernetes.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(profile))
+    try:
+        notebook = _run(ON_KUBERNETES)
+    finally:
+        asyncio.run(_stop_all())
+    where = next(cell for cell in notebook.cells if cell.source == "where")
+    assert "kubernetes-" in where.outputs[0].data["text/plain"], "the pod's name"
+    local = nbformat.read(FOLDER / "01-first-cluster-and-map.ipynb", as_version=4)
+    pipeline = [cell.source for cell in notebook.cells if "chunk" in cell.source and cell.cell_type == "code"]
+    assert pipeline and set(pipeline) <= {cell.source for cell in local.cells}, "the pipeline is unchanged"
+
+
+def _run(path: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("text/html" in output.get("data", {}) for output in outputs), "a table or a panel is shown"
+    return notebook
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -48,4 +84,4 @@ def test_what_is_in_git_has_no_outputs(path: Path) -> None:
 
 
 def test_they_are_all_here() -> None:
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
