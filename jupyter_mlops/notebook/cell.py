@@ -36,7 +36,7 @@ class CellRun:
         self._options = options_of(args, cell)
         self._check_combinations()
         source = "\n" + cell  # the magic's own line comes first, so that line numbers are those of the notebook
-        filename = shell.compile.cache("%%mlrun" + source, shell.execution_count)
+        filename = shell.compile.cache("%%mlrun" + source, _number(shell))
         tree = parse_cell(source, filename)
         compile(tree_for_check(tree, args.map is not None), filename, "exec", dont_inherit=True, flags=_AWAIT)
         self._shipment = self._ship(source, tree, filename)
@@ -128,6 +128,11 @@ class CellRun:
         if not given["has_value"] or _muted(self._cell):
             return None
         return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Look(given["bundle"])
+
+
+def _number(shell: Any) -> int:
+    """The number of the cell that runs now. `execution_count` is the next one's already in some versions of IPython."""
+    return len(shell.user_ns.get("In", ())) - 1
 
 
 _AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT

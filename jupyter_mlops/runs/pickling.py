@@ -36,6 +36,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         self.packages: set[str] = set()
         #: What functions import when they are called, perhaps.
         self.inner: set[str] = set()
+        #: The files that functions were defined in.
+        self.files: set[str] = set()
 
     def persistent_id(self, obj: Any) -> int | None:
         """The number of a big one; None lets anything else be pickled as usual. Called for each object."""
@@ -44,6 +46,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
             return None
         if kind is CodeType:
             self.inner |= _imports(obj)
+            self.files.add(obj.co_filename)
         self.packages.add(package_of(obj))
         package = kind.__module__.partition(".")[0]
         if package not in _SIZED or size_of(obj) < BIG:
@@ -72,13 +75,14 @@ class Packed:
     """The user's objects as they travel.
 
     `bigs` were taken out of `data`; `packages` are the import names of the packages that they are of, and `inner` of
-    those that their functions import when they are called, perhaps.
+    those that their functions import when they are called, perhaps; `files` are those that the functions are from.
     """
 
     data: bytes
     bigs: list[Any]
     packages: set[str]
     inner: set[str]
+    files: set[str]
 
 
 def pack(value: Any, named: dict[str, Any]) -> Packed:
@@ -95,7 +99,7 @@ def pack(value: Any, named: dict[str, Any]) -> Packed:
         pickler.dump(value)
     except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
         raise _culprit(named, error) from None
-    return Packed(target.getvalue(), bigs, pickler.packages, pickler.inner)
+    return Packed(target.getvalue(), bigs, pickler.packages, pickler.inner, pickler.files)
 
 
 @functools.lru_cache(maxsize=1000)

@@ -77,7 +77,7 @@ def figures() -> list[bytes]:
 def _can_travel(value: Any) -> bool:
     try:
         cloudpickle.dumps(value, protocol=5)
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - a user's object may raise anything: then it can't travel
         return False
     return True
 

@@ -34,6 +34,8 @@ class Code:
         sources.FINDER.bring(head["modules"])
         for filename, text in head["sources"].items():
             sources.show(filename, text)
+        for filename, label in head.get("labels", {}).items():
+            sources.call(filename, label)
         values = list(bigs)
         self._body: bytes = head["body"] if head["body"] is not None else values.pop()
         shared = head["kind"] == "map"

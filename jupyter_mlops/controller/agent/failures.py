@@ -9,6 +9,8 @@ from typing import Any
 
 import cloudpickle
 
+from . import sources
+
 #: How many characters of an item's repr are kept.
 ITEM = 200
 
@@ -32,7 +34,8 @@ def record(error: BaseException, ours: str, whole: bool = True) -> Record:
     found: Record = {"error": f"{type(error).__name__}: {error}".rstrip(": "), "traceback": "", "exception": None}
     if whole:
         linecache.checkcache()
-        found["traceback"] = "".join(traceback.format_exception(type(error), error, frames, limit=-50))
+        text = "".join(traceback.format_exception(type(error), error, frames, limit=-50))
+        found["traceback"] = sources.labelled(text)
         found["frames"] = _frames(frames)
         found["exception"] = _pickled(error)
     return found

@@ -72,7 +72,7 @@ class Batch:
         for _ in range(self._retries):
             try:
                 self.results.append(self._call(item))
-            except Exception as again:  # noqa: BLE001 - as above
+            except Exception as again:  # noqa: BLE001 - the user's code may raise anything, each time
                 error = again
             else:
                 return

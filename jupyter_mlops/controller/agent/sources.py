@@ -61,6 +61,23 @@ def show(filename: str, text: str) -> None:
     linecache.cache[filename] = lines
 
 
+#: File name → what people call it.
+_LABELS: dict[str, str] = {}
+
+
+def call(filename: str, label: str) -> None:
+    """Let tracebacks as text say `label` instead of the name of a file that nobody knows."""
+    _LABELS[filename] = label
+
+
+def labelled(traceback: str) -> str:
+    """A traceback as text, with cells called as in the notebook."""
+    for filename, label in _LABELS.items():
+        if filename in traceback:
+            traceback = traceback.replace(f'File "{filename}", line', f"{label}, line")
+    return traceback
+
+
 FINDER = Finder()
 
 
