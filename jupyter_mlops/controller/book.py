@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from pydantic import ValidationError
 
 from ..core.cluster import ClusterSpec, EndCause, Receipt
 from ..core.costs import Share
 from ..core.ledger import Ledger, LedgerEntry
-from ..core.model import Time
+from ..core.model import Seconds, Time
 from ..core.price import Cost, HostPrice
 from ..core.receipt import receipt_of
 from .disk import Disk
 
 LEDGER = "ledger.jsonl"
 RECEIPT = "receipt.json"
+
+#: News that is younger than this is taken for new: places tell of times in whole seconds, and by other clocks.
+PROMPT: Seconds = 2.0
 
 
 def read_ledger(text: str) -> list[LedgerEntry]:
@@ -62,21 +66,35 @@ class Book:
         """One of `of` equal parts of `worker`; None when it holds nothing."""
         return self.ledger.share(worker, of, self._spec.price)
 
-    def open(self, worker: str, group: str, cpus: float, memory: float, gpus: float = 0, *, host: str = "") -> None:
-        """`worker` holds `cpus` CPUs, `memory` bytes and `gpus` GPUs of `host` from now on."""
+    def open(
+        self,
+        worker: str,
+        group: str,
+        cpus: float,
+        memory: float,
+        gpus: float = 0,
+        *,
+        host: str = "",
+        at: Time | None = None,
+    ) -> None:
+        """`worker` holds `cpus` CPUs, `memory` bytes and `gpus` GPUs of `host` since `at`: now, when not given."""
         shape = {"cpus": cpus, "memory": memory, "gpus": gpus}
-        entry = LedgerEntry(time=self._clock(), kind="open", worker=worker, group=group, host=host, **shape)
+        entry = LedgerEntry(kind="open", worker=worker, group=group, host=host, **shape, **self._since(at))
         if self._add(entry) and host and not self.ledger.has_price(host):
             self._host_seen(host)
 
     def close(self, worker: str, at: Time | None = None) -> None:
         """`worker` holds nothing any more, since `at`: now, when not given."""
-        now = self._clock()
-        self._add(LedgerEntry(time=now if at is None else at, kind="close", worker=worker, written=at and now))
+        self._add(LedgerEntry(kind="close", worker=worker, **self._since(at)))
 
     def price_host(self, host: str, price: HostPrice) -> None:
         """This is what `host` costs, for all that workers on it have used and will use."""
         self._add(LedgerEntry(time=self._clock(), kind="host", host=host, price=price))
+
+    def _since(self, at: Time | None) -> dict[str, Any]:
+        """When something happened, and when it is written, if that is noticeably later."""
+        now = self._clock()
+        return {"time": now} if at is None or now - at < PROMPT else {"time": at, "written": now}
 
     def close_all(self) -> None:
         """Nobody holds anything any more."""

@@ -35,8 +35,9 @@ class Member:
     problem: Problem | None = None
     #: Whether the controller, or somebody through Dask, wants it to go.
     expected: bool = False
-    #: Whether its resources are held.
+    #: Whether its resources are held, and whether they ever were.
     held: bool = False
+    was_held: bool = False
     #: Whether Dask alone knows it.
     foreign: bool = False
     #: When its connection went, while the place has not said why.
@@ -77,11 +78,11 @@ def present(counts: Counter[WorkerPhase]) -> int:
 class Listener(Protocol):
     """What the roster tells the controller of."""
 
-    def began(self, member: Member) -> None:
-        """It holds resources from now on."""
+    def began(self, member: Member, at: Time | None) -> None:
+        """It holds resources since `at`; None is now."""
 
-    def ceased(self, member: Member) -> None:
-        """It holds nothing any more."""
+    def ceased(self, member: Member, at: Time | None) -> None:
+        """It holds nothing any more since `at`; None is now."""
 
     def joined(self, member: Member) -> None:
         """It is connected to the scheduler."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..core.cluster import Problem, WorkerPhase
+from ..core.model import Time
 from ..core.profile import Group
 
 
@@ -16,7 +17,8 @@ class Notice:
 
     `phase` is one of requested, pending, starting (it holds resources from here on), ended (as asked) and lost.
     `problem` says why it is pending or lost; `host` and `pid` where it is, once known. `shape` is the CPUs, bytes and
-    GPUs that are set aside for it there, where the place knows better than its group does.
+    GPUs that are set aside for it there, where the place knows better than its group does. `began` and `ended` are when
+    it began and ceased to hold them, where the place knows better than that it is now.
     """
 
     worker: str
@@ -25,6 +27,8 @@ class Notice:
     host: str = ""
     pid: int | None = None
     shape: tuple[float, float, float] | None = None
+    began: Time | None = None
+    ended: Time | None = None
     details: dict[str, str] = field(default_factory=dict)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from ..core.model import Time
 from ..core.profile import Group
 from .book import Book
 from .events import Events
@@ -32,18 +33,18 @@ class Reporter:
         self._ended: defaultdict[str, list[str]] = defaultdict(list)
         self._died: defaultdict[str, list[Member]] = defaultdict(list)
 
-    def began(self, member: Member) -> None:
-        """It costs money from now on."""
+    def began(self, member: Member, at: Time | None) -> None:
+        """It costs money since `at`, or from now on."""
         if member.foreign:  # where it runs is nobody's word but its own
-            self._book.open(member.name, member.group, member.threads, member.memory)
+            self._book.open(member.name, member.group, member.threads, member.memory, at=at)
             return
         group = self._groups[member.group]
         shape = member.shape or (group.cpus, group.memory, group.gpus)
-        self._book.open(member.name, member.group, *shape, host=member.host)
+        self._book.open(member.name, member.group, *shape, host=member.host, at=at)
 
-    def ceased(self, member: Member) -> None:
-        """It costs nothing any more."""
-        self._book.close(member.name)
+    def ceased(self, member: Member, at: Time | None) -> None:
+        """It costs nothing any more, since `at` or now."""
+        self._book.close(member.name, at)
 
     def joined(self, member: Member) -> None:
         """It is connected to the scheduler. The first one, and the last that is wanted, are waited for by people."""

@@ -83,14 +83,16 @@ class Roster:
         member.shape = notice.shape or member.shape
         if member.foreign and member.held:  # Dask was first: now it is known what it holds, and where
             member.foreign = False
-            self._listener.began(member)
+            self._listener.began(member, notice.began)
         member.foreign = False
         if notice.phase in ("ended", "lost"):
+            if notice.began is not None and not member.was_held:  # over before it was heard of
+                self._hold(member, notice.began)
             self._gone(member, notice)
         elif not member.over and member.dask is None:
             member.problem = notice.problem
             if notice.phase == "starting":
-                self._hold(member)
+                self._hold(member, notice.began)
             self._move(member, "retiring" if member.expected else notice.phase)
 
     def joined(self, ws: DaskWorker) -> Member:
@@ -206,10 +208,10 @@ class Roster:
                 self._forget_old(member)
         self._changes.changed("worker", member.name)
 
-    def _hold(self, member: Member) -> None:
+    def _hold(self, member: Member, at: Time | None = None) -> None:
         if not member.held:
-            member.held = True
-            self._listener.began(member)
+            member.held = member.was_held = True
+            self._listener.began(member, at)
 
     def _gone(self, member: Member, notice: Notice) -> None:
         was_over, silent = member.over, member.silent_since is not None
@@ -217,7 +219,7 @@ class Roster:
         expected = member.expected or notice.phase == "ended"
         if member.held:
             member.held = False
-            self._listener.ceased(member)
+            self._listener.ceased(member, notice.ended)
         if not expected and notice.problem is not None:
             member.problem = notice.problem
         elif expected and not was_over:

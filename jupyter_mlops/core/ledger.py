@@ -110,12 +110,12 @@ class Ledger:
         if (entry.kind == "open") == (known is not None):
             return False
         self._advance(entry.written or entry.time)
+        at = self._passed - max(0.0, (entry.written or entry.time) - entry.time)
         if entry.kind == "open":
-            self._hold(entry, self._passed)
+            self._hold(entry, at)
             self.most_workers = max(self.most_workers, len(self._open))
         else:
-            late = max(0.0, (entry.written or entry.time) - entry.time)
-            self._end(self._open.pop(entry.worker), self._passed - late)
+            self._end(self._open.pop(entry.worker), at)
         return True
 
     def usage(self, now: Time, group: str | None = None) -> Usage:
@@ -171,7 +171,9 @@ class Ledger:
         self._sums.setdefault((entry.group, opened.tag), Sums()).take(entry.shape, at)
         if host is None:
             return
-        if not host.workers:
+        if host.workers and at < host.since and host.price is not None:
+            self._sums_of(host.price).withdraw(_whole(host.price), host.since)
+        if not host.workers or at < host.since:
             host.since = at
             if host.price is not None:
                 self._sums_of(host.price).take(_whole(host.price), at)

@@ -9,15 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from distributed import Scheduler
 from distributed.core import Status
 from distributed.protocol.core import dumps
 from distributed.scheduler import WorkerState
 
+from jupyter_mlops.controller.book import read_ledger
+from jupyter_mlops.controller.pool import Notice
+from jupyter_mlops.core.ledger import Ledger
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group
 
-from .cluster import MEMORY, cluster, make_spec, run
+from .cluster import MEMORY, cluster, folder_of, make_spec, run
 from .pool import InProcessPool
 
 WORKERS = 1000
@@ -104,6 +108,28 @@ def test_a_thousand_workers_cost_two_percent_of_a_core(tmp_path: Path) -> None:
                 ws.processing = set()
             c.scheduler.workers.clear()
             controller.roster._by_address.clear()
+
+    run(test())
+
+
+def test_late_news_counts_from_when_it_happened(tmp_path: Path) -> None:
+    """As after a place that didn't answer for half a minute: of one worker the end is told late, of one all of it."""
+
+    async def test() -> None:
+        pool = SilentPool()
+        async with cluster(make_spec(Group(workers=2, memory=MEMORY), price=Price(cpu_hour=3600)), tmp_path, pool) as c:
+            roster, now = c.controller.roster, time.time()
+            roster.take(Notice("default-1", "starting", host="n", began=now - 30))
+            assert c.controller._book.cost().amount == pytest.approx(30, abs=1)
+            roster.take(Notice("default-1", "lost", host="n", began=now - 30, ended=now - 10))
+            assert c.controller._book.cost().amount == pytest.approx(20, abs=0.01)
+            roster.take(Notice("default-2", "lost", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))
+            roster.take(Notice("default-2", "ended", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))
+            cost = c.controller._book.cost()
+            assert cost.amount == pytest.approx(20 + 2 * 5, abs=0.01)
+            assert cost.per_hour == 0
+        ledger = Ledger(read_ledger((folder_of(tmp_path) / "ledger.jsonl").read_text()))
+        assert ledger.cost(Price(cpu_hour=3600), time.time()).amount == pytest.approx(30, abs=0.01)
 
     run(test())
 

@@ -31,22 +31,25 @@ STEP = st.tuples(
     st.floats(0, 5000),
     st.floats(0.5, 16),
     st.floats(1e8, 1e11),
+    st.one_of(st.none(), st.floats(0, 1)),
 )
 STEPS = st.lists(STEP, max_size=40)
 
 
 def entries_of(steps: list[tuple[Any, ...]]) -> list[LedgerEntry]:
+    """Each so much after the one before; `late` is how much of that it was written late."""
     time, entries = 1.7e9, []
-    for kind, worker, host, group, after, cpus, memory in steps:
+    for kind, worker, host, group, after, cpus, memory, late in steps:
         time += after
+        when = {"time": time} if late is None else {"time": time - late * after, "written": time}
         if kind == "host":
             if host in PRICES:
                 entries.append(LedgerEntry(time=time, kind="host", host=host, price=PRICES[host]))
         elif kind == "open":
             shape = {"group": group, "cpus": cpus, "memory": memory, "host": host}
-            entries.append(LedgerEntry(time=time, kind="open", worker=worker, **shape))
+            entries.append(LedgerEntry(kind="open", worker=worker, **shape, **when))
         else:
-            entries.append(LedgerEntry(time=time, kind="close", worker=worker))
+            entries.append(LedgerEntry(kind="close", worker=worker, **when))
     return entries
 
 
@@ -73,7 +76,7 @@ def near(one: float, other: float) -> bool:
 @given(STEPS, st.floats(0, 5000))
 def test_each_worker_pays_its_host_s_rates_from_its_beginning(steps: list[tuple[Any, ...]], later: float) -> None:
     entries = entries_of(steps)
-    now = (entries[-1].time if entries else 1.7e9) + later
+    now = (entries[-1].written or entries[-1].time if entries else 1.7e9) + later
     known, missing = defaultdict(float), defaultdict(float)
     for entry, until in intervals(entries, now):
         hours = (until - entry.time) / HOUR
@@ -96,7 +99,7 @@ def test_each_worker_pays_its_host_s_rates_from_its_beginning(steps: list[tuple[
 @given(STEPS, st.floats(0, 5000))
 def test_a_host_is_paid_for_once_while_it_has_any_worker(steps: list[tuple[Any, ...]], later: float) -> None:
     entries = entries_of(steps)
-    now = (entries[-1].time if entries else 1.7e9) + later
+    now = (entries[-1].written or entries[-1].time if entries else 1.7e9) + later
     prices, money, unknown = told(entries), 0.0, 0.0
     for host in HOSTS[:3]:
         if host not in prices:
@@ -118,7 +121,7 @@ def test_a_host_is_paid_for_once_while_it_has_any_worker(steps: list[tuple[Any, 
 def test_a_ledger_that_is_read_again_goes_on_the_same(steps: list[tuple[Any, ...]], at: int, later: float) -> None:
     """A scheduler that is restarted anywhere replays what was written; what overlaps changes nothing."""
     entries = entries_of(steps)
-    now = (entries[-1].time if entries else 1.7e9) + later
+    now = (entries[-1].written or entries[-1].time if entries else 1.7e9) + later
     written = [LedgerEntry.model_validate_json(entry.model_dump_json(exclude_defaults=True)) for entry in entries[:at]]
     again = Ledger(written)
     for entry in [entry for entry in written if entry.kind == "host"][-1:] + entries[at:]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from ...controller.pool import Notice
 from ...core.cluster import Problem, WorkerPhase
+from ...core.model import Time
 from . import names
 from .template import GPU
 from .why import Facts, pending
-from .why.facts import containers, requests
+from .why.facts import condition, containers, moment, requests
 
 Json = dict[str, Any]
 
@@ -34,6 +35,20 @@ def placed(pod: Json) -> bool:
     return bool((pod.get("spec") or {}).get("nodeName"))
 
 
+def placed_at(pod: Json) -> Time | None:
+    """Since when a node is set aside for it."""
+    scheduled = condition(pod, "PodScheduled") if placed(pod) else None
+    when = (scheduled or {}).get("lastTransitionTime")
+    return moment(when) if when else None
+
+
+def ended_at(pod: Json) -> Time | None:
+    """When its last container ended; None where some have not, or nobody knows."""
+    ends = [((status.get("state") or {}).get("terminated") or {}).get("finishedAt") for status in containers(pod)]
+    known = [moment(end) for end in ends if end]
+    return max(known) if known and len(known) == len(ends) else None
+
+
 def step(pod: Json) -> str:
     """How far a pod is, in a word: pending, pulling, starting or running."""
     if not placed(pod):
@@ -51,8 +66,8 @@ def notice(pod: Json, facts: Facts | None = None) -> Notice:
     return describe(pod, phase, pending(pod, facts))
 
 
-def describe(pod: Json, phase: WorkerPhase, problem: Problem | None = None) -> Notice:
-    """A notice of the pod's worker in this phase."""
+def describe(pod: Json, phase: WorkerPhase, problem: Problem | None = None, seen: Time | None = None) -> Notice:
+    """A notice of the pod's worker in this phase; `seen` is when it was found to be gone."""
     spec = pod.get("spec") or {}
     details = {"group": str(pod["metadata"]["labels"].get(names.GROUP, "")), "pod": str(pod["metadata"]["name"])}
     shape = None
@@ -61,4 +76,5 @@ def describe(pod: Json, phase: WorkerPhase, problem: Problem | None = None) -> N
         asked = requests(pod)
         shape = (asked.get("cpu", 0.0), asked.get("memory", 0.0), asked.get(GPU, 0.0))
     host = str(spec.get("nodeName") or "")
-    return Notice(worker_of(pod), phase, problem, host=host, shape=shape, details=details)
+    began, ended = placed_at(pod), (ended_at(pod) or seen) if phase in ("ended", "lost") else None
+    return Notice(worker_of(pod), phase, problem, host, None, shape, began, ended, details)

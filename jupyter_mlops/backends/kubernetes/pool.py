@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...controller.pool import Notice
 from ...core.cluster import ClusterSpec, Problem
+from ...core.model import Time
 from ...core.profile import Group
 from . import names, pods
 from .api import Answer, Api, Json, Unreachable
@@ -223,7 +225,7 @@ class KubernetesPool:
         elif known is None or known.asked or pods.over(known.pod):
             self._tell(pods.describe(pod, "ended"))
         else:
-            self._spawn(self._explain(pod))
+            self._spawn(self._explain(pod, time.time()))
 
     def _vanished(self, worker: str) -> None:
         """It isn't there, whatever the watch has told so far."""
@@ -239,16 +241,17 @@ class KubernetesPool:
 
     async def _bury(self, known: Known) -> None:
         """A pod whose containers have ended: keep its log, say why, and remove what is left of it."""
-        worker = pods.worker_of(known.pod)
+        worker, seen = pods.worker_of(known.pod), time.time()
         await self._keep_log(worker)
-        await self._explain(known.pod, deleted=pods.leaving(known.pod))
+        await self._explain(known.pod, seen, deleted=pods.leaving(known.pod))
         known.asked = True
         await self._delete(worker, 0)
 
-    async def _explain(self, pod: Json, deleted: bool = True) -> None:
+    async def _explain(self, pod: Json, seen: Time, deleted: bool = True) -> None:
+        """Tell why it is gone, which takes a while to find out; it costs nothing any more since it was `seen` to be."""
         worker = pods.worker_of(pod)
         facts = await self._around.of_dead(pod, self._logs.get(worker, []), self._peak(worker))
-        self._tell(pods.describe(pod, "lost", death(pod, facts, deleted=deleted)))
+        self._tell(pods.describe(pod, "lost", death(pod, facts, deleted=deleted), seen))
 
     async def _look(self) -> None:
         """Look again at pods that don't come: events arrive after the pods' own changes."""

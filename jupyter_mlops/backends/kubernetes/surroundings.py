@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from .api import Answer, Api, Json, Unreachable
 from .watch import Watch
 from .why import Facts
 from .why.facts import free
+from .why.facts import moment as moment  # read from here by who knows of surroundings
 
 #: Pods whose events are kept, and events of each.
 PODS, EVENTS = 2000, 8
@@ -130,8 +130,3 @@ def _time(event: Json) -> str:
         or event["metadata"].get("creationTimestamp")
         or ""
     )
-
-
-def moment(text: str) -> float:
-    """Seconds since the epoch of a time as Kubernetes writes it."""
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

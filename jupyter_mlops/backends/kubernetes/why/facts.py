@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,11 @@ class Facts:
 def sentence(text: object) -> str:
     """One line of `text`, without its full stop, to be put into a sentence."""
     return " ".join(str(text or "").split()).rstrip(".")
+
+
+def moment(text: str) -> float:
+    """Seconds since the epoch of a time as Kubernetes writes it."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def requests(pod: Json) -> dict[str, float]:
