@@ -22,6 +22,7 @@ from ..core.owners import accounts
 from ..core.run import FINAL
 from ..tracking import history
 from .follow import Follower
+from .image import image
 from .kubernetes import kubernetes
 from .live import LOOK, PATIENCE, gone, linked, live, others, ready, until
 from .prices import prices
@@ -175,6 +176,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "receipt": receipt,
     "prices": prices,
     "kubernetes": kubernetes,
+    "image": image,
 }
 
 

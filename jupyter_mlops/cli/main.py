@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..core.errors import InvalidInput, MlopsError, NotFound
+from .image import add_image
 
 #: Exit codes: what was asked for is wrong (as argparse's own), and it could not be done.
 WRONG, FAILED = 2, 1
@@ -73,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
         "arguments", nargs="*", metavar="…", help="import FILE (CSV as SkyPilot's); set TYPE AMOUNT; remove NAME"
     )
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
+    add_image(commands.add_parser("image", help="Write a Dockerfile that has exactly this environment."))
     return top
 
 
