@@ -74,7 +74,7 @@ async def gone(name: str, state: ClusterState | None) -> ClusterState:
     """A cluster that has ended; of one that others made, nothing is left to tell of it then."""
     try:
         return await until(name, lambda state: state.phase == "ended")
-    except ClusterEnded:
+    except (ClusterEnded, UnknownCluster):
         if state is None or state.ours:
             raise
         return state.model_copy(update={"phase": "ended", "cause": "user"})

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ....controller import environment
 from ....controller.changes import Changes
 from ....controller.disk import Disk
 from ....controller.results import Results
@@ -65,6 +66,7 @@ class Guest:
         )
         RunHandlers(scheduler, self._book, self._event, lambda: None).install()
         scheduler.handlers["mlops_guest"] = answering(self._news)
+        environment.install(scheduler)
         await self._book.start()
         scheduler.set_metadata(keys=[KEY], value=code)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import threading
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -22,14 +21,16 @@ from ..surroundings import Surroundings
 from ..watch import Watch
 from ..why import Facts, death
 from . import guests
+from .cost import placed_at
 from .daskview import DaskView, Scheduler
 from .found import Found, Json
+from .lastwords import LastWords
 from .listing import again
 from .news import News
 from .rates import Rates
-from .reach import previous_log, running_scheduler, url_of
+from .reach import running_scheduler, url_of
 from .state import spec_of, state_of
-from .workers import RECENT, row, rows, unwanted_end
+from .workers import RECENT, disrupted, row, rows
 
 #: Seconds between two looks when no pod changes, for changes to gather, and between two questions to the scheduler.
 EVERY: Seconds = 2.0
@@ -38,10 +39,12 @@ TOGETHER: Seconds = 0.1
 OPENING: Seconds = 15.0
 #: Seconds until a scheduler that didn't answer is asked again.
 SILENT: Seconds = 6.0
+#: Seconds that a scheduler may take to listen.
+STARTING: Seconds = 30.0
 #: Seconds after the last question until nobody is taken to want to know; watchers ask every 20.
 UNUSED: Seconds = 45.0
-#: Pods that crash, whose last words are read; deaths that are remembered.
-CRASHING, DEAD = 5, 100
+#: Deaths that are remembered.
+DEAD = 100
 
 
 class Observer:
@@ -60,7 +63,7 @@ class Observer:
         self._rates = rates
         self._pods: dict[str, Json] = {}
         self._dead: dict[str, tuple[float, WorkerState]] = {}
-        self._logs: dict[tuple[str, int], list[str]] = {}
+        self._words = LastWords(api)
         self._around = Surroundings(api, spec_of(found, api.namespace, rates.price))
         query = {"labelSelector": found.selector}
         self._watch = Watch(api, api.path("pods"), query, self._synced, self._changed)
@@ -169,7 +172,7 @@ class Observer:
             waiting = [pod for pod in self.found.workers if pods.step(pod) != "running"]
             if waiting:
                 await self._around.look(waiting)
-            await self._read_crashes()
+            await self._words.read([*self.found.schedulers, *self.found.workers])
         except (Unreachable, Answer) as error:
             reason = error.error if isinstance(error, Answer) else error
             self._failure = ClusterUnreachable(reason.what, reason.why, reason.todo)
@@ -202,14 +205,7 @@ class Observer:
 
     def facts(self, pod: Json) -> Facts:
         """What is known around a pod."""
-        known = self._around.facts(pod)
-        return dataclasses.replace(known, logs=self._logs.get(_crash(pod), known.logs))
-
-    async def _read_crashes(self) -> None:
-        """The last words of pods that crash again and again."""
-        for pod in [*self.found.schedulers, *self.found.workers][: 10 * CRASHING]:
-            if _crash(pod)[1] and _crash(pod) not in self._logs and len(self._logs) < DEAD:
-                self._logs[_crash(pod)] = await previous_log(self.api, pod, 10)
+        return dataclasses.replace(self._around.facts(pod), logs=self._words.of(pod))
 
     async def _follow_dask(self) -> None:
         while not self.over:
@@ -219,7 +215,8 @@ class Observer:
             self.nudge()
 
     async def _ask_dask(self) -> None:
-        if running_scheduler(self.found) is None:
+        pod = running_scheduler(self.found)
+        if pod is None:
             self._dask, self._dask_problem = None, None
             return
         try:
@@ -231,7 +228,8 @@ class Observer:
         except (ClusterUnreachable, ClusterEnded, Unreachable, Answer) as error:
             problem = error.error if isinstance(error, Answer) else error
             self._dask = None
-            self._dask_problem = Problem(what=problem.what, why=problem.why, todo=problem.todo)
+            if time.time() - placed_at(pod) > STARTING:
+                self._dask_problem = Problem(what=problem.what, why=problem.why, todo=problem.todo)
 
     def _synced(self, found: list[Json]) -> None:
         self._pods = {pod["metadata"]["name"]: pod for pod in found}
@@ -240,26 +238,25 @@ class Observer:
     def _changed(self, kind: str, pod: Json) -> None:
         name = pod["metadata"]["name"]
         if kind == "DELETED":
-            self._pods.pop(name, None)
-            group = next((g for g in self.found.groups if any(p["metadata"]["name"] == name for p in g.pods)), None)
-            if group is not None and unwanted_end(pod) and len(self._dead) < DEAD:
-                told = {"phase": "lost", "problem": death(pod, self.facts(pod), deleted=True)}
-                self._dead[name] = (time.time(), row(group, pod, None).model_copy(update=told))
+            self._gone(name, pod)
         else:
             self._pods[name] = pod
         self.nudge()
+
+    def _gone(self, name: str, pod: Json) -> None:
+        """A pod vanished. One that had died, or that Kubernetes took away, stays listed for a while, with why."""
+        before = self._pods.pop(name, pod)
+        group = next((g for g in self.found.groups if any(p["metadata"]["name"] == name for p in g.pods)), None)
+        died = disrupted(pod) or (pods.over(before) and not pods.leaving(before))
+        if group is not None and died and len(self._dead) < DEAD:
+            told = {"phase": "lost", "problem": death(pod, self.facts(pod), deleted=True)}
+            self._dead[name] = (time.time(), row(group, pod, None).model_copy(update=told))
 
 
 async def _until_exit(work: Coroutine[Any, Any, None]) -> None:
     """`work`, which ends with the process: the interpreter ends threads that it needs before it ends the hub's."""
     try:
         await work
-    except RuntimeError:
-        if threading.main_thread().is_alive():
+    except RuntimeError as error:
+        if "shutdown" not in str(error):
             raise
-
-
-def _crash(pod: Json) -> tuple[str, int]:
-    """Which crash of a pod its log is of."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    return str(pod["metadata"]["name"]), sum(int(status.get("restartCount", 0)) for status in statuses)

@@ -15,6 +15,9 @@ from .shape import container_of, scheduler_port
 #: Where Dask's dashboard listens unless its maker says otherwise.
 DASHBOARD_PORT = 8787
 
+#: What a node answers, as if it were the log, for a container that it is just removing.
+_NO_LOG = "unable to retrieve container logs"
+
 
 def running_scheduler(found: Found) -> Json | None:
     """Its scheduler's pod, if that runs."""
@@ -81,4 +84,4 @@ async def _log(api: Api, pod: Json, query: dict[str, object]) -> list[str]:
         if answer.status in (400, 404):  # no container yet, or none before this one
             return []
         raise
-    return text.splitlines()
+    return [] if text.startswith(_NO_LOG) else text.splitlines()

@@ -15,12 +15,13 @@ from ...base import Address
 from ..api import Api
 from ..hub import hub
 from . import change, observers
+from .daskview import Scheduler
 from .found import Found
 from .link import OthersLink
 from .listing import again, others, pods_of
 from .observer import Observer
 from .rates import Rates, rates
-from .reach import log_of, running_scheduler, url_of
+from .reach import log_of, url_of
 from .state import spec_of, state_of
 
 #: Seconds between two looks at a scheduler that is waited for.
@@ -108,14 +109,28 @@ class Theirs:
 
     async def _address(self, timeout: float) -> Address:
         deadline, found = time.monotonic() + timeout, self.found
-        while running_scheduler(found) is None:
-            if time.monotonic() > deadline:
-                problem = state_of(found, self.rates).problem
-                why = f"{problem.what}: {problem.why}".rstrip(": ") if problem else f"not within {timeout:.0f} s"
-                raise ClusterUnreachable(f"The scheduler of {found.name!r} doesn't run", why)
+        while True:
+            try:
+                url = await url_of(self.api, found)
+                await _answers(url)
+                return Address(url)
+            except ClusterUnreachable as silent:
+                if time.monotonic() > deadline:
+                    problem = state_of(found, self.rates).problem
+                    if problem is None:
+                        raise
+                    raise ClusterUnreachable(silent.what, f"{problem.what}: {problem.why}", problem.todo) from silent
             await asyncio.sleep(_LOOK)
             found = await again(self.api, found, await pods_of(self.api, found)) or found
-        return Address(await url_of(self.api, found))
+
+
+async def _answers(url: str) -> None:
+    """Raise `ClusterUnreachable` while nothing listens: a Dask client would give up at once."""
+    scheduler = Scheduler(url)
+    try:
+        await scheduler.ask("identity", n_workers=0)
+    finally:
+        await scheduler.close()
 
 
 async def theirs(api: Api) -> list[Theirs]:

@@ -11,7 +11,7 @@ from ....core.model import Time
 from .. import pods
 from ..surroundings import moment
 from ..why import Facts, death, pending
-from ..why.facts import containers
+from ..why.facts import condition, containers
 from .daskview import DaskView, DaskWorker
 from .found import Found, FoundGroup
 from .shape import memory_limit
@@ -84,21 +84,17 @@ def died(pod: Json, now: Time | None = None) -> Json | None:
     return None
 
 
-def unwanted_end(pod: Json) -> bool:
-    """Whether a pod that vanished had met something else than being scaled away."""
-    status = pod.get("status") or {}
-    disrupted = any(
-        each.get("type") == "DisruptionTarget" and each.get("status") == "True"
-        for each in status.get("conditions") or []
-    )
-    return disrupted or status.get("phase") == "Failed"
+def disrupted(pod: Json) -> bool:
+    """Whether Kubernetes took the pod away, and not who scales or stops the cluster."""
+    target = condition(pod, "DisruptionTarget")
+    return target is not None and target.get("status") == "True"
 
 
 def _phase(pod: Json, asked: bool, worker: DaskWorker | None) -> WorkerPhase:
-    if pods.over(pod):
-        return "ended" if (pod["status"].get("phase")) == "Succeeded" else "lost"
     if pods.leaving(pod):
         return "retiring"
+    if pods.over(pod):
+        return "ended" if pod["status"].get("phase") == "Succeeded" else "lost"
     if not pods.placed(pod):
         return "pending"
     if pods.step(pod) != "running" or (asked and worker is None):
