@@ -28,7 +28,9 @@ class PastRun(LiveRun):
 
     def snapshot(self, now: float | None = None) -> RunState:
         """The run as it ended."""
-        return self.state.model_copy(update={"left": None})
+        cost = self.state.cost
+        cost = cost if cost.per_hour is None else cost.model_copy(update={"per_hour": 0.0})
+        return self.state.model_copy(update={"left": None, "cost": cost})
 
 
 def runs_in(text: str, newer: Sequence[RunState]) -> list[RunState]:

@@ -80,7 +80,7 @@ def test_a_full_quota_is_shown_and_work_goes_on_when_it_grows(namespace: Namespa
 def test_spot_workers_fall_back_to_nodes_on_demand(namespace: Namespace) -> None:
     async def main() -> None:
         with namespace.kube.fake_nodes(4):
-            spec = namespace.spec(small(2, spot=True, **FAKES), kubernetes={"spot_fallback": 3})
+            spec = namespace.spec(small(2, spot=True, **FAKES), kubernetes={"spot_fallback": 7})
             async with namespace.cluster(spec) as (_, link):
                 view = await until(link.view, lambda view: reasons(view), "a reason")
                 assert "labels" in reasons(view)["default"].what

@@ -26,6 +26,8 @@ _T = TypeVar("_T")
 
 Json = dict[str, Any]
 JSON = "application/json"
+#: How often a request is sent that the API puts off, and seconds that it is put off at most.
+TRIES, LONGEST = 4, 5.0
 MERGE_PATCH = "application/merge-patch+json"
 
 _EXTRA = "Install it with `pip install 'jupyter-mlops[kubernetes]'`."
@@ -222,13 +224,18 @@ class Api:
         headers = {"Accept": JSON} | ({"Content-Type": content} if body is not None else {})
         data = None if body is None else json.dumps(body, separators=(",", ":"))
 
-        async def send(login: dict[str, str]) -> Any:
+        async def send(login: dict[str, str], tries: int = TRIES) -> Any:
             response = await session.request(
                 method, url, data=data, headers=headers | login, timeout=timeout, proxy=self._client.rest_client.proxy
             )
-            if response.status >= 300:
-                raise Answer(response.status, _status(await response.read()))
-            return response
+            if response.status < 300:
+                return response
+            answer = Answer(response.status, _status(await response.read()))
+            wait = response.headers.get("Retry-After", "")
+            if response.status not in (429, 503) or not wait.isdecimal() or tries == 1:
+                raise answer
+            await asyncio.sleep(min(float(wait), LONGEST))
+            return await send(login, tries - 1)
 
         return await self._as_us(path, send)
 

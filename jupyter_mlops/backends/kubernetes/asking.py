@@ -14,7 +14,7 @@ from .api import Answer, Unreachable
 #: Requests under way at once. Measured: more doesn't make 500 pods come sooner, and the API's fairness counts them.
 AT_ONCE = 50
 #: Seconds between tries after a refusal: the first, doubling to the last.
-SHORTEST, LONGEST = 0.5, 15.0
+SHORTEST, LONGEST = 0.5, 10.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from .hub import hub
 from .known import Known
 from .others.theirs import theirs
 from .ours import Ours
+from .vanished import with_vanished
 from .where import Where, everywhere
 
 #: Seconds for Kubernetes to answer a list.
@@ -21,6 +22,9 @@ _LIST = 8.0
 _seen: dict[Where, list[ClusterState]] = {}
 #: Places that didn't answer the last time, and who asks them again.
 _silent: dict[Where, asyncio.Future[list[ClusterState]] | None] = {}
+#: Why they didn't: a login that is refused is said otherwise than a network that is away.
+_why: dict[Where, Problem] = {}
+_SILENT = Problem(what="Kubernetes doesn't answer", todo="Check the network (VPN?); the cluster lives on.")
 
 
 async def states(place: Where) -> list[ClusterState]:
@@ -54,8 +58,6 @@ async def find(name: str) -> Known:
         except Unreachable as error:
             unreachable = ClusterUnreachable(error.what, error.why, error.todo)
         except Answer as answer:
-            if answer.status not in (401, 403):
-                raise
             unreachable = unreachable or answer.error
         except (Unavailable, InvalidSpec):
             continue
@@ -68,15 +70,17 @@ async def find(name: str) -> Known:
 async def _known(place: Where) -> list[Known]:
     api = await hub().api(*place)
     ours, others = await asyncio.gather(entries.entries(api), theirs(api))
-    return [*(Ours(entry) for entry in ours), *others]
+    return [*(Ours(entry) for entry in await with_vanished(place, api, ours)), *others]
 
 
 async def _look(place: Where) -> list[ClusterState]:
     try:
         _seen[place] = [known.state() for known in await asyncio.wait_for(_known(place), _LIST)]
     except (Unreachable, Answer, asyncio.TimeoutError) as error:
-        if not isinstance(error, Answer) or error.status not in (401, 403):
+        refused = isinstance(error, Answer) and error.status in (401, 403)
+        if not refused or _seen.get(place):
             _silent.setdefault(place, None)
+            _why[place] = error.problem if refused and isinstance(error, Answer) else _SILENT
             return _unreachable(place)
         _seen[place] = []  # not ours to see; starting one there says so in words
     except (Unavailable, InvalidSpec):
@@ -87,7 +91,7 @@ async def _look(place: Where) -> list[ClusterState]:
 
 def _unreachable(place: Where) -> list[ClusterState]:
     """What was seen there last."""
-    problem = Problem(what="Kubernetes doesn't answer", todo="Check the network (VPN?); the cluster lives on.")
+    problem = _why.get(place, _SILENT)
     return [
         state if state.phase == "ended" else state.model_copy(update={"phase": "unreachable", "problem": problem})
         for state in _seen.get(place, [])

@@ -25,7 +25,7 @@ from ...core.model import Time
 from ...core.run import RunState
 from .. import keys
 from ..base import Address
-from . import entries, lastlogs, names, record
+from . import entries, lastlogs, names, record, vanished
 from .entries import Entry
 from .hub import hub
 from .keeper import unpacked
@@ -79,6 +79,7 @@ class Ours:
         """As in `Known`. Raises `Conflict` when it is alive."""
         if self.live:
             raise Conflict(f"Cluster {self.spec.name!r} is alive", todo="Stop it first.")
+        vanished.forget(self.entry)
         await hub().run(record.forget(self.entry.api, self.entry.ids))
 
     def receipt(self) -> Receipt | None:

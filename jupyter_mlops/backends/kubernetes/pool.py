@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...controller.background import Background
 from ...controller.pool import Notice
 from ...core.cluster import ClusterSpec, Problem
 from ...core.model import Time
 from ...core.profile import Group
 from . import names, pods
-from .api import Answer, Api, Json, Unreachable
+from .api import Answer, Api, Json
 from .asking import AT_ONCE, Asking, Order
+from .podlogs import LINES, PodLogs
+from .removal import Removal
+from .spot import Fallback
 from .surroundings import Surroundings
 from .template import worker_pod
 from .watch import Watch
@@ -23,10 +27,10 @@ from .why import death
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
-#: Logs of dead pods that are kept, and lines of each.
-DEAD, LINES = 200, 200
 #: Seconds between two looks at pods that don't come.
 LOOK = 2.0
+#: Seconds for Kubernetes to accept the end of all pods, when the cluster ends: with its record they end as well.
+CLOSING = 10.0
 
 
 class Known:
@@ -64,13 +68,12 @@ class KubernetesPool:
         self._api, self._spec, self._ids, self._owner, self._peak = api, spec, ids, owner, peak
         self._known: dict[str, Known] = {}
         self._told: dict[str, Notice] = {}
-        self._logs: dict[str, list[str]] = {}
-        self._dead: deque[str] = deque()
+        self._logs = PodLogs(api, ids)
+        self._removal = Removal(api, ids, self._vanished)
         #: Workers to be removed whose creation is under way.
         self._unwanted: set[str] = set()
-        self._on_demand: set[str] = set()
-        self._gate = asyncio.Semaphore(AT_ONCE)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._fallback = Fallback(spec)
+        self._background = Background()
         self._closed = False
         self._asking = Asking(self._make, self._refused)
         self._around = Surroundings(api, spec)
@@ -82,9 +85,9 @@ class KubernetesPool:
     async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
         """As in `Pool`."""
         self._notify = notify
-        self._spawn(self._watch.run())
-        self._spawn(self._around.run())
-        self._spawn(self._look())
+        self._background.spawn(self._watch.run())
+        self._background.spawn(self._around.run())
+        self._background.spawn(self._look())
         await self._watch.ready.wait()
 
     async def create(self, group: Group, workers: Sequence[str]) -> None:
@@ -104,14 +107,14 @@ class KubernetesPool:
                 self._unwanted.add(worker)
             if worker not in self._asking.under_way:  # else it is ended as soon as it is made
                 going.append(worker)
-        await asyncio.gather(*(self._delete(worker, grace) for worker in going))
+        await asyncio.gather(*(self._removal.end(worker, grace) for worker in going))
 
     async def logs(self, name: str, lines: int = LINES) -> list[str]:
         """As in `Pool`."""
         known = self._known.get(name)
         if known is None or pods.over(known.pod):
-            return self._logs.get(name, [])[-lines:]
-        return await self._read_log(name, lines) or self._logs.get(name, [])[-lines:]
+            return self._logs.of_dead(name, lines)
+        return await self._logs.read(name, lines)
 
     async def close(self) -> None:
         """As in `Pool`. The logs of some of the pods are kept first, for `last_logs`."""
@@ -119,25 +122,21 @@ class KubernetesPool:
             return
         self._closed = True
         running = [worker for worker, known in self._known.items() if pods.step(known.pod) == "running"]
-        await asyncio.gather(*(self._keep_log(worker) for worker in running[:AT_ONCE]))
+        await asyncio.gather(*(self._logs.keep(worker) for worker in running[:AT_ONCE]))
         await self._asking.close()
-        await self.remove(list(self._known), grace=2.0)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.remove(list(self._known), grace=2.0), CLOSING)
+        await self._background.close()
 
     @property
     def last_logs(self) -> dict[str, list[str]]:
         """The last lines of logs of pods that are gone, by worker."""
-        return self._logs
+        return self._logs.kept
 
     def _order(self, group: Group, worker: str) -> Order:
         def body() -> Json:
-            fallen_back = group.name in self._on_demand
-            shape = group.model_copy(update={"spot": False}) if fallen_back else group
-            pod = worker_pod(self._spec, shape, worker, self._ids, self._owner)
-            if fallen_back:
-                pod["metadata"]["annotations"][names.ON_DEMAND] = "true"
+            pod = worker_pod(self._spec, self._fallback.shape(group), worker, self._ids, self._owner)
+            self._fallback.mark(group, pod)
             return pod
 
         return Order(worker, body)
@@ -151,7 +150,7 @@ class KubernetesPool:
             await self._check_ours(order)
         if order.worker in self._unwanted:
             self._unwanted.discard(order.worker)
-            await self._delete(order.worker, 0)
+            await self._removal.end(order.worker, 0)
 
     async def _check_ours(self, order: Order) -> None:
         """The pod exists: it is ours if a request succeeded whose answer got lost."""
@@ -163,25 +162,6 @@ class KubernetesPool:
 
     def _refused(self, worker: str, problem: Problem) -> None:
         self._tell(Notice(worker, "pending", problem))
-
-    async def _delete(self, worker: str, grace: float) -> None:
-        path = self._api.path("pods", self._ids.pod(worker))
-        async with self._gate:
-            for attempt in range(8):
-                try:
-                    await self._api.request("DELETE", path, query={"gracePeriodSeconds": round(grace)}, parse=False)
-                except Answer as answer:
-                    if answer.status == 404:
-                        self._vanished(worker)
-                    elif answer.status == 429 or answer.status >= 500:
-                        await asyncio.sleep(0.5 * 2**attempt)
-                        continue
-                    else:
-                        logger.warning("The pod of %s could not be deleted: %s", worker, answer)
-                except Unreachable:
-                    await asyncio.sleep(0.5 * 2**attempt)
-                    continue
-                return
 
     def _synced(self, found: list[Json]) -> None:
         """After a gap: what is not there any more was deleted meanwhile."""
@@ -211,7 +191,7 @@ class KubernetesPool:
             self._examine(known)
         elif pods.leaving(pod):
             if not was_leaving and pods.placed(pod):
-                self._spawn(self._keep_log(worker))
+                self._background.spawn(self._logs.keep(worker))
         else:
             self._tell(pods.notice(pod, self._around.facts(pod)))
 
@@ -225,32 +205,32 @@ class KubernetesPool:
         elif known is None or known.asked or pods.over(known.pod):
             self._tell(pods.describe(pod, "ended"))
         else:
-            self._spawn(self._explain(pod, time.time()))
+            self._background.spawn(self._explain(pod, time.time()))
 
     def _vanished(self, worker: str) -> None:
         """It isn't there, whatever the watch has told so far."""
         known = self._known.pop(worker, None)
         if known is not None or worker in self._unwanted:
             self._unwanted.discard(worker)
-            self._tell(Notice(worker, "ended"))
+            self._tell(pods.describe(known.pod, "ended") if known else Notice(worker, "ended"))
 
     def _examine(self, known: Known) -> None:
         if not known.dying:
             known.dying = True
-            self._spawn(self._bury(known))
+            self._background.spawn(self._bury(known))
 
     async def _bury(self, known: Known) -> None:
         """A pod whose containers have ended: keep its log, say why, and remove what is left of it."""
         worker, seen = pods.worker_of(known.pod), time.time()
-        await self._keep_log(worker)
+        await self._logs.keep(worker)
         await self._explain(known.pod, seen, deleted=pods.leaving(known.pod))
         known.asked = True
-        await self._delete(worker, 0)
+        await self._removal.end(worker, 0)
 
     async def _explain(self, pod: Json, seen: Time, deleted: bool = True) -> None:
         """Tell why it is gone, which takes a while to find out; it costs nothing any more since it was `seen` to be."""
         worker = pods.worker_of(pod)
-        facts = await self._around.of_dead(pod, self._logs.get(worker, []), self._peak(worker))
+        facts = await self._around.of_dead(pod, self._logs.of_dead(worker), self._peak(worker))
         self._tell(pods.describe(pod, "lost", death(pod, facts, deleted=deleted), seen))
 
     async def _look(self) -> None:
@@ -264,43 +244,16 @@ class KubernetesPool:
             for known in waiting:
                 if not known.asked and not pods.over(known.pod) and not pods.leaving(known.pod):
                     self._tell(pods.notice(known.pod, self._around.facts(known.pod)))
-            self._fall_back(waiting)
+            self._fall_back([known.pod for known in waiting])
 
-    def _fall_back(self, waiting: Iterable[Known]) -> None:
+    def _fall_back(self, waiting: list[Json]) -> None:
         """Spot workers that have waited for too long are made again on demand."""
-        for group in self._spec.profile.groups:
-            if not group.spot or group.name in self._on_demand:
-                continue
-            if self._around.waited(group.name, waiting) > (self._spec.profile.kubernetes.spot_fallback or float("inf")):
-                self._on_demand.add(group.name)
-        for known in waiting:
-            group_name = known.pod["metadata"]["labels"].get(names.GROUP)
-            if group_name in self._on_demand and not pods.placed(known.pod) and self._is_spot(known.pod):
-                worker = pods.worker_of(known.pod)
-                known.again = self._order(self._spec.profile.group(group_name), worker)
-                self._spawn(self._delete(worker, 0))
-
-    @staticmethod
-    def _is_spot(pod: Json) -> bool:
-        return names.ON_DEMAND not in (pod["metadata"].get("annotations") or {})
-
-    async def _keep_log(self, worker: str) -> None:
-        lines = await self._read_log(worker, LINES)
-        if not lines:
-            return
-        if worker not in self._logs:
-            self._dead.append(worker)
-            if len(self._dead) > DEAD:
-                self._logs.pop(self._dead.popleft(), None)
-        self._logs[worker] = lines
-
-    async def _read_log(self, worker: str, lines: int) -> list[str]:
-        path = self._api.path("pods", self._ids.pod(worker)) + "/log"
-        try:
-            text = await self._api.text(path, {"tailLines": lines, "container": "worker"}, timeout=5.0)
-        except (Answer, Unreachable):  # no container yet, or its node is gone: there is no log
-            return []
-        return text.splitlines()
+        for pod in self._fallback.look(waiting):
+            worker = pods.worker_of(pod)
+            known = self._known.get(worker)
+            if known is not None and known.again is None:
+                known.again = self._order(self._spec.profile.group(pod["metadata"]["labels"][names.GROUP]), worker)
+                self._background.spawn(self._removal.end(worker, 0))
 
     def _trouble(self, problem: Problem | None) -> None:
         if problem is not None and problem != self.problem:
@@ -316,13 +269,3 @@ class KubernetesPool:
         else:
             self._told[notice.worker] = notice
         self._notify(notice)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("A part of the pool failed", exc_info=task.exception())

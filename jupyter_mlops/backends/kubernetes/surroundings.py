@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any
 
 from ...core.cluster import ClusterSpec
 from . import names, pods, prices
@@ -68,15 +67,6 @@ class Surroundings:
             self._looked_at_nodes = now
             await self._room()
 
-    def waited(self, group: str, waiting: Iterable[Any]) -> float:
-        """Seconds that the pod of `group` that has waited longest for a node has done so."""
-        made = [
-            known.pod["metadata"]["creationTimestamp"]
-            for known in waiting
-            if known.pod["metadata"]["labels"].get(names.GROUP) == group and not pods.placed(known.pod)
-        ]
-        return time.time() - moment(min(made)) if made else 0.0
-
     async def _all_events(self, pod: Json) -> None:
         query = {"fieldSelector": f"involvedObject.uid={pod['metadata']['uid']}"}
         try:
@@ -115,6 +105,16 @@ class Surroundings:
         self._events.move_to_end(uid)
         if len(self._events) > PODS:
             self._events.popitem(last=False)
+
+
+def waited(group: str, waiting: Iterable[Json]) -> float:
+    """Seconds that the pod of `group` that has waited longest for a node has done so."""
+    made = [
+        pod["metadata"]["creationTimestamp"]
+        for pod in waiting
+        if pod["metadata"]["labels"].get(names.GROUP) == group and not pods.placed(pod)
+    ]
+    return time.time() - moment(min(made)) if made else 0.0
 
 
 def _key(pod: Json) -> str:

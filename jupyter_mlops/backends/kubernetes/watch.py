@@ -12,6 +12,8 @@ from .api import Answer, Api, Json, Unreachable
 #: Seconds after which the API ends a watch, to be resumed; and after which silence means that it is gone.
 ROUND = 60
 SILENCE = 75.0
+#: Seconds between two tries at most: as long as a change may go unseen once the API is well again.
+LONGEST = 10.0
 #: Objects in one page of a list.
 PAGE = 500
 
@@ -55,13 +57,13 @@ class Watch:
                 failures += 1
                 if failures > 1:
                     self._trouble(Problem(what=error.what, why=error.why, todo=error.todo))
-                await asyncio.sleep(min(10.0, 0.2 * 2**failures))
+                await asyncio.sleep(min(LONGEST, 0.2 * 2**failures))
             except Answer as answer:
                 self._version = ""
                 if answer.status != 410:  # what was asked from is older than the API remembers: just list again
                     failures += 1
                     self._trouble(answer.problem)
-                    await asyncio.sleep(min(30.0, 0.5 * 2**failures))
+                    await asyncio.sleep(min(LONGEST, 0.5 * 2**failures))
 
     async def _list(self) -> None:
         items: list[Json] = []
