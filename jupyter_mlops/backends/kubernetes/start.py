@@ -27,7 +27,7 @@ def main() -> None:
     """Prepare, then become the program that is asked for."""
     brought = Path(os.environ.get("HOME", "/tmp")) / ".jupyter-mlops"  # noqa: S108 - a pod's own
     sys.path[:] = [path for path in sys.path if path not in ("", str(HERE))]
-    _bring_packages(brought / "packages")
+    _bring_packages(brought / "packages", scheduler=sys.argv[1] == "scheduler")
     if not _has_code():
         with zipfile.ZipFile(HERE / "code.zip") as archive:
             archive.extractall(brought / "code")
@@ -57,11 +57,16 @@ def _has_code() -> bool:
         return False
 
 
-def _bring_packages(folder: Path) -> None:
-    """Install, beside what the image has, what the profile asks for, and what the kernel has and the image lacks."""
+def _bring_packages(folder: Path, scheduler: bool) -> None:
+    """Install, beside what the image has, what the profile asks for, what a scheduler needs besides Dask, and what the
+    kernel has and the image lacks."""
     asked = [line for line in _read("packages.txt").splitlines() if line.strip()]
     if asked and (failed := _install(asked, folder, "--upgrade")):
         sys.exit(f"The packages of the profile can't be installed: {' '.join(asked)}. {failed}")
+    wanted = [line.split() for line in _read("needed.txt").splitlines()] if scheduler else []
+    needed = [pin for module, pin in wanted if not _is_there(module)]
+    if needed and (failed := _install(needed, folder)):
+        sys.exit(f"The image lacks what a scheduler needs: {' '.join(needed)}. {failed}")
     spec = json.loads(_read("spec.json") or "{}")
     lacking = [pin for pin in spec.get("profile", {}).get("kubernetes", {}).get("kernel_packages", []) if _lacks(pin)]
     if lacking and (failed := _install(lacking, folder, "--no-deps", "--only-binary", ":all:")):
@@ -75,6 +80,14 @@ def _bring_packages(folder: Path) -> None:
 def _read(name: str) -> str:
     path = HERE / name
     return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _is_there(module: str) -> bool:
+    """Whether the image has the module; one of a package that it lacks can't be looked for."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _lacks(pin: str) -> bool:
