@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from .. import backends
+from ..core.cluster import ClusterState
 from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownCluster, UnknownRun
 from ..core.run import FINAL, RunPhase, RunState
 from .copies import Copy
@@ -93,10 +95,18 @@ async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:
         if cluster.place == "local":
             continue
         try:
-            states = await backends.get(cluster.place).runs(cluster.name)
+            states = await _runs_of(cluster)
         except MlopsError:
             continue
         for state in states:
             if state.id == run:
                 return state
     raise unknown
+
+
+async def _runs_of(cluster: ClusterState) -> list[RunState]:
+    """A live cluster knows them better than its place, which is told now and then."""
+    if cluster.phase == "running" and "run" in cluster.commands:
+        with contextlib.suppress(ClusterUnreachable, ClusterEnded):
+            return (await (await session(cluster.name, timeout=10.0)).link.view(workers=False)).runs
+    return await backends.get(cluster.place).runs(cluster.name)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from ..runs.cluster import until
 from .clusters import PATIENCE, Namespace, small
 from .fixtures import free_namespace
 from .kube import Kube
+from .wheels import install, wheel
 
 LONG = PATIENCE
 NAME = "pods"
@@ -95,13 +95,17 @@ def test_cells_run_on_pods(pods: mlops.Cluster, tmp_path: Path) -> None:
 def test_a_detached_run_outlives_kernel_server_and_cluster(
     place: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prints and result are fetched by another kernel while the cluster lives; a small result from any home later."""
-    cluster = mlops.start(NAME, name="mortal", workers=2)
-    kernel, server = Kernel(tmp_path, "mortal"), _server(tmp_path)
+    """Prints and result are fetched by another kernel while the cluster lives; a small result from any home later.
+
+    The cluster was started with the kernel's packages.
+    """
+    kernel, server = _kernel_with_tinypkg(tmp_path, None), _server(tmp_path)
+    cluster = mlops.Cluster("mortal")
     try:
-        shown = kernel.run(
-            "%%mlrun --detach --map range(40)\nimport time\ntime.sleep(0.2)\nprint('item', item)\nitem * 2"
-        )
+        shown = kernel.run(f"import tinypkg, time\n%mlcluster start {NAME} --name mortal --workers 2 --sync")
+        assert not shown.error, (cluster.state(), cluster.logs())
+        cell = "%%mlrun --detach --map range(40)\ntime.sleep(0.2)\nprint('item', item)\nitem * tinypkg.answer() // 21"
+        shown = kernel.run(cell)
         assert "without this notebook" in shown.text, shown
         run = kernel.run("_mlrun.id").result.strip("'")
         kernel.run("%%mlrun --detach\nbytes(3_000_000)")
@@ -113,10 +117,10 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
         other = Kernel(tmp_path, None, JUPYTER_MLOPS_HOME=str(tmp_path / "another-machine"))
         try:
             code = f"run = mlops.get_run('{run}')\n"
-            assert other.run(code + "list(run.results()) == [i * 2 for i in range(40)]").result == "True"
-            assert sorted(other.run("print(run.prints())").text.split("\n")[:40]) == sorted(
-                f"item {i}" for i in range(40)
-            )
+            shown = other.run(code + "list(run.results()) == [i * 2 for i in range(40)]")
+            assert shown.result == "True", shown
+            printed = other.run("print(run.prints())").text.split("\n")
+            assert sorted(printed[:40]) == sorted(f"item {i}" for i in range(40))
             until(lambda: mlops.get_run(large).state == "done", LONG)
         finally:
             other.close()
@@ -136,15 +140,9 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
 
 def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> None:
     """One sentence; with --sync they are on the workers, with what they need in turn, and on those that join later."""
-    installed = tmp_path / "site-packages"
-    installed.mkdir()
-    _install(installed, "tinydep", "0.3", "VALUE = 6\n")
-    _install(
-        installed, "tinypkg", "1.2.0", "import tinydep\ndef answer():\n    return 7 * tinydep.VALUE\n", "tinydep>=0.2"
-    )
-    kernel = Kernel(tmp_path, NAME, PYTHONPATH=os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")]))
+    kernel = _kernel_with_tinypkg(tmp_path, NAME)
     try:
-        kernel.run("import tinypkg\ndef use(_):\n    return tinypkg.answer()")
+        kernel.run("import tinypkg")
         shown = kernel.run("%%mlrun\ntinypkg.answer()")
         assert "VersionMismatch: tinypkg is not installed on the workers of 'pods'" in shown.error, shown
         assert "this kernel has tinypkg 1.2.0" in shown.error and "--sync" in shown.error
@@ -176,23 +174,15 @@ def test_packages_of_a_profile_that_can_not_be_installed(place: Namespace) -> No
         backends.profiles.delete("lacking")
 
 
-def _install(folder: Path, name: str, version: str, text: str, *requires: str) -> None:
-    """A pure-Python package in `folder`, as pip leaves it there."""
-    wheel = folder.parent / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    metadata += "".join(f"Requires-Dist: {each}\n" for each in requires)
-    files = {
-        f"{name}/__init__.py": text,
-        f"{info}/METADATA": metadata,
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for path, content in {**files, f"{info}/RECORD": record}.items():
-            archive.writestr(path, content)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(folder)]
-    subprocess.run([*command, str(wheel)], check=True)
+def _kernel_with_tinypkg(folder: Path, cluster: str | None) -> Kernel:
+    """A kernel that has a package which needs another."""
+    installed = folder / "site-packages"
+    installed.mkdir()
+    install(installed, wheel(folder, "tinydep", "0.3", "VALUE = 6\n"))
+    text = "import tinydep\ndef answer():\n    return 7 * tinydep.VALUE\n"
+    install(installed, wheel(folder, "tinypkg", "1.2.0", text, "tinydep>=0.2"))
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    return Kernel(folder, cluster, PYTHONPATH=path)
 
 
 def _server(folder: Path) -> subprocess.Popen[Any]:

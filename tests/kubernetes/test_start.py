@@ -1,0 +1,51 @@
+"""The first program of a pod, without a pod: which packages it installs, and what it says when it can't."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from jupyter_mlops.backends.kubernetes import code
+
+from .wheels import wheel
+
+
+def test_packages_of_the_profile_and_of_the_kernel(tmp_path: Path) -> None:
+    """The kernel's are installed where the image has others; when that can't be, the pod starts all the same."""
+    wheel(tmp_path, "tinyasked", "1.0", "")
+    wheel(tmp_path, "tinylack", "1.2.0", "", "nowhere")
+    here = f"cloudpickle=={version('cloudpickle')}"
+    done = _start(tmp_path, ["tinyasked"], [here, "tinylack==1.2.0"])
+    assert done.returncode == 0, done.stderr
+    brought = {path.name for path in (tmp_path / ".jupyter-mlops" / "packages").iterdir()}
+    assert {"tinyasked", "tinylack"} <= brought and "cloudpickle" not in brought
+    done = _start(tmp_path, [], ["nowhere==1.0"])
+    assert done.returncode == 0 and "The packages of the kernel can't be installed: nowhere==1.0" in done.stderr
+
+
+def test_packages_of_the_profile_that_can_not_be_installed_end_the_pod(tmp_path: Path) -> None:
+    done = _start(tmp_path, ["nowhere==1.0"], [])
+    assert done.returncode == 1 and "The packages of the profile can't be installed: nowhere==1.0" in done.stderr
+    assert "No matching distribution found" in done.stderr
+
+
+def _start(folder: Path, packages: list[str], kernel: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run `start.py` as a pod would, with a program that does nothing; pip finds wheels in `folder` only."""
+    mounted = folder / "mounted"
+    mounted.mkdir(exist_ok=True)
+    sent = code.packed()
+    for name, text in sent["data"].items():
+        (mounted / name).write_text(text)
+    for name, data in sent["binaryData"].items():
+        (mounted / name).write_bytes(base64.b64decode(data))
+    (mounted / "packages.txt").write_text("\n".join(packages))
+    (mounted / "spec.json").write_text(json.dumps({"profile": {"kubernetes": {"kernel_packages": kernel}}}))
+    index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}
+    command = [sys.executable, str(mounted / "start.py"), "names"]
+    environment = {**os.environ, **index, "HOME": str(folder)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
