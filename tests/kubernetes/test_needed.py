@@ -1,0 +1,41 @@
+"""What a scheduler needs and Dask's images lack, without a pod."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from jupyter_mlops.backends.kubernetes import code
+
+from .wheels import wheel
+
+
+def test_a_scheduler_gets_what_the_image_lacks_and_nothing_else(tmp_path: Path) -> None:
+    needed = code.packed()["data"]["needed.txt"].split()
+    assert {"pydantic", "kubernetes.aio", "aiohttp"} == set(needed[::2])
+    assert all("==" in pin for pin in needed[1::2]), "the kernel's versions"
+    wheel(tmp_path, "tinylack", "1.2.0", "")
+    wanted = "pydantic pydantic==0.1\ntinylack.part tinylack==1.2.0"
+    assert _installed(tmp_path / "worker", "worker", wanted, tmp_path) == set()
+    assert _installed(tmp_path / "scheduler", "scheduler", wanted, tmp_path) >= {"tinylack"}
+
+
+def _installed(folder: Path, program: str, needed: str, index: Path) -> set[str]:
+    """What `start.py` installs for a program; that the program itself ends at once is no matter."""
+    folder.mkdir()
+    (folder / "start.py").write_text(code.packed()["data"]["start.py"])
+    (folder / "code.json").write_text(code.packed()["data"]["code.json"])
+    (folder / "needed.txt").write_text(needed)
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
+    done = subprocess.run(
+        [sys.executable, str(folder / "start.py"), program],
+        env={**os.environ, **pip, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode != 0 and "can't be installed" not in done.stderr and "lacks what" not in done.stderr
+    brought = folder / ".jupyter-mlops" / "packages"
+    return {path.name for path in brought.iterdir()} if brought.exists() else set()
