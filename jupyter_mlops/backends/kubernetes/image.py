@@ -15,7 +15,7 @@ from ...core.errors import InvalidInput
 HEADER = "# Written by `jupyter mlops image`."
 
 #: What the pods of a cluster need, besides this package, which is brought to them.
-NEEDED = ("dask", "distributed", "cloudpickle", "pydantic", "cryptography", "kubernetes", "psutil")
+NEEDED = ("dask", "distributed", "cloudpickle", "pydantic", "cryptography", "kubernetes", "aiohttp", "psutil")
 
 #: What the base image has.
 _BASE = frozenset({"pip"})
