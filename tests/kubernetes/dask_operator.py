@@ -2,56 +2,49 @@
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from .clusters import PATIENCE
 from .kube import REPOSITORY, Kube
 
-CRDS = Path("operator/deployment/helm/dask-kubernetes-operator/crds")
+CRDS = "operator/deployment/helm/dask-kubernetes-operator/crds"
+OURS = "app.kubernetes.io/managed-by=jupyter-mlops-tests"
+#: Held by all test runs of this machine that use the CRDs: Kubernetes has one set of them for everybody.
+LOCK = Path(tempfile.gettempdir()) / "jupyter-mlops-tests-crds.lock"
 #: What the operator's framework is in its images of today, beside the version that dask-kubernetes 2026.3.0 works with.
 NEWER_KOPF = ("kopf==1.45.2", "jsonpatch==1.33", "jsonpointer==3.12")
 
 
 @contextmanager
 def crds(kube: Kube) -> Iterator[None]:
-    """The CRDs of the installed dask-kubernetes; left as they are where they are there already."""
-    if "daskclusters" in kube.kubectl("get", "crds", "-o", "name"):
-        yield
-        return
-    folder = str(files("dask_kubernetes").joinpath(str(CRDS)))
-    kube.kubectl("create", "-f", folder)
-    kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", folder)
-    try:
-        yield
-    finally:
-        kube.kubectl("delete", "--timeout=60s", "-f", folder)
+    """The CRDs of the installed dask-kubernetes. Where tests put them, the last one that uses them takes them away."""
+    folder = str(files("dask_kubernetes").joinpath(CRDS))
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # waits while they are taken away
+        if not _has_crds(kube):
+            kube.kubectl("apply", "--server-side", "-f", folder)
+            kube.kubectl("label", "-f", folder, OURS)
+            kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", folder)
+        try:
+            yield
+        finally:
+            with suppress(BlockingIOError):  # somebody else uses them
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _has_crds(kube, "-l", OURS):
+                    kube.kubectl("delete", "--timeout=60s", "-f", folder)
 
 
-@contextmanager
-def changed_crd(kube: Kube, change: dict[str, Any]) -> Iterator[None]:
-    """The CRD of DaskClusters with another schema of `spec`, as an old or odd installation has it."""
-    path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties"
-    crd = json.loads(kube.kubectl("get", "crd", "daskclusters.kubernetes.dask.org", "-o", "json"))
-    before = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-
-    def put(schema: dict[str, Any]) -> None:
-        patch = json.dumps([{"op": "replace", "path": path, "value": schema}])
-        kube.kubectl("patch", "crd", "daskclusters.kubernetes.dask.org", "--type=json", "-p", patch)
-
-    put({**before, **change})
-    try:
-        yield
-    finally:
-        put(before)
+def _has_crds(kube: Kube, *which: str) -> bool:
+    return "daskclusters" in kube.kubectl("get", "crds", "-o", "name", *which)
 
 
 class Operator:

@@ -74,24 +74,25 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None, prices
 
 async def remove(api: Api, ids: Names) -> None:
     """Remove the record, and with it all that it owns. A no-op when it is gone."""
-    await daskcluster.end(api, ids)
-    body = {"propagationPolicy": "Background"}
     try:
-        await api.request("DELETE", api.path("deployments", ids.scheduler, group=APPS), body, parse=False)
-    except Answer as answer:
-        if answer.status != 404:
-            raise
+        await daskcluster.end(api, ids)
+    finally:
+        await _delete(api, api.path("deployments", ids.scheduler, group=APPS), {"propagationPolicy": "Background"})
 
 
 async def forget(api: Api, ids: Names) -> None:
     """Remove what outlives the cluster."""
     await daskcluster.end(api, ids)
     for name in (ids.receipt, ids.history):
-        try:
-            await api.request("DELETE", api.path("configmaps", name), parse=False)
-        except Answer as answer:
-            if answer.status != 404:
-                raise
+        await _delete(api, api.path("configmaps", name))
+
+
+async def _delete(api: Api, path: str, how: Json | None = None) -> None:
+    try:
+        await api.request("DELETE", path, how, parse=False)
+    except Answer as answer:
+        if answer.status != 404:
+            raise
 
 
 async def _heed(api: Api, spec: ClusterSpec, ids: Names) -> None:
