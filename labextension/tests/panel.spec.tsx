@@ -194,7 +194,8 @@ describe('Scale', () => {
     const autoscaled = group({ adaptive: true, minimum: 1, maximum: 5, wanted: 2 });
     const survey = { name: 'survey', place: 'kubernetes', maker: 'helm', commands } as const;
     const stage = await panel({ clusters: [cluster({ ...survey, groups: [autoscaled] })] });
-    expect(find('place').textContent).toBe('Kubernetes · made with helm');
+    expect(find('place').textContent).toBe('Kubernetes · helm');
+    expect(find('place').title).toBe('It was made with helm, not from here');
     expect(document.querySelector('[data-mlops="will-stop"]')).toBeNull();
     expect(document.querySelector('[data-mlops="auto"]')).toBeNull();
     expect(find('autoscaled').textContent).toBe('scaled by its own autoscaler, 1–5');

@@ -158,9 +158,10 @@ def test_the_phase_and_reason_of_each_worker() -> None:
 
     from jupyter_mlops.backends.kubernetes.others.workers import rows
 
-    problems = {row.name[-1]: row.problem for row in rows(found, dask) if row.problem}
-    assert problems["5"].what == "Its container was started again" and "out of memory" in problems["5"].why
-    assert "evicted" in problems["6"].what
+    problems = {row.name: row.problem for row in rows(found, dask) if row.problem}
+    again = problems["default-5"]
+    assert again.what == "Its container was started again" and "out of memory" in again.why
+    assert "evicted" in problems["default-6"].what
 
 
 def test_the_cost_of_pods_since_they_were_placed() -> None:

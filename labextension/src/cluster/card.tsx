@@ -12,7 +12,7 @@ import { phase, placeBeside, present, wanted, willStop, workers } from '../words
 import { brief, perHour, source } from '../words/money';
 import { Bar } from './bar';
 import { Chart } from './chart';
-import { isOurs, madeWith, may, stopLabel } from './others';
+import { isOurs, madeWith, maker, may, stopLabel } from './others';
 import { Scale } from './scale';
 
 /** A live cluster: what it is, how it is, what it costs, and what can be done with it. */
@@ -87,8 +87,8 @@ function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
       >
         {cluster.name}
       </button>
-      <span className="jp-mlops-place" data-mlops="place">
-        {[placeBeside(trans, cluster), madeWith(trans, cluster)].filter(Boolean).join(' · ')}
+      <span className="jp-mlops-place" title={madeWith(trans, cluster)} data-mlops="place">
+        {[placeBeside(trans, cluster), maker(cluster)].filter(Boolean).join(' · ')}
       </span>
       <span className="jp-mlops-money" title={source(trans, cost)} data-mlops="cost">
         {cost.amount === null ? (

@@ -22,9 +22,16 @@ export function may(cluster: Made, verb: Verb): boolean {
   return cluster.commands.includes(verb);
 }
 
-/** Who made it, beside its place; nothing for ours. */
-export function madeWith(trans: TranslationBundle, cluster: Made): string {
-  return isOurs(cluster) ? '' : trans.__('made with %1', cluster.maker);
+/** Who made it, to stand beside its place; nothing for ours. */
+export function maker(cluster: Made): string {
+  return isOurs(cluster) ? '' : cluster.maker;
+}
+
+/** The same in words; nothing for ours. */
+export function madeWith(trans: TranslationBundle, cluster: Made): string | undefined {
+  return isOurs(cluster)
+    ? undefined
+    : trans.__('It was made with %1, not from here', cluster.maker);
 }
 
 /** The label of the button that stops it: what it does, or why it can't be done here. */

@@ -30,7 +30,7 @@ from .news import News
 from .rates import Rates
 from .reach import running_scheduler, url_of
 from .state import spec_of, state_of
-from .workers import RECENT, disrupted, row, rows
+from .workers import RECENT, disrupted, names_of, row, rows
 
 #: Seconds between two looks when no pod changes, for changes to gather, and between two questions to the scheduler.
 EVERY: Seconds = 2.0
@@ -250,7 +250,8 @@ class Observer:
         died = disrupted(pod) or (pods.over(before) and not pods.leaving(before))
         if group is not None and died and len(self._dead) < DEAD:
             told = {"phase": "lost", "problem": death(pod, self.facts(pod), deleted=True)}
-            self._dead[name] = (time.time(), row(group, pod, None).model_copy(update=told))
+            worker = row(names_of(self.found)[name], group, pod, None)
+            self._dead[name] = (time.time(), worker.model_copy(update=told))
 
 
 async def _until_exit(work: Coroutine[Any, Any, None]) -> None:

@@ -11,6 +11,7 @@ from ..hub import hub
 from ..ours import resolves
 from .found import Found, Json
 from .shape import container_of, scheduler_port
+from .workers import names_of
 
 #: Where Dask's dashboard listens unless its maker says otherwise.
 DASHBOARD_PORT = 8787
@@ -60,11 +61,14 @@ async def log_of(api: Api, found: Found, worker: str | None, lines: int) -> list
 
     Raises
     ------
-    UnknownWorker : it has no such pod, or no more.
+    UnknownWorker : it has no worker of that name, or no more.
     """
-    there = found.schedulers[:1] if worker is None else [p for p in found.workers if p["metadata"]["name"] == worker]
-    if worker is not None and not there:
-        raise UnknownWorker.named(worker, [str(pod["metadata"]["name"]) for pod in found.workers])
+    names = names_of(found)
+    there = found.schedulers[:1] if worker is None else []
+    if worker is not None:
+        there = [pod for pod in found.workers if worker in (pod["metadata"]["name"], names[pod["metadata"]["name"]])]
+        if not there:
+            raise UnknownWorker.named(worker, names.values())
     for pod in there:
         last = {} if pods.step(pod) == "running" or pods.over(pod) else {"previous": "true"}
         return await _log(api, pod, {"tailLines": lines, **last})

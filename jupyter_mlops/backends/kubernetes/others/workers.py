@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -34,18 +35,33 @@ def rows(found: Found, dask: DaskView | None = None, facts: FactsOf | None = Non
     facts : what is known around a pod; without it, the pods alone are looked at.
     """
     known = {worker.host: worker for worker in dask.workers} if dask is not None else None
-    return [row(group, pod, known, facts) for group in found.groups for pod in group.pods]
+    names = names_of(found)
+    return [
+        row(names[pod["metadata"]["name"]], group, pod, known, facts) for group in found.groups for pod in group.pods
+    ]
+
+
+def names_of(found: Found) -> dict[str, str]:
+    """What the worker of each pod is called: its group and the end of the pod's name, which nearly always tells them
+    apart; where it doesn't, the pod's name."""
+    short = {
+        str(pod["metadata"]["name"]): f"{group.name}-{pod['metadata']['name'].rpartition('-')[2]}"
+        for group in found.groups
+        for pod in group.pods
+    }
+    times = Counter(short.values())
+    return {pod: name if times[name] == 1 else pod for pod, name in short.items()}
 
 
 def row(
-    group: FoundGroup, pod: Json, dask: Mapping[str, DaskWorker] | None, facts: FactsOf | None = None
+    name: str, group: FoundGroup, pod: Json, dask: Mapping[str, DaskWorker] | None, facts: FactsOf | None = None
 ) -> WorkerState:
     """The worker in `pod`. `dask` is Dask's workers by their pods' addresses; None when nobody knows."""
     around = facts(pod) if facts is not None else Facts()
     worker = dask.get(str((pod.get("status") or {}).get("podIP", ""))) if dask is not None else None
     phase = _phase(pod, dask is not None, worker)
     state = WorkerState(
-        name=str(pod["metadata"]["name"]),
+        name=name,
         group=group.name,
         phase=phase,
         host=str((pod.get("spec") or {}).get("nodeName") or ""),
