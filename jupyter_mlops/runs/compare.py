@@ -58,6 +58,10 @@ class Difference:
 
 async def compare(session: Session, packages: set[str]) -> list[Difference]:
     """What differs between this kernel and the cluster, in Python, Dask, and the import names `packages`."""
+    scheduler = str(session.client.scheduler_info().get("id"))
+    if session.compared_with != scheduler:  # it started again, and forgot what was brought
+        session.compared_with = scheduler
+        session.compared.clear()
     asked = frozenset(packages)
     if asked not in session.compared:
         session.compared[asked] = differences(versions_of(sorted(packages)), await versions_there(session, packages))
@@ -71,7 +75,7 @@ async def versions_there(session: Session, packages: Iterable[str]) -> dict[str,
     workers = list((await session.client.nthreads()) or {})[:ASKED]
     scheduler: Any = session.client.scheduler
     if not workers:
-        return dict(await scheduler.mlops_versions(**message))
+        return dict(await scheduler.mlops_versions(**message) or {})  # a cluster that others made may not know
     answers = await scheduler.broadcast(msg={"op": "mlops_versions", **message}, workers=workers, on_error="ignore")
     found: dict[str, str] = {}
     for answer in answers.values():

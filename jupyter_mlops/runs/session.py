@@ -30,7 +30,8 @@ class Session:
     def __init__(self, name: str, backend: Backend, link: Link, client: Client) -> None:
         self.name, self.backend, self.link, self.client = name, backend, link, client
         self._bigs: OrderedDict[str, Future[Any]] = OrderedDict()
-        #: What differed in the packages that were compared already.
+        #: The scheduler, by Dask's id, with whose workers packages were compared; and what differed in which of them.
+        self.compared_with = ""
         self.compared: dict[frozenset[str], list[Difference]] = {}
 
     @property

@@ -141,16 +141,17 @@ def for_scheduler(parcel: dict[str, Any]) -> bytes:
         async def start(self, scheduler: Any) -> None:
             """Called by Dask."""
             import asyncio
+            import logging
             import tempfile
             from pathlib import Path
 
-            from jupyter_mlops.controller.agent.packages import CantBring, bring
-
+            try:
+                from jupyter_mlops.controller.agent.packages import CantBring, bring
+            except ImportError:  # a scheduler that others made; runs don't need it there
+                return
             try:
                 await asyncio.to_thread(bring, self.parcel, Path(tempfile.gettempdir()), first=False)
-            except CantBring as error:  # runs don't need it there
-                import logging
-
+            except CantBring as error:
                 logging.getLogger("distributed.scheduler.mlops").warning("The scheduler lacks packages: %s", error)
 
     _by_value(Bring)
