@@ -1,0 +1,70 @@
+"""Pods by the hundreds, up and down: our cluster, a bare script, the operator."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+from jupyter_mlops import backends
+from jupyter_mlops.runs.clusters import Cluster
+from jupyter_mlops.runs.portal import Portal
+
+from ..measure import Result, compared
+from . import bare, operator
+from .sight import Sight
+from .site import Site
+
+PODS = 500
+ROUNDS = 2
+NAME = "grow"
+
+
+def run(site: Site, sight: Sight, portal: Portal, cluster: Cluster) -> Iterator[Result]:
+    """0 → 500 → 0 of everybody, and 0 → 1,000 of ours, whose pods are left there."""
+    ours, script = [], []
+    for _ in range(ROUNDS):
+        ours.append(there_and_back(sight, cluster))
+        script.append(scripted(sight, portal))
+    up, down = (statistics.median(pair[part] for pair in ours) for part in (0, 1))
+    note = "default rates of Kubernetes; 500 fake nodes"
+    bare_up = statistics.median(script)
+    yield compared(
+        f"0 → {PODS} pods Running, a script's", "s", up, bare_up, "a bare script, 50 creations at a time", 1.1, note
+    )
+    theirs = operated(site, sight)
+    peer = "the operator's DaskCluster"
+    yield compared(f"0 → {PODS} pods Running, the operator's", "s", up, theirs[0], peer, 1 / 8, note)
+    yield compared(f"{PODS} → 0 pods, the operator's", "s", down, theirs[1], peer, 1 / 8, note)
+    twice = sight.time_to(2 * PODS, lambda: cluster.scale(2 * PODS))
+    yield compared(f"0 → {2 * PODS:,} pods Running", "s", twice, up, f"our 0 → {PODS}", 2.2, note)
+
+
+def there_and_back(sight: Sight, cluster: Cluster) -> tuple[float, float]:
+    """Seconds up and down of ours."""
+    return sight.time_to(PODS, lambda: cluster.scale(PODS)), sight.time_to(0, lambda: cluster.scale(0))
+
+
+def scripted(sight: Sight, portal: Portal) -> float:
+    """Seconds up of the bare script."""
+    profile = backends.profiles.get(NAME)
+    up = sight.time_to(PODS, lambda: portal.call(bare.make(profile, PODS)))
+    sight.time_to(0, lambda: portal.call(bare.remove()))
+    return up
+
+
+def operated(site: Site, sight: Sight) -> tuple[float, float]:
+    """Seconds up and down of the operator."""
+    body = operator.cluster(site, "theirs", PODS, fake=True)
+    up = sight.time_to(
+        PODS, lambda: site.kube.kubectl("create", "-n", site.namespace, "-f", "-", stdin=json.dumps(body))
+    )
+    return up, sight.time_to(0, lambda: scaled_down(site, body))
+
+
+def scaled_down(site: Site, body: dict[str, Any]) -> None:
+    """Want none of its workers, as `KubeCluster.scale(0)` does."""
+    patch = ("--type=merge", "-p", '{"spec":{"worker":{"replicas":0}}}')
+    group = f"daskworkergroup/{body['metadata']['name']}-default"
+    site.kube.kubectl("patch", group, "-n", site.namespace, *patch)

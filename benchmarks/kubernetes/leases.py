@@ -1,0 +1,58 @@
+"""The heartbeats of fake nodes: Kubernetes gives up nodes that it hears nothing of for 50 seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from jupyter_mlops.backends.kubernetes.api import MERGE_PATCH, Api
+from jupyter_mlops.runs.portal import Portal
+
+GROUP = "coordination.k8s.io/v1"
+LEASES = f"/apis/{GROUP}/namespaces/kube-node-lease/leases"
+LABELS = {"mlops-bench": "true"}
+
+#: Seconds in which each node is heard of once.
+EVERY = 25.0
+
+
+@contextmanager
+def beating(portal: Portal, nodes: int) -> Iterator[None]:
+    """Keep `fake-0`, `fake-1`, … alive."""
+    beats = portal.spawn(_beat([f"fake-{number}" for number in range(nodes)]))
+    try:
+        yield
+    finally:
+        beats.cancel()
+        portal.call(_remove())
+
+
+async def _beat(nodes: list[str]) -> None:
+    api = await Api.connect()
+    try:
+        for node in nodes:
+            metadata = {"name": node, "namespace": "kube-node-lease", "labels": LABELS}
+            spec = {"holderIdentity": node, "leaseDurationSeconds": 40, "renewTime": _now()}
+            body = {"apiVersion": GROUP, "kind": "Lease", "metadata": metadata, "spec": spec}
+            await api.request("POST", LEASES, body, parse=False)
+        while True:
+            for node in nodes:
+                await asyncio.sleep(EVERY / len(nodes))
+                body = {"spec": {"renewTime": _now()}}
+                await api.request("PATCH", f"{LEASES}/{node}", body, content=MERGE_PATCH, parse=False)
+    finally:
+        await api.close()
+
+
+async def _remove() -> None:
+    api = await Api.connect()
+    try:
+        await api.request("DELETE", LEASES, query={"labelSelector": "mlops-bench=true"}, parse=False)
+    finally:
+        await api.close()
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

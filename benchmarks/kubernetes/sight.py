@@ -1,0 +1,89 @@
+"""What everybody's pods are seen by, ours and the peers': a watch of the namespace, of the benchmark's own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jupyter_mlops.backends.kubernetes.api import Api
+from jupyter_mlops.backends.kubernetes.watch import Watch
+from jupyter_mlops.runs.portal import Portal
+
+#: Seconds that anything here may take.
+PATIENCE = 400.0
+
+
+class Sight:
+    """The pods on fake nodes, as the API tells of them."""
+
+    def __init__(self) -> None:
+        #: Names of pods that are there, and of those that run; and when each was first seen on a node.
+        self.there: set[str] = set()
+        self.running: set[str] = set()
+        self.placed: dict[str, float] = {}
+        self._changed = threading.Condition()
+
+    def seen(self, kind: str, pod: dict[str, Any]) -> None:
+        """A change, on the watch's own loop."""
+        name, fake = pod["metadata"]["name"], "fake" in (pod["spec"].get("nodeSelector") or {})
+        if not fake:
+            return
+        with self._changed:
+            if kind == "DELETED":
+                self.there.discard(name)
+                self.running.discard(name)
+                self.placed.pop(name, None)
+            else:
+                self.there.add(name)
+                if pod["spec"].get("nodeName"):
+                    self.placed.setdefault(name, time.time())
+                if (pod.get("status") or {}).get("phase") == "Running":
+                    self.running.add(name)
+            self._changed.notify_all()
+
+    def until(self, is_so: Callable[[Sight], bool]) -> None:
+        """Wait until it is so."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: is_so(self), PATIENCE), (
+                f"{len(self.running)} of {len(self.there)} run"
+            )
+
+    def time_to(self, pods: int, do: Callable[[], object]) -> float:
+        """Seconds from the beginning of `do` until so many pods are Running and no others are there."""
+        started = time.perf_counter()
+        do()
+        self.until(lambda seen: len(seen.there) == len(seen.running) == pods)
+        return time.perf_counter() - started
+
+
+@contextmanager
+def watching(portal: Portal) -> Iterator[Sight]:
+    """See the current namespace's pods."""
+    sight = Sight()
+
+    async def watch(ready: asyncio.Event) -> None:
+        api = await Api.connect()
+        try:
+            look = Watch(api, api.path("pods"), {}, lambda pods: None, sight.seen)
+            running = asyncio.create_task(look.run())
+            await look.ready.wait()
+            ready.set()
+            await running
+        finally:
+            await api.close()
+
+    async def begin() -> asyncio.Task[None]:
+        ready = asyncio.Event()
+        task = asyncio.create_task(watch(ready))
+        await asyncio.wait_for(ready.wait(), 30)
+        return task
+
+    task = portal.call(begin())
+    try:
+        yield sight
+    finally:
+        portal.loop.call_soon_threadsafe(task.cancel)
