@@ -164,6 +164,15 @@ def test_a_worker_of_which_it_comes_out_later_where_it_is_was_there_all_the_time
     assert cost.dedicated is not None and cost.dedicated.amount == 8
 
 
+def test_a_host_that_is_left_before_its_price_is_told_costs_all_the_same() -> None:
+    ledger = Ledger([opened("1", 0, "n1"), LedgerEntry(time=HOUR / 2, kind="close", worker="1")])
+    assert ledger.cost(Price(), HOUR).dedicated is None
+    ledger.add(LedgerEntry(time=HOUR, kind="host", host="n1", price=PRICES["n1"]))
+    cost = ledger.cost(Price(), 2 * HOUR)
+    assert (cost.amount, cost.per_hour) == (0.5, 0)
+    assert cost.dedicated is not None and (cost.dedicated.amount, cost.dedicated.per_hour) == (4, 0)
+
+
 def test_an_end_that_is_written_late_takes_back_what_came_after_it() -> None:
     ledger = Ledger([opened("1", 0), opened("2", 0), opened("3", 900)])
     ledger.add(LedgerEntry(time=600, kind="close", worker="1", written=1000))
