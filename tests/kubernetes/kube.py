@@ -139,7 +139,11 @@ def opened() -> Iterator[Kube]:
         yield Kube(GIVEN, os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
         return
     if _is_up():  # somebody keeps one for many runs: it is used, and left as it is
-        kubeconfig = subprocess.run([str(PROGRAM), "up"], check=True, capture_output=True, text=True).stdout.strip()
+        # It also starts what has died of it, which then isn't this run's, to be ended with it.
+        unmarked = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
+        command = [str(PROGRAM), "up"]
+        up = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
+        kubeconfig = up.stdout.strip()
         yield Kube(kubeconfig, os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
         return
     started = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True)
