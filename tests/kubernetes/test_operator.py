@@ -151,7 +151,9 @@ def test_an_operator_with_a_newer_kopf(namespace: Namespace, tmp_path: Path) -> 
 
     async def main() -> None:
         spec = namespace.spec(small(0))
-        await in_thread(lambda: namespace.kube.apply(daskcluster(namespace, "theirs", 0)))
+        theirs = daskcluster(namespace, "theirs", 0)
+        theirs["metadata"]["namespace"] = namespace.name
+        await in_thread(lambda: namespace.kube.apply(theirs))
         async with namespace.cluster(spec) as (name, _):
             await until(lambda: in_thread(lambda: _listed(namespace)), lambda found: f"{name} 0 Running" in found)
             acting.kill()  # it may have been lucky with theirs
