@@ -1,0 +1,79 @@
+"""What the controller costs beside the scheduler: a thousand idle workers, whose heartbeats go on."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from distributed import Scheduler
+from distributed.scheduler import WorkerState
+
+from jupyter_mlops.controller.controller import Controller
+from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.profile import Group
+from tests.controller.cluster import MEMORY, make_spec
+from tests.controller.test_cost import HEARTBEATS, WORKERS, SilentPool, join
+
+from .measure import Result, bounded
+
+#: Seconds over which CPU time is taken.
+SPAN = 20.0
+
+#: Seconds between two lots of heartbeats.
+LOT = 0.25
+
+
+def run() -> Iterator[Result]:
+    """The loop's CPU time with the controller, less that without it."""
+    alone, beside = asyncio.run(_share(False)), asyncio.run(_share(True))
+    note = f"the loop without it: {alone:.2%}"
+    yield bounded(f"{WORKERS:,} idle workers: the controller", "of a core", max(0.0, beside - alone), 0.02, note)
+
+
+async def _share(controlled: bool) -> float:
+    """CPU seconds of the loop's thread a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+            spec = make_spec(Group(workers=WORKERS, maximum=2 * WORKERS, memory=MEMORY), price=Price(cpu_hour=1))
+            controller = Controller(scheduler, spec, SilentPool(), Path(folder))
+            if controlled:
+                await controller.start()
+            workers = [join(scheduler, number) for number in range(WORKERS)]
+            for worker in workers:
+                worker.metrics = metrics(0.5)
+            if controlled:
+                for worker in workers:
+                    controller.roster.joined(worker)
+            beats = asyncio.create_task(_beat(workers))
+            await asyncio.sleep(2)  # what their joining began is over
+            began, used = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(SPAN)
+            share = (time.thread_time() - used) / (time.perf_counter() - began)
+            beats.cancel()
+            for worker in workers:  # they can't be asked to close
+                scheduler.workers.pop(worker.address)
+            if controlled:
+                controller.roster._by_address.clear()
+                await controller.stop()
+            return share
+
+
+def metrics(chance: float) -> dict[str, Any]:
+    """What an idle worker tells of itself."""
+    spilled = {"memory": 0, "disk": 0}
+    return {"cpu": 3 * chance, "memory": round(150e6 + chance * 2e6), "managed_bytes": 0, "spilled_bytes": spilled}
+
+
+async def _beat(workers: list[WorkerState]) -> None:
+    """Memory and CPU as idle workers tell them, each at its turn."""
+    chance, turn = random.Random(1), itertools.cycle(workers)
+    while True:
+        for worker in itertools.islice(turn, int(HEARTBEATS * LOT)):
+            worker.metrics = metrics(chance.random())
+        await asyncio.sleep(LOT)
