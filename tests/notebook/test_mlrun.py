@@ -75,6 +75,20 @@ def test_modules_beside_the_notebook_and_edited_ones(run_cell: RunCell, tmp_path
     assert run_cell("%%mlrun\nfrom tools import scale as fresh\nfresh(1)") == 1000
 
 
+def test_a_project_elsewhere_travels_like_a_module_beside_the_notebook(
+    run_cell: RunCell, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is installed as editable: the workers have no copy of it."""
+    project = tmp_path_factory.mktemp("project")
+    (project / "elsewhere").mkdir()
+    (project / "elsewhere" / "__init__.py").write_text("from .deep import answer\n")
+    (project / "elsewhere" / "deep.py").write_text("def answer(): return 42\n")
+    monkeypatch.syspath_prepend(str(project))
+    run_cell("import elsewhere\ndef inner():\n    from elsewhere.deep import answer\n    return answer()")
+    assert run_cell("%%mlrun\nelsewhere.answer()") == 42
+    assert run_cell("%%mlrun --map range(2)\ninner()") == [42, 42]
+
+
 def test_rich_output_of_what_can_not_travel(run_cell: RunCell, capsys: pytest.CaptureFixture[str]) -> None:
     value = run_cell("%%mlrun\nimport threading\nlock = threading.Lock()\nlock")
     assert "lock" in repr(value)

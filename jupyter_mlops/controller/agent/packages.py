@@ -71,6 +71,7 @@ def bring(parcel: Parcel, folder: Path, first: bool = True) -> None:
 def _unpack(parcel: Parcel, place: Path) -> None:
     fresh = place.with_name(f".{place.name}.{os.getpid()}")
     try:
+        fresh.mkdir(parents=True)
         with zipfile.ZipFile(io.BytesIO(parcel["files"])) as archive:
             archive.extractall(fresh)
         if parcel["pins"]:
