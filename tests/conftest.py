@@ -10,9 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 from jupyter_core.paths import jupyter_data_dir
 
 from jupyter_mlops.tracking import recorder
+
+# How long an example takes is up to what else the machine does.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.kubernetes.fixtures"]
 
