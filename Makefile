@@ -84,7 +84,7 @@ $(BUILT): $(STAMPS)/node $(SOURCES)
 	touch $@
 
 $(STAMPS)/lab: $(STAMPS)/venv pyproject.toml constraints.txt hatch_build.py $(wildcard jupyter-config/*/*) | $(BUILT)
-	$(PIP) $(CONSTRAINTS) -e ".[lab,examples]"
+	$(PIP) $(CONSTRAINTS) -e ".[lab,kubernetes,examples]"
 	touch $@
 
 $(STAMPS)/dev: $(STAMPS)/lab
