@@ -20,10 +20,24 @@ from .cluster import MEMORY, cluster, make_spec, run, until
 from .pool import InProcessPool
 
 
+class SlowPool(InProcessPool):
+    """A place that takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ready = asyncio.Event()
+
+    async def create(self, group: Group, names: Sequence[str]) -> None:
+        await self.ready.wait()
+        await super().create(group, names)
+
+
 def test_the_profile_s_workers_come_and_are_told(tmp_path: Path) -> None:
     async def test() -> None:
-        async with cluster(make_spec(), tmp_path) as c:
+        pool = SlowPool()
+        async with cluster(make_spec(), tmp_path, pool) as c:
             assert (await c.link.view()).state.phase == "starting"
+            pool.ready.set()
             await c.have(2)
             await until(lambda: c.controller.view.phase == "running")
             view = await c.link.view()
