@@ -147,7 +147,7 @@ def test_the_operator_is_killed_while_a_cluster_is_made(namespace: Namespace, tm
 
 
 def test_an_operator_with_a_newer_kopf(namespace: Namespace, tmp_path: Path) -> None:
-    """It may leave its own clusters Pending, which is told; those of ours aren't touched by that."""
+    """It may leave its own clusters Pending, which is told; those of ours come and, by their record, go."""
 
     async def main() -> None:
         spec = namespace.spec(small(0))
@@ -156,6 +156,10 @@ def test_an_operator_with_a_newer_kopf(namespace: Namespace, tmp_path: Path) -> 
         await in_thread(lambda: namespace.kube.apply(theirs))
         async with namespace.cluster(spec) as (name, _):
             await until(lambda: in_thread(lambda: _listed(namespace)), lambda found: f"{name} 0 Running" in found)
+            record = ["deployment", f"{name}-scheduler", "-n", namespace.name]
+            await in_thread(lambda: namespace.kube.kubectl("delete", *record))
+            await until(lambda: namespace.backend.receipt(name), bool, "a receipt")
+            await until(lambda: _listed_after_a_look(namespace), lambda found: len(found) == 1, "only theirs is left")
             acting.kill()  # it may have been lucky with theirs
             pending = ["daskcluster", "theirs", "--type=merge", "-p", '{"status": {"phase": "Pending"}}']
             await in_thread(lambda: namespace.kube.kubectl("patch", "-n", namespace.name, *pending))
@@ -269,6 +273,11 @@ def _listed(namespace: Namespace) -> list[str]:
     """What `kubectl get daskclusters` shows: name, workers of the operator's own, status."""
     lines = namespace.kube.kubectl("get", "daskclusters", "-n", namespace.name, "--no-headers").splitlines()
     return [" ".join(line.split()[:3]) for line in lines if not line.startswith("No resources")]
+
+
+async def _listed_after_a_look(namespace: Namespace) -> list[str]:
+    await namespace.backend.clusters()  # whoever lists clusters takes away what is left of deleted ones
+    return await in_thread(lambda: _listed(namespace))
 
 
 def _pods(namespace: Namespace) -> set[str]:

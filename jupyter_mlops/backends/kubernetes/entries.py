@@ -201,6 +201,7 @@ async def _settle(entry: Entry) -> Entry | None:
             return entry  # its controller is writing the receipt
         why = "its record was deleted from Kubernetes"
         receipt = await settle(entry, "deleted", why, max(entry.alive, entry.spec.created))
+        await daskcluster.end(entry.api, entry.ids)
         return dataclasses.replace(entry, receipt=receipt)
     made = moment(entry.record["metadata"]["creationTimestamp"])
     if not entry.record["spec"].get("replicas") and made < now - LEFT:
