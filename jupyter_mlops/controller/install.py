@@ -80,6 +80,31 @@ def enter(code: bytes, batch: bytes, *bigs: Any) -> Any:
     return agent.run(code, batch, bigs)
 
 
+def resend(
+    enter: Any, code: bytes, parts: list[bytes], keys: list[str], partitions: bytes, bigs: list[str], group: str | None
+) -> Any:
+    """Sends the tasks of a map over the partitions of a Dask collection, from a worker: only there its graph can be
+    unpickled. Returns their futures: who holds those holds the tasks. Travels by value."""
+    import pickle
+    import sys
+
+    from dask.base import annotate
+    from dask.delayed import delayed
+    from distributed import Future, get_client
+
+    sources: Any = sys.modules["jupyter_mlops_agent.sources"]
+    sources.FINDER.bring(pickle.loads(code)["modules"])  # noqa: S301 - plain data of ours
+    client = get_client()
+    inputs: list[Any] = [Future(key, client) for key in bigs]
+    call = delayed(enter, pure=False)
+    pending = [
+        call(code, part, partition, *inputs, dask_key_name=key)
+        for key, part, partition in zip(keys, parts, pickle.loads(partitions), strict=True)  # noqa: S301 - the user's own
+    ]
+    with annotate(resources={f"group:{group}": 1}) if group else annotate():
+        return client.compute(pending)
+
+
 def without_results(outcome: dict[str, Any]) -> dict[str, Any]:
     """What is to be known of a task's outcome whose results stay on the cluster."""
     kept = outcome.get("kept")
@@ -92,5 +117,5 @@ def kept_results(outcome: dict[str, Any], name: str | None) -> Any:
     return outcome["kept"] if name is None else outcome["kept"][name]
 
 
-for _travelling in (enter, without_results, kept_results):
+for _travelling in (enter, resend, without_results, kept_results):
     _travelling.__module__ = "__main__"  # so that it travels by value

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from .. import backends
 from ..controller.agent.versions import NAMES
-from ..controller.install import enter
+from ..controller.install import enter, resend
 from ..controller.results import SMALL
-from ..core.errors import ClusterEnded, MlopsError
+from ..core.errors import ClusterEnded, MlopsError, NotRepeatable
 from ..core.run import RunState
 from .choose import usable
 from .compare import versions_there
-from .copies import Copy
-from .items import part, single
+from .items import part, partition, single
 from .record import PAYLOAD, folder_of, read_payload, read_record
 from .session import Session, connect
 from .shipment import head_bytes
+from .tasks import Tasks
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -97,23 +97,26 @@ def since(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 async def _send(
-    session: Session, record: RunState, first: dict[str, Any], batches: list[dict[str, Any]], note: str
+    session: Session, record: RunState, first: dict[str, Any], frames: list[dict[str, Any]], note: str
 ) -> RunState:
-    total = sum(batch["n"] for batch in batches) if record.kind == "map" else 1
+    total = sum(frame["n"] for frame in frames) if record.kind == "map" else 1
     state = await asyncio.to_thread(_prepared, record, session, total)
     opened = await session.link.open_run(state)
     if session.backend.place != "local":  # whose controller writes the record itself
         await asyncio.to_thread(backends.home.write, folder_of(state.id) / "record.json", opened.model_dump_json())
     try:
-        bigs = await _put(session, first["bigs"], everywhere=record.kind == "map")
-        head = first["head"] | {"run": state.id, "keep": False, "folder": "", "small": 0, "note": note}
-        if state.kept:
-            head["folder"] = str(folder_of(state.id) / "result")
+        tasks = Tasks(session, state.id, state.group)
+        tasks.bigs = await _put(session, first["bigs"], everywhere=record.kind == "map")
+        folder = str(folder_of(state.id) / "result") if state.kept else ""
+        small = 0 if state.kept else SMALL
+        head = {**first["head"], "run": state.id, "keep": False, "folder": folder, "small": small, "note": note}
+        tasks.code = head_bytes(head)
+        if frames and "partitions" in frames[0]:
+            sender = await _send_partitions(session, tasks, state, frames[0])
+            await tasks.plan(state.total, frames[0]["n"])
+            sender.release()
         else:
-            head["small"] = SMALL
-            Copy(state.id).take(opened, [])
-        futures = await _submit(session, state, head_bytes(head), bigs, batches)
-        await session.link.plan_run(state.id, state.total, [str(future.key) for future in futures])
+            await tasks.plan(state.total, await _send_parts(tasks, state, frames))
     except BaseException as error:
         with contextlib.suppress(MlopsError):
             await session.link.close_run(state.id, "failed", f"It could not be sent: {error}")
@@ -121,27 +124,50 @@ async def _send(
     return opened
 
 
-async def _put(session: Session, bigs: list[Any], everywhere: bool) -> list[Future[Any]]:
-    """Each in a list of its own: Dask takes a tuple apart."""
-    client: Any = session.client  # Dask's methods have no types
-    return [(await client.scatter([big], broadcast=everywhere, hash=False))[0] for big in bigs]
-
-
-async def _submit(
-    session: Session, state: RunState, code: bytes, bigs: list[Future[Any]], batches: list[dict[str, Any]]
-) -> list[Future[Any]]:
+async def _send_parts(tasks: Tasks, state: RunState, batches: list[dict[str, Any]]) -> int:
+    """Send the tasks; how many there are."""
     parts = [
         part(index, batch["start"], batch["n"], batch["items"], None)
         for index, batch in enumerate(sorted(batches, key=lambda batch: batch["start"]))
     ]
-    resources = {f"group:{state.group}": 1} if state.group else None
-    futures = []
-    for index, packed in enumerate(parts if state.kind == "map" else [single()]):
-        key = f"mlrun-{state.id}-{index}"
-        futures.append(session.client.submit(enter, code, packed, *bigs, key=key, resources=resources, pure=False))
+    parts = parts if state.kind == "map" else [single()]
+    for index, packed in enumerate(parts):
+        tasks.send(packed, index)
         if index % _AT_ONCE == 0:
             await asyncio.sleep(0)
-    return futures
+    return len(parts)
+
+
+async def _send_partitions(session: Session, tasks: Tasks, state: RunState, frame: dict[str, Any]) -> Future[Any]:
+    """Have a worker send the tasks. What is returned holds them."""
+    numbers = range(frame["n"])
+    sender: Future[Any] = session.client.submit(
+        resend,
+        enter,
+        tasks.code,
+        [partition(number) for number in numbers],
+        [tasks.key(number) for number in numbers],
+        frame["partitions"],
+        [str(big.key) for big in tasks.bigs],
+        state.group,
+        key=f"mlops-send-{state.id}",
+        pure=False,
+    )
+    try:
+        # what it gave are futures, which belong there: here their number is enough
+        sent: Any = session.client.submit(len, sender, key=f"mlops-sent-{state.id}", pure=False)
+        await sent.result()
+    except Exception as error:
+        raise NotRepeatable(
+            f"The run {state.name!r} can't be run again", f"its Dask collection can't be made anew: {error}"
+        ) from error
+    return sender
+
+
+async def _put(session: Session, bigs: list[Any], everywhere: bool) -> list[Future[Any]]:
+    """Each in a list of its own: Dask takes a tuple apart."""
+    client: Any = session.client  # Dask's methods have no types
+    return [(await client.scatter([big], broadcast=everywhere, hash=False))[0] for big in bigs]
 
 
 def _prepared(record: RunState, session: Session, total: int) -> RunState:

@@ -112,9 +112,18 @@ class Streamed(Items):
 class Partitions:
     """A Dask collection: its partitions are the items, and stay on the cluster."""
 
-    def __init__(self, parts: list[Any]) -> None:
+    def __init__(self, parts: list[Any], collection: Any) -> None:
         self.parts = parts
+        #: Holds what was computed before, which its partitions only name.
+        self._collection = collection
         self.total = len(parts)
+
+    @property
+    def computed(self) -> bool:
+        """Whether some of it is in a cluster's memory already, and can't be made anew from what is here."""
+        from distributed.client import futures_of
+
+        return bool(futures_of(self._collection))
 
 
 def items_of(values: Any) -> Items | Partitions:
@@ -128,7 +137,7 @@ def items_of(values: Any) -> Items | Partitions:
         return Sliced(_files(str(values)))
     parts = _partitions(values)
     if parts is not None:
-        return Partitions(parts)
+        return Partitions(parts, values)
     if _is_table(values):
         return Chunked(values)
     if isinstance(values, (list, tuple, range)) or (hasattr(values, "__array__") and getattr(values, "ndim", 0) >= 1):

@@ -128,7 +128,12 @@ def _drive(session: Session, state: RunState, shipment: Shipment, items: Items_ 
         return OneTask(session, state, shipment, mailbox)
     collected = Collected(keep=not isinstance(items, Streamed))
     if isinstance(items, Partitions):
-        not_kept(state.id, "its items are the partitions of a Dask collection, which are on the cluster only")
+        if items.computed:
+            not_kept(state.id, "it was computed before, and is in the memory of its cluster only")
+        else:
+            payload = Payload(state.id, shipment.head, shipment.bigs)
+            payload.add_partitions(items.parts)
+            payload.finish()
         return PartitionDrive(session, state, shipment, mailbox, items, collected)
     payload = Payload(state.id, shipment.head, shipment.bigs)
     return MapDrive(session, state, shipment, mailbox, items, collected, payload)

@@ -41,11 +41,16 @@ def beside(root: Path, imports: Iterable[str]) -> dict[str, Module]:
     if _is_installed(root):
         return {}
     found: dict[str, Module] = {}
-    todo = [*imports, *_loaded(root)]
+    todo, looked = [*imports, *_loaded(root)], set[str]()
+    elsewhere = functools.cache(_folder_elsewhere)  # for this call: what is installed may change between two
     while todo:
         name = todo.pop()
         for part in _with_parents(name):
-            module = None if part in found else _find(root, part) or _find_elsewhere(part)
+            if part in looked:
+                continue
+            looked.add(part)
+            other = elsewhere(part.partition(".")[0])
+            module = _find(root, part) or (_find(other, part) if other is not None else None)
             if module is not None:
                 found[part] = module
                 todo += _imported(part, module)
@@ -90,9 +95,8 @@ def _find(root: Path, name: str) -> Module | None:
     return None
 
 
-def _find_elsewhere(name: str) -> Module | None:
-    """A module of a project's folder that lies elsewhere: it was installed as editable, or `sys.path` leads there."""
-    top = name.partition(".")[0]
+def _folder_elsewhere(top: str) -> Path | None:
+    """A project's folder that lies elsewhere and has `top`: it was installed as editable, or `sys.path` leads there."""
     if top in sys.stdlib_module_names or top == _OWN:
         return None
     try:
@@ -102,7 +106,7 @@ def _find_elsewhere(name: str) -> Module | None:
     path = Path(spec.origin) if spec is not None and spec.origin and spec.has_location else None
     if path is None or path.suffix != ".py" or _INSTALLED.intersection(path.parts) or _is_installed(path):
         return None
-    return _find(path.parent.parent if path.name == "__init__.py" else path.parent, name)
+    return path.parent.parent if path.name == "__init__.py" else path.parent
 
 
 def _text(path: Path) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pickle
 from collections.abc import Callable, Generator
@@ -68,6 +69,30 @@ def in_background(call: Callable[..., Any], *args: Any) -> None:
     _writer.submit(_quietly, call, *args)
 
 
+class _TooMuch(Exception):
+    """More than may be kept."""
+
+
+class _Limited(io.BytesIO):
+    """Takes so many bytes, and not a copy of more."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def write(self, data: Any) -> int:
+        """As a file does.
+
+        Raises
+        ------
+        _TooMuch
+        """
+        self._room -= len(data)
+        if self._room < 0:
+            raise _TooMuch
+        return super().write(data)
+
+
 class Payload:
     """Writes what a run sent, as it is sent; complete with `finish`.
 
@@ -86,6 +111,10 @@ class Payload:
     def add(self, start: int, count: int, items: bytes) -> None:
         """A batch that was done, or is still to be done."""
         _writer.submit(_quietly, self._write, {"start": start, "n": count, "items": items})
+
+    def add_partitions(self, partitions: list[Any]) -> None:
+        """The partitions of a Dask collection, with the graph that makes them."""
+        _writer.submit(_quietly, self._dump, partitions)
 
     def finish(self) -> Future[Any]:
         """Nothing more comes. The result is whether it can be run again."""
@@ -113,6 +142,17 @@ class Payload:
             self._abandon(f"it was more than {MOST // 1024**2} MB")
         else:
             self._file.write(data)
+
+    def _dump(self, partitions: list[Any]) -> None:
+        target = _Limited(MOST - self._size)
+        try:
+            cloudpickle.Pickler(target, protocol=5).dump(partitions)
+        except _TooMuch:
+            self._abandon(f"it was more than {MOST // 1024**2} MB")
+        except Exception as error:  # noqa: BLE001 - whatever a user's object raises: then it can't be kept
+            self._abandon(f"the collection can't be pickled ({type(error).__name__}: {error})")
+        else:
+            self._write({"partitions": target.getvalue(), "n": len(partitions)})
 
     def _abandon(self, why: str) -> None:
         if self._file is None:

@@ -63,7 +63,7 @@ def main() -> int:
         return 0
     try:
         sync()
-    except Exception as error:  # noqa: BLE001  # as above
+    except Exception as error:  # noqa: BLE001 - whatever MLflow or its store raises is told in one line
         sys.stderr.write(f"{_words(error)}\n")
         return 1
     return 0

@@ -13,8 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import dask.bag
+import numpy as np
 import psutil
 import pytest
+from distributed import wait
 
 import jupyter_mlops as mlops
 from jupyter_mlops import backends
@@ -199,6 +201,22 @@ def test_what_came_from_a_generator_or_was_cut_short_is_run_again(cluster: mlops
     assert once_more.record.total == 1000
 
 
+def test_a_map_over_a_dask_collection_is_run_again_on_another_cluster(
+    cluster: mlops.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jupyter_mlops.runs.again import again
+    from jupyter_mlops.runs.portal import portal
+
+    big = np.ones(2_000_000)
+    bag = dask.bag.from_sequence(range(10), npartitions=5).map(lambda number: number * 10)
+    run = mlops.map(lambda part: sum(part) + int(big[0]), bag, cluster=cluster, group="default")
+    assert run.result(LONG) == [11, 51, 91, 131, 171]
+    until(lambda: backends.home.runs_dir().joinpath(run.id, "payload.pkl").exists())
+    with a_cluster("other", 1) as other:
+        repeated = mlops.get_run(portal().call(again(run.id, other.name)).run.id)
+        assert repeated.result(LONG) == [11, 51, 91, 131, 171] and repeated.cluster == "other"
+
+
 def test_what_can_not_be_run_again_says_why_before_anything_is_sent(cluster: mlops.Cluster) -> None:
     from jupyter_mlops.runs.again import check
 
@@ -206,13 +224,17 @@ def test_what_can_not_be_run_again_says_why_before_anything_is_sent(cluster: mlo
         while True:
             yield 1
 
-    partitions = mlops.map(len, dask.bag.from_sequence(range(4), npartitions=2), cluster=cluster)
+    client = cluster.client()
+    bag = dask.bag.from_sequence(range(4), npartitions=2).persist(scheduler=client)
+    wait(bag)
+    partitions = mlops.map(sum, bag, cluster=cluster)
     partitions.result(LONG)
+    client.close()
     streamed = mlops.map(lambda item: item, endless(), cluster=cluster)
     next(streamed.results())
     streamed.cancel()
     until(lambda: streamed.state == "cancelled")
-    for run, why in ((partitions, "partitions of a Dask collection"), (streamed, "came from a generator")):
+    for run, why in ((partitions, "in the memory of its cluster only"), (streamed, "came from a generator")):
         until(lambda run=run: backends.home.runs_dir().joinpath(run.id, "payload.why").exists())  # type: ignore[misc]
         with pytest.raises(errors.NotRepeatable, match=why):
             check(run.id)
