@@ -17,6 +17,7 @@ OPTIONAL = {
     "networkpolicies": "other namespaces can reach the clusters' ports (TLS still keeps them out)",
     "daskclusters": f"clusters aren't DaskClusters, and those that others made aren't listed ({_GIVES})",
     "daskworkergroups": f"DaskClusters that others made can't be scaled ({_GIVES})",
+    "daskautoscalers": f"DaskClusters that others made are scaled back by their autoscalers ({_GIVES})",
 }
 
 

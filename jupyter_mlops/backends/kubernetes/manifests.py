@@ -41,6 +41,7 @@ OPERATOR_RULES: list[Json] = [
         "resources": ["daskclusters", "daskworkergroups"],
         "verbs": ["create", "delete", "get", "list", "patch", "watch"],
     },
+    {"apiGroups": ["kubernetes.dask.org"], "resources": ["daskautoscalers"], "verbs": ["delete", "list"]},
 ]
 
 #: Optional and for all namespaces: prices of nodes, and room on them.
