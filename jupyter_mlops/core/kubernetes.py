@@ -31,7 +31,7 @@ class KubernetesOptions(Model):
     #: acts; with "operator" always, and without the operator no cluster is made; with "deployment" never.
     record: Literal["auto", "operator", "deployment"] = "auto"
     #: Seconds in which the operator must react to a DaskCluster. The scheduler starts meanwhile.
-    operator_timeout: Annotated[float, Field(ge=1, le=600)] = 10
+    operator_timeout: Annotated[float, Field(ge=1, le=600)] = 5
     #: False lets tools that can't speak TLS reach the scheduler; the NetworkPolicy is then what guards it.
     tls: bool = True
     #: Of the scheduler's pod. Empty: one is made for the cluster, with the few rights that it needs.

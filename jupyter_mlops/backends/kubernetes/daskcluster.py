@@ -96,13 +96,11 @@ async def acts(api: Api, ids: Names, timeout: float) -> bool:
         held = await _look(api, ids)
         if held is None:  # somebody deleted it already
             return True
-        if _done(held):
-            break
-        if time.monotonic() > deadline:
-            if not _touched(held):
-                return False
+        if _done(held) or time.monotonic() > deadline:
             break
         await asyncio.sleep(_LOOK)
+    if not _touched(held):
+        return False
     await api.request(
         "PATCH", api.path("services", ids.scheduler), {"metadata": {"labels": ids.dask_labels("scheduler")}},
         content=MERGE_PATCH, parse=False,
