@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from .clusters import Namespace
+from .clusters import MADE, OURS, Namespace
 from .kube import Kube, opened, reason_to_skip
 
-#: Counts the namespaces of this run.
+#: The namespaces of this run, counted.
+_PREFIX = f"mlops-test-{os.getpid()}-"
 _made = iter(range(1, 1000))
+#: Seconds for what was ended to be gone.
+GRACE = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +26,7 @@ def session_kube() -> Iterator[Kube]:
         pytest.skip(reason)
     with opened() as kube:
         yield kube
+        _nothing_is_left(kube)
 
 
 @pytest.fixture
@@ -40,15 +46,41 @@ def own_kube(kube: Kube) -> Kube:
 
 @pytest.fixture
 def namespace(kube: Kube) -> Iterator[Namespace]:
-    """A namespace of the test's own."""
-    name = free_namespace(kube)
-    yield Namespace(kube, name)
-    kube.kubectl("delete", "namespace", name, "--wait=false")
+    """A namespace of the test's own. It stays until the end, when nothing but receipts may be in it."""
+    yield Namespace(kube, free_namespace(kube))
 
 
 def free_namespace(kube: Kube) -> str:
     """Make a namespace that enforces Pod Security "restricted". Others may use the same Kubernetes."""
-    name = f"mlops-test-{os.getpid()}-{next(_made)}"
+    name = f"{_PREFIX}{next(_made)}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     return name
+
+
+def _nothing_is_left(kube: Kube) -> None:
+    """What the tests made is gone, but for receipts that nobody forgot. (`tests/conftest` looks at processes.)"""
+    deadline = time.monotonic() + GRACE
+    while (left := _left(kube)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    namespaces = [name for name in _names(kube, "namespaces") if name.startswith(_PREFIX)]
+    if namespaces:
+        kube.kubectl("delete", "namespaces", *namespaces, "--wait=false")
+    assert not left, "left in Kubernetes:\n" + "\n".join(left)
+
+
+def _left(kube: Kube) -> list[str]:
+    kinds = MADE + (",daskclusters" if "daskclusters.kubernetes.dask.org" in _names(kube, "crd") else "")
+    found = [
+        f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']}"
+        for item in json.loads(kube.kubectl("get", kinds, "-A", "-l", OURS, "-o", "json"))["items"]
+        if item["metadata"]["namespace"].startswith(_PREFIX)
+        and item["metadata"]["labels"].get("jupyter-mlops/part") not in ("receipt", "history")
+    ]
+    for kind in ("clusterroles", "clusterrolebindings"):
+        found += [f"{kind} {name}" for name in _names(kube, kind, "-l", OURS) if _PREFIX in name]
+    return found
+
+
+def _names(kube: Kube, kind: str, *options: str) -> list[str]:
+    return [line.partition("/")[2] for line in kube.kubectl("get", kind, "-o", "name", *options).splitlines()]

@@ -8,7 +8,7 @@ from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, InvalidSpec, MlopsError, Unavailable, UnknownCluster
 from . import entries
 from .api import Answer, Unreachable
-from .hub import hub
+from .hub import hub, kubeconfig
 from .known import Known
 from .others.theirs import theirs
 from .ours import Ours
@@ -18,12 +18,15 @@ from .where import Where, everywhere
 #: Seconds for Kubernetes to answer a list.
 _LIST = 8.0
 
+#: A place, as one kubeconfig leads to it.
+_Seen = tuple[Where, str]
+
 #: The last list of each place, to be shown as unreachable while Kubernetes doesn't answer.
-_seen: dict[Where, list[ClusterState]] = {}
+_seen: dict[_Seen, list[ClusterState]] = {}
 #: Places that didn't answer the last time, and who asks them again.
-_silent: dict[Where, asyncio.Future[list[ClusterState]] | None] = {}
+_silent: dict[_Seen, asyncio.Future[list[ClusterState]] | None] = {}
 #: Why they didn't: a login that is refused is said otherwise than a network that is away.
-_why: dict[Where, Problem] = {}
+_why: dict[_Seen, Problem] = {}
 _SILENT = Problem(what="Kubernetes doesn't answer", todo="Check the network (VPN?); the cluster lives on.")
 
 
@@ -32,12 +35,13 @@ async def states(place: Where) -> list[ClusterState]:
 
     Where Kubernetes doesn't answer, what was seen there last, as unreachable.
     """
-    if place not in _silent:
-        return await _look(place)
-    asking = _silent[place]
+    key = (place, kubeconfig())
+    if key not in _silent:
+        return await _look(key)
+    asking = _silent[key]
     if asking is None or asking.done():
-        _silent[place] = asyncio.ensure_future(_look(place))
-    return _unreachable(place)
+        _silent[key] = asyncio.ensure_future(_look(key))
+    return _unreachable(key)
 
 
 async def find(name: str) -> Known:
@@ -53,7 +57,7 @@ async def find(name: str) -> Known:
     for place in await asyncio.to_thread(everywhere):
         try:
             there = await _known(place)
-            _seen[place] = [known.state() for known in there]
+            _seen[place, kubeconfig()] = [known.state() for known in there]
             found += there
         except Unreachable as error:
             unreachable = ClusterUnreachable(error.what, error.why, error.todo)
@@ -70,29 +74,29 @@ async def find(name: str) -> Known:
 async def _known(place: Where) -> list[Known]:
     api = await hub().api(*place)
     ours, others = await asyncio.gather(entries.entries(api), theirs(api))
-    return [*(Ours(entry) for entry in await with_vanished(place, api, ours)), *others]
+    return [*(Ours(entry) for entry in await with_vanished(api, ours)), *others]
 
 
-async def _look(place: Where) -> list[ClusterState]:
+async def _look(key: _Seen) -> list[ClusterState]:
     try:
-        _seen[place] = [known.state() for known in await asyncio.wait_for(_known(place), _LIST)]
+        _seen[key] = [known.state() for known in await asyncio.wait_for(_known(key[0]), _LIST)]
     except (Unreachable, Answer, asyncio.TimeoutError) as error:
         refused = isinstance(error, Answer) and error.status in (401, 403)
-        if not refused or _seen.get(place):
-            _silent.setdefault(place, None)
-            _why[place] = error.problem if refused and isinstance(error, Answer) else _SILENT
-            return _unreachable(place)
-        _seen[place] = []  # not ours to see; starting one there says so in words
+        if not refused or _seen.get(key):
+            _silent.setdefault(key, None)
+            _why[key] = error.problem if refused and isinstance(error, Answer) else _SILENT
+            return _unreachable(key)
+        _seen[key] = []  # not ours to see; starting one there says so in words
     except (Unavailable, InvalidSpec):
-        _seen[place] = []  # no Kubernetes here
-    _silent.pop(place, None)
-    return _seen[place]
+        _seen[key] = []  # no Kubernetes here
+    _silent.pop(key, None)
+    return _seen[key]
 
 
-def _unreachable(place: Where) -> list[ClusterState]:
+def _unreachable(key: _Seen) -> list[ClusterState]:
     """What was seen there last."""
-    problem = _why.get(place, _SILENT)
+    problem = _why.get(key, _SILENT)
     return [
         state if state.phase == "ended" else state.model_copy(update={"phase": "unreachable", "problem": problem})
-        for state in _seen.get(place, [])
+        for state in _seen.get(key, [])
     ]

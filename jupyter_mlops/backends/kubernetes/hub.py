@@ -38,7 +38,7 @@ class Hub:
 
     async def api(self, context: str, namespace: str) -> Api:
         """The connection to a context and namespace. On the hub's loop only."""
-        key = (_kubeconfig(), context)
+        key = (kubeconfig(), context)
         async with self._lock:
             if key not in self._apis:
                 self._apis[key] = await Api.connect(context)
@@ -94,7 +94,7 @@ class _Finder:
         raise Answer(404, {"message": f"no scheduler of {self._cluster!r} runs"})
 
 
-def _kubeconfig() -> str:
+def kubeconfig() -> str:
     """The kubeconfig as it is now: another file, or a changed one, makes another connection."""
     file = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     try:

@@ -146,7 +146,7 @@ class Tunnel:
         finally:
             self._connections.discard(task)
             writer.close()
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):  # as above
                 await writer.wait_closed()
 
     async def _resume(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,18 +11,19 @@ from ...core.ledger import Ledger
 from ...core.receipt import receipt_of
 from .api import Answer, Api
 from .entries import KEPT, Entry
-from .where import Where
 
 _Key = tuple[str, float]
+#: Which Kubernetes, and which namespace of it.
+_Place = tuple[str, str]
 
-#: What was there at the last look, and what is gone since, by place.
-_there: dict[Where, dict[_Key, Entry]] = {}
-_gone: dict[Where, dict[_Key, Entry]] = {}
+#: What was there at the last look, and what is gone since.
+_there: dict[_Place, dict[_Key, Entry]] = {}
+_gone: dict[_Place, dict[_Key, Entry]] = {}
 
 
-async def with_vanished(place: Where, api: Api, found: Sequence[Entry]) -> list[Entry]:
-    """`found` at `place`, and those that were there before and didn't end by themselves, as ended."""
-    now = {_key(entry): entry for entry in found}
+async def with_vanished(api: Api, found: Sequence[Entry]) -> list[Entry]:
+    """`found`, and those that were there before and didn't end by themselves, as ended."""
+    place, now = (api.host, api.namespace), {_key(entry): entry for entry in found}
     missing = [entry for key, entry in _there.get(place, {}).items() if key not in now]
     _there[place] = now
     gone = _gone.setdefault(place, {})

@@ -1,0 +1,138 @@
+"""A cluster that several tests hurt, as its user sees it: through the functions of a notebook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops.backends.kubernetes.surroundings import moment
+from jupyter_mlops.core.cluster import Receipt
+from jupyter_mlops.runs.portal import portal
+from jupyter_mlops.runs.session import forget, session
+
+from ..runs.cluster import until
+from .clusters import PATIENCE, Namespace, by_value, small, up
+from .fixtures import free_namespace
+from .kube import Kube
+
+T = TypeVar("T")
+
+
+def call(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns that belongs to the loop of runs."""
+    return portal().call(work)
+
+
+@by_value
+def slowly(item: int) -> int:
+    import time
+
+    time.sleep(0.4)
+    return 2 * item
+
+
+@by_value
+def spin() -> None:
+    while True:
+        pass
+
+
+class Running:
+    """A cluster with its namespace."""
+
+    def __init__(self, namespace: Namespace, name: str) -> None:
+        self.namespace, self.kube, self.name = namespace, namespace.kube, name
+        self.cluster = mlops.Cluster(name)
+
+    def ready(self, workers: int) -> None:
+        """Wait until so many workers work, no more and no fewer, and each has its pod."""
+        self.until(lambda: up_in(self) == workers and len(self.pods()) == workers)
+
+    def until(self, look: Callable[[], T]) -> T:
+        """Look again and again until it is so; an API or a scheduler that is away for a moment is asked again."""
+        seen: list[Any] = [None]
+
+        def is_so() -> Any:
+            seen[0] = patiently(look)
+            return seen[0]
+
+        until(is_so, PATIENCE)
+        return seen[0]  # type: ignore[no-any-return]  # what `look` saw last
+
+    def pods(self, part: str = "worker") -> list[dict[str, Any]]:
+        """The pods of the workers, or of the scheduler, that are not about to end."""
+        found = self.kube.get("pods", self.namespace.name, f"jupyter-mlops/part={part}")
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def phase(self) -> str:
+        """As the list of clusters has it."""
+        states = call(self.namespace.backend.clusters())
+        return next(state.phase for state in states if state.name == self.name)
+
+    def worker_seconds(self) -> float:
+        """What the ledger has."""
+        return self.cluster.state().cost.usage.worker_hours * 3600
+
+    def stop(self) -> Receipt:
+        """End it; its receipt."""
+        self.cluster.stop()
+        call(forget(self.name))
+        self.until(lambda: self.cluster.state().phase == "ended")
+        receipt = self.cluster.receipt()
+        assert receipt is not None
+        return receipt
+
+    def held(self, until_when: float) -> tuple[float, int]:
+        """Seconds that its workers' pods had nodes until then, as Kubernetes' own events tell, and how many pods."""
+        placed: dict[str, float] = {}
+        ended: dict[str, float] = {}
+        for event in self.kube.get("events", self.namespace.name):
+            about = event["involvedObject"]
+            if about["kind"] == "Pod" and about["name"].startswith(f"{self.name}-default-"):
+                if event["reason"] == "Scheduled":
+                    placed[about["uid"]] = moment(event["eventTime"] or event["firstTimestamp"])
+                elif event["reason"] == "Killing":
+                    ended[about["uid"]] = moment(event["lastTimestamp"] or event["eventTime"])
+        return sum(min(ended.get(pod, until_when), until_when) - at for pod, at in placed.items()), len(placed)
+
+
+@contextmanager
+def running(kube: Kube, workers: int = 2, **fields: Any) -> Iterator[Running]:
+    """A cluster in a namespace of its own."""
+    namespace = Namespace(kube, free_namespace(kube))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", kube.kubeconfig)
+        spec = namespace.spec(small(workers), **fields)
+        call(namespace.backend.start(spec))
+        made = Running(namespace, spec.name)
+        try:
+            made.cluster.wait(workers, PATIENCE)
+            yield made
+        finally:
+            call(forget(spec.name))
+            call(namespace.backend.stop(spec.name, force=True))
+
+
+def up_in(running: Running) -> int:
+    """Workers that work."""
+    return up(call(_view(running.name)))
+
+
+async def _view(name: str) -> Any:
+    return await (await session(name, 10.0)).link.view()
+
+
+def patiently(look: Callable[[], T]) -> T | None:
+    """What `look` says; None while the cluster can't be reached."""
+    from jupyter_mlops.core.errors import Unavailable
+
+    try:
+        return look()
+    except Unavailable:
+        time.sleep(0.3)
+        return None

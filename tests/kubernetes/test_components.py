@@ -1,0 +1,94 @@
+"""Parts of Kubernetes itself are killed under a cluster that computes and scales: nothing is lost.
+
+The tests share a cluster, in this order; in the end its ledger must add up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import jupyter_mlops as mlops
+
+from .clusters import PATIENCE
+from .kube import Kube
+from .running import Running, running, slowly
+
+
+@pytest.fixture(scope="module")
+def busy(session_kube: Kube) -> Iterator[Running]:
+    """Two workers, on a Kubernetes that may be broken."""
+    if not session_kube.own:
+        pytest.skip("breaks components of Kubernetes, which only one of our own lets us")
+    with running(session_kube) as made:
+        yield made
+
+
+@contextmanager
+def away(busy: Running, component: str, seconds: float) -> Iterator[None]:
+    """A component is killed, and started again so many seconds later."""
+    began = time.monotonic()
+    busy.kube.run("kill", component)
+    try:
+        yield
+        time.sleep(max(0.0, began + seconds - time.monotonic()))  # so long is the fault
+    finally:
+        busy.kube.run("start", component)
+
+
+def maps(busy: Running, items: int) -> tuple[mlops.Run, mlops.Run]:
+    """An attached run and a detached one, the former of which has begun."""
+    attached = mlops.map(slowly, range(items), cluster=busy.cluster)
+    busy.until(lambda: attached.record.done > 0)
+    return attached, mlops.map(slowly, range(items), cluster=busy.cluster, detach=True)
+
+
+def check(items: int, *runs: mlops.Run) -> None:
+    """Each ended right, and no item failed or was counted twice."""
+    for run in runs:
+        assert run.result(PATIENCE) == [2 * item for item in range(items)]
+        assert (run.state, run.record.done, run.record.failed) == ("done", items, 0)
+
+
+def test_the_apiserver_is_away_for_half_a_minute(kube: Kube, busy: Running) -> None:
+    """The computation goes on without it; what is scaled meanwhile is made up for when it is back."""
+    runs = maps(busy, 90)
+    busy.cluster.scale(3)
+    with away(busy, "apiserver", 30):
+        busy.until(lambda: busy.phase() == "unreachable")
+        assert all(run.state == "running" for run in runs)
+    check(90, *runs)
+    busy.ready(3)
+    busy.until(lambda: busy.phase() == "running")
+
+
+def test_etcd_is_killed_and_started_again(kube: Kube, busy: Running) -> None:
+    """A worker that is let go while nothing can be written goes when it can."""
+    runs = maps(busy, 30)
+    busy.cluster.scale(2)
+    with away(busy, "etcd", 8):
+        assert all(run.state == "running" for run in runs)
+    check(30, *runs)
+    busy.ready(2)
+
+
+def test_the_kubelet_is_killed_and_started_again(kube: Kube, busy: Running) -> None:
+    """The way through it breaks and heals; a pod that it should have started comes when it is back."""
+    runs = maps(busy, 30)
+    busy.cluster.scale(3)
+    with away(busy, "kubelet", 8):
+        assert all(run.state == "running" for run in runs)
+    check(30, *runs)
+    busy.ready(3)
+
+
+def test_after_all_of_it_the_ledger_adds_up_and_nothing_is_left(kube: Kube, busy: Running) -> None:
+    receipt = busy.stop()
+    seconds, pods = busy.held(receipt.ended)
+    assert pods in (3, 4)  # the one that went was another one, unless it came back before it was gone
+    assert receipt.cause == "user" and receipt.most_workers >= 3
+    assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods)
+    assert receipt.runs == 6

@@ -1,0 +1,192 @@
+"""Who may do what on a real Kubernetes, and what is seen when rights, logins or the whole namespace go away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops.core.errors import ClusterEnded, MlopsError, Refused, RunLost
+
+from .clusters import PATIENCE, Namespace, in_thread, small
+from .kube import Kube
+from .running import Running, call, running, slowly, spin
+
+
+def test_a_user_without_rights_reads_a_sentence(
+    namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kube.login("nobody", namespace.name, tmp_path)))
+
+    async def main() -> None:
+        spec = namespace.spec()
+        with pytest.raises(Refused) as refused:
+            await namespace.backend.check(spec.profile)
+        assert "may not create pods" in str(refused.value)
+        with pytest.raises(Refused) as refused:
+            await namespace.backend.start(spec)
+        assert "The service account 'nobody' may not create deployments" in str(refused.value)
+        assert spec.name not in [state.name for state in await namespace.backend.clusters()]
+
+    asyncio.run(main())
+
+
+def test_two_users_in_two_namespaces(
+    kube: Kube, namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what `manifests` prints, Ann can make clusters, and Bob in his namespace neither sees nor reaches them."""
+    from jupyter_mlops.backends.kubernetes.manifests import as_yaml, manifests
+
+    other = f"{namespace.name}-bob"
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
+    ann = kube.login("ann", namespace.name, tmp_path)
+    bob = kube.login("bob", other, tmp_path)
+    for where, who in ((namespace.name, "ann"), (other, "bob")):
+        kube.kubectl("apply", "-f", "-", stdin=as_yaml(manifests(where, service_account=who, nodes=False)))
+    monkeypatch.setenv("KUBECONFIG", str(ann))
+    spec = namespace.spec(small(1))
+
+    async def main() -> None:
+        await namespace.backend.check(spec.profile)
+        async with namespace.cluster(spec, workers=1) as (name, _):
+            assert name in [state.name for state in await namespace.backend.clusters()]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("KUBECONFIG", str(bob))
+                assert name not in [state.name for state in await namespace.backend.clusters()]
+                with pytest.raises(MlopsError):
+                    await namespace.backend.link(name, 2)
+            for what in ("get pods", "create pods/portforward", "get secrets", "delete deployments.apps"):
+                verb, kind = what.split()
+                command = ["auth", "can-i", verb, kind, "-n", namespace.name]
+                answer = await in_thread(lambda c=command: kube.kubectl(*c, check=False, kubeconfig=str(bob)))  # type: ignore[misc]
+                assert answer.strip().splitlines()[-1].startswith("no"), what
+
+    try:
+        asyncio.run(main())
+    finally:
+        kube.kubectl("delete", "namespace", other, "--wait=false")
+        kube.kubectl("delete", "role,rolebinding", "jupyter-mlops-user", "-n", namespace.name)
+
+
+def test_a_controller_that_may_not_create_pods_says_so(kube: Kube) -> None:
+    """What runs goes on; when the right is back, so are the workers."""
+    with running(kube, workers=1) as made:
+        binding = made.kube.get("rolebindings", made.namespace.name)[0]
+        for field in ("uid", "resourceVersion", "creationTimestamp"):
+            del binding["metadata"][field]
+        made.kube.kubectl("delete", "rolebinding", binding["metadata"]["name"], "-n", made.namespace.name)
+        made.cluster.scale(2)
+        made.until(lambda: _problem(made).startswith(f"The service account '{made.name}-controller' may not create"))
+        assert mlops.map(slowly, range(4), cluster=made.cluster).result(PATIENCE) == [0, 2, 4, 6]
+        made.kube.apply(binding)
+        made.ready(2)
+        assert not _problem(made)
+        _adds_up(made)
+
+
+def test_a_login_that_ends_is_renewed(kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plug-in of the kubeconfig gives tokens. One that was revoked hides nothing, and the next one is used."""
+    with running(kube, workers=1) as made:
+        token = tmp_path / "token"
+        monkeypatch.setenv("KUBECONFIG", str(_with_plugin(made, token, tmp_path)))
+        _issue(made, token, "first")
+        made.until(lambda: made.phase() == "running")
+        run = mlops.map(slowly, range(60), cluster=made.cluster)
+        made.until(lambda: run.record.done > 0)
+        made.kube.kubectl("delete", "secret", "first", "-n", made.namespace.name)
+        made.until(lambda: made.phase() == "unreachable")
+        (state,) = [state for state in call(made.namespace.backend.clusters()) if state.name == made.name]
+        assert state.problem is not None and state.problem.what == "Kubernetes doesn't accept your login"
+        _issue(made, token, "second")
+        made.until(lambda: made.phase() == "running")
+        assert run.result(PATIENCE) == [2 * item for item in range(60)]
+
+
+def test_the_namespace_is_deleted(kube: Kube) -> None:
+    """All ends. The receipt goes with it: who saw the cluster still lists it as ended, with what it had cost."""
+    with running(kube, workers=1) as made:
+        run = mlops.run(spin, cluster=made.cluster)
+        made.until(lambda: run.state == "running")
+        made.until(lambda: made.worker_seconds() > 5)
+        made.until(lambda: made.phase() == "running")
+        made.kube.kubectl("delete", "namespace", made.namespace.name, "--timeout=90s")
+        made.until(lambda: made.phase() == "ended")
+        with pytest.raises(RunLost):
+            run.result(PATIENCE)
+        receipt = made.cluster.receipt()
+        assert receipt is not None and receipt.cause == "deleted" and receipt.cost.usage.worker_hours * 3600 > 3
+        with pytest.raises((ClusterEnded, RunLost)):
+            mlops.run(spin, cluster=made.cluster).result(PATIENCE)
+        call(made.namespace.backend.forget(made.name))
+        assert made.name not in [state.name for state in call(made.namespace.backend.clusters())]
+
+
+def test_a_pods_token_is_replaced(own_kube: Kube) -> None:
+    """The controller's service account is made anew: its token is worth nothing until the kubelet brings another."""
+    with running(own_kube, workers=1) as made:
+        name = f"{made.name}-controller"
+        (account,) = [
+            each for each in own_kube.get("serviceaccounts", made.namespace.name) if each["metadata"]["name"] == name
+        ]
+        for field in ("uid", "resourceVersion", "creationTimestamp"):
+            del account["metadata"][field]
+        own_kube.kubectl("delete", "serviceaccount", name, "-n", made.namespace.name)
+        own_kube.apply(account)
+        made.cluster.scale(2)
+        made.until(lambda: _problem(made) == "Kubernetes doesn't accept your login")
+        own_kube.run("kill", "kubelet")
+        own_kube.run("start", "kubelet")  # it keeps tokens for most of an hour, but only in its memory
+        made.ready(2)
+        _adds_up(made)
+
+
+def _problem(made: Running) -> str:
+    problem = made.cluster.state().problem
+    return problem.what if problem is not None else ""
+
+
+def _adds_up(made: Running) -> None:
+    receipt = made.stop()
+    seconds, pods = made.held(receipt.ended)
+    assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods)
+
+
+def _with_plugin(made: Running, token: Path, folder: Path) -> Path:
+    """A kubeconfig whose user's token is what stands in the file `token`."""
+    made.kube.login("ann", made.namespace.name, folder)
+    rights = {"kind": "ClusterRole", "name": "admin", "apiGroup": "rbac.authorization.k8s.io"}
+    subject = {"kind": "ServiceAccount", "name": "ann", "namespace": made.namespace.name}
+    metadata = {"name": "ann", "namespace": made.namespace.name}
+    kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding"}
+    made.kube.apply({**kind, "metadata": metadata, "roleRef": rights, "subjects": [subject]})
+    version = "client.authentication.k8s.io/v1"
+    program = (
+        "import json, sys; token = open(sys.argv[1]).read();"
+        f"print(json.dumps({{'apiVersion': '{version}', 'kind': 'ExecCredential', 'status': {{'token': token}}}}))"
+    )
+    plugin = {
+        "apiVersion": version,
+        "command": sys.executable,
+        "args": ["-c", program, str(token)],
+        "interactiveMode": "Never",
+    }
+    config = json.loads(made.kube.config)
+    config["users"] = [{"name": "ann", "user": {"exec": plugin}}]
+    config["contexts"][0]["context"] |= {"user": "ann", "namespace": made.namespace.name}
+    path = folder / "plugin.kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def _issue(made: Running, token: Path, secret: str) -> None:
+    """A token that is worth something for as long as that secret is there."""
+    where = ["-n", made.namespace.name]
+    made.kube.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret, "namespace": made.namespace.name}}
+    )
+    bound = ["--bound-object-kind", "Secret", "--bound-object-name", secret]
+    token.write_text(made.kube.kubectl("create", "token", "ann", *where, *bound).strip())
