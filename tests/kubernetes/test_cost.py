@@ -8,21 +8,27 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from distributed import Client
 
 from jupyter_mlops.backends.kubernetes import quantity
+from jupyter_mlops.backends.kubernetes.keeper import unpacked
 from jupyter_mlops.backends.kubernetes.manifests import manifests
 from jupyter_mlops.backends.kubernetes.surroundings import moment
+from jupyter_mlops.controller.book import read_ledger
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterUnreachable
+from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.price import GB, Cost
 
-from .clusters import FAKE, Namespace, in_thread, small, until, up
+from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
 from .kube import Kube
 
 #: What libcloud's table says of the nodes' kinds, in us-east-1.
 XLARGE, DOUBLE = 0.192, 0.384
 UNHEARD = "x9.unheard"
+#: Until it is heard: a process that has just begun anew doesn't listen yet.
+TERMINATE = "import os, time\nwhile True: os.kill(1, 15); time.sleep(0.2)"
 
 
 @pytest.fixture
@@ -62,6 +68,90 @@ def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> None:
         assert groups["big"].usage.cpu_hours == pytest.approx(12 * hours, rel=0.1)
 
     asyncio.run(main())
+
+
+def test_the_ledger_is_right_to_a_second_when_the_api_was_away(own_kube: Kube, namespace: Namespace) -> None:
+    """A worker ends while nobody can tell of it: it costs until then, not until the API is back."""
+
+    async def main() -> None:
+        async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
+            worker = (await link.view()).workers[0]
+            address = await namespace.backend.address(name)
+            async with Client(address.url, security=address.security, asynchronous=True) as client:
+                end = time.time() + 5
+                client.submit(_exit_at, end, workers=[worker.address], pure=False)
+                await asyncio.sleep(1)
+                await in_thread(lambda: own_kube.run("kill", "apiserver"))
+                try:
+                    await asyncio.sleep(12)
+                finally:
+                    await in_thread(lambda: own_kube.run("start", "apiserver"))
+            lines = await until(
+                lambda: _ledger(namespace, name), lambda lines: _of(lines, worker.name, "close"), "its end"
+            )
+            began, over = _of(lines, worker.name, "open"), _of(lines, worker.name, "close")
+            assert began is not None and over is not None
+            assert over.time == pytest.approx(end, abs=1.0)
+            assert over.written is not None and over.written > end + 5, "that is when it was heard of"
+
+    asyncio.run(main())
+
+
+def test_the_ledger_is_right_to_a_second_when_the_scheduler_was_away(namespace: Namespace) -> None:
+    """A worker ends while the scheduler's pod is made anew: it costs until then, and its end is told."""
+
+    async def main() -> None:
+        async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
+            pod = f"{name}-default-1"
+            ending = asyncio.create_task(in_thread(lambda: _end_of(namespace, pod)))
+            await in_thread(lambda: _delete_scheduler(namespace))
+            await asyncio.sleep(2)
+            command = ["exec", "-n", namespace.name, pod, "--", "python", "-c", TERMINATE]
+            await in_thread(lambda: namespace.kube.kubectl(*command, check=False))
+            view = await until(lambda: _view(link), lambda view: _told(view, "default-1"), "its end is told")
+            assert _starts(view) == 2
+            lines = await until(
+                lambda: _ledger(namespace, name), lambda lines: _of(lines, "default-1", "close"), "its end is kept"
+            )
+            over = _of(lines, "default-1", "close")
+            assert over is not None and over.time == pytest.approx(await ending, abs=1.0)
+            assert _of(lines, "default-2", "close") is None
+
+    asyncio.run(main())
+
+
+def _end_of(namespace: Namespace, pod: str) -> float:
+    """When a pod's container has ended, as Kubernetes says."""
+    state = ".status.containerStatuses[0].state.terminated"
+    command = ["wait", f"pod/{pod}", "-n", namespace.name, "--timeout=60s", f"--for=jsonpath={{{state}.finishedAt}}"]
+    return moment(namespace.kube.kubectl(*command, "-o", f"jsonpath={{{state}.finishedAt}}"))
+
+
+def _told(view: ClusterView, worker: str) -> bool:
+    return any(event.worker == worker and "joined" not in event.text for event in view.events)
+
+
+@by_value
+def _exit_at(end: float) -> None:
+    import os
+    import time
+
+    time.sleep(end - time.time())
+    os._exit(3)
+
+
+async def _ledger(namespace: Namespace, name: str) -> list[LedgerEntry]:
+    """What is kept of it, outside of the scheduler's pod."""
+    (kept,) = (
+        each
+        for each in await in_thread(lambda: namespace.kube.get("configmaps", namespace.name))
+        if each["metadata"]["name"].startswith(f"{name}-history-")
+    )
+    return read_ledger(unpacked(kept, "ledger.jsonl"))
+
+
+def _of(lines: list[LedgerEntry], worker: str, kind: str) -> LedgerEntry | None:
+    return next((line for line in lines if (line.worker, line.kind) == (worker, kind)), None)
 
 
 def _check(state: ClusterState, share: float) -> None:

@@ -184,6 +184,8 @@ class KubernetesPool:
             known = self._known[worker] = Known(pod)
             if worker in self._unwanted:
                 known.asked = True
+            elif pods.over(pod):  # nobody has heard of it so far: it was there before it was lost
+                self._tell(pods.describe(pod, "starting"))
         was_leaving, known.pod = pods.leaving(known.pod), pod
         if known.asked or known.again:
             return
