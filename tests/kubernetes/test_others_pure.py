@@ -117,6 +117,8 @@ def test_an_operator_that_does_nothing() -> None:
     assert state_of(found, RATES, now=NOW - 3590).problem is None
     problem = state_of(found, RATES, now=NOW).problem
     assert problem is not None and "operator" in problem.todo
+    early = state_of(theirs(worker(1), scheduler=False), RATES, now=NOW)
+    assert (early.phase, early.counts.idle, early.counts.starting) == ("starting", 0, 1)
     (bare,) = of_operator([daskcluster("theirs")], [], [], [])
     assert [(group.name, group.wanted) for group in bare.groups] == [("default", 2)]
 

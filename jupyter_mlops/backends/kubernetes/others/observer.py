@@ -28,9 +28,9 @@ from .lastwords import LastWords
 from .listing import again
 from .news import News
 from .rates import Rates
-from .reach import running_scheduler, url_of
+from .reach import url_of
 from .state import spec_of, state_of
-from .workers import RECENT, disrupted, names_of, row, rows
+from .workers import RECENT, disrupted, names_of, row, rows, running_scheduler
 
 #: Seconds between two looks when no pod changes, for changes to gather, and between two questions to the scheduler.
 EVERY: Seconds = 2.0
@@ -227,8 +227,9 @@ class Observer:
             self._dask_problem = None
         except (ClusterUnreachable, ClusterEnded, Unreachable, Answer) as error:
             problem = error.error if isinstance(error, Answer) else error
-            self._dask = None
+            self._dask = DaskView()  # it doesn't listen yet
             if time.time() - placed_at(pod) > STARTING:
+                self._dask = None
                 self._dask_problem = Problem(what=problem.what, why=problem.why, todo=problem.todo)
 
     def _synced(self, found: list[Json]) -> None:

@@ -11,19 +11,13 @@ from ..hub import hub
 from ..ours import resolves
 from .found import Found, Json
 from .shape import container_of, scheduler_port
-from .workers import names_of
+from .workers import names_of, running_scheduler
 
 #: Where Dask's dashboard listens unless its maker says otherwise.
 DASHBOARD_PORT = 8787
 
 #: What a node answers, as if it were the log, for a container that it is just removing.
 _NO_LOG = "unable to retrieve container logs"
-
-
-def running_scheduler(found: Found) -> Json | None:
-    """Its scheduler's pod, if that runs."""
-    running = (pod for pod in found.schedulers if pods.step(pod) == "running" and not pods.leaving(pod))
-    return next(running, None)
 
 
 async def url_of(api: Api, found: Found) -> str:

@@ -21,14 +21,13 @@ from ....core.kubernetes import KubernetesOptions
 from ....core.model import Time
 from ....core.price import Cost, Price
 from ....core.profile import MOST_WORKERS, Group, Limits, Profile
-from .. import pods
 from ..why import Facts, death, pending
 from .cost import Costs
 from .daskview import DaskView
 from .found import Found, FoundGroup, fitting
 from .rates import Rates
 from .shape import Shape, shape_of
-from .workers import FactsOf, counts, died, rows
+from .workers import FactsOf, counts, died, rows, running_scheduler
 
 Json = dict[str, Any]
 
@@ -158,8 +157,7 @@ def scheduler_problem(found: Found, facts: FactsOf | None = None, now: Time | No
 def _phase(found: Found) -> ClusterPhase:
     if found.leaving:
         return "stopping"
-    running = any(pods.step(pod) == "running" and not pods.leaving(pod) for pod in found.schedulers)
-    return "running" if running else "starting"
+    return "running" if running_scheduler(found) else "starting"
 
 
 def _group_state(group: FoundGroup, workers: Sequence[WorkerState], cost: Cost) -> GroupState:

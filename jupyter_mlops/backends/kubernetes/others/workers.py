@@ -35,10 +35,18 @@ def rows(found: Found, dask: DaskView | None = None, facts: FactsOf | None = Non
     facts : what is known around a pod; without it, the pods alone are looked at.
     """
     known = {worker.host: worker for worker in dask.workers} if dask is not None else None
+    if known is None and running_scheduler(found) is None:
+        known = {}  # nobody can be connected
     names = names_of(found)
     return [
         row(names[pod["metadata"]["name"]], group, pod, known, facts) for group in found.groups for pod in group.pods
     ]
+
+
+def running_scheduler(found: Found) -> Json | None:
+    """Its scheduler's pod, if that runs."""
+    running = (pod for pod in found.schedulers if pods.step(pod) == "running" and not pods.leaving(pod))
+    return next(running, None)
 
 
 def names_of(found: Found) -> dict[str, str]:
