@@ -213,6 +213,7 @@ export function profile(part: Partial<Profile> = {}): Profile {
       context: '',
       grace: 60,
       image: '',
+      kernel_packages: [],
       namespace: '',
       operator_timeout: 15,
       packages: [],
