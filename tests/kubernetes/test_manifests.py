@@ -44,6 +44,13 @@ def test_the_yaml_is_what_kubectl_takes() -> None:
     assert documents[2]["spec"]["ingress"] == [{"from": [{"podSelector": {}}]}]
 
 
+@pytest.mark.parametrize("operator", [False, True])
+def test_rights_to_daskclusters_are_given_when_asked_for(operator: bool) -> None:
+    role = manifests.manifests("ml", operator=operator)[0]
+    given = {resource for rule in role["rules"] for resource in rule["resources"]}
+    assert ({"daskclusters", "daskworkergroups"} <= given) is operator
+
+
 def test_a_report_prints_exactly_what_is_missing() -> None:
     missing = [Right("", "pods", "create"), Right("apps", "deployments", "create")]
     report = Report("https://k", "ml", "system:serviceaccount:ml:hub", missing)
