@@ -136,6 +136,7 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
         server.kill()
         server.wait()
         cluster.stop()
+        portal().call(forget("mortal"))
 
 
 def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> None:
