@@ -60,6 +60,7 @@ def test_a_kubecluster(namespace: Namespace, tmp_path: Path) -> None:
         view = await until(link.view, lambda view: view.state.groups[1].problem, "a reason")
         assert view.state.groups[1].problem.what == "No node has 900 CPUs free"
         worker = next(each for each in view.workers if each.group == "default")
+        assert worker.name.startswith("default-")
         assert (worker.phase, worker.host, worker.threads) == ("idle", namespace.kube.node, 1)
         assert 0 < worker.memory_used < worker.memory <= 400 * 2**20
         assert any("Start worker" in line or "Registered" in line for line in await link.logs(worker.name))
@@ -67,7 +68,9 @@ def test_a_kubecluster(namespace: Namespace, tmp_path: Path) -> None:
 
         total = await in_thread(lambda: mlops.map(square, range(20), cluster="theirs").result())
         assert total == [x * x for x in range(20)]
-        run = await in_thread(lambda: mlops.map(square, range(4), cluster="theirs", group="default", workers=2))
+        run = await in_thread(
+            lambda: mlops.map(square, range(4), cluster="theirs", group="default", workers=2, detach=True)
+        )
         assert await in_thread(run.result) == [0, 1, 4, 9]
         with pytest.raises(UnknownGroup):
             await in_thread(lambda: mlops.map(square, range(4), cluster="theirs", group="tiny"))
@@ -116,7 +119,7 @@ def test_a_release_of_helm(namespace: Namespace, capsys: pytest.CaptureFixture[s
         await until(link.view, lambda view: up(view) == 2, "two workers")
         await in_thread(lambda: break_workers(namespace, "survey"))
         view = await until(link.view, crashing, "a reason")
-        assert up(view) >= 1 and not view.state.counts.lost  # a Deployment lets one go for the first that comes
+        assert not view.state.counts.lost  # a Deployment lets old ones go for those that come
         await link.close()
         await in_thread(lambda: portal().call(forget_all()))
 

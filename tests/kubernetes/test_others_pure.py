@@ -24,7 +24,7 @@ from jupyter_mlops.backends.kubernetes.others.rates import Rates
 from jupyter_mlops.backends.kubernetes.others.state import spec_of, state_of
 from jupyter_mlops.controller.agent.versions import versions_of
 from jupyter_mlops.controller.remote import RemoteLink
-from jupyter_mlops.core.errors import Unavailable
+from jupyter_mlops.core.errors import Unavailable, VersionMismatch
 from jupyter_mlops.core.price import HostPrice, Price
 from jupyter_mlops.core.run import RunState
 
@@ -316,3 +316,18 @@ def test_a_scheduler_without_pydantic_says_so(tmp_path: Path) -> None:
 
     with scheduler(str(tmp_path)) as url:
         asyncio.run(main(url))
+
+
+class Answers(Scheduler):
+    """A scheduler that only says which versions it has."""
+
+    async def ask(self, operation: str, patience: float = 1.0, **request: Any) -> Any:
+        return (
+            {"packages": {"python": "3.8.10.final.0", "distributed": "2021.1.0"}} if operation == "versions" else None
+        )
+
+
+def test_another_python_is_said_before_anything_is_sent() -> None:
+    with pytest.raises(VersionMismatch) as refused:
+        asyncio.run(bring(Answers("tcp://nowhere"), local(), spec_of(local(), "ml", RATES.price)))
+    assert "3.8.10 there" in str(refused.value) and "the scheduler of 'theirs'" in str(refused.value)
