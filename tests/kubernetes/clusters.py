@@ -95,6 +95,12 @@ class Namespace:
                 await link.close()
         finally:
             await self.backend.stop(spec.name, force=True)
+            if any(group.pod == FAKE for group in spec.profile.groups):  # before the fake nodes go, which end them
+                await until(lambda: in_thread(self.workers), lambda pods: not pods, "no pods")
+
+    def workers(self) -> list[str]:
+        """The names of workers' pods, those that are about to end, too."""
+        return [pod["metadata"]["name"] for pod in self.kube.get("pods", self.name, "jupyter-mlops/part=worker")]
 
     def left(self) -> list[str]:
         """What of ours there is in the namespace."""

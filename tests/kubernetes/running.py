@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops.backends.kubernetes.surroundings import moment
 from jupyter_mlops.core.cluster import Receipt
+from jupyter_mlops.core.errors import Unavailable, UnknownCluster
 from jupyter_mlops.runs.portal import portal
 from jupyter_mlops.runs.session import forget, session
 
@@ -115,7 +116,8 @@ def running(kube: Kube, workers: int = 2, **fields: Any) -> Iterator[Running]:
             yield made
         finally:
             call(forget(spec.name))
-            call(namespace.backend.stop(spec.name, force=True))
+            with suppress(UnknownCluster):  # a test may have forgotten it
+                call(namespace.backend.stop(spec.name, force=True))
 
 
 def up_in(running: Running) -> int:
@@ -129,8 +131,6 @@ async def _view(name: str) -> Any:
 
 def patiently(look: Callable[[], T]) -> T | None:
     """What `look` says; None while the cluster can't be reached."""
-    from jupyter_mlops.core.errors import Unavailable
-
     try:
         return look()
     except Unavailable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from distributed import Client
 
@@ -14,6 +15,8 @@ from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
 
 #: Pods placed on a fake node count as starting for good: no container connects.
 FAKES = {"cpus": 1, "memory": "1 GiB", "pod": FAKE}
+
+OUT_OF_MEMORY = r"The worker ran out of memory: its limit is 300 MiB and it had (?P<peak>[\d.]+) MiB when last measured"
 
 
 def reasons(view: ClusterView) -> dict[str, Problem]:
@@ -54,8 +57,8 @@ def test_a_full_quota_is_shown_and_work_goes_on_when_it_grows(namespace: Namespa
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
-        "metadata": {"name": "eleven", "namespace": namespace.name},
-        "spec": {"hard": {"pods": "11"}},
+        "metadata": {"name": "ten", "namespace": namespace.name},
+        "spec": {"hard": {"pods": "10"}},
     }
     namespace.kube.apply(quota)
 
@@ -64,11 +67,11 @@ def test_a_full_quota_is_shown_and_work_goes_on_when_it_grows(namespace: Namespa
             spec = namespace.spec(small(50, **FAKES))
             async with namespace.cluster(spec) as (_, link):
                 view = await until(
-                    link.view, lambda view: view.state.counts.starting == 10 and reasons(view), "ten pods"
+                    link.view, lambda view: view.state.counts.starting == 9 and reasons(view), "nine workers"
                 )
-                assert reasons(view)["default"].what == "The namespace's quota 'eleven' is used up"
-                assert "used pods=11 of pods=11" in reasons(view)["default"].why
-                assert view.state.counts.pending == 40
+                assert reasons(view)["default"].what == "The namespace's quota 'ten' is used up"
+                assert "used pods=10 of pods=10" in reasons(view)["default"].why
+                assert view.state.counts.pending == 41
                 quota["spec"] = {"hard": {"pods": "100"}}
                 await in_thread(lambda: namespace.kube.apply(quota))
                 view = await until(link.view, lambda view: view.state.counts.starting == 50, "fifty pods")
@@ -123,7 +126,8 @@ def test_a_worker_out_of_memory_says_limit_and_keeps_its_log(namespace: Namespac
                 view = await until(link.view, lambda view: any(w.problem for w in view.workers), "a death")
                 dead = next(worker for worker in view.workers if worker.problem)
                 view = await until(link.view, lambda view: "memory" in _problem(view, dead.name), "its cause")
-                assert _problem(view, dead.name).startswith("The worker ran out of memory: its limit is 300 MiB")
+                said = re.fullmatch(OUT_OF_MEMORY, _problem(view, dead.name))
+                assert said is not None and 0 < float(said["peak"]) <= 300, _problem(view, dead.name)
                 assert any("eating" in line for line in await link.logs(dead.name))
                 await future.cancel()
             assert up(await link.view()) == 0

@@ -73,8 +73,12 @@ async def find(name: str) -> Known:
 
 async def _known(place: Where) -> list[Known]:
     api = await hub().api(*place)
-    ours, others = await asyncio.gather(entries.entries(api), theirs(api))
-    return [*(Ours(entry) for entry in await with_vanished(api, ours)), *others]
+    there, others = await asyncio.gather(entries.entries(api), theirs(api))
+    ours = await with_vanished(api, there)
+    live = {entry.spec.name for entry in ours if entry.live}
+    for name in {entry.spec.name for entry in ours} - live:
+        await hub().close_tunnels(api, name)  # who still waits for it waits in vain
+    return [*(Ours(entry) for entry in ours), *others]
 
 
 async def _look(key: _Seen) -> list[ClusterState]:
