@@ -55,8 +55,8 @@ class LocalPlace:
 
     async def close(self) -> None:
         """End whatever a test left."""
-        for state in await self.backend.clusters():
-            await self.backend.stop(state.name, force=True)
+        states = await self.backend.clusters()
+        await asyncio.gather(*(self.backend.stop(state.name, force=True) for state in states))
 
 
 class KubernetesPlace(LocalPlace):
@@ -67,7 +67,8 @@ class KubernetesPlace(LocalPlace):
     def __init__(self, namespace: Namespace) -> None:
         super().__init__()
         options = namespace.options()
-        self._options = {**options, "pod": options["scheduler"]}  # no pod on a fake node
+        #: No pod on a fake node, and the same record whatever else there is in the Kubernetes cluster.
+        self._options = {**options, "pod": options["scheduler"], "record": "deployment"}
 
     def group(self, **fields: Any) -> Group:
         """As above; its pods ask for less than they are shown with, so that some fit on a small node."""

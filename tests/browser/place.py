@@ -46,7 +46,13 @@ def in_pods(namespace: Namespace, folder: Path) -> Place:
         workers=2,
         options={
             "place": "kubernetes",
-            "kubernetes": {"image": options["image"], "grace": 5, "pod": options["scheduler"]},  # no pod on a fake node
+            # No pod on a fake node, and the same record whatever else there is in the Kubernetes cluster.
+            "kubernetes": {
+                "image": options["image"],
+                "grace": 5,
+                "pod": options["scheduler"],
+                "record": "deployment",
+            },
         },
         group={"pod": {"spec": {"containers": [{"resources": {"requests": requests}}]}}},
         environment={"KUBECONFIG": str(namespace.kubeconfig(folder))},
