@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -82,9 +83,7 @@ def test_a_crd_that_would_drop_fields(namespace: Namespace) -> None:
     asyncio.run(main())
 
 
-def test_a_user_without_rights_to_daskclusters(
-    namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_user_without_rights_to_daskclusters(namespace: Namespace, tmp_path: Path) -> None:
     """ "auto" makes do without, "operator" says what an administrator would apply."""
 
     async def main() -> None:
@@ -102,8 +101,8 @@ def test_a_user_without_rights_to_daskclusters(
         assert "Clusters are plain Deployments here" in told.operator[0]
         assert told.missing == [] and any("aren't DaskClusters" in loss for loss in told.without)
 
-    _log_in(namespace, tmp_path, monkeypatch, operator=False)
-    asyncio.run(main())
+    with _logged_in(namespace, tmp_path):
+        asyncio.run(main())
 
 
 def test_nothing_acts_on_daskclusters(namespace: Namespace) -> None:
@@ -209,7 +208,7 @@ def test_the_operator_is_gone_and_comes_back(namespace: Namespace, tmp_path: Pat
         asyncio.run(main())
 
 
-def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path) -> None:
     """With the rights that `manifests --operator` gives: chosen by itself, listed by kubectl, deleted by kubectl."""
 
     async def main() -> None:
@@ -238,16 +237,19 @@ def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path, monk
         assert used - second < receipt.cost.usage.worker_hours <= used + second * (receipt.ended - ended + 1)
         assert receipt.cost.amount == pytest.approx(receipt.cost.usage.cpu_hours * 3600)
 
-    _log_in(namespace, tmp_path, monkeypatch, operator=True)
-    with operator(namespace.kube, namespace.name, tmp_path):
+    with operator(namespace.kube, namespace.name, tmp_path), _logged_in(namespace, tmp_path, operator=True):
         asyncio.run(main())
 
 
-def _log_in(namespace: Namespace, folder: Path, monkeypatch: pytest.MonkeyPatch, operator: bool) -> None:
+@contextmanager
+def _logged_in(namespace: Namespace, folder: Path, **rights: bool) -> Iterator[None]:
     """Be a user with what an administrator gives, and no more."""
-    given = as_yaml(manifests(namespace.name, service_account="ann", nodes=False, operator=operator))
-    monkeypatch.setenv("KUBECONFIG", str(namespace.kube.login("ann", namespace.name, folder)))
+    given = as_yaml(manifests(namespace.name, service_account="ann", nodes=False, **rights))
     namespace.kube.kubectl("apply", "-f", "-", stdin=given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(namespace.kube.login("ann", namespace.name, folder)))
+        yield
+    namespace.kube.kubectl("delete", "-f", "-", stdin=given)
 
 
 async def _nothing_but_a_receipt(namespace: Namespace, name: str) -> Receipt:
