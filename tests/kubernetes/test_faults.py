@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,11 @@ from jupyter_mlops.core.cluster import WorkerState
 from jupyter_mlops.core.errors import RunLost
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.runs.again import again as run_again
+from jupyter_mlops.runs.session import forget, session
 
 from .clusters import FAKE, PATIENCE, Namespace, in_thread, small, until
 from .kube import Kube
+from .network import Network
 from .running import Running, call, running, slowly, spin, up_in
 
 SCHEDULER = "jupyter-mlops/part=scheduler"
@@ -56,6 +59,33 @@ def test_the_scheduler_is_killed_and_its_pod_deleted(kube: Kube) -> None:
         assert pods == 3
         assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods)
         assert receipt.runs == 4
+
+
+def test_the_network_is_away(kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's connections break, then her packets are swallowed: what runs goes on, and so do her connections."""
+    with running(kube) as made:
+        network = Network(kube)
+        try:
+            monkeypatch.setenv("KUBECONFIG", str(network.kubeconfig(tmp_path)))
+            call(forget(made.name))  # what it had open went another way
+            run = mlops.map(slowly, range(120), cluster=made.cluster)
+            made.until(lambda: run.record.done > 0)
+            client = call(session(made.name)).client
+            for cut in (network.refuse, network.swallow):
+                cut()
+                made.until(lambda: made.phase() == "unreachable")
+                before = run.record.done
+                time.sleep(8)  # so long it is away
+                assert (run.state, run.record.done) == ("running", before)
+                network.heal()
+                made.until(lambda seen=before: run.record.done > seen)  # type: ignore[misc]  # the value now
+            assert run.result(PATIENCE) == [2 * item for item in range(120)]
+            assert call(session(made.name)).client is client and client.status == "running"
+            made.until(lambda: made.phase() == "running")
+        finally:
+            call(forget(made.name))
+            monkeypatch.setenv("KUBECONFIG", kube.kubeconfig)
+            network.close()
 
 
 def _kill_process(made: Running) -> None:
