@@ -77,7 +77,7 @@ def worker(number: int, **status: Any) -> dict[str, Any]:
 def test_a_daskcluster_is_judged_by_its_pods() -> None:
     """Not by the phase that the operator wrote, and its groups keep the order in which they were thought of."""
     groups = [worker_group("theirs", "theirs-big", 1), worker_group("theirs", "theirs-default", 2)]
-    groups.append(worker_group("another", "another-default", 9))
+    groups += [worker_group("another", "another-default", 9), worker_group("theirs", "big", 3)]
     pods = [worker(1), pod("theirs-scheduler-1", of("theirs", component="scheduler"))]
     autoscaler = item("theirs", spec={"cluster": "theirs", "minimum": 1, "maximum": 4})
     (found,) = of_operator([daskcluster("theirs")], groups, [autoscaler], pods)
@@ -85,15 +85,17 @@ def test_a_daskcluster_is_judged_by_its_pods() -> None:
     assert (state.phase, state.maker, state.created) == ("running", "KubeCluster", NOW - 3600)
     assert [(group.name, group.wanted, group.adaptive) for group in state.groups] == [
         ("default", 2, True),
-        ("big", 1, False),
+        ("big", 3, False),
+        ("big-2", 1, False),
     ]
     assert (state.groups[0].minimum, state.groups[0].maximum, state.groups[1].maximum) == (1, 4, 100)
-    assert (state.counts.idle, state.counts.requested) == (1, 2)
+    assert (state.counts.idle, state.counts.requested) == (1, 5)
     assert state.commands == ["scale", "stop", "run"] and not state.ours
     spec = spec_of(found, "ml", RATES.price)
     assert [(group.name, group.workers, group.cpus) for group in spec.profile.groups] == [
         ("default", 2, 2),
-        ("big", 1, 2),
+        ("big", 3, 2),
+        ("big-2", 1, 2),
     ]
 
 

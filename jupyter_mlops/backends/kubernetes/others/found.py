@@ -6,6 +6,7 @@ soon as there is a Service.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -115,7 +116,7 @@ def _daskcluster(
         maker=maker_of(cluster),
         owner=_owner(metadata),
         created=moment(metadata["creationTimestamp"]),
-        groups=found,
+        groups=_distinct(found),
         schedulers=newest_first(pods.get((name, "scheduler"), [])),
         service=f"{name}-scheduler",
         selector=f"{CLUSTER}={name},{COMPONENT} in (scheduler,worker)",
@@ -169,7 +170,7 @@ def _chart(release: tuple[str, str], deployments: Sequence[Json], pods: Sequence
         maker=maker_of(scheduler),
         owner=_owner(scheduler["metadata"]),
         created=moment(scheduler["metadata"]["creationTimestamp"]),
-        groups=groups,
+        groups=_distinct(groups),
         schedulers=newest_first([pod for pod in pods if _component(pod) == "scheduler"]),
         service=_name(scheduler),
         selector=f"{selector},component in (scheduler,worker)",
@@ -200,6 +201,17 @@ def fitting(name: str) -> str:
     if not plain[:1].isalpha():
         plain = f"c-{plain}"
     return plain[:48].rstrip("-")
+
+
+def _distinct(groups: Sequence[FoundGroup]) -> list[FoundGroup]:
+    """The groups with names that tell them apart: a number is added where they don't."""
+    taken: dict[str, int] = defaultdict(int)
+    found = []
+    for group in groups:
+        taken[group.name] += 1
+        number = taken[group.name]
+        found.append(dataclasses.replace(group, name=f"{group.name[:44]}-{number}") if number > 1 else group)
+    return found
 
 
 def newest_first(pods: Iterable[Json]) -> list[Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from .observer import Observer
 from .rates import Rates, rates
 from .reach import log_of, url_of
 from .state import spec_of, state_of
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at a scheduler that is waited for.
 _LOOK = 0.5
@@ -135,7 +138,11 @@ async def _answers(url: str) -> None:
 
 async def theirs(api: Api) -> list[Theirs]:
     """All clusters in the namespace that somebody else made."""
-    found = await others(api)
+    try:
+        found = await others(api)
+    except (LookupError, TypeError, ValueError) as odd:  # one odd object must not hide our own clusters
+        logger.warning("The clusters of others in %s can't be read: %r", api.namespace, odd)
+        return []
     if not found:
         return []
     known = await rates(api)
