@@ -15,7 +15,7 @@ from .drive import Drive
 from .feed import Batch, Feed
 from .items import Items
 from .mailbox import Mailbox
-from .outcomes import exception_of, item_error, values_of
+from .outcomes import exception_of, item_error, todo, values_of
 from .record import Payload
 from .session import Session
 from .shipment import Shipment
@@ -116,6 +116,7 @@ class MapDrive(Drive):
             self.error = ItemsFailed(
                 f"All {self._done} items of the run {self.state.name!r} failed",
                 f"item {first.index} ({first.item}) raised {first.error}",
+                todo(first.error),
             )
             self.error.__cause__ = self._first_cause
             return "failed", f"item {first.index} ({first.item}): {first.error}"
@@ -175,7 +176,8 @@ class MapDrive(Drive):
     def _landed(self, batch: Batch, outcome: dict[str, Any]) -> None:
         count = outcome["n"]
         if outcome.get("broken"):
-            error = RunFailed(f"The run {self.state.name!r} failed", outcome["errors"][0]["error"])
+            why = outcome["errors"][0]["error"]
+            error = RunFailed(f"The run {self.state.name!r} failed", why, todo(why))
             raise error from exception_of(outcome["errors"][0])
         self._feed.plan.measure(count, outcome.get("seconds", 0.0))
         self._done += count

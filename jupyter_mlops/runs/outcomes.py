@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
+import re
 from typing import Any
 
 from ..core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout
 from ..core.run import ItemError, RunState
+
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 
 
 class FailedItem(RunFailed):
@@ -42,6 +46,15 @@ def exception_of(record: dict[str, Any]) -> BaseException:
 
         error = error.with_traceback(Traceback.from_dict(frames).as_traceback())
     return error
+
+
+def todo(error: str) -> str:
+    """What to do about an error of the user's code, where that isn't for its author to know."""
+    found = _NO_MODULE.match(error)
+    package = found.group(1).partition(".")[0] if found else ""
+    if not package or importlib.util.find_spec(package) is None:
+        return ""
+    return f"This kernel has {package}: bring it to the workers with --sync (sync=True)."
 
 
 def failed_item(record: dict[str, Any]) -> FailedItem:

@@ -10,7 +10,7 @@ from ..core.run import RunPhase, RunState
 from .drive import Drive
 from .items import single
 from .mailbox import Mailbox
-from .outcomes import exception_of
+from .outcomes import exception_of, todo
 from .session import Session
 from .shipment import Shipment
 from .tasks import TaskLost
@@ -46,7 +46,7 @@ class OneTask(Drive):
         if not errors:
             self.given = given
             return "done", ""
-        error = RunFailed(f"The run {self.state.name!r} failed", errors[0]["error"])
+        error = RunFailed(f"The run {self.state.name!r} failed", errors[0]["error"], todo(errors[0]["error"]))
         error.__cause__ = exception_of(errors[0])
         self.error = error
         return "failed", errors[0]["error"]

@@ -50,7 +50,6 @@ def place(session_kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Itera
         backends.profiles.save(profile)
         yield namespace
         backends.profiles.delete(NAME)
-    session_kube.kubectl("delete", "namespace", namespace.name, "--wait=false")
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +142,9 @@ def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> N
     """One sentence; with --sync they are on the workers, with what they need in turn, and on those that join later."""
     kernel = _kernel_with_tinypkg(tmp_path, NAME)
     try:
+        kernel.run("def inner(n):\n    import tinypkg\n    return n * tinypkg.answer()")
+        shown = kernel.run("%%mlrun --map range(3) --out r\ninner(item)")
+        assert "All 3 items" in shown.error and "This kernel has tinypkg: bring it" in shown.error, shown
         kernel.run("import tinypkg")
         shown = kernel.run("%%mlrun\ntinypkg.answer()")
         assert "VersionMismatch: tinypkg is not installed on the workers of 'pods'" in shown.error, shown
@@ -153,7 +155,7 @@ def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> N
         pods.wait(4, LONG)
         code = "client = mlops.cluster('pods').client()\nasked = client.run(lambda: __import__('tinypkg').answer())\n"
         assert kernel.run(code + "client.close()\nlist(asked.values())").result == "[42, 42, 42, 42]"
-        shown = kernel.run("%%mlrun --map range(20) --out r\ntinypkg.answer()")
+        shown = kernel.run("%%mlrun --map range(20) --out r\ninner(item)")
         assert not shown.error and "Brought" not in shown.text
     finally:
         kernel.close()
