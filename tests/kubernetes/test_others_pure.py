@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import subprocess
 import sys
@@ -179,6 +180,7 @@ def test_the_cost_of_pods_since_they_were_placed() -> None:
 
     node = HostPrice(rates=Price(cpu_hour=10.0, source="the node's"), per_hour=50.0)
     priced = state_of(found, Rates(Price(), {"node-1": node}), now=NOW)
+    assert Rates(Price(), {"node-1": node}).usual == node.rates
     assert priced.cost.per_hour == pytest.approx(20.0) and "the node's" in priced.cost.source
     assert priced.cost.dedicated is not None and priced.cost.dedicated.amount == pytest.approx(25.0)
     assert priced.groups[0].cost.amount == pytest.approx(priced.cost.amount)
@@ -282,9 +284,12 @@ def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
         opened = await link.open_run(run)
         assert (opened.cluster, opened.shape) == ("theirs", {"default": 1})
         await bring(theirs, found, spec)
+        groups = [*found.groups, FoundGroup("tiny", "w-1", 1, TEMPLATE)]
+        found = dataclasses.replace(found, groups=groups)  # as a DaskWorkerGroup that is added while the run goes on
+        await bring(theirs, found, spec_of(found, "ml", RATES.price))
         async with Client(url, asynchronous=True) as client:
             (worker,) = (await client.scheduler.identity(n_workers=-1))["workers"].values()
-            assert worker["resources"] == {"group:default": 1_000_000}
+            assert worker["resources"] == {"group:default": 1_000_000, "group:tiny": 1_000_000}
             (answer,) = (await client.scheduler.broadcast(msg={"op": "mlops_versions", "packages": ["numpy"]})).values()
             assert answer == versions_of(["numpy"])
         await link.cancel_run(run.id, "enough")
@@ -294,7 +299,7 @@ def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
         await link.close()
         await theirs.close()
 
-    with scheduler() as url, dask("worker", url, "--name", "w-1", "--nthreads", "1", "--no-nanny", "--no-dashboard"):
+    with scheduler() as url, dask("worker", url, "--name", "w-1-x", "--nthreads", "1", "--no-nanny", "--no-dashboard"):
         asyncio.run(_when_joined(url))
         asyncio.run(main(url))
 

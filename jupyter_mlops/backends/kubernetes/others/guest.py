@@ -25,7 +25,7 @@ from ....core.run import RunState
 if TYPE_CHECKING:
     from distributed import Scheduler, Worker
 
-#: Where the scheduler's metadata say that a guest is there, and of which code.
+#: Where the scheduler's metadata say that a guest is there, of which code, and which groups it knows.
 KEY = "jupyter-mlops"
 #: As a worker of ours declares its group.
 PREFIX, PLENTY = "group:", 1_000_000
@@ -43,7 +43,7 @@ class Guest:
     """
 
     def __init__(self, scheduler: Scheduler, spec: ClusterSpec) -> None:
-        self._scheduler, self._spec = scheduler, spec
+        self._scheduler, self._spec, self._code = scheduler, spec, ""
         self._changes = Changes()
         self._runs: dict[str, RunState] = {}
         self._events: list[tuple[int, dict[str, Any]]] = []
@@ -61,14 +61,25 @@ class Guest:
     async def start(self, objects: Mapping[str, str], code: str) -> None:
         """Answer from now on. Workers get the agent, and their group by `objects`: the pod's name begins so → group."""
         scheduler = self._scheduler
-        await scheduler.register_worker_plugin(
-            None, plugin=groups_plugin(objects), name=f"{KEY}-groups", idempotent=False
-        )
+        self._code = code
+        await self._take_groups(self._spec, objects)
         RunHandlers(scheduler, self._book, self._event, lambda: None).install()
         scheduler.handlers["mlops_guest"] = answering(self._news)
+        scheduler.handlers["mlops_guest_groups"] = answering(self._groups)
         environment.install(scheduler)
         await self._book.start()
-        scheduler.set_metadata(keys=[KEY], value=code)
+        scheduler.set_metadata(keys=[KEY], value={"code": code, "objects": dict(objects)})
+
+    async def _groups(self, spec: str, objects: dict[str, str]) -> None:
+        """The cluster has other groups now."""
+        await self._take_groups(ClusterSpec.model_validate_json(spec), objects)
+        self._scheduler.set_metadata(keys=[KEY], value={"code": self._code, "objects": objects})
+
+    async def _take_groups(self, spec: ClusterSpec, objects: Mapping[str, str]) -> None:
+        self._spec = spec
+        await self._scheduler.register_worker_plugin(
+            None, plugin=groups_plugin(objects), name=f"{KEY}-groups", idempotent=False
+        )
 
     async def _news(self, since: int = 0) -> dict[str, Any]:
         known = self._changes.knows(since)

@@ -72,10 +72,14 @@ async def bring(scheduler: Scheduler, found: Found, spec: ClusterSpec) -> None:
     ClusterUnreachable : it doesn't answer.
     """
     code, archive = packed()
-    if await scheduler.ask("get_metadata", keys=[_KEY], default=None) == code:
+    objects = {group.object: group.name for group in found.groups}
+    there = await scheduler.ask("get_metadata", keys=[_KEY], default=None)
+    if there == {"code": code, "objects": objects}:
+        return
+    if isinstance(there, Mapping) and there.get("code") == code:  # it lives on, with its runs
+        await scheduler.ask("mlops_guest_groups", spec=spec.model_dump_json(), objects=objects)
         return
     _compare(await scheduler.ask("versions"), found.name)
-    objects = {group.object: group.name for group in found.groups}
     refused = await _run(
         scheduler, found.name, archive, f"{start.PACKAGE}_{code}", spec.model_dump_json(), objects, code
     )

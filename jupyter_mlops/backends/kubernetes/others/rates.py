@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,14 @@ class Rates:
 
     price: Price = field(default_factory=Price)
     hosts: Mapping[str, HostPrice] = field(default_factory=dict)
+
+    @property
+    def usual(self) -> Price:
+        """The user's own rates; where there are none, those of most nodes whose price is known."""
+        if self.price.known:
+            return self.price
+        known = Counter(host.rates.model_dump_json() for host in self.hosts.values() if host.rates.known)
+        return Price.model_validate_json(known.most_common(1)[0][0]) if known else self.price
 
 
 #: By the API's address: for which rates of the user's, when it was asked, and the answer.

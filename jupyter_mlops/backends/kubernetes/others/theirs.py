@@ -60,7 +60,7 @@ class Theirs:
     async def link(self, timeout: float) -> Link:
         """As in `Known`. Doesn't wait for its scheduler: why that doesn't come is told through the link."""
         observer = await hub().run(observers.acquire(self.api, self.found, self.rates))
-        return OthersLink(observer, self.rates.price)
+        return OthersLink(observer, self.rates.usual)
 
     async def stop(self, cause: str, why: str, force: bool) -> None:
         """As in `Known`. Raises `Refused` for a release of Helm."""
