@@ -15,13 +15,14 @@ from .lab import Lab
 class Place:
     """A place.
 
-    `profile` and its `title` are of the profile that the journey starts, `workers` how many it makes. `options` are
-    what every profile of the place says, `group` what every group says.
+    `profile` and its `title` are of the profile that the journey starts, `workers` how many it makes, each with `cpus`
+    to pay for. `options` are what every profile of the place says, `group` what every group says.
     """
 
     profile: str
     title: str
     workers: int
+    cpus: float = 1
     options: dict[str, Any] = field(default_factory=dict)
     group: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
@@ -44,6 +45,7 @@ def in_pods(namespace: Namespace, folder: Path) -> Place:
         profile="pods",
         title="Pods",
         workers=2,
+        cpus=0.05,
         options={
             "place": "kubernetes",
             # No pod on a fake node, and the same record whatever else there is in the Kubernetes cluster.

@@ -51,7 +51,7 @@ def test_from_nothing_to_a_receipt(page: Page, lab: Lab, place: Place) -> None:
 
     name = start_in_two_clicks(sidebar, place)
     pid = map_a_cell(page, sidebar, name)
-    scale(sidebar, name)
+    scale(sidebar, place, name)
     page.close()
 
     os.kill(pid, signal.SIGKILL)
@@ -76,7 +76,7 @@ def start_in_two_clicks(sidebar: Sidebar, place: Place) -> str:
     name = sidebar.made_of(place.profile)
     expect(sidebar.empty).to_have_count(0)
     card = sidebar.ready(name, place.workers)
-    expect(card.locator("[data-mlops=cost]")).to_contain_text(f"${360 * place.workers:,.2f}/h")
+    expect(card.locator("[data-mlops=cost]")).to_contain_text(_rate(place, place.workers))
     expect(card.locator("[data-mlops=will-stop]")).to_have_text("stops in 20 min unless used")
     return name
 
@@ -98,16 +98,20 @@ def map_a_cell(page: Page, sidebar: Sidebar, name: str) -> int:
     return int(pid.split()[-1])
 
 
-def scale(sidebar: Sidebar, name: str) -> None:
+def scale(sidebar: Sidebar, place: Place, name: str) -> None:
     card = sidebar.card(name)
     before = int(card.get_by_role("spinbutton").input_value())
     card.get_by_role("button", name="One worker more").click()
     sidebar.ready(name, before + 1)
-    expect(card.locator("[data-mlops=cost]")).to_contain_text(f"${360 * (before + 1):,.2f}/h")
+    expect(card.locator("[data-mlops=cost]")).to_contain_text(_rate(place, before + 1))
     for _ in range(before):
         card.get_by_role("button", name="One worker fewer").click()
     sidebar.ready(name, 1)
-    expect(card.locator("[data-mlops=cost]")).to_contain_text("$360.00/h")
+    expect(card.locator("[data-mlops=cost]")).to_contain_text(_rate(place, 1))
+
+
+def _rate(place: Place, workers: int) -> str:
+    return f"${360 * place.cpus * workers:,.2f}/h"
 
 
 def still_there(page: Page, name: str) -> None:

@@ -65,7 +65,7 @@ def _nothing_is_left(kube: Kube) -> None:
         time.sleep(0.5)
     namespaces = [name for name in _names(kube, "namespaces") if name.startswith(_PREFIX)]
     if namespaces:
-        kube.kubectl("delete", "namespaces", *namespaces, "--wait=false")
+        kube.kubectl("delete", "namespaces", *namespaces, "--wait=false", "--ignore-not-found")
     assert not left, "left in Kubernetes:\n" + "\n".join(left)
 
 
