@@ -39,7 +39,8 @@ class Site:
     def profile(self, name: str, fake: bool) -> None:
         """Save the profile of a cluster."""
         real = {"spec": {"nodeSelector": self.real}}
-        group = Group(workers=0, maximum=2000, cpus=CPUS, memory=MEMORY, pod=FAKE if fake else real)
+        most = 2000 if fake else 60  # by which the scheduler's pod is sized, whose node is small
+        group = Group(workers=0, maximum=most, cpus=CPUS, memory=MEMORY, pod=FAKE if fake else real)
         options: dict[str, Any] = {"image": self.kube.image, "scheduler": real, "namespace": self.namespace}
         backends.profiles.save(
             Profile(name=name, place="kubernetes", groups=[group], kubernetes=options, source="user")
