@@ -96,7 +96,8 @@ class Kube:
 
     def run(self, *arguments: str) -> None:
         """`kube kill apiserver` and such."""
-        subprocess.run([str(PROGRAM), *arguments], check=True, stdout=subprocess.DEVNULL)
+        outliving = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
+        subprocess.run([str(PROGRAM), *arguments], check=True, stdout=subprocess.DEVNULL, env=outliving)
 
     @contextmanager
     def fake_nodes(self, count: int, *options: str) -> Iterator[None]:
