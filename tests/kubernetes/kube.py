@@ -37,6 +37,8 @@ PACKAGES = (
     "bokeh",
     "threadpoolctl",
 )
+#: Where the image's environment is made: not below /tmp, wherever the repository is, since pods bring their own /tmp.
+WORKERS = Path("/var/tmp/jupyter-mlops-test")
 #: Parts of Python's own library that no pod needs.
 UNUSED = ("site-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo")
 
@@ -200,7 +202,7 @@ def _environment() -> Path:
         [sys.executable, "-m", "pip", "freeze", "--exclude-editable"], check=True, capture_output=True, text=True
     ).stdout
     digest = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:12]
-    root = REPOSITORY / ".run"
+    root = WORKERS
     folder = root / f"kube-worker-{digest}"
     if (folder / "done").exists():
         return folder
