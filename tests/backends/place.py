@@ -31,6 +31,8 @@ class LocalPlace:
     """Clusters of this machine, in a home folder of the test's own."""
 
     place = "local"
+    #: Set by `opened`.
+    home: Path
 
     def __init__(self) -> None:
         self.backend: Backend = backends.get(self.place)
@@ -88,6 +90,7 @@ class KubernetesPlace(LocalPlace):
 def opened(place: LocalPlace, home: Path, patch: pytest.MonkeyPatch) -> Iterator[LocalPlace]:
     """The place with a home folder, emptied in the end."""
     patch.setenv("JUPYTER_MLOPS_HOME", str(home))
+    place.home = home
     yield place
     asyncio.run(place.close())
 
