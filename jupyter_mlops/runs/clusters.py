@@ -12,7 +12,7 @@ from ..core.errors import ClusterEnded, ClusterUnreachable, StartFailed
 from .choose import start as start_cluster
 from .choose import usable
 from .portal import portal
-from .session import forget, session
+from .session import forget, opened, session
 from .words import money
 
 if TYPE_CHECKING:
@@ -203,7 +203,8 @@ def cluster(name: str | None = None) -> Cluster:
 async def _state(name: str) -> ClusterState:
     backend = await backends.find(name)
     state = await backend.get(name)
-    if state.phase != "running":
+    # a record tells of a start some seconds late: who is connected already knows more
+    if state.phase != "running" and not (state.phase == "starting" and opened(name)):
         return state
     try:
         return (await (await session(name, timeout=10.0)).link.view(workers=False)).state
