@@ -136,12 +136,28 @@ def test_a_pods_token_is_replaced(own_kube: Kube) -> None:
             del account["metadata"][field]
         own_kube.kubectl("delete", "serviceaccount", name, "-n", made.namespace.name)
         own_kube.apply(account)
+        made.until(lambda: _answer_to(made) == "401")  # the API remembers for some seconds that it was worth something
         made.cluster.scale(2)
         made.until(lambda: _problem(made) == "Kubernetes doesn't accept your login")
         own_kube.run("kill", "kubelet")
         own_kube.run("start", "kubelet")  # it keeps tokens for most of an hour, but only in its memory
         made.ready(2)
         _adds_up(made)
+
+
+def _answer_to(made: Running) -> str:
+    """What the API answers to the scheduler's pod, with the token that it has."""
+    program = (
+        "import ssl, urllib.error, urllib.request as r\n"
+        "at = '/var/run/secrets/kubernetes.io/serviceaccount/'\n"
+        "headers = {'Authorization': 'Bearer ' + open(at + 'token').read()}\n"
+        "ask = r.Request('https://kubernetes.default.svc/api', headers=headers)\n"
+        "try: print(r.urlopen(ask, context=ssl.create_default_context(cafile=at + 'ca.crt')).status)\n"
+        "except urllib.error.HTTPError as error: print(error.code)\n"
+    )
+    (pod,) = made.pods("scheduler")
+    command = ["exec", "-n", made.namespace.name, pod["metadata"]["name"], "--", "python", "-c", program]
+    return made.kube.kubectl(*command).strip()
 
 
 def _problem(made: Running) -> str:
