@@ -26,8 +26,10 @@ def test_bytes_survive_broken_carriers(seed: int) -> None:
         relay = Relay(0, echo.sockets[0].getsockname()[1])
         port = await relay.open()
         cuts: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        held = []  # a server's tasks are garbage once nothing but themselves knows them, as between two carriers
 
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            held.append(asyncio.current_task())
             cuts.set_result(await _carry(reader, writer, port, dice))
 
         door = await asyncio.start_server(carry, "127.0.0.1", 0, limit=CHUNK)

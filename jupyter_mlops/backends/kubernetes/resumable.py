@@ -134,7 +134,8 @@ class Half:
         await asyncio.gather(self._pump, return_exceptions=True)
         self._writer.close()
         with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+            # Its future is shared: who is cancelled while waiting would cancel it for all others who wait.
+            await asyncio.shield(self._writer.wait_closed())
 
     async def _read(self) -> None:
         """Take what the client or scheduler says, as long as there is room for it."""

@@ -12,15 +12,14 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
 
-import dask
 import distributed
-from distributed.http.routing import RoutingApplication
-from tornado.httpserver import HTTPServer
+from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.scheduler import WorkerState
 
 from ...controller.controller import Controller
 from ...core.cluster import ClusterSpec
+from ..silent import Scheduler, make_scheduler
 from . import daskcluster, lastlogs, names, record
 from .api import Answer, Api, Json, Unreachable
 from .keeper import Keeper
@@ -37,34 +36,34 @@ DELETED = "its record was deleted from Kubernetes"
 PEAKS_EVERY = 1.0
 
 
-class Scheduler(distributed.Scheduler):
-    """Dask's scheduler with its HTTP server made, but not listening until somebody who is logged in asks for it."""
-
-    def start_http_server(self, routes: Any, *args: Any, **kwargs: Any) -> None:
-        """Make the application that the dashboard is added to; open no port."""
-        self.http_application = RoutingApplication(routes)
-        self.http_server = HTTPServer(self.http_application)
-
-
-class Peaks:
+class Peaks(SchedulerPlugin):
     """The most memory that each worker was seen to use, for the sentence that says why it died."""
+
+    name = "mlops-peaks"
 
     def __init__(self, scheduler: distributed.Scheduler) -> None:
         self._scheduler = scheduler
         self._peaks: dict[str, float] = {}
+        scheduler.add_plugin(self)
 
     def of(self, worker: str) -> float | None:
         """Bytes; None when it never told."""
         return self._peaks.get(worker)
+
+    def add_worker(self, scheduler: distributed.Scheduler, worker: str) -> None:
+        """Look at once: its first task may be its last."""
+        self._look(scheduler.workers[worker])
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(PEAKS_EVERY)
             for ws in self._scheduler.workers.values():
-                used, name = float(ws.metrics.get("memory", 0)), str(ws.name)
-                if used > self._peaks.get(name, 0.0):
-                    self._peaks[name] = used
+                self._look(ws)
+
+    def _look(self, ws: WorkerState) -> None:
+        used = float(ws.metrics.get("memory", 0))
+        self._peaks[str(ws.name)] = max(used, self._peaks.get(str(ws.name), 0.0))
 
 
 async def run(spec: ClusterSpec) -> None:
@@ -117,16 +116,9 @@ def _say_failure(task: asyncio.Task[None]) -> None:
 
 
 async def _scheduler() -> Scheduler:
-    """Dask's scheduler, listening. Its pages aren't loaded with it: they take longer than all the rest."""
+    """Dask's scheduler, listening."""
     tls = security(Path(names.TLS))
-    with dask.config.set({"distributed.scheduler.http.routes": []}):
-        scheduler = Scheduler(
-            protocol="tls" if tls else "tcp",
-            port=names.SCHEDULER_PORT,
-            security=tls,
-            dashboard=False,
-            dashboard_address=None,
-        )
+    scheduler = make_scheduler(protocol="tls" if tls else "tcp", port=names.SCHEDULER_PORT, security=tls)
     await scheduler
     return scheduler
 

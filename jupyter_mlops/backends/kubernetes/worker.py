@@ -15,18 +15,14 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import dask
-import distributed
 import psutil
 from distributed.security import Security
 
-from .. import keys
+from .. import keys, silent
 from . import names
 
-#: Enough of a group's resource that no number of tasks uses it up: it restricts where tasks run, not how many.
-PLENTY = 1_000_000
 #: Seconds to wait for a scheduler: Kubernetes restarts one that died, or moves it to another node.
 PATIENCE = 600
 #: Seconds for each try to connect to a scheduler that was there before: its address swallows what is sent to it for a
@@ -37,13 +33,10 @@ CONNECT = "distributed.comm.timeouts.connect"
 LOST = ("worker-handle-scheduler-connection-broken", "worker-heartbeat-missing", "worker-heartbeat-error")
 
 
-class Worker(distributed.Worker):
-    """Dask's worker, without its HTTP server, which would tell everybody in the cluster what runs here."""
+class Worker(silent.Worker):
+    """A worker that knows why it closed."""
 
     closed_by = ""
-
-    def start_http_server(self, *args: Any, **kwargs: Any) -> None:
-        """Start nothing."""
 
     async def close(  # type: ignore[override]  # as Dask's own worker's
         self,
@@ -90,7 +83,7 @@ def _make(options: argparse.Namespace) -> Worker:
         name=options.name,
         nthreads=options.threads,
         memory_limit=options.memory,
-        resources={f"group:{options.group}": PLENTY},
+        resources={f"group:{options.group}": silent.PLENTY},
         security=security(Path(names.TLS)),
         local_directory=names.SCRATCH,
         death_timeout=PATIENCE,

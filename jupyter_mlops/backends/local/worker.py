@@ -13,21 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import dask
-import distributed
 
+from ..silent import PLENTY, Worker
 from . import processes
 from .orders import Order
 from .tls import security
-
-#: Enough of a group's resource that no number of tasks uses it up: it restricts where tasks run, not how many.
-PLENTY = 1_000_000
-
-
-class Worker(distributed.Worker):
-    """Dask's worker without its HTTP server, which would tell any user of the machine what runs here."""
-
-    def start_http_server(self, *args: Any, **kwargs: Any) -> None:
-        """Start nothing."""
 
 
 def become_worker(order: Order, folder: Path, parent: int) -> None:

@@ -1,0 +1,44 @@
+"""Dask's scheduler and worker as every place runs them: nothing of theirs listens with HTTP until somebody asks.
+
+Dask's pages tell whoever reaches their port what runs here, which is more than who may use the cluster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask
+import distributed
+from distributed.http.routing import RoutingApplication
+from tornado.httpserver import HTTPServer
+
+#: Enough of a group's resource that no number of tasks uses it up: it restricts where tasks run, not how many.
+PLENTY = 1_000_000
+
+
+class Scheduler(distributed.Scheduler):
+    """Dask's scheduler with its HTTP server made, but not listening.
+
+    The controller lets it listen when somebody who is logged in asks for the dashboard.
+    """
+
+    def start_http_server(self, routes: Any, *args: Any, **kwargs: Any) -> None:
+        """Make the application that the dashboard is added to; open no port."""
+        self.http_application = RoutingApplication(routes)
+        self.http_server = HTTPServer(self.http_application)
+
+
+class Worker(distributed.Worker):
+    """Dask's worker without its HTTP server."""
+
+    def start_http_server(self, *args: Any, **kwargs: Any) -> None:
+        """Start nothing."""
+
+
+def make_scheduler(**options: Any) -> Scheduler:
+    """A scheduler with these options of Dask's, not started.
+
+    Its pages aren't loaded with it: they take longer than all the rest, and the controller loads them when asked.
+    """
+    with dask.config.set({"distributed.scheduler.http.routes": []}):
+        return Scheduler(dashboard=False, dashboard_address=None, **options)
