@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.browser.lab import Lab, open_lab
+from tests.browser.lab import Lab, chromium, open_lab
 from tests.browser.sidebar import Sidebar
 
 from .measure import Result, bounded
@@ -57,9 +57,7 @@ def run() -> Iterator[Result]:
     lab = Lab(folder, environment)
     lab.start()
     try:
-        with sync_playwright() as playwright:
-            found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        with chromium() as browser:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             show_workers(page, lab)
             server, main_thread = loads(page, lab)
@@ -68,7 +66,6 @@ def run() -> Iterator[Result]:
             ways = [way_to_the_screen(page, lab, number) for number in range(1, CHANGES + 1)]
             note = f"the slowest of {CHANGES}; their median is {statistics.median(ways):.2f} s"
             yield bounded("1,000 workers: a change on screen", "s", max(ways), 1.0, note)
-            browser.close()
     finally:
         lab.close()
         shutil.rmtree(folder, ignore_errors=True)

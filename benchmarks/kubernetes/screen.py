@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from jupyter_mlops.runs.clusters import Cluster
-from tests.browser.lab import Lab, open_lab
+from tests.browser.lab import Lab, chromium, open_lab
 from tests.browser.sidebar import Sidebar
 
 from ..measure import Result, bounded
@@ -39,13 +38,10 @@ def run(sight: Sight, cluster: Cluster, pods: int, folder: Path) -> Iterator[Res
     lab = Lab(folder)
     lab.start()
     try:
-        with sync_playwright() as playwright:
-            found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        with chromium() as browser:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             show_workers(page, lab, cluster)
             ways = [way(page, sight, cluster, pods + number) for number in range(1, CHANGES + 1)]
-            browser.close()
     finally:
         lab.close()
     note = f"the slowest of {CHANGES}; their median is {statistics.median(ways):.2f} s"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -17,6 +17,8 @@ from .link import ClusterView, RunView
 if TYPE_CHECKING:
     from distributed.core import ConnectionPool
     from distributed.security import Security
+
+L = TypeVar("L", bound="RemoteLink")
 
 #: Seconds to try to connect: Dask goes on trying even when the port is closed, as that of a cluster that ended is.
 CONNECT: Seconds = 4.0
@@ -37,7 +39,11 @@ async def open_link(url: str, security: Security | None = None, timeout: Seconds
     ------
     ClusterUnreachable : nothing answers there, or what answers is no cluster of ours.
     """
-    link = RemoteLink(url, security, timeout)
+    return await answering(RemoteLink(url, security, timeout))
+
+
+async def answering(link: L) -> L:
+    """`link`, once it has answered; it is closed when it doesn't. Raises as `open_link`."""
     try:
         await link.view(workers=False)
     except BaseException:

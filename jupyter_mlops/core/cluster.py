@@ -12,9 +12,6 @@ ClusterPhase = Literal["starting", "running", "stopping", "ended", "unreachable"
 
 WorkerPhase = Literal["requested", "pending", "starting", "idle", "busy", "retiring", "ended", "lost"]
 
-#: Phases in which a worker holds its resources, and so costs money.
-HELD = frozenset({"starting", "idle", "busy", "retiring"})
-
 #: The maker of clusters that we made.
 OURS = "jupyter-mlops"
 

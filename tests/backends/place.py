@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,12 +18,9 @@ from jupyter_mlops.core.cluster import ClusterSpec, ClusterState
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 
-from ..kubernetes.clusters import Namespace, by_value
+from ..kubernetes.clusters import PATIENCE, Namespace, by_value, until, up
 
 T = TypeVar("T")
-
-#: Seconds that anything may take here: the machine may be busy with other suites.
-PATIENCE = 90.0
 
 
 class LocalPlace:
@@ -95,17 +91,6 @@ def opened(place: LocalPlace, home: Path, patch: pytest.MonkeyPatch) -> Iterator
     asyncio.run(place.close())
 
 
-async def until(
-    look: Callable[[], Awaitable[T]], is_so: Callable[[T], object], what: str = "", patience: float = PATIENCE
-) -> T:
-    """Look again and again until it is so."""
-    deadline = time.monotonic() + patience
-    while not is_so(seen := await look()):
-        assert time.monotonic() < deadline, f"not {what or 'so'} within {patience} s; last seen: {seen!r}"
-        await asyncio.sleep(0.05)
-    return seen
-
-
 async def ended(backend: Backend, name: str) -> ClusterState:
     """The cluster's state, once it has ended."""
     return await until(lambda: backend.get(name), lambda state: state.phase == "ended", f"{name} ended")
@@ -115,11 +100,7 @@ async def workers_up(backend: Backend, name: str, count: int) -> ClusterView:
     """The view of a cluster, once it has that many workers that work."""
     link = await backend.link(name, PATIENCE)
     try:
-        return await until(
-            link.view,
-            lambda view: view.state.counts.idle + view.state.counts.busy == count,
-            f"{count} workers up in {name}",
-        )
+        return await until(link.view, lambda view: up(view) == count, f"{count} workers up in {name}")
     finally:
         await link.close()
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ..kubernetes.clusters import Namespace
 from ..kubernetes.fixtures import free_namespace
 from ..kubernetes.kube import Kube
-from .lab import PATIENCE, Lab, opened
+from .lab import PATIENCE, Lab, chromium, opened
 from .place import Place, in_pods
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -41,13 +40,9 @@ def pods(pods_namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, else the one of Playwright's installer."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=flags)
+    """One for all tests."""
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -142,6 +142,17 @@ def opened(folder: Path, environment: dict[str, str] | None = None) -> Iterator[
         yield lab
     finally:
         lab.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's browser, else the one of Playwright's installer."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=flags)
+        yield browser
+        browser.close()
 
 
 def free_port() -> int:

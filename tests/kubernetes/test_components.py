@@ -65,24 +65,16 @@ def test_the_apiserver_is_away_for_half_a_minute(kube: Kube, busy: Running) -> N
     busy.until(lambda: busy.phase() == "running")
 
 
-def test_etcd_is_killed_and_started_again(kube: Kube, busy: Running) -> None:
-    """A worker that is asked for while nothing can be written comes when it can."""
+@pytest.mark.parametrize(("component", "workers"), [("etcd", 4), ("kubelet", 5)])
+def test_a_component_is_killed_and_started_again(kube: Kube, busy: Running, component: str, workers: int) -> None:
+    """Without etcd nothing can be written, without the kubelet no pod starts and no way leads into one: what was asked
+    for meanwhile comes when it is back."""
     runs = maps(busy, 30)
-    busy.cluster.scale(4)
-    with away(busy, "etcd", 8):
+    busy.cluster.scale(workers)
+    with away(busy, component, 8):
         assert all(run.state == "running" for run in runs)
     check(30, *runs)
-    busy.ready(4)
-
-
-def test_the_kubelet_is_killed_and_started_again(kube: Kube, busy: Running) -> None:
-    """The way through it breaks and heals; a pod that it should have started comes when it is back."""
-    runs = maps(busy, 30)
-    busy.cluster.scale(5)
-    with away(busy, "kubelet", 8):
-        assert all(run.state == "running" for run in runs)
-    check(30, *runs)
-    busy.ready(5)
+    busy.ready(workers)
 
 
 def test_after_all_of_it_the_ledger_adds_up_and_nothing_is_left(kube: Kube, busy: Running) -> None:

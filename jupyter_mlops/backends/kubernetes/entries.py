@@ -18,7 +18,7 @@ from .api import MERGE_PATCH, Answer, Api, Json
 from .keeper import unpacked
 from .names import Names
 from .surroundings import moment
-from .why import Facts, death, pending
+from .why import Facts, pending, restarted
 from .why.facts import containers
 
 #: Seconds that the receipt of an ended cluster is kept.
@@ -96,14 +96,10 @@ async def scheduler_problem(entry: Entry) -> Problem | None:
         return await _no_pod(entry)
     query = {"fieldSelector": f"involvedObject.uid={pod['metadata']['uid']}"}
     events = (await entry.api.request("GET", entry.api.path("events"), query=query)).get("items") or []
-    last = next((status for status in containers(pod) if status.get("restartCount")), None)
-    logs = await scheduler_log(entry, 10, previous=True) if last else []
-    problem = pending(pod, Facts(events=events, logs=logs))
-    if problem is None and last is not None and (last.get("lastState") or {}).get("terminated"):
-        crashed = {**pod, "status": {"containerStatuses": [{**last, "state": last["lastState"]}]}}
-        why = death(crashed, Facts(logs=logs))
-        return Problem(what="The scheduler was started again", why=f"{why.what}; {why.why}".rstrip("; "), todo=why.todo)
-    return problem
+    again = any(status.get("restartCount") for status in containers(pod))
+    logs = await scheduler_log(entry, 10, previous=True) if again else []
+    facts = Facts(events=events, logs=logs)
+    return pending(pod, facts) or restarted(pod, "The scheduler was started again", facts)
 
 
 async def scheduler_log(entry: Entry, lines: int, previous: bool = False) -> list[str]:

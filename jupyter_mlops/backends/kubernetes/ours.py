@@ -62,10 +62,11 @@ class Ours:
 
     async def link(self, timeout: float) -> Link:
         """As in `Known`."""
-        from .remote import open_link
+        from ...controller.remote import answering
+        from .remote import KubernetesLink
 
         address = await self.address(timeout)
-        return await open_link(address.url, address.security, self.entry.api, self.spec.name)
+        return await answering(KubernetesLink(address.url, address.security, self.entry.api, self.spec.name))
 
     async def stop(self, cause: str, why: str, force: bool) -> None:
         """As in `Known`: through its controller when that answers in time, else by removing its record."""
@@ -169,14 +170,16 @@ async def _reach(entry: Entry) -> Address:
         pair = {name: base64.b64decode(data).decode() for name, data in secret["data"].items()}
         security = keys.security(pair["tls.key"], pair["tls.crt"])
     scheme = "tls" if tls else "tcp"
-    if "KUBERNETES_SERVICE_HOST" in os.environ and await resolves(entry.ids.host):
+    if await has_name_here(entry.ids.host):
         return Address(f"{scheme}://{entry.ids.host}:{names.SCHEDULER_PORT}", security)
     port = await hub().tunnel(entry.api, entry.ids.cluster, names.RELAY_PORT)
     return Address(f"{scheme}://127.0.0.1:{port}", security)
 
 
-async def resolves(host: str) -> bool:
-    """Whether `host` has an address, as seen from here."""
+async def has_name_here(host: str) -> bool:
+    """Whether the service `host` is found by DNS: from inside of its Kubernetes cluster."""
+    if "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return False
     try:
         await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo(host, names.SCHEDULER_PORT), 2.0)
     except (OSError, asyncio.TimeoutError):

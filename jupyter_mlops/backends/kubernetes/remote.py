@@ -23,19 +23,3 @@ class KubernetesLink(RemoteLink):
         """As `Link.dashboard`: an address of this machine, which leads into the scheduler's pod."""
         _, port, key = await super().dashboard()
         return "127.0.0.1", await hub().run(hub().tunnel(self._api, self._cluster, port)), key
-
-
-async def open_link(url: str, security: Security | None, api: Api, cluster: str) -> KubernetesLink:
-    """A link to the controller at `url`.
-
-    Raises
-    ------
-    ClusterUnreachable : nothing answers there.
-    """
-    link = KubernetesLink(url, security, api, cluster)
-    try:
-        await link.view(workers=False)
-    except BaseException:
-        await link.close()
-        raise
-    return link

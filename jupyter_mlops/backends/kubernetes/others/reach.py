@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from ....core.errors import ClusterUnreachable, UnknownWorker
 from .. import names, pods
 from ..api import Answer, Api
 from ..hub import hub
-from ..ours import resolves
+from ..ours import has_name_here
 from .found import Found, Json
 from .shape import container_of, scheduler_port
 from .workers import names_of, running_scheduler
@@ -30,10 +28,9 @@ async def url_of(api: Api, found: Found) -> str:
     pod = running_scheduler(found)
     if pod is None:
         raise ClusterUnreachable(f"The scheduler of {found.name!r} doesn't run", "its pod isn't running")
-    if "KUBERNETES_SERVICE_HOST" in os.environ:
-        host = f"{found.service}.{api.namespace}.svc"
-        if await resolves(host):
-            return f"tcp://{host}:{names.SCHEDULER_PORT}"
+    host = f"{found.service}.{api.namespace}.svc"
+    if await has_name_here(host):
+        return f"tcp://{host}:{names.SCHEDULER_PORT}"
     return f"tcp://127.0.0.1:{await tunnel(api, found, scheduler_port(pod['spec'], 'tcp-comm', names.SCHEDULER_PORT))}"
 
 

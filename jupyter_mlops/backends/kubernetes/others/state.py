@@ -21,13 +21,13 @@ from ....core.kubernetes import KubernetesOptions
 from ....core.model import Time
 from ....core.price import Cost, Price
 from ....core.profile import MOST_WORKERS, Group, Limits, Profile
-from ..why import Facts, death, pending
+from ..why import Facts, pending, restarted
 from .cost import Costs
 from .daskview import DaskView
 from .found import Found, FoundGroup, fitting
 from .rates import Rates
 from .shape import Shape, shape_of
-from .workers import FactsOf, counts, died, rows, running_scheduler
+from .workers import RECENT, FactsOf, counts, rows, running_scheduler
 
 Json = dict[str, Any]
 
@@ -146,12 +146,7 @@ def scheduler_problem(found: Found, facts: FactsOf | None = None, now: Time | No
         return Problem(what="Its scheduler has no pod", todo=f"Look at the Deployment {found.service!r}.")
     pod = found.schedulers[0]
     around = facts(pod) if facts is not None else Facts()
-    problem = pending(pod, around)
-    last = died(pod, now)
-    if problem is None and last is not None:
-        why = death(last, around)
-        return Problem(what="The scheduler was started again", why=f"{why.what}: {why.why}".rstrip(": "), todo=why.todo)
-    return problem
+    return pending(pod, around) or restarted(pod, "The scheduler was started again", around, now - RECENT)
 
 
 def _phase(found: Found) -> ClusterPhase:

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ....core.cluster import Counts, Problem, WorkerPhase, WorkerState
-from ....core.model import Time
 from .. import pods
 from ..surroundings import moment
-from ..why import Facts, death, pending
-from ..why.facts import condition, containers
+from ..why import Facts, death, pending, restarted
+from ..why.facts import condition
 from .daskview import DaskView, DaskWorker
 from .found import Found, FoundGroup
 from .shape import memory_limit
@@ -99,15 +98,6 @@ def counts(workers: Iterable[WorkerState], missing: int = 0) -> Counts:
     return found
 
 
-def died(pod: Json, now: Time | None = None) -> Json | None:
-    """The last end of a container of the pod that was started again, if that was in the last ten minutes."""
-    for status in containers(pod):
-        ended = (status.get("lastState") or {}).get("terminated") or {}
-        if ended.get("finishedAt") and moment(ended["finishedAt"]) > (time.time() if now is None else now) - RECENT:
-            return {**pod, "status": {"containerStatuses": [{**status, "state": status["lastState"]}]}}
-    return None
-
-
 def disrupted(pod: Json) -> bool:
     """Whether Kubernetes took the pod away, and not who scales or stops the cluster."""
     target = condition(pod, "DisruptionTarget")
@@ -130,10 +120,4 @@ def _problem(pod: Json, phase: WorkerPhase, facts: Facts) -> Problem | None:
     if phase == "lost":
         return death(pod, facts)
     waiting = pending(pod, facts) if phase in ("pending", "starting") else None
-    if waiting is not None:
-        return waiting
-    last = died(pod)
-    if last is None:
-        return None
-    why = death(last, facts)
-    return Problem(what="Its container was started again", why=f"{why.what}: {why.why}".rstrip(": "), todo=why.todo)
+    return waiting or restarted(pod, "Its container was started again", facts, time.time() - RECENT)

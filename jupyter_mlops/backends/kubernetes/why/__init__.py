@@ -8,5 +8,6 @@ from .death import death
 from .facts import Facts
 from .pending import pending
 from .refusal import refusal
+from .restarted import restarted
 
-__all__ = ["Facts", "death", "pending", "refusal"]
+__all__ = ["Facts", "death", "pending", "refusal", "restarted"]
