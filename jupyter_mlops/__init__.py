@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .notebook.panel.panel import Panel, panel
     from .runs.api import get_run, log_metric, log_param, map, run, runs
     from .runs.clusters import Cluster, cluster, clusters, start
-    from .runs.outcomes import FailedItem
+    from .runs.driving.outcomes import FailedItem
     from .runs.run import Run
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
 #: Public name → module that has it.
 _HOMES = {
     "Cluster": ".runs.clusters",
-    "FailedItem": ".runs.outcomes",
+    "FailedItem": ".runs.driving.outcomes",
     "MlopsError": ".core.errors",
     "Panel": ".notebook.panel",
     "Run": ".runs.run",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from jupyter_mlops.backends.kubernetes.api import Api
+from jupyter_mlops.backends.kubernetes.api.client import Api
 from jupyter_mlops.backends.kubernetes.names import Names
-from jupyter_mlops.backends.kubernetes.template import worker_pod
+from jupyter_mlops.backends.kubernetes.pool.template import worker_pod
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.profile import Profile
 

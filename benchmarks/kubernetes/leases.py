@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jupyter_mlops.backends.kubernetes.api import MERGE_PATCH, Api
+from jupyter_mlops.backends.kubernetes.api.client import MERGE_PATCH, Api
 from jupyter_mlops.runs.portal import Portal
 
 GROUP = "coordination.k8s.io/v1"

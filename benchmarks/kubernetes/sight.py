@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jupyter_mlops.backends.kubernetes.api import Api
-from jupyter_mlops.backends.kubernetes.watch import Watch
+from jupyter_mlops.backends.kubernetes.api.client import Api
+from jupyter_mlops.backends.kubernetes.api.watch import Watch
 from jupyter_mlops.runs.portal import Portal
 
 #: Seconds that anything here may take.

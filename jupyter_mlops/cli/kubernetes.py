@@ -16,7 +16,7 @@ async def kubernetes(asked: Namespace) -> None:
 
 
 def _manifests(asked: Namespace) -> None:
-    from ..backends.kubernetes.manifests import as_yaml, manifests
+    from ..backends.kubernetes.records.manifests import as_yaml, manifests
 
     namespace = asked.namespace or "default"
     sys.stdout.write(as_yaml(manifests(namespace, asked.user, asked.service_account, asked.nodes, asked.operator)))

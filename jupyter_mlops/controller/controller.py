@@ -22,22 +22,22 @@ from .book import LEDGER, Book
 from .changes import Changes
 from .dashboard import Dashboard, close_open_pages
 from .disk import Disk, Opener, open_private
-from .earlier import Earlier, runs_in
 from .ending import Ending
 from .events import Events
 from .limits import Deadline
 from .plugin import Watcher
 from .pool import Pool
 from .pulse import Pulse
-from .reporter import Reporter
-from .results import Results
-from .roster import Roster
-from .runbook import RunBook
-from .runrpc import RunHandlers
-from .runs import RUNS, Runs
-from .scaling import Scaling
+from .runs.earlier import Earlier, runs_in
+from .runs.results import Results
+from .runs.runbook import RunBook
+from .runs.runrpc import RunHandlers
+from .runs.states import RUNS, Runs
 from .timeline import Timeline
 from .view import View
+from .workers.reporter import Reporter
+from .workers.roster import Roster
+from .workers.scaling import Scaling
 
 if TYPE_CHECKING:
     from distributed import Scheduler

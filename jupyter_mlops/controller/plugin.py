@@ -8,7 +8,7 @@ from typing import Any
 from distributed import Scheduler
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from .roster import Roster
+from .workers.roster import Roster
 
 
 class Watcher(SchedulerPlugin):

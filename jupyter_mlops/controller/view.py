@@ -22,12 +22,12 @@ from .book import Book
 from .changes import Changes
 from .disk import Disk
 from .events import Events
-from .groupscale import GroupScale
 from .plugin import Watcher
-from .roster import Roster
-from .runs import Runs
-from .scaling import Scaling
+from .runs.states import Runs
 from .timeline import Timeline
+from .workers.groupscale import GroupScale
+from .workers.roster import Roster
+from .workers.scaling import Scaling
 
 if TYPE_CHECKING:
     from distributed import Scheduler

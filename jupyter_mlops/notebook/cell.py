@@ -12,12 +12,12 @@ from typing import Any
 
 from ..core.errors import InvalidSpec, RunError
 from ..core.run import FINAL
-from ..runs.capture import parse_cell
+from ..runs.driving.outcomes import FailedItem
 from ..runs.launch import launch, name_of, origin_of_kernel
 from ..runs.options import Options, parse_seconds, parse_workers
-from ..runs.outcomes import FailedItem
 from ..runs.run import Run
-from ..runs.shipment import Shipment, ship_body, ship_cell
+from ..runs.shipping.capture import parse_cell
+from ..runs.shipping.shipment import Shipment, ship_body, ship_cell
 from .errors import told
 from .expression import evaluate, unquoted
 from .progress import view_for

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from .. import backends
 from ..controller.agent.versions import NAMES
-from ..controller.install import enter, resend
-from ..controller.results import SMALL
+from ..controller.runs.install import enter, resend
+from ..controller.runs.results import SMALL
 from ..core.errors import ClusterEnded, MlopsError, NotRepeatable
 from ..core.run import RunState
 from .choose import usable
-from .compare import versions_there
-from .items import part, partition, single
+from .driving.items import part, partition, single
+from .driving.tasks import Tasks
+from .packages.compare import versions_there
 from .record import PAYLOAD, folder_of, read_payload, read_record
 from .session import Session, connect
-from .shipment import head_bytes
-from .tasks import Tasks
+from .shipping.shipment import head_bytes
 
 if TYPE_CHECKING:
     from distributed import Future

@@ -13,10 +13,10 @@ from .clusters import Cluster
 from .follow import find_run
 from .launch import launch, origin_of_kernel
 from .options import Options
-from .pickling import type_name
 from .record import all_records
 from .run import Run
-from .shipment import ship_function
+from .shipping.pickling import type_name
+from .shipping.shipment import ship_function
 
 
 def run(fn: Callable[..., Any], /, *args: Any, cluster: str | Cluster | None = None, **options: Any) -> Run:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from .. import backends
 from ..core.cluster import ClusterState
 from ..core.errors import ClusterEnded, UnknownCluster
-from .environment import exact_list, imported
+from .packages.sync import keep_alike
 from .session import Session, opened, session
-from .sync import keep_alike
+from .shipping.environment import exact_list, imported
 
 #: Phases in which a cluster takes runs, the best first.
 USABLE = ("running", "starting")

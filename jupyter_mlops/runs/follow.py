@@ -10,13 +10,13 @@ from ..core.cluster import ClusterState
 from ..core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownCluster, UnknownRun
 from ..core.run import FINAL, RunPhase, RunState
 from .copies import Copy
-from .drive import Drive
-from .mailbox import Mailbox
+from .driving.drive import Drive
+from .driving.mailbox import Mailbox
 from .portal import portal
 from .record import read_record
 from .run import Run
 from .session import Session, session
-from .shipment import Shipment
+from .shipping.shipment import Shipment
 
 
 class Follow(Drive):

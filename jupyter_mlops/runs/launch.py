@@ -11,23 +11,23 @@ from typing import Any
 
 from .. import backends
 from ..controller.agent.versions import versions_of
-from ..controller.results import SMALL
+from ..controller.runs.results import SMALL
 from ..core.run import Origin, RunState
 from .choose import Say, choose
-from .collected import Collected
-from .drive import Drive
-from .items import Items, Partitions, Sliced, Streamed, items_of
-from .mailbox import Mailbox
-from .mapping import MapDrive
+from .driving.collected import Collected
+from .driving.drive import Drive
+from .driving.items import Items, Partitions, Sliced, Streamed, items_of
+from .driving.mailbox import Mailbox
+from .driving.mapping import MapDrive
+from .driving.partitions import PartitionDrive
+from .driving.single import OneTask
 from .options import Options
-from .partitions import PartitionDrive
+from .packages.sync import agree
 from .portal import portal
 from .record import Payload, folder_of, not_kept
 from .run import Run
 from .session import Session
-from .shipment import Shipment
-from .single import OneTask
-from .sync import agree
+from .shipping.shipment import Shipment
 
 #: Characters of the code that a record keeps.
 CODE = 20_000

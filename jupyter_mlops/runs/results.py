@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import backends
-from ..controller.results import SMALL
+from ..controller.runs.results import SMALL
 from ..core.errors import ClusterEnded, NotFound, RunLost
 from ..core.run import RunState
-from .collected import Results
 from .copies import Part, bring_home, parts_of
-from .outcomes import values_of
+from .driving.collected import Results
+from .driving.outcomes import values_of
 from .portal import portal
 from .record import folder_of
 from .session import session

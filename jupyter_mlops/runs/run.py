@@ -12,14 +12,14 @@ from typing import Any
 from ..core.errors import Conflict, RunError
 from ..core.price import Cost
 from ..core.run import FINAL, ItemError, RunState
-from .collected import Results
-from .drive import Drive
-from .mailbox import Mailbox
-from .mapping import MapDrive
-from .outcomes import error_of_state, item_error
+from .driving.collected import Results
+from .driving.drive import Drive
+from .driving.mailbox import Mailbox
+from .driving.mapping import MapDrive
+from .driving.outcomes import error_of_state, item_error
+from .driving.single import OneTask
 from .portal import portal
 from .results import Fetched, load_parts
-from .single import OneTask
 from .view import Plain, View
 
 #: Seconds between two looks while nothing is heard.

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from .. import backends
 from ..core.errors import ClusterEnded, ClusterUnreachable
-from .shipment import Shipment
+from .shipping.shipment import Shipment
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
     from ..backends.base import Backend
     from ..controller.link import Link
-    from .compare import Difference
+    from .packages.compare import Difference
 
 #: Big variables that stay on a cluster for the next runs.
 BIGS = 8

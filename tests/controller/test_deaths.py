@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.controller import roster, scaling
+from jupyter_mlops.controller.workers import roster, scaling
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.profile import Group, Limits
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.backends.kubernetes.surroundings import moment
+from jupyter_mlops.backends.kubernetes.why.facts import moment
 from jupyter_mlops.core.cluster import Receipt
 from jupyter_mlops.core.errors import Unavailable, UnknownCluster
 from jupyter_mlops.runs.portal import portal

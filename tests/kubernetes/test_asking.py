@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from jupyter_mlops.backends.kubernetes import asking
-from jupyter_mlops.backends.kubernetes.api import Answer
-from jupyter_mlops.backends.kubernetes.asking import AT_ONCE, Asking, Order
+from jupyter_mlops.backends.kubernetes.api import asking
+from jupyter_mlops.backends.kubernetes.api.asking import AT_ONCE, Asking, Order
+from jupyter_mlops.backends.kubernetes.api.client import Answer
 from jupyter_mlops.core.cluster import Problem
 
 QUOTA = {"message": "exceeded quota: ten, requested: pods=1, used: pods=10, limited: pods=10"}

@@ -11,9 +11,9 @@ import pytest
 from distributed import Client
 
 from jupyter_mlops.backends.kubernetes import quantity
-from jupyter_mlops.backends.kubernetes.keeper import unpacked
-from jupyter_mlops.backends.kubernetes.manifests import manifests
-from jupyter_mlops.backends.kubernetes.surroundings import moment
+from jupyter_mlops.backends.kubernetes.records.keeper import unpacked
+from jupyter_mlops.backends.kubernetes.records.manifests import manifests
+from jupyter_mlops.backends.kubernetes.why.facts import moment
 from jupyter_mlops.controller.book import read_ledger
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterState

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from jupyter_mlops.backends.kubernetes.names import Names
-from jupyter_mlops.backends.kubernetes.template import scheduler_pod, worker_pod
+from jupyter_mlops.backends.kubernetes.pool.template import scheduler_pod, worker_pod
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.model import parse
 from jupyter_mlops.core.profile import Profile

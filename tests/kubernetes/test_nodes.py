@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.backends.kubernetes import nodes
-from jupyter_mlops.backends.kubernetes.api import Answer, Unreachable
-from jupyter_mlops.backends.kubernetes.nodes import Nodes
+from jupyter_mlops.backends.kubernetes.api.client import Answer, Unreachable
+from jupyter_mlops.backends.kubernetes.inside import nodes
+from jupyter_mlops.backends.kubernetes.inside.nodes import Nodes
 from jupyter_mlops.backends.kubernetes.prices import ByHand, Catalogue, Node
 from jupyter_mlops.core.price import HostPrice, Price
 

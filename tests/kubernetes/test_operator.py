@@ -16,7 +16,7 @@ import pytest
 from distributed import Client
 
 from jupyter_mlops.backends.kubernetes.check import report
-from jupyter_mlops.backends.kubernetes.manifests import as_yaml, manifests
+from jupyter_mlops.backends.kubernetes.records.manifests import as_yaml, manifests
 from jupyter_mlops.core.cluster import Receipt
 from jupyter_mlops.core.errors import InvalidSpec, NameTaken, Refused, Unavailable
 

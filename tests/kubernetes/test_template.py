@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.backends.kubernetes import names
-from jupyter_mlops.backends.kubernetes.merge import merge
-from jupyter_mlops.backends.kubernetes.template import scheduler_pod, scheduler_size, worker_pod
+from jupyter_mlops.backends.kubernetes.pool.merge import merge
+from jupyter_mlops.backends.kubernetes.pool.template import scheduler_pod, scheduler_size, worker_pod
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.errors import InvalidSpec
 from jupyter_mlops.core.profile import Group, Profile

@@ -3,7 +3,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlops.runs.batches import BUDGET, LEAST, MOST_BYTES, MOST_ITEMS, MOST_TASKS, PROBE_ITEMS, TARGET, Plan
+from jupyter_mlops.runs.driving.batches import (
+    BUDGET,
+    LEAST,
+    MOST_BYTES,
+    MOST_ITEMS,
+    MOST_TASKS,
+    PROBE_ITEMS,
+    TARGET,
+    Plan,
+)
 
 times = st.floats(1e-8, 100.0)
 

@@ -13,8 +13,8 @@ import pytest
 
 from jupyter_mlops.controller.agent.packages import CantBring, bring, platform_of
 from jupyter_mlops.core.errors import VersionMismatch
-from jupyter_mlops.runs import parcel
-from jupyter_mlops.runs.environment import Needed, exact_list, needed
+from jupyter_mlops.runs.packages import parcel
+from jupyter_mlops.runs.shipping.environment import Needed, exact_list, needed
 
 from ..kubernetes.wheels import install, wheel
 

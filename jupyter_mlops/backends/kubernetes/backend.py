@@ -12,14 +12,15 @@ from ...core.profile import Place, Profile
 from ...core.run import RunState
 from .. import keys
 from ..base import Address, Backend
-from . import daskcluster, entries, finding, names, record
+from . import finding, names
+from .api.where import everywhere, remember, where
 from .check import check
-from .entries import Entry
-from .hub import hub
 from .known import Known
+from .pool.template import scheduler_pod, worker_pod
 from .pricelist import price_list
-from .template import scheduler_pod, worker_pod
-from .where import everywhere, remember, where
+from .reach.hub import hub
+from .records import daskcluster, entries, record
+from .records.entries import Entry
 
 
 class KubernetesBackend(Backend):

@@ -7,9 +7,9 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from ...core.errors import Refused
-from . import dask_operator
-from .api import Answer, Api, Json
-from .manifests import OPERATOR_RULES, USER_RULES, as_yaml
+from .api.client import Answer, Api, Json
+from .records import dask_operator
+from .records.manifests import OPERATOR_RULES, USER_RULES, as_yaml
 
 _GIVES = "`jupyter mlops kubernetes manifests --operator` gives the right"
 #: What works without, with less comfort: what is lost then.

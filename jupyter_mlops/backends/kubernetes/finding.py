@@ -6,14 +6,14 @@ import asyncio
 
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, InvalidSpec, MlopsError, Unavailable, UnknownCluster
-from . import entries
-from .api import Answer, Unreachable
-from .hub import hub, kubeconfig
+from .api.client import Answer, Unreachable
+from .api.where import Where, everywhere
 from .known import Known
 from .others.theirs import theirs
 from .ours import Ours
-from .vanished import with_vanished
-from .where import Where, everywhere
+from .reach.hub import hub, kubeconfig
+from .records import entries
+from .records.vanished import with_vanished
 
 #: Seconds for Kubernetes to answer a list.
 _LIST = 8.0

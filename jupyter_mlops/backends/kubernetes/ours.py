@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from ...controller.link import Link
-from ...controller.results import RESULTS, kept_parts
+from ...controller.runs.results import RESULTS, kept_parts
 from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Receipt, Sample
 from ...core.errors import (
     ClusterEnded,
@@ -25,10 +25,11 @@ from ...core.model import Time
 from ...core.run import RunState
 from .. import keys
 from ..base import Address
-from . import entries, lastlogs, names, record, vanished
-from .entries import Entry
-from .hub import hub
-from .keeper import unpacked
+from . import names
+from .reach.hub import hub
+from .records import entries, lastlogs, record, vanished
+from .records.entries import Entry
+from .records.keeper import unpacked
 
 #: Seconds between two looks at a record that is waited for.
 _LOOK = 0.25
@@ -63,7 +64,7 @@ class Ours:
     async def link(self, timeout: float) -> Link:
         """As in `Known`."""
         from ...controller.remote import answering
-        from .remote import KubernetesLink
+        from .reach.remote import KubernetesLink
 
         address = await self.address(timeout)
         return await answering(KubernetesLink(address.url, address.security, self.entry.api, self.spec.name))

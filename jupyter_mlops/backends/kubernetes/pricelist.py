@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ...core.cluster import ClusterSpec
 from .. import prices as own
 from .. import settings
-from .api import Answer, Api, Unreachable
+from .api.client import Answer, Api, Unreachable
 from .prices import ByHand, Catalogue, Node, node_of
 from .prices.libcloud import libcloud
 

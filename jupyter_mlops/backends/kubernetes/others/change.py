@@ -6,8 +6,8 @@ import asyncio
 
 from ....core.errors import OutOfRange, Refused, UnknownGroup
 from ....core.profile import MOST_WORKERS
-from ..api import MERGE_PATCH, Answer, Api, Json
-from ..record import APPS
+from ..api.client import MERGE_PATCH, Answer, Api, Json
+from ..records.record import APPS
 from .found import Found, FoundGroup
 from .listing import DASK
 

@@ -11,9 +11,8 @@ from typing import Any
 from ....core.ledger import Ledger, LedgerEntry
 from ....core.model import Time
 from ....core.price import Cost, HostPrice, Price
-from .. import pods
-from ..surroundings import moment
-from ..why.facts import condition, containers
+from ..pool import pods
+from ..why.facts import condition, containers, moment
 from .found import Found
 from .rates import Rates
 from .shape import shape_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....core.model import Time
-from ..surroundings import moment
+from ..why.facts import moment
 
 Json = dict[str, Any]
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ....controller import environment
 from ....controller.changes import Changes
 from ....controller.disk import Disk
-from ....controller.results import Results
 from ....controller.rpc import answering
-from ....controller.runbook import RunBook
-from ....controller.runrpc import RunHandlers
+from ....controller.runs.results import Results
+from ....controller.runs.runbook import RunBook
+from ....controller.runs.runrpc import RunHandlers
 from ....core.cluster import ClusterSpec, Problem
 from ....core.costs import Share
 from ....core.price import GB

@@ -15,7 +15,7 @@ from ....core.cluster import ClusterSpec, Problem
 from ....core.errors import ClusterUnreachable, Unavailable, VersionMismatch
 from ....core.model import Seconds
 from ....core.run import RunState
-from .. import start
+from ..records import start
 from .daskview import Scheduler
 from .found import Found
 

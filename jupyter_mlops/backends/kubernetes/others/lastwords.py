@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..api import Api
+from ..api.client import Api
 from .found import Json
 from .reach import previous_log
 

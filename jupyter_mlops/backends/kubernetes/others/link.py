@@ -9,7 +9,7 @@ from ....core.errors import Refused
 from ....core.model import Seconds, Time
 from ....core.price import Price
 from ....core.run import RunState
-from ..hub import hub
+from ..reach.hub import hub
 from . import change, guests
 from .found import Found
 from .observer import Observer

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import names
-from ..api import Answer, Api
-from ..record import APPS
+from ..api.client import Answer, Api
+from ..records.record import APPS
 from .found import CLUSTER, COMPONENT, Found, Json, of_chart, of_dask_chart, of_operator
 
 #: dask-kubernetes' kinds of objects.

@@ -15,10 +15,10 @@ from ....core.cluster import Problem, WorkerState
 from ....core.errors import ClusterEnded, ClusterUnreachable, MlopsError
 from ....core.model import Seconds
 from ....core.run import FINAL
-from .. import pods
-from ..api import Answer, Api, Unreachable
-from ..surroundings import Surroundings
-from ..watch import Watch
+from ..api.client import Answer, Api, Unreachable
+from ..api.watch import Watch
+from ..pool import pods
+from ..pool.surroundings import Surroundings
 from ..why import Facts, death
 from . import guests
 from .cost import placed_at

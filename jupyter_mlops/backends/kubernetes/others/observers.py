@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..api import Api
+from ..api.client import Api
 from .found import Found
 from .observer import Observer
 from .rates import Rates

@@ -13,7 +13,7 @@ from ....core.model import Seconds
 from ....core.price import HostPrice, Price
 from ....core.profile import Group, Profile
 from ... import settings
-from ..api import Api
+from ..api.client import Api
 from ..pricelist import price_list
 from ..prices import Catalogue
 

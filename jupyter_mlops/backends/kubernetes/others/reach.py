@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ....core.errors import ClusterUnreachable, UnknownWorker
-from .. import names, pods
-from ..api import Answer, Api
-from ..hub import hub
+from .. import names
+from ..api.client import Answer, Api
 from ..ours import has_name_here
+from ..pool import pods
+from ..reach.hub import hub
 from .found import Found, Json
 from .shape import container_of, scheduler_port
 from .workers import names_of, running_scheduler

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import quantity
-from ..template import GPU
+from ..clouds import GPU
 from ..why.facts import requests
 
 Json = dict[str, Any]

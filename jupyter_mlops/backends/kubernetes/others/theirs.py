@@ -13,8 +13,8 @@ from ....core.errors import ClusterUnreachable, Conflict
 from ....core.model import Time
 from ....core.run import RunState
 from ...base import Address
-from ..api import Api
-from ..hub import hub
+from ..api.client import Api
+from ..reach.hub import hub
 from . import change, observers
 from .daskview import Scheduler
 from .found import Found

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ....core.cluster import Counts, Problem, WorkerPhase, WorkerState
-from .. import pods
-from ..surroundings import moment
+from ..pool import pods
 from ..why import Facts, death, pending, restarted
-from ..why.facts import condition
+from ..why.facts import condition, moment
 from .daskview import DaskView, DaskWorker
 from .found import Found, FoundGroup
 from .shape import memory_limit

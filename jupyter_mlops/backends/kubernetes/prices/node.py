@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ....core.price import Price
 from .. import quantity
-from ..template import GPU, SPOT_LABELS
+from ..clouds import GPU, SPOT_LABELS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,260 @@
+"""Calls to Kubernetes' API as plain JSON, on one event loop.
+
+`kubernetes.aio` brings the login (kubeconfig, plug-ins, service account) and the connections; its typed models are left
+out: the controller reads thousands of pods a minute on the scheduler's own loop, and only a few fields of each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from ....core.cluster import Problem
+from ....core.errors import InvalidSpec, MlopsError, Refused, Unavailable
+from ..why import refusal
+from .login import Login
+
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
+    from kubernetes.aio.client import ApiClient
+
+_T = TypeVar("_T")
+
+Json = dict[str, Any]
+JSON = "application/json"
+#: How often a request is sent that the API puts off, and seconds that it is put off at most.
+TRIES, LONGEST = 4, 5.0
+MERGE_PATCH = "application/merge-patch+json"
+
+_EXTRA = "Install it with `pip install 'jupyter-mlops[kubernetes]'`."
+
+
+class Answer(Exception):
+    """The API refused a request.
+
+    Parameters
+    ----------
+    status : the HTTP status.
+    answer : the body, a Kubernetes `Status`.
+    """
+
+    def __init__(self, status: int, answer: Mapping[str, Any]) -> None:
+        self.status, self.answer = status, answer
+        super().__init__(status, str(answer.get("message", "")))
+
+    @property
+    def problem(self) -> Problem:
+        """What it means, for people."""
+        return refusal(self.status, self.answer)
+
+    @property
+    def error(self) -> MlopsError:
+        """The same, to be raised to a user."""
+        problem = self.problem
+        kind = Unavailable
+        if self.status in (401, 403):
+            kind = Refused  # type: ignore[assignment]  # a sibling class with the same parameters
+        elif self.status in (400, 422):
+            kind = InvalidSpec  # type: ignore[assignment]  # likewise
+        return kind(problem.what, problem.why, problem.todo)
+
+
+class Unreachable(Unavailable):
+    """The API doesn't answer."""
+
+
+class Api:
+    """Kubernetes' API, in one context and namespace. Made by `connect`; belongs to the loop it was made on."""
+
+    def __init__(self, client: ApiClient, namespace: str, login: Login) -> None:
+        self._client, self._login = client, login
+        self.namespace = namespace
+
+    @classmethod
+    async def connect(cls, context: str = "", namespace: str = "") -> Api:
+        """Log in as the kubeconfig says, or in a pod without one, as its service account.
+
+        Raises
+        ------
+        Unavailable : the package kubernetes is missing, or there is neither a kubeconfig nor a pod around us.
+        InvalidSpec : the kubeconfig lacks the context.
+        """
+        login = Login(context)
+        try:
+            client, found = await login.open()
+        except ImportError as error:
+            raise Unavailable("Kubernetes clusters need the package 'kubernetes'", str(error), _EXTRA) from None
+        return cls(client, namespace or found, login)
+
+    def within(self, namespace: str) -> Api:
+        """The same connection, for another namespace; for its own one when `namespace` is empty."""
+        return Api(self._client, namespace, self._login) if namespace else self
+
+    @property
+    def host(self) -> str:
+        """Where the API is."""
+        return str(self._client.configuration.host)
+
+    def path(self, kind: str, name: str = "", *, group: str = "", namespace: str | None = None) -> str:
+        """The path of `kind` (such as "pods") or one of them; `group` such as "apps/v1", empty for the core."""
+        root = f"/apis/{group}" if group else "/api/v1"
+        space = self.namespace if namespace is None else namespace
+        middle = f"/namespaces/{quote(space)}" if space else ""
+        return f"{root}{middle}/{kind}" + (f"/{quote(name)}" if name else "")
+
+    async def request(
+        self, method: str, path: str, body: Json | None = None, *, query: Mapping[str, Any] | None = None,
+        content: str = JSON, timeout: float = 30.0, parse: bool = True,
+    ) -> Json:  # fmt: skip
+        """The API's answer. With `parse` False it isn't read, and empty here.
+
+        Raises
+        ------
+        Answer : the API refused.
+        Unreachable : it doesn't answer.
+        """
+        data = await self._read(method, path, body, query, content, timeout)
+        return (await _parse(data)) if parse and data else {}
+
+    async def text(self, path: str, query: Mapping[str, Any] | None = None, timeout: float = 30.0) -> str:
+        """An answer that is text: a log. Raises as `request`."""
+        return (await self._read("GET", path, None, query, JSON, timeout)).decode("utf-8", errors="replace")
+
+    async def exists(self, path: str) -> bool:
+        """Whether there is something at `path`."""
+        try:
+            await self.request("GET", path, parse=False)
+        except Answer as answer:
+            if answer.status == 404:
+                return False
+            raise
+        return True
+
+    async def lines(self, path: str, query: Mapping[str, Any], silence: float) -> AsyncIterator[Json]:
+        """Each line of an answer that goes on, as JSON: a watch. Ends when the API ends it.
+
+        Raises
+        ------
+        Answer : the API refused.
+        Unreachable : it doesn't answer, or said nothing for `silence` seconds.
+        """
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
+        try:
+            response = await self._send("GET", path, None, query, JSON, timeout)
+            try:
+                async for line in response.content:
+                    if line.strip():
+                        yield json.loads(line)
+            finally:
+                response.close()
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
+            raise _unreachable(self.host, error) from error
+
+    async def websocket(
+        self, path: str, query: Mapping[str, Any], protocols: tuple[str, ...], heartbeat: float
+    ) -> ClientWebSocketResponse:
+        """A websocket to the API, such as a port-forward, pinged every `heartbeat` seconds. Raises as `request`."""
+        import aiohttp
+
+        url, session = self.host + path + "?" + urlencode(query), self._session()
+
+        async def open_it(login: dict[str, str]) -> ClientWebSocketResponse:
+            try:
+                return await session.ws_connect(  # type: ignore[no-any-return]  # aiohttp's, through an untyped client
+                    url, protocols=protocols, headers={"Accept": "*/*", **login}, ssl=self._ssl,
+                    proxy=self._client.rest_client.proxy, heartbeat=heartbeat, max_msg_size=0, compress=0,
+                )  # fmt: skip
+            except aiohttp.WSServerHandshakeError as error:
+                raise Answer(error.status, {"message": error.message}) from error
+
+        try:
+            return await self._as_us(path, open_it)
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise _unreachable(self.host, error) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]  # the client has no types there
+
+    @property
+    def _ssl(self) -> ssl.SSLContext:
+        context: ssl.SSLContext = self._client.rest_client.ssl_context
+        return context
+
+    def _session(self) -> Any:
+        rest = self._client.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()
+        return rest.pool_manager
+
+    async def _as_us(self, path: str, ask: Callable[[dict[str, str]], Awaitable[_T]]) -> _T:
+        """What `ask` gets with our login's headers. A login that expired is renewed once."""
+        login = await self._login.headers(path)
+        try:
+            return await ask(login)
+        except Answer as answer:
+            if answer.status != 401:
+                raise
+        await self._login.renew(login)
+        return await ask(await self._login.headers(path))
+
+    async def _read(
+        self, method: str, path: str, body: Json | None, query: Mapping[str, Any] | None, content: str, timeout: float
+    ) -> bytes:
+        import aiohttp
+
+        limit = aiohttp.ClientTimeout(total=timeout, sock_connect=10)
+        try:
+            response = await self._send(method, path, body, query, content, limit)
+            return await response.read()  # type: ignore[no-any-return]  # aiohttp's, through an untyped client
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise _unreachable(self.host, error) from error
+
+    async def _send(
+        self, method: str, path: str, body: Json | None, query: Mapping[str, Any] | None, content: str, timeout: Any
+    ) -> Any:
+        """The open answer."""
+        url, session = self.host + path + (f"?{urlencode(query)}" if query else ""), self._session()
+        headers = {"Accept": JSON} | ({"Content-Type": content} if body is not None else {})
+        data = None if body is None else json.dumps(body, separators=(",", ":"))
+
+        async def send(login: dict[str, str], tries: int = TRIES) -> Any:
+            response = await session.request(
+                method, url, data=data, headers=headers | login, timeout=timeout, proxy=self._client.rest_client.proxy
+            )
+            if response.status < 300:
+                return response
+            answer = Answer(response.status, _status(await response.read()))
+            wait = response.headers.get("Retry-After", "")
+            if response.status not in (429, 503) or not wait.isdecimal() or tries == 1:
+                raise answer
+            await asyncio.sleep(min(float(wait), LONGEST))
+            return await send(login, tries - 1)
+
+        return await self._as_us(path, send)
+
+
+def _unreachable(host: str, error: BaseException) -> Unreachable:
+    why = str(error) or type(error).__name__
+    return Unreachable(f"Kubernetes at {host} doesn't answer", why, "Check the network (VPN?) and the kubeconfig.")
+
+
+async def _parse(data: bytes) -> Json:
+    """Parsed JSON; big ones in a thread, so that the loop goes on meanwhile."""
+    if len(data) < 200_000:
+        return json.loads(data)  # type: ignore[no-any-return]  # the API answers objects
+    return await asyncio.to_thread(json.loads, data)
+
+
+def _status(data: bytes) -> Json:
+    try:
+        status = json.loads(data)
+    except ValueError:
+        return {"message": data.decode("utf-8", errors="replace")[:500]}
+    return status if isinstance(status, dict) else {"message": str(status)}

@@ -1,0 +1,1 @@
+"""What runs in pods: the scheduler with the controller, the workers, and the end of tunnels."""

@@ -1,0 +1,1 @@
+"""Makes and removes workers' pods for the controller, and tells it what becomes of them."""

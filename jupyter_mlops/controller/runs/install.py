@@ -1,0 +1,121 @@
+"""Brings the agent to the workers, as text, so that they need no copy of this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+#: The agent's name among a worker's modules, and the order in which its files can be run.
+PACKAGE = "jupyter_mlops_agent"
+FILES = (
+    "__init__",
+    "reports",
+    "tasks",
+    "streams",
+    "sources",
+    "failures",
+    "cells",
+    "items",
+    "outcomes",
+    "versions",
+    "packages",
+    "code",
+    "agent",
+)
+
+#: The name of the plugin on the workers.
+PLUGIN = "jupyter-mlops"
+
+
+def plugin() -> bytes:
+    """The pickled worker plugin that installs the agent."""
+    from distributed import WorkerPlugin
+    from distributed.protocol.pickle import dumps
+
+    folder = Path(__file__).parents[1] / "agent"
+    texts = {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in FILES}
+
+    class Install(WorkerPlugin):
+        """Runs the agent's files in this process, and starts the agent."""
+
+        def __init__(self) -> None:
+            self.package, self.texts = PACKAGE, texts
+
+        def setup(self, worker: Worker) -> None:
+            """Called by Dask in each worker."""
+            import sys
+            import types
+
+            for name, text in self.texts.items():
+                full = self.package if name == "__init__" else f"{self.package}.{name}"
+                module: Any = types.ModuleType(full)
+                module.__package__ = self.package
+                if name == "__init__":
+                    module.__path__ = []
+                known = sys.modules.get(full)
+                if known is not None and getattr(known, "TEXT", None) == text:
+                    continue  # a second worker in this process
+                module.TEXT = text
+                sys.modules[full] = module
+                exec(compile(text, f"<jupyter-mlops {name}>", "exec"), module.__dict__)  # noqa: S102 - it is ours
+                if name != "__init__":
+                    setattr(sys.modules[self.package], name, module)
+            sys.modules[f"{self.package}.agent"].install(worker)
+
+    Install.__module__ = Install.setup.__module__ = "__main__"  # so that it travels by value
+    Install.__qualname__ = "Install"
+    return bytes(dumps(Install()))
+
+
+def enter(code: bytes, batch: bytes, *bigs: Any) -> Any:
+    """What every task of a run calls. Travels by value, so it may use nothing of this module."""
+    import sys
+
+    agent = sys.modules.get("jupyter_mlops_agent.agent")
+    if agent is None:
+        raise RuntimeError("This worker has no agent of jupyter-mlops: its cluster was not made by it.")
+    return agent.run(code, batch, bigs)
+
+
+def resend(
+    enter: Any, code: bytes, parts: list[bytes], keys: list[str], partitions: bytes, bigs: list[str], group: str | None
+) -> Any:
+    """Sends the tasks of a map over the partitions of a Dask collection, from a worker: only there its graph can be
+    unpickled. Returns their futures: who holds those holds the tasks. Travels by value."""
+    import pickle
+    import sys
+
+    from dask.base import annotate
+    from dask.delayed import delayed
+    from distributed import Future, get_client
+
+    sources: Any = sys.modules["jupyter_mlops_agent.sources"]
+    sources.FINDER.bring(pickle.loads(code)["modules"])  # noqa: S301 - plain data of ours
+    client = get_client()
+    inputs: list[Any] = [Future(key, client) for key in bigs]
+    call = delayed(enter, pure=False)
+    pending = [
+        call(code, part, partition, *inputs, dask_key_name=key)
+        for key, part, partition in zip(keys, parts, pickle.loads(partitions), strict=True)  # noqa: S301 - the user's own
+    ]
+    with annotate(resources={f"group:{group}": 1}) if group else annotate():
+        return client.compute(pending)
+
+
+def without_results(outcome: dict[str, Any]) -> dict[str, Any]:
+    """What is to be known of a task's outcome whose results stay on the cluster."""
+    kept = outcome.get("kept")
+    known = {name: value for name, value in outcome.items() if name != "kept"}
+    return {**known, "names": list(kept) if isinstance(kept, dict) else None}
+
+
+def kept_results(outcome: dict[str, Any], name: str | None) -> Any:
+    """The results that stay on the cluster: all, or the one of that name."""
+    return outcome["kept"] if name is None else outcome["kept"][name]
+
+
+for _travelling in (enter, resend, without_results, kept_results):
+    _travelling.__module__ = "__main__"  # so that it travels by value

@@ -1,0 +1,68 @@
+"""The journal of a run: what it printed and logged; whole on disk up to a size, its end in memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ...core.model import Time
+from ...core.run import Entry
+
+#: Characters of the journal's end that are kept in memory, and entries.
+KEPT = 4_000_000
+ENTRIES = 20_000
+
+#: Characters of a journal that are written to its file.
+ON_DISK = 64_000_000
+
+#: Characters of one entry.
+LONGEST = 100_000
+
+
+class Journal:
+    """Numbers entries from 1 on.
+
+    Parameters
+    ----------
+    write : takes each line for the file.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._entries: deque[tuple[int, Entry]] = deque()
+        self._size = 0
+        self._written = 0
+        self.seq = 0
+
+    def add(self, change: int, time: Time, **what: Any) -> None:
+        """Add an entry, which came with the run's change number `change`."""
+        text = what.get("text", "")
+        if len(text) > LONGEST:
+            what["text"] = text[:LONGEST] + f"\n[{len(text) - LONGEST} more characters]\n"
+        self.seq += 1
+        entry = Entry(seq=self.seq, time=time, **what)
+        self._entries.append((change, entry))
+        self._size += len(entry.text)
+        while self._size > KEPT or len(self._entries) > ENTRIES:
+            self._size -= len(self._entries.popleft()[1].text)
+        self._to_disk(entry)
+
+    def since(self, change: int) -> list[Entry]:
+        """The entries that came after `change` and are still in memory."""
+        found: list[Entry] = []
+        for at, entry in reversed(self._entries):
+            if at <= change:
+                break
+            found.append(entry)
+        return found[::-1]
+
+    def _to_disk(self, entry: Entry) -> None:
+        if self._written > ON_DISK:
+            return
+        line = entry.model_dump_json(exclude_defaults=True)
+        self._written += len(line)
+        if self._written > ON_DISK:
+            note = "\n[this journal is full: what comes after isn't kept]\n"
+            line = Entry(seq=entry.seq, time=entry.time, kind="print", text=note).model_dump_json(exclude_defaults=True)
+        self._write(line)

@@ -1,0 +1,127 @@
+"""A run as the scheduler sees it: which of its tasks compute, what is done, what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from ...core.estimate import time_left
+from ...core.model import Time
+from ...core.run import FINAL, ItemError, RunPhase, RunState
+from ..disk import Disk
+from .journal import Journal
+from .runcost import RunCost
+
+#: Errors of items that a run's state shows; the result has all of them.
+ERRORS = 20
+
+
+class LiveRun:
+    """The book's page for one run.
+
+    Parameters
+    ----------
+    state : what the kernel says of it.
+    folder : the run's own folder; None keeps it in memory only.
+    cost : adds up what it costs.
+    """
+
+    def __init__(self, state: RunState, folder: Path | None, cost: RunCost) -> None:
+        self.state, self.cost = state, cost
+        self.disk = Disk(folder)
+        self.journal = Journal(lambda line: self.disk.append("journal.jsonl", line))
+        #: Grows with every change, so that a watcher knows what it has seen.
+        self.seq = 1
+        self.changed = asyncio.Event()
+        self.ended = asyncio.Event()
+        #: The Dask client that feeds an attached run, once it is known.
+        self.client: str | None = None
+        self.seen: Time = time.time()
+        #: Keys of all tasks of a detached run, once they are planned; and those that are over.
+        self.planned: set[str] | None = None
+        self.over: set[str] = set()
+        self._items: dict[str, tuple[int, int]] = {}
+        self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it is not over."""
+        return self.state.phase not in FINAL
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that it may take."""
+        timeout = self.state.options.get("timeout")
+        return float(timeout) if timeout else None
+
+    def touch(self) -> None:
+        """Something changed: wake who watches."""
+        self.seq += 1
+        self.changed.set()
+
+    def say(self, now: Time, **what: Any) -> None:
+        """Add an entry to the journal."""
+        self.seq += 1
+        self.journal.add(self.seq, now, **what)
+        self.changed.set()
+
+    def started(self, key: str, worker: str, now: Time) -> None:
+        """A task began to compute."""
+        self.cost.began(key, worker, now)
+        if self.state.phase == "starting":
+            self.state.phase = "running"
+            self.say(now, kind="phase", text="running", worker=worker)
+
+    def paused(self, key: str, now: Time) -> None:
+        """A task doesn't compute any more: it ended, or its worker did. What it computed is paid for."""
+        self.cost.ended(key, now)
+
+    def items(self, key: str, done: int, failed: int) -> None:
+        """So many items of a task are done, of which some failed. A task that is repeated counts once."""
+        before = self._items.get(key, (0, 0))
+        self._items[key] = (done, failed)
+        self.state.done += done - failed - before[0] + before[1]
+        self.state.failed += failed - before[1]
+
+    def errors(self, errors: list[dict[str, Any]]) -> None:
+        """These items raised."""
+        known = {error.index for error in self.state.errors}
+        new = [ItemError(**error) for error in errors if error["index"] not in known]
+        self.state.errors = sorted([*self.state.errors, *new], key=lambda error: error.index)[:ERRORS]
+
+    def first_error(self) -> str:
+        """The first error of its items, in words."""
+        state = self.state
+        if not state.errors:
+            return f"{state.failed} items failed"
+        first = state.errors[0]
+        return f"item {first.index} ({first.item}): {first.error}" if state.kind == "map" else first.error
+
+    def snapshot(self, now: Time | None = None) -> RunState:
+        """The run now, with cost and time left."""
+        now = self.state.ended or now or time.time()
+        state = self.state.model_copy()
+        state.busy, state.cost = self.cost.busy(now), self.cost.cost(now)
+        if state.kind == "map" and state.phase == "running":
+            state.left = time_left(state.total, state.done + state.failed, state.created, now)
+        else:
+            state.left = None
+        return state
+
+    def end(self, phase: RunPhase, error: str, now: Time) -> None:
+        """It is over."""
+        self.cost.end(now)
+        self.state.phase, self.state.error, self.state.ended = phase, error, now
+        self.ended.set()
+        if self.timer is not None:
+            self.timer.cancel()
+        self.say(now, kind="phase", text=phase)
+        self.write()
+
+    def write(self) -> None:
+        """Write the record."""
+        if self.disk.folder is not None:
+            self.state.repeatable = (self.disk.folder / "payload.pkl").exists()
+        self.disk.replace("record.json", self.snapshot().model_dump_json())

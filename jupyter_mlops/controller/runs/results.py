@@ -1,0 +1,77 @@
+"""Results of detached runs on clusters that are far from their user's home.
+
+They lie in the workers' memory, and `parts` says which there are. What is small is written down besides, into a file
+of the cluster's folder: where a place keeps that folder, a small result outlives its cluster.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..disk import Disk
+from .liverun import LiveRun
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+#: The file in the cluster's folder: a line for each run, `{"run", "parts": [base64, …]}`.
+RESULTS = "results.jsonl"
+
+#: Bytes of a whole result up to which it is written down; a place has about a megabyte for all that it keeps.
+SMALL = 200_000
+
+
+@dataclass
+class _Small:
+    """The parts of a run's result that have come, by the number of their task; None once they were too much."""
+
+    parts: dict[int, bytes] | None = field(default_factory=dict)
+
+    def add(self, index: int, data: bytes) -> None:
+        if self.parts is not None:
+            self.parts[index] = data
+            if sum(map(len, self.parts.values())) > SMALL:
+                self.parts = None
+
+
+class Results:
+    """What can be had of the results of detached runs.
+
+    Parameters
+    ----------
+    disk : of the cluster's folder.
+    """
+
+    def __init__(self, scheduler: Scheduler, disk: Disk) -> None:
+        self._scheduler, self._disk = scheduler, disk
+        self._small: dict[str, _Small] = {}
+
+    def take(self, run: str, index: int, data: bytes) -> None:
+        """A worker sends what the task number `index` of `run` gave, since it is small."""
+        self._small.setdefault(run, _Small()).add(index, data)
+
+    def over(self, page: LiveRun) -> None:
+        """The run is over: its result is written down, if it is done and all of it has come."""
+        small = self._small.pop(page.state.id, None)
+        if small is None or not small.parts or page.state.phase != "done" or page.planned is None:
+            return
+        if len(small.parts) == len(page.planned):
+            parts = [base64.b64encode(small.parts[index]).decode() for index in sorted(small.parts)]
+            self._disk.append(RESULTS, json.dumps({"run": page.state.id, "parts": parts}))
+
+    def parts(self, page: LiveRun) -> dict[str, int]:
+        """The tasks whose results are in the workers' memory: key → bytes, as Dask counts them."""
+        tasks = (self._scheduler.tasks.get(key) for key in page.planned or ())
+        return {str(task.key): max(0, task.nbytes) for task in tasks if task is not None and task.state == "memory"}
+
+
+def kept_parts(text: str, run: str) -> list[bytes]:
+    """The parts of a run's result out of the text of `RESULTS`; empty when it isn't there."""
+    for line in text.splitlines():
+        kept = json.loads(line)
+        if kept["run"] == run:
+            return [base64.b64decode(part) for part in kept["parts"]]
+    return []

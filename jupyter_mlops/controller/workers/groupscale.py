@@ -1,0 +1,68 @@
+"""What is wanted of a group, and what happened to it."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ...core.cluster import GroupState, Problem
+from ...core.model import Seconds, Time
+from ...core.profile import Group
+
+#: Deaths older than this are forgotten by backoff and limit.
+WINDOW: Seconds = 600.0
+
+
+class GroupScale:
+    """What is wanted of one group, and what happened to it."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.wanted = group.workers
+        self.adaptive = group.adaptive
+        self.minimum, self.maximum = group.minimum, group.maximum
+        self.lower_since: Time | None = None
+        self.deaths: deque[Time] = deque()
+        self.problem: Problem | None = None
+        self.cause: Problem | None = None
+        self.last_number = 0
+        #: Whether workers are let go without waiting for what they run.
+        self.now = False
+
+    def go_on(self, told: GroupState) -> None:
+        """Want what was wanted before the scheduler was started again."""
+        self.adaptive, self.minimum, self.maximum = told.adaptive, told.minimum, told.maximum
+        self.wanted = told.wanted
+
+    def names(self, count: int) -> list[str]:
+        """New names that were never used."""
+        first = self.last_number + 1
+        self.last_number += count
+        return [f"{self.group.name}-{number}" for number in range(first, first + count)]
+
+    def used(self, name: str) -> None:
+        """`name` is taken."""
+        prefix, _, number = name.rpartition("-")
+        if prefix == self.group.name and number.isdecimal():
+            self.last_number = max(self.last_number, int(number))
+
+    def recent_deaths(self, now: Time) -> int:
+        """Deaths in the last ten minutes."""
+        while self.deaths and now - self.deaths[0] > WINDOW:
+            self.deaths.popleft()
+        return len(self.deaths)
+
+    def forgive(self) -> None:
+        """A person has looked at it: try again at once."""
+        self.deaths.clear()
+        self.problem = self.cause = None
+
+    def dying(self) -> Problem:
+        """That its workers keep dying, and why the last one did."""
+        cause = self.cause
+        last = f"the last one: {cause.what}{': ' + cause.why if cause.why else ''}" if cause else "the cause is unknown"
+        remedy = cause.todo if cause and cause.todo else "Look at the workers' logs."
+        return Problem(
+            what=f"Workers of group {self.group.name!r} keep dying",
+            why=f"{len(self.deaths)} in ten minutes; {last}",
+            todo=f"{remedy} Then scale the group to try again.",
+        )

@@ -1,0 +1,97 @@
+"""A worker, by the name that the controller gave it, and what there is to be told of one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ...core.cluster import Problem, WorkerPhase
+from ...core.model import Time
+
+if TYPE_CHECKING:
+    from distributed.scheduler import WorkerState as DaskWorker
+
+
+@dataclass(eq=False)
+class Member:
+    """A worker, by the name that the controller gave it. `row` is what watchers are told."""
+
+    name: str
+    group: str
+    phase: WorkerPhase
+    since: Time
+    address: str = ""
+    host: str = ""
+    #: CPUs, bytes and GPUs that are set aside for it, where that isn't what its group says.
+    shape: tuple[float, float, float] | None = None
+    pid: int | None = None
+    threads: int = 1
+    memory: float = 0
+    cpu: float = 0
+    memory_used: float = 0
+    processing: int = 0
+    done: int = 0
+    problem: Problem | None = None
+    #: Whether the controller, or somebody through Dask, wants it to go.
+    expected: bool = False
+    #: Whether its resources are held, and whether they ever were.
+    held: bool = False
+    was_held: bool = False
+    #: Whether Dask alone knows it.
+    foreign: bool = False
+    #: When its connection went, while the place has not said why.
+    silent_since: Time | None = None
+    metrics: Any = None
+    dask: DaskWorker | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it is gone for good."""
+        return self.phase in ("ended", "lost")
+
+    def row(self) -> dict[str, Any]:
+        """A `WorkerState` as it is sent: a plain dict, since a thousand of them are made a second."""
+        return {
+            "name": self.name,
+            "group": self.group,
+            "phase": self.phase,
+            "address": self.address,
+            "host": self.host,
+            "pid": self.pid,
+            "since": self.since,
+            "cpu": self.cpu,
+            "memory_used": self.memory_used,
+            "memory": self.memory,
+            "threads": self.threads,
+            "processing": self.processing,
+            "done": self.done,
+            "problem": None if self.problem is None else self.problem.model_dump(),
+        }
+
+
+def present(counts: Counter[WorkerPhase]) -> int:
+    """Workers that are, or are on their way to be, at work."""
+    return counts["requested"] + counts["pending"] + counts["starting"] + counts["idle"] + counts["busy"]
+
+
+class Listener(Protocol):
+    """What the roster tells the controller of."""
+
+    def began(self, member: Member, at: Time | None) -> None:
+        """It holds resources since `at`; None is now."""
+
+    def ceased(self, member: Member, at: Time | None) -> None:
+        """It holds nothing any more since `at`; None is now."""
+
+    def joined(self, member: Member) -> None:
+        """It is connected to the scheduler."""
+
+    def ended(self, member: Member) -> None:
+        """It went as it was asked to."""
+
+    def died(self, member: Member) -> None:
+        """It went and was not asked to; a replacement may be made."""
+
+    def explained(self, member: Member) -> None:
+        """Why it died is known, or never will be."""

@@ -1,0 +1,248 @@
+"""Keeps each group at the number of workers that is wanted: by hand, or following the work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ...core.cluster import Problem, WorkerPhase
+from ...core.errors import MlopsError, OutOfRange, UnknownGroup
+from ...core.model import Seconds, Time
+from ...core.policy import adaptive_target, backoff, patient_target
+from ...core.profile import Group, Limits
+from ..background import Background
+from ..pool import Pool
+from .groupscale import GroupScale
+from .leaving import Leaving
+from .load import loads, waiting
+from .member import Member, present
+from .roster import Roster
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+#: Seconds for a worker to connect after its process or pod has started.
+JOIN_TIMEOUT: Seconds = 300.0
+
+#: Seconds between two looks at the work of adaptive groups.
+FOLLOW: Seconds = 1.0
+
+#: Phases of workers that have not joined yet: what keeps them may be known.
+_COMING: tuple[WorkerPhase, ...] = ("pending", "requested", "starting")
+
+
+class Scaling:
+    """The groups, and the work of keeping them at what is wanted.
+
+    Parameters
+    ----------
+    scheduler, pool, roster : what is looked at, and who makes and ends workers.
+    said : told, in words, of each change of what is wanted, and of problems.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        pool: Pool,
+        roster: Roster,
+        groups: Sequence[Group],
+        limits: Limits,
+        said: Callable[[str, Problem | None], None],
+        clock: Callable[[], Time] = time.time,
+    ) -> None:
+        self.groups = {group.name: GroupScale(group) for group in groups}
+        self._scheduler, self._pool, self._roster = scheduler, pool, roster
+        self._limits, self._said, self._clock = limits, said, clock
+        self._background = Background()
+        self._leaving = Leaving(scheduler, pool, roster, self.groups, said, self._background)
+        self._followed: Time = 0.0
+        self._waiting: dict[str | None, tuple[int, Seconds]] = {}
+
+    def group(self, name: str | None) -> GroupScale:
+        """The group of that name, or the first. Raises `UnknownGroup`."""
+        if name is None:
+            return next(iter(self.groups.values()))
+        if name not in self.groups:
+            raise UnknownGroup.named(name, self.groups)
+        return self.groups[name]
+
+    def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
+        """Want `workers` workers by hand. Raises `UnknownGroup`, `OutOfRange`."""
+        scale = self.group(group)
+        scale.group.check(workers)
+        before, scale.wanted, scale.now = scale.wanted, workers, now
+        scale.adaptive, scale.lower_since = False, None
+        scale.minimum, scale.maximum = scale.group.minimum, scale.group.maximum
+        scale.forgive()
+        self._said(f"{_workers(workers, scale.group)} wanted by hand instead of {before}", None)
+        self.reconcile()
+
+    def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
+        """Follow the work between these bounds. Raises `UnknownGroup`, `OutOfRange`."""
+        scale = self.group(group)
+        for bound in (minimum, maximum):
+            scale.group.check(bound)
+        if minimum > maximum:
+            raise OutOfRange(
+                f"Group {scale.group.name!r} can't have between {minimum} and {maximum} workers",
+                "the minimum is above the maximum",
+                "Swap them.",
+            )
+        scale.adaptive, scale.now, scale.lower_since = True, False, None
+        scale.minimum, scale.maximum = minimum, maximum
+        scale.forgive()
+        self._said(f"{minimum} to {_workers(maximum, scale.group)} wanted, as the work needs", None)
+        self.reconcile()
+
+    async def replace(self, address: str) -> None:
+        """End the worker at a Dask address at once, whatever it does; another is made in its place."""
+        member = self._roster.at(address)
+        if member is not None:
+            self._roster.expect([member])
+            await self._pool.remove([member.name], grace=0.0)
+
+    def died(self, member: Member) -> None:
+        """A worker is gone that should not be."""
+        self.groups[member.group].deaths.append(self._clock())
+
+    def explained(self, member: Member) -> None:
+        """Why a worker died is known now."""
+        scale = self.groups[member.group]
+        scale.cause = member.problem or scale.cause
+        if scale.problem is not None:
+            scale.problem = scale.dying()
+
+    def reconcile(self) -> None:
+        """Ask for workers that are missing, let go of those that are too many. Never waits."""
+        now = self._clock()
+        self._follow_work(now)
+        self._end_stragglers()
+        for scale in self.groups.values():
+            counts = self._roster.counts[scale.group.name]
+            actual = present(counts)
+            if actual < scale.wanted:
+                self._leaving.stay(scale, scale.wanted - actual)
+                counts = self._roster.counts[scale.group.name]
+                self._create(scale, scale.wanted - present(counts), now)
+            elif actual > scale.wanted:
+                self._leaving.let_go(scale, actual - scale.wanted, now)
+        self._leaving.finish()
+
+    def complete(self, group: str) -> bool:
+        """Whether all workers that are wanted of a group are up."""
+        counts = self._roster.counts[group]
+        return counts["idle"] + counts["busy"] >= self.groups[group].wanted
+
+    @property
+    def wanted(self) -> int:
+        """Workers that are wanted in all."""
+        return sum(scale.wanted for scale in self.groups.values())
+
+    def pending_problem(self, scale: GroupScale) -> Problem | None:
+        """Why workers of a group don't come, as the place says of one of them; or that work waits for none."""
+        counts = self._roster.counts[scale.group.name]
+        if not scale.wanted and not scale.adaptive:
+            return self._waiting_for_nobody(scale)
+        if not any(counts[phase] for phase in _COMING):
+            return None
+        members = self._roster.of(scale.group.name)
+        return next((m.problem for m in members if m.phase in _COMING and m.problem), None)
+
+    def _waiting_for_nobody(self, scale: GroupScale) -> Problem | None:
+        tasks = self._waiting.get(scale.group.name, (0, 0.0))[0]
+        if not self.wanted and scale is self.group(None):
+            tasks += self._waiting.get(None, (0, 0.0))[0]
+        if not tasks:
+            return None
+        return Problem(
+            what=f"{tasks} task{'s wait' if tasks > 1 else ' waits'} for a worker of group {scale.group.name!r}",
+            why="it has none, and none is wanted",
+            todo="Scale the group up.",
+        )
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await self._background.close()
+
+    def _follow_work(self, now: Time) -> None:
+        if 0 <= now - self._followed < FOLLOW:
+            return
+        self._followed = now
+        self._waiting = waiting(self._scheduler) if self._scheduler.unrunnable else {}
+        adaptive = [scale for scale in self.groups.values() if scale.adaptive]
+        if not adaptive:
+            return
+        capacities = {scale.group.name: scale.maximum * scale.group.threads for scale in adaptive}
+        found = loads(self._scheduler, self._roster, capacities)
+        for scale in adaptive:
+            counts = self._roster.counts[scale.group.name]
+            workers = present(counts)
+            load = found[scale.group.name]
+            target = adaptive_target(load, scale.group.threads, workers, scale.minimum, scale.maximum)
+            target, scale.lower_since = patient_target(target, scale.wanted, scale.lower_since, now)
+            target = max(scale.minimum, min(scale.maximum, target))
+            if target != scale.wanted:
+                why = f"{load.tasks} tasks to do" if load.tasks else "nothing to do"
+                self._said(f"{_workers(target, scale.group)} wanted instead of {scale.wanted}: {why}", None)
+                scale.wanted = target
+
+    def _create(self, scale: GroupScale, count: int, now: Time) -> None:
+        if count <= 0:
+            return
+        deaths = scale.recent_deaths(now)
+        if deaths > self._limits.restarts:
+            if scale.problem is None:
+                scale.problem = scale.dying()
+                self._said(f"Group {scale.group.name} waits: {deaths} workers died in ten minutes", scale.problem)
+            return
+        if scale.problem is not None:
+            scale.problem = None  # ten minutes have passed
+        if deaths and now - scale.deaths[-1] < backoff(deaths):
+            return
+        if deaths:
+            count = min(count, self._limits.restarts - deaths + 1) if self._limits.restarts else count
+        names = scale.names(count)
+        self._roster.asked(scale.group.name, names)
+        self._background.spawn(self._ask(scale, names))
+
+    async def _ask(self, scale: GroupScale, names: list[str]) -> None:
+        try:
+            await self._pool.create(scale.group, names)
+        except (MlopsError, OSError) as error:
+            what = "Workers could not be asked for"
+            problem = Problem(what=what, why=str(error), todo="Look at the scheduler's log.")
+            if isinstance(error, MlopsError):
+                problem = Problem(what=error.what, why=error.why, todo=error.todo)
+            for name in names:
+                self._roster.give_up(self._roster.members[name], problem)
+
+    def _end_stragglers(self) -> None:
+        """End workers that lost their connection long ago, or never got one."""
+        silent, waiting = self._roster.silent(), []
+        if any(counts["starting"] for counts in self._roster.counts.values()):
+            waiting = self._roster.waiting(JOIN_TIMEOUT)
+        for member in silent:
+            self._roster.give_up(
+                member,
+                Problem(
+                    what=f"Worker {member.name} lost its connection to the scheduler",
+                    why="it may hang, or its machine may be out of reach",
+                    todo="Look at its log.",
+                ),
+            )
+        for member in waiting:
+            self._roster.give_up(
+                member,
+                Problem(
+                    what=f"Worker {member.name} did not reach the scheduler",
+                    why=f"it started {JOIN_TIMEOUT:.0f} s ago and has not connected",
+                    todo="Look at its log; check that it can reach the scheduler's address.",
+                ),
+            )
+        if silent or waiting:
+            self._background.spawn(self._pool.remove([member.name for member in silent + waiting]))
+
+
+def _workers(count: int, group: Group) -> str:
+    return f"{count} worker{'' if count == 1 else 's'} of group {group.name}"

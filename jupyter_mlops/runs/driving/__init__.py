@@ -1,0 +1,1 @@
+"""Drives runs: sends their tasks, takes what comes back, and keeps up with what was measured."""

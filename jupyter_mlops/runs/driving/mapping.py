@@ -1,0 +1,238 @@
+"""Drives a map: batches of items, sized by measuring, and their results in order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ...controller.runs.install import kept_results, without_results
+from ...core.errors import ItemsFailed, RunFailed
+from ...core.run import ItemError, RunPhase, RunState
+from ..record import Payload
+from ..session import Session
+from ..shipping.shipment import Shipment
+from . import items as parts
+from .batches import AHEAD
+from .collected import Collected
+from .drive import Drive
+from .feed import Batch, Feed
+from .items import Items
+from .mailbox import Mailbox
+from .outcomes import exception_of, item_error, todo, values_of
+from .tasks import TaskLost
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+#: Seconds between two looks at how many workers there are.
+LOOK = 2.0
+
+#: Bytes, and tasks, of a message that sends many.
+MESSAGE = 8_000_000
+TASKS = 500
+
+#: How often a batch is sent again because a big variable that it needs was lost.
+AGAIN = 5
+
+
+class MapDrive(Drive):
+    """A map over items that are here.
+
+    Parameters
+    ----------
+    items : where batches come from.
+    collected : where results go.
+    payload : keeps what was sent, to run it again.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        state: RunState,
+        shipment: Shipment,
+        mailbox: Mailbox,
+        items: Items,
+        collected: Collected,
+        payload: Payload | None,
+    ) -> None:
+        super().__init__(session, state, shipment, mailbox)
+        # a probe whose result stays in memory may be run again, and must give the same then
+        self._feed = Feed(items, mailbox, state.name, alone=state.detached and not state.kept)
+        self.collected, self._payload = collected, payload
+        self.errors: list[ItemError] = []
+        self.kept: dict[int, Future[Any]] = {}
+        self._threads = 1
+        self._most_threads = 0
+        self._done = 0
+        self._stop_at_error = state.options.get("on_error") == "raise"
+
+    async def _open(self) -> None:
+        await asyncio.gather(super()._open(), self._first_look())
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """As `Drive.work`."""
+        try:
+            return await self._work()
+        finally:
+            self._complete_payload()  # nothing, once it was finished
+
+    async def _work(self) -> tuple[RunPhase, str]:
+        looking = asyncio.create_task(self._look())
+        flying: set[asyncio.Task[None]] = set()
+        try:
+            self._feed.weigh()
+            if self.state.detached:
+                await self._fly(flying, probes_only=True)
+                await self._send_all()
+                return "running", ""
+            await self._fly(flying)
+        except RunFailed as error:
+            self.error = error
+            return "failed", error.why
+        finally:
+            looking.cancel()
+            self.tasks.stopping = self.tasks.stopping or bool(flying)
+            for task in flying:
+                task.cancel()
+        return await self._finished()
+
+    def _complete_payload(self) -> None:
+        """What a cancel or an error cut short can be run again, too."""
+        if self._payload is None or self._payload.finished:
+            return
+        rest = self._feed.not_done()
+        if rest is None:
+            self._payload.give_up("it came from a generator, and the run ended before all of it was read")
+            return
+        for start, count, packed in rest:
+            self._payload.add(start, count, packed)
+        self._payload.finish()
+
+    async def _finished(self) -> tuple[RunPhase, str]:
+        if self._payload is not None:
+            await asyncio.wrap_future(self._payload.finish())
+        if self.errors and len(self.errors) == self._done:
+            first = self.errors[0]
+            self.error = ItemsFailed(
+                f"All {self._done} items of the run {self.state.name!r} failed",
+                f"item {first.index} ({first.item}) raised {first.error}",
+                todo(first.error),
+            )
+            self.error.__cause__ = self._first_cause
+            return "failed", f"item {first.index} ({first.item}): {first.error}"
+        return "done", ""
+
+    _first_cause: BaseException | None = None
+
+    async def _fly(self, flying: set[asyncio.Task[None]], probes_only: bool = False) -> None:
+        """Keep every thread busy until there is nothing left."""
+        while True:
+            while len(flying) < self._window() and not (probes_only and self._feed.given >= self._threads):
+                batch = await self._feed.next(self._threads)
+                if batch is None:
+                    break
+                flying.add(asyncio.create_task(self._fetch(batch)))
+            if not flying:
+                return
+            done, _ = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                flying.discard(task)
+                task.result()
+
+    def _window(self) -> int:
+        if not self._feed.plan.measured:
+            return self._threads
+        return max(self._threads, self._most_threads) * (1 + AHEAD)
+
+    async def _fetch(self, batch: Batch) -> None:
+        """Send a batch and take in what it gives."""
+        plan = self._feed.plan
+        budget = None if self.state.detached and plan.measured else plan.budget()
+        packed = parts.part(batch.index, batch.start, batch.count, batch.packed, budget)
+        for attempt in range(AGAIN):
+            future = self.tasks.send(packed, batch.index)
+            try:
+                self._landed(batch, await self._given(future, batch))
+                return
+            except TaskLost:
+                if attempt == AGAIN - 1 or not self.tasks.is_missing("pending", "cancelled", "lost", "error"):
+                    raise
+                self.tasks.drop(future)
+                await self.tasks.put_again(self.shipment, everywhere=True)
+
+    async def _given(self, future: Future[Any], batch: Batch) -> dict[str, Any]:
+        if not self.shipment.head["keep"]:
+            outcome = await self.tasks.outcome(future)
+        else:
+            client = self.session.client
+            name = f"mlkept-{self.state.id}-{batch.index}"
+            self.kept[batch.start] = client.submit(kept_results, future, None, key=name, pure=False)
+            known = client.submit(without_results, future, key=f"{name}-known", pure=False)
+            outcome = await self.tasks.outcome(known)
+        if not self.state.detached or self.shipment.head["keep"]:
+            self.tasks.drop(future)
+        return outcome
+
+    def _landed(self, batch: Batch, outcome: dict[str, Any]) -> None:
+        count = outcome["n"]
+        if outcome.get("broken"):
+            why = outcome["errors"][0]["error"]
+            error = RunFailed(f"The run {self.state.name!r} failed", why, todo(why))
+            raise error from exception_of(outcome["errors"][0])
+        self._feed.plan.measure(count, outcome.get("seconds", 0.0))
+        self._done += count
+        if count < batch.count and not (self._stop_at_error and outcome["errors"]):
+            self._feed.unfinished(batch, count)
+        if self._payload is not None:
+            self._feed.landed(batch, count)
+            self._payload.add(batch.start, count, self._feed.packed(batch, count))
+        if not self.state.detached and not self.shipment.head["keep"]:
+            self.collected.add(batch.start, values_of(outcome))
+            self.mailbox.ring()
+        if outcome["errors"]:
+            self._failed(outcome["errors"])
+
+    def _failed(self, records: list[dict[str, Any]]) -> None:
+        self.errors = sorted([*self.errors, *map(item_error, records)], key=lambda error: error.index)
+        if self._first_cause is None:
+            self._first_cause = exception_of(records[0])
+        if self._stop_at_error:
+            first = records[0]
+            error = RunFailed(
+                f"Item {first['index']} ({first['item']}) of the run {self.state.name!r} failed", first["error"]
+            )
+            raise error from exception_of(first)
+
+    # Detached
+
+    async def _send_all(self) -> None:
+        """Send what is left at once, and let the cluster end the run."""
+        pending: list[bytes] = []
+        first = self._feed.given
+        for batch in self._feed.all_left(self._threads):
+            pending.append(parts.part(batch.index, batch.start, batch.count, batch.packed, None))
+            if self._payload is not None:
+                self._payload.add(batch.start, batch.count, batch.packed)
+            if sum(map(len, pending)) > MESSAGE or len(pending) >= TASKS:
+                self.tasks.send_many(pending, first)
+                first, pending = self._feed.given, []
+                await asyncio.sleep(0)
+        if pending:
+            self.tasks.send_many(pending, first)
+        if self._payload is not None:
+            await asyncio.wrap_future(self._payload.finish())
+        await self.tasks.plan(self._feed.items.total, self._feed.given)
+
+    # Workers
+
+    async def _first_look(self) -> None:
+        self._threads = await self.tasks.threads()
+        view = await self.session.link.view(workers=False)
+        for group in view.state.groups:
+            if group.adaptive and self.state.group in (None, group.name):
+                self._most_threads += group.maximum * max(1, round(group.cpus))
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            self._threads = await self.tasks.threads()

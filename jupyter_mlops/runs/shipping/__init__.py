@@ -1,0 +1,1 @@
+"""What travels to the workers with a run: code, variables and modules, as bytes."""

@@ -1,0 +1,150 @@
+"""The user's objects as bytes: big arrays and tables are taken out, and what can't travel is named.
+
+Dask never sees these objects: it would walk through them, element by element, in search of futures.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import io
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any
+
+import cloudpickle
+
+from ...core.errors import NotPicklable
+from .environment import package_of
+
+#: Bytes from which on a variable is put on the cluster once, instead of travelling with every task.
+BIG = 10_000_000
+
+#: Types of what there is most of, and which is of no package.
+_PLAIN = frozenset({int, float, str, bytes, bool, type(None), list, tuple, dict, set, complex})
+
+#: Packages whose arrays and tables know their size.
+_SIZED = ("numpy", "pandas", "pyarrow", "scipy", "polars")
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+    """Takes big arrays and tables out, wherever they are, and notes which packages the objects are of."""
+
+    def __init__(self, target: io.BytesIO, bigs: list[Any]) -> None:
+        super().__init__(target, protocol=5)
+        self._bigs = bigs
+        self.packages: set[str] = set()
+        #: What functions import when they are called, perhaps.
+        self.inner: set[str] = set()
+        #: The files that functions were defined in.
+        self.files: set[str] = set()
+
+    def persistent_id(self, obj: Any) -> int | None:
+        """The number of a big one; None lets anything else be pickled as usual. Called for each object."""
+        kind = type(obj)
+        if kind in _PLAIN:
+            return None
+        if kind is CodeType:
+            self.inner |= _imports(obj)
+            self.files.add(obj.co_filename)
+        self.packages.add(package_of(obj))
+        package = kind.__module__.partition(".")[0]
+        if package not in _SIZED or size_of(obj) < BIG:
+            return None
+        for number, known in enumerate(self._bigs):
+            if known is obj:
+                return number
+        self._bigs.append(obj)
+        return len(self._bigs) - 1
+
+
+def size_of(value: Any) -> int:
+    """Bytes of an array or table; 0 when it doesn't say."""
+    if isinstance(value, type):
+        return 0
+    usage = getattr(value, "memory_usage", None)
+    if callable(usage):
+        sizes = usage()
+        return int(getattr(sizes, "sum", lambda: sizes)())
+    size = getattr(value, "nbytes", 0) or getattr(getattr(value, "data", None), "nbytes", 0)
+    return size if isinstance(size, int) else 0
+
+
+@dataclass
+class Packed:
+    """The user's objects as they travel.
+
+    `bigs` were taken out of `data`; `packages` are the import names of the packages that they are of, and `inner` of
+    those that their functions import when they are called, perhaps; `files` are those that the functions are from.
+    """
+
+    data: bytes
+    bigs: list[Any]
+    packages: set[str]
+    inner: set[str]
+    files: set[str]
+
+
+def pack(value: Any, named: dict[str, Any]) -> Packed:
+    """`value` as it travels.
+
+    Raises
+    ------
+    NotPicklable : names the one of `named` that can't travel, with its type.
+    """
+    bigs: list[Any] = []
+    target = io.BytesIO()
+    pickler = _Pickler(target, bigs)
+    try:
+        pickler.dump(value)
+    except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
+        raise _culprit(named, error) from None
+    return Packed(target.getvalue(), bigs, pickler.packages, pickler.inner, pickler.files)
+
+
+@functools.lru_cache(maxsize=1000)
+def _imports(code: CodeType) -> frozenset[str]:
+    """What a function imports when it is called; the code inside of it is looked at by itself."""
+    found = {step.argval for step in dis.get_instructions(code) if step.opname == "IMPORT_NAME"}
+    return frozenset(name.partition(".")[0] for name in found if name)
+
+
+def _culprit(named: dict[str, Any], error: Exception) -> NotPicklable:
+    for name, value in named.items():
+        try:
+            _Pickler(io.BytesIO(), []).dump(value)
+        except Exception as own:  # noqa: BLE001 - a user's object may raise anything: this is the one
+            inside = _inside(value)
+            what = f"The variable {name!r}, a {type_name(value)}, can't travel to a worker"
+            if inside is not None:
+                used = f"The variable {inside[0]!r}, a {type_name(inside[1])}, which {name!r} uses,"
+                what = f"{used} can't travel to a worker"
+            return NotPicklable(what, _reason(own), "Make it inside the cell, or leave it out.")
+    return NotPicklable("This code can't travel to a worker", _reason(error))
+
+
+def _inside(value: Any) -> tuple[str, Any] | None:
+    """The global or closed-over variable of a function that is at fault."""
+    if not isinstance(value, FunctionType):
+        return None
+    names = {name: value.__globals__[name] for name in value.__code__.co_names if name in value.__globals__}
+    cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=False)
+    names |= {name: cell.cell_contents for name, cell in cells}
+    for name, used in names.items():
+        try:
+            _Pickler(io.BytesIO(), []).dump(used)
+        except Exception:  # noqa: BLE001 - a user's object may raise anything: look further into this one
+            return (_inside(used) or (name, used)) if used is not value else (name, used)
+    return None
+
+
+def type_name(value: Any) -> str:
+    """The type of `value` as its user would write it."""
+    kind = type(value)
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
