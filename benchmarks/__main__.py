@@ -17,11 +17,9 @@ def main(names: list[str]) -> None:
     folder = start.home()
     try:
         for name in names or NAMES:
-            results = []
             for result in importlib.import_module(f"benchmarks.{name}").run():
                 print(f"{result.name}: {result.ours:.3g} {result.unit}, goal {result.goal}: {result.met}", flush=True)
-                results.append(result)
-            write(results)
+                write(result)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table.main()

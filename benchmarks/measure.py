@@ -66,10 +66,8 @@ def machine() -> dict[str, str]:
     }
 
 
-def write(results: list[Result]) -> None:
-    """Put `results` into results.json, in place of those of the same names; others stay."""
+def write(result: Result) -> None:
+    """Put `result` into results.json at once, in place of the one of its name; the others stay."""
     old = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
-    names = {result.name for result in results}
-    kept = [row for row in old if row["name"] not in names]
-    rows = sorted(kept + [asdict(result) for result in results], key=lambda row: row["name"])
+    rows = sorted([asdict(result), *(row for row in old if row["name"] != result.name)], key=lambda row: row["name"])
     RESULTS.write_text(json.dumps({"machine": machine(), "results": rows}, indent=1, ensure_ascii=False) + "\n")
