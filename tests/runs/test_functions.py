@@ -18,6 +18,8 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.core import errors
+from jupyter_mlops.runs.again import again
+from jupyter_mlops.runs.portal import portal
 
 from .cluster import LONG, until
 
@@ -207,6 +209,22 @@ def test_a_detached_run_is_found_by_its_id(cluster: mlops.Cluster, tmp_path: Pat
     assert run.id in [known.id for known in mlops.runs()]
     with pytest.raises(errors.UnknownRun, match="Did you mean"):
         mlops.get_run(run.id[:-1] + ("0" if run.id[-1] != "0" else "1"))
+
+
+def test_a_detached_map_waits_for_no_item(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    def wait(item: int) -> int:
+        while not gate.exists():
+            time.sleep(0.02)
+        return item
+
+    run = mlops.map(wait, range(50), cluster=cluster, detach=True)
+    assert run.record.done == 0
+    gate.touch()
+    assert mlops.get_run(run.id).result(LONG) == list(range(50))
+    repeated = portal().call(again(run.id))
+    assert mlops.get_run(repeated.run.id).result(LONG) == list(range(50))
 
 
 def test_a_detached_run_that_raises_says_so_later(cluster: mlops.Cluster) -> None:

@@ -38,7 +38,7 @@ class Feed:
     items : where batches come from.
     mailbox : reaches the thread that waits for the run, where an iterator is read.
     run : the run's name, for what is said of an iterator that raised.
-    alone : whether a batch that only measures has one item: a task that may be run twice must give the same then.
+    alone : whether a batch that only measures has one item, so that no task returns before it is done.
     """
 
     def __init__(self, items: Items, mailbox: Mailbox, run: str, alone: bool) -> None:
@@ -110,13 +110,10 @@ class Feed:
         """Everything that is left, for a run that nobody feeds."""
         if self.items.total is None:
             raise AssertionError("a stream is read before it is detached")
-        todo = [*self._rest]
-        if self.items.taken < self.items.total:
-            todo.append((self.items.taken, self.items.total - self.items.taken))
-        for start, count in todo:
-            for size in self.plan.cut(count, threads):
-                yield self._batch(start, size, parts.packed(self.items.again(start, size)))
-                start += size
+        start = self.items.taken
+        for size in self.plan.cut(self.items.total - start, threads):
+            yield self._batch(start, size, parts.packed(self.items.again(start, size)))
+            start += size
 
     @staticmethod
     def packed(batch: Batch, count: int) -> bytes:

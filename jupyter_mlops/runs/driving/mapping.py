@@ -31,6 +31,9 @@ LOOK = 2.0
 MESSAGE = 8_000_000
 TASKS = 500
 
+#: Seconds that a detached map takes to learn how long its items take, before all of it is sent.
+PROBING = 2.0
+
 #: How often a batch is sent again because a big variable that it needs was lost.
 AGAIN = 5
 
@@ -56,8 +59,8 @@ class MapDrive(Drive):
         payload: Payload | None,
     ) -> None:
         super().__init__(session, state, shipment, mailbox)
-        # a probe whose result stays in memory may be run again, and must give the same then
-        self._feed = Feed(items, mailbox, state.name, alone=state.detached and not state.kept)
+        # what a task had no time for would come back to a kernel that may be gone
+        self._feed = Feed(items, mailbox, state.name, alone=state.detached)
         self.collected, self._payload = collected, payload
         self.errors: list[ItemError] = []
         self.kept: dict[int, Future[Any]] = {}
@@ -82,8 +85,7 @@ class MapDrive(Drive):
         try:
             self._feed.weigh()
             if self.state.detached:
-                await self._fly(flying, probes_only=True)
-                await self._send_all()
+                await self._send_all(await self._probe())
                 return "running", ""
             await self._fly(flying)
         except RunFailed as error:
@@ -124,10 +126,10 @@ class MapDrive(Drive):
 
     _first_cause: BaseException | None = None
 
-    async def _fly(self, flying: set[asyncio.Task[None]], probes_only: bool = False) -> None:
+    async def _fly(self, flying: set[asyncio.Task[None]]) -> None:
         """Keep every thread busy until there is nothing left."""
         while True:
-            while len(flying) < self._window() and not (probes_only and self._feed.given >= self._threads):
+            while len(flying) < self._window():
                 batch = await self._feed.next(self._threads)
                 if batch is None:
                     break
@@ -147,7 +149,7 @@ class MapDrive(Drive):
     async def _fetch(self, batch: Batch) -> None:
         """Send a batch and take in what it gives."""
         plan = self._feed.plan
-        budget = None if self.state.detached and plan.measured else plan.budget()
+        budget = None if self.state.detached else plan.budget()
         packed = parts.part(batch.index, batch.start, batch.count, batch.packed, budget)
         for attempt in range(AGAIN):
             future = self.tasks.send(packed, batch.index)
@@ -205,8 +207,36 @@ class MapDrive(Drive):
 
     # Detached
 
-    async def _send_all(self) -> None:
-        """Send what is left at once, and let the cluster end the run."""
+    async def _probe(self) -> list[Batch]:
+        """Learn how long an item takes: from an item a thread, then from a batch a thread, since a worker's first item
+        takes longer than all others. Returns those that were not waited for any more."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for _ in range(2):
+            batches = [batch for _ in range(self._threads) if (batch := await self._feed.next(self._threads))]
+            flying = {asyncio.create_task(self._fetch(batch)): batch for batch in batches}
+            if flying:
+                await asyncio.wait(flying, timeout=max(0.0, began + PROBING - loop.time()))
+            if any(not task.done() for task in flying):
+                self._feed.plan.measure(1, loop.time() - began)
+                return await self._not_waited_for(flying)
+            for task in flying:
+                task.result()
+        return []
+
+    async def _not_waited_for(self, flying: dict[asyncio.Task[None], Batch]) -> list[Batch]:
+        """Leave tasks that compute to the cluster; raises what those that ended have raised."""
+        self.tasks.stopping = True
+        for task in flying:
+            task.cancel()
+        await asyncio.wait(flying)
+        return [batch for task, batch in flying.items() if task.cancelled() or task.result()]
+
+    async def _send_all(self, sent: list[Batch]) -> None:
+        """Send what is left at once, and let the cluster end the run. Of those that were `sent` nothing is known."""
+        if self._payload is not None:
+            for batch in sent:
+                self._payload.add(batch.start, batch.count, batch.packed)
         pending: list[bytes] = []
         first = self._feed.given
         for batch in self._feed.all_left(self._threads):
