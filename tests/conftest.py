@@ -24,6 +24,22 @@ pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.kubernetes.fixtures"]
 #: What a test stops may take this many seconds to go.
 GRACE = 30.0
 
+#: Folders whose tests look at screens.
+SCREENS = ("browser", "notebooks", "panel")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests follow each other, when several processes run them: most of the time they wait."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    """Tests on Kubernetes share one, and some break it."""
+    if "session_kube" in getattr(item, "fixturenames", ()) or item.name.endswith("[kubernetes]"):
+        return "kubernetes"
+    return "screens" if item.path.parent.name in SCREENS else "others"
+
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

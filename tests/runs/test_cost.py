@@ -50,7 +50,8 @@ def test_runs_at_once_pay_for_their_threads_and_no_more_than_the_cluster(priced:
         run.result(LONG)
         cost = run.record.cost
         assert cost.amount == pytest.approx(run.record.busy), "a thread is one CPU, a CPU-second is 1"
-        assert cost.amount >= 120 * 0.05, "at least as long as it slept"
+        # its scheduler hears of a task's begin and end a moment after they were
+        assert cost.amount >= 0.95 * 120 * 0.05, "at least as long as it slept"
         assert cost.usage.cpu_hours * 3600 == pytest.approx(run.record.busy)
         assert cost.usage.worker_hours * 3600 == pytest.approx(run.record.busy / 2)
         assert cost.source == "the test's" and cost.per_hour == 0 and not cost.lacks

@@ -41,6 +41,11 @@ class Runs:
         """Ids of runs that are not over."""
         return list(self.book.live) if self.book is not None else []
 
+    @property
+    def detached(self) -> list[str]:
+        """Those of them that nobody's kernel drives."""
+        return [run for run in self.live if run in self.states and self.states[run].detached]
+
     def now(self) -> list[RunState]:
         """Runs that are not over, with what they cost at this moment."""
         return [run for run in self.book.states() if run.phase not in FINAL] if self.book is not None else []

@@ -77,7 +77,15 @@ async def run(spec: ClusterSpec) -> None:
     scheduler = await _scheduler()
     peaks = Peaks(scheduler)
     pool = KubernetesPool(api, spec, ids, names.owner_of(held), peaks.of)
-    keeper = Keeper(api, ids, folder, lambda: controller.view.state(), lambda: controller.runs.now())
+    keeper = Keeper(
+        api,
+        ids,
+        folder,
+        state=lambda: controller.view.state(),
+        runs=lambda: controller.runs.now(),
+        # that it works, and the runs that somebody without its kernel may look for in a moment
+        news=lambda: (controller.view.phase, controller.runs.detached),
+    )
     earlier = await keeper.restore()
     catalogue = Catalogue.unpacked((Path(names.SPEC) / names.PRICES).read_bytes())
     nodes = Nodes(api, catalogue, lambda host, price: controller.price_host(host, price))

@@ -27,7 +27,8 @@ logger = logging.getLogger("distributed.scheduler.mlops")
 
 #: Files of the controller's folder that are kept, the most important first.
 FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", "logs.jsonl", "results.jsonl")
-#: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else.
+#: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else
+#: unless there is news.
 LEDGER_EVERY, EVERY = 1.0, 5.0
 #: Bytes of all files, compressed: a ConfigMap takes 1 MiB.
 ROOM = 900_000
@@ -42,12 +43,20 @@ class Keeper:
     ----------
     state : the cluster's state as it is sent to watchers.
     runs : the runs that are not over.
+    news : something that is another thing as soon as all is to be kept at once.
     """
 
     def __init__(
-        self, api: Api, ids: Names, folder: Path, state: Callable[[], Json], runs: Callable[[], list[RunState]]
+        self,
+        api: Api,
+        ids: Names,
+        folder: Path,
+        state: Callable[[], Json],
+        runs: Callable[[], list[RunState]],
+        news: Callable[[], object],
     ) -> None:
         self._api, self._ids, self._folder, self._state, self._runs = api, ids, folder, state, runs
+        self._news, self._known = news, object()
         self._sizes: dict[str, int] = {}
         self._packed: dict[str, bytes] = {}
         self._live = "[]"
@@ -69,7 +78,7 @@ class Keeper:
         """Keep copying until cancelled."""
         while True:
             try:
-                await self._keep(whole=time.time() - self._told >= EVERY)
+                await self._keep(whole=time.time() - self._told >= EVERY or self._news() != self._known)
             except (Answer, Unreachable) as error:
                 logger.info("The cluster's records could not be kept; they are tried again: %s", error)
                 await asyncio.sleep(EVERY)
@@ -88,6 +97,7 @@ class Keeper:
                 await asyncio.sleep(0.3 * 2**attempt)
 
     async def _keep(self, whole: bool) -> None:
+        news = self._news()
         state, runs = (self._state(), self._runs()) if whole else ({}, [])
         changed = await asyncio.to_thread(self._pack, FILES if whole else FILES[:1])
         live = json.dumps([run.model_dump(mode="json") for run in runs]) if whole else self._live
@@ -99,7 +109,7 @@ class Keeper:
         summary = await asyncio.to_thread(self._summary, state) if whole else {}
         await self._patch(self._ids.receipt, {"data": {"alive": str(time.time()), **summary}})
         if whole:
-            self._told = time.time()
+            self._told, self._known = time.time(), news
 
     def _pack(self, files: tuple[str, ...]) -> dict[str, int]:
         """The files that changed, compressed, as name → size; the older half of one that is too big is left out."""
