@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..core.cluster import ClusterSpec, ClusterState
+    from ..core.errors import MlopsError, NotFound
     from ..core.profile import Profile
     from . import home, profiles, settings
     from .base import Backend
 
-__all__ = ["clusters", "find", "get", "home", "new_spec", "places", "profiles", "settings"]
+__all__ = ["clusters", "find", "get", "home", "new_spec", "places", "profiles", "settings", "unseen"]
 
 #: Place → module and class of those that come with the package.
 _PLACES = {
@@ -78,14 +79,25 @@ async def find(name: str) -> Backend:
     Raises
     ------
     UnknownCluster : no place has it; a near name is suggested.
+    ClusterUnreachable : a place that doesn't answer may have it.
     """
     from ..core.errors import UnknownCluster
 
     states = await clusters()
     named = sorted((state for state in states if state.name == name), key=lambda state: state.phase == "ended")
     if not named:
-        raise UnknownCluster.named(name, [state.name for state in states])
+        raise unseen(UnknownCluster.named(name, [state.name for state in states]))
     return get(named[0].place)
+
+
+def unseen(unknown: NotFound) -> MlopsError:
+    """`unknown`, or that a place that doesn't answer may have it."""
+    from ..core.errors import ClusterUnreachable
+
+    silence = next((silence for place in places() if (silence := get(place).silence())), None)
+    if silence is None:
+        return unknown
+    return ClusterUnreachable(f"{unknown.what} where one could look", silence.what, silence.todo)
 
 
 def new_spec(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..controller.link import Link
-from ..core.cluster import ClusterSpec, ClusterState, Event, Receipt, Sample
+from ..core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ..core.model import Time
 from ..core.profile import Place, Profile
 from ..core.run import RunState
@@ -48,6 +48,10 @@ class Backend(ABC):
         Cheap: reads records, connects to nothing. A cluster whose processes are gone without a receipt is shown as
         ended with its cause, and its receipt is written.
         """
+
+    def silence(self) -> Problem | None:
+        """Why clusters may be missing from the last list; None when it was whole."""
+        return None
 
     @abstractmethod
     async def get(self, name: str) -> ClusterState:

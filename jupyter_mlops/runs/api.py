@@ -78,6 +78,7 @@ def get_run(id: str) -> Run:
     Raises
     ------
     UnknownRun : nothing is known of it; a near id is suggested.
+    ClusterUnreachable : a place that doesn't answer may know it.
     """
     return find_run(id)
 

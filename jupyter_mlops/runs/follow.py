@@ -51,6 +51,7 @@ def find_run(run: str) -> Run:
     Raises
     ------
     UnknownRun : nothing is known of it; a near id is suggested.
+    ClusterUnreachable : a place that doesn't answer may know it.
     """
     found = Run(portal().call(_drive(run)))
     found.start()
@@ -101,7 +102,7 @@ async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:
         for state in states:
             if state.id == run:
                 return state
-    raise unknown
+    raise backends.unseen(unknown)
 
 
 async def _runs_of(cluster: ClusterState) -> list[RunState]:

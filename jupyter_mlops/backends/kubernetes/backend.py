@@ -6,7 +6,7 @@ import asyncio
 from typing import ClassVar
 
 from ...controller.link import Link
-from ...core.cluster import ClusterSpec, ClusterState, Event, Receipt, Sample
+from ...core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ...core.model import Time
 from ...core.profile import Place, Profile
 from ...core.run import RunState
@@ -46,6 +46,10 @@ class KubernetesBackend(Backend):
         )
         states = {(state.name, state.created): state for some in found for state in some}
         return sorted(states.values(), key=lambda state: state.created, reverse=True)
+
+    def silence(self) -> Problem | None:
+        """As in `Backend`."""
+        return finding.silence()
 
     async def get(self, name: str) -> ClusterState:
         """As in `Backend`."""

@@ -44,6 +44,11 @@ async def states(place: Where) -> list[ClusterState]:
     return _unreachable(key)
 
 
+def silence() -> Problem | None:
+    """Why a place of this kubeconfig didn't answer the last time; None when all did."""
+    return next((_why[key] for key in list(_silent) if key[1] == kubeconfig()), None)
+
+
 async def find(name: str) -> Known:
     """The newest cluster of that name, in all places; a live one goes first.
 
