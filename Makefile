@@ -32,7 +32,7 @@ lab: $(STAMPS)/link
 
 test: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
 	$(BIN)/python labextension/build.py test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(FILES)
+	$(BIN)/python -m pytest --numprocesses 2 $(FILES)
 
 bench: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
 	$(BIN)/python -m benchmarks $(NAMES)

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,20 +26,21 @@ pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.kubernetes.fixtures"]
 GRACE = 30.0
 
 #: Folders whose tests look at screens.
-SCREENS = ("browser", "notebooks", "panel")
+SCREENS = ("tests/browser/", "tests/notebooks/", "tests/panel/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests follow each other, when several processes run them: most of the time they wait."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Which tests follow each other when two processes run them: those on Kubernetes share one, and some break it."""
+    from xdist.scheduler import LoadScopeScheduling
 
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]  # it has no types here
+        def _split_scope(self, nodeid: str) -> str:
+            if "kubernetes" in nodeid:
+                return "kubernetes"
+            return "screens" if nodeid.startswith(SCREENS) else "others"
 
-def _group(item: pytest.Item) -> str:
-    """Tests on Kubernetes share one, and some break it."""
-    if "session_kube" in getattr(item, "fixturenames", ()) or item.name.endswith("[kubernetes]"):
-        return "kubernetes"
-    return "screens" if item.path.parent.name in SCREENS else "others"
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from .lab import Lab, cluster_of, command, open_lab
+from .lab import Lab, cluster_of, command, open_lab, until
 from .looks import dark
 from .notebook import Notebook, write_notebook
 from .sidebar import Sidebar
@@ -59,6 +59,7 @@ def test_from_none_to_a_thousand_workers(page: Page, lab: Lab, picture: Take) ->
 
 
 def test_every_part_of_the_details(page: Page, lab: Lab, picture: Take) -> None:
+    until(lambda: lab.api("clusters/simulated")["phase"] == "running")
     lab.api("clusters/simulated", "PATCH", {"workers": 200})
     open_lab(page, lab)
     Sidebar(page).open().card("simulated", "running").locator("[data-mlops=details]").click()
