@@ -1,4 +1,4 @@
-"""What the controller costs beside the scheduler: a thousand idle workers, whose heartbeats go on."""
+"""What the controller costs beside the scheduler: workers by the thousand, idle and changing, and tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,63 @@ SPAN = 20.0
 LOT = 0.25
 
 
+#: Looks at workers of which each changes every second, and how many there are in a second.
+LOOKS, PER_SECOND = 40, 2
+
+#: Tasks that are followed.
+TASKS = 30_000
+
+
 def run() -> Iterator[Result]:
-    """The loop's CPU time with the controller, less that without it."""
+    """The loop's CPU time with the controller, less that without it; and that of its single parts."""
     alone, beside = asyncio.run(_share(False)), asyncio.run(_share(True))
     note = f"the loop without it: {alone:.2%}"
     yield bounded(f"{WORKERS:,} idle workers: the controller", "of a core", max(0.0, beside - alone), 0.02, note)
+    look, task = asyncio.run(_parts())
+    what = f"{WORKERS:,} workers that change every second: the controller's looks"
+    yield bounded(what, "of a core", look * PER_SECOND, 0.02)
+    yield bounded("following a task: the controller", "µs", task * 1e6, 20)
+
+
+async def _parts() -> tuple[float, float]:
+    """CPU seconds of a look at workers that change, and of following a task."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+            spec = make_spec(Group(workers=WORKERS, maximum=2 * WORKERS, memory=MEMORY), price=Price(cpu_hour=1))
+            controller = Controller(scheduler, spec, SilentPool(), Path(folder))
+            await controller.start()
+            controller._pulse.stop()
+            workers = [join(scheduler, number) for number in range(WORKERS)]
+            for worker in workers:
+                controller.roster.joined(worker)
+            look = sum(_cpu(lambda: _look(controller, workers)) for _ in range(LOOKS)) / LOOKS
+            task = _cpu(lambda: _follow(controller)) / TASKS
+            for worker in workers:  # they can't be asked to close
+                worker.processing = set()  # type: ignore[assignment]
+                scheduler.workers.pop(worker.address)
+            controller.roster._by_address.clear()
+            await controller.stop()
+            return look, task
+
+
+def _look(controller: Controller, workers: list[WorkerState]) -> None:
+    for worker in random.sample(workers, WORKERS // PER_SECOND):
+        worker.metrics = metrics(random.random())
+        worker.processing = set(range(random.randrange(3)))  # type: ignore[arg-type]  # only its size counts
+    controller._tick()
+
+
+def _follow(controller: Controller) -> None:
+    hear = controller._watcher.transition
+    for _ in range(TASKS):
+        hear("key", "waiting", "processing", stimulus_id="s", worker="tcp://nobody")
+        hear("key", "processing", "memory", stimulus_id="s", worker="tcp://nobody")
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    began = time.thread_time()
+    work()
+    return time.thread_time() - began
 
 
 async def _share(controlled: bool) -> float:

@@ -75,6 +75,11 @@ class Running:
         states = call(self.namespace.backend.clusters())
         return next(state.phase for state in states if state.name == self.name)
 
+    def worker_seconds_kept(self) -> float:
+        """What the list of clusters has, which is seconds older."""
+        states = call(self.namespace.backend.clusters())
+        return next(state.cost.usage.worker_hours * 3600 for state in states if state.name == self.name)
+
     def worker_seconds(self) -> float:
         """What the ledger has."""
         return self.cluster.state().cost.usage.worker_hours * 3600

@@ -111,8 +111,7 @@ def test_the_namespace_is_deleted(kube: Kube) -> None:
     with running(kube, workers=1) as made:
         run = mlops.run(spin, cluster=made.cluster)
         made.until(lambda: run.state == "running")
-        made.until(lambda: made.worker_seconds() > 5)
-        made.until(lambda: made.phase() == "running")
+        made.until(lambda: made.worker_seconds_kept() > 5)
         made.kube.kubectl("delete", "namespace", made.namespace.name, "--timeout=90s")
         made.until(lambda: made.phase() == "ended")
         with pytest.raises(RunLost):

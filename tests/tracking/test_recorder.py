@@ -145,8 +145,9 @@ def test_recording_returns_at_once(home: Path, recorder: Recorder) -> None:
     started = time.perf_counter()
     for number in range(20):
         recorder.record(run(number + 1))
-    assert time.perf_counter() - started < 0.5
+    returned = time.perf_counter()
     assert recorder.flush(120) and len(found()) == 20
+    assert returned - started < (time.perf_counter() - started) / 2
 
 
 def _sync(home: str) -> None:
