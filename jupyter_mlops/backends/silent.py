@@ -1,4 +1,5 @@
-"""Dask's scheduler and worker as every place runs them: nothing of theirs listens with HTTP until somebody asks.
+"""Dask's scheduler and worker as every place runs them: nothing of theirs listens with HTTP until somebody asks, and
+they leave the CPUs to their users.
 
 Dask's pages tell whoever reaches their port what runs here, which is more than who may use the cluster.
 """
@@ -14,6 +15,11 @@ from tornado.httpserver import HTTPServer
 
 #: Enough of a group's resource that no number of tasks uses it up: it restricts where tasks run, not how many.
 PLENTY = 1_000_000
+
+#: Where users' code keeps all CPUs busy, looking at it a hundred times a second takes some percent of them from it.
+#: What a user's own configuration of Dask says goes before this.
+CALM = {"worker": {"profile": {"interval": "100 ms"}}, "admin": {"tick": {"interval": "200 ms"}}}
+dask.config.update_defaults({"distributed": CALM})
 
 
 class Scheduler(distributed.Scheduler):

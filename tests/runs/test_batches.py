@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlops.runs.driving.batches import (
+from jupyter_mlops.runs.driving.batches import (, TARGET
     BUDGET,
     LEAST,
     MOST_BYTES,
@@ -43,7 +43,7 @@ def test_tasks_get_smaller_towards_the_end_but_not_tiny() -> None:
     plan.weigh(10, 100)
     plan.measure(10, 0.1)
     sizes = plan.cut(2000, 2)
-    assert sizes[0] == 40 and sizes[-2] * 0.01 <= max(LEAST, sizes[0] * 0.01 / 4)
+    assert sizes[0] == round(TARGET / 0.01) and sizes[-2] * 0.01 <= max(LEAST, TARGET / 4)
 
 
 def test_items_that_get_slower_make_smaller_tasks() -> None:

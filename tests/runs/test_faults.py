@@ -172,8 +172,8 @@ def test_a_run_again_from_its_record(cluster: mlops.Cluster) -> None:
 
     run = mlops.map(lambda item: item * 3, range(100), cluster=cluster)
     run.result(LONG)
-    until(lambda: backends.home.runs_dir().joinpath(run.id, "record.json").exists())
     record = backends.home.runs_dir().joinpath(run.id, "record.json")
+    until(lambda: record.exists() and '"phase":"done"' in record.read_text())  # it is not written any more
     record.write_text(record.read_text().replace(f'"dask":"{DASK}"', '"dask":"2020.1.0"'))
     new = portal().call(again(run.id))
     assert new.run.id != run.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 #: Seconds that a task should take: long enough that its overhead doesn't count, short enough to be spread evenly.
-TARGET = 0.4
+TARGET = 0.7
 
 #: Seconds after which a task of an attached map returns what it has; the rest becomes another task.
 BUDGET = 1.0
@@ -14,7 +14,7 @@ BUDGET = 1.0
 PROBE = 0.1
 
 #: Seconds below which a task would be mostly overhead.
-LEAST = 0.03
+LEAST = 0.05
 
 #: Items, and bytes, of a task at most.
 MOST_ITEMS = 100_000
