@@ -211,26 +211,26 @@ class MapDrive(Drive):
         """Learn how long an item takes: from an item a thread, then from a batch a thread, since a worker's first item
         takes longer than all others. Returns those that were not waited for any more."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        for _ in range(2):
-            batches = [batch for _ in range(self._threads) if (batch := await self._feed.next(self._threads))]
-            flying = {asyncio.create_task(self._fetch(batch)): batch for batch in batches}
-            if flying:
-                await asyncio.wait(flying, timeout=max(0.0, began + PROBING - loop.time()))
-            if any(not task.done() for task in flying):
-                self._feed.plan.measure(1, loop.time() - began)
-                return await self._not_waited_for(flying)
+        deadline = loop.time() + PROBING
+        flying: dict[asyncio.Task[None], Batch] = {}
+        try:
+            for _ in range(2):
+                batches = [batch for _ in range(self._threads) if (batch := await self._feed.next(self._threads))]
+                flying = {asyncio.create_task(self._fetch(batch)): batch for batch in batches}
+                if flying:
+                    await asyncio.wait(flying, timeout=max(0.0, deadline - loop.time()))
+                for task in flying:
+                    if task.done():
+                        task.result()
+                if not all(task.done() for task in flying):
+                    self._feed.plan.measure(1, PROBING)
+                    break
+        finally:
+            self.tasks.stopping = True  # those that compute are the cluster's from here on
             for task in flying:
-                task.result()
-        return []
-
-    async def _not_waited_for(self, flying: dict[asyncio.Task[None], Batch]) -> list[Batch]:
-        """Leave tasks that compute to the cluster; raises what those that ended have raised."""
-        self.tasks.stopping = True
-        for task in flying:
-            task.cancel()
-        await asyncio.wait(flying)
-        return [batch for task, batch in flying.items() if task.cancelled() or task.result()]
+                task.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
+        return [batch for task, batch in flying.items() if task.cancelled() or task.exception()]
 
     async def _send_all(self, sent: list[Batch]) -> None:
         """Send what is left at once, and let the cluster end the run. Of those that were `sent` nothing is known."""
