@@ -7,7 +7,8 @@ import itertools
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,23 +50,13 @@ def run() -> Iterator[Result]:
 
 async def _parts() -> tuple[float, float]:
     """CPU seconds of a look at workers that change, and of following a task."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
-            spec = make_spec(Group(workers=WORKERS, maximum=2 * WORKERS, memory=MEMORY), price=Price(cpu_hour=1))
-            controller = Controller(scheduler, spec, SilentPool(), Path(folder))
-            await controller.start()
-            controller._pulse.stop()
-            workers = [join(scheduler, number) for number in range(WORKERS)]
-            for worker in workers:
-                controller.roster.joined(worker)
-            look = sum(_cpu(lambda: _look(controller, workers)) for _ in range(LOOKS)) / LOOKS
-            task = _cpu(lambda: _follow(controller)) / TASKS
-            for worker in workers:  # they can't be asked to close
-                worker.processing = set()  # type: ignore[assignment]
-                scheduler.workers.pop(worker.address)
-            controller.roster._by_address.clear()
-            await controller.stop()
-            return look, task
+    async with _scheduler(True) as (controller, workers):
+        controller._pulse.stop()
+        look = sum(_cpu(lambda: _look(controller, workers)) for _ in range(LOOKS)) / LOOKS
+        task = _cpu(lambda: _follow(controller)) / TASKS
+        for worker in workers:
+            worker.processing = set()  # type: ignore[assignment]
+        return look, task
 
 
 def _look(controller: Controller, workers: list[WorkerState]) -> None:
@@ -90,6 +81,19 @@ def _cpu(work: Callable[[], object]) -> float:
 
 async def _share(controlled: bool) -> float:
     """CPU seconds of the loop's thread a second."""
+    async with _scheduler(controlled) as (_, workers):
+        beats = asyncio.create_task(_beat(workers))
+        await asyncio.sleep(2)  # what their joining began is over
+        began, used = time.perf_counter(), time.thread_time()
+        await asyncio.sleep(SPAN)
+        share = (time.thread_time() - used) / (time.perf_counter() - began)
+        beats.cancel()
+        return share
+
+
+@asynccontextmanager
+async def _scheduler(controlled: bool) -> AsyncIterator[tuple[Controller, list[WorkerState]]]:
+    """A scheduler with idle workers, and a controller that was started if it is `controlled`."""
     with tempfile.TemporaryDirectory() as folder:
         async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
             spec = make_spec(Group(workers=WORKERS, maximum=2 * WORKERS, memory=MEMORY), price=Price(cpu_hour=1))
@@ -102,18 +106,12 @@ async def _share(controlled: bool) -> float:
             if controlled:
                 for worker in workers:
                     controller.roster.joined(worker)
-            beats = asyncio.create_task(_beat(workers))
-            await asyncio.sleep(2)  # what their joining began is over
-            began, used = time.perf_counter(), time.thread_time()
-            await asyncio.sleep(SPAN)
-            share = (time.thread_time() - used) / (time.perf_counter() - began)
-            beats.cancel()
+            yield controller, workers
             for worker in workers:  # they can't be asked to close
                 scheduler.workers.pop(worker.address)
             if controlled:
                 controller.roster._by_address.clear()
                 await controller.stop()
-            return share
 
 
 def metrics(chance: float) -> dict[str, Any]:

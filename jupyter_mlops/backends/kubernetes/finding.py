@@ -46,7 +46,7 @@ async def states(place: Where) -> list[ClusterState]:
 
 def silence() -> Problem | None:
     """Why a place of this kubeconfig didn't answer the last time; None when all did."""
-    return next((_why[key] for key in list(_silent) if key[1] == kubeconfig()), None)
+    return next((_why.get(key, _SILENT) for key in list(_silent) if key[1] == kubeconfig()), None)
 
 
 async def find(name: str) -> Known:
