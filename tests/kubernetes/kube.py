@@ -19,6 +19,8 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: A program that starts a Kubernetes of one node on this machine, where there is one beside the repository.
 PROGRAM = REPOSITORY.parent / "shared" / "kube" / "kube"
+#: The network device between its node and its pods, and an address, which is administered locally.
+BRIDGE, BRIDGE_ADDRESS = "cni0", "0a:58:0a:f4:00:01"
 #: Asks for that Kubernetes.
 OWN = "JUPYTER_MLOPS_TEST_KUBE"
 #: The developer's kubeconfig, if any. Read at once: no test but those of Kubernetes sees it.
@@ -146,17 +148,27 @@ def opened() -> Iterator[Kube]:
         unmarked = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
         command = [str(PROGRAM), "up"]
         up = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
-        kubeconfig = up.stdout.strip()
-        yield Kube(kubeconfig, os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
+        kube = Kube(up.stdout.strip(), os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
+        _keep_address_of_bridge()
+        for verb in ("kill", "start"):  # its settings were written anew, upon which kube-proxy ends
+            kube.run(verb, "proxy")
+        yield kube
         return
     started = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True)
     kube = Kube(started.stdout.strip(), "", own=True)
+    _keep_address_of_bridge()
     try:
         kube.image = _image()
         yield kube
     finally:
         kube.kubectl("delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--timeout=30s", check=False)
         subprocess.run([str(PROGRAM), "down"], check=True)
+
+
+def _keep_address_of_bridge() -> None:
+    """Give the pods' bridge a hardware address of its own. Without one it takes that of some pod, and another when that
+    pod goes; then the others' packets to it, questions to DNS for one, are lost for half a minute."""
+    subprocess.run(["ip", "link", "set", BRIDGE, "address", BRIDGE_ADDRESS], check=True)
 
 
 def _is_up() -> bool:
