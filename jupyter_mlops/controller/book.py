@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -55,6 +55,7 @@ class Book:
         self._spec = spec
         self._clock = clock
         self._host_seen = host_seen
+        self._last_alive = disk.changed(LEDGER)
         entries = read_ledger(disk.read(LEDGER))
         self.ledger = Ledger(entries)
         #: Workers of an earlier scheduler of this cluster, whose names are taken.
@@ -95,6 +96,12 @@ class Book:
         """When something happened, and when it is written, if that is noticeably later."""
         now = self._clock()
         return {"time": now} if at is None or now - at < PROMPT else {"time": at, "written": now}
+
+    def settle(self, held: Collection[str]) -> None:
+        """After a restart: workers that are not `held` any more ended when the earlier scheduler did."""
+        for worker in self.ledger.open_workers:
+            if worker not in held:
+                self.close(worker, self._last_alive)
 
     def close_all(self) -> None:
         """Nobody holds anything any more."""

@@ -18,7 +18,7 @@ from ..core.errors import UnknownWorker
 from ..core.model import Seconds, Time
 from ..core.price import HostPrice
 from . import environment, rpc
-from .book import LEDGER, Book
+from .book import Book
 from .changes import Changes
 from .dashboard import Dashboard, close_open_pages
 from .disk import Disk, Opener, open_private
@@ -77,7 +77,6 @@ class Controller:
     ) -> None:
         profile = spec.profile
         self.scheduler, self.spec, self._pool, self._clock = scheduler, spec, pool, clock
-        self._last_alive = _changed_at(folder / LEDGER) if folder else None
         self._earlier = earlier or Earlier()
         self._disk = Disk(folder, opener)
         self._changes = Changes(clock)
@@ -124,7 +123,8 @@ class Controller:
         self.scheduler.handlers.update(rpc.handlers(self))
         await self._start_runs()
         await self._pool.start(self.scheduler.address, self.roster.take)
-        self._settle(again)
+        self._book.settle([member.name for member in self.roster.members.values() if member.held])
+        self.scaling.resume(self._book.earlier, self._earlier.groups if again else None)
         self.view.started = self._deadline.started
         self._events.add("cluster", "The scheduler started again" if again else "The cluster started")
         self._pulse.start()
@@ -179,6 +179,7 @@ class Controller:
         self.roster.refresh()
         self.scaling.reconcile()
         self._reporter.flush()
+        self._heed_place()
         self._beat(now)
         self._check_limits()
         if self.view.phase == "starting" and (self._reporter.any_joined or not self.scaling.wanted):
@@ -193,6 +194,14 @@ class Controller:
         what, todo = "The cluster's controller has a fault", "Look at the scheduler's log."
         self.view.fault = Problem(what=what, why=repr(error), todo=todo)
 
+    def _heed_place(self) -> None:
+        before, now = self.view.trouble, self._pool.problem
+        self.view.trouble = now
+        if now is not None and (before is None or before.what != now.what):
+            self._events.add("problem", now.what, problem=now)
+        elif now is None and before is not None:
+            self._events.add("cluster", f"Over: {before.what}")
+
     def _beat(self, now: Time) -> None:
         if abs(now - self._beaten) >= BEAT:
             self._beaten = now
@@ -205,22 +214,6 @@ class Controller:
         view.stop = self._deadline.next(view.idle_since, cost)
         if view.stop is not None and view.stop.at <= self._clock():
             self.stop_soon(view.stop.cause, self._deadline.reason(view.stop, cost))
-
-    def _settle(self, again: bool) -> None:
-        """After a restart: what the place still has is wanted; what it has no more ended when the scheduler did."""
-        for name in self._book.ledger.open_workers:
-            member = self.roster.members.get(name)
-            if member is None or not member.held:
-                self._book.close(name, self._last_alive)
-        for scale in self.scaling.groups.values():
-            present = self.roster.of(scale.group.name)
-            for name in [*self._book.earlier, *(member.name for member in present)]:
-                scale.used(name)
-            if again:
-                scale.wanted = max(scale.minimum, min(scale.maximum, len(present)))
-        for told in self._earlier.groups:
-            if again and told.name in self.scaling.groups:
-                self.scaling.groups[told.name].go_on(told)
 
     def _used(self) -> None:
         self._deadline.touch()
@@ -276,10 +269,3 @@ class Controller:
 
 def _farewell(cause: EndCause, why: str) -> str:
     return f"The cluster stops ({cause}){': ' + why if why else ''}"
-
-
-def _changed_at(path: Path) -> Time | None:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return None

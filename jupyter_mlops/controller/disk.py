@@ -59,6 +59,15 @@ class Disk:
         except FileNotFoundError:
             return ""
 
+    def changed(self, name: str) -> float | None:
+        """When a file was last written or touched, in seconds since the epoch; None when there is none."""
+        if self.folder is None:
+            return None
+        try:
+            return (self.folder / name).stat().st_mtime
+        except OSError:
+            return None
+
     def append(self, name: str, line: str) -> None:
         """Add a line to the file `name`, soon."""
         self._add(("append", name, line + "\n"))

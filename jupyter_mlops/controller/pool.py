@@ -35,6 +35,9 @@ class Notice:
 class Pool(Protocol):
     """Makes and removes workers by name. All methods run on the scheduler's event loop and never block it."""
 
+    #: What keeps the place from being asked or heard, while something does. The cluster goes on with what it has.
+    problem: Problem | None
+
     async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
         """Begin; from now on `notify` is called, on the event loop, whenever the place says something of a worker.
 

@@ -61,8 +61,9 @@ class View:
         self.cause: EndCause | None = None
         self.idle_since: Time | None = None
         self.stop: Stop | None = None
-        #: A fault of the controller itself.
+        #: A fault of the controller itself, and what keeps the place from answering.
         self.fault: Problem | None = None
+        self.trouble: Problem | None = None
         self._told: tuple[Any, ...] = ()
 
     def refresh(self) -> None:
@@ -80,6 +81,7 @@ class View:
                 for scale, counts in ((s, self._roster.counts[s.group.name]) for s in self._scaling.groups.values())
             ],
             self.fault,
+            self.trouble,
             self._disk.problem,
             self._runs.live,
             self._timeline.card[-1:],
@@ -91,7 +93,7 @@ class View:
     def state(self) -> dict[str, Any]:
         """A `ClusterState` as it is sent."""
         spec, groups = self._spec, [self._group(scale) for scale in self._scaling.groups.values()]
-        problems = [self.fault, self._disk.problem, *(group.problem for group in groups)]
+        problems = [self.fault, self.trouble, self._disk.problem, *(group.problem for group in groups)]
         state = ClusterState(
             name=spec.name,
             place=spec.profile.place,

@@ -23,6 +23,7 @@ class InProcessPool:
         self.groups: dict[str, str] = {}
         self.broken: Problem | None = None
         self.refused: Problem | None = None
+        self.problem: Problem | None = None
         self.present: list[Notice] = []
         self.removed: list[str] = []
         self.closed = 0

@@ -286,6 +286,22 @@ def test_a_place_without_room_is_told_in_the_state(tmp_path: Path) -> None:
     run(test())
 
 
+def test_a_place_that_does_not_answer_is_told_in_the_state_and_among_the_events(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with cluster(make_spec(), tmp_path) as c:
+            await c.have(2)
+            c.pool.problem = Problem(what="The place doesn't answer", why="the network is away")
+            await until(lambda: c.controller.view.state()["problem"] is not None)
+            view = await c.link.view()
+            assert view.state.problem == c.pool.problem
+            assert (view.events[-1].text, view.events[-1].problem) == ("The place doesn't answer", c.pool.problem)
+            c.pool.problem = None
+            await until(lambda: c.controller.view.state()["problem"] is None)
+            assert (await c.link.view()).events[-1].text == "Over: The place doesn't answer"
+
+    run(test())
+
+
 def test_workers_that_somebody_else_retires_or_restarts_are_made_anew(tmp_path: Path) -> None:
     async def test() -> None:
         async with cluster(make_spec(), tmp_path) as c, c.client() as client:

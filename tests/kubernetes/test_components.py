@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 import jupyter_mlops as mlops
+from jupyter_mlops.backends.kubernetes.pool.pool import BLIND
 
 from .clusters import PATIENCE
 from .kube import Kube
@@ -63,6 +64,9 @@ def test_the_apiserver_is_away_for_half_a_minute(kube: Kube, busy: Running) -> N
     check(90, *runs)
     busy.ready(3)
     busy.until(lambda: busy.phase() == "running")
+    told = [event.text for event in busy.cluster.events()]
+    assert told.index(BLIND) < told.index(f"Over: {BLIND}")
+    assert busy.cluster.state().problem is None
 
 
 @pytest.mark.parametrize(("component", "workers"), [("etcd", 4), ("kubelet", 5)])

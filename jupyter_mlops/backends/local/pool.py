@@ -47,6 +47,8 @@ class LocalPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._despair = ""
+        #: As in `Pool`; there is nobody here who would not answer.
+        self.problem: Problem | None = None
         self._gone = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         #: What is to be sent while there is no fork server.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ...core.cluster import Problem, WorkerPhase
+from ...core.cluster import GroupState, Problem, WorkerPhase
 from ...core.errors import MlopsError, OutOfRange, UnknownGroup
 from ...core.model import Seconds, Time
 from ...core.policy import adaptive_target, backoff, patient_target
@@ -94,6 +94,19 @@ class Scaling:
         scale.forgive()
         self._said(f"{minimum} to {_workers(maximum, scale.group)} wanted, as the work needs", None)
         self.reconcile()
+
+    def resume(self, taken: Iterable[str], told: Sequence[GroupState] | None) -> None:
+        """Go on after an earlier scheduler, or begin: names that were `taken` are not used again. What the place still
+        has is wanted, or what the groups were `told` to want; with None, what the profile wants."""
+        for scale in self.groups.values():
+            members = self._roster.of(scale.group.name)
+            for name in [*taken, *(member.name for member in members)]:
+                scale.used(name)
+            if told is not None:
+                scale.wanted = max(scale.minimum, min(scale.maximum, len(members)))
+        for group in told or ():
+            if group.name in self.groups:
+                self.groups[group.name].go_on(group)
 
     async def replace(self, address: str) -> None:
         """End the worker at a Dask address at once, whatever it does; another is made in its place."""

@@ -13,7 +13,7 @@ from .client import Answer, Api, Json, Unreachable
 ROUND = 60
 SILENCE = 75.0
 #: Seconds between two tries at most: as long as a change may go unseen once the API is well again.
-LONGEST = 10.0
+LONGEST = 5.0
 #: Objects in one page of a list.
 PAGE = 500
 
@@ -51,12 +51,14 @@ class Watch:
                 if not self._version:
                     await self._list()
                     self._trouble(None)
-                failures = 0
+                    failures = 0
                 await self._follow()
+                failures = 0
             except Unreachable as error:
                 failures += 1
-                if failures > 1:
-                    self._trouble(Problem(what=error.what, why=error.why, todo=error.todo))
+                if failures > 1:  # more than a connection that broke: when it answers again, look at everything
+                    self._version = ""
+                    self._trouble(Problem(what=error.what, why=error.why))
                 await asyncio.sleep(min(LONGEST, 0.2 * 2**failures))
             except Answer as answer:
                 self._version = ""
@@ -95,4 +97,3 @@ class Watch:
             self._version = item["metadata"]["resourceVersion"]
             if kind != "BOOKMARK":
                 self._changed(kind, item)
-        self._trouble(None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,10 +25,11 @@ from .spot import Fallback
 from .surroundings import Surroundings
 from .template import worker_pod
 
-logger = logging.getLogger("distributed.scheduler.mlops")
-
 #: Seconds between two looks at pods that don't come.
 LOOK = 2.0
+#: While the watch of the pods is interrupted.
+BLIND = "The scheduler can't see the cluster's pods"
+GOES_ON = "What runs goes on; workers come and go again as soon as it can."
 #: Seconds for Kubernetes to accept the end of all pods, when the cluster ends: with its record they end as well.
 CLOSING = 10.0
 
@@ -80,7 +80,7 @@ class KubernetesPool:
         self._around = Surroundings(api, spec)
         query = {"labelSelector": f"{names.CLUSTER}={ids.cluster},{names.PART}=worker"}
         self._watch = Watch(api, api.path("pods"), query, self._synced, self._changed, self._trouble)
-        #: What keeps the API from answering, if anything does.
+        #: As in `Pool`.
         self.problem: Problem | None = None
 
     async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
@@ -259,9 +259,11 @@ class KubernetesPool:
                 self._background.spawn(self._removal.end(worker, 0))
 
     def _trouble(self, problem: Problem | None) -> None:
-        if problem is not None and problem != self.problem:
-            logger.warning("The watch of the pods is interrupted: %s %s", problem.what, problem.why)
-        self.problem = problem
+        if problem is None:
+            self.problem = None
+            return
+        why = f"{problem.what}: {problem.why}" if problem.why else problem.what
+        self.problem = Problem(what=BLIND, why=why, todo=f"{problem.todo} {GOES_ON}".strip())
 
     def _tell(self, notice: Notice) -> None:
         """Tell the controller, unless it would be the same again."""
