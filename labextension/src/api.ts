@@ -6,6 +6,7 @@ import {
   Event,
   Operation,
   Profile,
+  ProfileView,
   Receipt,
   RunState,
   Sample,
@@ -51,7 +52,7 @@ export interface IApi {
   again(id: string, cluster?: string): Promise<Operation>;
   operation(id: string): Promise<Operation>;
   estimate(profile: Profile): Promise<Estimate>;
-  saveProfile(profile: Profile): Promise<unknown>;
+  saveProfile(profile: Profile): Promise<ProfileView>;
   deleteProfile(name: string): Promise<void>;
   settings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<Settings>;
@@ -136,7 +137,7 @@ export class Api implements IApi {
     return this._ask('profiles/estimate', 'POST', { profile });
   }
 
-  saveProfile(profile: Profile): Promise<unknown> {
+  saveProfile(profile: Profile): Promise<ProfileView> {
     return this._ask(at('profiles', profile.name), 'PUT', profile);
   }
 

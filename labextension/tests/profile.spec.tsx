@@ -34,8 +34,8 @@ describe('Editor', () => {
 
   const settle = () => act(() => jest.advanceTimersByTimeAsync(500));
 
-  async function editor(api: TestApi): Promise<jest.Mock> {
-    const onClose = jest.fn();
+  async function editor(api: TestApi): Promise<Record<'onSaved' | 'onClose', jest.Mock>> {
+    const [onSaved, onClose] = [jest.fn(), jest.fn()];
     render(
       <Editor
         api={api}
@@ -43,16 +43,18 @@ describe('Editor', () => {
         draft={NEW_DRAFT}
         places={['local']}
         removable={false}
+        onSaved={onSaved}
+        onRemoved={jest.fn()}
         onClose={onClose}
       />
     );
     await settle();
-    return onClose;
+    return { onSaved, onClose };
   }
 
   it('says what it would cost, and saves', async () => {
     const api = new TestApi();
-    const onClose = await editor(api);
+    const { onSaved, onClose } = await editor(api);
     expect(find('estimate').textContent).toMatch(/8 CPUs and 16.0 GB at the start · \$1.20/);
     const save = find('profile-save') as HTMLButtonElement;
     expect(save.disabled).toBe(true);
@@ -62,6 +64,7 @@ describe('Editor', () => {
     fireEvent.click(save);
     await settle();
     expect(api.asked.find(([name]) => name === 'saveProfile')![1]).toMatchObject({ name: 'mine' });
+    expect(onSaved).toHaveBeenCalledWith(expect.objectContaining({ profile: profile() }));
     expect(onClose).toHaveBeenCalled();
   });
 

@@ -4,7 +4,7 @@ import { IApi } from '../src/api';
 import { Changes, Hello, Operation, Settings } from '../src/model/schema';
 import { IConnection } from '../src/model/state';
 import { IStream, Message } from '../src/model/stream';
-import { NOW, estimate, operation, settings } from './models';
+import { NOW, estimate, operation, settings, view } from './models';
 
 /** A stream that a test speaks through. */
 export class TestStream implements IStream {
@@ -69,7 +69,7 @@ export class TestApi implements IApi {
     this._answer<Operation>('again', args, operation({ kind: 'again' }));
   operation = (...args: [string]) => this._answer('operation', args, operation());
   estimate = (...args: [unknown]) => this._answer('estimate', args, estimate());
-  saveProfile = (...args: [unknown]) => this._answer('saveProfile', args, null);
+  saveProfile = (...args: [unknown]) => this._answer('saveProfile', args, view());
   deleteProfile = (...args: [string]) => this._answer('deleteProfile', args, undefined);
   settings = () => this._answer('settings', [], this.kept);
   saveSettings = (value: Settings) => {

@@ -2,7 +2,7 @@ import { Gate } from '../src/model/gate';
 import { reduce } from '../src/model/reduce';
 import { NOTHING } from '../src/model/state';
 import { MlopsError } from '../src/request';
-import { NOW, cluster, entry, operation, run, snapshot, worker } from './models';
+import { NOW, cluster, entry, operation, profile, run, snapshot, view, worker } from './models';
 import { Stage } from './stage';
 
 beforeEach(() => {
@@ -143,6 +143,18 @@ describe('Store', () => {
     const { store } = new Stage();
     store.putOperation(operation());
     expect(store.state.operations.get('o1')?.kind).toBe('scale');
+  });
+
+  it('knows of a profile that was saved or removed before the stream tells of it', () => {
+    const { store, stream } = new Stage();
+    stream.say(snapshot());
+    const names = () => store.state.profiles.map(each => each.profile.name);
+    store.putProfile(view({ profile: profile({ name: 'mine' }) }));
+    store.putProfile(view({ profile: profile({ name: 'mine', title: 'Mine' }) }));
+    expect(names()).toEqual(['this-machine', 'mine']);
+    expect(store.state.profiles[1].profile.title).toBe('Mine');
+    store.dropProfile('mine');
+    expect(names()).toEqual(['this-machine']);
   });
 });
 

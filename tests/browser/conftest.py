@@ -57,9 +57,10 @@ def jp_server_cleanup() -> None:
 
 @pytest.fixture
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A new page; what it looked like is kept when the test fails."""
+    """A new page; what it looked like is kept when the test fails, and what it could not get is printed."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.set_default_timeout(PATIENCE * 1000)
+    page.context.on("requestfailed", lambda lost: print("Request failed:", lost.url, lost.failure))
     failures = request.session.testsfailed
     yield page
     if request.session.testsfailed > failures:

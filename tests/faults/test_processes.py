@@ -12,6 +12,7 @@ import time
 import pytest
 
 from jupyter_mlops.backends.local import processes
+from jupyter_mlops.core.cluster import WorkerState
 from jupyter_mlops.core.errors import ClusterEnded, StartFailed
 from jupyter_mlops.core.profile import Group
 
@@ -125,7 +126,9 @@ def test_a_dead_worker_is_replaced_and_its_cause_kept(local: LocalPlace, act: st
         await asyncio.gather(task, return_exceptions=True)
         link = await local.backend.link(name)
         view = await until(
-            link.view, lambda view: any(each.problem for each in view.workers if each.pid == worker.pid), "a cause"
+            link.view,
+            lambda view: any(_is_explained(each) for each in view.workers if each.pid == worker.pid),
+            "a cause",
         )
         (dead,) = [each for each in view.workers if each.pid == worker.pid]
         assert dead.phase == "lost" and dead.problem is not None
@@ -133,6 +136,11 @@ def test_a_dead_worker_is_replaced_and_its_cause_kept(local: LocalPlace, act: st
         await link.close()
 
     asyncio.run(kill())
+
+
+def _is_explained(dead: WorkerState) -> bool:
+    """Dask hears first that it is gone, its parent a little later how it ended."""
+    return dead.problem is not None and bool(dead.problem.why)
 
 
 def test_what_a_worker_started_ends_with_it(local: LocalPlace) -> None:

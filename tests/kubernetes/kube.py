@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .machine import quiet_network
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: A program that starts a Kubernetes of one node on this machine, where there is one beside the repository.
 PROGRAM = REPOSITORY.parent / "shared" / "kube" / "kube"
-#: The network device between its node and its pods, and an address, which is administered locally.
-BRIDGE, BRIDGE_ADDRESS = "cni0", "0a:58:0a:f4:00:01"
 #: Asks for that Kubernetes.
 OWN = "JUPYTER_MLOPS_TEST_KUBE"
 #: The developer's kubeconfig, if any. Read at once: no test but those of Kubernetes sees it.
@@ -149,26 +149,20 @@ def opened() -> Iterator[Kube]:
         command = [str(PROGRAM), "up"]
         up = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
         kube = Kube(up.stdout.strip(), os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
-        _keep_address_of_bridge()
         for verb in ("kill", "start"):  # its settings were written anew, upon which kube-proxy ends
             kube.run(verb, "proxy")
-        yield kube
+        with quiet_network():
+            yield kube
         return
     started = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True)
     kube = Kube(started.stdout.strip(), "", own=True)
-    _keep_address_of_bridge()
     try:
-        kube.image = _image()
-        yield kube
+        with quiet_network():
+            kube.image = _image()
+            yield kube
     finally:
         kube.kubectl("delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--timeout=30s", check=False)
         subprocess.run([str(PROGRAM), "down"], check=True)
-
-
-def _keep_address_of_bridge() -> None:
-    """Give the pods' bridge a hardware address of its own. Without one it takes that of some pod, and another when that
-    pod goes; then the others' packets to it, questions to DNS for one, are lost for half a minute."""
-    subprocess.run(["ip", "link", "set", BRIDGE, "address", BRIDGE_ADDRESS], check=True)
 
 
 def _is_up() -> bool:

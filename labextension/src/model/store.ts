@@ -4,7 +4,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { IApi, IStartOptions } from '../api';
 import { asProblem } from '../request';
 import { put, reduce } from './reduce';
-import { Hello, Operation } from './schema';
+import { Hello, Operation, ProfileView } from './schema';
 import { IConnection, IStart, IState, NOTHING } from './state';
 import { IStream, Message } from './stream';
 
@@ -98,6 +98,22 @@ export class Store implements IDisposable {
     this._set({
       operations: put(this._next.operations, operation.id, operation)
     });
+  }
+
+  /** Take in a profile that the server saved, before the stream tells of it: the next menu has it. */
+  putProfile(view: ProfileView): void {
+    const { profiles } = this._next;
+    const isNew = profiles.every(other => other.profile.name !== view.profile.name);
+    this._set({
+      profiles: isNew
+        ? [...profiles, view]
+        : profiles.map(other => (other.profile.name === view.profile.name ? view : other))
+    });
+  }
+
+  /** A profile was removed, which the stream will tell of. */
+  dropProfile(name: string): void {
+    this._set({ profiles: this._next.profiles.filter(view => view.profile.name !== name) });
   }
 
   get isDisposed(): boolean {

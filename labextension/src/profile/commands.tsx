@@ -58,6 +58,8 @@ async function openEditor(
       draft={profile && !isOwn ? { ...draft, name: `my-${draft.name}` } : draft}
       places={[...places]}
       removable={isOwn}
+      onSaved={view => store.putProfile(view)}
+      onRemoved={name => store.dropProfile(name)}
       onClose={() => dialog.reject()}
     />
   );

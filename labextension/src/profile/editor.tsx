@@ -4,7 +4,7 @@ import React, { useState } from 'react';
 
 import { IApi } from '../api';
 import { Button } from '../controls/button';
-import { Problem, Profile } from '../model/schema';
+import { Problem, Profile, ProfileView } from '../model/schema';
 import { asProblem } from '../request';
 import { IDraft, IGroupDraft, NEW_GROUP, profileOf } from './draft';
 import { EstimateLine, useVerdict } from './estimate';
@@ -19,12 +19,14 @@ interface IEditorProps {
   places: Profile['place'][];
   /** Whether the profile is the user's own, and so can be removed. */
   removable: boolean;
+  onSaved: (view: ProfileView) => void;
+  onRemoved: (name: string) => void;
   onClose: () => void;
 }
 
 /** A form for a profile, with what it would cost while it is filled in. */
 export function Editor(props: IEditorProps): JSX.Element {
-  const { api, trans, onClose } = props;
+  const { api, trans, onClose, onSaved, onRemoved } = props;
   const [draft, setDraft] = useState(props.draft);
   const [refused, setRefused] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
@@ -44,10 +46,10 @@ export function Editor(props: IEditorProps): JSX.Element {
       onChange={value => set({ [key]: value })}
     />
   );
-  const send = async (task: Promise<unknown>): Promise<void> => {
+  const send = async <T,>(task: Promise<T>, done: (answer: T) => void): Promise<void> => {
     setBusy(true);
     try {
-      await task;
+      done(await task);
       onClose();
     } catch (error) {
       setRefused(asProblem(error));
@@ -60,7 +62,7 @@ export function Editor(props: IEditorProps): JSX.Element {
       data-mlops="profile-editor"
       onSubmit={event => {
         event.preventDefault();
-        void send(api.saveProfile(profileOf(draft)));
+        void send(api.saveProfile(profileOf(draft)), onSaved);
       }}
     >
       <fieldset>
@@ -146,7 +148,10 @@ export function Editor(props: IEditorProps): JSX.Element {
           <button
             type="button"
             className="jp-Dialog-button jp-mod-warn jp-mod-styled"
-            onClick={() => void send(api.deleteProfile(props.draft.name))}
+            onClick={() => {
+              const { name } = props.draft;
+              void send(api.deleteProfile(name), () => onRemoved(name));
+            }}
             data-mlops="profile-delete"
           >
             {trans.__('Delete')}
