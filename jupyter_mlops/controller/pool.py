@@ -18,7 +18,8 @@ class Notice:
     `phase` is one of requested, pending, starting (it holds resources from here on), ended (as asked) and lost.
     `problem` says why it is pending or lost; `host` and `pid` where it is, once known. `shape` is the CPUs, bytes and
     GPUs that are set aside for it there, where the place knows better than its group does. `began` and `ended` are when
-    it began and ceased to hold them, where the place knows better than that it is now.
+    it began and ceased to hold them, where the place knows better than that it is now. `unseen` is whether it went
+    while the place could not be heard: then the end of its connection tells best when.
     """
 
     worker: str
@@ -29,6 +30,7 @@ class Notice:
     shape: tuple[float, float, float] | None = None
     began: Time | None = None
     ended: Time | None = None
+    unseen: bool = False
     details: dict[str, str] = field(default_factory=dict)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.controller.book import read_ledger
+from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.controller.workers import roster, scaling
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.profile import Group, Limits
 
-from .cluster import cluster, make_spec, run, until
+from .cluster import cluster, folder_of, make_spec, run, until
 
 KILLED = Problem(
     what="Worker default-1 was killed",
@@ -114,12 +118,39 @@ def test_a_worker_that_vanishes_is_ended_and_replaced(tmp_path: Path, monkeypatc
     run(test())
 
 
+def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker ends while the place can't be heard: it is left alone until the place has had time to say what happened,
+    and where it only finds that it is gone, it costs until its connection went."""
+    monkeypatch.setattr(roster, "SILENCE", 0.5)
+
+    async def test() -> None:
+        async with cluster(make_spec(), tmp_path) as c:
+            await c.have(2)
+            c.pool.problem = Problem(what="The place can't be heard")
+            await asyncio.sleep(1)  # it has run for a while
+            before = time.time()
+            await c.pool.kill("default-1", tell=False)
+            await c.have(2)
+            await asyncio.sleep(2)
+            assert not c.pool.removed, "it could not say yet what happened"
+            assert "default-1" in c.controller._book.ledger.open_workers
+            c.pool.problem = None
+            c.pool._notify(Notice("default-1", "lost", KILLED, unseen=True))
+            view = await c.link.view()
+            dead = next(worker for worker in view.workers if worker.name == "default-1")
+            assert dead.problem == KILLED
+            entries = read_ledger((folder_of(tmp_path) / "ledger.jsonl").read_text())
+            over = next(entry for entry in entries if (entry.worker, entry.kind) == ("default-1", "close"))
+            assert before <= over.time < before + 1
+            assert over.written is not None and over.written > before + 2
+
+    run(test())
+
+
 def test_a_worker_that_never_connects_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "JOIN_TIMEOUT", 0.5)
 
     async def test() -> None:
-        from jupyter_mlops.controller.pool import Notice
-
         async with cluster(make_spec(Group(workers=0), limits=Limits(restarts=0)), tmp_path) as c:
             c.pool.refused = Problem(what="Full")
             await c.link.scale(1)

@@ -103,6 +103,15 @@ class Kube:
         outliving = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
         subprocess.run([str(PROGRAM), *arguments], check=True, stdout=subprocess.DEVNULL, env=outliving)
 
+    def repair(self, component: str) -> None:
+        """Start a component that was killed. Where that kept others from the API, they look for it ever more rarely, up
+        to minutes, long after it is back: they begin anew, so that this fault ends with its test."""
+        self.run("start", component)
+        if component in ("apiserver", "etcd"):
+            for verb in ("kill", "start"):
+                for other in ("controller-manager", "scheduler", "kubelet", "proxy"):
+                    self.run(verb, other)
+
     @contextmanager
     def fake_nodes(self, count: int, *options: str) -> Iterator[None]:
         """Nodes that exist only in the API; pods placed on them run at once, without a container."""

@@ -37,7 +37,7 @@ def away(busy: Running, component: str, seconds: float) -> Iterator[None]:
         yield
         time.sleep(max(0.0, began + seconds - time.monotonic()))  # so long is the fault
     finally:
-        busy.kube.run("start", component)
+        busy.kube.repair(component)
 
 
 def maps(busy: Running, items: int) -> tuple[mlops.Run, mlops.Run]:

@@ -85,7 +85,7 @@ def test_the_ledger_is_right_to_a_second_when_the_api_was_away(own_kube: Kube, n
                 try:
                     await asyncio.sleep(12)
                 finally:
-                    await in_thread(lambda: own_kube.run("start", "apiserver"))
+                    await in_thread(lambda: own_kube.repair("apiserver"))
             lines = await until(
                 lambda: _ledger(namespace, name), lambda lines: _of(lines, worker.name, "close"), "its end"
             )

@@ -16,6 +16,7 @@ import pytest
 import __main__
 from jupyter_mlops import backends
 from jupyter_mlops.core.cluster import ClusterState
+from jupyter_mlops.core.errors import ClusterEnded
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.settings import Settings
@@ -40,10 +41,10 @@ def cluster(name: str) -> ClusterState:
 
     async def ask() -> ClusterState:
         backend = await backends.find(name)
-        state = await backend.get(name)
-        if state.phase == "ended":
-            return state
-        link = await backend.link(name, timeout=PATIENCE)
+        try:
+            link = await backend.link(name, timeout=PATIENCE)
+        except ClusterEnded:
+            return await backend.get(name)
         try:
             return (await link.view(workers=False)).state
         finally:
@@ -257,4 +258,4 @@ def test_stop_is_asked_twice_and_says_why_it_ended(started: str, shown: Panel) -
     assert "Nothing is running on it" in shown.cluster.question.children[0].value
     shown.cluster.confirm.click()
     until(lambda: "stopped by you" in shown.cluster.numbers.value, "the end, and why")
-    assert cluster(started).phase == "ended"
+    until(lambda: cluster(started).phase == "ended", "its end")

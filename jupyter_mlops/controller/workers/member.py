@@ -40,7 +40,8 @@ class Member:
     was_held: bool = False
     #: Whether Dask alone knows it.
     foreign: bool = False
-    #: When its connection went, while the place has not said why.
+    #: When its connection went; and the same while the place has not said why.
+    left: Time | None = None
     silent_since: Time | None = None
     metrics: Any = None
     dask: DaskWorker | None = None

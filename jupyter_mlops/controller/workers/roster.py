@@ -102,7 +102,8 @@ class Roster:
         if member is None or member.over:
             group = self._group_of(ws, name)
             member = self._add(Member(name, group, "starting", since=self._clock(), foreign=True))
-        member.address, member.dask, member.metrics, member.silent_since = ws.address, ws, None, None
+        member.address, member.dask, member.metrics = ws.address, ws, None
+        member.left = member.silent_since = None
         member.host, member.pid = member.host or str(ws.host), ws.pid or member.pid
         member.threads, member.memory = ws.nthreads, float(ws.memory_limit)
         member.problem = None
@@ -117,7 +118,7 @@ class Roster:
         member = self._by_address.pop(address, None)
         if member is None:
             return
-        member.dask, member.metrics = None, None
+        member.dask, member.metrics, member.left = None, None, self._clock()
         member.cpu = member.memory_used = 0.0
         member.processing = 0
         member.expected |= expected
@@ -126,7 +127,7 @@ class Roster:
         elif member.expected:
             self._move(member, "retiring")
         elif not member.over:
-            member.silent_since = self._clock()
+            member.silent_since = member.left
             member.problem = Problem(what=f"Worker {member.name} lost its connection to the scheduler")
             self._move(member, "lost")
             self._listener.died(member)
@@ -138,10 +139,13 @@ class Roster:
             if not member.over:
                 self._move(member, "retiring" if going else "idle" if member.dask else "starting")
 
-    def silent(self) -> list[Member]:
-        """Workers whose connection is gone, and of which the place has not said anything for long."""
-        now = self._clock()
-        return [m for m in self.members.values() if m.silent_since is not None and now - m.silent_since > SILENCE]
+    def silent(self, unheard: Time = 0.0) -> list[Member]:
+        """Workers whose connection is gone, and of which the place has not said anything for long. It was `unheard`,
+        whatever it had to say, until then."""
+        before = self._clock() - SILENCE
+        if before < unheard:
+            return []
+        return [m for m in self.members.values() if m.silent_since is not None and m.silent_since < before]
 
     def waiting(self, longer_than: Seconds) -> list[Member]:
         """Workers that have started, but have not connected for this long."""
@@ -219,7 +223,7 @@ class Roster:
         expected = member.expected or notice.phase == "ended"
         if member.held:
             member.held = False
-            self._listener.ceased(member, notice.ended)
+            self._listener.ceased(member, notice.ended or (member.left if notice.unseen else None))
         if not expected and notice.problem is not None:
             member.problem = notice.problem
         elif expected and not was_over:

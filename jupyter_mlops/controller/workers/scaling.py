@@ -57,6 +57,7 @@ class Scaling:
         self._background = Background()
         self._leaving = Leaving(scheduler, pool, roster, self.groups, said, self._background)
         self._followed: Time = 0.0
+        self._unheard: Time = 0.0
         self._waiting: dict[str | None, tuple[int, Seconds]] = {}
 
     def group(self, name: str | None) -> GroupScale:
@@ -232,7 +233,9 @@ class Scaling:
 
     def _end_stragglers(self) -> None:
         """End workers that lost their connection long ago, or never got one."""
-        silent, waiting = self._roster.silent(), []
+        if self._pool.problem is not None:
+            self._unheard = self._clock()
+        silent, waiting = self._roster.silent(self._unheard), []
         if any(counts["starting"] for counts in self._roster.counts.values()):
             waiting = self._roster.waiting(JOIN_TIMEOUT)
         for member in silent:

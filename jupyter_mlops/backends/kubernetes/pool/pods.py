@@ -66,8 +66,10 @@ def notice(pod: Json, facts: Facts | None = None) -> Notice:
     return describe(pod, phase, pending(pod, facts))
 
 
-def describe(pod: Json, phase: WorkerPhase, problem: Problem | None = None, seen: Time | None = None) -> Notice:
-    """A notice of the pod's worker in this phase; `seen` is when it was found to be gone."""
+def describe(
+    pod: Json, phase: WorkerPhase, problem: Problem | None = None, seen: Time | None = None, unseen: bool = False
+) -> Notice:
+    """A notice of the pod's worker in this phase; `seen` is when it was found to be gone, `unseen` as in `Notice`."""
     spec = pod.get("spec") or {}
     details = {"group": str(pod["metadata"]["labels"].get(names.GROUP, "")), "pod": str(pod["metadata"]["name"])}
     shape = None
@@ -77,4 +79,4 @@ def describe(pod: Json, phase: WorkerPhase, problem: Problem | None = None, seen
         shape = (asked.get("cpu", 0.0), asked.get("memory", 0.0), asked.get(GPU, 0.0))
     host = str(spec.get("nodeName") or "")
     began, ended = placed_at(pod), (ended_at(pod) or seen) if phase in ("ended", "lost") else None
-    return Notice(worker_of(pod), phase, problem, host, None, shape, began, ended, details)
+    return Notice(worker_of(pod), phase, problem, host, None, shape, began, ended, unseen, details)

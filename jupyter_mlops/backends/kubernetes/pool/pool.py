@@ -168,7 +168,7 @@ class KubernetesPool:
         """After a gap: what is not there any more was deleted meanwhile."""
         present = {pods.worker_of(pod) for pod in found}
         for worker in [worker for worker in self._known if worker not in present]:
-            self._deleted(self._known[worker].pod)
+            self._deleted(self._known[worker].pod, unseen=True)
         for pod in found:
             self._seen(pod)
 
@@ -198,7 +198,7 @@ class KubernetesPool:
         else:
             self._tell(pods.notice(pod, self._around.facts(pod)))
 
-    def _deleted(self, pod: Json) -> None:
+    def _deleted(self, pod: Json, unseen: bool = False) -> None:
         worker = pods.worker_of(pod)
         known = self._known.pop(worker, None)
         self._unwanted.discard(worker)
@@ -206,9 +206,9 @@ class KubernetesPool:
             self._told.pop(worker, None)
             self._asking.ask([known.again])
         elif known is None or known.asked or pods.over(known.pod):
-            self._tell(pods.describe(pod, "ended"))
+            self._tell(pods.describe(pod, "ended", unseen=unseen))
         else:
-            self._background.spawn(self._explain(pod, time.time()))
+            self._background.spawn(self._explain(pod, None if unseen else time.time()))
 
     def _vanished(self, worker: str) -> None:
         """It isn't there, whatever the watch has told so far."""
@@ -230,11 +230,12 @@ class KubernetesPool:
         known.asked = True
         await self._removal.end(worker, 0)
 
-    async def _explain(self, pod: Json, seen: Time, deleted: bool = True) -> None:
+    async def _explain(self, pod: Json, seen: Time | None, deleted: bool = True) -> None:
         """Tell why it is gone, which takes a while to find out; it costs nothing any more since it was `seen` to be."""
         worker = pods.worker_of(pod)
         facts = await self._around.of_dead(pod, self._logs.of_dead(worker), self._peak(worker))
-        self._tell(pods.describe(pod, "lost", death(pod, facts, deleted=deleted), seen))
+        problem = death(pod, facts, deleted=deleted)
+        self._tell(pods.describe(pod, "lost", problem, seen, unseen=seen is None))
 
     async def _look(self) -> None:
         """Look again at pods that don't come: events arrive after the pods' own changes."""
