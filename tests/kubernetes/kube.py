@@ -109,7 +109,7 @@ class Kube:
         self.run("start", component)
         if component in ("apiserver", "etcd"):
             for verb in ("kill", "start"):
-                for other in ("controller-manager", "scheduler", "kubelet", "proxy"):
+                for other in ("controller-manager", "scheduler", "kubelet", "proxy", "coredns"):
                     self.run(verb, other)
 
     @contextmanager
