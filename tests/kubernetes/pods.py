@@ -14,7 +14,7 @@ def pod(status: dict[str, Any] | None = None, node: str | None = None, cpu: str 
     }
     return {
         "metadata": {
-            "name": "c-default-1",
+            "name": "c-default-worker-1",
             "uid": "1",
             "labels": {"jupyter-mlops/worker": "default-1", "jupyter-mlops/group": "default"},
         },

@@ -102,7 +102,7 @@ def test_the_ledger_is_right_to_a_second_when_the_scheduler_was_away(namespace: 
 
     async def main() -> None:
         async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
-            pod = f"{name}-default-1"
+            pod = f"{name}-default-worker-1"
             ending = asyncio.create_task(in_thread(lambda: _end_of(namespace, pod)))
             await in_thread(lambda: _delete_scheduler(namespace))
             await asyncio.sleep(2)

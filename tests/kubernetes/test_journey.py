@@ -44,7 +44,9 @@ def test_from_start_to_receipt(namespace: Namespace) -> None:
 
         await link.scale(3)
         await until(link.view, lambda view: up(view) == 3, "three workers")
-        await in_thread(lambda: namespace.kube.kubectl("delete", "pod", f"{name}-default-1", "-n", namespace.name))
+        await in_thread(
+            lambda: namespace.kube.kubectl("delete", "pod", f"{name}-default-worker-1", "-n", namespace.name)
+        )
         view = await until(link.view, lambda view: up(view) == 3 and _gone(view, "default-1"), "a replacement")
         assert "default-4" in {worker.name for worker in view.workers if worker.phase in ("idle", "busy")}
         await link.scale(1)

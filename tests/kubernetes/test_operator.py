@@ -58,7 +58,9 @@ from dask_kubernetes.operator import KubeCluster
 options = {"namespace": sys.argv[2], "port_forward_cluster_ip": True, "quiet": True}
 with KubeCluster.from_name(sys.argv[1], **options) as cluster, Client(cluster) as client:
     total = client.submit(sum, range(10)).result(60)
-    print(json.dumps([total, [worker["name"] for worker in cluster.scheduler_info["workers"].values()]]))
+    workers = [worker["name"] for worker in cluster.scheduler_info["workers"].values()]
+    logs = {pod: bool(log) for pod, log in cluster.get_logs().items()}
+    print(json.dumps([total, workers, logs]))
 """
 
 
@@ -176,7 +178,9 @@ def test_dask_kubernetes_own_tools_use_it(namespace: Namespace, tmp_path: Path) 
     async def main() -> None:
         spec = namespace.spec(small(1), kubernetes={"tls": False, "record": "operator", **PATIENT})
         async with namespace.cluster(spec, workers=1) as (name, _):
-            assert await in_thread(lambda: _with_their_tools(namespace, name)) == [45, ["default-1"]]
+            total, workers, logs = await in_thread(lambda: _with_their_tools(namespace, name))
+            assert (total, workers) == (45, ["default-1"])
+            assert len(logs) == 2 and all(logs.values()) and f"{name}-default-worker-1" in logs
             await namespace.backend.stop(name)
             assert (await _nothing_but_a_receipt(namespace, name)).cause == "user"
 

@@ -194,7 +194,9 @@ def test_a_deleted_pod_that_ended_in_good_order_was_deleted() -> None:
         assert death(pod(terminated(code), node="a"), deleted=True).what == "The worker's pod was deleted"
 
 
-QUOTA = 'pods "c-default-9" is forbidden: exceeded quota: ten, requested: pods=1, used: pods=10, limited: pods=10'
+QUOTA = (
+    'pods "c-default-worker-9" is forbidden: exceeded quota: ten, requested: pods=1, used: pods=10, limited: pods=10'
+)
 RBAC = (
     'pods is forbidden: User "system:serviceaccount:ml:hub" cannot create resource "pods" in API group "" '
     'in the namespace "ml"'

@@ -106,8 +106,9 @@ class Names:
         return f"{self.scheduler}.{self.namespace}.svc"
 
     def pod(self, worker: str) -> str:
-        """The pod of the worker of that name."""
-        return f"{self.cluster}-{worker}"
+        """The pod of the worker of that name. dask-kubernetes' tools know a worker by the word in its pod's name."""
+        group, _, number = worker.rpartition("-")
+        return f"{self.cluster}-{group}-worker-{number}"
 
     def address(self, tls: bool) -> str:
         """How pods reach the scheduler."""

@@ -15,15 +15,15 @@ from ....core.model import Time
 from ....core.profile import Group
 from .. import names
 from ..api.asking import AT_ONCE, Asking, Order
-from ..api.client import Answer, Api, Json
+from ..api.client import Api, Json
 from ..api.watch import Watch
 from ..why import death
 from . import pods
+from .making import Maker
 from .podlogs import LINES, PodLogs
 from .removal import Removal
 from .spot import Fallback
 from .surroundings import Surroundings
-from .template import worker_pod
 
 #: Seconds between two looks at pods that don't come.
 LOOK = 2.0
@@ -66,7 +66,7 @@ class KubernetesPool:
         owner: Mapping[str, Any],
         peak: Callable[[str], float | None] = lambda worker: None,
     ) -> None:
-        self._api, self._spec, self._ids, self._owner, self._peak = api, spec, ids, owner, peak
+        self._spec, self._peak = spec, peak
         self._known: dict[str, Known] = {}
         self._told: dict[str, Notice] = {}
         self._logs = PodLogs(api, ids)
@@ -74,6 +74,7 @@ class KubernetesPool:
         #: Workers to be removed whose creation is under way.
         self._unwanted: set[str] = set()
         self._fallback = Fallback(spec)
+        self._maker = Maker(api, spec, ids, owner, self._fallback)
         self._background = Background()
         self._closed = False
         self._asking = Asking(self._make, self._refused)
@@ -93,7 +94,7 @@ class KubernetesPool:
 
     async def create(self, group: Group, workers: Sequence[str]) -> None:
         """As in `Pool`."""
-        self._asking.ask(self._order(group, worker) for worker in workers)
+        self._asking.ask(self._maker.order(group, worker) for worker in workers)
 
     async def remove(self, workers: Sequence[str], grace: float = 5.0) -> None:
         """As in `Pool`."""
@@ -134,32 +135,13 @@ class KubernetesPool:
         """The last lines of logs of pods that are gone, by worker."""
         return self._logs.kept
 
-    def _order(self, group: Group, worker: str) -> Order:
-        def body() -> Json:
-            pod = worker_pod(self._spec, self._fallback.shape(group), worker, self._ids, self._owner)
-            self._fallback.mark(group, pod)
-            return pod
-
-        return Order(worker, body)
-
     async def _make(self, order: Order) -> None:
-        try:
-            await self._api.request("POST", self._api.path("pods"), order.body(), parse=False)
-        except Answer as answer:
-            if answer.status != 409:
-                raise
-            await self._check_ours(order)
+        problem = await self._maker.make(order)
+        if problem is not None:
+            self._tell(Notice(order.worker, "lost", problem))
         if order.worker in self._unwanted:
             self._unwanted.discard(order.worker)
             await self._removal.end(order.worker, 0)
-
-    async def _check_ours(self, order: Order) -> None:
-        """The pod exists: it is ours if a request succeeded whose answer got lost."""
-        pod = await self._api.request("GET", self._api.path("pods", self._ids.pod(order.worker)))
-        owners = {owner.get("uid") for owner in pod["metadata"].get("ownerReferences") or []}
-        if self._owner["uid"] not in owners:
-            why = f"the name {pod['metadata']['name']} is taken by a pod that isn't this cluster's"
-            self._tell(Notice(order.worker, "lost", Problem(what="The worker's pod can't be made", why=why)))
 
     def _refused(self, worker: str, problem: Problem) -> None:
         self._tell(Notice(worker, "pending", problem))
@@ -256,7 +238,9 @@ class KubernetesPool:
             worker = pods.worker_of(pod)
             known = self._known.get(worker)
             if known is not None and known.again is None:
-                known.again = self._order(self._spec.profile.group(pod["metadata"]["labels"][names.GROUP]), worker)
+                known.again = self._maker.order(
+                    self._spec.profile.group(pod["metadata"]["labels"][names.GROUP]), worker
+                )
                 self._background.spawn(self._removal.end(worker, 0))
 
     def _trouble(self, problem: Problem | None) -> None:

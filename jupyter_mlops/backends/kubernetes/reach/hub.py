@@ -48,10 +48,10 @@ class Hub:
         """Close all connections. Not on the hub's loop."""
 
         async def close() -> None:
-            for tunnel in self._tunnels.values():
-                await tunnel.close()
-            for api in self._apis.values():
-                await api.close()
+            while self._tunnels:
+                await self._tunnels.popitem()[1].close()
+            while self._apis:
+                await self._apis.popitem()[1].close()
 
         with contextlib.suppress(concurrent.futures.TimeoutError):
             asyncio.run_coroutine_threadsafe(close(), self._loop).result(2.0)
