@@ -17,7 +17,7 @@ from .sight import Sight
 from .site import Site
 
 PODS = 500
-ROUNDS = 2
+ROUNDS = 3
 NAME = "grow"
 
 
@@ -36,7 +36,7 @@ def run(site: Site, sight: Sight, portal: Portal, cluster: Cluster) -> Iterator[
     theirs = operated(site, sight)
     peer = "the operator's DaskCluster"
     yield compared(f"0 → {PODS} pods Running, the operator's", "s", up, theirs[0], peer, 1 / 8, note)
-    yield compared(f"{PODS} → 0 pods, the operator's", "s", down, theirs[1], peer, 1 / 8, note)
+    yield compared(f"{PODS} → 0 pods, the operator's", "s", down, theirs[1], f"{peer}, deleted", 1 / 8, note)
     twice = sight.time_to(2 * PODS, lambda: cluster.scale(2 * PODS))
     yield compared(f"0 → {2 * PODS:,} pods Running", "s", twice, up, f"our 0 → {PODS}", 2.2, note)
 
@@ -60,11 +60,9 @@ def operated(site: Site, sight: Sight) -> tuple[float, float]:
     up = sight.time_to(
         PODS, lambda: site.kube.kubectl("create", "-n", site.namespace, "-f", "-", stdin=json.dumps(body))
     )
-    return up, sight.time_to(0, lambda: scaled_down(site, body))
+    return up, sight.time_to(0, lambda: removed(site, body))
 
 
-def scaled_down(site: Site, body: dict[str, Any]) -> None:
-    """Want none of its workers, as `KubeCluster.scale(0)` does."""
-    patch = ("--type=merge", "-p", '{"spec":{"worker":{"replicas":0}}}')
-    group = f"daskworkergroup/{body['metadata']['name']}-default"
-    site.kube.kubectl("patch", group, "-n", site.namespace, *patch)
+def removed(site: Site, body: dict[str, Any]) -> None:
+    """Delete the cluster: scaled down, the operator ends the workers that its scheduler names, and none has joined."""
+    site.kube.kubectl("delete", "daskcluster", body["metadata"]["name"], "-n", site.namespace, "--wait=false")

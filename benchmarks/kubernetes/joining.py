@@ -32,7 +32,7 @@ def run(site: Site, sight: Sight, folder: Path) -> Iterator[Result]:
     cluster = site.start(NAME, WORKERS, fake=True)
     try:
         sight.until(lambda seen: len(seen.running) == WORKERS)
-        names = [pod.removeprefix(f"{NAME}-") for pod in sorted(sight.running)]
+        names = sorted(sight.running)
         address, tls = scheduler(site, folder)
         ours = joined(address, tls, names)
     finally:

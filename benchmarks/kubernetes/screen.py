@@ -64,6 +64,5 @@ def way(page: Page, sight: Sight, cluster: Cluster, pods: int) -> float:
     before = set(sight.there)
     cluster.scale(pods)
     sight.until(lambda seen: len(seen.placed) == pods)
-    (pod,) = sight.there - before
-    name = pod.removeprefix(f"{cluster.name}-")
-    return float(page.evaluate(f"({DRAWN})('{name}')")) - sight.placed[pod]
+    (worker,) = sight.there - before
+    return float(page.evaluate(f"({DRAWN})('{worker}')")) - sight.placed[worker]

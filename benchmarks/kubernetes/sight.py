@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from jupyter_mlops.backends.kubernetes import names
 from jupyter_mlops.backends.kubernetes.api.client import Api
 from jupyter_mlops.backends.kubernetes.api.watch import Watch
 from jupyter_mlops.runs.portal import Portal
@@ -21,7 +22,7 @@ class Sight:
     """The pods on fake nodes, as the API tells of them."""
 
     def __init__(self) -> None:
-        #: Names of pods that are there, and of those that run; and when each was first seen on a node.
+        #: Pods that are there, and those that run, by the worker's name in ours; when each was first seen on a node.
         self.there: set[str] = set()
         self.running: set[str] = set()
         self.placed: dict[str, float] = {}
@@ -29,9 +30,9 @@ class Sight:
 
     def seen(self, kind: str, pod: dict[str, Any]) -> None:
         """A change, on the watch's own loop."""
-        name, fake = pod["metadata"]["name"], "fake" in (pod["spec"].get("nodeSelector") or {})
-        if not fake:
+        if "fake" not in (pod["spec"].get("nodeSelector") or {}):
             return
+        name = pod["metadata"]["labels"].get(names.WORKER, pod["metadata"]["name"])
         with self._changed:
             if kind == "DELETED":
                 self.there.discard(name)

@@ -53,7 +53,7 @@ export const Scale = memo(function Scale(props: IScaleProps): JSX.Element {
       data-group={group.name}
     >
       {named && (
-        <span className="jp-mlops-scale-name" title={shape(trans, group)}>
+        <span className="jp-mlops-scale-name" title={`${group.name}: ${shape(trans, group)}`}>
           {group.name}
         </span>
       )}
