@@ -6,7 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from typing import Any
+
+from jupyter_mlops.backends.kubernetes.why.facts import moment
 
 from .clusters import Namespace
 
@@ -23,7 +27,7 @@ _SECURITY = {
 _KUBECLUSTER = """
 import json, sys
 from dask_kubernetes.operator import KubeCluster
-spec = json.loads(sys.stdin.read())
+spec = json.loads(sys.argv[2])
 KubeCluster(custom_cluster_spec=spec, namespace=sys.argv[1], shutdown_on_close=False, quiet=True).close()
 """
 
@@ -87,17 +91,24 @@ def worker_group(namespace: Namespace, cluster: str, name: str, cpu: str) -> dic
 
 def make_kubecluster(namespace: Namespace, name: str, workers: int) -> None:
     """What `KubeCluster` makes; left alone when its scheduler runs."""
-    spec = daskcluster(namespace, name, workers)
-    done = subprocess.run(
-        [sys.executable, "-c", _KUBECLUSTER, namespace.name],
-        input=json.dumps(spec),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "KUBECONFIG": namespace.kube.kubeconfig},
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-c", _KUBECLUSTER, namespace.name, json.dumps(daskcluster(namespace, name, workers))]
+    environment = {**os.environ, "KUBECONFIG": namespace.kube.kubeconfig}
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment)
+        while process.poll() is None:
+            time.sleep(1)
+            _finish(namespace, name)
+        said.seek(0)
+        assert process.returncode == 0, said.read()
+
+
+def _finish(namespace: Namespace, name: str) -> None:
+    """Two handlers of the operator write the phase at the same time: Pending when all is made, Running when there is a
+    Service. Where Pending comes last it stays, and `KubeCluster` gives up: Running is written again."""
+    for group in namespace.kube.get("daskworkergroups", namespace.name, f"dask.org/cluster-name={name}"):
+        if time.time() - moment(group["metadata"]["creationTimestamp"]) > 5:
+            running = ("--type=merge", "-p", '{"status": {"phase": "Running"}}')
+            namespace.kube.kubectl("patch", "daskcluster", name, "-n", namespace.name, *running)
 
 
 def release(namespace: Namespace, name: str, workers: int, **marks: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 from distributed import Client
 
+from jupyter_mlops.backends.kubernetes.names import Names
 from jupyter_mlops.core.errors import ClusterEnded, NameTaken
 
 from .clusters import Namespace, by_value, in_thread, small, until, up
@@ -106,8 +107,9 @@ def test_what_a_worker_holds_survives_its_eviction(namespace: Namespace) -> None
                 before = await client.gather(marks)
                 holder = next(iter((await client.who_has(marks[:1])).values()))[0]
                 workers = (await client.scheduler.identity(n_workers=-1))["workers"]
-                await in_thread(lambda: _evict(namespace, f"{name}-{workers[holder]['name']}"))
-                await until(link.view, lambda view: _gone(view, workers[holder]["name"]), "it is gone")
+                worker = workers[holder]["name"]
+                await in_thread(lambda: _evict(namespace, Names(name, namespace.name).pod(worker)))
+                await until(link.view, lambda view: _gone(view, worker), "it is gone")
                 assert await client.gather(marks) == before
                 assert (await link.view()).state.work.erred == 0
 

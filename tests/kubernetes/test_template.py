@@ -52,7 +52,7 @@ def test_a_workers_pod_carries_its_shape_owner_and_labels() -> None:
         "requests": {"cpu": "2500m", "memory": str(3 * 2**30)},
         "limits": {"memory": str(3 * 2**30), "nvidia.com/gpu": "2"},
     }
-    assert pod["metadata"]["name"] == "c-big-1"
+    assert pod["metadata"]["name"] == "c-big-worker-1"
     assert pod["metadata"]["ownerReferences"] == [OWNER]
     labels = pod["metadata"]["labels"]
     assert labels["owner"] == "Ann-.-ann-acme.org"

@@ -226,7 +226,7 @@ class KubernetesPool:
             waiting = [known for known in self._known.values() if pods.step(known.pod) != "running" and not known.asked]
             if not waiting:
                 continue
-            await self._around.look(known.pod for known in waiting)
+            await self._around.look([known.pod for known in waiting])
             for known in waiting:
                 if not known.asked and not pods.over(known.pod) and not pods.leaving(known.pod):
                     self._tell(pods.notice(known.pod, self._around.facts(known.pod)))

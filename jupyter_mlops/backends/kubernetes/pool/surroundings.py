@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ....core.cluster import ClusterSpec
 from .. import names, prices
@@ -17,6 +17,8 @@ from . import pods
 
 #: Pods whose events are kept, and events of each.
 PODS, EVENTS = 2000, 8
+#: Seconds that a pod may take before anybody wonders: to look costs the API much, while it makes hundreds of them.
+USUAL = 10.0
 #: Seconds between two looks at a group's events and at the nodes.
 EVENTS_EVERY, NODES_EVERY = 6.0, 30.0
 
@@ -56,14 +58,16 @@ class Surroundings:
         events = self._events.get(_key(pod), ())
         return Facts(events=events, node=node, logs=logs, peak=peak, spot=spot, details=details)
 
-    async def look(self, waiting: Iterable[Json]) -> None:
+    async def look(self, waiting: Collection[Json]) -> None:
         """Ask for what no watch tells of pods that don't come: all events of one of each group, and room on nodes."""
-        now = time.monotonic()
-        if now - self._looked_at_events > EVENTS_EVERY:
+        now, lately = time.monotonic(), time.time() - USUAL
+        nowhere = [pod for pod in waiting if pods.fits_nowhere(pod)]
+        slow = [pod for pod in waiting if moment(pod["metadata"]["creationTimestamp"]) < lately]
+        if (slow or nowhere) and now - self._looked_at_events > EVENTS_EVERY:
             self._looked_at_events = now
-            first = {pod["metadata"]["labels"].get(names.GROUP): pod for pod in waiting}
+            first = {pod["metadata"]["labels"].get(names.GROUP): pod for pod in [*slow, *nowhere]}
             await asyncio.gather(*(self._all_events(pod) for pod in first.values()))
-        if now - self._looked_at_nodes > NODES_EVERY and any(not pods.placed(pod) for pod in waiting):
+        if nowhere and now - self._looked_at_nodes > NODES_EVERY:
             self._looked_at_nodes = now
             await self._room()
 
