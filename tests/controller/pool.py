@@ -27,7 +27,7 @@ class InProcessPool:
         self.present: list[Notice] = []
         self.removed: list[str] = []
         self.closed = 0
-        self._starting: set[asyncio.Task[None]] = set()
+        self._starting: dict[str, asyncio.Task[None]] = {}
         self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
@@ -41,9 +41,7 @@ class InProcessPool:
             if self.refused is not None:
                 self._notify(Notice(name, "pending", self.refused))
                 continue
-            task = asyncio.create_task(self._start(group, name))
-            self._starting.add(task)
-            task.add_done_callback(self._starting.discard)
+            self._starting[name] = asyncio.create_task(self._start(group, name))
 
     async def _start(self, group: Group, name: str) -> None:
         self._notify(Notice(name, "starting", host="127.0.0.1", pid=1))
@@ -86,6 +84,8 @@ class InProcessPool:
     async def remove(self, names: Sequence[str], grace: float = 5.0) -> None:
         self.removed += names
         for name in names:
+            if name in self._starting:  # Dask's worker waits for ever when it is closed before it has started
+                await self._starting.pop(name)
             worker = self.workers.pop(name, None)
             if worker is not None:
                 await worker.close(executor_wait=False, nanny=False)
@@ -96,6 +96,4 @@ class InProcessPool:
 
     async def close(self) -> None:
         self.closed += 1
-        for task in list(self._starting):
-            await task
-        await self.remove(list(self.workers))
+        await self.remove(list({**self._starting, **self.workers}))
