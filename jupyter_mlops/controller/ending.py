@@ -75,12 +75,16 @@ class Ending:
 
     async def _end(self, cause: EndCause, why: str, close_scheduler: bool) -> None:
         self._view.phase, self._view.cause = "stopping", cause
-        receipt = await self._last_things(cause, why)
-        self._view.stop, self._view.ended = None, receipt.ended
-        await self._end_workers(receipt)
-        self._over.set()
-        if close_scheduler:
-            await self._scheduler.close(reason=f"mlops: {cause}")
+        try:
+            receipt = await self._last_things(cause, why)
+            self._view.stop, self._view.ended = None, receipt.ended
+            await self._end_workers(receipt)
+        except Exception:  # a fault of ours, which must not keep the cluster alive: it would cost on
+            logger.exception("The cluster could not be ended in order")
+        finally:
+            self._over.set()
+            if close_scheduler:
+                await self._scheduler.close(reason=f"mlops: {cause}")
 
     async def _end_workers(self, receipt: Receipt) -> None:
         written = await self._disk.flush()

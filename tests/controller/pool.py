@@ -49,7 +49,7 @@ class InProcessPool:
             await asyncio.sleep(0)
             self._notify(Notice(name, "lost", self.broken))
             return
-        self.workers[name] = Worker(
+        worker = self.workers[name] = Worker(
             self._address,
             name=name,
             nthreads=group.threads,
@@ -57,8 +57,8 @@ class InProcessPool:
             resources={f"group:{group.name}": 1_000_000},
             dashboard=False,
         )
-        await self.workers[name]
-        self._watch(name, self.workers[name])
+        await worker
+        self._watch(name, worker)
 
     def _watch(self, name: str, worker: Worker) -> None:
         """Notice it, as a place would, when the worker ends by itself."""
@@ -74,6 +74,8 @@ class InProcessPool:
 
     async def kill(self, name: str, problem: Problem | None = None, tell: bool = True) -> None:
         """The worker dies, as by a signal: nothing of it is saved."""
+        if name in self._starting:  # it may have joined, and not have started quite
+            await self._starting.pop(name)
         worker = self.workers.pop(name)
         assert worker.batched_stream.comm is not None
         worker.batched_stream.comm.abort()

@@ -171,6 +171,24 @@ def test_stopping_loses_runs_with_a_reason_and_refuses_new_ones(tmp_path: Path) 
     run(test())
 
 
+def test_a_fault_in_the_end_does_not_keep_it_alive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with cluster(make_spec(), tmp_path) as c:
+            await c.have(2)
+
+            async def broken() -> None:
+                raise KeyError("a fault")
+
+            close, c.pool.close = c.pool.close, broken  # type: ignore[method-assign]  # swapped for a broken one
+            await c.link.stop()
+            await asyncio.wait_for(c.scheduler.finished(), 30)
+            await close()
+
+    run(test())
+    assert receipt_of(tmp_path).cause == "user"
+    assert "could not be ended in order" in caplog.text
+
+
 def test_a_scheduler_that_dask_closes_leaves_a_receipt(tmp_path: Path) -> None:
     async def test() -> None:
         async with cluster(make_spec(), tmp_path) as c:
