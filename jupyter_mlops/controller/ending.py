@@ -81,10 +81,9 @@ class Ending:
             await self._end_workers(receipt)
         except Exception:  # a fault of ours, which must not keep the cluster alive: it would cost on
             logger.exception("The cluster could not be ended in order")
-        finally:
-            self._over.set()
-            if close_scheduler:
-                await self._scheduler.close(reason=f"mlops: {cause}")
+        self._over.set()
+        if close_scheduler:
+            await self._scheduler.close(reason=f"mlops: {cause}")
 
     async def _end_workers(self, receipt: Receipt) -> None:
         written = await self._disk.flush()
