@@ -74,10 +74,8 @@ class InProcessPool:
 
     async def kill(self, name: str, problem: Problem | None = None, tell: bool = True) -> None:
         """The worker dies, as by a signal: nothing of it is saved."""
-        if name in self._starting:  # it may have joined, and not have started quite
-            await self._starting.pop(name)
-        worker = self.workers.pop(name)
-        assert worker.batched_stream.comm is not None
+        worker = await self._take(name)
+        assert worker is not None and worker.batched_stream.comm is not None
         worker.batched_stream.comm.abort()
         await worker.close(executor_wait=False, nanny=False)
         if tell:
@@ -86,16 +84,20 @@ class InProcessPool:
     async def remove(self, names: Sequence[str], grace: float = 5.0) -> None:
         self.removed += names
         for name in names:
-            if name in self._starting:  # Dask's worker waits for ever when it is closed before it has started
-                await self._starting.pop(name)
-            worker = self.workers.pop(name, None)
+            worker = await self._take(name)
             if worker is not None:
                 await worker.close(executor_wait=False, nanny=False)
             self._notify(Notice(name, "ended"))
+
+    async def _take(self, name: str) -> Worker | None:
+        """Take a worker out; once it has started, since it joins a little earlier."""
+        if name in self._starting:
+            await self._starting.pop(name)
+        return self.workers.pop(name, None)
 
     async def logs(self, name: str, lines: int = 200) -> list[str]:
         return [f"a line of {name}"] if name in self.groups else []
 
     async def close(self) -> None:
         self.closed += 1
-        await self.remove(list({**self._starting, **self.workers}))
+        await self.remove(list(self._starting))

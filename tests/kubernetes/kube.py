@@ -108,9 +108,13 @@ class Kube:
         to minutes, long after it is back: they begin anew, so that this fault ends with its test."""
         self.run("start", component)
         if component in ("apiserver", "etcd"):
-            for verb in ("kill", "start"):
-                for other in ("controller-manager", "scheduler", "kubelet", "proxy", "coredns"):
-                    self.run(verb, other)
+            self.restart("controller-manager", "scheduler", "kubelet", "proxy", "coredns")
+
+    def restart(self, *components: str) -> None:
+        """Kill them, and start them again."""
+        for verb in ("kill", "start"):
+            for component in components:
+                self.run(verb, component)
 
     @contextmanager
     def fake_nodes(self, count: int, *options: str) -> Iterator[None]:
@@ -158,8 +162,7 @@ def opened() -> Iterator[Kube]:
         command = [str(PROGRAM), "up"]
         up = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
         kube = Kube(up.stdout.strip(), os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
-        for verb in ("kill", "start"):  # its settings were written anew, upon which kube-proxy ends
-            kube.run(verb, "proxy")
+        kube.restart("proxy")  # its settings were written anew, upon which it ends
         with quiet_network():
             yield kube
         return

@@ -138,8 +138,7 @@ def test_a_pods_token_is_replaced(own_kube: Kube) -> None:
         made.until(lambda: _answer_to(made) == "401")  # the API remembers for some seconds that it was worth something
         made.cluster.scale(2)
         made.until(lambda: _problem(made) == "Kubernetes doesn't accept your login")
-        own_kube.run("kill", "kubelet")
-        own_kube.run("start", "kubelet")  # it keeps tokens for most of an hour, but only in its memory
+        own_kube.restart("kubelet")  # it keeps tokens for most of an hour, but only in its memory
         made.ready(2)
         _adds_up(made)
 
