@@ -156,7 +156,7 @@ async def _send_partitions(session: Session, tasks: Tasks, state: RunState, fram
     try:
         # what it gave are futures, which belong there: here their number is enough
         sent: Any = session.client.submit(len, sender, key=f"mlops-sent-{state.id}", pure=False)
-        await sent.result()
+        await session.result(sent)
     except Exception as error:
         raise NotRepeatable(
             f"The run {state.name!r} can't be run again", f"its Dask collection can't be made anew: {error}"

@@ -71,7 +71,16 @@ class Session:
     async def _worker(self) -> None:
         """Wait for a worker; one that has none at rest makes one for a task that waits."""
         if not await self.client.nthreads():
-            await self.client.submit(int, key=f"mlops-wake-{id(self)}")
+            await self.result(self.client.submit(int, key=f"mlops-wake-{id(self)}"))
+
+    async def result(self, future: Future[Any]) -> Any:
+        """What `future` gave, or raises what it raised; every result comes through here.
+
+        Whoever waits may be cancelled; the fetch goes on. Dask fetches several results at once: a fetch that is
+        cancelled takes along the others, and one that is cancelled before it began is waited for by all that come
+        later, so that the client never gives a result again.
+        """
+        return await asyncio.shield(asyncio.ensure_future(future.result()))
 
     def _drop_with(self, big: Any, digest: str) -> None:
         """Let the cluster forget it when the kernel does."""

@@ -134,7 +134,7 @@ class Tasks:
         """
         for left in range(GATHERINGS - 1, -1, -1):
             try:
-                result: dict[str, Any] = await future.result()
+                result: dict[str, Any] = await self._session.result(future)
                 break
             except asyncio.CancelledError:  # ours; or Dask's, whose connection to a worker broke
                 if self.stopping:
