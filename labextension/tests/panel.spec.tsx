@@ -67,6 +67,15 @@ describe('Panel', () => {
     expect(find('problem').textContent).toBe('No node has 4 CPUs free3 nodes are comingWait.');
   });
 
+  it('says what is wrong with each group, and once what is wrong with several', async () => {
+    const full = { what: 'No node has 4 CPUs free', why: '', todo: '' };
+    const image = { what: 'There is no image team:1', why: '', todo: '' };
+    const groups = [full, null, image, full].map(problem => group({ problem }));
+    await panel({ clusters: [cluster({ problem: full, groups })] });
+    const told = [...document.querySelectorAll('[data-mlops=problem]')];
+    expect(told.map(element => element.textContent)).toEqual([full.what, image.what]);
+  });
+
   it('folds ended clusters away, with why and what they cost', async () => {
     const over = cluster({ name: 'old', phase: 'ended', cause: 'idle', ended: NOW - 5 });
     const stage = await panel({ clusters: [over] });

@@ -66,10 +66,10 @@ def test_the_way_of_a_pod_and_why_it_waits(
 
     card = sidebar.card(name, "running")
     expect(card.locator("[data-mlops=workers]")).to_have_text("1 of 3 workers, 2 pending")
-    told = card.locator("[data-mlops=problem]")
-    expect(told).to_contain_text("No node has 900 CPUs free")
+    told = card.locator("[data-mlops=problem]", has_text="No node has 900 CPUs free")
     expect(told).to_contain_text(re.compile(r"(the only node|the roomiest of \d+) has [\d.]+ CPUs? free"))
     expect(told.locator(".jp-mlops-problem-todo")).not_to_be_empty()
+    expect(card.locator("[data-mlops=problem]")).to_have_count(2)  # each group's own
     rows = page.locator("[data-mlops=table-row]")
     expect(rows.filter(has_text="huge-1")).to_contain_text("No node has 900 CPUs free")
     expect(rows.filter(has_text="late-1")).to_contain_text("labels")

@@ -7,7 +7,7 @@ import { openMenu } from '../controls/menu';
 import { ProblemLine } from '../controls/problem';
 import { useMlops, useModel, useNow } from '../model/hooks';
 import { ClusterState, Operation, Problem } from '../model/schema';
-import { IState, problemOf } from '../model/state';
+import { IState, problemsOf } from '../model/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { brief, perHour, source } from '../words/money';
 import { Bar } from './bar';
@@ -20,7 +20,6 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
   const { trans } = useMlops();
   const [problem, setProblem] = useState<Problem | null>(null);
   const failed = useFailure(cluster.name);
-  const own = problemOf(cluster);
   const moving = cluster.phase === 'starting' || cluster.phase === 'stopping';
   const stopping = cluster.phase === 'stopping';
   return (
@@ -37,7 +36,9 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
         {cluster.phase !== 'running' && <strong>{phase(trans, cluster.phase)}: </strong>}
         {workers(trans, cluster.counts, wanted(cluster))}
       </div>
-      {own && <ProblemLine problem={own} />}
+      {problemsOf(cluster).map(own => (
+        <ProblemLine key={own.what} problem={own} />
+      ))}
       {failed && <ProblemLine problem={failed.problem!} onDismiss={failed.dismiss} />}
       {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
       {!moving && cluster.timeline.length > 1 && (

@@ -92,7 +92,13 @@ export function newest<T extends { created: number }>(
   return [...values].sort((a, b) => b.created - a.created || (name(a) < name(b) ? -1 : 1));
 }
 
-/** What stands out about a cluster: its own problem, else the first of its groups'. */
-export function problemOf(cluster: ClusterState): Problem | null {
-  return cluster.problem ?? cluster.groups.find(group => group.problem !== null)?.problem ?? null;
+/** What is wrong with a cluster and with its groups; what several of them share, once. */
+export function problemsOf(cluster: ClusterState): Problem[] {
+  const found = new Map<string, Problem>();
+  for (const { problem } of [cluster, ...cluster.groups]) {
+    if (problem && !found.has(problem.what)) {
+      found.set(problem.what, problem);
+    }
+  }
+  return [...found.values()];
 }

@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useEffect, useState } from 'react';
 
 import { useMlops } from '../model/hooks';
-import { IState, isRunning, problemOf } from '../model/state';
+import { IState, isRunning, problemsOf } from '../model/state';
 import { Store } from '../model/store';
 import { ended, phase } from '../words/cluster';
 import { runPhase } from '../words/run';
@@ -42,9 +42,11 @@ export function announce(trans: TranslationBundle, before: IState, after: IState
           cluster.phase === 'ended' ? ended(trans, cluster.cause) : phase(trans, cluster.phase);
         news.push(trans.__('Cluster %1: %2', name, word));
       }
-      const problem = problemOf(cluster);
-      if (problem && problem.what !== (old && problemOf(old)?.what)) {
-        news.push(trans.__('Cluster %1: %2', name, problem.what));
+      const known = old ? problemsOf(old).map(problem => problem.what) : [];
+      for (const { what } of problemsOf(cluster)) {
+        if (!known.includes(what)) {
+          news.push(trans.__('Cluster %1: %2', name, what));
+        }
       }
     }
   }
