@@ -12,6 +12,7 @@ from ..controller.link import Link
 from ..core.cluster import ClusterState
 from ..core.errors import ClusterEnded, ClusterUnreachable, Conflict, MlopsError, StartFailed, UnknownCluster
 from ..core.model import Seconds
+from ..core.waiting import wait_for
 
 #: Seconds that a command waits for what it asked for.
 PATIENCE: Seconds = 300.0
@@ -36,7 +37,7 @@ async def live(state: ClusterState) -> ClusterState:
         return state
     try:
         async with linked(state.name, 3.0) as link:
-            return (await asyncio.wait_for(link.view(workers=False), 3.0)).state
+            return (await wait_for(link.view(workers=False), 3.0)).state
     except (MlopsError, asyncio.TimeoutError):
         return state.model_copy(update={"phase": "unreachable"})
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from typing import Literal
 
 from ..core.model import Seconds, Time
+from ..core.waiting import wait_for
 
 Noun = Literal["state", "worker", "event", "run"]
 
@@ -96,7 +97,7 @@ class Changes:
         if self._flush is None and any(self._last.get(noun, 0) > seq for noun in nouns):
             self._schedule()
         try:
-            await asyncio.wait_for(waiter[0], timeout)
+            await wait_for(waiter[0], timeout)
         except asyncio.TimeoutError:
             return False
         finally:

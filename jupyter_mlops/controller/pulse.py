@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 from ..core.model import Seconds
+from ..core.waiting import wait_for
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
@@ -52,9 +53,9 @@ class Pulse:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), TICK)
+                await wait_for(self._nudged.wait(), TICK)
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._hurried.wait(), TOGETHER)
+                await wait_for(self._hurried.wait(), TOGETHER)
             hurried = self._hurried.is_set()
             self._nudged.clear()
             self._hurried.clear()

@@ -12,6 +12,7 @@ from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.errors import ClusterUnreachable, MlopsError
 from ..core.model import Seconds, Time
 from ..core.run import Entry, RunState
+from ..core.waiting import wait_for
 from .link import ClusterView, RunView
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class RemoteLink:
         connections = await self._connect()
         call = getattr(connections(self.url), operation)
         try:
-            answer = await asyncio.wait_for(call(**request), wait + self._timeout)
+            answer = await wait_for(call(**request), wait + self._timeout)
         except (OSError, asyncio.TimeoutError) as error:  # distributed's CommClosedError is an OSError
             raise ClusterUnreachable(
                 "The cluster's scheduler doesn't answer",

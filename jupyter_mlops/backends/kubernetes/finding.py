@@ -6,6 +6,7 @@ import asyncio
 
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, InvalidSpec, MlopsError, Unavailable, UnknownCluster
+from ...core.waiting import wait_for
 from .api.client import Answer, Unreachable
 from .api.where import Where, everywhere
 from .known import Known
@@ -88,7 +89,7 @@ async def _known(place: Where) -> list[Known]:
 
 async def _look(key: _Seen) -> list[ClusterState]:
     try:
-        _seen[key] = [known.state() for known in await asyncio.wait_for(_known(key[0]), _LIST)]
+        _seen[key] = [known.state() for known in await wait_for(_known(key[0]), _LIST)]
     except (Unreachable, Answer, asyncio.TimeoutError) as error:
         refused = isinstance(error, Answer) and error.status in (401, 403)
         if not refused or _seen.get(key):

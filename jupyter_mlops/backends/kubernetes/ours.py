@@ -23,6 +23,7 @@ from ...core.errors import (
 )
 from ...core.model import Time
 from ...core.run import RunState
+from ...core.waiting import wait_for
 from .. import keys
 from ..base import Address
 from . import names
@@ -139,7 +140,7 @@ class Ours:
     async def _stopped(self, cause: str, why: str) -> bool:
         """Whether the controller accepted to end the cluster, in time."""
         try:
-            await asyncio.wait_for(self._ask_to_stop(cause, why), _PATIENCE)
+            await wait_for(self._ask_to_stop(cause, why), _PATIENCE)
         except (asyncio.TimeoutError, ClusterUnreachable):
             return False
         except (ClusterEnded, StartFailed):
@@ -182,7 +183,7 @@ async def has_name_here(host: str) -> bool:
     if "KUBERNETES_SERVICE_HOST" not in os.environ:
         return False
     try:
-        await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo(host, names.SCHEDULER_PORT), 2.0)
+        await wait_for(asyncio.get_running_loop().getaddrinfo(host, names.SCHEDULER_PORT), 2.0)
     except (OSError, asyncio.TimeoutError):
         return False
     return True

@@ -23,6 +23,7 @@ from ...core.errors import (
 from ...core.model import Time
 from ...core.profile import Place, Profile
 from ...core.run import RunState
+from ...core.waiting import wait_for
 from .. import machine
 from ..base import Address, Backend
 from . import processes, remains, store
@@ -156,7 +157,7 @@ class LocalBackend(Backend):
     async def _stopped(self, name: str, cause: str, why: str) -> bool:
         """Whether the controller accepted to end the cluster, in time."""
         try:
-            await asyncio.wait_for(self._ask_to_stop(name, cause, why), _PATIENCE)
+            await wait_for(self._ask_to_stop(name, cause, why), _PATIENCE)
         except (asyncio.TimeoutError, ClusterUnreachable):
             return False
         except (ClusterEnded, StartFailed):

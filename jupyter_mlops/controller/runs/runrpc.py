@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import InvalidInput, Unavailable, UnknownRun
 from ...core.model import Seconds, parse
 from ...core.run import FINAL, RunPhase, RunState
+from ...core.waiting import wait_for
 from ..rpc import answering
 from .liverun import LiveRun
 from .runbook import RunBook, sentence
@@ -110,11 +111,11 @@ class RunHandlers:
         while page.seq <= since and page.live and (left := deadline - time.monotonic()) > 0:
             page.changed.clear()
             try:
-                await asyncio.wait_for(page.changed.wait(), left)
+                await wait_for(page.changed.wait(), left)
             except asyncio.TimeoutError:
                 break
             with contextlib.suppress(asyncio.TimeoutError):  # what comes at once is told at once
-                await asyncio.wait_for(page.ended.wait(), 0.01)
+                await wait_for(page.ended.wait(), 0.01)
         page.seen = time.time()
         entries = [entry.model_dump(exclude_defaults=True) for entry in page.journal.since(since)]
         return {"seq": page.seq, "run": page.snapshot().model_dump(), "entries": entries}

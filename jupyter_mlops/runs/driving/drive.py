@@ -19,6 +19,7 @@ from ...core.errors import (
     UnknownRun,
 )
 from ...core.run import FINAL, RunPhase, RunState
+from ...core.waiting import wait_for
 from .. import observers
 from ..copies import UNASKED, Copy, bring_home
 from ..session import Session
@@ -124,7 +125,7 @@ class Drive:
             else:
                 await self._close(phase, error)
                 with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(watching), SILENT)
+                    await wait_for(asyncio.shield(watching), SILENT)
         finally:
             self.tasks.stopping = True
             for task in (watching, working):

@@ -14,6 +14,7 @@ from ... import backends
 from ...core.cluster import ClusterState
 from ...core.errors import MlopsError, UnknownCluster
 from ...core.model import Seconds
+from ...core.waiting import wait_for
 from ..history.keeper import Keeper
 from ..runs.manager import Runs
 from ..stream.hub import Hub
@@ -82,7 +83,7 @@ class Watcher:
     async def changed(self, timeout: Seconds) -> None:
         """Return when any cluster changed, or after `timeout` seconds."""
         try:
-            await asyncio.wait_for(self._tick.wait(), timeout)
+            await wait_for(self._tick.wait(), timeout)
         except asyncio.TimeoutError:
             return
 
@@ -212,7 +213,7 @@ class Watcher:
         while True:
             busy, quiet = self._intervals
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._look.wait(), busy if self._hub.subscribers else quiet)
+                await wait_for(self._look.wait(), busy if self._hub.subscribers else quiet)
             self._look.clear()
             try:
                 await self.look()

@@ -13,6 +13,7 @@ from ...core.errors import Conflict, InvalidInput, MlopsError, UnknownRun
 from ...core.model import Seconds
 from ...core.operation import Operation
 from ...core.run import FINAL, Entry, RunState
+from ...core.waiting import wait_for
 from ...tracking import history
 from ..history.keeper import Keeper
 from ..operations.manager import Operations, Progress
@@ -170,7 +171,7 @@ class Runs:
 
     async def _changed(self, timeout: Seconds) -> None:
         try:
-            await asyncio.wait_for(self._tick.wait(), timeout)
+            await wait_for(self._tick.wait(), timeout)
         except asyncio.TimeoutError:
             return
 

@@ -11,6 +11,7 @@ from logging import Logger
 
 from ...backends import home
 from ...core.model import Seconds
+from ...core.waiting import wait_for
 from ...tracking import pending
 
 #: Seconds between looks for runs that are not in MLflow, and after a failure.
@@ -55,7 +56,7 @@ class Recording:
             cwd=home.home(),
         )
         try:
-            _, said = await asyncio.wait_for(process.communicate(), _PATIENCE)
+            _, said = await wait_for(process.communicate(), _PATIENCE)
         except asyncio.TimeoutError:
             said = f"it took more than {_PATIENCE:.0f} s".encode()
         finally:

@@ -20,6 +20,7 @@ import dask
 import psutil
 from distributed.security import Security
 
+from ....core.waiting import wait_for
 from ... import keys, silent
 from .. import names
 
@@ -130,7 +131,7 @@ async def _hand_over(worker: Worker, grace: float) -> None:
     """Give data and work to other workers, in the time that Kubernetes leaves us."""
     print(f"{worker.name} is asked to end: handing over its data", file=sys.stderr)
     try:
-        await asyncio.wait_for(worker.close_gracefully(reason="pod-is-ending"), max(1.0, grace - 3))
+        await wait_for(worker.close_gracefully(reason="pod-is-ending"), max(1.0, grace - 3))
     except (asyncio.TimeoutError, OSError) as error:
         print(f"{worker.name} could not hand over everything: {error!r}", file=sys.stderr)
         await worker.close(timeout=2, executor_wait=False, reason="pod-is-ending")

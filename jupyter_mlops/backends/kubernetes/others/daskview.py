@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ....core.cluster import Work
 from ....core.errors import ClusterUnreachable
 from ....core.model import Seconds
+from ....core.waiting import wait_for
 
 if TYPE_CHECKING:
     from distributed.core import ConnectionPool
@@ -71,7 +72,7 @@ class Scheduler:
         ClusterUnreachable : it doesn't answer within `patience` seconds.
         """
         try:
-            return await asyncio.wait_for(self._ask(operation, request), patience)
+            return await wait_for(self._ask(operation, request), patience)
         except (OSError, asyncio.TimeoutError) as error:  # distributed's CommClosedError is an OSError
             raise ClusterUnreachable(
                 "The cluster's scheduler doesn't answer",

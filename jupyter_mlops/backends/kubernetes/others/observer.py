@@ -15,6 +15,7 @@ from ....core.cluster import Problem, WorkerState
 from ....core.errors import ClusterEnded, ClusterUnreachable, MlopsError
 from ....core.model import Seconds
 from ....core.run import FINAL
+from ....core.waiting import wait_for
 from ..api.client import Answer, Api, Unreachable
 from ..api.watch import Watch
 from ..pool import pods
@@ -90,7 +91,7 @@ class Observer:
         if self._opening is None:
             self._opening = asyncio.get_running_loop().create_task(self._open())
         try:
-            await asyncio.wait_for(asyncio.shield(self._opening), OPENING)
+            await wait_for(asyncio.shield(self._opening), OPENING)
         except asyncio.TimeoutError:
             raise ClusterUnreachable("Kubernetes doesn't answer", "its pods could not be listed in time") from None
 
@@ -155,7 +156,7 @@ class Observer:
         while not self.over:
             await self._wanted()
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), EVERY)
+                await wait_for(self._nudged.wait(), EVERY)
             await asyncio.sleep(TOGETHER)
             self._nudged.clear()
             await self._look()

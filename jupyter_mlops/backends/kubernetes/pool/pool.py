@@ -13,6 +13,7 @@ from ....controller.pool import Notice
 from ....core.cluster import ClusterSpec, Problem
 from ....core.model import Time
 from ....core.profile import Group
+from ....core.waiting import wait_for
 from .. import names
 from ..api.asking import AT_ONCE, Asking, Order
 from ..api.client import Api, Json
@@ -127,7 +128,7 @@ class KubernetesPool:
         await asyncio.gather(*(self._logs.keep(worker) for worker in running[:AT_ONCE]))
         await self._asking.close()
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.remove(list(self._known), grace=2.0), CLOSING)
+            await wait_for(self.remove(list(self._known), grace=2.0), CLOSING)
         await self._background.close()
 
     @property

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from ....core.waiting import wait_for
 from ..api.client import Answer, Api, Unreachable
 from .resumable import CHUNK, Half, first_of, greet, resume
 
@@ -174,7 +175,7 @@ class Tunnel:
         """A way on which the relay has answered: a pod that starts takes connections before there is a relay."""
         way = Way(await self._connect())
         try:
-            return way, await asyncio.wait_for(greet(way, name, received), GREETING)
+            return way, await wait_for(greet(way, name, received), GREETING)
         except BaseException:
             await way.close()
             raise

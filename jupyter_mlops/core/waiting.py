@@ -1,0 +1,33 @@
+"""Waiting that neither loses a cancellation nor outlasts its time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from .model import Seconds
+
+T = TypeVar("T")
+
+
+async def wait_for(awaitable: Awaitable[T], timeout: Seconds) -> T:
+    """What `awaitable` gives within `timeout`; it is cancelled when that is over, or when the caller is.
+
+    As `asyncio.wait_for`, which in Python 3.10 and 3.11 forgets that its caller was cancelled when the answer comes at
+    that very moment (https://github.com/python/cpython/issues/86296): a loop that was to end would go on for ever.
+
+    Raises
+    ------
+    asyncio.TimeoutError : it took longer.
+    """
+    waited, done = asyncio.ensure_future(awaitable), set[asyncio.Future[T]]()
+    try:
+        done, _ = await asyncio.wait({waited}, timeout=timeout)
+    finally:
+        if not done:  # it is late, or the caller was cancelled
+            waited.cancel()
+            await asyncio.gather(waited, return_exceptions=True)
+    if not done:
+        raise asyncio.TimeoutError
+    return waited.result()
