@@ -207,6 +207,15 @@ def test_a_hanging_scheduler_is_ended_by_force(local: LocalPlace) -> None:
     asyncio.run(hang())
 
 
+def test_a_scheduler_whose_mark_is_gone_already_is_waited_for() -> None:
+    """While a process dies its environment goes before it does."""
+    unmarked = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    found = processes.look(unmarked.pid)
+    processes.kill_cluster("a mark that nobody carries", found)
+    assert not processes.alive(found)
+    unmarked.wait()
+
+
 def test_sigterm_ends_a_cluster_in_good_order(local: LocalPlace) -> None:
     async def ask() -> None:
         name, everything = await running(local)

@@ -196,7 +196,7 @@ def _end(folder: Folder, cause: str, why: str) -> None:
         folder.release()
         with contextlib.suppress(MlopsError):  # a full disk: the cause is lost, the end isn't
             write_record(folder.record_file, dataclasses.replace(record, phase="stopping", cause=cause, why=why))
-        processes.kill_cluster(record.mark)
+        processes.kill_cluster(record.mark, record.scheduler)
     store.settle(folder)
 
 

@@ -87,16 +87,19 @@ def kill(pid: int, number: int = signal.SIGKILL, group: bool = False) -> None:
         (os.killpg if group else os.kill)(pid, number)
 
 
-def kill_cluster(mark: str, timeout: float = 5.0) -> list[int]:
-    """Kill every process that carries the cluster's mark; returns those that are left after `timeout` seconds.
+def kill_cluster(mark: str, scheduler: Process | None = None, timeout: float = 5.0) -> None:
+    """Kill every process that carries the cluster's mark, and `scheduler`; returns when they are gone, or too late.
 
-    In rounds, because a process that is being killed may just have made another one.
+    In rounds, because a process that is being killed may just have made another one. While one dies it loses its mark
+    before it is gone.
     """
     deadline = time.monotonic() + timeout
+    found = {scheduler}
     while True:
-        left = of_cluster(mark)
+        found |= {look(pid) for pid in of_cluster(mark)}
+        left = [process.pid for process in found if process is not None and alive(process)]
         if not left or time.monotonic() > deadline:
-            return left
+            return
         for pid in left:
             kill(pid)
         time.sleep(0.02)
