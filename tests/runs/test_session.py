@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.runs.portal import portal
-from jupyter_mlops.runs.session import session
+from jupyter_mlops.runs.session import Session, session
 
 from .cluster import LONG
 
@@ -30,3 +33,20 @@ def test_a_wait_that_is_cut_short_takes_no_other_along(cluster: mlops.Cluster) -
         assert await asyncio.wait_for(shared.result(first), LONG) == 1
 
     portal().call(cut_short())
+
+
+def test_a_result_is_asked_for_again_when_the_way_to_it_breaks(
+    cluster: mlops.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is made while the network is away is given up sooner than one that was open."""
+    fetch, breaks = Session.result, [OSError("timed out"), asyncio.CancelledError(), asyncio.TimeoutError()]
+
+    async def fetch_at_last(self: Session, future: Any) -> Any:
+        result = await fetch(self, future)
+        if breaks:
+            raise breaks.pop()
+        return result
+
+    monkeypatch.setattr(Session, "result", fetch_at_last)
+    assert mlops.map(abs, [-1, -2], cluster=cluster).result(LONG) == [1, 2]
+    assert not breaks

@@ -26,13 +26,13 @@ from ..session import Session
 from ..shipping.shipment import Shipment
 from .mailbox import Mailbox
 from .outcomes import error_of_state
-from .tasks import TaskLost, Tasks
+from .tasks import GIVEN_UP, TaskLost, Tasks
 
 logger = logging.getLogger("jupyter_mlops")
 
-#: Seconds that a cluster may be silent before its place is asked about it, and before its run is given up: a scheduler
-#: may start again, an API server too, a laptop may be carried home.
-SILENT, GIVEN_UP = 3.0, 300.0
+#: Seconds that a cluster may be silent before its place is asked about it: a scheduler may start again, an API server
+#: too, a laptop may be carried home.
+SILENT = 3.0
 
 
 class Drive:

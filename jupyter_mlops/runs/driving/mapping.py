@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ...controller.runs.install import kept_results, without_results
@@ -265,4 +266,5 @@ class MapDrive(Drive):
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
-            self._threads = await self.tasks.threads()
+            with contextlib.suppress(OSError):  # while the cluster is silent, what was known stays
+                self._threads = await self.tasks.threads()

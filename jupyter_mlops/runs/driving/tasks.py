@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 #: Seconds that the tasks of a detached run may take to arrive.
 ARRIVAL = 120.0
 
-#: How often a result is asked for, when the connection breaks in between.
-GATHERINGS = 3
+#: Seconds that a cluster may be silent before a run on it is given up, and between two tries to get a result from it.
+GIVEN_UP, PAUSE = 300.0, 0.5
+
+#: What Dask raises when the way to a result breaks.
+_BROKEN = (OSError, asyncio.TimeoutError, asyncio.CancelledError)
 
 
 class TaskLost(Exception):
@@ -126,23 +129,30 @@ class Tasks:
                     raise
 
     async def outcome(self, future: Future[Any]) -> dict[str, Any]:
-        """What a task gave.
+        """What a task gave; while the way to it is broken it is asked for again, since a new connection waits less
+        long for a network than those that are open.
 
         Raises
         ------
         TaskLost : it gave nothing.
         """
-        for left in range(GATHERINGS - 1, -1, -1):
+        broken_since = None
+        while True:
             try:
                 result: dict[str, Any] = await self._session.result(future)
                 break
-            except asyncio.CancelledError:  # ours; or Dask's, whose connection to a worker broke
+            except asyncio.CancelledError as error:
                 if self.stopping:
                     raise
-                if not left or future.status == "cancelled":
-                    raise TaskLost("the cluster forgot the task") from None
-            except Exception as error:  # Dask raises what the task's worker met: it was killed, it lost an input
-                raise TaskLost(_words(error)) from error
+                broken: BaseException = error
+            except Exception as error:  # noqa: BLE001 - Dask raises what the task's worker met: it was killed, it lost an input
+                broken = error
+            now = asyncio.get_running_loop().time()
+            broken_since = broken_since or now
+            there = future.status == "finished" and now - broken_since < GIVEN_UP
+            if not (there and isinstance(broken, _BROKEN)):
+                raise TaskLost(_words(broken)) from broken
+            await asyncio.sleep(PAUSE)
         if result.get("stopped"):
             raise TaskLost("the task was stopped")
         return result
@@ -153,7 +163,9 @@ class Tasks:
         return max(1, int(sum(counts.values())))
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "the cluster forgot the task"
     if type(error).__name__ == "KilledWorker":
         return "four workers in a row died while they ran the same task; it may need more memory than they have"
     return f"{type(error).__name__}: {error}"
