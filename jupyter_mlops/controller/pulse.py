@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 
 from ..core.model import Seconds
-from ..core.waiting import wait_for
+from ..core.waiting import until_set
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
@@ -52,11 +51,8 @@ class Pulse:
 
     async def _run(self) -> None:
         while True:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._nudged.wait(), TICK)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._hurried.wait(), TOGETHER)
-            hurried = self._hurried.is_set()
+            await until_set(self._nudged, TICK)
+            hurried = await until_set(self._hurried, TOGETHER)
             self._nudged.clear()
             self._hurried.clear()
             try:

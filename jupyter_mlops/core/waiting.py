@@ -31,3 +31,11 @@ async def wait_for(awaitable: Awaitable[T], timeout: Seconds) -> T:
     if not done:
         raise asyncio.TimeoutError
     return waited.result()
+
+
+async def until_set(event: asyncio.Event, timeout: Seconds) -> bool:
+    """Return when `event` is set, or after `timeout`; whether it was set."""
+    try:
+        return await wait_for(event.wait(), timeout)
+    except asyncio.TimeoutError:
+        return event.is_set()  # at the last moment

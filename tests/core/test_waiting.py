@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.core.waiting import wait_for
+from jupyter_mlops.core.waiting import until_set, wait_for
 
 
 def run(scene: Coroutine[Any, Any, None]) -> None:
@@ -34,6 +34,16 @@ def test_what_is_late_is_cancelled() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await wait_for(late, 0.01)
         assert late.cancelled()
+
+    run(scene())
+
+
+def test_an_event_is_waited_for_no_longer_than_asked() -> None:
+    async def scene() -> None:
+        event = asyncio.Event()
+        assert not await until_set(event, 0.01)
+        asyncio.get_running_loop().call_soon(event.set)
+        assert await until_set(event, 10)
 
     run(scene())
 

@@ -18,7 +18,7 @@ from typing import Any
 from ...controller.pool import Notice
 from ...core.cluster import Problem
 from ...core.profile import Group
-from ...core.waiting import wait_for
+from ...core.waiting import until_set
 from . import processes
 from .causes import lost_with_server, why_lost
 from .folder import Folder
@@ -101,8 +101,7 @@ class LocalPool:
         self._closed = True
         self._folder.release()
         self._send(do="close", grace=2.0)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await wait_for(self._gone.wait(), 5.0)
+        await until_set(self._gone, 5.0)
         processes.kill(self._pid)
         if self._writer is not None:
             self._writer.close()

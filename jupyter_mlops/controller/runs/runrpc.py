@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import InvalidInput, Unavailable, UnknownRun
 from ...core.model import Seconds, parse
 from ...core.run import FINAL, RunPhase, RunState
-from ...core.waiting import wait_for
+from ...core.waiting import until_set
 from ..rpc import answering
 from .liverun import LiveRun
 from .runbook import RunBook, sentence
@@ -110,12 +109,9 @@ class RunHandlers:
         deadline = time.monotonic() + min(max(timeout, 0.0), 60.0)
         while page.seq <= since and page.live and (left := deadline - time.monotonic()) > 0:
             page.changed.clear()
-            try:
-                await wait_for(page.changed.wait(), left)
-            except asyncio.TimeoutError:
+            if not await until_set(page.changed, left):
                 break
-            with contextlib.suppress(asyncio.TimeoutError):  # what comes at once is told at once
-                await wait_for(page.ended.wait(), 0.01)
+            await until_set(page.ended, 0.01)  # what comes at once is told at once
         page.seen = time.time()
         entries = [entry.model_dump(exclude_defaults=True) for entry in page.journal.since(since)]
         return {"seq": page.seq, "run": page.snapshot().model_dump(), "entries": entries}

@@ -141,18 +141,16 @@ class Tasks:
             try:
                 result: dict[str, Any] = await self._session.result(future)
                 break
-            except asyncio.CancelledError as error:
-                if self.stopping:
+            except _BROKEN as error:
+                if self.stopping and isinstance(error, asyncio.CancelledError):
                     raise
-                broken: BaseException = error
-            except Exception as error:  # noqa: BLE001 - Dask raises what the task's worker met: it was killed, it lost an input
-                broken = error
-            now = asyncio.get_running_loop().time()
-            broken_since = broken_since or now
-            there = future.status == "finished" and now - broken_since < GIVEN_UP
-            if not (there and isinstance(broken, _BROKEN)):
-                raise TaskLost(_words(broken)) from broken
-            await asyncio.sleep(PAUSE)
+                now = asyncio.get_running_loop().time()
+                broken_since = broken_since or now
+                if future.status != "finished" or now - broken_since > GIVEN_UP:
+                    raise TaskLost(_words(error)) from error
+                await asyncio.sleep(PAUSE)
+            except Exception as error:  # Dask raises what the task's worker met: it was killed, it lost an input
+                raise TaskLost(_words(error)) from error
         if result.get("stopped"):
             raise TaskLost("the task was stopped")
         return result

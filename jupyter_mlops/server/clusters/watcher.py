@@ -6,7 +6,6 @@ The server keeps no truth: every look asks the places anew, and a server that wa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 from logging import Logger
 
@@ -14,7 +13,7 @@ from ... import backends
 from ...core.cluster import ClusterState
 from ...core.errors import MlopsError, UnknownCluster
 from ...core.model import Seconds
-from ...core.waiting import wait_for
+from ...core.waiting import until_set
 from ..history.keeper import Keeper
 from ..runs.manager import Runs
 from ..stream.hub import Hub
@@ -82,10 +81,7 @@ class Watcher:
 
     async def changed(self, timeout: Seconds) -> None:
         """Return when any cluster changed, or after `timeout` seconds."""
-        try:
-            await wait_for(self._tick.wait(), timeout)
-        except asyncio.TimeoutError:
-            return
+        await until_set(self._tick, timeout)
 
     def hurry(self) -> None:
         """Look for clusters now: one was just made or ended."""
@@ -212,8 +208,7 @@ class Watcher:
     async def _run(self) -> None:
         while True:
             busy, quiet = self._intervals
-            with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._look.wait(), busy if self._hub.subscribers else quiet)
+            await until_set(self._look, busy if self._hub.subscribers else quiet)
             self._look.clear()
             try:
                 await self.look()

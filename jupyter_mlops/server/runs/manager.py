@@ -13,7 +13,7 @@ from ...core.errors import Conflict, InvalidInput, MlopsError, UnknownRun
 from ...core.model import Seconds
 from ...core.operation import Operation
 from ...core.run import FINAL, Entry, RunState
-from ...core.waiting import wait_for
+from ...core.waiting import until_set
 from ...tracking import history
 from ..history.keeper import Keeper
 from ..operations.manager import Operations, Progress
@@ -170,10 +170,7 @@ class Runs:
         return self._operations.begin("again", state.id, work)
 
     async def _changed(self, timeout: Seconds) -> None:
-        try:
-            await wait_for(self._tick.wait(), timeout)
-        except asyncio.TimeoutError:
-            return
+        await until_set(self._tick, timeout)
 
 
 def _again() -> Any:

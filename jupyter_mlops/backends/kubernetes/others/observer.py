@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import time
 from collections.abc import Coroutine
@@ -15,7 +14,7 @@ from ....core.cluster import Problem, WorkerState
 from ....core.errors import ClusterEnded, ClusterUnreachable, MlopsError
 from ....core.model import Seconds
 from ....core.run import FINAL
-from ....core.waiting import wait_for
+from ....core.waiting import until_set, wait_for
 from ..api.client import Answer, Api, Unreachable
 from ..api.watch import Watch
 from ..pool import pods
@@ -155,8 +154,7 @@ class Observer:
     async def _run(self) -> None:
         while not self.over:
             await self._wanted()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._nudged.wait(), EVERY)
+            await until_set(self._nudged, EVERY)
             await asyncio.sleep(TOGETHER)
             self._nudged.clear()
             await self._look()

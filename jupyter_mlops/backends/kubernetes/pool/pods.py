@@ -35,11 +35,6 @@ def placed(pod: Json) -> bool:
     return bool((pod.get("spec") or {}).get("nodeName"))
 
 
-def fits_nowhere(pod: Json) -> bool:
-    """Whether Kubernetes has looked for a node for it in vain."""
-    return (condition(pod, "PodScheduled") or {}).get("status") == "False"
-
-
 def placed_at(pod: Json) -> Time | None:
     """Since when a node is set aside for it."""
     scheduled = condition(pod, "PodScheduled") if placed(pod) else None

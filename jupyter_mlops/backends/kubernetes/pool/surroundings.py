@@ -12,7 +12,7 @@ from .. import names, prices
 from ..api.client import Answer, Api, Json, Unreachable
 from ..api.watch import Watch
 from ..why import Facts
-from ..why.facts import free, moment
+from ..why.facts import free, moment, no_node
 from . import pods
 
 #: Pods whose events are kept, and events of each.
@@ -61,7 +61,7 @@ class Surroundings:
     async def look(self, waiting: Collection[Json]) -> None:
         """Ask for what no watch tells of pods that don't come: all events of one of each group, and room on nodes."""
         now, lately = time.monotonic(), time.time() - USUAL
-        nowhere = [pod for pod in waiting if pods.fits_nowhere(pod)]
+        nowhere = [pod for pod in waiting if no_node(pod)]
         slow = [pod for pod in waiting if moment(pod["metadata"]["creationTimestamp"]) < lately]
         if (slow or nowhere) and now - self._looked_at_events > EVENTS_EVERY:
             self._looked_at_events = now

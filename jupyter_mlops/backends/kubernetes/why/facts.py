@@ -74,6 +74,12 @@ def condition(pod: Json, kind: str) -> Json | None:
     return next((each for each in conditions if each.get("type") == kind), None)
 
 
+def no_node(pod: Json) -> Json | None:
+    """Kubernetes' word that it has looked for a node for the pod in vain, if it has."""
+    scheduled = condition(pod, "PodScheduled")
+    return scheduled if scheduled and scheduled.get("status") == "False" else None
+
+
 def containers(pod: Json) -> list[Json]:
     """The statuses of the pod's containers, those that run before the others first."""
     status = pod.get("status") or {}

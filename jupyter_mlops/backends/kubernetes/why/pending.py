@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ....core.cluster import Problem
 from .. import quantity
-from .facts import Facts, Json, condition, containers, requests, sentence
+from .facts import Facts, Json, containers, no_node, requests, sentence
 
 _NO_NODE = re.compile(
     r"^0/(?P<total>\d+) nodes are available:?\s*(?P<causes>.*?)(?:\.?\s*(?:no new claims|preemption:).*)?$"
@@ -26,8 +26,7 @@ def pending(pod: Json, facts: Facts | None = None) -> Problem | None:
         waiting = (status.get("state") or {}).get("waiting")
         if waiting and (problem := _waiting(waiting, status, facts)):
             return problem
-    scheduled = condition(pod, "PodScheduled")
-    if scheduled and scheduled.get("status") == "False":
+    if scheduled := no_node(pod):
         if scheduled.get("reason") == "SchedulingGated":
             return Problem(
                 what="The pod is held back before it is placed",
