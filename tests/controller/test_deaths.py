@@ -12,6 +12,7 @@ from jupyter_mlops.controller.book import read_ledger
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.controller.workers import roster, scaling
 from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.profile import Group, Limits
 
 from .cluster import cluster, folder_of, make_spec, run, until
@@ -123,6 +124,10 @@ def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeypatch: 
     and where it only finds that it is gone, it costs until its connection went."""
     monkeypatch.setattr(roster, "SILENCE", 0.5)
 
+    def closes() -> list[LedgerEntry]:
+        entries = read_ledger((folder_of(tmp_path) / "ledger.jsonl").read_text())
+        return [entry for entry in entries if (entry.worker, entry.kind) == ("default-1", "close")]
+
     async def test() -> None:
         async with cluster(make_spec(), tmp_path) as c:
             await c.have(2)
@@ -139,8 +144,8 @@ def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeypatch: 
             view = await c.link.view()
             dead = next(worker for worker in view.workers if worker.name == "default-1")
             assert dead.problem == KILLED
-            entries = read_ledger((folder_of(tmp_path) / "ledger.jsonl").read_text())
-            over = next(entry for entry in entries if (entry.worker, entry.kind) == ("default-1", "close"))
+            await until(closes)  # the disk is written in the background
+            (over,) = closes()
             assert before <= over.time < before + 1
             assert over.written is not None and over.written > before + 2
 
