@@ -53,9 +53,9 @@ def home() -> str:
     """A home folder for the benchmarks alone, with their profile."""
     folder = tempfile.mkdtemp(prefix="mlops-bench-")
     os.environ["JUPYTER_MLOPS_HOME"] = folder
-    from jupyter_mlops import backends
+    from jupyter_mlops import places
     from jupyter_mlops.core.profile import Group, Profile
 
     group = Group(workers=0, maximum=16, memory="1 GiB")
-    backends.profiles.save(Profile(name="bench", groups=[group], source="user"))
+    places.profiles.save(Profile(name="bench", groups=[group], source="user"))
     return folder

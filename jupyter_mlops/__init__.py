@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .client.clusters.handle import Cluster, cluster, clusters, start
+    from .client.runs.api import get_run, log_metric, log_param, map, run, runs
+    from .client.runs.execution.outcomes import FailedItem
+    from .client.runs.run import Run
     from .core.errors import MlopsError
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
     from .notebook.panel.panel import Panel, panel
-    from .runs.api import get_run, log_metric, log_param, map, run, runs
-    from .runs.clusters import Cluster, cluster, clusters, start
-    from .runs.driving.outcomes import FailedItem
-    from .runs.run import Run
 
 __all__ = [
     "Cluster",
@@ -45,38 +45,37 @@ __all__ = [
 
 #: Public name → module that has it.
 _HOMES = {
-    "Cluster": ".runs.clusters",
-    "FailedItem": ".runs.driving.outcomes",
+    "Cluster": ".client.clusters.handle",
+    "FailedItem": ".client.runs.execution.outcomes",
     "MlopsError": ".core.errors",
     "Panel": ".notebook.panel",
-    "Run": ".runs.run",
-    "cluster": ".runs.clusters",
-    "clusters": ".runs.clusters",
-    "get_run": ".runs.api",
+    "Run": ".client.runs.run",
+    "cluster": ".client.clusters.handle",
+    "clusters": ".client.clusters.handle",
+    "get_run": ".client.runs.api",
     "load_ipython_extension": ".notebook.extension",
-    "log_metric": ".runs.api",
-    "log_param": ".runs.api",
-    "map": ".runs.api",
+    "log_metric": ".client.runs.api",
+    "log_param": ".client.runs.api",
+    "map": ".client.runs.api",
     "panel": ".notebook.panel",
-    "run": ".runs.api",
-    "start": ".runs.clusters",
+    "run": ".client.runs.api",
+    "runs": ".client.runs.api",
+    "start": ".client.clusters.handle",
     "unload_ipython_extension": ".notebook.extension",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "runs":  # also a package of ours, which can be called (`runs/__init__.py` says why)
-        return importlib.import_module(".runs", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name].startswith((".runs", ".notebook")) and not name.startswith("log_"):  # those are called on workers
+    if _HOMES[name].startswith((".client", ".notebook")) and not name.startswith("log_"):  # those are called on workers
         _record_runs()
     return getattr(importlib.import_module(_HOMES[name], __name__), name)
 
 
 def _record_runs() -> None:
     """What this process runs is recorded: runs and their history know nothing of each other."""
-    observers = importlib.import_module(".runs.observers", __name__)
+    observers = importlib.import_module(".client.runs.observers", __name__)
     observers.add(importlib.import_module(".tracking.recorder", __name__).record)
 
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from jupyter_mlops.runs.portal import portal
+from jupyter_mlops.client.loop_thread import loop_thread
 from tests.kubernetes.kube import PROGRAM
 from tests.kubernetes.kube import opened as opened_kube
 
@@ -35,10 +35,10 @@ def run() -> Iterator[Result]:
     try:
         with opened_kube() as kube, site.opened(kube, folder) as here, operator.running(here, folder / "operator.log"):
             yield from workers.run(here)
-            with kube.fake_nodes(NODES), beating(portal(), NODES), watching(portal()) as sight:
+            with kube.fake_nodes(NODES), beating(loop_thread(), NODES), watching(loop_thread()) as sight:
                 cluster = here.start(growth.NAME, 0, fake=True)
                 cluster.wait(0)
-                yield from growth.run(here, sight, portal(), cluster)
+                yield from growth.run(here, sight, loop_thread(), cluster)
                 yield from screen.run(sight, cluster, 2 * growth.PODS, folder)
                 sight.until(lambda seen: not seen.there)
                 yield from joining.run(here, sight, folder)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from jupyter_mlops.backends.kubernetes.api.client import Api
-from jupyter_mlops.backends.kubernetes.names import Names
-from jupyter_mlops.backends.kubernetes.pool.template import worker_pod
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.profile import Profile
+from jupyter_mlops.places.kubernetes.api.client import Api
+from jupyter_mlops.places.kubernetes.names import Names
+from jupyter_mlops.places.kubernetes.pods.template import worker_pod
 
 #: Creations at a time: more doesn't make 500 pods come sooner.
 AT_ONCE = 50

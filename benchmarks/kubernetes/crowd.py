@@ -12,7 +12,7 @@ from pathlib import Path
 import dask
 from distributed import Worker
 
-from jupyter_mlops.backends import keys
+from jupyter_mlops.places import keys
 
 #: Workers that join at the same moment, as pods do that started together.
 AT_ONCE = 50

@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
-from jupyter_mlops import backends
-from jupyter_mlops.runs.clusters import Cluster
-from jupyter_mlops.runs.portal import Portal
+from jupyter_mlops import places
+from jupyter_mlops.client.clusters.handle import Cluster
+from jupyter_mlops.client.loop_thread import LoopThread
 
 from ..measure import Result, compared
 from . import bare, operator
@@ -21,12 +21,12 @@ ROUNDS = 3
 NAME = "grow"
 
 
-def run(site: Site, sight: Sight, portal: Portal, cluster: Cluster) -> Iterator[Result]:
+def run(site: Site, sight: Sight, loop_thread: LoopThread, cluster: Cluster) -> Iterator[Result]:
     """0 → 500 → 0 of everybody, and 0 → 1,000 of ours, whose pods are left there."""
     ours, script = [], []
     for _ in range(ROUNDS):
         ours.append(there_and_back(sight, cluster))
-        script.append(scripted(sight, portal))
+        script.append(scripted(sight, loop_thread))
     up, down = (statistics.median(pair[part] for pair in ours) for part in (0, 1))
     note = "default rates of Kubernetes; 500 fake nodes"
     bare_up = statistics.median(script)
@@ -46,11 +46,11 @@ def there_and_back(sight: Sight, cluster: Cluster) -> tuple[float, float]:
     return sight.time_to(PODS, lambda: cluster.scale(PODS)), sight.time_to(0, lambda: cluster.scale(0))
 
 
-def scripted(sight: Sight, portal: Portal) -> float:
+def scripted(sight: Sight, loop_thread: LoopThread) -> float:
     """Seconds up of the bare script."""
-    profile = backends.profiles.get(NAME)
-    up = sight.time_to(PODS, lambda: portal.call(bare.make(profile, PODS)))
-    sight.time_to(0, lambda: portal.call(bare.remove()))
+    profile = places.profiles.get(NAME)
+    up = sight.time_to(PODS, lambda: loop_thread.call(bare.make(profile, PODS)))
+    sight.time_to(0, lambda: loop_thread.call(bare.remove()))
     return up
 
 

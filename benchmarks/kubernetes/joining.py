@@ -13,7 +13,7 @@ from typing import Any
 
 from distributed import Client
 
-from jupyter_mlops.backends import keys
+from jupyter_mlops.places import keys
 
 from ..measure import Result, bounded
 from . import stalls

@@ -7,8 +7,8 @@ import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jupyter_mlops.backends.kubernetes.api.client import MERGE_PATCH, Api
-from jupyter_mlops.runs.portal import Portal
+from jupyter_mlops.client.loop_thread import LoopThread
+from jupyter_mlops.places.kubernetes.api.client import MERGE_PATCH, Api
 
 GROUP = "coordination.k8s.io/v1"
 LEASES = f"/apis/{GROUP}/namespaces/kube-node-lease/leases"
@@ -19,14 +19,14 @@ EVERY = 25.0
 
 
 @contextmanager
-def beating(portal: Portal, nodes: int) -> Iterator[None]:
+def beating(loop_thread: LoopThread, nodes: int) -> Iterator[None]:
     """Keep `fake-0`, `fake-1`, … alive."""
-    beats = portal.spawn(_beat([f"fake-{number}" for number in range(nodes)]))
+    beats = loop_thread.spawn(_beat([f"fake-{number}" for number in range(nodes)]))
     try:
         yield
     finally:
         beats.cancel()
-        portal.call(_remove())
+        loop_thread.call(_remove())
 
 
 async def _beat(nodes: list[str]) -> None:

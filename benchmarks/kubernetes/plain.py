@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distributed import Scheduler
 
-from jupyter_mlops.backends import keys
+from jupyter_mlops.places import keys
 
 
 async def main(tls: Path) -> None:

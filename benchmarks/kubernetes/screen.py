@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from jupyter_mlops.runs.clusters import Cluster
+from jupyter_mlops.client.clusters.handle import Cluster
 from tests.browser.lab import Lab, chromium, open_lab
 from tests.browser.sidebar import Sidebar
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jupyter_mlops.backends.kubernetes import names
-from jupyter_mlops.backends.kubernetes.api.client import Api
-from jupyter_mlops.backends.kubernetes.api.watch import Watch
-from jupyter_mlops.runs.portal import Portal
+from jupyter_mlops.client.loop_thread import LoopThread
+from jupyter_mlops.places.kubernetes import names
+from jupyter_mlops.places.kubernetes.api.client import Api
+from jupyter_mlops.places.kubernetes.api.watch import Watch
 
 #: Seconds that anything here may take.
 PATIENCE = 400.0
@@ -62,7 +62,7 @@ class Sight:
 
 
 @contextmanager
-def watching(portal: Portal) -> Iterator[Sight]:
+def watching(loop_thread: LoopThread) -> Iterator[Sight]:
     """See the current namespace's pods."""
     sight = Sight()
 
@@ -83,8 +83,8 @@ def watching(portal: Portal) -> Iterator[Sight]:
         await asyncio.wait_for(ready.wait(), 30)
         return task
 
-    task = portal.call(begin())
+    task = loop_thread.call(begin())
     try:
         yield sight
     finally:
-        portal.loop.call_soon_threadsafe(task.cancel)
+        loop_thread.loop.call_soon_threadsafe(task.cancel)

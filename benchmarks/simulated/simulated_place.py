@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-from jupyter_mlops.backends.base import Address, Backend
 from jupyter_mlops.controller.link import Link
 from jupyter_mlops.controller.remote import open_link
 from jupyter_mlops.core.cluster import ClusterSpec, ClusterState, Event, Receipt, Sample
@@ -20,6 +19,7 @@ from jupyter_mlops.core.errors import ClusterEnded, NameTaken, UnknownCluster
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.profile import Group, Place, Profile
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.places.base import Address, Backend
 
 NAME = "simulated"
 

@@ -9,8 +9,7 @@ from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .. import backends
-from ..backends import profiles, settings
+from .. import places
 from ..core.cluster import ClusterState
 from ..core.errors import (
     Conflict,
@@ -20,6 +19,8 @@ from ..core.errors import (
 from ..core.estimate import estimate
 from ..core.owners import accounts
 from ..core.run import FINAL
+from ..home import settings
+from ..places import profiles
 from ..tracking import history
 from .follow import Follower
 from .image import image
@@ -32,7 +33,7 @@ from .show import accounts_table, as_json, clusters_table, profiles_table, recei
 async def list_(asked: Namespace) -> None:
     """`list`."""
     every = asked.all or asked.costs
-    states = [state for state in await backends.clusters() if every or state.phase != "ended"]
+    states = [state for state in await places.clusters() if every or state.phase != "ended"]
     states = list(await asyncio.gather(*map(live, states)))
     if asked.json:
         return as_json(accounts(states) if asked.costs else states)
@@ -58,8 +59,8 @@ async def start(asked: Namespace) -> None:
     known = settings.load()
     name = asked.profile or known.default_profile
     profile = profiles.get(name) if name else profiles.all_profiles()[0]
-    spec = backends.new_spec(profile, asked.name, asked.workers, asked.group)
-    place = backends.get(profile.place)
+    spec = places.new_spec(profile, asked.name, asked.workers, asked.group)
+    place = places.get(profile.place)
     await place.check(spec.profile)
     state = await place.start(spec)
     profiles.mark_used(profile.name)
@@ -93,9 +94,9 @@ async def stop(asked: Namespace) -> None:
     """`stop`."""
     if bool(asked.cluster) == asked.all:
         raise InvalidInput("Nothing to stop" if not asked.all else "Name clusters, or say --all, not both")
-    there = {state.name: state for state in await backends.clusters() if state.phase != "ended"}
+    there = {state.name: state for state in await places.clusters() if state.phase != "ended"}
     names = [state.name for state in there.values() if state.ours] if asked.all else asked.cluster
-    found = [(name, await backends.find(name)) for name in names]  # a wrong name stops nothing
+    found = [(name, await places.find(name)) for name in names]  # a wrong name stops nothing
     for name in [] if asked.force else names:
         if name in there and not there[name].ours:
             raise others(there[name])
@@ -112,7 +113,7 @@ async def stop(asked: Namespace) -> None:
 
 async def logs(asked: Namespace) -> None:
     """`logs`."""
-    place = await backends.find(asked.cluster)
+    place = await places.find(asked.cluster)
     if asked.json or not asked.follow:
         lines = await place.logs(asked.cluster, asked.worker, asked.lines)
         return as_json(lines) if asked.json else _lines(lines)
@@ -155,7 +156,7 @@ async def cancel(asked: Namespace) -> None:
 
 async def receipt(asked: Namespace) -> None:
     """`receipt`."""
-    found = await (await backends.find(asked.cluster)).receipt(asked.cluster)
+    found = await (await places.find(asked.cluster)).receipt(asked.cluster)
     if found is None:
         raise Conflict(f"The cluster {asked.cluster!r} has no receipt", "it hasn't ended")
     if asked.json:

@@ -24,7 +24,7 @@ async def image(asked: Namespace) -> None:
 
 
 def _write(asked: Namespace) -> None:
-    from ..backends.kubernetes.image import dockerfile, environment, requirements
+    from ..places.kubernetes.image import dockerfile, environment, requirements
 
     target = Path(asked.output)
     beside = target.with_name("requirements.txt")
@@ -40,7 +40,7 @@ def _write(asked: Namespace) -> None:
 
 def _check(path: Path) -> None:
     """A file that somebody wrote by hand isn't replaced."""
-    from ..backends.kubernetes.image import HEADER
+    from ..places.kubernetes.image import HEADER
 
     if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEADER):
         raise Conflict(f"{path} exists", "it wasn't written by this command", "Choose another name with --output.")

@@ -16,14 +16,14 @@ async def kubernetes(asked: Namespace) -> None:
 
 
 def _manifests(asked: Namespace) -> None:
-    from ..backends.kubernetes.records.manifests import as_yaml, manifests
+    from ..places.kubernetes.records.manifests import as_yaml, manifests
 
     namespace = asked.namespace or "default"
     sys.stdout.write(as_yaml(manifests(namespace, asked.user, asked.service_account, asked.nodes, asked.operator)))
 
 
 async def _check(asked: Namespace) -> None:
-    from ..backends.kubernetes.check import report
+    from ..places.kubernetes.check import report
 
     found = await report(asked.context, asked.namespace)
     sys.stdout.write(f"{found.host}, namespace {found.namespace!r}, as {found.user or 'an unknown user'}\n")

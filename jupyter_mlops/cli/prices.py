@@ -6,11 +6,11 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..backends import prices as lists
-from ..backends import settings
+from ..core.base import parse
 from ..core.errors import InvalidInput
-from ..core.model import parse
 from ..core.settings import Settings
+from ..home import settings
+from ..pricing import lists
 from .show import as_json, table
 
 

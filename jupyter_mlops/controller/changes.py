@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from typing import Literal
 
-from ..core.model import Seconds, Time
+from ..core.base import Seconds, Time
 from ..core.waiting import wait_for
 
 Noun = Literal["state", "worker", "event", "run"]

@@ -12,23 +12,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.base import Seconds, Time
 from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
 from ..core.costs import Share
 from ..core.errors import UnknownWorker
-from ..core.model import Seconds, Time
 from ..core.price import HostPrice
 from . import environment, rpc
-from .book import Book
 from .changes import Changes
 from .dashboard import Dashboard, close_open_pages
 from .disk import Disk, Opener, open_private
 from .ending import Ending
 from .events import Events
+from .ledger_file import LedgerFile
 from .limits import Deadline
 from .plugin import Watcher
 from .pool import Pool
 from .pulse import Pulse
-from .runs.earlier import Earlier, runs_in
+from .runs.restored import Restored, runs_in
 from .runs.results import Results
 from .runs.runbook import RunBook
 from .runs.runrpc import RunHandlers
@@ -69,7 +69,7 @@ class Controller:
         pool: Pool,
         folder: Path | None,
         *,
-        earlier: Earlier | None = None,
+        earlier: Restored | None = None,
         dashboard_host: str = "127.0.0.1",
         host_seen: Callable[[str], None] = lambda host: None,
         clock: Callable[[], Time] = time.time,
@@ -77,11 +77,11 @@ class Controller:
     ) -> None:
         profile = spec.profile
         self.scheduler, self.spec, self._pool, self._clock = scheduler, spec, pool, clock
-        self._earlier = earlier or Earlier()
+        self._earlier = earlier or Restored()
         self._disk = Disk(folder, opener)
         self._changes = Changes(clock)
         self._events = Events(self._disk, self._changes, clock)
-        self._book = Book(self._disk, spec, clock, host_seen)
+        self._book = LedgerFile(self._disk, spec, clock, host_seen)
         groups = {group.name: group for group in profile.groups}
         self._pulse = Pulse(self._tick, self._failed)
         self._reporter = Reporter(groups, self._book, self._events, self._pulse)

@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
+from ..core.base import Seconds
 from ..core.cluster import Problem
-from ..core.model import Seconds
 
 #: Opens a path as `os.open` does; swapped in tests.
 Opener = Callable[[str, int], int]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .agent.packages import platform_of
-from .agent.versions import versions_of
+from ..agent.packages import platform_of
+from ..agent.versions import versions_of
 
 if TYPE_CHECKING:
     from distributed import Scheduler

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
+from ..core.base import Time
 from ..core.cluster import Event, EventKind, Problem
-from ..core.model import Time
 from .changes import Changes
 from .disk import Disk
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..core.base import Seconds, Time
 from ..core.cluster import Stop
-from ..core.model import Seconds, Time
 from ..core.policy import next_stop
 from ..core.price import Cost
 from ..core.profile import Limits

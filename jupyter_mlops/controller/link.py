@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..core.base import Seconds, Time
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
-from ..core.model import Seconds, Time
 from ..core.run import Entry, RunState
 
 

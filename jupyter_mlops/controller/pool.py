@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..core.base import Time
 from ..core.cluster import Problem, WorkerPhase
-from ..core.model import Time
 from ..core.profile import Group
 
 

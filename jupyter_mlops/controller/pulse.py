@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from ..core.model import Seconds
+from ..core.base import Seconds
 from ..core.waiting import until_set
 
 logger = logging.getLogger("distributed.scheduler.mlops")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter
 
 from ..core import errors
+from ..core.base import Seconds, Time
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.errors import ClusterUnreachable, MlopsError
-from ..core.model import Seconds, Time
 from ..core.run import Entry, RunState
 from ..core.waiting import wait_for
 from .link import ClusterView, RunView

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import StrictInt
 
+from ..core.base import Model, parse
 from ..core.cluster import EndCause
 from ..core.errors import InvalidInput, MlopsError
-from ..core.model import Model, parse
 
 if TYPE_CHECKING:
     from .controller import Controller

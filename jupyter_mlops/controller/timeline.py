@@ -6,8 +6,8 @@ from bisect import bisect_right
 
 from pydantic import ValidationError
 
+from ..core.base import Seconds, Time
 from ..core.cluster import Sample
-from ..core.model import Seconds, Time
 from .disk import Disk
 
 TIMELINE = "timeline.jsonl"

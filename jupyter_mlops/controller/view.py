@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..core.base import Time
 from ..core.cluster import (
     ClusterPhase,
     ClusterSpec,
@@ -17,11 +18,10 @@ from ..core.cluster import (
     Work,
     WorkerPhase,
 )
-from ..core.model import Time
-from .book import Book
 from .changes import Changes
 from .disk import Disk
 from .events import Events
+from .ledger_file import LedgerFile
 from .plugin import Watcher
 from .runs.states import Runs
 from .timeline import Timeline
@@ -50,7 +50,7 @@ class View:
         timeline: Timeline,
         runs: Runs,
         disk: Disk,
-        book: Book,
+        book: LedgerFile,
     ) -> None:
         self._scheduler, self._spec, self._changes = scheduler, spec, changes
         self._roster, self._scaling, self._watcher = roster, scaling, watcher

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .model import Model, Name, Time
+from .base import Model, Name, Time
 from .price import Cost, Price
 from .profile import Limits, Place, Profile
 

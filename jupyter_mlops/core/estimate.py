@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import Model, Seconds, Time
+from .base import Model, Seconds, Time
 from .price import GB, HOUR, Price
 from .profile import Profile
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .model import Model, Period
+from .base import Model, Period
 
 #: A Kubernetes pod template (`{metadata: …, spec: …}`), merged strategically over the pods that the place makes.
 PodTemplate = dict[str, Any]

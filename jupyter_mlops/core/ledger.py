@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from .base import Model, Time
 from .costs import Part, Share, cost_of
-from .model import Model, Time
 from .price import GB, HOUR, Cost, Dedicated, HostPrice, Price, Usage
 from .sums import NOTHING, Sums, Vector, plus
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from .base import Model, Time
 from .cluster import Problem
-from .model import Model, Time
 
 OperationKind = Literal["start", "scale", "adapt", "stop", "cancel", "again"]
 OperationPhase = Literal["waiting", "running", "done", "failed"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .base import Model
 from .cluster import ClusterState
-from .model import Model
 from .price import Cost, Usage
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .base import Seconds, Time
 from .cluster import Stop
-from .model import Seconds, Time
 from .profile import Limits
 
 #: Seconds that a group's work should take with the workers it gets: Dask's own default for `target_duration`.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .model import Model
+from .base import Model
 
 HOUR = 3600.0
 GB = 1e9

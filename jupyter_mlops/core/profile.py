@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from .base import Bytes, Model, Name, Period
 from .errors import OutOfRange, UnknownGroup
 from .kubernetes import KubernetesOptions, PodTemplate
-from .model import Bytes, Model, Name, Period
 from .price import Price
 
 Place = Literal["local", "kubernetes", "simulated"]

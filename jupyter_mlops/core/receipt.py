@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .base import Time
 from .cluster import ClusterSpec, EndCause, Receipt
 from .ledger import Ledger, LedgerEntry
-from .model import Time
 
 
 def receipt_of(

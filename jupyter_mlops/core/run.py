@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .model import Model, Time
+from .base import Model, Time
 from .price import Cost
 
 RunKind = Literal["cell", "map", "function"]

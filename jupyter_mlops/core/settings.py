@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import Model, Time
+from .base import Model, Time
 from .price import Price, Rate
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .base import Model, Time
 from .cluster import ClusterState, Event, WorkerState
 from .estimate import Estimate
-from .model import Model, Time
 from .operation import Operation
 from .profile import Profile
 from .run import Entry, RunState

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from .model import Seconds
+from .base import Seconds
 
 T = TypeVar("T")
 

@@ -10,14 +10,14 @@ import tokenize
 import types
 from typing import Any
 
+from ..client.runs.execution.outcomes import FailedItem
+from ..client.runs.launch import launch, name_of, origin_of_kernel
+from ..client.runs.options import Options, parse_seconds, parse_workers
+from ..client.runs.run import Run
+from ..client.send.capture import parse_cell
+from ..client.send.payload import RunPayload, ship_body, ship_cell
 from ..core.errors import InvalidSpec, RunError
 from ..core.run import FINAL
-from ..runs.driving.outcomes import FailedItem
-from ..runs.launch import launch, name_of, origin_of_kernel
-from ..runs.options import Options, parse_seconds, parse_workers
-from ..runs.run import Run
-from ..runs.shipping.capture import parse_cell
-from ..runs.shipping.shipment import Shipment, ship_body, ship_cell
 from .errors import told
 from .expression import evaluate, unquoted
 from .progress import view_for
@@ -39,7 +39,7 @@ class CellRun:
         filename = shell.compile.cache("%%mlrun" + source, _number(shell))
         tree = parse_cell(source, filename)
         compile(tree_for_check(tree, args.map is not None), filename, "exec", dont_inherit=True, flags=_AWAIT)
-        self._shipment = self._ship(source, tree, filename)
+        self._payload = self._ship(source, tree, filename)
 
     def _check_combinations(self) -> None:
         args = self._args
@@ -53,19 +53,19 @@ class CellRun:
         if args.map is not None and args.out and "," in args.out:
             raise InvalidSpec(f"--out can't be {args.out!r}", "a map has one list of results", "Use one name.")
 
-    def _ship(self, source: str, tree: Any, filename: str) -> Shipment:
+    def _ship(self, source: str, tree: Any, filename: str) -> RunPayload:
         space = self._shell.user_ns
         if self._args.map is not None:
-            shipment = ship_body(source, tree, filename, space, self._args.item or "item")
+            payload = ship_body(source, tree, filename, space, self._args.item or "item")
         else:
-            shipment = ship_cell(source, tree, filename, space, _names(self._args.out))
-        shipment.code = self._cell
-        return shipment
+            payload = ship_cell(source, tree, filename, space, _names(self._args.out))
+        payload.code = self._cell
+        return payload
 
     def result(self) -> Any:
         """Run it, and put what comes back where it belongs."""
         values = evaluate(" ".join(self._args.map), self._shell.user_ns) if self._args.map is not None else None
-        run = launch(self._shipment, values, self._options, origin_of_kernel(), self._say)
+        run = launch(self._payload, values, self._options, origin_of_kernel(), self._say)
         self._shell.user_ns["_mlrun"] = run
         if self._options.detach:
             return self._detached(run)

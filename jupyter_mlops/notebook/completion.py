@@ -61,18 +61,18 @@ def _after_cluster(before: list[str]) -> list[str]:
 
 
 def _clusters() -> list[str]:
-    from ..runs.clusters import clusters
+    from ..client.clusters.handle import clusters
 
     return [cluster.name for cluster in clusters()]
 
 
 def _profiles() -> list[str]:
-    from .. import backends
+    from .. import places
 
-    return [profile.name for profile in backends.profiles.all_profiles()]
+    return [profile.name for profile in places.profiles.all_profiles()]
 
 
 def _groups() -> list[str]:
-    from ..runs.clusters import clusters
+    from ..client.clusters.handle import clusters
 
     return sorted({group.name for cluster in clusters() for group in cluster.state().groups})

@@ -7,10 +7,10 @@ from typing import Any
 
 from IPython import get_ipython
 
+from ..client.clusters.choose import select, selected
+from ..client.clusters.handle import Cluster, cluster, cluster_sentence, clusters, group_lines, start
+from ..client.runs.options import parse_workers
 from ..core.errors import InvalidSpec
-from ..runs.choose import select, selected
-from ..runs.clusters import Cluster, cluster, cluster_sentence, clusters, group_lines, start
-from ..runs.options import parse_workers
 from .errors import told
 
 

@@ -6,9 +6,9 @@ import sys
 import time
 from typing import Any
 
+from ..client.runs.view import View, write
+from ..client.words import duration, money, progress, rate, sentence
 from ..core.run import FINAL, Entry, RunState
-from ..runs.view import View, write
-from ..runs.words import duration, money, progress, rate, sentence
 
 #: Seconds between two changes of what is shown.
 INTERVAL = 0.1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from logging import Logger
 
-from ..backends import home
-from ..core.model import Seconds
+from .. import home
+from ..core.base import Seconds
 from .clusters.manager import Clusters
 from .clusters.watcher import Watcher
 from .history.keeper import Keeper

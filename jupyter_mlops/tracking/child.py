@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from ..backends import home
+from .. import home
 
 if TYPE_CHECKING:
     from ..core.run import RunState

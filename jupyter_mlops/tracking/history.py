@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..backends import home
+from .. import home
 from ..core.cluster import ClusterState
 from ..core.errors import UnknownRun
 from ..core.run import FINAL, Entry, RunState

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..backends import home
+from .. import home
 
 RECORD = "record.json"
 MARKER = "mlflow.json"

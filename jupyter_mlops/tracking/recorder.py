@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..core.model import Seconds
+    from ..core.base import Seconds
     from ..core.run import RunState
     from .child import Child
 

@@ -14,8 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backends import home, settings
+from .. import home
 from ..core.run import FINAL, Entry, RunState
+from ..home import settings
 from . import history, pending
 
 if TYPE_CHECKING:

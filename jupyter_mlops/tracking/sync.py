@@ -12,7 +12,7 @@ import os
 import sys
 from typing import IO
 
-from ..backends import home
+from .. import home
 from ..core.errors import UnknownRun
 from ..core.run import RunState
 from . import history, pending

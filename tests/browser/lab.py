@@ -99,10 +99,10 @@ class Lab:
     def close(self) -> None:
         """End the server and its kernels, and stop its clusters."""
         script = (
-            "import asyncio\nfrom jupyter_mlops import backends\n"
+            "import asyncio\nfrom jupyter_mlops import places\n"
             "async def main():\n"
-            "    for state in await backends.clusters():\n"
-            "        if state.ended is None: await (await backends.find(state.name)).stop(state.name, force=True)\n"
+            "    for state in await places.clusters():\n"
+            "        if state.ended is None: await (await places.find(state.name)).stop(state.name, force=True)\n"
             "asyncio.run(main())"
         )
         subprocess.run([sys.executable, "-c", script], env=self.environment, check=True, timeout=PATIENCE)

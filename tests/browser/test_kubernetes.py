@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from jupyter_mlops.backends.kubernetes.records.manifests import manifests
+from jupyter_mlops.places.kubernetes.records.manifests import manifests
 
 from ..kubernetes.clusters import Namespace
 from .lab import Lab, open_lab, opened

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.backends import profiles
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.cli.show import money, period, table
 from jupyter_mlops.core.price import Cost, Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.places import profiles
 from jupyter_mlops.tracking import history
 
 

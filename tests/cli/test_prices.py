@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.backends import settings
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.cli.show import accounts_table, receipt_text, whole
 from jupyter_mlops.core.cluster import ClusterState, Receipt
 from jupyter_mlops.core.owners import accounts
 from jupyter_mlops.core.price import Cost, Dedicated, Usage
+from jupyter_mlops.home import settings
 
 CSV = "InstanceType,Region,Price,SpotPrice\nm5.xlarge,us-east-1,0.192,0.07\nm5.large,us-east-1,0.096,\n"
 

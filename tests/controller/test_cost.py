@@ -11,7 +11,7 @@ from distributed import Scheduler
 from distributed.core import Status
 from distributed.scheduler import WorkerState
 
-from jupyter_mlops.controller.book import read_ledger
+from jupyter_mlops.controller.ledger_file import read_ledger
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.core.ledger import Ledger
 from jupyter_mlops.core.price import Price

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.controller.book import read_ledger
+from jupyter_mlops.controller.ledger_file import read_ledger
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.controller.workers import roster, scaling
 from jupyter_mlops.core.cluster import Problem

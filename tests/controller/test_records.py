@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.controller.book import read_ledger
 from jupyter_mlops.controller.disk import Disk, open_private
 from jupyter_mlops.controller.events import read_events
+from jupyter_mlops.controller.ledger_file import read_ledger
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.controller.timeline import CARD, POINTS, Timeline, card, read_timeline, thinned
 from jupyter_mlops.core.cluster import Receipt, Sample

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from jupyter_mlops.core import errors
+from jupyter_mlops.core.base import Name, Period, parse, parse_period, parse_size
 from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRange, UnknownGroup, UnknownProfile
 from jupyter_mlops.core.estimate import estimate, time_left
-from jupyter_mlops.core.model import Name, Period, parse, parse_period, parse_size
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import MOST_WORKERS, Group, Limits, Profile, shipped_profiles
 from jupyter_mlops.core.schema import MODELS, schema

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ..backends.place import LocalPlace, opened
+from ..places.place import LocalPlace, opened
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.backends.local import processes
+from jupyter_mlops.places.local import processes
 
-from ..backends.place import LocalPlace, workers_up
+from ..places.place import LocalPlace, workers_up
 
 #: Within this many seconds nothing of a cluster may be left.
 GONE = 60.0

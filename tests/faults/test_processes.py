@@ -11,21 +11,21 @@ import time
 
 import pytest
 
-from jupyter_mlops.backends.local import processes
 from jupyter_mlops.core.cluster import WorkerState
 from jupyter_mlops.core.errors import ClusterEnded, StartFailed
 from jupyter_mlops.core.profile import Group
+from jupyter_mlops.places.local import processes
 
-from ..backends.place import LocalPlace, call, ended, until, workers_up
+from ..places.place import LocalPlace, call, ended, until, workers_up
 from .processes import all_gone, record, running
 
 
 def test_a_cluster_outlives_its_starter(local: LocalPlace) -> None:
     program = (
         "import asyncio, os, sys\n"
-        "from jupyter_mlops import backends\n"
-        "spec = backends.new_spec(backends.profiles.get('gentle'), 'orphan', workers=1)\n"
-        "asyncio.run(backends.get('local').start(spec))\n"
+        "from jupyter_mlops import places\n"
+        "spec = places.new_spec(places.profiles.get('gentle'), 'orphan', workers=1)\n"
+        "asyncio.run(places.get('local').start(spec))\n"
         "print('started', flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
@@ -42,11 +42,11 @@ def test_a_cluster_outlives_its_starter(local: LocalPlace) -> None:
 def test_a_starter_that_dies_half_way_leaves_a_failed_cluster(local: LocalPlace) -> None:
     program = (
         "import asyncio, os\n"
-        "from jupyter_mlops import backends\n"
-        "from jupyter_mlops.backends.local import launch\n"
+        "from jupyter_mlops import places\n"
+        "from jupyter_mlops.places.local import launch\n"
         "launch.make_keys = lambda folder: os.kill(os.getpid(), 9)\n"
-        "spec = backends.new_spec(backends.profiles.get('gentle'), 'half')\n"
-        "asyncio.run(backends.get('local').start(spec))\n"
+        "spec = places.new_spec(places.profiles.get('gentle'), 'half')\n"
+        "asyncio.run(places.get('local').start(spec))\n"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=90).returncode == -signal.SIGKILL
 

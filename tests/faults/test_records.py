@@ -19,11 +19,11 @@ import pytest
 from distributed import Client
 from distributed.comm import CommClosedError
 
-from jupyter_mlops.backends.local import processes, store, tls
 from jupyter_mlops.core.errors import ClusterUnreachable, StorageFull
 from jupyter_mlops.core.ledger import LedgerEntry
+from jupyter_mlops.places.local import processes, store, tls
 
-from ..backends.place import LocalPlace, call, ended, workers_up
+from ..places.place import LocalPlace, call, ended, workers_up
 from .processes import all_gone, change, folder, record, running
 
 

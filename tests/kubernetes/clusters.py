@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jupyter_mlops.backends.kubernetes.backend import KubernetesBackend
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.places.kubernetes.backend import KubernetesBackend
 
 from .kube import Kube
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 from typing import Any
 
-from jupyter_mlops.backends.kubernetes.why.facts import moment
+from jupyter_mlops.places.kubernetes.why.facts import moment
 
 from .clusters import Namespace
 

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.backends.kubernetes.why.facts import moment
+from jupyter_mlops.client.clusters.session import forget, session
+from jupyter_mlops.client.loop_thread import loop_thread
 from jupyter_mlops.core.cluster import Receipt
 from jupyter_mlops.core.errors import Unavailable, UnknownCluster
-from jupyter_mlops.runs.portal import portal
-from jupyter_mlops.runs.session import forget, session
+from jupyter_mlops.places.kubernetes.why.facts import moment
 
 from ..runs.cluster import until
 from .clusters import PATIENCE, Namespace, by_value, small, up
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 def call(work: Coroutine[Any, Any, T]) -> T:
     """What a coroutine returns that belongs to the loop of runs."""
-    return portal().call(work)
+    return loop_thread().call(work)
 
 
 @by_value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from jupyter_mlops.backends.kubernetes.api import asking
-from jupyter_mlops.backends.kubernetes.api.asking import AT_ONCE, Asking, Order
-from jupyter_mlops.backends.kubernetes.api.client import Answer
 from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.places.kubernetes.api import asking
+from jupyter_mlops.places.kubernetes.api.asking import AT_ONCE, Asking, Order
+from jupyter_mlops.places.kubernetes.api.client import Answer
 
 QUOTA = {"message": "exceeded quota: ten, requested: pods=1, used: pods=10, limited: pods=10"}
 

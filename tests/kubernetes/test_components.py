@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.backends.kubernetes.pool.pool import BLIND
+from jupyter_mlops.places.kubernetes.pods.pool import BLIND
 
 from .clusters import PATIENCE
 from .kube import Kube

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 import pytest
 from distributed import Client
 
-from jupyter_mlops.backends.kubernetes import quantity
-from jupyter_mlops.backends.kubernetes.records.keeper import unpacked
-from jupyter_mlops.backends.kubernetes.records.manifests import manifests
-from jupyter_mlops.backends.kubernetes.why.facts import moment
-from jupyter_mlops.controller.book import read_ledger
+from jupyter_mlops.controller.ledger_file import read_ledger
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterUnreachable
 from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.price import GB, Cost
+from jupyter_mlops.places.kubernetes import quantity
+from jupyter_mlops.places.kubernetes.records.keeper import unpacked
+from jupyter_mlops.places.kubernetes.records.manifests import manifests
+from jupyter_mlops.places.kubernetes.why.facts import moment
 
 from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
 from .kube import Kube

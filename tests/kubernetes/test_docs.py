@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from jupyter_mlops.backends.kubernetes.names import Names
-from jupyter_mlops.backends.kubernetes.pool.template import scheduler_pod, worker_pod
+from jupyter_mlops.core.base import parse
 from jupyter_mlops.core.cluster import ClusterSpec
-from jupyter_mlops.core.model import parse
 from jupyter_mlops.core.profile import Profile
+from jupyter_mlops.places.kubernetes.names import Names
+from jupyter_mlops.places.kubernetes.pods.template import scheduler_pod, worker_pod
 
 from .kube import REPOSITORY
 

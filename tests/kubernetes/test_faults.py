@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.backends.kubernetes.why.facts import moment
+from jupyter_mlops.client.clusters.session import forget, session
+from jupyter_mlops.client.runs.again import again as run_again
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import WorkerState
 from jupyter_mlops.core.errors import RunLost
 from jupyter_mlops.core.run import RunState
-from jupyter_mlops.runs.again import again as run_again
-from jupyter_mlops.runs.session import forget, session
+from jupyter_mlops.places.kubernetes.why.facts import moment
 
 from .clusters import FAKE, PATIENCE, Namespace, in_thread, small, until
 from .kube import Kube
@@ -118,7 +118,7 @@ def _told(made: Running, phase: str, count: int) -> list[RunState]:
 
 def test_a_node_is_deleted(namespace: Namespace) -> None:
     """With the right to read nodes, which an administrator may give: also how much is free on them."""
-    from jupyter_mlops.backends.kubernetes.records.manifests import manifests
+    from jupyter_mlops.places.kubernetes.records.manifests import manifests
 
     wide = [each for each in manifests(namespace.name) if each["kind"].startswith("ClusterRole")]
     namespace.kube.apply(*wide)

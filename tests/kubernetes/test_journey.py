@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 from distributed import Client
 
-from jupyter_mlops.backends.kubernetes.names import Names
 from jupyter_mlops.core.errors import ClusterEnded, NameTaken
+from jupyter_mlops.places.kubernetes.names import Names
 
 from .clusters import Namespace, by_value, in_thread, small, until, up
 

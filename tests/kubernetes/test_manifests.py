@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_mlops.backends.kubernetes.check import Report, Right
-from jupyter_mlops.backends.kubernetes.names import Names, label
-from jupyter_mlops.backends.kubernetes.records import manifests
+from jupyter_mlops.places.kubernetes.check import Report, Right
+from jupyter_mlops.places.kubernetes.names import Names, label
+from jupyter_mlops.places.kubernetes.records import manifests
 
 yaml = pytest.importorskip("yaml")
 IDS = Names("c", "ml", 1.0)

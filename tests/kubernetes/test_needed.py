@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jupyter_mlops.backends.kubernetes.records import code
+from jupyter_mlops.places.kubernetes.records import code
 
 from .wheels import wheel
 

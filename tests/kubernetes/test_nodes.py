@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.backends.kubernetes.api.client import Answer, Unreachable
-from jupyter_mlops.backends.kubernetes.inside import nodes
-from jupyter_mlops.backends.kubernetes.inside.nodes import Nodes
-from jupyter_mlops.backends.kubernetes.prices import ByHand, Catalogue, Node
 from jupyter_mlops.core.price import HostPrice, Price
+from jupyter_mlops.places.kubernetes.api.client import Answer, Unreachable
+from jupyter_mlops.places.kubernetes.runtime import nodes
+from jupyter_mlops.places.kubernetes.runtime.nodes import Nodes
+from jupyter_mlops.pricing import ByHand, Catalogue, Node
 
 CATALOGUE = Catalogue(
     ByHand(Price(), {"big": 2.0}), nodes={"seen": Node("seen", "big", "r", "z", spot=False, cpus=4, memory=1e9)}

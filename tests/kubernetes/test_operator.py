@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from jupyter_mlops.backends.kubernetes.check import report
-from jupyter_mlops.backends.kubernetes.records.manifests import as_yaml, manifests
 from jupyter_mlops.core.cluster import Receipt
 from jupyter_mlops.core.errors import InvalidSpec, NameTaken, Refused, Unavailable
+from jupyter_mlops.places.kubernetes.check import report
+from jupyter_mlops.places.kubernetes.records.manifests import as_yaml, manifests
 
 from .clusters import MADE, Namespace, by_value, in_thread, small, until, up
 from .dask_operator import crds, newer_kopf, operator

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops import backends
 from jupyter_mlops.cli.main import main as cli
+from jupyter_mlops.client.clusters.session import forget_all
+from jupyter_mlops.client.loop_thread import loop_thread
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterEnded, Refused, UnknownCluster, UnknownGroup
 from jupyter_mlops.core.price import Price
-from jupyter_mlops.runs.portal import portal
-from jupyter_mlops.runs.session import forget_all
+from jupyter_mlops.home import settings
 
 from .clusters import MADE, Namespace, by_value, in_thread, until, up
 from .dask_operator import crds, operator
@@ -30,10 +30,10 @@ def _here(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """The test's namespace is the current one, a price is set, and no connection outlives the test."""
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig(tmp_path)))
-    known = backends.settings.load()
-    backends.settings.save(known.model_copy(update={"price": Price(cpu_hour=3600.0, source="the test's price")}))
+    known = settings.load()
+    settings.save(known.model_copy(update={"price": Price(cpu_hour=3600.0, source="the test's price")}))
     yield
-    portal().call(forget_all())
+    loop_thread().call(forget_all())
 
 
 @by_value
@@ -121,7 +121,7 @@ def test_a_release_of_helm(namespace: Namespace, capsys: pytest.CaptureFixture[s
         view = await until(link.view, crashing, "a reason")
         assert not view.state.counts.lost  # a Deployment lets old ones go for those that come
         await link.close()
-        await in_thread(lambda: portal().call(forget_all()))
+        await in_thread(lambda: loop_thread().call(forget_all()))
 
         await in_thread(
             lambda: namespace.kube.kubectl(

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 from distributed import Client
 
-from jupyter_mlops.backends.kubernetes.others.cost import SINCE
-from jupyter_mlops.backends.kubernetes.others.daskview import DaskView, Scheduler, view_of
-from jupyter_mlops.backends.kubernetes.others.found import Found, FoundGroup, fitting, of_chart, of_operator
-from jupyter_mlops.backends.kubernetes.others.guests import bring, news
-from jupyter_mlops.backends.kubernetes.others.rates import Rates
-from jupyter_mlops.backends.kubernetes.others.state import spec_of, state_of
-from jupyter_mlops.controller.agent.versions import versions_of
+from jupyter_mlops.agent.versions import versions_of
 from jupyter_mlops.controller.remote import RemoteLink
 from jupyter_mlops.core.errors import Unavailable, VersionMismatch
 from jupyter_mlops.core.price import HostPrice, Price
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.places.kubernetes.foreign.cost import SINCE
+from jupyter_mlops.places.kubernetes.foreign.daskview import DaskView, Scheduler, view_of
+from jupyter_mlops.places.kubernetes.foreign.found import Found, FoundGroup, fitting, of_chart, of_operator
+from jupyter_mlops.places.kubernetes.foreign.guests import bring, news
+from jupyter_mlops.places.kubernetes.foreign.rates import Rates
+from jupyter_mlops.places.kubernetes.foreign.state import spec_of, state_of
 
 from .clusters import until
 
@@ -161,7 +161,7 @@ def test_the_phase_and_reason_of_each_worker() -> None:
     group = state.groups[0]
     assert group.problem is not None and "acme:1" in group.problem.what
 
-    from jupyter_mlops.backends.kubernetes.others.workers import rows
+    from jupyter_mlops.places.kubernetes.foreign.workers import rows
 
     problems = {row.name: row.problem for row in rows(found, dask) if row.problem}
     again = problems["default-5"]

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.backends import prices as own
-from jupyter_mlops.backends.kubernetes.prices import ByHand, Catalogue, Libcloud, Node, NodePrice, SkyPilot, is_spot
-from jupyter_mlops.backends.kubernetes.prices.catalogue import MOST, rates
-from jupyter_mlops.backends.kubernetes.prices.libcloud import libcloud
-from jupyter_mlops.backends.kubernetes.prices.skypilot import Row
 from jupyter_mlops.core.errors import InvalidInput, UnknownPriceList
 from jupyter_mlops.core.price import GB, HostPrice, Price
+from jupyter_mlops.places.kubernetes.node import is_spot
+from jupyter_mlops.pricing import ByHand, Catalogue, Libcloud, Node, NodePrice, SkyPilot
+from jupyter_mlops.pricing import lists as own
+from jupyter_mlops.pricing.catalogue import MOST, rates
+from jupyter_mlops.pricing.libcloud import libcloud
+from jupyter_mlops.pricing.skypilot import Row
 
 NODE = Node("n", "m5.xlarge", "us-west-2", "us-west-2a", spot=False, cpus=4, memory=16 * 2**30)
 CSV = """InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GPUInfo,Region,AvailabilityZone,Price,SpotPrice

@@ -9,8 +9,8 @@ import secrets
 
 import pytest
 
-from jupyter_mlops.backends.kubernetes.inside.relay import Relay
-from jupyter_mlops.backends.kubernetes.reach.resumable import CHUNK, COUNT, NAME, UNKNOWN, Half, greet, resume
+from jupyter_mlops.places.kubernetes.tunnel.relay import Relay
+from jupyter_mlops.places.kubernetes.tunnel.resumable import CHUNK, COUNT, NAME, UNKNOWN, Half, greet, resume
 
 MEGABYTES = 16
 

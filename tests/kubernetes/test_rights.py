@@ -39,7 +39,7 @@ def test_two_users_in_two_namespaces(
     kube: Kube, namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With what `manifests` prints, Ann can make clusters, and Bob in his namespace neither sees nor reaches them."""
-    from jupyter_mlops.backends.kubernetes.records.manifests import as_yaml, manifests
+    from jupyter_mlops.places.kubernetes.records.manifests import as_yaml, manifests
 
     other = f"{namespace.name}-bob"
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops import backends
+from jupyter_mlops import places
+from jupyter_mlops.client.clusters.session import forget
+from jupyter_mlops.client.loop_thread import loop_thread
 from jupyter_mlops.core import errors
 from jupyter_mlops.core.profile import Profile
-from jupyter_mlops.runs.portal import portal
-from jupyter_mlops.runs.session import forget
 
 from ..notebook.kernels import Kernel
 from ..runs.cluster import until
@@ -47,9 +47,9 @@ def place(session_kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 "kubernetes": options,
             }
         )
-        backends.profiles.save(profile)
+        places.profiles.save(profile)
         yield namespace
-        backends.profiles.delete(NAME)
+        places.profiles.delete(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def pods(place: Namespace) -> Iterator[mlops.Cluster]:
         yield made
     finally:
         made.stop()
-        portal().call(forget(NAME))
+        loop_thread().call(forget(NAME))
         until(lambda: made.state().phase == "ended", LONG)
 
 
@@ -135,7 +135,7 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
         server.kill()
         server.wait()
         cluster.stop()
-        portal().call(forget("mortal"))
+        loop_thread().call(forget("mortal"))
 
 
 def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> N
 
 def test_packages_of_a_profile_that_can_not_be_installed(place: Namespace) -> None:
     """The image of these tests has no pip: the cluster says so instead of waiting."""
-    profile = backends.profiles.get(NAME)
+    profile = places.profiles.get(NAME)
     options = profile.kubernetes.model_copy(update={"packages": ["nowhere==1.0"]})
-    backends.profiles.save(profile.model_copy(update={"name": "lacking", "kubernetes": options}))
+    places.profiles.save(profile.model_copy(update={"name": "lacking", "kubernetes": options}))
     try:
         cluster = mlops.start("lacking", name="lacking", wait=False)
         try:
@@ -174,7 +174,7 @@ def test_packages_of_a_profile_that_can_not_be_installed(place: Namespace) -> No
         finally:
             cluster.stop()
     finally:
-        backends.profiles.delete("lacking")
+        places.profiles.delete("lacking")
 
 
 def _kernel_with_tinypkg(folder: Path, cluster: str | None) -> Kernel:

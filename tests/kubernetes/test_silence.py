@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops import backends
+from jupyter_mlops import places
 from jupyter_mlops.core.errors import ClusterUnreachable
 
 
@@ -32,7 +32,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cluster_that_may_be_there_is_not_called_unknown(nobody: None) -> None:
     with pytest.raises(ClusterUnreachable, match="no cluster named 'mine' where one could look: Kubernetes doesn't"):
-        asyncio.run(backends.find("mine"))
+        asyncio.run(places.find("mine"))
 
 
 def test_a_run_that_may_be_there_is_not_called_unknown(nobody: None) -> None:

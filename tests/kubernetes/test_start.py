@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from jupyter_mlops.backends.kubernetes.records import code
+from jupyter_mlops.places.kubernetes.records import code
 
 from .wheels import wheel
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.backends.kubernetes import names
-from jupyter_mlops.backends.kubernetes.pool.merge import merge
-from jupyter_mlops.backends.kubernetes.pool.template import scheduler_pod, scheduler_size, worker_pod
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.errors import InvalidSpec
 from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.places.kubernetes import names
+from jupyter_mlops.places.kubernetes.pods.merge import merge
+from jupyter_mlops.places.kubernetes.pods.template import scheduler_pod, scheduler_size, worker_pod
 
 OWNER = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "c-scheduler", "uid": "u"}
 IDS = names.Names("c", "ml", 1.0)

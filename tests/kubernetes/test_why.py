@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.backends.kubernetes.why import Facts, death, pending, refusal
+from jupyter_mlops.places.kubernetes.why import Facts, death, pending, refusal
 
 from .pods import disrupted, event, pod, terminated, unschedulable, waiting
 

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from jupyter_mlops import backends
+from jupyter_mlops import places
 
 from ..kubernetes.clusters import Namespace
 
@@ -32,9 +32,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 async def _stop_all() -> None:
-    for state in await backends.clusters():
+    for state in await places.clusters():
         if state.phase != "ended":
-            await backends.get(state.place).stop(state.name, force=True)
+            await places.get(state.place).stop(state.name, force=True)
 
 
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path != ON_KUBERNETES], ids=lambda path: path.stem)

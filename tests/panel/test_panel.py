@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 
 import __main__
-from jupyter_mlops import backends
+from jupyter_mlops import places
+from jupyter_mlops.client.loop_thread import loop_thread
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterEnded
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.settings import Settings
-from jupyter_mlops.notebook.panel import Panel, panel, wish
+from jupyter_mlops.home import settings
+from jupyter_mlops.notebook.panel import Panel, panel, run_request
 from jupyter_mlops.notebook.panel.runs import CALL
-from jupyter_mlops.runs.portal import portal
 
 #: Seconds that anything may take on a machine with other work.
 PATIENCE = 90.0
@@ -40,7 +41,7 @@ def cluster(name: str) -> ClusterState:
     """A cluster as its controller tells it, or its record when it has ended."""
 
     async def ask() -> ClusterState:
-        backend = await backends.find(name)
+        backend = await places.find(name)
         try:
             link = await backend.link(name, timeout=PATIENCE)
         except ClusterEnded:
@@ -59,17 +60,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("panel-home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_MLOPS_HOME", str(folder))
-        backends.settings.save(Settings(price=Price(cpu_hour=0.5, gb_hour=0.1, source="my rates")))
+        settings.save(Settings(price=Price(cpu_hour=0.5, gb_hour=0.1, source="my rates")))
         group = Group(workers=1, minimum=1, maximum=3, memory=512 * 1024**2)
-        backends.profiles.save(Profile(name="tiny", title="Tiny", groups=[group]))
+        places.profiles.save(Profile(name="tiny", title="Tiny", groups=[group]))
         yield folder
         asyncio.run(_stop_all())
 
 
 async def _stop_all() -> None:
-    for state in await backends.clusters():
+    for state in await places.clusters():
         if state.phase != "ended":
-            await backends.get(state.place).stop(state.name, force=True)
+            await places.get(state.place).stop(state.name, force=True)
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_another_hand_moves_the_slider(started: str, shown: Panel) -> None:
     until(lambda: shown.cluster.workers.max == 3, "bounds")
 
     async def scale() -> None:
-        link = await (await backends.find(started)).link(started)
+        link = await (await places.find(started)).link(started)
         await link.scale(2)
         await link.close()
 
@@ -169,7 +170,7 @@ def refuse(number):
 
 def test_a_map_from_the_form(started: str, notebook: dict[str, Any], shown: Panel) -> None:
     until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
-    assert {"square", "train"} <= set(wish.functions(notebook))
+    assert {"square", "train"} <= set(run_request.functions(notebook))
     form = shown.form
     form.function.value, form.given.value, form.result.value = "square", "range(200)", "squares"
     form.send.click()
@@ -232,7 +233,7 @@ def test_one_panel_in_a_kernel_and_nothing_left_when_closed(home: Path) -> None:
     first = panel()
     assert panel() is first
     now = {thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}  # a loop's own
-    assert now - before <= {"mlops-portal"}
+    assert now - before <= {"mlops-loop_thread"}
     gone = weakref.ref(first.runs)
     first.close()
     first.close()
@@ -241,7 +242,7 @@ def test_one_panel_in_a_kernel_and_nothing_left_when_closed(home: Path) -> None:
     assert again is not first
     again.close()
     del first, again
-    until(lambda: not _watching(), "nothing of a closed panel is left in the portal")
+    until(lambda: not _watching(), "nothing of a closed panel is left in the loop_thread")
     gc.collect()
     assert gone() is None
 
@@ -250,7 +251,7 @@ def _watching() -> list[str]:
     async def names() -> list[str]:
         return [str(task) for task in asyncio.all_tasks() if "notebook/panel" in str(task)]
 
-    return portal().call(names())
+    return loop_thread().call(names())
 
 
 def test_stop_is_asked_twice_and_says_why_it_ended(started: str, shown: Panel) -> None:

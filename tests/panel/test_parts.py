@@ -11,9 +11,9 @@ from jupyter_mlops.core.errors import InvalidInput, InvalidItems
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import RunState
-from jupyter_mlops.notebook.panel import wish, words
+from jupyter_mlops.notebook.panel import run_request, words
 from jupyter_mlops.notebook.panel.cluster import ClusterPart
-from jupyter_mlops.notebook.panel.runs import CALL, MAP, FormPart, RunsPart, Wish
+from jupyter_mlops.notebook.panel.runs import CALL, MAP, FormPart, RunRequest, RunsPart
 
 
 class Asked:
@@ -158,7 +158,7 @@ def test_a_line_for_each_run() -> None:
 
 
 def test_the_form_hands_over_what_it_says() -> None:
-    wishes: list[Wish] = []
+    wishes: list[RunRequest] = []
     form = FormPart(wishes.append)
     form.show_functions(["clean", "train"])
     form.function.value, form.given.value = " clean ", "range(10)"
@@ -166,25 +166,25 @@ def test_the_form_hands_over_what_it_says() -> None:
     form.kind.value = CALL
     form.function.value, form.given.value, form.result.value = "train", "X, depth=3", "model"
     form.send.click()
-    assert wishes == [Wish(MAP, "clean", "range(10)", "result"), Wish(CALL, "train", "X, depth=3", "model")]
+    assert wishes == [RunRequest(MAP, "clean", "range(10)", "result"), RunRequest(CALL, "train", "X, depth=3", "model")]
     assert form.send.disabled, "a second click must not send a second run"
 
 
 @pytest.mark.parametrize(
     ("asked", "error", "text"),
     [
-        (Wish(MAP, "nothing", "range(3)", "r"), InvalidInput, "name 'nothing' is not defined"),
-        (Wish(MAP, "", "range(3)", "r"), InvalidInput, "The function of the run is missing"),
-        (Wish(MAP, "number", "range(3)", "r"), InvalidInput, "can't be called"),
-        (Wish(MAP, "f", "number", "r"), InvalidItems, "has no items"),
-        (Wish(MAP, "f", "range(", "r"), InvalidInput, "SyntaxError"),
-        (Wish(MAP, "f", "range(3)", "not a name"), InvalidInput, "not a name for a variable"),
-        (Wish(CALL, "f", "1, depth", "r"), InvalidInput, "The arguments can't be evaluated"),
+        (RunRequest(MAP, "nothing", "range(3)", "r"), InvalidInput, "name 'nothing' is not defined"),
+        (RunRequest(MAP, "", "range(3)", "r"), InvalidInput, "The function of the run is missing"),
+        (RunRequest(MAP, "number", "range(3)", "r"), InvalidInput, "can't be called"),
+        (RunRequest(MAP, "f", "number", "r"), InvalidItems, "has no items"),
+        (RunRequest(MAP, "f", "range(", "r"), InvalidInput, "SyntaxError"),
+        (RunRequest(MAP, "f", "range(3)", "not a name"), InvalidInput, "not a name for a variable"),
+        (RunRequest(CALL, "f", "1, depth", "r"), InvalidInput, "The arguments can't be evaluated"),
     ],
 )
-def test_a_wish_that_can_not_be(asked: Wish, error: type[Exception], text: str) -> None:
+def test_a_wish_that_can_not_be(asked: RunRequest, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text.replace("(", r"\(")):
-        wish.prepare(asked, {"f": len, "number": 3}, "flights")
+        run_request.prepare(asked, {"f": len, "number": 3}, "flights")
 
 
 def test_words_for_people() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlops.runs.driving.batches import (
+from jupyter_mlops.client.runs.execution.batches import (
     BUDGET,
     LEAST,
     MOST_BYTES,

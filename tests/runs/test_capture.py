@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlops.client.send.capture import names_of, parse_cell
 from jupyter_mlops.core.errors import InvalidCell
-from jupyter_mlops.runs.shipping.capture import names_of, parse_cell
 
 CELLS = {
     "y = x + 1": "x",

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_mlops.client.packages.compare import differences, told
 from jupyter_mlops.core.errors import VersionMismatch
-from jupyter_mlops.runs.packages.compare import differences, told
 
 HERE = {"python": "3.11.7", "dask": "2026.8.0", "distributed": "2026.8.0", "cloudpickle": "3.1.2", "numpy": "2.4.6"}
 

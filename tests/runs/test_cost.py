@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.backends import profiles
+from jupyter_mlops.client.clusters.session import forget
+from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.words import sentence
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import per_thousand
-from jupyter_mlops.runs.portal import portal
-from jupyter_mlops.runs.session import forget
-from jupyter_mlops.runs.words import sentence
+from jupyter_mlops.places import profiles
 
 from .cluster import LONG, until
 
@@ -30,7 +30,7 @@ def priced() -> Iterator[mlops.Cluster]:
         yield made
     finally:
         made.stop()
-        portal().call(forget("priced"))
+        loop_thread().call(forget("priced"))
         until(lambda: made.state().phase == "ended")
 
 

@@ -19,7 +19,7 @@ import pytest
 from distributed import wait
 
 import jupyter_mlops as mlops
-from jupyter_mlops import backends
+from jupyter_mlops import home
 from jupyter_mlops.core import errors
 
 from .cluster import LONG, a_cluster, until
@@ -167,15 +167,15 @@ def test_a_forked_child_makes_its_own_connections(cluster: mlops.Cluster) -> Non
 
 
 def test_a_run_again_from_its_record(cluster: mlops.Cluster) -> None:
-    from jupyter_mlops.runs.again import again
-    from jupyter_mlops.runs.portal import portal
+    from jupyter_mlops.client.loop_thread import loop_thread
+    from jupyter_mlops.client.runs.again import again
 
     run = mlops.map(lambda item: item * 3, range(100), cluster=cluster)
     run.result(LONG)
-    record = backends.home.runs_dir().joinpath(run.id, "record.json")
+    record = home.runs_dir().joinpath(run.id, "record.json")
     until(lambda: record.exists() and '"phase":"done"' in record.read_text())  # it is not written any more
     record.write_text(record.read_text().replace(f'"dask":"{DASK}"', '"dask":"2020.1.0"'))
-    new = portal().call(again(run.id))
+    new = loop_thread().call(again(run.id))
     assert new.run.id != run.id
     assert mlops.get_run(new.run.id).result(LONG) == [item * 3 for item in range(100)]
     assert new.note == f"Run again with dask {DASK} instead of 2020.1.0."
@@ -184,18 +184,18 @@ def test_a_run_again_from_its_record(cluster: mlops.Cluster) -> None:
 
 
 def test_what_came_from_a_generator_or_was_cut_short_is_run_again(cluster: mlops.Cluster) -> None:
-    from jupyter_mlops.runs.again import again
-    from jupyter_mlops.runs.portal import portal
+    from jupyter_mlops.client.loop_thread import loop_thread
+    from jupyter_mlops.client.runs.again import again
 
     streamed = mlops.map(lambda item: item + 1, iter(range(500)), cluster=cluster)
     streamed.result(LONG)
     failed = mlops.map(lambda item: 1 // (item - 50), range(1000), cluster=cluster, on_error="raise")
     with pytest.raises(errors.RunFailed):
         failed.result(LONG)
-    repeated = portal().call(again(streamed.id))
+    repeated = loop_thread().call(again(streamed.id))
     assert not repeated.note and mlops.get_run(repeated.run.id).result(LONG) == list(range(1, 501))
-    until(lambda: backends.home.runs_dir().joinpath(failed.id, "payload.pkl").exists())
-    once_more = mlops.get_run(portal().call(again(failed.id)).run.id)
+    until(lambda: home.runs_dir().joinpath(failed.id, "payload.pkl").exists())
+    once_more = mlops.get_run(loop_thread().call(again(failed.id)).run.id)
     with pytest.raises(errors.RunFailed, match="ZeroDivisionError"):
         once_more.result(LONG)
     assert once_more.record.total == 1000
@@ -204,21 +204,21 @@ def test_what_came_from_a_generator_or_was_cut_short_is_run_again(cluster: mlops
 def test_a_map_over_a_dask_collection_is_run_again_on_another_cluster(
     cluster: mlops.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jupyter_mlops.runs.again import again
-    from jupyter_mlops.runs.portal import portal
+    from jupyter_mlops.client.loop_thread import loop_thread
+    from jupyter_mlops.client.runs.again import again
 
     big = np.ones(2_000_000)
     bag = dask.bag.from_sequence(range(10), npartitions=5).map(lambda number: number * 10)
     run = mlops.map(lambda part: sum(part) + int(big[0]), bag, cluster=cluster, group="default")
     assert run.result(LONG) == [11, 51, 91, 131, 171]
-    until(lambda: backends.home.runs_dir().joinpath(run.id, "payload.pkl").exists())
+    until(lambda: home.runs_dir().joinpath(run.id, "payload.pkl").exists())
     with a_cluster("other", 1) as other:
-        repeated = mlops.get_run(portal().call(again(run.id, other.name)).run.id)
+        repeated = mlops.get_run(loop_thread().call(again(run.id, other.name)).run.id)
         assert repeated.result(LONG) == [11, 51, 91, 131, 171] and repeated.cluster == "other"
 
 
 def test_what_can_not_be_run_again_says_why_before_anything_is_sent(cluster: mlops.Cluster) -> None:
-    from jupyter_mlops.runs.again import check
+    from jupyter_mlops.client.runs.again import check
 
     def endless() -> Iterator[int]:
         while True:
@@ -235,6 +235,6 @@ def test_what_can_not_be_run_again_says_why_before_anything_is_sent(cluster: mlo
     streamed.cancel()
     until(lambda: streamed.state == "cancelled")
     for run, why in ((partitions, "in the memory of its cluster only"), (streamed, "came from a generator")):
-        until(lambda run=run: backends.home.runs_dir().joinpath(run.id, "payload.why").exists())  # type: ignore[misc]
+        until(lambda run=run: home.runs_dir().joinpath(run.id, "payload.why").exists())  # type: ignore[misc]
         with pytest.raises(errors.NotRepeatable, match=why):
             check(run.id)

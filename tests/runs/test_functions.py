@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 
 import jupyter_mlops as mlops
+from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.runs.again import again
 from jupyter_mlops.core import errors
-from jupyter_mlops.runs.again import again
-from jupyter_mlops.runs.portal import portal
 
 from .cluster import LONG, until
 
@@ -223,7 +223,7 @@ def test_a_detached_map_waits_for_no_item(cluster: mlops.Cluster, tmp_path: Path
     assert run.record.done == 0
     gate.touch()
     assert mlops.get_run(run.id).result(LONG) == list(range(50))
-    repeated = portal().call(again(run.id))
+    repeated = loop_thread().call(again(run.id))
     assert mlops.get_run(repeated.run.id).result(LONG) == list(range(50))
 
 
@@ -343,10 +343,10 @@ def test_a_group_of_workers(cluster: mlops.Cluster) -> None:
 
 
 def workers_of(cluster: mlops.Cluster) -> list[Any]:
-    from jupyter_mlops.runs.portal import portal
-    from jupyter_mlops.runs.session import session
+    from jupyter_mlops.client.clusters.session import session
+    from jupyter_mlops.client.loop_thread import loop_thread
 
     async def ask() -> list[Any]:
         return (await (await session(cluster.name)).link.view()).workers
 
-    return [worker for worker in portal().call(ask()) if worker.phase in ("idle", "busy")]
+    return [worker for worker in loop_thread().call(ask()) if worker.phase in ("idle", "busy")]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.controller.agent.packages import CantBring, bring, platform_of
+from jupyter_mlops.agent.packages import CantBring, bring, platform_of
+from jupyter_mlops.client.packages import bundle
+from jupyter_mlops.client.send.environment import Needed, exact_list, needed
 from jupyter_mlops.core.errors import VersionMismatch
-from jupyter_mlops.runs.packages import parcel
-from jupyter_mlops.runs.shipping.environment import Needed, exact_list, needed
 
 from ..kubernetes.wheels import install, wheel
 
@@ -36,18 +36,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_files_and_pins_come_together_and_another_version_makes_room(folder: Path) -> None:
     old, new = (_installed(folder.parent / version, "tinyone", version) for version in ("1.0", "2.0"))
     wheel(folder.parent, "tinylarge", "3.0", "VERSION = '3.0'\n")
-    bring(parcel.pack([old], platform_of()), folder)
+    bring(bundle.pack([old], platform_of()), folder)
     assert importlib.import_module("tinyone").VERSION == "1.0"
-    packed = parcel.pack([new], platform_of())
+    packed = bundle.pack([new], platform_of())
     bring({**packed, "digest": "other", "pins": ["tinylarge==3.0"]}, folder)
     assert importlib.import_module("tinyone").VERSION == "2.0"
     assert importlib.import_module("tinylarge").VERSION == "3.0"
     assert importlib.metadata.version("tinyone") == "2.0"
-    assert parcel.pack([new], platform_of()) == packed, "the same packages are the same parcel"
+    assert bundle.pack([new], platform_of()) == packed, "the same packages are the same bundle"
 
 
 def test_what_can_not_be_brought_says_why(folder: Path) -> None:
-    nothing = {"digest": "x", "files": parcel.pack([], platform_of())["files"], "pins": [], "modules": []}
+    nothing = {"digest": "x", "files": bundle.pack([], platform_of())["files"], "pins": [], "modules": []}
     with pytest.raises(CantBring, match=r"pip can't install tinynone==1\.0: .*No matching distribution"):
         bring({**nothing, "pins": ["tinynone==1.0"]}, folder)
     assert not list(folder.iterdir()), "half a folder would be taken for a whole one"
@@ -59,14 +59,14 @@ def test_what_can_not_be_brought_says_why(folder: Path) -> None:
 
 def test_compiled_packages_are_pins_on_another_platform_and_large_ones_everywhere(tmp_path: Path) -> None:
     numpy = needed(["numpy"])["numpy"]
-    assert parcel.pack([numpy], platform_of())["pins"] == [f"numpy=={numpy.version}"]
+    assert bundle.pack([numpy], platform_of())["pins"] == [f"numpy=={numpy.version}"]
     compiled = _installed(tmp_path, "tinyc", "1.0", "fast.so")
-    assert parcel.pack([compiled], platform_of())["pins"] == []
+    assert bundle.pack([compiled], platform_of())["pins"] == []
     far = {**platform_of(), "platform": "macosx-14.0-arm64"}
-    assert parcel.pack([compiled], far)["pins"] == ["tinyc==1.0"]
+    assert bundle.pack([compiled], far)["pins"] == ["tinyc==1.0"]
     (tmp_path / "tinyc-1.0.dist-info" / "direct_url.json").write_text('{"url": "file:///home/ann/tinyc"}')
     with pytest.raises(VersionMismatch, match="jupyter mlops image"):
-        parcel.pack([compiled], far)
+        bundle.pack([compiled], far)
 
 
 def test_the_exact_list_has_what_is_needed_in_turn_and_nothing_that_is_the_images_own() -> None:

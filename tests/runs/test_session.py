@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.runs.portal import portal
-from jupyter_mlops.runs.session import Session, session
+from jupyter_mlops.client.clusters.session import Session, session
+from jupyter_mlops.client.loop_thread import loop_thread
 
 from .cluster import LONG
 
@@ -32,7 +32,7 @@ def test_a_wait_that_is_cut_short_takes_no_other_along(cluster: mlops.Cluster) -
             assert await asyncio.wait_for(other, LONG) == 2, f"after {steps} steps"
         assert await asyncio.wait_for(shared.result(first), LONG) == 1
 
-    portal().call(cut_short())
+    loop_thread().call(cut_short())
 
 
 def test_a_result_is_asked_for_again_when_the_way_to_it_breaks(

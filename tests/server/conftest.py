@@ -13,7 +13,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
-from jupyter_mlops import backends
+from jupyter_mlops import places
 
 #: Seconds that anything may take on a busy machine.
 PATIENCE = 90.0
@@ -37,9 +37,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> I
 
 
 async def _end_all() -> None:
-    for state in await backends.clusters():
+    for state in await places.clusters():
         if state.place == "local" and state.phase != "ended":
-            await backends.get("local").stop(state.name, force=True)
+            await places.get("local").stop(state.name, force=True)
 
 
 @pytest.fixture

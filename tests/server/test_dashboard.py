@@ -9,7 +9,7 @@ from typing import Any
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from jupyter_mlops import backends
+from jupyter_mlops import places
 
 from .conftest import PATIENCE, SMALL, finished
 
@@ -64,7 +64,7 @@ async def test_a_dashboard_behind_the_login(
     )
     assert refused.code == 403
 
-    link = await backends.get("local").link("one")
+    link = await places.get("local").link("one")
     host, port, key = await link.dashboard()
     await link.close()
     direct = AsyncHTTPClient(force_instance=True)

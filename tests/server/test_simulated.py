@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops import backends
+from jupyter_mlops import places
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "simulated"
 
@@ -24,8 +24,8 @@ WORKERS = 1000
 def simulated(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Any]:
     sys.path.insert(0, str(FOLDER))
     monkeypatch.setenv("JUPYTER_MLOPS_SIMULATED", str(WORKERS))
-    backends._added.cache_clear()
-    assert "simulated" in backends.places()
+    places._added.cache_clear()
+    assert "simulated" in places.places()
     import simulated_place
 
     simulated_place.restart()
@@ -33,7 +33,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Any]:
     simulated_place._controller.close()
     sys.modules.pop("simulated_place")
     sys.path.remove(str(FOLDER))
-    backends._added.cache_clear()
+    places._added.cache_clear()
 
 
 async def test_a_thousand_workers_are_followed(simulated: Any, browse: Any, ask: Any) -> None:

@@ -187,7 +187,7 @@ def test_what_a_killed_kernel_left_is_brought_by_the_server(home: Path, monkeypa
 def test_a_tracking_server_that_is_away_loses_nothing(
     home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from jupyter_mlops.backends import settings
+    from jupyter_mlops.home import settings
 
     monkeypatch.setattr("jupyter_mlops.tracking.recorder._BACKOFF", (0.2, 0.2))
     settings.save(Settings(tracking_uri="sqlite:////dev/null/nowhere.sqlite"))
@@ -206,7 +206,7 @@ def test_a_tracking_server_that_is_away_loses_nothing(
 
 
 def test_closing_ends_the_process_also_when_the_tracking_server_does_not_answer(home: Path, recorder: Recorder) -> None:
-    from jupyter_mlops.backends import settings
+    from jupyter_mlops.home import settings
 
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and never says a word
         settings.save(Settings(tracking_uri=f"http://127.0.0.1:{silent.getsockname()[1]}"))
@@ -230,7 +230,7 @@ def _children() -> list[int]:
 
 
 def test_another_tracking_uri_gets_the_runs_that_come(home: Path, recorder: Recorder) -> None:
-    from jupyter_mlops.backends import settings
+    from jupyter_mlops.home import settings
 
     recorder.record(run(1))
     assert recorder.flush(120)

@@ -35,7 +35,7 @@ def plugin() -> bytes:
     from distributed import WorkerPlugin
     from distributed.protocol.pickle import dumps
 
-    folder = Path(__file__).parents[1] / "agent"
+    folder = Path(__file__).parents[2] / "agent"
     texts = {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in FILES}
 
     class Install(WorkerPlugin):

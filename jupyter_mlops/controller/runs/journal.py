@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ...core.model import Time
+from ...core.base import Time
 from ...core.run import Entry
 
 #: Characters of the journal's end that are kept in memory, and entries.

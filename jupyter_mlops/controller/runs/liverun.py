@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...core.base import Time
 from ...core.estimate import time_left
-from ...core.model import Time
 from ...core.run import FINAL, ItemError, RunPhase, RunState
 from ..disk import Disk
 from .journal import Journal

@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.base import Seconds
 from ...core.cluster import ClusterSpec
-from ...core.model import Seconds
 from ...core.run import RunPhase, RunState
 from ..background import Background
-from .earlier import LOST, PastRun
 from .install import PLUGIN, plugin
 from .liverun import LiveRun
+from .restored import LOST, PastRun
 from .results import Results
 from .runcost import RunCost, ShareOf
 from .runplugin import RunPlugin

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...core.base import Seconds, Time
 from ...core.costs import Part, Share, cost_of
-from ...core.model import Seconds, Time
 from ...core.price import Cost, Price
 from ...core.sums import Sums
 

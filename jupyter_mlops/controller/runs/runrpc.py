@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
+from ...core.base import Seconds, parse
 from ...core.errors import InvalidInput, Unavailable, UnknownRun
-from ...core.model import Seconds, parse
 from ...core.run import FINAL, RunPhase, RunState
 from ...core.waiting import until_set
 from ..rpc import answering

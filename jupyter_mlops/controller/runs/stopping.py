@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from ...core.base import Seconds
 from ...core.cluster import Problem
-from ...core.model import Seconds
 from ..background import Background
 from .liverun import LiveRun
 

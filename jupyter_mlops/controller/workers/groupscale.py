@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from ...core.base import Seconds, Time
 from ...core.cluster import GroupState, Problem
-from ...core.model import Seconds, Time
 from ...core.profile import Group
 
 #: Deaths older than this are forgotten by backoff and limit.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ...core.base import Seconds, Time
 from ...core.cluster import Problem
-from ...core.model import Seconds, Time
 from ..background import Background
 from ..pool import Pool
 from .groupscale import GroupScale

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ...core.base import Time
 from ...core.cluster import Problem, WorkerPhase
-from ...core.model import Time
 
 if TYPE_CHECKING:
     from distributed.scheduler import WorkerState as DaskWorker

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ...core.model import Time
+from ...core.base import Time
 from ...core.profile import Group
-from ..book import Book
 from ..events import Events
+from ..ledger_file import LedgerFile
 from ..pulse import Pulse
 from .member import Member
 from .scaling import Scaling
@@ -24,7 +24,7 @@ class Reporter:
     pulse : asked for a look soon, since something happened.
     """
 
-    def __init__(self, groups: dict[str, Group], book: Book, events: Events, pulse: Pulse) -> None:
+    def __init__(self, groups: dict[str, Group], book: LedgerFile, events: Events, pulse: Pulse) -> None:
         self.scaling: Scaling | None = None
         #: Whether any worker ever joined.
         self.any_joined = False

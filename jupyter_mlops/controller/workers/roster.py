@@ -12,8 +12,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ...core.base import Seconds, Time
 from ...core.cluster import Problem, WorkerPhase
-from ...core.model import Seconds, Time
 from ...core.profile import Group
 from ..changes import Changes
 from ..pool import Notice

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ...core.base import Seconds, Time
 from ...core.cluster import GroupState, Problem, WorkerPhase
 from ...core.errors import MlopsError, OutOfRange, UnknownGroup
-from ...core.model import Seconds, Time
 from ...core.policy import adaptive_target, backoff, patient_target
 from ...core.profile import Group, Limits
 from ..background import Background

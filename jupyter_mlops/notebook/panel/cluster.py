@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import ipywidgets as w
 
+from ...core.base import Time
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
-from ...core.model import Time
 from . import words
 from .looks import CELL, QUIET, field, show
 

@@ -1,6 +1,6 @@
 """The panel: its parts put together, what they ask for carried out, what went wrong shown.
 
-The view is told from the portal's thread, so that it stays live while a cell runs. Clicks wait for the kernel, as they
+The view is told from the loop's thread, so that it stays live while a cell runs. Clicks wait for the kernel, as they
 do for every widget; while a cell runs, the panel says so.
 """
 
@@ -13,18 +13,19 @@ from typing import Any
 
 import ipywidgets as w
 
-from ... import backends
+from ... import places
+from ...client.clusters import choose
 from ...controller.link import Link
+from ...core.base import Seconds, Time
 from ...core.cluster import Problem
 from ...core.errors import MlopsError
 from ...core.estimate import Estimate, estimate
-from ...core.model import Seconds, Time
 from ...core.profile import Profile
-from ...runs import choose
-from . import wish, words
+from ...home import settings
+from . import run_request, words
 from .cluster import ClusterPart
 from .looks import ALERT, show
-from .runs import FormPart, RunsPart, Wish
+from .runs import FormPart, RunRequest, RunsPart
 from .start import StartPart
 from .watch import Seen, Watch
 
@@ -103,7 +104,7 @@ class Panel:
         """End the cluster."""
 
         async def stop() -> None:
-            await (await backends.find(cluster)).stop(cluster, why="in the panel")
+            await (await places.find(cluster)).stop(cluster, why="in the panel")
 
         self._watch.carry_out(stop(), lambda _, error: self._show_error(error))
 
@@ -127,9 +128,9 @@ class Panel:
     def _cancel(self, run: str) -> None:
         self._watch.command(lambda link: link.cancel_run(run, "in the panel"), self._show_error)
 
-    def _send(self, asked: Wish) -> None:
+    def _send(self, asked: RunRequest) -> None:
         try:
-            send = wish.prepare(asked, self._namespace, self._chosen or "")
+            send = run_request.prepare(asked, self._namespace, self._chosen or "")
         except MlopsError as error:
             self.form.answered()
             self._show_error(error)
@@ -194,7 +195,7 @@ class Panel:
         if self._shell is not None:
             self._shell.events.register("pre_run_cell", self._cell_begins)
             self._shell.events.register("post_run_cell", self._cell_ended)
-        self.form.show_functions(wish.functions(self._namespace))
+        self.form.show_functions(run_request.functions(self._namespace))
 
     def _cell_begins(self, _: Any) -> None:
         self._busy_since = time.time()
@@ -202,7 +203,7 @@ class Panel:
     def _cell_ended(self, _: Any) -> None:
         self._busy_since = None
         self.note.value = ""
-        self.form.show_functions(wish.functions(self._namespace))
+        self.form.show_functions(run_request.functions(self._namespace))
 
 
 _open: Panel | None = None
@@ -226,8 +227,8 @@ def panel(cluster: str | None = None) -> Panel:
 
 
 def _profiles() -> list[tuple[Profile, Estimate]]:
-    price = backends.settings.load().price
-    return [(profile, estimate(profile, profile.price or price)) for profile in backends.profiles.all_profiles()]
+    price = settings.load().price
+    return [(profile, estimate(profile, profile.price or price)) for profile in places.profiles.all_profiles()]
 
 
 def _close(widget: w.Widget) -> None:

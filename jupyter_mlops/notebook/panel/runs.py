@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from ...core.model import Time
+from ...core.base import Time
 from ...core.run import FINAL, RunState
 from . import words
 from .looks import QUIET, field, show
@@ -19,7 +19,7 @@ MAP, CALL = "Map over items", "Call once"
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunRequest:
     """What the form asks for: names and expressions, to be looked up in the notebook."""
 
     kind: str
@@ -31,9 +31,9 @@ class Wish:
 
 
 class FormPart:
-    """Asks for a preprocessing map or a training function, and hands the wish to `submit`."""
+    """Asks for a preprocessing map or a training function, and hands the request to `submit`."""
 
-    def __init__(self, submit: Callable[[Wish], None]) -> None:
+    def __init__(self, submit: Callable[[RunRequest], None]) -> None:
         self._submit = submit
         self.kind = w.ToggleButtons(options=[MAP, CALL], tooltips=[_MAP_HELP, _CALL_HELP])
         self.function = w.Combobox(description="Function", placeholder="a function of this notebook", layout=field())
@@ -53,7 +53,7 @@ class FormPart:
             self.function.options = tuple(names)
 
     def answered(self) -> None:
-        """The wish was taken, or refused: another one may be sent."""
+        """The request was taken, or refused: another one may be sent."""
         self.send.disabled = False
 
     def _kind_chosen(self, _: Any) -> None:
@@ -65,7 +65,7 @@ class FormPart:
     def _clicked(self) -> None:
         self.send.disabled = True
         values = (self.function.value, self.given.value, self.result.value)
-        self._submit(Wish(self.kind.value, *(value.strip() for value in values)))
+        self._submit(RunRequest(self.kind.value, *(value.strip() for value in values)))
 
 
 _MAP_HELP = "The function is called for each item, on all workers; the result is the list of what it returned."

@@ -1,4 +1,4 @@
-"""What the panel knows: coroutines in the portal's thread that list clusters, follow one of them, carry out commands.
+"""What the panel knows: coroutines in the loop's thread that list clusters, follow one of them, carry out commands.
 
 The thread keeps going while a cell runs, so that numbers stay live; only clicks wait for the kernel. Everything that
 is told is told from that thread.
@@ -14,13 +14,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ... import backends
+from ... import places
+from ...client.loop_thread import loop_thread
 from ...controller.link import Link
+from ...core.base import Seconds
 from ...core.cluster import ClusterSpec, ClusterState
 from ...core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, StartFailed
-from ...core.model import Seconds
 from ...core.run import RunState
-from ...runs.portal import portal
 
 #: How often the clusters are listed: what others start or stop is seen after this long.
 LIST_EVERY: Seconds = 2.0
@@ -57,7 +57,7 @@ class Watch:
         self._runs: dict[str, RunState] = {}
         self._link: Link | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._portal = portal()
+        self._loop_thread = loop_thread()
         self._lister: Future[None] | None = None
 
     def start(self, name: str = "") -> None:
@@ -94,17 +94,17 @@ class Watch:
     def close(self) -> None:
         """Let go of the cluster and watch no more. A no-op the second time."""
         if self._lister is not None and self._lister.cancel():
-            self._portal.call(self._choose(""))
+            self._loop_thread.call(self._choose(""))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> Future[None]:
-        future = self._portal.spawn(work)
+        future = self._loop_thread.spawn(work)
         future.add_done_callback(_report)
         return future
 
     async def _list(self) -> None:
         while True:
             try:
-                self._now.clusters = await backends.clusters()
+                self._now.clusters = await places.clusters()
                 if self._link is None:
                     await self._from_record()
                 self._told()
@@ -140,7 +140,7 @@ class Watch:
                 await asyncio.sleep(AGAIN)
 
     async def _follow_link(self, name: str) -> None:
-        backend = await backends.find(name)
+        backend = await places.find(name)
         self._now.spec = await backend.spec(name)
         link = await backend.link(name)
         self._link = link
@@ -160,7 +160,7 @@ class Watch:
         name = self._now.chosen
         if not name:
             return
-        backend = await backends.find(name)
+        backend = await places.find(name)
         self._now.state = await backend.get(name)
         self._now.spec = await backend.spec(name)
         self._keep(await backend.runs(name))
@@ -177,7 +177,7 @@ class Watch:
         if self._link is not None:
             await verb(self._link)
             return
-        backend = await backends.find(self._now.chosen)
+        backend = await places.find(self._now.chosen)
         link = await backend.link(self._now.chosen)
         try:
             await verb(link)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
+from ...client.words import duration
+from ...core.base import Seconds, Time
 from ...core.cluster import ClusterState, Counts, EndCause, Problem, Stop
 from ...core.estimate import Estimate
-from ...core.model import Seconds, Time
 from ...core.price import Cost
 from ...core.run import RunPhase, RunState
-from ...runs.words import duration
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

@@ -7,11 +7,11 @@ import contextlib
 from logging import Logger
 from typing import TYPE_CHECKING
 
-from ... import backends
+from ... import places
 from ...controller.link import ClusterView, Link
+from ...core.base import Seconds
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, Conflict, MlopsError, NotFound
-from ...core.model import Seconds
 from ..errors import problem_of
 from ..history.keeper import Keeper
 from ..stream.hub import Hub
@@ -105,7 +105,7 @@ class Follower:
                 await self._failed(error)
 
     async def _watch(self) -> None:
-        link = await backends.get(self.place).link(self.name)
+        link = await places.get(self.place).link(self.name)
         try:
             view = await self._ask(link, None)
             self._link, self._problem, self._failures = link, None, 0
@@ -160,7 +160,7 @@ class Follower:
     async def _failed(self, error: MlopsError) -> None:
         """It doesn't answer. It may have just ended, which its place knows."""
         try:
-            record = await backends.get(self.place).get(self.name)
+            record = await places.get(self.place).get(self.name)
         except MlopsError:
             self._watcher.hurry()
             return await asyncio.sleep(_BACKOFF[0])

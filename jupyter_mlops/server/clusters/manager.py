@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from ... import backends
-from ...backends import profiles
-from ...backends.base import Backend
+from ... import places
 from ...controller.link import Link
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
 from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
 from ...core.operation import Operation
+from ...places import profiles
+from ...places.base import Backend
 from ..history.keeper import Keeper
 from ..operations.manager import Operations, Progress
 from ..profiles.manager import Profiles
@@ -54,7 +54,7 @@ class Clusters:
     async def events(self, name: str) -> list[Event]:
         """What happened to it, oldest first; raises `UnknownCluster`."""
         try:
-            return await (await backends.find(name)).events(name)
+            return await (await places.find(name)).events(name)
         except UnknownCluster:
             await self._kept(name)
             return await self._keeper.events(name)
@@ -62,7 +62,7 @@ class Clusters:
     async def timeline(self, name: str, since: float) -> list[Sample]:
         """Its timeline after `since`; raises `UnknownCluster`."""
         try:
-            return await (await backends.find(name)).timeline(name, since)
+            return await (await places.find(name)).timeline(name, since)
         except UnknownCluster:
             await self._kept(name)
             return await self._keeper.timeline(name, since)
@@ -70,7 +70,7 @@ class Clusters:
     async def receipt(self, name: str) -> Receipt:
         """Its final sum. Raises `UnknownCluster`, and `Conflict` while it lives."""
         try:
-            receipt = await (await backends.find(name)).receipt(name)
+            receipt = await (await places.find(name)).receipt(name)
         except UnknownCluster:
             receipt = (await self._kept(name))[1]
         if receipt is None:
@@ -81,7 +81,7 @@ class Clusters:
 
     async def logs(self, name: str, worker: str | None, lines: int) -> list[str]:
         """The last lines of a log; raises `UnknownCluster`, `UnknownWorker`."""
-        return await (await backends.find(name)).logs(name, worker, lines)
+        return await (await places.find(name)).logs(name, worker, lines)
 
     def link(self, name: str) -> Link:
         """The open link to a live cluster; raises `UnknownCluster`, `ClusterEnded`, `ClusterUnreachable`."""
@@ -147,7 +147,7 @@ class Clusters:
             await self._forget(state)
             return None
         _may(state, "stop")
-        place = backends.get(state.place)
+        place = places.get(state.place)
 
         async def work(progress: Progress) -> None:
             progress.tell(text="Stopping")
@@ -160,7 +160,7 @@ class Clusters:
     async def _forget(self, state: ClusterState) -> None:
         """Its receipt stays in the history."""
         try:
-            place = await backends.find(state.name)
+            place = await places.find(state.name)
             await self._watcher.keep(await place.get(state.name))
             await place.forget(state.name)
         except UnknownCluster:
@@ -177,7 +177,7 @@ class Clusters:
 
 def _spec(asked: Start) -> tuple[Any, Backend]:
     profile = profiles.get(asked.profile)
-    return backends.new_spec(profile, asked.name, asked.workers, asked.group), backends.get(profile.place)
+    return places.new_spec(profile, asked.name, asked.workers, asked.group), places.get(profile.place)
 
 
 def _may(state: ClusterState, verb: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ...core.model import Model, parse
+from ...core.base import Model, parse
 from ...core.profile import MOST_WORKERS
 
 Number = Annotated[int, Field(ge=0, le=MOST_WORKERS, strict=True)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from ...core.base import Seconds
 from ...core.cluster import ClusterState, GroupState
 from ...core.errors import ClusterEnded, MlopsError, StartFailed, UnknownCluster
-from ...core.model import Seconds
 from ..operations.manager import Progress
 from .watcher import Watcher
 

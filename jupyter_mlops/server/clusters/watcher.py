@@ -9,10 +9,10 @@ import asyncio
 import importlib
 from logging import Logger
 
-from ... import backends
+from ... import places
+from ...core.base import Seconds
 from ...core.cluster import ClusterState
 from ...core.errors import MlopsError, UnknownCluster
-from ...core.model import Seconds
 from ...core.waiting import until_set
 from ..history.keeper import Keeper
 from ..runs.manager import Runs
@@ -105,9 +105,9 @@ class Watcher:
             await self._look_everywhere()
 
     async def _look_everywhere(self) -> None:
-        for place in await asyncio.to_thread(backends.places):
+        for place in await asyncio.to_thread(places.places):
             try:
-                states = await backends.get(place).clusters()
+                states = await places.get(place).clusters()
             except (MlopsError, OSError) as error:
                 # One place that can't be asked (no network, a full disk) must not hide the others.
                 if place not in self._faulty:
@@ -156,7 +156,7 @@ class Watcher:
             self._publish(kept[0] if kept is not None and kept[0].created == state.created else state)
         if feed := self._hub.clusters.get(state.name):
             if not feed.ready:
-                self._hub.put_events(state.name, await backends.get(state.place).events(state.name))
+                self._hub.put_events(state.name, await places.get(state.place).events(state.name))
                 self._hub.set_ready(feed)
             self._hub.put_workers(state.name, [], [], whole=True)
 
@@ -164,7 +164,7 @@ class Watcher:
         """Bring all of a cluster that ended into the history; its state with its last chart."""
         if (state.name, state.created) in self._whole:
             return state
-        place = backends.get(state.place)
+        place = places.get(state.place)
         receipt, events, timeline = await asyncio.gather(
             place.receipt(state.name), place.events(state.name), place.timeline(state.name)
         )

@@ -17,8 +17,8 @@ from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ...core.base import Seconds
 from ...core.cluster import ClusterState, Event, Problem, Receipt, Sample
-from ...core.model import Seconds
 from ...core.run import RunState
 from .store import Store
 

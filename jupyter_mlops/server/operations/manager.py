@@ -8,9 +8,9 @@ import time
 from collections.abc import Awaitable, Callable
 from logging import Logger
 
+from ...core.base import Seconds
 from ...core.cluster import Problem
 from ...core.errors import MlopsError, UnknownOperation
-from ...core.model import Seconds
 from ...core.operation import Operation, OperationKind
 from ..errors import problem_of
 from ..stream.hub import Hub

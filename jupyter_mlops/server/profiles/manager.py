@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ...backends import profiles, settings
+from ...core.base import parse
 from ...core.errors import InvalidSpec
 from ...core.estimate import Estimate, estimate
-from ...core.model import parse
 from ...core.profile import Profile
 from ...core.stream import ProfileView
+from ...home import settings
+from ...places import profiles
 from ..stream.hub import Hub
 
 

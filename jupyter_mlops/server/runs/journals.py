@@ -6,8 +6,8 @@ import asyncio
 from logging import Logger
 
 from ...controller.link import RunView
+from ...core.base import Seconds
 from ...core.errors import MlopsError
-from ...core.model import Seconds
 from ...core.run import FINAL
 from ...tracking import history
 from ..stream.hub import Hub

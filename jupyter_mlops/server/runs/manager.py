@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from logging import Logger
 from typing import TYPE_CHECKING, Any
 
+from ...core.base import Seconds
 from ...core.cluster import ClusterState
 from ...core.errors import Conflict, InvalidInput, MlopsError, UnknownRun
-from ...core.model import Seconds
 from ...core.operation import Operation
 from ...core.run import FINAL, Entry, RunState
 from ...core.waiting import until_set
@@ -174,6 +174,6 @@ class Runs:
 
 
 def _again() -> Any:
-    from ...runs import again  # Dask and cloudpickle: not before somebody wants it
+    from ...client.runs import again  # Dask and cloudpickle: not before somebody wants it
 
     return again

@@ -9,8 +9,8 @@ import asyncio
 import sys
 from logging import Logger
 
-from ...backends import home
-from ...core.model import Seconds
+from ... import home
+from ...core.base import Seconds
 from ...core.waiting import wait_for
 from ...tracking import pending
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ...backends import profiles as home_profiles
-from ...backends import settings as home_settings
-from ...core.model import parse
+from ...core.base import parse
 from ...core.settings import Settings as Values
+from ...home import settings as home_settings
+from ...places import profiles as home_profiles
 from ..profiles.manager import Profiles
 
 

@@ -1,0 +1,1 @@
+"""What every window shares: clusters, and the runs on them."""

@@ -1,0 +1,1 @@
+"""Clusters as a client has them: started, chosen, connected to, held."""

@@ -1,0 +1,184 @@
+"""A connection to a cluster, kept while it lasts: its link, its Dask client, and the big variables put on it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from ... import places
+from ...core.errors import ClusterEnded, ClusterUnreachable
+from ..send.payload import RunPayload
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+    from ...controller.link import Link
+    from ...places.base import Backend
+    from ..packages.compare import Difference
+
+#: Big variables that stay on a cluster for the next runs.
+BIGS = 8
+
+
+class Session:
+    """Everything that this process has open to one cluster. Lives on the loop thread's loop."""
+
+    def __init__(self, name: str, backend: Backend, link: Link, client: Client) -> None:
+        self.name, self.backend, self.link, self.client = name, backend, link, client
+        self._bigs: OrderedDict[str, Future[Any]] = OrderedDict()
+        #: The scheduler, by Dask's id, with whose workers packages were compared; and what differed in which of them.
+        self.compared_with = ""
+        self.compared: dict[frozenset[str], list[Difference]] = {}
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still answers, as far as is known."""
+        return str(self.client.status) == "running"
+
+    async def close(self) -> None:
+        """Let go of the cluster, which lives on."""
+        self._bigs.clear()
+        await self.client.close()
+        await self.link.close()
+
+    async def put(self, payload: RunPayload, everywhere: bool, anew: bool = False) -> list[Future[Any]]:
+        """Put the payload's big variables on the cluster, those that aren't there yet.
+
+        `everywhere`: on all workers; `anew`: again, since a worker that had one died.
+        """
+        futures = []
+        for big in payload.bigs:
+            digest = _digest(big)
+            future = self._bigs.pop(digest, None)
+            if future is None or anew or future.status not in ("pending", "finished"):
+                future = await self._scatter(big, everywhere)
+                self._drop_with(big, digest)
+            self._bigs[digest] = future
+            futures.append(future)
+        while len(self._bigs) > BIGS:
+            self._bigs.popitem(last=False)
+        return futures
+
+    async def _scatter(self, big: Any, everywhere: bool) -> Future[Any]:
+        await self._worker()
+        future: Future[Any] = await self.client.scatter(big, broadcast=everywhere, hash=False)
+        return future
+
+    async def _worker(self) -> None:
+        """Wait for a worker; one that has none at rest makes one for a task that waits."""
+        if not await self.client.nthreads():
+            await self.result(self.client.submit(int, key=f"mlops-wake-{id(self)}"))
+
+    async def result(self, future: Future[Any]) -> Any:
+        """What `future` gave, or raises what it raised; every result comes through here.
+
+        Whoever waits may be cancelled; the fetch goes on. Dask fetches several results at once: a fetch that is
+        cancelled takes along the others, and one that is cancelled before it began is waited for by all that come
+        later, so that the client never gives a result again.
+        """
+        return await asyncio.shield(asyncio.ensure_future(future.result()))
+
+    def _drop_with(self, big: Any, digest: str) -> None:
+        """Let the cluster forget it when the kernel does."""
+        loop = asyncio.get_running_loop()
+
+        def forget() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._bigs.pop, digest, None)
+
+        try:
+            weakref.finalize(big, forget).atexit = False
+        except TypeError:  # bytes: they go when others come
+            return
+
+
+def _digest(big: Any) -> str:
+    if isinstance(big, bytes):
+        return hashlib.blake2b(big, digest_size=16).hexdigest()
+    from dask.base import tokenize
+
+    return str(tokenize(big))
+
+
+_sessions: dict[str, Session] = {}
+_opening: dict[str, asyncio.Lock] = {}
+
+
+def opened(name: str) -> Session | None:
+    """The session of the cluster `name`, if there is one that answers."""
+    known = _sessions.get(name)
+    return known if known is not None and known.alive else None
+
+
+async def session(name: str, timeout: float = 60.0) -> Session:
+    """The session of the cluster `name`, opened when there is none.
+
+    Raises
+    ------
+    UnknownCluster, ClusterEnded, StartFailed, ClusterUnreachable : as `Backend.link`.
+    """
+    async with _opening.setdefault(name, asyncio.Lock()):
+        known = _sessions.get(name)
+        if known is not None and known.alive:
+            return known
+        if known is not None:
+            del _sessions[name]
+            await known.close()
+        made = _sessions[name] = await connect(name, timeout)
+        return made
+
+
+async def connect(name: str, timeout: float) -> Session:
+    """A connection of the caller's own, which it closes; raises as `session`."""
+    from distributed import Client
+
+    backend = await places.find(name)
+    state = await backend.get(name)
+    if state.phase in ("ended", "stopping"):
+        raise ClusterEnded(f"The cluster {name!r} has stopped", state.cause or "", "Start another, or name a live one.")
+    link = await backend.link(name, timeout)
+    address = await backend.address(name, timeout)
+    try:
+        client = await Client(
+            address.url,
+            security=address.security,
+            asynchronous=True,
+            set_as_default=False,
+            timeout=timeout,
+            direct_to_workers=backend.place == "local",
+        )
+    except (OSError, TimeoutError) as error:
+        await link.close()
+        raise ClusterUnreachable(f"The scheduler of {name!r} doesn't answer", str(error), "") from error
+    return Session(name, backend, link, client)
+
+
+async def forget(name: str) -> None:
+    """Close the session of `name`, if there is one."""
+    known = _sessions.pop(name, None)
+    if known is not None:
+        await known.close()
+
+
+async def forget_all() -> None:
+    """Close all sessions."""
+    for name in list(_sessions):
+        await forget(name)
+
+
+#: What a forked child inherited. Kept, and never used: letting it go would write into its parent's connections.
+_inherited: list[Any] = []
+
+
+def _after_fork() -> None:
+    _inherited.extend([dict(_sessions), dict(_opening)])
+    _sessions.clear()
+    _opening.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

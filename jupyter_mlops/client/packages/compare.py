@@ -1,0 +1,139 @@
+"""Compares the versions of the kernel and of the workers before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...agent.versions import NAMES, versions_of
+from ...core.errors import VersionMismatch
+from ..clusters.session import Session
+
+#: Workers that are asked; all are made from one environment.
+ASKED = 3
+
+#: What must agree in its first two numbers, since the kernel and the workers speak to each other with it.
+_CLOSE = ("python", "dask", "distributed")
+
+#: What the processes themselves are made of: it can't be brought to them.
+_FIXED = (*_CLOSE, "cloudpickle")
+
+#: What to do about those.
+_ANOTHER = (
+    "Start a new cluster from this environment (`jupyter mlops image` writes a Dockerfile that has it), or use the "
+    "kernel that the cluster was started from."
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A package, by its import name, in another version here than on the workers; "" where it isn't installed."""
+
+    package: str
+    here: str
+    there: str
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return "Python" if self.package == "python" else NAMES.get(self.package, self.package)
+
+    @property
+    def missing(self) -> bool:
+        """Whether the workers lack it."""
+        return not self.there
+
+    @property
+    def breaks(self) -> bool:
+        """Whether runs can't work."""
+        numbers = 2 if self.package in _CLOSE else 1
+        return self.missing or self.here.split(".")[:numbers] != self.there.split(".")[:numbers]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it can't be brought to the workers."""
+        return self.package in _FIXED
+
+
+async def compare(session: Session, packages: set[str]) -> list[Difference]:
+    """What differs between this kernel and the cluster, in Python, Dask, and the import names `packages`."""
+    scheduler = str(session.client.scheduler_info().get("id"))
+    if session.compared_with != scheduler:  # it started again, and forgot what was brought
+        session.compared_with = scheduler
+        session.compared.clear()
+    asked = frozenset(packages)
+    if asked not in session.compared:
+        session.compared[asked] = differences(versions_of(sorted(packages)), await versions_there(session, packages))
+    return session.compared[asked]
+
+
+async def versions_there(session: Session, packages: Iterable[str]) -> dict[str, str]:
+    """The versions on some workers; where they don't agree, the lower one. Before there is a worker, those of the
+    scheduler, which has the same image."""
+    message = {"packages": sorted(packages)}
+    workers = list((await session.client.nthreads()) or {})[:ASKED]
+    scheduler: Any = session.client.scheduler
+    if not workers:
+        return dict(await scheduler.mlops_versions(**message) or {})  # a cluster that others made may not know
+    answers = await scheduler.broadcast(msg={"op": "mlops_versions", **message}, workers=workers, on_error="ignore")
+    found: dict[str, str] = {}
+    for answer in answers.values():
+        for package, version in answer.items():
+            found[package] = version if package not in found else min(found[package], version)
+    return found
+
+
+def differences(own: Mapping[str, str], there: Mapping[str, str]) -> list[Difference]:
+    """What differs between the versions here and there, and may matter."""
+    found = [Difference(package, here, there[package]) for package, here in own.items() if package in there]
+    return [
+        each
+        for each in found
+        if each.here != each.there and each.here and (each.missing or "?" not in (each.here, each.there))
+    ]
+
+
+def told(found: list[Difference], cluster: str) -> str:
+    """One sentence on differences that may matter; empty when there are none.
+
+    Raises
+    ------
+    VersionMismatch : they break runs.
+    """
+    breaking = [each for each in found if each.breaks]
+    if fixed := [each for each in breaking if each.fixed]:
+        raise VersionMismatch(
+            _differ(fixed, cluster),
+            "; ".join(f"{each.here} here, {each.there or 'none'} there" for each in fixed),
+            _ANOTHER,
+        )
+    if missing := [each for each in breaking if each.missing]:
+        are = "is" if len(missing) == 1 else "are"
+        versions = ", ".join(f"{each.name} {each.here}".removesuffix(" ?") for each in missing)
+        raise VersionMismatch(
+            f"{_list(missing)} {are} not installed on the workers of {cluster!r}",
+            f"this kernel has {versions}, and the code uses it",
+            "Bring it there with --sync (sync=True), or start a cluster from this environment.",
+        )
+    if breaking:
+        raise VersionMismatch(
+            _differ(breaking, cluster),
+            "; ".join(f"{each.here} here, {each.there} there" for each in breaking),
+            "Bring yours there with --sync (sync=True), or start a cluster from this environment.",
+        )
+    if not found:
+        return ""
+    versions = ", ".join(f"{each.name} is {each.here} here and {each.there} on the workers" for each in found)
+    hint = "" if all(each.fixed for each in found) else " Yours are brought there with --sync."
+    return f"{versions}.{hint}"
+
+
+def _differ(found: list[Difference], cluster: str) -> str:
+    verb = "differs" if len(found) == 1 else "differ"
+    return f"{_list(found)} {verb} between this kernel and the workers of {cluster!r}"
+
+
+def _list(found: list[Difference]) -> str:
+    names = [each.name for each in found]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

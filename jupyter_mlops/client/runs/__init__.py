@@ -1,0 +1,1 @@
+"""A cell or a function becomes work on a cluster."""

@@ -1,0 +1,198 @@
+"""Runs a run again from its record: what was kept of its input is sent as it is, and nothing of it is unpickled here.
+
+The new run is detached. Callers: the server, whose process has none of the user's code, and on whose event loop this
+works; so it opens a connection of its own, and closes it once the cluster has everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ... import home
+from ...agent.versions import NAMES
+from ...controller.runs.install import enter, resend
+from ...controller.runs.results import SMALL
+from ...core.errors import ClusterEnded, MlopsError, NotRepeatable
+from ...core.run import RunState
+from ..clusters.choose import usable
+from ..clusters.session import Session, connect
+from ..packages.compare import versions_there
+from ..send.payload import head_bytes
+from .execution.items import part, partition, single
+from .execution.tasks import Tasks
+from .record import PAYLOAD, folder_of, read_payload, read_record
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+#: Tasks that are sent before others get a turn.
+_AT_ONCE = 32
+
+
+def check(run: str) -> None:
+    """Raise `UnknownRun` or `NotRepeatable` when `run` can't be run again. Reads files, and sends nothing."""
+    read_record(run)
+    with contextlib.closing(read_payload(run)) as frames:
+        next(iter(frames))
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The new run, and one sentence on what differs from the time of the first; empty when nothing does."""
+
+    run: RunState
+    note: str
+
+
+async def again(run: str, cluster: str | None = None) -> Repeated:
+    """Send what the run `run` sent, to `cluster`; else to its own, or, when that is gone, the one made last.
+
+    Returns as soon as the new run needs this process no more. What differs is also the first that it prints.
+
+    Raises
+    ------
+    UnknownRun, NotRepeatable : nothing is known of it, or its input wasn't kept.
+    UnknownCluster, UnknownGroup, ClusterEnded, ClusterUnreachable, StartFailed : there is nowhere to run it.
+    """
+    record = await asyncio.to_thread(read_record, run)
+    first, *batches = await asyncio.to_thread(list, read_payload(run))
+    session = await connect(cluster or await _cluster_of(record), 60.0)
+    try:
+        if record.group is not None:
+            (await session.backend.spec(session.name)).profile.group(record.group)
+        await session.link.ready_for_runs()
+        now = await versions_there(session, record.versions)
+        note = since(record.versions, now)
+        return Repeated(await _send(session, record.model_copy(update={"versions": now}), first, batches, note), note)
+    finally:
+        await session.close()
+
+
+async def _cluster_of(record: RunState) -> str:
+    live = await usable()
+    if any(state.name == record.cluster for state in live):
+        return record.cluster
+    ours = [state.name for state in live if state.ours]
+    if not ours:
+        raise ClusterEnded("There is no cluster to run it on", f"{record.cluster!r} has ended", "Start one first.")
+    return ours[0]
+
+
+def since(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """One sentence on the versions that differ between a run's record and the workers that run it again."""
+    pairs = [(name, before[name], now[name]) for name in before if name in now]
+    other = [(name, old, new) for name, old, new in pairs if old and old != new and "?" not in (old, new)]
+    if not other:
+        return ""
+    changes = [f"{NAMES.get(name, name)} {new} instead of {old}" for name, old, new in other if new]
+    changes += [f"no {NAMES.get(name, name)}" for name, _, new in other if not new]
+    return f"Run again with {', '.join(changes)}."
+
+
+async def _send(
+    session: Session, record: RunState, first: dict[str, Any], frames: list[dict[str, Any]], note: str
+) -> RunState:
+    total = sum(frame["n"] for frame in frames) if record.kind == "map" else 1
+    state = await asyncio.to_thread(_prepared, record, session, total)
+    opened = await session.link.open_run(state)
+    if session.backend.place != "local":  # whose controller writes the record itself
+        await asyncio.to_thread(home.write, folder_of(state.id) / "record.json", opened.model_dump_json())
+    try:
+        tasks = Tasks(session, state.id, state.group)
+        tasks.bigs = await _put(session, first["bigs"], everywhere=record.kind == "map")
+        folder = str(folder_of(state.id) / "result") if state.kept else ""
+        small = 0 if state.kept else SMALL
+        head = {**first["head"], "run": state.id, "keep": False, "folder": folder, "small": small, "note": note}
+        tasks.code = head_bytes(head)
+        if frames and "partitions" in frames[0]:
+            sender = await _send_partitions(session, tasks, state, frames[0])
+            await tasks.plan(state.total, frames[0]["n"])
+            sender.release()
+        else:
+            await tasks.plan(state.total, await _send_parts(tasks, state, frames))
+    except BaseException as error:
+        with contextlib.suppress(MlopsError):
+            await session.link.close_run(state.id, "failed", f"It could not be sent: {error}")
+        raise
+    return opened
+
+
+async def _send_parts(tasks: Tasks, state: RunState, batches: list[dict[str, Any]]) -> int:
+    """Send the tasks; how many there are."""
+    parts = [
+        part(index, batch["start"], batch["n"], batch["items"], None)
+        for index, batch in enumerate(sorted(batches, key=lambda batch: batch["start"]))
+    ]
+    parts = parts if state.kind == "map" else [single()]
+    for index, packed in enumerate(parts):
+        tasks.send(packed, index)
+        if index % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return len(parts)
+
+
+async def _send_partitions(session: Session, tasks: Tasks, state: RunState, frame: dict[str, Any]) -> Future[Any]:
+    """Have a worker send the tasks. What is returned holds them."""
+    numbers = range(frame["n"])
+    sender: Future[Any] = session.client.submit(
+        resend,
+        enter,
+        tasks.code,
+        [partition(number) for number in numbers],
+        [tasks.key(number) for number in numbers],
+        frame["partitions"],
+        [str(big.key) for big in tasks.bigs],
+        state.group,
+        key=f"mlops-send-{state.id}",
+        pure=False,
+    )
+    try:
+        # what it gave are futures, which belong there: here their number is enough
+        sent: Any = session.client.submit(len, sender, key=f"mlops-sent-{state.id}", pure=False)
+        await session.result(sent)
+    except Exception as error:
+        raise NotRepeatable(
+            f"The run {state.name!r} can't be run again", f"its Dask collection can't be made anew: {error}"
+        ) from error
+    return sender
+
+
+async def _put(session: Session, bigs: list[Any], everywhere: bool) -> list[Future[Any]]:
+    """Each in a list of its own: Dask takes a tuple apart."""
+    client: Any = session.client  # Dask's methods have no types
+    return [(await client.scatter([big], broadcast=everywhere, hash=False))[0] for big in bigs]
+
+
+def _prepared(record: RunState, session: Session, total: int) -> RunState:
+    """The new run's state, and its folder with the same input, so that it can be run again, too. Blocks."""
+    local = session.backend.place == "local"
+    state = RunState(
+        id=secrets.token_hex(6),
+        name=record.name,
+        kind=record.kind,
+        cluster=session.name,
+        group=record.group,
+        owner=record.owner,
+        created=time.time(),
+        code=record.code,
+        options=record.options | {"detach": True},
+        variables=record.variables,
+        versions=record.versions,
+        origin=record.origin,
+        detached=True,
+        total=total,
+        kept=local,
+    )
+    folder = home.private(folder_of(state.id))
+    if local:
+        home.private(folder / "result")
+    with home.guarded(folder):
+        shutil.copyfile(folder_of(record.id) / PAYLOAD, folder / PAYLOAD)
+    return state

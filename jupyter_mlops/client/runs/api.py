@@ -1,0 +1,140 @@
+"""`mlops.run`, `mlops.map` and the rest, as functions."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ...core.errors import Conflict, InvalidSpec
+from ..clusters.handle import Cluster
+from ..send.payload import ship_function
+from ..send.pickling import type_name
+from .follow import find_run
+from .launch import launch, origin_of_kernel
+from .options import Options
+from .record import all_records
+from .run import Run
+
+
+def run(fn: Callable[..., Any], /, *args: Any, cluster: str | Cluster | None = None, **options: Any) -> Run:
+    """Run `fn(*args)` on a worker. Returns at once; `result()` waits for it and shows its prints.
+
+    Parameters
+    ----------
+    cluster : where; as for `%%mlrun --cluster`.
+    options : name, workers, group, timeout, retries, detach, keep, sync, as for `%%mlrun`; others are for `fn`.
+
+    Raises
+    ------
+    NotPicklable : `fn` or an argument can't travel.
+    UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
+    """
+    own, kwargs = _split(options)
+    _check_callable(fn)
+    call = functools.partial(fn, *args, **kwargs) if args or kwargs else fn
+    payload = ship_function(call, _source(fn), "function")
+    chosen = _options(fn, cluster, own)
+    return launch(payload, None, chosen, origin_of_kernel(), _say(chosen))
+
+
+def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | None = None, **options: Any) -> Run:
+    """Run `fn(item)` for each of `items`, in batches. Returns at once.
+
+    `result()` waits and gives a list in the items' order; `results()` gives them as they come. An item that raised has
+    a `FailedItem` in its place, unless `on_error="raise"`.
+
+    Parameters
+    ----------
+    items : a list, range, array, table (by chunks of rows), generator (read while its results are taken), a pattern of
+        file names, or a Dask collection (by partition).
+    cluster : where; as for `%%mlrun --cluster`.
+    options : name, workers, group, timeout, retries, detach, keep, on_error, sync, as for `%%mlrun`.
+
+    Raises
+    ------
+    InvalidItems : they can't be iterated.
+    NotPicklable, UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
+    """
+    own, unknown = _split(options)
+    if unknown:
+        raise InvalidSpec(f"{next(iter(unknown))!r} is no option of a map", "", f"There are: {', '.join(_OPTIONS)}.")
+    _check_callable(fn)
+    payload = ship_function(fn, _source(fn), "map")
+    chosen = _options(fn, cluster, own)
+    return launch(payload, items, chosen, origin_of_kernel(), _say(chosen))
+
+
+def runs(limit: int = 20) -> list[Run]:
+    """The last runs on this machine's record, the last first."""
+    return [find_run(record.id) for record in all_records()[:limit]]
+
+
+def get_run(id: str) -> Run:
+    """The run of that id, from any kernel, while it goes on or after.
+
+    Raises
+    ------
+    UnknownRun : nothing is known of it; a near id is suggested.
+    ClusterUnreachable : a place that doesn't answer may know it.
+    """
+    return find_run(id)
+
+
+def log_metric(key: str, value: float, step: int | None = None) -> None:
+    """Record a number of the run in whose code this is called; it appears in the run's history.
+
+    Raises
+    ------
+    Conflict : this is not a run's code.
+    """
+    _log("metric", key, float(value), step)
+
+
+def log_param(key: str, value: object) -> None:
+    """Record a setting of the run in whose code this is called.
+
+    Raises
+    ------
+    Conflict : this is not a run's code.
+    """
+    _log("param", key, str(value), None)
+
+
+def _log(kind: str, key: str, value: Any, step: int | None) -> None:
+    agent: Any = sys.modules.get("jupyter_mlops_agent.agent")
+    if agent is None or not agent.log(kind, str(key), value, step):
+        raise Conflict(f"A {kind} belongs to a run", "this code runs in none", "Call it in a %%mlrun cell.")
+
+
+_OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet", "keep", "on_error", "sync")
+
+
+def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    own = {name: value for name, value in options.items() if name in _OPTIONS}
+    return own, {name: value for name, value in options.items() if name not in _OPTIONS}
+
+
+def _options(fn: Any, cluster: str | Cluster | None, own: dict[str, Any]) -> Options:
+    named = {"name": getattr(fn, "__name__", None), **own}
+    return Options(cluster=cluster.name if isinstance(cluster, Cluster) else cluster, **named)
+
+
+def _check_callable(fn: Any) -> None:
+    if not callable(fn):
+        raise InvalidSpec(
+            f"A {type_name(fn)} can't be called", "the first argument is a function", "Swap the arguments?"
+        )
+
+
+def _source(fn: Any) -> str:
+    try:
+        return inspect.getsource(inspect.unwrap(fn))
+    except (OSError, TypeError):  # built in, or made by exec
+        return repr(fn)
+
+
+def _say(options: Options) -> Callable[[str], None]:
+    return (lambda text: None) if options.quiet else print

@@ -1,0 +1,149 @@
+"""Copies in this home of what clusters elsewhere keep of a run: its record, its journal, and its result.
+
+On this machine the controller writes into the run's folder itself. A cluster in another place can't: whoever follows
+the run from here does it, so that what is known of the run doesn't end with the cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ... import home
+from ...core.errors import ClusterUnreachable
+from ...core.run import FINAL, Entry, RunState
+from .record import PAYLOAD, folder_of, in_background
+
+if TYPE_CHECKING:
+    from ..clusters.session import Session
+
+#: Bytes of a result that are fetched at once: what passes through the scheduler, and is in memory here.
+CHUNK = 16_000_000
+
+#: Parts of a result that are fetched at once.
+PARTS = 200
+
+#: Bytes of a result up to which it is brought home when the run is over, without being asked for.
+UNASKED = 256_000_000
+
+#: How often parts are asked for whose worker died: others compute them again.
+ASKED = 60
+
+Part = dict[str, Any]
+
+
+class Copy:
+    """The folder of a run that another place's cluster runs.
+
+    Parameters
+    ----------
+    run : its id.
+    """
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._phase = ""
+        self._entries: int | None = None
+
+    def take(self, state: RunState, entries: list[Entry]) -> None:
+        """The run is now this, and said that. Writes in the background."""
+        if entries or state.phase != self._phase or state.phase in FINAL:
+            self._phase = state.phase
+            in_background(self._write, state, entries)
+
+    def _write(self, state: RunState, entries: list[Entry]) -> None:
+        folder = home.private(folder_of(self._run))
+        record = state.model_copy(update={"repeatable": (folder / PAYLOAD).exists()})
+        home.write(folder / "record.json", record.model_dump_json())
+        if self._entries is None:
+            self._entries = _last_entry(self._run)
+        new = [entry for entry in entries if entry.seq > self._entries]
+        if new:
+            self._entries = new[-1].seq
+            descriptor = os.open(folder / "journal.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+                file.write("".join(entry.model_dump_json(exclude_defaults=True) + "\n" for entry in new))
+
+
+def _last_entry(run: str) -> int:
+    from .journal import on_disk
+
+    return max((entry.seq for entry in on_disk(run)), default=0)
+
+
+async def bring_home(session: Session, run: str, most: int | None = None) -> bool:
+    """Write the parts of a detached run's result that are in its cluster's memory into the run's folder.
+
+    Returns whether those are in the folder now.
+
+    Parameters
+    ----------
+    most : bytes; nothing is fetched of a larger result. None: no limit.
+
+    Raises
+    ------
+    UnknownRun, ClusterUnreachable, ClusterEnded : they can't be had.
+    StorageFull, Refused : they can't be written.
+    """
+    folder = home.private(folder_of(run) / "result")
+    known = {path.stem for path in folder.glob("*.pkl")}
+    sizes = await session.link.run_parts(run)
+    if most is not None and sum(sizes.values()) > most:
+        return False
+    async for key, part in _parts(session, {key: sizes[key] for key in sizes if _number(key) not in known}):
+        await asyncio.to_thread(_write_part, folder / f"{_number(key)}.pkl", part)
+    return True
+
+
+async def parts_of(session: Session, run: str) -> list[Part]:
+    """The parts of a detached run's result that are in its cluster's memory. Raises as `bring_home`."""
+    return [part async for _, part in _parts(session, await session.link.run_parts(run))]
+
+
+async def _parts(session: Session, sizes: dict[str, int]) -> AsyncIterator[tuple[str, Part]]:
+    """Few at a time, so that neither the scheduler nor this process holds all of them."""
+    for keys in _chunks(sizes):
+        for key, part in (await _gathered(session, keys)).items():
+            yield key, part
+
+
+def _chunks(sizes: dict[str, int]) -> list[list[str]]:
+    chunks: list[list[str]] = []
+    room = 0
+    for key in sorted(sizes, key=lambda key: int(_number(key))):
+        if not chunks or room < sizes[key] or len(chunks[-1]) >= PARTS:
+            chunks.append([])
+            room = CHUNK
+        chunks[-1].append(key)
+        room -= sizes[key]
+    return chunks
+
+
+async def _gathered(session: Session, keys: list[str]) -> dict[str, Part]:
+    """Through the scheduler: workers can't be reached from everywhere."""
+    scheduler: Any = session.client.scheduler
+    for _ in range(ASKED):
+        try:
+            answer = await scheduler.gather(keys=keys)
+        except (OSError, asyncio.TimeoutError) as error:
+            raise ClusterUnreachable(f"The result can't be fetched from {session.name!r}", str(error)) from error
+        if answer["status"] == "OK":
+            return dict(answer["data"])
+        await asyncio.sleep(0.5)
+    raise ClusterUnreachable(
+        f"The result can't be fetched from {session.name!r}",
+        "the worker that had it is gone, and nobody has computed it again yet",
+        "Try again later.",
+    )
+
+
+def _number(key: str) -> str:
+    return key.rpartition("-")[2]
+
+
+def _write_part(path: Path, part: Part) -> None:
+    home.write(path, pickle.dumps(part, protocol=5))

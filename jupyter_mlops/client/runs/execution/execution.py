@@ -1,0 +1,214 @@
+"""Drives a run from this process: sends its tasks, takes what comes back, and tells the cluster how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from typing import Any
+
+from ....core.errors import (
+    ClusterEnded,
+    ClusterUnreachable,
+    MlopsError,
+    RunError,
+    RunFailed,
+    RunLost,
+    UnknownCluster,
+    UnknownRun,
+)
+from ....core.run import FINAL, RunPhase, RunState
+from ....core.waiting import wait_for
+from ...clusters.session import Session
+from ...send.payload import RunPayload
+from .. import observers
+from ..copies import UNASKED, Copy, bring_home
+from .channel import Channel
+from .outcomes import error_of_state
+from .tasks import GIVEN_UP, TaskLost, Tasks
+
+logger = logging.getLogger("jupyter_mlops")
+
+#: Seconds that a cluster may be silent before its place is asked about it: a scheduler may start again, an API server
+#: too, a laptop may be carried home.
+SILENT = 3.0
+
+
+class Execution:
+    """What all kinds of runs have in common; `work` is theirs.
+
+    Parameters
+    ----------
+    session : the cluster.
+    state : the run as it is to be opened.
+    payload : its code and variables.
+    channel : where prints and progress go.
+    """
+
+    def __init__(self, session: Session, state: RunState, payload: RunPayload, channel: Channel) -> None:
+        self.session, self.state, self.payload, self.channel = session, state, payload, channel
+        self.error: BaseException | None = None
+        #: Set once a detached run needs this process no more.
+        self.sent = threading.Event()
+        self.tasks = Tasks(session, state.id, state.group)
+        self._copy = Copy(state.id) if session is not None and session.backend.place != "local" else None
+        #: Since when the cluster doesn't answer, on the loop's clock.
+        self._silent_since: float | None = None
+
+    async def main(self) -> None:
+        """The whole run. Raises nothing: `error` is how it went wrong."""
+        try:
+            await self._open()
+            await self._race()
+            await self._bring_result()
+        except (ClusterUnreachable, ClusterEnded) as error:
+            self._lost(str(error))
+        except RunError as error:
+            self.error = error
+        except MlopsError as error:
+            self.error = error
+            await self._close("failed", str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours, or of Dask: it is shown, never swallowed
+            self.error = RunFailed(f"The run {self.state.name!r} failed", f"{type(error).__name__}: {error}")
+            self.error.__cause__ = error
+            await self._close("failed", str(self.error))
+        except asyncio.CancelledError:  # the process ends
+            self._lost("The process that drove it has ended")
+        finally:
+            self.tasks.let_go()
+            self.sent.set()
+            if self._copy is not None and not (self.state.detached and self.state.phase == "lost"):
+                self._copy.take(self.state, [])
+            observers.ended(self.state)
+            self.channel.put(self.state, [])
+            self.channel.end()
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """Send the tasks and take what they give. Returns how the run ended, and its error as text."""
+        raise NotImplementedError
+
+    async def cancel(self, why: str) -> None:
+        """Stop the run's code on all workers."""
+        await self.session.link.cancel_run(self.state.id, why)
+
+    async def _open(self) -> None:
+        opened = await self.session.link.open_run(self.state)
+        self._take(opened)
+        if self._copy is not None:
+            self._copy.take(opened, [])
+        observers.began(opened)
+        await self.tasks.prepare(self.payload, everywhere=self.state.kind == "map")
+
+    async def _race(self) -> None:
+        """Work until it is done, or until the cluster says that the run is over."""
+        watching = asyncio.create_task(self._watch())
+        working = asyncio.create_task(self.work())
+        try:
+            await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                await self._stopped(watching, working)
+                return
+            try:
+                phase, error = working.result()
+            except TaskLost as lost:  # the watcher knows better, if it is the cluster's doing
+                if await self._said(watching):
+                    await self._stopped(watching, working)
+                    return
+                phase, error = "failed", str(lost)
+                self.error = RunFailed(f"The run {self.state.name!r} failed", str(lost))
+            if phase not in FINAL:  # detached: the cluster ends it
+                self.tasks.let_go()
+                self.sent.set()
+                await asyncio.wait({watching})
+                await self._stopped(watching, working)
+            else:
+                await self._close(phase, error)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await wait_for(asyncio.shield(watching), SILENT)
+        finally:
+            self.tasks.stopping = True
+            for task in (watching, working):
+                task.cancel()
+            await asyncio.gather(watching, working, return_exceptions=True)
+
+    async def _said(self, watching: asyncio.Task[None]) -> bool:
+        """Whether the watcher has news of a run's end within a moment; a cluster that is silent has longer."""
+        done, _ = await asyncio.wait({watching}, timeout=SILENT + 1.0)
+        while not done and self._silent_since is not None:
+            done, _ = await asyncio.wait({watching}, timeout=0.5)
+        return bool(done)
+
+    async def _bring_result(self) -> None:
+        """The result of a detached run elsewhere is brought home while its cluster lives, unless it is large."""
+        if self._copy is None or not self.state.detached or self.state.phase != "done":
+            return
+        try:
+            if await bring_home(self.session, self.state.id, UNASKED):
+                self.state = self.state.model_copy(update={"kept": True})
+        except MlopsError as error:  # whoever asks for it tries again
+            logger.info("The result of %s wasn't fetched: %s", self.state.id, error)
+
+    async def _stopped(self, watching: asyncio.Task[None], working: asyncio.Task[Any]) -> None:
+        self.tasks.stopping = True
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        watching.result()  # raises when the cluster is gone
+        if self.state.phase != "done":
+            self.error = error_of_state(self.state)
+
+    async def _watch(self) -> None:
+        """Follow the run's journal until it is over."""
+        seq = 0
+        while True:
+            try:
+                view = await self.session.link.watch_run(self.state.id, seq)
+            except UnknownRun as error:
+                raise ClusterUnreachable("The cluster forgot the run", str(error)) from error
+            except ClusterUnreachable as error:
+                await self._bear(error)
+                continue
+            self._silent_since = None
+            seq = view.seq
+            self._take(view.run)
+            if self._copy is not None:
+                self._copy.take(view.run, view.entries)
+            self.channel.put(view.run, view.entries)
+            if view.run.phase in FINAL:
+                return
+
+    async def _bear(self, silence: ClusterUnreachable) -> None:
+        """The cluster is silent: wait a little, unless that is for good."""
+        now = asyncio.get_running_loop().time()
+        self._silent_since = self._silent_since or now
+        if now - self._silent_since > GIVEN_UP or (now - self._silent_since > SILENT and await self._is_gone()):
+            raise silence
+        await asyncio.sleep(0.2)
+
+    async def _is_gone(self) -> bool:
+        """Whether the cluster's place says that it has ended; a place that is silent, too, says nothing."""
+        try:
+            state = await self.session.backend.get(self.session.name)
+        except UnknownCluster:
+            return True
+        except MlopsError:
+            return False
+        return state.phase in ("ended", "stopping")
+
+    def _take(self, state: RunState) -> None:
+        self.state = state
+
+    async def _close(self, phase: RunPhase, error: str) -> None:
+        try:
+            self._take(await self.session.link.close_run(self.state.id, phase, error))
+        except (ClusterUnreachable, ClusterEnded, UnknownRun) as lost:
+            if phase == "done":  # the results are here: only the last word on the cost is missing
+                self._take(self.state.model_copy(update={"phase": phase}))
+            else:
+                self._lost(str(lost))
+
+    def _lost(self, why: str) -> None:
+        self.state = self.state.model_copy(update={"phase": "lost", "error": f"RunLost: {why}"})
+        self.error = RunLost(
+            f"The run {self.state.name!r} is lost", why.rstrip("."), "Start another cluster and run it again."
+        )

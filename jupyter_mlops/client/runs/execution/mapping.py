@@ -1,0 +1,270 @@
+"""Drives a map: batches of items, sized by measuring, and their results in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from ....controller.runs.install import kept_results, without_results
+from ....core.errors import ItemsFailed, RunFailed
+from ....core.run import ItemError, RunPhase, RunState
+from ...clusters.session import Session
+from ...send.payload import RunPayload
+from ..record import PayloadFile
+from . import items as parts
+from .batcher import Batch, Feed
+from .batches import AHEAD
+from .channel import Channel
+from .execution import Execution
+from .items import Items
+from .outcomes import exception_of, item_error, todo, values_of
+from .result_buffer import ResultBuffer
+from .tasks import TaskLost
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+#: Seconds between two looks at how many workers there are.
+LOOK = 2.0
+
+#: Bytes, and tasks, of a message that sends many.
+MESSAGE = 8_000_000
+TASKS = 500
+
+#: Seconds that a detached map takes to learn how long its items take, before all of it is sent.
+PROBING = 2.0
+
+#: How often a batch is sent again because a big variable that it needs was lost.
+AGAIN = 5
+
+
+class MapExecution(Execution):
+    """A map over items that are here.
+
+    Parameters
+    ----------
+    items : where batches come from.
+    buffer : where results go.
+    payload_file : keeps what was sent, to run it again.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        state: RunState,
+        payload: RunPayload,
+        channel: Channel,
+        items: Items,
+        buffer: ResultBuffer,
+        payload_file: PayloadFile | None,
+    ) -> None:
+        super().__init__(session, state, payload, channel)
+        # what a task had no time for would come back to a kernel that may be gone
+        self._feed = Feed(items, channel, state.name, alone=state.detached)
+        self.buffer, self._payload_file = buffer, payload_file
+        self.errors: list[ItemError] = []
+        self.kept: dict[int, Future[Any]] = {}
+        self._threads = 1
+        self._most_threads = 0
+        self._done = 0
+        self._stop_at_error = state.options.get("on_error") == "raise"
+
+    async def _open(self) -> None:
+        await asyncio.gather(super()._open(), self._first_look())
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """As `Execution.work`."""
+        try:
+            return await self._work()
+        finally:
+            self._complete_payload()  # nothing, once it was finished
+
+    async def _work(self) -> tuple[RunPhase, str]:
+        looking = asyncio.create_task(self._look())
+        flying: set[asyncio.Task[None]] = set()
+        try:
+            self._feed.weigh()
+            if self.state.detached:
+                await self._send_all(await self._probe())
+                return "running", ""
+            await self._fly(flying)
+        except RunFailed as error:
+            self.error = error
+            return "failed", error.why
+        finally:
+            looking.cancel()
+            self.tasks.stopping = self.tasks.stopping or bool(flying)
+            for task in flying:
+                task.cancel()
+        return await self._finished()
+
+    def _complete_payload(self) -> None:
+        """What a cancel or an error cut short can be run again, too."""
+        if self._payload_file is None or self._payload_file.finished:
+            return
+        rest = self._feed.not_done()
+        if rest is None:
+            self._payload_file.give_up("it came from a generator, and the run ended before all of it was read")
+            return
+        for start, count, packed in rest:
+            self._payload_file.add(start, count, packed)
+        self._payload_file.finish()
+
+    async def _finished(self) -> tuple[RunPhase, str]:
+        if self._payload_file is not None:
+            await asyncio.wrap_future(self._payload_file.finish())
+        if self.errors and len(self.errors) == self._done:
+            first = self.errors[0]
+            self.error = ItemsFailed(
+                f"All {self._done} items of the run {self.state.name!r} failed",
+                f"item {first.index} ({first.item}) raised {first.error}",
+                todo(first.error),
+            )
+            self.error.__cause__ = self._first_cause
+            return "failed", f"item {first.index} ({first.item}): {first.error}"
+        return "done", ""
+
+    _first_cause: BaseException | None = None
+
+    async def _fly(self, flying: set[asyncio.Task[None]]) -> None:
+        """Keep every thread busy until there is nothing left."""
+        while True:
+            while len(flying) < self._window():
+                batch = await self._feed.next(self._threads)
+                if batch is None:
+                    break
+                flying.add(asyncio.create_task(self._fetch(batch)))
+            if not flying:
+                return
+            done, _ = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                flying.discard(task)
+                task.result()
+
+    def _window(self) -> int:
+        if not self._feed.plan.measured:
+            return self._threads
+        return max(self._threads, self._most_threads) * (1 + AHEAD)
+
+    async def _fetch(self, batch: Batch) -> None:
+        """Send a batch and take in what it gives."""
+        plan = self._feed.plan
+        budget = None if self.state.detached else plan.budget()
+        packed = parts.part(batch.index, batch.start, batch.count, batch.packed, budget)
+        for attempt in range(AGAIN):
+            future = self.tasks.send(packed, batch.index)
+            try:
+                self._landed(batch, await self._given(future, batch))
+                return
+            except TaskLost:
+                if attempt == AGAIN - 1 or not self.tasks.is_missing("pending", "cancelled", "lost", "error"):
+                    raise
+                self.tasks.drop(future)
+                await self.tasks.put_again(self.payload, everywhere=True)
+
+    async def _given(self, future: Future[Any], batch: Batch) -> dict[str, Any]:
+        if not self.payload.head["keep"]:
+            outcome = await self.tasks.outcome(future)
+        else:
+            client = self.session.client
+            name = f"mlkept-{self.state.id}-{batch.index}"
+            self.kept[batch.start] = client.submit(kept_results, future, None, key=name, pure=False)
+            known = client.submit(without_results, future, key=f"{name}-known", pure=False)
+            outcome = await self.tasks.outcome(known)
+        if not self.state.detached or self.payload.head["keep"]:
+            self.tasks.drop(future)
+        return outcome
+
+    def _landed(self, batch: Batch, outcome: dict[str, Any]) -> None:
+        count = outcome["n"]
+        if outcome.get("broken"):
+            why = outcome["errors"][0]["error"]
+            error = RunFailed(f"The run {self.state.name!r} failed", why, todo(why))
+            raise error from exception_of(outcome["errors"][0])
+        self._feed.plan.measure(count, outcome.get("seconds", 0.0))
+        self._done += count
+        if count < batch.count and not (self._stop_at_error and outcome["errors"]):
+            self._feed.unfinished(batch, count)
+        if self._payload_file is not None:
+            self._feed.landed(batch, count)
+            self._payload_file.add(batch.start, count, self._feed.packed(batch, count))
+        if not self.state.detached and not self.payload.head["keep"]:
+            self.buffer.add(batch.start, values_of(outcome))
+            self.channel.ring()
+        if outcome["errors"]:
+            self._failed(outcome["errors"])
+
+    def _failed(self, records: list[dict[str, Any]]) -> None:
+        self.errors = sorted([*self.errors, *map(item_error, records)], key=lambda error: error.index)
+        if self._first_cause is None:
+            self._first_cause = exception_of(records[0])
+        if self._stop_at_error:
+            first = records[0]
+            error = RunFailed(
+                f"Item {first['index']} ({first['item']}) of the run {self.state.name!r} failed", first["error"]
+            )
+            raise error from exception_of(first)
+
+    # Detached
+
+    async def _probe(self) -> list[Batch]:
+        """Learn how long an item takes: from an item a thread, then from a batch a thread, since a worker's first item
+        takes longer than all others. Returns those that were not waited for any more."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PROBING
+        flying: dict[asyncio.Task[None], Batch] = {}
+        try:
+            for _ in range(2):
+                batches = [batch for _ in range(self._threads) if (batch := await self._feed.next(self._threads))]
+                flying = {asyncio.create_task(self._fetch(batch)): batch for batch in batches}
+                if flying:
+                    await asyncio.wait(flying, timeout=max(0.0, deadline - loop.time()))
+                for task in flying:
+                    if task.done():
+                        task.result()
+                if not all(task.done() for task in flying):
+                    self._feed.plan.measure(1, PROBING)
+                    break
+        finally:
+            self.tasks.stopping = True  # those that compute are the cluster's from here on
+            for task in flying:
+                task.cancel()
+            await asyncio.gather(*flying, return_exceptions=True)
+        return [batch for task, batch in flying.items() if task.cancelled() or task.exception()]
+
+    async def _send_all(self, sent: list[Batch]) -> None:
+        """Send what is left at once, and let the cluster end the run. Of those that were `sent` nothing is known."""
+        if self._payload_file is not None:
+            for batch in sent:
+                self._payload_file.add(batch.start, batch.count, batch.packed)
+        pending: list[bytes] = []
+        first = self._feed.given
+        for batch in self._feed.all_left(self._threads):
+            pending.append(parts.part(batch.index, batch.start, batch.count, batch.packed, None))
+            if self._payload_file is not None:
+                self._payload_file.add(batch.start, batch.count, batch.packed)
+            if sum(map(len, pending)) > MESSAGE or len(pending) >= TASKS:
+                self.tasks.send_many(pending, first)
+                first, pending = self._feed.given, []
+                await asyncio.sleep(0)
+        if pending:
+            self.tasks.send_many(pending, first)
+        if self._payload_file is not None:
+            await asyncio.wrap_future(self._payload_file.finish())
+        await self.tasks.plan(self._feed.items.total, self._feed.given)
+
+    # Workers
+
+    async def _first_look(self) -> None:
+        self._threads = await self.tasks.threads()
+        view = await self.session.link.view(workers=False)
+        for group in view.state.groups:
+            if group.adaptive and self.state.group in (None, group.name):
+                self._most_threads += group.maximum * max(1, round(group.cpus))
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            with contextlib.suppress(OSError):  # while the cluster is silent, what was known stays
+                self._threads = await self.tasks.threads()

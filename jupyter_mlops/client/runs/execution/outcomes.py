@@ -1,0 +1,102 @@
+"""What comes back from the workers, made into values and exceptions again."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+import re
+from typing import Any
+
+from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout
+from ....core.run import ItemError, RunState
+
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
+
+
+class FailedItem(RunFailed):
+    """Stands in a map's results in the place of an item that raised. `__cause__` is what it raised."""
+
+    def __init__(self, index: int, item: str, error: str) -> None:
+        super().__init__(f"Item {index} ({item}) raised {error}")
+        self.index, self.item, self.error = index, item, error
+
+    def __reduce__(self) -> tuple[type[FailedItem], tuple[int, str, str]]:
+        """Pickles by what it was made of."""
+        return FailedItem, (self.index, self.item, self.error)
+
+    def __repr__(self) -> str:
+        return f"<item {self.index} ({self.item}) raised {self.error}>"
+
+
+def exception_of(record: dict[str, Any]) -> BaseException:
+    """The exception in a worker's record, with its traceback: itself, or one of the same name where its class can't be
+    had here."""
+    error: BaseException | None = None
+    if record.get("exception"):
+        try:
+            error = pickle.loads(record["exception"])  # noqa: S301 - the user's own code made it
+        except Exception:  # noqa: BLE001 - a class of the worker that this kernel lacks
+            error = None
+    if not isinstance(error, BaseException):
+        name, _, message = record["error"].partition(": ")
+        error = type(name, (Exception,), {"__module__": "builtins"})(message)
+    frames = record.get("frames")
+    if frames:
+        from tblib import Traceback
+
+        error = error.with_traceback(Traceback.from_dict(frames).as_traceback())
+    return error
+
+
+def todo(error: str) -> str:
+    """What to do about an error of the user's code, where that isn't for its author to know."""
+    found = _NO_MODULE.match(error)
+    package = found.group(1).partition(".")[0] if found else ""
+    if not package or importlib.util.find_spec(package) is None:
+        return ""
+    return f"This kernel has {package}: bring it to the workers with --sync (sync=True)."
+
+
+def failed_item(record: dict[str, Any]) -> FailedItem:
+    """What stands for a failed item."""
+    failed = FailedItem(record["index"], record["item"], record["error"])
+    failed.__cause__ = exception_of(record)
+    return failed
+
+
+def item_error(record: dict[str, Any]) -> ItemError:
+    """The same for the run's state."""
+    return ItemError(
+        index=record["index"], item=record["item"], error=record["error"], traceback=record.get("traceback", "")
+    )
+
+
+def values_of(outcome: dict[str, Any]) -> list[Any]:
+    """The results of a batch, failed items in their places."""
+    values = outcome.get("kept")
+    if values is None:
+        values = pickle.loads(outcome["values"]) if outcome["values"] else [None] * outcome["n"]  # noqa: S301 - the user's own
+    for record in outcome["errors"]:
+        values[record["index"] - outcome["start"]] = failed_item(record)
+    return list(values)
+
+
+def error_of_state(state: RunState) -> RunError:
+    """The error of a run that ended otherwise than done, from what its state says."""
+    kind, _, sentence = state.error.partition(": ")
+    known: dict[str, type[RunError]] = {
+        "RunCancelled": RunCancelled,
+        "RunTimeout": RunTimeout,
+        "RunLost": RunLost,
+    }
+    by_phase: dict[str, type[RunError]] = {"cancelled": RunCancelled, "lost": RunLost}
+    cls = known.get(kind) or by_phase.get(state.phase, RunFailed)
+    why = (sentence if kind in known else state.error).rstrip(".")
+    words = {RunCancelled: "was cancelled", RunTimeout: "ran out of time", RunLost: "is lost", RunFailed: "failed"}
+    return cls(f"The run {state.name!r} {words[cls]}", why, _TODO.get(cls, ""))
+
+
+_TODO: dict[type[RunError], str] = {
+    RunLost: "Run it again on a live cluster.",
+    RunTimeout: "Give it a longer --timeout, more workers, or less to do.",
+}

@@ -1,0 +1,69 @@
+"""Drives a cell or a function: one task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ....controller.runs.install import kept_results, without_results
+from ....core.errors import RunFailed
+from ....core.run import RunPhase, RunState
+from ...clusters.session import Session
+from ...send.payload import RunPayload
+from .channel import Channel
+from .execution import Execution
+from .items import single
+from .outcomes import exception_of, todo
+from .tasks import TaskLost
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+
+class OneTask(Execution):
+    """A run of one task."""
+
+    def __init__(self, session: Session, state: RunState, payload: RunPayload, channel: Channel) -> None:
+        super().__init__(session, state, payload, channel)
+        #: What the task gave; None until then, and for detached runs.
+        self.given: dict[str, Any] | None = None
+        #: With keep: futures of what the cell assigned, by name.
+        self.kept_names: dict[str, Future[Any]] = {}
+        self._last: Future[Any]
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """As `Execution.work`."""
+        future = self.tasks.send(single(), 0)
+        if self.state.detached:
+            await self.tasks.plan(1, 1)
+            return "running", ""
+        given = await self._with_inputs(future)
+        if self.payload.head["keep"] and not given.get("errors"):
+            for name in given["names"] or [None]:
+                key = f"mlkept-{self.state.id}-{name or 'value'}"
+                kept = self.session.client.submit(kept_results, self._last, name, key=key, pure=False)
+                self.kept_names[name or ""] = kept
+        errors = given.get("errors")
+        if not errors:
+            self.given = given
+            return "done", ""
+        error = RunFailed(f"The run {self.state.name!r} failed", errors[0]["error"], todo(errors[0]["error"]))
+        error.__cause__ = exception_of(errors[0])
+        self.error = error
+        return "failed", errors[0]["error"]
+
+    async def _known(self, future: Future[Any]) -> dict[str, Any]:
+        """What the task gave; without its results, when they are to stay there."""
+        self._last = future
+        if self.payload.head["keep"]:
+            key = f"mlkept-{self.state.id}-known"
+            future = self.session.client.submit(without_results, future, key=key, pure=False)
+        return await self.tasks.outcome(future)
+
+    async def _with_inputs(self, future: Future[Any]) -> dict[str, Any]:
+        try:
+            return await self._known(future)
+        except TaskLost:
+            if not self.tasks.is_missing("cancelled", "lost", "error"):
+                raise
+        await self.tasks.put_again(self.payload, everywhere=False)
+        return await self._known(self.tasks.send(single(1), 1))

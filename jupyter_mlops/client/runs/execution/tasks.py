@@ -1,0 +1,169 @@
+"""The tasks of a run on its cluster: sent, waited for, let go."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from ....controller.runs.install import enter
+from ....core.errors import ClusterUnreachable, Unavailable
+from ...clusters.session import Session
+from ...send.payload import RunPayload, head_bytes
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+#: Seconds that the tasks of a detached run may take to arrive.
+ARRIVAL = 120.0
+
+#: Seconds that a cluster may be silent before a run on it is given up, and between two tries to get a result from it.
+GIVEN_UP, PAUSE = 300.0, 0.5
+
+#: What Dask raises when the way to a result breaks.
+_BROKEN = (OSError, asyncio.TimeoutError, asyncio.CancelledError)
+
+
+class TaskLost(Exception):
+    """A task can't be had any more; the cluster said why."""
+
+
+class Tasks:
+    """What this process holds of a run on the cluster.
+
+    Parameters
+    ----------
+    session : the cluster.
+    run : the run's id.
+    group : of the workers that may run it; None for any.
+    """
+
+    def __init__(self, session: Session, run: str, group: str | None) -> None:
+        self._session, self._run = session, run
+        self._resources = {f"group:{group}": 1} if group else None
+        self._futures: set[Future[Any]] = set()
+        #: What all tasks share: the head of the payload, as it is sent, and its big variables.
+        self.code = b""
+        self.bigs: list[Future[Any]] = []
+        #: Whether this process itself gave the run up.
+        self.stopping = False
+
+    def key(self, index: int) -> str:
+        """The key of a task."""
+        return f"mlrun-{self._run}-{index}"
+
+    async def prepare(self, payload: RunPayload, everywhere: bool) -> None:
+        """Put on the cluster what all tasks share; `everywhere` is whether many workers will need it."""
+        self.code = head_bytes(payload.head)
+        self.bigs = await self._session.put(payload, everywhere=everywhere)
+
+    async def put_again(self, payload: RunPayload, everywhere: bool) -> None:
+        """Put the big variables there once more: a worker that had one died."""
+        self.bigs = await self._session.put(payload, everywhere=everywhere, anew=True)
+
+    def send(self, part: bytes, index: int) -> Future[Any]:
+        """Send the task number `index`."""
+        future: Future[Any] = self._session.client.submit(
+            enter,
+            self.code,
+            part,
+            *self.bigs,
+            key=self.key(index),
+            resources=self._resources,
+            pure=False,
+        )
+        self._futures.add(future)
+        return future
+
+    def send_many(self, parts: list[bytes], first: int) -> None:
+        """Send the tasks from number `first` on, in one message: hundreds of messages would hold the scheduler up."""
+        count = len(parts)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph", category=UserWarning)  # it is items
+            futures: list[Future[Any]] = self._session.client.map(
+                enter,
+                [self.code] * count,
+                parts,
+                *([big] * count for big in self.bigs),
+                key=[self.key(first + number) for number in range(count)],
+                resources=self._resources,
+                pure=False,
+            )
+        self._futures.update(futures)
+
+    def compute(self, pending: list[Any]) -> list[Future[Any]]:
+        """Send tasks that are Dask's delayed objects, in one graph."""
+        from dask.base import annotate
+
+        with annotate(resources=self._resources) if self._resources else annotate():
+            futures: list[Future[Any]] = self._session.client.compute(pending)
+        self._futures.update(futures)
+        return futures
+
+    def drop(self, future: Future[Any]) -> None:
+        """Let go of one."""
+        self._futures.discard(future)
+        future.release()
+
+    def let_go(self) -> None:
+        """Let go of all; those of a detached run are the cluster's from here on."""
+        for future in self._futures:
+            future.release()
+        self._futures.clear()
+
+    def is_missing(self, *gone: str) -> bool:
+        """Whether a big variable has one of these states, so that tasks which need it can't run."""
+        return any(str(big.status) in gone for big in self.bigs)
+
+    async def plan(self, total: int | None, tasks: int) -> None:
+        """Hand a detached run to the cluster, once all of its tasks have arrived there."""
+        keys = [self.key(index) for index in range(tasks)]
+        deadline = asyncio.get_running_loop().time() + ARRIVAL
+        while True:
+            try:
+                return await self._session.link.plan_run(self._run, total, keys)
+            except ClusterUnreachable:
+                raise
+            except Unavailable:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+
+    async def outcome(self, future: Future[Any]) -> dict[str, Any]:
+        """What a task gave; while the way to it is broken it is asked for again, since a new connection waits less
+        long for a network than those that are open.
+
+        Raises
+        ------
+        TaskLost : it gave nothing.
+        """
+        broken_since = None
+        while True:
+            try:
+                result: dict[str, Any] = await self._session.result(future)
+                break
+            except _BROKEN as error:
+                if self.stopping and isinstance(error, asyncio.CancelledError):
+                    raise
+                now = asyncio.get_running_loop().time()
+                broken_since = broken_since or now
+                if future.status != "finished" or now - broken_since > GIVEN_UP:
+                    raise TaskLost(_words(error)) from error
+                await asyncio.sleep(PAUSE)
+            except Exception as error:  # Dask raises what the task's worker met: it was killed, it lost an input
+                raise TaskLost(_words(error)) from error
+        if result.get("stopped"):
+            raise TaskLost("the task was stopped")
+        return result
+
+    async def threads(self) -> int:
+        """Threads that may run the tasks now."""
+        counts = await self._session.client.nthreads() or {}
+        return max(1, int(sum(counts.values())))
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "the cluster forgot the task"
+    if type(error).__name__ == "KilledWorker":
+        return "four workers in a row died while they ran the same task; it may need more memory than they have"
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,113 @@
+"""Follows a run that another process drives, or that nobody does any more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from ... import places
+from ...core.cluster import ClusterState
+from ...core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownCluster, UnknownRun
+from ...core.run import FINAL, RunPhase, RunState
+from ..clusters.session import Session, session
+from ..loop_thread import loop_thread
+from ..send.payload import RunPayload
+from .copies import Copy
+from .execution.channel import Channel
+from .execution.execution import Execution
+from .record import read_record
+from .run import Run
+
+
+class Follow(Execution):
+    """Watches and cancels; sends nothing."""
+
+    async def _open(self) -> None:
+        return
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """Wait for the cluster to say that the run is over."""
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+class FinishedExecution(Execution):
+    """A run whose cluster is gone, or that is over."""
+
+    def __init__(self, state: RunState, channel: Channel) -> None:
+        super().__init__(None, state, RunPayload({}), channel)  # type: ignore[arg-type]  # nothing is asked of it
+
+    async def main(self) -> None:
+        """Nothing to do."""
+        self.channel.end()
+
+    async def cancel(self, why: str) -> None:
+        """Nothing to stop."""
+
+
+def find_run(run: str) -> Run:
+    """The run of that id, whoever started it, whenever.
+
+    Raises
+    ------
+    UnknownRun : nothing is known of it; a near id is suggested.
+    ClusterUnreachable : a place that doesn't answer may know it.
+    """
+    found = Run(loop_thread().call(_execution(run)))
+    found.start()
+    return found
+
+
+async def _execution(run: str) -> Execution:
+    try:
+        state = read_record(run)
+    except UnknownRun as unknown:
+        state = await _elsewhere(run, unknown)
+    if state.phase in FINAL:
+        return FinishedExecution(state, Channel())
+    try:
+        opened: Session = await session(state.cluster, timeout=10.0)
+        view = await opened.link.watch_run(state.id, 0, timeout=0)
+    except (ClusterUnreachable, ClusterEnded, NotFound) as error:
+        return FinishedExecution(await _last_word(state, error), Channel())
+    return Follow(opened, view.run, RunPayload({}), Channel())
+
+
+async def _last_word(state: RunState, silence: MlopsError) -> RunState:
+    """What is known of a run whose cluster doesn't answer: how it ended, that it is lost, or what was known before."""
+    try:
+        backend = await places.find(state.cluster)
+        for known in await backend.runs(state.cluster):
+            if known.id == state.id and known.phase in FINAL:
+                Copy(state.id).take(known, [])
+                return known
+        if (await backend.get(state.cluster)).phase not in ("ended", "stopping"):
+            return state
+    except UnknownCluster:
+        pass
+    except MlopsError:  # its place doesn't answer either
+        return state
+    return state.model_copy(update={"phase": "lost", "error": f"RunLost: {silence.what}."})
+
+
+async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:
+    """Clusters in other places keep their runs themselves."""
+    for cluster in await places.clusters():
+        if cluster.place == "local":
+            continue
+        try:
+            states = await _runs_of(cluster)
+        except MlopsError:
+            continue
+        for state in states:
+            if state.id == run:
+                return state
+    raise places.unseen(unknown)
+
+
+async def _runs_of(cluster: ClusterState) -> list[RunState]:
+    """A live cluster knows them better than its place, which is told now and then."""
+    if cluster.phase == "running" and "run" in cluster.commands:
+        with contextlib.suppress(ClusterUnreachable, ClusterEnded):
+            return (await (await session(cluster.name, timeout=10.0)).link.view(workers=False)).runs
+    return await places.get(cluster.place).runs(cluster.name)

@@ -1,0 +1,168 @@
+"""From code, items and options to a run that is under way."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from ... import home
+from ...agent.versions import versions_of
+from ...controller.runs.results import SMALL
+from ...core.run import Origin, RunState
+from ..clusters.choose import Say, choose
+from ..clusters.session import Session
+from ..loop_thread import loop_thread
+from ..packages.sync import agree
+from ..send.payload import RunPayload
+from .execution.channel import Channel
+from .execution.execution import Execution
+from .execution.items import Items, Partitions, Sliced, Streamed, items_of
+from .execution.mapping import MapExecution
+from .execution.partitions import PartitionExecution
+from .execution.result_buffer import ResultBuffer
+from .execution.single import OneTask
+from .options import Options
+from .record import PayloadFile, folder_of, not_kept
+from .run import Run
+
+#: Characters of the code that a record keeps.
+CODE = 20_000
+
+Items_ = Items | Partitions
+
+
+def launch(
+    payload: RunPayload,
+    values: Any,
+    options: Options,
+    origin: Origin,
+    say: Say,
+) -> Run:
+    """Start a run; `values` are a map's items, None otherwise. Returns as soon as it is sent on its way.
+
+    Raises
+    ------
+    InvalidItems, UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
+    """
+    items = items_of(values) if payload.head["kind"] == "map" else None
+    if options.detach and isinstance(items, Streamed):
+        items = Sliced(list(items.rest()))
+    prepared = loop_thread().call(_prepare(payload, items, options, origin, say))
+    run = Run(prepared)
+    run.start()
+    if options.detach:
+        prepared.sent.wait()
+        run.check()
+    return run
+
+
+async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, origin: Origin, say: Say) -> Execution:
+    workers = options.workers if isinstance(options.workers, int) else None
+    session = await choose(options.cluster, say, workers, options.group)
+    await session.link.ready_for_runs()
+    await _scale(session, options)
+    if note := await agree(session, payload.packages, payload.inner, options.sync):
+        say(f"{note[:1].upper()}{note[1:]}")
+    run = secrets.token_hex(6)
+    state = _state(run, session, payload, items, options, origin)
+    _complete(payload, state, options, session)
+    return _execution(session, state, payload, items)
+
+
+async def _scale(session: Session, options: Options) -> None:
+    if options.group is not None and options.workers is None:
+        (await session.backend.spec(session.name)).profile.group(options.group)
+    if isinstance(options.workers, int):
+        await session.link.scale(options.workers, options.group)
+    elif options.workers is not None:
+        await session.link.adapt(*options.workers, options.group)
+
+
+def _state(
+    run: str, session: Session, payload: RunPayload, items: Items_ | None, options: Options, origin: Origin
+) -> RunState:
+    kind = payload.head["kind"]
+    local = session.backend.place == "local"
+    return RunState(
+        id=run,
+        name=options.name or name_of(payload.code) or kind,
+        kind=kind,
+        cluster=session.name,
+        group=options.group,
+        owner=getpass.getuser(),
+        created=time.time(),
+        code=payload.code[:CODE],
+        options=options.recorded(),
+        variables=payload.variables,
+        versions=versions_of(sorted(payload.packages)),
+        origin=origin,
+        detached=options.detach,
+        total=items.total if items is not None else 1,
+        kept=options.detach and local,
+    )
+
+
+def _complete(payload: RunPayload, state: RunState, options: Options, session: Session) -> None:
+    folder = ""
+    if state.kept:
+        folder = str(home.private(folder_of(state.id) / "result"))
+    payload.head |= {
+        "run": state.id,
+        "retries": options.retries,
+        "on_error": options.on_error,
+        "keep": options.keep,
+        "folder": folder,
+        "small": SMALL if state.detached and not state.kept else 0,
+    }
+
+
+def _execution(session: Session, state: RunState, payload: RunPayload, items: Items_ | None) -> Execution:
+    channel = Channel()
+    if items is None:
+        payload_file = PayloadFile(state.id, payload.head, payload.bigs)
+        payload_file.finish()
+        return OneTask(session, state, payload, channel)
+    buffer = ResultBuffer(keep=not isinstance(items, Streamed))
+    if isinstance(items, Partitions):
+        if items.computed:
+            not_kept(state.id, "it was computed before, and is in the memory of its cluster only")
+        else:
+            payload_file = PayloadFile(state.id, payload.head, payload.bigs)
+            payload_file.add_partitions(items.parts)
+            payload_file.finish()
+        return PartitionExecution(session, state, payload, channel, items, buffer)
+    payload_file = PayloadFile(state.id, payload.head, payload.bigs)
+    return MapExecution(session, state, payload, channel, items, buffer, payload_file)
+
+
+def name_of(code: str) -> str:
+    """A name for code that was given none: its first comment or line."""
+    for line in code.splitlines():
+        text = line.strip().lstrip("#").strip()
+        if text:
+            return text if len(text) <= 40 else text[:39] + "…"
+    return ""
+
+
+def origin_of_kernel() -> Origin:
+    """The notebook and kernel that this process serves, and the cell that it runs now."""
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    cell = kernel = ""
+    try:
+        from IPython import get_ipython
+
+        shell = get_ipython()
+        app = getattr(shell, "kernel", None)
+        if app is not None:
+            header = app.get_parent("shell") if hasattr(app, "get_parent") else {}
+            cell = str((header.get("metadata") or {}).get("cellId", ""))
+            kernel = str(Path(app.config.get("IPKernelApp", {}).get("connection_file", "")).stem).removeprefix(
+                "kernel-"
+            )
+    except ImportError:  # not in a notebook
+        pass
+    return Origin(notebook=notebook, cell=cell, kernel=kernel)

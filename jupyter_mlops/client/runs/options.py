@@ -1,0 +1,112 @@
+"""How a run is to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ...core.errors import InvalidSpec
+
+OnError = Literal["raise", "collect"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a run; the same for a cell, a map and a function.
+
+    Parameters
+    ----------
+    name : shown in lists; made from the code when not given.
+    cluster : its name; the one selected, or the only one, or a new one of the default profile.
+    workers : `N`, or `(minimum, maximum)` for scaling with the work, before the run starts.
+    group : workers that may run it.
+    timeout : seconds after which it is stopped.
+    retries : how often code that raised is tried again, per item.
+    detach : whether it goes on without this kernel.
+    quiet : shows no progress, prints and notes.
+    keep : leaves the results on the cluster.
+    on_error : of a map: stop at the first item that raises, or go on and collect the errors.
+    sync : whether packages that the workers lack are brought to them.
+    """
+
+    name: str | None = None
+    cluster: str | None = None
+    workers: int | tuple[int, int] | None = None
+    group: str | None = None
+    timeout: float | None = None
+    retries: int = 0
+    detach: bool = False
+    quiet: bool = False
+    keep: bool = False
+    on_error: OnError = "collect"
+    sync: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
+            raise InvalidSpec(f"retries can't be {self.retries!r}", "it is how often to try again", "Use 0 or more.")
+        if self.timeout is not None and (not isinstance(self.timeout, (int, float)) or not self.timeout > 0):
+            raise InvalidSpec(f"timeout can't be {self.timeout!r}", "it is in seconds", "Use a number above 0.")
+        if self.on_error not in ("raise", "collect"):
+            raise InvalidSpec(f"on_error can't be {self.on_error!r}", "", "Use 'raise' or 'collect'.")
+        if self.keep and self.detach:
+            raise InvalidSpec(
+                "keep and detach can't be combined",
+                "what is kept on the cluster belongs to this kernel",
+                "A detached run's result is written to disk; fetch it with mlops.get_run(ID).result().",
+            )
+        check_workers(self.workers)
+
+    def recorded(self) -> dict[str, Any]:
+        """Those that were set, for the run's record."""
+        default = Options()
+        shown = {name: value for name, value in vars(self).items() if value != getattr(default, name)}
+        shown["on_error"] = self.on_error
+        return shown
+
+
+def check_workers(workers: Any) -> int | tuple[int, int] | None:
+    """A number of workers or a range of them, if it is one.
+
+    Raises
+    ------
+    InvalidSpec : it isn't.
+    """
+    fault = InvalidSpec(f"workers can't be {workers!r}", "", "Use a number like 4, or a range like 2:8.")
+    if workers is None or (isinstance(workers, int) and not isinstance(workers, bool) and workers >= 0):
+        return workers
+    if not isinstance(workers, tuple) or len(workers) != 2 or not all(type(end) is int for end in workers):
+        raise fault
+    low, high = workers
+    if not 0 <= low <= high:
+        raise fault
+    return low, high
+
+
+def parse_workers(text: str) -> int | tuple[int, int]:
+    """`"4"` or `"2:8"`.
+
+    Raises
+    ------
+    InvalidSpec : it is neither.
+    """
+    low, colon, high = text.partition(":")
+    if not low.strip().isdigit() or (colon and not high.strip().isdigit()):
+        raise InvalidSpec(f"workers can't be {text!r}", "", "Use a number like 4, or a range like 2:8.")
+    parsed = check_workers((int(low), int(high)) if colon else int(low))
+    assert parsed is not None
+    return parsed
+
+
+def parse_seconds(text: str) -> float:
+    """`"90"`, `"90s"` or `"2 min"` as seconds.
+
+    Raises
+    ------
+    InvalidSpec : it is none of them.
+    """
+    from ...core.base import parse_period
+
+    try:
+        return float(parse_period(text))  # type: ignore[arg-type]  # anything else fails here
+    except (TypeError, ValueError):
+        raise InvalidSpec(f"timeout can't be {text!r}", "", "Write it like 90, 90s or 2min.") from None

@@ -1,0 +1,219 @@
+"""What a run leaves in its folder: its record, and what is needed to run it again."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pickle
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cloudpickle
+
+from ... import home
+from ...core.errors import NotRepeatable, UnknownRun
+from ...core.run import RunState
+
+#: Bytes of input that are kept to run again.
+MOST = 64 * 1024**2
+
+#: The file with the input in a run's folder, and the one that says why there is none.
+PAYLOAD, WHY = "payload.pkl", "payload.why"
+
+#: One thread writes for all runs, so that no run waits for the disk.
+_writer = ThreadPoolExecutor(1, thread_name_prefix="mlops-record")
+
+
+def _fork() -> None:
+    global _writer
+    _writer = ThreadPoolExecutor(1, thread_name_prefix="mlops-record")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fork)
+
+
+def folder_of(run: str) -> Path:
+    """The folder of a run."""
+    return home.runs_dir() / run
+
+
+def read_record(run: str) -> RunState:
+    """The record of a run.
+
+    Raises
+    ------
+    UnknownRun : there is none.
+    """
+    try:
+        return RunState.model_validate_json((folder_of(run) / "record.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = [path.name for path in home.runs_dir().iterdir()]
+        raise UnknownRun.named(run, known) from None
+
+
+def all_records() -> list[RunState]:
+    """The records of all runs, the last first."""
+    records = []
+    for path in home.runs_dir().iterdir():
+        with contextlib.suppress(UnknownRun):
+            records.append(read_record(path.name))
+    return sorted(records, key=lambda record: record.created, reverse=True)
+
+
+def in_background(call: Callable[..., Any], *args: Any) -> None:
+    """Have `call` write, after all that was to be written before."""
+    _writer.submit(_quietly, call, *args)
+
+
+class _TooMuch(Exception):
+    """More than may be kept."""
+
+
+class _Limited(io.BytesIO):
+    """Takes so many bytes, and not a copy of more."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def write(self, data: Any) -> int:
+        """As a file does.
+
+        Raises
+        ------
+        _TooMuch
+        """
+        self._room -= len(data)
+        if self._room < 0:
+            raise _TooMuch
+        return super().write(data)
+
+
+class PayloadFile:
+    """Writes what a run sent, as it is sent; complete with `finish`.
+
+    The file is a sequence of pickled frames of plain data: the head, the big variables, then the batches. Nothing in
+    it has to be unpickled by who runs it again, except in the workers.
+    """
+
+    def __init__(self, run: str, head: dict[str, Any], bigs: list[Any]) -> None:
+        self._path = folder_of(run) / PAYLOAD
+        self._size = 0
+        self._file: BinaryIO | None = None
+        #: Whether nothing more comes.
+        self.finished = False
+        _writer.submit(_quietly, self._begin, head, bigs)
+
+    def add(self, start: int, count: int, items: bytes) -> None:
+        """A batch that was done, or is still to be done."""
+        _writer.submit(_quietly, self._write, {"start": start, "n": count, "items": items})
+
+    def add_partitions(self, partitions: list[Any]) -> None:
+        """The partitions of a Dask collection, with the graph that makes them."""
+        _writer.submit(_quietly, self._dump, partitions)
+
+    def finish(self) -> Future[Any]:
+        """Nothing more comes. The result is whether it can be run again."""
+        self.finished = True
+        return _writer.submit(self._finish)
+
+    def give_up(self, why: str) -> None:
+        """It can't be run again; a no-op once it was finished."""
+        _writer.submit(_quietly, self._abandon, why)
+
+    def _begin(self, head: dict[str, Any], bigs: list[Any]) -> None:
+        home.private(self._path.parent)
+        descriptor = os.open(self._path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.fdopen(descriptor, "wb")
+        plain = bigs[-1:] if head["body"] is None else []  # the body, which is bytes already
+        packed = [("pickled", bytes(cloudpickle.dumps(big, protocol=5))) for big in bigs[: len(bigs) - len(plain)]]
+        self._write({"head": head, "bigs": [*packed, *plain]})
+
+    def _write(self, frame: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        data = pickle.dumps(frame, protocol=5)
+        self._size += len(data)
+        if self._size > MOST:
+            self._abandon(f"it was more than {MOST // 1024**2} MB")
+        else:
+            self._file.write(data)
+
+    def _dump(self, partitions: list[Any]) -> None:
+        target = _Limited(MOST - self._size)
+        try:
+            cloudpickle.Pickler(target, protocol=5).dump(partitions)
+        except _TooMuch:
+            self._abandon(f"it was more than {MOST // 1024**2} MB")
+        except Exception as error:  # noqa: BLE001 - whatever a user's object raises: then it can't be kept
+            self._abandon(f"the collection can't be pickled ({type(error).__name__}: {error})")
+        else:
+            self._write({"partitions": target.getvalue(), "n": len(partitions)})
+
+    def _abandon(self, why: str) -> None:
+        if self._file is None:
+            return
+        self._file.close()
+        self._file = None
+        self._path.with_suffix(".new").unlink(missing_ok=True)
+        _explain(self._path.parent.name, why)
+
+    def _finish(self) -> bool:
+        if self._file is None:
+            return False
+        try:
+            self._file.close()
+            self._path.with_suffix(".new").replace(self._path)
+        except OSError:  # a full disk: the run itself is fine
+            return False
+        finally:
+            self._file = None
+        return True
+
+
+def not_kept(run: str, why: str) -> None:
+    """Note why the input of `run` isn't kept, for who wants to run it again."""
+    in_background(_explain, run, why)
+
+
+def _explain(run: str, why: str) -> None:
+    home.write(home.private(folder_of(run)) / WHY, why)
+
+
+def _quietly(call: Any, *args: Any) -> None:
+    """A disk that is full, or input that can't be pickled again, costs the repetition and nothing else."""
+    try:
+        call(*args)
+    except Exception as error:  # noqa: BLE001 - as said; it is logged
+        import logging
+
+        logging.getLogger("jupyter_mlops").warning("A run's record couldn't be written: %r", error)
+
+
+def read_payload(run: str) -> Generator[dict[str, Any], None, None]:
+    """The frames of a run's payload.
+
+    Raises
+    ------
+    NotRepeatable : it wasn't kept.
+    """
+    try:
+        file = (folder_of(run) / PAYLOAD).open("rb")
+    except OSError:
+        raise NotRepeatable(
+            f"The run {run} can't be run again", f"its input wasn't kept: {_why(run)}", "Run its cell again."
+        ) from None
+    with file:
+        while file.peek(1):
+            yield pickle.load(file)  # noqa: S301 - plain data, written by ourselves into the user's own folder
+
+
+def _why(run: str) -> str:
+    try:
+        return (folder_of(run) / WHY).read_text(encoding="utf-8")
+    except OSError:
+        return "it wasn't complete when the run ended, or couldn't be written"

@@ -1,0 +1,116 @@
+"""What a run sends to the workers: plain data, with the user's objects inside as pickled bytes."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import InvalidCell
+from . import cells, modules
+from .body import function_of
+from .capture import Names, names_of
+from .pickling import BIG, Packed, pack
+
+#: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
+INLINE = 200_000
+
+#: This package, which workers have.
+_OWN = __name__.partition(".")[0]
+
+#: What makes a cell give its thread back while it waits: it hands work to the cluster itself.
+_DELEGATES = {"get_client", "worker_client", "dask", "joblib", "compute", "persist", "Client"}
+
+
+@dataclass
+class RunPayload:
+    """A run's code and variables, ready to travel.
+
+    `head` is plain data for the agent; `bigs` are what is put on the cluster first, as they are.
+    """
+
+    head: dict[str, Any]
+    bigs: list[Any] = field(default_factory=list)
+    variables: list[str] = field(default_factory=list)
+    code: str = ""
+    #: Import names of the packages that the code needs.
+    packages: set[str] = field(default_factory=set)
+    #: And of those that its functions import, perhaps.
+    inner: set[str] = field(default_factory=set)
+
+
+def ship_cell(source: str, tree: ast.Module, filename: str, space: dict[str, Any], out: list[str] | None) -> RunPayload:
+    """A plain cell, with what it reads from `space`; `out` limits what comes back."""
+    names = names_of(tree)
+    variables = {name: space[name] for name in sorted(names.reads) if name in space}
+    unknown = [name for name in out or [] if name not in names.assigns]
+    if unknown:
+        assigned = ", ".join(names.assigns) or "nothing"
+        raise InvalidCell(f"The cell doesn't assign {unknown[0]!r}", f"it assigns {assigned}", "Change --out.")
+    packed = pack(variables, variables)
+    back = out if out is not None else [name for name in names.assigns if not name.startswith("_")]
+    payload = _payload("cell", source, filename, names, variables, packed)
+    payload.head |= {"names": back, "code": source, "secede": bool(names.mentions & _DELEGATES)}
+    return payload
+
+
+def ship_body(source: str, tree: ast.Module, filename: str, space: dict[str, Any], item: str) -> RunPayload:
+    """The body of a map, with what it reads from `space`: a function of `item`, whose value is its last expression."""
+    names = names_of(tree, known={item})
+    variables = {name: space[name] for name in sorted(names.reads) if name in space}
+    packed = pack(function_of(tree, filename, item, names, variables), variables)
+    return _payload("map", source, filename, names, variables, packed)
+
+
+def ship_function(function: Callable[..., Any], source: str, kind: str) -> RunPayload:
+    """A function for `mlops.map`, or one without arguments for `mlops.run`."""
+    name = getattr(function, "__name__", type(function).__name__)
+    packed = pack(function, {name: function})
+    names = Names(frozenset(), (), frozenset(), frozenset(getattr(getattr(function, "__code__", None), "co_names", ())))
+    payload = _payload(kind, source, "", names, {name: function}, packed)
+    payload.head["secede"] = kind == "function" and bool(names.mentions & _DELEGATES)
+    return payload
+
+
+def _payload(
+    kind: str,
+    source: str,
+    filename: str,
+    names: Names,
+    variables: dict[str, Any],
+    packed: Packed,
+) -> RunPayload:
+    body, bigs = packed.data, packed.bigs
+    imports = {*names.imports, *packed.packages, *packed.inner} - {_OWN}
+    brought = {name: tuple(module) for name, module in modules.beside(Path.cwd(), imports).items()}
+    head = {
+        "kind": kind,
+        "modules": brought,
+        "sources": cells.texts(packed.files) | ({filename: source} if filename else {}),
+        "labels": cells.labels({filename, *packed.files}),
+        "filename": filename,
+        "body": body,
+        "secede": False,
+        "names": [],
+        "code": "",
+    }
+    if len(body) > (INLINE if kind == "map" else BIG):
+        head["body"] = None
+        bigs = [*bigs, body]
+    packages = packed.packages | {name.split(".")[0] for name in names.imports}
+    known = {"", "__main__", _OWN, *sys.stdlib_module_names, *(name.split(".")[0] for name in brought)}
+    return RunPayload(head, bigs, list(variables), source, packages - known, (packed.inner | _beside(packages)) - known)
+
+
+def _beside(packages: set[str]) -> set[str]:
+    """What tables may be made of that neither code nor objects name: where it is installed, pandas keeps text in it."""
+    return {"pyarrow"} if "pandas" in packages and "pyarrow" in sys.modules else set()
+
+
+def head_bytes(head: dict[str, Any]) -> bytes:
+    """The head as it is sent."""
+    return pickle.dumps(head, protocol=5)

@@ -1,0 +1,48 @@
+"""What an earlier scheduler of the same cluster left: what was wanted, and the runs that went down with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from ...core.cluster import GroupState
+from ...core.run import RunState
+from .liverun import LiveRun
+
+#: Why its runs are lost.
+LOST = "RunLost: The cluster's scheduler was started again."
+
+
+@dataclass(frozen=True)
+class Restored:
+    """As watchers were told last: the groups, and the runs that were not over."""
+
+    groups: Sequence[GroupState] = ()
+    runs: Sequence[RunState] = ()
+
+
+class PastRun(LiveRun):
+    """The page of an earlier scheduler's run, whose cost and progress are what was told last."""
+
+    def snapshot(self, now: float | None = None) -> RunState:
+        """The run as it ended."""
+        cost = self.state.cost
+        cost = cost if cost.per_hour is None else cost.model_copy(update={"per_hour": 0.0})
+        return self.state.model_copy(update={"left": None, "cost": cost})
+
+
+def runs_in(text: str, newer: Sequence[RunState]) -> list[RunState]:
+    """The runs in the text of `runs.jsonl`, oldest first, as they were told last; half a line is left out."""
+    found: dict[str, RunState] = {}
+    for line in text.splitlines():
+        try:
+            state = RunState.model_validate_json(line)
+        except ValidationError:
+            continue
+        found[state.id] = state
+    for state in newer:
+        if state.id in found and found[state.id].ended is None:
+            found[state.id] = state
+    return list(found.values())

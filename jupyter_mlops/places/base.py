@@ -1,0 +1,107 @@
+"""The contract of a place. `tests/places` holds every place to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..controller.link import Link
+from ..core.base import Time
+from ..core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
+from ..core.profile import Place, Profile
+from ..core.run import RunState
+
+
+@dataclass(frozen=True)
+class Address:
+    """How a Dask client reaches a cluster: `distributed.Client(address.url, security=address.security)`."""
+
+    url: str
+    #: A `distributed.security.Security`, or None where the cluster has no TLS.
+    security: Any = None
+
+
+class Backend(ABC):
+    """A place where clusters live. The record in the place is the truth: an instance holds nothing that it would lose.
+
+    All methods are coroutines, callable from any event loop, and never block it for more than a few milliseconds.
+    """
+
+    place: ClassVar[Place]
+
+    @abstractmethod
+    async def check(self, profile: Profile) -> None:
+        """Raise `InvalidSpec` or `Refused` when a cluster of `profile` can't be made here. Makes nothing."""
+
+    @abstractmethod
+    async def start(self, spec: ClusterSpec) -> ClusterState:
+        """Make a cluster. Returns as soon as its record exists: it is listed from here on, in phase `starting`.
+
+        Raises `NameTaken` when a live cluster has the name, `StartFailed`, `StorageFull`.
+        """
+
+    @abstractmethod
+    async def clusters(self) -> list[ClusterState]:
+        """All clusters of this user, live and ended (for 7 days), newest first, whoever made them.
+
+        Cheap: reads records, connects to nothing. A cluster whose processes are gone without a receipt is shown as
+        ended with its cause, and its receipt is written.
+        """
+
+    def silence(self) -> Problem | None:
+        """Why clusters may be missing from the last list; None when it was whole."""
+        return None
+
+    @abstractmethod
+    async def get(self, name: str) -> ClusterState:
+        """The one of that name, as in `clusters`. Raises `UnknownCluster`."""
+
+    @abstractmethod
+    async def spec(self, name: str) -> ClusterSpec:
+        """What was asked for. Raises `UnknownCluster`."""
+
+    @abstractmethod
+    async def address(self, name: str, timeout: float = 30.0) -> Address:
+        """How to reach its scheduler, waiting for one that is starting. Raises `UnknownCluster`, `ClusterEnded`,
+        `StartFailed` (with the log's last lines), `ClusterUnreachable`."""
+
+    @abstractmethod
+    async def link(self, name: str, timeout: float = 30.0) -> Link:
+        """An open link to its controller. Raises as `address`."""
+
+    @abstractmethod
+    async def stop(self, name: str, cause: str = "user", why: str = "", force: bool = False) -> None:
+        """End it. Through its controller when that answers within 5 s, else (or with `force`) by the place's own means.
+
+        Returns when the end is under way; a no-op when it has ended. Raises `UnknownCluster`.
+        """
+
+    @abstractmethod
+    async def forget(self, name: str) -> None:
+        """Remove the record of a cluster that ended. Raises `Conflict` when it is alive, `UnknownCluster`."""
+
+    @abstractmethod
+    async def receipt(self, name: str) -> Receipt | None:
+        """The final sum, once it has ended."""
+
+    @abstractmethod
+    async def events(self, name: str) -> list[Event]:
+        """The events of a cluster, live or ended, oldest first."""
+
+    @abstractmethod
+    async def timeline(self, name: str, since: Time = 0) -> list[Sample]:
+        """The timeline of a cluster, live or ended."""
+
+    @abstractmethod
+    async def runs(self, name: str) -> list[RunState]:
+        """The runs that its controller recorded, live or ended."""
+
+    async def results(self, name: str, run: str) -> list[bytes]:
+        """The parts of a small result of a detached run, as the place kept them for longer than the cluster lived;
+        empty where it wasn't small, or where the home folder has all results. Raises `UnknownCluster`."""
+        return []
+
+    @abstractmethod
+    async def logs(self, name: str, worker: str | None = None, lines: int = 200) -> list[str]:
+        """The last lines of the scheduler's or a worker's log, dead or alive, live cluster or ended."""

@@ -1,0 +1,131 @@
+"""The Kubernetes place: what the upper layers call. Holds nothing: Kubernetes' records are the truth."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from ...controller.link import Link
+from ...core.base import Time
+from ...core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
+from ...core.profile import Place, Profile
+from ...core.run import RunState
+from .. import keys
+from ..base import Address, Backend
+from . import finding, names
+from .api.where import everywhere, remember, where
+from .check import check
+from .placed import Known
+from .pods.template import scheduler_pod, worker_pod
+from .pricelist import price_list
+from .records import daskcluster, entries, record
+from .records.entries import Entry
+from .tunnel.connections import hub
+
+
+class KubernetesBackend(Backend):
+    """Clusters of pods."""
+
+    place: ClassVar[Place] = "kubernetes"
+
+    async def check(self, profile: Profile) -> None:
+        """As in `Backend`: the templates make pods, and the user has the rights."""
+        spec = ClusterSpec(name="check", owner="check", profile=profile, created=0)
+        _check_templates(spec)
+        await hub().run(self._check(spec))
+
+    async def start(self, spec: ClusterSpec) -> ClusterState:
+        """As in `Backend`. Raises `InvalidSpec` before anything is made, too."""
+        _check_templates(spec)
+        return await hub().run(self._start(spec))
+
+    async def clusters(self) -> list[ClusterState]:
+        """As in `Backend`. Where Kubernetes doesn't answer, what was seen there last, as unreachable."""
+        found = await asyncio.gather(
+            *(hub().run(finding.states(place)) for place in await asyncio.to_thread(everywhere))
+        )
+        states = {(state.name, state.created): state for some in found for state in some}
+        return sorted(states.values(), key=lambda state: state.created, reverse=True)
+
+    def silence(self) -> Problem | None:
+        """As in `Backend`."""
+        return finding.silence()
+
+    async def get(self, name: str) -> ClusterState:
+        """As in `Backend`."""
+        return (await self._known(name)).state()
+
+    async def spec(self, name: str) -> ClusterSpec:
+        """As in `Backend`."""
+        return (await self._known(name)).spec
+
+    async def address(self, name: str, timeout: float = 30.0) -> Address:
+        """As in `Backend`. From outside of the Kubernetes cluster, the address is a tunnel's."""
+        return await (await self._known(name)).address(timeout)
+
+    async def link(self, name: str, timeout: float = 30.0) -> Link:
+        """As in `Backend`."""
+        return await (await self._known(name)).link(timeout)
+
+    async def stop(self, name: str, cause: str = "user", why: str = "", force: bool = False) -> None:
+        """As in `Backend`. Raises `Refused` for a cluster that only its maker can end."""
+        await (await self._known(name)).stop(cause, why, force)
+
+    async def forget(self, name: str) -> None:
+        """As in `Backend`."""
+        await (await self._known(name)).forget()
+
+    async def receipt(self, name: str) -> Receipt | None:
+        """As in `Backend`."""
+        return (await self._known(name)).receipt()
+
+    async def events(self, name: str) -> list[Event]:
+        """As in `Backend`."""
+        return await (await self._known(name)).events()
+
+    async def timeline(self, name: str, since: Time = 0) -> list[Sample]:
+        """As in `Backend`."""
+        return await (await self._known(name)).timeline(since)
+
+    async def runs(self, name: str) -> list[RunState]:
+        """As in `Backend`."""
+        return await (await self._known(name)).runs()
+
+    async def results(self, name: str, run: str) -> list[bytes]:
+        """As in `Backend`."""
+        return await (await self._known(name)).results(run)
+
+    async def logs(self, name: str, worker: str | None = None, lines: int = 200) -> list[str]:
+        """As in `Backend`. Raises `UnknownWorker`, too."""
+        return await (await self._known(name)).logs(worker, lines)
+
+    async def _known(self, name: str) -> Known:
+        return await hub().run(finding.find(name))
+
+    async def _check(self, spec: ClusterSpec) -> None:
+        api = await hub().api(*where(spec.profile))
+        (await check(api)).raise_missing()
+        if spec.profile.kubernetes.record == "operator":
+            refusal = await daskcluster.try_out(api, spec, record.ids_of(spec, api.namespace))
+            if refusal is not None:
+                raise refusal
+
+    async def _start(self, spec: ClusterSpec) -> ClusterState:
+        api = await hub().api(*where(spec.profile))
+        await asyncio.to_thread(remember, where(spec.profile))
+        new_pair = asyncio.to_thread(keys.new_pair if spec.profile.kubernetes.tls else _no_pair)
+        prices, pair = await asyncio.gather(price_list(api, spec), new_pair)
+        made = await record.make(api, spec, pair, prices)
+        return entries.shown(Entry(api, record.ids_of(spec, api.namespace), spec, made))
+
+
+def _check_templates(spec: ClusterSpec) -> None:
+    """Raise `InvalidSpec` when the profile's and groups' templates don't merge into pods."""
+    ids = names.Names(spec.name, "check")
+    scheduler_pod(spec, ids)
+    for group in spec.profile.groups:
+        worker_pod(spec, group, f"{group.name}-1", ids, {})
+
+
+def _no_pair() -> None:
+    """A cluster without TLS has no key."""

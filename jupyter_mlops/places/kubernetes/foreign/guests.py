@@ -1,0 +1,170 @@
+"""Brings the book of runs to schedulers of others, and asks it for news: the caller's side of `guest.py`."""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ....core.base import Seconds
+from ....core.cluster import ClusterSpec, Problem
+from ....core.errors import ClusterUnreachable, Unavailable, VersionMismatch
+from ....core.run import RunState
+from ..records import start
+from .daskview import Scheduler
+from .found import Found
+
+#: Seconds to bring the book: its scheduler imports pydantic for the first time.
+BRINGING: Seconds = 60.0
+
+#: Where the scheduler's metadata say that a guest is there.
+_KEY = "jupyter-mlops"
+
+_ROOT = Path(__file__).resolve().parents[4]
+#: What travels: folders whole, and the files that lead to the guest.
+_FOLDERS = ("core", "agent", "controller")
+_FILES = (
+    "__init__.py",
+    "_version.py",
+    "places/__init__.py",
+    "places/kubernetes/__init__.py",
+    "places/kubernetes/foreign/__init__.py",
+    "places/kubernetes/foreign/guest.py",
+)
+
+
+@dataclass(frozen=True)
+class GuestNews:
+    """Runs that changed, and what happened to runs: text, run and problem."""
+
+    seq: int = 0
+    runs: list[RunState] = field(default_factory=list)
+    events: list[tuple[str, str, Problem | None]] = field(default_factory=list)
+
+
+async def news(scheduler: Scheduler, since: int) -> GuestNews:
+    """What a guest tells after `since`; nothing where there is none. Raises `ClusterUnreachable`."""
+    if not await scheduler.ask("get_metadata", keys=[_KEY], default=None):
+        return GuestNews(since)  # asking a scheduler for what it doesn't know would fill its log
+    answer = await scheduler.ask("mlops_guest", since=since)
+    told = answer.get("ok") if isinstance(answer, Mapping) else None
+    if told is None:
+        return GuestNews(since)
+    return GuestNews(
+        told["seq"],
+        [RunState.model_validate(run) for run in told["runs"]],
+        [(each["text"], each["run"], each["problem"] and Problem(**each["problem"])) for each in told["events"]],
+    )
+
+
+async def bring(scheduler: Scheduler, found: Found, spec: ClusterSpec) -> None:
+    """Make `scheduler` ready for runs. A no-op when it is.
+
+    Raises
+    ------
+    VersionMismatch : its Python or Dask is another one.
+    Unavailable : it lacks a package that our code needs, or can't be changed.
+    ClusterUnreachable : it doesn't answer.
+    """
+    code, archive = packed()
+    objects = {group.object: group.name for group in found.groups}
+    there = await scheduler.ask("get_metadata", keys=[_KEY], default=None)
+    if there == {"code": code, "objects": objects}:
+        return
+    if isinstance(there, Mapping) and there.get("code") == code:  # it lives on, with its runs
+        await scheduler.ask("mlops_guest_groups", spec=spec.model_dump_json(), objects=objects)
+        return
+    _compare(await scheduler.ask("versions"), found.name)
+    refused = await _run(
+        scheduler, found.name, archive, f"{start.PACKAGE}_{code}", spec.model_dump_json(), objects, code
+    )
+    if refused:
+        raise Unavailable(
+            f"The scheduler of {found.name!r} can't keep runs",
+            refused,
+            "Put pydantic into its image; in Dask's own, EXTRA_PIP_PACKAGES=pydantic in its environment does.",
+        )
+
+
+@functools.lru_cache(maxsize=1)
+def packed() -> tuple[str, bytes]:
+    """The code that travels: its fingerprint, and a zip file in which the package is named after that."""
+    package = _ROOT / start.PACKAGE
+    paths = [package / name for name in _FILES]
+    paths += [path for folder in _FOLDERS for path in (package / folder).rglob("*.py")]
+    names = sorted(str(path.relative_to(_ROOT)) for path in paths)
+    code = start.fingerprint(_ROOT, names)[:12]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.write(_ROOT / name, name.replace(start.PACKAGE, f"{start.PACKAGE}_{code}", 1))
+    return code, buffer.getvalue()
+
+
+def _compare(there: Any, cluster: str) -> None:
+    """Raise `VersionMismatch` where code of ours would not run, or messages not be understood."""
+    from distributed import versions
+
+    packages = there.get("packages", {}) if isinstance(there, Mapping) else {}
+    own = {
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "distributed": str(versions.get_versions()["packages"]["distributed"]),
+    }
+    for name, here in own.items():
+        other = str(packages.get(name, "")).removesuffix(".final.0")
+        if here.split(".")[:2] != other.split(".")[:2]:
+            raise VersionMismatch(
+                f"{name.capitalize()} differs between this kernel and the scheduler of {cluster!r}",
+                f"{here} here, {other or 'unknown'} there",
+                "Use a kernel with the versions of its image, or give it an image with those of this kernel.",
+            )
+
+
+async def _run(scheduler: Scheduler, cluster: str, *arguments: Any) -> str:
+    """Let the scheduler load our code; what keeps it from that, if anything does."""
+    from distributed.protocol.pickle import dumps, loads
+
+    answer = await scheduler.ask("run_function", BRINGING, function=dumps(_settle), args=dumps(arguments))
+    if not isinstance(answer, Mapping):
+        raise ClusterUnreachable(f"The scheduler of {cluster!r} doesn't take our code", "it runs nothing for clients")
+    if answer.get("status") != "OK":
+        return str(answer.get("exception_text") or answer.get("text") or loads(answer["exception"]))
+    result = answer.get("result")
+    return str(loads(result) if isinstance(result, bytes) else result or "")
+
+
+async def _settle(
+    archive: bytes, package: str, spec: str, objects: dict[str, str], code: str, dask_scheduler: Any = None
+) -> str:
+    """What their scheduler runs. Travels by value, so it may use nothing of this module."""
+    import asyncio
+    import importlib
+    import io
+    import sys
+    import tempfile
+    import zipfile
+
+    def load() -> Any:
+        if package not in sys.modules:
+            folder = tempfile.mkdtemp(prefix="jupyter-mlops-")
+            with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+                packed.extractall(folder)
+            sys.path.append(folder)
+        return importlib.import_module(f"{package}.places.kubernetes.foreign.guest")
+
+    try:
+        guest = await asyncio.to_thread(load)
+    except ImportError as error:
+        return f"it has no {error.name}" if error.name else str(error)
+    except OSError as error:
+        return f"our code can't be written there: {error}"
+    await guest.settle(dask_scheduler, spec, objects, code)
+    return ""
+
+
+_settle.__module__ = "__main__"  # so that it travels by value

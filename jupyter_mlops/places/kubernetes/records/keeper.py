@@ -1,0 +1,159 @@
+"""Keeps what a cluster must not lose outside of its scheduler's pod: in two ConfigMaps that outlive both.
+
+The receipt's ConfigMap is small, because lists of clusters read it; the history's has the files of the controller's
+folder, compressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ....controller.runs.restored import Restored
+from ....core.cluster import ClusterState
+from ....core.run import RunState
+from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
+from ..names import Names
+
+logger = logging.getLogger("distributed.scheduler.mlops")
+
+#: Files of the controller's folder that are kept, the most important first.
+FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", "logs.jsonl", "results.jsonl")
+#: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else
+#: unless there is news.
+LEDGER_EVERY, EVERY = 1.0, 5.0
+#: Bytes of all files, compressed: a ConfigMap takes 1 MiB.
+ROOM = 900_000
+#: In the history's ConfigMap: the runs that are not over, as they were when it was kept last.
+LIVE = "live.json"
+
+
+class Keeper:
+    """Copies `folder` to the ConfigMaps, and from there into an empty folder.
+
+    Parameters
+    ----------
+    state : the cluster's state as it is sent to watchers.
+    runs : the runs that are not over.
+    news : something that is another thing as soon as all is to be kept at once.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        ids: Names,
+        folder: Path,
+        state: Callable[[], Json],
+        runs: Callable[[], list[RunState]],
+        news: Callable[[], object],
+    ) -> None:
+        self._api, self._ids, self._folder, self._state, self._runs = api, ids, folder, state, runs
+        self._news, self._known = news, object()
+        self._sizes: dict[str, int] = {}
+        self._packed: dict[str, bytes] = {}
+        self._live = "[]"
+        self._told = 0.0
+
+    async def restore(self) -> Restored:
+        """Fill an empty folder with what was kept, when this pod is another one than before; what was known last."""
+        receipt, history = await asyncio.gather(self._get(self._ids.receipt), self._get(self._ids.history))
+        told, ledger = receipt["data"], self._folder / FILES[0]
+        if not ledger.exists():
+            await asyncio.to_thread(self._fill, history.get("binaryData") or {})
+            if ledger.exists():  # its time says until when the scheduler lived
+                os.utime(ledger, (float(told["alive"]),) * 2)
+        groups = ClusterState.model_validate_json(told["state.json"]).groups if "state.json" in told else []
+        live = json.loads((history.get("data") or {}).get(LIVE, "[]"))
+        return Restored(groups, [RunState.model_validate(run) for run in live])
+
+    async def run(self) -> None:
+        """Keep copying until cancelled."""
+        while True:
+            try:
+                await self._keep(whole=time.time() - self._told >= EVERY or self._news() != self._known)
+            except (Answer, Unreachable) as error:
+                logger.info("The cluster's records could not be kept; they are tried again: %s", error)
+                await asyncio.sleep(EVERY)
+            await asyncio.sleep(LEDGER_EVERY)
+
+    async def finish(self) -> None:
+        """Keep everything, the receipt too, for the last time."""
+        for attempt in range(5):
+            try:
+                await self._keep(whole=True)
+                return
+            except (Answer, Unreachable) as error:
+                if isinstance(error, Answer) and error.status in (403, 404):
+                    logger.warning("The receipt could not be kept: %s", error)
+                    return
+                await asyncio.sleep(0.3 * 2**attempt)
+
+    async def _keep(self, whole: bool) -> None:
+        news = self._news()
+        state, runs = (self._state(), self._runs()) if whole else ({}, [])
+        changed = await asyncio.to_thread(self._pack, FILES if whole else FILES[:1])
+        live = json.dumps([run.model_dump(mode="json") for run in runs]) if whole else self._live
+        if changed or live != self._live:
+            data = {f"{name}.gz": base64.b64encode(self._packed[name]).decode() for name in changed}
+            await self._patch(self._ids.history, {"binaryData": data, "data": {LIVE: live}})
+            self._sizes.update(changed)
+            self._live = live
+        summary = await asyncio.to_thread(self._summary, state) if whole else {}
+        await self._patch(self._ids.receipt, {"data": {"alive": str(time.time()), **summary}})
+        if whole:
+            self._told, self._known = time.time(), news
+
+    def _pack(self, files: tuple[str, ...]) -> dict[str, int]:
+        """The files that changed, compressed, as name → size; the older half of one that is too big is left out."""
+        changed = {}
+        for name in files:
+            path = self._folder / name
+            size = path.stat().st_size if path.exists() else 0
+            if size and size != self._sizes.get(name):
+                text = path.read_bytes()
+                room = ROOM - sum(len(data) for other, data in self._packed.items() if other != name)
+                data = gzip.compress(text, compresslevel=5)
+                while len(data) > room and name != FILES[0]:
+                    text = text[len(text) // 2 :].partition(b"\n")[2]
+                    data = gzip.compress(text, compresslevel=5)
+                self._packed[name], changed[name] = data, size
+        return changed
+
+    def _fill(self, kept: dict[str, str]) -> None:
+        for name, data in kept.items():
+            (self._folder / name.removesuffix(".gz")).write_bytes(gzip.decompress(base64.b64decode(data)))
+
+    def _summary(self, state: Json) -> dict[str, str]:
+        summary = {"state.json": json.dumps({**state, "timeline": []})}
+        receipt = self._folder / "receipt.json"
+        if receipt.exists():
+            summary["receipt.json"] = receipt.read_text(encoding="utf-8")
+        return summary
+
+    async def _get(self, name: str) -> Json:
+        """A ConfigMap; waits while the API doesn't answer."""
+        while True:
+            try:
+                return await self._api.request("GET", self._api.path("configmaps", name))
+            except Unreachable as error:
+                logger.warning("Waiting for Kubernetes: %s", error)
+                await asyncio.sleep(1)
+
+    async def _patch(self, name: str, body: dict[str, Any]) -> None:
+        await self._api.request(
+            "PATCH", self._api.path("configmaps", name), body, content=MERGE_PATCH, parse=False, timeout=10.0
+        )
+
+
+def unpacked(history: Json, name: str) -> str:
+    """The text of a kept file; empty when there is none."""
+    data = (history.get("binaryData") or {}).get(f"{name}.gz")
+    return gzip.decompress(base64.b64decode(data)).decode("utf-8", errors="replace") if data else ""

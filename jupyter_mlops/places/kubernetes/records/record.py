@@ -1,0 +1,233 @@
+"""A cluster's objects in Kubernetes, made such that nothing is left behind, whenever the making is interrupted.
+
+The record is a Deployment. It is made first, without pods; all else is owned by it, so that Kubernetes removes it with
+the record. Only then the scheduler's pod is asked for. Two ConfigMaps without an owner outlive the cluster. Where
+dask-kubernetes' operator acts, a DaskCluster owns the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from typing import Any
+
+from ....core.cluster import ClusterSpec
+from ....core.errors import NameTaken
+from .. import names
+from ..api.client import MERGE_PATCH, Answer, Api, Json
+from ..names import Names
+from ..pods import template
+from . import code, daskcluster, manifests
+
+APPS = "apps/v1"
+RBAC = "rbac.authorization.k8s.io/v1"
+NETWORK = "networking.k8s.io/v1"
+#: The annotation of the record that holds the spec.
+SPEC = "jupyter-mlops/spec"
+
+
+def ids_of(spec: ClusterSpec, namespace: str) -> Names:
+    """The names of a cluster's objects."""
+    return Names(spec.name, namespace, spec.created)
+
+
+async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None, prices: bytes = b"") -> Json:
+    """Make all of a cluster's objects; its scheduler's pod is asked for last. Returns the record.
+
+    Parameters
+    ----------
+    pair : the key and certificate; None for a cluster without TLS.
+    prices : the packed catalogue that its controller prices nodes by.
+
+    Raises
+    ------
+    NameTaken : there is a record of that name.
+    Unavailable, Refused, InvalidSpec : the profile insists on dask-kubernetes' operator, and it isn't there.
+    Answer, Unreachable : as `Api.request`; what was made before is removed again.
+    """
+    ids = ids_of(spec, api.namespace)
+    body = _deployment(spec, ids)
+    try:
+        record = await api.request("POST", api.path("deployments", group=APPS), body)
+    except Answer as answer:
+        if answer.status != 409:
+            raise
+        raise NameTaken(
+            f"There is a cluster named {spec.name!r} already",
+            f"in the namespace {api.namespace!r}",
+            "Use it, stop it first, or choose another name.",
+        ) from None
+    record = {**body, **record}
+    try:
+        await _all(api, [*_owned(spec, ids, names.owner_of(record), pair, prices), *_kept(spec, ids)])
+        announced = await daskcluster.announce(api, spec, ids)
+        rights = _rights(spec, ids, names.owner_of(record), announced is not None)
+        await _all(api, rights[:-1])
+        await _all(api, rights[-1:])  # who isn't admin can't bind a missing role
+        await _patch(api, ids, _announced(announced, ids) | {"spec": {"replicas": 1}})
+        if announced is not None:
+            await _heed(api, spec, ids)
+    except BaseException:
+        await asyncio.shield(asyncio.gather(remove(api, ids), forget(api, ids)))
+        raise
+    return record
+
+
+async def remove(api: Api, ids: Names) -> None:
+    """Remove the record, and with it all that it owns. A no-op when it is gone."""
+    try:
+        await daskcluster.end(api, ids)
+    finally:
+        await _delete(api, api.path("deployments", ids.scheduler, group=APPS), {"propagationPolicy": "Background"})
+
+
+async def forget(api: Api, ids: Names) -> None:
+    """Remove what outlives the cluster."""
+    await daskcluster.end(api, ids)
+    for name in (ids.receipt, ids.history):
+        await _delete(api, api.path("configmaps", name))
+
+
+async def _delete(api: Api, path: str, how: Json | None = None) -> None:
+    try:
+        await api.request("DELETE", path, how, parse=False)
+    except Answer as answer:
+        if answer.status != 404:
+            raise
+
+
+async def _heed(api: Api, spec: ClusterSpec, ids: Names) -> None:
+    """Wait until the operator acts on the DaskCluster; where none does, go on without, or refuse to."""
+    options = spec.profile.kubernetes
+    if await daskcluster.acts(api, ids, options.operator_timeout):
+        return
+    if options.record == "operator":
+        raise daskcluster.silent(spec.name, options.operator_timeout)
+    await _patch(api, ids, {"metadata": {"ownerReferences": None, "labels": dict.fromkeys(ids.dask_labels(""))}})
+    await daskcluster.end(api, ids)
+
+
+def _announced(announced: Json | None, ids: Names) -> Json:
+    """What a DaskCluster changes on the record."""
+    if announced is None:
+        return {}
+    return {"metadata": {"ownerReferences": [names.owner_of(announced)], "labels": ids.dask_labels("scheduler")}}
+
+
+async def _patch(api: Api, ids: Names, change: Json) -> None:
+    path = api.path("deployments", ids.scheduler, group=APPS)
+    await api.request("PATCH", path, change, content=MERGE_PATCH, parse=False)
+
+
+async def _all(api: Api, objects: list[tuple[tuple[str, str], Json]]) -> None:
+    await asyncio.gather(*(_post(api, kind, body) for kind, body in objects))
+
+
+async def _post(api: Api, kind: tuple[str, str], body: Json) -> None:
+    plural, group = kind
+    try:
+        await api.request("POST", api.path(plural, group=group), body, parse=False)
+    except Answer as answer:
+        if plural != "networkpolicies" or answer.status not in (403, 404):
+            raise  # without a policy TLS still keeps others out; without anything else the cluster can't live
+
+
+def _metadata(spec: ClusterSpec, ids: Names, name: str, part: str = "record", owner: Json | None = None) -> Json:
+    metadata: Json = {
+        "name": name,
+        "namespace": ids.namespace,
+        "labels": ids.labels(spec.owner, part),
+        "annotations": {names.OWNER_IN_FULL: spec.owner},
+    }
+    return metadata | ({"ownerReferences": [owner]} if owner else {})
+
+
+def _deployment(spec: ClusterSpec, ids: Names) -> Json:
+    pod = template.scheduler_pod(spec, ids)
+    metadata = _metadata(spec, ids, ids.scheduler)
+    metadata["annotations"][SPEC] = spec.model_dump_json()
+    return {
+        "apiVersion": APPS,
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {
+            "replicas": 0,
+            "strategy": {"type": "Recreate"},  # never two schedulers of one cluster
+            "selector": {"matchLabels": {names.CLUSTER: ids.cluster, names.PART: "scheduler"}},
+            "template": pod,
+        },
+    }
+
+
+def _owned(
+    spec: ClusterSpec, ids: Names, owner: Json, pair: tuple[str, str] | None, prices: bytes
+) -> list[tuple[tuple[str, str], Json]]:
+    def metadata(name: str, part: str = "record") -> Json:
+        return _metadata(spec, ids, name, part, owner)
+
+    sent = code.packed()
+    data = {
+        **sent["data"],
+        "spec.json": spec.model_dump_json(),
+        "packages.txt": "\n".join(spec.profile.kubernetes.packages),
+    }
+    objects: list[tuple[tuple[str, str], Json]] = [
+        (
+            ("configmaps", ""),
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": metadata(ids.spec),
+                "data": data,
+                "binaryData": sent["binaryData"] | {names.PRICES: base64.b64encode(prices).decode()},
+            },
+        ),
+        (("services", ""), _service(ids, metadata(ids.scheduler))),
+        (
+            ("networkpolicies", NETWORK),
+            manifests.network_policy(
+                ids.cluster, ids.namespace, {names.CLUSTER: ids.cluster}, metadata(f"{ids.cluster}-ports")
+            ),
+        ),
+    ]
+    if pair is not None:
+        encoded = {"tls.key": pair[0], "tls.crt": pair[1]}
+        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in encoded.items()}
+        secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata(ids.tls)}
+        objects.append((("secrets", ""), {**secret, "data": encoded}))
+    return objects
+
+
+def _rights(spec: ClusterSpec, ids: Names, owner: Json, announced: bool) -> list[tuple[tuple[str, str], Json]]:
+    """The service account, the role, and, last, the binding of the cluster's controller."""
+    if spec.profile.kubernetes.service_account:
+        return []
+    groups = {"serviceaccounts": "", "roles": RBAC, "rolebindings": RBAC}
+    rights = manifests.rights(ids, _metadata(spec, ids, ids.controller, owner=owner), announced)
+    return [((plural, groups[plural]), body) for plural, body in rights.items()]
+
+
+def _service(ids: Names, metadata: Json) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": template.scheduler_service(ids),
+    }
+
+
+def _kept(spec: ClusterSpec, ids: Names) -> list[tuple[tuple[str, str], Json]]:
+    """What outlives the cluster: from the start on, so that its controller only needs the right to change it."""
+    receipt: Json = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(spec, ids, ids.receipt, "receipt"),
+        "data": {"spec.json": spec.model_dump_json(), "alive": str(time.time())},
+    }
+    history: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(spec, ids, ids.history, "history"),
+    }
+    return [(("configmaps", ""), receipt), (("configmaps", ""), history)]

@@ -1,0 +1,128 @@
+"""One thread per process that talks to Kubernetes, so that tunnels live on whatever loop their users come from."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextlib
+import os
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .. import names
+from ..api.client import Answer, Api
+from .port_forward import Tunnel
+
+_T = TypeVar("_T")
+
+
+class Hub:
+    """Connections to Kubernetes and tunnels to schedulers, on a loop of their own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._apis: dict[tuple[str, str], Api] = {}
+        self._tunnels: dict[tuple[str, str, str, int], Tunnel] = {}
+        self._lock = asyncio.Lock()
+        threading.Thread(target=self._loop.run_forever, name="mlops-kubernetes", daemon=True).start()
+
+    async def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run `work` on the hub's loop; what it raises is raised here, the API's answers as errors for users."""
+        try:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        except Answer as answer:
+            raise answer.error from None
+
+    async def api(self, context: str, namespace: str) -> Api:
+        """The connection to a context and namespace. On the hub's loop only."""
+        key = (kubeconfig(), context)
+        async with self._lock:
+            if key not in self._apis:
+                self._apis[key] = await Api.connect(context)
+            return self._apis[key].within(namespace)
+
+    def close(self) -> None:
+        """Close all connections. Not on the hub's loop."""
+
+        async def close() -> None:
+            while self._tunnels:
+                await self._tunnels.popitem()[1].close()
+            while self._apis:
+                await self._apis.popitem()[1].close()
+
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            asyncio.run_coroutine_threadsafe(close(), self._loop).result(2.0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def tunnel(self, api: Api, cluster: str, port: int, selector: str = "") -> int:
+        """The local port that leads to `port` of the cluster's scheduler. On the hub's loop only.
+
+        `selector` finds its pod; by the labels that are ours and dask-kubernetes', when not given.
+        """
+        key = (api.host, api.namespace, cluster, port)
+        async with self._lock:
+            if key not in self._tunnels:
+                resumed = port == names.RELAY_PORT
+                tunnel = Tunnel(api, _Finder(api, cluster, selector).find, port, resumed)
+                await tunnel.open()
+                self._tunnels[key] = tunnel
+            return self._tunnels[key].local_port
+
+    async def close_tunnels(self, api: Api, cluster: str) -> None:
+        """Close the tunnels to a cluster that has ended. On the hub's loop only."""
+        for key in [key for key in self._tunnels if key[:3] == (api.host, api.namespace, cluster)]:
+            await self._tunnels.pop(key).close()
+
+
+class _Finder:
+    """Finds the scheduler's pod, which may be another one than before."""
+
+    def __init__(self, api: Api, cluster: str, selector: str = "") -> None:
+        self._api, self._cluster = api, cluster
+        self._selector = selector or f"{names.DASK_CLUSTER}={cluster},{names.DASK_COMPONENT}=scheduler"
+
+    async def find(self) -> str:
+        """Its name. Raises `Answer` while there is none that runs."""
+        query = {"labelSelector": self._selector}
+        found = await self._api.request("GET", self._api.path("pods"), query=query, timeout=5.0)
+        for pod in found.get("items") or []:
+            if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
+                return str(pod["metadata"]["name"])
+        raise Answer(404, {"message": f"no scheduler of {self._cluster!r} runs"})
+
+
+def kubeconfig() -> str:
+    """The kubeconfig as it is now: another file, or a changed one, makes another connection."""
+    file = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    try:
+        return f"{file} {Path(file.split(os.pathsep)[0]).stat().st_mtime_ns}"
+    except OSError:
+        return file
+
+
+_hub: Hub | None = None
+_making = threading.Lock()
+
+
+def hub() -> Hub:
+    """The hub of this process."""
+    global _hub
+    with _making:
+        if _hub is None:
+            _hub = Hub()
+            atexit.register(_hub.close)
+        return _hub
+
+
+def _forget() -> None:
+    """A forked process has none of its parent's threads."""
+    global _hub, _making
+    if _hub is not None:
+        atexit.unregister(_hub.close)
+    _hub, _making = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,101 @@
+"""The scheduler pod's half of tunnels: connections to the scheduler that outlive the carriers they came over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from .. import names
+from .resumable import CHUNK, COUNT, NAME, UNKNOWN, Half
+
+logger = logging.getLogger("distributed.scheduler.mlops")
+
+#: Seconds that a connection is kept without a carrier: a laptop may be closed for a while.
+KEPT = 600.0
+
+
+class Relay:
+    """Listens inside of the pod only, where port-forwards arrive."""
+
+    def __init__(self, port: int = names.RELAY_PORT, target: int = names.SCHEDULER_PORT) -> None:
+        self._port, self._target = port, target
+        self._halves: dict[bytes, Half] = {}
+        self._carriers: dict[bytes, asyncio.Task[None]] = {}
+        self._alone_since: dict[bytes, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> int:
+        """Begin; the port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port, limit=CHUNK)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._server is not None:
+            self._server.close()
+        for task in [*self._carriers.values(), *self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._carriers.values(), *self._tasks, return_exceptions=True)
+        await asyncio.gather(*(half.close() for half in self._halves.values()))
+
+    async def _accept(self, carrier: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        name = b""
+        try:
+            name = await carrier.readexactly(NAME)
+            (seen,) = COUNT.unpack(await carrier.readexactly(COUNT.size))
+            old = self._carriers.pop(name, None)
+            if old is not None:  # it is broken, only that it has not been noticed here
+                old.cancel()
+                await asyncio.gather(old, return_exceptions=True)
+            self._carriers[name] = task
+            await self._carry(name, seen, carrier, writer)
+        except (OSError, EOFError) as error:
+            logger.info("A carrier of a tunnel broke: %r", error)
+        except asyncio.CancelledError:
+            pass  # another carrier has taken over, or the relay closes; nobody above wants to know
+        finally:
+            writer.close()
+            if self._carriers.get(name) is task:
+                del self._carriers[name]
+
+    async def _carry(self, name: bytes, seen: int, carrier: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        half = self._halves.get(name)
+        if half is None and seen:
+            writer.write(COUNT.pack(UNKNOWN))
+            await writer.drain()
+            return
+        if half is None:
+            half = Half(*await asyncio.open_connection("127.0.0.1", self._target, limit=CHUNK))
+            self._halves[name] = half
+        writer.write(COUNT.pack(half.received))
+
+        async def send(data: bytes) -> None:
+            writer.write(data)
+            await writer.drain()
+
+        try:
+            await half.carry(seen, carrier, send)
+        finally:
+            self._keep(name, half)
+
+    def _keep(self, name: bytes, half: Half) -> None:
+        loop = asyncio.get_running_loop()
+        self._alone_since[name] = loop.time()
+        task = loop.create_task(self._expire(name, half))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _expire(self, name: bytes, half: Half) -> None:
+        """Close a connection that is over, or that no carrier has come for in time."""
+        if not half.over.is_set():
+            await asyncio.sleep(KEPT)
+            alone = asyncio.get_running_loop().time() - self._alone_since.get(name, 0.0)
+            if name in self._carriers or alone < KEPT - 1:
+                return
+        await half.close()
+        if self._halves.get(name) is half:
+            del self._halves[name]
+            self._alone_since.pop(name, None)

@@ -1,0 +1,84 @@
+"""Starting the program of a cluster, detached from whoever starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from ... import home
+from ...core.cluster import ClusterSpec
+from ...core.errors import MlopsError, StartFailed
+from . import processes
+from .folder import Folder
+from .record import write_record
+from .tls import make_keys
+
+#: Makes malloc give memory back: as Dask's nanny sets it for its workers. Read by a process when it begins.
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": "65536"}
+
+
+def launch(folder: Folder, spec: ClusterSpec) -> None:
+    """Start the scheduler program of the cluster in `folder`. Returns when the folder is complete.
+
+    The keys are made while the program imports; it waits for them. It goes on when this process ends.
+
+    Raises
+    ------
+    StartFailed : the program can't be started.
+    StorageFull, Refused : the folder can't be written.
+    """
+    record = folder.record()
+    assert record is not None
+    with home.guarded(folder.path):
+        process = _popen(folder, spec, record.mark)
+    try:
+        assert process.stdin is not None
+        with home.guarded(folder.path):
+            write_record(folder.record_file, dataclasses.replace(record, scheduler=processes.look(process.pid)))
+            make_keys(folder.path)
+            process.stdin.write(b"go\n")
+            process.stdin.close()
+    except (MlopsError, OSError) as error:
+        process.kill()
+        process.wait()
+        if isinstance(error, MlopsError):
+            raise
+        raise StartFailed("The cluster's scheduler could not be started", str(error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+    threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()  # leaves no zombie
+
+
+def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        **_MALLOC,
+        **spec.profile.environment,
+        **dict.fromkeys(processes.NATIVE, "1"),  # each worker sets its own
+        processes.MARK: mark,
+        "JUPYTER_MLOPS_HOME": str(home.home()),
+        "JUPYTER_MLOPS_CWD": str(Path.cwd()),
+    }
+    log = os.open(folder.logs / "scheduler.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.scheduler", str(folder.path)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd=folder.path,  # not the user's folder: its modules would hide those of the same name
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        if error.errno in home.FULL:
+            raise
+        raise StartFailed("The cluster's scheduler could not be started", str(error)) from error
+    finally:
+        os.close(log)

@@ -1,0 +1,73 @@
+"""What is left of a cluster whose scheduler is gone without having said goodbye: its end is written in its place."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import cast
+
+from ... import home
+from ...core.cluster import ClusterSpec, EndCause, Event, Receipt
+from ...core.errors import StorageFull
+from ...core.ledger import Ledger, LedgerEntry
+from ...core.price import Cost
+from ...core.receipt import receipt_of
+from ...core.run import RunState
+from . import processes
+from .folder import Folder
+from .record import Record
+
+
+def settle(folder: Folder, spec: ClusterSpec, record: Record | None) -> Receipt:
+    """Kill what is left of the cluster in `folder`, and write its receipt from its ledger.
+
+    The cost ends with the last sign of life. A receipt that can't be written (a full disk) is returned all the same,
+    and made again the next time.
+    """
+    if record is not None and record.here:
+        processes.kill_cluster(record.mark)
+    folder.release()
+    cause, why = _cause(folder, record)
+    ended = time.time() if record is not None and record.cause else max(folder.heartbeat(), spec.created)
+    ledger = Ledger(folder.lines("ledger.jsonl", LedgerEntry))
+    runs = len({run.id for run in folder.lines("runs.jsonl", RunState)})
+    receipt = receipt_of(ledger, spec, ended, cause, why, runs=runs)
+    try:
+        home.write(folder.path / "receipt.json", receipt.model_dump_json(indent=1))
+        _tell(folder, receipt)
+    except StorageFull:
+        pass  # what is in memory is right; the next look writes it
+    shutil.rmtree(folder.work, ignore_errors=True)
+    return receipt
+
+
+def cost_now(folder: Folder, spec: ClusterSpec, now: float) -> Cost:
+    """What a live cluster has cost so far, from its ledger."""
+    return Ledger(folder.lines("ledger.jsonl", LedgerEntry)).cost(spec.price, now)
+
+
+def _cause(folder: Folder, record: Record | None) -> tuple[EndCause, str]:
+    if record is None:
+        return "failed", "its record can't be read"
+    if record.cause:
+        return cast(EndCause, record.cause), record.why
+    if not record.here:
+        return "machine restarted", f"the machine it ran on, {record.host}, gives no sign of life"
+    if record.boot != processes.boot():
+        return "machine restarted", "this machine was restarted while it ran"
+    if record.phase == "starting":
+        last = [line for line in folder.log(None, 20) or [] if line.strip()]
+        return "failed", last[-1].strip() if last else "its scheduler ended before it was ready"
+    return "killed", "its scheduler was ended from outside"
+
+
+def _tell(folder: Folder, receipt: Receipt) -> None:
+    events = folder.lines("events.jsonl", Event)
+    event = Event(
+        seq=events[-1].seq + 1 if events else 1,
+        time=receipt.ended,
+        kind="cluster",
+        text=f"Ended ({receipt.cause}): {receipt.why}" if receipt.why else f"Ended ({receipt.cause})",
+    )
+    with home.guarded(folder.path), (folder.path / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.write(event.model_dump_json() + "\n")

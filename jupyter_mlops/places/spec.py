@@ -1,0 +1,69 @@
+"""From a profile to a spec: the name, the owner, the price."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import time
+
+from .. import home
+from ..core.base import parse
+from ..core.cluster import ClusterSpec
+from ..core.profile import Profile
+from ..home import settings
+
+#: Longest name from which others are still made by adding a number.
+_LONGEST = 42
+
+
+def new_spec(
+    profile: Profile, name: str | None = None, workers: int | None = None, group: str | None = None
+) -> ClusterSpec:
+    """As `places.new_spec`."""
+    if workers is not None:
+        chosen = profile.group(group)
+        chosen.check(workers)
+        groups = [
+            each.model_copy(update={"workers": workers}) if each.name == chosen.name else each
+            for each in profile.groups
+        ]
+        profile = profile.model_copy(update={"groups": groups})
+    elif group is not None:
+        profile.group(group)
+    fields = {
+        "name": free_name(profile) if name is None else name,
+        "owner": owner(),
+        "profile": profile,
+        "price": profile.price or settings.load().price,
+        "created": time.time(),
+    }
+    return parse(ClusterSpec, fields, "cluster")
+
+
+def owner() -> str:
+    """Who asks: the JupyterHub user where there is one, else the user of the machine."""
+    hub = os.environ.get("JUPYTERHUB_USER")
+    if hub:
+        return hub
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())
+
+
+def free_name(profile: Profile) -> str:
+    """The profile's name, or that with a number, such that no cluster on record has it.
+
+    Names in other places than this machine's records get random letters: people share those places.
+    """
+    base = profile.name[:_LONGEST].rstrip("-")
+    if profile.place != "local":
+        return f"{base}-{secrets.token_hex(2)}"
+    taken = {path.name for path in home.clusters_dir().iterdir()}
+    if base not in taken:
+        return base
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"

@@ -1,0 +1,111 @@
+"""What a cluster's controller needs to price the nodes that its workers run on, and how it travels there."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..core.price import HostPrice, Price
+from .byhand import ByHand
+from .libcloud import Libcloud
+from .node import Node, NodePrice, Table
+from .skypilot import SkyPilot
+
+#: Ratios of CPU, GB and GPU by which a node's price is divided: OpenCost's default rates (opencost.io/docs).
+BASE = Price(cpu_hour=0.031611, gb_hour=0.004237, gpu_hour=0.95)
+
+#: Bytes that it may have when it travels: it shares a ConfigMap, which takes 1 MiB, with the code.
+MOST = 400_000
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Tables of prices, and the nodes that there were when the cluster was made.
+
+    The nodes are for controllers that may not read nodes themselves.
+    """
+
+    by_hand: ByHand
+    lists: Sequence[SkyPilot] = ()
+    libcloud: Libcloud | None = None
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> Iterator[Table]:
+        """Who is asked, in this order."""
+        yield self.by_hand
+        yield from self.lists
+        if self.libcloud is not None:
+            yield self.libcloud
+
+    def price(self, node: Node) -> HostPrice:
+        """What `node` costs. Prices in another currency than the user's are not converted: they are unknown."""
+        currency = self.by_hand.rates.currency
+        for table in self.tables:
+            found = table.price(node)
+            if found is not None and found.currency == currency:
+                return HostPrice(rates=found.rates or rates(node, found), per_hour=found.per_hour)
+        return unknown(f"no price of {node} is known", currency)
+
+    def within(self) -> Catalogue:
+        """The part for the regions that its nodes are in."""
+        regions = {node.region for node in self.nodes.values() if node.region}
+        lists = [found.within(regions) for found in self.lists]
+        libcloud = self.libcloud.within(regions) if self.libcloud else None
+        return dataclasses.replace(self, lists=[found for found in lists if found.rows], libcloud=libcloud)
+
+    def packed(self) -> bytes:
+        """As it travels. Lists that are too long are cut to the kinds of the nodes that there are."""
+        data = _bytes(self)
+        if len(data) > MOST:
+            kinds = {node.kind for node in self.nodes.values()}
+            lists = [
+                SkyPilot((row for row in found.rows if row.kind in kinds), found.source, found.date)
+                for found in self.lists
+            ]
+            data = _bytes(dataclasses.replace(self, lists=lists))
+        return data
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Catalogue:
+        """What was sent."""
+        sent = json.loads(gzip.decompress(data))
+        return cls(
+            ByHand(Price.model_validate(sent["rates"]), sent["kinds"]),
+            [SkyPilot.of(each) for each in sent["lists"]],
+            Libcloud(sent["libcloud"]) if sent["libcloud"] else None,
+            {node["name"]: Node(**node) for node in sent["nodes"]},
+        )
+
+
+def unknown(why: str, currency: str = "USD") -> HostPrice:
+    """No price, and why."""
+    return HostPrice(rates=Price(source=why, currency=currency))
+
+
+def rates(node: Node, price: NodePrice, base: Price = BASE) -> Price:
+    """A node's price divided among its CPUs, memory and GPUs by the ratios of `base`, as OpenCost does it.
+
+    The rates times all that the node has are its price again. Those of a node that has nothing are unknown.
+    """
+    weight = base.per_hour(node.cpus, node.memory, node.gpus)
+    factor = price.per_hour / weight if weight else None
+    parts = {
+        name: None if factor is None else factor * (getattr(base, name) or 0)
+        for name in ("cpu_hour", "gb_hour", "gpu_hour")
+    }
+    return Price(**parts, currency=price.currency, source=price.source, date=price.date)
+
+
+def _bytes(catalogue: Catalogue) -> bytes:
+    sent = {
+        "rates": catalogue.by_hand.rates.model_dump(),
+        "kinds": dict(catalogue.by_hand.kinds),
+        "lists": [each.as_json() for each in catalogue.lists],
+        "libcloud": catalogue.libcloud.as_json() if catalogue.libcloud else None,
+        "nodes": [dataclasses.asdict(node) for node in catalogue.nodes.values()],
+    }
+    return gzip.compress(json.dumps(sent, separators=(",", ":")).encode(), mtime=0)
