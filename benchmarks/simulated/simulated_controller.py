@@ -17,7 +17,7 @@ from typing import Any
 
 from distributed.core import Server
 
-from jupyter_mlops.controller.changes import Changes
+from jupyter_mlops.controller.changes import ChangeTracker
 from jupyter_mlops.controller.rpc import answering
 from jupyter_mlops.core.cluster import ClusterState, Counts, Event, GroupState, Sample, Work, WorkerState
 from jupyter_mlops.core.errors import MlopsError, UnknownRun, UnknownWorker
@@ -40,7 +40,7 @@ class World:
         self.rate = rate
         self.wanted = workers
         self.created = time.time()
-        self.changes = Changes()
+        self.changes = ChangeTracker()
         self.workers: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.timeline: list[dict[str, Any]] = []

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
-from typing import Literal
+from typing import Literal, get_args
 
 from ..core.base import Seconds, Time
+from ..core.changes import ChangeTable
 from ..core.waiting import wait_for
 
 Noun = Literal["state", "worker", "event", "run"]
@@ -24,7 +24,7 @@ VIEW_INTERVAL: Seconds = 0.25
 REMEMBERED = 5000
 
 
-class Changes:
+class ChangeTracker:
     """Numbers changes by noun and id, and wakes those who wait for them.
 
     Parameters
@@ -35,8 +35,7 @@ class Changes:
     def __init__(self, clock: Callable[[], Time] = time.time) -> None:
         self.seq = self._first = int(clock() * 1000)
         self._last: dict[Noun, int] = {}
-        self._ids: dict[Noun, OrderedDict[str, int]] = {}
-        self._gone: dict[Noun, deque[tuple[int, str]]] = {}
+        self._tables: dict[Noun, ChangeTable[str, bool]] = {noun: ChangeTable(REMEMBERED) for noun in get_args(Noun)}
         self._waiters: set[tuple[asyncio.Future[None], frozenset[Noun]]] = set()
         self._flush: asyncio.TimerHandle | None = None
         self._flushed: float = -VIEW_INTERVAL
@@ -46,20 +45,18 @@ class Changes:
         self.seq += 1
         self._last[noun] = self.seq
         if key:
-            ids = self._ids.setdefault(noun, OrderedDict())
-            ids[key] = self.seq
-            ids.move_to_end(key)
-        if self._waiters and self._flush is None and any(noun in nouns for _, nouns in self._waiters):
-            self._schedule()
+            self._tables[noun].put(key, True, self.seq)
+        self._announce(noun)
         return self.seq
 
     def dropped(self, noun: Noun, key: str) -> None:
         """Say that `key` of `noun` is no longer listed."""
-        self._ids.get(noun, OrderedDict()).pop(key, None)
-        gone = self._gone.setdefault(noun, deque(maxlen=REMEMBERED))
-        if len(gone) == REMEMBERED:
-            self._first = max(self._first, gone[0][0])
-        gone.append((self.changed(noun), key))
+        self.seq += 1
+        self._last[noun] = self.seq
+        table = self._tables[noun]
+        table.drop(key, self.seq)
+        self._first = max(self._first, table.floor)
+        self._announce(noun)
 
     def knows(self, seq: int) -> bool:
         """Whether everything after `seq` can be told; if not, the whole must be."""
@@ -67,23 +64,11 @@ class Changes:
 
     def after(self, noun: Noun, seq: int) -> list[str]:
         """The ids of `noun` that changed after `seq`, the oldest first. Costs what changed, not what there is."""
-        found = []
-        for key, number in reversed(self._ids.get(noun, OrderedDict()).items()):
-            if number <= seq:
-                break
-            found.append(key)
-        return found[::-1]
+        return [key for key, there in self._tables[noun].after(seq) if there]
 
     def gone(self, noun: Noun, seq: int) -> list[str]:
         """The ids of `noun` that were dropped after `seq` and have not come back."""
-        ids = self._ids.get(noun, OrderedDict())
-        found = []
-        for number, key in reversed(self._gone.get(noun, ())):
-            if number <= seq:
-                break
-            if key not in ids:
-                found.append(key)
-        return found[::-1]
+        return [key for key, there in self._tables[noun].after(seq) if not there]
 
     async def wait(self, seq: int, nouns: Collection[Noun], timeout: Seconds) -> bool:
         """Return as soon as one of `nouns` changed after `seq`, or False after `timeout` seconds.
@@ -119,6 +104,11 @@ class Changes:
         if self._flush is not None:
             self._flush.cancel()
             self._flush = None
+
+    def _announce(self, noun: Noun) -> None:
+        """Let those who wait for `noun` know soon."""
+        if self._waiters and self._flush is None and any(noun in nouns for _, nouns in self._waiters):
+            self._schedule()
 
     def _schedule(self) -> None:
         loop = asyncio.get_running_loop()

@@ -18,7 +18,7 @@ from ..core.costs import Share
 from ..core.errors import UnknownWorker
 from ..core.price import HostPrice
 from . import environment, rpc
-from .changes import Changes
+from .changes import ChangeTracker
 from .dashboard import Dashboard, close_open_pages
 from .disk import Disk, Opener, open_private
 from .ending import Ending
@@ -79,7 +79,7 @@ class Controller:
         self.scheduler, self.spec, self._pool, self._clock = scheduler, spec, pool, clock
         self._earlier = earlier or Restored()
         self._disk = Disk(folder, opener)
-        self._changes = Changes(clock)
+        self._changes = ChangeTracker(clock)
         self._events = Events(self._disk, self._changes, clock)
         self._book = LedgerFile(self._disk, spec, clock, host_seen)
         groups = {group.name: group for group in profile.groups}

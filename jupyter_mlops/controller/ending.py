@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..core.cluster import EndCause, Receipt
 from ..core.errors import ClusterEnded
-from .changes import Changes
+from .changes import ChangeTracker
 from .disk import Disk
 from .pool import Pool
 from .view import View
@@ -35,7 +35,7 @@ class Ending:
         name: str,
         pool: Pool,
         disk: Disk,
-        changes: Changes,
+        changes: ChangeTracker,
         view: View,
         last_things: Callable[[EndCause, str], Awaitable[Receipt]],
     ) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from pydantic import ValidationError
 
 from ..core.base import Time
+from ..core.changes import ChangeLog
 from ..core.cluster import Event, EventKind, Problem
-from .changes import Changes
+from .changes import ChangeTracker
 from .disk import Disk
 
 EVENTS = "events.jsonl"
@@ -32,7 +32,7 @@ def read_events(text: str) -> list[Event]:
 class Events:
     """Numbers events from 1, across restarts of the scheduler."""
 
-    def __init__(self, disk: Disk, changes: Changes, clock: Callable[[], Time]) -> None:
+    def __init__(self, disk: Disk, changes: ChangeTracker, clock: Callable[[], Time]) -> None:
         self._disk = disk
         self._changes = changes
         self._clock = clock
@@ -40,7 +40,7 @@ class Events:
         #: When the first event was, which is when the cluster first started; None for a new cluster.
         self.began: Time | None = earlier[0].time if earlier else None
         self._last = earlier[-1].seq if earlier else 0
-        self._recent = deque(((0, event) for event in earlier), maxlen=RECENT)
+        self._recent = ChangeLog(RECENT, earlier)
 
     def add(
         self,
@@ -54,19 +54,14 @@ class Events:
         """Record that something happened now."""
         self._last += 1
         event = Event(seq=self._last, time=self._clock(), kind=kind, text=text, worker=worker, run=run, problem=problem)
-        self._recent.append((self._changes.changed("event"), event))
+        self._recent.add(event, self._changes.changed("event"))
         self._disk.append(EVENTS, event.model_dump_json(exclude_none=True))
         return event
 
     def after(self, seq: int) -> list[Event]:
         """The events that were recorded after the change `seq`, oldest first."""
-        found = []
-        for number, event in reversed(self._recent):
-            if number <= seq:
-                break
-            found.append(event)
-        return found[::-1]
+        return self._recent.after(seq)
 
     def all(self) -> list[Event]:
         """The recent events, oldest first."""
-        return [event for _, event in self._recent]
+        return list(self._recent)

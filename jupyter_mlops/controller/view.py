@@ -18,7 +18,7 @@ from ..core.cluster import (
     Work,
     WorkerPhase,
 )
-from .changes import Changes
+from .changes import ChangeTracker
 from .disk import Disk
 from .events import Events
 from .ledger_file import LedgerFile
@@ -42,7 +42,7 @@ class View:
         self,
         scheduler: Scheduler,
         spec: ClusterSpec,
-        changes: Changes,
+        changes: ChangeTracker,
         roster: Roster,
         scaling: Scaling,
         watcher: Watcher,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.controller import changes as changes_module
 from jupyter_mlops.controller import pulse
-from jupyter_mlops.controller.changes import VIEW_INTERVAL, Changes
+from jupyter_mlops.controller.changes import VIEW_INTERVAL, ChangeTracker
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.controller.remote import open_link
 from jupyter_mlops.core.errors import ClusterUnreachable, UnknownWorker
@@ -90,7 +90,7 @@ def test_an_unknown_number_gives_everything_at_once(tmp_path: Path, seq: int) ->
 
 def test_nothing_new_is_said_after_the_timeout(tmp_path: Path) -> None:
     async def test() -> None:
-        changes = Changes()
+        changes = ChangeTracker()
         began = time.monotonic()
         assert not await changes.wait(changes.seq, {"run"}, 0.2)
         assert time.monotonic() - began >= 0.2
@@ -100,7 +100,7 @@ def test_nothing_new_is_said_after_the_timeout(tmp_path: Path) -> None:
 
 def test_at_most_four_views_a_second() -> None:
     async def test() -> None:
-        changes = Changes()
+        changes = ChangeTracker()
         seq, views = changes.seq, 0
         began = time.monotonic()
 
@@ -121,7 +121,7 @@ def test_at_most_four_views_a_second() -> None:
 
 def test_a_watcher_hears_only_of_what_it_asks_for() -> None:
     async def test() -> None:
-        changes = Changes()
+        changes = ChangeTracker()
         waiting = asyncio.create_task(changes.wait(changes.seq, {"state"}, 60))
         await asyncio.sleep(0)
         changes.changed("worker", "w")
@@ -135,7 +135,7 @@ def test_a_watcher_hears_only_of_what_it_asks_for() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=60), st.integers(0, 60))
 def test_after_any_number_the_changes_lead_to_the_same_whole(steps: list[tuple[str, bool]], at: int) -> None:
-    changes = Changes()
+    changes = ChangeTracker()
     listed: dict[str, int] = {}
     seen: dict[str, int] = {}
     seq = changes.seq
@@ -157,7 +157,7 @@ def test_after_any_number_the_changes_lead_to_the_same_whole(steps: list[tuple[s
 
 def test_more_dropped_than_is_remembered_gives_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes_module, "REMEMBERED", 3)
-    changes = Changes()
+    changes = ChangeTracker()
     seq = changes.seq
     for name in "abcd":
         changes.changed("worker", name)

@@ -6,12 +6,11 @@ import asyncio
 import json
 from typing import Any
 
+from jupyter_mlops.core.changes import ChangeTable
 from jupyter_mlops.core.cluster import Event, WorkerState
 from jupyter_mlops.core.operation import Operation
 from jupyter_mlops.core.stream import Changes, Hello, Snapshot
-from jupyter_mlops.server.stream.hub import Hub
-from jupyter_mlops.server.stream.subscriber import Subscriber
-from jupyter_mlops.server.stream.table import Table, Tail
+from jupyter_mlops.server.stream.hub import Hub, Subscriber
 
 
 def operation(number: int, text: str = "") -> Operation:
@@ -36,27 +35,6 @@ def take(subscriber: Subscriber) -> Any:
     message = json.loads(text)
     (Snapshot if message["type"] == "snapshot" else Changes).model_validate(message)
     return message
-
-
-def test_a_table_tells_what_changed_since_a_number() -> None:
-    table: Table[str] = Table(graves=2)
-    for seq, key in enumerate("abc", start=1):
-        table.put(key, key, seq)
-    assert table.put("a", "A", 4) and not table.put("a", "A", 5)
-    assert table.since(2) == [("c", "c"), ("a", "A")]
-    assert table.drop("b", 6) and not table.drop("b", 7)
-    assert table.since(4) == [("b", None)] and "b" not in table and table.floor == 0
-    table.drop("c", 8)
-    table.drop("a", 9)
-    assert table.floor == 6, "that b is gone is forgotten"
-    assert list(table.items()) == []
-
-
-def test_a_tail_keeps_the_last_lines() -> None:
-    tail = Tail(length=2)
-    for seq in (1, 2, 3):
-        tail.add(str(seq), seq)
-    assert tail.since(2) == ["3"] and tail.since(0) == ["2", "3"] and tail.floor == 1
 
 
 async def test_a_snapshot_then_only_what_changed() -> None:
@@ -94,7 +72,7 @@ async def test_a_browser_resumes_where_it_was() -> None:
 
 async def test_away_for_too_long_is_a_snapshot() -> None:
     hub = Hub()
-    hub.table = Table(graves=3)
+    hub.table = ChangeTable(remembered=3)
     hub.put("operation", "o0", operation(0))
     seen = take(subscribed(hub))
     slow = subscribed(hub, epoch=hub.epoch, seq=seen["seq"])

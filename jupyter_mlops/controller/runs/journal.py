@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from ...core.base import Time
+from ...core.changes import ChangeLog
 from ...core.run import Entry
 
 #: Characters of the journal's end that are kept in memory, and entries.
@@ -30,7 +30,7 @@ class Journal:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
-        self._entries: deque[tuple[int, Entry]] = deque()
+        self._entries: ChangeLog[Entry] = ChangeLog()
         self._size = 0
         self._written = 0
         self.seq = 0
@@ -42,20 +42,15 @@ class Journal:
             what["text"] = text[:LONGEST] + f"\n[{len(text) - LONGEST} more characters]\n"
         self.seq += 1
         entry = Entry(seq=self.seq, time=time, **what)
-        self._entries.append((change, entry))
+        self._entries.add(entry, change)
         self._size += len(entry.text)
         while self._size > KEPT or len(self._entries) > ENTRIES:
-            self._size -= len(self._entries.popleft()[1].text)
+            self._size -= len(self._entries.drop_oldest().text)
         self._to_disk(entry)
 
     def since(self, change: int) -> list[Entry]:
         """The entries that came after `change` and are still in memory."""
-        found: list[Entry] = []
-        for at, entry in reversed(self._entries):
-            if at <= change:
-                break
-            found.append(entry)
-        return found[::-1]
+        return self._entries.after(change)
 
     def _to_disk(self, entry: Entry) -> None:
         if self._written > ON_DISK:

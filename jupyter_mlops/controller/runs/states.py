@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from ...core.run import FINAL, RunState
-from ..changes import Changes
+from ..changes import ChangeTracker
 from ..disk import Disk
 
 RUNS = "runs.jsonl"
@@ -30,7 +30,7 @@ class BookOfRuns(Protocol):
 class Runs:
     """The latest state of each run. `runs.jsonl` gets a line when a run begins, and when its phase changes."""
 
-    def __init__(self, disk: Disk, changes: Changes) -> None:
+    def __init__(self, disk: Disk, changes: ChangeTracker) -> None:
         self.book: BookOfRuns | None = None
         self.states: dict[str, RunState] = {}
         self._disk, self._changes = disk, changes

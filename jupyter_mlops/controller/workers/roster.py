@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ...core.base import Seconds, Time
 from ...core.cluster import Problem, WorkerPhase
 from ...core.profile import Group
-from ..changes import Changes
+from ..changes import ChangeTracker
 from ..pool import Notice
 from .member import Listener, Member
 
@@ -43,7 +43,7 @@ class Roster:
     """
 
     def __init__(
-        self, groups: Sequence[Group], changes: Changes, listener: Listener, clock: Callable[[], Time] = time.time
+        self, groups: Sequence[Group], changes: ChangeTracker, listener: Listener, clock: Callable[[], Time] = time.time
     ) -> None:
         self.members: dict[str, Member] = {}
         self.groups = {group.name: group for group in groups}

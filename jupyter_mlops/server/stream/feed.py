@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from ...core.changes import ChangeLog, ChangeTable
 from ..encode import array, encode
-from .table import Table, Tail
 
 
 class ClusterFeed:
     """Workers and events of a cluster that somebody follows. `ready` once both are whole."""
 
     def __init__(self) -> None:
-        self.workers: Table[str] = Table()
-        self.events = Tail()
+        self.workers: ChangeTable[str, str] = ChangeTable()
+        self.events: ChangeLog[str] = ChangeLog(2000)
         self.ready = False
         self.last_event = 0
 
@@ -21,7 +21,7 @@ class ClusterFeed:
 
     def _workers(self, name: str, seq: int, whole: bool) -> list[str]:
         whole = whole or seq < self.workers.floor
-        changed = self.workers.items() if whole else self.workers.since(seq)
+        changed = self.workers.items() if whole else self.workers.after(seq)
         there, gone = [], []
         for worker, text in changed:
             gone.append(worker) if text is None else there.append(text)
@@ -39,7 +39,7 @@ class RunFeed:
     """The journal of a run that somebody follows."""
 
     def __init__(self) -> None:
-        self.entries = Tail(5000)
+        self.entries: ChangeLog[str] = ChangeLog(5000)
         self.ready = False
         self.last_entry = 0
 
@@ -48,9 +48,9 @@ class RunFeed:
         return _lines("journal", run, self.entries, seq, whole)
 
 
-def _lines(noun: str, key: str, tail: Tail, seq: int, whole: bool) -> list[str]:
-    whole = whole or seq < tail.floor
-    lines = tail.since(0 if whole else seq)
+def _lines(noun: str, key: str, log: ChangeLog[str], seq: int, whole: bool) -> list[str]:
+    whole = whole or seq < log.floor
+    lines = list(log) if whole else log.after(seq)
     if not (lines or whole):
         return []
     return [f'{{"noun":"{noun}","id":{encode(key)},"value":{array(lines)},"whole":{encode(whole)}}}']

@@ -15,7 +15,7 @@ from ..base import RESOURCE, SETTING, is_same_origin
 
 if TYPE_CHECKING:
     from ..app import MlopsApp
-    from .subscriber import Subscriber
+    from .hub import Subscriber
 
 #: Seconds between two messages to one browser: at most three a second, and a change is on screen well within one.
 TICK = 0.3
@@ -47,7 +47,7 @@ class Stream(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     async def open(self, *args: Any, **kwargs: Any) -> None:
         """The connection is up."""
-        from .subscriber import Subscriber
+        from .hub import Subscriber
 
         super().open(*args, **kwargs)
         self._subscriber = Subscriber(self._services.hub)

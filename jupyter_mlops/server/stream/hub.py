@@ -1,29 +1,33 @@
-"""The hub: what browsers should know, numbered.
+"""The hub: what browsers should know, numbered; and its subscribers, one for each browser.
 
-The managers put states in; each browser has a `Subscriber`, which says what to send it next. A state is turned into
-text once, however many browsers there are.
+The managers put states in; a browser's `Subscriber` says what to send it next. A state is turned into text once,
+however many browsers there are.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ...core.changes import ChangeTable, KeyT
 from ..encode import array, encode
 from .feed import ClusterFeed, RunFeed
-from .table import Table
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ...core.cluster import Event, WorkerState
     from ...core.run import Entry
-    from .subscriber import Subscriber
+    from ...core.stream import Hello
 
 #: The nouns of a snapshot, and their names in it.
 NOUNS = {"cluster": "clusters", "run": "runs", "operation": "operations"}
+
+#: The most clusters and runs that one browser may follow, so that a faulty page can't ask for everything.
+MOST_FOLLOWED = 64
 
 
 class Hub:
@@ -32,7 +36,7 @@ class Hub:
     def __init__(self) -> None:
         self.epoch = uuid.uuid4().hex
         self.seq = 0
-        self.table: Table[tuple[str, str]] = Table()
+        self.table: ChangeTable[tuple[str, str], str] = ChangeTable()
         self.clusters: dict[str, ClusterFeed] = {}
         self.runs: dict[str, RunFeed] = {}
         self.subscribers: set[Subscriber] = set()
@@ -45,7 +49,7 @@ class Hub:
         if value is None:
             changed = self.table.drop((noun, key), seq)
         else:
-            changed = self.table.put((noun, key), encode(value), seq)
+            changed = _put(self.table, (noun, key), encode(value), seq)
         if changed:
             self._changed()
 
@@ -59,7 +63,7 @@ class Hub:
         changed = False
         for worker in workers:
             there.add(worker.name)
-            changed |= feed.workers.put(worker.name, encode(worker), seq)
+            changed |= _put(feed.workers, worker.name, encode(worker), seq)
         if whole:
             gone = [worker for worker, _ in feed.workers.items() if worker not in there]
         for worker_name in gone:
@@ -127,3 +131,89 @@ class Hub:
         self.seq += 1
         for subscriber in self.subscribers:
             subscriber.wake.set()
+
+
+class Subscriber:
+    """What one browser is told.
+
+    It holds a number and some names, never messages: while the browser's connection is busy nothing is built for it,
+    and when it is free again it gets what changed meanwhile, each thing once.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._seen: int | None = None
+        #: What it follows and has not yet got whole.
+        self._fresh: set[tuple[str, str]] = set()
+        self._greeted = False
+        self.follow_clusters: set[str] = set()
+        self.follow_runs: set[str] = set()
+        #: Set when there may be something to send.
+        self.wake = asyncio.Event()
+        hub.subscribers.add(self)
+
+    def hello(self, hello: Hello) -> None:
+        """The browser says what it saw last and what it wants to follow."""
+        known = hello.epoch == self._hub.epoch
+        if not known:
+            self._seen = None
+        elif not self._greeted and hello.seq is not None and self._hub.table.floor <= hello.seq <= self._hub.seq:
+            self._seen = hello.seq
+        self._greeted = True
+        clusters = set(hello.follow_clusters[:MOST_FOLLOWED])
+        runs = set(hello.follow_runs[:MOST_FOLLOWED])
+        wanted = {("cluster", name) for name in clusters} | {("run", run) for run in runs}
+        had = {("cluster", name) for name in self.follow_clusters} | {("run", run) for run in self.follow_runs}
+        self._fresh = (self._fresh & wanted) | (wanted - had)
+        self.follow_clusters, self.follow_runs = clusters, runs
+        self._hub.refollow()
+        self.wake.set()
+
+    def message(self) -> str | None:
+        """What to send now: a snapshot, changes, or nothing. It is taken as seen."""
+        if not self._greeted:
+            return None
+        seen = self._seen
+        if seen is None or seen < self._hub.table.floor:
+            self._seen = self._hub.seq
+            # What it follows comes whole with the next message: the snapshot made the browser forget it.
+            self._fresh |= {("cluster", name) for name in self.follow_clusters}
+            self._fresh |= {("run", run) for run in self.follow_runs}
+            if self._fresh:
+                self.wake.set()
+            return self._hub.snapshot()
+        changes = [_change(noun, key, text) for (noun, key), text in self._hub.table.after(seen)]
+        changes += self._followed(seen)
+        self._seen = self._hub.seq
+        return self._hub.changes(changes) if changes else None
+
+    def _followed(self, seen: int) -> list[str]:
+        changes = []
+        for noun, names, feeds in (
+            ("cluster", self.follow_clusters, self._hub.clusters),
+            ("run", self.follow_runs, self._hub.runs),
+        ):
+            for name in names:
+                feed = feeds.get(name)
+                if feed is not None and feed.ready:
+                    whole = (noun, name) in self._fresh
+                    self._fresh.discard((noun, name))
+                    changes += feed.changes(name, seen, whole)
+        return changes
+
+    def close(self) -> None:
+        """The browser is gone."""
+        self._hub.subscribers.discard(self)
+        self._hub.refollow()
+
+
+def _change(noun: str, key: str, text: str | None) -> str:
+    return f'{{"noun":"{noun}","id":{encode(key)},"value":{text or "null"}}}'
+
+
+def _put(table: ChangeTable[KeyT, str], key: KeyT, text: str, seq: int) -> bool:
+    """`key` is now `text`; False when it was already."""
+    if table.get(key) == text:
+        return False
+    table.put(key, text, seq)
+    return True

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ....controller import environment
-from ....controller.changes import Changes
+from ....controller.changes import ChangeTracker
 from ....controller.disk import Disk
 from ....controller.rpc import answering
 from ....controller.runs.results import Results
@@ -44,7 +44,7 @@ class Guest:
 
     def __init__(self, scheduler: Scheduler, spec: ClusterSpec) -> None:
         self._scheduler, self._spec, self._code = scheduler, spec, ""
-        self._changes = Changes()
+        self._changes = ChangeTracker()
         self._runs: dict[str, RunState] = {}
         self._events: list[tuple[int, dict[str, Any]]] = []
         self._book = RunBook(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from ....controller.changes import Changes
+from ....controller.changes import ChangeTracker
 from ....controller.disk import Disk
 from ....controller.events import Events
 from ....controller.link import ClusterView
@@ -26,7 +26,7 @@ class News:
 
     def __init__(self, found: Found) -> None:
         nowhere = Disk(None)
-        self._changes = Changes()
+        self._changes = ChangeTracker()
         self._events = Events(nowhere, self._changes, time.time)
         self._timeline = Timeline(nowhere, time.time())
         self._workers: dict[str, WorkerState] = {}
