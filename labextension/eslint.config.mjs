@@ -9,7 +9,7 @@ export default tseslint.config(
       'lib/',
       'node_modules/',
       'coverage/',
-      'src/model/schema.ts',
+      'src/state/schema.ts',
       '*.js',
       'style/',
       'scripts/'

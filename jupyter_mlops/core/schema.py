@@ -1,4 +1,7 @@
-"""The models as JSON Schema, from which the browser's types are generated: `python -m jupyter_mlops.core.schema`."""
+"""What browsers and the server exchange, as JSON Schema: `python -m jupyter_mlops.core.schema`.
+
+`labextension/src/state/schema.ts`, the browser's types, is generated from it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from . import cluster, estimate, operation, profile, run, settings, stream
 
-MODELS = (
+SHARED = (
     cluster.ClusterState,
     cluster.WorkerState,
     cluster.Event,
@@ -29,9 +32,9 @@ MODELS = (
 
 
 def schema() -> dict[str, Any]:
-    """One JSON Schema with a definition per model, as they are when sent."""
-    _, document = models_json_schema([(model, "serialization") for model in MODELS], title="jupyter-mlops")
-    document["properties"] = {model.__name__: {"$ref": f"#/$defs/{model.__name__}"} for model in MODELS}
+    """One JSON Schema with a definition per class, as it is when sent."""
+    _, document = models_json_schema([(class_, "serialization") for class_ in SHARED], title="jupyter-mlops")
+    document["properties"] = {class_.__name__: {"$ref": f"#/$defs/{class_.__name__}"} for class_ in SHARED}
     document["type"] = "object"
     document["additionalProperties"] = False
     return document

@@ -1,5 +1,6 @@
 import { ServerConnection } from '@jupyterlab/services';
 
+import { request } from './request';
 import {
   Entry,
   Estimate,
@@ -12,8 +13,7 @@ import {
   Sample,
   Settings,
   WorkerState
-} from './model/schema';
-import { request } from './request';
+} from './state/schema';
 
 /** What a cluster is started with; the profile decides what is left out. */
 export interface IStartOptions {

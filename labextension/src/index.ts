@@ -1,5 +1,5 @@
+import { core } from './plugins/core';
 import { details } from './plugins/details';
-import { model } from './plugins/model';
 import { notebook } from './plugins/notebook';
 import { notices } from './plugins/notices';
 import { settings } from './plugins/settings';
@@ -8,4 +8,4 @@ import { sidebar } from './plugins/sidebar';
 export { CommandIDs } from './commands';
 export { IMlops } from './tokens';
 
-export default [model, sidebar, details, notebook, notices, settings];
+export default [core, sidebar, details, notebook, notices, settings];

@@ -1,7 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import { Problem } from './model/schema';
+import { Problem } from './state/schema';
 
 /**
  * What the server refused, in the three parts of Python's `MlopsError`; `name` is the class there.

@@ -1,6 +1,6 @@
 import { Token } from '@lumino/coreutils';
 
-import { Store } from './model/store';
+import { Store } from './state/store';
 
 /**
  * The clusters and runs of this Jupyter server, live, for other extensions too: read `state`, listen to `changed`, ask

@@ -6,7 +6,7 @@ import { sort } from '../src/details/table';
 import { join } from '../src/details/timeline';
 import { Details } from '../src/details/view';
 import { Shown } from '../src/details/widget';
-import { NOW, cluster, cost, group, snapshot, usage, worker } from './models';
+import { NOW, cluster, cost, group, snapshot, usage, worker } from './examples';
 import { Stage, find } from './stage';
 
 beforeEach(() => {

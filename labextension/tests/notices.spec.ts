@@ -1,6 +1,6 @@
-import { NOTHING } from '../src/model/state';
 import { noticesOf } from '../src/notice/notices';
-import { NOW, cluster, run } from './models';
+import { NOTHING } from '../src/state/state';
+import { NOW, cluster, run } from './examples';
 import { trans } from './stage';
 
 function texts(before: object, after: object): string[] {

@@ -4,7 +4,18 @@ import React from 'react';
 import { CommandIDs } from '../src/commands';
 import { MlopsError } from '../src/request';
 import { Panel } from '../src/sidebar/panel';
-import { NOW, cluster, counts, cost, entry, group, operation, run, snapshot, view } from './models';
+import {
+  NOW,
+  cluster,
+  counts,
+  cost,
+  entry,
+  group,
+  operation,
+  run,
+  snapshot,
+  view
+} from './examples';
 import { Stage, find } from './stage';
 
 beforeEach(() => {

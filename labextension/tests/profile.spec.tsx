@@ -4,7 +4,7 @@ import React from 'react';
 import { draftOf, NEW_DRAFT, profileOf } from '../src/profile/draft';
 import { Editor } from '../src/profile/editor';
 import { MlopsError } from '../src/request';
-import { profile } from './models';
+import { profile } from './examples';
 import { TestApi } from './server';
 import { find, trans } from './stage';
 

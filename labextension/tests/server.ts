@@ -1,10 +1,10 @@
 import { Signal } from '@lumino/signaling';
 
 import { IApi } from '../src/api';
-import { Changes, Hello, Operation, Settings } from '../src/model/schema';
-import { IConnection } from '../src/model/state';
-import { IStream, Message } from '../src/model/stream';
-import { NOW, estimate, operation, settings, view } from './models';
+import { Changes, Hello, Operation, Settings } from '../src/state/schema';
+import { IConnection } from '../src/state/state';
+import { IStream, Message } from '../src/state/stream';
+import { NOW, estimate, operation, settings, view } from './examples';
 
 /** A stream that a test speaks through. */
 export class TestStream implements IStream {

@@ -2,7 +2,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { Signal } from '@lumino/signaling';
 
 import { IShared, SettingsSync } from '../src/settings/sync';
-import { settings as serverSettings, snapshot } from './models';
+import { settings as serverSettings, snapshot } from './examples';
 import { Stage } from './stage';
 
 /** Lab's settings of one plugin. */

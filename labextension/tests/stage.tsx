@@ -5,10 +5,10 @@ import React from 'react';
 
 import { addClusterCommands } from '../src/cluster/commands';
 import { CommandIDs } from '../src/commands';
-import { Gate } from '../src/model/gate';
-import { Provide } from '../src/model/hooks';
-import { Store } from '../src/model/store';
 import { addRunCommands } from '../src/run/commands';
+import { Gate } from '../src/state/gate';
+import { Provide } from '../src/state/hooks';
+import { Store } from '../src/state/store';
 import { TestApi, TestStream } from './server';
 
 export const trans = nullTranslator.load('jupyter_mlops');

@@ -1,8 +1,8 @@
-import { Gate } from '../src/model/gate';
-import { reduce } from '../src/model/reduce';
-import { NOTHING } from '../src/model/state';
 import { MlopsError } from '../src/request';
-import { NOW, cluster, entry, operation, profile, run, snapshot, view, worker } from './models';
+import { Gate } from '../src/state/gate';
+import { reduce } from '../src/state/reduce';
+import { NOTHING } from '../src/state/state';
+import { NOW, cluster, entry, operation, profile, run, snapshot, view, worker } from './examples';
 import { Stage } from './stage';
 
 beforeEach(() => {

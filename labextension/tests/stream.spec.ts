@@ -1,9 +1,9 @@
 import { ServerConnection } from '@jupyterlab/services';
 
-import { Problem } from '../src/model/schema';
-import { IConnection } from '../src/model/state';
-import { Message, SocketStream } from '../src/model/stream';
-import { snapshot } from './models';
+import { Problem } from '../src/state/schema';
+import { IConnection } from '../src/state/state';
+import { Message, SocketStream } from '../src/state/stream';
+import { snapshot } from './examples';
 
 /** A websocket whose other end is the test. */
 class TestSocket {

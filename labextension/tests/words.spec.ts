@@ -1,16 +1,16 @@
-import { announce } from '../src/sidebar/announcer';
 import { lossesOf } from '../src/cluster/stop';
-import { NOTHING } from '../src/model/state';
+import { announce } from '../src/sidebar/announcer';
+import { NOTHING } from '../src/state/state';
 import { statusWords } from '../src/status/item';
 import { willStop, workers } from '../src/words/cluster';
 import { brief, estimate, money, perHour, perThousand, source, sum } from '../src/words/money';
 import { summary } from '../src/words/run';
 import { size } from '../src/words/size';
 import { about, left, span } from '../src/words/time';
-import * as models from './models';
+import * as examples from './examples';
 import { trans } from './stage';
 
-const { NOW, cluster, cost, counts, run } = models;
+const { NOW, cluster, cost, counts, run } = examples;
 
 describe('words', () => {
   it('write money with two decimals, and unknown money as unknown', () => {
@@ -27,7 +27,7 @@ describe('words', () => {
   });
 
   it('say what is known of a cost, and how much is not', () => {
-    const unknown = models.usage({ worker_hours: 1, cpu_hours: 12 });
+    const unknown = examples.usage({ worker_hours: 1, cpu_hours: 12 });
     expect(sum(trans, cost())).toBe('$0.42');
     expect(sum(trans, cost({ unknown }))).toBe('$0.42 + 12.0 CPU-hours unknown');
     const gpus = { ...unknown, gpu_hours: 0.5 };
@@ -52,9 +52,9 @@ describe('words', () => {
   });
 
   it('give an estimate its range only where there is one', () => {
-    expect(estimate(trans, models.estimate())).toBe('$1.20–$2.40/h');
-    expect(estimate(trans, models.estimate({ at_most: 1.2 }))).toBe('$1.20/h');
-    expect(estimate(trans, models.estimate({ at_start: null }))).toBe('cost unknown');
+    expect(estimate(trans, examples.estimate())).toBe('$1.20–$2.40/h');
+    expect(estimate(trans, examples.estimate({ at_most: 1.2 }))).toBe('$1.20/h');
+    expect(estimate(trans, examples.estimate({ at_start: null }))).toBe('cost unknown');
   });
 
   it('write times for people', () => {

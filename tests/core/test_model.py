@@ -16,7 +16,7 @@ from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRa
 from jupyter_mlops.core.estimate import estimate, time_left
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import MOST_WORKERS, Group, Limits, Profile, shipped_profiles
-from jupyter_mlops.core.schema import MODELS, schema
+from jupyter_mlops.core.schema import SHARED, schema
 
 NAME = TypeAdapter(Name)
 PERIOD = TypeAdapter(Period)
@@ -192,8 +192,8 @@ def test_time_left_follows_the_speed() -> None:
     assert time_left(100, 1, 0, 10) is None, "the first item alone says nothing of the speed"
 
 
-def test_the_schema_names_every_model() -> None:
+def test_the_schema_names_every_shared_class() -> None:
     document = schema()
-    assert set(document["properties"]) == {model.__name__ for model in MODELS}
+    assert set(document["properties"]) == {class_.__name__ for class_ in SHARED}
     for part in document["properties"].values():
         assert part["$ref"].rpartition("/")[2] in document["$defs"]

@@ -1,7 +1,7 @@
 import React, { memo } from 'react';
 
-import { useMlops } from '../model/hooks';
-import { Counts } from '../model/schema';
+import { useMlops } from '../state/hooks';
+import { Counts } from '../state/schema';
 import { workers } from '../words/cluster';
 
 /** Workers up to which each has a cell of its own; above, a phase is one stretch of the bar. */

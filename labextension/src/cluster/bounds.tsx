@@ -1,6 +1,6 @@
 import React, { useState } from 'react';
 
-import { useMlops } from '../model/hooks';
+import { useMlops } from '../state/hooks';
 
 interface IBoundsProps {
   minimum: number;

@@ -5,9 +5,9 @@ import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
 import { openMenu } from '../controls/menu';
 import { ProblemLine } from '../controls/problem';
-import { useMlops, useModel, useNow } from '../model/hooks';
-import { ClusterState, Operation, Problem } from '../model/schema';
-import { IState, problemsOf } from '../model/state';
+import { useMlops, useSelector, useNow } from '../state/hooks';
+import { ClusterState, Operation, Problem } from '../state/schema';
+import { IState, problemsOf } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { brief, perHour, source } from '../words/money';
 import { Bar } from './bar';
@@ -187,7 +187,7 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
 /** The last thing that was asked of a cluster, when it failed and nobody has put it away. */
 function useFailure(cluster: string): { problem: Problem; dismiss: () => void } | null {
   const [dismissed, setDismissed] = useState('');
-  const operation = useModel(state => lastOperation(state, cluster));
+  const operation = useSelector(state => lastOperation(state, cluster));
   const shown =
     operation?.phase === 'failed' && operation.problem && operation.id !== dismissed
       ? operation

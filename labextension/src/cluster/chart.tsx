@@ -1,8 +1,8 @@
 import React, { memo, useEffect, useMemo, useRef } from 'react';
 import type uPlot from 'uplot';
 
-import { useMlops } from '../model/hooks';
-import { Sample } from '../model/schema';
+import { useMlops } from '../state/hooks';
+import { Sample } from '../state/schema';
 import { faded, Plot, Plotter } from './plot';
 
 const HEIGHT = 36;

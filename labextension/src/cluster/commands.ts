@@ -4,9 +4,9 @@ import { ReadonlyJSONObject } from '@lumino/coreutils';
 
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { ClusterState } from '../model/schema';
-import { isLive, newest } from '../model/state';
-import { Store } from '../model/store';
+import { ClusterState } from '../state/schema';
+import { isLive, newest } from '../state/state';
+import { Store } from '../state/store';
 import { ended, wanted, workers } from '../words/cluster';
 import { estimate } from '../words/money';
 import { askWorkers } from './number';

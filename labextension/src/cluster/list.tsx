@@ -4,9 +4,9 @@ import React, { memo, useMemo, useState } from 'react';
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
-import { useMlops, useModel } from '../model/hooks';
-import { ClusterState } from '../model/schema';
-import { isLive, IStart, newest } from '../model/state';
+import { useMlops, useSelector } from '../state/hooks';
+import { ClusterState } from '../state/schema';
+import { isLive, IStart, newest } from '../state/state';
 import { ended, phase } from '../words/cluster';
 import { brief, source } from '../words/money';
 import { Card } from './card';
@@ -15,9 +15,9 @@ import { StartButton } from './start';
 /** The clusters: live ones as cards, ended ones folded away. */
 export function Clusters(): JSX.Element {
   const { trans } = useMlops();
-  const clusters = useModel(state => state.clusters);
-  const starts = useModel(state => state.starts);
-  const loaded = useModel(state => state.loaded);
+  const clusters = useSelector(state => state.clusters);
+  const starts = useSelector(state => state.starts);
+  const loaded = useSelector(state => state.loaded);
   const [live, over] = useMemo(() => {
     const all = newest(clusters.values(), cluster => cluster.name);
     return [all.filter(isLive), all.filter(cluster => !isLive(cluster))];

@@ -1,7 +1,7 @@
 import { InputDialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState, GroupState } from '../model/schema';
+import { ClusterState, GroupState } from '../state/schema';
 
 /** Ask for a number of workers of a group; null when the user changed their mind. */
 export async function askWorkers(

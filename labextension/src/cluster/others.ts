@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState } from '../model/schema';
+import { ClusterState } from '../state/schema';
 
 /** Clusters that others made: what can be done with them from here, and what must be said before. */
 

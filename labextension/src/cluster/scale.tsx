@@ -1,9 +1,9 @@
 import React, { memo, useState } from 'react';
 
 import { CommandIDs } from '../commands';
-import { useMlops } from '../model/hooks';
-import { GroupState, Problem } from '../model/schema';
 import { asProblem } from '../request';
+import { useMlops } from '../state/hooks';
+import { GroupState, Problem } from '../state/schema';
 import { shape } from '../words/size';
 import { Bounds } from './bounds';
 import { Stepper } from './stepper';

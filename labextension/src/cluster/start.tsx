@@ -6,8 +6,8 @@ import React, { useState } from 'react';
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
 import { IMenuItem, openMenu } from '../controls/menu';
-import { useMlops, useModel } from '../model/hooks';
-import { ProfileView } from '../model/schema';
+import { useMlops, useSelector } from '../state/hooks';
+import { ProfileView } from '../state/schema';
 import { estimate } from '../words/money';
 import { shape } from '../words/size';
 import { about } from '../words/time';
@@ -15,7 +15,7 @@ import { about } from '../words/time';
 /** Opens the profiles: with a click on one, a cluster starts. */
 export function StartButton({ wide = false }: { wide?: boolean }): JSX.Element {
   const { commands, store, trans } = useMlops();
-  const loaded = useModel(state => state.loaded);
+  const loaded = useSelector(state => state.loaded);
   const [open, setOpen] = useState(false);
   const onClick = async (anchor: HTMLElement): Promise<void> => {
     setOpen(true);

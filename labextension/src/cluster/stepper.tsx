@@ -2,7 +2,7 @@ import { addIcon, LabIcon } from '@jupyterlab/ui-components';
 import React, { useEffect, useState } from 'react';
 
 import { Button } from '../controls/button';
-import { useLatest, useMlops } from '../model/hooks';
+import { useLatest, useMlops } from '../state/hooks';
 
 const MINUS = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="16">
   <path class="jp-icon3" fill="#616161" d="M19 13H5v-2h14v2z"/>

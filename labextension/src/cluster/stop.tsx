@@ -2,8 +2,8 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
-import { ClusterState, RunState } from '../model/schema';
-import { isRunning, IState } from '../model/state';
+import { ClusterState, RunState } from '../state/schema';
+import { isRunning, IState } from '../state/state';
 import { size } from '../words/size';
 import { remains, warning } from './others';
 

@@ -1,8 +1,8 @@
 import { closeIcon, LabIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
-import { useMlops } from '../model/hooks';
-import { Problem } from '../model/schema';
+import { useMlops } from '../state/hooks';
+import { Problem } from '../state/schema';
 import { Button } from './button';
 
 const WARNING = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" width="16">

@@ -1,9 +1,9 @@
 import React from 'react';
 
 import { CommandIDs } from '../commands';
-import { useMlops, useModel } from '../model/hooks';
-import { accounts } from '../model/accounts';
-import { Cost, Receipt } from '../model/schema';
+import { accounts } from '../state/accounts';
+import { useMlops, useSelector } from '../state/hooks';
+import { Cost, Receipt } from '../state/schema';
 import { ended } from '../words/cluster';
 import { dedicated, perHour, quantity, rates, sum } from '../words/money';
 import { clock, span } from '../words/time';
@@ -123,7 +123,7 @@ function Facts({ cluster, receipt }: IPartProps & { receipt: Receipt | null }): 
 /** What the clusters that are listed cost together, by owner; nothing where this is the only one. */
 function Owners(): JSX.Element | null {
   const { trans } = useMlops();
-  const clusters = useModel(state => state.clusters);
+  const clusters = useSelector(state => state.clusters);
   if (clusters.size < 2) {
     return null;
   }

@@ -1,7 +1,7 @@
 import React from 'react';
 
-import { useMlops } from '../model/hooks';
-import { Cost } from '../model/schema';
+import { useMlops } from '../state/hooks';
+import { Cost } from '../state/schema';
 import { missing, money, quantity } from '../words/money';
 
 type RowCost = Pick<Cost, 'amount' | 'currency' | 'usage' | 'unknown'>;

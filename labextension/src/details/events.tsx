@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useState } from 'react';
 
-import { useMlops, useModel } from '../model/hooks';
-import { Event } from '../model/schema';
+import { useMlops, useSelector } from '../state/hooks';
+import { Event } from '../state/schema';
 import { clock } from '../words/time';
 import { useFetched } from './fetched';
 import { IPartProps } from './view';
@@ -13,7 +13,7 @@ const FIRST = 200;
 /** The events of a cluster, newest first: live ones from the stream, those of an ended one from its record. */
 export function useEvents({ cluster }: Pick<IPartProps, 'cluster'>): readonly Event[] {
   const { store } = useMlops();
-  const live = useModel(state => state.events.get(cluster.name));
+  const live = useSelector(state => state.events.get(cluster.name));
   const isOver = cluster.phase === 'ended';
   const { value } = useFetched(`${cluster.name} ${isOver}`, () => store.api.events(cluster.name));
   const recorded = value ?? [];

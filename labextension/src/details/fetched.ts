@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 
-import { Problem } from '../model/schema';
 import { asProblem } from '../request';
+import { Problem } from '../state/schema';
 
 /** Something that was asked of the server for a view. */
 export interface IFetched<T> {

@@ -4,8 +4,8 @@ import React, { useEffect, useMemo, useState } from 'react';
 import { Button } from '../controls/button';
 import { Log } from '../controls/log';
 import { ProblemLine } from '../controls/problem';
-import { useMlops, useModel } from '../model/hooks';
-import { WorkerState } from '../model/schema';
+import { useMlops, useSelector } from '../state/hooks';
+import { WorkerState } from '../state/schema';
 import { workerPhase } from '../words/cluster';
 import { useEvents } from './events';
 import { useFetched } from './fetched';
@@ -21,7 +21,7 @@ export function LogsPart(props: IPartProps): JSX.Element {
   const { store, trans } = useMlops();
   const [worker, setWorker] = useState(shown.worker);
   const [look, setLook] = useState(0);
-  const workers = useModel(state => state.workers.get(cluster.name));
+  const workers = useSelector(state => state.workers.get(cluster.name));
   const gone = useGone(props, workers);
   const live = cluster.phase !== 'ended';
 

@@ -3,8 +3,8 @@ import type uPlot from 'uplot';
 
 import { faded, Plot, Plotter } from '../cluster/plot';
 import { ProblemLine } from '../controls/problem';
-import { useMlops } from '../model/hooks';
-import { Event, Sample } from '../model/schema';
+import { useMlops } from '../state/hooks';
+import { Event, Sample } from '../state/schema';
 import { clock } from '../words/time';
 import { useEvents } from './events';
 import { useFetched } from './fetched';

@@ -1,7 +1,7 @@
 import React, { useEffect, useRef, useState } from 'react';
 
-import { useFollow, useMlops, useModel } from '../model/hooks';
-import { ClusterState } from '../model/schema';
+import { useFollow, useMlops, useSelector } from '../state/hooks';
+import { ClusterState } from '../state/schema';
 import { ended, phase, placeBeside, wanted, workers } from '../words/cluster';
 import { brief, perHour, source } from '../words/money';
 import { CostPart } from './cost';
@@ -28,9 +28,9 @@ const VIEWS: Record<Part, (props: IPartProps) => JSX.Element> = {
 /** The details of a cluster: a line that sums it up, then its parts as tabs. */
 export function Details({ cluster: name, shown }: { cluster: string; shown: Shown }): JSX.Element {
   const { trans } = useMlops();
-  const cluster = useModel(state => state.clusters.get(name));
-  const loaded = useModel(state => state.loaded);
-  const connection = useModel(state => state.connection.phase);
+  const cluster = useSelector(state => state.clusters.get(name));
+  const loaded = useSelector(state => state.loaded);
+  const connection = useSelector(state => state.connection.phase);
   const [part, setPart] = useState(shown.part);
   useFollow('cluster', name);
   useEffect(() => {

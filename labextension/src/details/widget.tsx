@@ -2,8 +2,8 @@ import { ISignal, Signal } from '@lumino/signaling';
 import React from 'react';
 
 import { mlopsIcon } from '../icons';
-import { IContext } from '../model/hooks';
 import { GatedWidget } from '../sidebar/gated';
+import { IContext } from '../state/hooks';
 import { Details } from './view';
 
 /** The parts of the details, in the order of their tabs. */

@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useMemo, useRef } from 'react';
 
-import { useMlops, useModel } from '../model/hooks';
-import { WorkerState } from '../model/schema';
+import { useMlops, useSelector } from '../state/hooks';
+import { WorkerState } from '../state/schema';
 import { workerPhase } from '../words/cluster';
 import { size } from '../words/size';
 import { clock } from '../words/time';
@@ -12,7 +12,7 @@ import { IPartProps } from './view';
 /** Every worker: what it does, what it uses, what is wrong with it. */
 export function WorkersPart({ cluster, shown }: IPartProps): JSX.Element {
   const { store, trans } = useMlops();
-  const workers = useModel(state => state.workers.get(cluster.name));
+  const workers = useSelector(state => state.workers.get(cluster.name));
   const rows = useMemo(() => [...(workers?.values() ?? [])], [workers]);
   const openLog = useRef((name: string) => shown.show('logs', name)).current;
   const columns = useMemo(

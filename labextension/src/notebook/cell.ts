@@ -3,7 +3,7 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 
-import { Origin } from '../model/schema';
+import { Origin } from '../state/schema';
 
 /** What a cluster's name may be: it is written into code, so that nothing else may get there. */
 const NAME = /^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$/;

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState, RunState } from '../model/schema';
-import { IState, isLive, isRunning } from '../model/state';
+import { ClusterState, RunState } from '../state/schema';
+import { IState, isLive, isRunning } from '../state/state';
 import { ended } from '../words/cluster';
 import { money } from '../words/money';
 import { summary } from '../words/run';

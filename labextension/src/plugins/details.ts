@@ -6,10 +6,10 @@ import { choose } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { DetailsWidget, Part } from '../details/widget';
 import { mlopsIcon } from '../icons';
-import { ClusterState } from '../model/schema';
-import { isLive, newest } from '../model/state';
+import { ClusterState } from '../state/schema';
+import { isLive, newest } from '../state/state';
 import { IMlops } from '../tokens';
-import { DOMAIN } from './model';
+import { DOMAIN } from './core';
 
 /** The tabs of the main area: details, and Dask's dashboard. */
 export const details: JupyterFrontEndPlugin<void> = {

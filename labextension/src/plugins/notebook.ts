@@ -6,10 +6,10 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { isLive, newest } from '../model/state';
 import { connectNotebook, revealCell } from '../notebook/cell';
+import { isLive, newest } from '../state/state';
 import { IMlops } from '../tokens';
-import { DOMAIN } from './model';
+import { DOMAIN } from './core';
 
 /** What leads from clusters and runs to notebooks. */
 export const notebook: JupyterFrontEndPlugin<void> = {

@@ -4,10 +4,10 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
-import { IState } from '../model/state';
 import { INotice, noticesOf } from '../notice/notices';
+import { IState } from '../state/state';
 import { IMlops } from '../tokens';
-import { DOMAIN, SETTINGS } from './model';
+import { DOMAIN, SETTINGS } from './core';
 
 /** Milliseconds that good news stay. Bad news stay until they are put away. */
 const STAY = 8000;

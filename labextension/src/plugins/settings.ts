@@ -2,7 +2,7 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
-import { DOMAIN } from './model';
+import { DOMAIN } from './core';
 
 /** The way to the settings. */
 export const settings: JupyterFrontEndPlugin<void> = {

@@ -9,7 +9,7 @@ import { mlopsIcon } from '../icons';
 import { Sidebar } from '../sidebar/widget';
 import { StatusItem } from '../status/item';
 import { IMlops } from '../tokens';
-import { DOMAIN } from './model';
+import { DOMAIN } from './core';
 
 /** The sidebar, and the ways to it. */
 export const sidebar: JupyterFrontEndPlugin<void> = {

@@ -5,8 +5,8 @@ import React from 'react';
 
 import { choose } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { Profile, ProfileView } from '../model/schema';
-import { Store } from '../model/store';
+import { Profile, ProfileView } from '../state/schema';
+import { Store } from '../state/store';
 import { draftOf, NEW_DRAFT } from './draft';
 import { Editor } from './editor';
 

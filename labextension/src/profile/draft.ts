@@ -1,4 +1,4 @@
-import { Group, Profile } from '../model/schema';
+import { Group, Profile } from '../state/schema';
 import { size } from '../words/size';
 
 /**

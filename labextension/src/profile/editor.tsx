@@ -4,8 +4,8 @@ import React, { useState } from 'react';
 
 import { IApi } from '../api';
 import { Button } from '../controls/button';
-import { Problem, Profile, ProfileView } from '../model/schema';
 import { asProblem } from '../request';
+import { Problem, Profile, ProfileView } from '../state/schema';
 import { IDraft, IGroupDraft, NEW_GROUP, profileOf } from './draft';
 import { EstimateLine, useVerdict } from './estimate';
 import { Check, Text } from './fields';

@@ -2,8 +2,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useEffect, useState } from 'react';
 
 import { IApi } from '../api';
-import { Estimate, Problem } from '../model/schema';
 import { asProblem } from '../request';
+import { Estimate, Problem } from '../state/schema';
 import { estimate, money, rates } from '../words/money';
 import { IDraft, profileOf } from './draft';
 

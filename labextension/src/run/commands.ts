@@ -3,9 +3,9 @@ import { CommandRegistry } from '@lumino/commands';
 
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { RunState } from '../model/schema';
-import { isRunning, newest } from '../model/state';
-import { Store } from '../model/store';
+import { RunState } from '../state/schema';
+import { isRunning, newest } from '../state/state';
+import { Store } from '../state/store';
 import { runPhase } from '../words/run';
 import { clock } from '../words/time';
 

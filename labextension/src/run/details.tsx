@@ -4,9 +4,9 @@ import React from 'react';
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
 import { Log } from '../controls/log';
-import { useFollow, useMlops, useModel } from '../model/hooks';
-import { Entry, ItemError, RunState } from '../model/schema';
-import { isRunning } from '../model/state';
+import { useFollow, useMlops, useSelector } from '../state/hooks';
+import { Entry, ItemError, RunState } from '../state/schema';
+import { isRunning } from '../state/state';
 import { perThousand, source, sum } from '../words/money';
 import { runPhase } from '../words/run';
 import { clock, span } from '../words/time';
@@ -20,7 +20,7 @@ const MOST_LINES = 400;
 export function RunDetails({ run }: { run: RunState }): JSX.Element {
   const { commands, store, trans } = useMlops();
   useFollow('run', run.id);
-  const journal = useModel(state => state.journals.get(run.id));
+  const journal = useSelector(state => state.journals.get(run.id));
   const now = store.now();
   const took = (run.ended ?? now) - run.created;
   const facts: [string, string, string?][] = [

@@ -1,8 +1,8 @@
 import React, { useMemo, useState } from 'react';
 
 import { Button } from '../controls/button';
-import { useMlops, useModel } from '../model/hooks';
-import { isRunning, newest } from '../model/state';
+import { useMlops, useSelector } from '../state/hooks';
+import { isRunning, newest } from '../state/state';
 import { Row } from './row';
 
 /** Runs that are shown before "more". */
@@ -11,8 +11,8 @@ const FIRST = 12;
 /** The runs: live ones first, then the newest. */
 export function Runs(): JSX.Element {
   const { trans } = useMlops();
-  const runs = useModel(state => state.runs);
-  const loaded = useModel(state => state.loaded);
+  const runs = useSelector(state => state.runs);
+  const loaded = useSelector(state => state.loaded);
   const [most, setMost] = useState(FIRST);
   const ordered = useMemo(() => {
     const all = newest(runs.values(), run => run.id);

@@ -3,9 +3,9 @@ import { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
 import { report } from '../ask';
-import { Price, Settings } from '../model/schema';
-import { IState } from '../model/state';
-import { Store } from '../model/store';
+import { Price, Settings } from '../state/schema';
+import { IState } from '../state/state';
+import { Store } from '../state/store';
 
 /** The settings that both Lab and the server keep. The others are Lab's alone. */
 export interface IShared {

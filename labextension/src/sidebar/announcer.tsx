@@ -1,9 +1,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useEffect, useState } from 'react';
 
-import { useMlops } from '../model/hooks';
-import { IState, isRunning, problemsOf } from '../model/state';
-import { Store } from '../model/store';
+import { useMlops } from '../state/hooks';
+import { IState, isRunning, problemsOf } from '../state/state';
+import { Store } from '../state/store';
 import { ended, phase } from '../words/cluster';
 import { runPhase } from '../words/run';
 

@@ -2,14 +2,14 @@ import React from 'react';
 
 import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
-import { useMlops, useModel } from '../model/hooks';
+import { useMlops, useSelector } from '../state/hooks';
 import { clock } from '../words/time';
 
 /** Says that what is shown is old, and since when. */
 export function Banner(): JSX.Element | null {
   const { store, trans } = useMlops();
-  const connection = useModel(state => state.connection);
-  const loaded = useModel(state => state.loaded);
+  const connection = useSelector(state => state.connection);
+  const loaded = useSelector(state => state.loaded);
   if (connection.phase !== 'gone') {
     return connection.phase === 'connecting' && !loaded ? (
       <p className="jp-mlops-hint">{trans.__('Connecting…')}</p>

@@ -2,8 +2,8 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import React from 'react';
 
-import { Gate } from '../model/gate';
-import { IContext, Provide } from '../model/hooks';
+import { Gate } from '../state/gate';
+import { IContext, Provide } from '../state/hooks';
 
 /**
  * A widget whose view is fed only while it can be seen.

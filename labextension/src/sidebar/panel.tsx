@@ -2,8 +2,8 @@ import React from 'react';
 
 import { Clusters } from '../cluster/list';
 import { StartButton } from '../cluster/start';
-import { useMlops } from '../model/hooks';
 import { Runs } from '../run/list';
+import { useMlops } from '../state/hooks';
 import { Announcer } from './announcer';
 import { Banner } from './banner';
 

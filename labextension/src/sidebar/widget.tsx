@@ -1,7 +1,7 @@
 import React from 'react';
 
 import { mlopsIcon } from '../icons';
-import { IContext } from '../model/hooks';
+import { IContext } from '../state/hooks';
 import { GatedWidget } from './gated';
 import { Panel } from './panel';
 

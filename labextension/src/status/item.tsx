@@ -2,10 +2,10 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import { CommandIDs } from '../commands';
-import { IContext, useMlops, useModel } from '../model/hooks';
 import { mlopsIcon } from '../icons';
-import { IState, isLive } from '../model/state';
 import { GatedWidget } from '../sidebar/gated';
+import { IContext, useMlops, useSelector } from '../state/hooks';
+import { IState, isLive } from '../state/state';
 import { present } from '../words/cluster';
 import { perHour } from '../words/money';
 
@@ -19,7 +19,7 @@ export class StatusItem extends GatedWidget {
 
 function Status(): JSX.Element | null {
   const { commands, trans } = useMlops();
-  const words = useModel(state => statusWords(trans, state));
+  const words = useSelector(state => statusWords(trans, state));
   return words ? (
     <button
       type="button"

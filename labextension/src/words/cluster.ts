@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState, Counts, Stop } from '../model/schema';
+import { ClusterState, Counts, Stop } from '../state/schema';
 import { about } from './time';
 
 /** Workers that answer to the scheduler. */

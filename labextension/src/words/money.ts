@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { Cost, Estimate, RunState } from '../model/schema';
+import { Cost, Estimate, RunState } from '../state/schema';
 
 const formats = new Map<string, (amount: number) => string>();
 

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { RunState } from '../model/schema';
-import { isRunning } from '../model/state';
+import { RunState } from '../state/schema';
+import { isRunning } from '../state/state';
 import { left, span } from './time';
 
 /** A run's phase in a word. */

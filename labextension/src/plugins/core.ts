@@ -4,13 +4,13 @@ import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/tran
 
 import { Api } from '../api';
 import { addClusterCommands } from '../cluster/commands';
-import { Problem } from '../model/schema';
-import { Store } from '../model/store';
-import { SocketStream } from '../model/stream';
 import { addProfileCommands } from '../profile/commands';
 import { MlopsError } from '../request';
 import { addRunCommands } from '../run/commands';
 import { SettingsSync } from '../settings/sync';
+import { Problem } from '../state/schema';
+import { Store } from '../state/store';
+import { SocketStream } from '../state/stream';
 import { IMlops } from '../tokens';
 
 /** The name of the translations. */
@@ -20,7 +20,7 @@ export const DOMAIN = 'jupyter_mlops';
 export const SETTINGS = 'jupyter-mlops:plugin';
 
 /** The state, the commands on it, and the settings. */
-export const model: JupyterFrontEndPlugin<IMlops> = {
+export const core: JupyterFrontEndPlugin<IMlops> = {
   id: SETTINGS,
   description: 'Clusters, runs and their cost: the state, live, and the commands on it.',
   autoStart: true,

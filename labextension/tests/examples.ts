@@ -13,9 +13,9 @@ import {
   Snapshot,
   Usage,
   WorkerState
-} from '../src/model/schema';
+} from '../src/state/schema';
 
-/** The models as the server sends them, with what a test says in them. */
+/** What the server sends, with what a test says in it. */
 
 export const NOW = 1_800_000_000;
 

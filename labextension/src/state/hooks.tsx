@@ -51,7 +51,7 @@ export function useMlops(): IContext {
  *
  * @param select - takes the part out; what it makes anew must go through `useMemo` instead.
  */
-export function useModel<T>(select: (state: IState) => T): T {
+export function useSelector<T>(select: (state: IState) => T): T {
   const { gate } = useMlops();
   return useSyncExternalStore(gate.subscribe.bind(gate), () => select(gate.state));
 }
