@@ -84,6 +84,7 @@ class SimulatedBackend(Backend):
     """The cluster named `simulated`. What it was is forgotten with the process that found it."""
 
     place: ClassVar[Place] = "simulated"
+    title: ClassVar[str] = "simulated"
 
     async def check(self, profile: Profile) -> None:
         """Anything can be made up."""

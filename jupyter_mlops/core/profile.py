@@ -11,7 +11,8 @@ from .errors import OutOfRange, UnknownGroup
 from .kubernetes import KubernetesOptions, PodTemplate
 from .price import Price
 
-Place = Literal["local", "kubernetes", "simulated"]
+#: The name of a place. Which places there are is known to `places`, not here: other packages may add some.
+Place = Name
 
 #: The most workers that one group may have.
 MOST_WORKERS = 5000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,10 +26,40 @@ class Address:
 class Backend(ABC):
     """A place where clusters live. The record in the place is the truth: an instance holds nothing that it would lose.
 
-    All methods are coroutines, callable from any event loop, and never block it for more than a few milliseconds.
+    All coroutines may be called from any event loop, and never block it for more than a few milliseconds. What a place
+    can do is said by its attributes, so that nobody has to know places by their names.
     """
 
+    #: The name of the place, as in its entry point, in profiles and in records.
     place: ClassVar[Place]
+
+    #: What people read beside the name of a cluster: "this machine".
+    title: ClassVar[str]
+
+    #: Whether the controllers of clusters write the records and results of runs into this user's home folder. Where
+    #: they don't, the kernel keeps a copy there of what they tell.
+    writes_home: ClassVar[bool] = False
+
+    #: Whether a Dask client reaches the workers themselves, and not only the scheduler.
+    direct_workers: ClassVar[bool] = False
+
+    #: Whether a group may ask for spot machines: cheaper ones that may be taken away.
+    has_spot: ClassVar[bool] = False
+
+    def free_name(self, base: str) -> str:
+        """A name for a new cluster, from `base`, of at most 42 characters. May read files.
+
+        Random letters are added, because people share most places and don't see all of each other's clusters.
+        """
+        return f"{base}-{secrets.token_hex(2)}"
+
+    def with_packages(self, profile: Profile, packages: list[str]) -> Profile:
+        """`profile`, such that workers have `packages` ("name==version") of the kernel when they start.
+
+        Unchanged where workers can't get them at their start, or have the kernel's environment anyhow; what is still
+        missing then is brought to them later.
+        """
+        return profile
 
     @abstractmethod
     async def check(self, profile: Profile) -> None:

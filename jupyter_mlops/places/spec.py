@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import time
 
-from .. import home
 from ..core.base import parse
 from ..core.cluster import ClusterSpec
 from ..core.profile import Profile
 from ..home import settings
+from . import get
 
 #: Longest name from which others are still made by adding a number.
 _LONGEST = 42
@@ -53,17 +52,5 @@ def owner() -> str:
 
 
 def free_name(profile: Profile) -> str:
-    """The profile's name, or that with a number, such that no cluster on record has it.
-
-    Names in other places than this machine's records get random letters: people share those places.
-    """
-    base = profile.name[:_LONGEST].rstrip("-")
-    if profile.place != "local":
-        return f"{base}-{secrets.token_hex(2)}"
-    taken = {path.name for path in home.clusters_dir().iterdir()}
-    if base not in taken:
-        return base
-    number = 2
-    while f"{base}-{number}" in taken:
-        number += 1
-    return f"{base}-{number}"
+    """A name for a cluster of `profile` that is free in its place."""
+    return get(profile.place).free_name(profile.name[:_LONGEST].rstrip("-"))

@@ -161,7 +161,7 @@ def test_what_cannot_be_made_is_refused_before_it_is_made(place: LocalPlace) -> 
         places.new_spec(place.profile(), workers=5)
     with pytest.raises(InvalidSpec, match="small letters"):
         places.new_spec(place.profile(), name="Not/A name")
-    with pytest.raises(InvalidSpec, match="no place named 'moon'"):
+    with pytest.raises(InvalidSpec, match=r"no place named 'moon' here\. Use one of: local, kubernetes"):
         places.get("moon")
 
 

@@ -24,8 +24,7 @@ WORKERS = 1000
 def simulated(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Any]:
     sys.path.insert(0, str(FOLDER))
     monkeypatch.setenv("JUPYTER_MLOPS_SIMULATED", str(WORKERS))
-    places._added.cache_clear()
-    assert "simulated" in places.places()
+    assert "simulated" in places.names()
     import simulated_place
 
     simulated_place.restart()
@@ -33,7 +32,6 @@ def simulated(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Any]:
     simulated_place._controller.close()
     sys.modules.pop("simulated_place")
     sys.path.remove(str(FOLDER))
-    places._added.cache_clear()
 
 
 async def test_a_thousand_workers_are_followed(simulated: Any, browse: Any, ask: Any) -> None:

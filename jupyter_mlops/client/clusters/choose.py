@@ -108,12 +108,10 @@ async def start(
     UnknownProfile, OutOfRange, UnknownGroup, NameTaken, StartFailed, StorageFull : as the backend.
     """
     found = places.profiles.get(profile)
-    if sync and found.place == "kubernetes":
-        found = found.model_copy(
-            update={"kubernetes": found.kubernetes.model_copy(update={"kernel_packages": exact_list(imported())})}
-        )
-    spec = places.new_spec(found, name=name, workers=workers, group=group)
     backend = places.get(found.place)
+    if sync:
+        found = backend.with_packages(found, exact_list(imported()))
+    spec = places.new_spec(found, name=name, workers=workers, group=group)
     await backend.check(spec.profile)
     state = await backend.start(spec)
     places.profiles.mark_used(profile)

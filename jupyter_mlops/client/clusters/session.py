@@ -149,7 +149,7 @@ async def connect(name: str, timeout: float) -> Session:
             asynchronous=True,
             set_as_default=False,
             timeout=timeout,
-            direct_to_workers=backend.place == "local",
+            direct_to_workers=backend.direct_workers,
         )
     except (OSError, TimeoutError) as error:
         await link.close()

@@ -102,7 +102,7 @@ async def _send(
     total = sum(frame["n"] for frame in frames) if record.kind == "map" else 1
     state = await asyncio.to_thread(_prepared, record, session, total)
     opened = await session.link.open_run(state)
-    if session.backend.place != "local":  # whose controller writes the record itself
+    if not session.backend.writes_home:
         await asyncio.to_thread(home.write, folder_of(state.id) / "record.json", opened.model_dump_json())
     try:
         tasks = Tasks(session, state.id, state.group)
@@ -172,7 +172,7 @@ async def _put(session: Session, bigs: list[Any], everywhere: bool) -> list[Futu
 
 def _prepared(record: RunState, session: Session, total: int) -> RunState:
     """The new run's state, and its folder with the same input, so that it can be run again, too. Blocks."""
-    local = session.backend.place == "local"
+    writes_home = session.backend.writes_home
     state = RunState(
         id=secrets.token_hex(6),
         name=record.name,
@@ -188,10 +188,10 @@ def _prepared(record: RunState, session: Session, total: int) -> RunState:
         origin=record.origin,
         detached=True,
         total=total,
-        kept=local,
+        kept=writes_home,
     )
     folder = home.private(folder_of(state.id))
-    if local:
+    if writes_home:
         home.private(folder / "result")
     with home.guarded(folder):
         shutil.copyfile(folder_of(record.id) / PAYLOAD, folder / PAYLOAD)

@@ -91,9 +91,9 @@ async def _last_word(state: RunState, silence: MlopsError) -> RunState:
 
 
 async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:
-    """Clusters in other places keep their runs themselves."""
+    """Clusters of places that don't write into the home folder keep their runs themselves."""
     for cluster in await places.clusters():
-        if cluster.place == "local":
+        if places.get(cluster.place).writes_home:
             continue
         try:
             states = await _runs_of(cluster)

@@ -86,7 +86,7 @@ def _state(
     run: str, session: Session, payload: RunPayload, items: Items_ | None, options: Options, origin: Origin
 ) -> RunState:
     kind = payload.head["kind"]
-    local = session.backend.place == "local"
+    writes_home = session.backend.writes_home
     return RunState(
         id=run,
         name=options.name or name_of(payload.code) or kind,
@@ -102,7 +102,7 @@ def _state(
         origin=origin,
         detached=options.detach,
         total=items.total if items is not None else 1,
-        kept=options.detach and local,
+        kept=options.detach and writes_home,
     )
 
 

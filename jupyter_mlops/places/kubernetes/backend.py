@@ -27,6 +27,13 @@ class KubernetesBackend(Backend):
     """Clusters of pods."""
 
     place: ClassVar[Place] = "kubernetes"
+    title: ClassVar[str] = "Kubernetes"
+    has_spot: ClassVar[bool] = True
+
+    def with_packages(self, profile: Profile, packages: list[str]) -> Profile:
+        """As in `Backend`: pods install what their image lacks, if they can reach an index."""
+        options = profile.kubernetes.model_copy(update={"kernel_packages": packages})
+        return profile.model_copy(update={"kubernetes": options})
 
     async def check(self, profile: Profile) -> None:
         """As in `Backend`: the templates make pods, and the user has the rights."""

@@ -43,6 +43,13 @@ class LocalBackend(Backend):
     """Clusters of processes on this machine."""
 
     place: ClassVar[Place] = "local"
+    title: ClassVar[str] = "this machine"
+    writes_home: ClassVar[bool] = True
+    direct_workers: ClassVar[bool] = True
+
+    def free_name(self, base: str) -> str:
+        """As in `Backend`, with a number when `base` is on record: nobody else's clusters are there."""
+        return store.free_name(base)
 
     async def check(self, profile: Profile) -> None:
         """As in `Backend`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import shutil
 import tempfile
@@ -66,6 +67,13 @@ def entry(name: str) -> Entry:
     if found is None:
         raise UnknownCluster.named(name, [each.spec.name for each in entries()])
     return found
+
+
+def free_name(base: str) -> str:
+    """`base`, or that with a number, such that no cluster on record has it."""
+    taken = {path.name for path in home.clusters_dir().iterdir()}
+    numbered = (f"{base}-{number}" for number in itertools.count(2))
+    return base if base not in taken else next(name for name in numbered if name not in taken)
 
 
 def create(spec: ClusterSpec) -> Folder:

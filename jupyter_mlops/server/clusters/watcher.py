@@ -12,7 +12,7 @@ from logging import Logger
 from ... import places
 from ...core.base import Seconds
 from ...core.cluster import ClusterState
-from ...core.errors import MlopsError, UnknownCluster
+from ...core.errors import UnknownCluster
 from ...core.waiting import until_set
 from ..history.keeper import Keeper
 from ..runs.manager import Runs
@@ -105,14 +105,13 @@ class Watcher:
             await self._look_everywhere()
 
     async def _look_everywhere(self) -> None:
-        for place in await asyncio.to_thread(places.places):
-            try:
-                states = await places.get(place).clusters()
-            except (MlopsError, OSError) as error:
-                # One place that can't be asked (no network, a full disk) must not hide the others.
+        for place in await asyncio.to_thread(places.names):
+            states, problem = await places.look(place)
+            if problem is not None:
                 if place not in self._faulty:
-                    self._log.warning("jupyter-mlops: the clusters of the place %r can't be listed: %s", place, error)
+                    self._log.warning("jupyter-mlops: %s: %s", problem.what, problem.why)
                 self._faulty.add(place)
+                self._publish(places.row(place, problem))
                 continue
             self._faulty.discard(place)
             await self._listed(place, states)

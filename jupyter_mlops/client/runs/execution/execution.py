@@ -52,7 +52,7 @@ class Execution:
         #: Set once a detached run needs this process no more.
         self.sent = threading.Event()
         self.tasks = Tasks(session, state.id, state.group)
-        self._copy = Copy(state.id) if session is not None and session.backend.place != "local" else None
+        self._copy = Copy(state.id) if session is not None and not session.backend.writes_home else None
         #: Since when the cluster doesn't answer, on the loop's clock.
         self._silent_since: float | None = None
 

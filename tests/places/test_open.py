@@ -1,0 +1,113 @@
+"""Places are open: other packages add some, and what a place can do is asked of the place, never known by its name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jupyter_mlops
+from jupyter_mlops import places
+from jupyter_mlops.core.errors import ClusterUnreachable, InvalidSpec, Unavailable
+from jupyter_mlops.core.profile import Group, Profile
+
+PACKAGE = Path(jupyter_mlops.__file__).parent
+
+#: Subclasses of what they are about, so that they have all methods.
+BROKEN = {
+    "unimportable": "import a_module_that_nobody_has",
+    "no-backend": "class Backend_: pass",
+    "raises": """
+from jupyter_mlops.places.local.backend import LocalBackend
+class Backend_(LocalBackend):
+    place = "raises"
+    async def clusters(self):
+        raise KeyError("partition")
+""",
+}
+
+Install = Callable[[str, str], None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Install a package that adds a place: an entry point of that name, and the code of its module."""
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+
+    def make(name: str, code: str) -> None:
+        module = f"place_{name.replace('-', '_')}"
+        folder = tmp_path / module
+        info = folder / f"{module}-2.1.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 2.1\n")
+        (info / "entry_points.txt").write_text(f"[jupyter_mlops.places]\n{name} = {module}:Backend_\n")
+        (folder / f"{module}.py").write_text(code)
+        monkeypatch.syspath_prepend(str(folder))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("unimportable", "ModuleNotFoundError in place_unimportable 2.1"),
+        ("no-backend", "TypeError in place_no_backend 2.1: place_no_backend:Backend_ is no Backend whose place is"),
+        ("raises", "KeyError in place_raises 2.1: 'partition'"),
+    ],
+)
+async def test_a_broken_place_is_one_row_that_names_its_package(install: Install, name: str, fault: str) -> None:
+    install(name, BROKEN[name])
+    assert name in places.names()
+    await places.get("local").start(places.new_spec(Profile(name="mine", groups=[Group(workers=0)])))
+    try:
+        states = {state.name: state for state in await places.clusters()}
+        assert set(states) == {"mine", f"place-{name}"}
+        row = states[f"place-{name}"]
+        assert (row.place, row.phase, row.commands) == (name, "unreachable", [])
+        assert row.problem is not None and fault in row.problem.why
+        assert "Update the package place_" in row.problem.todo
+        assert (await places.find("mine")).place == "local"
+    finally:
+        await places.get("local").stop("mine", force=True)
+
+
+async def test_a_place_that_is_broken_says_so_when_it_is_used(install: Install) -> None:
+    install("unimportable", BROKEN["unimportable"])
+    with pytest.raises(Unavailable, match="a_module_that_nobody_has"):
+        places.get("unimportable")
+    with pytest.raises(ClusterUnreachable, match="remove it"):
+        await places.find("nobody")  # it may be there
+
+
+def test_a_place_that_comes_with_the_package_is_not_replaced(install: Install) -> None:
+    install("local", BROKEN["raises"])
+    assert type(places.get("local")).__module__.startswith("jupyter_mlops.")
+
+
+def test_an_unknown_place_is_refused_by_the_registry_alone() -> None:
+    profile = Profile(name="mine", place="moon", groups=[Group()])
+    with pytest.raises(InvalidSpec, match=r"no place named 'moon' here\. Use one of: local, kubernetes"):
+        places.new_spec(profile)
+
+
+def test_no_module_knows_a_place_by_its_name() -> None:
+    """But the place's own, and the default of a profile."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[:2] in (("places", "local"), ("places", "kubernetes")):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare) and any(map(_is_place, [node.left, *node.comparators])):
+                found += [f"{path}:{node.lineno}" for each in ast.walk(node) if _is_text(each)]
+    assert not found, f"ask the place's class what it can do: {found}"
+
+
+def _is_place(node: ast.expr) -> bool:
+    return getattr(node, "attr", getattr(node, "id", "")) == "place"
+
+
+def _is_text(node: Any) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
