@@ -45,6 +45,7 @@ check: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest --quiet --confcutdir=tests/rules tests/rules
 	$(BIN)/python labextension/build.py types:check
 	$(BIN)/python labextension/build.py lint
 

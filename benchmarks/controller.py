@@ -16,6 +16,7 @@ from distributed import Scheduler
 from distributed.scheduler import WorkerState
 
 from jupyter_mlops.controller.controller import Controller
+from jupyter_mlops.controller.rpc import serve
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group
 from tests.controller.cluster import MEMORY, make_spec
@@ -99,7 +100,7 @@ async def _scheduler(controlled: bool) -> AsyncIterator[tuple[Controller, list[W
             spec = make_spec(Group(workers=WORKERS, maximum=2 * WORKERS, memory=MEMORY), price=Price(cpu_hour=1))
             controller = Controller(scheduler, spec, SilentPool(), Path(folder))
             if controlled:
-                await controller.start()
+                await serve(controller)
             workers = [join(scheduler, number) for number in range(WORKERS)]
             for worker in workers:
                 worker.metrics = metrics(0.5)

@@ -17,8 +17,8 @@ from typing import Any
 
 from distributed.core import Server
 
+from jupyter_mlops.controller.answers import answering
 from jupyter_mlops.controller.changes import ChangeTracker
-from jupyter_mlops.controller.rpc import answering
 from jupyter_mlops.core.cluster import ClusterState, Counts, Event, GroupState, Sample, Work, WorkerState
 from jupyter_mlops.core.errors import MlopsError, UnknownRun, UnknownWorker
 from jupyter_mlops.core.price import Cost

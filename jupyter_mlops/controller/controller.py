@@ -1,7 +1,7 @@
 """The controller: composed by a place's scheduler program, it keeps the cluster at what its spec says.
 
 controller = Controller(scheduler, spec, pool, folder)
-await controller.start()      # after the scheduler listens
+await rpc.serve(controller)   # after the scheduler listens: links are answered, workers come
 await scheduler.finished()    # the controller closes the scheduler when the cluster is to end
 """
 
@@ -17,7 +17,7 @@ from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
 from ..core.costs import Share
 from ..core.errors import UnknownWorker
 from ..core.price import HostPrice
-from . import environment, rpc
+from . import environment
 from .changes import ChangeTracker
 from .dashboard import Dashboard, close_open_pages
 from .disk import Disk, Opener, open_private
@@ -114,13 +114,12 @@ class Controller:
         self._runbook = self._compose_runs(folder)
 
     async def start(self) -> None:
-        """Take over the cluster: from here on workers come, and the scheduler answers links."""
+        """Take over the cluster: from here on workers come, and runs may begin."""
         again = self._events.began is not None
         close_open_pages(self.scheduler)
         self.scheduler.add_plugin(self._watcher)
         for ws in list(self.scheduler.workers.values()):
             self.roster.joined(ws)
-        self.scheduler.handlers.update(rpc.handlers(self))
         await self._start_runs()
         await self._pool.start(self.scheduler.address, self.roster.take)
         self._book.settle([member.name for member in self.roster.members.values() if member.held])

@@ -1,26 +1,19 @@
-"""The controller's answers to a `Link`: handlers on the scheduler, named `mlops_*`.
+"""The controller's answers to a `Link`: handlers on the scheduler, named `mlops_*`. A place's program begins here.
 
-An answer is `{"ok": value}`, or `{"error": class name, "what", "why", "todo"}`. (Dask answers None to a name that it
-doesn't know, which is how a caller sees that a cluster has no controller.)
+await serve(Controller(scheduler, spec, pool, folder))    # after the scheduler listens
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from pydantic import StrictInt
 
 from ..core.base import Model, parse
 from ..core.cluster import EndCause
-from ..core.errors import InvalidInput, MlopsError
-
-if TYPE_CHECKING:
-    from .controller import Controller
-
-Handler = Callable[..., Awaitable[dict[str, Any]]]
+from ..core.errors import InvalidInput
+from .answers import Handler, answering
+from .controller import Controller
 
 #: Seconds that a watcher is kept waiting at most, so that one that vanished is noticed.
 LONGEST = 60.0
@@ -40,6 +33,12 @@ class Adapt(Model):
     minimum: StrictInt
     maximum: StrictInt
     group: str | None = None
+
+
+async def serve(controller: Controller) -> None:
+    """Answer links from now on, and start the controller."""
+    controller.scheduler.handlers.update(handlers(controller))
+    await controller.start()
 
 
 def handlers(controller: Controller) -> dict[str, Handler]:
@@ -85,21 +84,3 @@ def handlers(controller: Controller) -> dict[str, Handler]:
         mlops_dashboard,
     )
     return {handler.__name__: answering(handler) for handler in own}
-
-
-def answering(handler: Callable[..., Any]) -> Handler:
-    """`handler` with its answer, or the error that it raises, as it is sent."""
-
-    @functools.wraps(handler)
-    async def answer(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        try:
-            value = handler(*args, **kwargs)
-            if inspect.isawaitable(value):
-                value = await value
-        except MlopsError as error:
-            return {"error": type(error).__name__, "what": error.what, "why": error.why, "todo": error.todo}
-        if isinstance(value, dict) and "error" in value and "what" in value:
-            return value
-        return {"ok": value}
-
-    return answer

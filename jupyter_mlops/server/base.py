@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlparse
 
 from jupyter_server.auth.decorator import allow_unauthenticated
@@ -17,7 +17,6 @@ from .errors import body_of, status_of
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from .app import MlopsApp
     from .services import Services
 
 #: The resource that an authorizer is asked about.
@@ -44,6 +43,19 @@ def is_same_origin(handler: JupyterHandler) -> bool:
     return bool(handler.allow_origin_pat and origin_matches_pat(handler.allow_origin_pat, origin))
 
 
+class HasServices(Protocol):
+    """The extension, as its handlers know it."""
+
+    async def services(self) -> Services:
+        """The managers, made at the first request."""
+
+
+async def services_of(handler: JupyterHandler) -> Services:
+    """The managers of the server that got the request."""
+    extension: HasServices = handler.settings[SETTING]
+    return await extension.services()
+
+
 class Handler(APIHandler):
     """The base of the REST handlers: parse, one call, `reply`.
 
@@ -58,8 +70,7 @@ class Handler(APIHandler):
         if not is_same_origin(self):
             raise web.HTTPError(403, "This page may not use this server")
         if self.current_user and self.request.method != "OPTIONS":
-            app: MlopsApp = self.settings[SETTING]
-            self.services: Services = await app.services()
+            self.services = await services_of(self)
 
     @allow_unauthenticated
     def options(self, *args: Any, **kwargs: Any) -> None:

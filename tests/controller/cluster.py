@@ -13,6 +13,7 @@ from distributed import Client, Scheduler
 
 from jupyter_mlops.controller.controller import Controller
 from jupyter_mlops.controller.remote import RemoteLink, open_link
+from jupyter_mlops.controller.rpc import serve
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits, Profile
@@ -84,7 +85,7 @@ async def cluster(
         folder.mkdir(parents=True, exist_ok=True)
     async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
         controller = Controller(scheduler, spec, pool, folder, **options)
-        await controller.start()
+        await serve(controller)
         link = await open_link(scheduler.address, timeout=PATIENCE)
         try:
             yield Cluster(scheduler, controller, pool, link)

@@ -5,17 +5,40 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from distributed import SchedulerPlugin
 
+from ...core.run import RunPhase
 from .liverun import LiveRun
+from .results import Results
 from .stopping import RunEvent, Stopping
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-    from .runbook import RunBook
+
+class KnownRuns(Protocol):
+    """What the plugin asks of the registry of runs, and tells it."""
+
+    @property
+    def results(self) -> Results:
+        """What is known of the results of detached runs."""
+
+    def get(self, run: str) -> LiveRun | None:
+        """A run, if it is known."""
+
+    def pages(self) -> list[LiveRun]:
+        """All runs."""
+
+    def mark(self, page: LiveRun) -> None:
+        """A run went on: its watchers are told soon."""
+
+    def end(self, page: LiveRun, phase: RunPhase, error: str) -> None:
+        """The run is over; code that still runs is stopped."""
+
+    def end_if_over(self, page: LiveRun) -> None:
+        """End a detached run whose tasks are all over."""
 
 
 class RunPlugin(SchedulerPlugin):
@@ -27,7 +50,7 @@ class RunPlugin(SchedulerPlugin):
     event : is told of runs that are lost.
     """
 
-    def __init__(self, scheduler: Scheduler, book: RunBook, stopping: Stopping, event: RunEvent) -> None:
+    def __init__(self, scheduler: Scheduler, book: KnownRuns, stopping: Stopping, event: RunEvent) -> None:
         self._scheduler, self._book, self._stopping, self._event = scheduler, book, stopping, event
 
     def update_graph(self, scheduler: Scheduler, *, client: str, keys: Collection[Any], **kwargs: Any) -> None:

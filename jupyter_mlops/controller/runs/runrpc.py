@@ -11,7 +11,7 @@ from ...core.base import Seconds, parse
 from ...core.errors import InvalidInput, Unavailable, UnknownRun
 from ...core.run import FINAL, RunPhase, RunState
 from ...core.waiting import until_set
-from ..rpc import answering
+from ..answers import answering
 from .liverun import LiveRun
 from .runbook import RunBook, sentence
 from .stopping import RunEvent

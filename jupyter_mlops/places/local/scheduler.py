@@ -72,6 +72,7 @@ async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
     first = send_first(channel, folder / "spec.json", scheduler.address)
 
     from ...controller.controller import Controller  # takes as long as the first workers need
+    from ...controller.rpc import serve
     from . import processes
     from .folder import Folder
     from .pool import LocalPool
@@ -91,7 +92,7 @@ async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
 
     pool.on_server = lambda number: keep(forkserver=processes.look(number))
     _end_on_signals(controller)
-    await controller.start()
+    await serve(controller)
     keep(phase="running", address=scheduler.address, started=time.time())
     beat = asyncio.create_task(_beat(place))
     await scheduler.finished()  # type: ignore[no-untyped-call]  # Dask's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.utils import url_path_join
@@ -11,11 +11,8 @@ from tornado import web
 from tornado.httputil import HTTPHeaders
 
 from ...core.errors import MlopsError
-from ..base import RESOURCE, SETTING, is_same_origin
+from ..base import RESOURCE, is_same_origin, services_of
 from ..errors import status_of
-
-if TYPE_CHECKING:
-    from ..app import MlopsApp
 
 #: The header by which a dashboard knows that the request comes from us.
 KEY = "X-Jupyter-MLOps-Key"
@@ -54,8 +51,7 @@ class DashboardProxy(ProxyHandler):  # type: ignore[misc]  # jupyter-server-prox
             return
         if not self.check_origin():
             raise web.HTTPError(403, "This page may not use this server")
-        app: MlopsApp = self.settings[SETTING]
-        services = await app.services()
+        services = await services_of(self)
         try:
             self._host, self._port, self._key = await services.clusters.link(name).dashboard()
         except MlopsError as error:

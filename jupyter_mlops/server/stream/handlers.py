@@ -11,10 +11,9 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from ..base import RESOURCE, SETTING, is_same_origin
+from ..base import RESOURCE, is_same_origin, services_of
 
 if TYPE_CHECKING:
-    from ..app import MlopsApp
     from .hub import Subscriber
 
 #: Seconds between two messages to one browser: at most three a second, and a change is on screen well within one.
@@ -40,8 +39,7 @@ class Stream(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Upgrade, once the origin and the user are known to be right."""
         if not self.check_origin():
             raise web.HTTPError(403, "This page may not use this server")
-        app: MlopsApp = self.settings[SETTING]
-        self._services = await app.services()
+        self._services = await services_of(self)
         # WebSocketHandler answers 400 itself when this is no websocket request.
         await WebSocketHandler.get(self, *args, **kwargs)
 

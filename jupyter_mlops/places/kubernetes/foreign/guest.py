@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ....controller import environment
+from ....controller.answers import answering
 from ....controller.changes import ChangeTracker
 from ....controller.disk import Disk
-from ....controller.rpc import answering
 from ....controller.runs.results import Results
 from ....controller.runs.runbook import RunBook
 from ....controller.runs.runrpc import RunHandlers

@@ -18,6 +18,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import WorkerState
 
 from ....controller.controller import Controller
+from ....controller.rpc import serve
 from ....core.cluster import ClusterSpec
 from ....pricing import Catalogue
 from ...dask_nodes import Scheduler, make_scheduler
@@ -96,7 +97,7 @@ async def run(spec: ClusterSpec) -> None:
     deleted = _end_on_signals(controller, keeper, api, ids)
     relay = Relay()
     await relay.open()
-    await controller.start()
+    await serve(controller)
     tasks = [asyncio.create_task(work) for work in (keeper.run(), peaks.run(), nodes.run())]
     if daskcluster.announces(held):
         tasks.append(asyncio.create_task(_end_with_daskcluster(controller, api, ids)))

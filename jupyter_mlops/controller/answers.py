@@ -1,0 +1,33 @@
+"""Answers as they are sent: `{"ok": value}`, or `{"error": class name, "what", "why", "todo"}`.
+
+(Dask answers None to a name that it doesn't know, which is how a caller sees that a cluster has no controller.)
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..core.errors import MlopsError
+
+Handler = Callable[..., Awaitable[dict[str, Any]]]
+
+
+def answering(handler: Callable[..., Any]) -> Handler:
+    """`handler` with its answer, or the error that it raises, as it is sent."""
+
+    @functools.wraps(handler)
+    async def answer(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            value = handler(*args, **kwargs)
+            if inspect.isawaitable(value):
+                value = await value
+        except MlopsError as error:
+            return {"error": type(error).__name__, "what": error.what, "why": error.why, "todo": error.todo}
+        if isinstance(value, dict) and "error" in value and "what" in value:
+            return value
+        return {"ok": value}
+
+    return answer
