@@ -46,6 +46,11 @@ class Backend(ABC):
     #: Whether a group may ask for spot machines: cheaper ones that may be taken away.
     has_spot: ClassVar[bool] = False
 
+    def shipped_profiles(self) -> list[Profile]:
+        """Profiles that come with the place, where clusters can be made now, as far as that is known at once. May read
+        files."""
+        return []
+
     def free_name(self, base: str) -> str:
         """A name for a new cluster, from `base`, of at most 42 characters. May read files.
 

@@ -1,10 +1,8 @@
-"""Profiles: those that come with the package, the administrator's, the user's. A later one of the same name wins."""
+"""Profiles: those that come with the places, the administrator's, the user's. A later one of the same name wins."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,10 +10,11 @@ from pathlib import Path
 
 from .. import home
 from ..core.base import parse
-from ..core.errors import InvalidSpec, NameTaken, UnknownProfile
-from ..core.profile import Profile, kubernetes_profile, shipped_profiles
+from ..core.errors import InvalidSpec, NameTaken, Unavailable, UnknownProfile
+from ..core.profile import Profile
 from ..home import settings
-from .local.machine import cpus, memory
+from . import get as backend_of
+from . import names
 
 
 def all_profiles() -> list[Profile]:
@@ -23,8 +22,7 @@ def all_profiles() -> list[Profile]:
 
     A file that isn't a valid profile is skipped, with a warning that names the file and its fault.
     """
-    shipped = [*shipped_profiles(cpus(), memory()), *([kubernetes_profile()] if _kubernetes() else [])]
-    found = {profile.name: profile for profile in shipped}
+    found = {profile.name: profile for profile in _shipped()}
     for folder in reversed(_admin_folders()):
         found.update((profile.name, profile) for profile in _read(folder, "admin"))
     found.update((profile.name, profile) for profile in _read(home.profiles_dir(), "user"))
@@ -86,12 +84,17 @@ def mark_used(name: str) -> None:
     settings.save(current.model_copy(update={"last_used": {**current.last_used, name: time.time()}}))
 
 
-def _kubernetes() -> bool:
-    """Whether there is a way to a Kubernetes cluster: its client, and a kubeconfig or a pod around us."""
-    if importlib.util.find_spec("kubernetes") is None:
-        return False
-    files = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return "KUBERNETES_SERVICE_HOST" in os.environ or any(Path(file).is_file() for file in files.split(os.pathsep))
+def _shipped() -> list[Profile]:
+    """What the places bring along; one that fails at it brings nothing."""
+    found = []
+    for place in names():
+        try:
+            found += backend_of(place).shipped_profiles()
+        except Unavailable:  # it can't be imported: its row in the list of clusters says so
+            continue
+        except Exception as error:  # noqa: BLE001 - another package's code; the profiles of the others are listed
+            warnings.warn(f"The profiles of the place {place!r} are skipped: {error}", stacklevel=3)
+    return found
 
 
 def _admin_folders() -> list[Path]:

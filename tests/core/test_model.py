@@ -15,7 +15,7 @@ from jupyter_mlops.core.base import Name, Period, parse, parse_period, parse_siz
 from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRange, UnknownGroup, UnknownProfile
 from jupyter_mlops.core.estimate import estimate, time_left
 from jupyter_mlops.core.price import Price
-from jupyter_mlops.core.profile import MOST_WORKERS, Group, Limits, Profile, shipped_profiles
+from jupyter_mlops.core.profile import MOST_WORKERS, Group, Limits, Profile
 from jupyter_mlops.core.schema import SHARED, schema
 
 NAME = TypeAdapter(Name)
@@ -121,17 +121,6 @@ def test_groups_are_found_by_name() -> None:
         profile.group("smal")
     with pytest.raises(OutOfRange, match="its profile allows 0 to 8"):
         profile.group().check(9)
-
-
-@given(st.integers(0, 256), st.integers(2**28, 2**42))
-def test_shipped_profiles_fit_their_machine(cpus: int, memory: int) -> None:
-    profiles = shipped_profiles(cpus, memory)
-    assert len({profile.name for profile in profiles}) == len(profiles)
-    for profile in profiles:
-        assert parse(Profile, profile.model_dump()) == profile
-        for group in profile.groups:
-            assert group.workers * group.cpus <= max(1, cpus)
-            assert group.workers * group.memory <= max(0.81 * memory, group.workers * group.cpus * 256 * 1024**2)
 
 
 def test_not_found_suggests() -> None:

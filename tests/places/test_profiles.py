@@ -8,8 +8,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyter_mlops import home, places
+from jupyter_mlops.core.base import parse
 from jupyter_mlops.core.errors import NameTaken, Refused, UnknownProfile
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
@@ -17,6 +20,7 @@ from jupyter_mlops.core.settings import Settings
 from jupyter_mlops.home import settings
 from jupyter_mlops.places import profiles
 from jupyter_mlops.places.local import machine
+from jupyter_mlops.places.local.shipped import profiles_for
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +47,17 @@ def test_shipped_profiles_fit_this_machine() -> None:
     group = found["this-machine"].group()
     assert group.workers == len(os.sched_getaffinity(0)) == machine.cpus()
     assert group.workers * group.memory <= machine.memory()
+
+
+@given(st.integers(0, 256), st.integers(2**28, 2**42))
+def test_shipped_profiles_fit_their_machine(cpus: int, memory: int) -> None:
+    found = profiles_for(cpus, memory)
+    assert len({profile.name for profile in found}) == len(found)
+    for profile in found:
+        assert parse(Profile, profile.model_dump()) == profile
+        for group in profile.groups:
+            assert group.workers * group.cpus <= max(1, cpus)
+            assert group.workers * group.memory <= max(0.81 * memory, group.workers * group.cpus * 256 * 1024**2)
 
 
 def test_a_user_saves_uses_and_deletes_a_profile(home_folder: Path) -> None:

@@ -12,7 +12,7 @@ from ...core.profile import Place, Profile
 from ...core.run import RunState
 from .. import keys
 from ..base import Address, Backend
-from . import finding, names
+from . import finding, names, shipped
 from .api.where import everywhere, remember, where
 from .check import check
 from .placed import Known
@@ -29,6 +29,10 @@ class KubernetesBackend(Backend):
     place: ClassVar[Place] = "kubernetes"
     title: ClassVar[str] = "Kubernetes"
     has_spot: ClassVar[bool] = True
+
+    def shipped_profiles(self) -> list[Profile]:
+        """As in `Backend`, where there is a way to a Kubernetes cluster."""
+        return [shipped.PROFILE] if shipped.reachable() else []
 
     def with_packages(self, profile: Profile, packages: list[str]) -> Profile:
         """As in `Backend`: pods install what their image lacks, if they can reach an index."""

@@ -29,6 +29,7 @@ from . import machine, processes, remains, store
 from .folder import Folder
 from .launch import launch
 from .record import write_record
+from .shipped import profiles_for
 from .store import Entry
 from .tls import security
 
@@ -46,6 +47,10 @@ class LocalBackend(Backend):
     title: ClassVar[str] = "this machine"
     writes_home: ClassVar[bool] = True
     direct_workers: ClassVar[bool] = True
+
+    def shipped_profiles(self) -> list[Profile]:
+        """As in `Backend`: sized for this machine, or the part of it that this process may use."""
+        return profiles_for(machine.cpus(), machine.memory())
 
     def free_name(self, base: str) -> str:
         """As in `Backend`, with a number when `base` is on record: nobody else's clusters are there."""
