@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
 import os
 import time
 import uuid
@@ -24,6 +27,8 @@ pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.kubernetes.fixtures"]
 
 #: What a test stops may take this many seconds to go.
 GRACE = 30.0
+#: A test that takes longer than this many seconds on the loop hangs.
+HANGS = 600.0
 
 #: Folders whose tests look at screens.
 SCREENS = ("tests/browser/", "tests/notebooks/", "tests/panel/")
@@ -41,6 +46,36 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "screens" if nodeid.startswith(SCREENS) else "others"
 
     return Groups(config, log)
+
+
+@pytest.fixture(autouse=True)
+def jp_asyncio_loop(jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[asyncio.AbstractEventLoop]:
+    """The loop that pytest-jupyter runs an `async def test_…` on. It ends as with `asyncio.run`: pytest-jupyter alone
+    would close the loop over the tasks and threads that the test left."""
+    yield jp_asyncio_loop
+    jp_asyncio_loop.run_until_complete(_end_all_tasks())
+    jp_asyncio_loop.run_until_complete(jp_asyncio_loop.shutdown_asyncgens())
+    jp_asyncio_loop.run_until_complete(jp_asyncio_loop.shutdown_default_executor())
+
+
+async def _end_all_tasks() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """An `async def test_…` that hangs fails."""
+    if inspect.iscoroutinefunction(test := pyfuncitem.obj):
+
+        @functools.wraps(test)
+        async def bounded(**fixtures: Any) -> None:
+            await asyncio.wait_for(test(**fixtures), HANGS)
+
+        pyfuncitem.obj = bounded
+    return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,3 @@ async def cluster(
         finally:
             await link.close()
             await controller.stop()
-
-
-def run(test: Coroutine[Any, Any, Any]) -> None:
-    """Run an async test, and fail when it hangs."""
-    asyncio.run(asyncio.wait_for(test, 4 * PATIENCE))

@@ -12,52 +12,43 @@ from tornado.websocket import websocket_connect
 from jupyter_mlops.controller.dashboard import HEADER
 from jupyter_mlops.core.profile import Group
 
-from .cluster import cluster, make_spec, run
+from .cluster import cluster, make_spec
 
 
-def test_nothing_listens_with_http_until_it_is_asked_for(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
-            server: Any = c.scheduler.http_server
-            port = server.port
-            with pytest.raises(ConnectionRefusedError):
-                await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/info/main/workers.html")
-            assert "dashboard" not in c.scheduler.services
-
-    run(test())
+async def test_nothing_listens_with_http_until_it_is_asked_for(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
+        server: Any = c.scheduler.http_server
+        port = server.port
+        with pytest.raises(ConnectionRefusedError):
+            await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/info/main/workers.html")
+        assert "dashboard" not in c.scheduler.services
 
 
-def test_the_dashboard_is_refused_without_the_key(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
-            host, port, key = await c.link.dashboard()
-            assert host == "127.0.0.1"
-            assert (host, port, key) == await c.link.dashboard(), "it is started once"
-            client = AsyncHTTPClient()
-            good = {HEADER: key}
-            for path in ("/status", "/info/main/workers.html", "/health", "/metrics", "/statics/css/base.css", "/none"):
-                for headers in ({}, {HEADER: "wrong"}, {HEADER: ""}, {HEADER: "schlüssel"}):
-                    request = HTTPRequest(f"http://{host}:{port}{path}", headers=headers)
-                    with pytest.raises(HTTPClientError) as refused:
-                        await client.fetch(request)
-                    assert refused.value.code == 403, path
-            page = await client.fetch(HTTPRequest(f"http://{host}:{port}/status", headers=good))
-            assert b"Bokeh" in page.body
-            health = await client.fetch(HTTPRequest(f"http://{host}:{port}/health", headers=good))
-            assert health.body == b"ok"
-
-    run(test())
+async def test_the_dashboard_is_refused_without_the_key(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
+        host, port, key = await c.link.dashboard()
+        assert host == "127.0.0.1"
+        assert (host, port, key) == await c.link.dashboard(), "it is started once"
+        client = AsyncHTTPClient()
+        good = {HEADER: key}
+        for path in ("/status", "/info/main/workers.html", "/health", "/metrics", "/statics/css/base.css", "/none"):
+            for headers in ({}, {HEADER: "wrong"}, {HEADER: ""}, {HEADER: "schlüssel"}):
+                request = HTTPRequest(f"http://{host}:{port}{path}", headers=headers)
+                with pytest.raises(HTTPClientError) as refused:
+                    await client.fetch(request)
+                assert refused.value.code == 403, path
+        page = await client.fetch(HTTPRequest(f"http://{host}:{port}/status", headers=good))
+        assert b"Bokeh" in page.body
+        health = await client.fetch(HTTPRequest(f"http://{host}:{port}/health", headers=good))
+        assert health.body == b"ok"
 
 
-def test_its_websockets_are_refused_too(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
-            host, port, key = await c.link.dashboard()
-            url = f"ws://{host}:{port}/status/ws"
-            with pytest.raises(HTTPClientError) as refused:
-                await websocket_connect(HTTPRequest(url), subprotocols=["bokeh", "token"])
-            assert refused.value.code == 403
-            socket = await websocket_connect(HTTPRequest(f"ws://{host}:{port}/eventstream", headers={HEADER: key}))
-            socket.close()
-
-    run(test())
+async def test_its_websockets_are_refused_too(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
+        host, port, key = await c.link.dashboard()
+        url = f"ws://{host}:{port}/status/ws"
+        with pytest.raises(HTTPClientError) as refused:
+            await websocket_connect(HTTPRequest(url), subprotocols=["bokeh", "token"])
+        assert refused.value.code == 403
+        socket = await websocket_connect(HTTPRequest(f"ws://{host}:{port}/eventstream", headers={HEADER: key}))
+        socket.close()

@@ -18,7 +18,7 @@ from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
 from jupyter_mlops.core.run import RunState
 
-from .cluster import Cluster, cluster, folder_of, make_spec, run, until
+from .cluster import Cluster, cluster, folder_of, make_spec, until
 
 _gate = threading.Event()
 
@@ -39,40 +39,34 @@ async def ended(c: Cluster) -> None:
         (Limits(budget=0.001), Price(cpu_hour=3600), "budget", "of a budget of 0.00"),
     ],
 )
-def test_a_limit_ends_the_cluster_with_a_receipt(
+async def test_a_limit_ends_the_cluster_with_a_receipt(
     tmp_path: Path, limits: Limits, price: Price, cause: EndCause, word: str
 ) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(limits=limits, price=price), tmp_path) as c:
-            await until(lambda: c.controller.view.stop is not None or c.controller.view.cause is not None)
-            await ended(c)
-            assert c.pool.closed
-            assert not c.pool.workers
-            receipt = receipt_of(tmp_path)
-            assert receipt.cause == cause
-            assert word in receipt.why
-            assert receipt.most_workers == 2
-            assert (receipt.cost.amount is None) == (price.cpu_hour is None), "unknown money is not no money"
-            assert receipt.cost.usage.worker_hours > 0
-            events = [json.loads(line) for line in (folder_of(tmp_path) / "events.jsonl").read_text().splitlines()]
-            assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-            last = next(event for event in events if event["kind"] == "limit")
-            assert word in last["text"]
-
-    run(test())
+    async with cluster(make_spec(limits=limits, price=price), tmp_path) as c:
+        await until(lambda: c.controller.view.stop is not None or c.controller.view.cause is not None)
+        await ended(c)
+        assert c.pool.closed
+        assert not c.pool.workers
+        receipt = receipt_of(tmp_path)
+        assert receipt.cause == cause
+        assert word in receipt.why
+        assert receipt.most_workers == 2
+        assert (receipt.cost.amount is None) == (price.cpu_hour is None), "unknown money is not no money"
+        assert receipt.cost.usage.worker_hours > 0
+        events = [json.loads(line) for line in (folder_of(tmp_path) / "events.jsonl").read_text().splitlines()]
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        last = next(event for event in events if event["kind"] == "limit")
+        assert word in last["text"]
 
 
-def test_the_state_says_when_it_will_stop(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(limits=Limits(idle_timeout=300, lifetime=1000)), tmp_path) as c:
-            await until(lambda: c.controller.view.stop is not None and c.controller.view.stop.cause == "idle")
-            state = (await c.link.view()).state
-            assert state.idle_since is not None
-            assert state.stop is not None
-            assert state.stop.at == pytest.approx(state.idle_since + 300)
-            assert state.stop.at < time.time() + 300
-
-    run(test())
+async def test_the_state_says_when_it_will_stop(tmp_path: Path) -> None:
+    async with cluster(make_spec(limits=Limits(idle_timeout=300, lifetime=1000)), tmp_path) as c:
+        await until(lambda: c.controller.view.stop is not None and c.controller.view.stop.cause == "idle")
+        state = (await c.link.view()).state
+        assert state.idle_since is not None
+        assert state.stop is not None
+        assert state.stop.at == pytest.approx(state.idle_since + 300)
+        assert state.stop.at < time.time() + 300
 
 
 def _keeps(name: str) -> Callable[[Cluster, Client], object]:
@@ -87,121 +81,100 @@ def _keeps(name: str) -> Callable[[Cluster, Client], object]:
 
 
 @pytest.mark.parametrize("what", ["processing", "without a worker", "queued"])
-def test_work_keeps_a_cluster_alive(tmp_path: Path, what: str) -> None:
-    async def test() -> None:
-        _gate.clear()
-        async with cluster(make_spec(Group(workers=1), limits=Limits(idle_timeout=1)), tmp_path) as c:
-            async with c.client() as client:
-                work = _keeps(what)(c, client)
-                await until(lambda: c.scheduler.tasks)
-                began = time.monotonic()
-                await until(lambda: time.monotonic() - began > 2.5)
-                assert c.controller.view.phase == "running"
-                assert (await c.link.view()).state.idle_since is None
-                _gate.set()
-                del work
-            await ended(c)
-            assert receipt_of(tmp_path).cause == "idle"
-
-    run(test())
-
-
-def test_a_client_alone_does_not_keep_it(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=0), limits=Limits(idle_timeout=1)), tmp_path) as c:
-            client = await c.client()
-            await ended(c)
-            await client.close()
-            assert receipt_of(tmp_path).cause == "idle"
-
-    run(test())
-
-
-def test_a_live_run_keeps_it(tmp_path: Path) -> None:
-    async def test() -> None:
-        spec = make_spec(Group(workers=0), limits=Limits(idle_timeout=1))
-        async with cluster(spec, tmp_path) as c:
-            await c.link.open_run(a_run())
+async def test_work_keeps_a_cluster_alive(tmp_path: Path, what: str) -> None:
+    _gate.clear()
+    async with cluster(make_spec(Group(workers=1), limits=Limits(idle_timeout=1)), tmp_path) as c:
+        async with c.client() as client:
+            work = _keeps(what)(c, client)
+            await until(lambda: c.scheduler.tasks)
             began = time.monotonic()
             await until(lambda: time.monotonic() - began > 2.5)
-            view = await c.link.view()
-            assert view.state.idle_since is None
-            assert view.state.runs == ["0123456789ab"]
-            assert [run.id for run in view.runs] == ["0123456789ab"]
-            await c.link.close_run("0123456789ab", "done")
-            await ended(c)
-            assert receipt_of(tmp_path).runs == 1
-
-    run(test())
+            assert c.controller.view.phase == "running"
+            assert (await c.link.view()).state.idle_since is None
+            _gate.set()
+            del work
+        await ended(c)
+        assert receipt_of(tmp_path).cause == "idle"
 
 
-def test_using_it_starts_the_idle_time_anew(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=0), limits=Limits(idle_timeout=3600)), tmp_path) as c:
-            await until(lambda: c.controller.view.idle_since is not None)
-            before = time.time()
-            await c.link.scale(1)
-            await c.have(1)
-            await until(lambda: (c.controller.view.idle_since or 0) >= before)
-
-    run(test())
+async def test_a_client_alone_does_not_keep_it(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=0), limits=Limits(idle_timeout=1)), tmp_path) as c:
+        client = await c.client()
+        await ended(c)
+        await client.close()
+        assert receipt_of(tmp_path).cause == "idle"
 
 
-def test_stopping_loses_runs_with_a_reason_and_refuses_new_ones(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(), tmp_path) as c:
-            await c.have(2)
-            await c.link.open_run(a_run())
-            since = (await c.link.view()).seq
-            watching = asyncio.create_task(c.link.watch(since, timeout=30))
-            await c.link.stop("user", "the day is over")
-            await c.link.stop("user", "again")
-            with pytest.raises((ClusterEnded, ClusterUnreachable)):
-                await c.link.open_run(a_run("0123456789ac"))
-            seen = await watching
-            assert seen.state.phase in ("stopping", "ended")
-            await ended(c)
-            receipt = receipt_of(tmp_path)
-            assert (receipt.cause, receipt.why) == ("user", "the day is over")
-            lines = (folder_of(tmp_path) / "runs.jsonl").read_text().splitlines()
-            states = [RunState.model_validate_json(line) for line in lines]
-            assert [state.phase for state in states] == ["starting", "lost"]
-            assert "The day is over" in states[-1].error
-
-    run(test())
+async def test_a_live_run_keeps_it(tmp_path: Path) -> None:
+    spec = make_spec(Group(workers=0), limits=Limits(idle_timeout=1))
+    async with cluster(spec, tmp_path) as c:
+        await c.link.open_run(a_run())
+        began = time.monotonic()
+        await until(lambda: time.monotonic() - began > 2.5)
+        view = await c.link.view()
+        assert view.state.idle_since is None
+        assert view.state.runs == ["0123456789ab"]
+        assert [run.id for run in view.runs] == ["0123456789ab"]
+        await c.link.close_run("0123456789ab", "done")
+        await ended(c)
+        assert receipt_of(tmp_path).runs == 1
 
 
-def test_a_fault_in_the_end_does_not_keep_it_alive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(), tmp_path) as c:
-            await c.have(2)
+async def test_using_it_starts_the_idle_time_anew(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=0), limits=Limits(idle_timeout=3600)), tmp_path) as c:
+        await until(lambda: c.controller.view.idle_since is not None)
+        before = time.time()
+        await c.link.scale(1)
+        await c.have(1)
+        await until(lambda: (c.controller.view.idle_since or 0) >= before)
 
-            async def broken() -> None:
-                raise KeyError("a fault")
 
-            close, c.pool.close = c.pool.close, broken  # type: ignore[method-assign]  # swapped for a broken one
-            await c.link.stop()
-            await asyncio.wait_for(c.scheduler.finished(), 30)
-            await close()
+async def test_stopping_loses_runs_with_a_reason_and_refuses_new_ones(tmp_path: Path) -> None:
+    async with cluster(make_spec(), tmp_path) as c:
+        await c.have(2)
+        await c.link.open_run(a_run())
+        since = (await c.link.view()).seq
+        watching = asyncio.create_task(c.link.watch(since, timeout=30))
+        await c.link.stop("user", "the day is over")
+        await c.link.stop("user", "again")
+        with pytest.raises((ClusterEnded, ClusterUnreachable)):
+            await c.link.open_run(a_run("0123456789ac"))
+        seen = await watching
+        assert seen.state.phase in ("stopping", "ended")
+        await ended(c)
+        receipt = receipt_of(tmp_path)
+        assert (receipt.cause, receipt.why) == ("user", "the day is over")
+        lines = (folder_of(tmp_path) / "runs.jsonl").read_text().splitlines()
+        states = [RunState.model_validate_json(line) for line in lines]
+        assert [state.phase for state in states] == ["starting", "lost"]
+        assert "The day is over" in states[-1].error
 
-    run(test())
+
+async def test_a_fault_in_the_end_does_not_keep_it_alive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with cluster(make_spec(), tmp_path) as c:
+        await c.have(2)
+
+        async def broken() -> None:
+            raise KeyError("a fault")
+
+        close, c.pool.close = c.pool.close, broken  # type: ignore[method-assign]  # swapped for a broken one
+        await c.link.stop()
+        await asyncio.wait_for(c.scheduler.finished(), 30)
+        await close()
     assert receipt_of(tmp_path).cause == "user"
     assert "could not be ended in order" in caplog.text
 
 
-def test_a_scheduler_that_dask_closes_leaves_a_receipt(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(), tmp_path) as c:
-            await c.have(2)
-            client = await c.client()
-            await client.shutdown()
-            await ended(c)
-            receipt = receipt_of(tmp_path)
-            assert receipt.cause == "user"
-            assert "asked to close" in receipt.why
-            assert c.pool.closed
-
-    run(test())
+async def test_a_scheduler_that_dask_closes_leaves_a_receipt(tmp_path: Path) -> None:
+    async with cluster(make_spec(), tmp_path) as c:
+        await c.have(2)
+        client = await c.client()
+        await client.shutdown()
+        await ended(c)
+        receipt = receipt_of(tmp_path)
+        assert receipt.cause == "user"
+        assert "asked to close" in receipt.why
+        assert c.pool.closed
 
 
 def a_run(id: str = "0123456789ab") -> RunState:

@@ -22,51 +22,45 @@ from jupyter_mlops.core.ledger import Ledger, LedgerEntry
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
 
-from .cluster import MEMORY, cluster, folder_of, make_spec, run, until
+from .cluster import MEMORY, cluster, folder_of, make_spec, until
 from .pool import InProcessPool
 
 PRICE = Price(cpu_hour=3600, gb_hour=0, source="mine")
 
 
-def test_ledger_and_receipt_agree(tmp_path: Path) -> None:
-    async def test() -> None:
-        groups = (Group(name="a", workers=1, memory=MEMORY), Group(name="b", workers=1, cpus=2, memory=MEMORY))
-        async with cluster(make_spec(*groups, price=PRICE), tmp_path) as c:
-            await c.have(1, "a")
-            await c.have(1, "b")
-            state = (await c.link.view()).state
-            assert state.cost.per_hour == 3 * 3600
-            assert state.cost.source == "mine"
-            await c.link.scale(0, group="a")
-            await c.have(0, "a")
-        folder = folder_of(tmp_path)
-        receipt = Receipt.model_validate_json((folder / "receipt.json").read_text())
-        entries = read_ledger((folder / "ledger.jsonl").read_text())
-        assert [entry.kind for entry in entries] == ["open", "open", "close", "close"]
-        ledger = Ledger(entries)
-        assert ledger.open_workers == []
-        assert receipt.cost == ledger.cost(PRICE, receipt.ended)
-        assert receipt.cost.amount is not None
-        assert receipt.cost.amount > 0
-        assert receipt.cost.amount == pytest.approx(sum(cost.amount or 0 for cost in receipt.groups.values()))
-        assert (folder / "ledger.jsonl").stat().st_mode & 0o077 == 0
-
-    run(test())
+async def test_ledger_and_receipt_agree(tmp_path: Path) -> None:
+    groups = (Group(name="a", workers=1, memory=MEMORY), Group(name="b", workers=1, cpus=2, memory=MEMORY))
+    async with cluster(make_spec(*groups, price=PRICE), tmp_path) as c:
+        await c.have(1, "a")
+        await c.have(1, "b")
+        state = (await c.link.view()).state
+        assert state.cost.per_hour == 3 * 3600
+        assert state.cost.source == "mine"
+        await c.link.scale(0, group="a")
+        await c.have(0, "a")
+    folder = folder_of(tmp_path)
+    receipt = Receipt.model_validate_json((folder / "receipt.json").read_text())
+    entries = read_ledger((folder / "ledger.jsonl").read_text())
+    assert [entry.kind for entry in entries] == ["open", "open", "close", "close"]
+    ledger = Ledger(entries)
+    assert ledger.open_workers == []
+    assert receipt.cost == ledger.cost(PRICE, receipt.ended)
+    assert receipt.cost.amount is not None
+    assert receipt.cost.amount > 0
+    assert receipt.cost.amount == pytest.approx(sum(cost.amount or 0 for cost in receipt.groups.values()))
+    assert (folder / "ledger.jsonl").stat().st_mode & 0o077 == 0
 
 
-def test_the_ledger_s_file_shows_until_when_the_scheduler_lived(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=1)), tmp_path) as c:
-            await c.have(1)
-            file = folder_of(tmp_path) / "ledger.jsonl"
-            await until(file.exists)
-            os.utime(file, (0, 0))
-            await until(lambda: file.stat().st_mtime > time.time() - 30)
-
-    run(test())
+async def test_the_ledger_s_file_shows_until_when_the_scheduler_lived(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=1)), tmp_path) as c:
+        await c.have(1)
+        file = folder_of(tmp_path) / "ledger.jsonl"
+        await until(file.exists)
+        os.utime(file, (0, 0))
+        await until(lambda: file.stat().st_mtime > time.time() - 30)
 
 
-def test_a_new_scheduler_goes_on_where_the_old_one_was_killed(tmp_path: Path) -> None:
+async def test_a_new_scheduler_goes_on_where_the_old_one_was_killed(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     folder.mkdir(parents=True)
     lines = [
@@ -78,22 +72,19 @@ def test_a_new_scheduler_goes_on_where_the_old_one_was_killed(tmp_path: Path) ->
     os.utime(folder / "ledger.jsonl", (4600, 4600))
     (folder / "events.jsonl").write_text('{"seq": 1, "time": 990, "kind": "cluster", "text": "The cluster started"}\n')
 
-    async def test() -> None:
-        pool = InProcessPool()
-        pool.present = [Notice("default-4", "starting")]
-        pool.groups["default-4"] = "default"
-        spec = make_spec(Group(workers=3), limits=Limits(lifetime=None))
-        async with cluster(spec, tmp_path, pool) as c:
-            view = await c.link.view()
-            assert view.state.started == 990
-            assert [event.seq for event in view.events[:2]] == [1, 2]
-            assert view.events[1].text == "The scheduler started again"
-            assert c.controller._book.ledger.open_workers == ["default-4"]
-            assert c.controller.scaling.wanted == 1, "as many as there are, not as many as at first"
-            await c.link.scale(2)
-            await until(lambda: c.workers() == ["default-8"], lambda: str(c.workers()))
-
-    run(test())
+    pool = InProcessPool()
+    pool.present = [Notice("default-4", "starting")]
+    pool.groups["default-4"] = "default"
+    spec = make_spec(Group(workers=3), limits=Limits(lifetime=None))
+    async with cluster(spec, tmp_path, pool) as c:
+        view = await c.link.view()
+        assert view.state.started == 990
+        assert [event.seq for event in view.events[:2]] == [1, 2]
+        assert view.events[1].text == "The scheduler started again"
+        assert c.controller._book.ledger.open_workers == ["default-4"]
+        assert c.controller.scaling.wanted == 1, "as many as there are, not as many as at first"
+        await c.link.scale(2)
+        await until(lambda: c.workers() == ["default-8"], lambda: str(c.workers()))
     entries = read_ledger((folder / "ledger.jsonl").read_text())
     gone = next(entry for entry in entries if entry.worker == "default-7" and entry.kind == "close")
     assert gone.time == 4600, "it cost money until the scheduler's last sign of life"
@@ -111,37 +102,34 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(path)], check=True)
 
 
-def test_a_truly_full_disk(small_disk: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=0, maximum=3)), small_disk) as c:
-            ballast = small_disk / "ballast"
-            await c.link.scale(1)
-            await c.have(1)
-            with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
-                while True:
-                    file.write(b"x" * 512)
-            for _ in range(200):  # more to write than the whole disk holds, whatever room the last pages have left
-                for count in (2, 0):
-                    await c.link.scale(count)
-                if c.controller._disk.problem is not None:
-                    break
-            await until(lambda: c.controller._disk.problem is not None)
-            state = (await c.link.view()).state
-            assert state.problem is not None
-            assert state.problem.what == "The disk is full"
-            assert state.problem.todo
-            ballast.unlink()
-            await until(lambda: c.controller._disk.problem is None)
-            assert (await c.link.view()).state.problem is None
-        folder = folder_of(small_disk)
-        events = read_events((folder / "events.jsonl").read_text())
-        assert [event.seq for event in events] == list(range(1, len(events) + 1)), "nothing is missing, nothing is torn"
-        assert (folder / "receipt.json").exists()
-
-    run(test())
+async def test_a_truly_full_disk(small_disk: Path) -> None:
+    async with cluster(make_spec(Group(workers=0, maximum=3)), small_disk) as c:
+        ballast = small_disk / "ballast"
+        await c.link.scale(1)
+        await c.have(1)
+        with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 512)
+        for _ in range(200):  # more to write than the whole disk holds, whatever room the last pages have left
+            for count in (2, 0):
+                await c.link.scale(count)
+            if c.controller._disk.problem is not None:
+                break
+        await until(lambda: c.controller._disk.problem is not None)
+        state = (await c.link.view()).state
+        assert state.problem is not None
+        assert state.problem.what == "The disk is full"
+        assert state.problem.todo
+        ballast.unlink()
+        await until(lambda: c.controller._disk.problem is None)
+        assert (await c.link.view()).state.problem is None
+    folder = folder_of(small_disk)
+    events = read_events((folder / "events.jsonl").read_text())
+    assert [event.seq for event in events] == list(range(1, len(events) + 1)), "nothing is missing, nothing is torn"
+    assert (folder / "receipt.json").exists()
 
 
-def test_what_could_not_be_written_is_written_later_in_its_order(tmp_path: Path) -> None:
+async def test_what_could_not_be_written_is_written_later_in_its_order(tmp_path: Path) -> None:
     full = True
 
     def opener(path: str, flags: int) -> int:
@@ -149,58 +137,48 @@ def test_what_could_not_be_written_is_written_later_in_its_order(tmp_path: Path)
             raise OSError(errno.ENOSPC, "No space left on device")
         return open_private(path, flags)
 
-    async def test() -> None:
-        nonlocal full
-        disk = Disk(tmp_path, opener)
-        for number in range(100):
-            disk.append("a", str(number))
-        disk.replace("b", "one")
-        disk.append("a", "100")
-        assert not await disk.flush(0.5)
-        assert disk.problem is not None
-        full = False
-        disk.retry()
-        assert await disk.flush(30)
-        assert disk.problem is None
-        assert disk.read("a").split() == [str(number) for number in range(101)]
-        assert disk.read("b") == "one"
-        await disk.close()
-
-    run(test())
+    disk = Disk(tmp_path, opener)
+    for number in range(100):
+        disk.append("a", str(number))
+    disk.replace("b", "one")
+    disk.append("a", "100")
+    assert not await disk.flush(0.5)
+    assert disk.problem is not None
+    full = False
+    disk.retry()
+    assert await disk.flush(30)
+    assert disk.problem is None
+    assert disk.read("a").split() == [str(number) for number in range(101)]
+    assert disk.read("b") == "one"
+    await disk.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
-def test_a_cluster_on_a_full_disk_still_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_cluster_on_a_full_disk_still_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def opener(path: str, flags: int) -> int:
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
-    async def test() -> None:
-        async with cluster(make_spec(), tmp_path, opener=opener) as c:
-            await c.have(2)
-            await c.link.stop()
-            await until(lambda: c.scheduler.status.name == "closed")
-            assert c.pool.closed
-
-    run(test())
+    async with cluster(make_spec(), tmp_path, opener=opener) as c:
+        await c.have(2)
+        await c.link.stop()
+        await until(lambda: c.scheduler.status.name == "closed")
+        assert c.pool.closed
     assert any("The receipt could not be written" in record.message for record in caplog.records)
 
 
-def test_the_timeline_is_thinned_after_an_hour(tmp_path: Path) -> None:
-    async def test() -> None:
-        disk = Disk(tmp_path)
-        timeline = Timeline(disk, 0.0)
-        for second in range(5, 4 * 3600, 5):
-            if timeline.due(second):
-                timeline.add(_sample(second))
-        assert len(timeline.since(3 * 3600 + 60)) > 600
-        assert len(timeline.since(0)) < 720 + 720 + 3 * 60
-        assert len(timeline.card) <= POINTS
-        assert timeline.card[-1].time == timeline.since(0)[-1].time
-        assert timeline.card[0].time > timeline.card[-1].time - CARD - 15
-        await disk.close()
-        assert read_timeline(disk.read("timeline.jsonl")) == timeline.since(0)
-
-    run(test())
+async def test_the_timeline_is_thinned_after_an_hour(tmp_path: Path) -> None:
+    disk = Disk(tmp_path)
+    timeline = Timeline(disk, 0.0)
+    for second in range(5, 4 * 3600, 5):
+        if timeline.due(second):
+            timeline.add(_sample(second))
+    assert len(timeline.since(3 * 3600 + 60)) > 600
+    assert len(timeline.since(0)) < 720 + 720 + 3 * 60
+    assert len(timeline.card) <= POINTS
+    assert timeline.card[-1].time == timeline.since(0)[-1].time
+    assert timeline.card[0].time > timeline.card[-1].time - CARD - 15
+    await disk.close()
+    assert read_timeline(disk.read("timeline.jsonl")) == timeline.since(0)
 
 
 def test_a_card_s_points_don_t_move() -> None:

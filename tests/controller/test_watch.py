@@ -18,119 +18,98 @@ from jupyter_mlops.controller.remote import open_link
 from jupyter_mlops.core.errors import ClusterUnreachable, UnknownWorker
 from jupyter_mlops.core.profile import Group
 
-from .cluster import cluster, make_spec, run
+from .cluster import cluster, make_spec
 
 
-def test_a_watcher_sees_all_that_happens_by_resuming(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=0, maximum=4)), tmp_path) as c:
-            view = await c.link.view()
-            workers = {worker.name: worker for worker in view.workers}
-            events = [event.seq for event in view.events]
-            await c.link.scale(3)
+async def test_a_watcher_sees_all_that_happens_by_resuming(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=0, maximum=4)), tmp_path) as c:
+        view = await c.link.view()
+        workers = {worker.name: worker for worker in view.workers}
+        events = [event.seq for event in view.events]
+        await c.link.scale(3)
 
-            def done(view: ClusterView) -> bool:
-                up = [worker for worker in workers.values() if worker.phase == "idle"]
-                return len(up) == 3 and view.state.counts.idle == 3
+        def done(view: ClusterView) -> bool:
+            up = [worker for worker in workers.values() if worker.phase == "idle"]
+            return len(up) == 3 and view.state.counts.idle == 3
 
-            while not done(view):
-                view = await c.link.watch(view.seq, timeout=30, workers=True)
-                assert not view.whole
-                workers |= {worker.name: worker for worker in view.workers}
-                events += [event.seq for event in view.events]
-            whole = await c.link.view()
-            assert sorted(workers) == sorted(worker.name for worker in whole.workers)
-            assert events == list(range(1, len(events) + 1)), "each event once, in order"
-
-    run(test())
+        while not done(view):
+            view = await c.link.watch(view.seq, timeout=30, workers=True)
+            assert not view.whole
+            workers |= {worker.name: worker for worker in view.workers}
+            events += [event.seq for event in view.events]
+        whole = await c.link.view()
+        assert sorted(workers) == sorted(worker.name for worker in whole.workers)
+        assert events == list(range(1, len(events) + 1)), "each event once, in order"
 
 
-def test_the_first_worker_and_the_last_that_is_wanted_are_told_at_once(
+async def test_the_first_worker_and_the_last_that_is_wanted_are_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes_module, "VIEW_INTERVAL", 60.0)
     monkeypatch.setattr(pulse, "TOGETHER", 60.0)
 
-    async def test() -> None:
-        async with cluster(make_spec(Group(workers=0, maximum=4)), tmp_path) as c:
-            seen = (await c.link.view(workers=False)).seq
-            view = await c.link.watch(seen - 1, timeout=30)  # from now on the next view is a minute off
-            for wanted in (1, 3):
-                began = time.monotonic()
-                await c.link.scale(wanted)
-                while view.state.counts.idle < wanted:
-                    view = await c.link.watch(view.seq, timeout=60)
-                assert time.monotonic() - began < 30
-                assert view.state.phase == "running"
-
-    run(test())
+    async with cluster(make_spec(Group(workers=0, maximum=4)), tmp_path) as c:
+        seen = (await c.link.view(workers=False)).seq
+        view = await c.link.watch(seen - 1, timeout=30)  # from now on the next view is a minute off
+        for wanted in (1, 3):
+            began = time.monotonic()
+            await c.link.scale(wanted)
+            while view.state.counts.idle < wanted:
+                view = await c.link.watch(view.seq, timeout=60)
+            assert time.monotonic() - began < 30
+            assert view.state.phase == "running"
 
 
-def test_without_workers_a_view_is_small(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(), tmp_path) as c:
-            await c.have(2)
-            assert (await c.link.view(workers=False)).workers == []
-
-    run(test())
+async def test_without_workers_a_view_is_small(tmp_path: Path) -> None:
+    async with cluster(make_spec(), tmp_path) as c:
+        await c.have(2)
+        assert (await c.link.view(workers=False)).workers == []
 
 
 @pytest.mark.parametrize("seq", [0, 1, 10**15])
-def test_an_unknown_number_gives_everything_at_once(tmp_path: Path, seq: int) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(), tmp_path) as c:
-            await c.have(2)
-            view = await c.link.watch(seq, timeout=30, workers=True)
-            assert view.whole
-            assert len(view.workers) == 2
-            assert view.events[0].seq == 1
-
-    run(test())
+async def test_an_unknown_number_gives_everything_at_once(tmp_path: Path, seq: int) -> None:
+    async with cluster(make_spec(), tmp_path) as c:
+        await c.have(2)
+        view = await c.link.watch(seq, timeout=30, workers=True)
+        assert view.whole
+        assert len(view.workers) == 2
+        assert view.events[0].seq == 1
 
 
-def test_nothing_new_is_said_after_the_timeout(tmp_path: Path) -> None:
-    async def test() -> None:
-        changes = ChangeTracker()
-        began = time.monotonic()
-        assert not await changes.wait(changes.seq, {"run"}, 0.2)
-        assert time.monotonic() - began >= 0.2
-
-    run(test())
+async def test_nothing_new_is_said_after_the_timeout(tmp_path: Path) -> None:
+    changes = ChangeTracker()
+    began = time.monotonic()
+    assert not await changes.wait(changes.seq, {"run"}, 0.2)
+    assert time.monotonic() - began >= 0.2
 
 
-def test_at_most_four_views_a_second() -> None:
-    async def test() -> None:
-        changes = ChangeTracker()
-        seq, views = changes.seq, 0
-        began = time.monotonic()
+async def test_at_most_four_views_a_second() -> None:
+    changes = ChangeTracker()
+    seq, views = changes.seq, 0
+    began = time.monotonic()
 
-        async def busy() -> None:
-            while True:
-                changes.changed("worker", "w")
-                await asyncio.sleep(0.001)
+    async def busy() -> None:
+        while True:
+            changes.changed("worker", "w")
+            await asyncio.sleep(0.001)
 
-        task = asyncio.create_task(busy())
-        while views < 5:
-            assert await changes.wait(seq, {"worker"}, 30)
-            seq, views = changes.seq, views + 1
-        task.cancel()
-        assert time.monotonic() - began >= 4 * VIEW_INTERVAL - 0.05
-
-    run(test())
+    task = asyncio.create_task(busy())
+    while views < 5:
+        assert await changes.wait(seq, {"worker"}, 30)
+        seq, views = changes.seq, views + 1
+    task.cancel()
+    assert time.monotonic() - began >= 4 * VIEW_INTERVAL - 0.05
 
 
-def test_a_watcher_hears_only_of_what_it_asks_for() -> None:
-    async def test() -> None:
-        changes = ChangeTracker()
-        waiting = asyncio.create_task(changes.wait(changes.seq, {"state"}, 60))
-        await asyncio.sleep(0)
-        changes.changed("worker", "w")
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        changes.changed("state")
-        assert await waiting
-
-    run(test())
+async def test_a_watcher_hears_only_of_what_it_asks_for() -> None:
+    changes = ChangeTracker()
+    waiting = asyncio.create_task(changes.wait(changes.seq, {"state"}, 60))
+    await asyncio.sleep(0)
+    changes.changed("worker", "w")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    changes.changed("state")
+    assert await waiting
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=60), st.integers(0, 60))
@@ -166,44 +145,32 @@ def test_more_dropped_than_is_remembered_gives_everything(monkeypatch: pytest.Mo
     assert changes.knows(changes.seq)
 
 
-def test_an_address_where_nothing_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test() -> None:
-        with pytest.raises(ClusterUnreachable, match="doesn't answer"):
-            await open_link("tcp://127.0.0.1:9", timeout=0.5)
-
-    run(test())
+async def test_an_address_where_nothing_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClusterUnreachable, match="doesn't answer"):
+        await open_link("tcp://127.0.0.1:9", timeout=0.5)
 
 
-def test_a_scheduler_without_a_controller_is_named() -> None:
-    async def test() -> None:
-        from distributed import Scheduler
+async def test_a_scheduler_without_a_controller_is_named() -> None:
+    from distributed import Scheduler
 
-        async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
-            with pytest.raises(ClusterUnreachable, match="has no controller of ours"):
-                await open_link(scheduler.address)
-
-    run(test())
+    async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
+        with pytest.raises(ClusterUnreachable, match="has no controller of ours"):
+            await open_link(scheduler.address)
 
 
-def test_logs_of_workers_and_scheduler(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(), tmp_path) as c:
-            await c.have(2)
-            assert await c.link.logs("default-1") == ["a line of default-1"]
-            assert any("Register worker" in line for line in await c.link.logs())
-            with pytest.raises(UnknownWorker, match="Did you mean 'default-"):
-                await c.link.logs("default-9")
-
-    run(test())
+async def test_logs_of_workers_and_scheduler(tmp_path: Path) -> None:
+    async with cluster(make_spec(), tmp_path) as c:
+        await c.have(2)
+        assert await c.link.logs("default-1") == ["a line of default-1"]
+        assert any("Register worker" in line for line in await c.link.logs())
+        with pytest.raises(UnknownWorker, match="Did you mean 'default-"):
+            await c.link.logs("default-9")
 
 
-def test_the_timeline_has_samples(tmp_path: Path) -> None:
-    async def test() -> None:
-        async with cluster(make_spec(), tmp_path) as c:
-            samples = await c.link.timeline()
-            assert samples[0].wanted == 2
-            assert samples[0].amount is None
-            assert await c.link.timeline(since=samples[-1].time) == []
-            assert (await c.link.view()).state.timeline[:1] == samples[:1]
-
-    run(test())
+async def test_the_timeline_has_samples(tmp_path: Path) -> None:
+    async with cluster(make_spec(), tmp_path) as c:
+        samples = await c.link.timeline()
+        assert samples[0].wanted == 2
+        assert samples[0].amount is None
+        assert await c.link.timeline(since=samples[-1].time) == []
+        assert (await c.link.view()).state.timeline[:1] == samples[:1]

@@ -3,79 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
 from jupyter_mlops.core.waiting import until_set, wait_for
 
 
-def run(scene: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scene, 30))
-
-
-def test_an_answer_in_time_is_given_and_an_error_is_raised() -> None:
-    async def scene() -> None:
-        assert await wait_for(asyncio.sleep(0, "answer"), 10) == "answer"
-        assert await wait_for(asyncio.shield(asyncio.sleep(0, "late")), 10) == "late"
-        with pytest.raises(ZeroDivisionError):
-            await wait_for(fail(), 10)
-
+async def test_an_answer_in_time_is_given_and_an_error_is_raised() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
-    run(scene())
+    assert await wait_for(asyncio.sleep(0, "answer"), 10) == "answer"
+    assert await wait_for(asyncio.shield(asyncio.sleep(0, "late")), 10) == "late"
+    with pytest.raises(ZeroDivisionError):
+        await wait_for(fail(), 10)
 
 
-def test_what_is_late_is_cancelled() -> None:
-    async def scene() -> None:
-        late = asyncio.ensure_future(asyncio.sleep(3600))
-        with pytest.raises(asyncio.TimeoutError):
-            await wait_for(late, 0.01)
-        assert late.cancelled()
-
-    run(scene())
+async def test_what_is_late_is_cancelled() -> None:
+    late = asyncio.ensure_future(asyncio.sleep(3600))
+    with pytest.raises(asyncio.TimeoutError):
+        await wait_for(late, 0.01)
+    assert late.cancelled()
 
 
-def test_an_event_is_waited_for_no_longer_than_asked() -> None:
-    async def scene() -> None:
-        event = asyncio.Event()
-        assert not await until_set(event, 0.01)
-        asyncio.get_running_loop().call_soon(event.set)
-        assert await until_set(event, 10)
-
-    run(scene())
+async def test_an_event_is_waited_for_no_longer_than_asked() -> None:
+    event = asyncio.Event()
+    assert not await until_set(event, 0.01)
+    asyncio.get_running_loop().call_soon(event.set)
+    assert await until_set(event, 10)
 
 
 @pytest.mark.parametrize("steps", range(6))
-def test_a_cancellation_is_not_lost_at_whatever_moment_the_answer_comes(steps: int) -> None:
-    async def scene() -> None:
-        answer = asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(long(answer))
-        await asyncio.sleep(0)
-        asyncio.get_running_loop().call_soon(answer.set_result, 1)
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
+async def test_a_cancellation_is_not_lost_at_whatever_moment_the_answer_comes(steps: int) -> None:
     async def long(answer: asyncio.Future[int]) -> None:
         for _ in range(100):
             await wait_for(asyncio.shield(answer), 60)
             await asyncio.sleep(0)
 
-    run(scene())
-
-
-def test_the_callers_cancellation_reaches_what_is_waited_for() -> None:
-    async def scene() -> None:
-        waited = asyncio.ensure_future(asyncio.sleep(3600))
-        task = asyncio.ensure_future(wait_for(waited, 3600))
+    answer = asyncio.get_running_loop().create_future()
+    task = asyncio.ensure_future(long(answer))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(answer.set_result, 1)
+    for _ in range(steps):
         await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert task.cancelled() and waited.cancelled()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
-    run(scene())
+
+async def test_the_callers_cancellation_reaches_what_is_waited_for() -> None:
+    waited = asyncio.ensure_future(asyncio.sleep(3600))
+    task = asyncio.ensure_future(wait_for(waited, 3600))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled() and waited.cancelled()

@@ -43,55 +43,46 @@ async def until(what, seconds: float = 20.0) -> None:  # type: ignore[no-untyped
         await asyncio.sleep(0.01)
 
 
-def test_so_many_at_once_and_all_of_them() -> None:
-    async def main() -> None:
-        namespace, refused = Namespace(1000), list[str]()
-        ask = Asking(namespace.make, lambda worker, problem: refused.append(worker))
-        ask.ask(orders(500))
-        await until(lambda: len(namespace.made) == 500)
-        assert namespace.most_at_once == AT_ONCE
-        assert sorted(namespace.made) == sorted(order.worker for order in orders(500))
-        assert not refused
-        await ask.close()
-
-    asyncio.run(main())
+async def test_so_many_at_once_and_all_of_them() -> None:
+    namespace, refused = Namespace(1000), list[str]()
+    ask = Asking(namespace.make, lambda worker, problem: refused.append(worker))
+    ask.ask(orders(500))
+    await until(lambda: len(namespace.made) == 500)
+    assert namespace.most_at_once == AT_ONCE
+    assert sorted(namespace.made) == sorted(order.worker for order in orders(500))
+    assert not refused
+    await ask.close()
 
 
-def test_a_full_quota_is_told_to_all_that_wait_and_not_hammered(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+async def test_a_full_quota_is_told_to_all_that_wait_and_not_hammered(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(asking, "SHORTEST", 0.05)
 
-    async def main() -> None:
-        namespace, refused = Namespace(10), dict[str, Problem]()
-        ask = Asking(namespace.make, refused.__setitem__)
-        ask.ask(orders(50))
-        await until(lambda: len(refused) == 40)
-        assert len(namespace.made) == 10
-        assert {problem.what for problem in refused.values()} == {"The namespace's quota 'ten' is used up"}
-        before = namespace.requests
-        await asyncio.sleep(0.5)
-        assert namespace.requests - before <= 5
-        namespace.room = 50
-        await until(lambda: len(namespace.made) == 50)
-        assert sorted(namespace.made) == sorted(order.worker for order in orders(50))
-        await ask.close()
-
-    asyncio.run(main())
+    namespace, refused = Namespace(10), dict[str, Problem]()
+    ask = Asking(namespace.make, refused.__setitem__)
+    ask.ask(orders(50))
+    await until(lambda: len(refused) == 40)
+    assert len(namespace.made) == 10
+    assert {problem.what for problem in refused.values()} == {"The namespace's quota 'ten' is used up"}
+    before = namespace.requests
+    await asyncio.sleep(0.5)
+    assert namespace.requests - before <= 5
+    namespace.room = 50
+    await until(lambda: len(namespace.made) == 50)
+    assert sorted(namespace.made) == sorted(order.worker for order in orders(50))
+    await ask.close()
 
 
-def test_what_was_withdrawn_is_never_asked_for(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+async def test_what_was_withdrawn_is_never_asked_for(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(asking, "SHORTEST", 0.05)
 
-    async def main() -> None:
-        namespace = Namespace(10)
-        ask = Asking(namespace.make, lambda worker, problem: None)
-        ask.ask(orders(50))
-        await until(lambda: len(namespace.made) == 10 and not namespace.at_once)
-        waiting = [order.worker for order in orders(50) if order.worker not in namespace.made]
-        gone = ask.withdraw(waiting[:30])
-        assert sorted(gone) == sorted(waiting[:30])
-        namespace.room = 50
-        await until(lambda: len(namespace.made) == 20)
-        assert not set(namespace.made) & set(gone)
-        await ask.close()
-
-    asyncio.run(main())
+    namespace = Namespace(10)
+    ask = Asking(namespace.make, lambda worker, problem: None)
+    ask.ask(orders(50))
+    await until(lambda: len(namespace.made) == 10 and not namespace.at_once)
+    waiting = [order.worker for order in orders(50) if order.worker not in namespace.made]
+    gone = ask.withdraw(waiting[:30])
+    assert sorted(gone) == sorted(waiting[:30])
+    namespace.room = 50
+    await until(lambda: len(namespace.made) == 20)
+    assert not set(namespace.made) & set(gone)
+    await ask.close()

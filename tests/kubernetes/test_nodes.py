@@ -64,34 +64,34 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "RETRY", 0.01)
 
 
-def test_a_few_are_asked_for_and_many_are_listed() -> None:
+async def test_a_few_are_asked_for_and_many_are_listed() -> None:
     api = FakeApi(lambda name: {"items": [node(f"n{i}") for i in range(7)]} if name == "*" else node(name))
-    few = asyncio.run(priced(api, "n1", "n2"))
+    few = await priced(api, "n1", "n2")
     assert api.asked.count("n1") == api.asked.count("n2") == 1 and len(api.asked) == 2
     assert {price.per_hour for price in few.values()} == {2.0}
     api.asked.clear()
-    many = asyncio.run(priced(api, *(f"n{i}" for i in range(8))))
+    many = await priced(api, *(f"n{i}" for i in range(8)))
     assert api.asked == ["*", "n7"], "what a list hasn't yet is asked for"
     assert len(many) == 8 and {price.per_hour for price in many.values()} == {2.0}
 
 
-def test_what_may_not_be_read_is_as_it_was_seen_at_the_start() -> None:
+async def test_what_may_not_be_read_is_as_it_was_seen_at_the_start() -> None:
     def refuse(name: str) -> dict[str, Any]:
         raise Answer(403, {"message": "nodes is forbidden"})
 
     api = FakeApi(refuse)
-    found = asyncio.run(priced(api, "seen", "new"))
+    found = await priced(api, "seen", "new")
     assert len(api.asked) == 1, "who is refused doesn't ask on"
     assert found["seen"].per_hour == 2.0
     assert found["new"].per_hour is None
     assert found["new"].rates.source == "the price of new isn't known: nodes may not be read"
 
 
-def test_a_node_that_is_gone_and_an_api_that_is_away() -> None:
+async def test_a_node_that_is_gone_and_an_api_that_is_away() -> None:
     answers = iter([Unreachable("away"), Answer(500, {}), Answer(404, {"message": "not found"})])
 
     def answer(name: str) -> dict[str, Any]:
         raise next(answers)
 
-    found = asyncio.run(priced(FakeApi(answer), "gone"))
+    found = await priced(FakeApi(answer), "gone")
     assert found["gone"].rates.source == "the price of gone isn't known: the node is gone"

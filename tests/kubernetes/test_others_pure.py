@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import os
 import subprocess
@@ -270,7 +269,7 @@ def local() -> Found:
     return Found("theirs", "theirs", "DaskCluster", "kubectl", "", NOW, [group], [], "theirs-scheduler", "", "")
 
 
-def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
+async def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
     """Twice is as once; workers get the agent and their group, and the runs are told."""
 
     async def main(url: str) -> None:
@@ -300,8 +299,8 @@ def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
         await theirs.close()
 
     with scheduler() as url, dask("worker", url, "--name", "w-1-x", "--nthreads", "1", "--no-nanny", "--no-dashboard"):
-        asyncio.run(_when_joined(url))
-        asyncio.run(main(url))
+        await _when_joined(url)
+        await main(url)
 
 
 async def _when_joined(url: str) -> None:
@@ -310,7 +309,7 @@ async def _when_joined(url: str) -> None:
     await asked.close()
 
 
-def test_a_scheduler_without_pydantic_says_so(tmp_path: Path) -> None:
+async def test_a_scheduler_without_pydantic_says_so(tmp_path: Path) -> None:
     """In one sentence, before anything is sent."""
     (tmp_path / "pydantic.py").write_text("raise ModuleNotFoundError(\"No module named 'pydantic'\", name='pydantic')")
 
@@ -322,7 +321,7 @@ def test_a_scheduler_without_pydantic_says_so(tmp_path: Path) -> None:
         await theirs.close()
 
     with scheduler(str(tmp_path)) as url:
-        asyncio.run(main(url))
+        await main(url)
 
 
 class Answers(Scheduler):
@@ -334,7 +333,7 @@ class Answers(Scheduler):
         )
 
 
-def test_another_python_is_said_before_anything_is_sent() -> None:
+async def test_another_python_is_said_before_anything_is_sent() -> None:
     with pytest.raises(VersionMismatch) as refused:
-        asyncio.run(bring(Answers("tcp://nowhere"), local(), spec_of(local(), "ml", RATES.price)))
+        await bring(Answers("tcp://nowhere"), local(), spec_of(local(), "ml", RATES.price))
     assert "3.8.10 there" in str(refused.value) and "the scheduler of 'theirs'" in str(refused.value)

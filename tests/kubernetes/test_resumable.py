@@ -16,54 +16,48 @@ MEGABYTES = 16
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_bytes_survive_broken_carriers(seed: int) -> None:
+async def test_bytes_survive_broken_carriers(seed: int) -> None:
     """An echo server behind a relay; the carrier is cut at random moments, with data under way in both directions."""
 
-    async def main() -> None:
-        dice = random.Random(seed)
-        payload = dice.randbytes(MEGABYTES * 2**20)
-        echo = await asyncio.start_server(_echo, "127.0.0.1", 0)
-        relay = Relay(0, echo.sockets[0].getsockname()[1])
-        port = await relay.open()
-        cuts: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        held = []  # a server's tasks are garbage once nothing but themselves knows them, as between two carriers
+    dice = random.Random(seed)
+    payload = dice.randbytes(MEGABYTES * 2**20)
+    echo = await asyncio.start_server(_echo, "127.0.0.1", 0)
+    relay = Relay(0, echo.sockets[0].getsockname()[1])
+    port = await relay.open()
+    cuts: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    held = []  # a server's tasks are garbage once nothing but themselves knows them, as between two carriers
 
-        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            held.append(asyncio.current_task())
-            cuts.set_result(await _carry(reader, writer, port, dice))
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(asyncio.current_task())
+        cuts.set_result(await _carry(reader, writer, port, dice))
 
-        door = await asyncio.start_server(carry, "127.0.0.1", 0, limit=CHUNK)
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.sockets[0].getsockname()[1])
+    door = await asyncio.start_server(carry, "127.0.0.1", 0, limit=CHUNK)
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.sockets[0].getsockname()[1])
 
-        async def send() -> None:
-            for at in range(0, len(payload), 100_000):
-                writer.write(payload[at : at + 100_000])
-                await writer.drain()
+    async def send() -> None:
+        for at in range(0, len(payload), 100_000):
+            writer.write(payload[at : at + 100_000])
+            await writer.drain()
 
-        sending = asyncio.create_task(send())
-        back = await asyncio.wait_for(reader.readexactly(len(payload)), 60)
-        await sending
-        assert hashlib.sha256(back).digest() == hashlib.sha256(payload).digest()
-        writer.close()
-        await writer.wait_closed()
-        assert await asyncio.wait_for(cuts, 20) >= 2
-        await relay.close()
-        echo.close()
-        door.close()
-
-    asyncio.run(main())
+    sending = asyncio.create_task(send())
+    back = await asyncio.wait_for(reader.readexactly(len(payload)), 60)
+    await sending
+    assert hashlib.sha256(back).digest() == hashlib.sha256(payload).digest()
+    writer.close()
+    await writer.wait_closed()
+    assert await asyncio.wait_for(cuts, 20) >= 2
+    await relay.close()
+    echo.close()
+    door.close()
 
 
-def test_a_relay_that_was_restarted_says_so() -> None:
-    async def main() -> None:
-        relay = Relay(0, 1)
-        reader, writer = await asyncio.open_connection("127.0.0.1", await relay.open())
-        writer.write(secrets.token_bytes(NAME) + COUNT.pack(5))
-        assert COUNT.unpack(await reader.readexactly(COUNT.size)) == (UNKNOWN,)
-        writer.close()
-        await relay.close()
-
-    asyncio.run(main())
+async def test_a_relay_that_was_restarted_says_so() -> None:
+    relay = Relay(0, 1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", await relay.open())
+    writer.write(secrets.token_bytes(NAME) + COUNT.pack(5))
+    assert COUNT.unpack(await reader.readexactly(COUNT.size)) == (UNKNOWN,)
+    writer.close()
+    await relay.close()
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

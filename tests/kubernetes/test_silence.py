@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -30,9 +29,9 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(path))
 
 
-def test_a_cluster_that_may_be_there_is_not_called_unknown(nobody: None) -> None:
+async def test_a_cluster_that_may_be_there_is_not_called_unknown(nobody: None) -> None:
     with pytest.raises(ClusterUnreachable, match="no cluster named 'mine' where one could look: Kubernetes doesn't"):
-        asyncio.run(places.find("mine"))
+        await places.find("mine")
 
 
 def test_a_run_that_may_be_there_is_not_called_unknown(nobody: None) -> None:
