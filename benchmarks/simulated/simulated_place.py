@@ -123,8 +123,8 @@ class SimulatedBackend(Backend):
         """The real link."""
         return await open_link((await self.address(name)).url)
 
-    async def stop(self, name: str, cause: str = "user", why: str = "", force: bool = False) -> None:
-        """End it."""
+    async def end(self, name: str, cause: str, why: str) -> None:
+        """Its process is killed."""
         self._check(name)
         _controller.close()
 

@@ -64,7 +64,7 @@ class Usage(Model):
 
 
 class HostPrice(Model):
-    """What a host (a node of Kubernetes) costs.
+    """What a host costs: the machine that workers run on.
 
     `per_hour` is money for an hour of the whole host, `rates` what of it each resource on it is charged; both unknown
     where nobody knows the host's price.

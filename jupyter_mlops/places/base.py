@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..controller.link import Link
 from ..core.base import Time
 from ..core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
+from ..core.errors import ClusterEnded, ClusterUnreachable, StartFailed
 from ..core.profile import Place, Profile
 from ..core.run import RunState
+from ..core.waiting import wait_for
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,35 @@ class Address:
     url: str
     #: A `distributed.security.Security`, or None where the cluster has no TLS.
     security: Any = None
+
+
+#: Seconds that a controller may take to accept its end, before the cluster is ended by force.
+PATIENCE = 5.0
+
+
+async def ends_itself(open_link: Callable[[float], Awaitable[Link]], cause: str, why: str) -> bool:
+    """Whether a controller accepted in time to end its cluster, or the cluster has ended meanwhile.
+
+    Parameters
+    ----------
+    open_link : opens a link to the controller within so many seconds, as `Backend.link`.
+    cause, why : as in `Backend.stop`.
+    """
+
+    async def ask() -> None:
+        link = await open_link(PATIENCE)
+        try:
+            await link.stop(cause, why)
+        finally:
+            await link.close()
+
+    try:
+        await wait_for(ask(), PATIENCE)
+    except (asyncio.TimeoutError, ClusterUnreachable):
+        return False
+    except (ClusterEnded, StartFailed):
+        pass
+    return True
 
 
 class Backend(ABC):
@@ -106,12 +139,20 @@ class Backend(ABC):
     async def link(self, name: str, timeout: float = 30.0) -> Link:
         """An open link to its controller. Raises as `address`."""
 
-    @abstractmethod
     async def stop(self, name: str, cause: str = "user", why: str = "", force: bool = False) -> None:
-        """End it. Through its controller when that answers within 5 s, else (or with `force`) by the place's own means.
+        """End it. Through its controller when that answers within 5 s, else (or with `force`) by `end`.
 
         Returns when the end is under way; a no-op when it has ended. Raises `UnknownCluster`.
         """
+        if (await self.get(name)).phase == "ended":
+            return
+        if force or not await ends_itself(lambda timeout: self.link(name, timeout), cause, why):
+            await self.end(name, cause, why)
+
+    @abstractmethod
+    async def end(self, name: str, cause: str, why: str) -> None:
+        """End a live cluster by the place's own means, without its controller, and write its receipt. Raises
+        `UnknownCluster`, and `ClusterUnreachable` where that can't be done from here."""
 
     @abstractmethod
     async def forget(self, name: str) -> None:

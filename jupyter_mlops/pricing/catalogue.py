@@ -17,9 +17,6 @@ from .skypilot import SkyPilot
 #: Ratios of CPU, GB and GPU by which a node's price is divided: OpenCost's default rates (opencost.io/docs).
 BASE = Price(cpu_hour=0.031611, gb_hour=0.004237, gpu_hour=0.95)
 
-#: Bytes that it may have when it travels: it shares a ConfigMap, which takes 1 MiB, with the code.
-MOST = 400_000
-
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -57,10 +54,11 @@ class Catalogue:
         libcloud = self.libcloud.within(regions) if self.libcloud else None
         return dataclasses.replace(self, lists=[found for found in lists if found.rows], libcloud=libcloud)
 
-    def packed(self) -> bytes:
-        """As it travels. Lists that are too long are cut to the kinds of the nodes that there are."""
+    def packed(self, most: int) -> bytes:
+        """As it travels. Where that is more than `most` bytes, lists are cut to the kinds of the nodes that there
+        are."""
         data = _bytes(self)
-        if len(data) > MOST:
+        if len(data) > most:
             kinds = {node.kind for node in self.nodes.values()}
             lists = [
                 SkyPilot((row for row in found.rows if row.kind in kinds), found.source, found.date)

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from jupyter_mlops.core.errors import InvalidInput, UnknownPriceList
 from jupyter_mlops.core.price import GB, HostPrice, Price
 from jupyter_mlops.places.kubernetes.node import is_spot
+from jupyter_mlops.places.kubernetes.pricelist import MOST
 from jupyter_mlops.pricing import ByHand, Catalogue, Libcloud, Node, NodePrice, SkyPilot
 from jupyter_mlops.pricing import lists as own
-from jupyter_mlops.pricing.catalogue import MOST, rates
+from jupyter_mlops.pricing.catalogue import rates
 from jupyter_mlops.pricing.libcloud import libcloud
 from jupyter_mlops.pricing.skypilot import Row
 
@@ -148,12 +149,12 @@ def test_a_node_s_price_and_who_says_so() -> None:
 
 
 def test_what_travels_to_the_controller_is_what_its_regions_need() -> None:
-    sent = Catalogue.unpacked(catalogue(None, {"odd": 7}, NODE).within().packed())
+    sent = Catalogue.unpacked(catalogue(None, {"odd": 7}, NODE).within().packed(MOST))
     assert sent.nodes == {"n": NODE} and sent.by_hand.kinds == {"odd": 7}
     assert sent.price(NODE) == catalogue().price(NODE)
     assert sent.price(replace(NODE, kind="x1")) == catalogue().price(replace(NODE, kind="x1"))
     assert sent.price(replace(NODE, kind="x1", region="eu-west-1")).per_hour is None, "left out"
-    everything = Catalogue.unpacked(catalogue().within().packed())
+    everything = Catalogue.unpacked(catalogue().within().packed(MOST))
     assert everything.price(replace(NODE, kind="x1", region="eu-west-1")).per_hour == 3.0, "no region is known"
 
 
@@ -164,7 +165,7 @@ def test_a_list_that_is_too_long_is_cut_to_the_kinds_there_are() -> None:
         for _ in range(30_000)
     ]
     long = SkyPilot([*rows, Row("m5.xlarge", "us-west-2", "", 0.2, None)], "long.csv")
-    data = replace(catalogue(None, None, NODE), lists=[long]).packed()
+    data = replace(catalogue(None, None, NODE), lists=[long]).packed(MOST)
     assert len(data) < MOST
     assert Catalogue.unpacked(data).price(NODE).per_hour == 0.2
 

@@ -82,6 +82,10 @@ class KubernetesBackend(Backend):
         """As in `Backend`. Raises `Refused` for a cluster that only its maker can end."""
         await (await self._known(name)).stop(cause, why, force)
 
+    async def end(self, name: str, cause: str, why: str) -> None:
+        """As in `Backend`."""
+        await self.stop(name, cause, why, force=True)
+
     async def forget(self, name: str) -> None:
         """As in `Backend`."""
         await (await self._known(name)).forget()

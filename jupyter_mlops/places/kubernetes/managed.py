@@ -25,7 +25,7 @@ from ...core.errors import (
 from ...core.run import RunState
 from ...core.waiting import wait_for
 from .. import keys
-from ..base import Address
+from ..base import Address, ends_itself
 from . import names
 from .records import entries, lastlogs, record, vanished
 from .records.entries import Entry
@@ -34,8 +34,6 @@ from .tunnel.connections import hub
 
 #: Seconds between two looks at a record that is waited for.
 _LOOK = 0.25
-#: Seconds that a controller may take to accept its end, before the cluster is ended by force.
-_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Ours:
         """As in `Known`: through its controller when that answers in time, else by removing its record."""
         if not self.live:
             return
-        if not force and self.entry.state is not None and await self._stopped(cause, why):
+        if not force and self.entry.state is not None and await ends_itself(self.link, cause, why):
             return
         await hub().run(_end(self.entry, cause, why))
 
@@ -136,23 +134,6 @@ class Ours:
                 raise _not_ready(entry, timeout)
             await asyncio.sleep(_LOOK)
             entry = await _again(entry)
-
-    async def _stopped(self, cause: str, why: str) -> bool:
-        """Whether the controller accepted to end the cluster, in time."""
-        try:
-            await wait_for(self._ask_to_stop(cause, why), _PATIENCE)
-        except (asyncio.TimeoutError, ClusterUnreachable):
-            return False
-        except (ClusterEnded, StartFailed):
-            pass
-        return True
-
-    async def _ask_to_stop(self, cause: str, why: str) -> None:
-        link = await self.link(_PATIENCE)
-        try:
-            await link.stop(cause, why)
-        finally:
-            await link.close()
 
 
 async def _again(entry: Entry) -> Entry:

@@ -14,12 +14,14 @@ from .api.client import Answer, Api, Unreachable
 from .node import node_of
 
 #: Nodes that are looked at: they tell of the regions and kinds that there are.
-MOST = 500
+NODES = 500
+#: Bytes that prices may have when they travel: they share a ConfigMap, which takes 1 MiB, with the code.
+MOST = 400_000
 
 
 async def price_list(api: Api, spec: ClusterSpec) -> bytes:
     """A packed `Catalogue` for `spec`: the user's own prices, and those of the regions that there are nodes in."""
-    query = {"limit": MOST, "resourceVersion": "0"}
+    query = {"limit": NODES, "resourceVersion": "0"}
     try:
         found = await api.request("GET", api.path("nodes", namespace=""), query=query, timeout=5.0)
     except (Answer, Unreachable):
@@ -33,5 +35,5 @@ def _packed(spec: ClusterSpec, nodes: Mapping[str, Node]) -> bytes:
     of_profile = spec.profile.price is not None and spec.profile.price.known
     by_hand = ByHand(spec.price, {} if of_profile else settings.load().kinds)
     if spec.price.known:
-        return Catalogue(by_hand, nodes=nodes).packed()
-    return Catalogue(by_hand, own.lists(), libcloud(), nodes).within().packed()
+        return Catalogue(by_hand, nodes=nodes).packed(MOST)
+    return Catalogue(by_hand, own.lists(), libcloud(), nodes).within().packed(MOST)

@@ -23,7 +23,6 @@ from ...core.errors import (
 )
 from ...core.profile import Place, Profile
 from ...core.run import RunState
-from ...core.waiting import wait_for
 from ..base import Address, Backend
 from . import machine, processes, remains, store
 from .folder import Folder
@@ -35,9 +34,6 @@ from .tls import security
 
 #: Seconds between two looks at a record that is waited for.
 _LOOK = 0.01
-
-#: Seconds that a controller may take to accept its end, before the cluster is ended by force.
-_PATIENCE = 5.0
 
 
 class LocalBackend(Backend):
@@ -117,13 +113,9 @@ class LocalBackend(Backend):
         address = await self.address(name, timeout)
         return await open_link(address.url, address.security)
 
-    async def stop(self, name: str, cause: str = "user", why: str = "", force: bool = False) -> None:
+    async def end(self, name: str, cause: str, why: str) -> None:
         """As in `Backend`."""
         entry = await self._entry(name)
-        if not entry.live:
-            return
-        if not force and await self._stopped(name, cause, why):
-            return
         await asyncio.to_thread(_end, entry.folder, cause, why)
 
     async def forget(self, name: str) -> None:
@@ -164,23 +156,6 @@ class LocalBackend(Backend):
 
     async def _entry(self, name: str) -> Entry:
         return await asyncio.to_thread(store.entry, name)
-
-    async def _stopped(self, name: str, cause: str, why: str) -> bool:
-        """Whether the controller accepted to end the cluster, in time."""
-        try:
-            await wait_for(self._ask_to_stop(name, cause, why), _PATIENCE)
-        except (asyncio.TimeoutError, ClusterUnreachable):
-            return False
-        except (ClusterEnded, StartFailed):
-            pass
-        return True
-
-    async def _ask_to_stop(self, name: str, cause: str, why: str) -> None:
-        link = await self.link(name, _PATIENCE)
-        try:
-            await link.stop(cause, why)
-        finally:
-            await link.close()
 
 
 def _start(spec: ClusterSpec) -> ClusterState:
