@@ -20,7 +20,7 @@ from ..places.place import LocalPlace, call, ended, until, workers_up
 from .processes import all_gone, record, running
 
 
-def test_a_cluster_outlives_its_starter(local: LocalPlace) -> None:
+async def test_a_cluster_outlives_its_starter(local: LocalPlace) -> None:
     program = (
         "import asyncio, os, sys\n"
         "from jupyter_mlops import places\n"
@@ -32,14 +32,11 @@ def test_a_cluster_outlives_its_starter(local: LocalPlace) -> None:
     starter = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90)
     assert (starter.returncode, starter.stdout) == (-signal.SIGKILL, "started\n"), starter.stderr
 
-    async def find() -> None:
-        assert await call(local.backend, "orphan", sum, [1, 2]) == 3
-        assert [state.phase for state in await local.backend.clusters()] == ["running"]
-
-    asyncio.run(find())
+    assert await call(local.backend, "orphan", sum, [1, 2]) == 3
+    assert [state.phase for state in await local.backend.clusters()] == ["running"]
 
 
-def test_a_starter_that_dies_half_way_leaves_a_failed_cluster(local: LocalPlace) -> None:
+async def test_a_starter_that_dies_half_way_leaves_a_failed_cluster(local: LocalPlace) -> None:
     program = (
         "import asyncio, os\n"
         "from jupyter_mlops import places\n"
@@ -50,63 +47,54 @@ def test_a_starter_that_dies_half_way_leaves_a_failed_cluster(local: LocalPlace)
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=90).returncode == -signal.SIGKILL
 
-    async def find() -> None:
-        state = await ended(local.backend, "half")
-        assert state.cause == "failed"
-        with pytest.raises(StartFailed, match="could not be started"):
-            await local.backend.address("half")
-
-    asyncio.run(find())
+    state = await ended(local.backend, "half")
+    assert state.cause == "failed"
+    with pytest.raises(StartFailed, match="could not be started"):
+        await local.backend.address("half")
 
 
 @pytest.mark.parametrize("which", ["scheduler", "scheduler and fork server", "all but a worker's child"])
-def test_kill_9_of_the_scheduler_leaves_nothing(local: LocalPlace, which: str) -> None:
-    async def kill() -> None:
-        name, everything = await running(local)
-        child = await call(local.backend, name, _start_child)
-        born = processes.look(child)
-        assert born is not None
-        victims = {"scheduler": everything[:1], "scheduler and fork server": everything[:2]}.get(which, everything)
-        for process in victims:
-            os.kill(process.pid, signal.SIGKILL)
-        if victims == everything[:1]:
-            await all_gone([*everything, born])  # with nobody looking
-        state = await ended(local.backend, name)
-        await all_gone([*everything, born], 10)
-        assert state.cause == "killed"
-        assert state.problem is not None and "from outside" in state.problem.why
-        assert state.cost.amount is not None and 0 < state.cost.amount < 600
-        receipt = await local.backend.receipt(name)
-        assert receipt is not None and receipt.most_workers == 1
-        assert (await local.backend.events(name))[-1].text.startswith("Ended (killed)")
-        with pytest.raises(ClusterEnded, match="killed"):
-            await local.backend.link(name)
-
-    asyncio.run(kill())
+async def test_kill_9_of_the_scheduler_leaves_nothing(local: LocalPlace, which: str) -> None:
+    name, everything = await running(local)
+    child = await call(local.backend, name, _start_child)
+    born = processes.look(child)
+    assert born is not None
+    victims = {"scheduler": everything[:1], "scheduler and fork server": everything[:2]}.get(which, everything)
+    for process in victims:
+        os.kill(process.pid, signal.SIGKILL)
+    if victims == everything[:1]:
+        await all_gone([*everything, born])  # with nobody looking
+    state = await ended(local.backend, name)
+    await all_gone([*everything, born], 10)
+    assert state.cause == "killed"
+    assert state.problem is not None and "from outside" in state.problem.why
+    assert state.cost.amount is not None and 0 < state.cost.amount < 600
+    receipt = await local.backend.receipt(name)
+    assert receipt is not None and receipt.most_workers == 1
+    assert (await local.backend.events(name))[-1].text.startswith("Ended (killed)")
+    with pytest.raises(ClusterEnded, match="killed"):
+        await local.backend.link(name)
 
 
 def _start_child() -> int:
     return subprocess.Popen(["sleep", "600"], start_new_session=True).pid
 
 
-def test_kill_9_of_the_fork_server_is_survived(local: LocalPlace) -> None:
-    async def kill() -> None:
-        name, (scheduler, server, worker) = await running(local)
-        os.kill(server.pid, signal.SIGKILL)
-        await all_gone([server, worker])
-        assert await call(local.backend, name, sum, [1, 2]) == 3
-        view = await workers_up(local.backend, name, 1)
-        lost = [each for each in view.workers if each.phase == "lost"]
-        assert [each.problem.why for each in lost if each.problem] == [
-            "the process that had started it was ended from outside"
-        ]
-        assert processes.alive(scheduler)
-        assert record(local, name)["forkserver"]["pid"] != server.pid
-        await local.backend.stop(name)
-        assert (await ended(local.backend, name)).cause == "user"
-        await all_gone([scheduler])
-
-    asyncio.run(kill())
+async def test_kill_9_of_the_fork_server_is_survived(local: LocalPlace) -> None:
+    name, (scheduler, server, worker) = await running(local)
+    os.kill(server.pid, signal.SIGKILL)
+    await all_gone([server, worker])
+    assert await call(local.backend, name, sum, [1, 2]) == 3
+    view = await workers_up(local.backend, name, 1)
+    lost = [each for each in view.workers if each.phase == "lost"]
+    assert [each.problem.why for each in lost if each.problem] == [
+        "the process that had started it was ended from outside"
+    ]
+    assert processes.alive(scheduler)
+    assert record(local, name)["forkserver"]["pid"] != server.pid
+    await local.backend.stop(name)
+    assert (await ended(local.backend, name)).cause == "user"
+    await all_gone([scheduler])
 
 
 @pytest.mark.parametrize(
@@ -117,25 +105,22 @@ def test_kill_9_of_the_fork_server_is_survived(local: LocalPlace) -> None:
         ("print('farewell', flush=True); os._exit(7)", "exit code 7; its last words: farewell"),
     ],
 )
-def test_a_dead_worker_is_replaced_and_its_cause_kept(local: LocalPlace, act: str, why: str) -> None:
-    async def kill() -> None:
-        name, (*_, worker) = await running(local)
-        task = asyncio.create_task(call(local.backend, name, exec, f"import os, signal; {act}", retries=0))
-        await all_gone([worker])
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        link = await local.backend.link(name)
-        view = await until(
-            link.view,
-            lambda view: any(_is_explained(each) for each in view.workers if each.pid == worker.pid),
-            "a cause",
-        )
-        (dead,) = [each for each in view.workers if each.pid == worker.pid]
-        assert dead.phase == "lost" and dead.problem is not None
-        assert dead.problem.why.startswith(why)
-        await link.close()
-
-    asyncio.run(kill())
+async def test_a_dead_worker_is_replaced_and_its_cause_kept(local: LocalPlace, act: str, why: str) -> None:
+    name, (*_, worker) = await running(local)
+    task = asyncio.create_task(call(local.backend, name, exec, f"import os, signal; {act}", retries=0))
+    await all_gone([worker])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    link = await local.backend.link(name)
+    view = await until(
+        link.view,
+        lambda view: any(_is_explained(each) for each in view.workers if each.pid == worker.pid),
+        "a cause",
+    )
+    (dead,) = [each for each in view.workers if each.pid == worker.pid]
+    assert dead.phase == "lost" and dead.problem is not None
+    assert dead.problem.why.startswith(why)
+    await link.close()
 
 
 def _is_explained(dead: WorkerState) -> bool:
@@ -143,43 +128,37 @@ def _is_explained(dead: WorkerState) -> bool:
     return dead.problem is not None and bool(dead.problem.why)
 
 
-def test_what_a_worker_started_ends_with_it(local: LocalPlace) -> None:
-    async def kill() -> None:
-        name, (scheduler, _, worker) = await running(local)
-        child = processes.look(await call(local.backend, name, _start_helper))
-        assert child is not None
-        os.kill(worker.pid, signal.SIGKILL)
-        await all_gone([worker, child])
-        assert processes.alive(scheduler)
-
-    asyncio.run(kill())
+async def test_what_a_worker_started_ends_with_it(local: LocalPlace) -> None:
+    name, (scheduler, _, worker) = await running(local)
+    child = processes.look(await call(local.backend, name, _start_helper))
+    assert child is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    await all_gone([worker, child])
+    assert processes.alive(scheduler)
 
 
 def _start_helper() -> int:
     return subprocess.Popen(["sleep", "600"]).pid
 
 
-def test_a_worker_above_its_memory_limit_is_killed_with_the_figures(local: LocalPlace) -> None:
-    async def fill() -> None:
-        name, (*_, worker) = await running(local, groups=[Group(workers=1, maximum=1, memory="400 MiB")])
-        task = asyncio.create_task(call(local.backend, name, _fill, 900))
-        await all_gone([worker])
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        link = await local.backend.link(name)
-        view = await until(
-            link.view,  # Dask says first that the connection is lost; the place then says why
-            lambda view: any(each.problem and each.problem.why for each in view.workers if each.pid == worker.pid),
-            "a cause",
-        )
-        (problem,) = [each.problem for each in view.workers if each.pid == worker.pid]
-        assert problem is not None
-        assert problem.why.startswith("out of memory: limit 400 MiB, peak ")
-        peak = float(problem.why.split()[-2])
-        assert 380 <= peak < 900 and "more memory" in problem.todo
-        await link.close()
-
-    asyncio.run(fill())
+async def test_a_worker_above_its_memory_limit_is_killed_with_the_figures(local: LocalPlace) -> None:
+    name, (*_, worker) = await running(local, groups=[Group(workers=1, maximum=1, memory="400 MiB")])
+    task = asyncio.create_task(call(local.backend, name, _fill, 900))
+    await all_gone([worker])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    link = await local.backend.link(name)
+    view = await until(
+        link.view,  # Dask says first that the connection is lost; the place then says why
+        lambda view: any(each.problem and each.problem.why for each in view.workers if each.pid == worker.pid),
+        "a cause",
+    )
+    (problem,) = [each.problem for each in view.workers if each.pid == worker.pid]
+    assert problem is not None
+    assert problem.why.startswith("out of memory: limit 400 MiB, peak ")
+    peak = float(problem.why.split()[-2])
+    assert 380 <= peak < 900 and "more memory" in problem.todo
+    await link.close()
 
 
 def _fill(megabytes: int) -> None:
@@ -190,21 +169,18 @@ def _fill(megabytes: int) -> None:
     time.sleep(60)
 
 
-def test_a_hanging_scheduler_is_ended_by_force(local: LocalPlace) -> None:
-    async def hang() -> None:
-        name, everything = await running(local)
-        os.kill(everything[0].pid, signal.SIGSTOP)
-        before = time.monotonic()
-        await local.backend.stop(name, "budget", "the money is gone")
-        state = await local.backend.get(name)
-        await all_gone(everything, 10)
-        assert time.monotonic() - before > 4  # it was asked first
-        assert (state.phase, state.cause) == ("ended", "budget")
-        receipt = await local.backend.receipt(name)
-        assert receipt is not None and receipt.why == "the money is gone"
-        assert receipt.cost.usage.cpu_hours > 0
-
-    asyncio.run(hang())
+async def test_a_hanging_scheduler_is_ended_by_force(local: LocalPlace) -> None:
+    name, everything = await running(local)
+    os.kill(everything[0].pid, signal.SIGSTOP)
+    before = time.monotonic()
+    await local.backend.stop(name, "budget", "the money is gone")
+    state = await local.backend.get(name)
+    await all_gone(everything, 10)
+    assert time.monotonic() - before > 4  # it was asked first
+    assert (state.phase, state.cause) == ("ended", "budget")
+    receipt = await local.backend.receipt(name)
+    assert receipt is not None and receipt.why == "the money is gone"
+    assert receipt.cost.usage.cpu_hours > 0
 
 
 def test_a_scheduler_whose_mark_is_gone_already_is_waited_for() -> None:
@@ -216,63 +192,51 @@ def test_a_scheduler_whose_mark_is_gone_already_is_waited_for() -> None:
     unmarked.wait()
 
 
-def test_sigterm_ends_a_cluster_in_good_order(local: LocalPlace) -> None:
-    async def ask() -> None:
-        name, everything = await running(local)
-        os.kill(everything[0].pid, signal.SIGTERM)
-        await all_gone(everything)
-        receipt = await local.backend.receipt(name)
-        assert receipt is not None
-        assert (receipt.cause, "SIGTERM" in receipt.why) == ("killed", True)
-
-    asyncio.run(ask())
+async def test_sigterm_ends_a_cluster_in_good_order(local: LocalPlace) -> None:
+    name, everything = await running(local)
+    os.kill(everything[0].pid, signal.SIGTERM)
+    await all_gone(everything)
+    receipt = await local.backend.receipt(name)
+    assert receipt is not None
+    assert (receipt.cause, "SIGTERM" in receipt.why) == ("killed", True)
 
 
-def test_a_scheduler_that_cannot_start_says_why(local: LocalPlace) -> None:
-    async def start() -> None:
-        spec = local.spec(environment={"PYTHONHOME": "/nowhere"})
-        await local.backend.start(spec)
-        with pytest.raises(StartFailed, match="encodings"):
-            await local.backend.address(spec.name)
-        state = await local.backend.get(spec.name)
-        assert (state.phase, state.cause) == ("ended", "failed")
-
-    asyncio.run(start())
+async def test_a_scheduler_that_cannot_start_says_why(local: LocalPlace) -> None:
+    spec = local.spec(environment={"PYTHONHOME": "/nowhere"})
+    await local.backend.start(spec)
+    with pytest.raises(StartFailed, match="encodings"):
+        await local.backend.address(spec.name)
+    state = await local.backend.get(spec.name)
+    assert (state.phase, state.cause) == ("ended", "failed")
 
 
-def test_modules_beside_the_notebook_do_not_hide_ours(local: LocalPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_modules_beside_the_notebook_do_not_hide_ours(local: LocalPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     notebooks = local.home.parent / "notebooks"
     notebooks.mkdir()
     for module in ("random", "distributed", "socket", "scheduler"):
         (notebooks / f"{module}.py").write_text("raise RuntimeError('the wrong module')\n")
     monkeypatch.chdir(notebooks)
 
-    async def start() -> None:
-        name, _ = await running(local)
-        assert await call(local.backend, name, os.getcwd) == str(notebooks)
-
-    asyncio.run(start())
+    name, _ = await running(local)
+    assert await call(local.backend, name, os.getcwd) == str(notebooks)
 
 
-def test_a_fork_server_that_keeps_dying_is_given_up(local: LocalPlace) -> None:
-    async def kill() -> None:
-        name, (scheduler, *_) = await running(local)
-        killed: set[int] = set()
+async def test_a_fork_server_that_keeps_dying_is_given_up(local: LocalPlace) -> None:
+    name, (scheduler, *_) = await running(local)
+    killed: set[int] = set()
 
-        async def kill_again() -> str:
-            server = record(local, name)["forkserver"]["pid"]
-            if server not in killed and processes.look(server):
-                killed.add(server)
-                os.kill(server, signal.SIGKILL)
-            return " ".join(await local.backend.logs(name)) + (await _problems(local, name))
+    async def kill_again() -> str:
+        server = record(local, name)["forkserver"]["pid"]
+        if server not in killed and processes.look(server):
+            killed.add(server)
+            os.kill(server, signal.SIGKILL)
+        return " ".join(await local.backend.logs(name)) + (await _problems(local, name))
 
-        await until(kill_again, lambda text: "keeps dying" in text, "a word on the fork server")
-        assert processes.alive(scheduler)
-        await local.backend.stop(name)
-        await ended(local.backend, name)
-        await all_gone([scheduler], 20)
-
-    asyncio.run(kill())
+    await until(kill_again, lambda text: "keeps dying" in text, "a word on the fork server")
+    assert processes.alive(scheduler)
+    await local.backend.stop(name)
+    await ended(local.backend, name)
+    await all_gone([scheduler], 20)
 
 
 async def _problems(local: LocalPlace, name: str) -> str:

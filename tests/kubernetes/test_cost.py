@@ -40,85 +40,74 @@ def readable(namespace: Namespace) -> Iterator[Namespace]:
     namespace.kube.kubectl("delete", "clusterrole,clusterrolebinding", wide[0]["metadata"]["name"])
 
 
-def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> None:
+async def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> None:
     """On a real node, a bigger one, and one of a kind that nobody knows the price of; the scheduler's end between."""
 
-    async def main() -> None:
-        kube, big = readable.kube, {"cpus": 6, "memory": "8 GiB", "pod": FAKE}
-        spec = readable.spec(small(1), small(2, "big", **big), price=None)
-        with kube.fake_nodes(2, "--cpu", "8", "--memory", "32Gi"):
-            await in_thread(lambda: _label(kube, "fake-1", UNHEARD))
-            async with readable.cluster(spec, workers=1) as (name, link):
-                view = await until(lambda: _view(link), _all_priced, "all three nodes have been looked at")
-                _check(view.state, _share(kube))
-                first = await in_thread(lambda: _since(readable))
-                await in_thread(lambda: _delete_scheduler(readable))
-                view = await until(lambda: _view(link), lambda view: up(view) == 1 and _starts(view) == 2, "it is back")
-                _check(view.state, _share(kube))
-                used = view.state.cost.usage.worker_hours * 3600
-                assert used == pytest.approx(sum(time.time() - since for since in first), abs=6)
-                pods = kube.get("pods", readable.name)
-                assert {pod["metadata"]["labels"]["owner"] for pod in pods} == {"Ann"}
-            receipt = await until(lambda: readable.backend.receipt(name), bool, "a receipt")
-        assert receipt is not None and receipt.owner == "Ann"
-        groups, hours = receipt.groups, receipt.cost.usage.worker_hours / 3
-        assert receipt.cost.amount == pytest.approx(sum(cost.amount or 0 for cost in groups.values()))
-        assert groups["default"].amount == pytest.approx(_share(kube) * groups["default"].usage.worker_hours)
-        assert groups["big"].unknown.cpu_hours == pytest.approx(6 * hours, rel=0.1)
-        assert groups["big"].usage.cpu_hours == pytest.approx(12 * hours, rel=0.1)
-
-    asyncio.run(main())
+    kube, big = readable.kube, {"cpus": 6, "memory": "8 GiB", "pod": FAKE}
+    spec = readable.spec(small(1), small(2, "big", **big), price=None)
+    with kube.fake_nodes(2, "--cpu", "8", "--memory", "32Gi"):
+        await in_thread(lambda: _label(kube, "fake-1", UNHEARD))
+        async with readable.cluster(spec, workers=1) as (name, link):
+            view = await until(lambda: _view(link), _all_priced, "all three nodes have been looked at")
+            _check(view.state, _share(kube))
+            first = await in_thread(lambda: _since(readable))
+            await in_thread(lambda: _delete_scheduler(readable))
+            view = await until(lambda: _view(link), lambda view: up(view) == 1 and _starts(view) == 2, "it is back")
+            _check(view.state, _share(kube))
+            used = view.state.cost.usage.worker_hours * 3600
+            assert used == pytest.approx(sum(time.time() - since for since in first), abs=6)
+            pods = kube.get("pods", readable.name)
+            assert {pod["metadata"]["labels"]["owner"] for pod in pods} == {"Ann"}
+        receipt = await until(lambda: readable.backend.receipt(name), bool, "a receipt")
+    assert receipt is not None and receipt.owner == "Ann"
+    groups, hours = receipt.groups, receipt.cost.usage.worker_hours / 3
+    assert receipt.cost.amount == pytest.approx(sum(cost.amount or 0 for cost in groups.values()))
+    assert groups["default"].amount == pytest.approx(_share(kube) * groups["default"].usage.worker_hours)
+    assert groups["big"].unknown.cpu_hours == pytest.approx(6 * hours, rel=0.1)
+    assert groups["big"].usage.cpu_hours == pytest.approx(12 * hours, rel=0.1)
 
 
-def test_the_ledger_is_right_to_a_second_when_the_api_was_away(own_kube: Kube, namespace: Namespace) -> None:
+async def test_the_ledger_is_right_to_a_second_when_the_api_was_away(own_kube: Kube, namespace: Namespace) -> None:
     """A worker ends while nobody can tell of it: it costs until then, not until the API is back."""
 
-    async def main() -> None:
-        async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
-            worker = (await link.view()).workers[0]
-            address = await namespace.backend.address(name)
-            async with Client(address.url, security=address.security, asynchronous=True) as client:
-                end = time.time() + 5
-                client.submit(_exit_at, end, workers=[worker.address], pure=False)
-                await asyncio.sleep(1)
-                await in_thread(lambda: own_kube.run("kill", "apiserver"))
-                try:
-                    await asyncio.sleep(12)
-                finally:
-                    await in_thread(lambda: own_kube.repair("apiserver"))
-            lines = await until(
-                lambda: _ledger(namespace, name), lambda lines: _of(lines, worker.name, "close"), "its end"
-            )
-            began, over = _of(lines, worker.name, "open"), _of(lines, worker.name, "close")
-            assert began is not None and over is not None
-            assert over.time == pytest.approx(end, abs=1.0)
-            assert over.written is not None and over.written > end + 5, "that is when it was heard of"
-
-    asyncio.run(main())
+    async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
+        worker = (await link.view()).workers[0]
+        address = await namespace.backend.address(name)
+        async with Client(address.url, security=address.security, asynchronous=True) as client:
+            end = time.time() + 5
+            client.submit(_exit_at, end, workers=[worker.address], pure=False)
+            await asyncio.sleep(1)
+            await in_thread(lambda: own_kube.run("kill", "apiserver"))
+            try:
+                await asyncio.sleep(12)
+            finally:
+                await in_thread(lambda: own_kube.repair("apiserver"))
+        lines = await until(lambda: _ledger(namespace, name), lambda lines: _of(lines, worker.name, "close"), "its end")
+        began, over = _of(lines, worker.name, "open"), _of(lines, worker.name, "close")
+        assert began is not None and over is not None
+        assert over.time == pytest.approx(end, abs=1.0)
+        assert over.written is not None and over.written > end + 5, "that is when it was heard of"
 
 
-def test_the_ledger_is_right_to_a_second_when_the_scheduler_was_away(namespace: Namespace) -> None:
+async def test_the_ledger_is_right_to_a_second_when_the_scheduler_was_away(namespace: Namespace) -> None:
     """A worker ends while the scheduler's pod is made anew: it costs until then, and its end is told."""
 
-    async def main() -> None:
-        async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
-            pod = f"{name}-default-worker-1"
-            ending = asyncio.create_task(in_thread(lambda: _end_of(namespace, pod)))
-            await in_thread(lambda: _delete_scheduler(namespace))
-            await asyncio.sleep(2)
-            command = ["exec", "-n", namespace.name, pod, "--", "python", "-c", TERMINATE]
-            await in_thread(lambda: namespace.kube.kubectl(*command, check=False))
-            view = await until(lambda: _view(link), lambda view: _told(view, "default-1"), "its end is told")
-            assert _starts(view) == 2
-            lines = await until(
-                lambda: _ledger(namespace, name), lambda lines: _of(lines, "default-1", "close"), "its end is kept"
-            )
-            over = _of(lines, "default-1", "close")
-            second = await ending  # the whole second in which it ended
-            assert over is not None and second - 1 <= over.time <= second + 2
-            assert _of(lines, "default-2", "close") is None
-
-    asyncio.run(main())
+    async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
+        pod = f"{name}-default-worker-1"
+        ending = asyncio.create_task(in_thread(lambda: _end_of(namespace, pod)))
+        await in_thread(lambda: _delete_scheduler(namespace))
+        await asyncio.sleep(2)
+        command = ["exec", "-n", namespace.name, pod, "--", "python", "-c", TERMINATE]
+        await in_thread(lambda: namespace.kube.kubectl(*command, check=False))
+        view = await until(lambda: _view(link), lambda view: _told(view, "default-1"), "its end is told")
+        assert _starts(view) == 2
+        lines = await until(
+            lambda: _ledger(namespace, name), lambda lines: _of(lines, "default-1", "close"), "its end is kept"
+        )
+        over = _of(lines, "default-1", "close")
+        second = await ending  # the whole second in which it ended
+        assert over is not None and second - 1 <= over.time <= second + 2
+        assert _of(lines, "default-2", "close") is None
 
 
 def _end_of(namespace: Namespace, pod: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 
@@ -116,14 +115,14 @@ def _told(made: Running, phase: str, count: int) -> list[RunState]:
     return states if len(states) == count else []
 
 
-def test_a_node_is_deleted(namespace: Namespace) -> None:
+async def test_a_node_is_deleted(namespace: Namespace) -> None:
     """With the right to read nodes, which an administrator may give: also how much is free on them."""
     from jupyter_mlops.places.kubernetes.records.manifests import manifests
 
     wide = [each for each in manifests(namespace.name) if each["kind"].startswith("ClusterRole")]
     namespace.kube.apply(*wide)
 
-    async def main() -> None:
+    try:
         fakes = {"cpus": 3, "memory": "1 GiB", "pod": FAKE}
         groups = [small(2, **fakes), small(1, "huge", **{**fakes, "cpus": 70})]
         with namespace.kube.fake_nodes(2):
@@ -137,9 +136,6 @@ def test_a_node_is_deleted(namespace: Namespace) -> None:
                 view = await until(link.view, lambda view: _worker(view, lost).phase == "lost", "it is lost")
                 problem = _worker(view, lost).problem
                 assert problem is not None and problem.what == "The worker's node is gone"
-
-    try:
-        asyncio.run(main())
     finally:
         namespace.kube.kubectl("delete", "clusterrole,clusterrolebinding", wide[0]["metadata"]["name"])
 

@@ -21,99 +21,88 @@ def square(x: int) -> int:
     return x * x
 
 
-def test_from_start_to_receipt(namespace: Namespace) -> None:
+async def test_from_start_to_receipt(namespace: Namespace) -> None:
     """Start, compute through the tunnel with TLS, scale, lose a pod, stop; nothing is left but the receipt."""
 
-    async def main() -> None:
-        backend, spec = namespace.backend, namespace.spec(small(2))
-        name = spec.name
-        await backend.check(spec.profile)
-        state = await backend.start(spec)
-        assert state.phase == "starting" and state.place == "kubernetes"
-        assert name in [each.name for each in await backend.clusters()]
-        with pytest.raises(NameTaken):
-            await backend.start(spec)
+    backend, spec = namespace.backend, namespace.spec(small(2))
+    name = spec.name
+    await backend.check(spec.profile)
+    state = await backend.start(spec)
+    assert state.phase == "starting" and state.place == "kubernetes"
+    assert name in [each.name for each in await backend.clusters()]
+    with pytest.raises(NameTaken):
+        await backend.start(spec)
 
-        link = await backend.link(name, 90)
-        await until(link.view, lambda view: up(view) == 2, "two workers")
-        address = await backend.address(name)
-        assert address.url.startswith("tls://127.0.0.1:")
-        async with Client(address.url, security=address.security, asynchronous=True) as client:
-            assert sum(await client.gather(client.map(square, range(20)))) == 2470
-            hosts = await client.run(socket.gethostname)
-            assert {host.split("-")[0] for host in hosts.values()} == {name}
+    link = await backend.link(name, 90)
+    await until(link.view, lambda view: up(view) == 2, "two workers")
+    address = await backend.address(name)
+    assert address.url.startswith("tls://127.0.0.1:")
+    async with Client(address.url, security=address.security, asynchronous=True) as client:
+        assert sum(await client.gather(client.map(square, range(20)))) == 2470
+        hosts = await client.run(socket.gethostname)
+        assert {host.split("-")[0] for host in hosts.values()} == {name}
 
-        await link.scale(3)
-        await until(link.view, lambda view: up(view) == 3, "three workers")
+    await link.scale(3)
+    await until(link.view, lambda view: up(view) == 3, "three workers")
+    await in_thread(lambda: namespace.kube.kubectl("delete", "pod", f"{name}-default-worker-1", "-n", namespace.name))
+    view = await until(link.view, lambda view: up(view) == 3 and _gone(view, "default-1"), "a replacement")
+    assert "default-4" in {worker.name for worker in view.workers if worker.phase in ("idle", "busy")}
+    await link.scale(1)
+    await until(link.view, lambda view: up(view) == 1, "one worker")
+    await until(lambda: in_thread(lambda: _pods(namespace)), lambda pods: len(pods) == 1, "one pod")
+
+    host, port, key = await link.dashboard()
+    request = urllib.request.Request(f"http://{host}:{port}/status", headers={"X-Jupyter-MLOps-Key": key})
+    page = await in_thread(lambda: urllib.request.urlopen(request, timeout=30).read())
+    assert b"Dask" in page
+    await link.close()
+
+    await backend.stop(name)
+    receipt = await until(lambda: backend.receipt(name), bool, "a receipt")
+    assert receipt is not None and receipt.cause == "user"
+    assert receipt.most_workers in (3, 4)  # the pod that goes may still be there when its replacement is
+    assert receipt.cost.amount is not None and receipt.cost.amount > 0
+    assert receipt.cost.amount == pytest.approx(receipt.cost.usage.cpu_hours * 3600)
+    left = await until(lambda: in_thread(namespace.left), lambda left: len(left) <= 2, "nothing left")
+    assert {each.split()[0] for each in left} == {"ConfigMap"}
+    assert (await backend.get(name)).phase == "ended"
+    assert any("default-4" in event.text for event in await backend.events(name))
+    assert len(await backend.timeline(name)) > 1
+    with pytest.raises(ClusterEnded):
+        await backend.address(name)
+    await backend.forget(name)
+    assert await in_thread(namespace.left) == []
+
+
+async def test_deleting_the_record_removes_everything_and_the_cost_is_kept(namespace: Namespace) -> None:
+    spec = namespace.spec(small(1))
+    async with namespace.cluster(spec, workers=1) as (name, _):
+        await asyncio.sleep(1)  # so that there is a second to pay for
         await in_thread(
-            lambda: namespace.kube.kubectl("delete", "pod", f"{name}-default-worker-1", "-n", namespace.name)
+            lambda: namespace.kube.kubectl("delete", "deployment", f"{name}-scheduler", "-n", namespace.name)
         )
-        view = await until(link.view, lambda view: up(view) == 3 and _gone(view, "default-1"), "a replacement")
-        assert "default-4" in {worker.name for worker in view.workers if worker.phase in ("idle", "busy")}
-        await link.scale(1)
-        await until(link.view, lambda view: up(view) == 1, "one worker")
-        await until(lambda: in_thread(lambda: _pods(namespace)), lambda pods: len(pods) == 1, "one pod")
-
-        host, port, key = await link.dashboard()
-        request = urllib.request.Request(f"http://{host}:{port}/status", headers={"X-Jupyter-MLOps-Key": key})
-        page = await in_thread(lambda: urllib.request.urlopen(request, timeout=30).read())
-        assert b"Dask" in page
-        await link.close()
-
-        await backend.stop(name)
-        receipt = await until(lambda: backend.receipt(name), bool, "a receipt")
-        assert receipt is not None and receipt.cause == "user"
-        assert receipt.most_workers in (3, 4)  # the pod that goes may still be there when its replacement is
-        assert receipt.cost.amount is not None and receipt.cost.amount > 0
-        assert receipt.cost.amount == pytest.approx(receipt.cost.usage.cpu_hours * 3600)
+        receipt = await until(lambda: namespace.backend.receipt(name), bool, "a receipt")
+        assert receipt is not None and receipt.cause == "deleted"
+        assert receipt.cost.usage.worker_hours * 3600 > 1
         left = await until(lambda: in_thread(namespace.left), lambda left: len(left) <= 2, "nothing left")
-        assert {each.split()[0] for each in left} == {"ConfigMap"}
-        assert (await backend.get(name)).phase == "ended"
-        assert any("default-4" in event.text for event in await backend.events(name))
-        assert len(await backend.timeline(name)) > 1
-        with pytest.raises(ClusterEnded):
-            await backend.address(name)
-        await backend.forget(name)
-        assert await in_thread(namespace.left) == []
-
-    asyncio.run(main())
+        assert {each.split()[0] for each in left} <= {"ConfigMap"}
 
 
-def test_deleting_the_record_removes_everything_and_the_cost_is_kept(namespace: Namespace) -> None:
-    async def main() -> None:
-        spec = namespace.spec(small(1))
-        async with namespace.cluster(spec, workers=1) as (name, _):
-            await asyncio.sleep(1)  # so that there is a second to pay for
-            await in_thread(
-                lambda: namespace.kube.kubectl("delete", "deployment", f"{name}-scheduler", "-n", namespace.name)
-            )
-            receipt = await until(lambda: namespace.backend.receipt(name), bool, "a receipt")
-            assert receipt is not None and receipt.cause == "deleted"
-            assert receipt.cost.usage.worker_hours * 3600 > 1
-            left = await until(lambda: in_thread(namespace.left), lambda left: len(left) <= 2, "nothing left")
-            assert {each.split()[0] for each in left} <= {"ConfigMap"}
-
-    asyncio.run(main())
-
-
-def test_what_a_worker_holds_survives_its_eviction(namespace: Namespace) -> None:
+async def test_what_a_worker_holds_survives_its_eviction(namespace: Namespace) -> None:
     """A drained node's pods get SIGTERM: their data moves to others before they go, nothing is computed again."""
 
-    async def main() -> None:
-        async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
-            address = await namespace.backend.address(name)
-            async with Client(address.url, security=address.security, asynchronous=True) as client:
-                marks = client.map(_mark, range(8), pure=False)
-                before = await client.gather(marks)
-                holder = next(iter((await client.who_has(marks[:1])).values()))[0]
-                workers = (await client.scheduler.identity(n_workers=-1))["workers"]
-                worker = workers[holder]["name"]
-                await in_thread(lambda: _evict(namespace, Names(name, namespace.name).pod(worker)))
-                await until(link.view, lambda view: _gone(view, worker), "it is gone")
-                assert await client.gather(marks) == before
-                assert (await link.view()).state.work.erred == 0
-
-    asyncio.run(main())
+    async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
+        address = await namespace.backend.address(name)
+        async with Client(address.url, security=address.security, asynchronous=True) as client:
+            marks = client.map(_mark, range(8), pure=False)
+            before = await client.gather(marks)
+            holder = next(iter((await client.who_has(marks[:1])).values()))[0]
+            workers = (await client.scheduler.identity(n_workers=-1))["workers"]
+            worker = workers[holder]["name"]
+            await in_thread(lambda: _evict(namespace, Names(name, namespace.name).pod(worker)))
+            await until(link.view, lambda view: _gone(view, worker), "it is gone")
+            assert await client.gather(marks) == before
+            assert (await link.view()).state.work.erred == 0
 
 
 @by_value

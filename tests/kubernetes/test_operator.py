@@ -64,31 +64,28 @@ with KubeCluster.from_name(sys.argv[1], **options) as cluster, Client(cluster) a
 """
 
 
-def test_a_crd_that_would_drop_fields(namespace: Namespace) -> None:
+async def test_a_crd_that_would_drop_fields(namespace: Namespace) -> None:
     """Kubernetes drops what a CRD doesn't know without a word; here "operator" says so, and "auto" does without."""
 
-    async def main() -> None:
-        backend = namespace.backend
-        newer = {"pod": {"spec": {"os": {"name": "linux"}}}}  # Kubernetes 1.25 has it, the CRD doesn't
-        with pytest.raises(InvalidSpec) as refused:
-            await backend.check(namespace.spec(kubernetes={"record": "operator", **newer}).profile)
-        assert 'unknown field "spec.scheduler.spec.os"' in str(refused.value)
-        assert "newer dask-kubernetes' CRDs" in str(refused.value)
-        spec = namespace.spec(small(0), kubernetes=newer)
-        await backend.start(spec)
-        assert _listed(namespace) == []
-        (record,) = namespace.kube.get("deployments", namespace.name)
-        assert record["spec"]["template"]["spec"]["os"] == {"name": "linux"}
-        await backend.stop(spec.name, force=True)
-        await _nothing_but_a_receipt(namespace, spec.name)
-
-    asyncio.run(main())
+    backend = namespace.backend
+    newer = {"pod": {"spec": {"os": {"name": "linux"}}}}  # Kubernetes 1.25 has it, the CRD doesn't
+    with pytest.raises(InvalidSpec) as refused:
+        await backend.check(namespace.spec(kubernetes={"record": "operator", **newer}).profile)
+    assert 'unknown field "spec.scheduler.spec.os"' in str(refused.value)
+    assert "newer dask-kubernetes' CRDs" in str(refused.value)
+    spec = namespace.spec(small(0), kubernetes=newer)
+    await backend.start(spec)
+    assert _listed(namespace) == []
+    (record,) = namespace.kube.get("deployments", namespace.name)
+    assert record["spec"]["template"]["spec"]["os"] == {"name": "linux"}
+    await backend.stop(spec.name, force=True)
+    await _nothing_but_a_receipt(namespace, spec.name)
 
 
-def test_a_user_without_rights_to_daskclusters(namespace: Namespace, tmp_path: Path) -> None:
+async def test_a_user_without_rights_to_daskclusters(namespace: Namespace, tmp_path: Path) -> None:
     """ "auto" makes do without, "operator" says what an administrator would apply."""
 
-    async def main() -> None:
+    with _logged_in(namespace, tmp_path):
         backend, spec = namespace.backend, namespace.spec(small(0))
         await backend.check(spec.profile)
         await backend.start(spec)
@@ -103,55 +100,46 @@ def test_a_user_without_rights_to_daskclusters(namespace: Namespace, tmp_path: P
         assert "Clusters are plain Deployments here" in told.operator[0]
         assert told.missing == [] and any("aren't DaskClusters" in loss for loss in told.without)
 
-    with _logged_in(namespace, tmp_path):
-        asyncio.run(main())
 
-
-def test_nothing_acts_on_daskclusters(namespace: Namespace) -> None:
+async def test_nothing_acts_on_daskclusters(namespace: Namespace) -> None:
     """CRDs are there, the operator isn't: "auto" makes do with a Deployment, "operator" says so and leaves nothing."""
 
-    async def main() -> None:
-        backend = namespace.backend
-        spec = namespace.spec(small(0), kubernetes={"operator_timeout": 1})
-        async with namespace.cluster(spec) as (name, _):
-            assert _listed(namespace) == []
-            (record,) = namespace.kube.get("deployments", namespace.name)
-            assert "ownerReferences" not in record["metadata"]
-            (service,) = namespace.kube.get("services", namespace.name)
-            for held in (record, service):  # an operator that comes later would look for the DaskCluster in vain
-                assert "dask.org/cluster-name" not in held["metadata"]["labels"]
-        await _nothing_but_a_receipt(namespace, name)
-        await backend.forget(name)
+    backend = namespace.backend
+    spec = namespace.spec(small(0), kubernetes={"operator_timeout": 1})
+    async with namespace.cluster(spec) as (name, _):
+        assert _listed(namespace) == []
+        (record,) = namespace.kube.get("deployments", namespace.name)
+        assert "ownerReferences" not in record["metadata"]
+        (service,) = namespace.kube.get("services", namespace.name)
+        for held in (record, service):  # an operator that comes later would look for the DaskCluster in vain
+            assert "dask.org/cluster-name" not in held["metadata"]["labels"]
+    await _nothing_but_a_receipt(namespace, name)
+    await backend.forget(name)
 
-        spec = namespace.spec(kubernetes={"operator_timeout": 1, "record": "operator"})
-        await backend.check(spec.profile)
-        with pytest.raises(Unavailable) as refused:
-            await backend.start(spec)
-        assert "no dask-kubernetes operator acts" in str(refused.value)
-        assert '"record": "auto"' in str(refused.value)
-        await until(lambda: in_thread(lambda: _left(namespace)), lambda left: not left, "nothing left")
-
-    asyncio.run(main())
+    spec = namespace.spec(kubernetes={"operator_timeout": 1, "record": "operator"})
+    await backend.check(spec.profile)
+    with pytest.raises(Unavailable) as refused:
+        await backend.start(spec)
+    assert "no dask-kubernetes operator acts" in str(refused.value)
+    assert '"record": "auto"' in str(refused.value)
+    await until(lambda: in_thread(lambda: _left(namespace)), lambda left: not left, "nothing left")
 
 
-def test_the_operator_is_killed_while_a_cluster_is_made(namespace: Namespace, tmp_path: Path) -> None:
+async def test_the_operator_is_killed_while_a_cluster_is_made(namespace: Namespace, tmp_path: Path) -> None:
     """Wherever it is killed, a cluster comes and goes, and nothing is left that waits for the operator."""
 
-    async def main() -> None:
+    with operator(namespace.kube, namespace.name, tmp_path) as acting:
         spec = namespace.spec(small(0), kubernetes={"operator_timeout": 2})
         killed = asyncio.create_task(in_thread(lambda: _kill_at_first_sight(namespace, acting)))
         async with namespace.cluster(spec) as (name, _):
             await killed
         await _nothing_but_a_receipt(namespace, name)
 
-    with operator(namespace.kube, namespace.name, tmp_path) as acting:
-        asyncio.run(main())
 
-
-def test_an_operator_with_a_newer_kopf(namespace: Namespace, tmp_path: Path) -> None:
+async def test_an_operator_with_a_newer_kopf(namespace: Namespace, tmp_path: Path) -> None:
     """It may leave its own clusters Pending, which is told; those of ours come and, by their record, go."""
 
-    async def main() -> None:
+    with operator(namespace.kube, namespace.name, tmp_path, newer_kopf()) as acting:
         spec = namespace.spec(small(0), kubernetes=PATIENT)
         theirs = daskcluster(namespace, "theirs", 0)
         theirs["metadata"]["namespace"] = namespace.name
@@ -168,14 +156,11 @@ def test_an_operator_with_a_newer_kopf(namespace: Namespace, tmp_path: Path) -> 
             told = await until(lambda: report(namespace=namespace.name), lambda told: len(told.operator) == 2)
             assert "calls theirs Pending" in told.operator[1] and "kopf<1.42" in told.operator[1]
 
-    with operator(namespace.kube, namespace.name, tmp_path, newer_kopf()) as acting:
-        asyncio.run(main())
 
-
-def test_dask_kubernetes_own_tools_use_it(namespace: Namespace, tmp_path: Path) -> None:
+async def test_dask_kubernetes_own_tools_use_it(namespace: Namespace, tmp_path: Path) -> None:
     """Without TLS `KubeCluster.from_name` finds it, and computes on it."""
 
-    async def main() -> None:
+    with operator(namespace.kube, namespace.name, tmp_path):
         spec = namespace.spec(small(1), kubernetes={"tls": False, "record": "operator", **PATIENT})
         async with namespace.cluster(spec, workers=1) as (name, _):
             total, workers, logs = await in_thread(lambda: _with_their_tools(namespace, name))
@@ -184,14 +169,11 @@ def test_dask_kubernetes_own_tools_use_it(namespace: Namespace, tmp_path: Path) 
             await namespace.backend.stop(name)
             assert (await _nothing_but_a_receipt(namespace, name)).cause == "user"
 
-    with operator(namespace.kube, namespace.name, tmp_path):
-        asyncio.run(main())
 
-
-def test_the_operator_is_gone_and_comes_back(namespace: Namespace, tmp_path: Path) -> None:
+async def test_the_operator_is_gone_and_comes_back(namespace: Namespace, tmp_path: Path) -> None:
     """A cluster needs no operator to live, to scale, or to go when its DaskCluster is deleted."""
 
-    async def main() -> None:
+    with operator(namespace.kube, namespace.name, tmp_path) as acting:
         spec = namespace.spec(small(1), kubernetes=PATIENT)
         async with namespace.cluster(spec, workers=1) as (name, link):
             assert _listed(namespace) == [f"{name} 0 Running"]
@@ -208,14 +190,11 @@ def test_the_operator_is_gone_and_comes_back(namespace: Namespace, tmp_path: Pat
             receipt = await _nothing_but_a_receipt(namespace, name)
             assert receipt.cause == "deleted"
 
-    with operator(namespace.kube, namespace.name, tmp_path) as acting:
-        asyncio.run(main())
 
-
-def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path) -> None:
+async def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path) -> None:
     """With the rights that `manifests --operator` gives: chosen by itself, listed by kubectl, deleted by kubectl."""
 
-    async def main() -> None:
+    with operator(namespace.kube, namespace.name, tmp_path), _logged_in(namespace, tmp_path, operator=True):
         backend, spec = namespace.backend, namespace.spec(small(1), kubernetes=PATIENT)
         name = spec.name
         await backend.check(spec.profile)
@@ -240,9 +219,6 @@ def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path) -> N
         second = 2 / 3600  # of both workers: the rights of the scheduler's pod may go before it has written the end
         assert used - second < receipt.cost.usage.worker_hours <= used + second * (receipt.ended - ended + 1)
         assert receipt.cost.amount == pytest.approx(receipt.cost.usage.cpu_hours * 3600)
-
-    with operator(namespace.kube, namespace.name, tmp_path), _logged_in(namespace, tmp_path, operator=True):
-        asyncio.run(main())
 
 
 @contextmanager

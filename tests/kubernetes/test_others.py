@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,11 +41,11 @@ def square(x: int) -> int:
     return x * x
 
 
-def test_a_kubecluster(namespace: Namespace, tmp_path: Path) -> None:
+async def test_a_kubecluster(namespace: Namespace, tmp_path: Path) -> None:
     """Made with dask-kubernetes' own tool and operator: its workers, why a group can't come, a map, its end."""
     pytest.importorskip("dask_kubernetes")
 
-    async def main() -> None:
+    with crds(namespace.kube), operator(namespace.kube, namespace.name, tmp_path):
         await in_thread(lambda: make_kubecluster(namespace, "theirs", 1))
         await in_thread(lambda: namespace.kube.apply(worker_group(namespace, "theirs", "huge", "900")))
         backend = namespace.backend
@@ -95,48 +94,42 @@ def test_a_kubecluster(namespace: Namespace, tmp_path: Path) -> None:
         with pytest.raises(UnknownCluster):
             await backend.get("theirs")
 
-    with crds(namespace.kube), operator(namespace.kube, namespace.name, tmp_path):
-        asyncio.run(main())
 
-
-def test_a_release_of_helm(namespace: Namespace, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_release_of_helm(namespace: Namespace, capsys: pytest.CaptureFixture[str]) -> None:
     """Deployments with the chart's labels: scaled, run on, why a worker crashes; ended by Helm, if that made them."""
 
-    async def main() -> None:
-        backend = namespace.backend
-        await in_thread(
-            lambda: namespace.kube.apply(*release(namespace, "survey", 1, **{"app.kubernetes.io/managed-by": "Helm"}))
+    backend = namespace.backend
+    await in_thread(
+        lambda: namespace.kube.apply(*release(namespace, "survey", 1, **{"app.kubernetes.io/managed-by": "Helm"}))
+    )
+    state = await until(lambda: listed(namespace, "survey"), works, "a worker")
+    assert (state.maker, state.phase, state.commands) == ("helm", "running", ["scale", "run"])
+    with pytest.raises(Refused) as refused:
+        await backend.stop("survey")
+    assert f"helm uninstall survey --namespace {namespace.name}" in str(refused.value)
+
+    assert await in_thread(lambda: mlops.map(square, range(3), cluster="survey").result()) == [0, 1, 4]
+    link = await backend.link("survey")
+    await link.scale(2)
+    await until(link.view, lambda view: up(view) == 2, "two workers")
+    await in_thread(lambda: break_workers(namespace, "survey"))
+    view = await until(link.view, crashing, "a reason")
+    assert not view.state.counts.lost  # a Deployment lets old ones go for those that come
+    await link.close()
+    await in_thread(lambda: loop_thread().call(forget_all()))
+
+    await in_thread(
+        lambda: namespace.kube.kubectl(
+            "label", "deployments", "--all", "-n", namespace.name, "app.kubernetes.io/managed-by-"
         )
-        state = await until(lambda: listed(namespace, "survey"), works, "a worker")
-        assert (state.maker, state.phase, state.commands) == ("helm", "running", ["scale", "run"])
-        with pytest.raises(Refused) as refused:
-            await backend.stop("survey")
-        assert f"helm uninstall survey --namespace {namespace.name}" in str(refused.value)
-
-        assert await in_thread(lambda: mlops.map(square, range(3), cluster="survey").result()) == [0, 1, 4]
-        link = await backend.link("survey")
-        await link.scale(2)
-        await until(link.view, lambda view: up(view) == 2, "two workers")
-        await in_thread(lambda: break_workers(namespace, "survey"))
-        view = await until(link.view, crashing, "a reason")
-        assert not view.state.counts.lost  # a Deployment lets old ones go for those that come
-        await link.close()
-        await in_thread(lambda: loop_thread().call(forget_all()))
-
-        await in_thread(
-            lambda: namespace.kube.kubectl(
-                "label", "deployments", "--all", "-n", namespace.name, "app.kubernetes.io/managed-by-"
-            )
-        )
-        await until(lambda: listed(namespace, "survey"), lambda state: state.maker == "kubectl", "its maker is seen")
-        assert await in_thread(lambda: cli(["stop", "survey"])) == 1
-        assert "made with kubectl, not from here" in capsys.readouterr().err
-        assert await in_thread(lambda: cli(["stop", "--all"])) == 0
-        assert (await listed(namespace, "survey")).phase == "running"
-        assert await in_thread(lambda: cli(["stop", "--force", "survey"])) == 0
-        await until(lambda: in_thread(lambda: left(namespace)), lambda left: not left, "nothing left")
-
-    asyncio.run(main())
+    )
+    await until(lambda: listed(namespace, "survey"), lambda state: state.maker == "kubectl", "its maker is seen")
+    assert await in_thread(lambda: cli(["stop", "survey"])) == 1
+    assert "made with kubectl, not from here" in capsys.readouterr().err
+    assert await in_thread(lambda: cli(["stop", "--all"])) == 0
+    assert (await listed(namespace, "survey")).phase == "running"
+    assert await in_thread(lambda: cli(["stop", "--force", "survey"])) == 0
+    await until(lambda: in_thread(lambda: left(namespace)), lambda left: not left, "nothing left")
 
 
 async def listed(namespace: Namespace, name: str) -> ClusterState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 from distributed import Client
@@ -24,7 +23,7 @@ def reasons(view: ClusterView) -> dict[str, Problem]:
     return {group.name: group.problem for group in view.state.groups if group.problem}
 
 
-def test_why_workers_do_not_come(namespace: Namespace) -> None:
+async def test_why_workers_do_not_come(namespace: Namespace) -> None:
     """Too big, no such image, no such label, a missing secret: each group says its own."""
     missing = {
         "spec": {
@@ -39,21 +38,18 @@ def test_why_workers_do_not_come(namespace: Namespace) -> None:
         small(1, "secret", pod=missing),
     ]
 
-    async def main() -> None:
-        async with namespace.cluster(namespace.spec(*groups), workers=1) as (_, link):
-            view = await until(link.view, lambda view: len(reasons(view)) == 4, "four reasons")
-            told = reasons(view)
-            assert told["huge"].what == "No node has 900 CPUs free"
-            assert told["huge"].todo
-            assert told["image"].what.startswith("The image 'docker.io/library/no-such-image:1'") and told["image"].todo
-            assert "labels" in told["label"].what and "disk=golden" in told["label"].why
-            assert told["secret"].what == "The secret 'no-such' does not exist in this namespace"
-            assert all(worker.problem for worker in view.workers if worker.group in told)
-
-    asyncio.run(main())
+    async with namespace.cluster(namespace.spec(*groups), workers=1) as (_, link):
+        view = await until(link.view, lambda view: len(reasons(view)) == 4, "four reasons")
+        told = reasons(view)
+        assert told["huge"].what == "No node has 900 CPUs free"
+        assert told["huge"].todo
+        assert told["image"].what.startswith("The image 'docker.io/library/no-such-image:1'") and told["image"].todo
+        assert "labels" in told["label"].what and "disk=golden" in told["label"].why
+        assert told["secret"].what == "The secret 'no-such' does not exist in this namespace"
+        assert all(worker.problem for worker in view.workers if worker.group in told)
 
 
-def test_a_full_quota_is_shown_and_work_goes_on_when_it_grows(namespace: Namespace) -> None:
+async def test_a_full_quota_is_shown_and_work_goes_on_when_it_grows(namespace: Namespace) -> None:
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -62,77 +58,65 @@ def test_a_full_quota_is_shown_and_work_goes_on_when_it_grows(namespace: Namespa
     }
     namespace.kube.apply(quota)
 
-    async def main() -> None:
-        with namespace.kube.fake_nodes(20):
-            spec = namespace.spec(small(50, **FAKES))
-            async with namespace.cluster(spec) as (_, link):
-                view = await until(
-                    link.view, lambda view: view.state.counts.starting == 9 and reasons(view), "nine workers"
-                )
-                assert reasons(view)["default"].what == "The namespace's quota 'ten' is used up"
-                assert "used pods=10 of pods=10" in reasons(view)["default"].why
-                assert view.state.counts.pending == 41
-                quota["spec"] = {"hard": {"pods": "100"}}
-                await in_thread(lambda: namespace.kube.apply(quota))
-                view = await until(link.view, lambda view: view.state.counts.starting == 50, "fifty pods")
-                assert not reasons(view)
-
-    asyncio.run(main())
+    with namespace.kube.fake_nodes(20):
+        spec = namespace.spec(small(50, **FAKES))
+        async with namespace.cluster(spec) as (_, link):
+            view = await until(
+                link.view, lambda view: view.state.counts.starting == 9 and reasons(view), "nine workers"
+            )
+            assert reasons(view)["default"].what == "The namespace's quota 'ten' is used up"
+            assert "used pods=10 of pods=10" in reasons(view)["default"].why
+            assert view.state.counts.pending == 41
+            quota["spec"] = {"hard": {"pods": "100"}}
+            await in_thread(lambda: namespace.kube.apply(quota))
+            view = await until(link.view, lambda view: view.state.counts.starting == 50, "fifty pods")
+            assert not reasons(view)
 
 
-def test_spot_workers_fall_back_to_nodes_on_demand(namespace: Namespace) -> None:
-    async def main() -> None:
-        with namespace.kube.fake_nodes(4):
-            spec = namespace.spec(small(2, spot=True, **FAKES), kubernetes={"spot_fallback": 7})
-            async with namespace.cluster(spec) as (_, link):
-                view = await until(link.view, lambda view: reasons(view), "a reason")
-                assert "labels" in reasons(view)["default"].what
-                view = await until(link.view, lambda view: view.state.counts.starting == 2, "two on demand")
-                assert {worker.name for worker in view.workers if worker.phase == "starting"} == {
-                    "default-1",
-                    "default-2",
-                }
-
-    asyncio.run(main())
+async def test_spot_workers_fall_back_to_nodes_on_demand(namespace: Namespace) -> None:
+    with namespace.kube.fake_nodes(4):
+        spec = namespace.spec(small(2, spot=True, **FAKES), kubernetes={"spot_fallback": 7})
+        async with namespace.cluster(spec) as (_, link):
+            view = await until(link.view, lambda view: reasons(view), "a reason")
+            assert "labels" in reasons(view)["default"].what
+            view = await until(link.view, lambda view: view.state.counts.starting == 2, "two on demand")
+            assert {worker.name for worker in view.workers if worker.phase == "starting"} == {
+                "default-1",
+                "default-2",
+            }
 
 
-def test_a_scheduler_without_an_image_says_so(namespace: Namespace) -> None:
-    async def main() -> None:
-        spec = namespace.spec(kubernetes={"image": "docker.io/library/no-such-image:1"})
-        await namespace.backend.start(spec)
+async def test_a_scheduler_without_an_image_says_so(namespace: Namespace) -> None:
+    spec = namespace.spec(kubernetes={"image": "docker.io/library/no-such-image:1"})
+    await namespace.backend.start(spec)
+    try:
+        state = await until(lambda: namespace.backend.get(spec.name), lambda state: state.problem, "a reason")
+        assert state.problem is not None and "no-such-image" in state.problem.what
         try:
-            state = await until(lambda: namespace.backend.get(spec.name), lambda state: state.problem, "a reason")
-            assert state.problem is not None and "no-such-image" in state.problem.what
-            try:
-                await namespace.backend.address(spec.name, timeout=1)
-            except StartFailed as error:
-                assert "no-such-image" in str(error)
-            else:
-                raise AssertionError("it can't have started")
-        finally:
-            await namespace.backend.stop(spec.name)
-        receipt = await namespace.backend.receipt(spec.name)
-        assert receipt is not None and receipt.cause == "user" and receipt.cost.amount == 0
-
-    asyncio.run(main())
+            await namespace.backend.address(spec.name, timeout=1)
+        except StartFailed as error:
+            assert "no-such-image" in str(error)
+        else:
+            raise AssertionError("it can't have started")
+    finally:
+        await namespace.backend.stop(spec.name)
+    receipt = await namespace.backend.receipt(spec.name)
+    assert receipt is not None and receipt.cause == "user" and receipt.cost.amount == 0
 
 
-def test_a_worker_out_of_memory_says_limit_and_keeps_its_log(namespace: Namespace) -> None:
-    async def main() -> None:
-        async with namespace.cluster(namespace.spec(small(1), limits={"restarts": 0}), workers=1) as (name, link):
-            address = await namespace.backend.address(name)
-            async with Client(address.url, security=address.security, asynchronous=True) as client:
-                future = client.submit(_eat, retries=0)
-                view = await until(link.view, lambda view: any(w.problem for w in view.workers), "a death")
-                dead = next(worker for worker in view.workers if worker.problem)
-                view = await until(link.view, lambda view: "memory" in _problem(view, dead.name), "its cause")
-                said = re.fullmatch(OUT_OF_MEMORY, _problem(view, dead.name))
-                assert said is not None and 0 < float(said["peak"]) <= 300, _problem(view, dead.name)
-                assert any("eating" in line for line in await link.logs(dead.name))
-                await future.cancel()
-            assert up(await link.view()) == 0
-
-    asyncio.run(main())
+async def test_a_worker_out_of_memory_says_limit_and_keeps_its_log(namespace: Namespace) -> None:
+    async with namespace.cluster(namespace.spec(small(1), limits={"restarts": 0}), workers=1) as (name, link):
+        address = await namespace.backend.address(name)
+        async with Client(address.url, security=address.security, asynchronous=True) as client:
+            future = client.submit(_eat, retries=0)
+            view = await until(link.view, lambda view: any(w.problem for w in view.workers), "a death")
+            dead = next(worker for worker in view.workers if worker.problem)
+            view = await until(link.view, lambda view: "memory" in _problem(view, dead.name), "its cause")
+            said = re.fullmatch(OUT_OF_MEMORY, _problem(view, dead.name))
+            assert said is not None and 0 < float(said["peak"]) <= 300, _problem(view, dead.name)
+            assert any("eating" in line for line in await link.logs(dead.name))
+            await future.cancel()
+        assert up(await link.view()) == 0
 
 
 @by_value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -17,25 +16,22 @@ from .kube import Kube
 from .running import Running, call, running, slowly, spin
 
 
-def test_a_user_without_rights_reads_a_sentence(
+async def test_a_user_without_rights_reads_a_sentence(
     namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(namespace.kube.login("nobody", namespace.name, tmp_path)))
 
-    async def main() -> None:
-        spec = namespace.spec()
-        with pytest.raises(Refused) as refused:
-            await namespace.backend.check(spec.profile)
-        assert "may not create pods" in str(refused.value)
-        with pytest.raises(Refused) as refused:
-            await namespace.backend.start(spec)
-        assert "The service account 'nobody' may not create deployments" in str(refused.value)
-        assert spec.name not in [state.name for state in await namespace.backend.clusters()]
-
-    asyncio.run(main())
+    spec = namespace.spec()
+    with pytest.raises(Refused) as refused:
+        await namespace.backend.check(spec.profile)
+    assert "may not create pods" in str(refused.value)
+    with pytest.raises(Refused) as refused:
+        await namespace.backend.start(spec)
+    assert "The service account 'nobody' may not create deployments" in str(refused.value)
+    assert spec.name not in [state.name for state in await namespace.backend.clusters()]
 
 
-def test_two_users_in_two_namespaces(
+async def test_two_users_in_two_namespaces(
     kube: Kube, namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With what `manifests` prints, Ann can make clusters, and Bob in his namespace neither sees nor reaches them."""
@@ -50,7 +46,7 @@ def test_two_users_in_two_namespaces(
     monkeypatch.setenv("KUBECONFIG", str(ann))
     spec = namespace.spec(small(1))
 
-    async def main() -> None:
+    try:
         await namespace.backend.check(spec.profile)
         async with namespace.cluster(spec, workers=1) as (name, _):
             assert name in [state.name for state in await namespace.backend.clusters()]
@@ -64,9 +60,6 @@ def test_two_users_in_two_namespaces(
                 command = ["auth", "can-i", verb, kind, "-n", namespace.name]
                 answer = await in_thread(lambda c=command: kube.kubectl(*c, check=False, kubeconfig=str(bob)))  # type: ignore[misc]
                 assert answer.strip().splitlines()[-1].startswith("no"), what
-
-    try:
-        asyncio.run(main())
     finally:
         kube.kubectl("delete", "namespace", other, "--wait=false")
         kube.kubectl("delete", "role,rolebinding", "jupyter-mlops-user", "-n", namespace.name)
