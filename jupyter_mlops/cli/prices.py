@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..core.base import parse
+from ..core.base import read_input
 from ..core.errors import InvalidInput
 from ..core.settings import Settings
 from ..home import settings
@@ -44,7 +44,7 @@ def _set(asked: Namespace) -> None:
     kind, amount = asked.arguments
     known = settings.load()
     wanted = known.model_dump() | {"kinds": {**known.kinds, kind: amount}}
-    settings.save(parse(Settings, wanted, "price"))
+    settings.save(read_input(Settings, wanted, "price"))
     _say(
         f"A node of the type {kind} costs {amount} {known.price.currency} an hour, in clusters that start from now on."
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pydantic import ValidationError
-
 from ..core.base import Time
 from ..core.changes import ChangeLog
 from ..core.cluster import Event, EventKind, Problem
+from ..core.lines import read_lines
 from .changes import ChangeTracker
 from .disk import Disk
 
@@ -18,17 +17,6 @@ EVENTS = "events.jsonl"
 RECENT = 1000
 
 
-def read_events(text: str) -> list[Event]:
-    """The events of a file's text; a line that a crash cut short is left out."""
-    events = []
-    for line in text.splitlines():
-        try:
-            events.append(Event.model_validate_json(line))
-        except ValidationError:
-            continue
-    return events
-
-
 class Events:
     """Numbers events from 1, across restarts of the scheduler."""
 
@@ -36,7 +24,7 @@ class Events:
         self._disk = disk
         self._changes = changes
         self._clock = clock
-        earlier = read_events(disk.read(EVENTS))
+        earlier = read_lines(Event, disk.read(EVENTS))
         #: When the first event was, which is when the cluster first started; None for a new cluster.
         self.began: Time | None = earlier[0].time if earlier else None
         self._last = earlier[-1].seq if earlier else 0

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..core.base import Seconds, Time
 from ..core.cluster import ClusterSpec, EndCause, Receipt
 from ..core.costs import Share
 from ..core.ledger import Ledger, LedgerEntry
+from ..core.lines import read_lines
 from ..core.price import Cost, HostPrice
 from ..core.receipt import receipt_of
 from .disk import Disk
@@ -20,17 +19,6 @@ RECEIPT = "receipt.json"
 
 #: News that is younger than this is taken for new: places tell of times in whole seconds, and by other clocks.
 PROMPT: Seconds = 2.0
-
-
-def read_ledger(text: str) -> list[LedgerEntry]:
-    """The entries of a ledger's text; a line that a crash cut short is left out."""
-    entries = []
-    for line in text.splitlines():
-        try:
-            entries.append(LedgerEntry.model_validate_json(line))
-        except ValidationError:
-            continue
-    return entries
 
 
 class LedgerFile:
@@ -56,7 +44,7 @@ class LedgerFile:
         self._clock = clock
         self._host_seen = host_seen
         self._last_alive = disk.changed(LEDGER)
-        entries = read_ledger(disk.read(LEDGER))
+        entries = read_lines(LedgerEntry, disk.read(LEDGER))
         self.ledger = Ledger(entries)
         #: Workers of an earlier scheduler of this cluster, whose names are taken.
         self.earlier = {entry.worker for entry in entries if entry.worker}

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from ..core import errors
-from ..core.base import Seconds, Time
+from ..core.base import Seconds, Time, read_record
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.errors import ClusterUnreachable, MlopsError
 from ..core.run import Entry, RunState
@@ -23,12 +21,6 @@ L = TypeVar("L", bound="RemoteLink")
 
 #: Seconds to try to connect: Dask goes on trying even when the port is closed, as that of a cluster that ended is.
 CONNECT: Seconds = 4.0
-
-_SAMPLES = TypeAdapter(list[Sample])
-_WORKERS = TypeAdapter(list[WorkerState])
-_EVENTS = TypeAdapter(list[Event])
-_RUNS = TypeAdapter(list[RunState])
-_ENTRIES = TypeAdapter(list[Entry])
 
 
 async def open_link(url: str, security: Security | None = None, timeout: Seconds = 10.0) -> RemoteLink:
@@ -74,7 +66,7 @@ class RemoteLink:
 
     async def timeline(self, since: Time = 0) -> list[Sample]:
         """As `Link.timeline`."""
-        return _SAMPLES.validate_python(await self._ask("mlops_timeline", since=since))
+        return read_record(list[Sample], await self._ask("mlops_timeline", since=since), "timeline")
 
     async def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
         """As `Link.scale`."""
@@ -102,7 +94,7 @@ class RemoteLink:
 
     async def open_run(self, run: RunState) -> RunState:
         """As `Link.open_run`."""
-        return RunState.model_validate(await self._ask("mlops_open_run", run=run.model_dump()))
+        return read_record(RunState, await self._ask("mlops_open_run", run=run.model_dump()), "run")
 
     async def plan_run(self, run: str, total: int | None, keys: list[str] | None = None) -> None:
         """As `Link.plan_run`."""
@@ -110,7 +102,7 @@ class RemoteLink:
 
     async def close_run(self, run: str, phase: str, error: str = "") -> RunState:
         """As `Link.close_run`."""
-        return RunState.model_validate(await self._ask("mlops_close_run", run=run, phase=phase, error=error))
+        return read_record(RunState, await self._ask("mlops_close_run", run=run, phase=phase, error=error), "run")
 
     async def cancel_run(self, run: str, why: str = "") -> None:
         """As `Link.cancel_run`."""
@@ -121,8 +113,8 @@ class RemoteLink:
         answer = await self._ask("mlops_watch_run", wait=timeout, run=run, since=since, timeout=timeout)
         return RunView(
             seq=answer["seq"],
-            run=RunState.model_validate(answer["run"]),
-            entries=_ENTRIES.validate_python(answer["entries"]),
+            run=read_record(RunState, answer["run"], "run"),
+            entries=read_record(list[Entry], answer["entries"], "journal"),
         )
 
     async def run_parts(self, run: str) -> dict[str, int]:
@@ -176,11 +168,11 @@ class RemoteLink:
 def _cluster_view(answer: dict[str, Any]) -> ClusterView:
     return ClusterView(
         seq=answer["seq"],
-        state=ClusterState.model_validate(answer["state"]),
-        workers=_WORKERS.validate_python(answer["workers"]),
+        state=read_record(ClusterState, answer["state"], "cluster"),
+        workers=read_record(list[WorkerState], answer["workers"], "answer"),
         gone=[str(name) for name in answer["gone"]],
-        events=_EVENTS.validate_python(answer["events"]),
-        runs=_RUNS.validate_python(answer["runs"]),
+        events=read_record(list[Event], answer["events"], "answer"),
+        runs=read_record(list[RunState], answer["runs"], "answer"),
         whole=bool(answer["whole"]),
     )
 

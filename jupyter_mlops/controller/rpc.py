@@ -5,13 +5,12 @@ await serve(Controller(scheduler, spec, pool, folder))    # after the scheduler 
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import StrictInt
 
-from ..core.base import Model, parse
+from ..core.base import Input, Record, read_input, read_record
 from ..core.cluster import EndCause
-from ..core.errors import InvalidInput
 from .answers import Handler, answering
 from .controller import Controller
 
@@ -19,7 +18,7 @@ from .controller import Controller
 LONGEST = 60.0
 
 
-class Scale(Model):
+class Scale(Input):
     """What `mlops_scale` takes."""
 
     workers: StrictInt
@@ -27,7 +26,7 @@ class Scale(Model):
     now: bool = False
 
 
-class Adapt(Model):
+class Adapt(Input):
     """What `mlops_adapt` takes."""
 
     minimum: StrictInt
@@ -39,6 +38,13 @@ async def serve(controller: Controller) -> None:
     """Answer links from now on, and start the controller."""
     controller.scheduler.handlers.update(handlers(controller))
     await controller.start()
+
+
+class StopRequest(Record):
+    """What `mlops_stop` takes: lenient, because a cluster must end for whatever cause a newer version has."""
+
+    cause: EndCause = "user"
+    why: str = ""
 
 
 def handlers(controller: Controller) -> dict[str, Handler]:
@@ -55,17 +61,16 @@ def handlers(controller: Controller) -> dict[str, Handler]:
         return [sample.model_dump() for sample in controller.timeline.since(since)]
 
     async def mlops_scale(**request: Any) -> None:
-        scale = parse(Scale, request, "scaling")
+        scale = read_input(Scale, request, "scaling")
         controller.scale(scale.workers, scale.group, scale.now)
 
     async def mlops_adapt(**request: Any) -> None:
-        adapt = parse(Adapt, request, "adaptive scaling")
+        adapt = read_input(Adapt, request, "adaptive scaling")
         controller.adapt(adapt.minimum, adapt.maximum, adapt.group)
 
-    async def mlops_stop(cause: str = "user", why: str = "") -> None:
-        if cause not in get_args(EndCause):
-            raise InvalidInput(f"{cause!r} is not a cause of an end", todo=f"Use one of {get_args(EndCause)}.")
-        controller.stop_soon(cause, why)  # type: ignore[arg-type]  # checked above
+    async def mlops_stop(**request: Any) -> None:
+        stop = read_record(StopRequest, request, "stop")
+        controller.stop_soon(stop.cause, stop.why)
 
     async def mlops_logs(worker: str | None = None, lines: int = 200) -> list[str]:
         return await controller.logs(worker, lines)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from pydantic import ValidationError
-
 from ..core.base import Seconds, Time
 from ..core.cluster import Sample
+from ..core.lines import read_lines
 from .disk import Disk
 
 TIMELINE = "timeline.jsonl"
@@ -18,17 +17,6 @@ COARSE: Seconds = 60.0
 FINE: Seconds = 3600.0
 CARD: Seconds = 900.0
 POINTS = 90
-
-
-def read_timeline(text: str) -> list[Sample]:
-    """The samples of a file's text; a line that a crash cut short is left out."""
-    samples = []
-    for line in text.splitlines():
-        try:
-            samples.append(Sample.model_validate_json(line))
-        except ValidationError:
-            continue
-    return samples
 
 
 def thinned(samples: list[Sample], now: Time) -> list[Sample]:
@@ -67,7 +55,7 @@ class Timeline:
 
     def __init__(self, disk: Disk, now: Time) -> None:
         self._disk = disk
-        self._samples = thinned(read_timeline(disk.read(TIMELINE)), now)
+        self._samples = thinned(read_lines(Sample, disk.read(TIMELINE)), now)
         self._thinned = now
         self._next = 0.0
         self.card: list[Sample] = card(self._samples, now)

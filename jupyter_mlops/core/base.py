@@ -1,14 +1,38 @@
-"""What all models share: strictness, names, units."""
+"""What all nouns share: how they are read, names, units.
+
+What people send in is read strictly, by `read_input`: a typo is an error. What was stored or sent by us, perhaps by
+another version, is read leniently, by `read_record`. The same class can be read in both ways: a profile is typed in,
+and it is stored within a cluster's spec. So strictness belongs to the reading, and holds for everything nested.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+import pydantic_core
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-from .errors import InvalidSpec
+from .errors import InvalidSpec, Unreadable
+
+#: The format of what is stored and sent. It changes when a field that is known changes its meaning, never for a field
+#: that is added. A reader takes from a newer format what it knows; it says that the format is newer only where it can't
+#: read at all.
+FORMAT = 1
 
 #: A name that is valid everywhere it goes: a Kubernetes label, a folder, a URL, an argument.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$")]
@@ -56,32 +80,103 @@ Bytes = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
 Period = Annotated[float, BeforeValidator(parse_period), Field(gt=0, allow_inf_nan=False)]
 
 
-class Model(BaseModel):
-    """The base of every noun: unknown fields are an error, so that a typo is not silently ignored."""
+class Input(BaseModel):
+    """The base of what people send in: profiles, groups, limits, prices, options, requests."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-_ModelT = TypeVar("_ModelT", bound=BaseModel)
+class Record(BaseModel):
+    """The base of what is stored or sent by us. A field that is added needs a default, for those written before."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
-def parse(model: type[_ModelT], data: object, noun: str = "") -> _ModelT:
-    """`data` as a `model`.
+_T = TypeVar("_T")
+
+#: The context of a lenient reading, for `otherwise`.
+_LENIENT = {"lenient": True}
+
+#: Faults that an error names one by one.
+_NAMED = 3
+
+
+def otherwise(word: str) -> WrapValidator:
+    """For a list of words that may grow: the word that a lenient reading takes for one that it doesn't know."""
+
+    def read(value: object, known: ValidatorFunctionWrapHandler, info: ValidationInfo) -> object:
+        try:
+            return known(value)
+        except ValidationError:
+            if info.context and isinstance(value, str):
+                return word
+            raise
+
+    return WrapValidator(read)
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def read_input(kind: type[_T], data: object, noun: str = "") -> _T:
+    """`data`, as people sent it, as a `kind`; the error calls it `noun`, else by the class's name.
 
     Raises
     ------
-    InvalidSpec : names each wrong field and what it should be.
+    InvalidSpec : names each wrong or unknown field and what it should be.
     """
+    adapter: TypeAdapter[_T] = _adapter(kind)  # type: ignore[arg-type]  # mypy: a type isn't hashable
     try:
-        return model.model_validate(data)
+        return adapter.validate_python(data, extra="forbid")
     except ValidationError as error:
-        noun = noun or model.__name__.lower()
-        faults = "; ".join(_fault(detail) for detail in error.errors())
-        raise InvalidSpec(f"This {noun} isn't valid", faults, "") from None
+        raise InvalidSpec(f"This {noun or kind.__name__.lower()} isn't valid", _faults(error)) from None
+
+
+def read_record(kind: type[_T], data: object, noun: str = "") -> _T:
+    """`data`, as one of us stored or sent it, as a `kind`: JSON if it is text or bytes, else what JSON becomes.
+
+    Fields that are not known are ignored, and of words that are not known `otherwise` says what they are taken for.
+
+    Raises
+    ------
+    Unreadable : calls it `noun`, else by the class's name, and names what is wrong with it.
+    """
+    adapter: TypeAdapter[_T] = _adapter(kind)  # type: ignore[arg-type]  # as above
+    try:
+        if isinstance(data, (str, bytes)):
+            return adapter.validate_json(data, extra="ignore", context=_LENIENT)
+        return adapter.validate_python(data, extra="ignore", context=_LENIENT)
+    except ValidationError as error:
+        newer = _format_of(data) > FORMAT
+        raise Unreadable(
+            f"This {noun or kind.__name__.lower()} can't be read",
+            "a newer version of jupyter-mlops wrote it" if newer else _faults(error),
+            "Upgrade jupyter-mlops here." if newer else "",
+        ) from None
+
+
+def _format_of(data: object) -> int:
+    if isinstance(data, (str, bytes)):
+        try:
+            data = pydantic_core.from_json(data)
+        except ValueError:
+            return 0
+    number = data.get("format") if isinstance(data, Mapping) else None
+    return number if isinstance(number, int) else 0
+
+
+def _faults(error: ValidationError) -> str:
+    faults = [_fault(detail) for detail in error.errors()]
+    more = [f"and {len(faults) - _NAMED} more"] if len(faults) > _NAMED else []
+    return "; ".join([*faults[:_NAMED], *more])
 
 
 def _fault(detail: object) -> str:
     assert isinstance(detail, dict)
+    if detail["type"] == "json_invalid":
+        return f"it is no whole JSON ({detail['ctx']['error']})"
     place = ".".join(str(step) for step in detail["loc"]) or "value"
     if detail["type"] == "extra_forbidden":
         return f"{place!r} is not a known field"

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from .base import Model, Name, Time
+from .base import FORMAT, Name, Record, Time, otherwise
 from .price import Cost, Price
 from .profile import Limits, Place, Profile
 
-ClusterPhase = Literal["starting", "running", "stopping", "ended", "unreachable"]
+ClusterPhase = Annotated[Literal["starting", "running", "stopping", "ended", "unreachable"], otherwise("running")]
 
-WorkerPhase = Literal["requested", "pending", "starting", "idle", "busy", "retiring", "ended", "lost"]
+WorkerPhase = Annotated[
+    Literal["requested", "pending", "starting", "idle", "busy", "retiring", "ended", "lost"], otherwise("busy")
+]
 
 #: The maker of clusters that we made.
 OURS = "jupyter-mlops"
 
-#: Why a cluster ended.
-EndCause = Literal["user", "idle", "lifetime", "budget", "failed", "killed", "machine restarted", "deleted"]
+#: Why a cluster ended; `other`: for a cause that only a newer version knows.
+EndCause = Annotated[
+    Literal["user", "idle", "lifetime", "budget", "failed", "killed", "machine restarted", "deleted", "other"],
+    otherwise("other"),
+]
 
 
-class Problem(Model):
+class Problem(Record):
     """What is wrong, why, and what to do: the same three parts as in `MlopsError`."""
 
     what: str
@@ -27,9 +32,10 @@ class Problem(Model):
     todo: str = ""
 
 
-class ClusterSpec(Model):
+class ClusterSpec(Record):
     """What a user asked for; written once, when the cluster is made."""
 
+    format: int = FORMAT
     name: Name
     owner: str
     profile: Profile
@@ -39,7 +45,7 @@ class ClusterSpec(Model):
     maker: str = OURS
 
 
-class Counts(Model):
+class Counts(Record):
     """Workers by phase. `lost` counts those that died in the last ten minutes and were not wanted dead."""
 
     requested: int = 0
@@ -51,7 +57,7 @@ class Counts(Model):
     lost: int = 0
 
 
-class GroupState(Model):
+class GroupState(Record):
     """One group now. `wanted` is the target that the controller works towards."""
 
     name: Name
@@ -86,7 +92,7 @@ def groups_asked(spec: ClusterSpec) -> list[GroupState]:
     ]
 
 
-class Work(Model):
+class Work(Record):
     """Dask's tasks: `processing` on workers, `queued` without a worker yet, `erred` and `done` since the start."""
 
     queued: int = 0
@@ -95,14 +101,14 @@ class Work(Model):
     erred: int = 0
 
 
-class Stop(Model):
+class Stop(Record):
     """When the cluster will stop by itself, and why."""
 
     at: Time
     cause: EndCause
 
 
-class Sample(Model):
+class Sample(Record):
     """A point of the timeline: workers by kind, CPU in workers' CPUs used (0 to the number of CPUs), money so far."""
 
     time: Time
@@ -115,9 +121,10 @@ class Sample(Model):
     amount: float | None = None
 
 
-class ClusterState(Model):
+class ClusterState(Record):
     """A cluster now: what a card shows. Small and of the same size at 4 and at 1,000 workers."""
 
+    format: int = FORMAT
     name: Name
     place: Place
     profile: str
@@ -154,7 +161,7 @@ class ClusterState(Model):
         return self.maker == OURS
 
 
-class WorkerState(Model):
+class WorkerState(Record):
     """One worker now: a row of the workers' table."""
 
     name: str
@@ -174,10 +181,10 @@ class WorkerState(Model):
     problem: Problem | None = None
 
 
-EventKind = Literal["cluster", "scale", "worker", "run", "limit", "money", "problem"]
+EventKind = Annotated[Literal["cluster", "scale", "worker", "run", "limit", "money", "problem"], otherwise("cluster")]
 
 
-class Event(Model):
+class Event(Record):
     """Something that happened to a cluster, in words. `seq` counts from 1 per cluster and never repeats."""
 
     seq: int
@@ -189,9 +196,10 @@ class Event(Model):
     problem: Problem | None = None
 
 
-class Receipt(Model):
+class Receipt(Record):
     """The final sum of a cluster that ended; kept after everything else of it is gone."""
 
+    format: int = FORMAT
     name: Name
     place: Place
     owner: str

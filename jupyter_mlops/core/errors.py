@@ -17,7 +17,8 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
     ├── Conflict                right in itself, but not in this state
     │   ├── NameTaken
     │   ├── ClusterEnded
-    │   └── NotRepeatable       a run whose input was not kept
+    │   ├── NotRepeatable       a run whose input was not kept
+    │   └── Unreadable          a stored file or an answer that isn't what it should be
     ├── VersionMismatch         kernel and cluster differ in a way that breaks runs
     ├── Refused                 the caller may not do this
     ├── Unavailable             try again later or elsewhere
@@ -159,6 +160,10 @@ class ClusterEnded(Conflict):
 
 class NotRepeatable(Conflict):
     """The run's input was not kept, so that it can't be run again from its record."""
+
+
+class Unreadable(Conflict):
+    """What was stored or sent can't be read: it is damaged, or of a version that changed what it means."""
 
 
 class VersionMismatch(MlopsError):

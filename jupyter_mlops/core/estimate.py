@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .base import Model, Seconds, Time
+from .base import Record, Seconds, Time
 from .price import GB, HOUR, Price
 from .profile import Profile
 
 
-class Estimate(Model):
+class Estimate(Record):
     """Money per hour of a profile's workers at start and at most, and the most it can cost before a limit ends it.
 
     None is unknown; `most` is also None when nothing bounds the time.

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .base import Model, Period
+from .base import Input, Period, otherwise
 
 #: A Kubernetes pod template (`{metadata: …, spec: …}`), merged strategically over the pods that the place makes.
 PodTemplate = dict[str, Any]
 
 
-class KubernetesOptions(Model):
+class KubernetesOptions(Input):
     """How a cluster is made on Kubernetes.
 
     Everything has a default: with none of it set, the current context of the kubeconfig (or the pod that Jupyter runs
@@ -25,11 +25,11 @@ class KubernetesOptions(Model):
     namespace: str = ""
     #: Empty: Dask's public image of the kernel's Dask and Python versions.
     image: str = ""
-    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    pull_policy: Annotated[Literal["Always", "IfNotPresent", "Never"], otherwise("IfNotPresent")] = "IfNotPresent"
     pull_secrets: list[str] = []
     #: Whether dask-kubernetes sees the cluster, as a DaskCluster that holds all of it: with "auto" where its operator
     #: acts; with "operator" always, and without the operator no cluster is made; with "deployment" never.
-    record: Literal["auto", "operator", "deployment"] = "auto"
+    record: Annotated[Literal["auto", "operator", "deployment"], otherwise("auto")] = "auto"
     #: Seconds in which the operator must react to a DaskCluster. The scheduler starts meanwhile.
     operator_timeout: Annotated[float, Field(ge=1, le=600)] = 5
     #: False lets tools that can't speak TLS reach the scheduler; the NetworkPolicy is then what guards it.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from .base import Model, Time
+from .base import Record, Time
 from .costs import Part, Share, cost_of
 from .price import GB, HOUR, Cost, Dedicated, HostPrice, Price, Usage
 from .sums import NOTHING, Sums, Vector, plus
 
 
-class LedgerEntry(Model):
+class LedgerEntry(Record):
     """A line of the ledger: a worker began (`open`) or ceased (`close`) to hold its resources, or a `host` is priced.
 
     An `open` carries the shape and the host, and a `host` its price, so that a ledger can be summed without its spec

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from .base import Model, Time
+from .base import Record, Time, otherwise
 from .cluster import Problem
 
-OperationKind = Literal["start", "scale", "adapt", "stop", "cancel", "again"]
-OperationPhase = Literal["waiting", "running", "done", "failed"]
+OperationKind = Annotated[Literal["start", "scale", "adapt", "stop", "cancel", "again"], otherwise("start")]
+OperationPhase = Annotated[Literal["waiting", "running", "done", "failed"], otherwise("running")]
 
 
-class Operation(Model):
+class Operation(Record):
     """What was asked for, how far it is (`progress` 0 to 1, None when it can't be said), and its error."""
 
     id: str

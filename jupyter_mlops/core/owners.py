@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .base import Model
+from .base import Record
 from .cluster import ClusterState
 from .price import Cost, Usage
 
 
-class Account(Model):
+class Account(Record):
     """A user's clusters in one currency: how many, how many of them live, and what they cost together."""
 
     owner: str

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Model
+from .base import Input, Record
 
 HOUR = 3600.0
 GB = 1e9
@@ -15,7 +15,7 @@ GB = 1e9
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Price(Model):
+class Price(Input):
     """Rates per resource-hour. A rate that nobody named is None: unknown, never free.
 
     `cpu_hour`, `gb_hour` and `gpu_hour` are money for one CPU, one GB (10⁹ bytes) of memory and one GPU for an hour.
@@ -46,7 +46,7 @@ class Price(Model):
         return cpus * (self.cpu_hour or 0) + memory / GB * (self.gb_hour or 0) + gpus * (self.gpu_hour or 0)
 
 
-class Usage(Model):
+class Usage(Record):
     """Resources held over time. Addable, so that totals per group, run or cluster are sums."""
 
     worker_hours: float = 0
@@ -63,7 +63,7 @@ class Usage(Model):
         )
 
 
-class HostPrice(Model):
+class HostPrice(Record):
     """What a host costs: the machine that workers run on.
 
     `per_hour` is money for an hour of the whole host, `rates` what of it each resource on it is charged; both unknown
@@ -74,7 +74,7 @@ class HostPrice(Model):
     per_hour: Rate | None = None
 
 
-class Dedicated(Model):
+class Dedicated(Record):
     """Money for whole hosts while they held any worker, each host once, however many workers shared it.
 
     `unknown_hours` are the part of `host_hours` without a known price; `amount` None means all of them.
@@ -86,7 +86,7 @@ class Dedicated(Model):
     unknown_hours: float = 0
 
 
-class Cost(Model):
+class Cost(Record):
     """Money so far and per hour, with what it rests on. `amount` None means that no needed rate is known.
 
     `unknown` is the part of `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a

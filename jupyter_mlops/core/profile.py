@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .base import Bytes, Model, Name, Period
+from .base import Bytes, Input, Name, Period, otherwise
 from .errors import OutOfRange, UnknownGroup
 from .kubernetes import KubernetesOptions, PodTemplate
 from .price import Price
@@ -18,7 +18,7 @@ Place = Name
 MOST_WORKERS = 5000
 
 
-class Group(Model):
+class Group(Input):
     """Workers of one shape.
 
     `cpus` is CPUs a worker (its threads, rounded, at least one), `memory` its limit in bytes, `gpus` whole GPUs.
@@ -66,7 +66,7 @@ class Group(Model):
         return workers
 
 
-class Limits(Model):
+class Limits(Input):
     """When a cluster ends by itself. None switches a limit off.
 
     `idle_timeout`: seconds without work. `lifetime`: seconds since the start. `budget`: money, in the price's currency.
@@ -79,7 +79,7 @@ class Limits(Model):
     restarts: Annotated[int, Field(ge=0, le=1000)] = 10
 
 
-class Profile(Model):
+class Profile(Input):
     """A named way to make a cluster: place, worker groups, environment, limits, price."""
 
     name: Name
@@ -91,7 +91,7 @@ class Profile(Model):
     limits: Limits = Limits()
     price: Price | None = None
     kubernetes: KubernetesOptions = KubernetesOptions()
-    source: Literal["shipped", "admin", "user"] = "shipped"
+    source: Annotated[Literal["shipped", "admin", "user"], otherwise("user")] = "shipped"
 
     @model_validator(mode="after")
     def _unique_groups(self) -> Profile:

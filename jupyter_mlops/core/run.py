@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .base import Model, Time
+from .base import FORMAT, Record, Time, otherwise
 from .price import Cost
 
-RunKind = Literal["cell", "map", "function"]
+RunKind = Annotated[Literal["cell", "map", "function"], otherwise("function")]
 
-RunPhase = Literal["starting", "running", "done", "failed", "cancelled", "lost"]
+RunPhase = Annotated[Literal["starting", "running", "done", "failed", "cancelled", "lost"], otherwise("running")]
 
 #: Phases that a run doesn't leave.
 FINAL: frozenset[RunPhase] = frozenset({"done", "failed", "cancelled", "lost"})
@@ -19,7 +19,7 @@ FINAL: frozenset[RunPhase] = frozenset({"done", "failed", "cancelled", "lost"})
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
-class Origin(Model):
+class Origin(Record):
     """Where in a notebook a run came from, so that the sidebar can go there."""
 
     notebook: str = ""
@@ -27,7 +27,7 @@ class Origin(Model):
     kernel: str = ""
 
 
-class ItemError(Model):
+class ItemError(Record):
     """One item that raised."""
 
     index: int
@@ -36,9 +36,10 @@ class ItemError(Model):
     traceback: str = ""
 
 
-class RunState(Model):
+class RunState(Record):
     """A run: its record when it starts, its progress while it lives, and what became of it."""
 
+    format: int = FORMAT
     id: RunId
     name: str
     kind: RunKind
@@ -85,10 +86,10 @@ def per_thousand(run: RunState) -> float | None:
     return run.cost.amount / items * 1000
 
 
-JournalKind = Literal["print", "metric", "param", "display", "phase"]
+JournalKind = Annotated[Literal["print", "metric", "param", "display", "phase"], otherwise("phase")]
 
 
-class Entry(Model):
+class Entry(Record):
     """A line of a run's journal: what it printed and logged. `seq` counts from 1 per run."""
 
     seq: int
@@ -96,7 +97,7 @@ class Entry(Model):
     kind: JournalKind
     #: For `print`: the text, and stdout or stderr.
     text: str = ""
-    stream: Literal["stdout", "stderr"] = "stdout"
+    stream: Annotated[Literal["stdout", "stderr"], otherwise("stdout")] = "stdout"
     worker: str = ""
     #: For `metric` and `param`.
     key: str = ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .base import Model, Time
+from .base import Record, Time
 from .price import Price, Rate
 
 
-class Settings(Model):
+class Settings(Record):
     """`price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, in the same
     currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder);
     `default_profile` is what a run starts when there is no cluster; `last_used` is profile → when."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Model, Time
+from .base import Record, Time
 from .cluster import ClusterState, Event, WorkerState
 from .estimate import Estimate
 from .operation import Operation
@@ -14,7 +14,7 @@ from .profile import Profile
 from .run import Entry, RunState
 
 
-class ProfileView(Model):
+class ProfileView(Record):
     """A profile with its estimate, the last used one first."""
 
     profile: Profile
@@ -22,7 +22,7 @@ class ProfileView(Model):
     last_used: Time | None = None
 
 
-class ClusterChange(Model):
+class ClusterChange(Record):
     """A cluster is now `value`; None: it is no longer listed."""
 
     noun: Literal["cluster"] = "cluster"
@@ -30,7 +30,7 @@ class ClusterChange(Model):
     value: ClusterState | None
 
 
-class RunChange(Model):
+class RunChange(Record):
     """A run is now `value`."""
 
     noun: Literal["run"] = "run"
@@ -38,7 +38,7 @@ class RunChange(Model):
     value: RunState | None
 
 
-class OperationChange(Model):
+class OperationChange(Record):
     """An operation is now `value`."""
 
     noun: Literal["operation"] = "operation"
@@ -46,7 +46,7 @@ class OperationChange(Model):
     value: Operation | None
 
 
-class ProfilesChange(Model):
+class ProfilesChange(Record):
     """The profiles are now these."""
 
     noun: Literal["profiles"] = "profiles"
@@ -54,7 +54,7 @@ class ProfilesChange(Model):
     value: list[ProfileView]
 
 
-class WorkersChange(Model):
+class WorkersChange(Record):
     """Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
 
     Sent only for the clusters that this browser follows.
@@ -67,7 +67,7 @@ class WorkersChange(Model):
     whole: bool = False
 
 
-class EventsChange(Model):
+class EventsChange(Record):
     """New events of the cluster `id`, oldest first. Sent only for the clusters that this browser follows."""
 
     noun: Literal["events"] = "events"
@@ -76,7 +76,7 @@ class EventsChange(Model):
     whole: bool = False
 
 
-class JournalChange(Model):
+class JournalChange(Record):
     """New lines of the journal of the run `id`. Sent only for the runs that this browser follows."""
 
     noun: Literal["journal"] = "journal"
@@ -91,7 +91,7 @@ Change = Annotated[
 ]
 
 
-class Snapshot(Model):
+class Snapshot(Record):
     """Everything, sent first, and again when a browser was away for longer than the server remembers."""
 
     type: Literal["snapshot"] = "snapshot"
@@ -105,7 +105,7 @@ class Snapshot(Model):
     profiles: list[ProfileView]
 
 
-class Changes(Model):
+class Changes(Record):
     """What changed since the last message."""
 
     type: Literal["changes"] = "changes"
@@ -115,7 +115,7 @@ class Changes(Model):
     changes: list[Change]
 
 
-class Hello(Model):
+class Hello(Record):
     """The browser's first message, and any time what it follows changes.
 
     With the `epoch` and `seq` it saw last, it gets what it missed; without, a snapshot.

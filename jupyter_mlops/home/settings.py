@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 
 from .. import home
-from ..core.base import parse
-from ..core.errors import InvalidSpec
+from ..core.base import read_record
+from ..core.errors import Unreadable
 from ..core.settings import Settings
 
 
@@ -15,10 +14,10 @@ def load() -> Settings:
     """The settings; the defaults when there are none, or, with a warning, when the file is broken."""
     path = home.home() / "settings.json"
     try:
-        return parse(Settings, json.loads(path.read_text(encoding="utf-8")))
+        return read_record(Settings, path.read_bytes(), "file")
     except FileNotFoundError:
         return Settings()
-    except (InvalidSpec, ValueError) as error:
+    except Unreadable as error:
         warnings.warn(f"The settings in {path} are ignored: {error}", stacklevel=2)
         return Settings()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import home
-from ..core.base import parse
+from ..core.base import read_input
 from ..core.errors import InvalidSpec, NameTaken, Unavailable, UnknownProfile
 from ..core.profile import Profile
 from ..home import settings
@@ -118,6 +118,6 @@ def _load(path: Path, source: str) -> Iterator[Profile]:
         data = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(data, dict):
             data = {"name": path.stem, **data, "source": source}
-        yield parse(Profile, data)
+        yield read_input(Profile, data)
     except (InvalidSpec, OSError, ValueError) as error:
         warnings.warn(f"The profile in {path} is skipped: {error}", stacklevel=3)

@@ -6,7 +6,7 @@ import getpass
 import os
 import time
 
-from ..core.base import parse
+from ..core.base import read_input
 from ..core.cluster import ClusterSpec
 from ..core.profile import Profile
 from ..home import settings
@@ -37,7 +37,7 @@ def new_spec(
         "price": profile.price or settings.load().price,
         "created": time.time(),
     }
-    return parse(ClusterSpec, fields, "cluster")
+    return read_input(ClusterSpec, fields, "cluster")
 
 
 def owner() -> str:

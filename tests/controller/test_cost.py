@@ -11,9 +11,9 @@ from distributed import Scheduler
 from distributed.core import Status
 from distributed.scheduler import WorkerState
 
-from jupyter_mlops.controller.ledger_file import read_ledger
 from jupyter_mlops.controller.pool import Notice
-from jupyter_mlops.core.ledger import Ledger
+from jupyter_mlops.core.ledger import Ledger, LedgerEntry
+from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group
 
@@ -94,5 +94,5 @@ async def test_late_news_counts_from_when_it_happened(tmp_path: Path) -> None:
         cost = c.controller._book.cost()
         assert cost.amount == pytest.approx(20 + 2 * 5, abs=0.01)
         assert cost.per_hour == 0
-    ledger = Ledger(read_ledger((folder_of(tmp_path) / "ledger.jsonl").read_text()))
+    ledger = Ledger(read_lines(LedgerEntry, (folder_of(tmp_path) / "ledger.jsonl").read_text()))
     assert ledger.cost(Price(cpu_hour=3600), time.time()).amount == pytest.approx(30, abs=0.01)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.controller.ledger_file import read_ledger
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.controller.workers import roster, scaling
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.ledger import LedgerEntry
+from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.profile import Group, Limits
 
 from .cluster import cluster, folder_of, make_spec, until
@@ -110,7 +110,7 @@ async def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeyp
     monkeypatch.setattr(roster, "SILENCE", 0.5)
 
     def closes() -> list[LedgerEntry]:
-        entries = read_ledger((folder_of(tmp_path) / "ledger.jsonl").read_text())
+        entries = read_lines(LedgerEntry, (folder_of(tmp_path) / "ledger.jsonl").read_text())
         return [entry for entry in entries if (entry.worker, entry.kind) == ("default-1", "close")]
 
     async with cluster(make_spec(), tmp_path) as c:

@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.controller.disk import Disk, open_private
-from jupyter_mlops.controller.events import read_events
-from jupyter_mlops.controller.ledger_file import read_ledger
 from jupyter_mlops.controller.pool import Notice
-from jupyter_mlops.controller.timeline import CARD, POINTS, Timeline, card, read_timeline, thinned
-from jupyter_mlops.core.cluster import Receipt, Sample
+from jupyter_mlops.controller.timeline import CARD, POINTS, Timeline, card, thinned
+from jupyter_mlops.core.cluster import Event, Receipt, Sample
 from jupyter_mlops.core.ledger import Ledger, LedgerEntry
+from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
 
@@ -40,7 +39,7 @@ async def test_ledger_and_receipt_agree(tmp_path: Path) -> None:
         await c.have(0, "a")
     folder = folder_of(tmp_path)
     receipt = Receipt.model_validate_json((folder / "receipt.json").read_text())
-    entries = read_ledger((folder / "ledger.jsonl").read_text())
+    entries = read_lines(LedgerEntry, (folder / "ledger.jsonl").read_text())
     assert [entry.kind for entry in entries] == ["open", "open", "close", "close"]
     ledger = Ledger(entries)
     assert ledger.open_workers == []
@@ -85,7 +84,7 @@ async def test_a_new_scheduler_goes_on_where_the_old_one_was_killed(tmp_path: Pa
         assert c.controller.scaling.wanted == 1, "as many as there are, not as many as at first"
         await c.link.scale(2)
         await until(lambda: c.workers() == ["default-8"], lambda: str(c.workers()))
-    entries = read_ledger((folder / "ledger.jsonl").read_text())
+    entries = read_lines(LedgerEntry, (folder / "ledger.jsonl").read_text())
     gone = next(entry for entry in entries if entry.worker == "default-7" and entry.kind == "close")
     assert gone.time == 4600, "it cost money until the scheduler's last sign of life"
 
@@ -124,7 +123,7 @@ async def test_a_truly_full_disk(small_disk: Path) -> None:
         await until(lambda: c.controller._disk.problem is None)
         assert (await c.link.view()).state.problem is None
     folder = folder_of(small_disk)
-    events = read_events((folder / "events.jsonl").read_text())
+    events = read_lines(Event, (folder / "events.jsonl").read_text())
     assert [event.seq for event in events] == list(range(1, len(events) + 1)), "nothing is missing, nothing is torn"
     assert (folder / "receipt.json").exists()
 
@@ -178,7 +177,7 @@ async def test_the_timeline_is_thinned_after_an_hour(tmp_path: Path) -> None:
     assert timeline.card[-1].time == timeline.since(0)[-1].time
     assert timeline.card[0].time > timeline.card[-1].time - CARD - 15
     await disk.close()
-    assert read_timeline(disk.read("timeline.jsonl")) == timeline.since(0)
+    assert read_lines(Sample, disk.read("timeline.jsonl")) == timeline.since(0)
 
 
 def test_a_card_s_points_don_t_move() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from jupyter_mlops.core import errors
-from jupyter_mlops.core.base import Name, Period, parse, parse_period, parse_size
+from jupyter_mlops.core.base import Name, Period, parse_period, parse_size, read_input
 from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRange, UnknownGroup, UnknownProfile
 from jupyter_mlops.core.estimate import estimate, time_left
 from jupyter_mlops.core.price import Price
@@ -101,16 +101,16 @@ def test_names_that_are_not(bad: str) -> None:
 )
 def test_faults_are_said_in_words(data: dict[str, object], said: str) -> None:
     with pytest.raises(InvalidSpec) as error:
-        parse(Group, data)
+        read_input(Group, data)
     assert said in error.value.why
     assert error.value.what == "This group isn't valid"
 
 
 def test_a_profile_needs_different_groups() -> None:
     with pytest.raises(InvalidSpec, match="different names, got a, a"):
-        parse(Profile, {"name": "p", "groups": [{"name": "a"}, {"name": "a"}]})
+        read_input(Profile, {"name": "p", "groups": [{"name": "a"}, {"name": "a"}]})
     with pytest.raises(InvalidSpec, match="groups"):
-        parse(Profile, {"name": "p", "groups": []})
+        read_input(Profile, {"name": "p", "groups": []})
 
 
 def test_groups_are_found_by_name() -> None:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 from distributed import Client
 
-from jupyter_mlops.controller.ledger_file import read_ledger
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterUnreachable
 from jupyter_mlops.core.ledger import LedgerEntry
+from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import GB, Cost
 from jupyter_mlops.places.kubernetes import quantity
 from jupyter_mlops.places.kubernetes.records.keeper import unpacked
@@ -137,7 +137,7 @@ async def _ledger(namespace: Namespace, name: str) -> list[LedgerEntry]:
         for each in await in_thread(lambda: namespace.kube.get("configmaps", namespace.name))
         if each["metadata"]["name"].startswith(f"{name}-history-")
     )
-    return read_ledger(unpacked(kept, "ledger.jsonl"))
+    return read_lines(LedgerEntry, unpacked(kept, "ledger.jsonl"))
 
 
 def _of(lines: list[LedgerEntry], worker: str, kind: str) -> LedgerEntry | None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from jupyter_mlops.core.base import parse
+from jupyter_mlops.core.base import read_input
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.profile import Profile
 from jupyter_mlops.places.kubernetes.names import Names
@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"```jsonc\n(.*?)```", (REPOSITORY / "docs" / "kubernetes.md
 
 @pytest.mark.parametrize("text", BLOCKS, ids=lambda text: json.loads(_plain(text))["name"])
 def test_a_profile_in_the_docs(text: str) -> None:
-    profile = parse(Profile, json.loads(_plain(text)))
+    profile = read_input(Profile, json.loads(_plain(text)))
     spec, ids = ClusterSpec(name="one", owner="ann", profile=profile, created=0), Names("one", "ml")
     assert scheduler_pod(spec, ids)["spec"]
     for group in profile.groups:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops import home, places
-from jupyter_mlops.core.base import parse
+from jupyter_mlops.core.base import read_input
 from jupyter_mlops.core.errors import NameTaken, Refused, UnknownProfile
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
@@ -54,7 +54,7 @@ def test_shipped_profiles_fit_their_machine(cpus: int, memory: int) -> None:
     found = profiles_for(cpus, memory)
     assert len({profile.name for profile in found}) == len(found)
     for profile in found:
-        assert parse(Profile, profile.model_dump()) == profile
+        assert read_input(Profile, profile.model_dump()) == profile
         for group in profile.groups:
             assert group.workers * group.cpus <= max(1, cpus)
             assert group.workers * group.memory <= max(0.81 * memory, group.workers * group.cpus * 256 * 1024**2)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from ...core.cluster import GroupState
+from ...core.lines import read_lines
 from ...core.run import RunState
 from .liverun import LiveRun
 
@@ -35,13 +34,7 @@ class PastRun(LiveRun):
 
 def runs_in(text: str, newer: Sequence[RunState]) -> list[RunState]:
     """The runs in the text of `runs.jsonl`, oldest first, as they were told last; half a line is left out."""
-    found: dict[str, RunState] = {}
-    for line in text.splitlines():
-        try:
-            state = RunState.model_validate_json(line)
-        except ValidationError:
-            continue
-        found[state.id] = state
+    found = {state.id: state for state in read_lines(RunState, text)}
     for state in newer:
         if state.id in found and found[state.id].ended is None:
             found[state.id] = state

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-from ...core.base import Seconds, parse
+from ...core.base import Seconds, read_record
 from ...core.errors import InvalidInput, Unavailable, UnknownRun
 from ...core.run import FINAL, RunPhase, RunState
 from ...core.waiting import until_set
@@ -59,7 +59,7 @@ class RunHandlers:
 
     async def _open(self, run: dict[str, Any]) -> dict[str, Any]:
         self._check_alive()
-        state = parse(RunState, run, "run")
+        state = read_record(RunState, run, "run")
         page = self._book.get(state.id) or self._book.open(state)
         return page.snapshot().model_dump()
 

@@ -24,6 +24,7 @@ _CAUSES: dict[EndCause, str] = {
     "killed": "its scheduler was killed",
     "machine restarted": "the machine restarted",
     "deleted": "deleted elsewhere",
+    "other": "ended",
 }
 
 

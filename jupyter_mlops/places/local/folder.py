@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
-from ...core.base import Model
+from ...core import base
 from ...core.cluster import ClusterSpec, Receipt
+from ...core.errors import Unreadable
+from ...core.lines import read_lines
 from .record import Record, read_record
 
-_ModelT = TypeVar("_ModelT", bound=Model)
+_RecordT = TypeVar("_RecordT", bound=base.Record)
 
 #: Bytes at a log's end that are looked at for its last lines.
 _TAIL = 1_000_000
@@ -80,13 +79,13 @@ class Folder:
                 continue
         return max(times)
 
-    def lines(self, name: str, model: type[_ModelT]) -> list[_ModelT]:
+    def lines(self, name: str, model: type[_RecordT]) -> list[_RecordT]:
         """The lines of a `.jsonl` file as models; half a line at the end (a crash, a full disk) is left out."""
         try:
             text = (self.path / name).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return []
-        return [entry for line in text.splitlines() if (entry := _entry(model, line)) is not None]
+        return read_lines(model, text)
 
     def log(self, worker: str | None, lines: int) -> list[str] | None:
         """The last `lines` lines of a worker's or the scheduler's log; None when there is no such log."""
@@ -104,15 +103,8 @@ class Folder:
         """Names of the workers that have a log."""
         return sorted(path.stem for path in self.logs.glob("*.log") if path.stem != "scheduler")
 
-    def _model(self, name: str, model: type[_ModelT]) -> _ModelT | None:
+    def _model(self, name: str, model: type[_RecordT]) -> _RecordT | None:
         try:
-            return model.model_validate(json.loads((self.path / name).read_text(encoding="utf-8")))
-        except (OSError, ValueError, ValidationError):
+            return base.read_record(model, (self.path / name).read_bytes())
+        except (OSError, Unreadable):
             return None
-
-
-def _entry(model: type[_ModelT], line: str) -> _ModelT | None:
-    try:
-        return model.model_validate_json(line)
-    except ValidationError:
-        return None

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ...core.base import Model, parse
+from ...core.base import Input, read_input
 from ...core.profile import MOST_WORKERS
 
 Number = Annotated[int, Field(ge=0, le=MOST_WORKERS, strict=True)]
 
 
-class Start(Model):
+class Start(Input):
     """A cluster of `profile`; with `workers` in `group` (the first one) instead of the profile's number."""
 
     profile: str
@@ -21,7 +21,7 @@ class Start(Model):
     group: str | None = None
 
 
-class Scale(Model):
+class Scale(Input):
     """`workers` workers in `group` (the first one); `now` doesn't wait for what they run."""
 
     workers: Number
@@ -29,7 +29,7 @@ class Scale(Model):
     now: bool = False
 
 
-class Adapt(Model):
+class Adapt(Input):
     """As many workers in `group` (the first one) as the work needs, between these bounds."""
 
     minimum: Number
@@ -39,11 +39,11 @@ class Adapt(Model):
 
 def start_of(body: dict[str, Any]) -> Start:
     """`body` as a request to start; raises `InvalidSpec`."""
-    return parse(Start, body, "request")
+    return read_input(Start, body, "request")
 
 
 def adapt_or_scale(body: dict[str, Any]) -> Adapt | Scale:
     """`body` as what it looks like; raises `InvalidSpec`."""
     if "minimum" in body or "maximum" in body:
-        return parse(Adapt, body, "request")
-    return parse(Scale, body, "request")
+        return read_input(Adapt, body, "request")
+    return read_input(Scale, body, "request")

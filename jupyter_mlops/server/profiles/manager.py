@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ...core.base import parse
+from ...core.base import read_input
 from ...core.errors import InvalidSpec
 from ...core.estimate import Estimate, estimate
 from ...core.profile import Profile
@@ -33,7 +33,7 @@ class Profiles:
 
     async def save(self, name: str, body: dict[str, Any]) -> ProfileView:
         """Save a user's profile; raises `InvalidSpec`, `NameTaken`."""
-        profile = parse(Profile, {"name": name, **body})
+        profile = read_input(Profile, {"name": name, **body})
         if profile.name != name:
             raise InvalidSpec("This profile isn't valid", f"its name is {profile.name!r}, and {name!r} in the URL")
         await asyncio.to_thread(profiles.save, profile)
@@ -48,7 +48,7 @@ class Profiles:
         """What the profile in `body` would cost; raises `InvalidSpec`."""
         if set(body) != {"profile"}:
             raise InvalidSpec("This request isn't valid", "it must have a profile, and nothing else")
-        profile = parse(Profile, body["profile"])
+        profile = read_input(Profile, body["profile"])
         return estimate(profile, profile.price or (await asyncio.to_thread(settings.load)).price)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ...core.base import parse
+from ...core.base import read_input
 from ...core.settings import Settings as Values
 from ...home import settings as home_settings
 from ...places import profiles as home_profiles
@@ -24,7 +24,7 @@ class Settings:
 
     async def save(self, body: dict[str, Any]) -> Values:
         """Replace them; raises `InvalidSpec`, `UnknownProfile`. When profiles were used stays, unless it is given."""
-        values = parse(Values, {"last_used": (await self.get()).last_used, **body}, "settings")
+        values = read_input(Values, {"last_used": (await self.get()).last_used, **body}, "settings")
         if values.default_profile is not None:
             await asyncio.to_thread(home_profiles.get, values.default_profile)
         await asyncio.to_thread(home_settings.save, values)

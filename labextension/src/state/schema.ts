@@ -41,7 +41,8 @@ export interface ClusterChange {
  * A cluster now: what a card shows. Small and of the same size at 4 and at 1,000 workers.
  */
 export interface ClusterState {
-  cause: ('user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted') | null;
+  cause:
+    ('user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted' | 'other') | null;
   commands: string[];
   cost: Cost;
   counts: Counts;
@@ -49,6 +50,7 @@ export interface ClusterState {
   cpus: number;
   created: number;
   ended: number | null;
+  format: number;
   groups: GroupState[];
   idle_since: number | null;
   limits: Limits;
@@ -58,7 +60,7 @@ export interface ClusterState {
   name: string;
   owner: string;
   phase: 'starting' | 'running' | 'stopping' | 'ended' | 'unreachable';
-  place: 'local' | 'kubernetes' | 'simulated';
+  place: string;
   problem: Problem | null;
   profile: string;
   runs: string[];
@@ -157,7 +159,7 @@ export interface Limits {
  */
 export interface Stop {
   at: number;
-  cause: 'user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted';
+  cause: 'user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted' | 'other';
 }
 /**
  * A point of the timeline: workers by kind, CPU in workers' CPUs used (0 to the number of CPUs), money so far.
@@ -204,6 +206,7 @@ export interface RunState {
   error: string;
   errors: ItemError[];
   failed: number;
+  format: number;
   group: string | null;
   id: string;
   kept: boolean;
@@ -314,7 +317,7 @@ export interface Profile {
   kubernetes: KubernetesOptions;
   limits: Limits;
   name: string;
-  place: 'local' | 'kubernetes' | 'simulated';
+  place: string;
   price: Price | null;
   source: 'shipped' | 'admin' | 'user';
   title: string;
@@ -470,17 +473,18 @@ export interface Hello {
  * The final sum of a cluster that ended; kept after everything else of it is gone.
  */
 export interface Receipt {
-  cause: 'user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted';
+  cause: 'user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted' | 'other';
   cost: Cost;
   created: number;
   ended: number;
+  format: number;
   groups: {
     [k: string]: Cost;
   };
   most_workers: number;
   name: string;
   owner: string;
-  place: 'local' | 'kubernetes' | 'simulated';
+  place: string;
   profile: string;
   runs: number;
   tasks: number;
