@@ -75,8 +75,8 @@ def __getattr__(name: str) -> Any:
 
 def _record_runs() -> None:
     """What this process runs is recorded: runs and their history know nothing of each other."""
-    observers = importlib.import_module(".client.runs.observers", __name__)
-    observers.add(importlib.import_module(".tracking.recorder", __name__).record)
+    kernel = importlib.import_module(".client.clusters.kernel", __name__).kernel()
+    kernel.observe(importlib.import_module(".tracking.recorder", __name__).record)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import loop_thread
 from tests.kubernetes.kube import PROGRAM
 from tests.kubernetes.kube import opened as opened_kube
 

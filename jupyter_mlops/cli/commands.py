@@ -9,7 +9,8 @@ from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .. import places
+from ..client.clusters.listing import backend_of, list_clusters
+from ..client.clusters.start import start as start_cluster
 from ..core.cluster import ClusterState
 from ..core.errors import (
     Conflict,
@@ -33,7 +34,7 @@ from .show import accounts_table, as_json, clusters_table, profiles_table, recei
 async def list_(asked: Namespace) -> None:
     """`list`."""
     every = asked.all or asked.costs
-    states = [state for state in await places.clusters() if every or state.phase != "ended"]
+    states = [state for state in (await list_clusters()).clusters if every or state.phase != "ended"]
     states = list(await asyncio.gather(*map(live, states)))
     if asked.json:
         return as_json(accounts(states) if asked.costs else states)
@@ -56,21 +57,14 @@ async def profiles_(asked: Namespace) -> None:
 
 async def start(asked: Namespace) -> None:
     """`start`."""
-    known = settings.load()
-    name = asked.profile or known.default_profile
-    profile = profiles.get(name) if name else profiles.all_profiles()[0]
-    spec = places.new_spec(profile, asked.name, asked.workers, asked.group)
-    place = places.get(profile.place)
-    await place.check(spec.profile)
-    state = await place.start(spec)
-    profiles.mark_used(profile.name)
+    state = await start_cluster(asked.profile, asked.name, asked.workers, asked.group)
     if not asked.no_wait:
-        state = await until(spec.name, ready)
+        state = await until(state.name, ready)
     if asked.json:
         return as_json(state)
     if asked.no_wait:
-        return _say(f"{spec.name} is starting.")
-    return _say(f"{spec.name} is running with {workers(state.counts.idle + state.counts.busy)}.")
+        return _say(f"{state.name} is starting.")
+    return _say(f"{state.name} is running with {workers(state.counts.idle + state.counts.busy)}.")
 
 
 async def scale(asked: Namespace) -> None:
@@ -94,9 +88,9 @@ async def stop(asked: Namespace) -> None:
     """`stop`."""
     if bool(asked.cluster) == asked.all:
         raise InvalidInput("Nothing to stop" if not asked.all else "Name clusters, or say --all, not both")
-    there = {state.name: state for state in await places.clusters() if state.phase != "ended"}
+    there = {state.name: state for state in (await list_clusters()).clusters if state.phase != "ended"}
     names = [state.name for state in there.values() if state.ours] if asked.all else asked.cluster
-    found = [(name, await places.find(name)) for name in names]  # a wrong name stops nothing
+    found = [(name, await backend_of(name)) for name in names]  # a wrong name stops nothing
     for name in [] if asked.force else names:
         if name in there and not there[name].ours:
             raise others(there[name])
@@ -113,7 +107,7 @@ async def stop(asked: Namespace) -> None:
 
 async def logs(asked: Namespace) -> None:
     """`logs`."""
-    place = await places.find(asked.cluster)
+    place = await backend_of(asked.cluster)
     if asked.json or not asked.follow:
         lines = await place.logs(asked.cluster, asked.worker, asked.lines)
         return as_json(lines) if asked.json else _lines(lines)
@@ -156,7 +150,7 @@ async def cancel(asked: Namespace) -> None:
 
 async def receipt(asked: Namespace) -> None:
     """`receipt`."""
-    found = await (await places.find(asked.cluster)).receipt(asked.cluster)
+    found = await (await backend_of(asked.cluster)).receipt(asked.cluster)
     if found is None:
         raise Conflict(f"The cluster {asked.cluster!r} has no receipt", "it hasn't ended")
     if asked.json:

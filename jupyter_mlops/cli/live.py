@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-from .. import places
+from ..client.clusters.listing import backend_of
 from ..controller.link import Link
 from ..core.base import Seconds
 from ..core.cluster import ClusterState
@@ -24,7 +24,7 @@ LOOK: Seconds = 0.2
 @contextlib.asynccontextmanager
 async def linked(name: str, timeout: Seconds = 30.0) -> AsyncIterator[Link]:
     """A link to a cluster, open meanwhile. `timeout` is seconds to wait for one that is starting."""
-    link = await (await places.find(name)).link(name, timeout)
+    link = await (await backend_of(name)).link(name, timeout)
     try:
         yield link
     finally:
@@ -51,7 +51,7 @@ def ready(state: ClusterState) -> bool:
 async def until(name: str, reached: Callable[[ClusterState], bool]) -> ClusterState:
     """The cluster's state when it is as wanted, or a failure."""
     deadline = time.monotonic() + PATIENCE
-    place = await places.find(name)
+    place = await backend_of(name)
     while True:
         try:
             record = await place.get(name)

@@ -1,12 +1,8 @@
-"""The door between a kernel's ordinary code and everything asynchronous: one event loop in one background thread.
-
-Started on first use. A forked child starts its own: a loop doesn't survive a fork.
-"""
+"""The door between a kernel's ordinary code and everything asynchronous: one event loop in one background thread."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -23,7 +19,7 @@ class LoopThread:
         self.loop: asyncio.AbstractEventLoop
         #: The same loop as Dask's clients want it.
         self.io_loop: Any
-        self._thread = threading.Thread(target=self._run, name="mlops-loop_thread", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="mlops-loop", daemon=True)
         self._thread.start()
         self._ready.wait()
 
@@ -53,29 +49,3 @@ class LoopThread:
         except KeyboardInterrupt:
             future.cancel()
             raise
-
-
-_loop_thread: LoopThread | None = None
-_lock = threading.Lock()
-
-#: The parent's, in a forked child: kept, since letting it go would close what the parent uses.
-_inherited: list[LoopThread | None] = []
-
-
-def loop_thread() -> LoopThread:
-    """The loop thread of this process."""
-    global _loop_thread
-    with _lock:
-        if _loop_thread is None:
-            _loop_thread = LoopThread()
-        return _loop_thread
-
-
-def _forget() -> None:
-    global _loop_thread, _lock
-    _inherited.append(_loop_thread)
-    _loop_thread, _lock = None, threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(after_in_child=_forget)

@@ -7,8 +7,8 @@ from typing import Any
 
 from IPython import get_ipython
 
-from ..client.clusters.choose import select, selected
 from ..client.clusters.handle import Cluster, cluster, cluster_sentence, clusters, group_lines, start
+from ..client.clusters.kernel import kernel
 from ..client.runs.options import parse_workers
 from ..core.errors import InvalidSpec
 from .errors import told
@@ -27,28 +27,28 @@ def _list(args: argparse.Namespace) -> None:
         return
     width = max(len(each.name) for each in live)
     for each in live:
-        mark = "→" if each.name == selected() else " "
+        mark = "→" if each.name == kernel().selected else " "
         print(f"{mark} {each.name:{width}}  {cluster_sentence(each.state())}")
 
 
 def _select(args: argparse.Namespace) -> None:
     chosen = cluster(_one(args, "select"))
-    select(chosen.name)
+    kernel().selected = chosen.name
     print(f"Cells run on {chosen.name!r} from now on.")
 
 
 def _start(args: argparse.Namespace) -> Cluster:
     profile = args.target[0] if args.target else None
     made = start(profile, name=args.name, workers=args.workers, sync=args.sync)
-    select(made.name)
+    kernel().selected = made.name
     return made
 
 
 def _stop(args: argparse.Namespace) -> None:
     chosen = cluster(_one(args, "stop"))
     chosen.stop()
-    if selected() == chosen.name:
-        select(None)
+    if kernel().selected == chosen.name:
+        kernel().selected = None
     print(f"{chosen.name!r} is stopping.")
 
 

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from ..core.cluster import ClusterSpec, ClusterState, Problem
-    from ..core.errors import MlopsError, NotFound
-    from ..core.profile import Profile
+    from ..core.cluster import ClusterState, Problem
     from . import profiles
     from .base import Backend
 
-__all__ = ["clusters", "find", "get", "names", "new_spec", "profiles", "unseen"]
+__all__ = ["get", "look", "names", "profiles"]
 
 #: Place → module and class of those that come with the package.
 _PLACES = {
@@ -108,88 +106,3 @@ async def look(place: str) -> tuple[list[ClusterState], Problem | None]:
     except Exception as error:  # noqa: BLE001 - see above; it is told
         what, why, todo = _fault(place, error)
         return [], Problem(what=what, why=why, todo=todo)
-
-
-def row(place: str, problem: Problem) -> ClusterState:
-    """What stands in a list of clusters for those of a place that failed."""
-    from ..core.cluster import ClusterState
-    from .spec import owner
-
-    return ClusterState(
-        name=f"place-{place}"[:48].rstrip("-"),
-        place=place,
-        profile="",
-        owner=owner(),
-        phase="unreachable",
-        created=0,
-        problem=problem,
-        commands=[],
-    )
-
-
-async def clusters() -> list[ClusterState]:
-    """The clusters of all places, newest first; a place that failed has a row that says so."""
-    states = []
-    for place in names():
-        found, problem = await look(place)
-        states += found if problem is None else [row(place, problem)]
-    return sorted(states, key=lambda state: state.created, reverse=True)
-
-
-async def find(name: str) -> Backend:
-    """The backend that has the cluster `name`; a live one goes before an ended one.
-
-    Raises
-    ------
-    UnknownCluster : no place has it; a near name is suggested.
-    ClusterUnreachable : a place that doesn't answer may have it.
-    """
-    from ..core.errors import UnknownCluster
-
-    states = await clusters()
-    named = sorted((state for state in states if state.name == name), key=lambda state: state.phase == "ended")
-    if not named:
-        raise unseen(UnknownCluster.named(name, [state.name for state in states]))
-    return get(named[0].place)
-
-
-def unseen(unknown: NotFound) -> MlopsError:
-    """`unknown`, or that a place that doesn't answer may have it."""
-    from ..core.errors import ClusterUnreachable
-
-    silence = next((silence for place in names() if (silence := _silence(place))), None)
-    if silence is None:
-        return unknown
-    return ClusterUnreachable(f"{unknown.what} where one could look", silence.what, silence.todo)
-
-
-def _silence(place: str) -> Problem | None:
-    from ..core.cluster import Problem
-    from ..core.errors import MlopsError
-
-    try:
-        return get(place).silence()
-    except MlopsError as broken:
-        return Problem(what=broken.what, why=broken.why, todo=broken.todo)
-
-
-def new_spec(
-    profile: Profile, name: str | None = None, workers: int | None = None, group: str | None = None
-) -> ClusterSpec:
-    """What to hand to `Backend.start`: `profile` with a name, an owner and a price.
-
-    Parameters
-    ----------
-    profile : how to make it.
-    name : of the cluster; None makes a free one from the profile's name.
-    workers : how many to start with, instead of the profile's number.
-    group : the group that `workers` is about; None is the first one.
-
-    Raises
-    ------
-    InvalidSpec : the name isn't valid.
-    UnknownGroup, OutOfRange : as the profile says.
-    """
-    from .spec import new_spec as make
-
-    return make(profile, name, workers, group)

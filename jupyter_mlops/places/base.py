@@ -122,6 +122,11 @@ class Backend(ABC):
         """Why clusters may be missing from the last list; None when it was whole."""
         return None
 
+    def way(self) -> str | None:
+        """How this place is reached, when there is a way that may be closed (a kubeconfig, a host); None where there is
+        none. Clusters that were seen by one way are not expected at the end of another one."""
+        return None
+
     @abstractmethod
     async def get(self, name: str) -> ClusterState:
         """The one of that name, as in `clusters`. Raises `UnknownCluster`."""

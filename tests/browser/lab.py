@@ -99,10 +99,10 @@ class Lab:
     def close(self) -> None:
         """End the server and its kernels, and stop its clusters."""
         script = (
-            "import asyncio\nfrom jupyter_mlops import places\n"
+            "import asyncio\nfrom jupyter_mlops.client.clusters.listing import backend_of, list_clusters\n"
             "async def main():\n"
-            "    for state in await places.clusters():\n"
-            "        if state.ended is None: await (await places.find(state.name)).stop(state.name, force=True)\n"
+            "    for state in (await list_clusters()).clusters:\n"
+            "        if state.ended is None: await (await backend_of(state.name)).stop(state.name, force=True)\n"
             "asyncio.run(main())"
         )
         subprocess.run([sys.executable, "-c", script], env=self.environment, check=True, timeout=PATIENCE)

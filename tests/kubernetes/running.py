@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.client.clusters.session import forget, session
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.core.cluster import Receipt
 from jupyter_mlops.core.errors import Unavailable, UnknownCluster
 from jupyter_mlops.places.kubernetes.why.facts import moment
@@ -87,7 +86,7 @@ class Running:
     def stop(self) -> Receipt:
         """End it; its receipt."""
         self.cluster.stop()
-        call(forget(self.name))
+        call(kernel().sessions.close(self.name))
         self.until(lambda: self.cluster.state().phase == "ended")
         receipt = self.cluster.receipt()
         assert receipt is not None
@@ -120,7 +119,7 @@ def running(kube: Kube, workers: int = 2, **fields: Any) -> Iterator[Running]:
             made.cluster.wait(workers, PATIENCE)
             yield made
         finally:
-            call(forget(spec.name))
+            call(kernel().sessions.close(spec.name))
             with suppress(UnknownCluster):  # a test may have forgotten it
                 call(namespace.backend.stop(spec.name, force=True))
 
@@ -131,7 +130,7 @@ def up_in(running: Running) -> int:
 
 
 async def _view(name: str) -> Any:
-    return await (await session(name, 10.0)).link.view()
+    return await (await kernel().sessions.open(name, 10.0)).link.view()
 
 
 def patiently(look: Callable[[], T]) -> T | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.client.clusters.session import forget, session
+from jupyter_mlops.client.clusters.kernel import kernel
 from jupyter_mlops.client.runs.again import again as run_again
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import WorkerState
@@ -68,10 +68,10 @@ def test_the_network_is_away(kube: Kube, tmp_path: Path, monkeypatch: pytest.Mon
         network = Network(kube)
         try:
             monkeypatch.setenv("KUBECONFIG", str(network.kubeconfig(tmp_path)))
-            call(forget(made.name))  # what it had open went another way
+            call(kernel().sessions.close(made.name))  # what it had open went another way
             run = mlops.map(slowly, range(120), cluster=made.cluster)
             made.until(lambda: run.record.done > 0)
-            client = call(session(made.name)).client
+            client = call(kernel().sessions.open(made.name)).client
             for cut, seconds in ((network.refuse, 5), (network.swallow, LONGER)):
                 cut()
                 made.until(lambda: made.phase() == "unreachable")
@@ -82,9 +82,9 @@ def test_the_network_is_away(kube: Kube, tmp_path: Path, monkeypatch: pytest.Mon
                 made.until(lambda seen=before: _went_on(run, seen))  # type: ignore[misc]  # the value now
                 made.until(lambda: made.phase() == "running")
             assert run.result(PATIENCE) == [2 * item for item in range(120)]
-            assert call(session(made.name)).client is client and client.status == "running"
+            assert call(kernel().sessions.open(made.name)).client is client and client.status == "running"
         finally:
-            call(forget(made.name))
+            call(kernel().sessions.close(made.name))
             monkeypatch.setenv("KUBECONFIG", kube.kubeconfig)
             network.close()
 

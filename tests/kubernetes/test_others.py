@@ -9,8 +9,7 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main as cli
-from jupyter_mlops.client.clusters.session import forget_all
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterEnded, Refused, UnknownCluster, UnknownGroup
@@ -32,7 +31,8 @@ def _here(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     known = settings.load()
     settings.save(known.model_copy(update={"price": Price(cpu_hour=3600.0, source="the test's price")}))
     yield
-    loop_thread().call(forget_all())
+    for name in ("theirs", "survey"):
+        loop_thread().call(kernel().sessions.close(name))
 
 
 @by_value
@@ -116,7 +116,7 @@ async def test_a_release_of_helm(namespace: Namespace, capsys: pytest.CaptureFix
     view = await until(link.view, crashing, "a reason")
     assert not view.state.counts.lost  # a Deployment lets old ones go for those that come
     await link.close()
-    await in_thread(lambda: loop_thread().call(forget_all()))
+    await in_thread(lambda: loop_thread().call(kernel().sessions.close("survey")))
 
     await in_thread(
         lambda: namespace.kube.kubectl(

@@ -14,8 +14,7 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops import places
-from jupyter_mlops.client.clusters.session import forget
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.core import errors
 from jupyter_mlops.core.profile import Profile
 
@@ -61,7 +60,7 @@ def pods(place: Namespace) -> Iterator[mlops.Cluster]:
         yield made
     finally:
         made.stop()
-        loop_thread().call(forget(NAME))
+        loop_thread().call(kernel().sessions.close(NAME))
         until(lambda: made.state().phase == "ended", LONG)
 
 
@@ -135,7 +134,7 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
         server.kill()
         server.wait()
         cluster.stop()
-        loop_thread().call(forget("mortal"))
+        loop_thread().call(kernel().sessions.close("mortal"))
 
 
 def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops import places
+from jupyter_mlops.client.clusters.listing import backend_of
 from jupyter_mlops.core.errors import ClusterUnreachable
 
 
@@ -31,7 +31,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_cluster_that_may_be_there_is_not_called_unknown(nobody: None) -> None:
     with pytest.raises(ClusterUnreachable, match="no cluster named 'mine' where one could look: Kubernetes doesn't"):
-        await places.find("mine")
+        await backend_of("mine")
 
 
 def test_a_run_that_may_be_there_is_not_called_unknown(nobody: None) -> None:

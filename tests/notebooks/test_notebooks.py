@@ -12,6 +12,7 @@ import pytest
 from nbclient import NotebookClient
 
 from jupyter_mlops import places
+from jupyter_mlops.client.clusters.listing import list_clusters
 
 from ..kubernetes.clusters import Namespace
 
@@ -32,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 async def _stop_all() -> None:
-    for state in await places.clusters():
+    for state in (await list_clusters()).clusters:
         if state.phase != "ended":
             await places.get(state.place).stop(state.name, force=True)
 

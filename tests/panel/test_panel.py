@@ -15,7 +15,8 @@ import pytest
 
 import __main__
 from jupyter_mlops import places
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import loop_thread
+from jupyter_mlops.client.clusters.listing import backend_of, list_clusters
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterEnded
 from jupyter_mlops.core.price import Price
@@ -41,7 +42,7 @@ def cluster(name: str) -> ClusterState:
     """A cluster as its controller tells it, or its record when it has ended."""
 
     async def ask() -> ClusterState:
-        backend = await places.find(name)
+        backend = await backend_of(name)
         try:
             link = await backend.link(name, timeout=PATIENCE)
         except ClusterEnded:
@@ -68,7 +69,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 async def _stop_all() -> None:
-    for state in await places.clusters():
+    for state in (await list_clusters()).clusters:
         if state.phase != "ended":
             await places.get(state.place).stop(state.name, force=True)
 
@@ -125,7 +126,7 @@ def test_another_hand_moves_the_slider(started: str, shown: Panel) -> None:
     until(lambda: shown.cluster.workers.max == 3, "bounds")
 
     async def scale() -> None:
-        link = await (await places.find(started)).link(started)
+        link = await (await backend_of(started)).link(started)
         await link.scale(2)
         await link.close()
 
@@ -233,7 +234,7 @@ def test_one_panel_in_a_kernel_and_nothing_left_when_closed(home: Path) -> None:
     first = panel()
     assert panel() is first
     now = {thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}  # a loop's own
-    assert now - before <= {"mlops-loop_thread"}
+    assert now - before <= {"mlops-loop"}
     gone = weakref.ref(first.runs)
     first.close()
     first.close()

@@ -12,6 +12,7 @@ import pytest
 from distributed import Client
 
 from jupyter_mlops import places
+from jupyter_mlops.client.clusters.spec import new_spec
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import ClusterSpec, ClusterState
 from jupyter_mlops.core.price import Price
@@ -45,7 +46,7 @@ class LocalPlace:
 
     def spec(self, *groups: Group, name: str | None = None, **fields: Any) -> ClusterSpec:
         """A spec of such a profile."""
-        return places.new_spec(self.profile(*groups, **fields), name)
+        return new_spec(self.profile(*groups, **fields), name)
 
     def impossible(self) -> tuple[Profile, str]:
         """What can't be made here, and a word of the refusal."""

@@ -8,6 +8,8 @@ import os
 import pytest
 
 from jupyter_mlops import places
+from jupyter_mlops.client.clusters.listing import backend_of
+from jupyter_mlops.client.clusters.spec import new_spec
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterEnded, Conflict, InvalidSpec, NameTaken, OutOfRange, UnknownCluster
 
@@ -87,11 +89,11 @@ async def test_an_unknown_name_gets_a_near_one(place: LocalPlace) -> None:
     with pytest.raises(UnknownCluster):
         await backend.logs("flihgts")
     with pytest.raises(UnknownCluster, match="Did you mean 'flights'"):
-        await places.find("flihgts")
+        await backend_of("flihgts")
     for strange in ("", "..", "a/b", "/etc", "flights.1", "Flights"):
         with pytest.raises(UnknownCluster):
             await backend.get(strange)
-    assert (await places.find("flights")).place == backend.place
+    assert (await backend_of("flights")).place == backend.place
 
 
 async def test_ended_clusters_stay_listed_behind_newer_ones(place: LocalPlace) -> None:
@@ -133,13 +135,13 @@ async def test_what_cannot_be_made_is_refused_before_it_is_made(place: LocalPlac
     with pytest.raises(InvalidSpec, match=word):
         await place.backend.check(profile)
     with pytest.raises(InvalidSpec, match=word):
-        await place.backend.start(places.new_spec(profile))
+        await place.backend.start(new_spec(profile))
     await place.backend.check(place.profile())
     assert await place.backend.clusters() == []
     with pytest.raises(OutOfRange):
-        places.new_spec(place.profile(), workers=5)
+        new_spec(place.profile(), workers=5)
     with pytest.raises(InvalidSpec, match="small letters"):
-        places.new_spec(place.profile(), name="Not/A name")
+        new_spec(place.profile(), name="Not/A name")
     with pytest.raises(InvalidSpec, match=r"no place named 'moon' here\. Use one of: local, kubernetes"):
         places.get("moon")
 

@@ -11,6 +11,8 @@ import pytest
 
 import jupyter_mlops
 from jupyter_mlops import places
+from jupyter_mlops.client.clusters.listing import backend_of, list_clusters, row_of
+from jupyter_mlops.client.clusters.spec import new_spec
 from jupyter_mlops.core.errors import ClusterUnreachable, InvalidSpec, Unavailable
 from jupyter_mlops.core.profile import Group, Profile
 
@@ -58,18 +60,19 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         ("raises", "KeyError in place_raises 2.1: 'partition'"),
     ],
 )
-async def test_a_broken_place_is_one_row_that_names_its_package(install: Install, name: str, fault: str) -> None:
+async def test_a_broken_place_is_said_and_names_its_package(install: Install, name: str, fault: str) -> None:
     install(name, BROKEN[name])
     assert name in places.names()
-    await places.get("local").start(places.new_spec(Profile(name="mine", groups=[Group(workers=0)])))
+    await places.get("local").start(new_spec(Profile(name="mine", groups=[Group(workers=0)])))
     try:
-        states = {state.name: state for state in await places.clusters()}
-        assert set(states) == {"mine", f"place-{name}"}
-        row = states[f"place-{name}"]
-        assert (row.place, row.phase, row.commands) == (name, "unreachable", [])
-        assert row.problem is not None and fault in row.problem.why
-        assert "Update the package place_" in row.problem.todo
-        assert (await places.find("mine")).place == "local"
+        listing = await list_clusters()
+        assert [state.name for state in listing.clusters] == ["mine"]
+        (silent,) = listing.silent
+        assert silent.place == name and fault in silent.problem.why
+        assert "Update the package place_" in silent.problem.todo
+        row = row_of(silent)
+        assert (row.name, row.place, row.phase, row.commands) == (f"place-{name}", name, "unreachable", [])
+        assert (await backend_of("mine")).place == "local"
     finally:
         await places.get("local").stop("mine", force=True)
 
@@ -79,7 +82,7 @@ async def test_a_place_that_is_broken_says_so_when_it_is_used(install: Install) 
     with pytest.raises(Unavailable, match="a_module_that_nobody_has"):
         places.get("unimportable")
     with pytest.raises(ClusterUnreachable, match="remove it"):
-        await places.find("nobody")  # it may be there
+        await backend_of("nobody")  # it may be there
 
 
 def test_a_place_that_comes_with_the_package_is_not_replaced(install: Install) -> None:
@@ -90,7 +93,7 @@ def test_a_place_that_comes_with_the_package_is_not_replaced(install: Install) -
 def test_an_unknown_place_is_refused_by_the_registry_alone() -> None:
     profile = Profile(name="mine", place="moon", groups=[Group()])
     with pytest.raises(InvalidSpec, match=r"no place named 'moon' here\. Use one of: local, kubernetes"):
-        places.new_spec(profile)
+        new_spec(profile)
 
 
 def test_no_module_knows_a_place_by_its_name() -> None:

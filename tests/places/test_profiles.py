@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops import home, places
+from jupyter_mlops import home
+from jupyter_mlops.client.clusters.spec import new_spec
 from jupyter_mlops.core.base import read_input
 from jupyter_mlops.core.errors import NameTaken, Refused, UnknownProfile
 from jupyter_mlops.core.price import Price
@@ -115,9 +116,9 @@ def test_settings_are_kept_and_broken_ones_ignored(home_folder: Path) -> None:
     assert settings.load() == Settings()
     price = Price(cpu_hour=0.05, source="the finance department", date="2026-05-01")
     settings.save(Settings(price=price))
-    assert places.new_spec(MINE).price == price
+    assert new_spec(MINE).price == price
     own = MINE.model_copy(update={"price": Price(cpu_hour=1, source="the profile")})
-    assert places.new_spec(own).price.source == "the profile"
+    assert new_spec(own).price.source == "the profile"
     (home_folder / "settings.json").write_text('{"price": "much"}')
     with pytest.warns(UserWarning, match=r"settings.json are ignored.*price"):
         assert settings.load() == Settings()
@@ -133,7 +134,7 @@ def test_a_home_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pyte
 
 def test_a_spec_takes_what_was_asked_for() -> None:
     profile = Profile(name="two", groups=[Group(name="a", maximum=9), Group(name="b", maximum=9)])
-    spec = places.new_spec(profile, "named", workers=7, group="b")
+    spec = new_spec(profile, "named", workers=7, group="b")
     assert (spec.name, [group.workers for group in spec.profile.groups]) == ("named", [2, 7])
     assert profile.group("b").workers == 2
     assert spec.owner

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import jupyter_mlops as mlops
-from jupyter_mlops.client.clusters.session import forget
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 
 #: Seconds that anything may take on a busy machine.
 LONG = 60.0
@@ -24,7 +23,7 @@ def a_cluster(name: str, workers: int = 2) -> Iterator[mlops.Cluster]:
         yield made
     finally:
         made.stop()
-        loop_thread().call(forget(name))
+        loop_thread().call(kernel().sessions.close(name))
         until(lambda: made.state().phase == "ended")
 
 

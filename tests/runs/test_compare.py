@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_mlops.client.packages.compare import differences, told
+from jupyter_mlops.client.packages.compare import describe_or_refuse, differences
 from jupyter_mlops.core.errors import VersionMismatch
 
 HERE = {"python": "3.11.7", "dask": "2026.8.0", "distributed": "2026.8.0", "cloudpickle": "3.1.2", "numpy": "2.4.6"}
@@ -20,16 +20,16 @@ HERE = {"python": "3.11.7", "dask": "2026.8.0", "distributed": "2026.8.0", "clou
 )
 def test_versions_that_break_runs_are_refused_with_what_to_do(there: dict[str, str], words: str, todo: str) -> None:
     with pytest.raises(VersionMismatch, match=words) as caught:
-        told(differences(HERE, HERE | there), "far")
+        describe_or_refuse(differences(HERE, HERE | there), "far")
     assert "cluster from this environment" in caught.value.todo and todo in caught.value.todo
 
 
 def test_small_differences_are_only_said() -> None:
-    assert told(differences(HERE, HERE), "far") == ""
-    assert told(differences(HERE, HERE | {"numpy": "2.3.0"}), "far") == (
+    assert describe_or_refuse(differences(HERE, HERE), "far") == ""
+    assert describe_or_refuse(differences(HERE, HERE | {"numpy": "2.3.0"}), "far") == (
         "numpy is 2.4.6 here and 2.3.0 on the workers. Yours are brought there with --sync."
     )
-    assert told(differences(HERE, HERE | {"python": "3.11.2", "numpy": "?"}), "far") == (
+    assert describe_or_refuse(differences(HERE, HERE | {"python": "3.11.2", "numpy": "?"}), "far") == (
         "Python is 3.11.7 here and 3.11.2 on the workers."
     )
 
@@ -37,6 +37,6 @@ def test_small_differences_are_only_said() -> None:
 def test_all_that_is_missing_is_in_one_sentence() -> None:
     here = HERE | {"toolz": "1.0.0", "yaml": "6.0.2", "mine": "?"}
     with pytest.raises(VersionMismatch) as caught:
-        told(differences(here, here | {"toolz": "", "yaml": "", "mine": ""}), "far")
+        describe_or_refuse(differences(here, here | {"toolz": "", "yaml": "", "mine": ""}), "far")
     assert caught.value.what == "toolz, PyYAML and mine are not installed on the workers of 'far'"
     assert "toolz 1.0.0, PyYAML 6.0.2, mine" in caught.value.why

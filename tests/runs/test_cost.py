@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.client.clusters.session import forget
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.client.words import sentence
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
@@ -30,7 +29,7 @@ def priced() -> Iterator[mlops.Cluster]:
         yield made
     finally:
         made.stop()
-        loop_thread().call(forget("priced"))
+        loop_thread().call(kernel().sessions.close("priced"))
         until(lambda: made.state().phase == "ended")
 
 

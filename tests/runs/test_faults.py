@@ -167,7 +167,7 @@ def test_a_forked_child_makes_its_own_connections(cluster: mlops.Cluster) -> Non
 
 
 def test_a_run_again_from_its_record(cluster: mlops.Cluster) -> None:
-    from jupyter_mlops.client.loop_thread import loop_thread
+    from jupyter_mlops.client.clusters.kernel import loop_thread
     from jupyter_mlops.client.runs.again import again
 
     run = mlops.map(lambda item: item * 3, range(100), cluster=cluster)
@@ -184,7 +184,7 @@ def test_a_run_again_from_its_record(cluster: mlops.Cluster) -> None:
 
 
 def test_what_came_from_a_generator_or_was_cut_short_is_run_again(cluster: mlops.Cluster) -> None:
-    from jupyter_mlops.client.loop_thread import loop_thread
+    from jupyter_mlops.client.clusters.kernel import loop_thread
     from jupyter_mlops.client.runs.again import again
 
     streamed = mlops.map(lambda item: item + 1, iter(range(500)), cluster=cluster)
@@ -204,7 +204,7 @@ def test_what_came_from_a_generator_or_was_cut_short_is_run_again(cluster: mlops
 def test_a_map_over_a_dask_collection_is_run_again_on_another_cluster(
     cluster: mlops.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jupyter_mlops.client.loop_thread import loop_thread
+    from jupyter_mlops.client.clusters.kernel import loop_thread
     from jupyter_mlops.client.runs.again import again
 
     big = np.ones(2_000_000)

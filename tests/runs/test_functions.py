@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.client.runs.again import again
 from jupyter_mlops.core import errors
 
@@ -343,10 +343,9 @@ def test_a_group_of_workers(cluster: mlops.Cluster) -> None:
 
 
 def workers_of(cluster: mlops.Cluster) -> list[Any]:
-    from jupyter_mlops.client.clusters.session import session
-    from jupyter_mlops.client.loop_thread import loop_thread
+    from jupyter_mlops.client.clusters.kernel import loop_thread
 
     async def ask() -> list[Any]:
-        return (await (await session(cluster.name)).link.view()).workers
+        return (await (await kernel().sessions.open(cluster.name)).link.view()).workers
 
     return [worker for worker in loop_thread().call(ask()) if worker.phase in ("idle", "busy")]

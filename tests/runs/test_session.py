@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.client.clusters.session import Session, session
-from jupyter_mlops.client.loop_thread import loop_thread
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
+from jupyter_mlops.client.clusters.session import Session
 
 from .cluster import LONG
 
@@ -21,7 +21,7 @@ def test_a_wait_that_is_cut_short_takes_no_other_along(cluster: mlops.Cluster) -
     """Dask fetches what several wait for at once; wherever one of them is cancelled, the others get their results."""
 
     async def cut_short() -> None:
-        shared = await session(cluster.name)
+        shared = await kernel().sessions.open(cluster.name)
         first, second = (shared.client.submit(abs, number, pure=False) for number in (-1, -2))
         assert await shared.result(first) == 1 and await shared.result(second) == 2
         for steps in range(STEPS):

@@ -14,6 +14,7 @@ from tornado.httpclient import HTTPClientError
 from traitlets.config import Config
 
 from jupyter_mlops import places
+from jupyter_mlops.client.clusters.listing import list_clusters
 
 #: Seconds that anything may take on a busy machine.
 PATIENCE = 90.0
@@ -37,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jp_environ: None) -> I
 
 
 async def _end_all() -> None:
-    for state in await places.clusters():
+    for state in (await list_clusters()).clusters:
         if state.place == "local" and state.phase != "ended":
             await places.get("local").stop(state.name, force=True)
 

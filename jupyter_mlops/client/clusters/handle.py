@@ -6,15 +6,14 @@ import html
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ... import places
 from ...core.cluster import ClusterState, Event, Receipt
-from ...core.errors import ClusterEnded, ClusterUnreachable, StartFailed
-from ...home import settings
-from ..loop_thread import loop_thread
+from ...core.errors import ClusterEnded, ClusterUnreachable, StartFailed, UnknownCluster
+from ..send.environment import exact_list, imported
 from ..words import money
-from .choose import start as start_cluster
 from .choose import usable
-from .session import forget, opened, session
+from .kernel import kernel, loop_thread
+from .listing import backend_of, list_clusters
+from .start import start as start_cluster
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -166,9 +165,10 @@ def start(
     ------
     UnknownProfile, OutOfRange, NameTaken, StartFailed, StorageFull
     """
-    if profile is None:
-        profile = settings.load().default_profile or places.profiles.all_profiles()[0].name
-    made = Cluster(_call(start_cluster(profile, name, workers, sync=sync)))
+    packages = exact_list(imported()) if sync else None
+    made = Cluster(_call(start_cluster(profile, name, workers, packages=packages)).name)
+    if sync:
+        kernel().synced.add(made.name)
     if wait:
         wanted = sum(group.wanted for group in made.state().groups) if workers is None else workers
         made.wait(min(1, wanted) if wanted else 0)
@@ -177,7 +177,7 @@ def start(
 
 def clusters() -> list[Cluster]:
     """The clusters that live, of all places, running before starting, the newest first."""
-    return [Cluster(state.name) for state in _call(usable())]
+    return [Cluster(state.name) for state in usable(_call(list_clusters()))]
 
 
 def cluster(name: str | None = None) -> Cluster:
@@ -187,45 +187,43 @@ def cluster(name: str | None = None) -> Cluster:
     ------
     UnknownCluster : there is none.
     """
-    from ...core.errors import UnknownCluster
-    from .choose import selected
-
     if name is None:
-        name = selected()
+        name = kernel().selected
     if name is None:
-        live = [state.name for state in _call(usable()) if state.ours]
+        listing = _call(list_clusters())
+        live = [state.name for state in usable(listing) if state.ours]
         if not live:
-            raise UnknownCluster("There is no cluster yet", "", "Start one: mlops.start().")
+            raise listing.missing(UnknownCluster("There is no cluster yet", "", "Start one: mlops.start()."))
         return Cluster(live[0])
     _call(_state(name))
     return Cluster(name)
 
 
 async def _state(name: str) -> ClusterState:
-    backend = await places.find(name)
+    backend = await backend_of(name)
     state = await backend.get(name)
     # a record tells of a start some seconds late: who is connected already knows more
-    if state.phase != "running" and not (state.phase == "starting" and opened(name)):
+    if state.phase != "running" and not (state.phase == "starting" and kernel().sessions.opened(name)):
         return state
     try:
-        return (await (await session(name, timeout=10.0)).link.view(workers=False)).state
+        return (await (await kernel().sessions.open(name, timeout=10.0)).link.view(workers=False)).state
     except (ClusterEnded, ClusterUnreachable):  # it ended in between, or its scheduler was killed
         return await backend.get(name)
 
 
 async def _scale(name: str, n: int, group: str | None, now: bool) -> None:
-    await (await session(name)).link.scale(n, group, now)
+    await (await kernel().sessions.open(name)).link.scale(n, group, now)
 
 
 async def _adapt(name: str, minimum: int, maximum: int, group: str | None) -> None:
-    await (await session(name)).link.adapt(minimum, maximum, group)
+    await (await kernel().sessions.open(name)).link.adapt(minimum, maximum, group)
 
 
 async def _wait(name: str, n: int | None, timeout: float) -> None:
     import time
 
     deadline = time.monotonic() + timeout
-    link = (await session(name, timeout)).link
+    link = (await kernel().sessions.open(name, timeout)).link
     seq = 0
     while True:
         left = deadline - time.monotonic()
@@ -245,21 +243,21 @@ async def _wait(name: str, n: int | None, timeout: float) -> None:
 
 
 async def _stop(name: str) -> None:
-    await (await places.find(name)).stop(name)
-    await forget(name)
+    await (await backend_of(name)).stop(name)
+    await kernel().sessions.close(name)
 
 
 async def _address(name: str) -> Any:
-    return await (await places.find(name)).address(name)
+    return await (await backend_of(name)).address(name)
 
 
 async def _logs(name: str, worker: str | None, lines: int) -> list[str]:
-    return await (await places.find(name)).logs(name, worker, lines)
+    return await (await backend_of(name)).logs(name, worker, lines)
 
 
 async def _events(name: str) -> list[Event]:
-    return await (await places.find(name)).events(name)
+    return await (await backend_of(name)).events(name)
 
 
 async def _receipt(name: str) -> Receipt | None:
-    return await (await places.find(name)).receipt(name)
+    return await (await backend_of(name)).receipt(name)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from ... import places
 from ...core.errors import ClusterEnded, ClusterUnreachable
+from ..packages.workers import WorkerPackages
 from ..send.payload import RunPayload
+from .listing import list_clusters
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
     from ...controller.link import Link
     from ...places.base import Backend
-    from ..packages.compare import Difference
 
 #: Big variables that stay on a cluster for the next runs.
 BIGS = 8
@@ -30,9 +30,7 @@ class Session:
     def __init__(self, name: str, backend: Backend, link: Link, client: Client) -> None:
         self.name, self.backend, self.link, self.client = name, backend, link, client
         self._bigs: OrderedDict[str, Future[Any]] = OrderedDict()
-        #: The scheduler, by Dask's id, with whose workers packages were compared; and what differed in which of them.
-        self.compared_with = ""
-        self.compared: dict[frozenset[str], list[Difference]] = {}
+        self.packages = WorkerPackages(name, client)
 
     @property
     def alive(self) -> bool:
@@ -104,42 +102,50 @@ def _digest(big: Any) -> str:
     return str(tokenize(big))
 
 
-_sessions: dict[str, Session] = {}
-_opening: dict[str, asyncio.Lock] = {}
+class Sessions:
+    """The open sessions of one process, by the names of their clusters."""
 
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
 
-def opened(name: str) -> Session | None:
-    """The session of the cluster `name`, if there is one that answers."""
-    known = _sessions.get(name)
-    return known if known is not None and known.alive else None
+    def opened(self, name: str) -> Session | None:
+        """The session of the cluster `name`, if there is one that answers."""
+        known = self._sessions.get(name)
+        return known if known is not None and known.alive else None
 
+    async def open(self, name: str, timeout: float = 60.0) -> Session:
+        """The session of the cluster `name`, made when there is none.
 
-async def session(name: str, timeout: float = 60.0) -> Session:
-    """The session of the cluster `name`, opened when there is none.
+        Raises
+        ------
+        UnknownCluster, ClusterEnded, StartFailed, ClusterUnreachable : as `Backend.link`.
+        """
+        async with self._opening.setdefault(name, asyncio.Lock()):
+            known = self._sessions.get(name)
+            if known is not None and known.alive:
+                return known
+            if known is not None:
+                del self._sessions[name]
+                await known.close()
+            made = self._sessions[name] = await connect(name, timeout)
+            return made
 
-    Raises
-    ------
-    UnknownCluster, ClusterEnded, StartFailed, ClusterUnreachable : as `Backend.link`.
-    """
-    async with _opening.setdefault(name, asyncio.Lock()):
-        known = _sessions.get(name)
-        if known is not None and known.alive:
-            return known
+    async def close(self, name: str) -> None:
+        """Close the session of `name`, if there is one."""
+        known = self._sessions.pop(name, None)
         if known is not None:
-            del _sessions[name]
             await known.close()
-        made = _sessions[name] = await connect(name, timeout)
-        return made
 
 
 async def connect(name: str, timeout: float) -> Session:
-    """A connection of the caller's own, which it closes; raises as `session`."""
+    """A connection of the caller's own, which the caller closes; raises as `Sessions.open`."""
     from distributed import Client
 
-    backend = await places.find(name)
-    state = await backend.get(name)
+    state = (await list_clusters()).named(name)
     if state.phase in ("ended", "stopping"):
         raise ClusterEnded(f"The cluster {name!r} has stopped", state.cause or "", "Start another, or name a live one.")
+    backend = places.get(state.place)
     link = await backend.link(name, timeout)
     address = await backend.address(name, timeout)
     try:
@@ -155,30 +161,3 @@ async def connect(name: str, timeout: float) -> Session:
         await link.close()
         raise ClusterUnreachable(f"The scheduler of {name!r} doesn't answer", str(error), "") from error
     return Session(name, backend, link, client)
-
-
-async def forget(name: str) -> None:
-    """Close the session of `name`, if there is one."""
-    known = _sessions.pop(name, None)
-    if known is not None:
-        await known.close()
-
-
-async def forget_all() -> None:
-    """Close all sessions."""
-    for name in list(_sessions):
-        await forget(name)
-
-
-#: What a forked child inherited. Kept, and never used: letting it go would write into its parent's connections.
-_inherited: list[Any] = []
-
-
-def _after_fork() -> None:
-    _inherited.extend([dict(_sessions), dict(_opening)])
-    _sessions.clear()
-    _opening.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

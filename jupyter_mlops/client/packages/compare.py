@@ -1,17 +1,12 @@
-"""Compares the versions of the kernel and of the workers before a run."""
+"""What differs between the packages of the kernel and those of the workers, and what that means for a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from ...agent.versions import NAMES, versions_of
+from ...agent.versions import NAMES
 from ...core.errors import VersionMismatch
-from ..clusters.session import Session
-
-#: Workers that are asked; all are made from one environment.
-ASKED = 3
 
 #: What must agree in its first two numbers, since the kernel and the workers speak to each other with it.
 _CLOSE = ("python", "dask", "distributed")
@@ -56,34 +51,6 @@ class Difference:
         return self.package in _FIXED
 
 
-async def compare(session: Session, packages: set[str]) -> list[Difference]:
-    """What differs between this kernel and the cluster, in Python, Dask, and the import names `packages`."""
-    scheduler = str(session.client.scheduler_info().get("id"))
-    if session.compared_with != scheduler:  # it started again, and forgot what was brought
-        session.compared_with = scheduler
-        session.compared.clear()
-    asked = frozenset(packages)
-    if asked not in session.compared:
-        session.compared[asked] = differences(versions_of(sorted(packages)), await versions_there(session, packages))
-    return session.compared[asked]
-
-
-async def versions_there(session: Session, packages: Iterable[str]) -> dict[str, str]:
-    """The versions on some workers; where they don't agree, the lower one. Before there is a worker, those of the
-    scheduler, which has the same image."""
-    message = {"packages": sorted(packages)}
-    workers = list((await session.client.nthreads()) or {})[:ASKED]
-    scheduler: Any = session.client.scheduler
-    if not workers:
-        return dict(await scheduler.mlops_versions(**message) or {})  # a cluster that others made may not know
-    answers = await scheduler.broadcast(msg={"op": "mlops_versions", **message}, workers=workers, on_error="ignore")
-    found: dict[str, str] = {}
-    for answer in answers.values():
-        for package, version in answer.items():
-            found[package] = version if package not in found else min(found[package], version)
-    return found
-
-
 def differences(own: Mapping[str, str], there: Mapping[str, str]) -> list[Difference]:
     """What differs between the versions here and there, and may matter."""
     found = [Difference(package, here, there[package]) for package, here in own.items() if package in there]
@@ -94,7 +61,7 @@ def differences(own: Mapping[str, str], there: Mapping[str, str]) -> list[Differ
     ]
 
 
-def told(found: list[Difference], cluster: str) -> str:
+def describe_or_refuse(found: list[Difference], cluster: str) -> str:
     """One sentence on differences that may matter; empty when there are none.
 
     Raises

@@ -22,8 +22,8 @@ from ...controller.runs.results import SMALL
 from ...core.errors import ClusterEnded, MlopsError, NotRepeatable
 from ...core.run import RunState
 from ..clusters.choose import usable
+from ..clusters.listing import list_clusters
 from ..clusters.session import Session, connect
-from ..packages.compare import versions_there
 from ..send.payload import head_bytes
 from .execution.items import part, partition, single
 from .execution.tasks import Tasks
@@ -68,7 +68,7 @@ async def again(run: str, cluster: str | None = None) -> Repeated:
         if record.group is not None:
             (await session.backend.spec(session.name)).profile.group(record.group)
         await session.link.ready_for_runs()
-        now = await versions_there(session, record.versions)
+        now = await session.packages.versions(record.versions)
         note = since(record.versions, now)
         return Repeated(await _send(session, record.model_copy(update={"versions": now}), first, batches, note), note)
     finally:
@@ -76,7 +76,7 @@ async def again(run: str, cluster: str | None = None) -> Repeated:
 
 
 async def _cluster_of(record: RunState) -> str:
-    live = await usable()
+    live = usable(await list_clusters())
     if any(state.name == record.cluster for state in live):
         return record.cluster
     ours = [state.name for state in live if state.ours]

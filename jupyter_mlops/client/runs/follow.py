@@ -9,8 +9,8 @@ from ... import places
 from ...core.cluster import ClusterState
 from ...core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownCluster, UnknownRun
 from ...core.run import FINAL, RunPhase, RunState
-from ..clusters.session import Session, session
-from ..loop_thread import loop_thread
+from ..clusters.kernel import kernel, loop_thread
+from ..clusters.listing import backend_of, list_clusters
 from ..send.payload import RunPayload
 from .copies import Copy
 from .execution.channel import Channel
@@ -66,7 +66,7 @@ async def _execution(run: str) -> Execution:
     if state.phase in FINAL:
         return FinishedExecution(state, Channel())
     try:
-        opened: Session = await session(state.cluster, timeout=10.0)
+        opened = await kernel().sessions.open(state.cluster, timeout=10.0)
         view = await opened.link.watch_run(state.id, 0, timeout=0)
     except (ClusterUnreachable, ClusterEnded, NotFound) as error:
         return FinishedExecution(await _last_word(state, error), Channel())
@@ -76,7 +76,7 @@ async def _execution(run: str) -> Execution:
 async def _last_word(state: RunState, silence: MlopsError) -> RunState:
     """What is known of a run whose cluster doesn't answer: how it ended, that it is lost, or what was known before."""
     try:
-        backend = await places.find(state.cluster)
+        backend = await backend_of(state.cluster)
         for known in await backend.runs(state.cluster):
             if known.id == state.id and known.phase in FINAL:
                 Copy(state.id).take(known, [])
@@ -92,7 +92,8 @@ async def _last_word(state: RunState, silence: MlopsError) -> RunState:
 
 async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:
     """Clusters of places that don't write into the home folder keep their runs themselves."""
-    for cluster in await places.clusters():
+    listing = await list_clusters()
+    for cluster in listing.clusters:
         if places.get(cluster.place).writes_home:
             continue
         try:
@@ -102,12 +103,12 @@ async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:
         for state in states:
             if state.id == run:
                 return state
-    raise places.unseen(unknown)
+    raise listing.missing(unknown)
 
 
 async def _runs_of(cluster: ClusterState) -> list[RunState]:
     """A live cluster knows them better than its place, which is told now and then."""
     if cluster.phase == "running" and "run" in cluster.commands:
         with contextlib.suppress(ClusterUnreachable, ClusterEnded):
-            return (await (await session(cluster.name, timeout=10.0)).link.view(workers=False)).runs
+            return (await (await kernel().sessions.open(cluster.name, timeout=10.0)).link.view(workers=False)).runs
     return await places.get(cluster.place).runs(cluster.name)

@@ -6,8 +6,7 @@ from pydantic import ValidationError
 
 from ...core.errors import MlopsError
 from ...core.run import Entry, RunState
-from ..clusters.session import session
-from ..loop_thread import loop_thread
+from ..clusters.kernel import kernel, loop_thread
 from .record import folder_of
 
 
@@ -39,5 +38,5 @@ def on_disk(run: str) -> list[Entry]:
 
 
 async def _on_cluster(record: RunState) -> list[Entry]:
-    opened = await session(record.cluster, timeout=5.0)
+    opened = await kernel().sessions.open(record.cluster, timeout=5.0)
     return (await opened.link.watch_run(record.id, 0, timeout=0)).entries

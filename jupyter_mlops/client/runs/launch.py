@@ -14,9 +14,8 @@ from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
 from ...core.run import Origin, RunState
 from ..clusters.choose import Say, choose
+from ..clusters.kernel import kernel, loop_thread
 from ..clusters.session import Session
-from ..loop_thread import loop_thread
-from ..packages.sync import agree
 from ..send.payload import RunPayload
 from .execution.channel import Channel
 from .execution.execution import Execution
@@ -65,7 +64,10 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     session = await choose(options.cluster, say, workers, options.group)
     await session.link.ready_for_runs()
     await _scale(session, options)
-    if note := await agree(session, payload.packages, payload.inner, options.sync):
+    if options.sync:
+        kernel().synced.add(session.name)
+    sync = session.name in kernel().synced
+    if note := await session.packages.prepare(payload.packages, payload.inner, sync):
         say(f"{note[:1].upper()}{note[1:]}")
     run = secrets.token_hex(6)
     state = _state(run, session, payload, items, options, origin)

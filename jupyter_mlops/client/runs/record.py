@@ -7,7 +7,7 @@ import io
 import os
 import pickle
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,24 +16,13 @@ import cloudpickle
 from ... import home
 from ...core.errors import NotRepeatable, UnknownRun
 from ...core.run import RunState
+from ..clusters.kernel import kernel
 
 #: Bytes of input that are kept to run again.
 MOST = 64 * 1024**2
 
 #: The file with the input in a run's folder, and the one that says why there is none.
 PAYLOAD, WHY = "payload.pkl", "payload.why"
-
-#: One thread writes for all runs, so that no run waits for the disk.
-_writer = ThreadPoolExecutor(1, thread_name_prefix="mlops-record")
-
-
-def _fork() -> None:
-    global _writer
-    _writer = ThreadPoolExecutor(1, thread_name_prefix="mlops-record")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_fork)
 
 
 def folder_of(run: str) -> Path:
@@ -66,7 +55,7 @@ def all_records() -> list[RunState]:
 
 def in_background(call: Callable[..., Any], *args: Any) -> None:
     """Have `call` write, after all that was to be written before."""
-    _writer.submit(_quietly, call, *args)
+    kernel().writer.submit(_quietly, call, *args)
 
 
 class _TooMuch(Exception):
@@ -106,24 +95,24 @@ class PayloadFile:
         self._file: BinaryIO | None = None
         #: Whether nothing more comes.
         self.finished = False
-        _writer.submit(_quietly, self._begin, head, bigs)
+        kernel().writer.submit(_quietly, self._begin, head, bigs)
 
     def add(self, start: int, count: int, items: bytes) -> None:
         """A batch that was done, or is still to be done."""
-        _writer.submit(_quietly, self._write, {"start": start, "n": count, "items": items})
+        kernel().writer.submit(_quietly, self._write, {"start": start, "n": count, "items": items})
 
     def add_partitions(self, partitions: list[Any]) -> None:
         """The partitions of a Dask collection, with the graph that makes them."""
-        _writer.submit(_quietly, self._dump, partitions)
+        kernel().writer.submit(_quietly, self._dump, partitions)
 
     def finish(self) -> Future[Any]:
         """Nothing more comes. The result is whether it can be run again."""
         self.finished = True
-        return _writer.submit(self._finish)
+        return kernel().writer.submit(self._finish)
 
     def give_up(self, why: str) -> None:
         """It can't be run again; a no-op once it was finished."""
-        _writer.submit(_quietly, self._abandon, why)
+        kernel().writer.submit(_quietly, self._abandon, why)
 
     def _begin(self, head: dict[str, Any], bigs: list[Any]) -> None:
         home.private(self._path.parent)

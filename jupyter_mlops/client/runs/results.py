@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ... import places
 from ...controller.runs.results import SMALL
 from ...core.errors import ClusterEnded, NotFound, RunLost
 from ...core.run import RunState
-from ..clusters.session import session
-from ..loop_thread import loop_thread
+from ..clusters.kernel import kernel, loop_thread
+from ..clusters.listing import backend_of
 from .copies import Part, bring_home, parts_of
 from .execution.outcomes import values_of
 from .execution.result_buffer import Results
@@ -148,13 +147,17 @@ def _read(data: bytes) -> Part:
 
 
 async def _bring_home(record: RunState) -> None:
-    await bring_home(await session(record.cluster), record.id)
+    await bring_home(await kernel().sessions.open(record.cluster), record.id)
 
 
 async def _in_memory(record: RunState) -> list[Part]:
     """Where a disk was full, the rest stayed on the cluster."""
-    return [part for part in await parts_of(await session(record.cluster), record.id) if not part.get("written")]
+    return [
+        part
+        for part in await parts_of(await kernel().sessions.open(record.cluster), record.id)
+        if not part.get("written")
+    ]
 
 
 async def _kept(record: RunState) -> list[bytes]:
-    return await (await places.find(record.cluster)).results(record.cluster, record.id)
+    return await (await backend_of(record.cluster)).results(record.cluster, record.id)

@@ -12,7 +12,7 @@ from typing import Any
 from ...core.errors import Conflict, RunError
 from ...core.price import Cost
 from ...core.run import FINAL, ItemError, RunState
-from ..loop_thread import loop_thread
+from ..clusters.kernel import loop_thread
 from .execution.channel import Channel
 from .execution.execution import Execution
 from .execution.mapping import MapExecution

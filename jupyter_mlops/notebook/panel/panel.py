@@ -14,10 +14,12 @@ from typing import Any
 import ipywidgets as w
 
 from ... import places
-from ...client.clusters import choose
+from ...client.clusters.kernel import kernel
+from ...client.clusters.listing import backend_of
+from ...client.clusters.start import start
 from ...controller.link import Link
 from ...core.base import Seconds, Time
-from ...core.cluster import Problem
+from ...core.cluster import ClusterState, Problem
 from ...core.errors import MlopsError
 from ...core.estimate import Estimate, estimate
 from ...core.profile import Profile
@@ -78,7 +80,7 @@ class Panel:
     def choose(self, name: str) -> None:
         """Show the cluster `name`, and let the runs of this kernel go to it."""
         self._chosen = name
-        choose.select(name or None)
+        kernel().selected = name or None
         self._show_error(None)
         self._watch.choose(name)
 
@@ -104,7 +106,7 @@ class Panel:
         """End the cluster."""
 
         async def stop() -> None:
-            await (await places.find(cluster)).stop(cluster, why="in the panel")
+            await (await backend_of(cluster)).stop(cluster, why="in the panel")
 
         self._watch.carry_out(stop(), lambda _, error: self._show_error(error))
 
@@ -116,14 +118,14 @@ class Panel:
         self._watch.command(verb, done)
 
     def _start(self, profile: str, name: str | None) -> None:
-        def done(made: str | None, error: MlopsError | None) -> None:
+        def done(made: ClusterState | None, error: MlopsError | None) -> None:
             self.head.started()
             self._show_error(error)
             if made:
-                self.choose(made)
+                self.choose(made.name)
                 self.head.show_profiles(_profiles())
 
-        self._watch.carry_out(choose.start(profile, name), done)
+        self._watch.carry_out(start(profile, name), done)
 
     def _cancel(self, run: str) -> None:
         self._watch.command(lambda link: link.cancel_run(run, "in the panel"), self._show_error)

@@ -14,8 +14,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ... import places
-from ...client.loop_thread import loop_thread
+from ...client.clusters.kernel import loop_thread
+from ...client.clusters.listing import backend_of, list_clusters
 from ...controller.link import Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterSpec, ClusterState
@@ -104,7 +104,7 @@ class Watch:
     async def _list(self) -> None:
         while True:
             try:
-                self._now.clusters = await places.clusters()
+                self._now.clusters = (await list_clusters()).clusters
                 if self._link is None:
                     await self._from_record()
                 self._told()
@@ -140,7 +140,7 @@ class Watch:
                 await asyncio.sleep(AGAIN)
 
     async def _follow_link(self, name: str) -> None:
-        backend = await places.find(name)
+        backend = await backend_of(name)
         self._now.spec = await backend.spec(name)
         link = await backend.link(name)
         self._link = link
@@ -160,7 +160,7 @@ class Watch:
         name = self._now.chosen
         if not name:
             return
-        backend = await places.find(name)
+        backend = await backend_of(name)
         self._now.state = await backend.get(name)
         self._now.spec = await backend.spec(name)
         self._keep(await backend.runs(name))
@@ -177,7 +177,7 @@ class Watch:
         if self._link is not None:
             await verb(self._link)
             return
-        backend = await places.find(self._now.chosen)
+        backend = await backend_of(self._now.chosen)
         link = await backend.link(self._now.chosen)
         try:
             await verb(link)

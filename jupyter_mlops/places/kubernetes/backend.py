@@ -20,7 +20,7 @@ from .pods.template import scheduler_pod, worker_pod
 from .pricelist import price_list
 from .records import daskcluster, entries, record
 from .records.entries import Entry
-from .tunnel.connections import hub
+from .tunnel.connections import hub, kubeconfig
 
 
 class KubernetesBackend(Backend):
@@ -61,6 +61,10 @@ class KubernetesBackend(Backend):
     def silence(self) -> Problem | None:
         """As in `Backend`."""
         return finding.silence()
+
+    def way(self) -> str | None:
+        """As in `Backend`: the kubeconfig."""
+        return kubeconfig()
 
     async def get(self, name: str) -> ClusterState:
         """As in `Backend`."""

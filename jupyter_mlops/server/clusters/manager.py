@@ -7,16 +7,16 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ... import places
+from ...client.clusters.listing import backend_of
+from ...client.clusters.start import start
 from ...controller.link import Link
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
 from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
 from ...core.operation import Operation
-from ...places import profiles
-from ...places.base import Backend
 from ..history.keeper import Keeper
 from ..operations.manager import Operations, Progress
 from ..profiles.manager import Profiles
-from .request import Adapt, Scale, Start, adapt_or_scale, start_of
+from .request import Adapt, Scale, adapt_or_scale, start_of
 from .wait import until_ended, until_workers
 from .watcher import Watcher
 
@@ -54,7 +54,7 @@ class Clusters:
     async def events(self, name: str) -> list[Event]:
         """What happened to it, oldest first; raises `UnknownCluster`."""
         try:
-            return await (await places.find(name)).events(name)
+            return await (await backend_of(name)).events(name)
         except UnknownCluster:
             await self._kept(name)
             return await self._keeper.events(name)
@@ -62,7 +62,7 @@ class Clusters:
     async def timeline(self, name: str, since: float) -> list[Sample]:
         """Its timeline after `since`; raises `UnknownCluster`."""
         try:
-            return await (await places.find(name)).timeline(name, since)
+            return await (await backend_of(name)).timeline(name, since)
         except UnknownCluster:
             await self._kept(name)
             return await self._keeper.timeline(name, since)
@@ -70,7 +70,7 @@ class Clusters:
     async def receipt(self, name: str) -> Receipt:
         """Its final sum. Raises `UnknownCluster`, and `Conflict` while it lives."""
         try:
-            receipt = await (await places.find(name)).receipt(name)
+            receipt = await (await backend_of(name)).receipt(name)
         except UnknownCluster:
             receipt = (await self._kept(name))[1]
         if receipt is None:
@@ -81,7 +81,7 @@ class Clusters:
 
     async def logs(self, name: str, worker: str | None, lines: int) -> list[str]:
         """The last lines of a log; raises `UnknownCluster`, `UnknownWorker`."""
-        return await (await places.find(name)).logs(name, worker, lines)
+        return await (await backend_of(name)).logs(name, worker, lines)
 
     def link(self, name: str) -> Link:
         """The open link to a live cluster; raises `UnknownCluster`, `ClusterEnded`, `ClusterUnreachable`."""
@@ -96,17 +96,14 @@ class Clusters:
     async def start(self, body: dict[str, Any]) -> Operation:
         """Make one. Raises `UnknownProfile`, `InvalidSpec`, `OutOfRange`, `NameTaken`, `StartFailed`, `StorageFull`."""
         asked = start_of(body)
-        spec, place = await asyncio.to_thread(_spec, asked)
-        await place.check(spec.profile)
-        await place.start(spec)
-        await asyncio.to_thread(profiles.mark_used, asked.profile)
+        made = await start(asked.profile, asked.name, asked.workers, asked.group)
         await self._profiles.publish()
         await self._watcher.look()
 
         async def work(progress: Progress) -> None:
-            await until_workers(self._watcher, spec.name, None, progress)
+            await until_workers(self._watcher, made.name, None, progress)
 
-        return self._operations.begin("start", spec.name, work)
+        return self._operations.begin("start", made.name, work)
 
     async def change(self, name: str, body: dict[str, Any]) -> Operation:
         """Scale it, or let it follow its work. Raises `UnknownCluster`, `UnknownGroup`, `OutOfRange`,
@@ -160,7 +157,7 @@ class Clusters:
     async def _forget(self, state: ClusterState) -> None:
         """Its receipt stays in the history."""
         try:
-            place = await places.find(state.name)
+            place = await backend_of(state.name)
             await self._watcher.keep(await place.get(state.name))
             await place.forget(state.name)
         except UnknownCluster:
@@ -173,11 +170,6 @@ class Clusters:
         if kept is None:
             raise UnknownCluster.named(name, self._watcher.states)
         return kept
-
-
-def _spec(asked: Start) -> tuple[Any, Backend]:
-    profile = profiles.get(asked.profile)
-    return places.new_spec(profile, asked.name, asked.workers, asked.group), places.get(profile.place)
 
 
 def _may(state: ClusterState, verb: str) -> None:

@@ -10,6 +10,7 @@ import importlib
 from logging import Logger
 
 from ... import places
+from ...client.clusters.listing import Listing, list_place, row_of
 from ...core.base import Seconds
 from ...core.cluster import ClusterState
 from ...core.errors import UnknownCluster
@@ -106,26 +107,32 @@ class Watcher:
 
     async def _look_everywhere(self) -> None:
         for place in await asyncio.to_thread(places.names):
-            states, problem = await places.look(place)
-            if problem is not None:
-                if place not in self._faulty:
-                    self._log.warning("jupyter-mlops: %s: %s", problem.what, problem.why)
-                self._faulty.add(place)
-                self._publish(places.row(place, problem))
-                continue
-            self._faulty.discard(place)
-            await self._listed(place, states)
+            listing = await list_place(place)
+            self._note_silence(place, listing)
+            await self._listed(place, listing)
         await self._runs.look(self.states, certain=not self._faulty)
 
-    async def _listed(self, place: str, states: list[ClusterState]) -> None:
-        there = {state.name for state in states}
-        for state in states:
+    def _note_silence(self, place: str, listing: Listing) -> None:
+        """A place that doesn't answer is in the log once, and in the list, if only by a row of its own."""
+        if not listing.silent:
+            self._faulty.discard(place)
+            return
+        silent = listing.silent[0]
+        if place not in self._faulty:
+            self._log.warning("jupyter-mlops: %s: %s", silent.problem.what, silent.problem.why)
+        self._faulty.add(place)
+        if not listing.clusters:
+            self._publish(row_of(silent))
+
+    async def _listed(self, place: str, listing: Listing) -> None:
+        there = {state.name for state in listing.clusters}
+        for state in listing.clusters:
             if state.phase == "ended":
                 await self._ended(state)
             else:
                 await self._lives(state)
         for name, known in list(self.states.items()):
-            if known.place == place and name not in there:
+            if known.place == place and name not in there and not listing.silent:
                 await self._vanished(name, known)
 
     async def _lives(self, state: ClusterState) -> None:

@@ -20,9 +20,9 @@ from ....core.errors import (
 )
 from ....core.run import FINAL, RunPhase, RunState
 from ....core.waiting import wait_for
+from ...clusters.kernel import kernel
 from ...clusters.session import Session
 from ...send.payload import RunPayload
-from .. import observers
 from ..copies import UNASKED, Copy, bring_home
 from .channel import Channel
 from .outcomes import error_of_state
@@ -78,9 +78,11 @@ class Execution:
         finally:
             self.tasks.let_go()
             self.sent.set()
-            if self._copy is not None and not (self.state.detached and self.state.phase == "lost"):
+            out_of_sight = self.state.detached and self.state.phase == "lost"  # nothing is known of it
+            if self._copy is not None and not out_of_sight:
                 self._copy.take(self.state, [])
-            observers.ended(self.state)
+            if self.state.phase in FINAL and not out_of_sight:
+                kernel().tell(self.state)
             self.channel.put(self.state, [])
             self.channel.end()
 
@@ -97,7 +99,7 @@ class Execution:
         self._take(opened)
         if self._copy is not None:
             self._copy.take(opened, [])
-        observers.began(opened)
+        kernel().tell(opened)
         await self.tasks.prepare(self.payload, everywhere=self.state.kind == "map")
 
     async def _race(self) -> None:

@@ -6,11 +6,11 @@ import getpass
 import os
 import time
 
-from ..core.base import read_input
-from ..core.cluster import ClusterSpec
-from ..core.profile import Profile
-from ..home import settings
-from . import get
+from ... import places
+from ...core.base import read_input
+from ...core.cluster import ClusterSpec
+from ...core.profile import Profile
+from ...home import settings
 
 #: Longest name from which others are still made by adding a number.
 _LONGEST = 42
@@ -19,7 +19,20 @@ _LONGEST = 42
 def new_spec(
     profile: Profile, name: str | None = None, workers: int | None = None, group: str | None = None
 ) -> ClusterSpec:
-    """As `places.new_spec`."""
+    """What to hand to `Backend.start`: `profile` with a name, an owner and a price.
+
+    Parameters
+    ----------
+    profile : how to make it.
+    name : of the cluster; None makes a free one from the profile's name.
+    workers : how many to start with, instead of the profile's number.
+    group : the group that `workers` is about; None is the first one.
+
+    Raises
+    ------
+    InvalidSpec : the name isn't valid.
+    UnknownGroup, OutOfRange : as the profile says.
+    """
     if workers is not None:
         chosen = profile.group(group)
         chosen.check(workers)
@@ -53,4 +66,4 @@ def owner() -> str:
 
 def free_name(profile: Profile) -> str:
     """A name for a cluster of `profile` that is free in its place."""
-    return get(profile.place).free_name(profile.name[:_LONGEST].rstrip("-"))
+    return places.get(profile.place).free_name(profile.name[:_LONGEST].rstrip("-"))

@@ -1,0 +1,105 @@
+"""What one process of a user (a notebook's kernel, a script) holds while it works on clusters: one object has it.
+
+A forked child gets a fresh one: it keeps what its user chose, and shares no connection and no thread with its parent.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from ..loop_thread import LoopThread
+
+if TYPE_CHECKING:
+    from ...core.run import RunState
+    from .session import Sessions
+
+#: Called on the loop's thread with a run that began or is over; returns at once and raises nothing.
+Observer = Callable[["RunState"], None]
+
+
+class Kernel:
+    """The choices of a process's user, its connections and its threads. Threads are made on first use."""
+
+    def __init__(self) -> None:
+        #: The cluster of all runs that name none.
+        self.selected: str | None = None
+        #: Clusters that get the packages that they lack without being asked for each time.
+        self.synced: set[str] = set()
+        #: Who hears of runs.
+        self.observers: list[Observer] = []
+        self._lock = threading.Lock()
+        self._loop_thread: LoopThread | None = None
+        self._sessions: Sessions | None = None
+        self._writer: ThreadPoolExecutor | None = None
+
+    @property
+    def loop_thread(self) -> LoopThread:
+        """The thread in which everything asynchronous goes on."""
+        with self._lock:
+            if self._loop_thread is None:
+                self._loop_thread = LoopThread()
+            return self._loop_thread
+
+    @property
+    def sessions(self) -> Sessions:
+        """The open connections to clusters, for use on the loop's thread."""
+        from .session import Sessions  # Dask: not before there is something to connect to
+
+        with self._lock:
+            if self._sessions is None:
+                self._sessions = Sessions()
+            return self._sessions
+
+    @property
+    def writer(self) -> ThreadPoolExecutor:
+        """One thread that writes the records of all runs, so that no run waits for the disk."""
+        with self._lock:
+            if self._writer is None:
+                self._writer = ThreadPoolExecutor(1, thread_name_prefix="mlops-record")
+            return self._writer
+
+    def observe(self, observer: Observer) -> None:
+        """From now on tell `observer` of the start and the end of each run; once is enough."""
+        if observer not in self.observers:
+            self.observers.append(observer)
+
+    def tell(self, run: RunState) -> None:
+        """Tell the observers how `run` is now."""
+        for observer in self.observers:
+            observer(run)
+
+    def forked(self) -> Kernel:
+        """The kernel of a forked child: the same choices, nothing else."""
+        child = Kernel()
+        child.selected, child.synced, child.observers = self.selected, set(self.synced), list(self.observers)
+        return child
+
+
+_kernel = Kernel()
+
+#: Those of a forked child's parents. Kept, and never used: letting go of one would close what its process uses.
+_parents: list[Kernel] = []
+
+
+def kernel() -> Kernel:
+    """The one of this process."""
+    return _kernel
+
+
+def loop_thread() -> LoopThread:
+    """The loop thread of this process."""
+    return _kernel.loop_thread
+
+
+def _after_fork() -> None:
+    global _kernel
+    _parents.append(_kernel)
+    _kernel = _kernel.forked()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_after_fork)

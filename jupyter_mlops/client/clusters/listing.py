@@ -1,0 +1,127 @@
+"""The clusters of all places together, and which places did not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ... import places
+from ...core.base import Time
+from ...core.cluster import ClusterState, Problem
+from ...core.errors import ClusterUnreachable, MlopsError, NotFound, UnknownCluster
+from ...home import last_seen
+from ...places.base import Backend
+from ..words import duration
+from .spec import owner
+
+
+@dataclass(frozen=True)
+class SilentPlace:
+    """A place that did not answer, or not whole: there may be clusters in it that nobody can list now."""
+
+    place: str
+    problem: Problem
+    #: When it answered last, as far as this home folder knows; None when it never did.
+    seen: Time | None = None
+    #: The clusters that lived there then.
+    clusters: int = 0
+
+    def sentence(self, now: Time) -> str:
+        """What is known of it in one sentence: "Kubernetes doesn't answer: 2 clusters seen 40 s ago"."""
+        if self.seen is None:
+            return f"{self.problem.what}: what is there is not known"
+        count = f"{self.clusters or 'no'} cluster{'' if self.clusters == 1 else 's'}"
+        return f"{self.problem.what}: {count} seen {duration(round(now - self.seen))} ago"
+
+    def described(self, now: Time) -> Problem:
+        """The same as a problem, with what to do about it."""
+        return Problem(what=self.sentence(now), why=self.problem.why, todo=self.problem.todo)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The clusters of one or all places, newest first. Those of a silent place are the last known ones, unreachable."""
+
+    clusters: list[ClusterState] = field(default_factory=list)
+    silent: list[SilentPlace] = field(default_factory=list)
+
+    def named(self, name: str) -> ClusterState:
+        """The cluster of that name; a live one goes before an ended one.
+
+        Raises
+        ------
+        UnknownCluster : no place has it; a near name is suggested.
+        ClusterUnreachable : a place that doesn't answer may have it.
+        """
+        found = sorted(
+            (state for state in self.clusters if state.name == name), key=lambda state: state.phase == "ended"
+        )
+        if not found:
+            raise self.missing(UnknownCluster.named(name, [state.name for state in self.clusters]))
+        return found[0]
+
+    def missing(self, unknown: NotFound) -> MlopsError:
+        """`unknown`; or, where a place was silent, that the place may have what is looked for."""
+        if not self.silent:
+            return unknown
+        silent = self.silent[0]
+        return ClusterUnreachable(
+            f"{unknown.what} where one could look", silent.sentence(time.time()), silent.problem.todo
+        )
+
+
+async def list_clusters() -> Listing:
+    """The clusters of all places. A place that can't be asked hides no other one."""
+    answers = await asyncio.gather(*(list_place(place) for place in places.names()))
+    states = [state for answer in answers for state in answer.clusters]
+    return Listing(
+        sorted(states, key=lambda state: state.created, reverse=True),
+        [silent for answer in answers for silent in answer.silent],
+    )
+
+
+async def list_place(place: str) -> Listing:
+    """The clusters of one place. What a place says when it answers is remembered for when it doesn't."""
+    states, problem = await places.look(place)
+    if problem is not None:
+        return Listing(silent=[SilentPlace(place, problem)])
+    backend = places.get(place)
+    problem, way = backend.silence(), backend.way()
+    if problem is None:
+        if way is not None:
+            await asyncio.to_thread(last_seen.remember, place, way, states)
+        return Listing(states)
+    before = await asyncio.to_thread(last_seen.recall, place, way) if way is not None else None
+    if before is not None:
+        states = [*states, *_unseen(before.clusters, states, problem)]
+    lost = sum(state.phase == "unreachable" for state in states)
+    return Listing(states, [SilentPlace(place, problem, before.time if before else None, lost)])
+
+
+async def backend_of(name: str) -> Backend:
+    """The place that has the cluster `name`. Raises as `Listing.named`."""
+    return places.get((await list_clusters()).named(name).place)
+
+
+def _unseen(before: list[ClusterState], states: list[ClusterState], problem: Problem) -> Iterator[ClusterState]:
+    """Clusters that the place had when it answered last, and that its answer of now doesn't tell of."""
+    there = {(state.name, state.created) for state in states}
+    for state in before:
+        if (state.name, state.created) not in there:
+            yield state.model_copy(update={"phase": "unreachable", "problem": problem})
+
+
+def row_of(silent: SilentPlace) -> ClusterState:
+    """What stands in a table of clusters for a silent place of which no cluster is known."""
+    return ClusterState(
+        name=f"place-{silent.place}"[:48].rstrip("-"),
+        place=silent.place,
+        profile="",
+        owner=owner(),
+        phase="unreachable",
+        created=0,
+        problem=silent.problem,
+        commands=[],
+    )

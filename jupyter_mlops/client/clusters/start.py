@@ -1,0 +1,59 @@
+"""The one door through which clusters are started: by the server, the kernel, the panel and the command line.
+
+What is to hold for every start (checks, and later an administrator's rules and budgets) stands here and nowhere else:
+a test sees to it that no other code calls `Backend.start`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ... import places
+from ...core.cluster import ClusterSpec, ClusterState
+from ...home import settings
+from ...places import profiles
+from .spec import new_spec
+
+
+async def start(
+    profile: str | None = None,
+    name: str | None = None,
+    workers: int | None = None,
+    group: str | None = None,
+    packages: Sequence[str] | None = None,
+) -> ClusterState:
+    """Start a cluster. Returns as soon as it is on record: it is listed from here on, in phase `starting`.
+
+    Parameters
+    ----------
+    profile : the name of a profile; None is the default one.
+    name : what to call it; None makes a free name from the profile's.
+    workers : how many to start with, in `group` (None: the first); None is as the profile says.
+    packages : requirements ("pandas==2.2.0") that its workers install before they start, where the place can do that.
+
+    Raises
+    ------
+    UnknownProfile, InvalidSpec, UnknownGroup, OutOfRange : what is asked for can't be.
+    Refused, NameTaken, StartFailed, StorageFull, Unavailable : as the place says.
+    """
+    spec = await asyncio.to_thread(_spec, profile, name, workers, group, packages)
+    backend = places.get(spec.profile.place)
+    await backend.check(spec.profile)
+    state = await backend.start(spec)
+    await asyncio.to_thread(profiles.mark_used, spec.profile.name)
+    return state
+
+
+def default_profile() -> str:
+    """The name of the profile that is meant where none is named: the settings' one, else the last used."""
+    return settings.load().default_profile or profiles.all_profiles()[0].name
+
+
+def _spec(
+    profile: str | None, name: str | None, workers: int | None, group: str | None, packages: Sequence[str] | None
+) -> ClusterSpec:
+    found = profiles.get(profile or default_profile())
+    if packages is not None:
+        found = places.get(found.place).with_packages(found, list(packages))
+    return new_spec(found, name, workers, group)
