@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from ..core.cluster import ClusterState, Receipt
 from ..core.estimate import Estimate
 from ..core.owners import Account
-from ..core.price import Cost
+from ..core.price import NO_PRICE, Cost
 from ..core.profile import Profile
 from ..core.run import FINAL, RunState, per_thousand
 
@@ -123,7 +123,7 @@ def receipt_text(receipt: Receipt) -> str:
         ("Lived", period(receipt.ended - receipt.created)),
         ("Cost", whole(receipt.cost, exact=True)),
         *_dedicated(receipt.cost),
-        ("Price", ", ".join(filter(None, [receipt.cost.source, receipt.cost.date]))),
+        ("Price", ", ".join(filter(None, [receipt.cost.source or NO_PRICE, receipt.cost.date]))),
         ("Used", f"{usage.cpu_hours:.3f} CPU-hours, {usage.gb_hours:.3f} GB-hours, {usage.gpu_hours:.3f} GPU-hours"),
         ("Most workers", str(receipt.most_workers)),
         ("Tasks, runs", f"{receipt.tasks}, {receipt.runs}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Record, Seconds, Time
-from .price import GB, HOUR, Price
+from .price import GB, HOUR, Price, Source
 from .profile import Profile
 
 
@@ -17,7 +17,7 @@ class Estimate(Record):
     at_most: float | None
     most: float | None
     currency: str
-    source: str
+    source: Source
     cpus: float
     memory_gb: float
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from .base import Input, Record
 
@@ -13,6 +13,12 @@ HOUR = 3600.0
 GB = 1e9
 
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+#: What people read in the place of a source when nobody set a price.
+NO_PRICE = "no price is set"
+
+#: Who says what something costs; None: nobody set a price. Older files have the sentence for that.
+Source = Annotated[str | None, BeforeValidator(lambda source: None if source == NO_PRICE else source)]
 
 
 class Price(Input):
@@ -25,7 +31,7 @@ class Price(Input):
     gb_hour: Rate | None = None
     gpu_hour: Rate | None = None
     currency: Annotated[str, Field(min_length=1, max_length=8)] = "USD"
-    source: str = "no price is set"
+    source: Source = None
     date: str = ""
 
     @property
@@ -96,7 +102,7 @@ class Cost(Record):
     amount: float | None = None
     per_hour: float | None = None
     currency: str = "USD"
-    source: str = "no price is set"
+    source: Source = None
     date: str = ""
     usage: Usage = Usage()
     unknown: Usage = Usage()
@@ -120,9 +126,14 @@ def _hours(amount: float) -> str:
 _NAMED = 3
 
 
-def sources(prices: Iterable[Price]) -> tuple[str, str]:
-    """Who says so, and when: the sources of these prices in one sentence, and their date if it is the same for all."""
-    found = list(dict.fromkeys((price.source, price.date) for price in prices))
+def sources(prices: Iterable[Price]) -> tuple[str | None, str]:
+    """Who says so, and when: the sources of these prices in one sentence, and their date if it is the same for all.
+
+    Where nobody set a price, a sentence that names other sources says so; alone it is None.
+    """
+    found = list(dict.fromkeys((price.source or NO_PRICE, price.date) for price in prices))
+    if found == [(NO_PRICE, "")]:
+        return None, ""
     dates = {date for _, date in found if date}
     if len(dates) <= 1:
         words, date = [source for source, _ in found], "".join(dates)

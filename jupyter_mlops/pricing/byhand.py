@@ -21,7 +21,7 @@ class ByHand:
 
     def price(self, node: Node) -> NodePrice | None:
         """As `Table.price`. Rates are charged as they are; the whole node is what they make of all that it has."""
-        source = self.rates.source if self.rates.known else BY_HAND
+        source = self.rates.source or BY_HAND
         if node.kind in self.kinds:
             return NodePrice(self.kinds[node.kind], f"{node}: {BY_HAND}", "", self.rates.currency)
         per_hour = self.rates.per_hour(node.cpus, node.memory, node.gpus)

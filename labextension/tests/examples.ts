@@ -258,7 +258,7 @@ export function settings(part: Partial<Settings> = {}): Settings {
       gb_hour: null,
       gpu_hour: null,
       currency: 'USD',
-      source: 'no price is set',
+      source: null,
       date: ''
     },
     tracking_uri: null,

@@ -23,7 +23,7 @@ describe('words', () => {
 
   it('say what money rests on', () => {
     expect(source(trans, cost())).toMatch(/your settings, 2026-11-21\n1.0 CPU-hours/);
-    expect(source(trans, cost({ source: 'no price is set' }))).toMatch(/No price/);
+    expect(source(trans, cost({ source: null }))).toMatch(/No price/);
   });
 
   it('say what is known of a cost, and how much is not', () => {

@@ -181,6 +181,12 @@ def test_time_left_follows_the_speed() -> None:
     assert time_left(100, 1, 0, 10) is None, "the first item alone says nothing of the speed"
 
 
+def test_an_older_file_that_says_that_no_price_is_set_is_a_price_of_nobody() -> None:
+    assert Price.model_validate({"currency": "EUR", "source": "no price is set", "date": ""}) == Price(currency="EUR")
+    assert Price().source is None
+    assert Price.model_validate({"cpu_hour": 1, "source": "mine"}).source == "mine"
+
+
 def test_the_schema_names_every_shared_class() -> None:
     document = schema()
     assert set(document["properties"]) == {class_.__name__ for class_ in SHARED}

@@ -11,6 +11,7 @@ import ipywidgets as w
 
 from ...core.cluster import ClusterState
 from ...core.estimate import Estimate
+from ...core.price import NO_PRICE
 from ...core.profile import Profile
 from . import words
 from .looks import QUIET, field
@@ -87,4 +88,4 @@ class StartPart:
 
 
 def _about(profile: Profile, estimate: Estimate) -> str:
-    return escape(f"{profile.description} {words.shape(estimate)} at start. Price: {estimate.source}.")
+    return escape(f"{profile.description} {words.shape(estimate)} at start. Price: {estimate.source or NO_PRICE}.")

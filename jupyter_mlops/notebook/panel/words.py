@@ -8,7 +8,7 @@ from ...client.words import duration
 from ...core.base import Seconds, Time
 from ...core.cluster import ClusterState, Counts, EndCause, Problem, Stop
 from ...core.estimate import Estimate
-from ...core.price import Cost
+from ...core.price import NO_PRICE, Cost
 from ...core.run import RunPhase, RunState
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -44,7 +44,7 @@ def per_hour(amount: float | None, currency: str) -> str:
 def cost(value: Cost) -> str:
     """Money so far and per hour."""
     if value.amount is None:
-        return f"unknown: {value.source}"
+        return f"unknown: {value.source or NO_PRICE}"
     lacks = f" + {value.lacks}" if value.lacks else ""
     return f"{money(value.amount, value.currency)}{lacks} so far, {per_hour(value.per_hour, value.currency)}"
 
@@ -53,7 +53,7 @@ def source(cost: Cost) -> str:
     """What a sum rests on: whose rates, of when, and what was used."""
     usage = cost.usage
     used = f"{usage.cpu_hours:.2f} CPU-hours and {usage.gb_hours:.2f} GB-hours used"
-    return f"{cost.source}{', ' + cost.date if cost.date else ''}; {used}"
+    return f"{cost.source or NO_PRICE}{', ' + cost.date if cost.date else ''}; {used}"
 
 
 def estimate(value: Estimate) -> str:

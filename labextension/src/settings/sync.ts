@@ -159,6 +159,6 @@ export function merge(current: Settings, shared: IShared): Settings {
 
 function signature(rates: Pick<Price, 'cpu_hour' | 'gb_hour'>): Pick<Price, 'source' | 'date'> {
   return rates.cpu_hour === null && rates.gb_hour === null
-    ? { source: 'no price is set', date: '' }
+    ? { source: null, date: '' }
     : { source: 'your settings', date: new Date().toISOString().slice(0, 10) };
 }

@@ -81,7 +81,7 @@ export interface Cost {
   date: string;
   dedicated: Dedicated | null;
   per_hour: number | null;
-  source: string;
+  source: string | null;
   unknown: Usage;
   usage: Usage;
 }
@@ -303,7 +303,7 @@ export interface Estimate {
   currency: string;
   memory_gb: number;
   most: number | null;
-  source: string;
+  source: string | null;
 }
 /**
  * A named way to make a cluster: place, worker groups, environment, limits, price.
@@ -380,7 +380,7 @@ export interface Price {
   date: string;
   gb_hour: number | null;
   gpu_hour: number | null;
-  source: string;
+  source: string | null;
 }
 /**
  * Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.

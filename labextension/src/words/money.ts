@@ -117,15 +117,18 @@ function fine(amount: number, currency: string): string {
 }
 
 /** Whose rates, and of when. */
-export function rates(trans: TranslationBundle, cost: { source: string; date?: string }): string {
-  const dated = cost.date
+export function rates(
+  trans: TranslationBundle,
+  cost: { source: string | null; date?: string }
+): string {
+  if (cost.source === null) {
+    return trans.__(
+      'No price was set when it was made. Rates that you name in the settings count for what is made after.'
+    );
+  }
+  return cost.date
     ? trans.__('Price: %1, %2', cost.source, cost.date)
     : trans.__('Price: %1', cost.source);
-  return cost.source === 'no price is set'
-    ? trans.__(
-        'No price was set when it was made. Rates that you name in the settings count for what is made after.'
-      )
-    : dated;
 }
 
 /** A number of hours with the decimals that it deserves. */

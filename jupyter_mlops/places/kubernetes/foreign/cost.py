@@ -44,7 +44,7 @@ class Costs:
     def cost(self, group: str | None = None) -> Cost:
         """Of one group, or of all."""
         cost = self._ledger.cost(self._price, self._now, group)
-        return cost.model_copy(update={"source": f"{cost.source}; {SINCE}"}) if self._known else cost
+        return cost.model_copy(update={"source": f"{cost.source}; {SINCE}"}) if self._known and cost.source else cost
 
 
 def entries_of(found: Found, hosts: Mapping[str, HostPrice]) -> list[LedgerEntry]:
