@@ -1,4 +1,5 @@
 import js from '@eslint/js';
+import imports, { createNodeResolver } from 'eslint-plugin-import-x';
 import a11y from 'eslint-plugin-jsx-a11y';
 import hooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
@@ -22,6 +23,11 @@ export default tseslint.config(
   {
     files: ['src/**/*.{ts,tsx}', 'tests/**/*.{ts,tsx}'],
     languageOptions: { parserOptions: { project: './tsconfig.lint.json' } },
+    plugins: { 'import-x': imports },
+    settings: {
+      'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.tsx'] })],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts', '.tsx'] }
+    },
     rules: {
       '@typescript-eslint/naming-convention': [
         'error',
@@ -31,6 +37,14 @@ export default tseslint.config(
       '@typescript-eslint/no-namespace': ['error', { allowDeclarations: false }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       eqeqeq: 'error',
+      'import-x/no-cycle': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ImportDeclaration[importKind="type"][source.value=/^[.]/]',
+          message: 'Import it without `type`: import-x/no-cycle passes over imports of types.'
+        }
+      ],
       // What scrolls must be reachable by keyboard.
       'jsx-a11y/no-noninteractive-tabindex': 'off',
       'no-warning-comments': 'error'

@@ -5,7 +5,7 @@ import { CommandIDs } from '../src/commands';
 import { sort } from '../src/details/table';
 import { join } from '../src/details/timeline';
 import { Details } from '../src/details/view';
-import { Shown } from '../src/details/widget';
+import { Shown } from '../src/details/part';
 import { NOW, cluster, cost, group, snapshot, usage, worker } from './examples';
 import { Stage, find } from './stage';
 

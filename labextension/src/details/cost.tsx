@@ -7,9 +7,9 @@ import { Cost, Receipt } from '../state/schema';
 import { ended } from '../words/cluster';
 import { dedicated, perHour, quantity, rates, sum } from '../words/money';
 import { clock, span } from '../words/time';
-import { CostTable, ICostRow } from './costs';
+import { CostTable, ICostRow } from './costtable';
 import { useFetched } from './fetched';
-import { IPartProps } from './view';
+import { IPartProps } from './part';
 
 /** What it cost: so far, or in the end; by group; and what that rests on. */
 export function CostPart(props: IPartProps): JSX.Element {

@@ -5,7 +5,7 @@ import { useMlops, useSelector } from '../state/hooks';
 import { Event } from '../state/schema';
 import { clock } from '../words/time';
 import { useFetched } from './fetched';
-import { IPartProps } from './view';
+import { IPartProps } from './part';
 
 /** Events that are drawn before "older". */
 const FIRST = 200;

@@ -9,7 +9,7 @@ import { WorkerState } from '../state/schema';
 import { workerPhase } from '../words/cluster';
 import { useEvents } from './events';
 import { useFetched } from './fetched';
-import { IPartProps } from './view';
+import { IPartProps } from './part';
 
 const LINES = 1000;
 /** Seconds between two looks at a log that is written. */

@@ -8,7 +8,7 @@ import { Event, Sample } from '../state/schema';
 import { clock } from '../words/time';
 import { useEvents } from './events';
 import { useFetched } from './fetched';
-import { IPartProps } from './view';
+import { IPartProps } from './part';
 
 const HEIGHT = 320;
 /** Seconds that are shown at least: the first of a young cluster don't fill the chart. */

@@ -7,15 +7,9 @@ import { brief, perHour, source } from '../words/money';
 import { CostPart } from './cost';
 import { EventsPart } from './events';
 import { LogsPart } from './logs';
+import { IPartProps, Part, PARTS, Shown } from './part';
 import { TimelinePart } from './timeline';
-import { Part, PARTS, Shown } from './widget';
 import { WorkersPart } from './workers';
-
-/** What every part gets. */
-export interface IPartProps {
-  cluster: ClusterState;
-  shown: Shown;
-}
 
 const VIEWS: Record<Part, (props: IPartProps) => JSX.Element> = {
   workers: WorkersPart,

@@ -6,8 +6,8 @@ import { WorkerState } from '../state/schema';
 import { workerPhase } from '../words/cluster';
 import { size } from '../words/size';
 import { clock } from '../words/time';
+import { IPartProps } from './part';
 import { IColumn, Table } from './table';
-import { IPartProps } from './view';
 
 /** Every worker: what it does, what it uses, what is wrong with it. */
 export function WorkersPart({ cluster, shown }: IPartProps): JSX.Element {

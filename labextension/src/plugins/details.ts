@@ -4,7 +4,8 @@ import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/tran
 
 import { choose } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { DetailsWidget, Part } from '../details/widget';
+import { Part } from '../details/part';
+import { DetailsWidget } from '../details/widget';
 import { mlopsIcon } from '../icons';
 import { ClusterState } from '../state/schema';
 import { isLive, newest } from '../state/state';
