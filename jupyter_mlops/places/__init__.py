@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def names() -> list[str]:
 
 
 def get(place: str) -> Backend:
-    """The backend of `place`.
+    """The backend of `place`: one for each place and process.
 
     Raises
     ------
@@ -62,12 +63,20 @@ def get(place: str) -> Backend:
 
     if place not in names():
         raise InvalidSpec(f"There is no place named {place!r} here", todo=f"Use one of: {', '.join(names())}.")
-    if place in _PLACES:
-        module, name = _PLACES[place]
-        made: Backend = getattr(importlib.import_module(module, __name__), name)()
-    else:
-        made = _load(_added(tuple(sys.path))[place])
+    return _made(place, None if place in _PLACES else _added(tuple(sys.path))[place])
+
+
+@functools.cache
+def _made(place: str, added: EntryPoint | None) -> Backend:
+    """The backend of a place that comes with the package, or that is `added` by another one."""
+    if added is not None:
+        return _load(added)
+    module, name = _PLACES[place]
+    made: Backend = getattr(importlib.import_module(module, __name__), name)()
     return made
+
+
+os.register_at_fork(after_in_child=_made.cache_clear)  # a forked process has none of its parent's threads
 
 
 def _load(point: EntryPoint) -> Backend:

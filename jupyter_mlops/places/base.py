@@ -57,7 +57,11 @@ async def ends_itself(open_link: Callable[[float], Awaitable[Link]], cause: str,
 
 
 class Backend(ABC):
-    """A place where clusters live. The record in the place is the truth: an instance holds nothing that it would lose.
+    """A place where clusters live. The record in the place is the truth.
+
+    There is one instance for each place and process (a forked process makes its own). It may hold connections and
+    threads, and what it saw last, so that it can be listed while the place doesn't answer; nothing that would be lost
+    with the process.
 
     All coroutines may be called from any event loop, and never block it for more than a few milliseconds. What a place
     can do is said by its attributes, so that nobody has to know places by their names.

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from jupyter_mlops import places
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
-from jupyter_mlops.places.kubernetes.backend import KubernetesBackend
 
 from .kube import Kube
 
@@ -46,7 +46,7 @@ class Namespace:
 
     def __init__(self, kube: Kube, name: str) -> None:
         self.kube, self.name = kube, name
-        self.backend = KubernetesBackend()
+        self.backend = places.get("kubernetes")
 
     def spec(self, *groups: Group, **fields: Any) -> ClusterSpec:
         """A spec with small workers; one unless groups are given."""

@@ -10,7 +10,7 @@ import secrets
 import pytest
 
 from jupyter_mlops.places.kubernetes.tunnel.relay import Relay
-from jupyter_mlops.places.kubernetes.tunnel.resumable import CHUNK, COUNT, NAME, UNKNOWN, Half, greet, resume
+from jupyter_mlops.places.kubernetes.tunnel.resumable import CHUNK, COUNT, NAME, UNKNOWN, Endpoint, greet, resume
 
 MEGABYTES = 16
 
@@ -86,7 +86,7 @@ class _Carrier:
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, dice: random.Random) -> int:
     """As the tunnel does it, with scissors."""
-    half, cuts = Half(reader, writer), 0
+    endpoint, cuts = Endpoint(reader, writer), 0
 
     async def connect(name: bytes, received: int) -> tuple[_Carrier, int]:
         nonlocal cuts
@@ -97,6 +97,6 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, por
             cuts += 1
         return carrier, seen
 
-    await resume(half, connect)
-    await half.close()
+    await resume(endpoint, connect)
+    await endpoint.close()
     return cuts

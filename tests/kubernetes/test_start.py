@@ -46,6 +46,6 @@ def _start(folder: Path, packages: list[str], kernel: list[str]) -> subprocess.C
     (mounted / "packages.txt").write_text("\n".join(packages))
     (mounted / "spec.json").write_text(json.dumps({"profile": {"kubernetes": {"kernel_packages": kernel}}}))
     index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}
-    command = [sys.executable, str(mounted / "start.py"), "relay"]
+    command = [sys.executable, str(mounted / "start.py"), "nodes"]
     environment = {**os.environ, **index, "HOME": str(folder)}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -1,4 +1,7 @@
-"""The Kubernetes place: what the upper layers call. Holds nothing: Kubernetes' records are the truth."""
+"""The Kubernetes place: what the upper layers call.
+
+It holds connections and what was seen last, and nothing that would be lost with it: Kubernetes' records are the truth.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,16 @@ from ...core.profile import Place, Profile
 from ...core.run import RunState
 from .. import keys
 from ..base import Address, Backend
-from . import finding, names, shipped
+from . import names, shipped
 from .api.where import everywhere, remember, where
 from .check import check
-from .placed import Known
+from .finder import Finder
+from .placed import PlacedCluster
 from .pods.template import scheduler_pod, worker_pod
 from .pricelist import price_list
 from .records import daskcluster, entries, record
 from .records.entries import Entry
-from .tunnel.connections import hub, kubeconfig
+from .tunnel.connections import Connections, kubeconfig
 
 
 class KubernetesBackend(Backend):
@@ -29,6 +33,10 @@ class KubernetesBackend(Backend):
     place: ClassVar[Place] = "kubernetes"
     title: ClassVar[str] = "Kubernetes"
     has_spot: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._connections = Connections()
+        self._finder = Finder(self._connections)
 
     def shipped_profiles(self) -> list[Profile]:
         """As in `Backend`, where there is a way to a Kubernetes cluster."""
@@ -43,24 +51,24 @@ class KubernetesBackend(Backend):
         """As in `Backend`: the templates make pods, and the user has the rights."""
         spec = ClusterSpec(name="check", owner="check", profile=profile, created=0)
         _check_templates(spec)
-        await hub().run(self._check(spec))
+        await self._connections.run(self._check(spec))
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """As in `Backend`. Raises `InvalidSpec` before anything is made, too."""
         _check_templates(spec)
-        return await hub().run(self._start(spec))
+        return await self._connections.run(self._start(spec))
 
     async def clusters(self) -> list[ClusterState]:
         """As in `Backend`. Where Kubernetes doesn't answer, what was seen there last, as unreachable."""
         found = await asyncio.gather(
-            *(hub().run(finding.states(place)) for place in await asyncio.to_thread(everywhere))
+            *(self._connections.run(self._finder.states(place)) for place in await asyncio.to_thread(everywhere))
         )
         states = {(state.name, state.created): state for some in found for state in some}
         return sorted(states.values(), key=lambda state: state.created, reverse=True)
 
     def silence(self) -> Problem | None:
         """As in `Backend`."""
-        return finding.silence()
+        return self._finder.silence()
 
     def way(self) -> str | None:
         """As in `Backend`: the kubeconfig."""
@@ -68,23 +76,23 @@ class KubernetesBackend(Backend):
 
     async def get(self, name: str) -> ClusterState:
         """As in `Backend`."""
-        return (await self._known(name)).state()
+        return (await self._placed(name)).state()
 
     async def spec(self, name: str) -> ClusterSpec:
         """As in `Backend`."""
-        return (await self._known(name)).spec
+        return (await self._placed(name)).spec
 
     async def address(self, name: str, timeout: float = 30.0) -> Address:
         """As in `Backend`. From outside of the Kubernetes cluster, the address is a tunnel's."""
-        return await (await self._known(name)).address(timeout)
+        return await (await self._placed(name)).address(timeout)
 
     async def link(self, name: str, timeout: float = 30.0) -> Link:
         """As in `Backend`."""
-        return await (await self._known(name)).link(timeout)
+        return await (await self._placed(name)).link(timeout)
 
     async def stop(self, name: str, cause: str = "user", why: str = "", force: bool = False) -> None:
         """As in `Backend`. Raises `Refused` for a cluster that only its maker can end."""
-        await (await self._known(name)).stop(cause, why, force)
+        await (await self._placed(name)).stop(cause, why, force)
 
     async def end(self, name: str, cause: str, why: str) -> None:
         """As in `Backend`."""
@@ -92,37 +100,37 @@ class KubernetesBackend(Backend):
 
     async def forget(self, name: str) -> None:
         """As in `Backend`."""
-        await (await self._known(name)).forget()
+        await (await self._placed(name)).forget()
 
     async def receipt(self, name: str) -> Receipt | None:
         """As in `Backend`."""
-        return (await self._known(name)).receipt()
+        return (await self._placed(name)).receipt()
 
     async def events(self, name: str) -> list[Event]:
         """As in `Backend`."""
-        return await (await self._known(name)).events()
+        return await (await self._placed(name)).events()
 
     async def timeline(self, name: str, since: Time = 0) -> list[Sample]:
         """As in `Backend`."""
-        return await (await self._known(name)).timeline(since)
+        return await (await self._placed(name)).timeline(since)
 
     async def runs(self, name: str) -> list[RunState]:
         """As in `Backend`."""
-        return await (await self._known(name)).runs()
+        return await (await self._placed(name)).runs()
 
     async def results(self, name: str, run: str) -> list[bytes]:
         """As in `Backend`."""
-        return await (await self._known(name)).results(run)
+        return await (await self._placed(name)).results(run)
 
     async def logs(self, name: str, worker: str | None = None, lines: int = 200) -> list[str]:
         """As in `Backend`. Raises `UnknownWorker`, too."""
-        return await (await self._known(name)).logs(worker, lines)
+        return await (await self._placed(name)).logs(worker, lines)
 
-    async def _known(self, name: str) -> Known:
-        return await hub().run(finding.find(name))
+    async def _placed(self, name: str) -> PlacedCluster:
+        return await self._connections.run(self._finder.find(name))
 
     async def _check(self, spec: ClusterSpec) -> None:
-        api = await hub().api(*where(spec.profile))
+        api = await self._connections.api(*where(spec.profile))
         (await check(api)).raise_missing()
         if spec.profile.kubernetes.record == "operator":
             refusal = await daskcluster.try_out(api, spec, record.ids_of(spec, api.namespace))
@@ -130,7 +138,7 @@ class KubernetesBackend(Backend):
                 raise refusal
 
     async def _start(self, spec: ClusterSpec) -> ClusterState:
-        api = await hub().api(*where(spec.profile))
+        api = await self._connections.api(*where(spec.profile))
         await asyncio.to_thread(remember, where(spec.profile))
         new_pair = asyncio.to_thread(keys.new_pair if spec.profile.kubernetes.tls else _no_pair)
         prices, pair = await asyncio.gather(price_list(api, spec), new_pair)

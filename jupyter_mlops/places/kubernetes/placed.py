@@ -11,7 +11,7 @@ from ...core.run import RunState
 from ..base import Address
 
 
-class Known(Protocol):
+class PlacedCluster(Protocol):
     """A cluster, as it was listed a moment ago. Its coroutines may be called from any event loop.
 
     Where nothing else is said, they do what the methods of `Backend` of the same name do.

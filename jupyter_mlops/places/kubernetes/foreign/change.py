@@ -1,4 +1,4 @@
-"""Changes clusters of others the way their own tools do: their objects are changed, and their makers do the rest."""
+"""Changes foreign clusters the way their own tools do: their objects are changed, and their makers do the rest."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from ....core.errors import OutOfRange, Refused, UnknownGroup
 from ....core.profile import MOST_WORKERS
 from ..api.client import MERGE_PATCH, Answer, Api, Json
 from ..records.record import APPS
-from .found import Found, FoundGroup
-from .listing import DASK
+from .discover import DASK, Discovered, DiscoveredGroup
 
 
-async def scale(api: Api, found: Found, workers: int, group: str | None = None) -> None:
+async def scale(api: Api, cluster: Discovered, workers: int, group: str | None = None) -> None:
     """Want `workers` workers in `group` (the first one).
 
     A DaskAutoscaler of the cluster is removed first, as `KubeCluster.scale` does: it would undo the change.
@@ -25,10 +24,10 @@ async def scale(api: Api, found: Found, workers: int, group: str | None = None) 
     """
     if not 0 <= workers <= MOST_WORKERS:
         raise OutOfRange(f"A group can't have {workers} workers", f"0 to {MOST_WORKERS} are possible")
-    chosen = group_of(found, group)
-    if found.kind == "DaskCluster":
+    chosen = group_of(cluster, group)
+    if cluster.kind == "DaskCluster":
         if chosen.bounds is not None:
-            await asyncio.gather(*(_delete(api, "daskautoscalers", DASK, name) for name in found.autoscalers))
+            await asyncio.gather(*(_delete(api, "daskautoscalers", DASK, name) for name in cluster.autoscalers))
         path = api.path("daskworkergroups", chosen.object, group=DASK)
         body: Json = {"spec": {"worker": {"replicas": workers}}}
     else:
@@ -36,7 +35,7 @@ async def scale(api: Api, found: Found, workers: int, group: str | None = None) 
     await api.request("PATCH", path, body, content=MERGE_PATCH, parse=False)
 
 
-async def stop(api: Api, found: Found) -> None:
+async def stop(api: Api, cluster: Discovered) -> None:
     """Remove it, and with it all that its maker made for it. A no-op when it is gone.
 
     Raises
@@ -44,33 +43,33 @@ async def stop(api: Api, found: Found) -> None:
     Refused : it is a release of Helm.
     Answer, Unreachable : as `Api.request`.
     """
-    if found.maker == "helm":
-        raise helm_stops(found, api.namespace)
-    if found.kind == "DaskCluster":
-        return await _delete(api, "daskclusters", DASK, found.object)
-    labels = {"labelSelector": found.selector.split(",component")[0]}
+    if cluster.maker == "helm":
+        raise helm_stops(cluster, api.namespace)
+    if cluster.kind == "DaskCluster":
+        return await _delete(api, "daskclusters", DASK, cluster.object)
+    labels = {"labelSelector": cluster.selector.split(",component")[0]}
     services = await api.request("GET", api.path("services"), query=labels)
-    going = [_delete(api, "deployments", APPS, name) for name in [found.service, *(g.object for g in found.groups)]]
+    going = [_delete(api, "deployments", APPS, name) for name in [cluster.service, *(g.object for g in cluster.groups)]]
     going += [_delete(api, "services", "", str(each["metadata"]["name"])) for each in services.get("items") or []]
     await asyncio.gather(*going)
     return None
 
 
-def helm_stops(found: Found, namespace: str) -> Refused:
+def helm_stops(cluster: Discovered, namespace: str) -> Refused:
     """Who ends a release of Helm."""
     return Refused(
-        f"The cluster {found.name!r} is a release of Helm",
+        f"The cluster {cluster.name!r} is a release of Helm",
         "Helm keeps a record of it, which would go on without it",
-        f"Run `helm uninstall {found.object} --namespace {namespace}`; scaled to 0 workers it costs little.",
+        f"Run `helm uninstall {cluster.object} --namespace {namespace}`; scaled to 0 workers it costs little.",
     )
 
 
-def group_of(found: Found, name: str | None) -> FoundGroup:
+def group_of(cluster: Discovered, name: str | None) -> DiscoveredGroup:
     """The group of that name, or the first. Raises `UnknownGroup`."""
-    for group in found.groups:
+    for group in cluster.groups:
         if name is None or group.name == name:
             return group
-    raise UnknownGroup.named(name or "", [group.name for group in found.groups])
+    raise UnknownGroup.named(name or "", [group.name for group in cluster.groups])
 
 
 async def _delete(api: Api, plural: str, group: str, name: str) -> None:

@@ -1,27 +1,76 @@
-"""What a cluster of others costs: its pods' time since they were placed, by the arithmetic of our own ledgers. Pure.
+"""What a foreign cluster costs: its pods' time since they were placed, by the arithmetic of our own ledgers.
 
-Nothing of ours runs beside such a cluster and keeps books: pods that are gone are not in the sum, and it says so.
+Nothing of ours runs beside such a cluster and keeps books: pods that are gone are not in the sum, and it says so. What
+its nodes cost is asked for at times, since lists are made every few seconds.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
-from ....core.base import Time
+from ....core.base import Seconds, Time
+from ....core.cluster import ClusterSpec
 from ....core.ledger import Ledger, LedgerEntry
 from ....core.price import Cost, HostPrice, Price
+from ....core.profile import Group, Profile
+from ....home import settings
+from ....pricing import Catalogue
+from ..api.client import Api, Json
 from ..pods import pods
+from ..pricelist import price_list
 from ..why.facts import condition, containers, moment
-from .found import Found
-from .rates import Rates
-from .shape import shape_of
+from .discover import Discovered, shape_of
 
-Json = dict[str, Any]
+#: Seconds that prices are used for before they are asked for anew.
+FRESH: Seconds = 300.0
 
 #: Said beside the price.
 SINCE = "of the pods that are there, since each was placed"
 NO_SHAPE = "its pods name neither CPUs nor memory that they need"
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The user's own rates, and the price of each node that is known."""
+
+    price: Price = field(default_factory=Price)
+    hosts: Mapping[str, HostPrice] = field(default_factory=dict)
+
+    @property
+    def usual(self) -> Price:
+        """The user's own rates; where there are none, those of most nodes whose price is known."""
+        if self.price.known:
+            return self.price
+        known = Counter(host.rates.model_dump_json() for host in self.hosts.values() if host.rates.known)
+        return Price.model_validate_json(known.most_common(1)[0][0]) if known else self.price
+
+
+class RateCache:
+    """The rates that count now, as for a cluster of ours that was started without a price."""
+
+    def __init__(self) -> None:
+        #: By the API's address: for which rates of the user's, when it was asked, and the answer.
+        self._known: dict[str, tuple[Price, float, Rates]] = {}
+
+    async def rates(self, api: Api) -> Rates:
+        """The rates, no older than `FRESH` seconds."""
+        price = (await asyncio.to_thread(settings.load)).price
+        of, asked, known = self._known.get(api.host, (None, 0.0, Rates(price)))
+        if of == price and time.monotonic() - asked < FRESH:
+            return known
+        catalogue = Catalogue.unpacked(await price_list(api, _spec(price)))
+        fresh = Rates(price, {name: catalogue.price(node) for name, node in catalogue.nodes.items()})
+        self._known[api.host] = (price, time.monotonic(), fresh)
+        return fresh
+
+
+def _spec(price: Price) -> ClusterSpec:
+    profile = Profile(name="foreign", place="kubernetes", groups=[Group(workers=0)])
+    return ClusterSpec(name="foreign", owner="", profile=profile, price=price, created=0)
 
 
 class Costs:
@@ -29,17 +78,17 @@ class Costs:
 
     Parameters
     ----------
-    found : the cluster.
+    cluster : the cluster.
     rates : what its nodes cost.
     now : until when.
     """
 
-    def __init__(self, found: Found, rates: Rates, now: Time) -> None:
-        shapes = [shape_of(pod["spec"]) for pod in found.workers]
-        shapes = shapes or [shape_of(group.template) for group in found.groups]
+    def __init__(self, cluster: Discovered, rates: Rates, now: Time) -> None:
+        shapes = [shape_of(pod["spec"]) for pod in cluster.workers]
+        shapes = shapes or [shape_of(group.template) for group in cluster.groups]
         self._known, self._now = all(shape.known for shape in shapes), now
         self._price = rates.price if self._known else Price(currency=rates.price.currency, source=NO_SHAPE)
-        self._ledger = Ledger(entries_of(found, rates.hosts if self._known else {}))
+        self._ledger = Ledger(entries_of(cluster, rates.hosts if self._known else {}))
 
     def cost(self, group: str | None = None) -> Cost:
         """Of one group, or of all."""
@@ -47,10 +96,10 @@ class Costs:
         return cost.model_copy(update={"source": f"{cost.source}; {SINCE}"}) if self._known and cost.source else cost
 
 
-def entries_of(found: Found, hosts: Mapping[str, HostPrice]) -> list[LedgerEntry]:
+def entries_of(cluster: Discovered, hosts: Mapping[str, HostPrice]) -> list[LedgerEntry]:
     """The ledger that the pods themselves tell."""
     entries: list[LedgerEntry] = []
-    for group in found.groups:
+    for group in cluster.groups:
         for pod in group.pods:
             entries += _entries(group.name, pod)
     entries.sort(key=lambda entry: entry.time)

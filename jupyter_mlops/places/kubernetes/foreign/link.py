@@ -9,35 +9,37 @@ from ....core.cluster import Sample
 from ....core.errors import Refused
 from ....core.price import Price
 from ....core.run import RunState
-from ..tunnel.connections import hub
-from . import change, guests
-from .found import Found
-from .observer import Observer
-from .observers import release
-from .reach import dashboard_of, log_of
+from . import change
+from .discover import Discovered
+from .install import install
+from .logs import log_of
+from .observe import Observer, Observers
+from .scheduler import dashboard_of
 from .state import spec_of
 
 
-class OthersLink:
-    """Implements `Link`. Usable from any event loop: what it does is done on the hub's.
+class ForeignLink:
+    """Implements `Link`. Usable from any event loop: what it does is done on that of the place's connections.
 
     Parameters
     ----------
+    observers : of the place; the observer goes back to them when the link is closed.
     observer : looks at the cluster; several links may share one.
+    price : the user's own rates, or the usual ones of the nodes.
     """
 
-    def __init__(self, observer: Observer, price: Price) -> None:
-        self._observer, self._price = observer, price
-        self._runs: RemoteLink | None = None
+    def __init__(self, observers: Observers, observer: Observer, price: Price) -> None:
+        self._observers, self._observer, self._price = observers, observer, price
+        self._to_runs: RemoteLink | None = None
         self._closed = False
 
     async def view(self, workers: bool = True) -> ClusterView:
         """As `Link.view`."""
-        return await hub().run(self._observer.view(None, 0, workers))
+        return await self._observer.connections.run(self._observer.view(None, 0, workers))
 
     async def watch(self, since: int, timeout: Seconds = 20.0, workers: bool = False) -> ClusterView:
         """As `Link.watch`."""
-        return await hub().run(self._observer.view(since, timeout, workers))
+        return await self._observer.connections.run(self._observer.view(since, timeout, workers))
 
     async def timeline(self, since: Time = 0) -> list[Sample]:
         """As `Link.timeline`, since somebody in this process looks."""
@@ -45,83 +47,85 @@ class OthersLink:
 
     async def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
         """As `Link.scale`; who goes first, and whether work is waited for, is up to the cluster's maker."""
-        await hub().run(self._scale(workers, group))
+        await self._observer.connections.run(self._scale(workers, group))
 
     async def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Raises `Refused`: that is up to the cluster's maker."""
         raise Refused(
-            f"The cluster {self._found.name!r} can't follow its work from here",
-            f"it was made with {self._found.maker}",
+            f"The cluster {self._cluster.name!r} can't follow its work from here",
+            f"it was made with {self._cluster.maker}",
             "Set a number of workers, or use what it was made with.",
         )
 
     async def stop(self, cause: str = "user", why: str = "") -> None:
         """As `Link.stop`. Raises `Refused` for a release of Helm."""
-        await hub().run(change.stop(self._observer.api, self._found))
-        self._observer.nudge()
+        await self._observer.connections.run(change.stop(self._observer.api, self._cluster))
+        self._observer.look_soon()
 
     async def logs(self, worker: str | None = None, lines: int = 200) -> list[str]:
         """As `Link.logs`, of pods that are there."""
-        return await hub().run(log_of(self._observer.api, self._found, worker, lines))
+        return await self._observer.connections.run(log_of(self._observer.api, self._cluster, worker, lines))
 
     async def dashboard(self) -> tuple[str, int, str]:
         """As `Link.dashboard`. It asks for no key."""
-        return await hub().run(dashboard_of(self._observer.api, self._found))
+        return await self._observer.connections.run(
+            dashboard_of(self._observer.connections, self._observer.api, self._cluster)
+        )
 
     async def ready_for_runs(self) -> None:
-        """As `Link.ready_for_runs`: brings the book of runs to its scheduler."""
-        await hub().run(self._bring())
+        """As `Link.ready_for_runs`: installs the book of runs in its scheduler."""
+        await self._observer.connections.run(self._install())
 
     async def open_run(self, run: RunState) -> RunState:
         """As `Link.open_run`."""
-        return await (await self._book()).open_run(run)
+        return await (await self._run_link()).open_run(run)
 
     async def plan_run(self, run: str, total: int | None, keys: list[str] | None = None) -> None:
         """As `Link.plan_run`."""
-        await (await self._book()).plan_run(run, total, keys)
+        await (await self._run_link()).plan_run(run, total, keys)
 
     async def close_run(self, run: str, phase: str, error: str = "") -> RunState:
         """As `Link.close_run`."""
-        return await (await self._book()).close_run(run, phase, error)
+        return await (await self._run_link()).close_run(run, phase, error)
 
     async def cancel_run(self, run: str, why: str = "") -> None:
         """As `Link.cancel_run`."""
-        await (await self._book()).cancel_run(run, why)
+        await (await self._run_link()).cancel_run(run, why)
 
     async def watch_run(self, run: str, since: int, timeout: Seconds = 20.0) -> RunView:
         """As `Link.watch_run`."""
-        return await (await self._book()).watch_run(run, since, timeout)
+        return await (await self._run_link()).watch_run(run, since, timeout)
 
     async def run_parts(self, run: str) -> dict[str, int]:
         """As `Link.run_parts`."""
-        return await (await self._book()).run_parts(run)
+        return await (await self._run_link()).run_parts(run)
 
     async def close(self) -> None:
         """As `Link.close`."""
         if self._closed:
             return
         self._closed = True
-        if self._runs is not None:
-            await self._runs.close()
-        await hub().run(release(self._observer))
+        if self._to_runs is not None:
+            await self._to_runs.close()
+        await self._observer.connections.run(self._observers.release(self._observer))
 
     @property
-    def _found(self) -> Found:
-        return self._observer.found
+    def _cluster(self) -> Discovered:
+        return self._observer.cluster
 
-    async def _book(self) -> RemoteLink:
+    async def _run_link(self) -> RemoteLink:
         """The link to the book of runs, on the caller's own loop: runs stream through it."""
-        url = (await hub().run(self._observer.scheduler())).url
-        if self._runs is None or self._runs.url != url:
-            if self._runs is not None:
-                await self._runs.close()
-            self._runs = RemoteLink(url)
-        return self._runs
+        url = (await self._observer.connections.run(self._observer.scheduler())).url
+        if self._to_runs is None or self._to_runs.url != url:
+            if self._to_runs is not None:
+                await self._to_runs.close()
+            self._to_runs = RemoteLink(url)
+        return self._to_runs
 
     async def _scale(self, workers: int, group: str | None) -> None:
-        await change.scale(self._observer.api, self._found, workers, group)
-        self._observer.nudge()
+        await change.scale(self._observer.api, self._cluster, workers, group)
+        self._observer.look_soon()
 
-    async def _bring(self) -> None:
-        spec = spec_of(self._found, self._observer.api.namespace, self._price)
-        await guests.bring(await self._observer.scheduler(), self._found, spec)
+    async def _install(self) -> None:
+        spec = spec_of(self._cluster, self._observer.api.namespace, self._price)
+        await install(await self._observer.scheduler(), self._cluster, spec)

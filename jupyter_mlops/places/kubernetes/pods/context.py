@@ -24,7 +24,7 @@ USUAL = 10.0
 EVENTS_EVERY, NODES_EVERY = 6.0, 30.0
 
 
-class Surroundings:
+class PodContext:
     """Gathers `Facts` about pods without ever making the scheduler wait."""
 
     def __init__(self, api: Api, spec: ClusterSpec) -> None:

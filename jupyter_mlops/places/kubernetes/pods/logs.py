@@ -7,25 +7,25 @@ from collections import deque
 from ..api.client import Answer, Api, Unreachable
 from ..names import Names
 
-#: Logs of dead pods that are kept, and lines of each.
+#: Logs of dead pods that are saved, and lines of each.
 DEAD, LINES = 200, 200
 
 
 class PodLogs:
-    """Reads logs while there are pods, and keeps their ends."""
+    """Reads logs while there are pods, and saves their ends."""
 
     def __init__(self, api: Api, ids: Names) -> None:
         self._api, self._ids = api, ids
-        #: The last lines of logs that were kept, by worker.
-        self.kept: dict[str, list[str]] = {}
+        #: The last lines of logs that were saved, by worker.
+        self.saved: dict[str, list[str]] = {}
         self._order: deque[str] = deque()
 
     def of_dead(self, worker: str, lines: int = LINES) -> list[str]:
-        """The end of a log that was kept; empty when there is none."""
-        return self.kept.get(worker, [])[-lines:]
+        """The end of a log that was saved; empty when there is none."""
+        return self.saved.get(worker, [])[-lines:]
 
     async def read(self, worker: str, lines: int = LINES) -> list[str]:
-        """The end of a pod's log, or what was kept of it."""
+        """The end of a pod's log, or what was saved of it."""
         path = self._api.path("pods", self._ids.pod(worker)) + "/log"
         try:
             text = await self._api.text(path, {"tailLines": lines, "container": "worker"}, timeout=5.0)
@@ -33,13 +33,13 @@ class PodLogs:
             text = ""
         return text.splitlines() or self.of_dead(worker, lines)
 
-    async def keep(self, worker: str) -> None:
-        """Keep the end of a pod's log, since the pod goes."""
+    async def save(self, worker: str) -> None:
+        """Save the end of a pod's log, since the pod goes."""
         lines = await self.read(worker)
         if not lines:
             return
-        if worker not in self.kept:
+        if worker not in self.saved:
             self._order.append(worker)
             if len(self._order) > DEAD:
-                self.kept.pop(self._order.popleft(), None)
-        self.kept[worker] = lines
+                self.saved.pop(self._order.popleft(), None)
+        self.saved[worker] = lines

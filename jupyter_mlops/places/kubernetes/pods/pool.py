@@ -20,7 +20,7 @@ from ..api.client import Api, Json
 from ..api.watch import Watch
 from ..why import death
 from . import pods
-from .context import Surroundings
+from .context import PodContext
 from .create import Maker
 from .delete import Removal
 from .logs import LINES, PodLogs
@@ -35,7 +35,7 @@ GOES_ON = "What runs goes on; workers come and go again as soon as it can."
 CLOSING = 10.0
 
 
-class Known:
+class KnownPod:
     """A pod as it was last seen."""
 
     def __init__(self, pod: Json) -> None:
@@ -68,8 +68,8 @@ class KubernetesPool:
         peak: Callable[[str], float | None] = lambda worker: None,
     ) -> None:
         self._spec, self._peak = spec, peak
-        self._known: dict[str, Known] = {}
-        self._told: dict[str, Notice] = {}
+        self._known: dict[str, KnownPod] = {}
+        self._last_notices: dict[str, Notice] = {}
         self._logs = PodLogs(api, ids)
         self._removal = Removal(api, ids, self._vanished)
         #: Workers to be removed whose creation is under way.
@@ -79,7 +79,7 @@ class KubernetesPool:
         self._background = Background()
         self._closed = False
         self._asking = Asking(self._make, self._refused)
-        self._around = Surroundings(api, spec)
+        self._around = PodContext(api, spec)
         query = {"labelSelector": f"{names.CLUSTER}={ids.cluster},{names.PART}=worker"}
         self._watch = Watch(api, api.path("pods"), query, self._synced, self._changed, self._trouble)
         #: As in `Pool`.
@@ -100,7 +100,7 @@ class KubernetesPool:
     async def remove(self, workers: Sequence[str], grace: float = 5.0) -> None:
         """As in `Pool`."""
         for worker in self._asking.withdraw(workers):
-            self._tell(Notice(worker, "ended"))
+            self._notify_once(Notice(worker, "ended"))
         going = []
         for worker in workers:
             known = self._known.get(worker)
@@ -125,7 +125,7 @@ class KubernetesPool:
             return
         self._closed = True
         running = [worker for worker, known in self._known.items() if pods.step(known.pod) == "running"]
-        await asyncio.gather(*(self._logs.keep(worker) for worker in running[:AT_ONCE]))
+        await asyncio.gather(*(self._logs.save(worker) for worker in running[:AT_ONCE]))
         await self._asking.close()
         with contextlib.suppress(asyncio.TimeoutError):
             await wait_for(self.remove(list(self._known), grace=2.0), CLOSING)
@@ -134,18 +134,18 @@ class KubernetesPool:
     @property
     def last_logs(self) -> dict[str, list[str]]:
         """The last lines of logs of pods that are gone, by worker."""
-        return self._logs.kept
+        return self._logs.saved
 
     async def _make(self, order: Order) -> None:
         problem = await self._maker.make(order)
         if problem is not None:
-            self._tell(Notice(order.worker, "lost", problem))
+            self._notify_once(Notice(order.worker, "lost", problem))
         if order.worker in self._unwanted:
             self._unwanted.discard(order.worker)
             await self._removal.end(order.worker, 0)
 
     def _refused(self, worker: str, problem: Problem) -> None:
-        self._tell(Notice(worker, "pending", problem))
+        self._notify_once(Notice(worker, "pending", problem))
 
     def _synced(self, found: list[Json]) -> None:
         """After a gap: what is not there any more was deleted meanwhile."""
@@ -165,11 +165,11 @@ class KubernetesPool:
         worker = pods.worker_of(pod)
         known = self._known.get(worker)
         if known is None:
-            known = self._known[worker] = Known(pod)
+            known = self._known[worker] = KnownPod(pod)
             if worker in self._unwanted:
                 known.asked = True
             elif pods.over(pod):  # nobody has heard of it so far: it was there before it was lost
-                self._tell(pods.describe(pod, "starting"))
+                self._notify_once(pods.describe(pod, "starting"))
         was_leaving, known.pod = pods.leaving(known.pod), pod
         if known.asked or known.again:
             return
@@ -177,19 +177,19 @@ class KubernetesPool:
             self._examine(known)
         elif pods.leaving(pod):
             if not was_leaving and pods.placed(pod):
-                self._background.spawn(self._logs.keep(worker))
+                self._background.spawn(self._logs.save(worker))
         else:
-            self._tell(pods.notice(pod, self._around.facts(pod)))
+            self._notify_once(pods.notice(pod, self._around.facts(pod)))
 
     def _deleted(self, pod: Json, unseen: bool = False) -> None:
         worker = pods.worker_of(pod)
         known = self._known.pop(worker, None)
         self._unwanted.discard(worker)
         if known is not None and known.again is not None:
-            self._told.pop(worker, None)
+            self._last_notices.pop(worker, None)
             self._asking.ask([known.again])
         elif known is None or known.asked or pods.over(known.pod):
-            self._tell(pods.describe(pod, "ended", unseen=unseen))
+            self._notify_once(pods.describe(pod, "ended", unseen=unseen))
         else:
             self._background.spawn(self._explain(pod, None if unseen else time.time()))
 
@@ -198,17 +198,17 @@ class KubernetesPool:
         known = self._known.pop(worker, None)
         if known is not None or worker in self._unwanted:
             self._unwanted.discard(worker)
-            self._tell(pods.describe(known.pod, "ended") if known else Notice(worker, "ended"))
+            self._notify_once(pods.describe(known.pod, "ended") if known else Notice(worker, "ended"))
 
-    def _examine(self, known: Known) -> None:
+    def _examine(self, known: KnownPod) -> None:
         if not known.dying:
             known.dying = True
-            self._background.spawn(self._bury(known))
+            self._background.spawn(self._reap(known))
 
-    async def _bury(self, known: Known) -> None:
+    async def _reap(self, known: KnownPod) -> None:
         """A pod whose containers have ended: keep its log, say why, and remove what is left of it."""
         worker, seen = pods.worker_of(known.pod), time.time()
-        await self._logs.keep(worker)
+        await self._logs.save(worker)
         await self._explain(known.pod, seen, deleted=pods.leaving(known.pod))
         known.asked = True
         await self._removal.end(worker, 0)
@@ -218,7 +218,7 @@ class KubernetesPool:
         worker = pods.worker_of(pod)
         facts = await self._around.of_dead(pod, self._logs.of_dead(worker), self._peak(worker))
         problem = death(pod, facts, deleted=deleted)
-        self._tell(pods.describe(pod, "lost", problem, seen, unseen=seen is None))
+        self._notify_once(pods.describe(pod, "lost", problem, seen, unseen=seen is None))
 
     async def _look(self) -> None:
         """Look again at pods that don't come: events arrive after the pods' own changes."""
@@ -230,7 +230,7 @@ class KubernetesPool:
             await self._around.look([known.pod for known in waiting])
             for known in waiting:
                 if not known.asked and not pods.over(known.pod) and not pods.leaving(known.pod):
-                    self._tell(pods.notice(known.pod, self._around.facts(known.pod)))
+                    self._notify_once(pods.notice(known.pod, self._around.facts(known.pod)))
             self._fall_back([known.pod for known in waiting])
 
     def _fall_back(self, waiting: list[Json]) -> None:
@@ -251,12 +251,12 @@ class KubernetesPool:
         why = f"{problem.what}: {problem.why}" if problem.why else problem.what
         self.problem = Problem(what=BLIND, why=why, todo=f"{problem.todo} {GOES_ON}".strip())
 
-    def _tell(self, notice: Notice) -> None:
-        """Tell the controller, unless it would be the same again."""
-        if self._told.get(notice.worker) == notice:
+    def _notify_once(self, notice: Notice) -> None:
+        """Notify the controller, unless it would be the same notice again."""
+        if self._last_notices.get(notice.worker) == notice:
             return
         if notice.phase in ("ended", "lost"):
-            self._told.pop(notice.worker, None)
+            self._last_notices.pop(notice.worker, None)
         else:
-            self._told[notice.worker] = notice
+            self._last_notices[notice.worker] = notice
         self._notify(notice)

@@ -125,7 +125,7 @@ async def history(entry: Entry) -> Json:
         raise
 
 
-async def settle(entry: Entry, cause: EndCause, why: str, ended: Time) -> Receipt:
+async def write_end(entry: Entry, cause: EndCause, why: str, ended: Time) -> Receipt:
     """Write the end of a cluster whose controller can't. Its cost ends with `ended`."""
     kept = await history(entry)
     ledger = Ledger(LedgerEntry.model_validate_json(line) for line in unpacked(kept, "ledger.jsonl").splitlines())
@@ -196,7 +196,7 @@ async def _settle(entry: Entry) -> Entry | None:
         if await pod_of(entry) is not None:
             return entry  # its controller is writing the receipt
         why = "its record was deleted from Kubernetes"
-        receipt = await settle(entry, "deleted", why, max(entry.alive, entry.spec.created))
+        receipt = await write_end(entry, "deleted", why, max(entry.alive, entry.spec.created))
         await daskcluster.end(entry.api, entry.ids)
         return dataclasses.replace(entry, receipt=receipt)
     made = moment(entry.record["metadata"]["creationTimestamp"])

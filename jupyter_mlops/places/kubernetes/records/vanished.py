@@ -16,30 +16,33 @@ _Key = tuple[str, float]
 #: Which Kubernetes, and which namespace of it.
 _Place = tuple[str, str]
 
-#: What was there at the last look, and what is gone since.
-_there: dict[_Place, dict[_Key, Entry]] = {}
-_gone: dict[_Place, dict[_Key, Entry]] = {}
 
+class Vanished:
+    """What this process saw of clusters, to list those of them that are gone."""
 
-async def with_vanished(api: Api, found: Sequence[Entry]) -> list[Entry]:
-    """`found`, and those that were there before and didn't end by themselves, as ended."""
-    place, now = (api.host, api.namespace), {_key(entry): entry for entry in found}
-    missing = [entry for key, entry in _there.get(place, {}).items() if key not in now]
-    _there[place] = now
-    gone = _gone.setdefault(place, {})
-    with_it = bool(missing) and await _namespace_is_gone(api)
-    for entry in missing:
-        if with_it or (entry.live and entry.state is not None):  # else it was forgotten, or never began
-            gone[_key(entry)] = dataclasses.replace(entry, record=None, receipt=entry.receipt or _receipt(entry))
-    for key in [key for key, entry in gone.items() if key in now or entry.spec.created < time.time() - KEPT]:
-        del gone[key]
-    return [*found, *gone.values()]
+    def __init__(self) -> None:
+        #: What was there at the last look, and what is gone since.
+        self._there: dict[_Place, dict[_Key, Entry]] = {}
+        self._gone: dict[_Place, dict[_Key, Entry]] = {}
 
+    async def added_to(self, api: Api, found: Sequence[Entry]) -> list[Entry]:
+        """`found`, and those that were there before and didn't end by themselves, as ended."""
+        place, now = (api.host, api.namespace), {_key(entry): entry for entry in found}
+        missing = [entry for key, entry in self._there.get(place, {}).items() if key not in now]
+        self._there[place] = now
+        gone = self._gone.setdefault(place, {})
+        with_it = bool(missing) and await _namespace_is_gone(api)
+        for entry in missing:
+            if with_it or (entry.live and entry.state is not None):  # else it was forgotten, or never began
+                gone[_key(entry)] = dataclasses.replace(entry, record=None, receipt=entry.receipt or _receipt(entry))
+        for key in [key for key, entry in gone.items() if key in now or entry.spec.created < time.time() - KEPT]:
+            del gone[key]
+        return [*found, *gone.values()]
 
-def forget(entry: Entry) -> None:
-    """List it no more."""
-    for gone in _gone.values():
-        gone.pop(_key(entry), None)
+    def forget(self, entry: Entry) -> None:
+        """List it no more."""
+        for gone in self._gone.values():
+            gone.pop(_key(entry), None)
 
 
 def _key(entry: Entry) -> _Key:

@@ -1,4 +1,4 @@
-"""What the nodes cost that workers run on: looked up once each, beside the work, and told to the ledger."""
+"""What the nodes cost that workers run on: looked up once each, beside the work, and handed to the ledger."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ class Nodes:
     ----------
     api : the controller's; it may be allowed to read nodes or not.
     catalogue : whose prices count. It also has the nodes that there were at the start, as who started it saw them.
-    told : is given a node's name and price, once. The price counts from the beginning, so that it may come late.
+    priced : is called once for each node, with its name and price. The price counts from the beginning, so that it
+        may come late.
     """
 
-    def __init__(self, api: Api, catalogue: Catalogue, told: Callable[[str, HostPrice], None]) -> None:
-        self._api, self._catalogue, self._told = api, catalogue, told
+    def __init__(self, api: Api, catalogue: Catalogue, priced: Callable[[str, HostPrice], None]) -> None:
+        self._api, self._catalogue, self._priced = api, catalogue, priced
         self._seen: set[str] = set()
         self._waiting: set[str] = set()
         self._known: dict[str, Node] = {}
@@ -59,7 +60,7 @@ class Nodes:
                 continue
             names, self._waiting = self._waiting, set()
             for name in sorted(names):
-                self._told(name, self._price(name))
+                self._priced(name, self._price(name))
 
     def _price(self, name: str) -> HostPrice:
         node = self._known.get(name) or self._catalogue.nodes.get(name)

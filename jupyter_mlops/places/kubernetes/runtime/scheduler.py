@@ -49,7 +49,7 @@ class Peaks(SchedulerPlugin):
         scheduler.add_plugin(self)
 
     def of(self, worker: str) -> float | None:
-        """Bytes; None when it never told."""
+        """Bytes; None when the worker never sent any."""
         return self._peaks.get(worker)
 
     def add_worker(self, scheduler: distributed.Scheduler, worker: str) -> None:

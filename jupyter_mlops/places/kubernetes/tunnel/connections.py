@@ -1,4 +1,4 @@
-"""One thread per process that talks to Kubernetes, so that tunnels live on whatever loop their users come from."""
+"""A thread that talks to Kubernetes, so that tunnels live on whatever loop their users come from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ....core.waiting import wait_for
 from .. import names
 from ..api.client import Answer, Api
 from .port_forward import Tunnel
@@ -19,46 +20,37 @@ from .port_forward import Tunnel
 _T = TypeVar("_T")
 
 
-class Hub:
-    """Connections to Kubernetes and tunnels to schedulers, on a loop of their own."""
+class Connections:
+    """Connections to Kubernetes and tunnels to schedulers, on a loop in a thread of their own.
+
+    The thread starts with the first work. It ends with the process.
+    """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
         self._apis: dict[tuple[str, str], Api] = {}
         self._tunnels: dict[tuple[str, str, str, int], Tunnel] = {}
-        self._lock = asyncio.Lock()
-        threading.Thread(target=self._loop.run_forever, name="mlops-kubernetes", daemon=True).start()
+        self._starting, self._lock = threading.Lock(), asyncio.Lock()
 
     async def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Run `work` on the hub's loop; what it raises is raised here, the API's answers as errors for users."""
+        """Run `work` on the loop of the connections; what it raises is raised here, the API's answers as errors for
+        users."""
         try:
-            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._started()))
         except Answer as answer:
             raise answer.error from None
 
     async def api(self, context: str, namespace: str) -> Api:
-        """The connection to a context and namespace. On the hub's loop only."""
+        """The connection to a context and namespace. On the loop of the connections only."""
         key = (kubeconfig(), context)
         async with self._lock:
             if key not in self._apis:
                 self._apis[key] = await Api.connect(context)
             return self._apis[key].within(namespace)
 
-    def close(self) -> None:
-        """Close all connections. Not on the hub's loop."""
-
-        async def close() -> None:
-            while self._tunnels:
-                await self._tunnels.popitem()[1].close()
-            while self._apis:
-                await self._apis.popitem()[1].close()
-
-        with contextlib.suppress(concurrent.futures.TimeoutError):
-            asyncio.run_coroutine_threadsafe(close(), self._loop).result(2.0)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-
     async def tunnel(self, api: Api, cluster: str, port: int, selector: str = "") -> int:
-        """The local port that leads to `port` of the cluster's scheduler. On the hub's loop only.
+        """The local port that leads to `port` of the cluster's scheduler. On the loop of the connections only.
 
         `selector` finds its pod; by the labels that are ours and dask-kubernetes', when not given.
         """
@@ -66,18 +58,43 @@ class Hub:
         async with self._lock:
             if key not in self._tunnels:
                 resumed = port == names.RELAY_PORT
-                tunnel = Tunnel(api, _Finder(api, cluster, selector).find, port, resumed)
+                tunnel = Tunnel(api, _PodFinder(api, cluster, selector).find, port, resumed)
                 await tunnel.open()
                 self._tunnels[key] = tunnel
             return self._tunnels[key].local_port
 
     async def close_tunnels(self, api: Api, cluster: str) -> None:
-        """Close the tunnels to a cluster that has ended. On the hub's loop only."""
+        """Close the tunnels to a cluster that has ended. On the loop of the connections only."""
         for key in [key for key in self._tunnels if key[:3] == (api.host, api.namespace, cluster)]:
             await self._tunnels.pop(key).close()
 
+    def _started(self) -> asyncio.AbstractEventLoop:
+        """The loop, whose thread runs."""
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="mlops-kubernetes", daemon=True).start()
+                self._process = os.getpid()
+                atexit.register(self.close)
+            return self._loop
 
-class _Finder:
+    def close(self) -> None:
+        """Close all connections, where this process made them: one that it forked has none of its threads."""
+
+        async def close() -> None:
+            while self._tunnels:
+                await self._tunnels.popitem()[1].close()
+            while self._apis:
+                await self._apis.popitem()[1].close()
+
+        if self._loop is None or os.getpid() != self._process:
+            return
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            asyncio.run_coroutine_threadsafe(close(), self._loop).result(2.0)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+class _PodFinder:
     """Finds the scheduler's pod, which may be another one than before."""
 
     def __init__(self, api: Api, cluster: str, selector: str = "") -> None:
@@ -103,26 +120,12 @@ def kubeconfig() -> str:
         return file
 
 
-_hub: Hub | None = None
-_making = threading.Lock()
-
-
-def hub() -> Hub:
-    """The hub of this process."""
-    global _hub
-    with _making:
-        if _hub is None:
-            _hub = Hub()
-            atexit.register(_hub.close)
-        return _hub
-
-
-def _forget() -> None:
-    """A forked process has none of its parent's threads."""
-    global _hub, _making
-    if _hub is not None:
-        atexit.unregister(_hub.close)
-    _hub, _making = None, threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forget)
+async def has_name_here(host: str) -> bool:
+    """Whether the service `host` is found by DNS: from inside of its Kubernetes cluster."""
+    if "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return False
+    try:
+        await wait_for(asyncio.get_running_loop().getaddrinfo(host, names.SCHEDULER_PORT), 2.0)
+    except (OSError, asyncio.TimeoutError):
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""A way to a scheduler's port from outside of the Kubernetes cluster, which heals itself.
+"""Forwards a local port to a scheduler's pod from outside of the Kubernetes cluster, and heals itself.
 
 A local port stays open for as long as the tunnel does. Each connection to it goes through the API to the scheduler pod
 that there is at that moment; while there is none, or the API doesn't answer, the connection waits.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ....core.waiting import wait_for
 from ..api.client import Answer, Api, Unreachable
-from .resumable import CHUNK, Half, first_of, greet, resume
+from .resumable import CHUNK, Endpoint, first_of, greet, resume
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
@@ -27,9 +27,10 @@ _T = TypeVar("_T")
 PATIENCE = 25.0
 #: Seconds between signs of life of an open connection; without one it is closed, and its user connects again.
 HEARTBEAT = 6.0
-#: Seconds that an open connection waits for a new way when its own broke: apiservers restart, laptops are closed.
+#: Seconds that an open connection waits for a new port-forward when its own broke: apiservers restart, laptops are
+#: closed.
 LOST = 300.0
-#: Seconds for the pod to answer the first word over a new way.
+#: Seconds for the pod to answer the first word over a new port-forward.
 GREETING = 10.0
 #: Answers that waiting doesn't change.
 _FOR_GOOD = (400, 401, 403, 405, 406)
@@ -76,7 +77,7 @@ class Socket:
         await self._raw.close()
 
 
-class Way:
+class PortForward:
     """A forwarded connection as a stream: a `Carrier`."""
 
     def __init__(self, socket: Socket) -> None:
@@ -98,7 +99,7 @@ class Way:
                 self.reader.feed_data(data)
                 await asyncio.sleep(0)
         except (OSError, Unreachable) as error:
-            logger.info("A way to the scheduler ended: %s", error)
+            logger.info("A port-forward to the scheduler ended: %s", error)
         finally:
             self.reader.feed_eof()
 
@@ -111,7 +112,7 @@ class Tunnel:
     api : Kubernetes, on the loop that the tunnel runs on.
     find : the name of the pod now. Raises `Answer` or `Unreachable` while there is none.
     port : in the pod.
-    resumed : whether a relay listens there: then open connections, too, outlive the way that they go.
+    resumed : whether a relay listens there: then open connections, too, outlive their port-forward.
     """
 
     def __init__(self, api: Api, find: Callable[[], Awaitable[str]], port: int, resumed: bool = False) -> None:
@@ -151,33 +152,33 @@ class Tunnel:
                 await writer.wait_closed()
 
     async def _resume(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry a connection over as many ways as it takes, until it is over or there was none for too long."""
-        half, began = Half(reader, writer), False
+        """Carry a connection over one port-forward after the other, until it is over or there was none for too long."""
+        endpoint, began = Endpoint(reader, writer), False
 
-        async def connect(name: bytes, received: int) -> tuple[Way, int]:
+        async def connect(name: bytes, received: int) -> tuple[PortForward, int]:
             nonlocal began
             again, began = began, True
-            return await self._insist(lambda: self._greeted(name, received), LOST if again else PATIENCE, again)
+            return await self._retry(lambda: self._greeted(name, received), LOST if again else PATIENCE, again)
 
         try:
-            await resume(half, connect)
+            await resume(endpoint, connect)
         finally:
-            await half.close()
+            await endpoint.close()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        socket = await self._insist(self._connect, PATIENCE)
+        socket = await self._retry(self._connect, PATIENCE)
         try:
             await first_of(self._outward(reader, socket), self._inward(socket, writer))
         finally:
             await socket.close()
 
-    async def _greeted(self, name: bytes, received: int) -> tuple[Way, int]:
-        """A way on which the relay has answered: a pod that starts takes connections before there is a relay."""
-        way = Way(await self._connect())
+    async def _greeted(self, name: bytes, received: int) -> tuple[PortForward, int]:
+        """A port-forward on which the relay has answered: a pod that starts takes connections before its relay runs."""
+        forward = PortForward(await self._connect())
         try:
-            return way, await wait_for(greet(way, name, received), GREETING)
+            return forward, await wait_for(greet(forward, name, received), GREETING)
         except BaseException:
-            await way.close()
+            await forward.close()
             raise
 
     async def _connect(self) -> Socket:
@@ -185,7 +186,7 @@ class Tunnel:
         path = self._api.path("pods", await self._find()) + "/portforward"
         return Socket(await self._api.websocket(path, {"ports": self._port}, (_PROTOCOL,), HEARTBEAT))
 
-    async def _insist(self, attempt: Callable[[], Awaitable[_T]], patience: float, whatever: bool = False) -> _T:
+    async def _retry(self, attempt: Callable[[], Awaitable[_T]], patience: float, whatever: bool = False) -> _T:
         """Try until it succeeds, for `patience` seconds; `whatever` the answer is, since people log in again."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + patience, 0.1

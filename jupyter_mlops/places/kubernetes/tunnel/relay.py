@@ -1,4 +1,4 @@
-"""The scheduler pod's half of tunnels: connections to the scheduler that outlive the carriers they came over."""
+"""The scheduler pod's end of tunnels: connections to the scheduler that outlive the carriers they came over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from .. import names
-from .resumable import CHUNK, COUNT, NAME, UNKNOWN, Half
+from .resumable import CHUNK, COUNT, NAME, UNKNOWN, Endpoint
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
@@ -19,7 +19,7 @@ class Relay:
 
     def __init__(self, port: int = names.RELAY_PORT, target: int = names.SCHEDULER_PORT) -> None:
         self._port, self._target = port, target
-        self._halves: dict[bytes, Half] = {}
+        self._endpoints: dict[bytes, Endpoint] = {}
         self._carriers: dict[bytes, asyncio.Task[None]] = {}
         self._alone_since: dict[bytes, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -37,7 +37,7 @@ class Relay:
         for task in [*self._carriers.values(), *self._tasks]:
             task.cancel()
         await asyncio.gather(*self._carriers.values(), *self._tasks, return_exceptions=True)
-        await asyncio.gather(*(half.close() for half in self._halves.values()))
+        await asyncio.gather(*(endpoint.close() for endpoint in self._endpoints.values()))
 
     async def _accept(self, carrier: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -62,40 +62,40 @@ class Relay:
                 del self._carriers[name]
 
     async def _carry(self, name: bytes, seen: int, carrier: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        half = self._halves.get(name)
-        if half is None and seen:
+        endpoint = self._endpoints.get(name)
+        if endpoint is None and seen:
             writer.write(COUNT.pack(UNKNOWN))
             await writer.drain()
             return
-        if half is None:
-            half = Half(*await asyncio.open_connection("127.0.0.1", self._target, limit=CHUNK))
-            self._halves[name] = half
-        writer.write(COUNT.pack(half.received))
+        if endpoint is None:
+            endpoint = Endpoint(*await asyncio.open_connection("127.0.0.1", self._target, limit=CHUNK))
+            self._endpoints[name] = endpoint
+        writer.write(COUNT.pack(endpoint.received))
 
         async def send(data: bytes) -> None:
             writer.write(data)
             await writer.drain()
 
         try:
-            await half.carry(seen, carrier, send)
+            await endpoint.carry(seen, carrier, send)
         finally:
-            self._keep(name, half)
+            self._expire_later(name, endpoint)
 
-    def _keep(self, name: bytes, half: Half) -> None:
+    def _expire_later(self, name: bytes, endpoint: Endpoint) -> None:
         loop = asyncio.get_running_loop()
         self._alone_since[name] = loop.time()
-        task = loop.create_task(self._expire(name, half))
+        task = loop.create_task(self._expire(name, endpoint))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _expire(self, name: bytes, half: Half) -> None:
+    async def _expire(self, name: bytes, endpoint: Endpoint) -> None:
         """Close a connection that is over, or that no carrier has come for in time."""
-        if not half.over.is_set():
+        if not endpoint.over.is_set():
             await asyncio.sleep(KEPT)
             alone = asyncio.get_running_loop().time() - self._alone_since.get(name, 0.0)
             if name in self._carriers or alone < KEPT - 1:
                 return
-        await half.close()
-        if self._halves.get(name) is half:
-            del self._halves[name]
+        await endpoint.close()
+        if self._endpoints.get(name) is endpoint:
+            del self._endpoints[name]
             self._alone_since.pop(name, None)

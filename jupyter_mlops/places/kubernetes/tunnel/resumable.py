@@ -1,9 +1,10 @@
-"""A TCP connection in two halves, with a carrier in between that may break: the halves go on with the next carrier.
+"""A TCP connection between two endpoints, with a carrier in between that may break: they go on with the next carrier.
 
-The tunnel holds one half, with a Dask client at its end; the relay in the scheduler's pod holds the other, with the
-scheduler at its end. Neither end notices when the API server restarts or a network is away: what the other half has
-not acknowledged is kept, and sent again. On a carrier the tunnel's half first names the connection, then each half says
-how many bytes it has received; then come frames: a kind, a length, and data, an acknowledgement or the end.
+The tunnel holds one endpoint, with a Dask client behind it; the relay in the scheduler's pod holds the other, with the
+scheduler behind it. Neither client nor scheduler notices when the API server restarts or a network is away: what the
+other endpoint has not acknowledged is kept, and sent again. On a carrier the tunnel's endpoint first names the
+connection, then each endpoint says how many bytes it has received; then come frames: a kind, a length, and data, an
+acknowledgement or the end.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 #: Bytes of a session's name.
 NAME = 16
-#: How many bytes a half has received; the greatest of them means that it knows no such session.
+#: How many bytes an endpoint has received; the greatest of them means that it knows no such session.
 COUNT = struct.Struct(">Q")
 UNKNOWN = 2**64 - 1
 _FRAME = struct.Struct(">BI")
@@ -39,17 +40,17 @@ class Carrier(Protocol):
 
     @property
     def reader(self) -> asyncio.StreamReader:
-        """What the other half says."""
+        """What the other endpoint says."""
 
     async def send(self, data: bytes) -> None:
-        """Say something to the other half."""
+        """Say something to the other endpoint."""
 
     async def close(self) -> None:
         """Give it up."""
 
 
-#: Makes a carrier and greets the other half: the connection's name and what has been received → a carrier and what has
-#: been received there.
+#: Makes a carrier and greets the other endpoint: the connection's name and what has been received → a carrier and what
+#: has been received there.
 Connect = Callable[[bytes, int], Awaitable[tuple[Carrier, int]]]
 
 
@@ -60,22 +61,22 @@ async def greet(carrier: Carrier, name: bytes, received: int) -> int:
     return int(seen)
 
 
-async def resume(half: Half, connect: Connect) -> None:
-    """Carry a connection over as many carriers as it takes, until it is over or unknown to the other half.
+async def resume(endpoint: Endpoint, connect: Connect) -> None:
+    """Carry a connection over as many carriers as it takes, until it is over or unknown to the other endpoint.
 
     Raises
     ------
     what `connect` raises when it gives up.
     """
     name = secrets.token_bytes(NAME)
-    while not half.over.is_set():
-        carrier, seen = await connect(name, half.received)
+    while not endpoint.over.is_set():
+        carrier, seen = await connect(name, endpoint.received)
         try:
             if seen == UNKNOWN:
                 return
-            await half.carry(seen, carrier.reader, carrier.send)
+            await endpoint.carry(seen, carrier.reader, carrier.send)
         except (OSError, EOFError) as error:
-            logger.info("A way to the scheduler broke, and is made again: %r", error)
+            logger.info("A port-forward to the scheduler broke, and is made again: %r", error)
         finally:
             await carrier.close()
 
@@ -93,7 +94,7 @@ async def first_of(*works: Coroutine[Any, Any, Any]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class Half:
+class Endpoint:
     """One end of the connection.
 
     Parameters
@@ -152,7 +153,7 @@ class Half:
         self._news.set()
 
     def _saw(self, count: int) -> None:
-        """The other half has received so much: it need not be kept."""
+        """The other endpoint has received so much: it need not be kept."""
         while self._unseen and self._base < count:
             first = self._unseen.popleft()
             if self._base + len(first) > count:

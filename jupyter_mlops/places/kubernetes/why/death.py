@@ -50,10 +50,10 @@ def death(pod: Json, facts: Facts | None = None, deleted: bool = False) -> Probl
 
 def _reclaimed(facts: Facts) -> Problem | None:
     taints = {taint.get("key") for taint in ((facts.node or {}).get("spec") or {}).get("taints") or []}
-    told = facts.event(
+    event = facts.event(
         "SpotInterruption", "TerminationNotice", "PreemptScheduled", "FreezeScheduled", "RebalanceRecommendation"
     )
-    if told is None and not taints & set(_RECLAIMED):
+    if event is None and not taints & set(_RECLAIMED):
         return None
     return (
         _spot_taken()
@@ -81,8 +81,8 @@ def _disrupted(pod: Json, facts: Facts) -> Problem | None:
         return _spot_taken()
     if reason == "TerminationByKubelet":
         return _by_node(str((pod.get("status") or {}).get("reason", "")), message, facts)
-    told = _DISRUPTIONS.get(reason, Problem(what=f"Kubernetes took the worker's pod away ({reason})"))
-    return Problem(what=told.what, why=told.why or message, todo=told.todo)
+    known = _DISRUPTIONS.get(reason, Problem(what=f"Kubernetes took the worker's pod away ({reason})"))
+    return Problem(what=known.what, why=known.why or message, todo=known.todo)
 
 
 def _node_lost(facts: Facts) -> Problem:

@@ -57,9 +57,9 @@ def unschedulable(message: str, pod: Json, facts: Facts) -> Problem:
     if total == 0:
         return _coming(Problem(what="The Kubernetes cluster has no nodes", todo="Ask who runs it to add some."), facts)
     causes = {sentence(found["cause"]): int(found["count"]) for found in _CAUSE.finditer(parts["causes"])}
-    told = [problem for cause in sorted(causes, key=lambda c: -causes[c]) if (problem := _cause(cause, pod, facts))]
+    problems = [problem for cause in sorted(causes, key=lambda c: -causes[c]) if (problem := _cause(cause, pod, facts))]
     counts = "; ".join(f"{_nodes(count)}: {_plain(cause)}" for cause, count in causes.items())
-    problem = told[0] if told else Problem(what="No node takes the pod")
+    problem = problems[0] if problems else Problem(what="No node takes the pod")
     why = (
         problem.why
         if len(causes) <= 1 and problem.why
@@ -149,9 +149,9 @@ def _coming(problem: Problem, facts: Facts) -> Problem:
 
 def _waiting(waiting: Json, status: Json, facts: Facts) -> Problem | None:
     reason, message = str(waiting.get("reason", "")), sentence(waiting.get("message"))
-    told = _TOLD.get(reason)
-    if told:
-        return told(message, status, facts)
+    explain = _BY_REASON.get(reason)
+    if explain:
+        return explain(message, status, facts)
     if reason in ("", "ContainerCreating", "PodInitializing"):
         return _volume(facts)
     return Problem(what=f"The container doesn't start ({reason})", why=message)
@@ -257,7 +257,7 @@ def _crashing(message: str, status: Json, facts: Facts) -> Problem:
     )
 
 
-_TOLD: dict[str, Callable[[str, Json, Facts], Problem]] = {
+_BY_REASON: dict[str, Callable[[str, Json, Facts], Problem]] = {
     "ErrImagePull": _image,
     "ImagePullBackOff": _image,
     "RegistryUnavailable": _image,

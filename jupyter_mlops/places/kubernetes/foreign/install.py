@@ -1,4 +1,4 @@
-"""Brings the book of runs to schedulers of others, and asks it for news: the caller's side of `guest.py`."""
+"""Installs the book of runs in foreign schedulers, and asks it for news: the caller's side of `runbook.py`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ....core.cluster import ClusterSpec, Problem
 from ....core.errors import ClusterUnreachable, Unavailable, VersionMismatch
 from ....core.run import RunState
 from ..records import start
-from .daskview import Scheduler
-from .found import Found
+from .discover import Discovered
+from .scheduler import ForeignScheduler
 
-#: Seconds to bring the book: its scheduler imports pydantic for the first time.
-BRINGING: Seconds = 60.0
+#: Seconds to install the book: its scheduler imports pydantic for the first time.
+INSTALLING: Seconds = 60.0
 
-#: Where the scheduler's metadata say that a guest is there.
+#: Where the scheduler's metadata say that the book is there.
 _KEY = "jupyter-mlops"
 
 _ROOT = Path(__file__).resolve().parents[4]
-#: What travels: folders whole, and the files that lead to the guest.
+#: What travels: folders whole, and the files that lead to the book.
 _FOLDERS = ("core", "agent", "controller")
 _FILES = (
     "__init__.py",
@@ -34,35 +34,39 @@ _FILES = (
     "places/__init__.py",
     "places/kubernetes/__init__.py",
     "places/kubernetes/foreign/__init__.py",
-    "places/kubernetes/foreign/guest.py",
+    "places/kubernetes/foreign/runbook.py",
 )
 
 
 @dataclass(frozen=True)
-class GuestNews:
+class RunNews:
     """Runs that changed, and what happened to runs: text, run and problem."""
 
     seq: int = 0
     runs: list[RunState] = field(default_factory=list)
     events: list[tuple[str, str, Problem | None]] = field(default_factory=list)
 
+    def followed_by(self, later: RunNews) -> RunNews:
+        """This, and what came later."""
+        return RunNews(later.seq, self.runs + later.runs, self.events + later.events)
 
-async def news(scheduler: Scheduler, since: int) -> GuestNews:
-    """What a guest tells after `since`; nothing where there is none. Raises `ClusterUnreachable`."""
+
+async def run_news(scheduler: ForeignScheduler, since: int) -> RunNews:
+    """What the book of runs has after `since`; nothing where there is no book. Raises `ClusterUnreachable`."""
     if not await scheduler.ask("get_metadata", keys=[_KEY], default=None):
-        return GuestNews(since)  # asking a scheduler for what it doesn't know would fill its log
+        return RunNews(since)  # asking a scheduler for what it doesn't know would fill its log
     answer = await scheduler.ask("mlops_guest", since=since)
-    told = answer.get("ok") if isinstance(answer, Mapping) else None
-    if told is None:
-        return GuestNews(since)
-    return GuestNews(
-        told["seq"],
-        [RunState.model_validate(run) for run in told["runs"]],
-        [(each["text"], each["run"], each["problem"] and Problem(**each["problem"])) for each in told["events"]],
+    news = answer.get("ok") if isinstance(answer, Mapping) else None
+    if news is None:
+        return RunNews(since)
+    return RunNews(
+        news["seq"],
+        [RunState.model_validate(run) for run in news["runs"]],
+        [(each["text"], each["run"], each["problem"] and Problem(**each["problem"])) for each in news["events"]],
     )
 
 
-async def bring(scheduler: Scheduler, found: Found, spec: ClusterSpec) -> None:
+async def install(scheduler: ForeignScheduler, cluster: Discovered, spec: ClusterSpec) -> None:
     """Make `scheduler` ready for runs. A no-op when it is.
 
     Raises
@@ -72,20 +76,20 @@ async def bring(scheduler: Scheduler, found: Found, spec: ClusterSpec) -> None:
     ClusterUnreachable : it doesn't answer.
     """
     code, archive = packed()
-    objects = {group.object: group.name for group in found.groups}
+    objects = {group.object: group.name for group in cluster.groups}
     there = await scheduler.ask("get_metadata", keys=[_KEY], default=None)
     if there == {"code": code, "objects": objects}:
         return
     if isinstance(there, Mapping) and there.get("code") == code:  # it lives on, with its runs
         await scheduler.ask("mlops_guest_groups", spec=spec.model_dump_json(), objects=objects)
         return
-    _compare(await scheduler.ask("versions"), found.name)
+    _compare(await scheduler.ask("versions"), cluster.name)
     refused = await _run(
-        scheduler, found.name, archive, f"{start.PACKAGE}_{code}", spec.model_dump_json(), objects, code
+        scheduler, cluster.name, archive, f"{start.PACKAGE}_{code}", spec.model_dump_json(), objects, code
     )
     if refused:
         raise Unavailable(
-            f"The scheduler of {found.name!r} can't keep runs",
+            f"The scheduler of {cluster.name!r} can't keep runs",
             refused,
             "Put pydantic into its image; in Dask's own, EXTRA_PIP_PACKAGES=pydantic in its environment does.",
         )
@@ -125,11 +129,11 @@ def _compare(there: Any, cluster: str) -> None:
             )
 
 
-async def _run(scheduler: Scheduler, cluster: str, *arguments: Any) -> str:
+async def _run(scheduler: ForeignScheduler, cluster: str, *arguments: Any) -> str:
     """Let the scheduler load our code; what keeps it from that, if anything does."""
     from distributed.protocol.pickle import dumps, loads
 
-    answer = await scheduler.ask("run_function", BRINGING, function=dumps(_settle), args=dumps(arguments))
+    answer = await scheduler.ask("run_function", INSTALLING, function=dumps(_load_run_book), args=dumps(arguments))
     if not isinstance(answer, Mapping):
         raise ClusterUnreachable(f"The scheduler of {cluster!r} doesn't take our code", "it runs nothing for clients")
     if answer.get("status") != "OK":
@@ -138,10 +142,10 @@ async def _run(scheduler: Scheduler, cluster: str, *arguments: Any) -> str:
     return str(loads(result) if isinstance(result, bytes) else result or "")
 
 
-async def _settle(
+async def _load_run_book(
     archive: bytes, package: str, spec: str, objects: dict[str, str], code: str, dask_scheduler: Any = None
 ) -> str:
-    """What their scheduler runs. Travels by value, so it may use nothing of this module."""
+    """What the foreign scheduler runs. Travels by value, so it may use nothing of this module."""
     import asyncio
     import importlib
     import io
@@ -155,16 +159,16 @@ async def _settle(
             with zipfile.ZipFile(io.BytesIO(archive)) as packed:
                 packed.extractall(folder)
             sys.path.append(folder)
-        return importlib.import_module(f"{package}.places.kubernetes.foreign.guest")
+        return importlib.import_module(f"{package}.places.kubernetes.foreign.runbook")
 
     try:
-        guest = await asyncio.to_thread(load)
+        runbook = await asyncio.to_thread(load)
     except ImportError as error:
         return f"it has no {error.name}" if error.name else str(error)
     except OSError as error:
         return f"our code can't be written there: {error}"
-    await guest.settle(dask_scheduler, spec, objects, code)
+    await runbook.start(dask_scheduler, spec, objects, code)
     return ""
 
 
-_settle.__module__ = "__main__"  # so that it travels by value
+_load_run_book.__module__ = "__main__"  # so that it travels by value

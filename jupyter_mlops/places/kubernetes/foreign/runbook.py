@@ -1,6 +1,6 @@
-"""The book of runs in a scheduler that somebody else made. It runs there, and changes nothing but what runs need.
+"""The book of runs in a foreign scheduler. It runs there, and changes nothing but what runs need.
 
-It is brought along by `guests.py` under a name of its own, so that it meets no other version of this package.
+`install.py` brings it there under a name of its own, so that it meets no other version of this package.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ....controller.disk import Disk
 from ....controller.runs.results import Results
 from ....controller.runs.runbook import RunBook
 from ....controller.runs.runrpc import RunHandlers
+from ....core.changes import ChangeLog
 from ....core.cluster import ClusterSpec, Problem
 from ....core.costs import Share
 from ....core.price import GB
@@ -25,20 +26,21 @@ from ....core.run import RunState
 if TYPE_CHECKING:
     from distributed import Scheduler, Worker
 
-#: Where the scheduler's metadata say that a guest is there, of which code, and which groups it knows.
+
+#: Where the scheduler's metadata say that the book is there, of which code, and which groups it knows.
 KEY = "jupyter-mlops"
 #: As a worker of ours declares its group.
 PREFIX, PLENTY = "group:", 1_000_000
-#: Runs that are told again to who asks for all; events that are remembered.
+#: Runs and events that are remembered for who asks for all.
 REMEMBERED = 200
 
 
-class Guest:
+class ForeignRunBook:
     """Keeps the book of runs.
 
     Parameters
     ----------
-    scheduler : the scheduler that this is the guest of.
+    scheduler : the foreign scheduler.
     spec : what is known of its cluster.
     """
 
@@ -46,7 +48,7 @@ class Guest:
         self._scheduler, self._spec, self._code = scheduler, spec, ""
         self._changes = ChangeTracker()
         self._runs: dict[str, RunState] = {}
-        self._events: list[tuple[int, dict[str, Any]]] = []
+        self._events: ChangeLog[dict[str, Any]] = ChangeLog(REMEMBERED)
         self._book = RunBook(
             scheduler,
             None,
@@ -62,7 +64,7 @@ class Guest:
         """Answer from now on. Workers get the agent, and their group by `objects`: the pod's name begins so → group."""
         scheduler = self._scheduler
         self._code = code
-        await self._take_groups(self._spec, objects)
+        await self._set_groups(self._spec, objects)
         RunHandlers(scheduler, self._book, self._event, lambda: None).install()
         scheduler.handlers["mlops_guest"] = answering(self._news)
         scheduler.handlers["mlops_guest_groups"] = answering(self._groups)
@@ -72,10 +74,10 @@ class Guest:
 
     async def _groups(self, spec: str, objects: dict[str, str]) -> None:
         """The cluster has other groups now."""
-        await self._take_groups(ClusterSpec.model_validate_json(spec), objects)
+        await self._set_groups(ClusterSpec.model_validate_json(spec), objects)
         self._scheduler.set_metadata(keys=[KEY], value={"code": self._code, "objects": objects})
 
-    async def _take_groups(self, spec: ClusterSpec, objects: Mapping[str, str]) -> None:
+    async def _set_groups(self, spec: ClusterSpec, objects: Mapping[str, str]) -> None:
         self._spec = spec
         await self._scheduler.register_worker_plugin(
             None, plugin=groups_plugin(objects), name=f"{KEY}-groups", idempotent=False
@@ -87,7 +89,7 @@ class Guest:
         return {
             "seq": self._changes.seq,
             "runs": [self._runs[name].model_dump() for name in names if name in self._runs],
-            "events": [event for number, event in self._events if number > since or not known],
+            "events": self._events.after(since if known else -1),
         }
 
     def _changed(self, run: RunState) -> None:
@@ -97,8 +99,8 @@ class Guest:
             self._runs.pop(next(iter(self._runs)))
 
     def _event(self, text: str, run: str, problem: Problem | None) -> None:
-        told = {"text": text, "run": run, "problem": None if problem is None else problem.model_dump()}
-        self._events = [*self._events[-REMEMBERED:], (self._changes.changed("event"), told)]
+        event = {"text": text, "run": run, "problem": None if problem is None else problem.model_dump()}
+        self._events.add(event, self._changes.changed("event"))
 
     def _shape(self) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -119,19 +121,19 @@ class Guest:
 
     def _group_of(self, resources: Mapping[str, float]) -> str:
         names = {group.name for group in self._spec.profile.groups}
-        told = (resource.removeprefix(PREFIX) for resource in resources if resource.startswith(PREFIX))
-        return next((name for name in told if name in names), self._spec.profile.groups[0].name)
+        declared = (resource.removeprefix(PREFIX) for resource in resources if resource.startswith(PREFIX))
+        return next((name for name in declared if name in names), self._spec.profile.groups[0].name)
 
 
-async def settle(scheduler: Scheduler, spec: str, objects: Mapping[str, str], code: str) -> None:
-    """Be the guest of `scheduler` from now on; instead of an earlier one, whose runs go on without us.
+async def start(scheduler: Scheduler, spec: str, objects: Mapping[str, str], code: str) -> None:
+    """Keep the book of runs of `scheduler` from now on; instead of an earlier book, whose runs go on without it.
 
     Parameters
     ----------
     spec : a `ClusterSpec` as JSON.
-    objects, code : as for `Guest.start`.
+    objects, code : as for `ForeignRunBook.start`.
     """
-    await Guest(scheduler, ClusterSpec.model_validate_json(spec)).start(objects, code)
+    await ForeignRunBook(scheduler, ClusterSpec.model_validate_json(spec)).start(objects, code)
 
 
 def groups_plugin(objects: Mapping[str, str]) -> bytes:

@@ -1,4 +1,7 @@
-"""What a scheduler of somebody else says of itself, over Dask's own RPC: msgpack only, so that versions may differ."""
+"""The scheduler of a foreign cluster: the way to it, and what it says of itself.
+
+It is asked over Dask's own RPC: msgpack only, so that versions may differ.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,19 @@ from ....core.base import Seconds
 from ....core.cluster import Work
 from ....core.errors import ClusterUnreachable
 from ....core.waiting import wait_for
+from .. import names
+from ..api.client import Api
+from ..tunnel.connections import Connections, has_name_here
+from .discover import Discovered, scheduler_port
 
 if TYPE_CHECKING:
     from distributed.core import ConnectionPool
 
 #: Seconds that a scheduler may take to say how it is.
 PATIENCE: Seconds = 2.0
+
+#: Where Dask's dashboard listens unless its maker says otherwise.
+DASHBOARD_PORT = 8787
 
 
 @dataclass(frozen=True)
@@ -42,8 +52,8 @@ class DaskView:
     started: float | None = None
 
 
-class Scheduler:
-    """Asks a scheduler. On the event loop that made it only.
+class ForeignScheduler:
+    """Asks a scheduler that we did not make. On the event loop that made it only.
 
     Parameters
     ----------
@@ -98,8 +108,8 @@ class Scheduler:
 def view_of(identity: Mapping[str, Any], tasks: Mapping[str, Mapping[str, int]]) -> DaskView:
     """What `identity` and `get_task_prefix_states` say."""
     by_host: dict[str, DaskWorker] = {}
-    for address, told in (identity.get("workers") or {}).items():
-        worker = _worker(str(address), told)
+    for address, each in (identity.get("workers") or {}).items():
+        worker = _worker(str(address), each)
         by_host[worker.host] = _together(by_host[worker.host], worker) if worker.host in by_host else worker
     work = Work(
         queued=sum(states.get("waiting", 0) for states in tasks.values()),
@@ -110,15 +120,15 @@ def view_of(identity: Mapping[str, Any], tasks: Mapping[str, Mapping[str, int]])
     return DaskView(list(by_host.values()), work, identity.get("started"))
 
 
-def _worker(address: str, told: Mapping[str, Any]) -> DaskWorker:
-    metrics = told.get("metrics") or {}
+def _worker(address: str, identity: Mapping[str, Any]) -> DaskWorker:
+    metrics = identity.get("metrics") or {}
     tasks = metrics.get("task_counts") or {}
     busy = tasks.get("executing", metrics.get("executing", 0)) if isinstance(tasks, Mapping) else 0
     return DaskWorker(
-        host=str(urlsplit(address).hostname or told.get("host", "")),
+        host=str(urlsplit(address).hostname or identity.get("host", "")),
         address=address,
-        threads=int(told.get("nthreads", 1)),
-        memory=float(told.get("memory_limit") or 0),
+        threads=int(identity.get("nthreads", 1)),
+        memory=float(identity.get("memory_limit") or 0),
         cpu=float(metrics.get("cpu", 0)) / 100,
         memory_used=float(metrics.get("memory", 0)),
         processing=int(busy),
@@ -135,3 +145,36 @@ def _together(one: DaskWorker, other: DaskWorker) -> DaskWorker:
         memory_used=one.memory_used + other.memory_used,
         processing=one.processing + other.processing,
     )
+
+
+async def url_of(connections: Connections, api: Api, cluster: Discovered) -> str:
+    """How a Dask client reaches the scheduler: by DNS from inside of Kubernetes, else through a tunnel.
+
+    On the loop of the connections only.
+
+    Raises
+    ------
+    ClusterUnreachable : no scheduler runs.
+    """
+    pod = cluster.running_scheduler
+    if pod is None:
+        raise ClusterUnreachable(f"The scheduler of {cluster.name!r} doesn't run", "its pod isn't running")
+    host = f"{cluster.service}.{api.namespace}.svc"
+    if await has_name_here(host):
+        return f"tcp://{host}:{names.SCHEDULER_PORT}"
+    port = scheduler_port(pod["spec"], "tcp-comm", names.SCHEDULER_PORT)
+    return f"tcp://127.0.0.1:{await _tunnel(connections, api, cluster, port)}"
+
+
+async def dashboard_of(connections: Connections, api: Api, cluster: Discovered) -> tuple[str, int, str]:
+    """Host and port that lead to Dask's dashboard, which asks for no key. Raises `ClusterUnreachable`."""
+    pod = cluster.running_scheduler
+    if pod is None:
+        raise ClusterUnreachable(f"The scheduler of {cluster.name!r} doesn't run", "so there is no dashboard")
+    port = scheduler_port(pod["spec"], "http-dashboard", DASHBOARD_PORT)
+    return "127.0.0.1", await _tunnel(connections, api, cluster, port), ""
+
+
+async def _tunnel(connections: Connections, api: Api, cluster: Discovered, port: int) -> int:
+    """The local port that leads to `port` of the scheduler's pod."""
+    return await connections.tunnel(api, cluster.object, port, cluster.scheduler_selector)

@@ -1,4 +1,4 @@
-"""Clusters of others out of the API's JSON, and the book of runs in a scheduler of somebody else: no Kubernetes."""
+"""Foreign clusters out of the API's JSON, and the book of runs in a scheduler of somebody else: no Kubernetes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ from jupyter_mlops.controller.remote import RemoteLink
 from jupyter_mlops.core.errors import Unavailable, VersionMismatch
 from jupyter_mlops.core.price import HostPrice, Price
 from jupyter_mlops.core.run import RunState
-from jupyter_mlops.places.kubernetes.foreign.cost import SINCE
-from jupyter_mlops.places.kubernetes.foreign.daskview import DaskView, Scheduler, view_of
-from jupyter_mlops.places.kubernetes.foreign.found import Found, FoundGroup, fitting, of_chart, of_operator
-from jupyter_mlops.places.kubernetes.foreign.guests import bring, news
-from jupyter_mlops.places.kubernetes.foreign.rates import Rates
-from jupyter_mlops.places.kubernetes.foreign.state import spec_of, state_of
+from jupyter_mlops.places.kubernetes.foreign.cost import SINCE, Rates
+from jupyter_mlops.places.kubernetes.foreign.discover import (
+    Discovered,
+    DiscoveredGroup,
+    fitting,
+    of_chart,
+    of_operator,
+)
+from jupyter_mlops.places.kubernetes.foreign.install import install, run_news
+from jupyter_mlops.places.kubernetes.foreign.scheduler import DaskView, ForeignScheduler, view_of
+from jupyter_mlops.places.kubernetes.foreign.state import rows, spec_of, state_of
 
 from .clusters import until
 
@@ -64,7 +69,7 @@ def of(cluster: str, group: str = "", component: str = "worker") -> dict[str, st
     return labels | ({"dask.org/workergroup-name": group} if group else {})
 
 
-def theirs(*workers: dict[str, Any], replicas: int = 2, scheduler: bool = True) -> Found:
+def theirs(*workers: dict[str, Any], replicas: int = 2, scheduler: bool = True) -> Discovered:
     pods = [*workers, *([pod("theirs-scheduler-1", of("theirs", component="scheduler"))] if scheduler else [])]
     (found,) = of_operator([daskcluster("theirs")], [worker_group("theirs", "theirs-default", replicas)], [], pods)
     return found
@@ -159,8 +164,6 @@ def test_the_phase_and_reason_of_each_worker() -> None:
     assert (state.work.done, state.work.erred, state.work.processing, state.work.queued) == (5, 1, 2, 3)
     group = state.groups[0]
     assert group.problem is not None and "acme:1" in group.problem.what
-
-    from jupyter_mlops.places.kubernetes.foreign.workers import rows
 
     problems = {row.name: row.problem for row in rows(found, dask) if row.problem}
     again = problems["default-5"]
@@ -263,38 +266,38 @@ def scheduler(path: str = "") -> Iterator[str]:
         yield line.split()[-1]
 
 
-def local() -> Found:
+def local() -> Discovered:
     """What would be found of it."""
-    group = FoundGroup("default", "w", 1, TEMPLATE)
-    return Found("theirs", "theirs", "DaskCluster", "kubectl", "", NOW, [group], [], "theirs-scheduler", "", "")
+    group = DiscoveredGroup("default", "w", 1, TEMPLATE)
+    return Discovered("theirs", "theirs", "DaskCluster", "kubectl", "", NOW, [group], [], "theirs-scheduler", "", "")
 
 
 async def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
     """Twice is as once; workers get the agent and their group, and the runs are told."""
 
     async def main(url: str) -> None:
-        theirs, found = Scheduler(url), local()
+        theirs, found = ForeignScheduler(url), local()
         assert (await theirs.look()).workers[0].threads == 1
-        assert (await news(theirs, 0)).runs == []
+        assert (await run_news(theirs, 0)).runs == []
         spec = spec_of(found, "ml", RATES.price)
-        await bring(theirs, found, spec)
+        await install(theirs, found, spec)
         link = RemoteLink(url)
         run = RunState(id="0123456789ab", name="r", kind="map", cluster="?", owner="Ann", created=time.time())
         opened = await link.open_run(run)
         assert (opened.cluster, opened.shape) == ("theirs", {"default": 1})
-        await bring(theirs, found, spec)
-        groups = [*found.groups, FoundGroup("tiny", "w-1", 1, TEMPLATE)]
+        await install(theirs, found, spec)
+        groups = [*found.groups, DiscoveredGroup("tiny", "w-1", 1, TEMPLATE)]
         found = dataclasses.replace(found, groups=groups)  # as a DaskWorkerGroup that is added while the run goes on
-        await bring(theirs, found, spec_of(found, "ml", RATES.price))
+        await install(theirs, found, spec_of(found, "ml", RATES.price))
         async with Client(url, asynchronous=True) as client:
             (worker,) = (await client.scheduler.identity(n_workers=-1))["workers"].values()
             assert worker["resources"] == {"group:default": 1_000_000, "group:tiny": 1_000_000}
             (answer,) = (await client.scheduler.broadcast(msg={"op": "mlops_versions", "packages": ["numpy"]})).values()
             assert answer == versions_of(["numpy"])
         await link.cancel_run(run.id, "enough")
-        told = await until(lambda: news(theirs, 0), lambda told: told.runs[0].phase == "cancelled", "it is told")
+        told = await until(lambda: run_news(theirs, 0), lambda told: told.runs[0].phase == "cancelled", "it is told")
         assert told.events[0][0] == "r was cancelled"
-        assert (await news(theirs, told.seq)).runs == []
+        assert (await run_news(theirs, told.seq)).runs == []
         await link.close()
         await theirs.close()
 
@@ -304,7 +307,7 @@ async def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
 
 
 async def _when_joined(url: str) -> None:
-    asked = Scheduler(url)
+    asked = ForeignScheduler(url)
     await until(asked.look, lambda view: view.workers, "a worker")
     await asked.close()
 
@@ -314,9 +317,9 @@ async def test_a_scheduler_without_pydantic_says_so(tmp_path: Path) -> None:
     (tmp_path / "pydantic.py").write_text("raise ModuleNotFoundError(\"No module named 'pydantic'\", name='pydantic')")
 
     async def main(url: str) -> None:
-        theirs = Scheduler(url)
+        theirs = ForeignScheduler(url)
         with pytest.raises(Unavailable) as refused:
-            await bring(theirs, local(), spec_of(local(), "ml", RATES.price))
+            await install(theirs, local(), spec_of(local(), "ml", RATES.price))
         assert "it has no pydantic" in str(refused.value) and "EXTRA_PIP_PACKAGES=pydantic" in str(refused.value)
         await theirs.close()
 
@@ -324,7 +327,7 @@ async def test_a_scheduler_without_pydantic_says_so(tmp_path: Path) -> None:
         await main(url)
 
 
-class Answers(Scheduler):
+class Answers(ForeignScheduler):
     """A scheduler that only says which versions it has."""
 
     async def ask(self, operation: str, patience: float = 1.0, **request: Any) -> Any:
@@ -335,5 +338,5 @@ class Answers(Scheduler):
 
 async def test_another_python_is_said_before_anything_is_sent() -> None:
     with pytest.raises(VersionMismatch) as refused:
-        await bring(Answers("tcp://nowhere"), local(), spec_of(local(), "ml", RATES.price))
+        await install(Answers("tcp://nowhere"), local(), spec_of(local(), "ml", RATES.price))
     assert "3.8.10 there" in str(refused.value) and "the scheduler of 'theirs'" in str(refused.value)

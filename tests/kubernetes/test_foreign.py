@@ -1,4 +1,4 @@
-"""Clusters that others made, on a real Kubernetes: seen, explained, scaled, run on and stopped as ours are."""
+"""Foreign clusters, on a real Kubernetes: seen, explained, scaled, run on and stopped as ours are."""
 
 from __future__ import annotations
 
