@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -16,6 +15,7 @@ from urllib.parse import quote, urlencode
 from ....core.cluster import Problem
 from ....core.errors import InvalidSpec, MlopsError, Refused, Unavailable
 from ..why import refusal
+from . import rest
 from .login import Login
 
 if TYPE_CHECKING:
@@ -162,13 +162,13 @@ class Api:
         """A websocket to the API, such as a port-forward, pinged every `heartbeat` seconds. Raises as `request`."""
         import aiohttp
 
-        url, session = self.host + path + "?" + urlencode(query), self._session()
+        url, session = self.host + path + "?" + urlencode(query), rest.session(self._client)
 
         async def open_it(login: dict[str, str]) -> ClientWebSocketResponse:
             try:
-                return await session.ws_connect(  # type: ignore[no-any-return]  # aiohttp's, through an untyped client
-                    url, protocols=protocols, headers={"Accept": "*/*", **login}, ssl=self._ssl,
-                    proxy=self._client.rest_client.proxy, heartbeat=heartbeat, max_msg_size=0, compress=0,
+                return await session.ws_connect(
+                    url, protocols=protocols, headers={"Accept": "*/*", **login}, ssl=rest.ssl_context(self._client),
+                    proxy=rest.proxy(self._client), heartbeat=heartbeat, max_msg_size=0, compress=0,
                 )  # fmt: skip
             except aiohttp.WSServerHandshakeError as error:
                 raise Answer(error.status, {"message": error.message}) from error
@@ -181,17 +181,6 @@ class Api:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()  # type: ignore[no-untyped-call]  # the client has no types there
-
-    @property
-    def _ssl(self) -> ssl.SSLContext:
-        context: ssl.SSLContext = self._client.rest_client.ssl_context
-        return context
-
-    def _session(self) -> Any:
-        rest = self._client.rest_client
-        if rest.pool_manager is None:
-            rest.pool_manager = rest._create_pool_manager()
-        return rest.pool_manager
 
     async def _as_us(self, path: str, ask: Callable[[dict[str, str]], Awaitable[_T]]) -> _T:
         """What `ask` gets with our login's headers. A login that expired is renewed once."""
@@ -220,13 +209,13 @@ class Api:
         self, method: str, path: str, body: Json | None, query: Mapping[str, Any] | None, content: str, timeout: Any
     ) -> Any:
         """The open answer."""
-        url, session = self.host + path + (f"?{urlencode(query)}" if query else ""), self._session()
+        url, session = self.host + path + (f"?{urlencode(query)}" if query else ""), rest.session(self._client)
         headers = {"Accept": JSON} | ({"Content-Type": content} if body is not None else {})
         data = None if body is None else json.dumps(body, separators=(",", ":"))
 
         async def send(login: dict[str, str], tries: int = TRIES) -> Any:
             response = await session.request(
-                method, url, data=data, headers=headers | login, timeout=timeout, proxy=self._client.rest_client.proxy
+                method, url, data=data, headers=headers | login, timeout=timeout, proxy=rest.proxy(self._client)
             )
             if response.status < 300:
                 return response

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....core.errors import InvalidSpec, Unavailable
+from . import rest
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient, Configuration
@@ -48,9 +49,7 @@ class Login:
 
     async def headers(self, path: str) -> dict[str, str]:
         """What a request says of us."""
-        headers: dict[str, str] = {}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
-        return headers
+        return await rest.login_headers(self._client, path)
 
     async def renew(self, refused: dict[str, str]) -> None:
         """Log in anew, since a request with these headers was refused; once for all that were at the same time."""
@@ -58,7 +57,7 @@ class Login:
             if (await self.headers("")).items() <= refused.items():
                 await _load(self._configuration, self._context)
                 if self._configuration.cert_file:  # some plug-ins give certificates that expire
-                    context = self._client.rest_client.ssl_context
+                    context = rest.ssl_context(self._client)
                     context.load_cert_chain(self._configuration.cert_file, self._configuration.key_file)
 
 
