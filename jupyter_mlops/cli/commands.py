@@ -20,6 +20,7 @@ from ..core.errors import (
 from ..core.estimate import estimate
 from ..core.owners import accounts
 from ..core.run import FINAL
+from ..core.words import count
 from ..home import settings
 from ..places import profiles
 from ..tracking import history
@@ -28,7 +29,7 @@ from .image import image
 from .kubernetes import kubernetes
 from .live import LOOK, PATIENCE, gone, linked, live, others, ready, until
 from .prices import prices
-from .show import accounts_table, as_json, clusters_table, profiles_table, receipt_text, runs_table, workers
+from .show import accounts_table, as_json, clusters_table, profiles_table, receipt_text, runs_table
 
 
 async def list_(asked: Namespace) -> None:
@@ -64,16 +65,15 @@ async def start(asked: Namespace) -> None:
         return as_json(state)
     if asked.no_wait:
         return _say(f"{state.name} is starting.")
-    return _say(f"{state.name} is running with {workers(state.counts.idle + state.counts.busy)}.")
+    return _say(f"{state.name} is running with {count(state.counts.idle + state.counts.busy, 'worker')}.")
 
 
 async def scale(asked: Namespace) -> None:
     """`scale`."""
     async with linked(asked.cluster) as link:
         await link.scale(asked.workers, asked.group, asked.now)
-        await _done(
-            asked, (await link.view(workers=False)).state, f"{asked.cluster} will have {workers(asked.workers)}."
-        )
+        state = (await link.view(workers=False)).state
+        await _done(asked, state, f"{asked.cluster} will have {count(asked.workers, 'worker')}.")
 
 
 async def adapt(asked: Namespace) -> None:

@@ -13,6 +13,7 @@ from ..core.base import Seconds
 from ..core.cluster import ClusterState
 from ..core.errors import ClusterEnded, ClusterUnreachable, Conflict, MlopsError, StartFailed, UnknownCluster
 from ..core.waiting import wait_for
+from ..core.words import span
 
 #: Seconds that a command waits for what it asked for.
 PATIENCE: Seconds = 300.0
@@ -66,7 +67,7 @@ async def until(name: str, reached: Callable[[ClusterState], bool]) -> ClusterSt
         if time.monotonic() > deadline:
             problem = next((group.problem for group in state.groups if group.problem), None)
             raise ClusterUnreachable(
-                f"The cluster {name!r} is not ready after {PATIENCE / 60:.0f} minutes", problem.what if problem else ""
+                f"The cluster {name!r} is not ready after {span(PATIENCE)}", problem.what if problem else ""
             )
         await asyncio.sleep(LOOK)
 

@@ -6,9 +6,11 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from ..core import words
 from ..core.base import read_input
 from ..core.errors import InvalidInput
 from ..core.settings import Settings
+from ..core.words import rate
 from ..home import settings
 from ..pricing import lists
 from .show import as_json, table
@@ -27,16 +29,16 @@ def _list(asked: Namespace) -> None:
         return as_json({"rates": known.price, "kinds": known.kinds, "lists": brought})
     rates = {"CPU-hour": known.price.cpu_hour, "GB-hour": known.price.gb_hour, "GPU-hour": known.price.gpu_hour}
     currency = known.price.currency
-    rows = [(name, f"{rate:g} {currency}", "by hand") for name, rate in rates.items() if rate is not None]
-    rows += [(kind, f"{rate:g} {currency} an hour", "by hand") for kind, rate in sorted(known.kinds.items())]
-    rows += [(each.source, f"{len(each.kinds)} instance types", f"of {each.date}") for each in found]
+    rows = [(name, rate(amount, currency), "by hand") for name, amount in rates.items() if amount is not None]
+    rows += [(kind, f"{rate(amount, currency)}/h", "by hand") for kind, amount in sorted(known.kinds.items())]
+    rows += [(each.source, f"{len(each.kinds):,} instance types", f"of {each.date}") for each in found]
     return _say(table(("WHAT", "PRICE", "SOURCE"), rows) if rows else "No prices but those that come with libcloud.")
 
 
 def _import(asked: Namespace) -> None:
     _expect(asked, 1)
     found = lists.bring(Path(asked.arguments[0]))
-    _say(f"{found.source}: {len(found.rows)} prices of {len(found.kinds)} instance types, of {found.date}.")
+    _say(f"{found.source}: {len(found.rows):,} prices of {len(found.kinds):,} instance types, of {found.date}.")
 
 
 def _set(asked: Namespace) -> None:
@@ -44,10 +46,10 @@ def _set(asked: Namespace) -> None:
     kind, amount = asked.arguments
     known = settings.load()
     wanted = known.model_dump() | {"kinds": {**known.kinds, kind: amount}}
-    settings.save(read_input(Settings, wanted, "price"))
-    _say(
-        f"A node of the type {kind} costs {amount} {known.price.currency} an hour, in clusters that start from now on."
-    )
+    found = read_input(Settings, wanted, "price")
+    settings.save(found)
+    price = rate(found.kinds[kind], found.price.currency)
+    _say(f"A node of the type {kind} costs {price}/h, in clusters that start from now on.")
 
 
 def _remove(asked: Namespace) -> None:
@@ -55,7 +57,7 @@ def _remove(asked: Namespace) -> None:
     (name,) = asked.arguments
     known = settings.load()
     if name in known.kinds:
-        kinds = {kind: rate for kind, rate in known.kinds.items() if kind != name}
+        kinds = {kind: amount for kind, amount in known.kinds.items() if kind != name}
         settings.save(known.model_copy(update={"kinds": kinds}))
     else:
         lists.remove(name)
@@ -65,7 +67,7 @@ def _remove(asked: Namespace) -> None:
 def _expect(asked: Namespace, count: int) -> None:
     if len(asked.arguments) != count:
         raise InvalidInput(
-            f"`prices {asked.what}` takes {count or 'no'} argument{'' if count == 1 else 's'}",
+            f"`prices {asked.what}` takes {words.count(count, 'argument')}",
             f"got {len(asked.arguments)}",
             "See: jupyter mlops prices --help",
         )

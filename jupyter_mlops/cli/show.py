@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from ..client.words import cost_so_far
 from ..core.cluster import ClusterState, Receipt
 from ..core.estimate import Estimate
 from ..core.owners import Account
-from ..core.price import NO_PRICE, Cost
+from ..core.price import GB, NO_PRICE, Cost
 from ..core.profile import Profile
 from ..core.run import FINAL, RunState, per_thousand
+from ..core.words import about, fine_money, listed, money, quantity, size, span
 
 
 def as_json(value: Any) -> None:
@@ -45,9 +47,9 @@ def clusters_table(states: Sequence[ClusterState], now: float) -> str:
             state.place if state.ours else f"{state.place} ({state.maker})",
             _of(state),
             str(state.counts.busy),
-            period((state.ended or now) - state.created),
-            whole(state.cost),
-            "" if state.phase == "ended" else money(state.cost.per_hour, state.cost),
+            span((state.ended or now) - state.created),
+            cost_so_far(state.cost),
+            "" if state.phase == "ended" else money(state.cost.per_hour, state.cost.currency),
             _stops(state, now),
         )
         for state in states
@@ -63,9 +65,9 @@ def accounts_table(accounts: Sequence[Account]) -> str:
             account.owner,
             str(account.clusters),
             str(account.live),
-            f"{account.cost.usage.cpu_hours:.1f}",
-            money(account.cost.per_hour, account.cost),
-            whole(account.cost),
+            quantity(account.cost.usage.cpu_hours),
+            money(account.cost.per_hour, account.cost.currency),
+            cost_so_far(account.cost),
         )
         for account in accounts
     ]
@@ -79,15 +81,14 @@ def profiles_table(profiles: Sequence[tuple[Profile, Estimate]]) -> str:
     for profile, costs in profiles:
         group = profile.groups[0]
         more = "+" if len(profile.groups) > 1 else ""
-        per_hour = "unknown" if costs.at_start is None else f"{costs.at_start:.2f} {costs.currency}"
         rows.append(
             (
                 profile.name,
                 profile.place,
                 f"{group.workers} ({group.minimum}–{group.maximum}){more}",
                 f"{costs.cpus:g}",
-                f"{costs.memory_gb:.1f} GB",
-                per_hour,
+                size(costs.memory_gb * GB),
+                money(costs.at_start, costs.currency),
                 profile.title,
             )
         )
@@ -104,9 +105,9 @@ def runs_table(runs: Sequence[RunState], now: float) -> str:
             run.cluster,
             run.phase,
             f"{run.done}/{'?' if run.total is None else run.total}",
-            period((run.ended or now) - run.created) if run.ended or run.phase not in FINAL else "",
-            money(run.cost.amount, run.cost),
-            _per_thousand(run),
+            span((run.ended or now) - run.created) if run.ended or run.phase not in FINAL else "",
+            money(run.cost.amount, run.cost.currency),
+            fine_money(per_thousand(run), run.cost.currency) if run.kind == "map" else "",
             run.error.strip().splitlines()[-1][:60] if run.error.strip() else "",
         )
         for run in runs
@@ -117,50 +118,26 @@ def runs_table(runs: Sequence[RunState], now: float) -> str:
 def receipt_text(receipt: Receipt) -> str:
     """A receipt, a line for each thing."""
     usage = receipt.cost.usage
+    used = {"CPU": usage.cpu_hours, "GB": usage.gb_hours, "GPU": usage.gpu_hours}
     lines = [
         ("Cluster", f"{receipt.name} ({receipt.profile}, {receipt.place})"),
         ("Ended", f"{receipt.cause}{f': {receipt.why}' if receipt.why else ''}"),
-        ("Lived", period(receipt.ended - receipt.created)),
-        ("Cost", whole(receipt.cost, exact=True)),
+        ("Lived", span(receipt.ended - receipt.created)),
+        ("Cost", _final(receipt.cost)),
         *_dedicated(receipt.cost),
         ("Price", ", ".join(filter(None, [receipt.cost.source or NO_PRICE, receipt.cost.date]))),
-        ("Used", f"{usage.cpu_hours:.3f} CPU-hours, {usage.gb_hours:.3f} GB-hours, {usage.gpu_hours:.3f} GPU-hours"),
+        ("Used", listed([f"{quantity(amount)} {unit}-hours" for unit, amount in used.items()])),
         ("Most workers", str(receipt.most_workers)),
         ("Tasks, runs", f"{receipt.tasks}, {receipt.runs}"),
     ]
-    lines += [(f"Group {name}", whole(cost, exact=True)) for name, cost in receipt.groups.items()]
+    lines += [(f"Group {name}", _final(cost)) for name, cost in receipt.groups.items()]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines)
 
 
-def period(seconds: float) -> str:
-    """A time for people: "45 s", "14 min", "3 h 20 min", "2 d 4 h"."""
-    seconds = max(0.0, seconds)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
-
-
-def workers(number: int) -> str:
-    """A number of workers in words."""
-    return f"{number} worker{'' if number == 1 else 's'}"
-
-
-def money(amount: float | None, cost: Cost, exact: bool = False) -> str:
-    """An amount with its currency; "unknown" without a price."""
-    return "unknown" if amount is None else f"{amount:.{4 if exact else 2}f} {cost.currency}"
-
-
-def whole(cost: Cost, exact: bool = False) -> str:
-    """What is known of a cost, and how much isn't: "3.10 USD + 12 CPU-hours unknown"."""
-    return " + ".join(filter(None, [money(cost.amount, cost, exact), cost.lacks]))
+def _final(cost: Cost) -> str:
+    """The final sum, as finely as it deserves, and what of it isn't known."""
+    return " + ".join(filter(None, [fine_money(cost.amount, cost.currency), cost.lacks]))
 
 
 def _dedicated(cost: Cost) -> list[tuple[str, str]]:
@@ -168,13 +145,9 @@ def _dedicated(cost: Cost) -> list[tuple[str, str]]:
     found = cost.dedicated
     if found is None:
         return []
-    unknown = f" + {found.unknown_hours:.2f} node-hours unknown" if found.unknown_hours and found.amount else ""
-    return [("Whole nodes", f"{money(found.amount, cost, exact=True)}{unknown} ({found.host_hours:.2f} node-hours)")]
-
-
-def _per_thousand(run: RunState) -> str:
-    amount = per_thousand(run)
-    return "" if amount is None else f"{amount:.2g} {run.cost.currency}" if amount < 1 else money(amount, run.cost)
+    known, unknown = fine_money(found.amount, cost.currency), found.unknown_hours
+    lacks = f" + {quantity(unknown)} node-hours unknown" if unknown and found.amount else ""
+    return [("Whole nodes", f"{known}{lacks} ({quantity(found.host_hours)} node-hours)")]
 
 
 def _of(state: ClusterState) -> str:
@@ -190,4 +163,4 @@ def _stops(state: ClusterState, now: float) -> str:
         return f"({state.cause})"
     if state.stop is None:
         return "when told" if state.ours else f"as {state.maker} has it"
-    return f"in {period(state.stop.at - now)} ({state.stop.cause})"
+    return f"in {about(state.stop.at - now)} ({state.stop.cause})"

@@ -1,31 +1,30 @@
-"""A run in words: what a person wants to know of it in one line."""
+"""Clusters and runs in words, as cells, the panel and the command line tell of them."""
 
 from __future__ import annotations
 
 import time
 
+from ..core import words
+from ..core.base import Time
+from ..core.cluster import ClusterState, Counts, Stop
 from ..core.price import Cost
 from ..core.run import FINAL, RunState, per_thousand
 
-#: A smaller amount isn't written out.
-LEAST = 0.0001
 
-
-def sentence(state: RunState, now: float | None = None) -> str:
+def sentence(state: RunState, now: Time | None = None) -> str:
     """The run's state, progress, time and cost in one line."""
-    parts = [_phase(state)]
+    parts = [_run_phase(state)]
     items = progress(state)
     if items:
         parts.append(items)
-    seconds = (state.ended or now or time.time()) - state.created
-    parts.append(duration(seconds))
+    parts.append(words.span((state.ended or now or time.time()) - state.created))
     if state.left is not None and state.phase not in FINAL:
-        parts.append(f"{duration(state.left)} left")
-    parts += [text for text in (money(state.cost), unit_price(state), f"on {state.cluster}") if text]
+        parts.append(f"{words.left(state.left)} left")
+    parts += [text for text in (known_cost(state.cost), unit_price(state), f"on {state.cluster}") if text]
     return " · ".join(parts)
 
 
-def _phase(state: RunState) -> str:
+def _run_phase(state: RunState) -> str:
     if state.phase in ("failed", "cancelled", "lost") and state.error:
         return f"{state.phase}: {state.error.splitlines()[0][:200]}"
     return state.phase
@@ -40,45 +39,59 @@ def progress(state: RunState) -> str:
     return f"{state.done + state.failed:,}{total} items{failed}"
 
 
-def rate(state: RunState, now: float | None = None) -> str:
-    """Items a second so far."""
+def speed(state: RunState, now: Time | None = None) -> str:
+    """Items a second so far; a minute, where they are few."""
     seconds = (state.ended or now or time.time()) - state.created
     done = state.done + state.failed
     if state.kind != "map" or not done or seconds <= 0:
         return ""
-    speed = done / seconds
-    return f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s" if speed >= 0.1 else f"{speed * 60:.1f}/min"
+    rate = done / seconds
+    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate >= 0.1 else f"{rate * 60:.1f}/min"
 
 
-def duration(seconds: float) -> str:
-    """A length of time for people."""
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+def cost_so_far(cost: Cost) -> str:
+    """What is known of a cost, and how much isn't: "$3.10 + 12.0 CPU-hours unknown"; "unknown" without a price."""
+    return words.known_and_missing(cost.amount, cost.currency, cost.lacks)
 
 
-def money(cost: Cost) -> str:
-    """The cost, with its currency; empty when no price is set."""
-    if cost.amount is None:
-        return ""
-    known = _amount(cost.amount, cost.currency)
-    return f"{known} + {cost.lacks}" if cost.lacks else known
+def known_cost(cost: Cost) -> str:
+    """The same for a line that has other things to say: empty without a price."""
+    return "" if cost.amount is None else cost_so_far(cost)
 
 
 def unit_price(state: RunState) -> str:
-    """What a thousand items of a map cost; empty when that is unknown, or no map."""
+    """What a thousand items of a map cost; empty when that is unknown, or the run is no map."""
     amount = per_thousand(state)
-    if amount is None:
-        return ""
-    under = "under " if 0 < amount < LEAST else ""
-    return f"{under}{_amount(max(amount, LEAST) if amount else 0, state.cost.currency)} per 1,000 items"
+    return "" if amount is None else f"{words.fine_money(amount, state.cost.currency)} per 1,000 items"
 
 
-def _amount(amount: float, currency: str) -> str:
-    sign = "$" if currency == "USD" else f"{currency} "
-    digits = 2 if amount >= 0.01 or amount < LEAST else 4
-    return f"{sign}{amount:.{digits}f}"
+def workers(counts: Counts, wanted: int) -> str:
+    """Workers in words: "6 of 8 workers, 4 busy"."""
+    here = counts.idle + counts.busy + counts.retiring
+    head = words.count(wanted, "worker")
+    parts = {
+        "busy": counts.busy,
+        "starting": counts.starting,
+        "pending": counts.requested + counts.pending,
+        "leaving": counts.retiring,
+        "lost": counts.lost,
+    }
+    head = head if here == wanted else f"{here:,} of {head}"
+    return ", ".join([head, *(f"{count:,} {word}" for word, count in parts.items() if count)])
+
+
+def phase(state: ClusterState) -> str:
+    """A cluster's phase in words, with the cause of its end."""
+    if state.phase == "ended":
+        return words.ending(state.cause)
+    return "doesn’t answer" if state.phase == "unreachable" else state.phase
+
+
+def will_stop(stop: Stop, now: Time) -> str:
+    """When and why a cluster stops by itself."""
+    left = words.about(stop.at - now)
+    if stop.cause == "idle":
+        return f"stops in {left} unless used"
+    if stop.cause == "budget":
+        return f"budget lasts {left} at this rate"
+    return f"stops in {left} at the latest" if stop.cause == "lifetime" else f"stops in {left}"

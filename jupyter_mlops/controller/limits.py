@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..core.base import Seconds, Time
+from ..core.base import Time
 from ..core.cluster import Stop
 from ..core.policy import next_stop
 from ..core.price import Cost
 from ..core.profile import Limits
+from ..core.words import money, span
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -62,15 +63,8 @@ class Deadline:
     def reason(self, stop: Stop, cost: Cost) -> str:
         """Why it ended, in words."""
         if stop.cause == "idle":
-            return f"it had nothing to do for {_span(self.limits.idle_timeout or 0)}"
+            return f"it had nothing to do for {span(self.limits.idle_timeout or 0)}"
         if stop.cause == "lifetime":
-            return f"it was allowed to live for {_span(self.limits.lifetime or 0)}"
-        return f"it cost {cost.amount or 0:.2f} {cost.currency} of a budget of {self.limits.budget or 0:.2f}"
-
-
-def _span(seconds: Seconds) -> str:
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    if seconds < 2 * 3600:
-        return f"{seconds / 60:.3g} min"
-    return f"{seconds / 3600:.3g} h"
+            return f"it was allowed to live for {span(self.limits.lifetime or 0)}"
+        spent, budget = money(cost.amount, cost.currency), money(self.limits.budget, cost.currency)
+        return f"it cost {spent} of a budget of {budget}"

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from .base import Input, Record
+from .words import quantity
 
 HOUR = 3600.0
 GB = 1e9
@@ -111,15 +112,10 @@ class Cost(Record):
     @property
     def lacks(self) -> str:
         """What `amount` is lacking, in words: "12 CPU-hours unknown". Empty when it is all, or all is unknown."""
-        if self.amount is None:
+        gpus, cpus = self.unknown.gpu_hours, self.unknown.cpu_hours
+        if self.amount is None or not (gpus or cpus):
             return ""
-        parts = [(self.unknown.gpu_hours, "GPU-hours"), (self.unknown.cpu_hours, "CPU-hours")]
-        words = [f"{_hours(amount)} {unit}" for amount, unit in parts if amount > 0]
-        return f"{' and '.join(words)} unknown" if words else ""
-
-
-def _hours(amount: float) -> str:
-    return f"{amount:,.0f}" if amount >= 100 else f"{amount:.1f}" if amount >= 1 else f"{max(amount, 0.01):.2f}"
+        return f"{quantity(max(gpus or cpus, 0.01))} {'GPU' if gpus else 'CPU'}-hours unknown"
 
 
 #: Prices that a sum names one by one.

@@ -7,8 +7,9 @@ import time
 from typing import Any
 
 from ..client.runs.view import View, write
-from ..client.words import duration, money, progress, rate, sentence
+from ..client.words import known_cost, progress, sentence, speed
 from ..core.run import FINAL, Entry, RunState
+from ..core.words import left, span
 
 #: Seconds between two changes of what is shown.
 INTERVAL = 0.1
@@ -40,11 +41,11 @@ def caption(state: RunState, now: float) -> str:
     """The words beside the bar."""
     parts: list[str] = [state.phase]
     if state.kind == "map":
-        parts = [text for text in (progress(state), rate(state, now)) if text]
-    parts.append(duration((state.ended or now) - state.created))
+        parts = [text for text in (progress(state), speed(state, now)) if text]
+    parts.append(span((state.ended or now) - state.created))
     if state.left is not None:
-        parts.append(f"{duration(state.left)} left")
-    parts += [text for text in (money(state.cost),) if text]
+        parts.append(f"{left(state.left)} left")
+    parts += [text for text in (known_cost(state.cost),) if text]
     return " · ".join(parts)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.cli.show import money, period, table
+from jupyter_mlops.cli.show import table
 from jupyter_mlops.core.price import Cost, Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import RunState
@@ -61,7 +61,7 @@ def test_from_start_to_receipt(say: Say) -> None:
     code, out, _ = say("list")
     head, row = out.splitlines()
     assert head.split()[:4] == ["NAME", "STATE", "PLACE", "WORKERS"]
-    assert row.split()[:4] == ["one", "running", "local", "1/1"] and "USD" in row and "(idle)" in row
+    assert row.split()[:4] == ["one", "running", "local", "1/1"] and "$" in row and "(idle)" in row
     assert head.index("STATE") == row.index("running")
 
     assert say("scale", "one", "2") == (0, "one will have 2 workers.\n", "")
@@ -78,7 +78,7 @@ def test_from_start_to_receipt(say: Say) -> None:
     code, out, _ = say("list", "--all")
     assert "(user)" in out
     code, out, _ = say("receipt", "one")
-    assert re.search(r"^Cost +0\.\d{4} USD$", out, re.M), out
+    assert re.search(r"^Cost +\$0\.\d+$", out, re.M), out
     code, out, _ = say("receipt", "one", "--json")
     assert json.loads(out)["cost"]["amount"] > 0
 
@@ -121,7 +121,7 @@ def test_errors_of_a_live_cluster(say: Say) -> None:
 def test_profiles_say_what_they_cost(say: Say) -> None:
     code, out, _ = say("profiles")
     small = next(line for line in out.splitlines() if line.startswith("small"))
-    assert code == 0 and "1 (0–3)" in small and "3.60 USD" in small and small.endswith("Small")
+    assert code == 0 and "1 (0–3)" in small and "$3.60" in small and small.endswith("Small")
     assert "unknown" in out, "no price is set for the others"
 
 
@@ -151,10 +151,8 @@ def test_runs_are_listed(say: Say) -> None:
         "4/10",
         "2",
         "min",
-        "1.50",
-        "USD",
-        "375.00",  # for a thousand items, at what these four cost
-        "USD",
+        "$1.50",
+        "$375.00",  # for a thousand items, at what these four cost
         "ValueError:",
         "no",
     ]
@@ -196,13 +194,5 @@ def test_help_is_quick_and_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_words_for_people() -> None:
-    assert [period(s) for s in (-1, 45, 600, 3 * 3600 + 1200, 52 * 3600)] == [
-        "0 s",
-        "45 s",
-        "10 min",
-        "3 h 20 min",
-        "2 d 4 h",
-    ]
-    assert money(None, Cost()) == "unknown" and money(1.234, Cost(currency="EUR")) == "1.23 EUR"
+def test_numbers_stand_below_each_other() -> None:
     assert table(["A", "N"], [["x", "1"], ["long", "10"]], right="N") == "A      N\nx      1\nlong  10"

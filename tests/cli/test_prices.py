@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.cli.show import accounts_table, receipt_text, whole
+from jupyter_mlops.cli.show import accounts_table, receipt_text
+from jupyter_mlops.client.words import cost_so_far
 from jupyter_mlops.core.cluster import ClusterState, Receipt
 from jupyter_mlops.core.owners import accounts
 from jupyter_mlops.core.price import Cost, Dedicated, Usage
@@ -75,9 +76,9 @@ def test_each_owner_has_an_account() -> None:
     ]
     ann, again, bob = sorted(accounts(states), key=lambda account: (account.owner, account.cost.currency != "USD"))
     assert (ann.clusters, ann.live, ann.cost.amount, ann.cost.per_hour) == (2, 1, 5, 1)
-    assert whole(ann.cost) == "5.00 USD + 12.0 CPU-hours unknown"
+    assert cost_so_far(ann.cost) == "$5.00 + 12.0 CPU-hours unknown"
     assert (again.cost.currency, again.cost.amount) == ("EUR", 7), "currencies aren't added up"
-    assert (bob.cost.amount, bob.cost.unknown.cpu_hours, whole(bob.cost)) == (None, 4, "unknown")
+    assert (bob.cost.amount, bob.cost.unknown.cpu_hours, cost_so_far(bob.cost)) == (None, 4, "unknown")
     rows = accounts_table(accounts(states)).splitlines()
     assert rows[0].split() == ["OWNER", "CLUSTERS", "LIVE", "CPU-HOURS", "PER", "HOUR", "COST"]
     assert len(rows) == 4
@@ -96,6 +97,6 @@ def test_a_receipt_says_what_whole_nodes_cost() -> None:
         name="c", place="kubernetes", owner="ann", profile="p", created=0, ended=60, cause="user", cost=cost
     )
     text = receipt_text(receipt)
-    assert "Cost          3.1000 USD + 12.0 CPU-hours unknown\n" in text
-    assert "Whole nodes   9.2000 USD + 2.00 node-hours unknown (50.00 node-hours)\n" in text
+    assert "Cost          $3.10 + 12.0 CPU-hours unknown\n" in text
+    assert "Whole nodes   $9.20 + 2.0 node-hours unknown (50.0 node-hours)\n" in text
     assert "Price         m5.xlarge in us-east-1: aws.csv, 2026-11-01\n" in text

@@ -15,7 +15,7 @@ from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
 #: Pods placed on a fake node count as starting for good: no container connects.
 FAKES = {"cpus": 1, "memory": "1 GiB", "pod": FAKE}
 
-OUT_OF_MEMORY = r"The worker ran out of memory: its limit is 300 MiB and it had (?P<peak>[\d.]+) MiB when last measured"
+OUT_OF_MEMORY = r"The worker ran out of memory: its limit is 315 MB and it had (?P<peak>\d+) MB when last measured"
 
 
 def reasons(view: ClusterView) -> dict[str, Problem]:
@@ -113,7 +113,7 @@ async def test_a_worker_out_of_memory_says_limit_and_keeps_its_log(namespace: Na
             dead = next(worker for worker in view.workers if worker.problem)
             view = await until(link.view, lambda view: "memory" in _problem(view, dead.name), "its cause")
             said = re.fullmatch(OUT_OF_MEMORY, _problem(view, dead.name))
-            assert said is not None and 0 < float(said["peak"]) <= 300, _problem(view, dead.name)
+            assert said is not None and 0 < int(said["peak"]) <= 315, _problem(view, dead.name)
             assert any("eating" in line for line in await link.logs(dead.name))
             await future.cancel()
         assert up(await link.view()) == 0

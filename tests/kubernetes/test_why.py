@@ -51,7 +51,7 @@ def test_nodes_that_never_come() -> None:
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        ("0/2 nodes are available: 2 Insufficient memory. preemption: no.", "No node has 8 GiB of memory free"),
+        ("0/2 nodes are available: 2 Insufficient memory. preemption: no.", "No node has 8.6 GB of memory free"),
         ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", "No node has enough nvidia.com/gpu"),
         ("0/1 nodes are available: 1 node(s) had untolerated taint {gpu: only}.", "(taint gpu: only)"),
         ("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.", "No node has the labels"),
@@ -128,7 +128,7 @@ def test_nothing_is_wrong_with_a_pod_on_its_way() -> None:
 def test_out_of_memory_names_limit_and_peak() -> None:
     problem = death(pod(terminated(137, "OOMKilled"), node="a"), Facts(peak=7.9 * 2**30))
     assert problem.what == "The worker ran out of memory"
-    assert problem.why == "its limit is 8 GiB and it had 7.9 GiB when last measured"
+    assert problem.why == "its limit is 8.6 GB and it had 8.5 GB when last measured"
 
 
 SPOT = {"metadata": {"labels": {"eks.amazonaws.com/capacityType": "SPOT"}}, "spec": {}}

@@ -100,7 +100,7 @@ def started(home: Path) -> str:
 def test_profiles_are_offered_with_their_estimate(shown: Panel) -> None:
     labels = [label for label, _ in shown.head.profile.options]
     # 1 CPU at 0.5 and 0.54 GB at 0.1; three workers at most.
-    assert "Tiny · $0.55 to $1.66/h" in labels
+    assert "Tiny · $0.55–$1.66/h" in labels
     assert shown.head.profile.value == shown.head.profile.options[0][1], "the last used one is chosen"
     assert "No cluster is chosen" in shown.cluster.numbers.value
     assert shown.head.profile.value == shown.head.profile.options[0][1], "the first is chosen"

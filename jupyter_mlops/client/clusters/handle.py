@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...core.cluster import ClusterState, Event, Receipt
 from ...core.errors import ClusterEnded, ClusterUnreachable, StartFailed, UnknownCluster
+from ...core.words import count
 from ..send.environment import exact_list, imported
-from ..words import money
+from ..words import known_cost
 from .choose import usable
 from .kernel import kernel, loop_thread
 from .listing import backend_of, list_clusters
@@ -123,11 +124,11 @@ def cluster_sentence(state: ClusterState) -> str:
     coming = counts.requested + counts.pending + counts.starting
     parts: list[str] = [state.phase if state.cause is None else f"{state.phase} ({state.cause})"]
     if state.phase not in ("ended",):
-        parts.append(f"{workers} worker{'' if workers == 1 else 's'}, {counts.busy} busy")
+        parts.append(f"{count(workers, 'worker')}, {counts.busy:,} busy")
     if coming:
         parts.append(f"{coming} coming")
     if state.cost.amount is not None:
-        parts.append(money(state.cost))
+        parts.append(known_cost(state.cost))
     if state.problem is not None:
         parts.append(state.problem.what)
     return " · ".join(parts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...agent.versions import NAMES
 from ...core.errors import VersionMismatch
+from ...core.words import listed
 
 #: What must agree in its first two numbers, since the kernel and the workers speak to each other with it.
 _CLOSE = ("python", "dask", "distributed")
@@ -79,7 +80,7 @@ def describe_or_refuse(found: list[Difference], cluster: str) -> str:
         are = "is" if len(missing) == 1 else "are"
         versions = ", ".join(f"{each.name} {each.here}".removesuffix(" ?") for each in missing)
         raise VersionMismatch(
-            f"{_list(missing)} {are} not installed on the workers of {cluster!r}",
+            f"{_names(missing)} {are} not installed on the workers of {cluster!r}",
             f"this kernel has {versions}, and the code uses it",
             "Bring it there with --sync (sync=True), or start a cluster from this environment.",
         )
@@ -98,9 +99,8 @@ def describe_or_refuse(found: list[Difference], cluster: str) -> str:
 
 def _differ(found: list[Difference], cluster: str) -> str:
     verb = "differs" if len(found) == 1 else "differ"
-    return f"{_list(found)} {verb} between this kernel and the workers of {cluster!r}"
+    return f"{_names(found)} {verb} between this kernel and the workers of {cluster!r}"
 
 
-def _list(found: list[Difference]) -> str:
-    names = [each.name for each in found]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _names(found: list[Difference]) -> str:
+    return listed([each.name for each in found])

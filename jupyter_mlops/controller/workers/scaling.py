@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ...core import words
 from ...core.base import Seconds, Time
 from ...core.cluster import GroupState, Problem, WorkerPhase
 from ...core.errors import MlopsError, OutOfRange, UnknownGroup
@@ -261,4 +262,4 @@ class Scaling:
 
 
 def _workers(count: int, group: Group) -> str:
-    return f"{count} worker{'' if count == 1 else 's'} of group {group.name}"
+    return f"{words.count(count, 'worker')} of group {group.name}"

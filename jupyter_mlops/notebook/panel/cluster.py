@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 import ipywidgets as w
 
+from ...client.words import phase, workers
 from ...core.base import Time
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
+from ...core.words import count, size
 from . import words
 from .looks import CELL, QUIET, field, show
 
@@ -148,7 +150,7 @@ class ClusterPart:
         if self._state is None:
             return
         runs = len(self._state.runs)
-        lost = f"{runs} run{'s' if runs > 1 else ''} would be lost. " if runs else "Nothing is running on it. "
+        lost = f"{count(runs, 'run')} would be lost. " if runs else "Nothing is running on it. "
         maker = escape(self._state.maker)
         others = f"<b>It was made with {maker}, and whoever made it may be using it.</b> "
         self._loss.value = (
@@ -172,13 +174,13 @@ def _numbers(state: ClusterState, now: Time) -> str:
     wanted = sum(group.wanted for group in state.groups)
     cost = state.cost
     rows = {
-        "State": escape(words.phase(state)),
-        "Workers": escape(words.workers(state.counts, wanted)),
+        "State": escape(phase(state)),
+        "Workers": escape(workers(state.counts, wanted)),
         "CPU": f"{state.cpu:.1f} of {state.cpus:g} CPUs",
-        "Memory": f"{words.size(state.memory_used)} of {words.size(state.memory)}",
+        "Memory": f"{size(state.memory_used)} of {size(state.memory)}",
         "Tasks": f"{state.work.processing:,} running, {state.work.queued:,} waiting, {state.work.done:,} done",
         "Cost": f"<span title='{escape(words.source(cost), quote=True)}'>{escape(words.cost(cost))}</span>",
-        "Stops": escape(words.stops(state, now)),
+        "End": escape(words.end(state, now)),
     }
     if state.phase == "ended":
         rows = {key: rows[key] for key in ("State", "Cost")}

@@ -106,10 +106,9 @@ class Line:
     def show(self, run: RunState, now: Time) -> None:
         """Show the run as it is at `now`."""
         over = run.phase in FINAL
-        amount = f" · {words.money(run.cost.amount, run.cost.currency)}" if run.cost.amount is not None else ""
         lines = run.error.strip().splitlines() if run.phase == "failed" else []
         error = f"<br>{escape(lines[-1])}" if lines else ""
-        self.text.value = f"<b>{escape(run.name)}</b> {escape(words.progress(run, now) + amount)}{error}"
+        self.text.value = f"<b>{escape(run.name)}</b> {escape(words.progress(run, now))}{error}"
         if run.total:
             self.bar.value = run.done / run.total
         elif over:

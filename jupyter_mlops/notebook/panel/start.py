@@ -9,11 +9,12 @@ from typing import Any
 
 import ipywidgets as w
 
+from ...client.words import phase
+from ...core import words
 from ...core.cluster import ClusterState
 from ...core.estimate import Estimate
-from ...core.price import NO_PRICE
+from ...core.price import GB, NO_PRICE
 from ...core.profile import Profile
-from . import words
 from .looks import QUIET, field
 
 #: The choice that stands for no cluster.
@@ -46,8 +47,7 @@ class StartPart:
         """Offer these, the last used first."""
         self._about = {profile.name: _about(profile, estimate) for profile, estimate in profiles}
         options = [
-            (f"{profile.title or profile.name} · {words.estimate(estimate)}", profile.name)
-            for profile, estimate in profiles
+            (f"{profile.title or profile.name} · {_price(estimate)}", profile.name) for profile, estimate in profiles
         ]
         if self.profile.options != tuple(options):
             value = self.profile.value
@@ -58,7 +58,7 @@ class StartPart:
 
     def show_clusters(self, states: Sequence[ClusterState], chosen: str) -> None:
         """Offer these, with `chosen` as the one that is shown."""
-        options = [(f"{state.name} · {words.phase(state)}", state.name) for state in states]
+        options = [(f"{state.name} · {phase(state)}", state.name) for state in states]
         if chosen not in [name for _, name in options]:
             options.insert(0, (chosen, chosen) if chosen else ("choose one" if options else "no cluster yet", NONE))
         self._shower = threading.get_ident()  # a person's choice comes in another thread, and may come right now
@@ -88,4 +88,9 @@ class StartPart:
 
 
 def _about(profile: Profile, estimate: Estimate) -> str:
-    return escape(f"{profile.description} {words.shape(estimate)} at start. Price: {estimate.source or NO_PRICE}.")
+    shape = words.shape(estimate.cpus, estimate.memory_gb * GB)
+    return escape(f"{profile.description} {shape} at start. Price: {estimate.source or NO_PRICE}.")
+
+
+def _price(estimate: Estimate) -> str:
+    return words.estimate(estimate.at_start, estimate.at_most, estimate.currency)

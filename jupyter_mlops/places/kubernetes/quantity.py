@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ...core import words
+
 _SUFFIXES = {
     "": 1.0,
     "n": 1e-9,
@@ -46,19 +48,10 @@ def of_cpus(cpus: float) -> str:
     return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
 
 
-def words(resource: str, amount: float) -> str:
-    """An amount of `resource` for people: "2.5 CPUs", "16.0 GiB of memory", "1 GPU"."""
+def in_words(resource: str, amount: float) -> str:
+    """An amount of `resource` for people: "2.5 CPUs", "16.0 GB of memory", "1 GPU"."""
     if resource == "cpu":
-        return f"{amount:.3g} CPU" + ("" if amount == 1 else "s")
+        return words.count(amount, "CPU")
     if resource in ("memory", "ephemeral-storage"):
-        return f"{size(amount)} of {'memory' if resource == 'memory' else 'disk'}"
-    name = "GPU" if resource.endswith("/gpu") else resource
-    return f"{amount:.0f} {name}" + ("s" if name == "GPU" and amount != 1 else "")
-
-
-def size(amount: float) -> str:
-    """Bytes for people: "512 MiB", "1.5 GiB"."""
-    for suffix, unit in (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10)):
-        if amount >= unit:
-            return f"{amount / unit:.3g} {suffix}" if amount < 1000 * unit else f"{amount / unit:.0f} {suffix}"
-    return f"{amount:.0f} B"
+        return f"{words.size(amount)} of {'memory' if resource == 'memory' else 'disk'}"
+    return words.count(amount, "GPU") if resource.endswith("/gpu") else words.count(amount, resource, resource)

@@ -23,6 +23,7 @@ from ...core.errors import (
 )
 from ...core.profile import Place, Profile
 from ...core.run import RunState
+from ...core.words import size
 from ..base import Address, Backend
 from . import machine, processes, remains, store
 from .folder import Folder
@@ -62,8 +63,8 @@ class LocalBackend(Backend):
                 )
             if group.memory > most:
                 raise InvalidSpec(
-                    f"Group {group.name!r} asks for {group.memory / 1e9:.1f} GB of memory a worker",
-                    f"this machine has {most / 1e9:.1f} GB",
+                    f"Group {group.name!r} asks for {size(group.memory)} of memory a worker",
+                    f"this machine has {size(most)}",
                     "Ask for less.",
                 )
 

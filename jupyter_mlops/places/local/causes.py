@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 from ...core.cluster import Problem
+from ...core.words import size
 from .machine import oom_kills
 
 
@@ -16,7 +17,7 @@ def why_lost(notice: dict[str, Any], log: list[str]) -> Problem:
     if notice["out_of_memory"]:
         return Problem(
             what=what,
-            why=f"out of memory: limit {_size(notice['limit'])}, peak {_size(notice['peak'])}",
+            why=f"out of memory: limit {size(notice['limit'])}, peak {size(notice['peak'])}",
             todo="Work on smaller pieces, or use a group with more memory per worker.",
         )
     code = notice["code"]
@@ -42,7 +43,7 @@ def _killed(what: str, peak: int) -> Problem:
         _seen = now
         return Problem(
             what=what,
-            why=f"the machine ran out of memory and ended it (signal SIGKILL, peak {_size(peak)})",
+            why=f"the machine ran out of memory and ended it (signal SIGKILL, peak {size(peak)})",
             todo="Use fewer workers, or end other programs that need much memory.",
         )
     return Problem(what=what, why="killed from outside (signal SIGKILL)", todo="")
@@ -58,7 +59,3 @@ def _signal(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
-
-
-def _size(size: int) -> str:
-    return f"{size / 1024**3:.2f} GiB" if size >= 1024**3 else f"{size / 1024**2:.0f} MiB"

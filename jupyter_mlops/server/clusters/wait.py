@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ...core import words
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, GroupState
 from ...core.errors import ClusterEnded, MlopsError, StartFailed, UnknownCluster
@@ -54,7 +55,7 @@ async def until_ended(watcher: Watcher, name: str, progress: Progress) -> None:
             return
         left = _held(state.groups)
         at_first = max(at_first, left)
-        progress.tell(text=f"{_workers(left)} left", progress=1 - left / at_first if at_first else None)
+        progress.tell(text=f"{words.count(left, 'worker')} left", progress=1 - left / at_first if at_first else None)
         if time.monotonic() > deadline:
             raise ClusterEnded(f"The cluster {name!r} hasn't stopped yet", "", "Stop it by force.")
         watcher.hurry()
@@ -70,7 +71,7 @@ def _tell(groups: list[GroupState], progress: Progress) -> bool:
     why = next((f"; {group.problem.what}" for group in groups if group.problem), "")
     progress.tell(
         progress=ready / wanted if wanted else 1.0,
-        text=f"{ready} of {_workers(wanted)}{f', {over} too many' if over else ''}{why}",
+        text=f"{ready} of {words.count(wanted, 'worker')}{f', {over} too many' if over else ''}{why}",
     )
     return ready == wanted and not over and not (leaving and wanted == 0)
 
@@ -79,10 +80,6 @@ def _held(groups: list[GroupState]) -> int:
     return sum(
         group.counts.starting + group.counts.idle + group.counts.busy + group.counts.retiring for group in groups
     )
-
-
-def _workers(number: int) -> str:
-    return f"{number} worker{'' if number == 1 else 's'}"
 
 
 def _ended(name: str, state: ClusterState | None) -> MlopsError:
@@ -96,7 +93,7 @@ def _ended(name: str, state: ClusterState | None) -> MlopsError:
 def _late(name: str, groups: list[GroupState]) -> MlopsError:
     problem = next((group.problem for group in groups if group.problem), None)
     return StartFailed(
-        f"The cluster {name!r} doesn't have all of its workers after {PATIENCE / 60:.0f} minutes",
+        f"The cluster {name!r} doesn't have all of its workers after {words.span(PATIENCE)}",
         problem.what if problem else "",
         (problem.todo if problem else "") or "It goes on trying; its events say more.",
     )

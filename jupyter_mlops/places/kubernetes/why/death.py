@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 
+from ....core import words
 from ....core.cluster import Problem
 from .. import quantity
 from .facts import Facts, Json, condition, containers, sentence
@@ -144,9 +145,9 @@ def _out_of_memory(pod: Json, status: Json, facts: Facts) -> Problem:
     for container in (pod.get("spec") or {}).get("containers", []):
         if container.get("name") == status.get("name"):
             limit = quantity.parse(((container.get("resources") or {}).get("limits") or {}).get("memory", 0))
-    bounds = [f"its limit is {quantity.size(limit)}"] if limit else []
+    bounds = [f"its limit is {words.size(limit)}"] if limit else []
     if facts.peak:
-        bounds.append(f"it had {quantity.size(facts.peak)} when last measured")
+        bounds.append(f"it had {words.size(facts.peak)} when last measured")
     return Problem(
         what="The worker ran out of memory",
         why=" and ".join(bounds),

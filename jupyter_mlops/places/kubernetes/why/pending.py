@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ....core import words
 from ....core.cluster import Problem
 from .. import quantity
 from .facts import Facts, Json, containers, no_node, requests, sentence
@@ -69,7 +70,7 @@ def unschedulable(message: str, pod: Json, facts: Facts) -> Problem:
 
 
 def _nodes(count: int) -> str:
-    return f"{count} node" + ("" if count == 1 else "s")
+    return words.count(count, "node")
 
 
 def _plain(cause: str) -> str:
@@ -119,12 +120,12 @@ def _noun(resource: str) -> str:
 
 def _short(resource: str, pod: Json, facts: Facts) -> Problem:
     asked = requests(pod).get(resource, 0.0)
-    what = f"No node has {quantity.words(resource, asked)} free" if asked else f"No node has enough {_noun(resource)}"
-    why = ""
+    needed = f"{quantity.in_words(resource, asked)} free" if asked else f"enough {_noun(resource)}"
+    what, why = f"No node has {needed}", ""
     if facts.free:
         left = max(0.0, *(free.get(resource, 0.0) for free in facts.free.values()))
         who = "the only node" if len(facts.free) == 1 else f"the roomiest of {len(facts.free)}"
-        why = f"{who} has {quantity.words(resource, left)} free" if left else "nothing of it is free"
+        why = f"{who} has {quantity.in_words(resource, left)} free" if left else "nothing of it is free"
     if resource.endswith("/gpu"):
         return Problem(what=what, why=why, todo="Wait for a node with GPUs, or ask for fewer.")
     return Problem(what=what, why=why, todo="Make the workers smaller, ask for fewer, or wait for more nodes.")

@@ -1,0 +1,157 @@
+"""Money, time, sizes, numbers and causes as people read them: the sidebar's words, in Python.
+
+The functions take plain numbers and names, so that every layer can use them. `labextension/src/words/` has the same
+words in TypeScript; both are tested with the cases in `tests/core/words.json`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+#: Currency → its sign, as browsers write it in English.
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "KRW": "₩", "BRL": "R$", "ILS": "₪"}
+
+_SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
+
+#: Below this amount of money a cent is too coarse a unit. What is above it is written as 0.10.
+_FINE = 0.0995
+
+_CAUSES = {
+    "user": "stopped by you",
+    "idle": "stopped: nobody used it",
+    "lifetime": "stopped: its longest lifetime was over",
+    "budget": "stopped: its budget was used up",
+    "failed": "failed",
+    "killed": "its scheduler was killed",
+    "machine restarted": "the machine restarted",
+    "deleted": "deleted elsewhere",
+}
+
+
+def money(amount: float | None, currency: str) -> str:
+    """Money with two decimals: "$0.42", "12.00 credits"; "unknown" when nobody said what it costs."""
+    return "unknown" if amount is None else _with_currency(f"{amount:,.2f}", currency)
+
+
+def fine_money(amount: float | None, currency: str) -> str:
+    """Money for very little, with two significant digits where it is less than ten cents: "$0.0042"."""
+    if amount is None or amount == 0 or amount >= _FINE:
+        return money(amount, currency)
+    digits = 1 - math.floor(math.log10(amount))
+    return _with_currency(f"{amount:.{digits}f}".rstrip("0"), currency)
+
+
+def rate(amount: float, currency: str) -> str:
+    """A rate with all the digits that somebody named, and at least two decimals: "$0.0316", "$3.00"."""
+    whole, _, decimals = f"{amount:,.12f}".rstrip("0").partition(".")
+    return _with_currency(f"{whole}.{decimals:0<2}", currency)
+
+
+def per_hour(amount: float | None, currency: str) -> str:
+    """Money for an hour: "$1.20/h"."""
+    return "unknown" if amount is None else f"{money(amount, currency)}/h"
+
+
+def known_and_missing(amount: float | None, currency: str, missing: str) -> str:
+    """What is known of a cost, and what is not: "$3.10 + 12.0 CPU-hours unknown". `missing` may be empty."""
+    known = money(amount, currency)
+    return f"{known} + {missing}" if missing else known
+
+
+def estimate(at_start: float | None, at_most: float | None, currency: str) -> str:
+    """What a profile costs an hour: at the start, and at most where that is more."""
+    if at_start is None or at_most is None:
+        return "cost unknown"
+    start, most = money(at_start, currency), money(at_most, currency)
+    return f"{start}/h" if start == most else f"{start}–{most}/h"
+
+
+def quantity(amount: float) -> str:
+    """A number of hours with the decimals that it deserves: "0.25", "12.3", "1,200"."""
+    return f"{amount:,.{0 if amount >= 100 else 1 if amount >= 1 else 2}f}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in two units at most: "0.3 s", "40 s", "1 min 12 s", "2 h 5 min", "3 d 4 h"."""
+    if seconds < 9.95 and seconds != int(seconds):
+        return f"{max(0.0, seconds):.1f} s"
+    whole = max(0, _round(seconds))
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return _two_units(whole // _MINUTE, "min", whole % _MINUTE, "s")
+    if whole < _DAY:
+        return _two_units(whole // _HOUR, "h", whole % _HOUR // _MINUTE, "min")
+    return _two_units(whole // _DAY, "d", whole % _DAY // _HOUR, "h")
+
+
+def about(seconds: float) -> str:
+    """A length of time that is an expectation, in one unit, so that it doesn't tick: "14 min", "3 days"."""
+    if seconds < _MINUTE:
+        return "less than a minute"
+    if seconds < 2 * _HOUR:
+        return f"{_round(seconds / _MINUTE)} min"
+    return f"{_round(seconds / _HOUR)} h" if seconds < 2 * _DAY else f"{_round(seconds / _DAY)} days"
+
+
+def left(seconds: float) -> str:
+    """The time that is left of some work: seconds in tens, so that they can be read while they fall."""
+    if seconds < 10:
+        return f"{max(1, _round(seconds))} s"
+    return f"{_round(seconds / 10) * 10} s" if seconds < 2 * _MINUTE else about(seconds)
+
+
+def size(amount: float) -> str:
+    """Bytes in decimal units, as prices count them: "600 MB", "1.6 GB"."""
+    amount, power = max(0.0, amount), 0
+    while amount >= 999.5 and power < len(_SIZES) - 1:
+        amount, power = amount / 1000, power + 1
+    digits = 1 if power > 2 and amount < 100 else 0
+    return f"{amount:.{digits}f} {_SIZES[power]}"
+
+
+def shape(cpus: float, memory: float, gpus: int = 0) -> str:
+    """CPUs, memory in bytes and GPUs in words: "1 CPU and 1.6 GB"."""
+    parts = [count(cpus, "CPU"), size(memory)]
+    return listed([*parts, count(gpus, "GPU")] if gpus else parts)
+
+
+def count(number: float, noun: str, nouns: str = "") -> str:
+    """A number of things: "1 worker", "1,200 workers", "0.5 CPUs". `nouns` is the plural that isn't formed with s."""
+    amount = f"{number:,}" if isinstance(number, int) else f"{number:.3g}" if number < 1000 else f"{number:,.0f}"
+    return f"{amount} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def sentences(*parts: str) -> str:
+    """Parts of an explanation, each as a sentence with its full stop; empty ones are left out."""
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)
+
+
+def ending(cause: str | None) -> str:
+    """Why a cluster ended, from its `EndCause`."""
+    return _CAUSES.get(cause or "", "ended")
+
+
+def _with_currency(number: str, currency: str) -> str:
+    """Currencies are free text: what isn't one of the world's is written after the number."""
+    if currency in _SIGNS:
+        return f"{_SIGNS[currency]}{number}"
+    is_code = len(currency) == 3 and currency.isascii() and currency.isupper()
+    return f"{currency} {number}" if is_code else f"{number} {currency}"
+
+
+def _two_units(large: int, unit: str, rest: int, smaller: str) -> str:
+    return f"{large} {unit} {rest} {smaller}" if rest else f"{large} {unit}"
+
+
+def _round(number: float) -> int:
+    """To the nearest whole number, halves up, as browsers do."""
+    return math.floor(number + 0.5)
