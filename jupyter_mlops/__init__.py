@@ -14,41 +14,58 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import profiles
     from .client.clusters.handle import Cluster, cluster, clusters, start
     from .client.runs.api import get_run, log_metric, log_param, map, run, runs
     from .client.runs.execution.outcomes import FailedItem
     from .client.runs.run import Run
+    from .core import errors
     from .core.errors import MlopsError
+    from .core.price import Price
+    from .core.profile import Group, Limits, Profile
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
     from .notebook.panel.panel import Panel, panel
 
 __all__ = [
     "Cluster",
     "FailedItem",
+    "Group",
+    "Limits",
     "MlopsError",
     "Panel",
+    "Price",
+    "Profile",
     "Run",
     "__version__",
     "cluster",
     "clusters",
+    "errors",
     "get_run",
     "load_ipython_extension",
     "log_metric",
     "log_param",
     "map",
     "panel",
+    "profiles",
     "run",
     "runs",
     "start",
     "unload_ipython_extension",
 ]
 
+#: Public name → the module that it is.
+_MODULES = {"errors": ".core.errors", "profiles": ".profiles"}
+
 #: Public name → module that has it.
 _HOMES = {
     "Cluster": ".client.clusters.handle",
     "FailedItem": ".client.runs.execution.outcomes",
+    "Group": ".core.profile",
+    "Limits": ".core.profile",
     "MlopsError": ".core.errors",
     "Panel": ".notebook.panel",
+    "Price": ".core.price",
+    "Profile": ".core.profile",
     "Run": ".client.runs.run",
     "cluster": ".client.clusters.handle",
     "clusters": ".client.clusters.handle",
@@ -66,6 +83,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name], __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOMES[name].startswith((".client", ".notebook")) and not name.startswith("log_"):  # those are called on workers
