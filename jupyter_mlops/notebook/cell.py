@@ -18,14 +18,14 @@ from ..client.send.capture import parse_cell
 from ..client.send.payload import RunPayload, ship_body, ship_cell
 from ..core.errors import InvalidSpec, RunError
 from ..core.run import FINAL
-from .errors import told
-from .expression import evaluate, unquoted
+from .errors import hide_own_frames
+from .expression import evaluate, strip_quotes
 from .progress import view_for
 
 
 def run_cell(shell: Any, args: argparse.Namespace, cell: str) -> Any:
     """Run `cell`; returns what is shown as the cell's output."""
-    return told(shell, lambda: CellRun(shell, args, cell).result())
+    return hide_own_frames(shell, lambda: CellRun(shell, args, cell).result())
 
 
 class CellRun:
@@ -100,7 +100,7 @@ class CellRun:
         if self._args.out:
             self._shell.user_ns[self._args.out] = results
             return None
-        return None if _muted(self._cell) else results
+        return None if _hides_value(self._cell) else results
 
     def _say_failures(self, run: Run) -> None:
         errors = run.errors
@@ -121,13 +121,15 @@ class CellRun:
             self._shell.user_ns.update(run.kept_names())
             return None
         values: dict[str, Any] = pickle.loads(given["names"])  # noqa: S301 - the user's own cell made it
-        self._shell.user_ns.update({name: _at_home(value, self._shell.user_ns) for name, value in values.items()})
+        self._shell.user_ns.update(
+            {name: _move_to_notebook(value, self._shell.user_ns) for name, value in values.items()}
+        )
         for name, kind in given["refused"].items():
             print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
         _show_figures(given["figures"])
-        if not given["has_value"] or _muted(self._cell):
+        if not given["has_value"] or _hides_value(self._cell):
             return None
-        return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Look(given["bundle"])
+        return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Appearance(given["bundle"])
 
 
 def _number(shell: Any) -> int:
@@ -159,7 +161,7 @@ def options_of(args: argparse.Namespace, cell: str) -> Options:
     ------
     InvalidSpec : one has a wrong type or range.
     """
-    name = unquoted(" ".join(args.name)) if args.name else name_of(cell) or None
+    name = strip_quotes(" ".join(args.name)) if args.name else name_of(cell) or None
     return Options(
         name=name,
         cluster=args.cluster,
@@ -179,7 +181,7 @@ def _names(out: str | None) -> list[str] | None:
     return [name.strip() for name in out.split(",") if name.strip()] if out else None
 
 
-def _at_home(value: Any, space: dict[str, Any]) -> Any:
+def _move_to_notebook(value: Any, space: dict[str, Any]) -> Any:
     """A function that the cell defined sees the notebook's variables, as if it had been defined there."""
     if not isinstance(value, types.FunctionType) or value.__module__ != "__main__":
         return value
@@ -191,7 +193,7 @@ def _at_home(value: Any, space: dict[str, Any]) -> Any:
     return home
 
 
-def _muted(cell: str) -> bool:
+def _hides_value(cell: str) -> bool:
     """Whether the cell ends with a semicolon, which hides its value."""
     last = ""
     try:
@@ -210,7 +212,7 @@ def _show_figures(images: list[bytes]) -> None:
         display(Image(image))
 
 
-class _Look:
+class _Appearance:
     """A value that couldn't travel, as it looked on the worker."""
 
     def __init__(self, bundle: dict[str, Any]) -> None:

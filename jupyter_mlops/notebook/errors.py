@@ -12,7 +12,7 @@ T = TypeVar("T")
 _RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
-def told(shell: Any, call: Callable[[], T]) -> T:
+def hide_own_frames(shell: Any, call: Callable[[], T]) -> T:
     """The value of `call`. What it raises for its user is shown without the frames of this package."""
     try:
         return call()

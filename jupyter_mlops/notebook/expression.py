@@ -13,7 +13,7 @@ from ..core.errors import InvalidItems
 _PATTERN = re.compile(r"[*?\[]|/|\.\w+$")
 
 
-def unquoted(text: str) -> str:
+def strip_quotes(text: str) -> str:
     """`text` without the quotes around it, if it has any."""
     return text[1:-1] if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"" else text
 
@@ -25,7 +25,7 @@ def evaluate(text: str, space: dict[str, Any]) -> Any:
     ------
     InvalidItems : it names nothing, or can't be evaluated.
     """
-    inner = unquoted(text.strip())
+    inner = strip_quotes(text.strip())
     names = _names(inner)
     unknown = [name for name in names or [] if name not in space and not hasattr(builtins, name)]
     if names is None or unknown:

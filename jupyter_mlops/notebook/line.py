@@ -11,13 +11,13 @@ from ..client.clusters.handle import Cluster, cluster, cluster_sentence, cluster
 from ..client.clusters.kernel import kernel
 from ..client.runs.options import parse_workers
 from ..core.errors import InvalidSpec
-from .errors import told
+from .errors import hide_own_frames
 
 
 def run_line(args: argparse.Namespace) -> Any:
     """Do what the line says; returns what is shown."""
     actions = {"list": _list, "select": _select, "start": _start, "stop": _stop, "scale": _scale, "show": _show}
-    return told(get_ipython(), lambda: actions[args.action](args))
+    return hide_own_frames(get_ipython(), lambda: actions[args.action](args))
 
 
 def _list(args: argparse.Namespace) -> None:

@@ -95,14 +95,14 @@ class Recorder:
                 self._change.notify_all()
                 if fault:
                     self._failed(fault)
-        self._let_go()
+        self._end_child()
 
     def _next(self) -> RunState | None:
         """The run that waits longest; the pause lets its end catch up with its start. None: it is time to end."""
         with self._change:
             while not self._waiting and not self._closing:
                 if not self._change.wait(IDLE):
-                    self._let_go()
+                    self._end_child()
             if not self._hurry:
                 self._change.wait_for(lambda: self._hurry or self._closing, PAUSE)
             if self._closing:
@@ -110,7 +110,7 @@ class Recorder:
             self._busy = True
             return self._waiting.pop(next(iter(self._waiting)))
 
-    def _let_go(self) -> None:
+    def _end_child(self) -> None:
         if self._child is not None:
             self._child.close()
             self._child = None
@@ -123,7 +123,7 @@ class Recorder:
             self._child = Child()
         fault = self._child.bring(run)
         if fault and not self._child.alive:
-            self._let_go()
+            self._end_child()
         return fault
 
     def _failed(self, fault: str) -> None:

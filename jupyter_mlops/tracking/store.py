@@ -144,8 +144,8 @@ def _experiment(client: MlflowClient, uri: str) -> str:
     if found is not None:
         return str(found.experiment_id)
     ours = uri.startswith("sqlite:///") and Path(uri.removeprefix("sqlite:///")).parent == home.home()
-    place = (home.home() / "mlartifacts").as_uri() if ours else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=place))
+    artifacts = (home.home() / "mlartifacts").as_uri() if ours else None
+    return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts))
 
 
 def _tags(run: RunState) -> dict[str, str]:

@@ -78,7 +78,7 @@ def test_a_moved_slider_scales_and_is_not_moved_back(part: ClusterPart, asked: A
     assert asked.of == [("scale", "flights", 5, "default")]
     part.show(state(wanted=2), spec())
     assert part.workers.value == 5, "a state from before the command moved the slider back"
-    part.answered("default", failed=False)
+    part.release("default", failed=False)
     part.show(state(wanted=5), spec())
     assert part.workers.value == 5
 
@@ -86,17 +86,17 @@ def test_a_moved_slider_scales_and_is_not_moved_back(part: ClusterPart, asked: A
 def test_a_refused_move_goes_back(part: ClusterPart) -> None:
     part.show(state(), spec())
     part.workers.value = 5
-    part.answered("default", failed=True)
+    part.release("default", failed=True)
     assert part.workers.value == 2
 
 
 def test_the_adaptive_switch(part: ClusterPart, asked: Asked) -> None:
     part.show(state(), spec())
     part.adaptive.value = True
-    part.answered("default", failed=False)
+    part.release("default", failed=False)
     part.show(state(adaptive=True), spec())
     part.bounds.value = (1, 4)
-    part.answered("default", failed=False)
+    part.release("default", failed=False)
     part.show(state(adaptive=True, minimum=1, maximum=4), spec())
     assert (part.bounds.min, part.bounds.max) == (0, 8), "narrower bounds must not narrow what can be chosen"
     part.adaptive.value = False
@@ -158,15 +158,18 @@ def test_a_line_for_each_run() -> None:
 
 
 def test_the_form_hands_over_what_it_says() -> None:
-    wishes: list[RunRequest] = []
-    form = FormPart(wishes.append)
+    requests: list[RunRequest] = []
+    form = FormPart(requests.append)
     form.show_functions(["clean", "train"])
     form.function.value, form.given.value = " clean ", "range(10)"
     form.send.click()
     form.kind.value = CALL
     form.function.value, form.given.value, form.result.value = "train", "X, depth=3", "model"
     form.send.click()
-    assert wishes == [RunRequest(MAP, "clean", "range(10)", "result"), RunRequest(CALL, "train", "X, depth=3", "model")]
+    assert requests == [
+        RunRequest(MAP, "clean", "range(10)", "result"),
+        RunRequest(CALL, "train", "X, depth=3", "model"),
+    ]
     assert form.send.disabled, "a second click must not send a second run"
 
 
@@ -182,6 +185,6 @@ def test_the_form_hands_over_what_it_says() -> None:
         (RunRequest(CALL, "f", "1, depth", "r"), InvalidInput, "The arguments can't be evaluated"),
     ],
 )
-def test_a_wish_that_can_not_be(asked: RunRequest, error: type[Exception], text: str) -> None:
+def test_a_request_that_can_not_be_met(asked: RunRequest, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text.replace("(", r"\(")):
         run_request.prepare(asked, {"f": len, "number": 3}, "flights")

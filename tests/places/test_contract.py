@@ -120,11 +120,11 @@ async def test_groups_and_environment_reach_the_workers(place: LocalPlace) -> No
         ("wide", 2, 600 * 1024**2),
     }
     for group, threads in (("thin", "1"), ("wide", "2")):
-        seen = await call(place.backend, spec.name, _surroundings, resources={f"group:{group}": 1})
+        seen = await call(place.backend, spec.name, _environment, resources={f"group:{group}": 1})
         assert seen == (group, "hello", threads)
 
 
-def _surroundings() -> tuple[str, str, str]:
+def _environment() -> tuple[str, str, str]:
     from distributed import get_worker
 
     return get_worker().name.rpartition("-")[0], os.environ["GREETING"], os.environ["OMP_NUM_THREADS"]

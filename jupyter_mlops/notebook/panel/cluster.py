@@ -81,8 +81,11 @@ class ClusterPart:
             self._show_groups(state)
             self._show_group()
 
-    def answered(self, group: str, failed: bool) -> None:
-        """A command about this group was taken: the next state shows what became of it. When it failed: as it was."""
+    def release(self, group: str, failed: bool) -> None:
+        """Let the controls of this group follow the cluster again: a command about it was answered.
+
+        After a failure the controls show at once what they showed before the command.
+        """
         self._held.discard(group)
         if failed:
             self._show_group()

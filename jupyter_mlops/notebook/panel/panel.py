@@ -1,6 +1,6 @@
 """The panel: its parts put together, what they ask for carried out, what went wrong shown.
 
-The view is told from the loop's thread, so that it stays live while a cell runs. Clicks wait for the kernel, as they
+The view is changed from the loop's thread, so that it stays live while a cell runs. Clicks wait for the kernel, as they
 do for every widget; while a cell runs, the panel says so.
 """
 
@@ -66,7 +66,7 @@ class Panel:
         self._shell: Any = None
         self._hook()
         self.head.show_profiles(_profiles())
-        self._watch = Watch(self._seen, self._show_error)
+        self._watch = Watch(self._show_seen, self._show_error)
         self._watch.start(cluster or "")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -113,13 +113,13 @@ class Panel:
     def _command(self, verb: Callable[[Link], Awaitable[None]], group: str) -> None:
         def done(error: MlopsError | None) -> None:
             self._show_error(error)
-            self.cluster.answered(group, failed=error is not None)
+            self.cluster.release(group, failed=error is not None)
 
         self._watch.command(verb, done)
 
     def _start(self, profile: str, name: str | None) -> None:
         def done(made: ClusterState | None, error: MlopsError | None) -> None:
-            self.head.started()
+            self.head.allow_start()
             self._show_error(error)
             if made:
                 self.choose(made.name)
@@ -134,20 +134,20 @@ class Panel:
         try:
             send = run_request.prepare(asked, self._namespace, self._chosen or "")
         except MlopsError as error:
-            self.form.answered()
+            self.form.allow_send()
             self._show_error(error)
             return
 
         def sent(run: Any, error: MlopsError | None) -> None:
-            self.form.answered()
+            self.form.allow_send()
             self._show_error(error)
             if run is not None and asked.result:
                 self._results[run.id] = (run, asked.result)
 
         self._watch.carry_out(asyncio.to_thread(send), sent)
 
-    def _seen(self, seen: Seen) -> None:
-        """Show what the watch has seen; told from its thread."""
+    def _show_seen(self, seen: Seen) -> None:
+        """Show what the watch has seen. The watch calls this from the loop's thread."""
         live = [state for state in seen.clusters if state.phase != "ended"]
         if self._chosen is None and live:
             self._chosen = live[0].name

@@ -52,8 +52,8 @@ class FormPart:
         if self.function.options != tuple(names):
             self.function.options = tuple(names)
 
-    def answered(self) -> None:
-        """The request was taken, or refused: another one may be sent."""
+    def allow_send(self) -> None:
+        """Let another request be sent: the last one was answered."""
         self.send.disabled = False
 
     def _kind_chosen(self, _: Any) -> None:

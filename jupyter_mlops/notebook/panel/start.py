@@ -69,8 +69,8 @@ class StartPart:
         finally:
             self._shower = 0
 
-    def started(self) -> None:
-        """The start was answered: another one may be asked for."""
+    def allow_start(self) -> None:
+        """Let another start be asked for: the last one was answered."""
         self.start.disabled = False
         self.name.value = ""
 
