@@ -10,7 +10,7 @@ from ..core import words
 from ..core.base import read_input
 from ..core.errors import InvalidInput
 from ..core.settings import Settings
-from ..core.words import rate
+from ..core.words import exact_money
 from ..home import settings
 from ..pricing import lists
 from .show import as_json, table
@@ -29,8 +29,8 @@ def _list(asked: Namespace) -> None:
         return as_json({"rates": known.price, "kinds": known.kinds, "lists": brought})
     rates = {"CPU-hour": known.price.cpu_hour, "GB-hour": known.price.gb_hour, "GPU-hour": known.price.gpu_hour}
     currency = known.price.currency
-    rows = [(name, rate(amount, currency), "by hand") for name, amount in rates.items() if amount is not None]
-    rows += [(kind, f"{rate(amount, currency)}/h", "by hand") for kind, amount in sorted(known.kinds.items())]
+    rows = [(name, exact_money(amount, currency), "by hand") for name, amount in rates.items() if amount is not None]
+    rows += [(kind, f"{exact_money(amount, currency)}/h", "by hand") for kind, amount in sorted(known.kinds.items())]
     rows += [(each.source, f"{len(each.kinds):,} instance types", f"of {each.date}") for each in found]
     return _say(table(("WHAT", "PRICE", "SOURCE"), rows) if rows else "No prices but those that come with libcloud.")
 
@@ -48,7 +48,7 @@ def _set(asked: Namespace) -> None:
     wanted = known.model_dump() | {"kinds": {**known.kinds, kind: amount}}
     found = read_input(Settings, wanted, "price")
     settings.save(found)
-    price = rate(found.kinds[kind], found.price.currency)
+    price = exact_money(found.kinds[kind], found.price.currency)
     _say(f"A node of the type {kind} costs {price}/h, in clusters that start from now on.")
 
 

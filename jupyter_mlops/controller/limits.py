@@ -10,7 +10,7 @@ from ..core.cluster import Stop
 from ..core.policy import next_stop
 from ..core.price import Cost
 from ..core.profile import Limits
-from ..core.words import money, span
+from ..core.words import exact_money, money, span
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -66,5 +66,5 @@ class Deadline:
             return f"it had nothing to do for {span(self.limits.idle_timeout or 0)}"
         if stop.cause == "lifetime":
             return f"it was allowed to live for {span(self.limits.lifetime or 0)}"
-        spent, budget = money(cost.amount, cost.currency), money(self.limits.budget, cost.currency)
-        return f"it cost {spent} of a budget of {budget}"
+        spent = money(cost.amount, cost.currency)
+        return f"it cost {spent} of a budget of {exact_money(self.limits.budget or 0, cost.currency)}"

@@ -44,8 +44,8 @@ def fine_money(amount: float | None, currency: str) -> str:
     return _with_currency(f"{amount:.{digits}f}".rstrip("0"), currency)
 
 
-def rate(amount: float, currency: str) -> str:
-    """A rate with all the digits that somebody named, and at least two decimals: "$0.0316", "$3.00"."""
+def exact_money(amount: float, currency: str) -> str:
+    """An amount that somebody named, with all of its digits and at least two decimals: "$0.0316", "$3.00"."""
     whole, _, decimals = f"{amount:,.12f}".rstrip("0").partition(".")
     return _with_currency(f"{whole}.{decimals:0<2}", currency)
 

@@ -133,7 +133,7 @@ def test_runs_are_listed(say: Say) -> None:
         kind="map",
         cluster="gone",
         owner="me",
-        created=time.time() - 100,
+        created=time.time() - 120,
         ended=time.time(),
         phase="failed",
         total=10,

@@ -36,7 +36,7 @@ async def ended(c: Cluster) -> None:
     [
         (Limits(idle_timeout=1), Price(), "idle", "nothing to do for 1 s"),
         (Limits(lifetime=1.5), Price(), "lifetime", "allowed to live for 1.5 s"),
-        (Limits(budget=0.001), Price(cpu_hour=3600), "budget", "of a budget of 0.00"),
+        (Limits(budget=0.001), Price(cpu_hour=3600), "budget", "of a budget of $0.001"),
     ],
 )
 async def test_a_limit_ends_the_cluster_with_a_receipt(

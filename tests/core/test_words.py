@@ -62,8 +62,8 @@ def test_fine_money_is_never_nothing_and_off_by_five_percent_at_most(amount: flo
 
 
 @given(st.decimals(0, 10_000, places=6))
-def test_a_rate_keeps_each_digit(amount: Any) -> None:
-    text = words.rate(float(amount), "USD").removeprefix("$").replace(",", "")
+def test_an_exact_amount_keeps_each_digit(amount: Any) -> None:
+    text = words.exact_money(float(amount), "USD").removeprefix("$").replace(",", "")
     assert float(text) == float(amount)
     assert len(text.partition(".")[2]) >= 2
 
