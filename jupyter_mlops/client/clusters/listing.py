@@ -11,9 +11,9 @@ from ... import places
 from ...core.base import Time
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, MlopsError, NotFound, UnknownCluster
+from ...core.words import count, span
 from ...home import last_seen
 from ...places.base import Backend
-from ..words import duration
 from .spec import owner
 
 
@@ -32,8 +32,7 @@ class SilentPlace:
         """What is known of it in one sentence: "Kubernetes doesn't answer: 2 clusters seen 40 s ago"."""
         if self.seen is None:
             return f"{self.problem.what}: what is there is not known"
-        count = f"{self.clusters or 'no'} cluster{'' if self.clusters == 1 else 's'}"
-        return f"{self.problem.what}: {count} seen {duration(round(now - self.seen))} ago"
+        return f"{self.problem.what}: {count(self.clusters, 'cluster')} seen {span(round(now - self.seen))} ago"
 
     def described(self, now: Time) -> Problem:
         """The same as a problem, with what to do about it."""
