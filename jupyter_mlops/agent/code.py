@@ -26,7 +26,7 @@ class Code:
 
     Parameters
     ----------
-    head : what the kernel says of the run (`runs/payload.py` writes it).
+    head : what the kernel says of the run (`client/send/payload.py` writes it).
     bigs : its big variables; when `head` has no body, the last of them is the body.
     """
 

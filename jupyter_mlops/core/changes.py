@@ -1,7 +1,7 @@
 """What is newer than a number: the memory from which those who were away, or are slow, are told what they missed.
 
-Who writes numbers each change, with numbers that only grow. Who reads keeps the last number that it saw, and asks for
-what came after it. Nothing is kept for a reader.
+The writer gives each change a number, and the numbers only grow. A reader remembers the last number that it saw, and
+asks for what came after that. Nothing is stored per reader.
 """
 
 from __future__ import annotations

@@ -116,9 +116,9 @@ class Changes(Record):
 
 
 class Hello(Record):
-    """The browser's first message, and any time what it follows changes.
+    """The browser's first message; sent again each time when the browser follows something else.
 
-    With the `epoch` and `seq` it saw last, it gets what it missed; without, a snapshot.
+    A browser that sends the `epoch` and `seq` that it saw last gets what it missed; any other gets a snapshot.
     """
 
     type: Literal["hello"] = "hello"

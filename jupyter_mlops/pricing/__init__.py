@@ -1,8 +1,9 @@
 """What an hour of a node costs, and what of it each resource is charged.
 
-Tables in the order in which they are asked: prices that the user set by hand, lists in SkyPilot's format that the user
-imported, the table that comes with apache-libcloud. A price that none of them knows is unknown, never zero. Who starts
-a cluster has these tables; what of them its controller may need travels to it as a `Catalogue`.
+Three tables are asked, in this order: the prices that the user set by hand, the lists in SkyPilot's format that the
+user imported, and the table that comes with apache-libcloud. A price that no table knows is unknown, never zero. The
+process that starts a cluster has these tables; the part that the cluster's controller may need travels there as a
+`Catalogue`.
 """
 
 from .byhand import ByHand

@@ -87,7 +87,8 @@ def unknown(why: str, currency: str = "USD") -> HostPrice:
 def rates(node: Node, price: NodePrice, base: Price = BASE) -> Price:
     """A node's price divided among its CPUs, memory and GPUs by the ratios of `base`, as OpenCost does it.
 
-    The rates times all that the node has are its price again. Those of a node that has nothing are unknown.
+    The rates, multiplied by all that the node has, give the node's price again. The rates of a node that has nothing
+    are unknown.
     """
     weight = base.per_hour(node.cpus, node.memory, node.gpus)
     factor = price.per_hour / weight if weight else None

@@ -111,8 +111,8 @@ def journal(run: str, since: int = 0) -> list[Entry]:
 
 
 def lost(run: RunState, cluster: ClusterState | None) -> RunState | None:
-    """`run` as it is when nothing is left that could run it: its cluster ended, or is known nowhere, while its record
-    says that it lives. None when that isn't so.
+    """`run` as a lost one, when nothing is left that could run it: its record says that the run lives, while its
+    cluster has ended or is known nowhere. None when the run isn't lost.
     """
     if run.phase in FINAL or (cluster is not None and cluster.phase != "ended"):
         return None

@@ -1,6 +1,6 @@
 """Which records are not yet in MLflow. Cheap: neither MLflow nor pydantic is imported.
 
-Each run's folder has a marker beside the record: what of it is in MLflow, and where.
+Each run's folder has a marker beside the record. The marker says how much of the run is in MLflow, and where.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Brings runs into MLflow from a kernel, by a process that nobody waits for (`sync.py`).
 
-Nothing is lost when that fails, or when the kernel is killed: the record in the run's folder is what counts, and the
-server brings what is missing.
+Nothing is lost when MLflow fails, or when the kernel is killed: the record in the run's folder is what counts, and the
+server brings the missing ones into MLflow later.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The process in which MLflow works: `python -m jupyter_mlops.tracking.sync`.
 
-MLflow takes seconds to import and more to make its tables, needs much memory, and warns and logs as it pleases: in a
-kernel or a server it would be felt. Without arguments it brings all records that are not in MLflow there, and ends:
-the server starts it so for runs whose kernel is gone. With `--serve` it is told runs on its standard input, a JSON line
-each, and answers each with `ok` or with what went wrong; it ends with its input.
+MLflow takes seconds to import and more to make its tables, needs much memory, and warns and logs as it pleases. In a
+kernel or a server its user would feel that, so MLflow has a process of its own. Without arguments this process brings
+all records that MLflow lacks into it, and ends; the server starts it so for runs whose kernel is gone. With `--serve`
+the process reads runs from its standard input, a JSON line each, answers each with `ok` or with what went wrong, and
+ends when its input ends.
 """
 
 from __future__ import annotations

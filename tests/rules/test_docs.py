@@ -44,6 +44,14 @@ def test_each_path_that_is_named_exists(document: Path) -> None:
     assert not missing
 
 
+def test_each_file_that_the_code_names_exists() -> None:
+    """In docstrings and comments: what is told of a file that is no more leads astray."""
+    files = _files()
+    named = {(path, name) for path in PACKAGE.rglob("*.py") for name in _named(path.read_text("utf-8"))}
+    missing = [f"{path.relative_to(ROOT)}: {name}" for path, name in named if not _exists(name, files)]
+    assert not missing
+
+
 def _named(text: str) -> Iterator[str]:
     for quoted in re.findall(r"`([^`\n]+)`", text):
         for word in quoted.split():

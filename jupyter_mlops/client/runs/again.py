@@ -1,7 +1,7 @@
-"""Runs a run again from its record: what was kept of its input is sent as it is, and nothing of it is unpickled here.
+"""Repeats a run from its record. The kept input is sent as it is, and nothing of it is unpickled here.
 
-The new run is detached. Callers: the server, whose process has none of the user's code, and on whose event loop this
-works; so it opens a connection of its own, and closes it once the cluster has everything.
+The new run is detached. The caller is the server. Its process has none of the user's code, and this module works on its
+event loop; so each call opens a connection of its own to the cluster, and closes it once the cluster has everything.
 """
 
 from __future__ import annotations
@@ -52,9 +52,11 @@ class Repeated:
 
 
 async def again(run: str, cluster: str | None = None) -> Repeated:
-    """Send what the run `run` sent, to `cluster`; else to its own, or, when that is gone, the one made last.
+    """Send the input of the run `run` once more: to `cluster`, else to the run's own cluster, or, when that one is
+    gone, to the one that was made last.
 
-    Returns as soon as the new run needs this process no more. What differs is also the first that it prints.
+    Returns as soon as the new run needs this process no more. The first line that the new run prints says which
+    versions differ from the first time.
 
     Raises
     ------

@@ -89,7 +89,8 @@ class _Reader:
             self._branches(statement)
 
     def _branches(self, statement: ast.stmt) -> None:
-        """Parts of which it isn't sure that they run: what they set counts within them only, or when all set it."""
+        """Branches that may not run: a name that a branch sets is known within that branch only, or after it when all
+        branches set the name."""
         before = set(self._set)
         ends: list[set[str]] = []
         for block in _blocks(statement):

@@ -107,7 +107,8 @@ def _payload(
 
 
 def _beside(packages: set[str]) -> set[str]:
-    """What tables may be made of that neither code nor objects name: where it is installed, pandas keeps text in it."""
+    """Packages that tables use although neither code nor objects name them: pandas keeps text in pyarrow where that is
+    installed."""
     return {"pyarrow"} if "pandas" in packages and "pyarrow" in sys.modules else set()
 
 

@@ -83,8 +83,9 @@ def enter(code: bytes, batch: bytes, *bigs: Any) -> Any:
 def resend(
     enter: Any, code: bytes, parts: list[bytes], keys: list[str], partitions: bytes, bigs: list[str], group: str | None
 ) -> Any:
-    """Sends the tasks of a map over the partitions of a Dask collection, from a worker: only there its graph can be
-    unpickled. Returns their futures: who holds those holds the tasks. Travels by value."""
+    """Send the tasks of a map over the partitions of a Dask collection, from a worker: only there the collection's
+    graph can be unpickled. Returns the tasks' futures; Dask keeps the tasks for as long as somebody holds these
+    futures. This function travels by value."""
     import pickle
     import sys
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def releasable(members: Iterable[Member]) -> tuple[list[Member], list[Member]]:
-    """Workers that may be let go, those that cost least first: those without a task, and those with one.
+    """Workers that may be let go, in the order of what their leaving costs: first those without a task, then those with
+    one.
 
-    Of the former, those that have not even started, then those with the least data.
+    Among the workers without a task, those come first that have not even started, then those with the least data.
     """
     members = [member for member in members if not member.expected]
     order = {"requested": 0, "pending": 1, "starting": 2}

@@ -1,4 +1,4 @@
-"""The panel: its parts put together, what they ask for carried out, what went wrong shown.
+"""The panel: puts its parts together, carries out what they ask for, and shows what went wrong.
 
 The view is changed from the loop's thread, so that it stays live while a cell runs. Clicks wait for the kernel, as they
 do for every widget; while a cell runs, the panel says so.

@@ -1,1 +1,1 @@
-"""Clusters of pods. `backend.py` is the place; `scheduler.py` and `worker.py` are what runs in the pods."""
+"""Clusters of pods. `backend.py` is the place, `runtime/` is what runs in the pods, `records/` what Kubernetes keeps."""

@@ -90,8 +90,8 @@ def kill(pid: int, number: int = signal.SIGKILL, group: bool = False) -> None:
 def kill_cluster(mark: str, scheduler: Process | None = None, timeout: float = 5.0) -> None:
     """Kill every process that carries the cluster's mark, and `scheduler`; returns when they are gone, or too late.
 
-    In rounds, because a process that is being killed may just have made another one. While one dies it loses its mark
-    before it is gone.
+    This is done in rounds, because a process that is being killed may just have made another one. A dying process loses
+    its mark before it is gone.
     """
     deadline = time.monotonic() + timeout
     found = {scheduler}

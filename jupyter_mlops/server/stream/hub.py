@@ -136,8 +136,8 @@ class Hub:
 class Subscriber:
     """What one browser is told.
 
-    It holds a number and some names, never messages: while the browser's connection is busy nothing is built for it,
-    and when it is free again it gets what changed meanwhile, each thing once.
+    A subscriber holds a number and some names, never messages. While the browser's connection is busy, nothing is built
+    for this browser; when the connection is free again, the browser gets what changed meanwhile, each thing once.
     """
 
     def __init__(self, hub: Hub) -> None:

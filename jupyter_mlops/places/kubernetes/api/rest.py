@@ -1,7 +1,7 @@
 """What we use of the package `kubernetes` beneath its public face: its connections, and the headers of its logins.
 
-Its own `request` reads every answer whole, into typed models; a watch, a port-forward and thousands of pods a minute
-need the connections themselves. No other file touches what is not documented.
+The package's own `request` reads every answer whole, into typed models. A watch, a port-forward and thousands of pods a
+minute need the connections themselves. No other file of ours touches undocumented parts of the package.
 """
 
 from __future__ import annotations

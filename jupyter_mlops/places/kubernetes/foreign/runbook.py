@@ -1,6 +1,6 @@
-"""The book of runs in a foreign scheduler. It runs there, and changes nothing but what runs need.
+"""Keeps runs in a foreign scheduler. This module runs there, and changes nothing in that scheduler but what runs need.
 
-`install.py` brings it there under a name of its own, so that it meets no other version of this package.
+`install.py` brings the module there under a name of its own, so that it meets no other version of this package.
 """
 
 from __future__ import annotations

@@ -89,8 +89,8 @@ async def try_out(api: Api, spec: ClusterSpec, ids: Names) -> MlopsError | None:
 async def acts(api: Api, ids: Names, timeout: float) -> bool:
     """Whether an operator reacts to the DaskCluster in `timeout` seconds.
 
-    When it has done its part the Service gets the labels that it looks for, and it calls the cluster Running. Restored
-    it would be overwritten by the operator's own "Pending".
+    When the operator has acted, the Service gets the labels that the operator looks for, and the operator then calls
+    the cluster Running. A status that we restored would be overwritten by the operator's own "Pending".
     """
     deadline = time.monotonic() + timeout
     while True:

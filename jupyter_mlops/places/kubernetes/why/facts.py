@@ -14,7 +14,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Facts:
-    """What the API and Dask know of a pod's surroundings; whatever may not be read is left out.
+    """What the API and Dask know beside the pod itself; whatever may not be read is left out.
 
     `events` are the pod's, oldest first. `free` is node name → resource → what no pod has asked for there, of the nodes
     that take pods; None when nodes may not be read. `node` is the pod's node. `logs` are its last lines. `peak` is the
