@@ -1,1 +1,1 @@
-"""Clusters of pods. `backend.py` is the place, `runtime/` is what runs in the pods, `records/` what Kubernetes keeps."""
+"""Clusters of pods. `backend.py` is the place, `runtime/` runs in the pods, `records/` is what Kubernetes keeps."""
