@@ -6,6 +6,7 @@ import {
   Estimate,
   Event,
   Operation,
+  Price,
   Profile,
   ProfileView,
   Receipt,
@@ -21,6 +22,22 @@ export interface IStartOptions {
   name?: string;
   workers?: number;
   group?: string;
+}
+
+/** An amount as a person typed it: the server reads "2 GiB" and "20 min" too, and says what is wrong with others. */
+export type Amount = number | string | null;
+
+/** What people may type in the place of an amount. */
+type Asked<T> = { [K in keyof T]: T[K] extends number | null ? Amount : T[K] };
+
+/** A profile to be saved or estimated; `kubernetes` left out is the place's own way. */
+export interface IProfileRequest
+  extends
+    Omit<Profile, 'groups' | 'limits' | 'price' | 'kubernetes'>,
+    Partial<Pick<Profile, 'kubernetes'>> {
+  groups: Asked<Profile['groups'][number]>[];
+  limits: Asked<Profile['limits']>;
+  price: Asked<Price> | null;
 }
 
 /**
@@ -51,8 +68,8 @@ export interface IApi {
   /** Run it again, detached, on the cluster it ran on or on another. */
   again(id: string, cluster?: string): Promise<Operation>;
   operation(id: string): Promise<Operation>;
-  estimate(profile: Profile): Promise<Estimate>;
-  saveProfile(profile: Profile): Promise<ProfileView>;
+  estimate(profile: IProfileRequest): Promise<Estimate>;
+  saveProfile(profile: IProfileRequest): Promise<ProfileView>;
   deleteProfile(name: string): Promise<void>;
   settings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<Settings>;
@@ -133,11 +150,11 @@ export class Api implements IApi {
     return this._ask(at('operations', id));
   }
 
-  estimate(profile: Profile): Promise<Estimate> {
+  estimate(profile: IProfileRequest): Promise<Estimate> {
     return this._ask('profiles/estimate', 'POST', { profile });
   }
 
-  saveProfile(profile: Profile): Promise<ProfileView> {
+  saveProfile(profile: IProfileRequest): Promise<ProfileView> {
     return this._ask(at('profiles', profile.name), 'PUT', profile);
   }
 

@@ -1,4 +1,4 @@
-import { core } from './plugins/core';
+import { core, mlops } from './plugins/core';
 import { details } from './plugins/details';
 import { notebook } from './plugins/notebook';
 import { notices } from './plugins/notices';
@@ -8,4 +8,4 @@ import { sidebar } from './plugins/sidebar';
 export { CommandIDs } from './commands';
 export { IMlops } from './tokens';
 
-export default [core, sidebar, details, notebook, notices, settings];
+export default [core, mlops, sidebar, details, notebook, notices, settings];

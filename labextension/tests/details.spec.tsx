@@ -2,10 +2,10 @@ import { fireEvent } from '@testing-library/react';
 import React from 'react';
 
 import { CommandIDs } from '../src/commands';
+import { Shown } from '../src/details/part';
 import { sort } from '../src/details/table';
 import { join } from '../src/details/timeline';
 import { Details } from '../src/details/view';
-import { Shown } from '../src/details/part';
 import { NOW, cluster, cost, group, snapshot, usage, worker } from './examples';
 import { Stage, find } from './stage';
 

@@ -62,6 +62,7 @@ export function group(part: Partial<GroupState> = {}): GroupState {
 
 export function cluster(part: Partial<ClusterState> = {}): ClusterState {
   return {
+    format: 1,
     name: 'flights',
     place: 'local',
     profile: 'this-machine',
@@ -93,6 +94,7 @@ export function cluster(part: Partial<ClusterState> = {}): ClusterState {
 
 export function run(part: Partial<RunState> = {}): RunState {
   return {
+    format: 1,
     id: 'aaaaaaaaaaaa',
     name: 'clean flights',
     kind: 'map',

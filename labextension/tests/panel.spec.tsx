@@ -87,6 +87,21 @@ describe('Panel', () => {
     expect(told.map(element => element.textContent)).toEqual([full.what, image.what]);
   });
 
+  it('shows what only a newer server knows as it is', async () => {
+    const newer = { phase: 'hibernating', place: 'slurm', stop: { at: NOW + 9, cause: 'quota' } };
+    await panel({
+      clusters: [
+        cluster(newer as never),
+        cluster({ name: 'old', phase: 'ended', cause: 'quota' as never })
+      ],
+      runs: [run({ phase: 'queued' as never, ended: NOW })]
+    });
+    const card = find('cluster');
+    expect(card.textContent).toContain('slurm');
+    expect(find('workers', card).textContent).toMatch(/^hibernating: /);
+    expect(find('run-info').textContent).toMatch(/^queued/);
+  });
+
   it('folds ended clusters away, with why and what they cost', async () => {
     const over = cluster({ name: 'old', phase: 'ended', cause: 'idle', ended: NOW - 5 });
     const stage = await panel({ clusters: [over] });

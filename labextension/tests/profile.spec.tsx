@@ -11,7 +11,9 @@ import { find, trans } from './stage';
 describe('drafts', () => {
   it('say amounts as people do, and come back as what the server reads', () => {
     const draft = draftOf(profile({ environment: { A: '1=2' } }));
-    expect(draft).toMatchObject({ idle: '20 min', lifetime: '24 h', budget: '' });
+    expect(draft).toMatchObject({
+      limits: { idle_timeout: '20 min', lifetime: '24 h', budget: '' }
+    });
     expect(draft.groups[0].memory).toBe('2 GiB');
     expect(profileOf(draft)).toMatchObject({
       groups: [{ memory: '2 GiB', workers: 8, maximum: 16 }],
@@ -23,7 +25,10 @@ describe('drafts', () => {
   });
 
   it('switch a limit off when it is empty, and leave nonsense to the server', () => {
-    const sent = profileOf({ ...NEW_DRAFT, idle: ' ', budget: 'lots' });
+    const sent = profileOf({
+      ...NEW_DRAFT,
+      limits: { ...NEW_DRAFT.limits, idle_timeout: ' ', budget: 'lots' }
+    });
     expect(sent.limits).toMatchObject({ idle_timeout: null, budget: 'lots' });
   });
 });

@@ -4,6 +4,7 @@ import React, { useState } from 'react';
 import { useMlops, useSelector } from '../state/hooks';
 import { Event } from '../state/schema';
 import { clock } from '../words/time';
+import { wordOf } from '../words/word';
 import { useFetched } from './fetched';
 import { IPartProps } from './part';
 
@@ -68,7 +69,7 @@ function Cause({ event }: { event: Event }): JSX.Element {
 }
 
 function kind(trans: TranslationBundle, value: Event['kind']): string {
-  return {
+  const words: Record<Event['kind'], string> = {
     cluster: trans.__('cluster'),
     scale: trans.__('scale'),
     worker: trans.__('worker'),
@@ -76,5 +77,6 @@ function kind(trans: TranslationBundle, value: Event['kind']): string {
     limit: trans.__('limit'),
     money: trans.__('money'),
     problem: trans.__('problem')
-  }[value];
+  };
+  return wordOf(words, value);
 }

@@ -1,6 +1,7 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
+import { Token } from '@lumino/coreutils';
 
 import { Api } from '../api';
 import { addClusterCommands } from '../cluster/commands';
@@ -19,18 +20,31 @@ export const DOMAIN = 'jupyter_mlops';
 /** The plugin whose settings are all of the extension's. */
 export const SETTINGS = 'jupyter-mlops:plugin';
 
+/** The token of the store, for the plugins of this extension; other extensions have `IMlops`. */
+export const IStore = new Token<Store>('jupyter-mlops:IStore', 'The state of the sidebar.');
+
+/** The state for other extensions. */
+export const mlops: JupyterFrontEndPlugin<IMlops> = {
+  id: 'jupyter-mlops:mlops',
+  description: 'Clusters, runs and their cost, live, for other extensions.',
+  autoStart: true,
+  requires: [IStore],
+  provides: IMlops,
+  activate: (_: JupyterFrontEnd, store: Store): IMlops => store
+};
+
 /** The state, the commands on it, and the settings. */
-export const core: JupyterFrontEndPlugin<IMlops> = {
+export const core: JupyterFrontEndPlugin<Store> = {
   id: SETTINGS,
   description: 'Clusters, runs and their cost: the state, live, and the commands on it.',
   autoStart: true,
-  provides: IMlops,
+  provides: IStore,
   optional: [ITranslator, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     translator: ITranslator | null,
     registry: ISettingRegistry | null
-  ): IMlops => {
+  ): Store => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const { serverSettings } = app.serviceManager;
     const api = new Api(serverSettings);

@@ -9,19 +9,19 @@ import { DetailsWidget } from '../details/widget';
 import { mlopsIcon } from '../icons';
 import { ClusterState } from '../state/schema';
 import { isLive, newest } from '../state/state';
-import { IMlops } from '../tokens';
-import { DOMAIN } from './core';
+import { Store } from '../state/store';
+import { DOMAIN, IStore } from './core';
 
 /** The tabs of the main area: details, and Dask's dashboard. */
 export const details: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:details',
   description: 'Details and dashboards of clusters, as tabs.',
   autoStart: true,
-  requires: [IMlops],
+  requires: [IStore],
   optional: [ITranslator, ILayoutRestorer],
   activate: (
     app: JupyterFrontEnd,
-    store: IMlops,
+    store: Store,
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null
   ): void => {
@@ -115,7 +115,7 @@ export const details: JupyterFrontEndPlugin<void> = {
 };
 
 async function pick(
-  store: IMlops,
+  store: Store,
   trans: TranslationBundle,
   among: (cluster: ClusterState) => boolean
 ): Promise<string | null> {

@@ -7,20 +7,20 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs, takes } from '../commands';
 import { mlopsIcon } from '../icons';
 import { Sidebar } from '../sidebar/widget';
+import { Store } from '../state/store';
 import { StatusItem } from '../status/item';
-import { IMlops } from '../tokens';
-import { DOMAIN } from './core';
+import { DOMAIN, IStore } from './core';
 
 /** The sidebar, and the ways to it. */
 export const sidebar: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:sidebar',
   description: 'The sidebar with clusters and runs.',
   autoStart: true,
-  requires: [IMlops],
+  requires: [IStore],
   optional: [ITranslator, ILayoutRestorer, ICommandPalette, ILauncher, IStatusBar],
   activate: (
     app: JupyterFrontEnd,
-    store: IMlops,
+    store: Store,
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,

@@ -1,42 +1,28 @@
-import { Group, Profile } from '../state/schema';
+import { Amount, IProfileRequest } from '../api';
+import { Group, Limits, Price, Profile } from '../state/schema';
 import { size } from '../words/size';
 
-/**
- * A profile while it is edited: amounts as they are typed ("2 GiB", "20 min"), which the server reads as such; an empty
- * one switches its limit off.
- */
-export interface IDraft {
-  name: string;
-  title: string;
-  description: string;
-  place: Profile['place'];
-  groups: IGroupDraft[];
-  idle: string;
-  lifetime: string;
-  budget: string;
-  restarts: string;
-  priced: boolean;
-  cpuHour: string;
-  gbHour: string;
-  gpuHour: string;
-  currency: string;
-  environment: string;
-  /** What the form doesn't show is kept as it is. */
-  kubernetes?: Profile['kubernetes'];
-}
+/** Amounts are text while they are typed: "2 GiB", "20 min"; an empty one is none. */
+type Typed<T> = { [K in keyof T]: T[K] extends number | null ? string : T[K] };
 
 /** A group while it is edited. */
-export interface IGroupDraft {
-  name: string;
-  cpus: string;
-  memory: string;
-  gpus: string;
-  spot: boolean;
-  workers: string;
-  minimum: string;
-  maximum: string;
-  adaptive: boolean;
-  pod?: Group['pod'];
+export type IGroupDraft = Typed<Group>;
+
+/** Rates while they are edited: who says so, and when, comes when they are sent. */
+type RatesDraft = Typed<Omit<Price, 'source' | 'date'>>;
+
+/** A profile while it is edited. What the form doesn't show is kept as it is. */
+export interface IDraft
+  extends
+    Pick<Profile, 'name' | 'title' | 'description' | 'place'>,
+    Partial<Pick<Profile, 'kubernetes'>> {
+  groups: IGroupDraft[];
+  limits: Typed<Limits>;
+  /** Whether `price` counts, instead of the rates in the settings. */
+  priced: boolean;
+  price: RatesDraft;
+  /** A line for each variable: "NAME=value". */
+  environment: string;
 }
 
 /** What a new group starts with. */
@@ -49,8 +35,11 @@ export const NEW_GROUP: IGroupDraft = {
   workers: '2',
   minimum: '0',
   maximum: '8',
-  adaptive: false
+  adaptive: false,
+  pod: {}
 };
+
+const NO_RATES: RatesDraft = { cpu_hour: '', gb_hour: '', gpu_hour: '', currency: 'USD' };
 
 /** What a new profile starts with. */
 export const NEW_DRAFT: IDraft = {
@@ -59,57 +48,47 @@ export const NEW_DRAFT: IDraft = {
   description: '',
   place: 'local',
   groups: [NEW_GROUP],
-  idle: '20 min',
-  lifetime: '24 h',
-  budget: '',
-  restarts: '10',
+  limits: { idle_timeout: '20 min', lifetime: '24 h', budget: '', restarts: '10' },
   priced: false,
-  cpuHour: '',
-  gbHour: '',
-  gpuHour: '',
-  currency: 'USD',
+  price: NO_RATES,
   environment: ''
 };
 
 /** `profile` to be edited. */
-export function draftOf(profile: Profile): IDraft {
-  const { limits, price } = profile;
-  const text = (value: number | null | undefined): string => (value ?? '').toString();
+export function draftOf({
+  groups,
+  limits,
+  price,
+  environment,
+  source: _,
+  ...rest
+}: Profile): IDraft {
   return {
-    name: profile.name,
-    title: profile.title,
-    description: profile.description,
-    place: profile.place,
-    groups: profile.groups.map(groupDraft),
-    idle: period(limits.idle_timeout),
-    lifetime: period(limits.lifetime),
-    budget: text(limits.budget),
-    restarts: text(limits.restarts),
+    ...rest,
+    groups: groups.map(group => ({ ...typed(group), memory: exactSize(group.memory) })),
+    limits: {
+      ...typed(limits),
+      idle_timeout: period(limits.idle_timeout),
+      lifetime: period(limits.lifetime)
+    },
     priced: price !== null,
-    cpuHour: text(price?.cpu_hour),
-    gbHour: text(price?.gb_hour),
-    gpuHour: text(price?.gpu_hour),
-    currency: price?.currency ?? 'USD',
-    environment: Object.entries(profile.environment)
+    price: price ? typed(ratesOf(price)) : NO_RATES,
+    environment: Object.entries(environment)
       .map(([key, value]) => `${key}=${value}`)
-      .join('\n'),
-    kubernetes: profile.kubernetes
+      .join('\n')
   };
 }
 
-function groupDraft(group: Group): IGroupDraft {
-  return {
-    name: group.name,
-    cpus: String(group.cpus),
-    memory: exactSize(group.memory),
-    gpus: String(group.gpus),
-    spot: group.spot,
-    workers: String(group.workers),
-    minimum: String(group.minimum),
-    maximum: String(group.maximum),
-    adaptive: group.adaptive,
-    pod: group.pod
-  };
+function ratesOf({ source: _, date: __, ...rates }: Price): Omit<Price, 'source' | 'date'> {
+  return rates;
+}
+
+function typed<T extends object>(values: T): Typed<T> {
+  const texts = Object.entries(values).map(([key, value]) => [
+    key,
+    value === null || typeof value === 'number' ? String(value ?? '') : value
+  ]);
+  return Object.fromEntries(texts) as Typed<T>;
 }
 
 /** Rounded where nothing but bytes is lost by it: an editor that shows 1717986918 helps nobody. */
@@ -144,45 +123,45 @@ function period(seconds: number | null): string {
 /**
  * The draft as it is sent. What can't be a number is sent as it was typed, so that the server says what is wrong with it.
  */
-export function profileOf(draft: IDraft): Profile {
-  const profile = {
+export function profileOf(draft: IDraft): IProfileRequest {
+  const { groups, limits, priced, price, environment, ...rest } = draft;
+  return {
+    ...rest,
     name: draft.name.trim(),
     title: draft.title.trim(),
     description: draft.description.trim(),
-    place: draft.place,
-    groups: draft.groups.map(group => ({
+    groups: groups.map(group => ({
       ...group,
       name: group.name.trim(),
-      cpus: number(group.cpus),
-      gpus: number(group.gpus),
-      workers: number(group.workers),
-      minimum: number(group.minimum),
-      maximum: number(group.maximum)
+      cpus: amount(group.cpus),
+      memory: amount(group.memory),
+      gpus: amount(group.gpus),
+      workers: amount(group.workers),
+      minimum: amount(group.minimum),
+      maximum: amount(group.maximum)
     })),
-    environment: environmentOf(draft.environment),
-    kubernetes: draft.kubernetes,
     limits: {
-      idle_timeout: draft.idle.trim() || null,
-      lifetime: draft.lifetime.trim() || null,
-      budget: number(draft.budget),
-      restarts: number(draft.restarts)
+      idle_timeout: amount(limits.idle_timeout),
+      lifetime: amount(limits.lifetime),
+      budget: amount(limits.budget),
+      restarts: amount(limits.restarts)
     },
-    price: draft.priced
+    price: priced
       ? {
-          cpu_hour: number(draft.cpuHour),
-          gb_hour: number(draft.gbHour),
-          gpu_hour: number(draft.gpuHour),
-          currency: draft.currency.trim(),
+          cpu_hour: amount(price.cpu_hour),
+          gb_hour: amount(price.gb_hour),
+          gpu_hour: amount(price.gpu_hour),
+          currency: price.currency.trim(),
           source: 'the profile',
           date: new Date().toISOString().slice(0, 10)
         }
       : null,
+    environment: environmentOf(environment),
     source: 'user'
   };
-  return profile as unknown as Profile;
 }
 
-function number(text: string): number | string | null {
+function amount(text: string): Amount {
   const trimmed = text.trim();
   return trimmed === '' ? null : Number.isNaN(Number(trimmed)) ? trimmed : Number(trimmed);
 }

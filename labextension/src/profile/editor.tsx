@@ -36,14 +36,38 @@ export function Editor(props: IEditorProps): JSX.Element {
     setRefused(null);
     setDraft({ ...draft, ...part });
   };
-  const text = (key: keyof IDraft, label: string, width?: number, hint?: string) => (
+  const text = (
+    key: 'name' | 'title' | 'description',
+    label: string,
+    width: number,
+    hint?: string
+  ) => (
     <Text
       label={label}
-      value={draft[key] as string}
+      value={draft[key]}
       width={width}
       hint={hint}
       handle={key}
       onChange={value => set({ [key]: value })}
+    />
+  );
+  const limit = (key: keyof IDraft['limits'], label: string, hint: string) => (
+    <Text
+      label={label}
+      value={draft.limits[key]}
+      width={10}
+      hint={hint}
+      handle={key}
+      onChange={value => set({ limits: { ...draft.limits, [key]: value } })}
+    />
+  );
+  const rate = (key: keyof IDraft['price'], label: string) => (
+    <Text
+      label={label}
+      value={draft.price[key]}
+      width={8}
+      handle={key}
+      onChange={value => set({ price: { ...draft.price, [key]: value } })}
     />
   );
   const send = async <T,>(task: Promise<T>, done: (answer: T) => void): Promise<void> => {
@@ -96,9 +120,9 @@ export function Editor(props: IEditorProps): JSX.Element {
       <fieldset>
         <legend>{trans.__('Stop by itself')}</legend>
         <div className="jp-mlops-fields">
-          {text('idle', trans.__('Unused for'), 10, trans.__('never'))}
-          {text('lifetime', trans.__('After at most'), 10, trans.__('never'))}
-          {text('budget', trans.__('Budget'), 10, trans.__('none'))}
+          {limit('idle_timeout', trans.__('Unused for'), trans.__('never'))}
+          {limit('lifetime', trans.__('After at most'), trans.__('never'))}
+          {limit('budget', trans.__('Budget'), trans.__('none'))}
         </div>
       </fieldset>
       <fieldset>
@@ -111,10 +135,10 @@ export function Editor(props: IEditorProps): JSX.Element {
         />
         {draft.priced && (
           <div className="jp-mlops-fields">
-            {text('cpuHour', trans.__('CPU'), 8)}
-            {text('gbHour', trans.__('GB of memory'), 8)}
-            {text('gpuHour', trans.__('GPU'), 8)}
-            {text('currency', trans.__('Currency'), 8)}
+            {rate('cpu_hour', trans.__('CPU'))}
+            {rate('gb_hour', trans.__('GB of memory'))}
+            {rate('gpu_hour', trans.__('GPU'))}
+            {rate('currency', trans.__('Currency'))}
           </div>
         )}
       </fieldset>

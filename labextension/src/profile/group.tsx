@@ -16,12 +16,15 @@ interface IGroupProps {
   onRemove?: () => void;
 }
 
+/** What of a group is typed. */
+type TextKey = Exclude<keyof IGroupDraft, 'spot' | 'adaptive' | 'pod'>;
+
 /** A group of workers of one shape. */
 export function GroupFields({ group, trans, spots, onChange, onRemove }: IGroupProps): JSX.Element {
-  const text = (key: keyof IGroupDraft, label: string, width: number, hint?: string) => (
+  const text = (key: TextKey, label: string, width: number, hint?: string) => (
     <Text
       label={label}
-      value={group[key] as string}
+      value={group[key]}
       width={width}
       hint={hint}
       handle={`group-${key}`}

@@ -9,8 +9,8 @@ import React, {
   useSyncExternalStore
 } from 'react';
 
-import { IState } from './state';
-import { Followed, Store } from './store';
+import { Followed, IState } from './state';
+import { Store } from './store';
 
 /**
  * What every view needs.

@@ -57,6 +57,9 @@ export interface IState {
   journals: ReadonlyMap<string, readonly Entry[]>;
 }
 
+/** What can be followed: it is sent only while somebody looks at it. */
+export type Followed = 'cluster' | 'run';
+
 /** Before anything is known. */
 export const NOTHING: IState = {
   connection: { phase: 'connecting', since: 0, retry: null, problem: null },

@@ -5,16 +5,11 @@ import { IApi, IStartOptions } from '../api';
 import { asProblem } from '../request';
 import { put, reduce } from './reduce';
 import { Hello, Operation, ProfileView } from './schema';
-import { IConnection, IStart, IState, NOTHING } from './state';
+import { Followed, IConnection, IStart, IState, NOTHING } from './state';
 import { IStream, Message } from './stream';
 
 /** Milliseconds between two updates of the screen: what comes in between is shown together. */
 const INTERVAL = 200;
-
-/**
- * What can be followed: it is sent only while somebody looks at it.
- */
-export type Followed = 'cluster' | 'run';
 
 /**
  * The one place of the browser's state: fed by the stream, read by every view. It is never told what to be; commands go

@@ -1,7 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState, Counts, Stop } from '../state/schema';
+import { ClusterState, Counts, Stop, WorkerState } from '../state/schema';
 import { about } from './time';
+import { wordOf } from './word';
 
 /** Workers that answer to the scheduler. */
 export function present(counts: Counts): number {
@@ -34,18 +35,19 @@ export function workers(trans: TranslationBundle, counts: Counts, wanted: number
 
 /** A cluster's phase in a word. */
 export function phase(trans: TranslationBundle, value: ClusterState['phase']): string {
-  return {
+  const words: Record<ClusterState['phase'], string> = {
     starting: trans.__('starting'),
     running: trans.__('running'),
     stopping: trans.__('stopping'),
     ended: trans.__('ended'),
     unreachable: trans.__('doesn’t answer')
-  }[value];
+  };
+  return wordOf(words, value);
 }
 
 /** A worker's phase in a word. */
-export function workerPhase(trans: TranslationBundle, value: string): string {
-  const words: Record<string, string> = {
+export function workerPhase(trans: TranslationBundle, value: WorkerState['phase']): string {
+  const words: Record<WorkerState['phase'], string> = {
     requested: trans.__('requested'),
     pending: trans.__('pending'),
     starting: trans.__('starting'),
@@ -55,16 +57,13 @@ export function workerPhase(trans: TranslationBundle, value: string): string {
     ended: trans.__('ended'),
     lost: trans.__('lost')
   };
-  return words[value] ?? value;
+  return wordOf(words, value);
 }
 
 /** Where a cluster lives. */
 export function place(trans: TranslationBundle, value: ClusterState['place']): string {
-  return {
-    local: trans.__('this machine'),
-    kubernetes: trans.__('Kubernetes'),
-    simulated: trans.__('simulated')
-  }[value];
+  const words = { local: trans.__('this machine'), kubernetes: trans.__('Kubernetes') };
+  return wordOf(words, value);
 }
 
 /** Where a cluster lives, beside its name: nothing when the name says it already. */

@@ -3,17 +3,19 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { RunState } from '../state/schema';
 import { isRunning } from '../state/state';
 import { left, span } from './time';
+import { wordOf } from './word';
 
 /** A run's phase in a word. */
 export function runPhase(trans: TranslationBundle, value: RunState['phase']): string {
-  return {
+  const words: Record<RunState['phase'], string> = {
     starting: trans.__('starting'),
     running: trans.__('running'),
     done: trans.__('done'),
     failed: trans.__('failed'),
     cancelled: trans.__('cancelled'),
     lost: trans.__('lost')
-  }[value];
+  };
+  return wordOf(words, value);
 }
 
 /** How far a run is, 0 to 1; null while that can't be said. */
@@ -33,7 +35,7 @@ export function summary(trans: TranslationBundle, run: RunState, now: number): s
   }
   const took = span(trans, (run.ended ?? run.created) - run.created);
   const faults = run.failed ? trans.__('%1 failed', run.failed.toLocaleString()) : '';
-  const word = run.phase === 'cancelled' ? runPhase(trans, run.phase) : '';
+  const word = run.phase === 'done' ? '' : runPhase(trans, run.phase);
   return [word, took, faults, fault].filter(Boolean).join(' · ');
 }
 
