@@ -1,22 +1,30 @@
-"""The commands. Each prints a table or JSON, and raises a `MlopsError` when it can't be done."""
+"""The commands. Each prints a table or JSON, and raises a `MlopsError` when it can't be done.
+
+What was asked for goes to standard output; what is wrong with a cluster or a place goes to standard error.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from ..client.clusters.listing import backend_of, list_clusters
+from .. import places
+from ..client.clusters.follow import following
+from ..client.clusters.listing import Listing, list_clusters
+from ..client.clusters.live import live_state, open_link
+from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.clusters.start import start as start_cluster
-from ..core.cluster import ClusterState
-from ..core.errors import (
-    Conflict,
-    InvalidInput,
-    Unavailable,
-)
+from ..client.clusters.wait import wait_for_end, wait_for_workers
+from ..controller.link import Link
+from ..core.base import Seconds
+from ..core.cluster import ClusterState, Problem
+from ..core.errors import Conflict, InvalidInput, MlopsError, Unavailable
 from ..core.estimate import estimate
 from ..core.owners import accounts
 from ..core.run import FINAL
@@ -27,24 +35,42 @@ from ..tracking import history
 from .follow import Follower
 from .image import image
 from .kubernetes import kubernetes
-from .live import LOOK, PATIENCE, gone, linked, live, others, ready, until
 from .prices import prices
-from .show import accounts_table, as_json, clusters_table, profiles_table, receipt_text, runs_table
+from .show import (
+    accounts_table,
+    as_json,
+    clusters_table,
+    problem_lines,
+    profiles_table,
+    receipt_text,
+    runs_table,
+)
+
+#: Seconds that the code of a run that is cancelled has to stop.
+_CANCEL: Seconds = 60.0
+
+#: Seconds between two looks at a log.
+_LOOK: Seconds = 0.4
 
 
 async def list_(asked: Namespace) -> None:
-    """`list`."""
+    """`list`. Fails where a place did not answer: what is listed then may not be all there is."""
     every = asked.all or asked.costs
-    states = [state for state in (await list_clusters()).clusters if every or state.phase != "ended"]
-    states = list(await asyncio.gather(*map(live, states)))
+    listing = await list_clusters()
+    records = [state for state in listing.clusters if every or state.phase != "ended"]
+    states = list(await asyncio.gather(*map(live_state, records)))
     if asked.json:
-        return as_json(accounts(states) if asked.costs else states)
-    if states and asked.costs:
-        return _say(accounts_table(accounts(states)))
-    if not states:
+        as_json(accounts(states) if asked.costs else states)
+    elif states and asked.costs:
+        _say(accounts_table(accounts(states)))
+    elif states:
+        _say(clusters_table(states, time.time()))
+        if lines := problem_lines(states):
+            _say("\n" + "\n".join(lines))
+    elif not listing.silent:
         hint = "" if every else ", or see those that ended with --all"
-        return _say(f"No cluster. Start one with: jupyter mlops start{hint}")
-    return _say(clusters_table(states, time.time()))
+        _say(f"No cluster. Start one with: jupyter mlops start{hint}")
+    _fail_where_silent(listing)
 
 
 async def profiles_(asked: Namespace) -> None:
@@ -57,10 +83,15 @@ async def profiles_(asked: Namespace) -> None:
 
 
 async def start(asked: Namespace) -> None:
-    """`start`."""
+    """`start`. What is in the way is said while its workers are waited for."""
     state = await start_cluster(asked.profile, asked.name, asked.workers, asked.group)
     if not asked.no_wait:
-        state = await until(state.name, ready)
+        try:
+            async with following(state) as cluster:
+                state = await wait_for_workers(cluster, state.name, say=_note)
+        except MlopsError as error:
+            error.todo = " ".join(filter(None, [error.todo, f"See: jupyter mlops logs {state.name}"]))
+            raise
     if asked.json:
         return as_json(state)
     if asked.no_wait:
@@ -70,56 +101,63 @@ async def start(asked: Namespace) -> None:
 
 async def scale(asked: Namespace) -> None:
     """`scale`."""
-    async with linked(asked.cluster) as link:
+    async with _link_to(asked.cluster) as link:
         await link.scale(asked.workers, asked.group, asked.now)
-        state = (await link.view(workers=False)).state
-        await _done(asked, state, f"{asked.cluster} will have {count(asked.workers, 'worker')}.")
+        await _done(asked, link, f"{asked.cluster} will have {count(asked.workers, 'worker')}.")
 
 
 async def adapt(asked: Namespace) -> None:
     """`adapt`."""
-    async with linked(asked.cluster) as link:
+    async with _link_to(asked.cluster) as link:
         await link.adapt(asked.minimum, asked.maximum, asked.group)
-        text = f"{asked.cluster} will have {asked.minimum} to {asked.maximum} workers, as its work needs."
-        await _done(asked, (await link.view(workers=False)).state, text)
+        await _done(
+            asked, link, f"{asked.cluster} will have {asked.minimum} to {asked.maximum} workers, as its work needs."
+        )
 
 
 async def stop(asked: Namespace) -> None:
     """`stop`."""
     if bool(asked.cluster) == asked.all:
         raise InvalidInput("Nothing to stop" if not asked.all else "Name clusters, or say --all, not both")
-    there = {state.name: state for state in (await list_clusters()).clusters if state.phase != "ended"}
-    names = [state.name for state in there.values() if state.ours] if asked.all else asked.cluster
-    found = [(name, await backend_of(name)) for name in names]  # a wrong name stops nothing
-    for name in [] if asked.force else names:
-        if name in there and not there[name].ours:
-            raise others(there[name])
-    for name, place in found:
-        await place.stop(name, force=asked.force)
-    states = []
-    for name, _ in found:
-        states.append(await gone(name, there.get(name)))
+    listing = await list_clusters()
+    if asked.all:
+        found = [state for state in listing.clusters if state.phase != "ended" and state.ours]
+    else:
+        found = [listing.named(name) for name in asked.cluster]  # a wrong name stops nothing
+    for state in [] if asked.force else found:
+        if state.phase != "ended" and not state.ours:
+            raise _others(state)
+    for state in found:
+        await places.get(state.place).stop(state.name, force=asked.force)
+    ended = []
+    for state in found:
+        ended.append(await _until_ended(state))
         if not asked.json:
-            _say(f"{name} has ended.")
+            _say(f"{state.name} has ended.")
     if asked.json:
-        as_json(states)
+        as_json(ended)
+    if asked.all:
+        _fail_where_silent(listing)
 
 
 async def logs(asked: Namespace) -> None:
     """`logs`."""
-    place = await backend_of(asked.cluster)
+    record = (await list_clusters()).named(asked.cluster)
+    place = places.get(record.place)
+    read = functools.partial(place.logs, asked.cluster, asked.worker)
     if asked.json or not asked.follow:
-        lines = await place.logs(asked.cluster, asked.worker, asked.lines)
-        return as_json(lines) if asked.json else _lines(lines)
+        lines = await read(asked.lines)
+        as_json(lines) if asked.json else _lines(lines)
+        return await _note_problems(record, asked.worker)
     follower, most = Follower(), asked.lines
     while True:
-        ended = (await place.get(asked.cluster)).phase == "ended"
-        lines = await place.logs(asked.cluster, asked.worker, max(2000, asked.lines))
-        _lines(follower.new(lines, ended, most))
+        record = await place.get(asked.cluster)
+        ended = record.phase == "ended"
+        _lines(follower.new(await read(max(2000, asked.lines)), ended, most))
         if ended:
-            return None
+            return await _note_problems(record, asked.worker)
         most = None
-        await asyncio.sleep(LOOK * 2)
+        await asyncio.sleep(_LOOK)
 
 
 async def runs(asked: Namespace) -> None:
@@ -135,9 +173,9 @@ async def cancel(asked: Namespace) -> None:
     run = history.get(asked.run)
     if run.phase in FINAL:
         raise Conflict(f"The run {run.name!r} can't be cancelled", f"it is {run.phase}")
-    async with linked(run.cluster) as link:
+    async with _link_to(run.cluster) as link:
         await link.cancel_run(run.id, "cancelled on the command line")
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + _CANCEL
         view = await link.watch_run(run.id, 0, 0.1)
         while view.run.phase not in FINAL:
             if time.monotonic() > deadline:
@@ -150,7 +188,8 @@ async def cancel(asked: Namespace) -> None:
 
 async def receipt(asked: Namespace) -> None:
     """`receipt`."""
-    found = await (await backend_of(asked.cluster)).receipt(asked.cluster)
+    record = (await list_clusters()).named(asked.cluster)
+    found = await places.get(record.place).receipt(asked.cluster)
     if found is None:
         raise Conflict(f"The cluster {asked.cluster!r} has no receipt", "it hasn't ended")
     if asked.json:
@@ -175,8 +214,67 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
 }
 
 
-async def _done(asked: Namespace, state: ClusterState, text: str) -> None:
+@contextlib.asynccontextmanager
+async def _link_to(name: str) -> AsyncIterator[Link]:
+    record = (await list_clusters()).named(name)
+    async with open_link(record.place, name) as link:
+        yield link
+
+
+async def _done(asked: Namespace, link: Link, text: str) -> None:
+    """Say that something was accepted, and what may keep it from coming about."""
+    state = (await link.view(workers=False)).state
     as_json(state) if asked.json else _say(text)
+    for group, problem in problems_of(state):
+        _note(problem_sentence(group, problem))
+
+
+async def _until_ended(record: ClusterState) -> ClusterState:
+    """How it ended; of a cluster that others made, nothing is left to tell of it then."""
+    if record.phase == "ended":
+        return record
+    async with following(record) as cluster:
+        ended = await wait_for_end(cluster, record.name)
+    return ended or record.model_copy(update={"phase": "ended", "cause": "user"})
+
+
+async def _note_problems(record: ClusterState, worker: str | None) -> None:
+    """What is wrong with a cluster, or with one of its workers, beside its log."""
+    try:
+        if worker is None:
+            found = problems_of(await live_state(record))
+        else:
+            found = await _problems_of_worker(record, worker)
+    except MlopsError:  # the log was asked for, and is there
+        found = []
+    for group, problem in found:
+        _note(problem_sentence(group, problem))
+
+
+async def _problems_of_worker(record: ClusterState, worker: str) -> list[tuple[str, Problem]]:
+    if record.phase != "running":
+        return []
+    async with open_link(record.place, record.name) as link:
+        rows = (await link.view()).workers
+    return [("", row.problem) for row in rows if row.name == worker and row.problem is not None]
+
+
+def _fail_where_silent(listing: Listing) -> None:
+    """Say which places did not answer; raises `Unavailable` when there are any."""
+    errors = [silent.described(time.time()) for silent in listing.silent]
+    for problem in errors[:-1]:
+        _note(problem_sentence("", problem))
+    for problem in errors[-1:]:
+        raise Unavailable(problem.what, problem.why, problem.todo)
+
+
+def _others(state: ClusterState) -> Conflict:
+    """The warning before a cluster of others is stopped."""
+    return Conflict(
+        f"The cluster {state.name!r} was made with {state.maker}, not from here",
+        "whoever made it may be using it",
+        f"To stop it all the same: jupyter mlops stop --force {state.name}",
+    )
 
 
 def _lines(lines: list[str]) -> None:
@@ -187,3 +285,8 @@ def _lines(lines: list[str]) -> None:
 
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"! {text}\n")
+    sys.stderr.flush()

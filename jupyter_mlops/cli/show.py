@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.words import cost_so_far
 from ..core.cluster import ClusterState, Receipt
 from ..core.estimate import Estimate
@@ -43,7 +44,7 @@ def clusters_table(states: Sequence[ClusterState], now: float) -> str:
     rows = [
         (
             state.name,
-            state.phase,
+            f"{state.phase} !" if problems_of(state) else state.phase,
             state.place if state.ours else f"{state.place} ({state.maker})",
             _of(state),
             str(state.counts.busy),
@@ -55,6 +56,15 @@ def clusters_table(states: Sequence[ClusterState], now: float) -> str:
         for state in states
     ]
     return table(head, rows, right="WORKERS,BUSY,AGE,COST,PER HOUR")
+
+
+def problem_lines(states: Sequence[ClusterState]) -> list[str]:
+    """What is wrong with these clusters, a line each; their rows in the table are marked with the same sign."""
+    return [
+        f"! {state.name}: {problem_sentence(group, problem)}"
+        for state in states
+        for group, problem in problems_of(state)
+    ]
 
 
 def accounts_table(accounts: Sequence[Account]) -> str:

@@ -24,6 +24,7 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
     ├── Unavailable             try again later or elsewhere
     │   ├── ClusterUnreachable
     │   ├── StartFailed
+    │   ├── NotReady            what was waited for did not come in time; a TimeoutError, too
     │   └── StorageFull
     └── RunError                the user's own code
         ├── RunFailed           it raised; the cause is chained
@@ -184,6 +185,10 @@ class ClusterUnreachable(Unavailable):
 
 class StartFailed(Unavailable):
     """A cluster or worker could not be started."""
+
+
+class NotReady(Unavailable, TimeoutError):
+    """What was waited for did not come in time; it may still come."""
 
 
 class StorageFull(Unavailable):

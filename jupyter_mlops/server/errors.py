@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..core.errors import (
     Conflict,
     InvalidInput,
@@ -14,9 +12,6 @@ from ..core.errors import (
     Unavailable,
     VersionMismatch,
 )
-
-if TYPE_CHECKING:
-    from ..core.cluster import Problem
 
 #: The first class that an error is an instance of decides, so that narrower classes stand before wider ones.
 STATUSES: tuple[tuple[type[MlopsError], int], ...] = (
@@ -38,10 +33,3 @@ def status_of(error: MlopsError) -> int:
 def body_of(error: MlopsError) -> dict[str, str]:
     """`error` as browsers and command lines read it."""
     return {"error": type(error).__name__, "what": error.what, "why": error.why, "todo": error.todo}
-
-
-def problem_of(error: MlopsError) -> Problem:
-    """`error` as a part of a cluster's, a group's or an operation's state."""
-    from ..core.cluster import Problem  # pydantic: not at the server's start
-
-    return Problem(what=error.what, why=error.why, todo=error.todo)

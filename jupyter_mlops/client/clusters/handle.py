@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import html
-from collections.abc import Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...core.cluster import ClusterState, Event, Receipt
-from ...core.errors import ClusterEnded, ClusterUnreachable, StartFailed, UnknownCluster
+from ...core.errors import UnknownCluster
 from ...core.words import count
 from ..send.environment import exact_list, imported
 from ..words import known_cost
 from .choose import usable
+from .follow import following
 from .kernel import kernel, loop_thread
-from .listing import backend_of, list_clusters
+from .listing import SilentPlace, backend_of, list_clusters
+from .live import live_state
+from .problems import problems_of
 from .start import start as start_cluster
+from .wait import PATIENCE, wait_for_workers
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from ...controller.link import Link
 
 T = TypeVar("T")
 
@@ -57,15 +66,15 @@ class Cluster:
         """Let the number of workers of `group` follow the work, between these bounds."""
         _call(_adapt(self.name, minimum, maximum, group))
 
-    def wait(self, n: int | None = None, timeout: float = 120.0) -> None:
-        """Wait until `n` workers are ready; all that are wanted, when not given.
+    def wait(self, n: int | None = None, timeout: float = PATIENCE) -> None:
+        """Wait until `n` workers are ready; all that are wanted, when not given. Prints each problem that comes up.
 
         Raises
         ------
-        TimeoutError : they aren't, after `timeout` seconds; says how many are, and what is in the way.
+        NotReady : they aren't, after `timeout` seconds; says how many are, and what is in the way. A `TimeoutError`.
         StartFailed, ClusterEnded : they will never be.
         """
-        _call(_wait(self.name, n, timeout))
+        _call(_wait(self.name, n, timeout, print))
 
     def stop(self) -> None:
         """End it: its workers, its scheduler. Returns when the end is under way; a no-op when it has ended."""
@@ -129,8 +138,7 @@ def cluster_sentence(state: ClusterState) -> str:
         parts.append(f"{coming} coming")
     if state.cost.amount is not None:
         parts.append(known_cost(state.cost))
-    if state.problem is not None:
-        parts.append(state.problem.what)
+    parts += [f"{group}: {problem.what}" if group else problem.what for group, problem in problems_of(state)]
     return " · ".join(parts)
 
 
@@ -176,9 +184,24 @@ def start(
     return made
 
 
-def clusters() -> list[Cluster]:
-    """The clusters that live, of all places, running before starting, the newest first."""
-    return [Cluster(state.name) for state in usable(_call(list_clusters()))]
+class ClusterList(list[Cluster]):
+    """Clusters. `silent` are the places that did not answer when they were listed: more may live there."""
+
+    def __init__(self, clusters: Iterable[Cluster], silent: Sequence[SilentPlace]) -> None:
+        super().__init__(clusters)
+        self.silent = list(silent)
+
+    def __repr__(self) -> str:
+        now = time.time()
+        return "\n".join([super().__repr__(), *(f"{silent.sentence(now)}." for silent in self.silent)])
+
+
+def clusters() -> ClusterList:
+    """The clusters that live, of all places, running before starting, the newest first; at the end those of places that
+    don't answer now, as they were seen last."""
+    listing = _call(list_clusters())
+    out_of_reach = [state for state in listing.clusters if state.phase == "unreachable"]
+    return ClusterList((Cluster(state.name) for state in [*usable(listing), *out_of_reach]), listing.silent)
 
 
 def cluster(name: str | None = None) -> Cluster:
@@ -201,15 +224,17 @@ def cluster(name: str | None = None) -> Cluster:
 
 
 async def _state(name: str) -> ClusterState:
-    backend = await backend_of(name)
-    state = await backend.get(name)
-    # a record tells of a start some seconds late: who is connected already knows more
-    if state.phase != "running" and not (state.phase == "starting" and kernel().sessions.opened(name)):
-        return state
-    try:
-        return (await (await kernel().sessions.open(name, timeout=10.0)).link.view(workers=False)).state
-    except (ClusterEnded, ClusterUnreachable):  # it ended in between, or its scheduler was killed
-        return await backend.get(name)
+    record = (await list_clusters()).named(name)
+    if record.phase == "starting" and kernel().sessions.opened(name) is not None:
+        # a record tells of a start some seconds late: who is connected already knows more
+        record = record.model_copy(update={"phase": "running"})
+    return await live_state(record, functools.partial(_session_link, name))
+
+
+@contextlib.asynccontextmanager
+async def _session_link(name: str) -> AsyncIterator[Link]:
+    """The link that this kernel has open to the cluster anyhow."""
+    yield (await kernel().sessions.open(name, 30.0)).link
 
 
 async def _scale(name: str, n: int, group: str | None, now: bool) -> None:
@@ -220,27 +245,10 @@ async def _adapt(name: str, minimum: int, maximum: int, group: str | None) -> No
     await (await kernel().sessions.open(name)).link.adapt(minimum, maximum, group)
 
 
-async def _wait(name: str, n: int | None, timeout: float) -> None:
-    import time
-
-    deadline = time.monotonic() + timeout
-    link = (await kernel().sessions.open(name, timeout)).link
-    seq = 0
-    while True:
-        left = deadline - time.monotonic()
-        view = await link.watch(seq, max(0.0, min(left, 5.0)))
-        seq, state = view.seq, view.state
-        ready = state.counts.idle + state.counts.busy
-        wanted = sum(group.wanted for group in state.groups) if n is None else n
-        if ready >= wanted:
-            return
-        if state.phase in ("stopping", "ended"):
-            why = state.problem.what if state.problem else (state.cause or "")
-            raise StartFailed(f"The cluster {name!r} ended before {wanted} workers were ready", why)
-        if left <= 0:
-            problem = next((group.problem for group in state.groups if group.problem is not None), state.problem)
-            why = f": {problem.what}" if problem is not None else ""
-            raise TimeoutError(f"{ready} of {wanted} workers of {name!r} are ready after {timeout:g} s{why}")
+async def _wait(name: str, n: int | None, timeout: float, say: Callable[[str], None]) -> None:
+    record = (await list_clusters()).named(name)
+    async with following(record, functools.partial(_session_link, name)) as cluster:
+        await wait_for_workers(cluster, name, n, say, timeout)
 
 
 async def _stop(name: str) -> None:

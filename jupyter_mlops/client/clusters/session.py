@@ -147,8 +147,8 @@ async def connect(name: str, timeout: float) -> Session:
         raise ClusterEnded(f"The cluster {name!r} has stopped", state.cause or "", "Start another, or name a live one.")
     backend = places.get(state.place)
     link = await backend.link(name, timeout)
-    address = await backend.address(name, timeout)
     try:
+        address = await backend.address(name, timeout)
         client = await Client(
             address.url,
             security=address.security,
@@ -157,7 +157,9 @@ async def connect(name: str, timeout: float) -> Session:
             timeout=timeout,
             direct_to_workers=backend.direct_workers,
         )
-    except (OSError, TimeoutError) as error:
+    except BaseException as error:
         await link.close()
-        raise ClusterUnreachable(f"The scheduler of {name!r} doesn't answer", str(error), "") from error
+        if isinstance(error, (OSError, TimeoutError)):
+            raise ClusterUnreachable(f"The scheduler of {name!r} doesn't answer", str(error), "") from error
+        raise
     return Session(name, backend, link, client)

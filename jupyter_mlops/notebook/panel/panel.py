@@ -29,7 +29,7 @@ from .cluster import ClusterPart
 from .looks import ALERT, show
 from .runs import FormPart, RunRequest, RunsPart
 from .start import StartPart
-from .watch import Seen, Watch
+from .watch import PanelWatch, Seen
 
 #: A cell that runs for longer is worth a word about clicks that wait.
 LONG_CELL: Seconds = 1.0
@@ -66,7 +66,7 @@ class Panel:
         self._shell: Any = None
         self._hook()
         self.head.show_profiles(_profiles())
-        self._watch = Watch(self._show_seen, self._show_error)
+        self._watch = PanelWatch(self._show_seen, self._show_error)
         self._watch.start(cluster or "")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -148,11 +148,12 @@ class Panel:
 
     def _show_seen(self, seen: Seen) -> None:
         """Show what the watch has seen. The watch calls this from the loop's thread."""
-        live = [state for state in seen.clusters if state.phase != "ended"]
+        live = [state for state in seen.listing.clusters if state.phase != "ended"]
         if self._chosen is None and live:
             self._chosen = live[0].name
             self._watch.choose(self._chosen)
         self.head.show_clusters(live, self._chosen or "")
+        self.head.show_silent([silent.described(time.time()) for silent in seen.listing.silent])
         if seen.chosen == (self._chosen or ""):
             self.cluster.show(seen.state, seen.spec)
             self.runs.show(seen.runs)

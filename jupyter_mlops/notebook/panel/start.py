@@ -11,11 +11,12 @@ import ipywidgets as w
 
 from ...client.words import phase
 from ...core import words
-from ...core.cluster import ClusterState
+from ...core.cluster import ClusterState, Problem
 from ...core.estimate import Estimate
 from ...core.price import GB, NO_PRICE
 from ...core.profile import Profile
-from .looks import QUIET, field
+from .looks import QUIET, field, show
+from .words import problem as problem_html
 
 #: The choice that stands for no cluster.
 NONE = ""
@@ -38,7 +39,9 @@ class StartPart:
         self.name = w.Text(placeholder="name (optional)", layout=w.Layout(width="160px"))
         self.start = w.Button(description="Start", icon="play", button_style="primary")
         self.about = w.HTML()
-        self.box = w.VBox([self.cluster, w.HBox([self.profile, self.name, self.start]), self.about])
+        self.silent = w.HTML()
+        self.box = w.VBox([self.cluster, self.silent, w.HBox([self.profile, self.name, self.start]), self.about])
+        show(self.silent, False)
         self.cluster.observe(self._cluster_chosen, "value")
         self.profile.observe(self._profile_chosen, "value")
         self.start.on_click(lambda _: self._start_clicked())
@@ -68,6 +71,11 @@ class StartPart:
             self.cluster.value = chosen
         finally:
             self._shower = 0
+
+    def show_silent(self, problems: Sequence[Problem]) -> None:
+        """Say which places didn't answer: there may be more clusters than those that are offered."""
+        self.silent.value = "".join(f"<div role='status'>⚠ {problem_html(problem)}</div>" for problem in problems)
+        show(self.silent, bool(problems))
 
     def allow_start(self) -> None:
         """Let another start be asked for: the last one was answered."""

@@ -7,26 +7,26 @@ is told is told from that thread.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ... import places
+from ...client.clusters.follow import ClusterFollower
 from ...client.clusters.kernel import loop_thread
-from ...client.clusters.listing import backend_of, list_clusters
-from ...controller.link import Link
+from ...client.clusters.listing import Listing, list_clusters
+from ...client.clusters.live import open_link
+from ...controller.link import ClusterView, Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterSpec, ClusterState
-from ...core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, StartFailed
+from ...core.errors import MlopsError, NotFound, UnknownCluster
 from ...core.run import RunState
+from ...core.waiting import until_set
 
 #: How often the clusters are listed: what others start or stop is seen after this long.
 LIST_EVERY: Seconds = 2.0
-
-#: How long to wait before a scheduler that doesn't answer is asked again.
-AGAIN: Seconds = 2.0
 
 #: Runs that are shown, newest first.
 RUNS = 6
@@ -40,31 +40,31 @@ _log = logging.getLogger(__name__)
 class Seen:
     """What is known now: all clusters of this user, and of the chosen one its spec and its newest runs."""
 
-    clusters: list[ClusterState] = field(default_factory=list)
+    listing: Listing = field(default_factory=Listing)
     chosen: str = ""
     state: ClusterState | None = None
     spec: ClusterSpec | None = None
     runs: list[RunState] = field(default_factory=list)
+    #: Whether it was said that the chosen cluster isn't listed.
+    missed: bool = False
 
 
-class Watch:
-    """Tells `seen` what changed, and `failed` of errors that no command waits for."""
+class PanelWatch:
+    """Tells `show` what changed, and `fail` of errors that no command waits for."""
 
-    def __init__(self, seen: Callable[[Seen], None], failed: Callable[[MlopsError], None]) -> None:
-        self._tell = seen
-        self._failed = failed
+    def __init__(self, show: Callable[[Seen], None], fail: Callable[[MlopsError], None]) -> None:
+        self._show, self._fail = show, fail
         self._now = Seen()
         self._runs: dict[str, RunState] = {}
-        self._link: Link | None = None
-        self._follower: asyncio.Task[None] | None = None
+        self._follower: ClusterFollower | None = None
         self._loop_thread = loop_thread()
         self._lister: Future[None] | None = None
+        #: Set when the clusters are to be listed at once: the chosen one has ended.
+        self._look = asyncio.Event()
 
     def start(self, name: str = "") -> None:
         """Begin, with the cluster `name`."""
-        self._lister = self._spawn(self._list())
-        if name:
-            self.choose(name)
+        self._lister = self._spawn(self._list(name))
 
     @property
     def alive(self) -> bool:
@@ -101,88 +101,91 @@ class Watch:
         future.add_done_callback(_report)
         return future
 
-    async def _list(self) -> None:
+    async def _list(self, name: str) -> None:
+        if name:
+            await self._choose(name)
         while True:
-            try:
-                self._now.clusters = (await list_clusters()).clusters
-                if self._link is None:
-                    await self._from_record()
-                self._told()
-            except MlopsError as error:
-                self._failed(error)
-            await asyncio.sleep(LIST_EVERY)
+            self._now.listing = await list_clusters()
+            await self._follow()
+            self._tell()
+            await until_set(self._look, LIST_EVERY)
+            self._look.clear()
 
     async def _choose(self, name: str) -> None:
-        if self._follower is not None:
-            self._follower.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._follower
-            self._follower = None
+        follower, self._follower = self._follower, None
         self._runs.clear()
-        self._now = Seen(self._now.clusters, name)
+        self._now = Seen(self._now.listing, name)
+        if follower is not None:
+            await follower.close()
         if name:
-            self._follower = asyncio.get_running_loop().create_task(self._follow(name))
+            self._now.listing = await list_clusters()
+            await self._follow()
+            self._tell()
 
-    async def _follow(self, name: str) -> None:
-        """Follow a cluster to its end, over every loss of its scheduler."""
-        with contextlib.suppress(NotFound):  # its record is gone; the list says so
-            while True:
-                try:
-                    await self._from_record()
-                    self._told()
-                    await self._follow_link(name)
-                except ClusterEnded:
-                    await self._from_record()
-                    self._told()
-                    return
-                except (ClusterUnreachable, StartFailed) as error:
-                    self._failed(error)
-                await asyncio.sleep(AGAIN)
-
-    async def _follow_link(self, name: str) -> None:
-        backend = await backend_of(name)
-        self._now.spec = await backend.spec(name)
-        link = await backend.link(name)
-        self._link = link
-        try:
-            view = await link.view(workers=False)
-            while True:
-                self._now.state = view.state
-                self._keep(view.runs)
-                self._told()
-                view = await link.watch(view.seq)
-        finally:
-            self._link = None
-            await link.close()
-
-    async def _from_record(self) -> None:
-        """The chosen cluster as its record has it, while its scheduler isn't there to be asked."""
-        name = self._now.chosen
-        if not name:
+    async def _follow(self) -> None:
+        """Follow the chosen cluster; while its controller doesn't answer, read what its place knows."""
+        now = self._now
+        record = next((state for state in now.listing.clusters if state.name == now.chosen), None)
+        if record is None:
+            self._miss(now)
             return
-        backend = await backend_of(name)
-        self._now.state = await backend.get(name)
-        self._now.spec = await backend.spec(name)
-        self._keep(await backend.runs(name))
+        if self._follower is not None and self._follower.created != record.created:  # another one of the same name
+            follower, self._follower = self._follower, None
+            await follower.close()
+        if record.phase != "ended" and now is self._now:
+            if self._follower is None:
+                self._follower = ClusterFollower(record, self._take_state, self._take_view, self._look.set)
+            self._follower.ensure()
+            self._follower.set_record(record)
+        elif now is self._now:
+            now.state = record
+        await self._read(now, record)
+
+    async def _read(self, now: Seen, record: ClusterState) -> None:
+        backend = places.get(record.place)
+        try:
+            if now.spec is None:
+                now.spec = await backend.spec(record.name)
+            if self._follower is None or not self._follower.connected:
+                runs = await backend.runs(record.name)
+                if now is self._now:
+                    self._keep(runs)
+        except NotFound:  # its record went just now: the next list says so
+            return
+        except MlopsError as error:
+            if record.phase != "unreachable":  # which is shown already
+                self._fail(error)
+
+    def _miss(self, now: Seen) -> None:
+        """The chosen cluster isn't listed: said once."""
+        if now.chosen and not now.missed:
+            now.missed = True
+            names = [state.name for state in now.listing.clusters]
+            self._fail(now.listing.missing(UnknownCluster.named(now.chosen, names)))
+
+    def _take_state(self, state: ClusterState) -> None:
+        if state.name == self._now.chosen:
+            self._now.state = state
+            self._tell()
+
+    def _take_view(self, view: ClusterView, _: bool) -> None:
+        if view.state.name == self._now.chosen:
+            self._keep(view.runs)
 
     def _keep(self, runs: list[RunState]) -> None:
         self._runs.update((run.id, run) for run in runs)
         newest = sorted(self._runs.values(), key=lambda run: run.created, reverse=True)
         self._now.runs = newest[:RUNS]
 
-    def _told(self) -> None:
-        self._tell(self._now)
+    def _tell(self) -> None:
+        self._show(self._now)
 
     async def _ask(self, verb: Callable[[Link], Awaitable[None]]) -> None:
-        if self._link is not None:
-            await verb(self._link)
-            return
-        backend = await backend_of(self._now.chosen)
-        link = await backend.link(self._now.chosen)
-        try:
-            await verb(link)
-        finally:
-            await link.close()
+        if self._follower is not None and self._follower.connected:
+            return await verb(self._follower.link)
+        record = (await list_clusters()).named(self._now.chosen)
+        async with open_link(record.place, record.name) as link:
+            return await verb(link)
 
 
 def _report(future: Future[None]) -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ... import places
 from ...client.clusters.listing import backend_of
+from ...client.clusters.problems import problems_of
 from ...client.clusters.start import start
+from ...client.clusters.wait import Readiness, wait_for_end, wait_for_scale
 from ...controller.link import Link
+from ...core.base import Seconds
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
 from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
 from ...core.operation import Operation
+from ...core.words import count
 from ..history.keeper import Keeper
 from ..operations.manager import Operations, Progress
 from ..profiles.manager import Profiles
 from .request import Adapt, Scale, adapt_or_scale, start_of
-from .wait import until_ended, until_workers
 from .watcher import Watcher
 
 #: Seconds within which a controller that is well has said no.
@@ -101,7 +104,7 @@ class Clusters:
         await self._watcher.look()
 
         async def work(progress: Progress) -> None:
-            await until_workers(self._watcher, made.name, None, progress)
+            await wait_for_scale(_Watched(self._watcher, made.name), made.name, None, None, _teller(progress))
 
         return self._operations.begin("start", made.name, work)
 
@@ -124,7 +127,8 @@ class Clusters:
 
         async def work(progress: Progress) -> None:
             await accepted
-            await until_workers(self._watcher, state.name, group.name, progress, wanted=asked.workers)
+            cluster = _Watched(self._watcher, state.name)
+            await wait_for_scale(cluster, state.name, group.name, asked.workers, _teller(progress))
 
         return self._operations.begin("scale", state.name, work)
 
@@ -149,7 +153,11 @@ class Clusters:
         async def work(progress: Progress) -> None:
             progress.tell(text="Stopping")
             await place.stop(name, force=force)
-            await until_ended(self._watcher, name, progress)
+            await wait_for_end(
+                _Watched(self._watcher, name),
+                name,
+                lambda left, part: progress.tell(text=f"{count(left, 'worker')} left", progress=part),
+            )
             await self._watcher.look()  # so that its end is in the history when this is done
 
         return self._operations.begin("stop", name, work)
@@ -170,6 +178,34 @@ class Clusters:
         if kept is None:
             raise UnknownCluster.named(name, self._watcher.states)
         return kept
+
+
+class _Watched:
+    """A cluster that the server watches, as `wait.Followed`."""
+
+    def __init__(self, watcher: Watcher, name: str) -> None:
+        self._watcher, self._name = watcher, name
+
+    @property
+    def state(self) -> ClusterState | None:
+        """The newest state."""
+        return self._watcher.states.get(self._name)
+
+    async def changed(self, timeout: Seconds) -> None:
+        """Return when any cluster changed; one that stops is looked at sooner than others."""
+        if self.state is not None and self.state.phase == "stopping":
+            self._watcher.hurry()
+        await self._watcher.changed(timeout)
+
+
+def _teller(progress: Progress) -> Callable[[Readiness, ClusterState], None]:
+    """Tells an operation how many workers there are, and what keeps the others from coming."""
+
+    def tell(there: Readiness, state: ClusterState) -> None:
+        why = "".join(f"; {problem.what}" for _, problem in problems_of(state)[:1])
+        progress.tell(progress=there.part, text=f"{there}{why}")
+
+    return tell
 
 
 def _may(state: ClusterState, verb: str) -> None:

@@ -6,11 +6,14 @@ The server keeps no truth: every look asks the places anew, and a server that wa
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 from logging import Logger
 
 from ... import places
+from ...client.clusters.follow import ClusterFollower
 from ...client.clusters.listing import Listing, list_place, row_of
+from ...controller.link import ClusterView
 from ...core.base import Seconds
 from ...core.cluster import ClusterState
 from ...core.errors import UnknownCluster
@@ -18,7 +21,6 @@ from ...core.waiting import until_set
 from ..history.keeper import Keeper
 from ..runs.manager import Runs
 from ..stream.hub import Hub
-from .follower import Follower
 
 #: Ended clusters that are listed from the history, after their place has forgotten them.
 _MOST_ENDED = 50
@@ -41,7 +43,7 @@ class Watcher:
     ) -> None:
         self._hub, self._keeper, self._runs, self._log = hub, keeper, runs, log
         self._intervals = (list_interval, quiet_interval)
-        self._followers: dict[str, Follower] = {}
+        self._followers: dict[str, ClusterFollower] = {}
         self._task: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -76,7 +78,7 @@ class Watcher:
             raise UnknownCluster.named(name, self.states)
         return self.states[name]
 
-    def follower(self, name: str) -> Follower | None:
+    def follower(self, name: str) -> ClusterFollower | None:
         """Who watches the cluster, if it lives."""
         return self._followers.get(name)
 
@@ -87,13 +89,6 @@ class Watcher:
     def hurry(self) -> None:
         """Look for clusters now: one was just made or ended."""
         self._look.set()
-
-    def take(self, state: ClusterState) -> None:
-        """A follower's news."""
-        self._keeper.put_cluster(state)
-        self._publish(state)
-        if state.phase == "ended":
-            self.hurry()
 
     def forget(self, name: str) -> None:
         """A cluster is no longer listed."""
@@ -145,12 +140,31 @@ class Watcher:
                 # 0.7 s of imports, on a thread, so that browsers don't notice.
                 await asyncio.to_thread(importlib.import_module, "distributed")
                 self._warm = True
-            follower = self._followers[state.name] = Follower(
-                state, self, self._hub, self._keeper, self._runs, self._log
+            follower = self._followers[state.name] = ClusterFollower(
+                state,
+                on_state=self._take_state,
+                on_view=functools.partial(self._take_view, state.name),
+                on_end=self.hurry,
             )
-        follower.ensure()
-        if not follower.connected:
-            self._publish(follower.unreachable(state))
+        follower.ensure(workers=state.name in self._hub.clusters)
+        follower.set_record(state)
+
+    def _take_view(self, name: str, view: ClusterView, workers: bool) -> None:
+        """All that the controller of a live cluster says, with its workers or without."""
+        if workers:
+            self._hub.put_workers(name, view.workers, view.gone, view.whole)
+        self._hub.put_events(name, view.events)
+        if workers and view.whole:
+            self._hub.set_ready(self._hub.clusters.get(name))
+        self._keeper.put_events(view.state, view.events)
+        for run in view.runs:
+            self._runs.take(run)
+
+    def _take_state(self, state: ClusterState) -> None:
+        """The newest state of a live cluster."""
+        if (follower := self._followers.get(state.name)) is not None and follower.connected:
+            self._keeper.put_cluster(state)
+        self._publish(state)
 
     async def _ended(self, state: ClusterState) -> None:
         await self._unfollow(state.name)

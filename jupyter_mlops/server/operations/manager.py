@@ -8,11 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 from logging import Logger
 
+from ...client.clusters.problems import problem_of
 from ...core.base import Seconds
 from ...core.cluster import Problem
 from ...core.errors import MlopsError, UnknownOperation
 from ...core.operation import Operation, OperationKind
-from ..errors import problem_of
 from ..stream.hub import Hub
 
 #: Seconds that an operation is listed after its end.

@@ -1,0 +1,33 @@
+"""What is wrong with a cluster, whoever asks: all of it, the same for every window."""
+
+from __future__ import annotations
+
+from ...core.cluster import ClusterState, Problem
+from ...core.errors import MlopsError
+
+
+def problem_of(error: MlopsError) -> Problem:
+    """`error` as a part of a cluster's, a group's or an operation's state."""
+    return Problem(what=error.what, why=error.why, todo=error.todo)
+
+
+def problems_of(state: ClusterState) -> list[tuple[str, Problem]]:
+    """Everything that is wrong with a cluster: its own problem under the empty name, each group's under its name."""
+    groups = [(group.name, group.problem) for group in state.groups]
+    return [(name, problem) for name, problem in [("", state.problem), *groups] if problem is not None]
+
+
+def problem_sentence(name: str, problem: Problem) -> str:
+    """A problem of the group `name` (empty: of the cluster itself) in one line: what, why, and what to do."""
+    sentence = str(MlopsError(problem.what, problem.why, problem.todo))
+    return f"{name}: {sentence}" if name else sentence
+
+
+def unreachable(state: ClusterState, problem: Problem) -> ClusterState:
+    """What to show of a cluster that doesn't answer: what is known of it, and why that is all.
+
+    A cluster that starts isn't expected to answer yet, and its record may know better what keeps it.
+    """
+    if state.phase == "starting":
+        return state if state.problem is not None else state.model_copy(update={"problem": problem})
+    return state.model_copy(update={"phase": "unreachable", "problem": problem})
