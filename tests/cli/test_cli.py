@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,8 +18,9 @@ import pytest
 
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.cli.show import table
+from jupyter_mlops.client.clusters.live import open_link
 from jupyter_mlops.core.price import Cost, Price
-from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.profile import Group, Limits, Profile
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.places import profiles
 from jupyter_mlops.tracking import history
@@ -116,6 +119,32 @@ def test_errors_of_a_live_cluster(say: Say) -> None:
     code, _, err = say("start", "small", "-n", "one")
     assert code == 1 and "one" in err
     assert "There is no worker" in say("logs", "one", "nobody")[2]
+
+
+def test_what_is_wrong_is_said_with_its_reason_and_remedy(say: Say) -> None:
+    group = Group(workers=1, maximum=3, memory=500 * 1024**2)
+    profiles.save(Profile(name="fragile", groups=[group], limits=Limits(restarts=0)))
+    say("start", "fragile", "-n", "one")
+    assert say("logs", "one", "-n", "1")[2] == "", "all is well"
+    os.kill(_pid_of_a_worker("one"), signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while "running !" not in (listed := say("list")[1]):
+        assert time.monotonic() < deadline, listed
+    _, row, empty, problem = listed.splitlines()
+    assert row.split()[:3] == ["one", "running", "!"] and not empty
+    assert problem.startswith("! one: Workers of group 'default' keep dying: 1 in ten minutes; the last one: ")
+    assert problem.endswith("Then scale the group to try again.")
+    assert say("logs", "one", "-n", "1")[2].startswith("! Workers of group 'default' keep dying")
+    assert "killed" in say("logs", "one", "default-1")[2]
+    assert say("scale", "one", "1") == (0, "one will have 1 worker.\n", ""), "the remedy helps"
+
+
+def _pid_of_a_worker(name: str) -> int:
+    async def ask() -> int:
+        async with open_link("local", name) as link:
+            return next(worker.pid for worker in (await link.view()).workers if worker.pid is not None)
+
+    return asyncio.run(ask())
 
 
 def test_profiles_say_what_they_cost(say: Say) -> None:

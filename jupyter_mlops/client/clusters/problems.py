@@ -12,15 +12,19 @@ def problem_of(error: MlopsError) -> Problem:
 
 
 def problems_of(state: ClusterState) -> list[tuple[str, Problem]]:
-    """Everything that is wrong with a cluster: its own problem under the empty name, each group's under its name."""
-    groups = [(group.name, group.problem) for group in state.groups]
-    return [(name, problem) for name, problem in [("", state.problem), *groups] if problem is not None]
+    """Everything that is wrong with a cluster: its own problem under the empty name, each group's under its name.
+
+    A controller also shows a group's problem as the cluster's own: it is here once.
+    """
+    groups = [(group.name, group.problem) for group in state.groups if group.problem is not None]
+    own = state.problem
+    return groups if own is None or any(own == problem for _, problem in groups) else [("", own), *groups]
 
 
 def problem_sentence(name: str, problem: Problem) -> str:
     """A problem of the group `name` (empty: of the cluster itself) in one line: what, why, and what to do."""
     sentence = str(MlopsError(problem.what, problem.why, problem.todo))
-    return f"{name}: {sentence}" if name else sentence
+    return f"{name}: {sentence}" if name and repr(name) not in problem.what else sentence
 
 
 def unreachable(state: ClusterState, problem: Problem) -> ClusterState:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import ipywidgets as w
 
+from ...client.clusters.problems import problems_of
 from ...client.words import phase, workers
 from ...core.base import Time
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
@@ -190,10 +191,7 @@ def _numbers(state: ClusterState, now: Time) -> str:
     lines = [
         f"<tr><td style='{CELL};{QUIET}'>{key}</td><td style='{CELL}'>{text}</td></tr>" for key, text in rows.items()
     ]
-    problems = [(group.name, group.problem) for group in state.groups if group.problem]
-    if state.problem:
-        problems.append(("", state.problem))
-    notes = [f"<div role='status'>⚠ {words.problem(problem, name)}</div>" for name, problem in problems]
+    notes = [f"<div role='status'>⚠ {words.problem(problem, name)}</div>" for name, problem in problems_of(state)]
     return f"<table style='font-variant-numeric:tabular-nums'>{''.join(lines)}</table>{''.join(notes)}"
 
 

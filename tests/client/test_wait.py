@@ -1,0 +1,124 @@
+"""Waiting for workers, whoever waits: each problem is said at once and once, and what can't come isn't waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.client.clusters.follow import ClusterFollower, following
+from jupyter_mlops.client.clusters.listing import list_clusters
+from jupyter_mlops.client.clusters.wait import Readiness, wait_for_end, wait_for_scale, wait_for_workers
+from jupyter_mlops.controller.link import Link
+from jupyter_mlops.core.cluster import ClusterState, Problem
+from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable, NotReady, StartFailed
+from jupyter_mlops.core.profile import Group
+
+from ..controller.cluster import MEMORY, PATIENCE, Cluster, cluster, make_spec, until
+from ..controller.pool import InProcessPool
+from .conftest import Far
+
+FULL = Problem(what="no node has 1 CPU free", why="3 nodes are full", todo="Ask for less.")
+
+
+@asynccontextmanager
+async def followed(pool: InProcessPool | None = None, *groups: Group) -> AsyncIterator[tuple[Cluster, ClusterFollower]]:
+    """A cluster on this loop, and who follows it by its link."""
+    async with cluster(make_spec(*groups), pool=pool) as made:
+
+        @asynccontextmanager
+        async def opener() -> AsyncIterator[Link]:
+            yield made.link
+
+        follower = ClusterFollower((await made.link.view()).state, opener=opener)
+        follower.ensure()
+        try:
+            yield made, follower
+        finally:
+            await follower.close()
+
+
+@pytest.fixture(autouse=True)
+def _home(home: Path) -> None:
+    """No cluster of the suite's is in sight."""
+
+
+async def test_workers_that_come_are_waited_for_without_a_word() -> None:
+    said: list[str] = []
+    async with followed() as (_, follower):
+        state = await wait_for_workers(follower, "c", say=said.append, patience=PATIENCE)
+    assert state.counts.idle == 2 and state.phase == "running" and said == []
+
+
+async def test_a_groups_problem_is_said_once_and_is_the_reason_when_it_is_late() -> None:
+    said: list[str] = []
+    pool = InProcessPool()
+    pool.refused = FULL
+    async with followed(pool) as (_, follower):
+        with pytest.raises(
+            NotReady, match=r"0 of 2 workers of 'c' are ready after 3 s: no node has 1 CPU free"
+        ) as late:
+            await wait_for_workers(follower, "c", say=said.append, patience=3.0)
+    assert said == ["default: no node has 1 CPU free: 3 nodes are full. Ask for less."]
+    assert isinstance(late.value, TimeoutError) and late.value.todo == "Ask for less."
+
+
+async def test_the_problems_of_all_groups_and_of_the_place_are_said() -> None:
+    said: list[str] = []
+    pool = InProcessPool()
+    pool.refused = FULL
+    groups = [Group(name=name, workers=1, memory=MEMORY) for name in ("thin", "wide")]
+    async with followed(pool, *groups) as (made, follower):
+        waiting = asyncio.create_task(wait_for_workers(follower, "c", say=said.append, patience=PATIENCE))
+        await until(lambda: len(said) == 2, lambda: str(said))
+        pool.problem = Problem(what="The place takes no more pods", todo="Ask the administrator.")
+        await until(lambda: len(said) == 3, lambda: str(said))
+        made.controller.stop_soon("user")
+        with pytest.raises(ClusterEnded, match="ended before its workers were ready"):
+            await waiting
+    assert [sentence.partition(":")[0] for sentence in said[:2]] == ["thin", "wide"]
+    assert said[2] == "The place takes no more pods. Ask the administrator."
+
+
+async def test_more_workers_than_there_will_be_are_not_waited_for() -> None:
+    async with followed() as (made, follower):
+        with pytest.raises(StartFailed, match="'c' will not have 4 workers: it is to have 2 at most"):
+            await wait_for_workers(follower, "c", 4, patience=PATIENCE)
+        await made.link.scale(4)
+        assert (await wait_for_workers(follower, "c", 4, patience=PATIENCE)).counts.idle == 4
+
+
+async def test_a_scale_is_waited_for_until_there_are_exactly_so_many() -> None:
+    told: list[str] = []
+
+    def tell(there: Readiness, state: ClusterState) -> None:
+        told.append(str(there))
+
+    async with followed() as (made, follower):
+        await wait_for_workers(follower, "c", patience=PATIENCE)
+        await made.link.scale(1)
+        await wait_for_scale(follower, "c", None, 1, tell, patience=PATIENCE)
+        assert len(made.workers()) == 1
+    assert told[-1] == "1 of 1 worker"
+
+
+async def test_a_place_that_is_silent_is_said_while_its_cluster_is_waited_for(far: Far) -> None:
+    said: list[str] = []
+    record = (await list_clusters()).named("survey")
+    far.goes_away()
+    async with following(record) as follower:
+        with pytest.raises(NotReady, match="Far doesn't answer"):
+            await wait_for_workers(follower, "survey", 1, said.append, patience=3.0)
+    assert said == ["Far doesn't answer."]
+    with pytest.raises(ClusterUnreachable):
+        _ = follower.link
+
+
+async def test_the_end_of_a_cluster_is_waited_for() -> None:
+    async with followed() as (made, follower):
+        await wait_for_workers(follower, "c", patience=PATIENCE)
+        made.controller.stop_soon("user")
+        assert await wait_for_end(follower, "c", patience=PATIENCE) is None, "nothing of it is on record"
