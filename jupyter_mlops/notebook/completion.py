@@ -73,6 +73,9 @@ def _profiles() -> list[str]:
 
 
 def _groups() -> list[str]:
-    from ..client.clusters.handle import clusters
+    from ..client.clusters.choose import usable
+    from ..client.clusters.kernel import loop_thread
+    from ..client.clusters.listing import list_clusters
 
-    return sorted({group.name for cluster in clusters() for group in cluster.state().groups})
+    live = usable(loop_thread().call(list_clusters()))
+    return sorted({group.name for state in live for group in state.groups})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import time
 from typing import Any
 
 from IPython import get_ipython
 
 from ..client.clusters.handle import Cluster, cluster, cluster_sentence, clusters, group_lines, start
 from ..client.clusters.kernel import kernel
+from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.runs.options import parse_workers
 from ..core.errors import InvalidSpec
 from .errors import hide_own_frames
@@ -22,13 +24,14 @@ def run_line(args: argparse.Namespace) -> Any:
 
 def _list(args: argparse.Namespace) -> None:
     live = clusters()
-    if not live:
+    if not live and not live.silent:
         print("No cluster is running. Start one with: %mlcluster start")
-        return
-    width = max(len(each.name) for each in live)
+    width = max((len(each.name) for each in live), default=0)
     for each in live:
         mark = "→" if each.name == kernel().selected else " "
         print(f"{mark} {each.name:{width}}  {cluster_sentence(each.state())}")
+    for silent in live.silent:
+        print(problem_sentence("", silent.described(time.time())))
 
 
 def _select(args: argparse.Namespace) -> None:
@@ -71,6 +74,8 @@ def _show(args: argparse.Namespace) -> None:
     print(f"{chosen.name}: {cluster_sentence(state)}")
     for line in group_lines(state):
         print(f"  {line}")
+    for group, problem in problems_of(state):
+        print(f"  ! {problem_sentence(group, problem)}")
     for event in chosen.events()[-5:]:
         print(f"  {event.text}")
     print(f"  dashboard: {chosen.dashboard_link}")

@@ -7,15 +7,15 @@ from logging import Logger
 
 from .. import home
 from ..core.base import Seconds
-from .clusters.manager import Clusters
-from .clusters.watcher import Watcher
+from .clusters.manager import ClusterManager
+from .clusters.watcher import ClusterWatcher
 from .history.keeper import Keeper
-from .operations.manager import Operations
-from .profiles.manager import Profiles
+from .operations.manager import OperationManager
+from .profiles.manager import ProfileManager
 from .runs.journals import Journals
-from .runs.manager import Runs
+from .runs.manager import RunManager
 from .runs.recording import Recording
-from .settings.manager import Settings
+from .settings.manager import SettingManager
 from .stream.hub import Hub
 
 _DAY: Seconds = 86400.0
@@ -34,14 +34,13 @@ class Services:
     def __init__(self, list_interval: Seconds, quiet_interval: Seconds, keep_days: float, log: Logger) -> None:
         self.hub = Hub()
         self.keeper = Keeper(home.home() / "history.sqlite", keep_days * _DAY, log)
-        self.operations = Operations(self.hub, log)
-        self.profiles = Profiles(self.hub)
-        self.settings = Settings(self.profiles)
-        self.runs = Runs(self.hub, self.keeper, self.operations, log)
-        self.watcher = Watcher(self.hub, self.keeper, self.runs, list_interval, quiet_interval, log)
-        self.clusters = Clusters(self.watcher, self.keeper, self.operations, self.profiles)
-        self.runs.link_of = self.clusters.link
-        self.journals = Journals(self.hub, self.runs, log)
+        self.operations = OperationManager(self.hub, log)
+        self.profiles = ProfileManager(self.hub)
+        self.settings = SettingManager(self.profiles)
+        self.watcher = ClusterWatcher(self.hub, self.keeper, list_interval, quiet_interval, log)
+        self.runs = RunManager(self.hub, self.keeper, self.operations, self.watcher, log)
+        self.clusters = ClusterManager(self.watcher, self.keeper, self.operations, self.profiles)
+        self.journals = Journals(self.hub, self.runs, self.watcher, log)
         self.recording = Recording(log)
         self._pruning: asyncio.Task[None] | None = None
 

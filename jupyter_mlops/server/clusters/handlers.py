@@ -10,7 +10,7 @@ from ..base import Handler, QuietHandler
 _MOST_LINES = 10_000
 
 
-class Clusters(QuietHandler):
+class ClustersHandler(QuietHandler):
     """All clusters, wherever they were made."""
 
     @web.authenticated
@@ -27,7 +27,7 @@ class Clusters(QuietHandler):
         self.reply(await self.services.clusters.start(self.body()), 202)
 
 
-class Cluster(Handler):
+class ClusterHandler(Handler):
     """One cluster."""
 
     @web.authenticated
@@ -50,7 +50,7 @@ class Cluster(Handler):
         self.reply(operation, 202)
 
 
-class Workers(QuietHandler):
+class WorkersHandler(QuietHandler):
     """The workers of a cluster."""
 
     @web.authenticated
@@ -60,7 +60,7 @@ class Workers(QuietHandler):
         self.reply(await self.services.clusters.workers(name))
 
 
-class Events(QuietHandler):
+class EventsHandler(QuietHandler):
     """What happened to a cluster."""
 
     @web.authenticated
@@ -70,7 +70,7 @@ class Events(QuietHandler):
         self.reply(await self.services.clusters.events(name))
 
 
-class Receipt(QuietHandler):
+class ReceiptHandler(QuietHandler):
     """The final sum of a cluster that ended."""
 
     @web.authenticated
@@ -80,7 +80,7 @@ class Receipt(QuietHandler):
         self.reply(await self.services.clusters.receipt(name))
 
 
-class Timeline(QuietHandler):
+class TimelineHandler(QuietHandler):
     """Workers, CPU and money over time."""
 
     @web.authenticated
@@ -90,7 +90,7 @@ class Timeline(QuietHandler):
         self.reply(await self.services.clusters.timeline(name, self.number("since", 0, 0, 1e12)))
 
 
-class Logs(QuietHandler):
+class LogsHandler(QuietHandler):
     """The last lines of a log."""
 
     @web.authenticated
@@ -103,11 +103,11 @@ class Logs(QuietHandler):
 
 
 HANDLERS = [
-    (r"clusters", Clusters),
-    (r"clusters/([^/]+)", Cluster),
-    (r"clusters/([^/]+)/workers", Workers),
-    (r"clusters/([^/]+)/events", Events),
-    (r"clusters/([^/]+)/receipt", Receipt),
-    (r"clusters/([^/]+)/timeline", Timeline),
-    (r"clusters/([^/]+)/logs", Logs),
+    (r"clusters", ClustersHandler),
+    (r"clusters/([^/]+)", ClusterHandler),
+    (r"clusters/([^/]+)/workers", WorkersHandler),
+    (r"clusters/([^/]+)/events", EventsHandler),
+    (r"clusters/([^/]+)/receipt", ReceiptHandler),
+    (r"clusters/([^/]+)/timeline", TimelineHandler),
+    (r"clusters/([^/]+)/logs", LogsHandler),
 ]

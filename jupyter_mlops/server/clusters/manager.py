@@ -11,26 +11,27 @@ from ...client.clusters.listing import backend_of
 from ...client.clusters.problems import problems_of
 from ...client.clusters.start import start
 from ...client.clusters.wait import Readiness, wait_for_end, wait_for_scale
-from ...controller.link import Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
 from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
 from ...core.operation import Operation
 from ...core.words import count
 from ..history.keeper import Keeper
-from ..operations.manager import Operations, Progress
-from ..profiles.manager import Profiles
-from .request import Adapt, Scale, adapt_or_scale, start_of
-from .watcher import Watcher
+from ..operations.manager import OperationManager, Progress
+from ..profiles.manager import ProfileManager
+from .request import AdaptRequest, ScaleRequest, adapt_or_scale, start_of
+from .watcher import ClusterWatcher
 
 #: Seconds within which a controller that is well has said no.
 _AT_ONCE = 2.0
 
 
-class Clusters:
+class ClusterManager:
     """The door to clusters for the handlers. Errors that can be known at once are raised at once."""
 
-    def __init__(self, watcher: Watcher, keeper: Keeper, operations: Operations, profiles: Profiles) -> None:
+    def __init__(
+        self, watcher: ClusterWatcher, keeper: Keeper, operations: OperationManager, profiles: ProfileManager
+    ) -> None:
         self._watcher, self._keeper, self._operations, self._profiles = watcher, keeper, operations, profiles
 
     # What is asked.
@@ -52,7 +53,7 @@ class Clusters:
         state = await self.state(name)
         if state.phase == "ended":
             return []
-        return (await self.link(name).view(workers=True)).workers
+        return (await self._watcher.link(name).view(workers=True)).workers
 
     async def events(self, name: str) -> list[Event]:
         """What happened to it, oldest first; raises `UnknownCluster`."""
@@ -86,14 +87,6 @@ class Clusters:
         """The last lines of a log; raises `UnknownCluster`, `UnknownWorker`."""
         return await (await backend_of(name)).logs(name, worker, lines)
 
-    def link(self, name: str) -> Link:
-        """The open link to a live cluster; raises `UnknownCluster`, `ClusterEnded`, `ClusterUnreachable`."""
-        follower = self._watcher.follower(name)
-        if follower is not None:
-            return follower.link
-        state = self._watcher.get(name)
-        raise ClusterEnded(f"The cluster {name!r} has ended", state.cause or "", "Start another one.")
-
     # Commands.
 
     async def start(self, body: dict[str, Any]) -> Operation:
@@ -109,21 +102,21 @@ class Clusters:
         return self._operations.begin("start", made.name, work)
 
     async def change(self, name: str, body: dict[str, Any]) -> Operation:
-        """Scale it, or let it follow its work. Raises `UnknownCluster`, `UnknownGroup`, `OutOfRange`,
+        """ScaleRequest it, or let it follow its work. Raises `UnknownCluster`, `UnknownGroup`, `OutOfRange`,
         `ClusterEnded`, `ClusterUnreachable`, `Refused`."""
         asked = adapt_or_scale(body)
         state = await self.state(name)
         if state.phase in ("stopping", "ended"):
             raise ClusterEnded(f"The cluster {name!r} can't be changed", f"it is {state.phase}", "Start another one.")
-        verb = "adapt" if isinstance(asked, Adapt) else "scale"
+        verb = "adapt" if isinstance(asked, AdaptRequest) else "scale"
         _may(state, verb)
         group = _group(state, asked.group)
-        if isinstance(asked, Adapt):
+        if isinstance(asked, AdaptRequest):
             return await self._adapt(state, group, asked)
         return await self._scale(state, group, asked)
 
-    async def _scale(self, state: ClusterState, group: GroupState, asked: Scale) -> Operation:
-        accepted = await _begun(self.link(state.name).scale(asked.workers, group.name, asked.now))
+    async def _scale(self, state: ClusterState, group: GroupState, asked: ScaleRequest) -> Operation:
+        accepted = await _begun(self._watcher.link(state.name).scale(asked.workers, group.name, asked.now))
 
         async def work(progress: Progress) -> None:
             await accepted
@@ -132,8 +125,8 @@ class Clusters:
 
         return self._operations.begin("scale", state.name, work)
 
-    async def _adapt(self, state: ClusterState, group: GroupState, asked: Adapt) -> Operation:
-        accepted = await _begun(self.link(state.name).adapt(asked.minimum, asked.maximum, group.name))
+    async def _adapt(self, state: ClusterState, group: GroupState, asked: AdaptRequest) -> Operation:
+        accepted = await _begun(self._watcher.link(state.name).adapt(asked.minimum, asked.maximum, group.name))
 
         async def work(progress: Progress) -> None:
             await accepted
@@ -183,7 +176,7 @@ class Clusters:
 class _Watched:
     """A cluster that the server watches, as `wait.Followed`."""
 
-    def __init__(self, watcher: Watcher, name: str) -> None:
+    def __init__(self, watcher: ClusterWatcher, name: str) -> None:
         self._watcher, self._name = watcher, name
 
     @property

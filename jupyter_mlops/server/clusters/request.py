@@ -12,7 +12,7 @@ from ...core.profile import MOST_WORKERS
 Number = Annotated[int, Field(ge=0, le=MOST_WORKERS, strict=True)]
 
 
-class Start(Input):
+class StartRequest(Input):
     """A cluster of `profile`; with `workers` in `group` (the first one) instead of the profile's number."""
 
     profile: str
@@ -21,7 +21,7 @@ class Start(Input):
     group: str | None = None
 
 
-class Scale(Input):
+class ScaleRequest(Input):
     """`workers` workers in `group` (the first one); `now` doesn't wait for what they run."""
 
     workers: Number
@@ -29,7 +29,7 @@ class Scale(Input):
     now: bool = False
 
 
-class Adapt(Input):
+class AdaptRequest(Input):
     """As many workers in `group` (the first one) as the work needs, between these bounds."""
 
     minimum: Number
@@ -37,13 +37,13 @@ class Adapt(Input):
     group: str | None = None
 
 
-def start_of(body: dict[str, Any]) -> Start:
+def start_of(body: dict[str, Any]) -> StartRequest:
     """`body` as a request to start; raises `InvalidSpec`."""
-    return read_input(Start, body, "request")
+    return read_input(StartRequest, body, "request")
 
 
-def adapt_or_scale(body: dict[str, Any]) -> Adapt | Scale:
+def adapt_or_scale(body: dict[str, Any]) -> AdaptRequest | ScaleRequest:
     """`body` as what it looks like; raises `InvalidSpec`."""
     if "minimum" in body or "maximum" in body:
-        return read_input(Adapt, body, "request")
-    return read_input(Scale, body, "request")
+        return read_input(AdaptRequest, body, "request")
+    return read_input(ScaleRequest, body, "request")

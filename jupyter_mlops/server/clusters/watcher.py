@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+from collections.abc import Awaitable, Callable
 from logging import Logger
 
 from ... import places
 from ...client.clusters.follow import ClusterFollower
 from ...client.clusters.listing import Listing, list_place, row_of
-from ...controller.link import ClusterView
+from ...controller.link import ClusterView, Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterState
-from ...core.errors import UnknownCluster
+from ...core.errors import ClusterEnded, UnknownCluster
+from ...core.run import RunState
 from ...core.waiting import until_set
 from ..history.keeper import Keeper
-from ..runs.manager import Runs
 from ..stream.hub import Hub
 
 #: Ended clusters that are listed from the history, after their place has forgotten them.
@@ -30,7 +31,7 @@ _CHART: Seconds = 900.0
 _MOST_SAMPLES = 200
 
 
-class Watcher:
+class ClusterWatcher:
     """The newest state of every cluster.
 
     Parameters
@@ -38,10 +39,8 @@ class Watcher:
     list_interval, quiet_interval : seconds between looks, with and without a browser.
     """
 
-    def __init__(
-        self, hub: Hub, keeper: Keeper, runs: Runs, list_interval: Seconds, quiet_interval: Seconds, log: Logger
-    ) -> None:
-        self._hub, self._keeper, self._runs, self._log = hub, keeper, runs, log
+    def __init__(self, hub: Hub, keeper: Keeper, list_interval: Seconds, quiet_interval: Seconds, log: Logger) -> None:
+        self._hub, self._keeper, self._log = hub, keeper, log
         self._intervals = (list_interval, quiet_interval)
         self._followers: dict[str, ClusterFollower] = {}
         self._task: asyncio.Task[None] | None = None
@@ -52,6 +51,10 @@ class Watcher:
         self._faulty: set[str] = set()
         self._warm = False
         self.states: dict[str, ClusterState] = {}
+        #: Called with each run that a controller tells of.
+        self.on_run: list[Callable[[RunState], None]] = []
+        #: Called after each look; with whether all places answered, so that `states` are all clusters there are.
+        self.on_look: list[Callable[[bool], Awaitable[None]]] = []
 
     async def start(self) -> None:
         """Show what the history knows, look once, and begin to watch."""
@@ -78,9 +81,13 @@ class Watcher:
             raise UnknownCluster.named(name, self.states)
         return self.states[name]
 
-    def follower(self, name: str) -> ClusterFollower | None:
-        """Who watches the cluster, if it lives."""
-        return self._followers.get(name)
+    def link(self, name: str) -> Link:
+        """The open link to a live cluster; raises `UnknownCluster`, `ClusterEnded`, `ClusterUnreachable`."""
+        follower = self._followers.get(name)
+        if follower is not None:
+            return follower.link
+        state = self.get(name)
+        raise ClusterEnded(f"The cluster {name!r} has ended", state.cause or "", "Start another one.")
 
     async def changed(self, timeout: Seconds) -> None:
         """Return when any cluster changed, or after `timeout` seconds."""
@@ -105,7 +112,8 @@ class Watcher:
             listing = await list_place(place)
             self._note_silence(place, listing)
             await self._listed(place, listing)
-        await self._runs.look(self.states, certain=not self._faulty)
+        for looked in self.on_look:
+            await looked(not self._faulty)
 
     def _note_silence(self, place: str, listing: Listing) -> None:
         """A place that doesn't answer is in the log once, and in the list, if only by a row of its own."""
@@ -158,7 +166,8 @@ class Watcher:
             self._hub.set_ready(self._hub.clusters.get(name))
         self._keeper.put_events(view.state, view.events)
         for run in view.runs:
-            self._runs.take(run)
+            for tell in self.on_run:
+                tell(run)
 
     def _take_state(self, state: ClusterState) -> None:
         """The newest state of a live cluster."""

@@ -10,7 +10,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from ..base import RESOURCE
 
 
-class Dashboard(JupyterHandler):
+class DashboardHandler(JupyterHandler):
     """Stands for `proxy.DashboardProxy`, whose import takes 70 ms that Jupyter's start doesn't have."""
 
     auth_resource = RESOURCE
@@ -28,4 +28,4 @@ class Dashboard(JupyterHandler):
         raise NotImplementedError
 
 
-HANDLERS = [(r"clusters/([^/]+)/dashboard(?:/(.*))?", Dashboard)]
+HANDLERS = [(r"clusters/([^/]+)/dashboard(?:/(.*))?", DashboardHandler)]

@@ -53,7 +53,7 @@ class DashboardProxy(ProxyHandler):  # type: ignore[misc]  # jupyter-server-prox
             raise web.HTTPError(403, "This page may not use this server")
         services = await services_of(self)
         try:
-            self._host, self._port, self._key = await services.clusters.link(name).dashboard()
+            self._host, self._port, self._key = await services.watcher.link(name).dashboard()
         except MlopsError as error:
             raise web.HTTPError(status_of(error), str(error)) from None
         await super().get(name, path)

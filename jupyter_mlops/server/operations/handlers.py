@@ -8,7 +8,7 @@ from tornado import web
 from ..base import QuietHandler
 
 
-class Operations(QuietHandler):
+class OperationsHandler(QuietHandler):
     """What was asked for in the last hour."""
 
     @web.authenticated
@@ -18,7 +18,7 @@ class Operations(QuietHandler):
         self.reply(self.services.operations.all())
 
 
-class Operation(QuietHandler):
+class OperationHandler(QuietHandler):
     """One operation."""
 
     @web.authenticated
@@ -28,4 +28,4 @@ class Operation(QuietHandler):
         self.reply(self.services.operations.get(operation))
 
 
-HANDLERS = [(r"operations", Operations), (r"operations/([^/]+)", Operation)]
+HANDLERS = [(r"operations", OperationsHandler), (r"operations/([^/]+)", OperationHandler)]

@@ -22,7 +22,7 @@ KEEP: Seconds = 3600.0
 class Progress:
     """What a command's task tells of itself."""
 
-    def __init__(self, operations: Operations, operation: str) -> None:
+    def __init__(self, operations: OperationManager, operation: str) -> None:
         self._operations, self._operation = operations, operation
 
     def tell(self, progress: float | None = None, text: str | None = None, result: str | None = None) -> None:
@@ -34,7 +34,7 @@ class Progress:
 Work = Callable[[Progress], Awaitable[None]]
 
 
-class Operations:
+class OperationManager:
     """All operations of the last hour."""
 
     def __init__(self, hub: Hub, log: Logger) -> None:

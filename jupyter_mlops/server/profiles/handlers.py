@@ -8,7 +8,7 @@ from tornado import web
 from ..base import Handler
 
 
-class Profiles(Handler):
+class ProfilesHandler(Handler):
     """All profiles, the last used one first."""
 
     @web.authenticated
@@ -18,7 +18,7 @@ class Profiles(Handler):
         self.reply(await self.services.profiles.views())
 
 
-class Profile(Handler):
+class ProfileHandler(Handler):
     """One profile of the user's."""
 
     @web.authenticated
@@ -35,7 +35,7 @@ class Profile(Handler):
         self.reply(None)
 
 
-class Estimate(Handler):
+class EstimateHandler(Handler):
     """What a profile that isn't saved would cost."""
 
     @web.authenticated
@@ -46,7 +46,7 @@ class Estimate(Handler):
 
 
 HANDLERS = [
-    (r"profiles", Profiles),
-    (r"profiles/estimate", Estimate),
-    (r"profiles/([^/]+)", Profile),
+    (r"profiles", ProfilesHandler),
+    (r"profiles/estimate", EstimateHandler),
+    (r"profiles/([^/]+)", ProfileHandler),
 ]

@@ -15,7 +15,7 @@ from ...places import profiles
 from ..stream.hub import Hub
 
 
-class Profiles:
+class ProfileManager:
     """The door to the home folder's profiles, off the event loop."""
 
     def __init__(self, hub: Hub) -> None:

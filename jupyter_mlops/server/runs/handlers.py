@@ -8,7 +8,7 @@ from tornado import web
 from ..base import Handler, QuietHandler
 
 
-class Runs(QuietHandler):
+class RunsHandler(QuietHandler):
     """All runs, of live and of ended clusters."""
 
     @web.authenticated
@@ -19,7 +19,7 @@ class Runs(QuietHandler):
         self.reply(await self.services.runs.states(cluster, int(self.number("limit", 100, 1, 10_000))))
 
 
-class Run(Handler):
+class RunHandler(Handler):
     """One run."""
 
     @web.authenticated
@@ -35,7 +35,7 @@ class Run(Handler):
         self.reply(await self.services.runs.cancel(run), 202)
 
 
-class Journal(QuietHandler):
+class JournalHandler(QuietHandler):
     """What a run printed and logged."""
 
     @web.authenticated
@@ -45,7 +45,7 @@ class Journal(QuietHandler):
         self.reply(await self.services.runs.journal(run, int(self.number("since", 0, 0, 1e12))))
 
 
-class Again(Handler):
+class AgainHandler(Handler):
     """A run's record as the start of a new run."""
 
     @web.authenticated
@@ -56,8 +56,8 @@ class Again(Handler):
 
 
 HANDLERS = [
-    (r"runs", Runs),
-    (r"runs/([^/]+)", Run),
-    (r"runs/([^/]+)/journal", Journal),
-    (r"runs/([^/]+)/again", Again),
+    (r"runs", RunsHandler),
+    (r"runs/([^/]+)", RunHandler),
+    (r"runs/([^/]+)/journal", JournalHandler),
+    (r"runs/([^/]+)/again", AgainHandler),
 ]

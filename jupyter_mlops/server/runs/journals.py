@@ -10,8 +10,9 @@ from ...core.base import Seconds
 from ...core.errors import MlopsError
 from ...core.run import FINAL
 from ...tracking import history
+from ..clusters.watcher import ClusterWatcher
 from ..stream.hub import Hub
-from .manager import Runs
+from .manager import RunManager
 
 _POLL: Seconds = 20.0
 _RETRY: Seconds = 2.0
@@ -20,8 +21,8 @@ _RETRY: Seconds = 2.0
 class Journals:
     """One task per followed run."""
 
-    def __init__(self, hub: Hub, runs: Runs, log: Logger) -> None:
-        self._hub, self._runs, self._log = hub, runs, log
+    def __init__(self, hub: Hub, runs: RunManager, watcher: ClusterWatcher, log: Logger) -> None:
+        self._hub, self._runs, self._watcher, self._log = hub, runs, watcher, log
         self._tasks: dict[str, asyncio.Task[None]] = {}
         hub.on_follow.append(self._follow)
 
@@ -63,7 +64,7 @@ class Journals:
     async def _watch(self, run: str, cluster: str) -> None:
         since = 0
         while True:
-            view: RunView = await self._runs.link_of(cluster).watch_run(run, since, _POLL)
+            view: RunView = await self._watcher.link(cluster).watch_run(run, since, _POLL)
             self._hub.put_entries(run, view.entries)
             self._runs.take(view.run)
             if view.run.phase in FINAL:

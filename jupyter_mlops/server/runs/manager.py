@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
 from logging import Logger
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core.base import Seconds
-from ...core.cluster import ClusterState
 from ...core.errors import Conflict, InvalidInput, MlopsError, UnknownRun
 from ...core.operation import Operation
 from ...core.run import FINAL, Entry, RunState
 from ...core.waiting import until_set
 from ...tracking import history
+from ..clusters.watcher import ClusterWatcher
 from ..history.keeper import Keeper
-from ..operations.manager import Operations, Progress
+from ..operations.manager import OperationManager, Progress
 from ..stream.hub import Hub
-
-if TYPE_CHECKING:
-    from ...controller.link import Link
 
 #: Runs that every browser is told of: the newest, and all that live.
 MOST_LISTED = 200
@@ -31,22 +27,21 @@ _UNSEEN: Seconds = 60.0
 #: Seconds between two writes of a living run to the history.
 _WRITE_EVERY: Seconds = 10.0
 
-LinkOf = Callable[[str], "Link"]
 
+class RunManager:
+    """The newest state of every run, as the controllers of the clusters that are watched tell of it."""
 
-class Runs:
-    """The newest state of every run.
-
-    `link_of` gives the open link to a live cluster, or raises `ClusterUnreachable`; it is set by `services.py`.
-    """
-
-    def __init__(self, hub: Hub, keeper: Keeper, operations: Operations, log: Logger) -> None:
-        self._hub, self._keeper, self._operations, self._log = hub, keeper, operations, log
+    def __init__(
+        self, hub: Hub, keeper: Keeper, operations: OperationManager, watcher: ClusterWatcher, log: Logger
+    ) -> None:
+        self._hub, self._keeper, self._operations, self._watcher = hub, keeper, operations, watcher
+        self._log = log
         self._records = history.Records()
         self._states: dict[str, RunState] = {}
         self._written: dict[str, float] = {}
         self._tick = asyncio.Event()
-        self.link_of: LinkOf
+        watcher.on_run.append(self.take)
+        watcher.on_look.append(self._look)
 
     # What is told.
 
@@ -74,16 +69,16 @@ class Runs:
             self._states[run.id] = run
             self._hub.put("run", run.id, run)
 
-    async def look(self, clusters: Mapping[str, ClusterState], certain: bool) -> None:
+    async def _look(self, certain: bool) -> None:
         """Read the records that changed, and find runs whose cluster is gone.
 
-        `certain` says that `clusters` are all there are.
+        `certain` says that the clusters that are watched are all there are.
         """
         for run in await asyncio.to_thread(self._records.changed):
             self.take(run)
         now = time.time()
         for run in [run for run in self._states.values() if run.phase not in FINAL]:
-            cluster = clusters.get(run.cluster)
+            cluster = self._watcher.states.get(run.cluster)
             if cluster is None and (not certain or now - run.created < _UNSEEN):
                 continue
             if (gone := history.lost(run, cluster)) is not None:
@@ -132,7 +127,7 @@ class Runs:
         state = await self.state(run)
         if state.phase in FINAL:
             raise Conflict(f"The run {state.name!r} can't be cancelled", f"it is {state.phase}")
-        link = self.link_of(state.cluster)
+        link = self._watcher.link(state.cluster)
 
         async def work(progress: Progress) -> None:
             progress.tell(text="Stopping the code")

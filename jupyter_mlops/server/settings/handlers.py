@@ -8,7 +8,7 @@ from tornado import web
 from ..base import Handler
 
 
-class Settings(Handler):
+class SettingsHandler(Handler):
     """What a user sets once, for all clusters."""
 
     @web.authenticated
@@ -24,4 +24,4 @@ class Settings(Handler):
         self.reply(await self.services.settings.save(self.body()))
 
 
-HANDLERS = [(r"settings", Settings)]
+HANDLERS = [(r"settings", SettingsHandler)]

@@ -6,25 +6,25 @@ import asyncio
 from typing import Any
 
 from ...core.base import read_input
-from ...core.settings import Settings as Values
+from ...core.settings import Settings
 from ...home import settings as home_settings
 from ...places import profiles as home_profiles
-from ..profiles.manager import Profiles
+from ..profiles.manager import ProfileManager
 
 
-class Settings:
+class SettingManager:
     """The door to the home folder's settings."""
 
-    def __init__(self, profiles: Profiles) -> None:
+    def __init__(self, profiles: ProfileManager) -> None:
         self._profiles = profiles
 
-    async def get(self) -> Values:
+    async def get(self) -> Settings:
         """The settings."""
         return await asyncio.to_thread(home_settings.load)
 
-    async def save(self, body: dict[str, Any]) -> Values:
+    async def save(self, body: dict[str, Any]) -> Settings:
         """Replace them; raises `InvalidSpec`, `UnknownProfile`. When profiles were used stays, unless it is given."""
-        values = read_input(Values, {"last_used": (await self.get()).last_used, **body}, "settings")
+        values = read_input(Settings, {"last_used": (await self.get()).last_used, **body}, "settings")
         if values.default_profile is not None:
             await asyncio.to_thread(home_profiles.get, values.default_profile)
         await asyncio.to_thread(home_settings.save, values)
