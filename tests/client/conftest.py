@@ -7,25 +7,26 @@ from pathlib import Path
 import pytest
 
 FAR = """
-from pathlib import Path
+import os
 from jupyter_mlops.core.cluster import ClusterState, Problem
 from jupyter_mlops.core.errors import ClusterUnreachable
 from jupyter_mlops.places.local.backend import LocalBackend
 
-AWAY = Path(__file__).with_name("away")
+def away():
+    return os.path.exists(os.environ["FAR_IS_AWAY"])
 
 class Far(LocalBackend):
     place = "far"
     title = "far"
 
     async def clusters(self):
-        if AWAY.exists():
+        if away():
             return []
         made = {"place": "far", "profile": "p", "owner": "me", "phase": "running"}
         return [ClusterState(name=name, created=created, **made) for name, created in (("survey", 2), ("flights", 1))]
 
     def silence(self):
-        return Problem(what="Far doesn't answer", todo="Check the network.") if AWAY.exists() else None
+        return Problem(what="Far doesn't answer", todo="Check the network.") if away() else None
 
     def way(self):
         return "a kubeconfig"
@@ -65,5 +66,5 @@ def far(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Far:
     (info / "entry_points.txt").write_text("[jupyter_mlops.places]\nfar = far_place:Far\n")
     (folder / "far_place.py").write_text(FAR)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(__import__("sys").modules, "far_place", raising=False)
+    monkeypatch.setenv("FAR_IS_AWAY", str(folder / "away"))
     return Far(folder)

@@ -86,7 +86,7 @@ async def test_a_killed_scheduler_is_an_ended_cluster_with_its_cause(ask: Any, b
 async def test_a_scheduler_that_hangs_is_unreachable_and_comes_back(
     ask: Any, browse: Any, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_mlops.server.clusters.follower._PATIENCE", 2.0)
+    monkeypatch.setattr("jupyter_mlops.client.clusters.follow._PATIENCE", 2.0)
     await started(ask)
     browser = await browse()
     await browser.until(lambda: browser.clusters.get("one", {}).get("phase") == "running")
