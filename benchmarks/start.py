@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from distributed import Client, LocalCluster
 
 import jupyter_mlops as mlops
+from jupyter_mlops.places import profiles
 
 from .measure import Result, compared, in_turn, timed
 
@@ -53,9 +54,8 @@ def home() -> str:
     """A home folder for the benchmarks alone, with their profile."""
     folder = tempfile.mkdtemp(prefix="mlops-bench-")
     os.environ["JUPYTER_MLOPS_HOME"] = folder
-    from jupyter_mlops import places
     from jupyter_mlops.core.profile import Group, Profile
 
     group = Group(workers=0, maximum=16, memory="1 GiB")
-    places.profiles.save(Profile(name="bench", groups=[group], source="user"))
+    profiles.save(Profile(name="bench", groups=[group], source="user"))
     return folder

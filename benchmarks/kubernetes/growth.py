@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
-from jupyter_mlops import places
 from jupyter_mlops.client.clusters.handle import Cluster
 from jupyter_mlops.client.loop_thread import LoopThread
+from jupyter_mlops.places import profiles
 
 from ..measure import Result, compared
 from . import bare, operator
@@ -48,7 +48,7 @@ def there_and_back(sight: Sight, cluster: Cluster) -> tuple[float, float]:
 
 def scripted(sight: Sight, loop_thread: LoopThread) -> float:
     """Seconds up of the bare script."""
-    profile = places.profiles.get(NAME)
+    profile = profiles.get(NAME)
     up = sight.time_to(PODS, lambda: loop_thread.call(bare.make(profile, PODS)))
     sight.time_to(0, lambda: loop_thread.call(bare.remove()))
     return up

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import jupyter_mlops as mlops
-from jupyter_mlops import places
 from jupyter_mlops.client.clusters.handle import Cluster
 from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.places import profiles
 from tests.kubernetes.kube import Kube
 
 #: Pods of workers that no container is made for go to nodes that don't exist; all others to a real one.
@@ -42,7 +42,7 @@ class Site:
         most = 2000 if fake else 60  # by which the scheduler's pod is sized, whose node is small
         group = Group(workers=0, maximum=most, cpus=CPUS, memory=MEMORY, pod=FAKE if fake else real)
         options: dict[str, Any] = {"image": self.kube.image, "scheduler": real, "namespace": self.namespace}
-        places.profiles.save(Profile(name=name, place="kubernetes", groups=[group], kubernetes=options, source="user"))
+        profiles.save(Profile(name=name, place="kubernetes", groups=[group], kubernetes=options, source="user"))
 
 
 @contextmanager

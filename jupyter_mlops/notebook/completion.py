@@ -67,9 +67,9 @@ def _clusters() -> list[str]:
 
 
 def _profiles() -> list[str]:
-    from .. import places
+    from ..places import profiles
 
-    return [profile.name for profile in places.profiles.all_profiles()]
+    return [profile.name for profile in profiles.all_profiles()]
 
 
 def _groups() -> list[str]:

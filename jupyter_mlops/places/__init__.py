@@ -10,16 +10,15 @@ import functools
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from ..core.cluster import ClusterState, Problem
-    from . import profiles
     from .base import Backend
 
-__all__ = ["get", "look", "names", "profiles"]
+__all__ = ["get", "look", "names"]
 
 #: Place → module and class of those that come with the package.
 _PLACES = {
@@ -29,12 +28,6 @@ _PLACES = {
 
 #: The entry points by which other packages add places: name → `module:Class` of a `base.Backend`.
 GROUP = "jupyter_mlops.places"
-
-
-def __getattr__(name: str) -> Any:
-    if name == "profiles":
-        return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @functools.lru_cache(maxsize=1)

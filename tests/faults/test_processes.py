@@ -24,8 +24,9 @@ async def test_a_cluster_outlives_its_starter(local: LocalPlace) -> None:
     program = (
         "import asyncio, os, sys\n"
         "from jupyter_mlops import places\n"
+        "from jupyter_mlops.places import profiles\n"
         "from jupyter_mlops.client.clusters.spec import new_spec\n"
-        "spec = new_spec(places.profiles.get('gentle'), 'orphan', workers=1)\n"
+        "spec = new_spec(profiles.get('gentle'), 'orphan', workers=1)\n"
         "asyncio.run(places.get('local').start(spec))\n"
         "print('started', flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
@@ -41,10 +42,11 @@ async def test_a_starter_that_dies_half_way_leaves_a_failed_cluster(local: Local
     program = (
         "import asyncio, os\n"
         "from jupyter_mlops import places\n"
+        "from jupyter_mlops.places import profiles\n"
         "from jupyter_mlops.places.local import launch\n"
         "from jupyter_mlops.client.clusters.spec import new_spec\n"
         "launch.make_keys = lambda folder: os.kill(os.getpid(), 9)\n"
-        "spec = new_spec(places.profiles.get('gentle'), 'half')\n"
+        "spec = new_spec(profiles.get('gentle'), 'half')\n"
         "asyncio.run(places.get('local').start(spec))\n"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=90).returncode == -signal.SIGKILL

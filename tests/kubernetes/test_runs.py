@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops import places
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.core import errors
 from jupyter_mlops.core.profile import Profile
+from jupyter_mlops.places import profiles
 
 from ..notebook.kernels import Kernel
 from ..runs.cluster import until
@@ -46,9 +46,9 @@ def place(session_kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 "kubernetes": options,
             }
         )
-        places.profiles.save(profile)
+        profiles.save(profile)
         yield namespace
-        places.profiles.delete(NAME)
+        profiles.delete(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +163,9 @@ def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> N
 
 def test_packages_of_a_profile_that_can_not_be_installed(place: Namespace) -> None:
     """The image of these tests has no pip: the cluster says so instead of waiting."""
-    profile = places.profiles.get(NAME)
+    profile = profiles.get(NAME)
     options = profile.kubernetes.model_copy(update={"packages": ["nowhere==1.0"]})
-    places.profiles.save(profile.model_copy(update={"name": "lacking", "kubernetes": options}))
+    profiles.save(profile.model_copy(update={"name": "lacking", "kubernetes": options}))
     try:
         cluster = mlops.start("lacking", name="lacking", wait=False)
         try:
@@ -173,7 +173,7 @@ def test_packages_of_a_profile_that_can_not_be_installed(place: Namespace) -> No
         finally:
             cluster.stop()
     finally:
-        places.profiles.delete("lacking")
+        profiles.delete("lacking")
 
 
 def _kernel_with_tinypkg(folder: Path, cluster: str | None) -> Kernel:

@@ -25,6 +25,7 @@ from jupyter_mlops.core.settings import Settings
 from jupyter_mlops.home import settings
 from jupyter_mlops.notebook.panel import Panel, panel, run_request
 from jupyter_mlops.notebook.panel.runs import CALL
+from jupyter_mlops.places import profiles
 
 #: Seconds that anything may take on a machine with other work.
 PATIENCE = 90.0
@@ -63,7 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("JUPYTER_MLOPS_HOME", str(folder))
         settings.save(Settings(price=Price(cpu_hour=0.5, gb_hour=0.1, source="my rates")))
         group = Group(workers=1, minimum=1, maximum=3, memory=512 * 1024**2)
-        places.profiles.save(Profile(name="tiny", title="Tiny", groups=[group]))
+        profiles.save(Profile(name="tiny", title="Tiny", groups=[group]))
         yield folder
         asyncio.run(_stop_all())
 

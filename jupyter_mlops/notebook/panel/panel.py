@@ -13,7 +13,6 @@ from typing import Any
 
 import ipywidgets as w
 
-from ... import places
 from ...client.clusters.kernel import kernel
 from ...client.clusters.listing import backend_of
 from ...client.clusters.start import start
@@ -24,6 +23,7 @@ from ...core.errors import MlopsError
 from ...core.estimate import Estimate, estimate
 from ...core.profile import Profile
 from ...home import settings
+from ...places import profiles
 from . import run_request, words
 from .cluster import ClusterPart
 from .looks import ALERT, show
@@ -231,7 +231,7 @@ def panel(cluster: str | None = None) -> Panel:
 
 def _profiles() -> list[tuple[Profile, Estimate]]:
     price = settings.load().price
-    return [(profile, estimate(profile, profile.price or price)) for profile in places.profiles.all_profiles()]
+    return [(profile, estimate(profile, profile.price or price)) for profile in profiles.all_profiles()]
 
 
 def _close(widget: w.Widget) -> None:
