@@ -40,9 +40,10 @@ class Site:
         """Save the profile of a cluster."""
         real = {"spec": {"nodeSelector": self.real}}
         most = 2000 if fake else 60  # by which the scheduler's pod is sized, whose node is small
-        group = Group(workers=0, maximum=most, cpus=CPUS, memory=MEMORY, pod=FAKE if fake else real)
+        pod = {"pod": FAKE if fake else real}
+        group = Group(workers=0, maximum=most, cpus=CPUS, memory=MEMORY, options=pod)
         options: dict[str, Any] = {"image": self.kube.image, "scheduler": real, "namespace": self.namespace}
-        profiles.save(Profile(name=name, place="kubernetes", groups=[group], kubernetes=options, source="user"))
+        profiles.save(Profile(name=name, place="kubernetes", groups=[group], options=options, source="user"))
 
 
 @contextmanager

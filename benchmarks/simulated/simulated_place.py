@@ -86,9 +86,6 @@ class SimulatedBackend(Backend):
     place: ClassVar[Place] = "simulated"
     title: ClassVar[str] = "simulated"
 
-    async def check(self, profile: Profile) -> None:
-        """Anything can be made up."""
-
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """Begin anew, when it was stopped."""
         if _controller.alive():

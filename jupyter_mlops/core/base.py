@@ -120,8 +120,10 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def read_input(kind: type[_T], data: object, noun: str = "") -> _T:
+def read_input(kind: type[_T], data: object, noun: str = "", within: str = "") -> _T:
     """`data`, as people sent it, as a `kind`; the error calls it `noun`, else by the class's name.
+
+    `within` is where in what was sent it stands: "options".
 
     Raises
     ------
@@ -131,7 +133,7 @@ def read_input(kind: type[_T], data: object, noun: str = "") -> _T:
     try:
         return adapter.validate_python(data, extra="forbid")
     except ValidationError as error:
-        raise InvalidSpec(f"This {noun or kind.__name__.lower()} isn't valid", _faults(error)) from None
+        raise InvalidSpec(f"This {noun or kind.__name__.lower()} isn't valid", _faults(error, within)) from None
 
 
 def read_record(kind: type[_T], data: object, noun: str = "") -> _T:
@@ -167,17 +169,18 @@ def _format_of(data: object) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _faults(error: ValidationError) -> str:
-    faults = [_fault(detail) for detail in error.errors()]
+def _faults(error: ValidationError, within: str = "") -> str:
+    faults = [_fault(detail, within) for detail in error.errors()]
     more = [f"and {len(faults) - _NAMED} more"] if len(faults) > _NAMED else []
     return "; ".join([*faults[:_NAMED], *more])
 
 
-def _fault(detail: object) -> str:
+def _fault(detail: object, within: str) -> str:
     assert isinstance(detail, dict)
     if detail["type"] == "json_invalid":
         return f"it is no whole JSON ({detail['ctx']['error']})"
-    place = ".".join(str(step) for step in detail["loc"]) or "value"
+    steps = [within, *detail["loc"]] if within else detail["loc"]
+    place = ".".join(str(step) for step in steps) or "value"
     if detail["type"] == "extra_forbidden":
         return f"{place!r} is not a known field"
     if detail["type"] == "string_pattern_mismatch":

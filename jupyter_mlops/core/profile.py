@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from .base import Bytes, Input, Name, Period, otherwise
 from .errors import OutOfRange, UnknownGroup
-from .kubernetes import KubernetesOptions, PodTemplate
 from .price import Price
 
 #: The name of a place. Which places there are is known to `places`, not here: other packages may add some.
@@ -34,8 +34,8 @@ class Group(Input):
     minimum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 0
     maximum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 8
     adaptive: bool = False
-    #: On Kubernetes: a pod template that is merged over the group's pods (image, node selector, tolerations, volumes…).
-    pod: PodTemplate = {}
+    #: What only the profile's place knows; the place says what there may be, and checks it.
+    options: dict[str, Any] = {}
 
     @property
     def threads(self) -> int:
@@ -90,8 +90,14 @@ class Profile(Input):
     environment: dict[str, str] = {}
     limits: Limits = Limits()
     price: Price | None = None
-    kubernetes: KubernetesOptions = KubernetesOptions()
+    #: What only the place knows; the place says what there may be, and checks it.
+    options: dict[str, Any] = {}
     source: Annotated[Literal["shipped", "admin", "user"], otherwise("user")] = "shipped"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_options(cls, data: Any) -> Any:
+        return _with_options(data) if isinstance(data, Mapping) else data
 
     @model_validator(mode="after")
     def _unique_groups(self) -> Profile:
@@ -112,3 +118,27 @@ class Profile(Input):
                 return group
         assert name is not None
         raise UnknownGroup.named(name, [group.name for group in self.groups])
+
+
+def _with_options(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile as 0.1.0 wrote it, in users' files and in the specs of clusters, with `options`.
+
+    It had fields of its own for the options of the place Kubernetes, also in profiles of other places, which ignored
+    them.
+    """
+    here = data.get("place") == "kubernetes"
+    read = {name: value for name, value in data.items() if name != "kubernetes"}
+    if here and "kubernetes" in data:
+        read["options"] = {**data["kubernetes"], **data.get("options", {})}
+    if isinstance(data.get("groups"), list):
+        read["groups"] = [_group_with_options(group, here) for group in data["groups"]]
+    return read
+
+
+def _group_with_options(group: Any, here: bool) -> Any:
+    if not isinstance(group, Mapping) or "pod" not in group:
+        return group
+    read = {name: value for name, value in group.items() if name != "pod"}
+    if here and group["pod"]:
+        read["options"] = {"pod": group["pod"], **group.get("options", {})}
+    return read

@@ -10,7 +10,7 @@ from .base import Record, Time
 from .cluster import ClusterState, Event, WorkerState
 from .estimate import Estimate
 from .operation import Operation
-from .profile import Profile
+from .profile import Place, Profile
 from .run import Entry, RunState
 
 
@@ -20,6 +20,22 @@ class ProfileView(Record):
     profile: Profile
     estimate: Estimate
     last_used: Time | None = None
+
+
+class PlaceView(Record):
+    """A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot."""
+
+    name: Place
+    title: str
+    has_spot: bool = False
+
+
+class PlaceChange(Record):
+    """A place is now `value`."""
+
+    noun: Literal["place"] = "place"
+    id: str
+    value: PlaceView | None
 
 
 class ClusterChange(Record):
@@ -86,7 +102,14 @@ class JournalChange(Record):
 
 
 Change = Annotated[
-    ClusterChange | RunChange | OperationChange | ProfilesChange | WorkersChange | EventsChange | JournalChange,
+    PlaceChange
+    | ClusterChange
+    | RunChange
+    | OperationChange
+    | ProfilesChange
+    | WorkersChange
+    | EventsChange
+    | JournalChange,
     Field(discriminator="noun"),
 ]
 
@@ -99,6 +122,7 @@ class Snapshot(Record):
     epoch: str
     seq: int
     now: Time
+    places: list[PlaceView] = []
     clusters: list[ClusterState]
     runs: list[RunState]
     operations: list[Operation]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..controller.link import Link
-from ..core.base import Time
+from ..core.base import Input, Time, read_input
 from ..core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ..core.errors import ClusterEnded, ClusterUnreachable, StartFailed
 from ..core.profile import Place, Profile
@@ -83,6 +83,16 @@ class Backend(ABC):
     #: Whether a group may ask for spot machines: cheaper ones that may be taken away.
     has_spot: ClassVar[bool] = False
 
+    #: What the options of a profile may hold, and those of its groups: nothing, unless a place says otherwise.
+    profile_options: ClassVar[type[Input]] = Input
+    group_options: ClassVar[type[Input]] = Input
+
+    def check_options(self, profile: Profile) -> None:
+        """Raise `InvalidSpec`, which names the field, when an option of `profile` or of a group isn't valid here."""
+        read_input(self.profile_options, profile.options, "profile", "options")
+        for number, group in enumerate(profile.groups):
+            read_input(self.group_options, group.options, "profile", f"groups.{number}.options")
+
     def shipped_profiles(self) -> list[Profile]:
         """Profiles that come with the place, where clusters can be made now, as far as that is known at once. May read
         files."""
@@ -103,9 +113,12 @@ class Backend(ABC):
         """
         return profile
 
-    @abstractmethod
     async def check(self, profile: Profile) -> None:
-        """Raise `InvalidSpec` or `Refused` when a cluster of `profile` can't be made here. Makes nothing."""
+        """Raise `InvalidSpec` or `Refused` when a cluster of `profile` can't be made here. Makes nothing.
+
+        A place that has more to check begins with `super().check`.
+        """
+        self.check_options(profile)
 
     @abstractmethod
     async def start(self, spec: ClusterSpec) -> ClusterState:

@@ -30,6 +30,19 @@ def all_profiles() -> list[Profile]:
     return sorted(found.values(), key=lambda profile: -used.get(profile.name, 0.0))
 
 
+def read(data: object) -> Profile:
+    """A profile as people write it, with the options of its place.
+
+    Raises
+    ------
+    InvalidSpec : names each wrong field and what it should be, or the places that there are.
+    Unavailable : its place is another package's, and broken.
+    """
+    profile = read_input(Profile, data)
+    backend_of(profile.place).check_options(profile)
+    return profile
+
+
 def get(name: str) -> Profile:
     """The profile of that name.
 
@@ -49,8 +62,10 @@ def save(profile: Profile) -> Profile:
     Raises
     ------
     NameTaken : a shipped or an administrator's profile has the name.
+    InvalidSpec : there is no such place here, or it has no such options.
     StorageFull, Refused : the file can't be written.
     """
+    backend_of(profile.place).check_options(profile)
     taken = {other.name: other.source for other in all_profiles() if other.source != "user"}
     if profile.name in taken:
         raise NameTaken(
@@ -118,6 +133,6 @@ def _load(path: Path, source: str) -> Iterator[Profile]:
         data = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(data, dict):
             data = {"name": path.stem, **data, "source": source}
-        yield read_input(Profile, data)
-    except (InvalidSpec, OSError, ValueError) as error:
+        yield read(data)
+    except (InvalidSpec, Unavailable, OSError, ValueError) as error:
         warnings.warn(f"The profile in {path} is skipped: {error}", stacklevel=3)

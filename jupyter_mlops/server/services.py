@@ -47,6 +47,7 @@ class Services:
     async def start(self) -> None:
         """Read the history, look for clusters, and watch."""
         await self.runs.start()
+        await self.profiles.publish_places()
         await self.profiles.publish()
         await self.watcher.start()
         self.recording.start()

@@ -30,11 +30,8 @@ export type Amount = number | string | null;
 /** What people may type in the place of an amount. */
 type Asked<T> = { [K in keyof T]: T[K] extends number | null ? Amount : T[K] };
 
-/** A profile to be saved or estimated; `kubernetes` left out is the place's own way. */
-export interface IProfileRequest
-  extends
-    Omit<Profile, 'groups' | 'limits' | 'price' | 'kubernetes'>,
-    Partial<Pick<Profile, 'kubernetes'>> {
+/** A profile to be saved or estimated. */
+export interface IProfileRequest extends Omit<Profile, 'groups' | 'limits' | 'price'> {
   groups: Asked<Profile['groups'][number]>[];
   limits: Asked<Profile['limits']>;
   price: Asked<Price> | null;

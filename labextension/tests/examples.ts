@@ -6,6 +6,7 @@ import {
   Estimate,
   GroupState,
   Operation,
+  PlaceView,
   Profile,
   ProfileView,
   RunState,
@@ -207,27 +208,11 @@ export function profile(part: Partial<Profile> = {}): Profile {
         minimum: 0,
         maximum: 16,
         adaptive: false,
-        pod: {}
+        options: {}
       }
     ],
     environment: {},
-    kubernetes: {
-      context: '',
-      grace: 60,
-      image: '',
-      kernel_packages: [],
-      namespace: '',
-      operator_timeout: 15,
-      packages: [],
-      pod: {},
-      pull_policy: 'IfNotPresent',
-      pull_secrets: [],
-      record: 'auto',
-      scheduler: {},
-      service_account: '',
-      spot_fallback: null,
-      tls: true
-    },
+    options: {},
     limits: { idle_timeout: 1200, lifetime: 86400, budget: null, restarts: 10 },
     price: null,
     source: 'shipped',
@@ -239,12 +224,19 @@ export function view(part: Partial<ProfileView> = {}): ProfileView {
   return { profile: profile(), estimate: estimate(), last_used: null, ...part };
 }
 
+/** As a server with what comes with the package tells them. */
+export const PLACES: PlaceView[] = [
+  { name: 'local', title: 'this machine', has_spot: false },
+  { name: 'kubernetes', title: 'Kubernetes', has_spot: true }
+];
+
 export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
   return {
     type: 'snapshot',
     epoch: 'e1',
     seq: 1,
     now: NOW,
+    places: PLACES,
     clusters: [],
     runs: [],
     operations: [],

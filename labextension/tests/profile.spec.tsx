@@ -1,10 +1,10 @@
 import { act, fireEvent, render } from '@testing-library/react';
 import React from 'react';
 
-import { draftOf, NEW_DRAFT, profileOf } from '../src/profile/draft';
+import { draftOf, moved, NEW_DRAFT, profileOf } from '../src/profile/draft';
 import { Editor } from '../src/profile/editor';
 import { MlopsError } from '../src/request';
-import { profile } from './examples';
+import { PLACES, profile } from './examples';
 import { TestApi } from './server';
 import { find, trans } from './stage';
 
@@ -31,6 +31,16 @@ describe('drafts', () => {
     });
     expect(sent.limits).toMatchObject({ idle_timeout: null, budget: 'lots' });
   });
+
+  it('keep what only their place knows, until they are for another place', () => {
+    const group = { ...profile().groups[0], options: { queue: 'short' } };
+    const draft = draftOf(profile({ options: { partition: 'gpu' }, groups: [group] }));
+    const kept = { options: { partition: 'gpu' }, groups: [{ options: { queue: 'short' } }] };
+    expect(profileOf(draft)).toMatchObject(kept);
+    const sent = profileOf({ ...draft, ...moved(draft, 'kubernetes') });
+    expect(sent).toMatchObject({ place: 'kubernetes', options: {}, groups: [{ options: {} }] });
+    expect(JSON.stringify(sent)).not.toMatch(/gpu"|short/);
+  });
 });
 
 describe('Editor', () => {
@@ -46,7 +56,7 @@ describe('Editor', () => {
         api={api}
         trans={trans}
         draft={NEW_DRAFT}
-        places={['local']}
+        places={PLACES}
         removable={false}
         onSaved={onSaved}
         onRemoved={jest.fn()}
@@ -71,6 +81,18 @@ describe('Editor', () => {
     expect(api.asked.find(([name]) => name === 'saveProfile')![1]).toMatchObject({ name: 'mine' });
     expect(onSaved).toHaveBeenCalledWith(expect.objectContaining({ profile: profile() }));
     expect(onClose).toHaveBeenCalled();
+  });
+
+  it('offers places by their titles, and spot machines where there are some', async () => {
+    const api = new TestApi();
+    await editor(api);
+    const place = find('field-place') as HTMLSelectElement;
+    const titles = [...place.options].map(option => option.text);
+    expect(titles).toEqual(['this machine', 'Kubernetes']);
+    expect(document.querySelector('[data-mlops="field-group-spot"]')).toBeNull();
+    fireEvent.change(place, { target: { value: 'kubernetes' } });
+    await settle();
+    expect(find('field-group-spot')).toBeTruthy();
   });
 
   it('shows what is wrong while it is typed, and lets nothing wrong be saved', async () => {

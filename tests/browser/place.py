@@ -49,13 +49,13 @@ def in_pods(namespace: Namespace, folder: Path) -> Place:
         options={
             "place": "kubernetes",
             # No pod on a fake node, and the same record whatever else there is in the Kubernetes cluster.
-            "kubernetes": {
+            "options": {
                 "image": options["image"],
                 "grace": 5,
                 "pod": options["scheduler"],
                 "record": "deployment",
             },
         },
-        group={"pod": {"spec": {"containers": [{"resources": {"requests": requests}}]}}},
+        group={"options": {"pod": {"spec": {"containers": [{"resources": {"requests": requests}}]}}}},
         environment={"KUBECONFIG": str(namespace.kubeconfig(folder))},
     )

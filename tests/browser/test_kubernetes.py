@@ -47,14 +47,14 @@ def test_the_way_of_a_pod_and_why_it_waits(
     page: Page, lab: Lab, pods: Place, picture: Take, nodes_may_be_read: None, new_label: tuple[str, Callable[[], None]]
 ) -> None:
     key, give_label = new_label
-    late = {"spec": {"nodeSelector": {key: "fast"}, **pods.group["pod"]["spec"]}}
+    late = {"spec": {"nodeSelector": {key: "fast"}, **pods.group["options"]["pod"]["spec"]}}
     pods.save(
         lab,
         "reasons",
         "Reasons",
         {"name": "ok", "workers": 1, "maximum": 4},
-        {"name": "huge", "workers": 1, "cpus": 900, "pod": {}},
-        {"name": "late", "workers": 1, "pod": late},
+        {"name": "huge", "workers": 1, "cpus": 900, "options": {}},
+        {"name": "late", "workers": 1, "options": {"pod": late}},
     )
     open_lab(page, lab)
     sidebar = Sidebar(page).open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from jupyter_mlops.core import errors
-from jupyter_mlops.core.base import Name, Period, parse_period, parse_size, read_input
+from jupyter_mlops.core.base import Name, Period, parse_period, parse_size, read_input, read_record
 from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRange, UnknownGroup, UnknownProfile
 from jupyter_mlops.core.estimate import estimate, time_left
 from jupyter_mlops.core.price import Price
@@ -111,6 +112,25 @@ def test_a_profile_needs_different_groups() -> None:
         read_input(Profile, {"name": "p", "groups": [{"name": "a"}, {"name": "a"}]})
     with pytest.raises(InvalidSpec, match="groups"):
         read_input(Profile, {"name": "p", "groups": []})
+
+
+OLD = {
+    "name": "survey",
+    "groups": [{"name": "gpu", "pod": {"spec": {"nodeSelector": {"disk": "fast"}}}}, {"name": "cpu", "pod": {}}],
+    "kubernetes": {"context": "", "namespace": "ml", "tls": False},
+}
+
+
+@pytest.mark.parametrize("read", [read_input, read_record])
+def test_options_that_0_1_0_wrote_are_read(read: Any) -> None:
+    profile = read(Profile, {**OLD, "place": "kubernetes"})
+    assert profile.options == OLD["kubernetes"]
+    assert [group.options for group in profile.groups] == [{"pod": {"spec": {"nodeSelector": {"disk": "fast"}}}}, {}]
+    assert read(Profile, profile.model_dump()) == profile
+    local = read(Profile, OLD)  # where they stood, too, and meant nothing
+    assert (local.options, [group.options for group in local.groups]) == ({}, [{}, {}])
+    with pytest.raises(InvalidSpec, match=r"'groups\.0\.pot' is not a known field"):
+        read_input(Profile, {**OLD, "groups": [{"pot": {}}]})
 
 
 def test_groups_are_found_by_name() -> None:

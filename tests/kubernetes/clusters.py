@@ -57,7 +57,7 @@ class Namespace:
                 "place": "kubernetes",
                 "groups": list(groups) or [small(1)],
                 "price": Price(cpu_hour=3600.0, source="the test's price", date="2026-01-01"),
-                "kubernetes": options,
+                "options": options,
                 **fields,
             }
         )
@@ -95,7 +95,9 @@ class Namespace:
                 await link.close()
         finally:
             await self.backend.stop(spec.name, force=True)
-            if any(group.pod == FAKE for group in spec.profile.groups):  # before the fake nodes go, which end them
+            if any(
+                group.options == {"pod": FAKE} for group in spec.profile.groups
+            ):  # before the fake nodes go, which end them
                 await until(lambda: in_thread(self.workers), lambda pods: not pods, "no pods")
 
     def workers(self) -> list[str]:
@@ -116,7 +118,10 @@ def by_value(function: Callable[..., T]) -> Callable[..., T]:
 def small(workers: int, name: str = "default", **fields: Any) -> Group:
     """A group of small workers."""
     size = {"cpus": 0.05, "memory": "300 MiB"}
-    return Group(**{"name": name, "workers": workers, "maximum": max(workers, 60), "pod": REAL, **size, **fields})
+    options = {"pod": fields.pop("pod", REAL)}
+    return Group(
+        **{"name": name, "workers": workers, "maximum": max(workers, 60), "options": options, **size, **fields}
+    )
 
 
 def up(view: ClusterView) -> int:

@@ -43,7 +43,7 @@ def place(session_kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 "name": NAME,
                 "place": "kubernetes",
                 "groups": [each.model_dump() for each in groups],
-                "kubernetes": options,
+                "options": options,
             }
         )
         profiles.save(profile)
@@ -164,8 +164,8 @@ def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> N
 def test_packages_of_a_profile_that_can_not_be_installed(place: Namespace) -> None:
     """The image of these tests has no pip: the cluster says so instead of waiting."""
     profile = profiles.get(NAME)
-    options = profile.kubernetes.model_copy(update={"packages": ["nowhere==1.0"]})
-    profiles.save(profile.model_copy(update={"name": "lacking", "kubernetes": options}))
+    options = {**profile.options, "packages": ["nowhere==1.0"]}
+    profiles.save(profile.model_copy(update={"name": "lacking", "options": options}))
     try:
         cluster = mlops.start("lacking", name="lacking", wait=False)
         try:

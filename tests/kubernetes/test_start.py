@@ -44,7 +44,7 @@ def _start(folder: Path, packages: list[str], kernel: list[str]) -> subprocess.C
     for name, data in sent["binaryData"].items():
         (mounted / name).write_bytes(base64.b64decode(data))
     (mounted / "packages.txt").write_text("\n".join(packages))
-    (mounted / "spec.json").write_text(json.dumps({"profile": {"kubernetes": {"kernel_packages": kernel}}}))
+    (mounted / "spec.json").write_text(json.dumps({"profile": {"options": {"kernel_packages": kernel}}}))
     index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}
     command = [sys.executable, str(mounted / "start.py"), "nodes"]
     environment = {**os.environ, **index, "HOME": str(folder)}

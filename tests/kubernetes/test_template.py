@@ -22,7 +22,7 @@ IDS = names.Names("c", "ml", 1.0)
 
 def spec(*groups: Group, **options: Any) -> ClusterSpec:
     profile = Profile(
-        name="p", place="kubernetes", groups=list(groups) or [Group()], kubernetes={"image": "i:1", **options}
+        name="p", place="kubernetes", groups=list(groups) or [Group()], options={"image": "i:1", **options}
     )
     return ClusterSpec(name="c", owner="Ann Ö. <ann@acme.org>", profile=profile, created=1)
 
@@ -102,7 +102,7 @@ def test_a_full_template_is_merged_and_ours_stays() -> None:
             "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
         },
     }
-    pod = made(Group(gpus=1, pod=template))
+    pod = made(Group(gpus=1, options={"pod": template}))
     ours = container(pod)
     assert ours["image"] == "acme/work:2" and ours["args"][:2] == ["python", "/opt/jupyter-mlops/spec/start.py"]
     assert {each["name"] for each in ours["env"]} >= {"TOKEN", "OMP_NUM_THREADS"}
@@ -117,7 +117,7 @@ def test_a_full_template_is_merged_and_ours_stays() -> None:
 def test_the_groups_template_comes_after_the_profiles() -> None:
     everywhere = {"spec": {"containers": [{"image": "a:1", "env": [{"name": "X", "value": "1"}]}]}}
     special = {"spec": {"containers": [{"env": [{"name": "X", "value": "2"}]}]}}
-    ours = container(made(Group(pod=special), pod=everywhere))
+    ours = container(made(Group(options={"pod": special}), pod=everywhere))
     assert ours["image"] == "a:1"
     assert [each["value"] for each in ours["env"] if each["name"] == "X"] == ["2"]
 
@@ -132,7 +132,7 @@ def test_the_groups_template_comes_after_the_profiles() -> None:
 )
 def test_what_is_no_template_is_refused_in_words(template: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidSpec) as error:
-        made(Group(pod=template))
+        made(Group(options={"pod": template}))
     assert words in str(error.value)
 
 

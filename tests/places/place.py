@@ -72,15 +72,17 @@ class KubernetesPlace(LocalPlace):
     def group(self, **fields: Any) -> Group:
         """As above; its pods ask for less than they are shown with, so that some fit on a small node."""
         requests = {"cpu": "50m", "memory": "100Mi"}
-        return super().group(pod={"spec": {"containers": [{"resources": {"requests": requests}}]}}, **fields)
+        pod = {"spec": {"containers": [{"resources": {"requests": requests}}]}}
+        return super().group(options={"pod": pod}, **fields)
 
     def profile(self, *groups: Group, **fields: Any) -> Profile:
         """As above, with the image that has what workers need."""
-        return super().profile(*groups, **{"kubernetes": self._options, **fields})
+        return super().profile(*groups, **{"options": self._options, **fields})
 
     def impossible(self) -> tuple[Profile, str]:
         """As above."""
-        return self.profile(self.group().model_copy(update={"pod": {"spec": {"containers": "two"}}})), "pod template"
+        options = {"pod": {"spec": {"containers": "two"}}}
+        return self.profile(self.group().model_copy(update={"options": options})), "pod template"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import jupyter_mlops
-from jupyter_mlops import places
+from jupyter_mlops import home, places
 from jupyter_mlops.client.clusters.listing import backend_of, list_clusters, row_of
 from jupyter_mlops.client.clusters.spec import new_spec
 from jupyter_mlops.core.errors import ClusterUnreachable, InvalidSpec, Unavailable
@@ -30,6 +30,26 @@ class Backend_(LocalBackend):
         raise KeyError("partition")
 """,
 }
+
+#: A place that knows its own options.
+QUEUES = """
+from jupyter_mlops.core.base import Input
+from jupyter_mlops.places.local.backend import LocalBackend
+class Options(Input):
+    partition: str
+    nodes: int = 1
+class GroupOptions(Input):
+    queue: str = "short"
+class Backend_(LocalBackend):
+    place = "queues"
+    title = "the queues"
+    profile_options = Options
+    group_options = GroupOptions
+    def shipped_profiles(self):
+        return []
+    async def clusters(self):
+        return []
+"""
 
 Install = Callable[[str, str], None]
 
@@ -94,6 +114,43 @@ def test_an_unknown_place_is_refused_by_the_registry_alone() -> None:
     profile = Profile(name="mine", place="moon", groups=[Group()])
     with pytest.raises(InvalidSpec, match=r"no place named 'moon' here\. Use one of: local, kubernetes"):
         new_spec(profile)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"options": {"partition": "gpu", "nods": 2}}, "'options.nods' is not a known field"),
+        ({"options": {}}, "options.partition field required"),
+        ({"options": {"partition": "gpu", "nodes": "many"}}, "options.nodes should be a valid integer"),
+        ({"groups": [{}, {"name": "b", "options": {"que": 1}}]}, "'groups.1.options.que' is not a known field"),
+        ({"place": "local", "options": {"partition": "gpu"}}, "'options.partition' is not a known field"),
+        ({"place": "kubernetes", "options": {"imag": "a:1"}}, "'options.imag' is not a known field"),
+        ({"place": "moon"}, "Use one of: local, kubernetes, queues"),
+    ],
+)
+async def test_options_are_checked_by_their_place(install: Install, fields: dict[str, Any], said: str) -> None:
+    install("queues", QUEUES)
+    whole = {"name": "mine", "place": "queues", "groups": [{}], "options": {"partition": "gpu"}}
+    read = places.profiles.read(whole)
+    await places.get("queues").check(read)
+    with pytest.raises(InvalidSpec) as refused:
+        places.profiles.read({**whole, **fields})
+    assert said in str(refused.value)
+    wrong = Profile.model_validate({**whole, **fields})
+    with pytest.raises(InvalidSpec):
+        places.profiles.save(wrong)
+    with pytest.raises(InvalidSpec):
+        await places.get(wrong.place).check(wrong)
+
+
+def test_a_file_with_wrong_options_is_named_and_skipped(install: Install, tmp_path: Path) -> None:
+    install("queues", QUEUES)
+    for name, options in (("good", {"partition": "gpu"}), ("bad", {"partitoin": "gpu"})):
+        profile = Profile(name=name, place="queues", groups=[Group()], options=options)
+        home.write(home.profiles_dir() / f"{name}.json", profile.model_dump_json())
+    with pytest.warns(UserWarning, match=r"bad\.json is skipped.*'options\.partitoin' is not a known field"):
+        names = [profile.name for profile in places.profiles.all_profiles()]
+    assert "good" in names and "bad" not in names
 
 
 def test_no_module_knows_a_place_by_its_name() -> None:

@@ -9,7 +9,7 @@ import asyncio
 from typing import ClassVar
 
 from ...controller.link import Link
-from ...core.base import Time
+from ...core.base import Input, Time
 from ...core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ...core.profile import Place, Profile
 from ...core.run import RunState
@@ -19,6 +19,7 @@ from . import names, shipped
 from .api.where import everywhere, remember, where
 from .check import check
 from .finder import Finder
+from .options import GroupOptions, KubernetesOptions, options_of
 from .placed import PlacedCluster
 from .pods.template import scheduler_pod, worker_pod
 from .pricelist import price_list
@@ -33,6 +34,8 @@ class KubernetesBackend(Backend):
     place: ClassVar[Place] = "kubernetes"
     title: ClassVar[str] = "Kubernetes"
     has_spot: ClassVar[bool] = True
+    profile_options: ClassVar[type[Input]] = KubernetesOptions
+    group_options: ClassVar[type[Input]] = GroupOptions
 
     def __init__(self) -> None:
         self._connections = Connections()
@@ -44,17 +47,18 @@ class KubernetesBackend(Backend):
 
     def with_packages(self, profile: Profile, packages: list[str]) -> Profile:
         """As in `Backend`: pods install what their image lacks, if they can reach an index."""
-        options = profile.kubernetes.model_copy(update={"kernel_packages": packages})
-        return profile.model_copy(update={"kubernetes": options})
+        return profile.model_copy(update={"options": {**profile.options, "kernel_packages": packages}})
 
     async def check(self, profile: Profile) -> None:
         """As in `Backend`: the templates make pods, and the user has the rights."""
+        await super().check(profile)
         spec = ClusterSpec(name="check", owner="check", profile=profile, created=0)
         _check_templates(spec)
         await self._connections.run(self._check(spec))
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """As in `Backend`. Raises `InvalidSpec` before anything is made, too."""
+        self.check_options(spec.profile)
         _check_templates(spec)
         return await self._connections.run(self._start(spec))
 
@@ -132,7 +136,7 @@ class KubernetesBackend(Backend):
     async def _check(self, spec: ClusterSpec) -> None:
         api = await self._connections.api(*where(spec.profile))
         (await check(api)).raise_missing()
-        if spec.profile.kubernetes.record == "operator":
+        if options_of(spec.profile).record == "operator":
             refusal = await daskcluster.try_out(api, spec, record.ids_of(spec, api.namespace))
             if refusal is not None:
                 raise refusal
@@ -140,7 +144,7 @@ class KubernetesBackend(Backend):
     async def _start(self, spec: ClusterSpec) -> ClusterState:
         api = await self._connections.api(*where(spec.profile))
         await asyncio.to_thread(remember, where(spec.profile))
-        new_pair = asyncio.to_thread(keys.new_pair if spec.profile.kubernetes.tls else _no_pair)
+        new_pair = asyncio.to_thread(keys.new_pair if options_of(spec.profile).tls else _no_pair)
         prices, pair = await asyncio.gather(price_list(api, spec), new_pair)
         made = await record.make(api, spec, pair, prices)
         return entries.shown(Entry(api, record.ids_of(spec, api.namespace), spec, made))

@@ -25,6 +25,7 @@ from ...core.run import RunState
 from .. import keys
 from ..base import Address, ends_itself
 from . import names
+from .options import options_of
 from .records import entries, lastlogs, record
 from .records.entries import Entry
 from .records.keeper import unpacked
@@ -163,7 +164,7 @@ async def _again(entry: Entry) -> Entry:
 
 async def _address(connections: Connections, entry: Entry) -> Address:
     """By DNS from inside of the same Kubernetes cluster, else through a tunnel."""
-    tls = entry.spec.profile.kubernetes.tls
+    tls = options_of(entry.spec.profile).tls
     security = None
     if tls:
         secret = await entry.api.request("GET", entry.api.path("secrets", entry.ids.tls))

@@ -55,6 +55,7 @@ class LocalBackend(Backend):
 
     async def check(self, profile: Profile) -> None:
         """As in `Backend`."""
+        await super().check(profile)
         most = machine.memory()
         for group in profile.groups:
             if group.gpus:

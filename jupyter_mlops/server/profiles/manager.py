@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ...core.base import read_input
-from ...core.errors import InvalidSpec
+from ... import places
+from ...core.errors import InvalidSpec, Unavailable
 from ...core.estimate import Estimate, estimate
-from ...core.profile import Profile
-from ...core.stream import ProfileView
+from ...core.stream import PlaceView, ProfileView
 from ...home import settings
 from ...places import profiles
 from ..stream.hub import Hub
@@ -25,6 +24,11 @@ class ProfileManager:
         """All, the last used first."""
         return await asyncio.to_thread(_views)
 
+    async def publish_places(self) -> None:
+        """Tell browsers of the places, once: they are those that were installed when the server started."""
+        for place in await asyncio.to_thread(_places):
+            self._hub.put("place", place.name, place)
+
     async def publish(self) -> list[ProfileView]:
         """Tell browsers of the profiles as they are now."""
         views = await self.views()
@@ -33,7 +37,7 @@ class ProfileManager:
 
     async def save(self, name: str, body: dict[str, Any]) -> ProfileView:
         """Save a user's profile; raises `InvalidSpec`, `NameTaken`."""
-        profile = read_input(Profile, {"name": name, **body})
+        profile = profiles.read({"name": name, **body})
         if profile.name != name:
             raise InvalidSpec("This profile isn't valid", f"its name is {profile.name!r}, and {name!r} in the URL")
         await asyncio.to_thread(profiles.save, profile)
@@ -48,8 +52,20 @@ class ProfileManager:
         """What the profile in `body` would cost; raises `InvalidSpec`."""
         if set(body) != {"profile"}:
             raise InvalidSpec("This request isn't valid", "it must have a profile, and nothing else")
-        profile = read_input(Profile, body["profile"])
+        profile = profiles.read(body["profile"])
         return estimate(profile, profile.price or (await asyncio.to_thread(settings.load)).price)
+
+
+def _places() -> list[PlaceView]:
+    found = []
+    for name in places.names():
+        try:
+            backend = places.get(name)
+        except Unavailable:  # broken: its row in the list of clusters says so
+            found.append(PlaceView(name=name, title=name))
+        else:
+            found.append(PlaceView(name=name, title=backend.title, has_spot=backend.has_spot))
+    return found
 
 
 def _views() -> list[ProfileView]:

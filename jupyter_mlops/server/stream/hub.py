@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...core.stream import Hello
 
 #: The nouns of a snapshot, and their names in it.
-NOUNS = {"cluster": "clusters", "run": "runs", "operation": "operations"}
+NOUNS = {"place": "places", "cluster": "clusters", "run": "runs", "operation": "operations"}
 
 #: The most clusters and runs that one browser may follow, so that a faulty page can't ask for everything.
 MOST_FOLLOWED = 64

@@ -74,6 +74,7 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
 /** Name, place, money. */
 function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
   const { commands, trans } = useMlops();
+  const places = useSelector(state => state.places);
   const { cost } = cluster;
   const word = phase(trans, cluster.phase);
   return (
@@ -89,7 +90,7 @@ function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
         {cluster.name}
       </button>
       <span className="jp-mlops-place" title={madeWith(trans, cluster)} data-mlops="place">
-        {[placeBeside(trans, cluster), maker(cluster)].filter(Boolean).join(' · ')}
+        {[placeBeside(places, cluster), maker(cluster)].filter(Boolean).join(' · ')}
       </span>
       <span className="jp-mlops-money" title={source(trans, cost)} data-mlops="cost">
         {cost.amount === null ? (

@@ -62,6 +62,7 @@ export function Details({ cluster: name, shown }: { cluster: string; shown: Show
 
 function Summary({ cluster, stale }: { cluster: ClusterState; stale: boolean }): JSX.Element {
   const { trans } = useMlops();
+  const places = useSelector(state => state.places);
   const { cost } = cluster;
   const state =
     cluster.phase === 'ended'
@@ -73,7 +74,7 @@ function Summary({ cluster, stale }: { cluster: ClusterState; stale: boolean }):
         <span className="jp-mlops-dot" data-phase={cluster.phase} aria-hidden="true" />
         {cluster.name}
       </h2>
-      <span>{placeBeside(trans, cluster)}</span>
+      <span>{placeBeside(places, cluster)}</span>
       <span>{stale ? trans.__('last known: %1', state) : state}</span>
       <span className="jp-mlops-money" title={source(trans, cost)}>
         {cost.amount === null ? trans.__('cost unknown') : brief(trans, cost)}

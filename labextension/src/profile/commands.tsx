@@ -49,14 +49,14 @@ async function openEditor(
 ): Promise<void> {
   const isOwn = profile?.source === 'user';
   const draft = profile ? draftOf(profile) : NEW_DRAFT;
-  const places = new Set<Profile['place']>(['local']);
-  store.state.profiles.forEach(view => places.add(view.profile.place));
+  const used = new Set(store.state.profiles.map(view => view.profile.place));
+  const places = [...store.state.places.values()].filter(place => used.has(place.name));
   const body = ReactWidget.create(
     <Editor
       api={store.api}
       trans={trans}
       draft={profile && !isOwn ? { ...draft, name: `my-${draft.name}` } : draft}
-      places={[...places]}
+      places={places}
       removable={isOwn}
       onSaved={view => store.putProfile(view)}
       onRemoved={name => store.dropProfile(name)}

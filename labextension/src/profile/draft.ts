@@ -12,10 +12,10 @@ export type IGroupDraft = Typed<Group>;
 type RatesDraft = Typed<Omit<Price, 'source' | 'date'>>;
 
 /** A profile while it is edited. What the form doesn't show is kept as it is. */
-export interface IDraft
-  extends
-    Pick<Profile, 'name' | 'title' | 'description' | 'place'>,
-    Partial<Pick<Profile, 'kubernetes'>> {
+export interface IDraft extends Pick<
+  Profile,
+  'name' | 'title' | 'description' | 'place' | 'options'
+> {
   groups: IGroupDraft[];
   limits: Typed<Limits>;
   /** Whether `price` counts, instead of the rates in the settings. */
@@ -36,7 +36,7 @@ export const NEW_GROUP: IGroupDraft = {
   minimum: '0',
   maximum: '8',
   adaptive: false,
-  pod: {}
+  options: {}
 };
 
 const NO_RATES: RatesDraft = { cpu_hour: '', gb_hour: '', gpu_hour: '', currency: 'USD' };
@@ -47,12 +47,18 @@ export const NEW_DRAFT: IDraft = {
   title: '',
   description: '',
   place: 'local',
+  options: {},
   groups: [NEW_GROUP],
   limits: { idle_timeout: '20 min', lifetime: '24 h', budget: '', restarts: '10' },
   priced: false,
   price: NO_RATES,
   environment: ''
 };
+
+/** What changes in `draft` when it is for another place, which doesn't know the options of the first. */
+export function moved(draft: IDraft, place: string): Partial<IDraft> {
+  return { place, options: {}, groups: draft.groups.map(group => ({ ...group, options: {} })) };
+}
 
 /** `profile` to be edited. */
 export function draftOf({

@@ -5,8 +5,8 @@ import React, { useState } from 'react';
 import { IApi } from '../api';
 import { Button } from '../controls/button';
 import { asProblem } from '../request';
-import { Problem, Profile, ProfileView } from '../state/schema';
-import { IDraft, IGroupDraft, NEW_GROUP, profileOf } from './draft';
+import { PlaceView, Problem, ProfileView } from '../state/schema';
+import { IDraft, IGroupDraft, moved, NEW_GROUP, profileOf } from './draft';
 import { EstimateLine, useVerdict } from './estimate';
 import { Check, Text } from './fields';
 import { GroupFields } from './group';
@@ -15,8 +15,8 @@ interface IEditorProps {
   api: IApi;
   trans: TranslationBundle;
   draft: IDraft;
-  /** Places that this server has. */
-  places: Profile['place'][];
+  /** Places that this server has a way to. */
+  places: readonly PlaceView[];
   /** Whether the profile is the user's own, and so can be removed. */
   removable: boolean;
   onSaved: (view: ProfileView) => void;
@@ -100,10 +100,13 @@ export function Editor(props: IEditorProps): JSX.Element {
               <select
                 className="jp-mod-styled"
                 value={draft.place}
-                onChange={event => set({ place: event.target.value as Profile['place'] })}
+                data-mlops="field-place"
+                onChange={event => set(moved(draft, event.target.value))}
               >
                 {props.places.map(place => (
-                  <option key={place}>{place}</option>
+                  <option key={place.name} value={place.name}>
+                    {place.title}
+                  </option>
                 ))}
               </select>
             </label>
@@ -113,7 +116,7 @@ export function Editor(props: IEditorProps): JSX.Element {
       </fieldset>
       <Groups
         trans={trans}
-        spots={draft.place === 'kubernetes'}
+        spots={props.places.some(place => place.name === draft.place && place.has_spot)}
         groups={draft.groups}
         onChange={groups => set({ groups })}
       />

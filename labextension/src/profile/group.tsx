@@ -17,7 +17,7 @@ interface IGroupProps {
 }
 
 /** What of a group is typed. */
-type TextKey = Exclude<keyof IGroupDraft, 'spot' | 'adaptive' | 'pod'>;
+type TextKey = Exclude<keyof IGroupDraft, 'spot' | 'adaptive' | 'options'>;
 
 /** A group of workers of one shape. */
 export function GroupFields({ group, trans, spots, onChange, onRemove }: IGroupProps): JSX.Element {

@@ -16,6 +16,7 @@ export function reduce(state: IState, message: Snapshot | Changes, now: number):
     return settle({
       ...heard,
       loaded: true,
+      places: new Map(message.places.map(value => [value.name, value])),
       clusters: new Map(message.clusters.map(value => [value.name, value])),
       runs: new Map(message.runs.map(value => [value.id, value])),
       operations: new Map(message.operations.map(value => [value.id, value])),
@@ -32,6 +33,8 @@ function steadySkew(state: IState, skew: number): number {
 
 function change(state: IState, change: Change): IState {
   switch (change.noun) {
+    case 'place':
+      return { ...state, places: put(state.places, change.id, change.value) };
     case 'cluster':
       return { ...state, clusters: put(state.clusters, change.id, change.value) };
     case 'run':

@@ -22,12 +22,35 @@ export interface Schemas {
  */
 export interface Changes {
   changes: (
-    ClusterChange | RunChange | OperationChange | ProfilesChange | WorkersChange | EventsChange | JournalChange
+    | PlaceChange
+    | ClusterChange
+    | RunChange
+    | OperationChange
+    | ProfilesChange
+    | WorkersChange
+    | EventsChange
+    | JournalChange
   )[];
   epoch: string;
   now: number;
   seq: number;
   type: 'changes';
+}
+/**
+ * A place is now `value`.
+ */
+export interface PlaceChange {
+  id: string;
+  noun: 'place';
+  value: PlaceView | null;
+}
+/**
+ * A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot.
+ */
+export interface PlaceView {
+  has_spot: boolean;
+  name: string;
+  title: string;
 }
 /**
  * A cluster is now `value`; None: it is no longer listed.
@@ -314,9 +337,11 @@ export interface Profile {
     [k: string]: string;
   };
   groups: Group[];
-  kubernetes: KubernetesOptions;
   limits: Limits;
   name: string;
+  options: {
+    [k: string]: unknown;
+  };
   place: string;
   price: Price | null;
   source: 'shipped' | 'admin' | 'user';
@@ -336,38 +361,11 @@ export interface Group {
   memory: number;
   minimum: number;
   name: string;
-  pod: {
+  options: {
     [k: string]: unknown;
   };
   spot: boolean;
   workers: number;
-}
-/**
- * How a cluster is made on Kubernetes.
- *
- * Everything has a default: with none of it set, the current context of the kubeconfig (or the pod that Jupyter runs
- * in) says where, and the image is Dask's own with the kernel's versions.
- */
-export interface KubernetesOptions {
-  context: string;
-  grace: number;
-  image: string;
-  kernel_packages: string[];
-  namespace: string;
-  operator_timeout: number;
-  packages: string[];
-  pod: {
-    [k: string]: unknown;
-  };
-  pull_policy: 'Always' | 'IfNotPresent' | 'Never';
-  pull_secrets: string[];
-  record: 'auto' | 'operator' | 'deployment';
-  scheduler: {
-    [k: string]: unknown;
-  };
-  service_account: string;
-  spot_fallback: number | null;
-  tls: boolean;
 }
 /**
  * Rates per resource-hour. A rate that nobody named is None: unknown, never free.
@@ -458,9 +456,9 @@ export interface Entry {
   worker: string;
 }
 /**
- * The browser's first message, and any time what it follows changes.
+ * The browser's first message; sent again each time when the browser follows something else.
  *
- * With the `epoch` and `seq` it saw last, it gets what it missed; without, a snapshot.
+ * A browser that sends the `epoch` and `seq` that it saw last gets what it missed; any other gets a snapshot.
  */
 export interface Hello {
   epoch: string | null;
@@ -514,6 +512,7 @@ export interface Snapshot {
   epoch: string;
   now: number;
   operations: Operation[];
+  places: PlaceView[];
   profiles: ProfileView[];
   runs: RunState[];
   seq: number;

@@ -3,6 +3,7 @@ import {
   Entry,
   Event,
   Operation,
+  PlaceView,
   Problem,
   ProfileView,
   RunState,
@@ -49,6 +50,7 @@ export interface IState {
   clusters: ReadonlyMap<string, ClusterState>;
   runs: ReadonlyMap<string, RunState>;
   operations: ReadonlyMap<string, Operation>;
+  places: ReadonlyMap<string, PlaceView>;
   profiles: readonly ProfileView[];
   starts: readonly IStart[];
   /** Workers and events of the clusters, and journals of the runs, that are followed. */
@@ -70,6 +72,7 @@ export const NOTHING: IState = {
   clusters: new Map(),
   runs: new Map(),
   operations: new Map(),
+  places: new Map(),
   profiles: [],
   starts: [],
   workers: new Map(),

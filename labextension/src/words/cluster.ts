@@ -1,6 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { ClusterState, Counts, Stop, WorkerState } from '../state/schema';
+import { IState } from '../state/state';
 import { about } from './time';
 import { wordOf } from './word';
 
@@ -60,18 +61,12 @@ export function workerPhase(trans: TranslationBundle, value: WorkerState['phase'
   return wordOf(words, value);
 }
 
-/** Where a cluster lives. */
-export function place(trans: TranslationBundle, value: ClusterState['place']): string {
-  const words = { local: trans.__('this machine'), kubernetes: trans.__('Kubernetes') };
-  return wordOf(words, value);
-}
-
 /** Where a cluster lives, beside its name: nothing when the name says it already. */
 export function placeBeside(
-  trans: TranslationBundle,
+  places: IState['places'],
   cluster: Pick<ClusterState, 'name' | 'place'>
 ): string {
-  const words = place(trans, cluster.place);
+  const words = places.get(cluster.place)?.title ?? cluster.place;
   const said = cluster.name.replace(/-/g, ' ').toLowerCase();
   return said.startsWith(words.toLowerCase()) ? '' : words;
 }

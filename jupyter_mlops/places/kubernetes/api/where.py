@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .... import home
 from ....core.profile import Profile
 from ... import profiles
+from ..options import options_of
 
 #: The file of the home folder that remembers where clusters were started, beyond what profiles name.
 _FILE = "kubernetes.json"
@@ -22,7 +23,8 @@ class Where(NamedTuple):
 
 def where(profile: Profile) -> Where:
     """Where clusters of `profile` are."""
-    return Where(profile.kubernetes.context, profile.kubernetes.namespace)
+    options = options_of(profile)
+    return Where(options.context, options.namespace)
 
 
 def everywhere() -> list[Where]:

@@ -18,7 +18,6 @@ from ....core.cluster import (
     WorkerPhase,
     WorkerState,
 )
-from ....core.kubernetes import KubernetesOptions
 from ....core.price import Cost, Price
 from ....core.profile import MOST_WORKERS, Group, Limits, Profile
 from ..api.client import Json
@@ -133,7 +132,7 @@ def spec_of(cluster: Discovered, namespace: str, price: Price, context: str = ""
         place="kubernetes",
         groups=[_group(group) for group in cluster.groups[:16]] or [Group(workers=0)],
         limits=NO_LIMITS,
-        kubernetes=KubernetesOptions(context=context, namespace=namespace, tls=False),
+        options={"context": context, "namespace": namespace, "tls": False},
     )
     return ClusterSpec(
         name=cluster.name,

@@ -8,6 +8,7 @@ from ....core.cluster import ClusterSpec
 from ....core.profile import Group
 from .. import names
 from ..api.client import Json
+from ..options import options_of
 from . import pods
 from .context import waited
 
@@ -30,7 +31,7 @@ class Fallback:
 
     def look(self, waiting: Collection[Json]) -> list[Json]:
         """Of the pods that don't come, those to be made again on demand."""
-        patience = self._spec.profile.kubernetes.spot_fallback or float("inf")
+        patience = options_of(self._spec.profile).spot_fallback or float("inf")
         for group in self._spec.profile.groups:
             if group.spot and waited(group.name, waiting) > patience:
                 self._fallen.add(group.name)

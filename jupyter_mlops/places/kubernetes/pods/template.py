@@ -14,6 +14,7 @@ from ....core.profile import Group
 from .. import names, quantity
 from ..clouds import GPU, SPOT_LABELS, SPOT_TAINTS
 from ..names import Names
+from ..options import options_of, pod_of
 from .merge import merge
 
 #: The container that user templates are merged over.
@@ -33,7 +34,7 @@ def worker_pod(spec: ClusterSpec, group: Group, worker: str, ids: Names, owner: 
     ------
     InvalidSpec : the templates of the profile or group don't merge into a pod.
     """
-    options = spec.profile.kubernetes
+    options = options_of(spec.profile)
     arguments = [
         "python", f"{names.SPEC}/start.py", "worker",
         "--name", worker, "--group", group.name, "--threads", str(group.threads), "--memory", str(group.memory),
@@ -41,7 +42,7 @@ def worker_pod(spec: ClusterSpec, group: Group, worker: str, ids: Names, owner: 
     ]  # fmt: skip
     pod = _pod(spec, WORKER, arguments, _resources(group.cpus, group.memory, group.gpus))
     pod = merge(pod, {"spec": {**_spot(group), **_gpus(group), "terminationGracePeriodSeconds": options.grace}})
-    pod = merge(pod, _template(group.pod, WORKER, f"group {group.name!r}"))
+    pod = merge(pod, _template(pod_of(group), WORKER, f"group {group.name!r}"))
     labels = ids.labels(spec.owner, "worker") | ids.dask_labels("worker")
     labels |= {
         names.GROUP: group.name,
@@ -65,7 +66,7 @@ def scheduler_pod(spec: ClusterSpec, ids: Names) -> dict[str, Any]:
     ------
     InvalidSpec : the templates of the profile don't merge into a pod.
     """
-    options = spec.profile.kubernetes
+    options = options_of(spec.profile)
     most = sum(group.maximum for group in spec.profile.groups)
     cpus, memory = scheduler_size(most)
     arguments = ["python", f"{names.SPEC}/start.py", "scheduler"]
@@ -123,7 +124,7 @@ def _amounts(cpus: float, memory: int) -> dict[str, str]:
 
 def _pod(spec: ClusterSpec, container: str, arguments: Sequence[str], resources: Mapping[str, Any]) -> dict[str, Any]:
     """What the pods of workers and scheduler have in common, with the profile's template."""
-    options = spec.profile.kubernetes
+    options = options_of(spec.profile)
     mounts = [
         {"name": "spec", "mountPath": names.SPEC, "readOnly": True},
         {"name": "scratch", "mountPath": names.SCRATCH},

@@ -16,6 +16,7 @@ from ....core.errors import InvalidSpec, MlopsError, NameTaken, Refused, Unavail
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
 from ..names import Names
+from ..options import options_of
 from ..pods import template
 
 API = "kubernetes.dask.org/v1"
@@ -48,7 +49,7 @@ async def announce(api: Api, spec: ClusterSpec, ids: Names) -> Json | None:
     Unavailable, Refused, InvalidSpec : the profile's record is "operator", and Kubernetes doesn't take a DaskCluster.
     Answer, Unreachable : as `Api.request`.
     """
-    wanted = spec.profile.kubernetes.record
+    wanted = options_of(spec.profile).record
     if wanted == "deployment":
         return None
     made = body(spec, ids)

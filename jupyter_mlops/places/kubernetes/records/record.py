@@ -17,6 +17,7 @@ from ....core.errors import NameTaken
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json
 from ..names import Names
+from ..options import options_of
 from ..pods import template
 from . import code, daskcluster, manifests
 
@@ -99,7 +100,7 @@ async def _delete(api: Api, path: str, how: Json | None = None) -> None:
 
 async def _heed(api: Api, spec: ClusterSpec, ids: Names) -> None:
     """Wait until the operator acts on the DaskCluster; where none does, go on without, or refuse to."""
-    options = spec.profile.kubernetes
+    options = options_of(spec.profile)
     if await daskcluster.acts(api, ids, options.operator_timeout):
         return
     if options.record == "operator":
@@ -170,7 +171,7 @@ def _owned(
     data = {
         **sent["data"],
         "spec.json": spec.model_dump_json(),
-        "packages.txt": "\n".join(spec.profile.kubernetes.packages),
+        "packages.txt": "\n".join(options_of(spec.profile).packages),
     }
     objects: list[tuple[tuple[str, str], Json]] = [
         (
@@ -201,7 +202,7 @@ def _owned(
 
 def _rights(spec: ClusterSpec, ids: Names, owner: Json, announced: bool) -> list[tuple[tuple[str, str], Json]]:
     """The service account, the role, and, last, the binding of the cluster's controller."""
-    if spec.profile.kubernetes.service_account:
+    if options_of(spec.profile).service_account:
         return []
     groups = {"serviceaccounts": "", "roles": RBAC, "rolebindings": RBAC}
     rights = manifests.rights(ids, _metadata(spec, ids, ids.controller, owner=owner), announced)

@@ -68,7 +68,7 @@ def _bring_packages(folder: Path, scheduler: bool) -> None:
     if needed and (failed := _install(needed, folder)):
         sys.exit(f"The image lacks what a scheduler needs: {' '.join(needed)}. {failed}")
     spec = json.loads(_read("spec.json") or "{}")
-    lacking = [pin for pin in spec.get("profile", {}).get("kubernetes", {}).get("kernel_packages", []) if _lacks(pin)]
+    lacking = [pin for pin in spec.get("profile", {}).get("options", {}).get("kernel_packages", []) if _lacks(pin)]
     if lacking and (failed := _install(lacking, folder, "--no-deps", "--only-binary", ":all:")):
         # The kernel sees what is missing still, and says it where somebody reads it.
         print(f"The packages of the kernel can't be installed: {' '.join(lacking)}. {failed}", file=sys.stderr)

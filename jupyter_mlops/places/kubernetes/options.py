@@ -1,4 +1,4 @@
-"""What a profile may say about its pods; ignored by other places."""
+"""What a profile and its groups may say about their pods."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .base import Input, Period, otherwise
+from ...core.base import Input, Period, otherwise, read_record
+from ...core.profile import Group, Profile
 
 #: A Kubernetes pod template (`{metadata: …, spec: …}`), merged strategically over the pods that the place makes.
 PodTemplate = dict[str, Any]
@@ -48,3 +49,25 @@ class KubernetesOptions(Input):
     spot_fallback: Period | None = 300
     #: Seconds that a worker has to hand over its data when Kubernetes takes its pod away.
     grace: Annotated[int, Field(ge=1, le=3600)] = 60
+
+
+class GroupOptions(Input):
+    """How the pods of a group are made on Kubernetes."""
+
+    #: Merged over the group's pods: image, node selector, tolerations, volumes…
+    pod: PodTemplate = {}
+
+
+def options_of(profile: Profile) -> KubernetesOptions:
+    """The options of `profile`. An option that only another version knows is ignored: a profile is stored in specs.
+
+    Raises
+    ------
+    Unreadable : they aren't valid; `Backend.check_options` says so before a cluster is made.
+    """
+    return read_record(KubernetesOptions, profile.options, "profile")
+
+
+def pod_of(group: Group) -> PodTemplate:
+    """The pod template of `group`; raises as `options_of`."""
+    return read_record(GroupOptions, group.options, "group").pod
