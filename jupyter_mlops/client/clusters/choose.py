@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
 from ...core.cluster import ClusterState
 from ...core.errors import ClusterEnded, UnknownCluster
+from .follow import following
 from .kernel import kernel
 from .listing import Listing, list_clusters
 from .session import Session
 from .start import start
+from .wait import wait_for_answer
 
 #: Phases in which a cluster takes runs, the best first.
 USABLE = ("running", "starting")
@@ -28,7 +31,7 @@ async def choose(name: str | None, say: Say, workers: int | None = None, group: 
     Raises
     ------
     UnknownCluster : no cluster has that name; a near one is suggested.
-    ClusterEnded, StartFailed, ClusterUnreachable : as `Sessions.open`.
+    ClusterEnded, StartFailed, ClusterUnreachable, NotReady : as `Sessions.open` and `wait_for_answer`.
     """
     sessions = kernel().sessions
     wanted = name or kernel().selected
@@ -54,6 +57,8 @@ async def choose(name: str | None, say: Say, workers: int | None = None, group: 
         say(f"{silent.sentence(time.time())}.")
     made = await start(workers=workers, group=group)
     say(f"No cluster was running, so {made.name!r} is being started (profile {made.profile!r}).")
+    async with following(made, functools.partial(sessions.link, made.name)) as cluster:
+        await wait_for_answer(cluster, made.name, say)
     return await sessions.open(made.name)
 
 

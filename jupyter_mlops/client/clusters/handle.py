@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import html
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...core.cluster import ClusterState, Event, Receipt
@@ -25,8 +24,6 @@ from .wait import PATIENCE, wait_for_workers
 
 if TYPE_CHECKING:
     from distributed import Client
-
-    from ...controller.link import Link
 
 T = TypeVar("T")
 
@@ -228,13 +225,7 @@ async def _state(name: str) -> ClusterState:
     if record.phase == "starting" and kernel().sessions.opened(name) is not None:
         # a record tells of a start some seconds late: who is connected already knows more
         record = record.model_copy(update={"phase": "running"})
-    return await live_state(record, functools.partial(_session_link, name))
-
-
-@contextlib.asynccontextmanager
-async def _session_link(name: str) -> AsyncIterator[Link]:
-    """The link that this kernel has open to the cluster anyhow."""
-    yield (await kernel().sessions.open(name, 30.0)).link
+    return await live_state(record, functools.partial(kernel().sessions.link, name))
 
 
 async def _scale(name: str, n: int, group: str | None, now: bool) -> None:
@@ -247,7 +238,7 @@ async def _adapt(name: str, minimum: int, maximum: int, group: str | None) -> No
 
 async def _wait(name: str, n: int | None, timeout: float, say: Callable[[str], None]) -> None:
     record = (await list_clusters()).named(name)
-    async with following(record, functools.partial(_session_link, name)) as cluster:
+    async with following(record, functools.partial(kernel().sessions.link, name)) as cluster:
         await wait_for_workers(cluster, name, n, say, timeout)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import weakref
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ... import places
@@ -130,6 +132,11 @@ class Sessions:
                 await known.close()
             made = self._sessions[name] = await connect(name, timeout)
             return made
+
+    @contextlib.asynccontextmanager
+    async def link(self, name: str) -> AsyncIterator[Link]:
+        """The link of the session of `name`, which stays open afterwards. Raises as `open`."""
+        yield (await self.open(name, 30.0)).link
 
     async def close(self, name: str) -> None:
         """Close the session of `name`, if there is one."""

@@ -38,6 +38,14 @@ class Followed(Protocol):
         """Return when there is a new state, or after `timeout` seconds."""
 
 
+class Reachable(Followed, Protocol):
+    """The same, with whether its controller answers."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the controller answers."""
+
+
 @dataclass(frozen=True)
 class Readiness:
     """How many workers are there, of how many."""
@@ -79,6 +87,16 @@ async def wait_for_workers(
 
     hopeless = _Hopeless(at_least)
     return await _wait(cluster, name, at_least, reached, hopeless, say, patience)
+
+
+async def wait_for_answer(
+    cluster: Reachable,
+    name: str,
+    say: Callable[[str], None] = lambda sentence: None,
+    patience: Seconds = PATIENCE,
+) -> ClusterState:
+    """The cluster's state once its controller answers, with workers or without. Raises as `wait_for_workers`."""
+    return await _wait(cluster, name, None, lambda state: cluster.connected, lambda state: None, say, patience)
 
 
 async def wait_for_scale(

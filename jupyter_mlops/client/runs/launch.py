@@ -67,7 +67,7 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     if options.sync:
         kernel().synced.add(session.name)
     sync = session.name in kernel().synced
-    if note := await session.packages.prepare(payload.packages, payload.inner, sync):
+    if note := await session.packages.prepare(payload.packages, payload.lazy_imports, sync):
         say(f"{note[:1].upper()}{note[1:]}")
     run = secrets.token_hex(6)
     state = _state(run, session, payload, items, options, origin)

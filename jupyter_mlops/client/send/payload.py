@@ -40,7 +40,7 @@ class RunPayload:
     #: Import names of the packages that the code needs.
     packages: set[str] = field(default_factory=set)
     #: And of those that its functions import, perhaps.
-    inner: set[str] = field(default_factory=set)
+    lazy_imports: set[str] = field(default_factory=set)
 
 
 def ship_cell(source: str, tree: ast.Module, filename: str, space: dict[str, Any], out: list[str] | None) -> RunPayload:
@@ -85,7 +85,7 @@ def _payload(
     packed: Packed,
 ) -> RunPayload:
     body, bigs = packed.data, packed.bigs
-    imports = {*names.imports, *packed.packages, *packed.inner} - {_OWN}
+    imports = {*names.imports, *packed.packages, *packed.lazy_imports} - {_OWN}
     brought = {name: tuple(module) for name, module in modules.beside(Path.cwd(), imports).items()}
     head = {
         "kind": kind,
@@ -103,7 +103,9 @@ def _payload(
         bigs = [*bigs, body]
     packages = packed.packages | {name.split(".")[0] for name in names.imports}
     known = {"", "__main__", _OWN, *sys.stdlib_module_names, *(name.split(".")[0] for name in brought)}
-    return RunPayload(head, bigs, list(variables), source, packages - known, (packed.inner | _beside(packages)) - known)
+    return RunPayload(
+        head, bigs, list(variables), source, packages - known, (packed.lazy_imports | _beside(packages)) - known
+    )
 
 
 def _beside(packages: set[str]) -> set[str]:

@@ -35,7 +35,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         self._bigs = bigs
         self.packages: set[str] = set()
         #: What functions import when they are called, perhaps.
-        self.inner: set[str] = set()
+        self.lazy_imports: set[str] = set()
         #: The files that functions were defined in.
         self.files: set[str] = set()
 
@@ -45,7 +45,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         if kind in _PLAIN:
             return None
         if kind is CodeType:
-            self.inner |= _imports(obj)
+            self.lazy_imports |= _imports(obj)
             self.files.add(obj.co_filename)
         self.packages.add(package_of(obj))
         package = kind.__module__.partition(".")[0]
@@ -74,14 +74,15 @@ def size_of(value: Any) -> int:
 class Packed:
     """The user's objects as they travel.
 
-    `bigs` were taken out of `data`; `packages` are the import names of the packages that they are of, and `inner` of
-    those that their functions import when they are called, perhaps; `files` are those that the functions are from.
+    `bigs` were taken out of `data`; `packages` are the import names of the packages that they are of, and
+    `lazy_imports` of those that their functions import when they are called, perhaps; `files` are those that the
+    functions are from.
     """
 
     data: bytes
     bigs: list[Any]
     packages: set[str]
-    inner: set[str]
+    lazy_imports: set[str]
     files: set[str]
 
 
@@ -99,7 +100,7 @@ def pack(value: Any, named: dict[str, Any]) -> Packed:
         pickler.dump(value)
     except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
         raise _culprit(named, error) from None
-    return Packed(target.getvalue(), bigs, pickler.packages, pickler.inner, pickler.files)
+    return Packed(target.getvalue(), bigs, pickler.packages, pickler.lazy_imports, pickler.files)
 
 
 @functools.lru_cache(maxsize=1000)

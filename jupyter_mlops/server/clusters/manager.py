@@ -187,7 +187,7 @@ class _Watched:
     async def changed(self, timeout: Seconds) -> None:
         """Return when any cluster changed; one that stops is looked at sooner than others."""
         if self.state is not None and self.state.phase == "stopping":
-            self._watcher.hurry()
+            self._watcher.refresh_now()
         await self._watcher.changed(timeout)
 
 

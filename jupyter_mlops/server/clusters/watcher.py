@@ -93,7 +93,7 @@ class ClusterWatcher:
         """Return when any cluster changed, or after `timeout` seconds."""
         await until_set(self._tick, timeout)
 
-    def hurry(self) -> None:
+    def refresh_now(self) -> None:
         """Look for clusters now: one was just made or ended."""
         self._look.set()
 
@@ -152,7 +152,7 @@ class ClusterWatcher:
                 state,
                 on_state=self._take_state,
                 on_view=functools.partial(self._take_view, state.name),
-                on_end=self.hurry,
+                on_end=self.refresh_now,
             )
         follower.ensure(workers=state.name in self._hub.clusters)
         follower.set_record(state)
@@ -232,7 +232,7 @@ class ClusterWatcher:
         for name, follower in self._followers.items():
             follower.want_workers(name in self._hub.clusters)
         if any(not feed.ready and name not in self._followers for name, feed in self._hub.clusters.items()):
-            self.hurry()
+            self.refresh_now()
 
     async def _run(self) -> None:
         while True:

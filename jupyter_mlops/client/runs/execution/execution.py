@@ -114,7 +114,7 @@ class Execution:
             try:
                 phase, error = working.result()
             except TaskLost as lost:  # the watcher knows better, if it is the cluster's doing
-                if await self._said(watching):
+                if await self._has_ended_there(watching):
                     await self._stopped(watching, working)
                     return
                 phase, error = "failed", str(lost)
@@ -134,7 +134,7 @@ class Execution:
                 task.cancel()
             await asyncio.gather(watching, working, return_exceptions=True)
 
-    async def _said(self, watching: asyncio.Task[None]) -> bool:
+    async def _has_ended_there(self, watching: asyncio.Task[None]) -> bool:
         """Whether the watcher has news of a run's end within a moment; a cluster that is silent has longer."""
         done, _ = await asyncio.wait({watching}, timeout=SILENT + 1.0)
         while not done and self._silent_since is not None:
@@ -168,7 +168,7 @@ class Execution:
             except UnknownRun as error:
                 raise ClusterUnreachable("The cluster forgot the run", str(error)) from error
             except ClusterUnreachable as error:
-                await self._bear(error)
+                await self._retry_or_raise(error)
                 continue
             self._silent_since = None
             seq = view.seq
@@ -179,7 +179,7 @@ class Execution:
             if view.run.phase in FINAL:
                 return
 
-    async def _bear(self, silence: ClusterUnreachable) -> None:
+    async def _retry_or_raise(self, silence: ClusterUnreachable) -> None:
         """The cluster is silent: wait a little, unless that is for good."""
         now = asyncio.get_running_loop().time()
         self._silent_since = self._silent_since or now
