@@ -121,7 +121,9 @@ async def stop(asked: Namespace) -> None:
         raise InvalidInput("Nothing to stop" if not asked.all else "Name clusters, or say --all, not both")
     listing = await list_clusters()
     if asked.all:
-        found = [state for state in listing.clusters if state.phase != "ended" and state.ours]
+        silent = {place.place for place in listing.silent}  # whose clusters can't be stopped now: said at the end
+        live = [state for state in listing.clusters if state.phase != "ended" and state.ours]
+        found = [state for state in live if state.phase != "unreachable" or state.place not in silent]
     else:
         found = [listing.named(name) for name in asked.cluster]  # a wrong name stops nothing
     for state in [] if asked.force else found:

@@ -38,7 +38,7 @@ async def test_of_a_place_that_never_answered_nothing_is_said_to_be_there(far: F
     far.goes_away()
     listing = await list_clusters()
     assert listing.clusters == []
-    assert listing.silent[0].sentence(time.time()) == "Far doesn't answer: what is there is not known"
+    assert listing.silent[0].sentence(time.time()) == "Far doesn't answer, and what is there is not known"
     with pytest.raises(ClusterUnreachable, match="no cluster named 'mine' where one could look: Far doesn't answer"):
         listing.named("mine")
 
@@ -62,7 +62,7 @@ def test_the_command_line_says_it_and_fails(far: Far, capsys: pytest.CaptureFixt
     far.goes_away()
     assert main(["list"]) == 1
     never = capsys.readouterr()
-    assert never.out == "" and "Far doesn't answer: what is there is not known. Check the network." in never.err
+    assert never.out == "" and "Far doesn't answer, and what is there is not known. Check the network." in never.err
 
 
 def test_the_command_line_lists_what_was_seen(far: Far, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,4 +83,12 @@ def test_what_is_in_the_way_of_an_unreadable_memory(far: Far, home: Any) -> None
     mlops.clusters()
     (home / "last-seen" / "far.json").write_text('{"format": 1, "time": 1, "wa')
     far.goes_away()
-    assert "what is there is not known" in repr(mlops.clusters())
+    assert "and what is there is not known" in repr(mlops.clusters())
+
+
+def test_all_that_can_be_stopped_is_stopped_and_the_rest_is_said(far: Far, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["list"])
+    far.goes_away()
+    capsys.readouterr()
+    assert main(["stop", "--all"]) == 1
+    assert "Far doesn't answer: 2 clusters seen" in capsys.readouterr().err

@@ -31,7 +31,7 @@ class SilentPlace:
     def sentence(self, now: Time) -> str:
         """What is known of it in one sentence: "Kubernetes doesn't answer: 2 clusters seen 40 s ago"."""
         if self.seen is None:
-            return f"{self.problem.what}: what is there is not known"
+            return f"{self.problem.what}, and what is there is not known"
         return f"{self.problem.what}: {count(self.clusters, 'cluster')} seen {span(round(now - self.seen))} ago"
 
     def described(self, now: Time) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -16,7 +17,7 @@ from ...core.waiting import wait_for
 from .problems import problem_of, unreachable
 
 #: Seconds that a controller has for its answer, before its record is shown instead.
-PATIENCE: Seconds = 5.0
+PATIENCE: Seconds = 10.0
 
 #: Gives a link that is open meanwhile.
 LinkOpener = Callable[[], AbstractAsyncContextManager[Link]]
@@ -52,6 +53,7 @@ async def live_state(record: ClusterState, opener: LinkOpener | None = None) -> 
     """
     if record.phase not in ("running", "stopping"):
         return record
+    await asyncio.to_thread(importlib.import_module, "distributed.core")  # 0.7 s, which are not the controller's
     try:
         return await wait_for(_ask(record, opener), PATIENCE)
     except asyncio.TimeoutError:
