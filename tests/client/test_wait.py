@@ -11,7 +11,13 @@ import pytest
 
 from jupyter_mlops.client.clusters.follow import ClusterFollower, following
 from jupyter_mlops.client.clusters.listing import list_clusters
-from jupyter_mlops.client.clusters.wait import Readiness, wait_for_end, wait_for_scale, wait_for_workers
+from jupyter_mlops.client.clusters.wait import (
+    Readiness,
+    wait_for_answer,
+    wait_for_end,
+    wait_for_scale,
+    wait_for_workers,
+)
 from jupyter_mlops.controller.link import Link
 from jupyter_mlops.core.cluster import ClusterState, Problem
 from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable, NotReady, StartFailed
@@ -122,3 +128,11 @@ async def test_the_end_of_a_cluster_is_waited_for() -> None:
         await wait_for_workers(follower, "c", patience=PATIENCE)
         made.controller.stop_soon("user")
         assert await wait_for_end(follower, "c", patience=PATIENCE) is None, "nothing of it is on record"
+
+
+async def test_a_controller_that_answers_is_enough_where_work_may_wait_for_workers() -> None:
+    pool = InProcessPool()
+    pool.refused = FULL
+    async with followed(pool) as (_, follower):
+        state = await wait_for_answer(follower, "c", patience=PATIENCE)
+    assert state.counts.idle == 0
