@@ -52,7 +52,7 @@ def run() -> Iterator[Result]:
 async def _parts() -> tuple[float, float]:
     """CPU seconds of a look at workers that change, and of following a task."""
     async with _scheduler(True) as (controller, workers):
-        controller._pulse.stop()
+        controller.pulse.stop()
         look = sum(_cpu(lambda: _look(controller, workers)) for _ in range(LOOKS)) / LOOKS
         task = _cpu(lambda: _follow(controller)) / TASKS
         for worker in workers:
@@ -64,11 +64,11 @@ def _look(controller: Controller, workers: list[WorkerState]) -> None:
     for worker in random.sample(workers, WORKERS // PER_SECOND):
         worker.metrics = metrics(random.random())
         worker.processing = set(range(random.randrange(3)))  # type: ignore[arg-type]  # only its size counts
-    controller._tick()
+    controller.look()
 
 
 def _follow(controller: Controller) -> None:
-    hear = controller._watcher.transition
+    hear = controller.plugin.transition
     for _ in range(TASKS):
         hear("key", "waiting", "processing", stimulus_id="s", worker="tcp://nobody")
         hear("key", "processing", "memory", stimulus_id="s", worker="tcp://nobody")
@@ -106,12 +106,12 @@ async def _scheduler(controlled: bool) -> AsyncIterator[tuple[Controller, list[W
                 worker.metrics = metrics(0.5)
             if controlled:
                 for worker in workers:
-                    controller.roster.joined(worker)
+                    controller.workers.joined(worker)
             yield controller, workers
             for worker in workers:  # they can't be asked to close
                 scheduler.workers.pop(worker.address)
             if controlled:
-                controller.roster._by_address.clear()
+                controller.workers._by_address.clear()
                 await controller.stop()
 
 

@@ -1,4 +1,4 @@
-"""The agent of a worker: loads what a run sent, runs it, reports, and stops it when told."""
+"""The agent of a worker: loads what a run sent, runs it, reports, and stops it when the scheduler says so."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from . import sources, streams
 from .cells import figures, pack_names, pack_value, run_cell
 from .code import Code
 from .failures import Record, record
-from .items import Batch
-from .outcomes import Small, keep, written
+from .items import ItemBatch
+from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
 from .tasks import TASKS, RunStopped, Task, sleep, stop_all
@@ -41,7 +41,7 @@ class Agent:
         self._codes: OrderedDict[str, Code] = OrderedDict()
         self._reporters: OrderedDict[str, Reporter] = OrderedDict()
         self._stopped: OrderedDict[str, None] = OrderedDict()
-        self._small = Small()
+        self._small = SmallResults()
 
     def install(self) -> None:
         """Take over the streams of this process and listen to the scheduler."""
@@ -63,7 +63,7 @@ class Agent:
             return {"stopped": True}
         known = written(Path(head["folder"]), part["index"]) if head["folder"] else None
         if known is not None:
-            _tell_end(reporter, key, known)
+            _report_end(reporter, key, known)
             return known
         task = Task(run, key, reporter)
         TASKS.add(task)
@@ -76,14 +76,14 @@ class Agent:
         try:
             outcome = task.guard(lambda: self._work(task, head, part, bigs))
             if head["folder"] and "stopped" not in outcome:
-                outcome = keep(outcome, Path(head["folder"]), part["index"])
+                outcome = persist(outcome, Path(head["folder"]), part["index"])
             elif head.get("small") and "stopped" not in outcome:
-                self._small.tell(reporter, run, part["index"], outcome, head["small"])
+                self._small.send(reporter, run, part["index"], outcome, head["small"])
         except RunStopped:
             outcome = {"stopped": True}
         finally:
             TASKS.discard(task)
-        _tell_end(reporter, key, outcome)
+        _report_end(reporter, key, outcome)
         outcome["seconds"] = time.perf_counter() - began
         return outcome
 
@@ -109,18 +109,18 @@ class Agent:
             items = list(items)
         if hasattr(items, "iloc"):
             items = list(items)
-        batch = Batch(code.function, items, part["start"], head["retries"], OURS)
+        batch = ItemBatch(code.function, items, part["start"], head["retries"], OURS)
 
-        def beat(done: int, failed: int) -> None:
-            task.reporter.send("beat", key=task.key, done=done, failed=failed)
+        def report(done: int, failed: int) -> None:
+            task.reporter.send("progress", key=task.key, done=done, failed=failed)
 
-        batch.run(part.get("budget"), head["on_error"] == "raise", beat)
+        batch.run(part.get("budget"), head["on_error"] == "raise", report)
         outcome = {"n": len(batch.results), "start": part["start"], "errors": batch.errors}
         if head["keep"]:
             return {**outcome, "kept": batch.results}
         return {**outcome, "values": self._pack_results(batch)}
 
-    def _pack_results(self, batch: Batch) -> bytes:
+    def _pack_results(self, batch: ItemBatch) -> bytes:
         try:
             return bytes(cloudpickle.dumps(batch.results, protocol=5))
         except Exception:  # noqa: BLE001 - some result can't travel: it becomes its item's error
@@ -199,18 +199,18 @@ def _forget(known: OrderedDict[str, Any], most: int = LOADED) -> None:
         known.popitem(last=False)
 
 
-def _tell_end(reporter: Reporter, key: str, outcome: dict[str, Any]) -> None:
+def _report_end(reporter: Reporter, key: str, outcome: dict[str, Any]) -> None:
     failures = outcome.get("errors", [])
     reporter.send(
         "end",
         key=key,
         done=outcome.get("n", 1),
         failed=len(failures),
-        errors=[_told(failure) for failure in failures[:20]],
+        errors=[_summary(failure) for failure in failures[:20]],
     )
 
 
-def _told(failure: Record) -> dict[str, Any]:
+def _summary(failure: Record) -> dict[str, Any]:
     return {name: failure[name] for name in ("index", "item", "error", "traceback")}
 
 

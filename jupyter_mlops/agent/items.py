@@ -18,7 +18,7 @@ LOOK = 0.02
 WHOLE = 10
 
 
-class Batch:
+class ItemBatch:
     """The items from `start` on: which are done, and what they gave."""
 
     def __init__(self, call: Callable[[Any], Any], items: Sequence[Any], start: int, retries: int, ours: str) -> None:
@@ -27,12 +27,12 @@ class Batch:
         self.results: list[Any] = []
         self.errors: list[Record] = []
 
-    def run(self, budget: float | None, stop_at_error: bool, beat: Callable[[int, int], None]) -> None:
+    def run(self, budget: float | None, stop_at_error: bool, report: Callable[[int, int], None]) -> None:
         """Run items until all are done, `budget` seconds are over (at least one item is done), or one raised and
-        `stop_at_error`. Calls `beat(done, failed)` about every second."""
+        `stop_at_error`. Calls `report(done, failed)` about every second."""
         total = len(self._items)
         iterator = iter(self._items)
-        began = told = time.perf_counter()
+        began = reported = time.perf_counter()
         size = 1
         while len(self.results) < total:
             expected = min(total, len(self.results) + size)
@@ -47,9 +47,9 @@ class Batch:
             now = time.perf_counter()
             if (stop_at_error and self.errors) or (budget is not None and now - began >= budget):
                 return
-            if now - told >= 1.0:
-                told = now
-                beat(len(self.results), len(self.errors))
+            if now - reported >= 1.0:
+                reported = now
+                report(len(self.results), len(self.errors))
             size = size * 2 if now - before < LOOK / 2 else max(1, size // 2) if now - before > LOOK * 2 else size
 
     def drop_unpicklable(self) -> None:

@@ -16,11 +16,11 @@ from .reports import Reporter
 
 Outcome = dict[str, Any]
 
-#: Runs of which it is remembered how much was told.
+#: Runs of which it is remembered how much was sent.
 REMEMBERED = 100
 
 
-def keep(outcome: Outcome, folder: Path, index: int) -> Outcome:
+def persist(outcome: Outcome, folder: Path, index: int) -> Outcome:
     """Write the outcome into the run's folder. Returns what is to be known of it then: all of it where it can't be
     written, and so stays in memory."""
     temporary = folder / f".{index}.{os.getpid()}"
@@ -46,20 +46,20 @@ def written(folder: Path, index: int) -> Outcome | None:
     return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
 
 
-class Small:
-    """Tells the scheduler what small tasks gave."""
+class SmallResults:
+    """Sends the scheduler what tasks gave, as long as it is small."""
 
     def __init__(self) -> None:
-        self._told: OrderedDict[str, int] = OrderedDict()
+        self._sent: OrderedDict[str, int] = OrderedDict()
 
-    def tell(self, reporter: Reporter, run: str, index: int, outcome: Outcome, most: int) -> None:
+    def send(self, reporter: Reporter, run: str, index: int, outcome: Outcome, most: int) -> None:
         """Send `outcome`, unless this run's results on this worker are more than `most` bytes by now."""
-        told = self._told.get(run, 0)
-        if told > most:
+        sent = self._sent.get(run, 0)
+        if sent > most:
             return
         data = pickle.dumps(outcome, protocol=5)
-        self._told[run] = told + len(data)
-        while len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
-        if told + len(data) <= most:
+        self._sent[run] = sent + len(data)
+        while len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+        if sent + len(data) <= most:
             reporter.send("result", index=index, data=data)

@@ -71,7 +71,7 @@ def _raise_in(thread: int, error: type[BaseException] | None) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
 
 
-class Tasks:
+class RunningTasks:
     """All tasks of this process that run now."""
 
     def __init__(self) -> None:
@@ -109,11 +109,11 @@ def _is_users_thread() -> bool:
     return not name.startswith(("Dask", "IO loop", "Profile", "AsyncProcess", "TCP-Executor", "asyncio", "ThreadPool"))
 
 
-TASKS = Tasks()
+TASKS = RunningTasks()
 
 
-def stop_all(run: str, told: Callable[[int], None]) -> None:
-    """Stop the code of `run`, in the background; `told` gets how many tasks didn't stop within `PATIENCE`."""
+def stop_all(run: str, report: Callable[[int], None]) -> None:
+    """Stop the code of `run`, in the background; `report` gets how many tasks didn't stop within `PATIENCE`."""
 
     def attempt() -> None:
         deadline = time.monotonic() + PATIENCE
@@ -125,7 +125,7 @@ def stop_all(run: str, told: Callable[[int], None]) -> None:
                 if not TASKS.of(run):
                     break
                 real_sleep(0.02)
-        told(len(TASKS.of(run)))
+        report(len(TASKS.of(run)))
 
     threading.Thread(target=attempt, name="mlops-stop", daemon=True).start()
 

@@ -89,7 +89,7 @@ class ChangeTracker:
             self._waiters.discard(waiter)
         return True
 
-    def hurry(self) -> None:
+    def flush_now(self) -> None:
         """Tell of the last changes now, however short ago the last view was."""
         self._flushed = -VIEW_INTERVAL
         if self._flush is not None:

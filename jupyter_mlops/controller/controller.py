@@ -17,33 +17,32 @@ from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
 from ..core.costs import Share
 from ..core.errors import UnknownWorker
 from ..core.price import HostPrice
-from . import environment
+from . import dask, environment
 from .changes import ChangeTracker
-from .dashboard import Dashboard, close_open_pages
+from .dashboard import Dashboard
 from .disk import Disk, Opener, open_private
-from .ending import Ending
 from .events import Events
 from .ledger_file import LedgerFile
-from .limits import Deadline
-from .plugin import Watcher
+from .lifecycle import Lifecycle
+from .plugin import ClusterPlugin
 from .pool import Pool
 from .pulse import Pulse
+from .runs.handlers import RunHandlers
+from .runs.registry import RunRegistry
 from .runs.restored import Restored, runs_in
-from .runs.results import Results
-from .runs.runbook import RunBook
-from .runs.runrpc import RunHandlers
-from .runs.states import RUNS, Runs
+from .runs.results import DetachedResults
+from .runs.states import RUNS, RunStates
 from .timeline import Timeline
-from .view import View
-from .workers.reporter import Reporter
-from .workers.roster import Roster
+from .view import StateView
+from .workers.registry import WorkerRegistry
+from .workers.reporter import WorkerReporter
 from .workers.scaling import Scaling
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
 #: Seconds between two heartbeats of the ledger's file, and between two tries to write to a full disk.
-BEAT: Seconds = 1.0
+HEARTBEAT: Seconds = 1.0
 
 
 class Controller:
@@ -55,9 +54,9 @@ class Controller:
     spec : what was asked for.
     pool : makes and ends workers.
     folder : where the ledger and the other records go; None keeps none.
-    earlier : what an earlier scheduler of this cluster told last, beside what is in the folder.
+    earlier : what an earlier scheduler of this cluster said last, beside what is in the folder.
     dashboard_host : the address that Dask's dashboard listens on.
-    host_seen : is given the name of each host that workers run on; `price_host` is the answer.
+    host_seen : gets the name of each host that workers run on; `price_host` is the answer.
     clock : seconds since the epoch.
     opener : opens the records, as `os.open`.
     """
@@ -80,73 +79,88 @@ class Controller:
         self._earlier = earlier or Restored()
         self._disk = Disk(folder, opener)
         self._changes = ChangeTracker(clock)
-        self._events = Events(self._disk, self._changes, clock)
-        self._book = LedgerFile(self._disk, spec, clock, host_seen)
-        groups = {group.name: group for group in profile.groups}
-        self._pulse = Pulse(self._tick, self._failed)
-        self._reporter = Reporter(groups, self._book, self._events, self._pulse)
-        self.roster = Roster(profile.groups, self._changes, self._reporter, clock)
-        self.scaling = self._reporter.scaling = Scaling(
-            scheduler, pool, self.roster, profile.groups, profile.limits, self._say, clock
+        self.events = Events(self._disk, self._changes, clock)
+        self.ledger = LedgerFile(self._disk, spec, clock, host_seen)
+        self.workers = WorkerRegistry(profile.groups, self._changes, clock)
+        self.scaling = Scaling(scheduler, pool, self.workers, profile.groups, profile.limits, self._announce, clock)
+        self.pulse = Pulse(self.look, self._failed)
+        self._reporter = WorkerReporter(profile.groups, self.ledger, self.events, self.scaling, self.pulse)
+        self.workers.subscribe(self._reporter)
+        self._run_states = RunStates(self._disk, self._changes)
+        self.runs = RunRegistry(
+            scheduler,
+            folder.parent.parent / "runs" if folder else None,
+            spec,
+            shape=self.workers.connected,
+            share=self._share,
+            changed=self._run_states.changed,
+            event=self._run_event,
+            replace=self.scaling.replace,
+            results=DetachedResults(scheduler, self._disk),
         )
-        self.timeline = Timeline(self._disk, clock())
-        self.runs = Runs(self._disk, self._changes)
-        self._watcher = Watcher(self.roster, lambda: self._ending.scheduler_closes())
-        self.dashboard = Dashboard(scheduler, dashboard_host)
-        self._deadline = Deadline(
-            scheduler, profile.limits, self._events.began or clock(), lambda: self.runs.live, clock
-        )
-        self.view = View(
+        self.lifecycle = Lifecycle(
             scheduler,
             spec,
-            self._changes,
-            self.roster,
-            self.scaling,
-            self._watcher,
-            self._events,
-            self.timeline,
-            self.runs,
+            pool,
+            self.events,
             self._disk,
-            self._book,
+            self._changes,
+            live_runs=lambda: self.runs.live,
+            close_books=self._close_books,
+            clock=clock,
         )
-        self._ending = Ending(scheduler, spec.name, pool, self._disk, self._changes, self.view, self._last_things)
-        self._beaten = 0.0
-        self._runbook = self._compose_runs(folder)
+        self.plugin = ClusterPlugin(self.workers, self.lifecycle.end_with_scheduler)
+        self.dashboard = Dashboard(scheduler, dashboard_host)
+        self.timeline = Timeline(self._disk, clock())
+        self.view = StateView(
+            scheduler=scheduler,
+            spec=spec,
+            lifecycle=self.lifecycle,
+            workers=self.workers,
+            scaling=self.scaling,
+            tasks=self.plugin,
+            ledger=self.ledger,
+            runs=self.runs,
+            run_states=self._run_states,
+            events=self.events,
+            timeline=self.timeline,
+            disk=self._disk,
+            changes=self._changes,
+        )
+        self._last_heartbeat = 0.0
 
     async def start(self) -> None:
         """Take over the cluster: from here on workers come, and runs may begin."""
-        again = self._events.began is not None
-        close_open_pages(self.scheduler)
-        self.scheduler.add_plugin(self._watcher)
+        dask.stop_http_server(self.scheduler)
+        self.scheduler.add_plugin(self.plugin)
         for ws in list(self.scheduler.workers.values()):
-            self.roster.joined(ws)
+            self.workers.joined(ws)
         await self._start_runs()
-        await self._pool.start(self.scheduler.address, self.roster.take)
-        self._book.settle([member.name for member in self.roster.members.values() if member.held])
-        self.scaling.resume(self._book.earlier, self._earlier.groups if again else None)
-        self.view.started = self._deadline.started
-        self._events.add("cluster", "The scheduler started again" if again else "The cluster started")
-        self._pulse.start()
+        await self._pool.start(self.scheduler.address, self.workers.apply)
+        self.ledger.close_others([worker.name for worker in self.workers.entries.values() if worker.held])
+        self.scaling.restore(self.ledger.earlier, self._earlier.groups if self.lifecycle.restarted else None)
+        self.lifecycle.start()
+        self.pulse.start()
 
     def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
         """Want this many workers by hand. Raises as `Link.scale`."""
-        self.check_alive()
+        self.lifecycle.check_alive()
         self.scaling.scale(workers, group, now)
         self._used()
 
     def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Let the number of workers follow the work. Raises as `Link.adapt`."""
-        self.check_alive()
+        self.lifecycle.check_alive()
         self.scaling.adapt(minimum, maximum, group)
         self._used()
 
     def price_host(self, host: str, price: HostPrice) -> None:
         """This is what a host costs that workers run on, or may run on."""
-        self._book.price_host(host, price)
+        self.ledger.price_host(host, price)
 
     async def wait(self, since: int, timeout: Seconds, workers: bool) -> None:
         """Return when there is something to tell after `since`, or after `timeout` seconds."""
-        if not self._ending.begun:
+        if not self.lifecycle.ending:
             nouns = {"state", "event", "run"} | ({"worker"} if workers else set())
             await self._changes.wait(since, nouns, timeout)  # type: ignore[arg-type]  # a set of literals
 
@@ -156,115 +170,76 @@ class Controller:
             entries = self.scheduler.get_logs(n=lines)
             return [text for _, text in reversed(entries)]
         found = await self._pool.logs(worker, lines)
-        if not found and worker not in self.roster.members:
-            raise UnknownWorker.named(worker, self.roster.members)
+        if not found and worker not in self.workers.entries:
+            raise UnknownWorker.named(worker, self.workers.entries)
         return found
-
-    def check_alive(self) -> None:
-        """Raise `ClusterEnded` when the cluster is ending."""
-        self._ending.check()
 
     def stop_soon(self, cause: EndCause = "user", why: str = "") -> None:
         """Begin to end the cluster. A no-op when it is ending."""
-        self._ending.begin(cause, why)
+        self.lifecycle.begin_end(cause, why)
 
     async def stop(self, cause: EndCause = "user", why: str = "") -> None:
         """End the cluster, and return when its workers are gone and its records are written."""
-        self._ending.begin(cause, why)
-        await self._ending.wait()
+        self.lifecycle.begin_end(cause, why)
+        await self.lifecycle.wait_ended()
 
-    def _tick(self, hurried: bool = False) -> None:
+    def look(self, awaited: bool = False) -> None:
+        """Look at everything once. `awaited` is whether somebody waits for what this look finds."""
         now = self._clock()
-        self.roster.refresh()
+        self.workers.refresh()
         self.scaling.reconcile()
         self._reporter.flush()
-        self._heed_place()
-        self._beat(now)
-        self._check_limits()
-        if self.view.phase == "starting" and (self._reporter.any_joined or not self.scaling.wanted):
-            self.view.phase = "running"
+        self.lifecycle.check_place()
+        self._send_heartbeat(now)
+        self.lifecycle.check_limits(self.ledger.cost())
+        if self._reporter.any_joined or not self.scaling.wanted:
+            self.lifecycle.run()
         if self.timeline.due(now):
             self.timeline.add(self.view.sample(now))
         self.view.refresh()
-        if hurried:
-            self._changes.hurry()
+        if awaited:
+            self._changes.flush_now()
 
     def _failed(self, error: Exception) -> None:
-        what, todo = "The cluster's controller has a fault", "Look at the scheduler's log."
-        self.view.fault = Problem(what=what, why=repr(error), todo=todo)
+        self.lifecycle.report_fault(error)
 
-    def _heed_place(self) -> None:
-        before, now = self.view.trouble, self._pool.problem
-        self.view.trouble = now
-        if now is not None and (before is None or before.what != now.what):
-            self._events.add("problem", now.what, problem=now)
-        elif now is None and before is not None:
-            self._events.add("cluster", f"Over: {before.what}")
-
-    def _beat(self, now: Time) -> None:
-        if abs(now - self._beaten) >= BEAT:
-            self._beaten = now
-            self._book.beat()
+    def _send_heartbeat(self, now: Time) -> None:
+        if abs(now - self._last_heartbeat) >= HEARTBEAT:
+            self._last_heartbeat = now
+            self.ledger.heartbeat()
             self._disk.retry()
 
-    def _check_limits(self) -> None:
-        view, cost = self.view, self._book.cost()
-        view.idle_since = self._deadline.idle_since()
-        view.stop = self._deadline.next(view.idle_since, cost)
-        if view.stop is not None and view.stop.at <= self._clock():
-            self.stop_soon(view.stop.cause, self._deadline.reason(view.stop, cost))
-
     def _used(self) -> None:
-        self._deadline.touch()
+        self.lifecycle.touch()
         self.view.refresh()
 
-    def _say(self, text: str, problem: Problem | None) -> None:
-        self._events.add("problem" if problem else "scale", text, problem=problem)
-
-    def _compose_runs(self, folder: Path | None) -> RunBook:
-        return RunBook(
-            self.scheduler,
-            folder.parent.parent / "runs" if folder else None,
-            self.spec,
-            shape=self.view.shape,
-            share=self._share,
-            changed=self.runs.changed,
-            event=self._run_event,
-            replace=self.scaling.replace,
-            results=Results(self.scheduler, self._disk),
-        )
+    def _announce(self, text: str, problem: Problem | None) -> None:
+        self.events.add("problem" if problem else "scale", text, problem=problem)
 
     async def _start_runs(self) -> None:
-        book = self._runbook
-        self.runs.book = book
-        await book.start()
+        await self.runs.start()
         before = runs_in(self._disk.read(RUNS), self._earlier.runs)
+        self._run_states.restore(before)
         self.runs.restore(before)
-        book.restore(before)
         environment.install(self.scheduler)
-        RunHandlers(self.scheduler, book, self._run_event, self.check_alive).install()
+        RunHandlers(self.scheduler, self.runs, self._run_event, self.lifecycle.check_alive).install()
 
     def _run_event(self, text: str, run: str, problem: Problem | None) -> None:
-        self._events.add("run", text, run=run, problem=problem)
+        self.events.add("run", text, run=run, problem=problem)
 
     def _share(self, address: str) -> Share | None:
         """One thread of a worker."""
-        member = self.roster.at(address)
-        return None if member is None else self._book.share(member.name, max(1, member.threads))
+        worker = self.workers.at(address)
+        return None if worker is None else self.ledger.share(worker.name, max(1, worker.threads))
 
-    async def _last_things(self, cause: EndCause, why: str) -> Receipt:
-        """Give up runs and changes of the workers, and close the books."""
-        self._pulse.stop()
-        self._events.add("limit" if cause in ("idle", "lifetime", "budget") else "cluster", _farewell(cause, why))
+    async def _close_books(self, cause: EndCause, why: str) -> Receipt:
+        """Give up runs and changes of the workers, and close the ledger."""
+        self.pulse.stop()
         self.view.refresh()
         await self.scaling.close()
-        await self._runbook.close(why or f"the cluster was stopped ({cause})")
-        self.roster.refresh()
+        await self.runs.close(why or f"the cluster was stopped ({cause})")
+        self.workers.refresh()
         self._reporter.flush()
         self.timeline.add(self.view.sample(self._clock()))
-        self._book.close_all()
-        return self._book.receipt(cause, why, self._watcher.done, len(self.runs.states))
-
-
-def _farewell(cause: EndCause, why: str) -> str:
-    return f"The cluster stops ({cause}){': ' + why if why else ''}"
+        self.ledger.close_all()
+        return self.ledger.receipt(cause, why, self.plugin.done, len(self._run_states))

@@ -1,7 +1,7 @@
 """Dask's dashboard, started when somebody first looks at it, behind a key.
 
 The scheduler is started without it: importing bokeh takes longer than everything else. What Dask listens on with HTTP
-even so (its `/info` pages and metrics, open to every user of the machine) is closed by `close_open_pages`.
+even so (its `/info` pages and metrics, open to every user of the machine) is closed by `dask.stop_http_server`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,11 @@ import importlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from . import dask
+from .link import DASHBOARD_KEY_HEADER
+
 if TYPE_CHECKING:
     from distributed import Scheduler
-
-#: The header that each request, websockets too, must carry the key in.
-HEADER = "X-Jupyter-MLOps-Key"
-
-
-def close_open_pages(scheduler: Scheduler) -> None:
-    """Stop the HTTP server that Dask starts in any case, without a password."""
-    server = scheduler.services.pop("dashboard", None)
-    if server is not None:
-        server.stop()
 
 
 class Dashboard:
@@ -52,13 +45,10 @@ class Dashboard:
         pages = await asyncio.to_thread(importlib.import_module, "distributed.dashboard.scheduler")
         guarded = await asyncio.to_thread(importlib.import_module, "jupyter_mlops.controller.guarded")
         application, server = guarded.serve(self._scheduler, self._host, self.key)
-        scheduler: Any = self._scheduler
-        scheduler.http_application, scheduler.http_server = application, server
-        scheduler.services["dashboard"] = server
-        pages.connect(application, server, scheduler)
+        dask.add_dashboard(self._scheduler, pages, application, server)
         return int(server.port)
 
 
 def allowed(headers: Any, key: str) -> bool:
     """Whether a request's headers carry the key."""
-    return hmac.compare_digest(headers.get(HEADER, "").encode(), key.encode())
+    return hmac.compare_digest(headers.get(DASHBOARD_KEY_HEADER, "").encode(), key.encode())

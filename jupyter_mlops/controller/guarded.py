@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import dask
-from distributed.http.routing import RoutingApplication
-from distributed.http.utils import get_handlers
 from tornado import httputil, web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from .dashboard import HEADER, allowed
+from .dashboard import allowed
+from .dask import RoutingApplication, plain_routes
+from .link import DASHBOARD_KEY_HEADER
 
 
 class _Refused(web.RequestHandler):
     def prepare(self) -> None:
         self.set_status(403)
-        self.finish(f"This dashboard needs the cluster's key in the header {HEADER}.\n")
+        self.finish(f"This dashboard needs the cluster's key in the header {DASHBOARD_KEY_HEADER}.\n")
 
 
 class Guarded(RoutingApplication):
@@ -36,8 +35,7 @@ class Guarded(RoutingApplication):
 
 def serve(scheduler: Any, host: str, key: str) -> tuple[Guarded, HTTPServer]:
     """An application with Dask's plain pages, listening on a free port of `host`."""
-    modules = dask.config.get("distributed.scheduler.http.routes")
-    application = Guarded(get_handlers(server=scheduler, modules=modules), key)
+    application = Guarded(plain_routes(scheduler), key)
     server: Any = HTTPServer(application)
     sockets = bind_sockets(0, host)
     server.add_sockets(sockets)

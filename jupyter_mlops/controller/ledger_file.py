@@ -85,7 +85,7 @@ class LedgerFile:
         now = self._clock()
         return {"time": now} if at is None or now - at < PROMPT else {"time": at, "written": now}
 
-    def settle(self, held: Collection[str]) -> None:
+    def close_others(self, held: Collection[str]) -> None:
         """After a restart: workers that are not `held` any more ended when the earlier scheduler did."""
         for worker in self.ledger.open_workers:
             if worker not in held:
@@ -96,7 +96,7 @@ class LedgerFile:
         for worker in self.ledger.open_workers:
             self.close(worker)
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Leave word that the scheduler lives: until when it did can be seen in the time of the ledger's file."""
         self._disk.touch(LEDGER)
 

@@ -11,6 +11,7 @@ from ..core.policy import next_stop
 from ..core.price import Cost
 from ..core.profile import Limits
 from ..core.words import exact_money, money, span
+from . import dask
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -47,14 +48,11 @@ class Deadline:
 
     def idle_since(self) -> Time | None:
         """Since when there has been nothing to do; None while there is something."""
-        scheduler = self._scheduler
         if self._live():
             self.touch()
             return None
-        since = scheduler.idle_since
-        if since is None or scheduler.transition_counter != scheduler._idle_transition_counter:
-            return None
-        return max(float(since), self._touched)
+        since = dask.idle_since(self._scheduler)
+        return None if since is None else max(since, self._touched)
 
     def next(self, idle_since: Time | None, cost: Cost) -> Stop | None:
         """When and why the cluster will end, if nothing changes."""

@@ -13,6 +13,9 @@ from ..core.base import Seconds, Time
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.run import Entry, RunState
 
+#: The header that each request to Dask's dashboard, websockets too, must carry the key in.
+DASHBOARD_KEY_HEADER = "X-Jupyter-MLOps-Key"
+
 
 @dataclass(frozen=True)
 class ClusterView:
@@ -79,7 +82,7 @@ class Link(Protocol):
 
     async def dashboard(self) -> tuple[str, int, str]:
         """Host and port of Dask's dashboard, started on first use, and the key that its requests must carry in the
-        header `X-Jupyter-MLOps-Key`."""
+        header `DASHBOARD_KEY_HEADER`."""
 
     async def ready_for_runs(self) -> None:
         """Bring what runs need to a cluster that was not made by us; a no-op on ours. Call it before `open_run`.

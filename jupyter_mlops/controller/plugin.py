@@ -1,4 +1,4 @@
-"""What Dask tells the controller: workers that come and go, tasks that end, and that the scheduler closes."""
+"""What the controller hears from Dask: workers that come and go, tasks that end, and that the scheduler closes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from distributed import Scheduler
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from .workers.roster import Roster
+from .workers.registry import WorkerRegistry
 
 
-class Watcher(SchedulerPlugin):
-    """Tells `roster` of Dask's workers and counts tasks.
+class ClusterPlugin(SchedulerPlugin):
+    """Passes on to `workers` which of Dask's workers come and go, and counts tasks.
 
     Parameters
     ----------
@@ -21,22 +21,22 @@ class Watcher(SchedulerPlugin):
 
     name = "mlops-controller"
 
-    def __init__(self, roster: Roster, closing: Callable[[], Awaitable[None]]) -> None:
-        self._roster, self._closing = roster, closing
+    def __init__(self, workers: WorkerRegistry, closing: Callable[[], Awaitable[None]]) -> None:
+        self._workers, self._closing = workers, closing
         self.done = self.erred = 0
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         """A worker connected."""
-        self._roster.joined(scheduler.workers[worker])
+        self._workers.joined(scheduler.workers[worker])
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:
         """A worker's connection is gone; retired ones are meant to go, whoever retired them."""
-        self._roster.left(worker, expected=stimulus_id.startswith("retire-workers"))
+        self._workers.left(worker, expected=stimulus_id.startswith("retire-workers"))
 
     def restart(self, scheduler: Scheduler) -> None:
         """Somebody restarts all workers through Dask: those without a nanny end, and are replaced."""
-        members = [self._roster.at(ws.address) for ws in scheduler.workers.values() if ws.nanny is None]
-        self._roster.expect([member for member in members if member is not None])
+        entries = [self._workers.at(ws.address) for ws in scheduler.workers.values() if ws.nanny is None]
+        self._workers.expect([entry for entry in entries if entry is not None])
 
     def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
         """A task changed its state. Called for each task several times: nothing here may cost anything."""
@@ -44,9 +44,9 @@ class Watcher(SchedulerPlugin):
             return
         if finish == "memory":
             self.done += 1
-            member = self._roster.at(kwargs.get("worker", ""))
-            if member is not None:
-                member.done += 1
+            entry = self._workers.at(kwargs.get("worker", ""))
+            if entry is not None:
+                entry.done += 1
         elif finish == "erred":
             self.erred += 1
 

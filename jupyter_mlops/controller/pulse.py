@@ -21,23 +21,23 @@ class Pulse:
 
     Parameters
     ----------
-    look : is told whether somebody waits for what it finds.
-    failed : told of what `look` raised; one fault must not leave a cluster without its limits.
+    look : gets whether somebody waits for what it finds.
+    failed : gets what `look` raised; one fault must not leave a cluster without its limits.
     """
 
     def __init__(self, look: Callable[[bool], None], failed: Callable[[Exception], None]) -> None:
         self._look, self._failed = look, failed
-        self._nudged, self._hurried = asyncio.Event(), asyncio.Event()
+        self._soon, self._now = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def nudge(self) -> None:
+    def look_soon(self) -> None:
         """Something happened: look soon."""
-        self._nudged.set()
+        self._soon.set()
 
-    def hurry(self) -> None:
+    def look_now(self) -> None:
         """Something happened that somebody waits for: look now."""
-        self._nudged.set()
-        self._hurried.set()
+        self._soon.set()
+        self._now.set()
 
     def start(self) -> None:
         """Look now, and from now on."""
@@ -51,12 +51,12 @@ class Pulse:
 
     async def _run(self) -> None:
         while True:
-            await until_set(self._nudged, TICK)
-            hurried = await until_set(self._hurried, TOGETHER)
-            self._nudged.clear()
-            self._hurried.clear()
+            await until_set(self._soon, TICK)
+            awaited = await until_set(self._now, TOGETHER)
+            self._soon.clear()
+            self._now.clear()
             try:
-                self._look(hurried)
+                self._look(awaited)
             except Exception as error:  # whatever it is: it is told, and the next look comes
                 logger.exception("The controller's look at the cluster failed")
                 self._failed(error)

@@ -18,7 +18,7 @@ from .controller import Controller
 LONGEST = 60.0
 
 
-class Scale(Input):
+class ScaleRequest(Input):
     """What `mlops_scale` takes."""
 
     workers: StrictInt
@@ -26,7 +26,7 @@ class Scale(Input):
     now: bool = False
 
 
-class Adapt(Input):
+class AdaptRequest(Input):
     """What `mlops_adapt` takes."""
 
     minimum: StrictInt
@@ -34,17 +34,17 @@ class Adapt(Input):
     group: str | None = None
 
 
-async def serve(controller: Controller) -> None:
-    """Answer links from now on, and start the controller."""
-    controller.scheduler.handlers.update(handlers(controller))
-    await controller.start()
-
-
 class StopRequest(Record):
     """What `mlops_stop` takes: lenient, because a cluster must end for whatever cause a newer version has."""
 
     cause: EndCause = "user"
     why: str = ""
+
+
+async def serve(controller: Controller) -> None:
+    """Answer links from now on, and start the controller."""
+    controller.scheduler.handlers.update(handlers(controller))
+    await controller.start()
 
 
 def handlers(controller: Controller) -> dict[str, Handler]:
@@ -61,11 +61,11 @@ def handlers(controller: Controller) -> dict[str, Handler]:
         return [sample.model_dump() for sample in controller.timeline.since(since)]
 
     async def mlops_scale(**request: Any) -> None:
-        scale = read_input(Scale, request, "scaling")
+        scale = read_input(ScaleRequest, request, "scaling")
         controller.scale(scale.workers, scale.group, scale.now)
 
     async def mlops_adapt(**request: Any) -> None:
-        adapt = read_input(Adapt, request, "adaptive scaling")
+        adapt = read_input(AdaptRequest, request, "adaptive scaling")
         controller.adapt(adapt.minimum, adapt.maximum, adapt.group)
 
     async def mlops_stop(**request: Any) -> None:

@@ -1,20 +1,17 @@
-"""The cluster as it is told to watchers."""
+"""The cluster as its watchers see it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core.base import Time
 from ..core.cluster import (
-    ClusterPhase,
     ClusterSpec,
     ClusterState,
     Counts,
-    EndCause,
     GroupState,
-    Problem,
     Sample,
-    Stop,
     Work,
     WorkerPhase,
 )
@@ -22,11 +19,13 @@ from .changes import ChangeTracker
 from .disk import Disk
 from .events import Events
 from .ledger_file import LedgerFile
-from .plugin import Watcher
-from .runs.states import Runs
+from .lifecycle import Lifecycle
+from .plugin import ClusterPlugin
+from .runs.registry import RunRegistry
+from .runs.states import RunStates
 from .timeline import Timeline
 from .workers.groupscale import GroupScale
-from .workers.roster import Roster
+from .workers.registry import WorkerRegistry
 from .workers.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -35,123 +34,111 @@ if TYPE_CHECKING:
 _PHASES: tuple[WorkerPhase, ...] = ("requested", "pending", "starting", "idle", "busy", "retiring")
 
 
-class View:
-    """Gathers the state of the parts, and says when it differs from what was told last."""
+@dataclass(kw_only=True)
+class StateView:
+    """Puts the state of the parts together for watchers, and notices when it differs from what they got last.
 
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        spec: ClusterSpec,
-        changes: ChangeTracker,
-        roster: Roster,
-        scaling: Scaling,
-        watcher: Watcher,
-        events: Events,
-        timeline: Timeline,
-        runs: Runs,
-        disk: Disk,
-        book: LedgerFile,
-    ) -> None:
-        self._scheduler, self._spec, self._changes = scheduler, spec, changes
-        self._roster, self._scaling, self._watcher = roster, scaling, watcher
-        self._events, self._timeline, self._runs, self._disk, self._book = events, timeline, runs, disk, book
-        self.phase: ClusterPhase = "starting"
-        self.started: Time | None = None
-        self.ended: Time | None = None
-        self.cause: EndCause | None = None
-        self.idle_since: Time | None = None
-        self.stop: Stop | None = None
-        #: A fault of the controller itself, and what keeps the place from answering.
-        self.fault: Problem | None = None
-        self.trouble: Problem | None = None
-        self._told: tuple[Any, ...] = ()
+    It only reads the parts. `tasks` counts Dask's tasks.
+    """
+
+    scheduler: Scheduler
+    spec: ClusterSpec
+    lifecycle: Lifecycle
+    workers: WorkerRegistry
+    scaling: Scaling
+    tasks: ClusterPlugin
+    ledger: LedgerFile
+    runs: RunRegistry
+    run_states: RunStates
+    events: Events
+    timeline: Timeline
+    disk: Disk
+    changes: ChangeTracker
+    _sent: tuple[Any, ...] = ()
 
     def refresh(self) -> None:
-        """Say that the state changed, if it did. What only grows with time (money) is told with the next sample."""
-        stop = self.stop and (self.stop.cause, round(self.stop.at, -1))
+        """Note that the state changed, if it did. What only grows with time (money) goes with the next sample."""
+        life = self.lifecycle
+        stop = life.stop and (life.stop.cause, round(life.stop.at, -1))
         now = (
-            self.phase,
-            self.idle_since,
+            life.phase,
+            life.idle_since,
             stop,
             self._work(),
-            round(self._roster.cpu, 1),
-            self._roster.memory_used,
+            round(self.workers.cpu, 1),
+            self.workers.memory_used,
             [
                 (scale.wanted, scale.adaptive, scale.minimum, scale.maximum, scale.problem, dict(counts))
-                for scale, counts in ((s, self._roster.counts[s.group.name]) for s in self._scaling.groups.values())
+                for scale, counts in ((s, self.workers.counts[s.group.name]) for s in self.scaling.groups.values())
             ],
-            self.fault,
-            self.trouble,
-            self._disk.problem,
-            self._runs.live,
-            self._timeline.card[-1:],
+            life.fault,
+            life.place_problem,
+            self.disk.problem,
+            self.runs.live,
+            self.timeline.card[-1:],
         )
-        if now != self._told:
-            self._told = now
-            self._changes.changed("state")
+        if now != self._sent:
+            self._sent = now
+            self.changes.changed("state")
 
     def state(self) -> dict[str, Any]:
         """A `ClusterState` as it is sent."""
-        spec, groups = self._spec, [self._group(scale) for scale in self._scaling.groups.values()]
-        problems = [self.fault, self.trouble, self._disk.problem, *(group.problem for group in groups)]
+        life, spec, groups = self.lifecycle, self.spec, [self._group(scale) for scale in self.scaling.groups.values()]
+        problems = [life.fault, life.place_problem, self.disk.problem, *(group.problem for group in groups)]
         state = ClusterState(
             name=spec.name,
             place=spec.profile.place,
             profile=spec.profile.name,
             owner=spec.owner,
             maker=spec.maker,
-            phase=self.phase,
+            phase=life.phase,
             created=spec.created,
-            started=self.started,
-            ended=self.ended,
-            cause=self.cause,
+            started=life.started,
+            ended=life.ended,
+            cause=life.cause,
             groups=groups,
             counts=_total([group.counts for group in groups]),
             work=self._work(),
-            cpu=self._roster.cpu,
+            cpu=self.workers.cpu,
             cpus=sum(group.cpus * _up(group.counts) for group in groups),
-            memory_used=self._roster.memory_used,
+            memory_used=self.workers.memory_used,
             memory=sum(group.memory * _up(group.counts) for group in groups),
-            cost=self._book.cost(),
+            cost=self.ledger.cost(),
             limits=spec.profile.limits,
-            idle_since=self.idle_since,
-            stop=self.stop,
+            idle_since=life.idle_since,
+            stop=life.stop,
             problem=next((problem for problem in problems if problem), None),
-            runs=self._runs.live,
+            runs=self.runs.live,
         )
-        return state.model_dump() | {"timeline": self._timeline.card_rows}
+        return state.model_dump() | {"timeline": self.timeline.card_rows}
 
     def sample(self, now: Time) -> Sample:
         """A point of the timeline."""
-        counts = _total([self._counts(scale) for scale in self._scaling.groups.values()])
+        counts = _total([self._counts(scale) for scale in self.scaling.groups.values()])
         return Sample(
             time=now,
-            wanted=sum(scale.wanted for scale in self._scaling.groups.values()),
+            wanted=sum(scale.wanted for scale in self.scaling.groups.values()),
             pending=counts.requested + counts.pending + counts.starting,
             running=_up(counts),
             busy=counts.busy,
-            cpu=round(self._roster.cpu, 2),
-            memory=self._roster.memory_used,
-            amount=self._book.cost().amount,
+            cpu=round(self.workers.cpu, 2),
+            memory=self.workers.memory_used,
+            amount=self.ledger.cost().amount,
         )
-
-    def shape(self) -> dict[str, int]:
-        """Connected workers by group."""
-        return {name: sum(counts[p] for p in ("idle", "busy")) for name, counts in self._roster.counts.items()}
 
     def answer(self, since: int | None, workers: bool) -> dict[str, Any]:
         """A `ClusterView` as it is sent: what changed after `since`, or the whole when that can't be told."""
-        changes, members = self._changes, self._roster.members
+        changes, entries = self.changes, self.workers.entries
         if since is None or not changes.knows(since):
-            rows = [member.row() for member in members.values()] if workers else []
+            rows = [entry.row() for entry in entries.values()] if workers else []
             gone: list[str] = []
-            events, runs, whole = self._events.all(), list(self._runs.states.values()), True
+            events, runs, whole = self.events.all(), self.run_states.all(), True
         else:
             names = changes.after("worker", since) if workers else []
-            rows = [members[name].row() for name in names if name in members]
+            rows = [entries[name].row() for name in names if name in entries]
             gone = changes.gone("worker", since) if workers else []
-            events, whole = self._events.after(since), False
-            runs = [self._runs.states[run] for run in changes.after("run", since) if run in self._runs.states]
+            events, whole = self.events.after(since), False
+            runs = self.run_states.after(since)
         return {
             "seq": changes.seq,
             "state": self.state(),
@@ -163,12 +150,12 @@ class View:
         }
 
     def _work(self) -> Work:
-        scheduler = self._scheduler
+        scheduler = self.scheduler
         return Work(
             queued=len(scheduler.queued) + len(scheduler.unrunnable),
-            processing=self._roster.processing,
-            done=self._watcher.done,
-            erred=self._watcher.erred,
+            processing=self.workers.processing,
+            done=self.tasks.done,
+            erred=self.tasks.erred,
         )
 
     def _group(self, scale: GroupScale) -> GroupState:
@@ -184,12 +171,12 @@ class View:
             adaptive=scale.adaptive,
             wanted=scale.wanted,
             counts=self._counts(scale),
-            cost=self._book.cost(group.name),
-            problem=scale.problem or self._scaling.pending_problem(scale),
+            cost=self.ledger.cost(group.name),
+            problem=scale.problem or self.scaling.pending_problem(scale),
         )
 
     def _counts(self, scale: GroupScale) -> Counts:
-        counts = self._roster.counts[scale.group.name]
+        counts = self.workers.counts[scale.group.name]
         phases = {phase: counts[phase] for phase in _PHASES}
         return Counts(**phases, lost=len(scale.deaths))
 

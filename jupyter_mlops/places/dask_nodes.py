@@ -10,11 +10,9 @@ from typing import Any
 
 import dask
 import distributed
-from distributed.http.routing import RoutingApplication
 from tornado.httpserver import HTTPServer
 
-#: Enough of a group's resource that no number of tasks uses it up: it restricts where tasks run, not how many.
-PLENTY = 1_000_000
+from ..controller.dask import RoutingApplication
 
 #: Where users' code keeps all CPUs busy, looking at it a hundred times a second takes some percent of them from it.
 #: What a user's own configuration of Dask says goes before this.

@@ -53,13 +53,13 @@ class Cluster:
         )
 
     def _settled(self, group: str) -> int | None:
-        counts = self.controller.roster.counts[group]
+        counts = self.controller.workers.counts[group]
         if any(counts[phase] for phase in ("requested", "pending", "starting", "retiring")):
             return None
         return counts["idle"] + counts["busy"]
 
     def _told(self, group: str) -> str:
-        return f"{dict(self.controller.roster.counts[group])}, connected: {self.workers(group)}"
+        return f"{dict(self.controller.workers.counts[group])}, connected: {self.workers(group)}"
 
     def client(self) -> Client:
         return Client(self.scheduler.address, asynchronous=True)  # type: ignore[no-untyped-call]  # Dask's

@@ -32,7 +32,7 @@ async def test_workers_come_with_the_work_and_go_after_it(tmp_path: Path, monkey
         assert busy, "and none of them was let go while it ran a task"
         del futures
         await c.have(0)
-        texts = [event.text for event in c.controller.view._events.all() if event.kind == "scale"]
+        texts = [event.text for event in c.controller.events.all() if event.kind == "scale"]
         assert any("3 workers of group default wanted instead of" in text and "tasks" in text for text in texts)
         assert "0 workers of group default wanted instead of" in texts[-1]
 
@@ -72,10 +72,10 @@ async def test_work_piled_up_on_a_fixed_group_makes_the_adaptive_one_beside_it_g
     async with cluster(make_spec(fixed, more), tmp_path) as c, c.client() as client:
         await c.have(1, "fixed")
         here = client.map(_wait, range(40), pure=False, resources={"group:fixed": 1})
-        await until(lambda: c.controller.roster.processing == len(here))
+        await until(lambda: c.controller.workers.processing == len(here))
         # each of a name of its own, as in a graph of many steps: Dask gives such tasks to workers at once
         anywhere = [client.submit(_wait, number, key=f"step{number}") for number in range(40)]
-        await until(lambda: c.controller.roster.processing + len(c.scheduler.queued) == len(here + anywhere))
+        await until(lambda: c.controller.workers.processing + len(c.scheduler.queued) == len(here + anywhere))
         assert not c.scheduler.queued, "this is about tasks that a worker has"
         await c.have(2, "more")
         await until(lambda: all(ws.processing for ws in c.scheduler.workers.values()))  # Dask moves some of it

@@ -61,22 +61,22 @@ async def test_watchers_are_told_only_of_workers_that_changed(tmp_path: Path) ->
     spec = make_spec(Group(workers=WORKERS, maximum=2 * WORKERS, memory=MEMORY), price=Price(cpu_hour=1))
     async with cluster(spec, tmp_path, SilentPool()) as c:
         controller = c.controller
-        controller._pulse.stop()
+        controller.pulse.stop()
         states = [join(c.scheduler, number) for number in range(WORKERS)]
         for ws in states:
-            controller.roster.joined(ws)
-        controller._tick()
+            controller.workers.joined(ws)
+        controller.look()
         assert controller.view.state()["counts"]["idle"] == WORKERS
-        before = controller._changes.seq
+        before = controller.view.changes.seq
         for ws in states[:3]:
             ws.processing = {1}  # type: ignore[assignment]  # only its size counts
-        controller._tick()
+        controller.look()
         answer = controller.view.answer(before, True)
         assert {worker["name"] for worker in answer["workers"]} == {ws.name for ws in states[:3]}
         for ws in states:
             ws.processing = set()
         c.scheduler.workers.clear()
-        controller.roster._by_address.clear()
+        controller.workers._by_address.clear()
 
 
 async def test_late_news_counts_from_when_it_happened(tmp_path: Path) -> None:
@@ -84,14 +84,14 @@ async def test_late_news_counts_from_when_it_happened(tmp_path: Path) -> None:
 
     pool = SilentPool()
     async with cluster(make_spec(Group(workers=2, memory=MEMORY), price=Price(cpu_hour=3600)), tmp_path, pool) as c:
-        roster, now = c.controller.roster, time.time()
-        roster.take(Notice("default-1", "starting", host="n", began=now - 30))
-        assert c.controller._book.cost().amount == pytest.approx(30, abs=1)
-        roster.take(Notice("default-1", "lost", host="n", began=now - 30, ended=now - 10))
-        assert c.controller._book.cost().amount == pytest.approx(20, abs=0.01)
-        roster.take(Notice("default-2", "lost", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))
-        roster.take(Notice("default-2", "ended", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))
-        cost = c.controller._book.cost()
+        workers, now = c.controller.workers, time.time()
+        workers.apply(Notice("default-1", "starting", host="n", began=now - 30))
+        assert c.controller.ledger.cost().amount == pytest.approx(30, abs=1)
+        workers.apply(Notice("default-1", "lost", host="n", began=now - 30, ended=now - 10))
+        assert c.controller.ledger.cost().amount == pytest.approx(20, abs=0.01)
+        workers.apply(Notice("default-2", "lost", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))
+        workers.apply(Notice("default-2", "ended", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))
+        cost = c.controller.ledger.cost()
         assert cost.amount == pytest.approx(20 + 2 * 5, abs=0.01)
         assert cost.per_hour == 0
     ledger = Ledger(read_lines(LedgerEntry, (folder_of(tmp_path) / "ledger.jsonl").read_text()))

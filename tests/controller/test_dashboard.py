@@ -9,7 +9,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from jupyter_mlops.controller.dashboard import HEADER
+from jupyter_mlops.controller.link import DASHBOARD_KEY_HEADER
 from jupyter_mlops.core.profile import Group
 
 from .cluster import cluster, make_spec
@@ -30,9 +30,14 @@ async def test_the_dashboard_is_refused_without_the_key(tmp_path: Path) -> None:
         assert host == "127.0.0.1"
         assert (host, port, key) == await c.link.dashboard(), "it is started once"
         client = AsyncHTTPClient()
-        good = {HEADER: key}
+        good = {DASHBOARD_KEY_HEADER: key}
         for path in ("/status", "/info/main/workers.html", "/health", "/metrics", "/statics/css/base.css", "/none"):
-            for headers in ({}, {HEADER: "wrong"}, {HEADER: ""}, {HEADER: "schlüssel"}):
+            for headers in (
+                {},
+                {DASHBOARD_KEY_HEADER: "wrong"},
+                {DASHBOARD_KEY_HEADER: ""},
+                {DASHBOARD_KEY_HEADER: "schlüssel"},
+            ):
                 request = HTTPRequest(f"http://{host}:{port}{path}", headers=headers)
                 with pytest.raises(HTTPClientError) as refused:
                     await client.fetch(request)
@@ -50,5 +55,7 @@ async def test_its_websockets_are_refused_too(tmp_path: Path) -> None:
         with pytest.raises(HTTPClientError) as refused:
             await websocket_connect(HTTPRequest(url), subprotocols=["bokeh", "token"])
         assert refused.value.code == 403
-        socket = await websocket_connect(HTTPRequest(f"ws://{host}:{port}/eventstream", headers={HEADER: key}))
+        socket = await websocket_connect(
+            HTTPRequest(f"ws://{host}:{port}/eventstream", headers={DASHBOARD_KEY_HEADER: key})
+        )
         socket.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.controller.pool import Notice
-from jupyter_mlops.controller.workers import roster, scaling
+from jupyter_mlops.controller.workers import registry, scaling
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.lines import read_lines
@@ -29,7 +29,7 @@ async def test_a_dead_worker_is_replaced_and_its_cause_kept(tmp_path: Path) -> N
         await c.have(2)
         await c.pool.kill("default-1", KILLED)
         await until(lambda: c.workers() == ["default-2", "default-3"], lambda: str(c.workers()))
-        await until(lambda: any(event.problem for event in c.controller.view._events.all()))
+        await until(lambda: any(event.problem for event in c.controller.events.all()))
         view = await c.link.view()
         dead = next(worker for worker in view.workers if worker.name == "default-1")
         assert dead.phase == "lost"
@@ -87,14 +87,14 @@ async def test_no_restarts_means_none(tmp_path: Path) -> None:
 
 
 async def test_a_worker_that_vanishes_is_ended_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roster, "SILENCE", 0.5)
+    monkeypatch.setattr(registry, "SILENCE", 0.5)
 
     async with cluster(make_spec(), tmp_path) as c:
         await c.have(2)
         await c.pool.kill("default-1", tell=False)
-        assert "default-1" in c.controller._book.ledger.open_workers, "it may still hold its resources"
+        assert "default-1" in c.controller.ledger.ledger.open_workers, "it may still hold its resources"
         await until(lambda: c.pool.removed == ["default-1"])
-        await until(lambda: "default-1" not in c.controller._book.ledger.open_workers)
+        await until(lambda: "default-1" not in c.controller.ledger.ledger.open_workers)
         await c.have(2)
         view = await c.link.view()
         dead = next(worker for worker in view.workers if worker.name == "default-1")
@@ -107,7 +107,7 @@ async def test_a_worker_that_vanishes_is_ended_and_replaced(tmp_path: Path, monk
 async def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker ends while the place can't be heard: it is left alone until the place has had time to say what happened,
     and where it only finds that it is gone, it costs until its connection went."""
-    monkeypatch.setattr(roster, "SILENCE", 0.5)
+    monkeypatch.setattr(registry, "SILENCE", 0.5)
 
     def closes() -> list[LedgerEntry]:
         entries = read_lines(LedgerEntry, (folder_of(tmp_path) / "ledger.jsonl").read_text())
@@ -122,7 +122,7 @@ async def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeyp
         await c.have(2)
         await asyncio.sleep(2)
         assert not c.pool.removed, "it could not say yet what happened"
-        assert "default-1" in c.controller._book.ledger.open_workers
+        assert "default-1" in c.controller.ledger.ledger.open_workers
         c.pool.problem = None
         c.pool._notify(Notice("default-1", "lost", KILLED, unseen=True))
         view = await c.link.view()
@@ -140,10 +140,10 @@ async def test_a_worker_that_never_connects_is_given_up(tmp_path: Path, monkeypa
     async with cluster(make_spec(Group(workers=0), limits=Limits(restarts=0)), tmp_path) as c:
         c.pool.refused = Problem(what="Full")
         await c.link.scale(1)
-        await until(lambda: c.controller.roster.counts["default"]["pending"] == 1)
+        await until(lambda: c.controller.workers.counts["default"]["pending"] == 1)
         c.pool._notify(Notice("default-1", "starting"))
-        await until(lambda: c.controller.roster.counts["default"]["lost"] == 1)
-        problem = c.controller.roster.members["default-1"].problem
+        await until(lambda: c.controller.workers.counts["default"]["lost"] == 1)
+        problem = c.controller.workers.entries["default-1"].problem
         assert problem is not None
         assert "did not reach the scheduler" in problem.what
 

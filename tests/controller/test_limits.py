@@ -43,7 +43,7 @@ async def test_a_limit_ends_the_cluster_with_a_receipt(
     tmp_path: Path, limits: Limits, price: Price, cause: EndCause, word: str
 ) -> None:
     async with cluster(make_spec(limits=limits, price=price), tmp_path) as c:
-        await until(lambda: c.controller.view.stop is not None or c.controller.view.cause is not None)
+        await until(lambda: c.controller.lifecycle.stop is not None or c.controller.lifecycle.cause is not None)
         await ended(c)
         assert c.pool.closed
         assert not c.pool.workers
@@ -61,7 +61,7 @@ async def test_a_limit_ends_the_cluster_with_a_receipt(
 
 async def test_the_state_says_when_it_will_stop(tmp_path: Path) -> None:
     async with cluster(make_spec(limits=Limits(idle_timeout=300, lifetime=1000)), tmp_path) as c:
-        await until(lambda: c.controller.view.stop is not None and c.controller.view.stop.cause == "idle")
+        await until(lambda: c.controller.lifecycle.stop is not None and c.controller.lifecycle.stop.cause == "idle")
         state = (await c.link.view()).state
         assert state.idle_since is not None
         assert state.stop is not None
@@ -89,7 +89,7 @@ async def test_work_keeps_a_cluster_alive(tmp_path: Path, what: str) -> None:
             await until(lambda: c.scheduler.tasks)
             began = time.monotonic()
             await until(lambda: time.monotonic() - began > 2.5)
-            assert c.controller.view.phase == "running"
+            assert c.controller.lifecycle.phase == "running"
             assert (await c.link.view()).state.idle_since is None
             _gate.set()
             del work
@@ -122,11 +122,11 @@ async def test_a_live_run_keeps_it(tmp_path: Path) -> None:
 
 async def test_using_it_starts_the_idle_time_anew(tmp_path: Path) -> None:
     async with cluster(make_spec(Group(workers=0), limits=Limits(idle_timeout=3600)), tmp_path) as c:
-        await until(lambda: c.controller.view.idle_since is not None)
+        await until(lambda: c.controller.lifecycle.idle_since is not None)
         before = time.time()
         await c.link.scale(1)
         await c.have(1)
-        await until(lambda: (c.controller.view.idle_since or 0) >= before)
+        await until(lambda: (c.controller.lifecycle.idle_since or 0) >= before)
 
 
 async def test_stopping_loses_runs_with_a_reason_and_refuses_new_ones(tmp_path: Path) -> None:

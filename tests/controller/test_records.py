@@ -80,7 +80,7 @@ async def test_a_new_scheduler_goes_on_where_the_old_one_was_killed(tmp_path: Pa
         assert view.state.started == 990
         assert [event.seq for event in view.events[:2]] == [1, 2]
         assert view.events[1].text == "The scheduler started again"
-        assert c.controller._book.ledger.open_workers == ["default-4"]
+        assert c.controller.ledger.ledger.open_workers == ["default-4"]
         assert c.controller.scaling.wanted == 1, "as many as there are, not as many as at first"
         await c.link.scale(2)
         await until(lambda: c.workers() == ["default-8"], lambda: str(c.workers()))
@@ -112,15 +112,15 @@ async def test_a_truly_full_disk(small_disk: Path) -> None:
         for _ in range(200):  # more to write than the whole disk holds, whatever room the last pages have left
             for count in (2, 0):
                 await c.link.scale(count)
-            if c.controller._disk.problem is not None:
+            if c.controller.view.disk.problem is not None:
                 break
-        await until(lambda: c.controller._disk.problem is not None)
+        await until(lambda: c.controller.view.disk.problem is not None)
         state = (await c.link.view()).state
         assert state.problem is not None
         assert state.problem.what == "The disk is full"
         assert state.problem.todo
         ballast.unlink()
-        await until(lambda: c.controller._disk.problem is None)
+        await until(lambda: c.controller.view.disk.problem is None)
         assert (await c.link.view()).state.problem is None
     folder = folder_of(small_disk)
     events = read_lines(Event, (folder / "events.jsonl").read_text())

@@ -38,7 +38,7 @@ async def test_the_profile_s_workers_come_and_are_told(tmp_path: Path) -> None:
         assert (await c.link.view()).state.phase == "starting"
         pool.ready.set()
         await c.have(2)
-        await until(lambda: c.controller.view.phase == "running")
+        await until(lambda: c.controller.lifecycle.phase == "running")
         view = await c.link.view()
         assert view.whole
         assert view.state.groups[0].wanted == 2
@@ -72,7 +72,7 @@ async def test_workers_stay_when_their_data_has_nowhere_to_go(tmp_path: Path) ->
         await c.have(1)
         future = await client.scatter({"k": 1})
         await c.link.scale(0)
-        await until(lambda: any(event.problem for event in c.controller.view._events.all()))
+        await until(lambda: any(event.problem for event in c.controller.events.all()))
         await c.have(1)
         assert await client.gather(future) == {"k": 1}
         assert await client.submit(sum, [1, 2]) == 3, "the worker takes work again"
@@ -98,7 +98,7 @@ async def test_a_busy_worker_ends_its_task_before_it_goes(tmp_path: Path) -> Non
         a, b = client.submit(_call, "a", key="a"), client.submit(_call, "b", key="b")
         await until(lambda: sorted(started) == ["a", "b"])
         await c.link.scale(1)
-        await until(lambda: c.controller.roster.counts["default"]["retiring"] == 1)
+        await until(lambda: c.controller.workers.counts["default"]["retiring"] == 1)
         extra = client.map(_plus, range(10), pure=False)
         await asyncio.sleep(0)
         assert c.pool.removed == []
@@ -241,7 +241,7 @@ async def test_a_place_without_room_is_told_in_the_state(tmp_path: Path) -> None
     async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
         c.pool.refused = Problem(what="No node has 4 CPUs free", why="3 are full", todo="Ask for less.")
         await c.link.scale(2)
-        await until(lambda: c.controller.roster.counts["default"]["pending"] == 2)
+        await until(lambda: c.controller.workers.counts["default"]["pending"] == 2)
         state = (await c.link.view()).state
         assert state.counts.pending == 2
         assert state.groups[0].problem == state.problem == c.pool.refused

@@ -20,6 +20,7 @@ from ...agent.versions import NAMES
 from ...controller.runs.install import enter, resend
 from ...controller.runs.results import SMALL
 from ...core.errors import ClusterEnded, MlopsError, NotRepeatable
+from ...core.resources import demanded
 from ...core.run import RunState
 from ..clusters.choose import usable
 from ..clusters.listing import list_clusters
@@ -151,7 +152,7 @@ async def _send_partitions(session: Session, tasks: Tasks, state: RunState, fram
         [tasks.key(number) for number in numbers],
         frame["partitions"],
         [str(big.key) for big in tasks.bigs],
-        state.group,
+        demanded(state.group) if state.group else None,
         key=f"mlops-send-{state.id}",
         pure=False,
     )

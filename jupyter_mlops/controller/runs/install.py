@@ -81,7 +81,13 @@ def enter(code: bytes, batch: bytes, *bigs: Any) -> Any:
 
 
 def resend(
-    enter: Any, code: bytes, parts: list[bytes], keys: list[str], partitions: bytes, bigs: list[str], group: str | None
+    enter: Any,
+    code: bytes,
+    parts: list[bytes],
+    keys: list[str],
+    partitions: bytes,
+    bigs: list[str],
+    resources: dict[str, float] | None,
 ) -> Any:
     """Send the tasks of a map over the partitions of a Dask collection, from a worker: only there the collection's
     graph can be unpickled. Returns the tasks' futures; Dask keeps the tasks for as long as somebody holds these
@@ -102,7 +108,7 @@ def resend(
         call(code, part, partition, *inputs, dask_key_name=key)
         for key, part, partition in zip(keys, parts, pickle.loads(partitions), strict=True)  # noqa: S301 - the user's own
     ]
-    with annotate(resources={f"group:{group}": 1}) if group else annotate():
+    with annotate(resources=resources) if resources else annotate():
         return client.compute(pending)
 
 

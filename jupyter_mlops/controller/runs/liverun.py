@@ -19,7 +19,7 @@ ERRORS = 20
 
 
 class LiveRun:
-    """The book's page for one run.
+    """One run.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class LiveRun:
         self.seq += 1
         self.changed.set()
 
-    def say(self, now: Time, **what: Any) -> None:
+    def log(self, now: Time, **what: Any) -> None:
         """Add an entry to the journal."""
         self.seq += 1
         self.journal.add(self.seq, now, **what)
@@ -72,7 +72,7 @@ class LiveRun:
         self.cost.began(key, worker, now)
         if self.state.phase == "starting":
             self.state.phase = "running"
-            self.say(now, kind="phase", text="running", worker=worker)
+            self.log(now, kind="phase", text="running", worker=worker)
 
     def paused(self, key: str, now: Time) -> None:
         """A task doesn't compute any more: it ended, or its worker did. What it computed is paid for."""
@@ -117,7 +117,7 @@ class LiveRun:
         self.ended.set()
         if self.timer is not None:
             self.timer.cancel()
-        self.say(now, kind="phase", text=phase)
+        self.log(now, kind="phase", text=phase)
         self.write()
 
     def write(self) -> None:

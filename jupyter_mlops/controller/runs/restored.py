@@ -23,7 +23,7 @@ class Restored:
 
 
 class PastRun(LiveRun):
-    """The page of an earlier scheduler's run, whose cost and progress are what was told last."""
+    """A run of an earlier scheduler, whose cost and progress are what was told last."""
 
     def snapshot(self, now: float | None = None) -> RunState:
         """The run as it ended."""

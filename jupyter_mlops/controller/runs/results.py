@@ -37,7 +37,7 @@ class _Small:
                 self.parts = None
 
 
-class Results:
+class DetachedResults:
     """What can be had of the results of detached runs.
 
     Parameters
@@ -49,29 +49,29 @@ class Results:
         self._scheduler, self._disk = scheduler, disk
         self._small: dict[str, _Small] = {}
 
-    def take(self, run: str, index: int, data: bytes) -> None:
-        """A worker sends what the task number `index` of `run` gave, since it is small."""
-        self._small.setdefault(run, _Small()).add(index, data)
+    def add_part(self, run_id: str, index: int, data: bytes) -> None:
+        """A worker sends what the task number `index` of `run_id` gave, since it is small."""
+        self._small.setdefault(run_id, _Small()).add(index, data)
 
-    def over(self, page: LiveRun) -> None:
+    def finish(self, run: LiveRun) -> None:
         """The run is over: its result is written down, if it is done and all of it has come."""
-        small = self._small.pop(page.state.id, None)
-        if small is None or not small.parts or page.state.phase != "done" or page.planned is None:
+        small = self._small.pop(run.state.id, None)
+        if small is None or not small.parts or run.state.phase != "done" or run.planned is None:
             return
-        if len(small.parts) == len(page.planned):
+        if len(small.parts) == len(run.planned):
             parts = [base64.b64encode(small.parts[index]).decode() for index in sorted(small.parts)]
-            self._disk.append(RESULTS, json.dumps({"run": page.state.id, "parts": parts}))
+            self._disk.append(RESULTS, json.dumps({"run": run.state.id, "parts": parts}))
 
-    def parts(self, page: LiveRun) -> dict[str, int]:
+    def parts(self, run: LiveRun) -> dict[str, int]:
         """The tasks whose results are in the workers' memory: key → bytes, as Dask counts them."""
-        tasks = (self._scheduler.tasks.get(key) for key in page.planned or ())
+        tasks = (self._scheduler.tasks.get(key) for key in run.planned or ())
         return {str(task.key): max(0, task.nbytes) for task in tasks if task is not None and task.state == "memory"}
 
 
-def kept_parts(text: str, run: str) -> list[bytes]:
+def kept_parts(text: str, run_id: str) -> list[bytes]:
     """The parts of a run's result out of the text of `RESULTS`; empty when it isn't there."""
     for line in text.splitlines():
         kept = json.loads(line)
-        if kept["run"] == run:
+        if kept["run"] == run_id:
             return [base64.b64decode(part) for part in kept["parts"]]
     return []

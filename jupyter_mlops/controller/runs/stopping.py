@@ -15,7 +15,7 @@ from .liverun import LiveRun
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-#: Is told what happened to a run: text, its id, problem.
+#: Takes what happened to a run: text, its id, problem.
 RunEvent = Callable[[str, str, Problem | None], None]
 
 #: Seconds that workers get to stop a run's code before their processes are ended.
@@ -27,7 +27,7 @@ class Stopping:
 
     Parameters
     ----------
-    event : is told of workers that had to be ended.
+    event : gets the workers that had to be ended.
     replace : ends the worker at an address at once; another takes its place. Without it the worker is told to exit.
     background : where workers are ended.
     """
@@ -42,28 +42,28 @@ class Stopping:
         self._scheduler, self._event, self._replace, self._background = scheduler, event, replace, background
         self._timers: dict[str, dict[str, asyncio.TimerHandle]] = {}
 
-    def stop(self, page: LiveRun, busy: set[str]) -> None:
+    def stop(self, run: LiveRun, busy: set[str]) -> None:
         """Tell the workers, all of them: one may just be starting a task. Those in `busy` have to answer."""
         loop = asyncio.get_running_loop()
-        timers = self._timers.setdefault(page.state.id, {})
+        timers = self._timers.setdefault(run.state.id, {})
         for address in list(self._scheduler.workers):
-            self._scheduler.worker_send(address, {"op": "mlops-stop", "run": page.state.id})
+            self._scheduler.worker_send(address, {"op": "mlops-stop", "run": run.state.id})
             if address in busy:
-                timers[address] = loop.call_later(PATIENCE, self.stopped, page, address, 1)
+                timers[address] = loop.call_later(PATIENCE, self.stopped, run, address, 1)
 
-    def stopped(self, page: LiveRun, worker: str, left: int) -> None:
+    def stopped(self, run: LiveRun, worker: str, left: int) -> None:
         """A worker has stopped a run's code, or couldn't: so many threads are `left` in it."""
-        timer = self._timers.get(page.state.id, {}).pop(worker, None)
+        timer = self._timers.get(run.state.id, {}).pop(worker, None)
         if timer is None:
             return
         timer.cancel()
-        if not self._timers[page.state.id]:
-            del self._timers[page.state.id]
+        if not self._timers[run.state.id]:
+            del self._timers[run.state.id]
         if left and worker in self._scheduler.workers:
             name = self._scheduler.workers[worker].name
-            text = f"{page.state.name} didn't stop, so worker {name} was ended"
-            self._event(text, page.state.id, Problem(what=text, why="its code didn't return to Python within seconds"))
-            page.say(time.time(), kind="print", text=text + "\n", stream="stderr")
+            text = f"{run.state.name} didn't stop, so worker {name} was ended"
+            self._event(text, run.state.id, Problem(what=text, why="its code didn't return to Python within seconds"))
+            run.log(time.time(), kind="print", text=text + "\n", stream="stderr")
             self._background.spawn(self._end_worker(worker))
 
     def close(self) -> None:

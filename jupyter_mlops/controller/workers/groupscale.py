@@ -28,10 +28,10 @@ class GroupScale:
         #: Whether workers are let go without waiting for what they run.
         self.now = False
 
-    def go_on(self, told: GroupState) -> None:
+    def restore(self, earlier: GroupState) -> None:
         """Want what was wanted before the scheduler was started again."""
-        self.adaptive, self.minimum, self.maximum = told.adaptive, told.minimum, told.maximum
-        self.wanted = told.wanted
+        self.adaptive, self.minimum, self.maximum = earlier.adaptive, earlier.minimum, earlier.maximum
+        self.wanted = earlier.wanted
 
     def names(self, count: int) -> list[str]:
         """New names that were never used."""
@@ -39,8 +39,8 @@ class GroupScale:
         self.last_number += count
         return [f"{self.group.name}-{number}" for number in range(first, first + count)]
 
-    def used(self, name: str) -> None:
-        """`name` is taken."""
+    def reserve(self, name: str) -> None:
+        """`name` was given to a worker before, and is not given again."""
         prefix, _, number = name.rpartition("-")
         if prefix == self.group.name and number.isdecimal():
             self.last_number = max(self.last_number, int(number))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from ...core.base import Seconds, Time
 from ...core.cluster import Problem
+from .. import dask
 from ..background import Background
 from ..pool import Pool
+from .entry import WorkerEntry, present
 from .groupscale import GroupScale
-from .member import Member, present
-from .retire import drain, move_waiting_tasks, releasable, release
-from .roster import Roster
+from .registry import WorkerRegistry
+from .retire import releasable, release
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -27,7 +28,7 @@ class Leaving:
     Parameters
     ----------
     groups : by name.
-    said : told, in words, of workers that had to stay.
+    announce : gets, in words, which workers had to stay.
     background : where what takes time is done.
     """
 
@@ -35,63 +36,69 @@ class Leaving:
         self,
         scheduler: Scheduler,
         pool: Pool,
-        roster: Roster,
+        workers: WorkerRegistry,
         groups: Mapping[str, GroupScale],
-        said: Callable[[str, Problem | None], None],
+        announce: Callable[[str, Problem | None], None],
         background: Background,
     ) -> None:
-        self._scheduler, self._pool, self._roster = scheduler, pool, roster
-        self._groups, self._said, self._background = groups, said, background
-        self._draining: dict[Member, Time] = {}
+        self._scheduler, self._pool, self._workers = scheduler, pool, workers
+        self._groups, self._announce, self._background = groups, announce, background
+        self._draining: dict[WorkerEntry, Time] = {}
 
     def stay(self, scale: GroupScale, count: int) -> None:
         """At most `count` workers that drain are wanted again after all: cheaper than new ones."""
-        for member in [m for m in self._draining if m.group == scale.group.name][:count]:
-            del self._draining[member]
-            drain(self._scheduler, member, going=False)
-            self._roster.expect([member], going=False)
+        for entry in [m for m in self._draining if m.group == scale.group.name][:count]:
+            del self._draining[entry]
+            self._take_back(entry)
+            self._workers.expect([entry], going=False)
 
     def let_go(self, scale: GroupScale, count: int, now: Time) -> None:
         """Let `count` workers go, those that cost least first."""
-        free, busy = releasable(self._roster.of(scale.group.name))
+        free, busy = releasable(self._workers.of(scale.group.name))
         chosen = free[:count]
         rest = busy[: count - len(chosen)]
         if scale.now:
             chosen, rest = chosen + rest, []
         if chosen:
-            self._roster.expect(chosen)
+            self._workers.expect(chosen)
             self._background.spawn(self._release(scale, chosen))
         if rest and not scale.adaptive:  # adaptive scaling has time: its work is about to end
-            self._roster.expect(rest)
-            for member in rest:
-                self._draining[member] = now
-                drain(self._scheduler, member)
+            self._workers.expect(rest)
+            for entry in rest:
+                self._draining[entry] = now
+                if entry.dask is not None:
+                    dask.drain(self._scheduler, entry.dask)
 
     def finish(self) -> None:
         """Those that have ended what they ran go; tasks that wait behind it run elsewhere."""
-        done: dict[str, list[Member]] = {}
-        for member in list(self._draining):
-            ws = member.dask
-            if ws is None or member.over:
-                del self._draining[member]
-            elif self._groups[member.group].now or not ws.processing:
-                del self._draining[member]
-                done.setdefault(member.group, []).append(member)
-            elif ws.last_seen > self._draining[member] + CERTAIN:
-                move_waiting_tasks(self._scheduler, ws)
-        for group, members in done.items():
-            self._background.spawn(self._release(self._groups[group], members))
+        done: dict[str, list[WorkerEntry]] = {}
+        for entry in list(self._draining):
+            ws = entry.dask
+            if ws is None or entry.over:
+                del self._draining[entry]
+            elif self._groups[entry.group].now or not ws.processing:
+                del self._draining[entry]
+                done.setdefault(entry.group, []).append(entry)
+            elif ws.last_seen > self._draining[entry] + CERTAIN:
+                dask.move_waiting_tasks(self._scheduler, ws)
+        for group, entries in done.items():
+            self._background.spawn(self._release(self._groups[group], entries))
 
-    async def _release(self, scale: GroupScale, members: list[Member]) -> None:
-        stayed = await release(self._scheduler, self._pool, members)
+    def _take_back(self, entry: WorkerEntry) -> None:
+        """The worker gets tasks again."""
+        if entry.dask is not None:
+            dask.drain(self._scheduler, entry.dask, going=False)
+
+    async def _release(self, scale: GroupScale, entries: list[WorkerEntry]) -> None:
+        stayed = await release(self._scheduler, self._pool, entries)
         if not stayed:
             return
-        for member in stayed:
-            drain(self._scheduler, member, going=False)
-        self._roster.expect(stayed, going=False)
-        scale.wanted = max(scale.wanted, present(self._roster.counts[scale.group.name]))
-        names = ", ".join(member.name for member in stayed[:5])
-        self._said(
+        for entry in stayed:
+            self._take_back(entry)
+        self._workers.expect(stayed, going=False)
+        scale.wanted = max(scale.wanted, present(self._workers.counts[scale.group.name]))
+        names = ", ".join(entry.name for entry in stayed[:5])
+        self._announce(
             f"{len(stayed)} workers stay: {names}",
             Problem(
                 what="Workers could not be let go",

@@ -8,7 +8,9 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from ...core.policy import TARGET_DURATION, Load
-from .roster import Roster
+from ...core.resources import group_in
+from .. import dask
+from .registry import WorkerRegistry
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -20,16 +22,6 @@ SAMPLE = 500
 #: The same of one worker's tasks.
 SAMPLE_PER_WORKER = 10
 
-_PREFIX = "group:"
-
-
-def group_asked_for(task: TaskState) -> str | None:
-    """The group that a task is restricted to by its Dask resources."""
-    for resource in task.resource_restrictions or ():
-        if resource.startswith(_PREFIX):
-            return str(resource[len(_PREFIX) :])
-    return None
-
 
 def waiting(scheduler: Scheduler) -> dict[str | None, tuple[int, float]]:
     """Tasks that wait for a worker, and the seconds that they will take, by the group that they ask for (or None)."""
@@ -39,24 +31,24 @@ def waiting(scheduler: Scheduler) -> dict[str | None, tuple[int, float]]:
     tasks: Iterable[TaskState] = chain(scheduler.unrunnable, scheduler.queued)
     seen = 0
     for task in islice(tasks, SAMPLE):
-        group = group_asked_for(task)
+        group = group_in(task.resource_restrictions or ())
         counts[group] += 1
-        seconds[group] += scheduler._get_prefix_duration(task.prefix)
+        seconds[group] += dask.expected_duration(scheduler, task)
         seen += 1
     factor = total / seen if seen else 1.0
     return {group: (round(count * factor), seconds[group] * factor) for group, count in counts.items()}
 
 
-def loads(scheduler: Scheduler, roster: Roster, capacities: Mapping[str, int]) -> dict[str, Load]:
+def loads(scheduler: Scheduler, workers: WorkerRegistry, capacities: Mapping[str, int]) -> dict[str, Load]:
     """The load of each group in `capacities` (group → the threads that it can have at most).
 
     Work that asks for no group, queued or piled up on workers of other groups, goes to the first of these groups; what
     is more than that can do in Dask's target duration goes to the next.
     """
-    running = _running(scheduler, roster, capacities)
+    running = _running(scheduler, workers, capacities)
     asked = waiting(scheduler)
     free_tasks, free_seconds = asked.get(None, (0, 0.0))
-    more_tasks, more_seconds = _piled_up(scheduler, roster, capacities)
+    more_tasks, more_seconds = _piled_up(scheduler, workers, capacities)
     free_tasks, free_seconds = free_tasks + more_tasks, free_seconds + more_seconds
     found = {}
     last = list(capacities)[-1:]
@@ -72,17 +64,17 @@ def loads(scheduler: Scheduler, roster: Roster, capacities: Mapping[str, int]) -
     return found
 
 
-def _piled_up(scheduler: Scheduler, roster: Roster, others: Collection[str]) -> tuple[int, float]:
+def _piled_up(scheduler: Scheduler, workers: WorkerRegistry, others: Collection[str]) -> tuple[int, float]:
     """Tasks that could run anywhere, but wait on workers of groups that are not in `others`; and their seconds.
 
     Only what those workers would not have done in Dask's target duration counts. Dask moves such tasks to new workers.
     """
     total_tasks, total_seconds = 0.0, 0.0
-    for member in roster.members.values():
-        ws = member.dask
-        if ws is None or member.group in others or len(ws.processing) <= ws.nthreads:
+    for entry in workers.entries.values():
+        ws = entry.dask
+        if ws is None or entry.group in others or len(ws.processing) <= ws.nthreads:
             continue
-        occupancy = scheduler._calc_occupancy(ws.task_prefix_count, ws._network_occ)
+        occupancy = dask.occupancy(scheduler, ws)
         looked_at = list(islice(ws.processing, SAMPLE_PER_WORKER))
         free = sum(map(_can_run_anywhere, looked_at)) / len(looked_at)
         seconds = free * max(0.0, occupancy - ws.nthreads * TARGET_DURATION)
@@ -95,27 +87,27 @@ def _can_run_anywhere(task: TaskState) -> bool:
     return not (task.resource_restrictions or task.worker_restrictions or task.host_restrictions)
 
 
-def _running(scheduler: Scheduler, roster: Roster, groups: Mapping[str, int]) -> dict[str, tuple[int, float, float]]:
+def _running(
+    scheduler: Scheduler, workers: WorkerRegistry, groups: Mapping[str, int]
+) -> dict[str, tuple[int, float, float]]:
     """Of each group: the tasks on its workers, the seconds that they will take, the used fraction of its memory."""
     tasks: Counter[str] = Counter()
-    prefixes: dict[str, Counter[str]] = {name: Counter() for name in groups}
-    network: Counter[str] = Counter()
+    occupancies = {name: dask.Occupancy() for name in groups}
     stored: Counter[str] = Counter()
     limit: Counter[str] = Counter()
-    for member in roster.members.values():
-        ws = member.dask
-        if ws is None or member.group not in prefixes:
+    for entry in workers.entries.values():
+        ws = entry.dask
+        if ws is None or entry.group not in occupancies:
             continue
-        tasks[member.group] += len(ws.processing)
-        stored[member.group] += ws.nbytes
-        limit[member.group] += ws.memory_limit
+        tasks[entry.group] += len(ws.processing)
+        stored[entry.group] += ws.nbytes
+        limit[entry.group] += ws.memory_limit
         if ws.processing:
-            prefixes[member.group].update(ws.task_prefix_count)
-            network[member.group] += ws._network_occ
+            occupancies[entry.group].add(ws)
     return {
         name: (
             tasks[name],
-            scheduler._calc_occupancy(prefixes[name], network[name]),
+            occupancies[name].seconds(scheduler),
             stored[name] / limit[name] if limit[name] else 0.0,
         )
         for name in groups

@@ -14,11 +14,11 @@ from ...core.policy import adaptive_target, backoff, patient_target
 from ...core.profile import Group, Limits
 from ..background import Background
 from ..pool import Pool
+from .entry import WorkerEntry, present
 from .groupscale import GroupScale
 from .leaving import Leaving
 from .load import loads, waiting
-from .member import Member, present
-from .roster import Roster
+from .registry import WorkerRegistry
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -38,25 +38,25 @@ class Scaling:
 
     Parameters
     ----------
-    scheduler, pool, roster : what is looked at, and who makes and ends workers.
-    said : told, in words, of each change of what is wanted, and of problems.
+    scheduler, pool, workers : what is looked at, and who makes and ends workers.
+    announce : gets, in words, each change of what is wanted, and problems.
     """
 
     def __init__(
         self,
         scheduler: Scheduler,
         pool: Pool,
-        roster: Roster,
+        workers: WorkerRegistry,
         groups: Sequence[Group],
         limits: Limits,
-        said: Callable[[str, Problem | None], None],
+        announce: Callable[[str, Problem | None], None],
         clock: Callable[[], Time] = time.time,
     ) -> None:
         self.groups = {group.name: GroupScale(group) for group in groups}
-        self._scheduler, self._pool, self._roster = scheduler, pool, roster
-        self._limits, self._said, self._clock = limits, said, clock
+        self._scheduler, self._pool, self._workers = scheduler, pool, workers
+        self._limits, self._announce, self._clock = limits, announce, clock
         self._background = Background()
-        self._leaving = Leaving(scheduler, pool, roster, self.groups, said, self._background)
+        self._leaving = Leaving(scheduler, pool, workers, self.groups, announce, self._background)
         self._followed: Time = 0.0
         self._unheard: Time = 0.0
         self._waiting: dict[str | None, tuple[int, Seconds]] = {}
@@ -77,7 +77,7 @@ class Scaling:
         scale.adaptive, scale.lower_since = False, None
         scale.minimum, scale.maximum = scale.group.minimum, scale.group.maximum
         scale.forgive()
-        self._said(f"{_workers(workers, scale.group)} wanted by hand instead of {before}", None)
+        self._announce(f"{_workers(workers, scale.group)} wanted by hand instead of {before}", None)
         self.reconcile()
 
     def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
@@ -94,37 +94,44 @@ class Scaling:
         scale.adaptive, scale.now, scale.lower_since = True, False, None
         scale.minimum, scale.maximum = minimum, maximum
         scale.forgive()
-        self._said(f"{minimum} to {_workers(maximum, scale.group)} wanted, as the work needs", None)
+        self._announce(f"{minimum} to {_workers(maximum, scale.group)} wanted, as the work needs", None)
         self.reconcile()
 
-    def resume(self, taken: Iterable[str], told: Sequence[GroupState] | None) -> None:
-        """Go on after an earlier scheduler, or begin: names that were `taken` are not used again. What the place still
-        has is wanted, or what the groups were `told` to want; with None, what the profile wants."""
+    def restore(self, names: Iterable[str], groups: Sequence[GroupState] | None) -> None:
+        """Go on after an earlier scheduler, or begin.
+
+        Parameters
+        ----------
+        names : workers of the earlier scheduler; their names are not given again.
+        groups : the groups of the earlier scheduler, as far as they are known: their workers are wanted again. Of the
+            other groups those workers are wanted that the place still has. None is a new cluster, where the profile's
+            numbers are wanted.
+        """
         for scale in self.groups.values():
-            members = self._roster.of(scale.group.name)
-            for name in [*taken, *(member.name for member in members)]:
-                scale.used(name)
-            if told is not None:
-                scale.wanted = max(scale.minimum, min(scale.maximum, len(members)))
-        for group in told or ():
+            entries = self._workers.of(scale.group.name)
+            for name in [*names, *(entry.name for entry in entries)]:
+                scale.reserve(name)
+            if groups is not None:
+                scale.wanted = max(scale.minimum, min(scale.maximum, len(entries)))
+        for group in groups or ():
             if group.name in self.groups:
-                self.groups[group.name].go_on(group)
+                self.groups[group.name].restore(group)
 
     async def replace(self, address: str) -> None:
         """End the worker at a Dask address at once, whatever it does; another is made in its place."""
-        member = self._roster.at(address)
-        if member is not None:
-            self._roster.expect([member])
-            await self._pool.remove([member.name], grace=0.0)
+        entry = self._workers.at(address)
+        if entry is not None:
+            self._workers.expect([entry])
+            await self._pool.remove([entry.name], grace=0.0)
 
-    def died(self, member: Member) -> None:
+    def died(self, entry: WorkerEntry) -> None:
         """A worker is gone that should not be."""
-        self.groups[member.group].deaths.append(self._clock())
+        self.groups[entry.group].deaths.append(self._clock())
 
-    def explained(self, member: Member) -> None:
+    def explained(self, entry: WorkerEntry) -> None:
         """Why a worker died is known now."""
-        scale = self.groups[member.group]
-        scale.cause = member.problem or scale.cause
+        scale = self.groups[entry.group]
+        scale.cause = entry.problem or scale.cause
         if scale.problem is not None:
             scale.problem = scale.dying()
 
@@ -134,11 +141,11 @@ class Scaling:
         self._follow_work(now)
         self._end_stragglers()
         for scale in self.groups.values():
-            counts = self._roster.counts[scale.group.name]
+            counts = self._workers.counts[scale.group.name]
             actual = present(counts)
             if actual < scale.wanted:
                 self._leaving.stay(scale, scale.wanted - actual)
-                counts = self._roster.counts[scale.group.name]
+                counts = self._workers.counts[scale.group.name]
                 self._create(scale, scale.wanted - present(counts), now)
             elif actual > scale.wanted:
                 self._leaving.let_go(scale, actual - scale.wanted, now)
@@ -146,7 +153,7 @@ class Scaling:
 
     def complete(self, group: str) -> bool:
         """Whether all workers that are wanted of a group are up."""
-        counts = self._roster.counts[group]
+        counts = self._workers.counts[group]
         return counts["idle"] + counts["busy"] >= self.groups[group].wanted
 
     @property
@@ -156,13 +163,13 @@ class Scaling:
 
     def pending_problem(self, scale: GroupScale) -> Problem | None:
         """Why workers of a group don't come, as the place says of one of them; or that work waits for none."""
-        counts = self._roster.counts[scale.group.name]
+        counts = self._workers.counts[scale.group.name]
         if not scale.wanted and not scale.adaptive:
             return self._waiting_for_nobody(scale)
         if not any(counts[phase] for phase in _COMING):
             return None
-        members = self._roster.of(scale.group.name)
-        return next((m.problem for m in members if m.phase in _COMING and m.problem), None)
+        entries = self._workers.of(scale.group.name)
+        return next((m.problem for m in entries if m.phase in _COMING and m.problem), None)
 
     def _waiting_for_nobody(self, scale: GroupScale) -> Problem | None:
         tasks = self._waiting.get(scale.group.name, (0, 0.0))[0]
@@ -189,9 +196,9 @@ class Scaling:
         if not adaptive:
             return
         capacities = {scale.group.name: scale.maximum * scale.group.threads for scale in adaptive}
-        found = loads(self._scheduler, self._roster, capacities)
+        found = loads(self._scheduler, self._workers, capacities)
         for scale in adaptive:
-            counts = self._roster.counts[scale.group.name]
+            counts = self._workers.counts[scale.group.name]
             workers = present(counts)
             load = found[scale.group.name]
             target = adaptive_target(load, scale.group.threads, workers, scale.minimum, scale.maximum)
@@ -199,7 +206,7 @@ class Scaling:
             target = max(scale.minimum, min(scale.maximum, target))
             if target != scale.wanted:
                 why = f"{load.tasks} tasks to do" if load.tasks else "nothing to do"
-                self._said(f"{_workers(target, scale.group)} wanted instead of {scale.wanted}: {why}", None)
+                self._announce(f"{_workers(target, scale.group)} wanted instead of {scale.wanted}: {why}", None)
                 scale.wanted = target
 
     def _create(self, scale: GroupScale, count: int, now: Time) -> None:
@@ -209,7 +216,7 @@ class Scaling:
         if deaths > self._limits.restarts:
             if scale.problem is None:
                 scale.problem = scale.dying()
-                self._said(f"Group {scale.group.name} waits: {deaths} workers died in ten minutes", scale.problem)
+                self._announce(f"Group {scale.group.name} waits: {deaths} workers died in ten minutes", scale.problem)
             return
         if scale.problem is not None:
             scale.problem = None  # ten minutes have passed
@@ -218,7 +225,7 @@ class Scaling:
         if deaths:
             count = min(count, self._limits.restarts - deaths + 1) if self._limits.restarts else count
         names = scale.names(count)
-        self._roster.asked(scale.group.name, names)
+        self._workers.request(scale.group.name, names)
         self._background.spawn(self._ask(scale, names))
 
     async def _ask(self, scale: GroupScale, names: list[str]) -> None:
@@ -230,35 +237,35 @@ class Scaling:
             if isinstance(error, MlopsError):
                 problem = Problem(what=error.what, why=error.why, todo=error.todo)
             for name in names:
-                self._roster.give_up(self._roster.members[name], problem)
+                self._workers.give_up(self._workers.entries[name], problem)
 
     def _end_stragglers(self) -> None:
         """End workers that lost their connection long ago, or never got one."""
         if self._pool.problem is not None:
             self._unheard = self._clock()
-        silent, waiting = self._roster.silent(self._unheard), []
-        if any(counts["starting"] for counts in self._roster.counts.values()):
-            waiting = self._roster.waiting(JOIN_TIMEOUT)
-        for member in silent:
-            self._roster.give_up(
-                member,
+        silent, waiting = self._workers.silent(self._unheard), []
+        if any(counts["starting"] for counts in self._workers.counts.values()):
+            waiting = self._workers.waiting(JOIN_TIMEOUT)
+        for entry in silent:
+            self._workers.give_up(
+                entry,
                 Problem(
-                    what=f"Worker {member.name} lost its connection to the scheduler",
+                    what=f"Worker {entry.name} lost its connection to the scheduler",
                     why="it may hang, or its machine may be out of reach",
                     todo="Look at its log.",
                 ),
             )
-        for member in waiting:
-            self._roster.give_up(
-                member,
+        for entry in waiting:
+            self._workers.give_up(
+                entry,
                 Problem(
-                    what=f"Worker {member.name} did not reach the scheduler",
+                    what=f"Worker {entry.name} did not reach the scheduler",
                     why=f"it started {JOIN_TIMEOUT:.0f} s ago and has not connected",
                     todo="Look at its log; check that it can reach the scheduler's address.",
                 ),
             )
         if silent or waiting:
-            self._background.spawn(self._pool.remove([member.name for member in silent + waiting]))
+            self._background.spawn(self._pool.remove([entry.name for entry in silent + waiting]))
 
 
 def _workers(count: int, group: Group) -> str:

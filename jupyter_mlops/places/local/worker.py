@@ -14,7 +14,8 @@ from typing import Any
 
 import dask
 
-from ..dask_nodes import PLENTY, Worker
+from ...core.resources import declared
+from ..dask_nodes import Worker
 from . import processes
 from .orders import Order
 from .tls import security
@@ -68,7 +69,7 @@ async def _work(order: Order, folder: Path) -> int:
         name=order["name"],
         nthreads=order["threads"],
         memory_limit=order["memory"],
-        resources={f"group:{order['group']}": PLENTY},
+        resources=declared(order["group"]),
         security=security(folder),
         host="127.0.0.1",
         local_directory=str(folder / "work"),

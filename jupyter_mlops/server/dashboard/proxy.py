@@ -10,12 +10,10 @@ from jupyter_server_proxy.handlers import ProxyHandler  # type: ignore[import-un
 from tornado import web
 from tornado.httputil import HTTPHeaders
 
+from ...controller.link import DASHBOARD_KEY_HEADER
 from ...core.errors import MlopsError
 from ..base import RESOURCE, is_same_origin, services_of
 from ..errors import status_of
-
-#: The header by which a dashboard knows that the request comes from us.
-KEY = "X-Jupyter-MLOps-Key"
 
 #: What is for Jupyter only and no cluster may see.
 _OURS = ("Authorization", "Cookie", "X-XSRFToken")
@@ -71,7 +69,7 @@ class DashboardProxy(ProxyHandler):  # type: ignore[misc]  # jupyter-server-prox
         headers: HTTPHeaders = super().proxy_request_headers()
         for name in _OURS:
             headers.pop(name, None)
-        headers[KEY] = self._key
+        headers[DASHBOARD_KEY_HEADER] = self._key
         # Bokeh compares the two; we did that above, with the address that the browser knows.
         if "Origin" in headers:
             headers["Origin"] = f"http://{self._host}:{self._port}"

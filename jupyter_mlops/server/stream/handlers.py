@@ -22,7 +22,7 @@ TICK = 0.3
 _MOST_BYTES = 64 * 1024
 
 
-class Stream(WebSocketMixin, WebSocketHandler, JupyterHandler):
+class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """One browser. It never waits for another one."""
 
     auth_resource = RESOURCE
@@ -93,4 +93,4 @@ class Stream(WebSocketMixin, WebSocketHandler, JupyterHandler):
         return _MOST_BYTES
 
 
-HANDLERS = [(r"stream", Stream)]
+HANDLERS = [(r"stream", StreamHandler)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....controller.runs.install import enter
 from ....core.errors import ClusterUnreachable, Unavailable
+from ....core.resources import demanded
 from ...clusters.session import Session
 from ...send.payload import RunPayload, head_bytes
 
@@ -40,7 +41,7 @@ class Tasks:
 
     def __init__(self, session: Session, run: str, group: str | None) -> None:
         self._session, self._run = session, run
-        self._resources = {f"group:{group}": 1} if group else None
+        self._resources = demanded(group) if group else None
         self._futures: set[Future[Any]] = set()
         #: What all tasks share: the head of the payload, as it is sent, and its big variables.
         self.code = b""

@@ -14,13 +14,14 @@ from ....controller import environment
 from ....controller.answers import answering
 from ....controller.changes import ChangeTracker
 from ....controller.disk import Disk
-from ....controller.runs.results import Results
-from ....controller.runs.runbook import RunBook
-from ....controller.runs.runrpc import RunHandlers
+from ....controller.runs.handlers import RunHandlers
+from ....controller.runs.registry import RunRegistry
+from ....controller.runs.results import DetachedResults
 from ....core.changes import ChangeLog
 from ....core.cluster import ClusterSpec, Problem
 from ....core.costs import Share
 from ....core.price import GB
+from ....core.resources import declared, group_in
 from ....core.run import RunState
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 #: Where the scheduler's metadata say that the book is there, of which code, and which groups it knows.
 KEY = "jupyter-mlops"
-#: As a worker of ours declares its group.
-PREFIX, PLENTY = "group:", 1_000_000
 #: Runs and events that are remembered for who asks for all.
 REMEMBERED = 200
 
@@ -49,7 +48,7 @@ class ForeignRunBook:
         self._changes = ChangeTracker()
         self._runs: dict[str, RunState] = {}
         self._events: ChangeLog[dict[str, Any]] = ChangeLog(REMEMBERED)
-        self._book = RunBook(
+        self._registry = RunRegistry(
             scheduler,
             None,
             spec,
@@ -57,7 +56,7 @@ class ForeignRunBook:
             share=self._share,
             changed=self._changed,
             event=self._event,
-            results=Results(scheduler, Disk(None)),
+            results=DetachedResults(scheduler, Disk(None)),
         )
 
     async def start(self, objects: Mapping[str, str], code: str) -> None:
@@ -65,11 +64,11 @@ class ForeignRunBook:
         scheduler = self._scheduler
         self._code = code
         await self._set_groups(self._spec, objects)
-        RunHandlers(scheduler, self._book, self._event, lambda: None).install()
+        RunHandlers(scheduler, self._registry, self._event, lambda: None).install()
         scheduler.handlers["mlops_guest"] = answering(self._news)
         scheduler.handlers["mlops_guest_groups"] = answering(self._groups)
         environment.install(scheduler)
-        await self._book.start()
+        await self._registry.start()
         scheduler.set_metadata(keys=[KEY], value={"code": code, "objects": dict(objects)})
 
     async def _groups(self, spec: str, objects: dict[str, str]) -> None:
@@ -121,8 +120,8 @@ class ForeignRunBook:
 
     def _group_of(self, resources: Mapping[str, float]) -> str:
         names = {group.name for group in self._spec.profile.groups}
-        declared = (resource.removeprefix(PREFIX) for resource in resources if resource.startswith(PREFIX))
-        return next((name for name in declared if name in names), self._spec.profile.groups[0].name)
+        found = group_in(resources)
+        return found if found in names else self._spec.profile.groups[0].name
 
 
 async def start(scheduler: Scheduler, spec: str, objects: Mapping[str, str], code: str) -> None:
@@ -145,14 +144,14 @@ def groups_plugin(objects: Mapping[str, str]) -> bytes:
         """Declares the group by the name of the pod."""
 
         def __init__(self) -> None:
-            self.objects = dict(objects)
+            self.resources = {name: declared(group) for name, group in objects.items()}
 
         async def setup(self, worker: Worker) -> None:
             """Called by Dask in each worker. Travels by value, so it may use nothing of this module."""
             names = [os.environ.get("DASK_WORKER_NAME", ""), socket.gethostname(), str(worker.name)]
-            for name in sorted(self.objects, key=len, reverse=True):
+            for name in sorted(self.resources, key=len, reverse=True):
                 if any(each.startswith(f"{name}-") for each in names):
-                    await worker.set_resources(**{f"group:{self.objects[name]}": 1_000_000})
+                    await worker.set_resources(**self.resources[name])
                     return
 
     Belong.__module__ = Belong.setup.__module__ = "__main__"  # so that it travels by value

@@ -83,9 +83,9 @@ async def run(spec: ClusterSpec) -> None:
         ids,
         folder,
         state=lambda: controller.view.state(),
-        runs=lambda: controller.runs.now(),
+        runs=lambda: controller.runs.live_states(),
         # that it works, and the runs that somebody without its kernel may look for in a moment
-        news=lambda: (controller.view.phase, controller.runs.detached),
+        news=lambda: (controller.lifecycle.phase, controller.runs.detached),
     )
     earlier = await keeper.restore()
     catalogue = Catalogue.unpacked((Path(names.SPEC) / names.PRICES).read_bytes())

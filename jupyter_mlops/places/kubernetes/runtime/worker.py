@@ -20,6 +20,7 @@ import dask
 import psutil
 from distributed.security import Security
 
+from ....core.resources import declared
 from ....core.waiting import wait_for
 from ... import dask_nodes, keys
 from .. import names
@@ -84,7 +85,7 @@ def _make(options: argparse.Namespace) -> Worker:
         name=options.name,
         nthreads=options.threads,
         memory_limit=options.memory,
-        resources={f"group:{options.group}": dask_nodes.PLENTY},
+        resources=declared(options.group),
         security=security(Path(names.TLS)),
         local_directory=names.SCRATCH,
         death_timeout=PATIENCE,

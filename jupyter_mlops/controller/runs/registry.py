@@ -1,8 +1,8 @@
-"""The book of runs: what the scheduler knows of each run, and what becomes of it.
+"""The registry of runs: what the scheduler knows of each run, and what becomes of it.
 
-`runrpc` answers the kernel, which opens a run, sends its tasks through an ordinary Dask client, and closes it;
-`runplugin` hears what Dask and the workers say of it. The book keeps the pages, ends detached runs, enforces timeouts,
-and has code stopped.
+`handlers.py` answers the kernel, which opens a run, sends its tasks through an ordinary Dask client, and closes it;
+`plugin.py` hears what Dask and the workers say of it. The registry ends detached runs, enforces timeouts, and has code
+stopped.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 from ...core.base import Seconds
 from ...core.cluster import ClusterSpec
 from ...core.run import RunPhase, RunState
+from .. import dask
 from ..background import Background
 from .install import PLUGIN, plugin
 from .liverun import LiveRun
+from .plugin import RunPlugin
 from .restored import LOST, PastRun
-from .results import Results
+from .results import DetachedResults
 from .runcost import RunCost, ShareOf
-from .runplugin import RunPlugin
 from .stopping import RunEvent, Stopping
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ INTERVAL: Seconds = 0.25
 SILENCE: Seconds = 600.0
 
 
-class RunBook:
+class RunRegistry:
     """All runs of a cluster.
 
     Parameters
@@ -48,8 +49,8 @@ class RunBook:
     spec : the cluster's; its price counts.
     shape : the workers now, by group.
     share : worker's address → what one of its threads holds, and at which rates.
-    changed : is told the new state of a run.
-    event : is told what happened.
+    changed : gets the new state of a run.
+    event : gets what happened.
     replace : ends the worker at an address at once; another takes its place. Without it the worker is told to exit.
     results : what is known of the results of detached runs.
     """
@@ -65,7 +66,7 @@ class RunBook:
         changed: Callable[[RunState], None],
         event: RunEvent,
         replace: Callable[[str], Awaitable[None]] | None = None,
-        results: Results,
+        results: DetachedResults,
     ) -> None:
         self._scheduler, self._folder, self._spec = scheduler, folder, spec
         self._shape, self._share, self._changed, self._event = shape, share, changed, event
@@ -79,135 +80,133 @@ class RunBook:
     @property
     def live(self) -> list[str]:
         """The ids of runs that are not over."""
-        return [run for run, page in self._runs.items() if page.live]
+        return [run_id for run_id, run in self._runs.items() if run.live]
 
-    def states(self) -> list[RunState]:
+    @property
+    def detached(self) -> list[str]:
+        """The ids of runs that are not over and that nobody's kernel drives."""
+        return [run_id for run_id, run in self._runs.items() if run.live and run.state.detached]
+
+    def live_states(self) -> list[RunState]:
+        """Runs that are not over, with what they cost at this moment."""
+        return [run.snapshot() for run in self._runs.values() if run.live]
+
+    def all(self) -> list[LiveRun]:
         """All runs, oldest first."""
-        return [page.snapshot() for page in self._runs.values()]
-
-    def pages(self) -> list[LiveRun]:
-        """The page of each run."""
         return list(self._runs.values())
 
-    def get(self, run: str) -> LiveRun | None:
-        """The page of a run, if there is one."""
-        return self._runs.get(run)
+    def get(self, run_id: str) -> LiveRun | None:
+        """A run, if it is known."""
+        return self._runs.get(run_id)
 
     async def start(self) -> None:
         """Listen to Dask and to the workers, and bring them the agent."""
-        ears = RunPlugin(self._scheduler, self, self._stopping, self._event)
-        self._scheduler.stream_handlers["mlops-run"] = ears.report
-        self._scheduler.add_plugin(ears, name="mlops-runs")
+        listener = RunPlugin(self._scheduler, self, self._stopping, self._event)
+        self._scheduler.stream_handlers["mlops-run"] = listener.report
+        self._scheduler.add_plugin(listener, name="mlops-runs")
         await self._scheduler.register_worker_plugin(None, plugin=plugin(), name=PLUGIN, idempotent=False)
 
     async def close(self, why: str) -> None:
         """Mark what still runs as lost, and write everything down."""
-        for page in self.pages():
-            self.end(page, "lost", f"RunLost: {sentence(why)}")
+        for run in self.all():
+            self.end(run, "lost", f"RunLost: {sentence(why)}")
         self._stopping.close()
         await self._background.close()
-        await asyncio.gather(*(page.disk.close() for page in self._runs.values()))
+        await asyncio.gather(*(run.disk.close() for run in self._runs.values()))
 
     def open(self, state: RunState) -> LiveRun:
-        """A page for a new run."""
+        """Make a new run known."""
         state = state.model_copy(update={"shape": self._shape(), "cluster": self._spec.name})
-        page = self._runs[state.id] = LiveRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
-        page.write()
-        if page.timeout:
-            page.timer = asyncio.get_running_loop().call_later(page.timeout, self._timed_out, page)
-        self._changed(page.snapshot())
-        for run in [run for run, page in self._runs.items() if not page.live][:-REMEMBERED]:
-            self._release(self._runs.pop(run))
+        run = self._runs[state.id] = LiveRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
+        run.write()
+        if run.timeout:
+            run.timer = asyncio.get_running_loop().call_later(run.timeout, self._timed_out, run)
+        self._changed(run.snapshot())
+        for old in [run_id for run_id, run in self._runs.items() if not run.live][:-REMEMBERED]:
+            self._release(self._runs.pop(old))
         if not state.detached:
-            self._background.spawn(self._listen_for(page))
-        return page
+            self._background.spawn(self._give_up_when_silent(run))
+        return run
 
     def restore(self, runs: Iterable[RunState]) -> None:
         """Take over the runs of an earlier scheduler: those that were not over are lost."""
         for state in list(runs)[-REMEMBERED:]:
-            page = self._runs[state.id] = PastRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
-            if page.live:
-                self.end(page, "lost", LOST)
+            run = self._runs[state.id] = PastRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
+            if run.live:
+                self.end(run, "lost", LOST)
                 self._event(f"{state.name} is lost, since the scheduler was started again", state.id, None)
 
     # What becomes of a run
 
-    def end_if_over(self, page: LiveRun) -> None:
+    def end_if_over(self, run: LiveRun) -> None:
         """End a detached run whose tasks are all over."""
-        if page.planned is None or not page.live or not page.planned <= page.over:
+        if run.planned is None or not run.live or not run.planned <= run.over:
             return
-        state = page.state
+        state = run.state
         if state.error:
-            self.end(page, "failed", state.error)
+            self.end(run, "failed", state.error)
         elif state.failed and (state.kind != "map" or not state.done or state.options.get("on_error") == "raise"):
-            self.end(page, "failed", page.first_error())
+            self.end(run, "failed", run.first_error())
         else:
-            self.end(page, "done", "")
+            self.end(run, "done", "")
         self._event(f"{state.name} is {state.phase}", state.id, None)
         if state.kept:
-            self._release(page)
+            self._release(run)
 
-    def end(self, page: LiveRun, phase: RunPhase, error: str) -> None:
+    def end(self, run: LiveRun, phase: RunPhase, error: str) -> None:
         """The run is over; code that still runs is stopped."""
-        if not page.live:
+        if not run.live:
             return
-        busy = page.cost.workers
-        page.end(phase, error, time.time())
-        self.results.over(page)
+        busy = run.cost.workers
+        run.end(phase, error, time.time())
+        self.results.finish(run)
         if phase != "done":
-            self._stopping.stop(page, busy)
-            self._release(page)
-        self._dirty.discard(page.state.id)
-        self._changed(page.snapshot())
+            self._stopping.stop(run, busy)
+            self._release(run)
+        self._dirty.discard(run.state.id)
+        self._changed(run.snapshot())
 
-    def _home(self, run: str) -> Path | None:
+    def _home(self, run_id: str) -> Path | None:
         """The run's own folder."""
-        folder = self._folder / run if self._folder is not None else None
+        folder = self._folder / run_id if self._folder is not None else None
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    def _release(self, page: LiveRun) -> None:
+    def _release(self, run: LiveRun) -> None:
         """Let Dask forget the run's tasks."""
-        prefix = f"mlrun-{page.state.id}-"
-        for name, client in list(self._scheduler.clients.items()):
-            keys = [ts.key for ts in client.wants_what if isinstance(ts.key, str) and ts.key.startswith(prefix)]
-            if keys:
-                self._scheduler.client_releases_keys(keys=keys, client=name)
-                self._scheduler.report(
-                    {"op": "cancelled-keys", "keys": keys, "reason": "mlops", "msg": page.state.error}, client=name
-                )
+        dask.forget(self._scheduler, f"mlrun-{run.state.id}-", run.state.error)
 
-    def _timed_out(self, page: LiveRun) -> None:
-        if page.live:
-            self.end(page, "failed", f"RunTimeout: It took longer than {page.timeout:g} s.")
-            self._event(f"{page.state.name} took longer than {page.timeout:g} s", page.state.id, None)
+    def _timed_out(self, run: LiveRun) -> None:
+        if run.live:
+            self.end(run, "failed", f"RunTimeout: It took longer than {run.timeout:g} s.")
+            self._event(f"{run.state.name} took longer than {run.timeout:g} s", run.state.id, None)
 
-    async def _listen_for(self, page: LiveRun) -> None:
+    async def _give_up_when_silent(self, run: LiveRun) -> None:
         """Give an attached run up when its kernel has long been silent."""
-        while page.live and not page.state.detached:
-            left = page.seen + SILENCE - time.time()
+        while run.live and not run.state.detached:
+            left = run.seen + SILENCE - time.time()
             if left <= 0:
-                self.end(page, "lost", "RunLost: The kernel that fed it doesn't answer any more.")
+                self.end(run, "lost", "RunLost: The kernel that fed it doesn't answer any more.")
                 return
             await asyncio.sleep(min(left, 30.0))
 
     # Telling of progress, a few times a second
 
-    def mark(self, page: LiveRun) -> None:
+    def mark(self, run: LiveRun) -> None:
         """A run went on: tell of it soon."""
-        self._dirty.add(page.state.id)
+        self._dirty.add(run.state.id)
         if self._flusher is None:
             self._flusher = asyncio.get_running_loop().call_later(INTERVAL, self._flush)
 
     def _flush(self) -> None:
         self._flusher = None
         dirty, self._dirty = self._dirty, set()
-        for run in dirty:
-            page = self._runs.get(run)
-            if page is not None:
-                page.touch()
-                self._changed(page.snapshot())
+        for run_id in dirty:
+            run = self._runs.get(run_id)
+            if run is not None:
+                run.touch()
+                self._changed(run.snapshot())
 
 
 def sentence(text: str) -> str:

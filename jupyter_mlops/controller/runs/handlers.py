@@ -1,4 +1,4 @@
-"""What a link asks of the book of runs: handlers on the scheduler, named `mlops_*_run`."""
+"""What a link asks of the runs: handlers on the scheduler, named `mlops_*_run`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from ...core.base import Seconds, read_record
 from ...core.errors import InvalidInput, Unavailable, UnknownRun
 from ...core.run import FINAL, RunPhase, RunState
 from ...core.waiting import until_set
+from .. import dask
 from ..answers import answering
 from .liverun import LiveRun
-from .runbook import RunBook, sentence
+from .registry import RunRegistry, sentence
 from .stopping import RunEvent
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ class RunHandlers:
 
     Parameters
     ----------
-    event : is told of runs that were cancelled.
+    event : gets the runs that were cancelled.
     check_alive : raises `ClusterEnded` when no run may begin any more.
     """
 
-    def __init__(self, scheduler: Scheduler, book: RunBook, event: RunEvent, check_alive: Callable[[], None]) -> None:
-        self._scheduler, self._book, self._event, self._check_alive = scheduler, book, event, check_alive
+    def __init__(
+        self, scheduler: Scheduler, runs: RunRegistry, event: RunEvent, check_alive: Callable[[], None]
+    ) -> None:
+        self._scheduler, self._runs, self._event, self._check_alive = scheduler, runs, event, check_alive
 
     def install(self) -> None:
         """Answer links from now on."""
@@ -50,33 +53,33 @@ class RunHandlers:
         }
         self._scheduler.handlers.update({name: answering(handler) for name, handler in handlers.items()})
 
-    def _page(self, run: str) -> LiveRun:
-        page = self._book.get(run)
-        if page is None:
+    def _known(self, run: str) -> LiveRun:
+        live_run = self._runs.get(run)
+        if live_run is None:
             raise UnknownRun.named(run, [])
-        page.seen = time.time()
-        return page
+        live_run.seen = time.time()
+        return live_run
 
     async def _open(self, run: dict[str, Any]) -> dict[str, Any]:
         self._check_alive()
         state = read_record(RunState, run, "run")
-        page = self._book.get(state.id) or self._book.open(state)
-        return page.snapshot().model_dump()
+        live_run = self._runs.get(state.id) or self._runs.open(state)
+        return live_run.snapshot().model_dump()
 
     async def _plan(self, run: str, total: int | None, keys: Collection[str] | None = None) -> None:
         self._check_alive()
-        page = self._page(run)
-        page.state.total = total
+        live_run = self._known(run)
+        live_run.state.total = total
         if keys is not None:
             await self._have_come(keys)
-        if keys is not None and page.live:
-            self._scheduler.client_desires_keys(keys=list(keys), client=HOLDER)
-            page.state.detached = True
-            page.planned = set(keys)
-            page.over |= {key for key in keys if self._is_over(key)}
-            self._book.end_if_over(page)
-        page.write()
-        self._book.mark(page)
+        if keys is not None and live_run.live:
+            dask.want(self._scheduler, keys, HOLDER)
+            live_run.state.detached = True
+            live_run.planned = set(keys)
+            live_run.over |= {key for key in keys if self._is_over(key)}
+            self._runs.end_if_over(live_run)
+        live_run.write()
+        self._runs.mark(live_run)
 
     async def _have_come(self, keys: Collection[str]) -> None:
         """Wait for the tasks, which travel by another way than the plan."""
@@ -92,29 +95,29 @@ class RunHandlers:
         return ts is not None and ts.state in ("memory", "erred")
 
     async def _close(self, run: str, phase: RunPhase, error: str = "") -> dict[str, Any]:
-        page = self._page(run)
+        live_run = self._known(run)
         if phase not in FINAL:
             raise InvalidInput(f"A run can't end as {phase!r}", todo=f"It ends as one of {', '.join(sorted(FINAL))}.")
-        self._book.end(page, phase, error)
-        return page.snapshot().model_dump()
+        self._runs.end(live_run, phase, error)
+        return live_run.snapshot().model_dump()
 
     async def _cancel(self, run: str, why: str = "") -> None:
-        page = self._page(run)
-        if page.live:
-            self._book.end(page, "cancelled", f"RunCancelled: {sentence(why or 'it was cancelled')}")
-            self._event(f"{page.state.name} was cancelled", run, None)
+        live_run = self._known(run)
+        if live_run.live:
+            self._runs.end(live_run, "cancelled", f"RunCancelled: {sentence(why or 'it was cancelled')}")
+            self._event(f"{live_run.state.name} was cancelled", run, None)
 
     async def _watch(self, run: str, since: int, timeout: Seconds = 20.0) -> dict[str, Any]:
-        page = self._page(run)
+        live_run = self._known(run)
         deadline = time.monotonic() + min(max(timeout, 0.0), 60.0)
-        while page.seq <= since and page.live and (left := deadline - time.monotonic()) > 0:
-            page.changed.clear()
-            if not await until_set(page.changed, left):
+        while live_run.seq <= since and live_run.live and (left := deadline - time.monotonic()) > 0:
+            live_run.changed.clear()
+            if not await until_set(live_run.changed, left):
                 break
-            await until_set(page.ended, 0.01)  # what comes at once is told at once
-        page.seen = time.time()
-        entries = [entry.model_dump(exclude_defaults=True) for entry in page.journal.since(since)]
-        return {"seq": page.seq, "run": page.snapshot().model_dump(), "entries": entries}
+            await until_set(live_run.ended, 0.01)  # what comes at once is told at once
+        live_run.seen = time.time()
+        entries = [entry.model_dump(exclude_defaults=True) for entry in live_run.journal.since(since)]
+        return {"seq": live_run.seq, "run": live_run.snapshot().model_dump(), "entries": entries}
 
     async def _parts(self, run: str) -> dict[str, int]:
-        return self._book.results.parts(self._page(run))
+        return self._runs.results.parts(self._known(run))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Member:
+class WorkerEntry:
     """A worker, by the name that the controller gave it. `row` is what watchers are told."""
 
     name: str
@@ -76,23 +76,23 @@ def present(counts: Counter[WorkerPhase]) -> int:
     return counts["requested"] + counts["pending"] + counts["starting"] + counts["idle"] + counts["busy"]
 
 
-class Listener(Protocol):
-    """What the roster tells the controller of."""
+class WorkerListener(Protocol):
+    """What listens to the registry of workers."""
 
-    def began(self, member: Member, at: Time | None) -> None:
+    def began(self, entry: WorkerEntry, at: Time | None) -> None:
         """It holds resources since `at`; None is now."""
 
-    def ceased(self, member: Member, at: Time | None) -> None:
+    def ceased(self, entry: WorkerEntry, at: Time | None) -> None:
         """It holds nothing any more since `at`; None is now."""
 
-    def joined(self, member: Member) -> None:
+    def joined(self, entry: WorkerEntry) -> None:
         """It is connected to the scheduler."""
 
-    def ended(self, member: Member) -> None:
+    def ended(self, entry: WorkerEntry) -> None:
         """It went as it was asked to."""
 
-    def died(self, member: Member) -> None:
+    def died(self, entry: WorkerEntry) -> None:
         """It went and was not asked to; a replacement may be made."""
 
-    def explained(self, member: Member) -> None:
+    def explained(self, entry: WorkerEntry) -> None:
         """Why it died is known, or never will be."""

@@ -1,0 +1,154 @@
+"""What we use of Dask that has a private name or that Dask doesn't document. Private names are used nowhere else.
+
+`NEEDED` lists it, and a test looks whether the installed distributed has it, so that a release without it is noticed by
+us and not in somebody's cluster. This module imports Dask: only what runs beside a scheduler imports it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import dask
+from distributed.core import Status
+from distributed.http.routing import RoutingApplication
+from distributed.http.utils import get_handlers
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+    from distributed.scheduler import TaskState
+    from distributed.scheduler import WorkerState as DaskWorker
+
+    from ..core.base import Seconds, Time  # types only: workers import this module, and do without pydantic
+
+#: The attributes that are used here, by the class of distributed that has them.
+NEEDED = {
+    "Scheduler": (
+        "_calc_occupancy",
+        "_get_prefix_duration",
+        "_idle_transition_counter",
+        "client_desires_keys",
+        "client_releases_keys",
+        "clients",
+        "handle_worker_status_change",
+        "http_application",
+        "http_server",
+        "idle_since",
+        "queued",
+        "report",
+        "services",
+        "start_http_server",
+        "stream_comms",
+        "stream_handlers",
+        "transition_counter",
+        "unrunnable",
+        "worker_send",
+    ),
+    "WorkerState": ("_network_occ", "executing", "long_running", "nbytes", "processing", "task_prefix_count"),
+    "TaskState": ("exception_text", "host_restrictions", "prefix", "resource_restrictions", "worker_restrictions"),
+    "ClientState": ("wants_what",),
+}
+
+__all__ = ["NEEDED", "RoutingApplication"]
+
+
+# How much there is to do
+
+
+def expected_duration(scheduler: Scheduler, task: TaskState) -> Seconds:
+    """How long tasks like this one took, or what Dask assumes while it doesn't know."""
+    return float(scheduler._get_prefix_duration(task.prefix))
+
+
+def occupancy(scheduler: Scheduler, worker: DaskWorker) -> Seconds:
+    """How long one thread would take for all that a worker has been given."""
+    return float(scheduler._calc_occupancy(worker.task_prefix_count, worker._network_occ))
+
+
+class Occupancy:
+    """The same of several workers together, which costs less than the sum of each."""
+
+    def __init__(self) -> None:
+        self._prefixes: Counter[str] = Counter()
+        self._network: int = 0
+
+    def add(self, worker: DaskWorker) -> None:
+        """Count this worker, too."""
+        self._prefixes.update(worker.task_prefix_count)
+        self._network += worker._network_occ
+
+    def seconds(self, scheduler: Scheduler) -> Seconds:
+        """How long one thread would take for all of it."""
+        return float(scheduler._calc_occupancy(self._prefixes, self._network))
+
+
+def idle_since(scheduler: Scheduler) -> Time | None:
+    """Since when Dask has had nothing to do; None while it has, or when tasks changed since it last looked."""
+    since = scheduler.idle_since
+    if since is None or scheduler.transition_counter != scheduler._idle_transition_counter:
+        return None
+    return float(since)
+
+
+# Letting workers end what they do
+
+
+def drain(scheduler: Scheduler, worker: DaskWorker, going: bool = True) -> None:
+    """Let a worker end what it runs, without giving it more; or, with `going=False`, take it back."""
+    status = Status.closing_gracefully if going else Status.running
+    stimulus = f"mlops-drain-{time.time()}"
+    scheduler.handle_worker_status_change(status, worker, stimulus)
+    scheduler.stream_comms[worker.address].send(
+        {"op": "worker-status-change", "status": status.name, "stimulus_id": stimulus}
+    )
+
+
+def move_waiting_tasks(scheduler: Scheduler, worker: DaskWorker) -> None:
+    """Let tasks that a draining worker has not begun run elsewhere. Its last heartbeat must be of after its drain."""
+    reschedule = scheduler.stream_handlers["reschedule"]
+    for task in [
+        task for task in worker.processing if task not in worker.executing and task not in worker.long_running
+    ]:
+        reschedule(key=task.key, worker=worker.address, stimulus_id=f"mlops-drain-{time.time()}")
+
+
+# Tasks that are wanted, and forgotten
+
+
+def want(scheduler: Scheduler, keys: Collection[str], client: str) -> None:
+    """Keep the results of these tasks in the name of `client`, as if a Dask client of that name held their futures."""
+    scheduler.client_desires_keys(keys=list(keys), client=client)
+
+
+def forget(scheduler: Scheduler, prefix: str, why: str) -> None:
+    """Let all clients let go of the tasks whose keys begin with `prefix`; their futures fail with `why`."""
+    for name, client in list(scheduler.clients.items()):
+        keys = [task.key for task in client.wants_what if isinstance(task.key, str) and task.key.startswith(prefix)]
+        if keys:
+            scheduler.client_releases_keys(keys=keys, client=name)
+            scheduler.report({"op": "cancelled-keys", "keys": keys, "reason": "mlops", "msg": why}, client=name)
+
+
+# HTTP
+
+
+def stop_http_server(scheduler: Scheduler) -> None:
+    """Stop the HTTP server that Dask starts in any case, without a password."""
+    server = scheduler.services.pop("dashboard", None)
+    if server is not None:
+        server.stop()
+
+
+def plain_routes(scheduler: Any) -> list[Any]:
+    """Dask's pages that need no bokeh."""
+    return list(get_handlers(server=scheduler, modules=dask.config.get("distributed.scheduler.http.routes")))
+
+
+def add_dashboard(scheduler: Any, pages: Any, application: RoutingApplication, server: Any) -> None:
+    """Add Dask's dashboard to `application`, which `server` serves. `pages` is the module
+    `distributed.dashboard.scheduler`, whose import takes long."""
+    scheduler.http_application, scheduler.http_server = application, server
+    scheduler.services["dashboard"] = server
+    pages.connect(application, server, scheduler)

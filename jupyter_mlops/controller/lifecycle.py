@@ -1,0 +1,166 @@
+"""The life of a cluster: the phase that it is in, what is wrong with it, when it will end, and its end.
+
+The end comes once: refuse new work, close the books, end the workers, then the scheduler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from ..core.base import Time
+from ..core.cluster import ClusterPhase, ClusterSpec, EndCause, EventKind, Problem, Receipt, Stop
+from ..core.errors import ClusterEnded
+from ..core.price import Cost
+from .changes import ChangeTracker
+from .disk import Disk
+from .events import Events
+from .limits import Deadline
+from .pool import Pool
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+logger = logging.getLogger("distributed.scheduler.mlops")
+
+
+class Lifecycle:
+    """Owns what is known of a cluster's life. Others read these attributes; only the methods here write them.
+
+    Parameters
+    ----------
+    scheduler : is closed at the end.
+    pool : ends its workers at the end; names what keeps the place from answering.
+    events : get the beginning, the end, and problems of the place.
+    disk : is written out at the end.
+    live_runs : gives the ids of runs that are not over.
+    close_books : stops what is under way and closes the ledger: cause, why → the receipt, written but not yet on disk.
+    clock : seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        spec: ClusterSpec,
+        pool: Pool,
+        events: Events,
+        disk: Disk,
+        changes: ChangeTracker,
+        *,
+        live_runs: Callable[[], list[str]],
+        close_books: Callable[[EndCause, str], Awaitable[Receipt]],
+        clock: Callable[[], Time],
+    ) -> None:
+        self.phase: ClusterPhase = "starting"
+        #: When it began to work, and when and why it ended, once it did.
+        self.started: Time | None = None
+        self.ended: Time | None = None
+        self.cause: EndCause | None = None
+        #: Since when there has been nothing to do, and the end that the limits will bring, if nothing changes.
+        self.idle_since: Time | None = None
+        self.stop: Stop | None = None
+        #: A fault of the controller itself, and what keeps the place from answering.
+        self.fault: Problem | None = None
+        self.place_problem: Problem | None = None
+        #: Whether an earlier scheduler of the same cluster began it.
+        self.restarted = events.began is not None
+        self._scheduler, self._name, self._pool = scheduler, spec.name, pool
+        self._events, self._disk, self._changes = events, disk, changes
+        self._close_books, self._clock = close_books, clock
+        began = clock() if events.began is None else events.began
+        self._deadline = Deadline(scheduler, spec.profile.limits, began, live_runs, clock)
+        self._task: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+
+    def start(self) -> None:
+        """The cluster begins to work, or goes on after its scheduler was started again."""
+        self.started = self._deadline.started
+        self._events.add("cluster", "The scheduler started again" if self.restarted else "The cluster started")
+
+    def run(self) -> None:
+        """The first worker is there, or none is wanted: the cluster runs, unless it has come further."""
+        if self.phase == "starting":
+            self.phase = "running"
+
+    def touch(self) -> None:
+        """Somebody used the cluster just now: it isn't idle."""
+        self._deadline.touch()
+
+    def report_fault(self, error: Exception) -> None:
+        """The controller's own code failed."""
+        what, todo = "The cluster's controller has a fault", "Look at the scheduler's log."
+        self.fault = Problem(what=what, why=repr(error), todo=todo)
+
+    def check_place(self) -> None:
+        """See whether the place still answers, and note it as an event when that changed."""
+        before, now = self.place_problem, self._pool.problem
+        self.place_problem = now
+        if now is not None and (before is None or before.what != now.what):
+            self._events.add("problem", now.what, problem=now)
+        elif now is None and before is not None:
+            self._events.add("cluster", f"Over: {before.what}")
+
+    def check_limits(self, cost: Cost) -> None:
+        """Work out when the limits end the cluster, which has cost `cost`; begin its end when that moment has come."""
+        self.idle_since = self._deadline.idle_since()
+        self.stop = self._deadline.next(self.idle_since, cost)
+        if self.stop is not None and self.stop.at <= self._clock():
+            self.begin_end(self.stop.cause, self._deadline.reason(self.stop, cost))
+
+    # The end
+
+    @property
+    def ending(self) -> bool:
+        """Whether the end has begun."""
+        return self._task is not None
+
+    def check_alive(self) -> None:
+        """Raise `ClusterEnded` when the cluster is ending."""
+        if self.ending:
+            raise ClusterEnded(
+                f"Cluster {self._name!r} is stopping",
+                f"its end was caused by: {self.cause}",
+                "Start another one.",
+            )
+
+    def begin_end(self, cause: EndCause, why: str = "", *, close_scheduler: bool = True) -> None:
+        """Begin to end the cluster. A no-op when it is ending."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._end(cause, why, close_scheduler))
+
+    async def wait_ended(self) -> None:
+        """Return when the workers are gone and the records are written."""
+        await self._over.wait()
+
+    async def end_with_scheduler(self) -> None:
+        """Somebody closes the scheduler, through Dask or we ourselves: it waits until the cluster has ended."""
+        self.begin_end("user", "its scheduler was asked to close", close_scheduler=False)
+        await self.wait_ended()
+
+    async def _end(self, cause: EndCause, why: str, close_scheduler: bool) -> None:
+        self.phase, self.cause = "stopping", cause
+        try:
+            kind: EventKind = "limit" if cause in ("idle", "lifetime", "budget") else "cluster"
+            self._events.add(kind, f"The cluster stops ({cause}){': ' + why if why else ''}")
+            receipt = await self._close_books(cause, why)
+            self.stop, self.ended = None, receipt.ended
+            await self._end_workers(receipt)
+        except Exception:  # a fault of ours, which must not keep the cluster alive: it would cost on
+            logger.exception("The cluster could not be ended in order")
+        self._over.set()
+        if close_scheduler:
+            await self._scheduler.close(reason=f"mlops: {cause}")
+
+    async def _end_workers(self, receipt: Receipt) -> None:
+        written = await self._disk.flush()
+        if not written:
+            logger.error("The receipt could not be written: %s", receipt.model_dump_json())
+        try:
+            await self._pool.close()
+        except (OSError, RuntimeError):
+            logger.exception("The workers could not all be ended")
+        self.phase = "ended"
+        self._changes.wake()
+        await self._disk.close(5.0 if written else 0.2)
