@@ -15,7 +15,7 @@ from typing import Any
 Modules = dict[str, tuple[str, str, bool]]
 
 
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports the modules that runs brought along, before any that the worker finds on its disk."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ def labelled(traceback: str) -> str:
     return traceback
 
 
-FINDER = Finder()
+FINDER = SourceFinder()
 
 
 def install() -> None:

@@ -18,7 +18,7 @@ from .controller import Controller
 LONGEST = 60.0
 
 
-class ScaleRequest(Input):
+class ScaleCall(Input):
     """What `mlops_scale` takes."""
 
     workers: StrictInt
@@ -26,7 +26,7 @@ class ScaleRequest(Input):
     now: bool = False
 
 
-class AdaptRequest(Input):
+class AdaptCall(Input):
     """What `mlops_adapt` takes."""
 
     minimum: StrictInt
@@ -34,7 +34,7 @@ class AdaptRequest(Input):
     group: str | None = None
 
 
-class StopRequest(Record):
+class StopCall(Record):
     """What `mlops_stop` takes: lenient, because a cluster must end for whatever cause a newer version has."""
 
     cause: EndCause = "user"
@@ -61,15 +61,15 @@ def handlers(controller: Controller) -> dict[str, Handler]:
         return [sample.model_dump() for sample in controller.timeline.since(since)]
 
     async def mlops_scale(**request: Any) -> None:
-        scale = read_input(ScaleRequest, request, "scaling")
+        scale = read_input(ScaleCall, request, "scaling")
         controller.scale(scale.workers, scale.group, scale.now)
 
     async def mlops_adapt(**request: Any) -> None:
-        adapt = read_input(AdaptRequest, request, "adaptive scaling")
+        adapt = read_input(AdaptCall, request, "adaptive scaling")
         controller.adapt(adapt.minimum, adapt.maximum, adapt.group)
 
     async def mlops_stop(**request: Any) -> None:
-        stop = read_record(StopRequest, request, "stop")
+        stop = read_record(StopCall, request, "stop")
         controller.stop_soon(stop.cause, stop.why)
 
     async def mlops_logs(worker: str | None = None, lines: int = 200) -> list[str]:

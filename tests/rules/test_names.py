@@ -14,7 +14,7 @@ ALLOWED = {
 }
 
 #: Those that are still to be renamed.
-REMAINING = {"Entry", "Finder", "Follower", "Hub", "Keeper", "Known", "Names", "Order", "Record", "Watch"}
+REMAINING = {"Entry", "Keeper", "Names", "Order", "Record"}
 
 
 def test_each_class_has_a_name_of_its_own() -> None:

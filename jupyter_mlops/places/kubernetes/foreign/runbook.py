@@ -143,8 +143,8 @@ def groups_plugin(objects: Mapping[str, str]) -> bytes:
     class Belong(WorkerPlugin):
         """Declares the group by the name of the pod."""
 
-        def __init__(self) -> None:
-            self.resources = {name: declared(group) for name, group in objects.items()}
+        def __init__(self, resources: dict[str, dict[str, float]]) -> None:
+            self.resources = resources
 
         async def setup(self, worker: Worker) -> None:
             """Called by Dask in each worker. Travels by value, so it may use nothing of this module."""
@@ -156,4 +156,4 @@ def groups_plugin(objects: Mapping[str, str]) -> bytes:
 
     Belong.__module__ = Belong.setup.__module__ = "__main__"  # so that it travels by value
     Belong.__qualname__ = "Belong"
-    return bytes(dumps(Belong()))
+    return bytes(dumps(Belong({name: declared(group) for name, group in objects.items()})))
