@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 
 from ..kubernetes.clusters import Namespace
-from .place import KubernetesPlace, LocalPlace, opened
+from .place import SHED, KubernetesPlace, LocalPlace, ShedPlace, opened
 
 
-@pytest.fixture(params=["local", "kubernetes"])
+@pytest.fixture(params=["local", "shed", "kubernetes"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlace]:
     """Each place in turn; Kubernetes is skipped, with the reason, where there is none."""
     here: LocalPlace = LocalPlace()
-    if request.param == "kubernetes":
+    if request.param == "shed":
+        monkeypatch.syspath_prepend(str(SHED))
+        here = ShedPlace()
+    elif request.param == "kubernetes":
         namespace: Namespace = request.getfixturevalue("namespace")
         monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig(tmp_path)))
         here = KubernetesPlace(namespace)

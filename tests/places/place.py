@@ -58,6 +58,24 @@ class LocalPlace:
         await asyncio.gather(*(self.backend.stop(state.name, force=True) for state in states))
 
 
+#: Where the package is that adds the place "shed", with its dist-info.
+SHED = Path(__file__).parent / "shed"
+
+
+class ShedPlace(LocalPlace):
+    """Clusters of a place that another package adds, in the same home folder."""
+
+    place = "shed"
+
+    def group(self, **fields: Any) -> Group:
+        """As above, with an option of its own."""
+        return super().group(**{"options": {"drawer": 3}, **fields})
+
+    def impossible(self) -> tuple[Profile, str]:
+        """As above."""
+        return self.profile(self.group(options={"drawer": "none"})), r"groups\.0\.options\.drawer"
+
+
 class KubernetesPlace(LocalPlace):
     """Clusters of pods, in a namespace of the test's own."""
 

@@ -132,6 +132,8 @@ def _environment() -> tuple[str, str, str]:
 
 async def test_what_cannot_be_made_is_refused_before_it_is_made(place: LocalPlace) -> None:
     profile, word = place.impossible()
+    with pytest.raises(InvalidSpec, match=r"'options\.colour' is not a known field"):
+        await place.backend.check(place.profile(options={"colour": "red"}))
     with pytest.raises(InvalidSpec, match=word):
         await place.backend.check(profile)
     with pytest.raises(InvalidSpec, match=word):

@@ -87,6 +87,7 @@ class Browser:
         self.clusters: dict[str, Any] = {}
         self.runs: dict[str, Any] = {}
         self.operations: dict[str, Any] = {}
+        self.places: dict[str, Any] = {}
         self.profiles: list[Any] = []
         self.workers: dict[str, dict[str, Any]] = {}
         self.events: dict[str, list[Any]] = {}
@@ -118,6 +119,7 @@ class Browser:
             self.clusters = {value["name"]: value for value in message["clusters"]}
             self.runs = {value["id"]: value for value in message["runs"]}
             self.operations = {value["id"]: value for value in message["operations"]}
+            self.places = {value["name"]: value for value in message["places"]}
             self.profiles = message["profiles"]
             self.workers, self.events, self.journal = {}, {}, {}
             return

@@ -75,9 +75,10 @@ class LocalBackend(Backend):
         return await asyncio.to_thread(_start, spec)
 
     async def clusters(self) -> list[ClusterState]:
-        """As in `Backend`."""
-        entries = await asyncio.to_thread(lambda: [_state(entry) for entry in store.entries()])
-        return sorted(entries, key=lambda state: state.created, reverse=True)
+        """As in `Backend`. Places of other packages that are made of this one keep theirs in the same folder."""
+        states = await asyncio.to_thread(lambda: [_state(entry) for entry in store.entries()])
+        here = [state for state in states if state.place == self.place]
+        return sorted(here, key=lambda state: state.created, reverse=True)
 
     async def get(self, name: str) -> ClusterState:
         """As in `Backend`."""
