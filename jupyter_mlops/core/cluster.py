@@ -181,7 +181,7 @@ class WorkerState(Record):
     problem: Problem | None = None
 
 
-EventKind = Annotated[Literal["cluster", "scale", "worker", "run", "limit", "money", "problem"], otherwise("cluster")]
+EventKind = Annotated[Literal["cluster", "scale", "worker", "run", "limit", "problem"], otherwise("cluster")]
 
 
 class Event(Record):

@@ -8,7 +8,7 @@ from .base import Record, Time, otherwise
 from .cluster import Problem
 
 OperationKind = Annotated[Literal["start", "scale", "adapt", "stop", "cancel", "again"], otherwise("start")]
-OperationPhase = Annotated[Literal["waiting", "running", "done", "failed"], otherwise("running")]
+OperationPhase = Annotated[Literal["running", "done", "failed"], otherwise("running")]
 
 
 class Operation(Record):
@@ -18,7 +18,7 @@ class Operation(Record):
     kind: OperationKind
     #: The cluster's name or the run's id.
     subject: str
-    phase: OperationPhase = "waiting"
+    phase: OperationPhase = "running"
     progress: float | None = None
     created: Time
     ended: Time | None = None

@@ -86,7 +86,7 @@ def per_thousand(run: RunState) -> float | None:
     return run.cost.amount / items * 1000
 
 
-JournalKind = Annotated[Literal["print", "metric", "param", "display", "phase"], otherwise("phase")]
+JournalKind = Annotated[Literal["print", "metric", "param", "phase"], otherwise("phase")]
 
 
 class Entry(Record):

@@ -151,6 +151,3 @@ class Hello(Record):
     #: Clusters whose workers and events, and runs whose journal, it wants to see.
     follow_clusters: list[str] = []
     follow_runs: list[str] = []
-
-
-ServerMessage = Annotated[Snapshot | Changes, Field(discriminator="type")]

@@ -75,7 +75,6 @@ function kind(trans: TranslationBundle, value: Event['kind']): string {
     worker: trans.__('worker'),
     run: trans.__('run'),
     limit: trans.__('limit'),
-    money: trans.__('money'),
     problem: trans.__('problem')
   };
   return wordOf(words, value);

@@ -20,7 +20,7 @@ const TICKS = [
   ...[1, 2, 3, 4, 6, 8, 12, 24, 48, 96].map(hours => hours * 3600)
 ];
 /** Kinds of events that explain a bend in the lines. */
-const MARKED: readonly Event['kind'][] = ['scale', 'problem', 'limit', 'money', 'cluster'];
+const MARKED: readonly Event['kind'][] = ['scale', 'problem', 'limit', 'cluster'];
 
 /** What was wanted and what there was, with marks for what happened and why. */
 export function TimelinePart(props: IPartProps): JSX.Element {

@@ -291,7 +291,7 @@ export interface Operation {
   ended: number | null;
   id: string;
   kind: 'start' | 'scale' | 'adapt' | 'stop' | 'cancel' | 'again';
-  phase: 'waiting' | 'running' | 'done' | 'failed';
+  phase: 'running' | 'done' | 'failed';
   problem: Problem | null;
   progress: number | null;
   result: string;
@@ -424,7 +424,7 @@ export interface EventsChange {
  * Something that happened to a cluster, in words. `seq` counts from 1 per cluster and never repeats.
  */
 export interface Event {
-  kind: 'cluster' | 'scale' | 'worker' | 'run' | 'limit' | 'money' | 'problem';
+  kind: 'cluster' | 'scale' | 'worker' | 'run' | 'limit' | 'problem';
   problem: Problem | null;
   run: string | null;
   seq: number;
@@ -446,7 +446,7 @@ export interface JournalChange {
  */
 export interface Entry {
   key: string;
-  kind: 'print' | 'metric' | 'param' | 'display' | 'phase';
+  kind: 'print' | 'metric' | 'param' | 'phase';
   seq: number;
   step: number | null;
   stream: 'stdout' | 'stderr';
