@@ -1,4 +1,4 @@
-"""Which lines of a log are new, when only its end can be asked for, again and again."""
+"""Finds the new lines of a log of which only the end can be asked for, again and again."""
 
 from __future__ import annotations
 

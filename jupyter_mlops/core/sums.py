@@ -24,19 +24,20 @@ class Sums:
         self.held = self._came = self._done = NOTHING
 
     def take(self, vector: Vector, at: float) -> None:
-        """Somebody holds `vector` since the time `at`."""
+        """Count a holder that holds `vector` since the time `at`."""
         self.ever = True
         self.count += 1
         self.held = plus(self.held, vector)
         self._came = plus(self._came, vector, at)
 
     def give(self, vector: Vector, at: float, now: float) -> None:
-        """Who came at the time `at` has held `vector` until `now`."""
+        """Count a holder out that came at the time `at` and held `vector` until `now`."""
         self._done = plus(self._done, vector, max(0.0, now - at))
         self._leave(vector, at)
 
     def withdraw(self, vector: Vector, at: float) -> None:
-        """Who came at the time `at` is counted elsewhere, from the beginning."""
+        """Take a holder out that came at the time `at`, with all that it used: it is counted elsewhere, from the
+        beginning."""
         self._leave(vector, at)
         self.ever = self.count > 0 or self._done != NOTHING
 
@@ -49,7 +50,7 @@ class Sums:
             self.held = self._came = NOTHING
 
     def add(self, vector: Vector, seconds: float = 1.0) -> None:
-        """Somebody who is gone held `vector` for so long."""
+        """Add what a holder that is gone used: `vector` for so long."""
         self.ever |= seconds > 0
         self._done = plus(self._done, vector, seconds)
 

@@ -32,7 +32,7 @@ class Catalogue:
 
     @property
     def tables(self) -> Iterator[Table]:
-        """Who is asked, in this order."""
+        """The tables that are asked, in this order."""
         yield self.by_hand
         yield from self.lists
         if self.libcloud is not None:
@@ -48,7 +48,7 @@ class Catalogue:
         return unknown(f"no price of {node} is known", currency)
 
     def within(self) -> Catalogue:
-        """The part for the regions that its nodes are in."""
+        """The part of the catalogue for the regions that its nodes are in."""
         regions = {node.region for node in self.nodes.values() if node.region}
         lists = [found.within(regions) for found in self.lists]
         libcloud = self.libcloud.within(regions) if self.libcloud else None

@@ -13,7 +13,7 @@ from .skypilot import SkyPilot
 
 
 def folder() -> Path:
-    """Where they are kept."""
+    """The folder in which the lists are kept."""
     return home.private(home.home() / "prices")
 
 
@@ -34,7 +34,8 @@ def bring(file: Path) -> SkyPilot:
 
 
 def lists() -> list[SkyPilot]:
-    """Those that were brought, by name; one that was spoilt since is left out with a warning."""
+    """The lists that the user imported, by name. A list whose file can't be read any more is left out, with a
+    warning."""
     found = []
     for file in sorted(folder().glob("*.csv")):
         try:

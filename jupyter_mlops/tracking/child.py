@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Child:
     """One process, which ends when this one does, or when it is closed.
 
-    It works in the home folder, so that nothing beside a notebook is imported by it, and nothing is left there.
+    The process works in the home folder, so that it imports nothing that lies beside a notebook, and leaves nothing
+    there.
     """
 
     def __init__(self) -> None:
@@ -24,11 +25,12 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be told a run."""
+        """Whether the process takes runs."""
         return self._process is not None and self._process.poll() is None
 
     def bring(self, run: RunState) -> str:
-        """Have it bring `run`, and wait for that. Returns what went wrong, or nothing."""
+        """Have the process bring `run` into MLflow, and wait for that. Returns what went wrong; empty when nothing
+        did."""
         try:
             if self._process is None:
                 self._process = self._started()
@@ -41,12 +43,12 @@ class Child:
         return "" if answer == "ok" else answer or "the process that does it ended"
 
     def kill(self) -> None:
-        """End it at once, from any thread: a `bring` that waits for it returns."""
+        """End the process at once, from any thread. A `bring` that waits for the process returns."""
         if self._process is not None:
             self._process.kill()
 
     def close(self) -> None:
-        """Let it end; not while another thread is in `bring`."""
+        """Let the process end. Not to be called while another thread is in `bring`."""
         if self._process is None:
             return
         for pipe in (self._process.stdin, self._process.stdout):

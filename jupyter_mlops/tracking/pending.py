@@ -30,7 +30,8 @@ _ID = re.compile(r"[0-9a-f]{12}")
 
 @dataclass
 class Marker:
-    """What of a run is in MLflow: where, as which of its runs, up to which line of the journal, and its end."""
+    """How much of a run is in MLflow: the tracking URI, MLflow's own run, the last line of the journal, and whether the
+    end is there."""
 
     uri: str = ""
     run: str = ""
@@ -53,7 +54,7 @@ def write(folder: Path, marker: Marker) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Only one process at a time is in here for the file `path`. A process that dies lets go."""
+    """Hold the lock on the file `path`: one process at a time has it, and a process that dies loses it."""
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -98,7 +98,8 @@ class Recorder:
         self._end_child()
 
     def _next(self) -> RunState | None:
-        """The run that waits longest; the pause lets its end catch up with its start. None: it is time to end."""
+        """The run that has waited longest; None when it is time to end. The pause before lets a run's end catch up with
+        its start, so that both are brought at once."""
         with self._change:
             while not self._waiting and not self._closing:
                 if not self._change.wait(IDLE):
@@ -116,7 +117,7 @@ class Recorder:
             self._child = None
 
     def _bring(self, run: RunState) -> str:
-        """What went wrong; nothing, when it is in MLflow."""
+        """Bring one run. Returns what went wrong; empty when the run is in MLflow."""
         from .child import Child
 
         if self._child is None:

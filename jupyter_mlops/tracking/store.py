@@ -49,7 +49,7 @@ class MlflowStore:
         self._experiment = ""
 
     def sync(self, run: RunState) -> None:
-        """Make MLflow's run say what `run` says: created when it isn't there, ended when it is over.
+        """Make MLflow's run say what `run` says: it is created when MLflow lacks it, and ended when `run` is over.
 
         Idempotent, and safe with several processes. Raises what MLflow raises, and `StorageFull`, `Refused`.
         """

@@ -24,7 +24,7 @@ _NICE = 10
 
 
 def sync() -> int:
-    """Bring what is pending; how many runs that were. Raises what MLflow raises."""
+    """Bring all runs that MLflow lacks. Returns how many there were. Raises what MLflow raises."""
     runs = pending.unsynced()
     store = MlflowStore(tracking_uri())
     for run in runs:

@@ -1,6 +1,6 @@
-"""What one process of a user (a notebook's kernel, a script) holds while it works on clusters: one object has it.
+"""One object holds all that a user's process (a notebook's kernel, a script) needs while it works on clusters.
 
-A forked child gets a fresh one: it keeps what its user chose, and shares no connection and no thread with its parent.
+A forked child gets an object of its own: the user's choices are copied, connections and threads are not shared.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ RUNTIME = frozenset({"dask", "distributed", "cloudpickle", "jupyter-mlops"})
 
 @dataclass
 class Needed:
-    """A distribution that is installed here, and which of its versions would do for those that need it."""
+    """A distribution that is installed here, and the versions of it that would do for the packages that need it."""
 
     distribution: Distribution
     specifiers: list[SpecifierSet] = field(default_factory=list)

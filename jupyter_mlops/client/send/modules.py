@@ -1,4 +1,4 @@
-"""Modules that lie beside the notebook, or in another project's folder: their text travels with a run, as it is now."""
+"""Sends modules that lie beside the notebook or in another project's folder: their present text travels with a run."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _DELEGATES = {"get_client", "worker_client", "dask", "joblib", "compute", "persi
 class RunPayload:
     """A run's code and variables, ready to travel.
 
-    `head` is plain data for the agent; `bigs` are what is put on the cluster first, as they are.
+    `head` is plain data for the agent. `bigs` are the large objects, which are put on the cluster first, as they are.
     """
 
     head: dict[str, Any]
@@ -39,7 +39,7 @@ class RunPayload:
     code: str = ""
     #: Import names of the packages that the code needs.
     packages: set[str] = field(default_factory=set)
-    #: And of those that its functions import, perhaps.
+    #: Import names of packages that its functions may import when they are called.
     lazy_imports: set[str] = field(default_factory=set)
 
 

@@ -74,9 +74,9 @@ def size_of(value: Any) -> int:
 class Packed:
     """The user's objects as they travel.
 
-    `bigs` were taken out of `data`; `packages` are the import names of the packages that they are of, and
-    `lazy_imports` of those that their functions import when they are called, perhaps; `files` are those that the
-    functions are from.
+    `bigs` are the large objects, which were taken out of `data`. `packages` are the import names of the packages that
+    the objects are of, `lazy_imports` those that functions among them may import when they are called, and `files` the
+    files that these functions are from.
     """
 
     data: bytes

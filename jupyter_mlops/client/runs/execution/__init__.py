@@ -1,1 +1,1 @@
-"""Drives runs: sends their tasks, takes what comes back, and keeps up with what was measured."""
+"""Executes runs from the kernel: sends tasks, sizes batches of items by measuring, and collects results."""

@@ -1,4 +1,5 @@
-"""The items of a map as batches: sized by what was measured; what a task had no time for is given out again."""
+"""Gives out the items of a map in batches, sized by what was measured. Items that a task had no time for are given out
+again."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class Batch:
     packed: bytes
 
 
-class Feed:
+class Batcher:
     """Gives out the batches of a run.
 
     Parameters
@@ -68,7 +69,7 @@ class Feed:
         RunFailed : the user's iterator raised.
         """
         if self._rest:
-            return self._once_more(threads)
+            return self._next_returned(threads)
         if self._end:
             return None
         size = self.plan.size(self._left() if self.items.total is not None else None, threads)
@@ -81,8 +82,8 @@ class Feed:
             return None
         return self._batch(start, count, packed)
 
-    def landed(self, batch: Batch, done: int) -> None:
-        """The first `done` items of a batch are done."""
+    def mark_done(self, batch: Batch, done: int) -> None:
+        """Note that the first `done` items of a batch are done."""
         self._done.append((batch.start, done))
 
     def not_done(self) -> Iterator[tuple[int, int, bytes]] | None:
@@ -99,8 +100,8 @@ class Feed:
                 yield position, start - position, parts.packed(self.items.again(position, start - position))
             position = start + count
 
-    def unfinished(self, batch: Batch, done: int) -> None:
-        """A task had time for the first `done` items of its batch only."""
+    def take_back(self, batch: Batch, done: int) -> None:
+        """Take back the items after the first `done` of a batch: the task had no time for them."""
         if isinstance(self.items, Streamed):
             self._unfinished[batch.start + done] = pickle.loads(batch.packed)[done:]  # noqa: S301 - we packed it
         self._rest.append((batch.start + done, batch.count - done))
@@ -116,11 +117,11 @@ class Feed:
             start += size
 
     @staticmethod
-    def packed(batch: Batch, count: int) -> bytes:
+    def pack_done(batch: Batch, count: int) -> bytes:
         """The first `count` items of a batch, as they travel."""
         return batch.packed if count == batch.count else parts.packed(pickle.loads(batch.packed)[:count])  # noqa: S301 - we packed it
 
-    def _once_more(self, threads: int) -> Batch:
+    def _next_returned(self, threads: int) -> Batch:
         start, count = self._rest.popleft()
         size = self.plan.size(count + self._left(), threads)
         items = self._unfinished.pop(start, None)

@@ -1,4 +1,4 @@
-"""Between a run's background work and the thread that waits for it: prints, progress, requests, the end."""
+"""Carries prints, progress, requests and the end from a run's background work to the thread that waits for the run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Channel:
         self.over = threading.Event()
 
     def put(self, state: RunState | None, entries: list[Entry]) -> None:
-        """The run is now this, and said that."""
+        """Hand over the run's new state, and what it printed and logged since the last time."""
         with self._condition:
             self._entries.extend(entries)
             self._state = state or self._state
@@ -50,7 +50,7 @@ class Channel:
         return future
 
     def end(self) -> None:
-        """Nothing comes any more."""
+        """Say that nothing comes any more."""
         self.over.set()
         with self._condition:
             pending, self._requests = list(self._requests), deque()
@@ -59,7 +59,8 @@ class Channel:
             future.cancel()
 
     def wait(self, seen: int, timeout: float) -> int:
-        """Wait until there is more than `seen`, or `timeout` seconds. Returns what is to be handed in the next time."""
+        """Wait until there is news after the number `seen`, for at most `timeout` seconds. Returns the number to hand
+        in the next time."""
         with self._condition:
             if self._news <= seen and not self.over.is_set():
                 self._condition.wait(timeout)

@@ -1,4 +1,4 @@
-"""Drives a run from this process: sends its tasks, takes what comes back, and tells the cluster how it ended."""
+"""Executes a run from this process: sends its tasks, takes their results, and tells the cluster how the run ended."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SILENT = 3.0
 
 
 class Execution:
-    """What all kinds of runs have in common; `work` is theirs.
+    """What the executions of all kinds of runs have in common. Each kind implements `work`.
 
     Parameters
     ----------
@@ -57,13 +57,13 @@ class Execution:
         self._silent_since: float | None = None
 
     async def main(self) -> None:
-        """The whole run. Raises nothing: `error` is how it went wrong."""
+        """Execute the run from its start to its end. Raises nothing: `error` says what went wrong."""
         try:
             await self._open()
             await self._race()
             await self._bring_result()
         except (ClusterUnreachable, ClusterEnded) as error:
-            self._lost(str(error))
+            self._mark_lost(str(error))
         except RunError as error:
             self.error = error
         except MlopsError as error:
@@ -74,7 +74,7 @@ class Execution:
             self.error.__cause__ = error
             await self._close("failed", str(self.error))
         except asyncio.CancelledError:  # the process ends
-            self._lost("The process that drove it has ended")
+            self._mark_lost("The process that drove it has ended")
         finally:
             self.tasks.let_go()
             self.sent.set()
@@ -87,7 +87,7 @@ class Execution:
             self.channel.end()
 
     async def work(self) -> tuple[RunPhase, str]:
-        """Send the tasks and take what they give. Returns how the run ended, and its error as text."""
+        """Send the tasks and take their results. Returns how the run ended, and its error as text."""
         raise NotImplementedError
 
     async def cancel(self, why: str) -> None:
@@ -96,7 +96,7 @@ class Execution:
 
     async def _open(self) -> None:
         opened = await self.session.link.open_run(self.state)
-        self._take(opened)
+        self._update(opened)
         if self._copy is not None:
             self._copy.take(opened, [])
         kernel().tell(opened)
@@ -109,13 +109,13 @@ class Execution:
         try:
             await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
-                await self._stopped(watching, working)
+                await self._finish_stopped(watching, working)
                 return
             try:
                 phase, error = working.result()
             except TaskLost as lost:  # the watcher knows better, if it is the cluster's doing
                 if await self._has_ended_there(watching):
-                    await self._stopped(watching, working)
+                    await self._finish_stopped(watching, working)
                     return
                 phase, error = "failed", str(lost)
                 self.error = RunFailed(f"The run {self.state.name!r} failed", str(lost))
@@ -123,7 +123,7 @@ class Execution:
                 self.tasks.let_go()
                 self.sent.set()
                 await asyncio.wait({watching})
-                await self._stopped(watching, working)
+                await self._finish_stopped(watching, working)
             else:
                 await self._close(phase, error)
                 with contextlib.suppress(asyncio.TimeoutError):
@@ -135,14 +135,15 @@ class Execution:
             await asyncio.gather(watching, working, return_exceptions=True)
 
     async def _has_ended_there(self, watching: asyncio.Task[None]) -> bool:
-        """Whether the watcher has news of a run's end within a moment; a cluster that is silent has longer."""
+        """Whether the watcher hears within a moment that the run has ended. A cluster that is silent gets more time."""
         done, _ = await asyncio.wait({watching}, timeout=SILENT + 1.0)
         while not done and self._silent_since is not None:
             done, _ = await asyncio.wait({watching}, timeout=0.5)
         return bool(done)
 
     async def _bring_result(self) -> None:
-        """The result of a detached run elsewhere is brought home while its cluster lives, unless it is large."""
+        """Bring the result of a detached run home from another place while the cluster lives, unless the result is
+        large."""
         if self._copy is None or not self.state.detached or self.state.phase != "done":
             return
         try:
@@ -151,7 +152,7 @@ class Execution:
         except MlopsError as error:  # whoever asks for it tries again
             logger.info("The result of %s wasn't fetched: %s", self.state.id, error)
 
-    async def _stopped(self, watching: asyncio.Task[None], working: asyncio.Task[Any]) -> None:
+    async def _finish_stopped(self, watching: asyncio.Task[None], working: asyncio.Task[Any]) -> None:
         self.tasks.stopping = True
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
@@ -172,7 +173,7 @@ class Execution:
                 continue
             self._silent_since = None
             seq = view.seq
-            self._take(view.run)
+            self._update(view.run)
             if self._copy is not None:
                 self._copy.take(view.run, view.entries)
             self.channel.put(view.run, view.entries)
@@ -180,7 +181,8 @@ class Execution:
                 return
 
     async def _retry_or_raise(self, silence: ClusterUnreachable) -> None:
-        """The cluster is silent: wait a little, unless that is for good."""
+        """Wait a little, since the cluster is silent; raise `silence` when the cluster is gone or silent for too
+        long."""
         now = asyncio.get_running_loop().time()
         self._silent_since = self._silent_since or now
         if now - self._silent_since > GIVEN_UP or (now - self._silent_since > SILENT and await self._is_gone()):
@@ -197,19 +199,19 @@ class Execution:
             return False
         return state.phase in ("ended", "stopping")
 
-    def _take(self, state: RunState) -> None:
+    def _update(self, state: RunState) -> None:
         self.state = state
 
     async def _close(self, phase: RunPhase, error: str) -> None:
         try:
-            self._take(await self.session.link.close_run(self.state.id, phase, error))
+            self._update(await self.session.link.close_run(self.state.id, phase, error))
         except (ClusterUnreachable, ClusterEnded, UnknownRun) as lost:
             if phase == "done":  # the results are here: only the last word on the cost is missing
-                self._take(self.state.model_copy(update={"phase": phase}))
+                self._update(self.state.model_copy(update={"phase": phase}))
             else:
-                self._lost(str(lost))
+                self._mark_lost(str(lost))
 
-    def _lost(self, why: str) -> None:
+    def _mark_lost(self, why: str) -> None:
         self.state = self.state.model_copy(update={"phase": "lost", "error": f"RunLost: {why}"})
         self.error = RunLost(
             f"The run {self.state.name!r} is lost", why.rstrip("."), "Start another cluster and run it again."

@@ -1,4 +1,4 @@
-"""The items of a map, whatever they are kept in: sliced into batches that travel as pickled bytes."""
+"""Slices the items of a map, whatever holds them, into batches that travel as pickled bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SLOW = 0.1
 
 
 class Items(ABC):
-    """Something to take batches from, once, in order."""
+    """A source of batches: each item can be taken once, in order."""
 
     #: How many there are; None when it isn't known before the end.
     total: int | None

@@ -1,4 +1,4 @@
-"""Drives a map: batches of items, sized by measuring, and their results in order."""
+"""Executes a map: sends batches of items, sized by measuring, and puts the results into order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...clusters.session import Session
 from ...send.payload import RunPayload
 from ..record import PayloadFile
 from . import items as parts
-from .batcher import Batch, Feed
+from .batcher import Batch, Batcher
 from .batches import AHEAD
 from .channel import Channel
 from .execution import Execution
@@ -61,7 +61,7 @@ class MapExecution(Execution):
     ) -> None:
         super().__init__(session, state, payload, channel)
         # what a task had no time for would come back to a kernel that may be gone
-        self._feed = Feed(items, channel, state.name, alone=state.detached)
+        self._batcher = Batcher(items, channel, state.name, alone=state.detached)
         self.buffer, self._payload_file = buffer, payload_file
         self.errors: list[ItemError] = []
         self.kept: dict[int, Future[Any]] = {}
@@ -84,7 +84,7 @@ class MapExecution(Execution):
         looking = asyncio.create_task(self._look())
         flying: set[asyncio.Task[None]] = set()
         try:
-            self._feed.weigh()
+            self._batcher.weigh()
             if self.state.detached:
                 await self._send_all(await self._probe())
                 return "running", ""
@@ -97,13 +97,13 @@ class MapExecution(Execution):
             self.tasks.stopping = self.tasks.stopping or bool(flying)
             for task in flying:
                 task.cancel()
-        return await self._finished()
+        return await self._conclude()
 
     def _complete_payload(self) -> None:
-        """What a cancel or an error cut short can be run again, too."""
+        """Store the items that were not done, so that a run that was cut short can be repeated, too."""
         if self._payload_file is None or self._payload_file.finished:
             return
-        rest = self._feed.not_done()
+        rest = self._batcher.not_done()
         if rest is None:
             self._payload_file.give_up("it came from a generator, and the run ended before all of it was read")
             return
@@ -111,7 +111,7 @@ class MapExecution(Execution):
             self._payload_file.add(start, count, packed)
         self._payload_file.finish()
 
-    async def _finished(self) -> tuple[RunPhase, str]:
+    async def _conclude(self) -> tuple[RunPhase, str]:
         if self._payload_file is not None:
             await asyncio.wrap_future(self._payload_file.finish())
         if self.errors and len(self.errors) == self._done:
@@ -131,7 +131,7 @@ class MapExecution(Execution):
         """Keep every thread busy until there is nothing left."""
         while True:
             while len(flying) < self._window():
-                batch = await self._feed.next(self._threads)
+                batch = await self._batcher.next(self._threads)
                 if batch is None:
                     break
                 flying.add(asyncio.create_task(self._fetch(batch)))
@@ -143,19 +143,19 @@ class MapExecution(Execution):
                 task.result()
 
     def _window(self) -> int:
-        if not self._feed.plan.measured:
+        if not self._batcher.plan.measured:
             return self._threads
         return max(self._threads, self._most_threads) * (1 + AHEAD)
 
     async def _fetch(self, batch: Batch) -> None:
         """Send a batch and take in what it gives."""
-        plan = self._feed.plan
+        plan = self._batcher.plan
         budget = None if self.state.detached else plan.budget()
         packed = parts.part(batch.index, batch.start, batch.count, batch.packed, budget)
         for attempt in range(AGAIN):
             future = self.tasks.send(packed, batch.index)
             try:
-                self._landed(batch, await self._given(future, batch))
+                self._accept(batch, await self._outcome_of(future, batch))
                 return
             except TaskLost:
                 if attempt == AGAIN - 1 or not self.tasks.is_missing("pending", "cancelled", "lost", "error"):
@@ -163,7 +163,7 @@ class MapExecution(Execution):
                 self.tasks.drop(future)
                 await self.tasks.put_again(self.payload, everywhere=True)
 
-    async def _given(self, future: Future[Any], batch: Batch) -> dict[str, Any]:
+    async def _outcome_of(self, future: Future[Any], batch: Batch) -> dict[str, Any]:
         if not self.payload.head["keep"]:
             outcome = await self.tasks.outcome(future)
         else:
@@ -176,26 +176,26 @@ class MapExecution(Execution):
             self.tasks.drop(future)
         return outcome
 
-    def _landed(self, batch: Batch, outcome: dict[str, Any]) -> None:
+    def _accept(self, batch: Batch, outcome: dict[str, Any]) -> None:
         count = outcome["n"]
         if outcome.get("broken"):
             why = outcome["errors"][0]["error"]
             error = RunFailed(f"The run {self.state.name!r} failed", why, todo(why))
             raise error from exception_of(outcome["errors"][0])
-        self._feed.plan.measure(count, outcome.get("seconds", 0.0))
+        self._batcher.plan.measure(count, outcome.get("seconds", 0.0))
         self._done += count
         if count < batch.count and not (self._stop_at_error and outcome["errors"]):
-            self._feed.unfinished(batch, count)
+            self._batcher.take_back(batch, count)
         if self._payload_file is not None:
-            self._feed.landed(batch, count)
-            self._payload_file.add(batch.start, count, self._feed.packed(batch, count))
+            self._batcher.mark_done(batch, count)
+            self._payload_file.add(batch.start, count, self._batcher.pack_done(batch, count))
         if not self.state.detached and not self.payload.head["keep"]:
             self.buffer.add(batch.start, values_of(outcome))
             self.channel.ring()
         if outcome["errors"]:
-            self._failed(outcome["errors"])
+            self._note_errors(outcome["errors"])
 
-    def _failed(self, records: list[dict[str, Any]]) -> None:
+    def _note_errors(self, records: list[dict[str, Any]]) -> None:
         self.errors = sorted([*self.errors, *map(item_error, records)], key=lambda error: error.index)
         if self._first_cause is None:
             self._first_cause = exception_of(records[0])
@@ -209,14 +209,14 @@ class MapExecution(Execution):
     # Detached
 
     async def _probe(self) -> list[Batch]:
-        """Learn how long an item takes: from an item a thread, then from a batch a thread, since a worker's first item
-        takes longer than all others. Returns those that were not waited for any more."""
+        """Learn how long an item takes: first from one item per thread, then from one batch per thread, since a
+        worker's first item takes longer than all others. Returns the batches that were not waited for any more."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PROBING
         flying: dict[asyncio.Task[None], Batch] = {}
         try:
             for _ in range(2):
-                batches = [batch for _ in range(self._threads) if (batch := await self._feed.next(self._threads))]
+                batches = [batch for _ in range(self._threads) if (batch := await self._batcher.next(self._threads))]
                 flying = {asyncio.create_task(self._fetch(batch)): batch for batch in batches}
                 if flying:
                     await asyncio.wait(flying, timeout=max(0.0, deadline - loop.time()))
@@ -224,7 +224,7 @@ class MapExecution(Execution):
                     if task.done():
                         task.result()
                 if not all(task.done() for task in flying):
-                    self._feed.plan.measure(1, PROBING)
+                    self._batcher.plan.measure(1, PROBING)
                     break
         finally:
             self.tasks.stopping = True  # those that compute are the cluster's from here on
@@ -234,25 +234,26 @@ class MapExecution(Execution):
         return [batch for task, batch in flying.items() if task.cancelled() or task.exception()]
 
     async def _send_all(self, sent: list[Batch]) -> None:
-        """Send what is left at once, and let the cluster end the run. Of those that were `sent` nothing is known."""
+        """Send all batches that are left at once, and let the cluster end the run. Nothing is known yet of the batches
+        in `sent`."""
         if self._payload_file is not None:
             for batch in sent:
                 self._payload_file.add(batch.start, batch.count, batch.packed)
         pending: list[bytes] = []
-        first = self._feed.given
-        for batch in self._feed.all_left(self._threads):
+        first = self._batcher.given
+        for batch in self._batcher.all_left(self._threads):
             pending.append(parts.part(batch.index, batch.start, batch.count, batch.packed, None))
             if self._payload_file is not None:
                 self._payload_file.add(batch.start, batch.count, batch.packed)
             if sum(map(len, pending)) > MESSAGE or len(pending) >= TASKS:
                 self.tasks.send_many(pending, first)
-                first, pending = self._feed.given, []
+                first, pending = self._batcher.given, []
                 await asyncio.sleep(0)
         if pending:
             self.tasks.send_many(pending, first)
         if self._payload_file is not None:
             await asyncio.wrap_future(self._payload_file.finish())
-        await self.tasks.plan(self._feed.items.total, self._feed.given)
+        await self.tasks.plan(self._batcher.items.total, self._batcher.given)
 
     # Workers
 

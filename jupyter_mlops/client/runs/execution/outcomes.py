@@ -1,4 +1,4 @@
-"""What comes back from the workers, made into values and exceptions again."""
+"""Makes values and exceptions of what comes back from the workers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def exception_of(record: dict[str, Any]) -> BaseException:
 
 
 def todo(error: str) -> str:
-    """What to do about an error of the user's code, where that isn't for its author to know."""
+    """What to do about an error of the user's code, where the author can't know that from the error."""
     found = _NO_MODULE.match(error)
     package = found.group(1).partition(".")[0] if found else ""
     if not package or importlib.util.find_spec(package) is None:

@@ -1,4 +1,4 @@
-"""Drives a map over a Dask collection: its partitions are the items, and never come to the kernel."""
+"""Executes a map over a Dask collection. The partitions are the items, and never come to the kernel."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class PartitionExecution(MapExecution):
             self.tasks.stopping = self.tasks.stopping or bool(flying)
             for task in flying:
                 task.cancel()
-        return await self._finished()
+        return await self._conclude()
 
     async def _land(self, future: Any, batch: Batch) -> None:
-        self._landed(batch, await self._given(future, batch))
+        self._accept(batch, await self._outcome_of(future, batch))
 
     def _submit(self, batches: list[Batch]) -> list[Any]:
         from dask.delayed import delayed

@@ -1,4 +1,4 @@
-"""Drives a cell or a function: one task."""
+"""Executes a cell or a function: one task."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class OneTask(Execution):
         return "failed", errors[0]["error"]
 
     async def _known(self, future: Future[Any]) -> dict[str, Any]:
-        """What the task gave; without its results, when they are to stay there."""
+        """The outcome of the task; without its results, when these are to stay on the cluster."""
         self._last = future
         if self.payload.head["keep"]:
             key = f"mlkept-{self.state.id}-known"
