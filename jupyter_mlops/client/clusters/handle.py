@@ -25,6 +25,8 @@ from .wait import PATIENCE, wait_for_workers
 if TYPE_CHECKING:
     from distributed import Client
 
+    from ...core.profile import Profile
+
 T = TypeVar("T")
 
 
@@ -151,7 +153,7 @@ def group_lines(state: ClusterState) -> list[str]:
 
 
 def start(
-    profile: str | None = None,
+    profile: str | Profile | None = None,
     name: str | None = None,
     workers: int | None = None,
     wait: bool = True,
@@ -161,7 +163,7 @@ def start(
 
     Parameters
     ----------
-    profile : the name of a profile; the default one, when not given.
+    profile : the name of a profile, or an `mlops.Profile`, saved or not; the default one, when not given.
     name : what to call it; made from the profile's, when not given.
     workers : how many to start with; as the profile says, when not given.
     wait : whether to wait until the first worker is ready.

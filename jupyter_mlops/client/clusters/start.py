@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from ... import places
 from ...core.cluster import ClusterSpec, ClusterState
+from ...core.profile import Profile
 from ...home import settings
 from ...places import profiles
 from .spec import new_spec
 
 
 async def start(
-    profile: str | None = None,
+    profile: str | Profile | None = None,
     name: str | None = None,
     workers: int | None = None,
     group: str | None = None,
@@ -27,7 +28,7 @@ async def start(
 
     Parameters
     ----------
-    profile : the name of a profile; None is the default one.
+    profile : the name of a profile, or a profile itself, saved or not; None is the default one.
     name : what to call it; None makes a free name from the profile's.
     workers : how many to start with, in `group` (None: the first); None is as the profile says.
     packages : requirements ("pandas==2.2.0") that its workers install before they start, where the place can do that.
@@ -41,7 +42,8 @@ async def start(
     backend = places.get(spec.profile.place)
     await backend.check(spec.profile)
     state = await backend.start(spec)
-    await asyncio.to_thread(profiles.mark_used, spec.profile.name)
+    if not isinstance(profile, Profile):
+        await asyncio.to_thread(profiles.mark_used, spec.profile.name)
     return state
 
 
@@ -51,9 +53,13 @@ def default_profile() -> str:
 
 
 def _spec(
-    profile: str | None, name: str | None, workers: int | None, group: str | None, packages: Sequence[str] | None
+    profile: str | Profile | None,
+    name: str | None,
+    workers: int | None,
+    group: str | None,
+    packages: Sequence[str] | None,
 ) -> ClusterSpec:
-    found = profiles.get(profile or default_profile())
+    found = profile if isinstance(profile, Profile) else profiles.get(profile or default_profile())
     if packages is not None:
         found = places.get(found.place).with_packages(found, list(packages))
     return new_spec(found, name, workers, group)
