@@ -28,13 +28,19 @@ def test_packages_of_the_profile_and_of_the_kernel(tmp_path: Path) -> None:
     assert done.returncode == 0 and "The packages of the kernel can't be installed: nowhere==1.0" in done.stderr
 
 
+def test_a_spec_that_can_not_be_read_lacks_no_packages(tmp_path: Path) -> None:
+    """The scheduler's program says what is wrong with it; a worker needs nothing of it."""
+    done = _start(tmp_path, [], [], spec='{"profile": ')
+    assert done.returncode == 0, done.stderr
+
+
 def test_packages_of_the_profile_that_can_not_be_installed_end_the_pod(tmp_path: Path) -> None:
     done = _start(tmp_path, ["nowhere==1.0"], [])
     assert done.returncode == 1 and "The packages of the profile can't be installed: nowhere==1.0" in done.stderr
     assert "No matching distribution found" in done.stderr
 
 
-def _start(folder: Path, packages: list[str], kernel: list[str]) -> subprocess.CompletedProcess[str]:
+def _start(folder: Path, packages: list[str], kernel: list[str], spec: str = "") -> subprocess.CompletedProcess[str]:
     """Run `start.py` as a pod would, with a program that does nothing; pip finds wheels in `folder` only."""
     mounted = folder / "mounted"
     mounted.mkdir(exist_ok=True)
@@ -44,7 +50,8 @@ def _start(folder: Path, packages: list[str], kernel: list[str]) -> subprocess.C
     for name, data in sent["binaryData"].items():
         (mounted / name).write_bytes(base64.b64decode(data))
     (mounted / "packages.txt").write_text("\n".join(packages))
-    (mounted / "spec.json").write_text(json.dumps({"profile": {"options": {"kernel_packages": kernel}}}))
+    whole = json.dumps({"profile": {"options": {"kernel_packages": kernel}}})
+    (mounted / "spec.json").write_text(spec or whole)
     index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}
     command = [sys.executable, str(mounted / "start.py"), "nodes"]
     environment = {**os.environ, **index, "HOME": str(folder)}

@@ -20,11 +20,11 @@ from .api.where import everywhere, remember, where
 from .check import check
 from .finder import Finder
 from .options import GroupOptions, KubernetesOptions, options_of
-from .placed import PlacedCluster
+from .placed import PlacedCluster, unreadable
 from .pods.template import scheduler_pod, worker_pod
 from .pricelist import price_list
-from .records import daskcluster, entries, record
-from .records.entries import Entry
+from .records import daskcluster, record
+from .records.entries import Entry, shown
 from .tunnel.connections import Connections, kubeconfig
 
 
@@ -83,8 +83,11 @@ class KubernetesBackend(Backend):
         return (await self._placed(name)).state()
 
     async def spec(self, name: str) -> ClusterSpec:
-        """As in `Backend`."""
-        return (await self._placed(name)).spec
+        """As in `Backend`. Raises `Unreadable`, too."""
+        cluster = await self._placed(name)
+        if cluster.fault is not None:
+            raise unreadable(cluster.fault)
+        return cluster.spec
 
     async def address(self, name: str, timeout: float = 30.0) -> Address:
         """As in `Backend`. From outside of the Kubernetes cluster, the address is a tunnel's."""
@@ -147,7 +150,7 @@ class KubernetesBackend(Backend):
         new_pair = asyncio.to_thread(keys.new_pair if options_of(spec.profile).tls else _no_pair)
         prices, pair = await asyncio.gather(price_list(api, spec), new_pair)
         made = await record.make(api, spec, pair, prices)
-        return entries.shown(Entry(api, record.ids_of(spec, api.namespace), spec, made))
+        return shown(Entry(api, record.ids_of(spec, api.namespace), spec, made))
 
 
 def _check_templates(spec: ClusterSpec) -> None:

@@ -12,8 +12,8 @@ from .api.where import Where, everywhere
 from .foreign.cluster import ForeignClusters
 from .managed import ManagedCluster
 from .placed import PlacedCluster
-from .records import entries
-from .records.vanished import Vanished
+from .records import listing
+from .records.listing import Vanished
 from .tunnel.connections import Connections, kubeconfig
 
 #: Seconds for Kubernetes to answer a list.
@@ -87,7 +87,7 @@ class Finder:
 
     async def _placed(self, place: Where) -> list[PlacedCluster]:
         api = await self._connections.api(*place)
-        there, foreign = await asyncio.gather(entries.entries(api), self._foreign.list(api))
+        there, foreign = await asyncio.gather(listing.entries(api), self._foreign.list(api))
         managed = await self._vanished.added_to(api, there)
         live = {entry.spec.name for entry in managed if entry.live}
         for name in {entry.spec.name for entry in managed} - live:

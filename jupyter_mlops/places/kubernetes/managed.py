@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import cast
@@ -11,7 +12,7 @@ from typing import cast
 from ...controller.link import Link
 from ...controller.runs.results import RESULTS, kept_parts
 from ...core.base import Time
-from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Receipt, Sample
+from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, Sample
 from ...core.errors import (
     ClusterEnded,
     ClusterUnreachable,
@@ -20,16 +21,19 @@ from ...core.errors import (
     StartFailed,
     UnknownCluster,
     UnknownWorker,
+    Unreadable,
 )
+from ...core.lines import read_lines
 from ...core.run import RunState
 from .. import keys
 from ..base import Address, ends_itself
 from . import names
+from .api.client import Json
 from .options import options_of
-from .records import entries, lastlogs, record
-from .records.entries import Entry
-from .records.keeper import unpacked
-from .records.vanished import Vanished
+from .placed import unreadable
+from .records import keeper, listing, record
+from .records.entries import Entry, shown
+from .records.listing import Vanished
 from .tunnel.connections import Connections, has_name_here
 
 #: Seconds between two looks at a record that is waited for.
@@ -56,13 +60,18 @@ class ManagedCluster:
         return self.entry.spec
 
     @property
+    def fault(self) -> Problem | None:
+        """As in `PlacedCluster`."""
+        return self.entry.fault
+
+    @property
     def live(self) -> bool:
         """As in `PlacedCluster`."""
         return self.entry.live
 
     def state(self) -> ClusterState:
         """As in `PlacedCluster`."""
-        return entries.shown(self.entry)
+        return shown(self.entry)
 
     async def address(self, timeout: float) -> Address:
         """As in `PlacedCluster`. From outside of the Kubernetes cluster, the address is a tunnel's."""
@@ -81,7 +90,7 @@ class ManagedCluster:
         """As in `PlacedCluster`: through its controller when that answers in time, else by removing its record."""
         if not self.live:
             return
-        if not force and self.entry.state is not None and await ends_itself(self.link, cause, why):
+        if not force and self.entry.ready and self.fault is None and await ends_itself(self.link, cause, why):
             return
         await self.connections.run(self._end(cause, why))
 
@@ -93,22 +102,29 @@ class ManagedCluster:
         await self.connections.run(record.forget(self.entry.api, self.entry.ids))
 
     def receipt(self) -> Receipt | None:
-        """As in `PlacedCluster`."""
-        return self.entry.receipt
+        """As in `PlacedCluster`; None, too, when it can't be read."""
+        return self.entry.receipt if self.fault is None else None
 
     async def events(self) -> list[Event]:
-        """As in `PlacedCluster`."""
-        return entries.events_of(await self.connections.run(entries.history(self.entry)))
+        """As in `PlacedCluster`. Events that can't be read are one event, which says so."""
+        try:
+            return read_lines(Event, await self._stored("events.jsonl"))
+        except Unreadable as error:
+            problem = Problem(what=error.what, why=error.why, todo=error.todo)
+            return [Event(seq=1, time=self.spec.created, kind="problem", text=error.what, problem=problem)]
 
     async def timeline(self, since: Time) -> list[Sample]:
-        """As in `PlacedCluster`."""
-        lines = (await self._stored("timeline.jsonl")).splitlines()
-        return [sample for line in lines if (sample := Sample.model_validate_json(line)).time > since]
+        """As in `PlacedCluster`; empty when it can't be read, which the events say."""
+        with contextlib.suppress(Unreadable):
+            lines = await self._stored("timeline.jsonl")
+            return [sample for sample in read_lines(Sample, lines) if sample.time > since]
+        return []
 
     async def runs(self) -> list[RunState]:
-        """As in `PlacedCluster`."""
-        lines = (await self._stored("runs.jsonl")).splitlines()
-        return list({run.id: run for run in map(RunState.model_validate_json, lines)}.values())
+        """As in `PlacedCluster`; none when they can't be read, which the events say."""
+        with contextlib.suppress(Unreadable):
+            return list({run.id: run for run in read_lines(RunState, await self._stored("runs.jsonl"))}.values())
+        return []
 
     async def results(self, run: str) -> list[bytes]:
         """As in `PlacedCluster`."""
@@ -117,12 +133,12 @@ class ManagedCluster:
     async def logs(self, worker: str | None, lines: int) -> list[str]:
         """As in `PlacedCluster`. Raises `UnknownWorker`."""
         if not self.live:
-            kept = lastlogs.read(await self.connections.run(entries.history(self.entry)))
-            if worker is not None and worker not in kept:
-                raise UnknownWorker.named(worker, [known for known in kept if known])
-            return kept.get(worker or lastlogs.SCHEDULER, [])[-lines:]
+            saved = keeper.saved_logs(await self.connections.run(listing.history(self.entry)))
+            if worker is not None and worker not in saved:
+                raise UnknownWorker.named(worker, [known for known in saved if known])
+            return saved.get(worker or keeper.SCHEDULER, [])[-lines:]
         if worker is None:
-            return await self.connections.run(entries.scheduler_log(self.entry, lines))
+            return await self.connections.run(listing.scheduler_log(self.entry, lines))
         link = await self.link(30.0)
         try:
             return await link.logs(worker, lines)
@@ -130,14 +146,16 @@ class ManagedCluster:
             await link.close()
 
     async def _stored(self, file: str) -> str:
-        return unpacked(await self.connections.run(entries.history(self.entry)), file)
+        return keeper.unpacked(await self.connections.run(listing.history(self.entry)), file)
 
     async def _address(self, timeout: float) -> Address:
         deadline, entry = time.monotonic() + timeout, self.entry
         while True:
+            if entry.fault is not None:
+                raise unreadable(entry.fault)
             if entry.receipt is not None:
                 raise _ended(entry.receipt)
-            if entry.state is not None:
+            if entry.ready:
                 return await _address(self.connections, entry)
             if time.monotonic() > deadline:
                 raise _not_ready(entry, timeout)
@@ -148,16 +166,16 @@ class ManagedCluster:
         """End it without its controller: write its receipt, and let Kubernetes remove all of it."""
         entry = self.entry
         if not why and cause == "user":
-            why = "its scheduler didn't answer" if entry.state else "before it was ready"
-        await entries.write_end(entry, cast(EndCause, cause), why, time.time())
+            why = "its scheduler didn't answer" if entry.ready else "before it was ready"
+        await listing.write_end(entry, cast(EndCause, cause), why, time.time())
         await record.remove(entry.api, entry.ids)
         await self.connections.close_tunnels(entry.api, entry.ids.cluster)
 
 
 async def _again(entry: Entry) -> Entry:
     """The same cluster, as it is now. Raises `UnknownCluster` when its record is gone."""
-    for other in await entries.entries(entry.api):
-        if (other.spec.name, other.spec.created) == (entry.spec.name, entry.spec.created):
+    for other in await listing.entries(entry.api):
+        if other.ids.receipt == entry.ids.receipt:
             return other
     raise UnknownCluster.named(entry.spec.name, [])
 
@@ -167,14 +185,28 @@ async def _address(connections: Connections, entry: Entry) -> Address:
     tls = options_of(entry.spec.profile).tls
     security = None
     if tls:
-        secret = await entry.api.request("GET", entry.api.path("secrets", entry.ids.tls))
-        pair = {name: base64.b64decode(data).decode() for name, data in secret["data"].items()}
-        security = keys.security(pair["tls.key"], pair["tls.crt"])
+        security = keys.security(
+            *key_and_certificate(await entry.api.request("GET", entry.api.path("secrets", entry.ids.tls)))
+        )
     scheme = "tls" if tls else "tcp"
     if await has_name_here(entry.ids.host):
         return Address(f"{scheme}://{entry.ids.host}:{names.SCHEDULER_PORT}", security)
     port = await connections.tunnel(entry.api, entry.ids.cluster, names.RELAY_PORT)
     return Address(f"{scheme}://127.0.0.1:{port}", security)
+
+
+def key_and_certificate(secret: Json) -> tuple[str, str]:
+    """The key and the certificate in a cluster's Secret. Raises `Unreadable`."""
+    data = secret.get("data") or {}
+    try:
+        key, certificate = (
+            base64.b64decode(data[name], validate=True).decode("ascii") for name in ("tls.key", "tls.crt")
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        where = f"Secret {secret['metadata'].get('namespace', '')}/{secret['metadata']['name']}"
+        todo = "Stop the cluster and start a new one."
+        raise Unreadable("The key of the cluster can't be read", f"{where}: {error!r}", todo) from None
+    return key, certificate
 
 
 def _ended(receipt: Receipt) -> MlopsError:

@@ -21,8 +21,10 @@ DASK_GROUP = "dask.org/workergroup-name"
 
 #: Annotations: who made it in full (labels allow few characters).
 OWNER_IN_FULL = "jupyter-mlops/owner"
-#: Tells a cluster's DaskCluster from another one's of the same name.
+#: The receipt's name tells a cluster's record and DaskCluster from those of another cluster of the same name.
 RECEIPT = "jupyter-mlops/receipt"
+#: The format of what is stored in an object.
+FORMAT = "jupyter-mlops/format"
 #: A spot group's pod that was made on demand.
 ON_DEMAND = "jupyter-mlops/on-demand"
 
@@ -39,11 +41,20 @@ STATE = "/var/lib/jupyter-mlops"
 SCRATCH = "/tmp"  # noqa: S108 - in a pod it is its own
 
 _NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9._-]+")
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9-]+")
 
 
 def label(text: str) -> str:
     """`text` as a label's value: what isn't allowed becomes a dash, the rest is cut."""
     return _NOT_IN_LABELS.sub("-", text)[:63].strip("-_.")
+
+
+def fitting(name: str) -> str:
+    """`name` as one that is valid everywhere here: what isn't allowed becomes a dash, the rest is cut."""
+    plain = _NOT_IN_NAMES.sub("-", name.lower()).strip("-")
+    if not plain[:1].isalpha():
+        plain = f"c-{plain}"
+    return plain[:48].rstrip("-")
 
 
 def owner_of(record: Mapping[str, Any]) -> dict[str, Any]:

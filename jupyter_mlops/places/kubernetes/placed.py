@@ -6,7 +6,8 @@ from typing import Protocol
 
 from ...controller.link import Link
 from ...core.base import Time
-from ...core.cluster import ClusterSpec, ClusterState, Event, Receipt, Sample
+from ...core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
+from ...core.errors import Unreadable
 from ...core.run import RunState
 from ..base import Address
 
@@ -20,6 +21,10 @@ class PlacedCluster(Protocol):
     @property
     def spec(self) -> ClusterSpec:
         """What was asked for."""
+
+    @property
+    def fault(self) -> Problem | None:
+        """What of it can't be read. Then `spec` is only what the names of its objects tell."""
 
     @property
     def live(self) -> bool:
@@ -57,3 +62,8 @@ class PlacedCluster(Protocol):
 
     async def logs(self, worker: str | None, lines: int) -> list[str]:
         """The end of a log."""
+
+
+def unreadable(fault: Problem) -> Unreadable:
+    """`fault`, to be raised to who asks for what can't be read."""
+    return Unreadable(fault.what, fault.why, fault.todo)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from dataclasses import dataclass
 
 from ....controller.link import Link
 from ....core.base import Time
-from ....core.cluster import ClusterSpec, ClusterState, Event, Receipt, Sample
+from ....core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ....core.errors import ClusterUnreachable, Conflict
 from ....core.run import RunState
 from ...base import Address
 from ..api.client import Api
+from ..placed import unreadable
 from ..tunnel.connections import Connections
 from . import change
 from .cost import RateCache, Rates
@@ -54,6 +56,11 @@ class ForeignCluster:
         return spec_of(self.found, self.api.namespace, self.rates.price)
 
     @property
+    def fault(self) -> Problem | None:
+        """As in `PlacedCluster`."""
+        return self.found.fault
+
+    @property
     def live(self) -> bool:
         """As in `PlacedCluster`: nothing is kept of those that ended."""
         return True
@@ -69,7 +76,7 @@ class ForeignCluster:
     async def link(self, timeout: float) -> Link:
         """As in `PlacedCluster`. Doesn't wait for its scheduler: why that doesn't come is told through the link."""
         if self.found.fault is not None:
-            raise _unreadable(self.found)
+            raise unreadable(self.found.fault)
         observer = await self.connections.run(self.observers.acquire(self.api, self.found, self.rates))
         return ForeignLink(self.observers, observer, self.rates.usual)
 
@@ -125,7 +132,7 @@ class ForeignCluster:
 
     async def _address(self, timeout: float) -> Address:
         if self.found.fault is not None:
-            raise _unreadable(self.found)
+            raise unreadable(self.found.fault)
         deadline, found = time.monotonic() + timeout, self.found
         while True:
             try:
@@ -151,11 +158,6 @@ async def _check_answers(url: str) -> None:
         await scheduler.close()
 
 
-def _unreadable(found: Discovered) -> ClusterUnreachable:
-    assert found.fault is not None
-    return ClusterUnreachable(found.fault.what, found.fault.why, found.fault.todo)
-
-
 class ForeignClusters:
     """The foreign clusters of a place, with what is remembered of them between two lists."""
 
@@ -174,4 +176,13 @@ class ForeignClusters:
         if not found:
             return []
         rates = await self._rate_cache.rates(api)
-        return [ForeignCluster(self._connections, api, each, rates, self._observers) for each in found]
+        return [self._readable(ForeignCluster(self._connections, api, each, rates, self._observers)) for each in found]
+
+    def _readable(self, cluster: ForeignCluster) -> ForeignCluster:
+        """The cluster; without what its pods and templates say when that has another form than we know."""
+        try:
+            cluster.state()
+            _ = cluster.spec
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            return dataclasses.replace(cluster, found=cluster.found.without_parts(cluster.api.namespace, error))
+        return cluster

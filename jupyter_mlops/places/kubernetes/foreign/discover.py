@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,8 +33,6 @@ _CHART = "release,component in (scheduler,worker)"
 
 #: Labels that dask-kubernetes' operator puts on what it makes.
 CLUSTER, COMPONENT, GROUP = "dask.org/cluster-name", "dask.org/component", "dask.org/workergroup-name"
-
-_NOT_IN_NAMES = re.compile(r"[^a-z0-9-]+")
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,11 @@ class Discovered:
             return [] if self.maker == "helm" else ["stop"]
         return ["scale", "run"] if self.maker == "helm" else ["scale", "stop", "run"]
 
+    def without_parts(self, namespace: str, error: Exception) -> Discovered:
+        """The little that is surely known of it, since reading the rest failed with `error`."""
+        fault = _fault(self.kind, namespace, self.object, error)
+        return dataclasses.replace(self, groups=[], schedulers=[], autoscalers=[], fault=fault)
+
     @property
     def running_scheduler(self) -> Json | None:
         """Its scheduler's pod, if that runs."""
@@ -142,7 +144,7 @@ def _unreadable(record: Json, error: Exception) -> Discovered:
     metadata, kind = record["metadata"], str(record.get("kind") or "DaskCluster")
     release = metadata.get("labels", {}).get("release") if kind == "Deployment" else None
     return Discovered(
-        name=fitting(release or _name(record)),
+        name=names.fitting(release or _name(record)),
         object=release or _name(record),
         kind=kind,
         maker=maker_of(record),
@@ -154,11 +156,15 @@ def _unreadable(record: Json, error: Exception) -> Discovered:
         selector=",".join(f"{key}={value}" for key, value in _selecting(record).items()),
         scheduler_selector="",
         leaving="deletionTimestamp" in metadata,
-        fault=Problem(
-            what=f"The {kind} {metadata.get('namespace', '')}/{_name(record)} can't be read",
-            why=f"it has another form than is known here: {error!r}",
-            todo=f"Look at it: `kubectl get {kind.lower()} {_name(record)} --output yaml`.",
-        ),
+        fault=_fault(kind, str(metadata.get("namespace", "")), _name(record), error),
+    )
+
+
+def _fault(kind: str, namespace: str, name: str, error: Exception) -> Problem:
+    return Problem(
+        what=f"The {kind} {namespace}/{name} can't be read",
+        why=f"it has another form than is known here: {error!r}",
+        todo=f"Look at it: `kubectl get {kind.lower()} {name} --namespace {namespace} --output yaml`.",
     )
 
 
@@ -182,7 +188,7 @@ def _daskcluster(
         scaled = autoscaler if _name(group) == f"{name}-default" else None
         found.append(
             DiscoveredGroup(
-                name=fitting(_name(group).removeprefix(f"{name}-")),
+                name=names.fitting(_name(group).removeprefix(f"{name}-")),
                 object=_name(group),
                 wanted=int(worker.get("replicas") or 0),
                 template=worker.get("spec") or {},
@@ -191,7 +197,7 @@ def _daskcluster(
             )
         )
     return Discovered(
-        name=fitting(name),
+        name=names.fitting(name),
         object=name,
         kind="DaskCluster",
         maker=maker_of(cluster),
@@ -240,7 +246,7 @@ def _chart(scheduler: Json, release: tuple[str, str], deployments: Sequence[Json
     prefix = min((_name(each) for each in workers), key=len, default="")
     groups = [
         DiscoveredGroup(
-            name=fitting(_name(each).removeprefix(prefix).strip("-") or "default"),
+            name=names.fitting(_name(each).removeprefix(prefix).strip("-") or "default"),
             object=_name(each),
             wanted=int(each["spec"].get("replicas", 1)),
             template=each["spec"]["template"]["spec"],
@@ -249,7 +255,7 @@ def _chart(scheduler: Json, release: tuple[str, str], deployments: Sequence[Json
         for each in workers
     ]
     return Discovered(
-        name=fitting(name),
+        name=names.fitting(name),
         object=name,
         kind="Deployment",
         maker=maker_of(scheduler),
@@ -278,14 +284,6 @@ def maker_of(record: Json) -> str:
     if "DaskJob" in owners:
         return "DaskJob"
     return "KubeCluster" if record.get("kind", "DaskCluster") == "DaskCluster" else "kubectl"
-
-
-def fitting(name: str) -> str:
-    """`name` as one that is valid everywhere here: what isn't allowed becomes a dash, the rest is cut."""
-    plain = _NOT_IN_NAMES.sub("-", name.lower()).strip("-")
-    if not plain[:1].isalpha():
-        plain = f"c-{plain}"
-    return plain[:48].rstrip("-")
 
 
 def _distinct(groups: Sequence[DiscoveredGroup]) -> list[DiscoveredGroup]:

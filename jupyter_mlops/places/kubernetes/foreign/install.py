@@ -9,15 +9,17 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ....core.base import Seconds
+from ....core.base import Record, Seconds, read_record
 from ....core.cluster import ClusterSpec, Problem
-from ....core.errors import ClusterUnreachable, Unavailable, VersionMismatch
+from ....core.errors import ClusterUnreachable, Unavailable, Unreadable, VersionMismatch
 from ....core.run import RunState
 from ..records import start
 from .discover import Discovered
 from .scheduler import ForeignScheduler
+
+_T = TypeVar("_T")
 
 #: Seconds to install the book: its scheduler imports pydantic for the first time.
 INSTALLING: Seconds = 60.0
@@ -38,13 +40,21 @@ _FILES = (
 )
 
 
+class RunEvent(Record):
+    """What happened to a run."""
+
+    text: str
+    run: str
+    problem: Problem | None = None
+
+
 @dataclass(frozen=True)
 class RunNews:
-    """Runs that changed, and what happened to runs: text, run and problem."""
+    """Runs that changed, and what happened to runs."""
 
     seq: int = 0
     runs: list[RunState] = field(default_factory=list)
-    events: list[tuple[str, str, Problem | None]] = field(default_factory=list)
+    events: list[RunEvent] = field(default_factory=list)
 
     def followed_by(self, later: RunNews) -> RunNews:
         """This, and what came later."""
@@ -57,13 +67,25 @@ async def run_news(scheduler: ForeignScheduler, since: int) -> RunNews:
         return RunNews(since)  # asking a scheduler for what it doesn't know would fill its log
     answer = await scheduler.ask("mlops_guest", since=since)
     news = answer.get("ok") if isinstance(answer, Mapping) else None
-    if news is None:
-        return RunNews(since)
+    return RunNews(since) if news is None else _news(news, since)
+
+
+def _news(answer: Mapping[str, Any], since: int) -> RunNews:
+    """The answer of a book of runs, which may be another version's: what can't be read of it is left out."""
+    runs = [_or_none(RunState, run) for run in answer.get("runs") or []]
+    events = [_or_none(RunEvent, event) for event in answer.get("events") or []]
     return RunNews(
-        news["seq"],
-        [RunState.model_validate(run) for run in news["runs"]],
-        [(each["text"], each["run"], each["problem"] and Problem(**each["problem"])) for each in news["events"]],
+        int(answer.get("seq", since)),
+        [run for run in runs if run is not None],
+        [event for event in events if event is not None],
     )
+
+
+def _or_none(kind: type[_T], data: object) -> _T | None:
+    try:
+        return read_record(kind, data)
+    except Unreadable:
+        return None
 
 
 async def install(scheduler: ForeignScheduler, cluster: Discovered, spec: ClusterSpec) -> None:
@@ -78,7 +100,7 @@ async def install(scheduler: ForeignScheduler, cluster: Discovered, spec: Cluste
     code, archive = packed()
     objects = {group.object: group.name for group in cluster.groups}
     there = await scheduler.ask("get_metadata", keys=[_KEY], default=None)
-    if there == {"code": code, "objects": objects}:
+    if isinstance(there, Mapping) and (there.get("code"), there.get("objects")) == (code, objects):
         return
     if isinstance(there, Mapping) and there.get("code") == code:  # it lives on, with its runs
         await scheduler.ask("mlops_guest_groups", spec=spec.model_dump_json(), objects=objects)

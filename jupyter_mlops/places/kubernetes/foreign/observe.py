@@ -350,8 +350,8 @@ class News:
         for run in runs.runs:
             self._runs[run.id] = run
             self._changes.changed("run", run.id)
-        for text, about, problem in runs.events:
-            self._events.add("run", text, run=about, problem=problem)
+        for event in runs.events:
+            self._events.add("run", event.text, run=event.run, problem=event.problem)
         if self._timeline.due(now):
             self._timeline.add(sample_of(state, now))
         groups = [group.model_copy(update={"cost": None}) for group in state.groups]

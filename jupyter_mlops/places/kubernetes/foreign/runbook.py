@@ -17,6 +17,7 @@ from ....controller.disk import Disk
 from ....controller.runs.handlers import RunHandlers
 from ....controller.runs.registry import RunRegistry
 from ....controller.runs.results import DetachedResults
+from ....core.base import FORMAT, read_record
 from ....core.changes import ChangeLog
 from ....core.cluster import ClusterSpec, Problem
 from ....core.costs import Share
@@ -69,12 +70,12 @@ class ForeignRunBook:
         scheduler.handlers["mlops_guest_groups"] = answering(self._groups)
         environment.install(scheduler)
         await self._registry.start()
-        scheduler.set_metadata(keys=[KEY], value={"code": code, "objects": dict(objects)})
+        scheduler.set_metadata(keys=[KEY], value={"format": FORMAT, "code": code, "objects": dict(objects)})
 
     async def _groups(self, spec: str, objects: dict[str, str]) -> None:
         """The cluster has other groups now."""
-        await self._set_groups(ClusterSpec.model_validate_json(spec), objects)
-        self._scheduler.set_metadata(keys=[KEY], value={"code": self._code, "objects": objects})
+        await self._set_groups(read_record(ClusterSpec, spec), objects)
+        self._scheduler.set_metadata(keys=[KEY], value={"format": FORMAT, "code": self._code, "objects": objects})
 
     async def _set_groups(self, spec: ClusterSpec, objects: Mapping[str, str]) -> None:
         self._spec = spec
@@ -86,6 +87,7 @@ class ForeignRunBook:
         known = self._changes.knows(since)
         names = self._changes.after("run", since) if known else list(self._runs)
         return {
+            "format": FORMAT,
             "seq": self._changes.seq,
             "runs": [self._runs[name].model_dump() for name in names if name in self._runs],
             "events": self._events.after(since if known else -1),
@@ -132,7 +134,7 @@ async def start(scheduler: Scheduler, spec: str, objects: Mapping[str, str], cod
     spec : a `ClusterSpec` as JSON.
     objects, code : as for `ForeignRunBook.start`.
     """
-    await ForeignRunBook(scheduler, ClusterSpec.model_validate_json(spec)).start(objects, code)
+    await ForeignRunBook(scheduler, read_record(ClusterSpec, spec)).start(objects, code)
 
 
 def groups_plugin(objects: Mapping[str, str]) -> bytes:

@@ -20,12 +20,13 @@ from ....core.cluster import (
 )
 from ....core.price import Cost, Price
 from ....core.profile import MOST_WORKERS, Group, Limits, Profile
+from .. import names
 from ..api.client import Json
 from ..pods import pods
 from ..why import Facts, death, pending, restarted
 from ..why.facts import condition, moment
 from .cost import Costs, Rates
-from .discover import Discovered, DiscoveredGroup, Shape, fitting, memory_limit, shape_of
+from .discover import Discovered, DiscoveredGroup, Shape, memory_limit, shape_of
 from .scheduler import DaskView, DaskWorker
 
 #: Seconds for which a worker that died counts as lost.
@@ -127,7 +128,7 @@ def _problem(pod: Json, phase: WorkerPhase, facts: Facts) -> Problem | None:
 def spec_of(cluster: Discovered, namespace: str, price: Price, context: str = "") -> ClusterSpec:
     """What was asked for, as far as its objects tell."""
     profile = Profile(
-        name=fitting(cluster.maker),
+        name=names.fitting(cluster.maker),
         title=f"Made with {cluster.maker}",
         place="kubernetes",
         groups=[_group(group) for group in cluster.groups[:16]] or [Group(workers=0)],
@@ -177,7 +178,7 @@ def state_of(
     return ClusterState(
         name=cluster.name,
         place="kubernetes",
-        profile=fitting(cluster.maker),
+        profile=names.fitting(cluster.maker),
         owner=cluster.owner,
         maker=cluster.maker,
         phase=phase,

@@ -10,6 +10,7 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
+from ....core.base import FORMAT
 from . import start
 
 _ROOT = Path(__file__).resolve().parents[4]
@@ -38,7 +39,7 @@ def packed() -> dict[str, dict[str, str]]:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
             archive.write(_ROOT / name, name)
-    sent = {"names": names, "fingerprint": start.fingerprint(_ROOT, names)}
+    sent = {"format": FORMAT, "names": names, "fingerprint": start.fingerprint(_ROOT, names)}
     needed = [f"{module} {package}=={version(package)}" for module, package in _NEEDED.items()]
     return {
         "data": {

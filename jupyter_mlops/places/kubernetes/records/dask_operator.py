@@ -52,7 +52,8 @@ async def _stuck(api: Api) -> list[str]:
 
 
 def _waits(held: Json) -> bool:
-    if held["spec"]["scheduler"]["service"].get("type") == "LoadBalancer":
+    scheduler = (held.get("spec") or {}).get("scheduler") or {}
+    if (scheduler.get("service") or {}).get("type") == "LoadBalancer":
         return False  # it may take minutes, and is Pending until then
     old = time.time() - moment(held["metadata"]["creationTimestamp"]) > _LONG
     return old and (held.get("status") or {}).get("phase") == "Pending"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from ....core.base import FORMAT
 from ....core.cluster import ClusterSpec
 from ....core.errors import InvalidSpec, MlopsError, NameTaken, Refused, Unavailable
 from .. import names
@@ -169,7 +170,7 @@ def _group(spec: ClusterSpec, ids: Names, owner: Json) -> Json:
 
 
 def _metadata(spec: ClusterSpec, ids: Names, name: str) -> Json:
-    annotations = {names.OWNER_IN_FULL: spec.owner, names.RECEIPT: ids.receipt}
+    annotations = {names.OWNER_IN_FULL: spec.owner, names.RECEIPT: ids.receipt, names.FORMAT: str(FORMAT)}
     return {"name": name, "namespace": ids.namespace, "annotations": annotations}
 
 

@@ -1,32 +1,36 @@
-"""Clusters as Kubernetes has them on record: live ones, ended ones, and those whose end nobody wrote down."""
+"""Clusters as Kubernetes has them on record, out of the objects that stand for them. Pure: the API's JSON goes in.
+
+What is stored may be damaged, or of another version. Then a cluster is listed all the same, by what its objects' names
+and labels tell, with a fault that says what can't be read; nothing is ended, removed or written because of it.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import json
-import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from ....core.base import Time
-from ....core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, groups_asked
-from ....core.ledger import Ledger, LedgerEntry
-from ....core.receipt import receipt_of
-from ....core.run import RunState
+from ....core.base import Time, read_record
+from ....core.cluster import ClusterSpec, ClusterState, Problem, Receipt, groups_asked
+from ....core.errors import Unreadable
+from ....core.price import Cost
+from ....core.profile import Group, Profile
 from .. import names
-from ..api.client import MERGE_PATCH, Answer, Api, Json
+from ..api.client import Api, Json
 from ..names import Names
-from ..why import Facts, pending, restarted
-from ..why.facts import containers, moment
-from . import daskcluster, record
-from .keeper import unpacked
+from ..why.facts import moment
+from . import record
+from .keeper import read_number
 
-#: Seconds that the receipt of an ended cluster is kept.
-KEPT = 7 * 24 * 3600.0
-#: Seconds without a sign of life after which a scheduler is looked at.
-SILENT = 20.0
-#: Seconds after which a record that never got its scheduler's pod was left by somebody who died.
-LEFT = 120.0
+#: What a receipt's name has between the cluster's name and the moment of its start.
+_RECEIPT = "-receipt-"
+_LEFT_ALONE = "It is left as it is. `jupyter mlops stop` ends it if you name it; `kubectl` shows what is stored."
+
+
+#: What people are told of, by its class.
+_NOUNS: dict[Any, str] = {ClusterSpec: "spec", Receipt: "receipt", ClusterState: "last state"}
+
+_RecordT = TypeVar("_RecordT", ClusterSpec, Receipt, ClusterState)
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,19 @@ class Entry:
 
     api: Api
     ids: Names
+    #: What was asked for. With a `fault`, it may be only what the names and labels of the objects tell.
     spec: ClusterSpec
     record: Json | None
+    #: With a `fault`, it may say only that the cluster has ended.
     receipt: Receipt | None = None
-    #: What its controller said last.
+    #: Whether its controller has said something, and what it said last, if that can be read.
+    ready: bool = False
     state: ClusterState | None = None
     alive: Time = 0
     #: Why its scheduler doesn't answer.
     problem: Problem | None = None
+    #: What of its record can't be read.
+    fault: Problem | None = None
 
     @property
     def live(self) -> bool:
@@ -50,95 +59,20 @@ class Entry:
         return self.receipt is None
 
 
-async def entries(api: Api) -> list[Entry]:
-    """All clusters of ours in the namespace. What died without a receipt gets one; old receipts are thrown away."""
-    selector = f"{names.MANAGED_BY}={names.US}"
-    records, receipts = await asyncio.gather(
-        api.request(
-            "GET",
-            api.path("deployments", group=record.APPS),
-            query={"labelSelector": f"{selector},{names.PART}=record"},
-        ),
-        api.request("GET", api.path("configmaps"), query={"labelSelector": f"{selector},{names.PART}=receipt"}),
-    )
-    live = {
-        item["metadata"]["name"]: {**item, "apiVersion": record.APPS, "kind": "Deployment"}
-        for item in records.get("items") or []
+def read_entries(api: Api, deployments: Iterable[Json], receipts: Iterable[Json]) -> list[Entry]:
+    """The clusters that these records and the ConfigMaps of their receipts stand for."""
+    records = {
+        str(item["metadata"]["name"]): {**item, "apiVersion": record.APPS, "kind": "Deployment"} for item in deployments
     }
     found = []
-    for kept in receipts.get("items") or []:
-        spec = ClusterSpec.model_validate_json(kept["data"]["spec.json"])
-        ids = record.ids_of(spec, api.namespace)
-        held = live.get(ids.scheduler)
-        if held is not None and _spec(held).created == spec.created:
-            del live[ids.scheduler]
+    for stored in sorted(receipts, key=_created, reverse=True):  # the newest of a name may be the one that lives
+        held = records.get(f"{_cluster(stored)}-scheduler")
+        if held is not None and _belongs(held, stored, api.namespace):
+            del records[held["metadata"]["name"]]
         else:
             held = None
-        found.append(_entry(api, ids, spec, held, kept))
-    for held in live.values():
-        spec = _spec(held)
-        found.append(Entry(api, record.ids_of(spec, api.namespace), spec, held))
-    settled = await asyncio.gather(*(_settle(entry) for entry in found))
-    return [entry for entry in settled if entry is not None]
-
-
-async def pod_of(entry: Entry) -> Json | None:
-    """The scheduler's pod: the newest one."""
-    query = {"labelSelector": f"{names.CLUSTER}={entry.ids.cluster},{names.PART}=scheduler"}
-    found = (await entry.api.request("GET", entry.api.path("pods"), query=query)).get("items") or []
-    return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
-
-
-async def scheduler_problem(entry: Entry) -> Problem | None:
-    """Why the scheduler doesn't answer: its pod is pending, crashing or not there."""
-    pod = await pod_of(entry)
-    if pod is None:
-        return await _no_pod(entry)
-    query = {"fieldSelector": f"involvedObject.uid={pod['metadata']['uid']}"}
-    events = (await entry.api.request("GET", entry.api.path("events"), query=query)).get("items") or []
-    again = any(status.get("restartCount") for status in containers(pod))
-    logs = await scheduler_log(entry, 10, previous=True) if again else []
-    facts = Facts(events=events, logs=logs)
-    return pending(pod, facts) or restarted(pod, "The scheduler was started again", facts)
-
-
-async def scheduler_log(entry: Entry, lines: int, previous: bool = False) -> list[str]:
-    """The end of the scheduler's log; of the one before it was started again, with `previous`."""
-    pod = await pod_of(entry)
-    if pod is None:
-        return []
-    query = {"tailLines": lines, "container": "scheduler", **({"previous": "true"} if previous else {})}
-    try:
-        text = await entry.api.text(entry.api.path("pods", pod["metadata"]["name"]) + "/log", query)
-    except Answer:  # no container yet
-        return []
-    return text.splitlines()
-
-
-async def history(entry: Entry) -> Json:
-    """The ConfigMap with its ledger, events, timeline and runs; empty when it is gone."""
-    try:
-        return await entry.api.request("GET", entry.api.path("configmaps", entry.ids.history))
-    except Answer as answer:
-        if answer.status == 404:
-            return {}
-        raise
-
-
-async def write_end(entry: Entry, cause: EndCause, why: str, ended: Time) -> Receipt:
-    """Write the end of a cluster whose controller can't. Its cost ends with `ended`."""
-    kept = await history(entry)
-    ledger = Ledger(LedgerEntry.model_validate_json(line) for line in unpacked(kept, "ledger.jsonl").splitlines())
-    runs = {RunState.model_validate_json(line).id for line in unpacked(kept, "runs.jsonl").splitlines()}
-    receipt = receipt_of(ledger, entry.spec, ended, cause, why, runs=len(runs))
-    body = {"data": {"receipt.json": receipt.model_dump_json()}}
-    path = entry.api.path("configmaps", entry.ids.receipt)
-    try:
-        await entry.api.request("PATCH", path, body, content=MERGE_PATCH, parse=False)
-    except Answer as answer:
-        if answer.status != 404:
-            raise
-    return receipt
+        found.append(_entry(api, held, stored))
+    return found + [_entry(api, held, None) for held in records.values()]
 
 
 def shown(entry: Entry) -> ClusterState:
@@ -150,70 +84,126 @@ def shown(entry: Entry) -> ClusterState:
         profile=spec.profile.name,
         owner=spec.owner,
         maker=spec.maker,
-        phase="starting",
+        phase="running" if entry.ready else "starting",
         created=spec.created,
         groups=groups_asked(spec),
         limits=spec.profile.limits,
     )
     if receipt is not None:
         failed = receipt.cause in ("failed", "killed", "deleted")
-        problem = Problem(what=f"Ended: {receipt.cause}", why=receipt.why) if failed else None
+        problem = entry.fault or (Problem(what=f"Ended: {receipt.cause}", why=receipt.why) if failed else None)
         update = {"phase": "ended", "ended": receipt.ended, "cause": receipt.cause, "cost": receipt.cost}
         return state.model_copy(update={**update, "problem": problem, "commands": [], "stop": None, "runs": []})
+    if entry.fault is not None:
+        return state.model_copy(update={"phase": "unreachable", "problem": entry.fault, "commands": ["stop"]})
     if entry.record is None or "deletionTimestamp" in entry.record["metadata"]:
         return state.model_copy(update={"phase": "stopping"})
     return state.model_copy(update={"problem": entry.problem}) if entry.problem else state
 
 
-def events_of(kept: Json) -> list[Event]:
-    """The events in a history."""
-    return [Event.model_validate_json(line) for line in unpacked(kept, "events.jsonl").splitlines()]
+def last_cost(entry: Entry) -> Cost:
+    """What its controller said last of the cost, now that nothing costs any more; unknown when it said nothing."""
+    cost = Cost() if entry.state is None else entry.state.cost
+    return cost if cost.per_hour is None else cost.model_copy(update={"per_hour": 0.0})
 
 
-def _spec(held: Json) -> ClusterSpec:
-    return ClusterSpec.model_validate_json(held["metadata"]["annotations"][record.SPEC])
+def _entry(api: Api, held: Json | None, stored: Json | None) -> Entry:
+    item = held if stored is None else stored
+    assert item is not None
+    data = (stored or {}).get("data") or {}
+    unread: list[Problem] = []
+    spec = _spec(item, held, stored, unread)
+    receipt = _read(Receipt, item, data.get("receipt.json"), unread)
+    faults, unread = unread, []
+    state = _read(ClusterState, item, data.get("state.json"), unread)
+    alive = read_number(data.get("alive"))
+    if receipt is None and "receipt.json" in data and held is None:
+        receipt = _bare_receipt(spec, state, alive)
+    return Entry(
+        api,
+        record.ids_of(spec, api.namespace),
+        spec,
+        held,
+        receipt,
+        ready="state.json" in data,
+        state=state,
+        alive=alive,
+        problem=unread[0] if unread else None,
+        fault=faults[0] if faults else None,
+    )
 
 
-def _entry(api: Api, ids: Names, spec: ClusterSpec, held: Json | None, kept: Json) -> Entry:
-    data = kept["data"]
-    receipt = Receipt.model_validate_json(data["receipt.json"]) if "receipt.json" in data else None
-    state = ClusterState.model_validate(json.loads(data["state.json"])) if "state.json" in data else None
-    return Entry(api, ids, spec, held, receipt, state, float(data.get("alive", 0)))
+def _spec(item: Json, held: Json | None, stored: Json | None, unread: list[Problem]) -> ClusterSpec:
+    """The spec from where it can be read: it is in the receipt's ConfigMap, and in the record's annotation."""
+    texts = [(stored, (stored.get("data") or {}).get("spec.json"))] if stored is not None else []
+    texts += [(held, _annotations(held).get(record.SPEC))] if held is not None else []
+    faults: list[Problem] = []
+    for where, text in texts:
+        spec = _read(ClusterSpec, where, text or "", faults)
+        if spec is not None:
+            return spec
+    unread += faults
+    profile = Profile(name="unreadable", place="kubernetes", groups=[Group(workers=0)])
+    owner = str(_annotations(item).get(names.OWNER_IN_FULL, ""))
+    return ClusterSpec(name=_cluster(item), owner=owner, profile=profile, created=_created(item))
 
 
-async def _settle(entry: Entry) -> Entry | None:
-    now = time.time()
-    if entry.receipt is not None:
-        if entry.record is not None:
-            await record.remove(entry.api, entry.ids)  # its controller could not
-        elif entry.receipt.ended < now - KEPT:
-            await record.forget(entry.api, entry.ids)
-            return None
-        elif entry.receipt.cause == "deleted" and entry.receipt.ended > now - LEFT:
-            await daskcluster.end(entry.api, entry.ids)  # what was deleted may have been the Deployment below it
-        return entry
-    if entry.record is None:
-        if await pod_of(entry) is not None:
-            return entry  # its controller is writing the receipt
-        why = "its record was deleted from Kubernetes"
-        receipt = await write_end(entry, "deleted", why, max(entry.alive, entry.spec.created))
-        await daskcluster.end(entry.api, entry.ids)
-        return dataclasses.replace(entry, receipt=receipt)
-    made = moment(entry.record["metadata"]["creationTimestamp"])
-    if not entry.record["spec"].get("replicas") and made < now - LEFT:
-        await asyncio.gather(record.remove(entry.api, entry.ids), record.forget(entry.api, entry.ids))
+def _read(kind: type[_RecordT], item: Json, text: str | None, unread: list[Problem]) -> _RecordT | None:
+    """`text`, which is stored in `item`, as a `kind`; None where there is none, or none that can be read."""
+    if text is None:
         return None
-    if entry.state is None or entry.alive < now - SILENT:
-        return dataclasses.replace(entry, problem=await scheduler_problem(entry))
-    return entry
-
-
-async def _no_pod(entry: Entry) -> Problem | None:
-    """The Deployment says why it can't make the pod: a quota, an admission rule."""
-    conditions = ((entry.record or {}).get("status") or {}).get("conditions") or []
-    failed = next((c for c in conditions if c["type"] == "ReplicaFailure" and c["status"] == "True"), None)
-    if failed is None:
+    noun = _NOUNS[kind]
+    try:
+        return read_record(kind, text, noun)
+    except Unreadable as error:
+        metadata = item["metadata"]
+        where = f"{item.get('kind') or 'ConfigMap'} {metadata.get('namespace', '')}/{metadata['name']}"
+        what = f"The {noun} of cluster {_cluster(item)!r} can't be read"
+        unread.append(Problem(what=what, why=f"{where}: {error.why}", todo=f"{error.todo} {_LEFT_ALONE}".strip()))
         return None
-    from ..why import refusal
 
-    return refusal(403, {"message": failed.get("message", ""), "reason": failed.get("reason", "")})
+
+def _bare_receipt(spec: ClusterSpec, state: ClusterState | None, alive: Time) -> Receipt:
+    """That a cluster has ended whose receipt can't be read."""
+    return Receipt(
+        name=spec.name,
+        place="kubernetes",
+        owner=spec.owner,
+        profile=spec.profile.name,
+        created=spec.created,
+        ended=max(alive, spec.created),
+        cause="other",
+        cost=Cost() if state is None else state.cost,
+    )
+
+
+def _belongs(held: Json, stored: Json, namespace: str) -> bool:
+    """Whether a record and a receipt's ConfigMap are of the same cluster, and not of an earlier one of its name."""
+    receipt = _annotations(held).get(names.RECEIPT)
+    if receipt is None:
+        try:
+            spec = read_record(ClusterSpec, _annotations(held).get(record.SPEC, ""))
+        except Unreadable:
+            return "receipt.json" not in (stored.get("data") or {})  # its cluster has not ended
+        receipt = record.ids_of(spec, namespace).receipt
+    return bool(stored["metadata"]["name"] == receipt)
+
+
+def _cluster(item: Json) -> str:
+    """The cluster's name, by an object's label, else by the object's own name."""
+    metadata = item["metadata"]
+    own = str(metadata["name"]).partition(_RECEIPT)[0].removesuffix("-scheduler")
+    return names.fitting(str((metadata.get("labels") or {}).get(names.CLUSTER) or own))
+
+
+def _created(item: Json) -> Time:
+    """When the cluster was made, as the name of its receipt tells; else when the object was."""
+    receipt = str(_annotations(item).get(names.RECEIPT) or item["metadata"]["name"])
+    try:
+        return int(receipt.rpartition("-")[2] if _RECEIPT in receipt else "", 16) / 1000
+    except ValueError:
+        return moment(item["metadata"]["creationTimestamp"])
+
+
+def _annotations(item: Json) -> Json:
+    return item["metadata"].get("annotations") or {}

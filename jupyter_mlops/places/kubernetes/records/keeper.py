@@ -1,4 +1,4 @@
-"""Keeps what a cluster must not lose outside of its scheduler's pod: in two ConfigMaps that outlive both.
+"""Stores what a cluster must not lose outside of its scheduler's pod: in two ConfigMaps that outlive both.
 
 The receipt's ConfigMap is small, because lists of clusters read it; the history's has the files of the controller's
 folder, compressed.
@@ -13,20 +13,30 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ....controller.runs.restored import Restored
+from ....core.base import FORMAT, Record, read_record
 from ....core.cluster import ClusterState
+from ....core.errors import Unreadable
+from ....core.lines import read_lines
 from ....core.run import RunState
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
 from ..names import Names
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
-#: Files of the controller's folder that are kept, the most important first.
-FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", "logs.jsonl", "results.jsonl")
+_T = TypeVar("_T")
+
+#: The file with the last lines of all logs, and lines of each.
+LOGS, LINES = "logs.jsonl", 200
+#: The scheduler's name among the workers' in there.
+SCHEDULER = ""
+#: Files of the controller's folder that are stored, the most important first.
+FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", LOGS, "results.jsonl")
 #: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else
 #: unless there is news.
 LEDGER_EVERY, EVERY = 1.0, 5.0
@@ -36,14 +46,22 @@ ROOM = 900_000
 LIVE = "live.json"
 
 
-class Keeper:
+class SavedLog(Record):
+    """The end of one log."""
+
+    format: int = FORMAT
+    worker: str
+    lines: list[str]
+
+
+class RecordKeeper:
     """Copies `folder` to the ConfigMaps, and from there into an empty folder.
 
     Parameters
     ----------
     state : the cluster's state as it is sent to watchers.
     runs : the runs that are not over.
-    news : something that is another thing as soon as all is to be kept at once.
+    news : something that is another thing as soon as all is to be stored at once.
     """
 
     def __init__(
@@ -60,43 +78,43 @@ class Keeper:
         self._sizes: dict[str, int] = {}
         self._packed: dict[str, bytes] = {}
         self._live = "[]"
-        self._told = 0.0
+        self._stored_at = 0.0
 
     async def restore(self) -> Restored:
         """Fill an empty folder with what was kept, when this pod is another one than before; what was known last."""
         receipt, history = await asyncio.gather(self._get(self._ids.receipt), self._get(self._ids.history))
-        told, ledger = receipt["data"], self._folder / FILES[0]
+        stored, ledger = receipt.get("data") or {}, self._folder / FILES[0]
         if not ledger.exists():
-            await asyncio.to_thread(self._fill, history.get("binaryData") or {})
-            if ledger.exists():  # its time says until when the scheduler lived
-                os.utime(ledger, (float(told["alive"]),) * 2)
-        groups = ClusterState.model_validate_json(told["state.json"]).groups if "state.json" in told else []
-        live = json.loads((history.get("data") or {}).get(LIVE, "[]"))
-        return Restored(groups, [RunState.model_validate(run) for run in live])
+            await asyncio.to_thread(self._fill, history)
+            if ledger.exists() and (alive := read_number(stored.get("alive"))):  # until then the scheduler lived
+                os.utime(ledger, (alive, alive))
+        state = _restored(ClusterState, stored.get("state.json"))
+        live = _restored(list[RunState], (history.get("data") or {}).get(LIVE))
+        return Restored([] if state is None else state.groups, live or [])
 
     async def run(self) -> None:
         """Keep copying until cancelled."""
         while True:
             try:
-                await self._keep(whole=time.time() - self._told >= EVERY or self._news() != self._known)
+                await self._store(whole=time.time() - self._stored_at >= EVERY or self._news() != self._known)
             except (Answer, Unreachable) as error:
-                logger.info("The cluster's records could not be kept; they are tried again: %s", error)
+                logger.info("The cluster's records could not be stored; they are tried again: %s", error)
                 await asyncio.sleep(EVERY)
             await asyncio.sleep(LEDGER_EVERY)
 
     async def finish(self) -> None:
-        """Keep everything, the receipt too, for the last time."""
+        """Store everything, the receipt too, for the last time."""
         for attempt in range(5):
             try:
-                await self._keep(whole=True)
+                await self._store(whole=True)
                 return
             except (Answer, Unreachable) as error:
                 if isinstance(error, Answer) and error.status in (403, 404):
-                    logger.warning("The receipt could not be kept: %s", error)
+                    logger.warning("The receipt could not be stored: %s", error)
                     return
                 await asyncio.sleep(0.3 * 2**attempt)
 
-    async def _keep(self, whole: bool) -> None:
+    async def _store(self, whole: bool) -> None:
         news = self._news()
         state, runs = (self._state(), self._runs()) if whole else ({}, [])
         changed = await asyncio.to_thread(self._pack, FILES if whole else FILES[:1])
@@ -109,7 +127,7 @@ class Keeper:
         summary = await asyncio.to_thread(self._summary, state) if whole else {}
         await self._patch(self._ids.receipt, {"data": {"alive": str(time.time()), **summary}})
         if whole:
-            self._told, self._known = time.time(), news
+            self._stored_at, self._known = time.time(), news
 
     def _pack(self, files: tuple[str, ...]) -> dict[str, int]:
         """The files that changed, compressed, as name → size; the older half of one that is too big is left out."""
@@ -127,9 +145,15 @@ class Keeper:
                 self._packed[name], changed[name] = data, size
         return changed
 
-    def _fill(self, kept: dict[str, str]) -> None:
-        for name, data in kept.items():
-            (self._folder / name.removesuffix(".gz")).write_bytes(gzip.decompress(base64.b64decode(data)))
+    def _fill(self, history: Json) -> None:
+        for packed in history.get("binaryData") or {}:
+            name = packed.removesuffix(".gz")
+            try:
+                text = unpacked(history, name)
+            except Unreadable as error:  # without it the cluster goes on, as without a file that was never written
+                logger.warning("A part of the cluster's history is lost. %s", error)
+                continue
+            (self._folder / name).write_text(text, encoding="utf-8")
 
     def _summary(self, state: Json) -> dict[str, str]:
         summary = {"state.json": json.dumps({**state, "timeline": []})}
@@ -154,6 +178,64 @@ class Keeper:
 
 
 def unpacked(history: Json, name: str) -> str:
-    """The text of a kept file; empty when there is none."""
+    """The text of a stored file; empty when there is none.
+
+    Raises
+    ------
+    Unreadable : what is stored is damaged.
+    """
     data = (history.get("binaryData") or {}).get(f"{name}.gz")
-    return gzip.decompress(base64.b64decode(data)).decode("utf-8", errors="replace") if data else ""
+    try:
+        return gzip.decompress(base64.b64decode(data)).decode("utf-8", errors="replace") if data else ""
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        where = f"ConfigMap {history['metadata'].get('namespace', '')}/{history['metadata']['name']}"
+        raise Unreadable(f"The {name} of a cluster can't be read", f"{where}: {error}") from error
+
+
+async def save_logs(api: Api, folder: Path, pod: str, workers: Mapping[str, list[str]]) -> None:
+    """Put the last lines of each log into the controller's folder, the scheduler's at the end: what has no room in the
+    history is left out from the start.
+
+    Parameters
+    ----------
+    pod : the scheduler's, in which this runs.
+    workers : the last lines of each worker's log.
+    """
+    try:
+        text = await api.text(
+            api.path("pods", pod) + "/log", {"tailLines": LINES, "container": "scheduler"}, timeout=5.0
+        )
+    except (Answer, Unreachable):  # the end of a cluster doesn't wait for its log
+        text = ""
+    logs = [*workers.items(), (SCHEDULER, text.splitlines())]
+    lines = [SavedLog(worker=worker, lines=log).model_dump_json() for worker, log in logs]
+    (folder / LOGS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def saved_logs(history: Json) -> dict[str, list[str]]:
+    """The last lines of each log by worker, out of a history; the scheduler's are those of `SCHEDULER`.
+
+    Raises
+    ------
+    Unreadable : what is stored is damaged.
+    """
+    return {log.worker: log.lines for log in read_lines(SavedLog, unpacked(history, LOGS))}
+
+
+def read_number(text: object) -> float:
+    """A moment that is stored as text; zero when there is none."""
+    try:
+        return float(str(text))
+    except ValueError:
+        return 0.0
+
+
+def _restored(kind: type[_T], text: str | None) -> _T | None:
+    """What was stored, if it can be read: a scheduler that comes back goes on without the rest."""
+    if text is None:
+        return None
+    try:
+        return read_record(kind, text)
+    except Unreadable as error:
+        logger.warning("A part of the cluster's record is lost. %s", error)
+        return None

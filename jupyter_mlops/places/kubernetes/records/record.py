@@ -12,6 +12,7 @@ import base64
 import time
 from typing import Any
 
+from ....core.base import FORMAT
 from ....core.cluster import ClusterSpec
 from ....core.errors import NameTaken
 from .. import names
@@ -61,14 +62,14 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None, prices
         ) from None
     record = {**body, **record}
     try:
-        await _all(api, [*_owned(spec, ids, names.owner_of(record), pair, prices), *_kept(spec, ids)])
+        await _all(api, [*_owned(spec, ids, names.owner_of(record), pair, prices), *_outliving(spec, ids)])
         announced = await daskcluster.announce(api, spec, ids)
         rights = _rights(spec, ids, names.owner_of(record), announced is not None)
         await _all(api, rights[:-1])
         await _all(api, rights[-1:])  # who isn't admin can't bind a missing role
         await _patch(api, ids, _announced(announced, ids) | {"spec": {"replicas": 1}})
         if announced is not None:
-            await _heed(api, spec, ids)
+            await _await_operator(api, spec, ids)
     except BaseException:
         await asyncio.shield(asyncio.gather(remove(api, ids), forget(api, ids)))
         raise
@@ -98,7 +99,7 @@ async def _delete(api: Api, path: str, how: Json | None = None) -> None:
             raise
 
 
-async def _heed(api: Api, spec: ClusterSpec, ids: Names) -> None:
+async def _await_operator(api: Api, spec: ClusterSpec, ids: Names) -> None:
     """Wait until the operator acts on the DaskCluster; where none does, go on without, or refuse to."""
     options = options_of(spec.profile)
     if await daskcluster.acts(api, ids, options.operator_timeout):
@@ -139,7 +140,11 @@ def _metadata(spec: ClusterSpec, ids: Names, name: str, part: str = "record", ow
         "name": name,
         "namespace": ids.namespace,
         "labels": ids.labels(spec.owner, part),
-        "annotations": {names.OWNER_IN_FULL: spec.owner},
+        "annotations": {
+            names.OWNER_IN_FULL: spec.owner,
+            names.RECEIPT: ids.receipt,
+            names.FORMAT: str(FORMAT),
+        },
     }
     return metadata | ({"ownerReferences": [owner]} if owner else {})
 
@@ -218,7 +223,7 @@ def _service(ids: Names, metadata: Json) -> Json:
     }
 
 
-def _kept(spec: ClusterSpec, ids: Names) -> list[tuple[tuple[str, str], Json]]:
+def _outliving(spec: ClusterSpec, ids: Names) -> list[tuple[tuple[str, str], Json]]:
     """What outlives the cluster: from the start on, so that its controller only needs the right to change it."""
     receipt: Json = {
         "apiVersion": "v1",

@@ -67,14 +67,21 @@ def _bring_packages(folder: Path, scheduler: bool) -> None:
     needed = [pin for module, pin in wanted if not _is_there(module)]
     if needed and (failed := _install(needed, folder)):
         sys.exit(f"The image lacks what a scheduler needs: {' '.join(needed)}. {failed}")
-    spec = json.loads(_read("spec.json") or "{}")
-    lacking = [pin for pin in spec.get("profile", {}).get("options", {}).get("kernel_packages", []) if _lacks(pin)]
+    lacking = [pin for pin in _kernel_packages() if _lacks(pin)]
     if lacking and (failed := _install(lacking, folder, "--no-deps", "--only-binary", ":all:")):
         # The kernel sees what is missing still, and says it where somebody reads it.
         print(f"The packages of the kernel can't be installed: {' '.join(lacking)}. {failed}", file=sys.stderr)
     if folder.exists():
         sys.path.insert(0, str(folder))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
+def _kernel_packages() -> list[str]:
+    """The packages of the kernel, as the spec has them; none where the spec can't be read, which its program says."""
+    try:
+        return [str(pin) for pin in json.loads(_read("spec.json") or "{}")["profile"]["options"]["kernel_packages"]]
+    except (ValueError, LookupError, TypeError):
+        return []
 
 
 def _read(name: str) -> str:

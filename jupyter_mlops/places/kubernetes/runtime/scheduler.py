@@ -19,14 +19,15 @@ from distributed.scheduler import WorkerState
 
 from ....controller.controller import Controller
 from ....controller.rpc import serve
+from ....core.base import read_record
 from ....core.cluster import ClusterSpec
 from ....pricing import Catalogue
 from ...dask_nodes import Scheduler, make_scheduler
 from .. import names
 from ..api.client import Answer, Api, Json, Unreachable
 from ..pods.pool import KubernetesPool
-from ..records import daskcluster, lastlogs, record
-from ..records.keeper import Keeper
+from ..records import daskcluster, record
+from ..records.keeper import RecordKeeper, save_logs
 from ..tunnel.relay import Relay
 from .nodes import Nodes
 from .worker import security
@@ -78,7 +79,7 @@ async def run(spec: ClusterSpec) -> None:
     scheduler = await _scheduler()
     peaks = Peaks(scheduler)
     pool = KubernetesPool(api, spec, ids, names.owner_of(held), peaks.of)
-    keeper = Keeper(
+    keeper = RecordKeeper(
         api,
         ids,
         folder,
@@ -108,7 +109,7 @@ async def run(spec: ClusterSpec) -> None:
         task.cancel()
     await relay.close()
     await pool.close()
-    await lastlogs.write(api, folder, socket.gethostname(), pool.last_logs)
+    await save_logs(api, folder, socket.gethostname(), pool.last_logs)
     await keeper.finish()
     if deleted.is_set():
         return
@@ -143,7 +144,7 @@ async def _record(api: Api, ids: names.Names) -> Json:
             await asyncio.sleep(1)
 
 
-def _end_on_signals(controller: Controller, keeper: Keeper, api: Api, ids: names.Names) -> asyncio.Event:
+def _end_on_signals(controller: Controller, keeper: RecordKeeper, api: Api, ids: names.Names) -> asyncio.Event:
     """SIGTERM comes when the record was deleted, and when only this pod was: then the cluster lives on in another.
 
     The event that is returned is set in the first case.
@@ -193,7 +194,7 @@ def _namespace() -> str:
 
 def main() -> None:
     """Read the spec, be the cluster."""
-    spec = ClusterSpec.model_validate_json((Path(names.SPEC) / "spec.json").read_text(encoding="utf-8"))
+    spec = read_record(ClusterSpec, (Path(names.SPEC) / "spec.json").read_bytes(), "spec")
     asyncio.run(run(spec))
 
 

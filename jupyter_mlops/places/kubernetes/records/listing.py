@@ -1,0 +1,197 @@
+"""Asks Kubernetes for clusters on record, and ends those whose end nobody wrote down."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Sequence
+
+from ....core.base import Time
+from ....core.cluster import EndCause, Problem, Receipt
+from ....core.errors import Unreadable
+from ....core.ledger import Ledger, LedgerEntry
+from ....core.lines import read_lines
+from ....core.receipt import receipt_of
+from ....core.run import RunState
+from .. import names
+from ..api.client import MERGE_PATCH, Answer, Api, Json
+from ..why import Facts, pending, refusal, restarted
+from ..why.facts import containers, moment
+from . import daskcluster, record
+from .entries import Entry, last_cost, read_entries
+from .keeper import unpacked
+
+#: Seconds that the receipt of an ended cluster is kept.
+KEPT = 7 * 24 * 3600.0
+#: Seconds without a sign of life after which a scheduler is looked at.
+SILENT = 20.0
+#: Seconds after which a record that never got its scheduler's pod was left by somebody who died.
+LEFT = 120.0
+
+#: Which Kubernetes, and which namespace of it.
+_Namespace = tuple[str, str]
+
+
+async def entries(api: Api) -> list[Entry]:
+    """All clusters of ours in the namespace. What died without a receipt gets one; old receipts are thrown away."""
+    selector = f"{names.MANAGED_BY}={names.US}"
+    path = api.path("deployments", group=record.APPS)
+    records, receipts = await asyncio.gather(
+        api.request("GET", path, query={"labelSelector": f"{selector},{names.PART}=record"}),
+        api.request("GET", api.path("configmaps"), query={"labelSelector": f"{selector},{names.PART}=receipt"}),
+    )
+    found = read_entries(api, records.get("items") or [], receipts.get("items") or [])
+    looked_at = await asyncio.gather(*(_looked_at(entry) for entry in found))
+    return [entry for entry in looked_at if entry is not None]
+
+
+async def pod_of(entry: Entry) -> Json | None:
+    """The scheduler's pod: the newest one."""
+    query = {"labelSelector": f"{names.CLUSTER}={entry.ids.cluster},{names.PART}=scheduler"}
+    found = (await entry.api.request("GET", entry.api.path("pods"), query=query)).get("items") or []
+    return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+
+
+async def scheduler_problem(entry: Entry) -> Problem | None:
+    """Why the scheduler doesn't answer: its pod is pending, crashing or not there."""
+    pod = await pod_of(entry)
+    if pod is None:
+        return await _no_pod(entry)
+    query = {"fieldSelector": f"involvedObject.uid={pod['metadata']['uid']}"}
+    events = (await entry.api.request("GET", entry.api.path("events"), query=query)).get("items") or []
+    again = any(status.get("restartCount") for status in containers(pod))
+    logs = await scheduler_log(entry, 10, previous=True) if again else []
+    facts = Facts(events=events, logs=logs)
+    return pending(pod, facts) or restarted(pod, "The scheduler was started again", facts)
+
+
+async def scheduler_log(entry: Entry, lines: int, previous: bool = False) -> list[str]:
+    """The end of the scheduler's log; of the one before it was started again, with `previous`."""
+    pod = await pod_of(entry)
+    if pod is None:
+        return []
+    query = {"tailLines": lines, "container": "scheduler", **({"previous": "true"} if previous else {})}
+    try:
+        text = await entry.api.text(entry.api.path("pods", pod["metadata"]["name"]) + "/log", query)
+    except Answer:  # no container yet
+        return []
+    return text.splitlines()
+
+
+async def history(entry: Entry) -> Json:
+    """The ConfigMap with its ledger, events, timeline and runs; empty when it is gone."""
+    try:
+        return await entry.api.request("GET", entry.api.path("configmaps", entry.ids.history))
+    except Answer as answer:
+        if answer.status == 404:
+            return {}
+        raise
+
+
+async def write_end(entry: Entry, cause: EndCause, why: str, ended: Time) -> Receipt:
+    """Write the end of a cluster whose controller can't. Its cost ends with `ended`."""
+    stored = await history(entry)
+    try:
+        ledger = Ledger(read_lines(LedgerEntry, unpacked(stored, "ledger.jsonl")))
+        runs = len({run.id for run in read_lines(RunState, unpacked(stored, "runs.jsonl"))})
+        receipt = receipt_of(ledger, entry.spec, ended, cause, why, runs=runs)
+    except Unreadable:  # then what it used is what its controller said last, and the cluster ends all the same
+        receipt = receipt_of(Ledger([]), entry.spec, ended, cause, why).model_copy(update={"cost": last_cost(entry)})
+    if entry.fault is not None:  # without the spec, prices are not known
+        receipt = receipt.model_copy(update={"cost": last_cost(entry)})
+    body = {"data": {"receipt.json": receipt.model_dump_json()}}
+    path = entry.api.path("configmaps", entry.ids.receipt)
+    try:
+        await entry.api.request("PATCH", path, body, content=MERGE_PATCH, parse=False)
+    except Answer as answer:
+        if answer.status != 404:
+            raise
+    return receipt
+
+
+async def _looked_at(entry: Entry) -> Entry | None:
+    """The entry with what is known of a scheduler that is silent, or with its end; None when nothing is left of it."""
+    if entry.fault is not None:
+        return entry  # what can't be read is never ended or removed
+    now = time.time()
+    if entry.receipt is not None:
+        if entry.record is not None:
+            await record.remove(entry.api, entry.ids)  # its controller could not
+        elif entry.receipt.ended < now - KEPT:
+            await record.forget(entry.api, entry.ids)
+            return None
+        elif entry.receipt.cause == "deleted" and entry.receipt.ended > now - LEFT:
+            await daskcluster.end(entry.api, entry.ids)  # what was deleted may have been the Deployment below it
+        return entry
+    if entry.record is None:
+        if await pod_of(entry) is not None:
+            return entry  # its controller is writing the receipt
+        why = "its record was deleted from Kubernetes"
+        receipt = await write_end(entry, "deleted", why, max(entry.alive, entry.spec.created))
+        await daskcluster.end(entry.api, entry.ids)
+        return dataclasses.replace(entry, receipt=receipt)
+    made = moment(entry.record["metadata"]["creationTimestamp"])
+    if not entry.record["spec"].get("replicas") and made < now - LEFT:
+        await asyncio.gather(record.remove(entry.api, entry.ids), record.forget(entry.api, entry.ids))
+        return None
+    if not entry.ready or entry.alive < now - SILENT:
+        return dataclasses.replace(entry, problem=await scheduler_problem(entry) or entry.problem)
+    return entry
+
+
+async def _no_pod(entry: Entry) -> Problem | None:
+    """The Deployment says why it can't make the pod: a quota, an admission rule."""
+    conditions = ((entry.record or {}).get("status") or {}).get("conditions") or []
+    failed = next((c for c in conditions if c["type"] == "ReplicaFailure" and c["status"] == "True"), None)
+    if failed is None:
+        return None
+    return refusal(403, {"message": failed.get("message", ""), "reason": failed.get("reason", "")})
+
+
+class Vanished:
+    """What this process saw of clusters, to list those of them that are gone."""
+
+    def __init__(self) -> None:
+        #: What was there at the last look, and what is gone since.
+        self._there: dict[_Namespace, dict[str, Entry]] = {}
+        self._gone: dict[_Namespace, dict[str, Entry]] = {}
+
+    async def added_to(self, api: Api, found: Sequence[Entry]) -> list[Entry]:
+        """`found`, and those that were there before and didn't end by themselves, as ended."""
+        place, now = (api.host, api.namespace), {_key(entry): entry for entry in found}
+        missing = [entry for key, entry in self._there.get(place, {}).items() if key not in now]
+        self._there[place] = now
+        gone = self._gone.setdefault(place, {})
+        with_it = bool(missing) and await _namespace_is_gone(api)
+        for entry in missing:
+            if with_it or (entry.live and entry.ready):  # else it was forgotten, or never began
+                gone[_key(entry)] = dataclasses.replace(entry, record=None, receipt=entry.receipt or _receipt(entry))
+        for key in [key for key, entry in gone.items() if key in now or entry.spec.created < time.time() - KEPT]:
+            del gone[key]
+        return [*found, *gone.values()]
+
+    def forget(self, entry: Entry) -> None:
+        """List it no more."""
+        for gone in self._gone.values():
+            gone.pop(_key(entry), None)
+
+
+def _key(entry: Entry) -> str:
+    """Tells a cluster from an earlier one of its name, however much of its record can be read."""
+    return entry.ids.receipt
+
+
+async def _namespace_is_gone(api: Api) -> bool:
+    try:
+        found = await api.request("GET", api.path("namespaces", api.namespace, namespace=""), timeout=5.0)
+    except Answer as answer:
+        return answer.status == 404
+    return "deletionTimestamp" in found["metadata"]
+
+
+def _receipt(entry: Entry) -> Receipt:
+    """What it had cost when it was last seen."""
+    why = "its record and its receipt were deleted from Kubernetes"
+    receipt = receipt_of(Ledger([]), entry.spec, time.time(), "deleted", why)
+    return receipt if entry.state is None else receipt.model_copy(update={"cost": last_cost(entry)})
