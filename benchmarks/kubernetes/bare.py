@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.profile import Profile
 from jupyter_mlops.places.kubernetes.api.client import Api
-from jupyter_mlops.places.kubernetes.names import Names
+from jupyter_mlops.places.kubernetes.names import ObjectNames
 from jupyter_mlops.places.kubernetes.pods.template import worker_pod
 
 #: Creations at a time: more doesn't make 500 pods come sooner.
@@ -20,7 +20,7 @@ async def make(profile: Profile, count: int) -> None:
     """Make pods like our workers' of that profile. Returns when they are asked for."""
     spec = ClusterSpec(name="bare", owner="bench", profile=profile, created=1)
     api, gate = await Api.connect(), asyncio.Semaphore(AT_ONCE)
-    ids = Names("bare", api.namespace, 1)
+    ids = ObjectNames("bare", api.namespace, 1)
 
     async def one(number: int) -> None:
         body: dict[str, Any] = worker_pod(spec, profile.groups[0], f"bare-{number}", ids, {})

@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_mlops.client.loop_thread import LoopThread
 from jupyter_mlops.places.kubernetes import names
 from jupyter_mlops.places.kubernetes.api.client import Api
-from jupyter_mlops.places.kubernetes.api.watch import Watch
+from jupyter_mlops.places.kubernetes.api.watch import ObjectWatch
 
 #: Seconds that anything here may take.
 PATIENCE = 400.0
@@ -69,7 +69,7 @@ def watching(loop_thread: LoopThread) -> Iterator[Sight]:
     async def watch(ready: asyncio.Event) -> None:
         api = await Api.connect()
         try:
-            look = Watch(api, api.path("pods"), {}, lambda pods: None, sight.seen)
+            look = ObjectWatch(api, api.path("pods"), {}, lambda pods: None, sight.seen)
             running = asyncio.create_task(look.run())
             await look.ready.wait()
             ready.set()

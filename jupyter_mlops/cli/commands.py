@@ -124,6 +124,7 @@ async def stop(asked: Namespace) -> None:
         silent = {place.place for place in listing.silent}  # whose clusters can't be stopped now: said at the end
         live = [state for state in listing.clusters if state.phase != "ended" and state.ours]
         found = [state for state in live if state.phase != "unreachable" or state.place not in silent]
+        found = [state for state in found if not _is_left_alone(state)]
     else:
         found = [listing.named(name) for name in asked.cluster]  # a wrong name stops nothing
     for state in [] if asked.force else found:
@@ -140,6 +141,14 @@ async def stop(asked: Namespace) -> None:
         as_json(ended)
     if asked.all:
         _fail_where_silent(listing)
+
+
+def _is_left_alone(state: ClusterState) -> bool:
+    """Whether it is ended only by its name, since what is stored of it can't be read; says so."""
+    alone = state.commands == ["stop"]
+    if alone and state.problem is not None:
+        print(f"{state.name} is not stopped: {state.problem.what}. {state.problem.todo}", file=sys.stderr)
+    return alone
 
 
 async def logs(asked: Namespace) -> None:

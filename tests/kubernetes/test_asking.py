@@ -1,4 +1,4 @@
-"""Asking for pods: many at a time, slowly while the API refuses."""
+"""PodQueue for pods: many at a time, slowly while the API refuses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.places.kubernetes.api import asking
-from jupyter_mlops.places.kubernetes.api.asking import AT_ONCE, Asking, Order
+from jupyter_mlops.places.kubernetes.api.asking import AT_ONCE, PodOrder, PodQueue
 from jupyter_mlops.places.kubernetes.api.client import Answer
 
 QUOTA = {"message": "exceeded quota: ten, requested: pods=1, used: pods=10, limited: pods=10"}
@@ -21,7 +21,7 @@ class Namespace:
         self.requests = 0
         self.at_once = self.most_at_once = 0
 
-    async def make(self, order: Order) -> None:
+    async def make(self, order: PodOrder) -> None:
         self.requests += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -32,8 +32,8 @@ class Namespace:
         self.made.append(order.worker)
 
 
-def orders(count: int) -> list[Order]:
-    return [Order(f"w-{number}", dict) for number in range(count)]
+def orders(count: int) -> list[PodOrder]:
+    return [PodOrder(f"w-{number}", dict) for number in range(count)]
 
 
 async def until(what, seconds: float = 20.0) -> None:  # type: ignore[no-untyped-def]
@@ -45,7 +45,7 @@ async def until(what, seconds: float = 20.0) -> None:  # type: ignore[no-untyped
 
 async def test_so_many_at_once_and_all_of_them() -> None:
     namespace, refused = Namespace(1000), list[str]()
-    ask = Asking(namespace.make, lambda worker, problem: refused.append(worker))
+    ask = PodQueue(namespace.make, lambda worker, problem: refused.append(worker))
     ask.ask(orders(500))
     await until(lambda: len(namespace.made) == 500)
     assert namespace.most_at_once == AT_ONCE
@@ -58,7 +58,7 @@ async def test_a_full_quota_is_told_to_all_that_wait_and_not_hammered(monkeypatc
     monkeypatch.setattr(asking, "SHORTEST", 0.05)
 
     namespace, refused = Namespace(10), dict[str, Problem]()
-    ask = Asking(namespace.make, refused.__setitem__)
+    ask = PodQueue(namespace.make, refused.__setitem__)
     ask.ask(orders(50))
     await until(lambda: len(refused) == 40)
     assert len(namespace.made) == 10
@@ -76,7 +76,7 @@ async def test_what_was_withdrawn_is_never_asked_for(monkeypatch) -> None:  # ty
     monkeypatch.setattr(asking, "SHORTEST", 0.05)
 
     namespace = Namespace(10)
-    ask = Asking(namespace.make, lambda worker, problem: None)
+    ask = PodQueue(namespace.make, lambda worker, problem: None)
     ask.ask(orders(50))
     await until(lambda: len(namespace.made) == 10 and not namespace.at_once)
     waiting = [order.worker for order in orders(50) if order.worker not in namespace.made]

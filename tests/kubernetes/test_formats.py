@@ -10,7 +10,7 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops.client.clusters.kernel import kernel
 from jupyter_mlops.core.cluster import ClusterState
-from jupyter_mlops.core.errors import NameTaken, Unreadable
+from jupyter_mlops.core.errors import ClusterUnreachable, NameTaken
 
 from .clusters import Namespace, by_value, in_thread, small, until
 from .running import call
@@ -25,43 +25,43 @@ def square(x: int) -> int:
 
 async def test_a_live_cluster_outlives_what_happens_to_its_stored_spec(namespace: Namespace) -> None:
     backend = namespace.backend
-    async with namespace.cluster(namespace.spec(small(1)), 1) as (name, link):
-        async with namespace.cluster(namespace.spec(small(0))) as (other, _):
-            whole = stored(namespace, name)
-            newer = json.loads(whole)
-            newer["format"], newer["profile"]["limits"]["thresholds"] = 2, [0.5]
-            await in_thread(lambda: store(namespace, name, json.dumps(newer)))
-            seen = await listed(namespace)
-            assert seen[name].phase == seen[other].phase == "running"
-            assert await in_thread(lambda: mlops.map(square, range(4), cluster=name).result()) == [0, 1, 4, 9]
-            await until(lambda: listed(namespace), lambda seen: seen[name].cost.amount, "its cost is stored")
-            await until(lambda: backend.runs(name), lambda runs: runs and runs[0].phase == "done", "its run is stored")
+    one, two = namespace.spec(small(1)), namespace.spec(small(0))
+    async with namespace.cluster(one, 1) as (name, link), namespace.cluster(two) as (other, _):
+        whole = stored(namespace, name)
+        newer = json.loads(whole)
+        newer["format"], newer["profile"]["limits"]["thresholds"] = 2, [0.5]
+        await in_thread(lambda: store(namespace, name, json.dumps(newer)))
+        seen = await listed(namespace)
+        assert seen[name].phase == seen[other].phase == "running"
+        assert await in_thread(lambda: mlops.map(square, range(4), cluster=name).result()) == [0, 1, 4, 9]
+        await until(lambda: listed(namespace), lambda seen: seen[name].cost.amount, "its cost is stored")
+        await until(lambda: backend.runs(name), lambda runs: runs and runs[0].phase == "done", "its run is stored")
 
-            await in_thread(lambda: store(namespace, name, whole[: len(whole) // 2]))
-            seen = await listed(namespace)
-            assert (seen[other].phase, seen[other].problem) == ("running", None)
-            broken = seen[name]
-            assert broken.phase == "unreachable" and broken.problem is not None and broken.cost.amount
-            assert f"{namespace.name}/{name}-receipt" in broken.problem.why
-            assert len(await backend.runs(name)) == 1 and await backend.events(name)
-            with pytest.raises(Unreadable):
-                await backend.link(name)
-            with pytest.raises(NameTaken):
-                await backend.start(namespace.spec().model_copy(update={"name": name}))
-            view = await link.view()  # who is connected stays so
-            assert view.state.phase == "running" and view.state.counts.idle == 1
+        await in_thread(lambda: store(namespace, name, whole[: len(whole) // 2]))
+        seen = await listed(namespace)
+        assert (seen[other].phase, seen[other].problem) == ("running", None)
+        broken = seen[name]
+        assert broken.phase == "unreachable" and broken.problem is not None and broken.cost.amount
+        assert f"{namespace.name}/{name}-receipt" in broken.problem.why
+        assert len(await backend.runs(name)) == 1 and await backend.events(name)
+        with pytest.raises(ClusterUnreachable, match="can't be read"):
+            await backend.link(name)
+        with pytest.raises(NameTaken):
+            await backend.start(namespace.spec().model_copy(update={"name": name}))
+        view = await link.view()  # who is connected stays so
+        assert view.state.phase == "running" and view.state.counts.idle == 1
 
-            await in_thread(lambda: store(namespace, name, whole))
-            assert (await listed(namespace))[name].phase == "running"
-            assert await in_thread(lambda: mlops.map(square, range(2), cluster=name).result()) == [0, 1]
+        await in_thread(lambda: store(namespace, name, whole))
+        assert (await listed(namespace))[name].phase == "running"
+        assert await in_thread(lambda: mlops.map(square, range(2), cluster=name).result()) == [0, 1]
 
-            await in_thread(lambda: store(namespace, name, whole[: len(whole) // 2]))
-            await in_thread(lambda: call(kernel().sessions.close(name)))
-            await backend.stop(name)
-            await until(lambda: in_thread(namespace.workers), lambda pods: not pods, "its worker is gone")
-            seen = await listed(namespace)
-            assert (seen[name].phase, seen[other].phase) == ("ended", "running")
-            assert seen[name].cost.amount
+        await in_thread(lambda: store(namespace, name, whole[: len(whole) // 2]))
+        await in_thread(lambda: call(kernel().sessions.close(name)))
+        await backend.stop(name)
+        await until(lambda: in_thread(namespace.workers), lambda pods: not pods, "its worker is gone")
+        seen = await listed(namespace)
+        assert (seen[name].phase, seen[other].phase) == ("ended", "running")
+        assert seen[name].cost.amount
 
 
 async def listed(namespace: Namespace) -> dict[str, ClusterState]:

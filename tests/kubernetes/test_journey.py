@@ -11,7 +11,7 @@ import pytest
 from distributed import Client
 
 from jupyter_mlops.core.errors import ClusterEnded, NameTaken
-from jupyter_mlops.places.kubernetes.names import Names
+from jupyter_mlops.places.kubernetes.names import ObjectNames
 
 from .clusters import Namespace, by_value, in_thread, small, until, up
 
@@ -99,7 +99,7 @@ async def test_what_a_worker_holds_survives_its_eviction(namespace: Namespace) -
             holder = next(iter((await client.who_has(marks[:1])).values()))[0]
             workers = (await client.scheduler.identity(n_workers=-1))["workers"]
             worker = workers[holder]["name"]
-            await in_thread(lambda: _evict(namespace, Names(name, namespace.name).pod(worker)))
+            await in_thread(lambda: _evict(namespace, ObjectNames(name, namespace.name).pod(worker)))
             await until(link.view, lambda view: _gone(view, worker), "it is gone")
             assert await client.gather(marks) == before
             assert (await link.view()).state.work.erred == 0

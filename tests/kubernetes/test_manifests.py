@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from jupyter_mlops.places.kubernetes.check import Report, Right
-from jupyter_mlops.places.kubernetes.names import Names, label
+from jupyter_mlops.places.kubernetes.names import ObjectNames, label
 from jupyter_mlops.places.kubernetes.records import manifests
 
 yaml = pytest.importorskip("yaml")
-IDS = Names("c", "ml", 1.0)
+IDS = ObjectNames("c", "ml", 1.0)
 
 
 def test_nobody_can_give_a_controller_more_than_she_has() -> None:

@@ -17,7 +17,7 @@ from jupyter_mlops.places.kubernetes.pods.merge import merge
 from jupyter_mlops.places.kubernetes.pods.template import scheduler_pod, scheduler_size, worker_pod
 
 OWNER = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "c-scheduler", "uid": "u"}
-IDS = names.Names("c", "ml", 1.0)
+IDS = names.ObjectNames("c", "ml", 1.0)
 
 
 def spec(*groups: Group, **options: Any) -> ClusterSpec:

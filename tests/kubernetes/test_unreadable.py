@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -15,8 +16,9 @@ import pytest
 pytest.importorskip("kubernetes.aio")
 
 from jupyter_mlops import places
+from jupyter_mlops.cli.main import main as cli
 from jupyter_mlops.core.cluster import ClusterSpec, ClusterState, Event, Sample
-from jupyter_mlops.core.errors import NameTaken, Unreadable
+from jupyter_mlops.core.errors import ClusterUnreachable, NameTaken, Unreadable
 from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.price import Cost, Price
 from jupyter_mlops.core.profile import Group, Profile
@@ -24,7 +26,7 @@ from jupyter_mlops.core.run import RunState
 from jupyter_mlops.places.base import Backend
 from jupyter_mlops.places.kubernetes.api.client import Api
 from jupyter_mlops.places.kubernetes.managed import key_and_certificate
-from jupyter_mlops.places.kubernetes.names import Names
+from jupyter_mlops.places.kubernetes.names import ObjectNames
 from jupyter_mlops.places.kubernetes.records import record
 from jupyter_mlops.places.kubernetes.records.keeper import RecordKeeper
 
@@ -165,8 +167,10 @@ async def test_an_unreadable_spec_is_one_row_and_nothing_is_done_because_of_it(
     assert (broken.phase, broken.owner, broken.cost.amount) == ("unreachable", "Ann", 1.5)
     assert broken.problem is not None and "can't be read" in broken.problem.what
     assert f"ann/{one}" in broken.problem.why and "jupyter mlops stop" in broken.problem.todo
-    for refused in (backend.spec("one"), backend.address("one", 1.0), backend.link("one", 1.0)):
-        with pytest.raises(Unreadable, match="spec of cluster 'one'"):
+    with pytest.raises(Unreadable, match="spec of cluster 'one'"):
+        await backend.spec("one")
+    for refused in (backend.address("one", 1.0), backend.link("one", 1.0)):
+        with pytest.raises(ClusterUnreachable, match="spec of cluster 'one'"):
             await refused
     assert len(await backend.runs("one")) == 1 and len(await backend.events("one")) == 2
     with pytest.raises(NameTaken):
@@ -180,6 +184,18 @@ async def test_an_unreadable_spec_is_one_row_and_nothing_is_done_because_of_it(
     assert (ended.phase, ended.cost.amount, ended.cost.per_hour) == ("ended", 1.5, 0.0)
     await backend.forget("one")
     assert list(await rows(backend)) == ["two"]
+
+
+async def test_an_unreadable_cluster_is_stopped_only_by_its_name(
+    api: StoringApi, backend: Backend, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await made(backend, tmp_path / "clusters", "one", "two")
+    damage_spec(api, "one")
+    assert await asyncio.to_thread(lambda: cli(["stop", "--all", "--force"])) == 0
+    assert "one is not stopped: The spec of cluster 'one' can't be read" in capsys.readouterr().err
+    assert list(api.objects["deployments"]) == ["one-scheduler"]
+    assert await asyncio.to_thread(lambda: cli(["stop", "one"])) == 0
+    assert not api.objects["deployments"]
 
 
 async def test_an_unreadable_cluster_without_a_record_is_not_ended(
@@ -267,7 +283,7 @@ async def test_an_unreadable_key_is_said(api: StoringApi, backend: Backend, tmp_
     assert key_and_certificate(secret)[0].startswith("-----BEGIN")
     for data in ({}, {"tls.key": "%%%", "tls.crt": "%%%"}, {"tls.key": secret["data"]["tls.key"]}):
         secret["data"] = data
-        with pytest.raises(Unreadable, match="Secret ann/one-tls"):
+        with pytest.raises(ClusterUnreachable, match="Secret ann/one-tls"):
             await backend.address("one", 1.0)
 
 
@@ -297,7 +313,7 @@ async def test_a_foreign_cluster_of_another_form_is_one_row(api: StoringApi, bac
     odd = seen["odd"]
     assert odd.problem is not None and "DaskCluster ann/odd can't be read" in odd.problem.what
     assert odd.commands == ["stop"]
-    with pytest.raises(Unreadable, match="DaskCluster ann/odd"):
+    with pytest.raises(ClusterUnreachable, match="DaskCluster ann/odd"):
         await backend.link("odd", 1.0)
     await backend.stop("odd")
     assert set(await rows(backend)) == {"one", "plain"}
@@ -305,7 +321,7 @@ async def test_a_foreign_cluster_of_another_form_is_one_row(api: StoringApi, bac
 
 def test_names_of_records_tell_when_their_cluster_was_made() -> None:
     """Which a reader needs who can read nothing else."""
-    assert Names("one", "ann", 1.5).receipt == "one-receipt-5dc"
+    assert ObjectNames("one", "ann", 1.5).receipt == "one-receipt-5dc"
 
 
 def damage_spec(api: StoringApi, cluster: str) -> list[str]:

@@ -18,13 +18,13 @@ from ..base import Address, Backend
 from . import names, shipped
 from .api.where import everywhere, remember, where
 from .check import check
-from .finder import Finder
+from .finder import ClusterFinder
 from .options import GroupOptions, KubernetesOptions, options_of
 from .placed import PlacedCluster, unreadable
 from .pods.template import scheduler_pod, worker_pod
 from .pricelist import price_list
 from .records import daskcluster, record
-from .records.entries import Entry, shown
+from .records.stored import StoredCluster, shown
 from .tunnel.connections import Connections, kubeconfig
 
 
@@ -39,7 +39,7 @@ class KubernetesBackend(Backend):
 
     def __init__(self) -> None:
         self._connections = Connections()
-        self._finder = Finder(self._connections)
+        self._finder = ClusterFinder(self._connections)
 
     def shipped_profiles(self) -> list[Profile]:
         """As in `Backend`, where there is a way to a Kubernetes cluster."""
@@ -150,12 +150,12 @@ class KubernetesBackend(Backend):
         new_pair = asyncio.to_thread(keys.new_pair if options_of(spec.profile).tls else _no_pair)
         prices, pair = await asyncio.gather(price_list(api, spec), new_pair)
         made = await record.make(api, spec, pair, prices)
-        return shown(Entry(api, record.ids_of(spec, api.namespace), spec, made))
+        return shown(StoredCluster(api, record.ids_of(spec, api.namespace), spec, made))
 
 
 def _check_templates(spec: ClusterSpec) -> None:
     """Raise `InvalidSpec` when the profile's and groups' templates don't merge into pods."""
-    ids = names.Names(spec.name, "check")
+    ids = names.ObjectNames(spec.name, "check")
     scheduler_pod(spec, ids)
     for group in spec.profile.groups:
         worker_pod(spec, group, f"{group.name}-1", ids, {})

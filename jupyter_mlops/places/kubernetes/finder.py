@@ -25,7 +25,7 @@ _Seen = tuple[Where, str]
 _SILENT = Problem(what="Kubernetes doesn't answer", todo="Check the network (VPN?); the cluster lives on.")
 
 
-class Finder:
+class ClusterFinder:
     """Lists and finds clusters, and remembers what it saw for as long as Kubernetes doesn't answer.
 
     Its coroutines run on the loop of `connections` only.
@@ -87,7 +87,7 @@ class Finder:
 
     async def _placed(self, place: Where) -> list[PlacedCluster]:
         api = await self._connections.api(*place)
-        there, foreign = await asyncio.gather(listing.entries(api), self._foreign.list(api))
+        there, foreign = await asyncio.gather(listing.stored_clusters(api), self._foreign.list(api))
         managed = await self._vanished.added_to(api, there)
         live = {entry.spec.name for entry in managed if entry.live}
         for name in {entry.spec.name for entry in managed} - live:

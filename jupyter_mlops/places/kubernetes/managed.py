@@ -30,10 +30,10 @@ from ..base import Address, ends_itself
 from . import names
 from .api.client import Json
 from .options import options_of
-from .placed import unreadable
+from .placed import unreachable
 from .records import keeper, listing, record
-from .records.entries import Entry, shown
 from .records.listing import Vanished
+from .records.stored import StoredCluster, shown
 from .tunnel.connections import Connections, has_name_here
 
 #: Seconds between two looks at a record that is waited for.
@@ -52,7 +52,7 @@ class ManagedCluster:
 
     connections: Connections
     vanished: Vanished
-    entry: Entry
+    entry: StoredCluster
 
     @property
     def spec(self) -> ClusterSpec:
@@ -152,7 +152,7 @@ class ManagedCluster:
         deadline, entry = time.monotonic() + timeout, self.entry
         while True:
             if entry.fault is not None:
-                raise unreadable(entry.fault)
+                raise unreachable(entry.fault)
             if entry.receipt is not None:
                 raise _ended(entry.receipt)
             if entry.ready:
@@ -172,15 +172,15 @@ class ManagedCluster:
         await self.connections.close_tunnels(entry.api, entry.ids.cluster)
 
 
-async def _again(entry: Entry) -> Entry:
+async def _again(entry: StoredCluster) -> StoredCluster:
     """The same cluster, as it is now. Raises `UnknownCluster` when its record is gone."""
-    for other in await listing.entries(entry.api):
+    for other in await listing.stored_clusters(entry.api):
         if other.ids.receipt == entry.ids.receipt:
             return other
     raise UnknownCluster.named(entry.spec.name, [])
 
 
-async def _address(connections: Connections, entry: Entry) -> Address:
+async def _address(connections: Connections, entry: StoredCluster) -> Address:
     """By DNS from inside of the same Kubernetes cluster, else through a tunnel."""
     tls = options_of(entry.spec.profile).tls
     security = None
@@ -196,7 +196,7 @@ async def _address(connections: Connections, entry: Entry) -> Address:
 
 
 def key_and_certificate(secret: Json) -> tuple[str, str]:
-    """The key and the certificate in a cluster's Secret. Raises `Unreadable`."""
+    """The key and the certificate in a cluster's Secret. Raises `ClusterUnreachable` when they can't be read."""
     data = secret.get("data") or {}
     try:
         key, certificate = (
@@ -205,7 +205,7 @@ def key_and_certificate(secret: Json) -> tuple[str, str]:
     except (LookupError, TypeError, ValueError) as error:
         where = f"Secret {secret['metadata'].get('namespace', '')}/{secret['metadata']['name']}"
         todo = "Stop the cluster and start a new one."
-        raise Unreadable("The key of the cluster can't be read", f"{where}: {error!r}", todo) from None
+        raise ClusterUnreachable("The key of the cluster can't be read", f"{where}: {error!r}", todo) from None
     return key, certificate
 
 
@@ -217,7 +217,7 @@ def _ended(receipt: Receipt) -> MlopsError:
     return ClusterEnded(f"Cluster {receipt.name!r} has ended", why, todo)
 
 
-def _not_ready(entry: Entry, timeout: float) -> MlopsError:
+def _not_ready(entry: StoredCluster, timeout: float) -> MlopsError:
     problem = entry.problem
     if problem is None:
         why = f"its scheduler did not start within {timeout:.0f} s"

@@ -69,7 +69,7 @@ def owner_of(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Names:
+class ObjectNames:
     """The names of the objects of one cluster. `created` tells it from an earlier one of the same name."""
 
     cluster: str

@@ -7,7 +7,7 @@ from typing import Protocol
 from ...controller.link import Link
 from ...core.base import Time
 from ...core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
-from ...core.errors import Unreadable
+from ...core.errors import ClusterUnreachable, Unreadable
 from ...core.run import RunState
 from ..base import Address
 
@@ -67,3 +67,8 @@ class PlacedCluster(Protocol):
 def unreadable(fault: Problem) -> Unreadable:
     """`fault`, to be raised to who asks for what can't be read."""
     return Unreadable(fault.what, fault.why, fault.todo)
+
+
+def unreachable(fault: Problem) -> ClusterUnreachable:
+    """`fault`, to be raised to who wants to reach a cluster of which too little can be read for that."""
+    return ClusterUnreachable(fault.what, fault.why, fault.todo)

@@ -18,14 +18,14 @@ SHORTEST, LONGEST = 0.5, 10.0
 
 
 @dataclass(frozen=True)
-class Order:
+class PodOrder:
     """A pod that is wanted. `body` makes it: only when its turn has come, since a thousand of them take a while."""
 
     worker: str
     body: Callable[[], dict[str, Any]]
 
 
-class Asking:
+class PodQueue:
     """Hands orders to `make`, `AT_ONCE` at a time and in their order.
 
     After a refusal only one is tried at a time, with growing pauses, until one succeeds.
@@ -36,9 +36,9 @@ class Asking:
     refused : told of each worker whose order waits, and why.
     """
 
-    def __init__(self, make: Callable[[Order], Awaitable[None]], refused: Callable[[str, Problem], None]) -> None:
+    def __init__(self, make: Callable[[PodOrder], Awaitable[None]], refused: Callable[[str, Problem], None]) -> None:
         self._make, self._refused = make, refused
-        self._orders: deque[Order] = deque()
+        self._orders: deque[PodOrder] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._problem: Problem | None = None
         self._pause = 0.0
@@ -46,7 +46,7 @@ class Asking:
         #: Workers whose request the API has, without an answer so far.
         self.under_way: set[str] = set()
 
-    def ask(self, orders: Iterable[Order]) -> None:
+    def ask(self, orders: Iterable[PodOrder]) -> None:
         """Ask for these, as soon as it is their turn."""
         new = list(orders)
         self._orders.extend(new)

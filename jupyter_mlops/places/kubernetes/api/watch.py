@@ -18,7 +18,7 @@ LONGEST = 5.0
 PAGE = 500
 
 
-class Watch:
+class ObjectWatch:
     """Calls `synced` with all objects, first and after every gap, and `changed` with each change in between.
 
     Parameters
@@ -44,7 +44,7 @@ class Watch:
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """ObjectWatch until cancelled."""
         failures = 0
         while True:
             try:

@@ -15,7 +15,7 @@ from ....core.errors import ClusterUnreachable, Conflict
 from ....core.run import RunState
 from ...base import Address
 from ..api.client import Api
-from ..placed import unreadable
+from ..placed import unreachable
 from ..tunnel.connections import Connections
 from . import change
 from .cost import RateCache, Rates
@@ -76,7 +76,7 @@ class ForeignCluster:
     async def link(self, timeout: float) -> Link:
         """As in `PlacedCluster`. Doesn't wait for its scheduler: why that doesn't come is told through the link."""
         if self.found.fault is not None:
-            raise unreadable(self.found.fault)
+            raise unreachable(self.found.fault)
         observer = await self.connections.run(self.observers.acquire(self.api, self.found, self.rates))
         return ForeignLink(self.observers, observer, self.rates.usual)
 
@@ -132,7 +132,7 @@ class ForeignCluster:
 
     async def _address(self, timeout: float) -> Address:
         if self.found.fault is not None:
-            raise unreadable(self.found.fault)
+            raise unreachable(self.found.fault)
         deadline, found = time.monotonic() + timeout, self.found
         while True:
             try:

@@ -20,7 +20,7 @@ from ....core.errors import ClusterEnded, ClusterUnreachable, MlopsError
 from ....core.run import FINAL, RunState
 from ....core.waiting import until_set, wait_for
 from ..api.client import Answer, Api, Json, Unreachable
-from ..api.watch import Watch
+from ..api.watch import ObjectWatch
 from ..pods import pods
 from ..pods.context import PodContext
 from ..tunnel.connections import Connections
@@ -71,7 +71,7 @@ class Observer:
         self._crash_logs = CrashLogs(api)
         self._around = PodContext(api, spec_of(cluster, api.namespace, rates.price))
         query = {"labelSelector": cluster.selector}
-        self._watch = Watch(api, api.path("pods"), query, self._synced, self._changed)
+        self._watch = ObjectWatch(api, api.path("pods"), query, self._synced, self._changed)
         self._scheduler: ForeignScheduler | None = None
         self._dask: DaskView | None = None
         self._dask_problem: Problem | None = None

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from ....core.cluster import ClusterSpec
 from .. import names
 from ..api.client import Answer, Api, Json, Unreachable
-from ..api.watch import Watch
+from ..api.watch import ObjectWatch
 from ..node import is_spot
 from ..why import Facts
 from ..why.facts import free, moment, no_node
@@ -33,7 +33,7 @@ class PodContext:
         self._free: dict[str, dict[str, float]] | None = None
         self._looked_at_events = self._looked_at_nodes = 0.0
         query = {"fieldSelector": "type=Warning,involvedObject.kind=Pod"}
-        self._watch = Watch(api, api.path("events"), query, self._synced, self._changed)
+        self._watch = ObjectWatch(api, api.path("events"), query, self._synced, self._changed)
 
     async def run(self) -> None:
         """Follow the warnings until cancelled."""

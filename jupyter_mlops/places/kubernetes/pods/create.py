@@ -1,20 +1,52 @@
-"""Makes workers' pods: the order for one, and the request that fulfils it."""
+"""Makes workers' pods: the order for one, the request that fulfils it, and what spot groups without nodes get."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ....core.cluster import ClusterSpec, Problem
 from ....core.profile import Group
 from .. import names
-from ..api.asking import Order
+from ..api.asking import PodOrder
 from ..api.client import Answer, Api, Json
-from .spot import Fallback
+from ..options import options_of
+from . import pods
+from .context import waited
 from .template import worker_pod
 
 
-class Maker:
+class SpotFallback:
+    """Which groups have fallen back; they stay so, since nodes that come and go cost more than they save."""
+
+    def __init__(self, spec: ClusterSpec) -> None:
+        self._spec = spec
+        self._fallen: set[str] = set()
+
+    def shape(self, group: Group) -> Group:
+        """The group as its next pod is made."""
+        return group.model_copy(update={"spot": False}) if group.name in self._fallen else group
+
+    def mark(self, group: Group, pod: Json) -> None:
+        """Write into a spot group's pod that it is made on demand, if it is."""
+        if group.name in self._fallen:
+            pod["metadata"]["annotations"][names.ON_DEMAND] = "true"
+
+    def look(self, waiting: Collection[Json]) -> list[Json]:
+        """Of the pods that don't come, those to be made again on demand."""
+        patience = options_of(self._spec.profile).spot_fallback or float("inf")
+        for group in self._spec.profile.groups:
+            if group.spot and waited(group.name, waiting) > patience:
+                self._fallen.add(group.name)
+        return [pod for pod in waiting if self._is_to_fall(pod)]
+
+    def _is_to_fall(self, pod: Json) -> bool:
+        fallen = pod["metadata"]["labels"].get(names.GROUP) in self._fallen
+        on_demand = names.ON_DEMAND in (pod["metadata"].get("annotations") or {})
+        return fallen and not on_demand and not pods.placed(pod)
+
+
+class PodMaker:
     """Makes the pods of a cluster's workers.
 
     Parameters
@@ -24,11 +56,11 @@ class Maker:
     """
 
     def __init__(
-        self, api: Api, spec: ClusterSpec, ids: names.Names, owner: Mapping[str, Any], fallback: Fallback
+        self, api: Api, spec: ClusterSpec, ids: names.ObjectNames, owner: Mapping[str, Any], fallback: SpotFallback
     ) -> None:
         self._api, self._spec, self._ids, self._owner, self._fallback = api, spec, ids, owner, fallback
 
-    def order(self, group: Group, worker: str) -> Order:
+    def order(self, group: Group, worker: str) -> PodOrder:
         """The order for a worker's pod, as its group is shaped when its turn has come."""
 
         def body() -> Json:
@@ -36,9 +68,9 @@ class Maker:
             self._fallback.mark(group, pod)
             return pod
 
-        return Order(worker, body)
+        return PodOrder(worker, body)
 
-    async def make(self, order: Order) -> Problem | None:
+    async def make(self, order: PodOrder) -> Problem | None:
         """Make the pod. Returns why it never will be, if so; raises `Answer` or `Unreachable` where another try may."""
         try:
             await self._api.request("POST", self._api.path("pods"), order.body(), parse=False)
@@ -48,7 +80,7 @@ class Maker:
             return await self._taken(order)
         return None
 
-    async def _taken(self, order: Order) -> Problem | None:
+    async def _taken(self, order: PodOrder) -> Problem | None:
         """The pod exists: it is ours if a request succeeded whose answer got lost."""
         pod = await self._api.request("GET", self._api.path("pods", self._ids.pod(order.worker)))
         owners = {owner.get("uid") for owner in pod["metadata"].get("ownerReferences") or []}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ..api.asking import AT_ONCE, LONGEST, SHORTEST
 from ..api.client import Answer, Api, Unreachable
-from ..names import Names
+from ..names import ObjectNames
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
@@ -24,7 +24,7 @@ class Removal:
     gone : told of workers whose pod isn't there.
     """
 
-    def __init__(self, api: Api, ids: Names, gone: Callable[[str], None]) -> None:
+    def __init__(self, api: Api, ids: ObjectNames, gone: Callable[[str], None]) -> None:
         self._api, self._ids, self._gone = api, ids, gone
         self._gate = asyncio.Semaphore(AT_ONCE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from ..api.client import Answer, Api, Unreachable
-from ..names import Names
+from ..names import ObjectNames
 
 #: Logs of dead pods that are saved, and lines of each.
 DEAD, LINES = 200, 200
@@ -14,7 +14,7 @@ DEAD, LINES = 200, 200
 class PodLogs:
     """Reads logs while there are pods, and saves their ends."""
 
-    def __init__(self, api: Api, ids: Names) -> None:
+    def __init__(self, api: Api, ids: ObjectNames) -> None:
         self._api, self._ids = api, ids
         #: The last lines of logs that were saved, by worker.
         self.saved: dict[str, list[str]] = {}

@@ -15,16 +15,15 @@ from ....core.cluster import ClusterSpec, Problem
 from ....core.profile import Group
 from ....core.waiting import wait_for
 from .. import names
-from ..api.asking import AT_ONCE, Asking, Order
+from ..api.asking import AT_ONCE, PodOrder, PodQueue
 from ..api.client import Api, Json
-from ..api.watch import Watch
+from ..api.watch import ObjectWatch
 from ..why import death
 from . import pods
 from .context import PodContext
-from .create import Maker
+from .create import PodMaker, SpotFallback
 from .delete import Removal
 from .logs import LINES, PodLogs
-from .spot import Fallback
 
 #: Seconds between two looks at pods that don't come.
 LOOK = 2.0
@@ -42,7 +41,7 @@ class KnownPod:
         self.pod = pod
         #: Whether we want it to go; and whether it is to be made again on demand.
         self.asked = False
-        self.again: Order | None = None
+        self.again: PodOrder | None = None
         #: Whether somebody looks into its death already.
         self.dying = False
 
@@ -63,7 +62,7 @@ class KubernetesPool:
         self,
         api: Api,
         spec: ClusterSpec,
-        ids: names.Names,
+        ids: names.ObjectNames,
         owner: Mapping[str, Any],
         peak: Callable[[str], float | None] = lambda worker: None,
     ) -> None:
@@ -74,14 +73,14 @@ class KubernetesPool:
         self._removal = Removal(api, ids, self._vanished)
         #: Workers to be removed whose creation is under way.
         self._unwanted: set[str] = set()
-        self._fallback = Fallback(spec)
-        self._maker = Maker(api, spec, ids, owner, self._fallback)
+        self._fallback = SpotFallback(spec)
+        self._maker = PodMaker(api, spec, ids, owner, self._fallback)
         self._background = Background()
         self._closed = False
-        self._asking = Asking(self._make, self._refused)
+        self._asking = PodQueue(self._make, self._refused)
         self._around = PodContext(api, spec)
         query = {"labelSelector": f"{names.CLUSTER}={ids.cluster},{names.PART}=worker"}
-        self._watch = Watch(api, api.path("pods"), query, self._synced, self._changed, self._trouble)
+        self._watch = ObjectWatch(api, api.path("pods"), query, self._synced, self._changed, self._trouble)
         #: As in `Pool`.
         self.problem: Problem | None = None
 
@@ -136,7 +135,7 @@ class KubernetesPool:
         """The last lines of logs of pods that are gone, by worker."""
         return self._logs.saved
 
-    async def _make(self, order: Order) -> None:
+    async def _make(self, order: PodOrder) -> None:
         problem = await self._maker.make(order)
         if problem is not None:
             self._notify_once(Notice(order.worker, "lost", problem))

@@ -13,7 +13,7 @@ from ....core.errors import InvalidSpec
 from ....core.profile import Group
 from .. import names, quantity
 from ..clouds import GPU, SPOT_LABELS, SPOT_TAINTS
-from ..names import Names
+from ..names import ObjectNames
 from ..options import options_of, pod_of
 from .merge import merge
 
@@ -23,7 +23,9 @@ WORKER, SCHEDULER = "worker", "scheduler"
 _PORTS = {"tcp-comm": names.SCHEDULER_PORT, "http-dashboard": names.DASHBOARD_PORT}
 
 
-def worker_pod(spec: ClusterSpec, group: Group, worker: str, ids: Names, owner: Mapping[str, Any]) -> dict[str, Any]:
+def worker_pod(
+    spec: ClusterSpec, group: Group, worker: str, ids: ObjectNames, owner: Mapping[str, Any]
+) -> dict[str, Any]:
     """The pod of `worker`.
 
     Parameters
@@ -59,7 +61,7 @@ def worker_pod(spec: ClusterSpec, group: Group, worker: str, ids: Names, owner: 
     return merge(pod, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata})
 
 
-def scheduler_pod(spec: ClusterSpec, ids: Names) -> dict[str, Any]:
+def scheduler_pod(spec: ClusterSpec, ids: ObjectNames) -> dict[str, Any]:
     """The pod template of the scheduler: never on spot, sized by the workers that it may get.
 
     Raises
@@ -91,7 +93,7 @@ def scheduler_pod(spec: ClusterSpec, ids: Names) -> dict[str, Any]:
     return merge(pod, {"metadata": {"labels": labels, "annotations": {names.OWNER_IN_FULL: spec.owner}}})
 
 
-def scheduler_service(ids: Names) -> dict[str, Any]:
+def scheduler_service(ids: ObjectNames) -> dict[str, Any]:
     """What the Service of the scheduler is to be. Ports have the names that dask-kubernetes' tools look for."""
     return {
         "type": "ClusterIP",

@@ -7,7 +7,7 @@ import time
 from ....core.cluster import ClusterSpec
 from ....core.profile import Group, Profile
 from ..api.client import Answer, Api, Json
-from ..names import Names
+from ..names import ObjectNames
 from ..why.facts import moment
 from . import daskcluster
 
@@ -27,7 +27,7 @@ async def sentences(api: Api) -> list[str]:
         return [f"{_PLAIN}: the dask-kubernetes operator isn't installed."]
     profile = Profile(name="check", place="kubernetes", groups=[Group(name="default")])
     spec = ClusterSpec(name="jupyter-mlops-check", owner="check", profile=profile, created=0)
-    refusal = await daskcluster.try_out(api, spec, Names(spec.name, api.namespace))
+    refusal = await daskcluster.try_out(api, spec, ObjectNames(spec.name, api.namespace))
     if refusal is not None:
         return [f"{_PLAIN}. {refusal.what}: {refusal.why}"]
     said = "Clusters are DaskClusters, too, if the dask-kubernetes operator reacts when one is started."

@@ -16,7 +16,7 @@ from ....core.cluster import ClusterSpec
 from ....core.errors import InvalidSpec, MlopsError, NameTaken, Refused, Unavailable
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
-from ..names import Names
+from ..names import ObjectNames
 from ..options import options_of
 from ..pods import template
 
@@ -41,7 +41,7 @@ _ITS_NAME = "$(DASK_WORKER_NAME)"
 _INSTEAD = 'or choose "record": "auto" in the profile.'
 
 
-async def announce(api: Api, spec: ClusterSpec, ids: Names) -> Json | None:
+async def announce(api: Api, spec: ClusterSpec, ids: ObjectNames) -> Json | None:
     """Make the DaskCluster, if the profile's `record` wants one. None: there is none, and "auto" goes on without.
 
     Raises
@@ -73,7 +73,7 @@ async def announce(api: Api, spec: ClusterSpec, ids: Names) -> Json | None:
     return made
 
 
-async def try_out(api: Api, spec: ClusterSpec, ids: Names) -> MlopsError | None:
+async def try_out(api: Api, spec: ClusterSpec, ids: ObjectNames) -> MlopsError | None:
     """Why Kubernetes would not take the cluster's DaskCluster; None: it would. Makes nothing."""
     try:
         query = {**_STRICT, "dryRun": "All"}
@@ -88,7 +88,7 @@ async def try_out(api: Api, spec: ClusterSpec, ids: Names) -> MlopsError | None:
     return None
 
 
-async def acts(api: Api, ids: Names, timeout: float) -> bool:
+async def acts(api: Api, ids: ObjectNames, timeout: float) -> bool:
     """Whether an operator reacts to the DaskCluster in `timeout` seconds.
 
     When the operator has acted, the Service gets the labels that the operator looks for, and the operator then calls
@@ -111,7 +111,7 @@ async def acts(api: Api, ids: Names, timeout: float) -> bool:
     return True
 
 
-async def end(api: Api, ids: Names) -> None:
+async def end(api: Api, ids: ObjectNames) -> None:
     """Delete the cluster's DaskCluster, and see to it that it goes. A no-op where there is none."""
     held = await _held(api, ids)
     if held is None:
@@ -133,7 +133,7 @@ async def end(api: Api, ids: Names) -> None:
             raise
 
 
-async def until_deleted(api: Api, ids: Names) -> None:
+async def until_deleted(api: Api, ids: ObjectNames) -> None:
     """Return when somebody deleted the DaskCluster. While its operator doesn't let it go, nothing else would follow."""
     while True:
         await asyncio.sleep(_GLANCE)
@@ -147,7 +147,7 @@ def announces(record: Json) -> bool:
     return any(owner["kind"] == KIND for owner in record["metadata"].get("ownerReferences") or [])
 
 
-def body(spec: ClusterSpec, ids: Names) -> Json:
+def body(spec: ClusterSpec, ids: ObjectNames) -> Json:
     """The DaskCluster. The operator's own workers are none: how many there are is up to the cluster's controller."""
     pod = template.scheduler_pod(spec, ids)
     scheduler = {"metadata": pod["metadata"], "spec": pod["spec"], "service": template.scheduler_service(ids)}
@@ -159,7 +159,7 @@ def body(spec: ClusterSpec, ids: Names) -> Json:
     }
 
 
-def _group(spec: ClusterSpec, ids: Names, owner: Json) -> Json:
+def _group(spec: ClusterSpec, ids: ObjectNames, owner: Json) -> Json:
     labels = ids.labels(spec.owner, PART) | ids.dask_labels("workergroup")
     return {
         "apiVersion": API,
@@ -169,17 +169,17 @@ def _group(spec: ClusterSpec, ids: Names, owner: Json) -> Json:
     }
 
 
-def _metadata(spec: ClusterSpec, ids: Names, name: str) -> Json:
+def _metadata(spec: ClusterSpec, ids: ObjectNames, name: str) -> Json:
     annotations = {names.OWNER_IN_FULL: spec.owner, names.RECEIPT: ids.receipt, names.FORMAT: str(FORMAT)}
     return {"name": name, "namespace": ids.namespace, "annotations": annotations}
 
 
-def _workers(spec: ClusterSpec, ids: Names) -> Json:
+def _workers(spec: ClusterSpec, ids: ObjectNames) -> Json:
     pod = template.worker_pod(spec, spec.profile.groups[0], _ITS_NAME, ids, {})["spec"]
     return {"replicas": 0, "spec": {**pod, "restartPolicy": "Always"}}  # it makes Deployments, which take no other
 
 
-async def _held(api: Api, ids: Names) -> Json | None:
+async def _held(api: Api, ids: ObjectNames) -> Json | None:
     """The cluster's own DaskCluster; None where there is none, or none of this cluster."""
     try:
         held = await api.request("GET", api.path(CLUSTERS, ids.cluster, group=API))
@@ -191,7 +191,7 @@ async def _held(api: Api, ids: Names) -> Json | None:
     return held if ours else None
 
 
-async def _look(api: Api, ids: Names) -> Json | None:
+async def _look(api: Api, ids: ObjectNames) -> Json | None:
     """As `_held`, again and again while the API doesn't answer: what looks is in no hurry."""
     while True:
         try:

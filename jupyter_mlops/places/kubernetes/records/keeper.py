@@ -25,7 +25,7 @@ from ....core.errors import Unreadable
 from ....core.lines import read_lines
 from ....core.run import RunState
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
-from ..names import Names
+from ..names import ObjectNames
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
@@ -67,7 +67,7 @@ class RecordKeeper:
     def __init__(
         self,
         api: Api,
-        ids: Names,
+        ids: ObjectNames,
         folder: Path,
         state: Callable[[], Json],
         runs: Callable[[], list[RunState]],

@@ -19,8 +19,8 @@ from ..api.client import MERGE_PATCH, Answer, Api, Json
 from ..why import Facts, pending, refusal, restarted
 from ..why.facts import containers, moment
 from . import daskcluster, record
-from .entries import Entry, last_cost, read_entries
 from .keeper import unpacked
+from .stored import StoredCluster, last_cost, read_clusters
 
 #: Seconds that the receipt of an ended cluster is kept.
 KEPT = 7 * 24 * 3600.0
@@ -33,7 +33,7 @@ LEFT = 120.0
 _Namespace = tuple[str, str]
 
 
-async def entries(api: Api) -> list[Entry]:
+async def stored_clusters(api: Api) -> list[StoredCluster]:
     """All clusters of ours in the namespace. What died without a receipt gets one; old receipts are thrown away."""
     selector = f"{names.MANAGED_BY}={names.US}"
     path = api.path("deployments", group=record.APPS)
@@ -41,19 +41,19 @@ async def entries(api: Api) -> list[Entry]:
         api.request("GET", path, query={"labelSelector": f"{selector},{names.PART}=record"}),
         api.request("GET", api.path("configmaps"), query={"labelSelector": f"{selector},{names.PART}=receipt"}),
     )
-    found = read_entries(api, records.get("items") or [], receipts.get("items") or [])
+    found = read_clusters(api, records.get("items") or [], receipts.get("items") or [])
     looked_at = await asyncio.gather(*(_looked_at(entry) for entry in found))
     return [entry for entry in looked_at if entry is not None]
 
 
-async def pod_of(entry: Entry) -> Json | None:
+async def pod_of(entry: StoredCluster) -> Json | None:
     """The scheduler's pod: the newest one."""
     query = {"labelSelector": f"{names.CLUSTER}={entry.ids.cluster},{names.PART}=scheduler"}
     found = (await entry.api.request("GET", entry.api.path("pods"), query=query)).get("items") or []
     return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
 
-async def scheduler_problem(entry: Entry) -> Problem | None:
+async def scheduler_problem(entry: StoredCluster) -> Problem | None:
     """Why the scheduler doesn't answer: its pod is pending, crashing or not there."""
     pod = await pod_of(entry)
     if pod is None:
@@ -66,7 +66,7 @@ async def scheduler_problem(entry: Entry) -> Problem | None:
     return pending(pod, facts) or restarted(pod, "The scheduler was started again", facts)
 
 
-async def scheduler_log(entry: Entry, lines: int, previous: bool = False) -> list[str]:
+async def scheduler_log(entry: StoredCluster, lines: int, previous: bool = False) -> list[str]:
     """The end of the scheduler's log; of the one before it was started again, with `previous`."""
     pod = await pod_of(entry)
     if pod is None:
@@ -79,7 +79,7 @@ async def scheduler_log(entry: Entry, lines: int, previous: bool = False) -> lis
     return text.splitlines()
 
 
-async def history(entry: Entry) -> Json:
+async def history(entry: StoredCluster) -> Json:
     """The ConfigMap with its ledger, events, timeline and runs; empty when it is gone."""
     try:
         return await entry.api.request("GET", entry.api.path("configmaps", entry.ids.history))
@@ -89,7 +89,7 @@ async def history(entry: Entry) -> Json:
         raise
 
 
-async def write_end(entry: Entry, cause: EndCause, why: str, ended: Time) -> Receipt:
+async def write_end(entry: StoredCluster, cause: EndCause, why: str, ended: Time) -> Receipt:
     """Write the end of a cluster whose controller can't. Its cost ends with `ended`."""
     stored = await history(entry)
     try:
@@ -110,7 +110,7 @@ async def write_end(entry: Entry, cause: EndCause, why: str, ended: Time) -> Rec
     return receipt
 
 
-async def _looked_at(entry: Entry) -> Entry | None:
+async def _looked_at(entry: StoredCluster) -> StoredCluster | None:
     """The entry with what is known of a scheduler that is silent, or with its end; None when nothing is left of it."""
     if entry.fault is not None:
         return entry  # what can't be read is never ended or removed
@@ -140,7 +140,7 @@ async def _looked_at(entry: Entry) -> Entry | None:
     return entry
 
 
-async def _no_pod(entry: Entry) -> Problem | None:
+async def _no_pod(entry: StoredCluster) -> Problem | None:
     """The Deployment says why it can't make the pod: a quota, an admission rule."""
     conditions = ((entry.record or {}).get("status") or {}).get("conditions") or []
     failed = next((c for c in conditions if c["type"] == "ReplicaFailure" and c["status"] == "True"), None)
@@ -154,10 +154,10 @@ class Vanished:
 
     def __init__(self) -> None:
         #: What was there at the last look, and what is gone since.
-        self._there: dict[_Namespace, dict[str, Entry]] = {}
-        self._gone: dict[_Namespace, dict[str, Entry]] = {}
+        self._there: dict[_Namespace, dict[str, StoredCluster]] = {}
+        self._gone: dict[_Namespace, dict[str, StoredCluster]] = {}
 
-    async def added_to(self, api: Api, found: Sequence[Entry]) -> list[Entry]:
+    async def added_to(self, api: Api, found: Sequence[StoredCluster]) -> list[StoredCluster]:
         """`found`, and those that were there before and didn't end by themselves, as ended."""
         place, now = (api.host, api.namespace), {_key(entry): entry for entry in found}
         missing = [entry for key, entry in self._there.get(place, {}).items() if key not in now]
@@ -171,13 +171,13 @@ class Vanished:
             del gone[key]
         return [*found, *gone.values()]
 
-    def forget(self, entry: Entry) -> None:
+    def forget(self, entry: StoredCluster) -> None:
         """List it no more."""
         for gone in self._gone.values():
             gone.pop(_key(entry), None)
 
 
-def _key(entry: Entry) -> str:
+def _key(entry: StoredCluster) -> str:
     """Tells a cluster from an earlier one of its name, however much of its record can be read."""
     return entry.ids.receipt
 
@@ -190,7 +190,7 @@ async def _namespace_is_gone(api: Api) -> bool:
     return "deletionTimestamp" in found["metadata"]
 
 
-def _receipt(entry: Entry) -> Receipt:
+def _receipt(entry: StoredCluster) -> Receipt:
     """What it had cost when it was last seen."""
     why = "its record and its receipt were deleted from Kubernetes"
     receipt = receipt_of(Ledger([]), entry.spec, time.time(), "deleted", why)

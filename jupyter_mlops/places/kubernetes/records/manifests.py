@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import names
-from ..names import Names
+from ..names import ObjectNames
 
 Json = dict[str, Any]
 
@@ -51,7 +51,7 @@ _RBAC = "rbac.authorization.k8s.io/v1"
 _RBAC_GROUP = "rbac.authorization.k8s.io"
 
 
-def controller_rules(ids: Names, announced: bool = False) -> list[Json]:
+def controller_rules(ids: ObjectNames, announced: bool = False) -> list[Json]:
     """The rights of the controller of one cluster: its pods, its own record, and what outlives it.
 
     `announced` is whether the record has a DaskCluster, which it must be able to remove. ("patch" is for the finalizer
@@ -81,7 +81,7 @@ def controller_rules(ids: Names, announced: bool = False) -> list[Json]:
     ]
 
 
-def rights(ids: Names, metadata: Json, announced: bool = False) -> dict[str, Json]:
+def rights(ids: ObjectNames, metadata: Json, announced: bool = False) -> dict[str, Json]:
     """The service account, role and binding of one cluster's controller, by the path of their kind.
 
     Other parameters are those of `controller_rules`.

@@ -17,7 +17,7 @@ from ....core.cluster import ClusterSpec
 from ....core.errors import NameTaken
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json
-from ..names import Names
+from ..names import ObjectNames
 from ..options import options_of
 from ..pods import template
 from . import code, daskcluster, manifests
@@ -29,9 +29,9 @@ NETWORK = "networking.k8s.io/v1"
 SPEC = "jupyter-mlops/spec"
 
 
-def ids_of(spec: ClusterSpec, namespace: str) -> Names:
+def ids_of(spec: ClusterSpec, namespace: str) -> ObjectNames:
     """The names of a cluster's objects."""
-    return Names(spec.name, namespace, spec.created)
+    return ObjectNames(spec.name, namespace, spec.created)
 
 
 async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None, prices: bytes = b"") -> Json:
@@ -76,7 +76,7 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None, prices
     return record
 
 
-async def remove(api: Api, ids: Names) -> None:
+async def remove(api: Api, ids: ObjectNames) -> None:
     """Remove the record, and with it all that it owns. A no-op when it is gone."""
     try:
         await daskcluster.end(api, ids)
@@ -84,7 +84,7 @@ async def remove(api: Api, ids: Names) -> None:
         await _delete(api, api.path("deployments", ids.scheduler, group=APPS), {"propagationPolicy": "Background"})
 
 
-async def forget(api: Api, ids: Names) -> None:
+async def forget(api: Api, ids: ObjectNames) -> None:
     """Remove what outlives the cluster."""
     await daskcluster.end(api, ids)
     for name in (ids.receipt, ids.history):
@@ -99,7 +99,7 @@ async def _delete(api: Api, path: str, how: Json | None = None) -> None:
             raise
 
 
-async def _await_operator(api: Api, spec: ClusterSpec, ids: Names) -> None:
+async def _await_operator(api: Api, spec: ClusterSpec, ids: ObjectNames) -> None:
     """Wait until the operator acts on the DaskCluster; where none does, go on without, or refuse to."""
     options = options_of(spec.profile)
     if await daskcluster.acts(api, ids, options.operator_timeout):
@@ -110,14 +110,14 @@ async def _await_operator(api: Api, spec: ClusterSpec, ids: Names) -> None:
     await daskcluster.end(api, ids)
 
 
-def _announced(announced: Json | None, ids: Names) -> Json:
+def _announced(announced: Json | None, ids: ObjectNames) -> Json:
     """What a DaskCluster changes on the record."""
     if announced is None:
         return {}
     return {"metadata": {"ownerReferences": [names.owner_of(announced)], "labels": ids.dask_labels("scheduler")}}
 
 
-async def _patch(api: Api, ids: Names, change: Json) -> None:
+async def _patch(api: Api, ids: ObjectNames, change: Json) -> None:
     path = api.path("deployments", ids.scheduler, group=APPS)
     await api.request("PATCH", path, change, content=MERGE_PATCH, parse=False)
 
@@ -135,7 +135,7 @@ async def _post(api: Api, kind: tuple[str, str], body: Json) -> None:
             raise  # without a policy TLS still keeps others out; without anything else the cluster can't live
 
 
-def _metadata(spec: ClusterSpec, ids: Names, name: str, part: str = "record", owner: Json | None = None) -> Json:
+def _metadata(spec: ClusterSpec, ids: ObjectNames, name: str, part: str = "record", owner: Json | None = None) -> Json:
     metadata: Json = {
         "name": name,
         "namespace": ids.namespace,
@@ -149,7 +149,7 @@ def _metadata(spec: ClusterSpec, ids: Names, name: str, part: str = "record", ow
     return metadata | ({"ownerReferences": [owner]} if owner else {})
 
 
-def _deployment(spec: ClusterSpec, ids: Names) -> Json:
+def _deployment(spec: ClusterSpec, ids: ObjectNames) -> Json:
     pod = template.scheduler_pod(spec, ids)
     metadata = _metadata(spec, ids, ids.scheduler)
     metadata["annotations"][SPEC] = spec.model_dump_json()
@@ -167,7 +167,7 @@ def _deployment(spec: ClusterSpec, ids: Names) -> Json:
 
 
 def _owned(
-    spec: ClusterSpec, ids: Names, owner: Json, pair: tuple[str, str] | None, prices: bytes
+    spec: ClusterSpec, ids: ObjectNames, owner: Json, pair: tuple[str, str] | None, prices: bytes
 ) -> list[tuple[tuple[str, str], Json]]:
     def metadata(name: str, part: str = "record") -> Json:
         return _metadata(spec, ids, name, part, owner)
@@ -205,7 +205,7 @@ def _owned(
     return objects
 
 
-def _rights(spec: ClusterSpec, ids: Names, owner: Json, announced: bool) -> list[tuple[tuple[str, str], Json]]:
+def _rights(spec: ClusterSpec, ids: ObjectNames, owner: Json, announced: bool) -> list[tuple[tuple[str, str], Json]]:
     """The service account, the role, and, last, the binding of the cluster's controller."""
     if options_of(spec.profile).service_account:
         return []
@@ -214,7 +214,7 @@ def _rights(spec: ClusterSpec, ids: Names, owner: Json, announced: bool) -> list
     return [((plural, groups[plural]), body) for plural, body in rights.items()]
 
 
-def _service(ids: Names, metadata: Json) -> Json:
+def _service(ids: ObjectNames, metadata: Json) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -223,7 +223,7 @@ def _service(ids: Names, metadata: Json) -> Json:
     }
 
 
-def _outliving(spec: ClusterSpec, ids: Names) -> list[tuple[tuple[str, str], Json]]:
+def _outliving(spec: ClusterSpec, ids: ObjectNames) -> list[tuple[tuple[str, str], Json]]:
     """What outlives the cluster: from the start on, so that its controller only needs the right to change it."""
     receipt: Json = {
         "apiVersion": "v1",

@@ -134,7 +134,7 @@ async def _scheduler() -> Scheduler:
     return scheduler
 
 
-async def _record(api: Api, ids: names.Names) -> Json:
+async def _record(api: Api, ids: names.ObjectNames) -> Json:
     """The record; waits while the API doesn't answer."""
     while True:
         try:
@@ -144,7 +144,7 @@ async def _record(api: Api, ids: names.Names) -> Json:
             await asyncio.sleep(1)
 
 
-def _end_on_signals(controller: Controller, keeper: RecordKeeper, api: Api, ids: names.Names) -> asyncio.Event:
+def _end_on_signals(controller: Controller, keeper: RecordKeeper, api: Api, ids: names.ObjectNames) -> asyncio.Event:
     """SIGTERM comes when the record was deleted, and when only this pod was: then the cluster lives on in another.
 
     The event that is returned is set in the first case.
@@ -166,7 +166,7 @@ def _end_on_signals(controller: Controller, keeper: RecordKeeper, api: Api, ids:
     return deleted
 
 
-async def _end_with_daskcluster(controller: Controller, api: Api, ids: names.Names) -> None:
+async def _end_with_daskcluster(controller: Controller, api: Api, ids: names.ObjectNames) -> None:
     """End when the DaskCluster was deleted, though its operator isn't there to let it go."""
     await daskcluster.until_deleted(api, ids)
     controller.stop_soon("deleted", DELETED)
@@ -177,7 +177,7 @@ def _exit_on_signals() -> None:
         asyncio.get_running_loop().add_signal_handler(number, os._exit, 0)
 
 
-async def _deleted(api: Api, ids: names.Names) -> bool:
+async def _deleted(api: Api, ids: names.ObjectNames) -> bool:
     path = api.path("deployments", ids.scheduler, group=record.APPS)
     try:
         found = await api.request("GET", path, timeout=5.0)

@@ -35,7 +35,7 @@ CONNECT = "distributed.comm.timeouts.connect"
 LOST = ("worker-handle-scheduler-connection-broken", "worker-heartbeat-missing", "worker-heartbeat-error")
 
 
-class Worker(dask_nodes.Worker):
+class PodWorker(dask_nodes.Worker):
     """A worker that knows why it closed."""
 
     closed_by = ""
@@ -79,8 +79,8 @@ def _start_again() -> None:
     os.execv(sys.executable, [sys.executable, "-m", f"{__package__}.worker", *arguments, "--again"])  # noqa: S606 - itself
 
 
-def _make(options: argparse.Namespace) -> Worker:
-    return Worker(
+def _make(options: argparse.Namespace) -> PodWorker:
+    return PodWorker(
         options.scheduler,
         name=options.name,
         nthreads=options.threads,
@@ -92,7 +92,7 @@ def _make(options: argparse.Namespace) -> Worker:
     )
 
 
-async def _join(worker: Worker, again: bool) -> None:
+async def _join(worker: PodWorker, again: bool) -> None:
     trying = asyncio.create_task(_short_tries_first()) if again else None
     try:
         await worker
@@ -111,7 +111,7 @@ async def _short_tries_first() -> None:
         dask.config.set({CONNECT: usual})
 
 
-async def _lived(worker: Worker, leaving: asyncio.Event, options: argparse.Namespace) -> bool:
+async def _lived(worker: PodWorker, leaving: asyncio.Event, options: argparse.Namespace) -> bool:
     """Run `worker`; False when it lost its scheduler."""
     asked = asyncio.create_task(leaving.wait())
     started = asyncio.create_task(_join(worker, options.again))
@@ -128,7 +128,7 @@ async def _lived(worker: Worker, leaving: asyncio.Event, options: argparse.Names
     return worker.closed_by not in LOST
 
 
-async def _hand_over(worker: Worker, grace: float) -> None:
+async def _hand_over(worker: PodWorker, grace: float) -> None:
     """Give data and work to other workers, in the time that Kubernetes leaves us."""
     print(f"{worker.name} is asked to end: handing over its data", file=sys.stderr)
     try:

@@ -17,7 +17,7 @@ from ....core.price import Cost
 from ....core.profile import Group, Profile
 from .. import names
 from ..api.client import Api, Json
-from ..names import Names
+from ..names import ObjectNames
 from ..why.facts import moment
 from . import record
 from .keeper import read_number
@@ -34,11 +34,11 @@ _RecordT = TypeVar("_RecordT", ClusterSpec, Receipt, ClusterState)
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredCluster:
     """A cluster on record."""
 
     api: Api
-    ids: Names
+    ids: ObjectNames
     #: What was asked for. With a `fault`, it may be only what the names and labels of the objects tell.
     spec: ClusterSpec
     record: Json | None
@@ -59,7 +59,7 @@ class Entry:
         return self.receipt is None
 
 
-def read_entries(api: Api, deployments: Iterable[Json], receipts: Iterable[Json]) -> list[Entry]:
+def read_clusters(api: Api, deployments: Iterable[Json], receipts: Iterable[Json]) -> list[StoredCluster]:
     """The clusters that these records and the ConfigMaps of their receipts stand for."""
     records = {
         str(item["metadata"]["name"]): {**item, "apiVersion": record.APPS, "kind": "Deployment"} for item in deployments
@@ -75,7 +75,7 @@ def read_entries(api: Api, deployments: Iterable[Json], receipts: Iterable[Json]
     return found + [_entry(api, held, None) for held in records.values()]
 
 
-def shown(entry: Entry) -> ClusterState:
+def shown(entry: StoredCluster) -> ClusterState:
     """What a card shows, as far as records tell; a link knows more of a live one."""
     spec, receipt = entry.spec, entry.receipt
     state = entry.state or ClusterState(
@@ -101,13 +101,13 @@ def shown(entry: Entry) -> ClusterState:
     return state.model_copy(update={"problem": entry.problem}) if entry.problem else state
 
 
-def last_cost(entry: Entry) -> Cost:
+def last_cost(entry: StoredCluster) -> Cost:
     """What its controller said last of the cost, now that nothing costs any more; unknown when it said nothing."""
     cost = Cost() if entry.state is None else entry.state.cost
     return cost if cost.per_hour is None else cost.model_copy(update={"per_hour": 0.0})
 
 
-def _entry(api: Api, held: Json | None, stored: Json | None) -> Entry:
+def _entry(api: Api, held: Json | None, stored: Json | None) -> StoredCluster:
     item = held if stored is None else stored
     assert item is not None
     data = (stored or {}).get("data") or {}
@@ -119,7 +119,7 @@ def _entry(api: Api, held: Json | None, stored: Json | None) -> Entry:
     alive = read_number(data.get("alive"))
     if receipt is None and "receipt.json" in data and held is None:
         receipt = _bare_receipt(spec, state, alive)
-    return Entry(
+    return StoredCluster(
         api,
         record.ids_of(spec, api.namespace),
         spec,
