@@ -24,7 +24,7 @@ from .placed import PlacedCluster, unreadable
 from .pods.template import scheduler_pod, worker_pod
 from .pricelist import price_list
 from .records import daskcluster, record
-from .records.stored import StoredCluster, shown
+from .records.stored import StoredCluster, state_of
 from .tunnel.connections import Connections, kubeconfig
 
 
@@ -150,7 +150,7 @@ class KubernetesBackend(Backend):
         new_pair = asyncio.to_thread(keys.new_pair if options_of(spec.profile).tls else _no_pair)
         prices, pair = await asyncio.gather(price_list(api, spec), new_pair)
         made = await record.make(api, spec, pair, prices)
-        return shown(StoredCluster(api, record.ids_of(spec, api.namespace), spec, made))
+        return state_of(StoredCluster(api, record.ids_of(spec, api.namespace), spec, made))
 
 
 def _check_templates(spec: ClusterSpec) -> None:

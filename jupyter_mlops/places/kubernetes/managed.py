@@ -33,7 +33,7 @@ from .options import options_of
 from .placed import unreachable
 from .records import keeper, listing, record
 from .records.listing import Vanished
-from .records.stored import StoredCluster, shown
+from .records.stored import StoredCluster, state_of
 from .tunnel.connections import Connections, has_name_here
 
 #: Seconds between two looks at a record that is waited for.
@@ -71,7 +71,7 @@ class ManagedCluster:
 
     def state(self) -> ClusterState:
         """As in `PlacedCluster`."""
-        return shown(self.entry)
+        return state_of(self.entry)
 
     async def address(self, timeout: float) -> Address:
         """As in `PlacedCluster`. From outside of the Kubernetes cluster, the address is a tunnel's."""

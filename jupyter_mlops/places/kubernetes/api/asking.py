@@ -33,7 +33,7 @@ class PodQueue:
     Parameters
     ----------
     make : asks the API for one pod; raises `Answer` or `Unreachable` when it is refused.
-    refused : told of each worker whose order waits, and why.
+    refused : called with each worker whose order waits, and why.
     """
 
     def __init__(self, make: Callable[[PodOrder], Awaitable[None]], refused: Callable[[str, Problem], None]) -> None:

@@ -429,7 +429,7 @@ def _is_up(worker: WorkerState | None) -> bool:
 
 
 async def _until_exit(work: Coroutine[Any, Any, None]) -> None:
-    """`work`, which ends with the process: the interpreter ends threads that it needs before it ends the hub's."""
+    """`work`, which ends with the process: the interpreter ends threads that it needs before its loop."""
     try:
         await work
     except RuntimeError as error:

@@ -77,10 +77,10 @@ class PodMaker:
         except Answer as answer:
             if answer.status != 409:
                 raise
-            return await self._taken(order)
+            return await self._explain_conflict(order)
         return None
 
-    async def _taken(self, order: PodOrder) -> Problem | None:
+    async def _explain_conflict(self, order: PodOrder) -> Problem | None:
         """The pod exists: it is ours if a request succeeded whose answer got lost."""
         pod = await self._api.request("GET", self._api.path("pods", self._ids.pod(order.worker)))
         owners = {owner.get("uid") for owner in pod["metadata"].get("ownerReferences") or []}

@@ -21,7 +21,7 @@ class Removal:
 
     Parameters
     ----------
-    gone : told of workers whose pod isn't there.
+    gone : called with each worker whose pod isn't there.
     """
 
     def __init__(self, api: Api, ids: ObjectNames, gone: Callable[[str], None]) -> None:

@@ -58,7 +58,7 @@ async def announce(api: Api, spec: ClusterSpec, ids: ObjectNames) -> Json | None
         made |= await api.request("POST", api.path(CLUSTERS, group=API), made, query=_STRICT)
     except Answer as answer:
         if answer.status == 409:
-            raise _taken(spec.name, api.namespace) from None
+            raise _name_taken(spec.name, api.namespace) from None
         refusal = _refusal(answer)
         if refusal is None:
             raise
@@ -96,7 +96,7 @@ async def acts(api: Api, ids: ObjectNames, timeout: float) -> bool:
     """
     deadline = time.monotonic() + timeout
     while True:
-        held = await _look(api, ids)
+        held = await _read_patiently(api, ids)
         if held is None:  # somebody deleted it already
             return True
         if _done(held) or time.monotonic() > deadline:
@@ -113,7 +113,7 @@ async def acts(api: Api, ids: ObjectNames, timeout: float) -> bool:
 
 async def end(api: Api, ids: ObjectNames) -> None:
     """Delete the cluster's DaskCluster, and see to it that it goes. A no-op where there is none."""
-    held = await _held(api, ids)
+    held = await _read(api, ids)
     if held is None:
         return
     path = api.path(CLUSTERS, ids.cluster, group=API)
@@ -121,7 +121,7 @@ async def end(api: Api, ids: ObjectNames) -> None:
     deadline = time.monotonic() + _LETS_GO
     try:
         await api.request("DELETE", path, precise, parse=False)
-        while (held := await _held(api, ids)) is not None:
+        while (held := await _read(api, ids)) is not None:
             if time.monotonic() > deadline:
                 # The operator holds it for the sake of a timer of its own, and is gone: nobody else would let go.
                 kept = [name for name in held["metadata"].get("finalizers") or [] if not name.startswith(_KOPF)]
@@ -137,7 +137,7 @@ async def until_deleted(api: Api, ids: ObjectNames) -> None:
     """Return when somebody deleted the DaskCluster. While its operator doesn't let it go, nothing else would follow."""
     while True:
         await asyncio.sleep(_GLANCE)
-        held = await _look(api, ids)
+        held = await _read_patiently(api, ids)
         if held is not None and "deletionTimestamp" in held["metadata"]:
             return
 
@@ -179,7 +179,7 @@ def _workers(spec: ClusterSpec, ids: ObjectNames) -> Json:
     return {"replicas": 0, "spec": {**pod, "restartPolicy": "Always"}}  # it makes Deployments, which take no other
 
 
-async def _held(api: Api, ids: ObjectNames) -> Json | None:
+async def _read(api: Api, ids: ObjectNames) -> Json | None:
     """The cluster's own DaskCluster; None where there is none, or none of this cluster."""
     try:
         held = await api.request("GET", api.path(CLUSTERS, ids.cluster, group=API))
@@ -191,11 +191,11 @@ async def _held(api: Api, ids: ObjectNames) -> Json | None:
     return held if ours else None
 
 
-async def _look(api: Api, ids: ObjectNames) -> Json | None:
-    """As `_held`, again and again while the API doesn't answer: what looks is in no hurry."""
+async def _read_patiently(api: Api, ids: ObjectNames) -> Json | None:
+    """As `_read`, again and again while the API doesn't answer: whoever asks can wait."""
     while True:
         try:
-            return await _held(api, ids)
+            return await _read(api, ids)
         except (Answer, Unreachable):
             await asyncio.sleep(1)
 
@@ -219,7 +219,7 @@ def silent(name: str, timeout: float) -> Unavailable:
     )
 
 
-def _taken(name: str, namespace: str) -> NameTaken:
+def _name_taken(name: str, namespace: str) -> NameTaken:
     why = f"in the namespace {namespace!r}"
     return NameTaken(f"There is a DaskCluster named {name!r} already", why, "Delete it, or choose another name.")
 

@@ -27,7 +27,7 @@ _RECEIPT = "-receipt-"
 _LEFT_ALONE = "It is left as it is. `jupyter mlops stop` ends it if you name it; `kubectl` shows what is stored."
 
 
-#: What people are told of, by its class.
+#: What people call it, by its class.
 _NOUNS: dict[Any, str] = {ClusterSpec: "spec", Receipt: "receipt", ClusterState: "last state"}
 
 _RecordT = TypeVar("_RecordT", ClusterSpec, Receipt, ClusterState)
@@ -75,7 +75,7 @@ def read_clusters(api: Api, deployments: Iterable[Json], receipts: Iterable[Json
     return found + [_entry(api, held, None) for held in records.values()]
 
 
-def shown(entry: StoredCluster) -> ClusterState:
+def state_of(entry: StoredCluster) -> ClusterState:
     """What a card shows, as far as records tell; a link knows more of a live one."""
     spec, receipt = entry.spec, entry.receipt
     state = entry.state or ClusterState(
