@@ -118,7 +118,7 @@ async def test_fields_of_a_newer_version_are_passed_over(api: StoringApi, backen
         item["format"] = 2
         if "profile" in item and isinstance(item["profile"], dict):
             item["profile"]["limits"]["thresholds"] = [0.5, 0.9]
-            item["profile"]["kubernetes"]["sidecar"] = True
+            item["profile"]["options"]["sidecar"] = True
 
     deployment, receipt = api.of("deployments", "one-"), api.of("configmaps", "one-receipt")
     deployment["metadata"]["annotations"][SPEC] = change_json(deployment["metadata"]["annotations"][SPEC], newer)
@@ -184,6 +184,18 @@ async def test_an_unreadable_spec_is_one_row_and_nothing_is_done_because_of_it(
     assert (ended.phase, ended.cost.amount, ended.cost.per_hour) == ("ended", 1.5, 0.0)
     await backend.forget("one")
     assert list(await rows(backend)) == ["two"]
+
+
+async def test_options_that_can_not_be_read_are_said_too(api: StoringApi, backend: Backend, tmp_path: Path) -> None:
+    """The place reads them apart from the spec that they are in."""
+    await made(backend, tmp_path / "clusters", "one")
+    receipt, record_ = api.of("configmaps", "one-receipt"), api.of("deployments", "one-")
+    odd = change_json(receipt["data"]["spec.json"], lambda spec: spec["profile"]["options"].update(tls="perhaps"))
+    receipt["data"]["spec.json"] = record_["metadata"]["annotations"][SPEC] = odd
+    seen = (await rows(backend))["one"]
+    assert seen.phase == "unreachable" and seen.problem is not None and "tls" in seen.problem.why
+    with pytest.raises(ClusterUnreachable):
+        await backend.address("one", 1.0)
 
 
 async def test_an_unreadable_cluster_is_stopped_only_by_its_name(

@@ -18,6 +18,7 @@ from ....core.profile import Group, Profile
 from .. import names
 from ..api.client import Api, Json
 from ..names import ObjectNames
+from ..options import options_of
 from ..why.facts import moment
 from . import record
 from .keeper import read_number
@@ -154,7 +155,10 @@ def _read(kind: type[_RecordT], item: Json, text: str | None, unread: list[Probl
         return None
     noun = _NOUNS[kind]
     try:
-        return read_record(kind, text, noun)
+        found = read_record(kind, text, noun)
+        if isinstance(found, ClusterSpec):
+            options_of(found.profile)
+        return found
     except Unreadable as error:
         metadata = item["metadata"]
         where = f"{item.get('kind') or 'ConfigMap'} {metadata.get('namespace', '')}/{metadata['name']}"
