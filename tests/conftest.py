@@ -23,29 +23,12 @@ from jupyter_mlops.tracking import recorder
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
 
-pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.kubernetes.fixtures"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.groups", "tests.kubernetes.fixtures"]
 
 #: What a test stops may take this many seconds to go.
 GRACE = 30.0
 #: A test that takes longer than this many seconds on the loop hangs.
 HANGS = 600.0
-
-#: Folders whose tests look at screens.
-SCREENS = ("tests/browser/", "tests/notebooks/", "tests/panel/")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Which tests follow each other when two processes run them: those on Kubernetes share one, and some break it."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Groups(LoadScopeScheduling):  # type: ignore[misc]  # it has no types here
-        def _split_scope(self, nodeid: str) -> str:
-            if "kubernetes" in nodeid:
-                return "kubernetes"
-            return "screens" if nodeid.startswith(SCREENS) else "others"
-
-    return Groups(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ number ** 2"""
 CELLS = ["%load_ext jupyter_mlops\nimport os\nprint('pid', os.getpid())", MAP, "print(len(squares), squares[-1])"]
 
 
-@pytest.fixture(scope="module", params=["this machine", "kubernetes"])
+@pytest.fixture(scope="module", params=["this machine", pytest.param("kubernetes", marks=pytest.mark.kubernetes)])
 def place(request: pytest.FixtureRequest) -> Place:
     if request.param == "this machine":
         return THIS_MACHINE

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from jupyter_mlops.places.kubernetes.records.manifests import manifests
 
+from ..groups import ONE_FOR_ALL
 from ..kubernetes.clusters import Namespace
 from .lab import Lab, open_lab, opened
 from .looks import dark, record, recorded
@@ -18,6 +19,8 @@ from .place import Place
 from .sidebar import Sidebar
 
 Take = Callable[[str], Path]
+
+pytestmark = ONE_FOR_ALL
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from jupyter_mlops.places.local import processes
 from ..places.place import LocalPlace, call, ended, until, workers_up
 from .processes import all_gone, record, running
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_cluster_outlives_its_starter(local: LocalPlace) -> None:
     program = (

@@ -26,6 +26,8 @@ from jupyter_mlops.places.local import processes, store, tls
 from ..places.place import LocalPlace, call, ended, workers_up
 from .processes import all_gone, change, folder, record, running
 
+pytestmark = pytest.mark.slow
+
 
 def _dead(local: LocalPlace, name: str = "stale", hours: float = 2.0, **fields: object) -> None:
     """A folder as a cluster of one CPU leaves it that ran for some hours until its machine lost power.

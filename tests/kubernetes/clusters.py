@@ -66,11 +66,13 @@ class Namespace:
         )
 
     def options(self) -> dict[str, Any]:
-        """A profile's options for this namespace: the tests' image, and the scheduler not on a fake node."""
+        """A profile's options for this namespace: the tests' image, the scheduler not on a fake node, and one record,
+        whatever kinds of objects other tests bring meanwhile."""
         return {
             "namespace": self.name,
             "image": self.kube.image,
             "grace": 10,
+            "record": "deployment",
             "scheduler": {"spec": {"nodeSelector": {"kubernetes.io/hostname": self.kube.node}}},
         }
 

@@ -16,7 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .machine import quiet_network
+import pytest
+
+from .machine import quiet_network, restore_network
+from .shared import shared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: A program that starts a Kubernetes of one node on this machine, where there is one beside the repository.
@@ -120,6 +123,8 @@ class Kube:
     def fake_nodes(self, count: int, *options: str) -> Iterator[None]:
         """Nodes that exist only in the API; pods placed on them run at once, without a container."""
         script = PROGRAM.with_name("fakenodes")
+        if not script.exists():
+            pytest.skip("nodes that exist only in the API come from a program beside the one that starts a Kubernetes")
         environment = {**os.environ, "KUBECONFIG": self.kubeconfig}
         command = [sys.executable, str(script), "--nodes", str(count), *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -151,28 +156,36 @@ def reason_to_skip() -> str:
 
 
 @contextmanager
-def opened() -> Iterator[Kube]:
-    """The developer's Kubernetes, or one of our own, started and stopped."""
+def opened(folder: Path) -> Iterator[Kube]:
+    """The developer's Kubernetes, or one of our own, which is started unless it is up, and then stopped in the end.
+
+    The processes of a test run have `folder` in common: the first starts it, the last stops it.
+    """
     if GIVEN:
         yield Kube(GIVEN, os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
         return
-    if _is_up():  # somebody keeps one for many runs: it is used, and left as it is
-        # It also starts what has died of it, which then isn't this run's, to be ended with it.
-        unmarked = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
-        command = [str(PROGRAM), "up"]
-        up = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
-        kube = Kube(up.stdout.strip(), os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
+    with shared(folder / "kubernetes.json", _open, _close) as made:
+        yield Kube(made["kubeconfig"], made["image"], own=True)
+
+
+def _open() -> dict[str, Any]:
+    was_up = _is_up()
+    # What it starts outlives the process of this run that happens to come first.
+    unmarked = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
+    up = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
+    kube = Kube(up.stdout.strip(), "", own=True)
+    if was_up:
         kube.restart("proxy")  # its settings were written anew, upon which it ends
-        with quiet_network():
-            yield kube
-        return
-    started = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True)
-    kube = Kube(started.stdout.strip(), "", own=True)
-    try:
-        with quiet_network():
-            kube.image = _image()
-            yield kube
-    finally:
+    before = quiet_network()
+    image = os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image()
+    return {"kubeconfig": kube.kubeconfig, "image": image, "was_up": was_up, "network": before}
+
+
+def _close(made: dict[str, Any]) -> None:
+    """Somebody may keep a Kubernetes for many runs: that one is left as it is."""
+    restore_network(made["network"])
+    if not made["was_up"]:
+        kube = Kube(made["kubeconfig"], made["image"], own=True)
         kube.kubectl("delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--timeout=30s", check=False)
         subprocess.run([str(PROGRAM), "down"], check=True)
 

@@ -272,6 +272,7 @@ def local() -> Discovered:
     return Discovered("theirs", "theirs", "DaskCluster", "kubectl", "", NOW, [group], [], "theirs-scheduler", "", "")
 
 
+@pytest.mark.slow
 async def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
     """Twice is as once; workers get the agent and their group, and the runs are told."""
 

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from jupyter_mlops.places.kubernetes.records import code
 
 from .wheels import wheel
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_scheduler_gets_what_the_image_lacks_and_nothing_else(tmp_path: Path) -> None:

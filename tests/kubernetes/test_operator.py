@@ -20,16 +20,20 @@ from jupyter_mlops.core.errors import InvalidSpec, NameTaken, Refused, Unavailab
 from jupyter_mlops.places.kubernetes.check import report
 from jupyter_mlops.places.kubernetes.records.manifests import as_yaml, manifests
 
+from ..groups import ONE_FOR_ALL
 from .clusters import MADE, Namespace, by_value, in_thread, small, until, up
 from .dask_operator import crds, newer_kopf, operator
 from .foreign import daskcluster
 from .kube import Kube
 
 pytest.importorskip("dask_kubernetes")
+pytestmark = ONE_FOR_ALL
 
 DASK = "daskclusters,daskworkergroups"
+#: What users have who say nothing about it.
+AUTO = {"record": "auto"}
 #: For an operator on a busy machine.
-PATIENT = {"operator_timeout": 60}
+PATIENT = {**AUTO, "operator_timeout": 60}
 #: What a namespace has, and its user `ann`.
 ALWAYS_THERE = {
     "ConfigMap kube-root-ca.crt", "NetworkPolicy jupyter-mlops", "Role jupyter-mlops-user",
@@ -40,8 +44,8 @@ GARBAGE = 120.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _crds(session_kube: Kube) -> Iterator[None]:
-    with crds(session_kube):
+def _crds(module_kube: Kube) -> Iterator[None]:
+    with crds(module_kube):
         yield
 
 
@@ -73,7 +77,7 @@ async def test_a_crd_that_would_drop_fields(namespace: Namespace) -> None:
         await backend.check(namespace.spec(kubernetes={"record": "operator", **newer}).profile)
     assert 'unknown field "spec.scheduler.spec.os"' in str(refused.value)
     assert "newer dask-kubernetes' CRDs" in str(refused.value)
-    spec = namespace.spec(small(0), kubernetes=newer)
+    spec = namespace.spec(small(0), kubernetes={**AUTO, **newer})
     await backend.start(spec)
     assert _listed(namespace) == []
     (record,) = namespace.kube.get("deployments", namespace.name)
@@ -86,7 +90,7 @@ async def test_a_user_without_rights_to_daskclusters(namespace: Namespace, tmp_p
     """ "auto" makes do without, "operator" says what an administrator would apply."""
 
     with _logged_in(namespace, tmp_path):
-        backend, spec = namespace.backend, namespace.spec(small(0))
+        backend, spec = namespace.backend, namespace.spec(small(0), kubernetes=AUTO)
         await backend.check(spec.profile)
         await backend.start(spec)
         assert _listed(namespace) == []
@@ -105,7 +109,7 @@ async def test_nothing_acts_on_daskclusters(namespace: Namespace) -> None:
     """CRDs are there, the operator isn't: "auto" makes do with a Deployment, "operator" says so and leaves nothing."""
 
     backend = namespace.backend
-    spec = namespace.spec(small(0), kubernetes={"operator_timeout": 1})
+    spec = namespace.spec(small(0), kubernetes={**AUTO, "operator_timeout": 1})
     async with namespace.cluster(spec) as (name, _):
         assert _listed(namespace) == []
         (record,) = namespace.kube.get("deployments", namespace.name)
@@ -129,7 +133,7 @@ async def test_the_operator_is_killed_while_a_cluster_is_made(namespace: Namespa
     """Wherever it is killed, a cluster comes and goes, and nothing is left that waits for the operator."""
 
     with operator(namespace.kube, namespace.name, tmp_path) as acting:
-        spec = namespace.spec(small(0), kubernetes={"operator_timeout": 2})
+        spec = namespace.spec(small(0), kubernetes={**AUTO, "operator_timeout": 2})
         killed = asyncio.create_task(in_thread(lambda: _kill_at_first_sight(namespace, acting)))
         async with namespace.cluster(spec) as (name, _):
             await killed
@@ -161,7 +165,7 @@ async def test_dask_kubernetes_own_tools_use_it(namespace: Namespace, tmp_path: 
     """Without TLS `KubeCluster.from_name` finds it, and computes on it."""
 
     with operator(namespace.kube, namespace.name, tmp_path):
-        spec = namespace.spec(small(1), kubernetes={"tls": False, "record": "operator", **PATIENT})
+        spec = namespace.spec(small(1), kubernetes={**PATIENT, "tls": False, "record": "operator"})
         async with namespace.cluster(spec, workers=1) as (name, _):
             total, workers, logs = await in_thread(lambda: _with_their_tools(namespace, name))
             assert (total, workers) == (45, ["default-1"])

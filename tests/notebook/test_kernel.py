@@ -12,6 +12,8 @@ import jupyter_mlops as mlops
 from ..runs.cluster import until
 from .kernels import Kernel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kernel(notebook_cluster: mlops.Cluster, tmp_path: Path) -> Iterator[Kernel]:

@@ -16,6 +16,8 @@ from jupyter_mlops.client.clusters.listing import list_clusters
 
 from ..kubernetes.clusters import Namespace
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 ON_KUBERNETES = FOLDER / "05-on-kubernetes.ipynb"

@@ -15,6 +15,8 @@ import pytest
 
 from jupyter_mlops import __version__
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXTENSION = "share/jupyter/labextensions/jupyter-mlops"
 

@@ -27,6 +27,8 @@ from jupyter_mlops.notebook.panel import Panel, panel, run_request
 from jupyter_mlops.notebook.panel.runs import CALL
 from jupyter_mlops.places import profiles
 
+pytestmark = pytest.mark.slow
+
 #: Seconds that anything may take on a machine with other work.
 PATIENCE = 90.0
 

@@ -9,7 +9,7 @@ from ..kubernetes.clusters import Namespace
 from .place import SHED, KubernetesPlace, LocalPlace, ShedPlace, opened
 
 
-@pytest.fixture(params=["local", "shed", "kubernetes"])
+@pytest.fixture(params=["local", "shed", pytest.param("kubernetes", marks=pytest.mark.kubernetes)])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlace]:
     """Each place in turn; Kubernetes is skipped, with the reason, where there is none."""
     here: LocalPlace = LocalPlace()

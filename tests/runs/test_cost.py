@@ -17,6 +17,8 @@ from jupyter_mlops.places import profiles
 
 from .cluster import LONG, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def priced() -> Iterator[mlops.Cluster]:

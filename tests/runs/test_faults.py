@@ -25,6 +25,8 @@ from jupyter_mlops.core import errors
 from .cluster import LONG, a_cluster, until
 from .test_functions import spin, workers_of
 
+pytestmark = pytest.mark.slow
+
 #: The version of Dask here.
 DASK = version("dask")
 

@@ -19,6 +19,8 @@ from jupyter_mlops.server.history.keeper import Keeper
 
 from .conftest import PATIENCE, SMALL, finished
 
+pytestmark = pytest.mark.slow
+
 
 async def started(ask: Any, name: str = "one", **more: Any) -> None:
     await ask("PUT", "profiles/small", SMALL)

@@ -6,10 +6,14 @@ import asyncio
 import sys
 from typing import Any
 
+import pytest
+
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.tracking import history, pending
 
 from .conftest import SMALL, finished
+
+pytestmark = pytest.mark.slow
 
 #: A kernel, as far as the server can tell.
 COUNT = """

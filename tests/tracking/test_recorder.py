@@ -25,15 +25,18 @@ from jupyter_mlops.tracking.store import MlflowStore, tracking_uri
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-pytestmark = pytest.mark.filterwarnings(
-    # MLflow and what it brings, at import and at use
-    "ignore::DeprecationWarning",
-    "ignore::FutureWarning",
-    "ignore::PendingDeprecationWarning",
-    "ignore::UserWarning",
-    "ignore::ResourceWarning",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        # MLflow and what it brings, at import and at use
+        "ignore::DeprecationWarning",
+        "ignore::FutureWarning",
+        "ignore::PendingDeprecationWarning",
+        "ignore::UserWarning",
+        "ignore::ResourceWarning",
+        "ignore::pytest.PytestUnraisableExceptionWarning",
+    ),
+]
 
 
 @pytest.fixture
