@@ -76,8 +76,13 @@ _controller = Controller()
 def restart() -> None:
     """End the cluster of this process and begin with a new one: for tests."""
     global _controller
-    _controller.close()
+    end()
     _controller = Controller()
+
+
+def end() -> None:
+    """End the cluster of this process: for tests."""
+    _controller.close()
 
 
 class SimulatedBackend(Backend):

@@ -12,9 +12,12 @@ from typing import Any
 from distributed import Client, Scheduler
 
 from jupyter_mlops.controller.controller import Controller
+from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.controller.remote import RemoteLink, open_link
 from jupyter_mlops.controller.rpc import serve
 from jupyter_mlops.core.cluster import ClusterSpec
+from jupyter_mlops.core.ledger import Ledger, LedgerEntry
+from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits, Profile
 
@@ -30,6 +33,11 @@ def make_spec(*groups: Group, limits: Limits | None = None, price: Price | None 
     groups = groups or (Group(workers=2, maximum=4, memory=MEMORY),)
     profile = Profile(name="test", groups=list(groups), limits=limits or Limits())
     return ClusterSpec(name="c", owner="me", profile=profile, price=price or Price(), created=time.time())
+
+
+def paid_for(home: Path) -> list[str]:
+    """The workers that the ledger in a home folder has no end of."""
+    return Ledger(read_lines(LedgerEntry, (folder_of(home) / "ledger.jsonl").read_text())).open_workers
 
 
 def folder_of(home: Path) -> Path:
@@ -60,6 +68,14 @@ class Cluster:
 
     def _told(self, group: str) -> str:
         return f"{dict(self.controller.workers.counts[group])}, connected: {self.workers(group)}"
+
+    async def view_when(self, condition: Callable[[ClusterView], Any]) -> ClusterView:
+        """What a watcher sees once `condition` holds for it."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition(view := await self.link.view()):
+            assert time.monotonic() < deadline, f"it did not come about: {view}"
+            await asyncio.sleep(0.02)
+        return view
 
     def client(self) -> Client:
         return Client(self.scheduler.address, asynchronous=True)  # type: ignore[no-untyped-call]  # Dask's

@@ -31,7 +31,7 @@ class InProcessPool:
         self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
-        self._address, self._notify = scheduler_address, notify
+        self._address, self.notify = scheduler_address, notify
         for notice in self.present:
             notify(notice)
 
@@ -39,15 +39,15 @@ class InProcessPool:
         for name in names:
             self.groups[name] = group.name
             if self.refused is not None:
-                self._notify(Notice(name, "pending", self.refused))
+                self.notify(Notice(name, "pending", self.refused))
                 continue
             self._starting[name] = asyncio.create_task(self._start(group, name))
 
     async def _start(self, group: Group, name: str) -> None:
-        self._notify(Notice(name, "starting", host="127.0.0.1", pid=1))
+        self.notify(Notice(name, "starting", host="127.0.0.1", pid=1))
         if self.broken is not None:
             await asyncio.sleep(0)
-            self._notify(Notice(name, "lost", self.broken))
+            self.notify(Notice(name, "lost", self.broken))
             return
         worker = self.workers[name] = Worker(
             self._address,
@@ -67,7 +67,7 @@ class InProcessPool:
             await worker.finished()  # type: ignore[no-untyped-call]  # Dask's
             if self.workers.get(name) is worker:
                 del self.workers[name]
-                self._notify(Notice(name, "lost", Problem(what=f"Worker {name} ended", why="exit code 0")))
+                self.notify(Notice(name, "lost", Problem(what=f"Worker {name} ended", why="exit code 0")))
 
         self._watching.add(task := asyncio.create_task(watch()))
         task.add_done_callback(self._watching.discard)
@@ -79,7 +79,7 @@ class InProcessPool:
         worker.batched_stream.comm.abort()
         await worker.close(executor_wait=False, nanny=False)
         if tell:
-            self._notify(Notice(name, "lost", problem))
+            self.notify(Notice(name, "lost", problem))
 
     async def remove(self, names: Sequence[str], grace: float = 5.0) -> None:
         self.removed += names
@@ -87,7 +87,7 @@ class InProcessPool:
             worker = await self._take(name)
             if worker is not None:
                 await worker.close(executor_wait=False, nanny=False)
-            self._notify(Notice(name, "ended"))
+            self.notify(Notice(name, "ended"))
 
     async def _take(self, name: str) -> Worker | None:
         """Take a worker out; once it has started, since it joins a little earlier."""

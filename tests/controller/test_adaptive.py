@@ -32,7 +32,7 @@ async def test_workers_come_with_the_work_and_go_after_it(tmp_path: Path, monkey
         assert busy, "and none of them was let go while it ran a task"
         del futures
         await c.have(0)
-        texts = [event.text for event in c.controller.events.all() if event.kind == "scale"]
+        texts = [event.text for event in (await c.link.view()).events if event.kind == "scale"]
         assert any("3 workers of group default wanted instead of" in text and "tasks" in text for text in texts)
         assert "0 workers of group default wanted instead of" in texts[-1]
 

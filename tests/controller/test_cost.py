@@ -60,23 +60,21 @@ async def test_watchers_are_told_only_of_workers_that_changed(tmp_path: Path) ->
 
     spec = make_spec(Group(workers=WORKERS, maximum=2 * WORKERS, memory=MEMORY), price=Price(cpu_hour=1))
     async with cluster(spec, tmp_path, SilentPool()) as c:
-        controller = c.controller
-        controller.pulse.stop()
         states = [join(c.scheduler, number) for number in range(WORKERS)]
         for ws in states:
-            controller.workers.joined(ws)
-        controller.look()
-        assert controller.view.state()["counts"]["idle"] == WORKERS
-        before = controller.view.changes.seq
+            c.controller.workers.joined(ws)
+        seen = (await c.view_when(lambda view: view.state.counts.idle == WORKERS)).seq
         for ws in states[:3]:
             ws.processing = {1}  # type: ignore[assignment]  # only its size counts
-        controller.look()
-        answer = controller.view.answer(before, True)
-        assert {worker["name"] for worker in answer["workers"]} == {ws.name for ws in states[:3]}
-        for ws in states:
+        told: set[str] = set()
+        while len(told) < 3:
+            view = await c.link.watch(seen, timeout=30, workers=True)
+            seen, told = view.seq, told | {worker.name for worker in view.workers}
+        assert told == {ws.name for ws in states[:3]}
+        for ws in states:  # they can't be asked to close
             ws.processing = set()
-        c.scheduler.workers.clear()
-        controller.workers._by_address.clear()
+            c.scheduler.workers.pop(ws.address)
+            c.controller.workers.left(ws.address, expected=True)
 
 
 async def test_late_news_counts_from_when_it_happened(tmp_path: Path) -> None:
@@ -86,12 +84,12 @@ async def test_late_news_counts_from_when_it_happened(tmp_path: Path) -> None:
     async with cluster(make_spec(Group(workers=2, memory=MEMORY), price=Price(cpu_hour=3600)), tmp_path, pool) as c:
         workers, now = c.controller.workers, time.time()
         workers.apply(Notice("default-1", "starting", host="n", began=now - 30))
-        assert c.controller.ledger.cost().amount == pytest.approx(30, abs=1)
+        assert (await c.link.view()).state.cost.amount == pytest.approx(30, abs=1)
         workers.apply(Notice("default-1", "lost", host="n", began=now - 30, ended=now - 10))
-        assert c.controller.ledger.cost().amount == pytest.approx(20, abs=0.01)
+        assert (await c.link.view()).state.cost.amount == pytest.approx(20, abs=0.01)
         workers.apply(Notice("default-2", "lost", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))
         workers.apply(Notice("default-2", "ended", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))
-        cost = c.controller.ledger.cost()
+        cost = (await c.link.view()).state.cost
         assert cost.amount == pytest.approx(20 + 2 * 5, abs=0.01)
         assert cost.per_hour == 0
     ledger = Ledger(read_lines(LedgerEntry, (folder_of(tmp_path) / "ledger.jsonl").read_text()))

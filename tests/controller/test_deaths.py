@@ -15,7 +15,7 @@ from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.profile import Group, Limits
 
-from .cluster import cluster, folder_of, make_spec, until
+from .cluster import cluster, folder_of, make_spec, paid_for, until
 
 KILLED = Problem(
     what="Worker default-1 was killed",
@@ -29,7 +29,7 @@ async def test_a_dead_worker_is_replaced_and_its_cause_kept(tmp_path: Path) -> N
         await c.have(2)
         await c.pool.kill("default-1", KILLED)
         await until(lambda: c.workers() == ["default-2", "default-3"], lambda: str(c.workers()))
-        await until(lambda: any(event.problem for event in c.controller.events.all()))
+        await c.view_when(lambda view: any(event.problem for event in view.events))
         view = await c.link.view()
         dead = next(worker for worker in view.workers if worker.name == "default-1")
         assert dead.phase == "lost"
@@ -92,9 +92,9 @@ async def test_a_worker_that_vanishes_is_ended_and_replaced(tmp_path: Path, monk
     async with cluster(make_spec(), tmp_path) as c:
         await c.have(2)
         await c.pool.kill("default-1", tell=False)
-        assert "default-1" in c.controller.ledger.ledger.open_workers, "it may still hold its resources"
+        assert "default-1" in paid_for(tmp_path), "it may still hold its resources"
         await until(lambda: c.pool.removed == ["default-1"])
-        await until(lambda: "default-1" not in c.controller.ledger.ledger.open_workers)
+        await until(lambda: "default-1" not in paid_for(tmp_path))
         await c.have(2)
         view = await c.link.view()
         dead = next(worker for worker in view.workers if worker.name == "default-1")
@@ -122,9 +122,9 @@ async def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeyp
         await c.have(2)
         await asyncio.sleep(2)
         assert not c.pool.removed, "it could not say yet what happened"
-        assert "default-1" in c.controller.ledger.ledger.open_workers
+        assert "default-1" in paid_for(tmp_path)
         c.pool.problem = None
-        c.pool._notify(Notice("default-1", "lost", KILLED, unseen=True))
+        c.pool.notify(Notice("default-1", "lost", KILLED, unseen=True))
         view = await c.link.view()
         dead = next(worker for worker in view.workers if worker.name == "default-1")
         assert dead.problem == KILLED
@@ -141,7 +141,7 @@ async def test_a_worker_that_never_connects_is_given_up(tmp_path: Path, monkeypa
         c.pool.refused = Problem(what="Full")
         await c.link.scale(1)
         await until(lambda: c.controller.workers.counts["default"]["pending"] == 1)
-        c.pool._notify(Notice("default-1", "starting"))
+        c.pool.notify(Notice("default-1", "starting"))
         await until(lambda: c.controller.workers.counts["default"]["lost"] == 1)
         problem = c.controller.workers.entries["default-1"].problem
         assert problem is not None

@@ -72,7 +72,7 @@ async def test_workers_stay_when_their_data_has_nowhere_to_go(tmp_path: Path) ->
         await c.have(1)
         future = await client.scatter({"k": 1})
         await c.link.scale(0)
-        await until(lambda: any(event.problem for event in c.controller.events.all()))
+        await c.view_when(lambda view: any(event.problem for event in view.events))
         await c.have(1)
         assert await client.gather(future) == {"k": 1}
         assert await client.submit(sum, [1, 2]) == 3, "the worker takes work again"

@@ -29,7 +29,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Any]:
 
     simulated_place.restart()
     yield simulated_place
-    simulated_place._controller.close()
+    simulated_place.end()
     sys.modules.pop("simulated_place")
     sys.path.remove(str(FOLDER))
 
