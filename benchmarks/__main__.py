@@ -18,7 +18,10 @@ def main(names: list[str]) -> None:
     try:
         for name in names or NAMES:
             for result in importlib.import_module(f"benchmarks.{name}").run():
-                print(f"{result.name}: {result.ours:.3g} {result.unit}, goal {result.goal}: {result.met}", flush=True)
+                print(
+                    f"{result.name}: {result.ours:.3g} {result.unit}, goal {result.goal}: {table.judged(result.met)}",
+                    flush=True,
+                )
                 write(result)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import platform
@@ -18,7 +19,11 @@ RESULTS = Path(__file__).parent / "results.json"
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the table. `ratio` is ours over the peer's; `goal` is written as it is judged, e.g. "ratio ≤ 1.1"."""
+    """One line of the table. `ratio` is ours over the peer's; `goal` is written as it is judged, e.g. "ratio ≤ 1.1".
+
+    With `longer` the peer took more than its figure, and nobody knows how much more. The ratio is then an upper bound,
+    and `met` is None where that does not tell.
+    """
 
     name: str
     unit: str
@@ -27,8 +32,29 @@ class Result:
     peer_name: str
     ratio: float | None
     goal: str
-    met: bool
+    met: bool | None
     note: str = ""
+    longer: bool = False
+
+
+class Longer(float):
+    """Seconds after which a peer was waited for no more."""
+
+
+def until_late(wait: Callable[[], object], patience: float, since: float | None = None) -> float:
+    """Seconds until `wait` returns, counted from `since`; `Longer` when it gives up with a TimeoutError.
+
+    Parameters
+    ----------
+    wait : waits for a peer, at most `patience` seconds.
+    since : of `time.perf_counter`; now unless told.
+    """
+    started = time.perf_counter() if since is None else since
+    try:
+        wait()
+    except (TimeoutError, asyncio.TimeoutError):  # two of them before Python 3.11
+        return Longer(patience)
+    return time.perf_counter() - started
 
 
 def timed(do: Callable[[], object]) -> float:
@@ -45,9 +71,10 @@ def in_turn(ours: Callable[[], float], peer: Callable[[], float], rounds: int) -
 
 
 def compared(name: str, unit: str, ours: float, peer: float, peer_name: str, at_most: float, note: str = "") -> Result:
-    """A result that is judged by its ratio to the peer."""
-    ratio = ours / peer
-    return Result(name, unit, ours, peer, peer_name, ratio, f"ratio ≤ {at_most:g}", ratio <= at_most, note)
+    """A result that is judged by its ratio to the peer, which may be `Longer`."""
+    ratio, longer = ours / peer, isinstance(peer, Longer)
+    met = True if ratio <= at_most else None if longer else False
+    return Result(name, unit, ours, float(peer), peer_name, ratio, f"ratio ≤ {at_most:g}", met, note, longer)
 
 
 def bounded(name: str, unit: str, ours: float, at_most: float, note: str = "") -> Result:

@@ -18,9 +18,11 @@ def table(document: dict[str, Any]) -> str:
     """`results.json` as a Markdown table, with the machine beneath it."""
     lines = ["| what | ours | peer | ratio | goal | |", "| --- | --- | --- | --- | --- | --- |"]
     for row in document["results"]:
-        peer = "–" if row["peer"] is None else f"{number(row['peer'])} {row['unit']} ({row['peer_name']})"
-        ratio = "–" if row["ratio"] is None else number(row["ratio"])
-        met = "met" if row["met"] else "missed" + (f": {row['note']}" if row["note"] else "")
+        more, less = ("> ", "< ") if row.get("longer") else ("", "")
+        peer = "–" if row["peer"] is None else f"{more}{number(row['peer'])} {row['unit']} ({row['peer_name']})"
+        ratio = "–" if row["ratio"] is None else less + number(row["ratio"])
+        met = judged(row["met"])
+        met += f": {row['note']}" if row["note"] and not row["met"] else ""
         lines.append(
             f"| {row['name']} | {number(row['ours'])} {row['unit']} | {peer} | {ratio} | {row['goal']} | {met} |"
         )
@@ -29,6 +31,11 @@ def table(document: dict[str, Any]) -> str:
     return "\n".join(
         [*lines, "", f"Measured on {where}, {machine['date']}, by `make bench`; medians, peers in the same run."]
     )
+
+
+def judged(met: bool | None) -> str:
+    """Whether a goal is met, in words."""
+    return {True: "met", False: "missed", None: "not known"}[met]
 
 
 def number(value: float) -> str:

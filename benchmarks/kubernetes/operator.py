@@ -25,10 +25,10 @@ def running(site: Site, log: Path) -> Iterator[None]:
         finally:
             process.terminate()
             process.wait(30)
-            _let_go(site)
+            let_go(site)
 
 
-def _let_go(site: Site) -> None:
+def let_go(site: Site) -> None:
     """Remove what waits for the operator, which is gone."""
     for kind in ("daskclusters", "daskworkergroups"):
         for held in site.kube.get(kind, site.namespace):

@@ -47,11 +47,10 @@ class Sight:
             self._changed.notify_all()
 
     def until(self, is_so: Callable[[Sight], bool]) -> None:
-        """Wait until it is so."""
+        """Wait until it is so; a TimeoutError says how many pods there are instead."""
         with self._changed:
-            assert self._changed.wait_for(lambda: is_so(self), PATIENCE), (
-                f"{len(self.running)} of {len(self.there)} run"
-            )
+            if not self._changed.wait_for(lambda: is_so(self), PATIENCE):
+                raise TimeoutError(f"{len(self.running)} of {len(self.there)} run")
 
     def time_to(self, pods: int, do: Callable[[], object]) -> float:
         """Seconds from the beginning of `do` until so many pods are Running and no others are there."""
