@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from jupyter_mlops import places
 from jupyter_mlops.core.cluster import ClusterSpec
+from jupyter_mlops.places import profiles
 from jupyter_mlops.places.kubernetes.names import ObjectNames
 from jupyter_mlops.places.kubernetes.options import pod_of
 from jupyter_mlops.places.kubernetes.pods.template import scheduler_pod, worker_pod
@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"```jsonc\n(.*?)```", (REPOSITORY / "docs" / "kubernetes.md
 
 @pytest.mark.parametrize("text", BLOCKS, ids=lambda text: json.loads(_plain(text))["name"])
 def test_a_profile_in_the_docs(text: str) -> None:
-    profile = places.profiles.read(json.loads(_plain(text)))
+    profile = profiles.read(json.loads(_plain(text)))
     spec, ids = ClusterSpec(name="one", owner="ann", profile=profile, created=0), ObjectNames("one", "ml")
     assert scheduler_pod(spec, ids)["spec"]
     for group in profile.groups:
