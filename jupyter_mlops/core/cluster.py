@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from .base import FORMAT, Name, Record, Time, otherwise
 from .price import Cost, Price
 from .profile import Limits, Place, Profile
+from .words import count, span
 
 ClusterPhase = Annotated[Literal["starting", "running", "stopping", "ended", "unreachable"], otherwise("running")]
 
@@ -159,6 +160,27 @@ class ClusterState(Record):
     def ours(self) -> bool:
         """Whether we made it. Clusters of others are run on and stopped only when they are named."""
         return self.maker == OURS
+
+
+class SilentPlace(Record):
+    """A place that did not answer, or not whole: there may be clusters in it that nobody can list now."""
+
+    place: Place
+    problem: Problem
+    #: When it answered last, as far as the home folder knows; None when it never did.
+    seen: Time | None = None
+    #: The clusters that lived there then.
+    clusters: int = 0
+
+    def sentence(self, now: Time) -> str:
+        """What is known of it in one sentence: "Kubernetes doesn't answer: 2 clusters seen 40 s ago"."""
+        if self.seen is None:
+            return f"{self.problem.what}, and what is there is not known"
+        return f"{self.problem.what}: {count(self.clusters, 'cluster')} seen {span(round(now - self.seen))} ago"
+
+    def described(self, now: Time) -> Problem:
+        """The same as a problem, with what to do about it."""
+        return Problem(what=self.sentence(now), why=self.problem.why, todo=self.problem.todo)
 
 
 class WorkerState(Record):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Record, Time
-from .cluster import ClusterState, Event, WorkerState
+from .cluster import ClusterState, Event, SilentPlace, WorkerState
 from .estimate import Estimate
 from .operation import Operation
 from .profile import Place, Profile
@@ -70,6 +70,14 @@ class ProfilesChange(Record):
     value: list[ProfileView]
 
 
+class SilentChange(Record):
+    """The places that don't answer are now these; a cluster that isn't listed may be in one of them."""
+
+    noun: Literal["silent"] = "silent"
+    id: Literal[""] = ""
+    value: list[SilentPlace]
+
+
 class WorkersChange(Record):
     """Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
 
@@ -107,6 +115,7 @@ Change = Annotated[
     | RunChange
     | OperationChange
     | ProfilesChange
+    | SilentChange
     | WorkersChange
     | EventsChange
     | JournalChange,
@@ -127,6 +136,7 @@ class Snapshot(Record):
     runs: list[RunState]
     operations: list[Operation]
     profiles: list[ProfileView]
+    silent: list[SilentPlace] = []
 
 
 class Changes(Record):

@@ -241,6 +241,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     runs: [],
     operations: [],
     profiles: [view()],
+    silent: [],
     ...part
   };
 }

@@ -87,6 +87,63 @@ describe('Panel', () => {
     expect(told.map(element => element.textContent)).toEqual([full.what, image.what]);
   });
 
+  it('shows a cluster whose record can’t be read as a card that says so, and claims no more', async () => {
+    const problem = { what: 'Its spec.json can’t be read', why: 'line 1', todo: 'Mend it.' };
+    const stage = await panel({
+      clusters: [
+        cluster({
+          name: 'odd',
+          phase: 'unreachable',
+          groups: [],
+          counts: counts(),
+          cost: cost({ amount: null }),
+          problem,
+          commands: []
+        }),
+        cluster()
+      ]
+    });
+    const [first, second] = document.querySelectorAll<HTMLElement>('[data-mlops="cluster"]');
+    const [odd, sound] = first.dataset.name === 'odd' ? [first, second] : [second, first];
+    expect(sound.textContent).toContain('6 of 8 workers');
+    expect(find('problem', odd).textContent).toBe('Its spec.json can’t be readline 1Mend it.');
+    expect(odd.getAttribute('aria-label')).toBe('Cluster odd, doesn’t answer');
+    for (const claim of ['cost', 'bar', 'workers', 'will-stop']) {
+      expect(odd.querySelector(`[data-mlops="${claim}"]`)).toBeNull();
+    }
+    expect((find('stop', odd) as HTMLButtonElement).disabled).toBe(true);
+    await stage.after(() => find('details', odd).click());
+  });
+
+  it('says of a place that doesn’t answer what was there, once, and when it is back', async () => {
+    const problem = { what: 'Kubernetes doesn’t answer', why: 'timed out', todo: 'Check the VPN.' };
+    const silent = { place: 'kubernetes', problem, seen: NOW - 40, clusters: 2 };
+    const lost = { place: 'kubernetes', phase: 'unreachable', problem } as const;
+    const stage = await panel({
+      clusters: [cluster({ name: 'one', ...lost }), cluster({ name: 'two', ...lost })],
+      silent: [silent]
+    });
+    const line = find('silent-place');
+    expect(find('silent-place').querySelector('summary')!.textContent).toBe(
+      'Kubernetes doesn’t answer: 2 clusters seen 40 s ago'
+    );
+    expect(line.textContent).toContain('Check the VPN.');
+    expect(document.querySelectorAll('[data-mlops="problem"]')).toHaveLength(0);
+    expect(find('workers').textContent).toMatch(/^doesn’t answer: /);
+    await stage.after(() => stage.stream.change(2, { noun: 'silent', id: '', value: [] }));
+    expect(document.querySelector('[data-mlops="silent-place"]')).toBeNull();
+    expect(find('announcer').textContent).toBe('Kubernetes answers again');
+  });
+
+  it('claims no emptiness while a place doesn’t answer', async () => {
+    const problem = { what: 'Kubernetes doesn’t answer', why: '', todo: '' };
+    await panel({ silent: [{ place: 'kubernetes', problem, seen: null, clusters: 0 }] });
+    expect(document.querySelector('[data-mlops="empty"]')).toBeNull();
+    expect(find('silent-place').textContent).toBe(
+      'Kubernetes doesn’t answer, and what is there is not known'
+    );
+  });
+
   it('shows what only a newer server knows as it is', async () => {
     const newer = { phase: 'hibernating', place: 'slurm', stop: { at: NOW + 9, cause: 'quota' } };
     await panel({

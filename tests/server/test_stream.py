@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from jupyter_mlops.core.changes import ChangeTable
-from jupyter_mlops.core.cluster import Event, WorkerState
+from jupyter_mlops.core.cluster import Event, Problem, SilentPlace, WorkerState
 from jupyter_mlops.core.operation import Operation
 from jupyter_mlops.core.stream import Changes, Hello, Snapshot
 from jupyter_mlops.server.stream.hub import Hub, Subscriber
@@ -54,6 +54,20 @@ async def test_a_snapshot_then_only_what_changed() -> None:
     ], "the newest state of each, once"
     hub.put("operation", "o2", operation(2, "c"))
     assert take(browser) is None, "what is the same is no change"
+
+
+async def test_places_that_do_not_answer_are_told_as_one_list() -> None:
+    hub = Hub()
+    assert take(subscribed(hub))["silent"] == []
+    lost = SilentPlace(place="kubernetes", problem=Problem(what="Kubernetes doesn't answer"), seen=40, clusters=2)
+    browser = subscribed(hub)
+    take(browser)
+    hub.put("silent", "", [lost])
+    (change,) = take(browser)["changes"]
+    assert (change["noun"], change["value"][0]["clusters"]) == ("silent", 2)
+    assert take(subscribed(hub))["silent"] == change["value"]
+    hub.put("silent", "", [])
+    assert take(browser)["changes"][0]["value"] == []
 
 
 async def test_a_browser_resumes_where_it_was() -> None:

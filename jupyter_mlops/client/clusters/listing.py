@@ -8,35 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ... import places
-from ...core.base import Time
-from ...core.cluster import ClusterState, Problem
+from ...core.cluster import ClusterState, Problem, SilentPlace
 from ...core.errors import ClusterUnreachable, MlopsError, NotFound, UnknownCluster
-from ...core.words import count, span
 from ...home import last_seen
 from ...places.base import Backend
-from .spec import owner
-
-
-@dataclass(frozen=True)
-class SilentPlace:
-    """A place that did not answer, or not whole: there may be clusters in it that nobody can list now."""
-
-    place: str
-    problem: Problem
-    #: When it answered last, as far as this home folder knows; None when it never did.
-    seen: Time | None = None
-    #: The clusters that lived there then.
-    clusters: int = 0
-
-    def sentence(self, now: Time) -> str:
-        """What is known of it in one sentence: "Kubernetes doesn't answer: 2 clusters seen 40 s ago"."""
-        if self.seen is None:
-            return f"{self.problem.what}, and what is there is not known"
-        return f"{self.problem.what}: {count(self.clusters, 'cluster')} seen {span(round(now - self.seen))} ago"
-
-    def described(self, now: Time) -> Problem:
-        """The same as a problem, with what to do about it."""
-        return Problem(what=self.sentence(now), why=self.problem.why, todo=self.problem.todo)
 
 
 @dataclass(frozen=True)
@@ -85,7 +60,7 @@ async def list_place(place: str) -> Listing:
     """The clusters of one place. What a place says when it answers is remembered for when it doesn't."""
     states, problem = await places.look(place)
     if problem is not None:
-        return Listing(silent=[SilentPlace(place, problem)])
+        return Listing(silent=[SilentPlace(place=place, problem=problem)])
     backend = places.get(place)
     problem, way = backend.silence(), backend.way()
     if problem is None:
@@ -96,7 +71,8 @@ async def list_place(place: str) -> Listing:
     if before is not None:
         states = [*states, *_unseen(before.clusters, states, problem)]
     lost = sum(state.phase == "unreachable" for state in states)
-    return Listing(states, [SilentPlace(place, problem, before.time if before else None, lost)])
+    seen = before.time if before is not None else None
+    return Listing(states, [SilentPlace(place=place, problem=problem, seen=seen, clusters=lost)])
 
 
 async def backend_of(name: str) -> Backend:
@@ -110,17 +86,3 @@ def _unseen(before: list[ClusterState], states: list[ClusterState], problem: Pro
     for state in before:
         if (state.name, state.created) not in there:
             yield state.model_copy(update={"phase": "unreachable", "problem": problem})
-
-
-def row_of(silent: SilentPlace) -> ClusterState:
-    """What stands in a table of clusters for a silent place of which no cluster is known."""
-    return ClusterState(
-        name=f"place-{silent.place}"[:48].rstrip("-"),
-        place=silent.place,
-        profile="",
-        owner=owner(),
-        phase="unreachable",
-        created=0,
-        problem=silent.problem,
-        commands=[],
-    )

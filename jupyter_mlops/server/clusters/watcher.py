@@ -13,10 +13,10 @@ from logging import Logger
 
 from ... import places
 from ...client.clusters.follow import ClusterFollower
-from ...client.clusters.listing import Listing, list_place, row_of
+from ...client.clusters.listing import Listing, list_place
 from ...controller.link import ClusterView, Link
 from ...core.base import Seconds
-from ...core.cluster import ClusterState
+from ...core.cluster import ClusterState, SilentPlace
 from ...core.errors import ClusterEnded, UnknownCluster
 from ...core.run import RunState
 from ...core.waiting import until_set
@@ -48,7 +48,7 @@ class ClusterWatcher:
         self._looking = asyncio.Lock()
         self._tick = asyncio.Event()
         self._whole: set[tuple[str, float]] = set()
-        self._faulty: set[str] = set()
+        self._silent: dict[str, SilentPlace] = {}
         self._warm = False
         self.states: dict[str, ClusterState] = {}
         #: Called with each run that a controller tells of.
@@ -112,20 +112,19 @@ class ClusterWatcher:
             listing = await list_place(place)
             self._note_silence(place, listing)
             await self._listed(place, listing)
+        self._hub.put("silent", "", list(self._silent.values()))
         for looked in self.on_look:
-            await looked(not self._faulty)
+            await looked(not self._silent)
 
     def _note_silence(self, place: str, listing: Listing) -> None:
-        """A place that doesn't answer is in the log once, and in the list, if only by a row of its own."""
+        """A place that doesn't answer is told to browsers, and is in the log once."""
         if not listing.silent:
-            self._faulty.discard(place)
+            self._silent.pop(place, None)
             return
         silent = listing.silent[0]
-        if place not in self._faulty:
+        if place not in self._silent:
             self._log.warning("jupyter-mlops: %s: %s", silent.problem.what, silent.problem.why)
-        self._faulty.add(place)
-        if not listing.clusters:
-            self._publish(row_of(silent))
+        self._silent[place] = silent
 
     async def _listed(self, place: str, listing: Listing) -> None:
         there = {state.name for state in listing.clusters}

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: The nouns of a snapshot, and their names in it.
 NOUNS = {"place": "places", "cluster": "clusters", "run": "runs", "operation": "operations"}
 
+#: What is put, and told, as one list.
+LISTS = ("profiles", "silent")
+
 #: The most clusters and runs that one browser may follow, so that a faulty page can't ask for everything.
 MOST_FOLLOWED = 64
 
@@ -102,14 +105,15 @@ class Hub:
     def snapshot(self) -> str:
         """Everything that is told to every browser, as a message."""
         values: dict[str, list[str]] = {noun: [] for noun in NOUNS}
-        profiles = "[]"
+        lists = dict.fromkeys(LISTS, "[]")
         for (noun, _), text in self.table.items():
-            if noun == "profiles":
-                profiles = text
+            if noun in lists:
+                lists[noun] = text
             else:
                 values[noun].append(text)
         parts = [f'"{plural}":{array(values[noun])}' for noun, plural in NOUNS.items()]
-        return f'{{"type":"snapshot",{self._stamp()},{",".join(parts)},"profiles":{profiles}}}'
+        parts += [f'"{noun}":{text}' for noun, text in lists.items()]
+        return f'{{"type":"snapshot",{self._stamp()},{",".join(parts)}}}'
 
     def changes(self, changes: Iterable[str]) -> str:
         """`changes`, JSON texts, as a message."""

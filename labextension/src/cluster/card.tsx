@@ -6,8 +6,8 @@ import { Button } from '../controls/button';
 import { openMenu } from '../controls/menu';
 import { ProblemLine } from '../controls/problem';
 import { useMlops, useSelector, useNow } from '../state/hooks';
-import { ClusterState, Operation, Problem } from '../state/schema';
-import { IState, problemsOf } from '../state/state';
+import { ClusterState, Cost, Operation, Problem } from '../state/schema';
+import { IState, isUnreadable, problemsOf } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { brief, perHour, source } from '../words/money';
 import { Bar } from './bar';
@@ -22,6 +22,12 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
   const failed = useFailure(cluster.name);
   const moving = cluster.phase === 'starting' || cluster.phase === 'stopping';
   const stopping = cluster.phase === 'stopping';
+  const silent = useSelector(state => state.silent);
+  const known = !isUnreadable(cluster);
+  // What its place says of itself stands above all cards, once.
+  const own = problemsOf(cluster).filter(({ what }) =>
+    silent.every(({ place, problem }) => place !== cluster.place || problem.what !== what)
+  );
   return (
     <li
       className="jp-mlops-card"
@@ -30,14 +36,18 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
       data-name={cluster.name}
       data-phase={cluster.phase}
     >
-      <Heading cluster={cluster} />
-      <Bar counts={cluster.counts} wanted={wanted(cluster)} />
-      <div className="jp-mlops-words" data-mlops="workers">
-        {cluster.phase !== 'running' && <strong>{phase(trans, cluster.phase)}: </strong>}
-        {workers(trans, cluster.counts, wanted(cluster))}
-      </div>
-      {problemsOf(cluster).map(own => (
-        <ProblemLine key={own.what} problem={own} />
+      <Heading cluster={cluster} known={known} />
+      {known && (
+        <>
+          <Bar counts={cluster.counts} wanted={wanted(cluster)} />
+          <div className="jp-mlops-words" data-mlops="workers">
+            {cluster.phase !== 'running' && <strong>{phase(trans, cluster.phase)}: </strong>}
+            {workers(trans, cluster.counts, wanted(cluster))}
+          </div>
+        </>
+      )}
+      {own.map(problem => (
+        <ProblemLine key={problem.what} problem={problem} />
       ))}
       {failed && <ProblemLine problem={failed.problem!} onDismiss={failed.dismiss} />}
       {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
@@ -49,7 +59,7 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
           workers={present(cluster.counts)}
         />
       )}
-      {!moving && <WillStop cluster={cluster} />}
+      {!moving && known && <WillStop cluster={cluster} />}
       <div className="jp-mlops-controls">
         <div className="jp-mlops-scales">
           {may(cluster, 'scale') &&
@@ -71,8 +81,8 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
   );
 });
 
-/** Name, place, money. */
-function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
+/** Name, place, money; no money where nothing is `known` of the cluster. */
+function Heading({ cluster, known }: { cluster: ClusterState; known: boolean }): JSX.Element {
   const { commands, trans } = useMlops();
   const places = useSelector(state => state.places);
   const { cost } = cluster;
@@ -92,25 +102,32 @@ function Heading({ cluster }: { cluster: ClusterState }): JSX.Element {
       <span className="jp-mlops-place" title={madeWith(trans, cluster)} data-mlops="place">
         {[placeBeside(places, cluster), maker(cluster)].filter(Boolean).join(' · ')}
       </span>
-      <span className="jp-mlops-money" title={source(trans, cost)} data-mlops="cost">
-        {cost.amount === null ? (
-          <button
-            type="button"
-            className="jp-mlops-link"
-            title={`${source(trans, cost)}\n${trans.__('Click to set your rates.')}`}
-            onClick={() => void commands.execute(CommandIDs.openSettings)}
-            data-mlops="set-rates"
-          >
-            {trans.__('cost unknown')}
-          </button>
-        ) : (
-          <>
-            <span>{brief(trans, cost)}</span>
-            <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
-          </>
-        )}
-      </span>
+      {known && <Money cost={cost} />}
     </div>
+  );
+}
+
+function Money({ cost }: { cost: Cost }): JSX.Element {
+  const { commands, trans } = useMlops();
+  return (
+    <span className="jp-mlops-money" title={source(trans, cost)} data-mlops="cost">
+      {cost.amount === null ? (
+        <button
+          type="button"
+          className="jp-mlops-link"
+          title={`${source(trans, cost)}\n${trans.__('Click to set your rates.')}`}
+          onClick={() => void commands.execute(CommandIDs.openSettings)}
+          data-mlops="set-rates"
+        >
+          {trans.__('cost unknown')}
+        </button>
+      ) : (
+        <>
+          <span>{brief(trans, cost)}</span>
+          <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
+        </>
+      )}
+    </span>
   );
 }
 

@@ -10,6 +10,7 @@ import { isLive, IStart, newest } from '../state/state';
 import { ended, phase } from '../words/cluster';
 import { brief, source } from '../words/money';
 import { Card } from './card';
+import { SilentLine } from './silent';
 import { StartButton } from './start';
 
 /** The clusters: live ones as cards, ended ones folded away. */
@@ -18,6 +19,7 @@ export function Clusters(): JSX.Element {
   const clusters = useSelector(state => state.clusters);
   const starts = useSelector(state => state.starts);
   const loaded = useSelector(state => state.loaded);
+  const silent = useSelector(state => state.silent);
   const [live, over] = useMemo(() => {
     const all = newest(clusters.values(), cluster => cluster.name);
     return [all.filter(isLive), all.filter(cluster => !isLive(cluster))];
@@ -26,7 +28,10 @@ export function Clusters(): JSX.Element {
   return (
     <section aria-labelledby="jp-mlops-clusters" data-mlops="clusters">
       <h3 id="jp-mlops-clusters">{trans.__('Clusters')}</h3>
-      {loaded && empty && <Empty first={over.length === 0} />}
+      {silent.map(place => (
+        <SilentLine key={place.place} place={place} />
+      ))}
+      {loaded && empty && silent.length === 0 && <Empty first={over.length === 0} />}
       <ul className="jp-mlops-cards">
         {starts.map(start => (
           <StartCard key={start.id} start={start} />

@@ -9,7 +9,8 @@ const WARNING = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" wid
   <path class="jp-mlops-warning" d="M8 1.5 15.2 14H.8L8 1.5Zm-.75 4.75v4h1.5v-4h-1.5Zm0 5v1.5h1.5v-1.5h-1.5Z"/>
 </svg>`;
 
-const warningIcon = new LabIcon({ name: 'jupyter-mlops:warning', svgstr: WARNING });
+/** What stands before a line that says what is wrong. */
+export const warningIcon = new LabIcon({ name: 'jupyter-mlops:warning', svgstr: WARNING });
 
 interface IProblemProps {
   problem: Problem;

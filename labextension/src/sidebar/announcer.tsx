@@ -34,6 +34,15 @@ export function announce(trans: TranslationBundle, before: IState, after: IState
     return [];
   }
   const news: string[] = [];
+  const wasSilent = new Set(before.silent.map(silent => silent.place));
+  for (const silent of after.silent) {
+    if (!wasSilent.delete(silent.place)) {
+      news.push(silent.problem.what);
+    }
+  }
+  for (const name of wasSilent) {
+    news.push(trans.__('%1 answers again', after.places.get(name)?.title ?? name));
+  }
   if (before.clusters !== after.clusters) {
     for (const [name, cluster] of after.clusters) {
       const old = before.clusters.get(name);

@@ -20,7 +20,8 @@ export function reduce(state: IState, message: Snapshot | Changes, now: number):
       clusters: new Map(message.clusters.map(value => [value.name, value])),
       runs: new Map(message.runs.map(value => [value.id, value])),
       operations: new Map(message.operations.map(value => [value.id, value])),
-      profiles: message.profiles
+      profiles: message.profiles,
+      silent: message.silent
     });
   }
   return settle(message.changes.reduce(change, heard));
@@ -46,6 +47,8 @@ function change(state: IState, change: Change): IState {
       };
     case 'profiles':
       return { ...state, profiles: change.value };
+    case 'silent':
+      return { ...state, silent: change.value };
     case 'workers':
       return { ...state, workers: putWorkers(state.workers, change) };
     case 'events':

@@ -27,6 +27,7 @@ export interface Changes {
     | RunChange
     | OperationChange
     | ProfilesChange
+    | SilentChange
     | WorkersChange
     | EventsChange
     | JournalChange
@@ -381,6 +382,23 @@ export interface Price {
   source: string | null;
 }
 /**
+ * The places that don't answer are now these; a cluster that isn't listed may be in one of them.
+ */
+export interface SilentChange {
+  id: '';
+  noun: 'silent';
+  value: SilentPlace[];
+}
+/**
+ * A place that did not answer, or not whole: there may be clusters in it that nobody can list now.
+ */
+export interface SilentPlace {
+  clusters: number;
+  place: string;
+  problem: Problem;
+  seen: number | null;
+}
+/**
  * Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
  *
  * Sent only for the clusters that this browser follows.
@@ -516,5 +534,6 @@ export interface Snapshot {
   profiles: ProfileView[];
   runs: RunState[];
   seq: number;
+  silent: SilentPlace[];
   type: 'snapshot';
 }

@@ -7,6 +7,7 @@ import {
   Problem,
   ProfileView,
   RunState,
+  SilentPlace,
   WorkerState
 } from './schema';
 
@@ -52,6 +53,8 @@ export interface IState {
   operations: ReadonlyMap<string, Operation>;
   places: ReadonlyMap<string, PlaceView>;
   profiles: readonly ProfileView[];
+  /** Places that don't answer: there may be clusters in them that are not listed. */
+  silent: readonly SilentPlace[];
   starts: readonly IStart[];
   /** Workers and events of the clusters, and journals of the runs, that are followed. */
   workers: ReadonlyMap<string, ReadonlyMap<string, WorkerState>>;
@@ -74,6 +77,7 @@ export const NOTHING: IState = {
   operations: new Map(),
   places: new Map(),
   profiles: [],
+  silent: [],
   starts: [],
   workers: new Map(),
   events: new Map(),
@@ -96,6 +100,14 @@ export function newest<T extends { created: number }>(
   name: (value: T) => string
 ): T[] {
   return [...values].sort((a, b) => b.created - a.created || (name(a) < name(b) ? -1 : 1));
+}
+
+/**
+ * Whether nothing is known of a cluster but that it is there, because its record can't be read: a cluster has a group
+ * at least.
+ */
+export function isUnreadable(cluster: ClusterState): boolean {
+  return cluster.groups.length === 0 && cluster.problem !== null;
 }
 
 /** What is wrong with a cluster and with its groups; what several of them share, once. */

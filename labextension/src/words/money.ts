@@ -103,12 +103,15 @@ export function perThousand(trans: TranslationBundle, run: RunState): string {
   if (run.kind !== 'map' || items === 0 || amount === null) {
     return '';
   }
-  return trans.__('%1 per 1,000 items', fine((amount / items) * 1000, currency));
+  return trans.__('%1 per 1,000 items', fineMoney((amount / items) * 1000, currency));
 }
 
-/** Money of which a cent is too coarse a unit. */
-function fine(amount: number, currency: string): string {
-  if (amount === 0 || amount >= 0.1) {
+/** Below this amount of money a cent is too coarse a unit. What is above it is written as 0.10. */
+const FINE = 0.0995;
+
+/** Money for very little, with two significant digits where it is less than ten cents: "$0.0042". */
+export function fineMoney(amount: number, currency: string): string {
+  if (amount === 0 || amount >= FINE) {
     return formatOf(currency)(amount);
   }
   const digits = { maximumSignificantDigits: 2, maximumFractionDigits: 20 };
