@@ -89,6 +89,7 @@ class Browser:
         self.operations: dict[str, Any] = {}
         self.places: dict[str, Any] = {}
         self.profiles: list[Any] = []
+        self.silent: list[Any] = []
         self.workers: dict[str, dict[str, Any]] = {}
         self.events: dict[str, list[Any]] = {}
         self.journal: dict[str, list[Any]] = {}
@@ -120,7 +121,7 @@ class Browser:
             self.runs = {value["id"]: value for value in message["runs"]}
             self.operations = {value["id"]: value for value in message["operations"]}
             self.places = {value["name"]: value for value in message["places"]}
-            self.profiles = message["profiles"]
+            self.profiles, self.silent = message["profiles"], message["silent"]
             self.workers, self.events, self.journal = {}, {}, {}
             return
         for change in message["changes"]:
@@ -128,8 +129,8 @@ class Browser:
 
     def _apply(self, change: dict[str, Any]) -> None:
         noun, key, value = change["noun"], change["id"], change["value"]
-        if noun == "profiles":
-            self.profiles = value
+        if noun in ("profiles", "silent"):
+            setattr(self, noun, value)
         elif noun == "workers":
             table = self.workers.setdefault(key, {})
             if change["whole"]:
