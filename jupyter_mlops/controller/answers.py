@@ -1,4 +1,4 @@
-"""Answers as they are sent: `{"ok": value}`, or `{"error": class name, "what", "why", "todo"}`.
+"""Answers as they are sent: `{"format": 1, "ok": value}`, or `{"error": class name, "what", "why", "todo"}`.
 
 (Dask answers None to a name that it doesn't know, which is how a caller sees that a cluster has no controller.)
 """
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..core.errors import MlopsError
+from ..core.formats import FORMAT
 
 Handler = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -25,9 +26,15 @@ def answering(handler: Callable[..., Any]) -> Handler:
             if inspect.isawaitable(value):
                 value = await value
         except MlopsError as error:
-            return {"error": type(error).__name__, "what": error.what, "why": error.why, "todo": error.todo}
+            return {
+                "format": FORMAT,
+                "error": type(error).__name__,
+                "what": error.what,
+                "why": error.why,
+                "todo": error.todo,
+            }
         if isinstance(value, dict) and "error" in value and "what" in value:
             return value
-        return {"ok": value}
+        return {"format": FORMAT, "ok": value}
 
     return answer

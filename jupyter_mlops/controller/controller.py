@@ -17,6 +17,7 @@ from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
 from ..core.costs import Share
 from ..core.errors import UnknownWorker
 from ..core.price import HostPrice
+from ..home.clusters import RUNS
 from . import dask, environment
 from .changes import ChangeTracker
 from .dashboard import Dashboard
@@ -31,7 +32,7 @@ from .runs.handlers import RunHandlers
 from .runs.registry import RunRegistry
 from .runs.restored import Restored, runs_in
 from .runs.results import DetachedResults
-from .runs.states import RUNS, RunStates
+from .runs.states import RunStates
 from .timeline import Timeline
 from .view import StateView
 from .workers.registry import WorkerRegistry

@@ -18,6 +18,7 @@ from typing import Literal
 
 from ..core.base import Seconds
 from ..core.cluster import Problem
+from ..home import torn
 
 #: Opens a path as `os.open` does; swapped in tests.
 Opener = Callable[[str, int], int]
@@ -157,7 +158,7 @@ class Disk:
         path = self.folder / name
         data = "".join(job[2] for job in batch).encode()
         if kind == "append":
-            if name not in self._whole and _torn(path):
+            if name not in self._whole and torn(path):
                 data = b"\n" + data
             self._write_all(path, data, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             self._whole.add(name)
@@ -184,15 +185,6 @@ class Disk:
 def _touch(path: Path) -> None:
     with contextlib.suppress(OSError):  # no file yet, or the folder is gone: there is nothing to keep alive
         os.utime(path)
-
-
-def _torn(path: Path) -> bool:
-    """Whether the file ends with half a line, as one does whose writer was killed."""
-    try:
-        with path.open("rb") as file:
-            return file.seek(0, os.SEEK_END) > 0 and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
-    except FileNotFoundError:
-        return False
 
 
 def _problem(error: OSError, folder: Path | None) -> Problem:

@@ -8,10 +8,9 @@ from ..core.base import Time
 from ..core.changes import ChangeLog
 from ..core.cluster import Event, EventKind, Problem
 from ..core.lines import read_lines
+from ..home.clusters import EVENTS
 from .changes import ChangeTracker
 from .disk import Disk
-
-EVENTS = "events.jsonl"
 
 #: Events that are kept in memory and told to who asks for everything; the file has all.
 RECENT = 1000

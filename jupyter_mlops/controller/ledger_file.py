@@ -12,10 +12,8 @@ from ..core.ledger import Ledger, LedgerEntry
 from ..core.lines import read_lines
 from ..core.price import Cost, HostPrice
 from ..core.receipt import receipt_of
+from ..home.clusters import LEDGER, RECEIPT
 from .disk import Disk
-
-LEDGER = "ledger.jsonl"
-RECEIPT = "receipt.json"
 
 #: News that is younger than this is taken for new: places tell of times in whole seconds, and by other clocks.
 PROMPT: Seconds = 2.0

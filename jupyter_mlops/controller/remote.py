@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..core import errors
 from ..core.base import Seconds, Time, read_record
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
-from ..core.errors import ClusterUnreachable, MlopsError
+from ..core.errors import ClusterUnreachable, MlopsError, Unreadable
+from ..core.lines import read_list
 from ..core.run import Entry, RunState
 from ..core.waiting import wait_for
 from .link import ClusterView, RunView
@@ -66,7 +67,7 @@ class RemoteLink:
 
     async def timeline(self, since: Time = 0) -> list[Sample]:
         """As `Link.timeline`."""
-        return read_record(list[Sample], await self._ask("mlops_timeline", since=since), "timeline")
+        return read_list(Sample, await self._ask("mlops_timeline", since=since))
 
     async def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
         """As `Link.scale`."""
@@ -112,9 +113,9 @@ class RemoteLink:
         """As `Link.watch_run`."""
         answer = await self._ask("mlops_watch_run", wait=timeout, run=run, since=since, timeout=timeout)
         return RunView(
-            seq=answer["seq"],
-            run=read_record(RunState, answer["run"], "run"),
-            entries=read_record(list[Entry], answer["entries"], "journal"),
+            seq=_part(answer, "seq"),
+            run=read_record(RunState, _part(answer, "run"), "run"),
+            entries=read_list(Entry, answer.get("entries", [])),
         )
 
     async def run_parts(self, run: str) -> dict[str, int]:
@@ -151,7 +152,7 @@ class RemoteLink:
             )
         if "error" in answer:
             raise _error(answer)
-        return answer["ok"]
+        return _part(answer, "ok")
 
     async def _connect(self) -> ConnectionPool:
         if self._connections is None:
@@ -167,14 +168,24 @@ class RemoteLink:
 
 def _cluster_view(answer: dict[str, Any]) -> ClusterView:
     return ClusterView(
-        seq=answer["seq"],
-        state=read_record(ClusterState, answer["state"], "cluster"),
-        workers=read_record(list[WorkerState], answer["workers"], "answer"),
-        gone=[str(name) for name in answer["gone"]],
-        events=read_record(list[Event], answer["events"], "answer"),
-        runs=read_record(list[RunState], answer["runs"], "answer"),
-        whole=bool(answer["whole"]),
+        seq=_part(answer, "seq"),
+        state=read_record(ClusterState, _part(answer, "state"), "cluster's state"),
+        workers=read_list(WorkerState, answer.get("workers", [])),
+        gone=[str(name) for name in answer.get("gone", [])],
+        events=read_list(Event, answer.get("events", [])),
+        runs=read_list(RunState, answer.get("runs", [])),
+        whole=bool(answer.get("whole", False)),
     )
+
+
+def _part(answer: Any, name: str) -> Any:
+    if not isinstance(answer, dict) or name not in answer:
+        raise Unreadable(
+            "The cluster's answer can't be read",
+            f"it has no {name!r}",
+            "Use the version of jupyter-mlops that started the cluster.",
+        )
+    return answer[name]
 
 
 def _error(answer: dict[str, Any]) -> MlopsError:
@@ -182,7 +193,7 @@ def _error(answer: dict[str, Any]) -> MlopsError:
     named = getattr(errors, str(answer["error"]), MlopsError)
     known = isinstance(named, type) and issubclass(named, MlopsError)
     cls: type[MlopsError] = named if known else MlopsError
-    return cls(str(answer["what"]), str(answer.get("why", "")), str(answer.get("todo", "")))
+    return cls(str(answer.get("what", "The cluster refused")), str(answer.get("why", "")), str(answer.get("todo", "")))
 
 
 def _reason(error: BaseException) -> str:

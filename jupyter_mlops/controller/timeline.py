@@ -7,9 +7,8 @@ from bisect import bisect_right
 from ..core.base import Seconds, Time
 from ..core.cluster import Sample
 from ..core.lines import read_lines
+from ..home.clusters import TIMELINE
 from .disk import Disk
-
-TIMELINE = "timeline.jsonl"
 
 #: Seconds between samples; between those older than `FINE`; and what a card's chart shows, in at most `POINTS` points.
 INTERVAL: Seconds = 5.0

@@ -28,11 +28,7 @@ from pydantic import (
 )
 
 from .errors import InvalidSpec, Unreadable
-
-#: The format of what is stored and sent. It changes when a field that is known changes its meaning, never for a field
-#: that is added. A reader takes from a newer format what it knows; it says that the format is newer only where it can't
-#: read at all.
-FORMAT = 1
+from .formats import FORMAT
 
 #: A name that is valid everywhere it goes: a Kubernetes label, a folder, a URL, an argument.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$")]
@@ -157,6 +153,11 @@ def read_record(kind: type[_T], data: object, noun: str = "") -> _T:
             "a newer version of jupyter-mlops wrote it" if newer else _faults(error),
             "Upgrade jupyter-mlops here." if newer else "",
         ) from None
+
+
+def read_word(words: Any, word: str) -> Any:
+    """`word`, as one of us stored it, as one of `words`, which `otherwise` says what to do with when it is new."""
+    return _adapter(words).validate_python(word, context=_LENIENT)
 
 
 def _format_of(data: object) -> int:

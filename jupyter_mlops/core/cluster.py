@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from .base import FORMAT, Name, Record, Time, otherwise
+from .base import Name, Record, Time, otherwise
+from .formats import FORMAT
 from .price import Cost, Price
 from .profile import Limits, Place, Profile
 from .words import count, span
@@ -149,6 +150,8 @@ class ClusterState(Record):
     idle_since: Time | None = None
     stop: Stop | None = None
     problem: Problem | None = None
+    #: Whether a part of its record can't be read, as `problem` says; what that part has is then missing here.
+    unreadable: bool = False
     #: The last 15 minutes, oldest first, for the card's chart; a longer history is asked for.
     timeline: list[Sample] = []
     #: Live runs, so that stopping can say what would be lost.

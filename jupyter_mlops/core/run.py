@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .base import FORMAT, Record, Time, otherwise
+from .base import Record, Time, otherwise
+from .cluster import Problem
+from .formats import FORMAT
 from .price import Cost
 
 RunKind = Annotated[Literal["cell", "map", "function"], otherwise("function")]
@@ -72,6 +74,8 @@ class RunState(Record):
     errors: list[ItemError] = []
     metrics: dict[str, float] = {}
     params: dict[str, str] = {}
+    #: What is wrong with its record; set by who reads it, never stored.
+    problem: Problem | None = None
     #: Whether `again` works: its input was kept.
     repeatable: bool = False
     #: Whether its result was kept on disk (detached runs) and can be fetched.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import Record, Time
+from .formats import FORMAT
 from .price import Price, Rate
 
 
@@ -11,6 +12,7 @@ class Settings(Record):
     currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder);
     `default_profile` is what a run starts when there is no cluster; `last_used` is profile → when."""
 
+    format: int = FORMAT
     price: Price = Price()
     kinds: dict[str, Rate] = {}
     tracking_uri: str | None = None

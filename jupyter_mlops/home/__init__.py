@@ -6,8 +6,17 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from ..core.base import Record
+
+    _RecordT = TypeVar("_RecordT", bound=Record)
+
+#: What to do about a file that can't be read. Nothing of ours changes, moves or removes it meanwhile.
+REPAIR = "Repair that file, or move it away."
 
 #: Errors of the operating system that mean a full disk or quota.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -72,6 +81,61 @@ def write(path: Path, content: str | bytes) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def append(path: Path, lines: Iterable[Record]) -> None:
+    """Add lines of JSON to a file of mode 0600, at once; what stands before them may be half a line of a crash.
+
+    Raises
+    ------
+    StorageFull, Refused : as `private`.
+    """
+    text = "".join(line.model_dump_json(exclude_defaults=True) + "\n" for line in lines)
+    with guarded(path):
+        before = "\n" if torn(path) else ""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            file.write(before + text)
+
+
+def torn(path: Path) -> bool:
+    """Whether the file ends with half a line, as one does whose writer was killed."""
+    try:
+        with path.open("rb") as file:
+            return file.seek(0, os.SEEK_END) > 0 and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
+    except FileNotFoundError:
+        return False
+
+
+def read(kind: type[_RecordT], path: Path) -> _RecordT:
+    """The record in a file.
+
+    Raises
+    ------
+    FileNotFoundError : there is no such file.
+    Unreadable : the file is damaged, closed to us, or of a newer format; it is left as it is.
+    """
+    from ..core.base import read_record  # pydantic: not for those who only look for folders
+    from ..core.errors import Unreadable
+
+    try:
+        return read_record(kind, path.read_bytes())
+    except Unreadable as error:
+        raise Unreadable(f"{path} can't be read", error.why, error.todo or REPAIR) from None
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise Unreadable(f"{path} can't be read", error.strerror or str(error), "Make it readable for you.") from error
+
+
+def read_lines(kind: type[_RecordT], path: Path) -> list[_RecordT]:
+    """The lines of a file as records; empty when there is none. Lines that can't be read are left out."""
+    from ..core.lines import read_lines as lines_of
+
+    try:
+        return lines_of(kind, path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return []
 
 
 @contextlib.contextmanager

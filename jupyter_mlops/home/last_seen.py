@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from .. import home
-from ..core.base import FORMAT, Record, Seconds, Time, read_record
+from ..core.base import Record, Seconds, Time, read_record
 from ..core.cluster import ClusterState
 from ..core.errors import MlopsError
+from ..core.formats import FORMAT
 
 #: Seconds between two writes: lists are made every two seconds, and an age is told in seconds.
 EVERY: Seconds = 5.0

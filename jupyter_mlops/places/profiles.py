@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import warnings
@@ -9,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import home
-from ..core.base import read_input
-from ..core.errors import InvalidSpec, NameTaken, Unavailable, UnknownProfile
+from ..core.base import read_input, read_record
+from ..core.errors import InvalidSpec, NameTaken, Unavailable, UnknownProfile, Unreadable
+from ..core.formats import FORMAT
 from ..core.profile import Profile
 from ..home import settings
 from . import get as backend_of
@@ -63,6 +65,7 @@ def save(profile: Profile) -> Profile:
     ------
     NameTaken : a shipped or an administrator's profile has the name.
     InvalidSpec : there is no such place here, or it has no such options.
+    Unreadable : the file of that name that is there can't be read, and is left as it is.
     StorageFull, Refused : the file can't be written.
     """
     backend_of(profile.place).check_options(profile)
@@ -74,7 +77,10 @@ def save(profile: Profile) -> Profile:
             "Save yours under another name.",
         )
     profile = profile.model_copy(update={"source": "user"})
-    home.write(home.profiles_dir() / f"{profile.name}.json", profile.model_dump_json(indent=2))
+    path = home.profiles_dir() / f"{profile.name}.json"
+    if path.exists():
+        _profile(path, "user")
+    home.write(path, json.dumps({"format": FORMAT, **profile.model_dump(mode="json")}, indent=2))
     return profile
 
 
@@ -96,7 +102,8 @@ def delete(name: str) -> None:
 def mark_used(name: str) -> None:
     """Remember that a cluster was made of this profile now, so that it stands first the next time."""
     current = settings.load()
-    settings.save(current.model_copy(update={"last_used": {**current.last_used, name: time.time()}}))
+    with contextlib.suppress(Unreadable):  # a cluster starts all the same; settings that can't be read are left alone
+        settings.save(current.model_copy(update={"last_used": {**current.last_used, name: time.time()}}))
 
 
 def _shipped() -> list[Profile]:
@@ -130,9 +137,32 @@ def _read(folder: Path, source: str) -> Iterator[Profile]:
 
 def _load(path: Path, source: str) -> Iterator[Profile]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(data, dict):
-            data = {"name": path.stem, **data, "source": source}
-        yield read(data)
-    except (InvalidSpec, Unavailable, OSError, ValueError) as error:
+        yield _profile(path, source)
+    except (InvalidSpec, Unavailable, Unreadable) as error:
         warnings.warn(f"The profile in {path} is skipped: {error}", stacklevel=3)
+
+
+def _profile(path: Path, source: str) -> Profile:
+    """The profile in a file. An administrator's was typed in, so that a misspelt field is an error; a user's was saved
+    by us, perhaps by a newer version.
+
+    Raises
+    ------
+    InvalidSpec, Unavailable : an administrator's, as `read`; the place of either isn't there.
+    Unreadable : a user's can't be read.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{path} can't be read", str(error), home.REPAIR) from None
+    if isinstance(data, dict):
+        data = {"name": path.stem, **data, "source": source}
+        data.pop("format", None)
+    if source == "admin":
+        return read(data)
+    try:
+        profile = read_record(Profile, data)
+    except Unreadable as error:
+        raise Unreadable(f"{path} can't be read", error.why, error.todo or home.REPAIR) from None
+    backend_of(profile.place)
+    return profile

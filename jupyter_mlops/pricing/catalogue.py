@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..core.base import read_record
 from ..core.price import HostPrice, Price
 from .byhand import ByHand
 from .libcloud import Libcloud
@@ -72,7 +73,7 @@ class Catalogue:
         """What was sent."""
         sent = json.loads(gzip.decompress(data))
         return cls(
-            ByHand(Price.model_validate(sent["rates"]), sent["kinds"]),
+            ByHand(read_record(Price, sent["rates"]), sent["kinds"]),
             [SkyPilot.of(each) for each in sent["lists"]],
             Libcloud(sent["libcloud"]) if sent["libcloud"] else None,
             {node["name"]: Node(**node) for node in sent["nodes"]},

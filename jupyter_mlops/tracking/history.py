@@ -7,24 +7,13 @@ an event loop.
 from __future__ import annotations
 
 import logging
-import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from pydantic import ValidationError
-
-from .. import home
 from ..core.cluster import ClusterState
-from ..core.errors import UnknownRun
-from ..core.run import FINAL, Entry, RunState
-
-RECORD = "record.json"
-JOURNAL = "journal.jsonl"
-PAYLOAD = "payload.pkl"
-
-_ID = re.compile(r"[0-9a-f]{12}")
+from ..core.errors import UnknownRun, Unreadable
+from ..core.run import FINAL, RunState
+from ..home.runs import read_run, read_runs, run_folder, run_folders
 
 _log = logging.getLogger(__name__)
 
@@ -34,24 +23,27 @@ class Records:
     """All records, each read again only when its file changed."""
 
     _known: dict[str, tuple[tuple[int, int], RunState]] = field(default_factory=dict)
-    _broken: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def changed(self) -> list[RunState]:
-        """Runs whose record is new or has changed since the last call, oldest first."""
+        """Runs whose record is new or has changed since the last call, oldest first; of one whose record can't be read
+        the `problem` says so."""
         found = []
         there = set()
-        for run, path, stamp in _stamped():
-            there.add(run)
-            if self._known.get(run, (None,))[0] == stamp or self._broken.get(run) == stamp:
+        for folder in run_folders():
+            stamp = folder.stamp()
+            if stamp is None:
+                continue
+            there.add(folder.run)
+            if self._known.get(folder.run, (None,))[0] == stamp:
                 continue
             try:
-                state = RunState.model_validate_json(path.read_bytes())
-            except (ValidationError, OSError) as error:
-                # Half a record of a disk that was full, or one of a newer release: the others are shown.
-                self._broken[run] = stamp
-                _log.warning("The record %s is skipped: %s", path, error)
+                state = folder.record()
+            except FileNotFoundError:
                 continue
-            self._known[run] = (stamp, state)
+            except Unreadable as fault:
+                _log.warning("A run's record is passed over: %s", fault)
+                state = folder.row(fault)
+            self._known[folder.run] = (stamp, state)
             found.append(state)
         for run in set(self._known) - there:
             del self._known[run]
@@ -65,10 +57,7 @@ class Records:
 
 def runs(limit: int | None = None, cluster: str | None = None) -> list[RunState]:
     """The newest runs of one cluster or of all, newest first."""
-    records = Records()
-    records.changed()
-    found = [run for run in records.all() if cluster is None or run.cluster == cluster]
-    return found[:limit]
+    return [run for run in read_runs() if cluster is None or run.cluster == cluster][:limit]
 
 
 def get(run: str) -> RunState:
@@ -77,37 +66,15 @@ def get(run: str) -> RunState:
     Raises
     ------
     UnknownRun : there is none.
+    Unreadable : its record can't be read.
     """
     try:
-        if not _ID.fullmatch(run):
-            raise FileNotFoundError
-        return RunState.model_validate_json((home.runs_dir() / run / RECORD).read_bytes())
-    except (OSError, ValidationError):
-        pass
-    known = {path.name for path in home.runs_dir().iterdir() if _ID.fullmatch(path.name)}
-    begun = [name for name in known if run and name.startswith(run) and name != run]
-    if len(begun) == 1:
-        return get(begun[0])
-    raise UnknownRun.named(run, known)
-
-
-def journal(run: str, since: int = 0) -> list[Entry]:
-    """The lines of the run's journal after the number `since`; those that are not whole are skipped."""
-    if not _ID.fullmatch(run):
-        return []
-    try:
-        lines = (home.runs_dir() / run / JOURNAL).read_bytes().splitlines()
-    except OSError:
-        return []
-    entries = []
-    for line in lines:
-        try:
-            entry = Entry.model_validate_json(line)
-        except ValidationError:
-            continue
-        if entry.seq > since:
-            entries.append(entry)
-    return entries
+        return read_run(run)
+    except UnknownRun:
+        begun = [folder.run for folder in run_folders() if run and folder.run.startswith(run) and folder.run != run]
+        if len(begun) == 1:
+            return read_run(begun[0])
+        raise
 
 
 def lost(run: RunState, cluster: ClusterState | None) -> RunState | None:
@@ -127,7 +94,7 @@ def lost(run: RunState, cluster: ClusterState | None) -> RunState | None:
 
 def is_repeatable(run: str) -> bool:
     """Whether the input of that run was kept."""
-    return (home.runs_dir() / run / PAYLOAD).exists()
+    return run_folder(run).payload.exists()
 
 
 def save(run: RunState) -> None:
@@ -137,17 +104,4 @@ def save(run: RunState) -> None:
     ------
     StorageFull, Refused : it can't be written.
     """
-    folder = home.private(home.runs_dir() / run.id)
-    home.write(folder / RECORD, run.model_dump_json())
-
-
-def _stamped() -> Iterator[tuple[str, Path, tuple[int, int]]]:
-    for folder in home.runs_dir().iterdir():
-        if not _ID.fullmatch(folder.name):
-            continue
-        path = folder / RECORD
-        try:
-            stat = path.stat()
-        except OSError:  # not yet written, or removed just now
-            continue
-        yield folder.name, path, (stat.st_mtime_ns, stat.st_size)
+    run_folder(run.id).write_record(run)

@@ -8,24 +8,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from .. import home
-
-RECORD = "record.json"
-MARKER = "mlflow.json"
+from ..home.runs import RunFolder, run_folders
 
 #: Phases that a run doesn't leave; as `core.run.FINAL`, which would import pydantic.
 _FINAL = frozenset({"done", "failed", "cancelled", "lost"})
 
 #: Seconds that the kernel which made a record has to bring it to MLflow itself.
 GRACE = 15.0
-
-_ID = re.compile(r"[0-9a-f]{12}")
 
 
 @dataclass
@@ -39,17 +34,18 @@ class Marker:
     ended: bool = False
 
 
-def read(folder: Path) -> Marker:
-    """The marker in a run's folder; an empty one when there is none, or half of one."""
+def read(folder: RunFolder) -> Marker:
+    """The marker in a run's folder; an empty one when there is none, or none that can be read: MLflow is asked then."""
     try:
-        return Marker(**json.loads((folder / MARKER).read_bytes()))
+        kept = json.loads(folder.marker.read_bytes())
+        return Marker(**{each.name: kept[each.name] for each in fields(Marker) if each.name in kept})
     except (OSError, ValueError, TypeError):
         return Marker()
 
 
-def write(folder: Path, marker: Marker) -> None:
+def write(folder: RunFolder, marker: Marker) -> None:
     """Keep the marker; raises `StorageFull`, `Refused`."""
-    home.write(folder / MARKER, json.dumps(asdict(marker)))
+    home.write(folder.marker, json.dumps(asdict(marker)))
 
 
 @contextlib.contextmanager
@@ -64,25 +60,19 @@ def unsynced() -> list[str]:
     """Ids of runs whose start or end is not in MLflow, oldest first."""
     now = time.time()
     found = []
-    for folder in home.runs_dir().iterdir():
-        if not _ID.fullmatch(folder.name):
-            continue
-        try:
-            written = (folder / RECORD).stat().st_mtime
-        except OSError:  # not yet written
-            continue
-        if now - written >= GRACE and _is_unsynced(folder):
-            found.append((written, folder.name))
+    for folder in run_folders():
+        stamp = folder.stamp()
+        if stamp is not None and now - stamp[0] / 1e9 >= GRACE and _is_unsynced(folder):
+            found.append((stamp, folder.run))
     return [run for _, run in sorted(found)]
 
 
-def _is_unsynced(folder: Path) -> bool:
+def _is_unsynced(folder: RunFolder) -> bool:
     marker = read(folder)
-    if not marker.run:
-        return True
     if marker.ended:
         return False
     try:
-        return json.loads((folder / RECORD).read_bytes())["phase"] in _FINAL
-    except (OSError, ValueError, KeyError, TypeError):
+        phase = json.loads(folder.record_file.read_bytes())["phase"]
+    except (OSError, ValueError, KeyError, TypeError):  # nothing of it can be brought to MLflow
         return False
+    return not marker.run or phase in _FINAL

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from .. import home
 from ..core.run import FINAL, Entry, RunState
 from ..home import settings
-from . import history, pending
+from ..home.runs import RunFolder, run_folder
+from . import pending
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -53,8 +54,8 @@ class MlflowStore:
 
         Idempotent, and safe with several processes. Raises what MLflow raises, and `StorageFull`, `Refused`.
         """
-        folder = home.private(home.runs_dir() / run.id)
-        with pending.locked(folder / ".mlflow.lock"):
+        folder = run_folder(run.id).make()
+        with pending.locked(folder.marker_lock):
             marker = pending.read(folder)
             if marker.uri != self.uri:
                 marker = pending.Marker(uri=self.uri)
@@ -105,11 +106,11 @@ class MlflowStore:
         for start in range(0, len(rows), _BATCH):
             client.log_batch(identity, params=rows[start : start + _BATCH])
 
-    def _journal(self, client: MlflowClient, run: RunState, folder: Path, marker: pending.Marker) -> None:
+    def _journal(self, client: MlflowClient, run: RunState, folder: RunFolder, marker: pending.Marker) -> None:
         """What the run logged since the last time, with its steps."""
         from mlflow.entities import Metric
 
-        entries = iter(history.journal(run.id, marker.journal))
+        entries = iter(folder.journal(marker.journal))
         while batch := list(islice(entries, _BATCH)):
             metrics = [
                 Metric(_key(entry.key), float(entry.value or 0), int(entry.time * 1000), entry.step or 0)

@@ -13,9 +13,10 @@ import os
 import sys
 from typing import IO
 
-from .. import home
-from ..core.errors import UnknownRun
+from ..core.base import read_record
+from ..core.errors import UnknownRun, Unreadable
 from ..core.run import RunState
+from ..home.runs import run_folder
 from . import history, pending
 from .store import MlflowStore, tracking_uri
 
@@ -30,7 +31,7 @@ def sync() -> int:
     for run in runs:
         try:
             state = history.get(run)
-        except UnknownRun:  # removed meanwhile, or a record that can't be read
+        except (UnknownRun, Unreadable):  # removed meanwhile, or a record that can't be read
             continue
         store.sync(state)
     return len(runs)
@@ -41,10 +42,10 @@ def serve(asked: IO[str], answers: IO[str]) -> None:
     store = MlflowStore(tracking_uri())
     for line in asked:
         try:
-            run = RunState.model_validate_json(line)
+            run = read_record(RunState, line, "run")
             if store.uri != tracking_uri():
                 store = MlflowStore(tracking_uri())
-            if not (home.runs_dir() / run.id / history.RECORD).exists():
+            if not run_folder(run.id).record_file.exists():
                 history.save(run)  # its controller has no folder for it
             store.sync(run)
         except Exception as error:  # noqa: BLE001  # MLflow, its database and its network each raise their own

@@ -86,6 +86,7 @@ export function cluster(part: Partial<ClusterState> = {}): ClusterState {
     idle_since: null,
     stop: null,
     problem: null,
+    unreadable: false,
     timeline: [],
     runs: [],
     commands: ['scale', 'adapt', 'stop', 'run'],
@@ -122,6 +123,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     errors: [],
     metrics: {},
     params: {},
+    problem: null,
     repeatable: true,
     kept: false,
     ...part
@@ -248,6 +250,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
 
 export function settings(part: Partial<Settings> = {}): Settings {
   return {
+    format: 1,
     price: {
       cpu_hour: null,
       gb_hour: null,

@@ -109,9 +109,13 @@ async def test_a_broken_file_hides_no_other_cluster(local: LocalPlace, file: str
     _dead(local, "broken")
     _dead(local, "whole")
     (folder(local, "broken") / file).write_text("{")
-    states = {state.name: state.cause for state in await local.backend.clusters()}
-    assert states["whole"] == "killed"
-    assert states.get("broken") == ("failed" if file == "record.json" else None)
+    os.utime(folder(local, "broken") / file, (time.time() - 3600,) * 2)
+    states = {state.name: state for state in await local.backend.clusters()}
+    assert states["whole"].cause == "killed"
+    assert (states["broken"].phase, states["broken"].cause) == ("ended", "other")
+    problem = states["broken"].problem
+    assert problem is not None and file in f"{problem.what} {problem.why}"
+    assert (folder(local, "broken") / file).read_text() == "{"
 
 
 async def test_what_ended_is_set_aside_when_its_name_is_used_again(local: LocalPlace) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.home.runs import run_folder
 from jupyter_mlops.tracking import history, pending
 
 from .conftest import SMALL, finished
@@ -95,4 +96,4 @@ async def test_what_is_wrong_is_said(ask: Any) -> None:
     history.save(state.model_copy(update={"phase": "done"}))
     status, error = await ask("POST", "runs/123456789abc/again")
     assert (status, error["error"]) == (409, "NotRepeatable"), error
-    assert pending.read(history.home.runs_dir() / "123456789abc").run == ""
+    assert pending.read(run_folder("123456789abc")).run == ""

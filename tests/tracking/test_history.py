@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.core.cluster import ClusterState
-from jupyter_mlops.core.errors import UnknownRun
+from jupyter_mlops.core.errors import UnknownRun, Unreadable
 from jupyter_mlops.core.run import Entry, RunState
+from jupyter_mlops.home.runs import run_folder
 from jupyter_mlops.tracking import history
 
 
@@ -50,10 +51,16 @@ def test_a_broken_record_hides_no_other(runs: Path, caplog: pytest.LogCaptureFix
     broken = runs / run(2).id / "record.json"
     broken.write_text('{"id": "half of i')
     (runs / "not-a-run").mkdir()
-    assert [r.id for r in history.runs()] == [run(1).id]
-    assert str(broken) in caplog.text
-    with pytest.raises(UnknownRun):
+    whole, row = sorted(history.runs(), key=lambda each: each.id)
+    assert whole == run(1)
+    assert row.id == run(2).id and row.problem is not None and str(broken) in row.problem.what
+    with pytest.raises(Unreadable, match=r"record\.json can't be read"):
         history.get(run(2).id)
+    records = history.Records()
+    assert len(records.changed()) == 2 and not records.changed(), "it is looked at once"
+    assert str(broken) in caplog.text
+    history.save(run(2))
+    assert records.changed() == [run(2)]
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(runs: Path) -> None:
@@ -70,9 +77,11 @@ def test_a_journal_without_its_half_lines(runs: Path) -> None:
     history.save(state)
     lines = [Entry(seq=n, time=n, kind="print", text=f"line {n}").model_dump_json() for n in (1, 2, 3)]
     (runs / state.id / "journal.jsonl").write_text("\n".join([*lines[:2], lines[2][:20]]))
-    assert [e.text for e in history.journal(state.id)] == ["line 1", "line 2"]
-    assert [e.text for e in history.journal(state.id, since=1)] == ["line 2"]
-    assert history.journal("000000000000") == [] == history.journal("../../etc")
+    assert [e.text for e in run_folder(state.id).journal()] == ["line 1", "line 2"]
+    assert [e.text for e in run_folder(state.id).journal(since=1)] == ["line 2"]
+    assert run_folder("000000000000").journal() == []
+    with pytest.raises(UnknownRun):
+        run_folder("../../etc")
 
 
 def test_a_run_is_lost_when_its_cluster_is(runs: Path) -> None:

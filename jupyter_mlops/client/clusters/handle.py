@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...core.cluster import ClusterState, Event, Receipt
+from ...core.cluster import ClusterState, Event, Receipt, SilentPlace
 from ...core.errors import UnknownCluster
 from ...core.words import count
 from ..send.environment import exact_list, imported
@@ -16,7 +16,7 @@ from ..words import known_cost
 from .choose import usable
 from .follow import following
 from .kernel import kernel, loop_thread
-from .listing import SilentPlace, backend_of, list_clusters
+from .listing import backend_of, list_clusters
 from .live import live_state
 from .problems import problems_of
 from .start import start as start_cluster

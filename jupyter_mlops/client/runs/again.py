@@ -22,13 +22,14 @@ from ...controller.runs.results import SMALL
 from ...core.errors import ClusterEnded, MlopsError, NotRepeatable
 from ...core.resources import demanded
 from ...core.run import RunState
+from ...home.runs import read_run, run_folder
 from ..clusters.choose import usable
 from ..clusters.listing import list_clusters
 from ..clusters.session import Session, connect
 from ..send.payload import head_bytes
 from .execution.items import part, partition, single
 from .execution.tasks import Tasks
-from .record import PAYLOAD, folder_of, read_payload, read_record
+from .record import read_payload
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -38,8 +39,8 @@ _AT_ONCE = 32
 
 
 def check(run: str) -> None:
-    """Raise `UnknownRun` or `NotRepeatable` when `run` can't be run again. Reads files, and sends nothing."""
-    read_record(run)
+    """Raise `UnknownRun`, `Unreadable` or `NotRepeatable` when `run` can't be run again. Only reads files."""
+    read_run(run)
     with contextlib.closing(read_payload(run)) as frames:
         next(iter(frames))
 
@@ -61,10 +62,10 @@ async def again(run: str, cluster: str | None = None) -> Repeated:
 
     Raises
     ------
-    UnknownRun, NotRepeatable : nothing is known of it, or its input wasn't kept.
+    UnknownRun, Unreadable, NotRepeatable : nothing is known of it, or its input wasn't kept.
     UnknownCluster, UnknownGroup, ClusterEnded, ClusterUnreachable, StartFailed : there is nowhere to run it.
     """
-    record = await asyncio.to_thread(read_record, run)
+    record = await asyncio.to_thread(read_run, run)
     first, *batches = await asyncio.to_thread(list, read_payload(run))
     session = await connect(cluster or await _cluster_of(record), 60.0)
     try:
@@ -106,11 +107,11 @@ async def _send(
     state = await asyncio.to_thread(_prepared, record, session, total)
     opened = await session.link.open_run(state)
     if not session.backend.writes_home:
-        await asyncio.to_thread(home.write, folder_of(state.id) / "record.json", opened.model_dump_json())
+        await asyncio.to_thread(run_folder(state.id).write_record, opened)
     try:
         tasks = Tasks(session, state.id, state.group)
         tasks.bigs = await _put(session, first["bigs"], everywhere=record.kind == "map")
-        folder = str(folder_of(state.id) / "result") if state.kept else ""
+        folder = str(run_folder(state.id).result) if state.kept else ""
         small = 0 if state.kept else SMALL
         head = {**first["head"], "run": state.id, "keep": False, "folder": folder, "small": small, "note": note}
         tasks.code = head_bytes(head)
@@ -193,9 +194,9 @@ def _prepared(record: RunState, session: Session, total: int) -> RunState:
         total=total,
         kept=writes_home,
     )
-    folder = home.private(folder_of(state.id))
+    folder = run_folder(state.id).make()
     if writes_home:
-        home.private(folder / "result")
-    with home.guarded(folder):
-        shutil.copyfile(folder_of(record.id) / PAYLOAD, folder / PAYLOAD)
+        home.private(folder.result)
+    with home.guarded(folder.path):
+        shutil.copyfile(run_folder(record.id).payload, folder.payload)
     return state

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core.errors import Conflict, InvalidSpec
+from ...home.runs import read_runs
 from ..clusters.handle import Cluster
 from ..send.payload import ship_function
 from ..send.pickling import type_name
 from .follow import find_run
 from .launch import launch, origin_of_kernel
 from .options import Options
-from .record import all_records
 from .run import Run
 
 
@@ -69,7 +69,7 @@ def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | Non
 
 def runs(limit: int = 20) -> list[Run]:
     """The last runs on this machine's record, the last first."""
-    return [find_run(record.id) for record in all_records()[:limit]]
+    return [find_run(record.id) for record in read_runs()[:limit]]
 
 
 def get_run(id: str) -> Run:

@@ -7,16 +7,15 @@ the run from here does it, so that what is known of the run doesn't end with the
 from __future__ import annotations
 
 import asyncio
-import os
 import pickle
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import home
 from ...core.errors import ClusterUnreachable
 from ...core.run import FINAL, Entry, RunState
-from .record import PAYLOAD, folder_of, in_background
+from ...home.runs import RunFolder, run_folder
+from .record import in_background
 
 if TYPE_CHECKING:
     from ..clusters.session import Session
@@ -45,7 +44,7 @@ class Copy:
     """
 
     def __init__(self, run: str) -> None:
-        self._run = run
+        self._folder = run_folder(run)
         self._phase = ""
         self._entries: int | None = None
 
@@ -56,23 +55,14 @@ class Copy:
             in_background(self._write, state, entries)
 
     def _write(self, state: RunState, entries: list[Entry]) -> None:
-        folder = home.private(folder_of(self._run))
-        record = state.model_copy(update={"repeatable": (folder / PAYLOAD).exists()})
-        home.write(folder / "record.json", record.model_dump_json())
+        folder = self._folder.make()
+        folder.write_record(state.model_copy(update={"repeatable": folder.payload.exists()}))
         if self._entries is None:
-            self._entries = _last_entry(self._run)
+            self._entries = max((entry.seq for entry in folder.journal()), default=0)
         new = [entry for entry in entries if entry.seq > self._entries]
         if new:
             self._entries = new[-1].seq
-            descriptor = os.open(folder / "journal.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-                file.write("".join(entry.model_dump_json(exclude_defaults=True) + "\n" for entry in new))
-
-
-def _last_entry(run: str) -> int:
-    from .journal import on_disk
-
-    return max((entry.seq for entry in on_disk(run)), default=0)
+            folder.add_to_journal(new)
 
 
 async def bring_home(session: Session, run: str, most: int | None = None) -> bool:
@@ -89,13 +79,14 @@ async def bring_home(session: Session, run: str, most: int | None = None) -> boo
     UnknownRun, ClusterUnreachable, ClusterEnded : they can't be had.
     StorageFull, Refused : they can't be written.
     """
-    folder = home.private(folder_of(run) / "result")
-    known = {path.stem for path in folder.glob("*.pkl")}
+    folder = run_folder(run)
+    home.private(folder.result)
+    known = {path.stem for path in folder.parts()}
     sizes = await session.link.run_parts(run)
     if most is not None and sum(sizes.values()) > most:
         return False
     async for key, part in _parts(session, {key: sizes[key] for key in sizes if _number(key) not in known}):
-        await asyncio.to_thread(_write_part, folder / f"{_number(key)}.pkl", part)
+        await asyncio.to_thread(_write_part, folder, key, part)
     return True
 
 
@@ -145,5 +136,5 @@ def _number(key: str) -> str:
     return key.rpartition("-")[2]
 
 
-def _write_part(path: Path, part: Part) -> None:
-    home.write(path, pickle.dumps(part, protocol=5))
+def _write_part(folder: RunFolder, key: str, part: Part) -> None:
+    home.write(folder.part(_number(key)), pickle.dumps(part, protocol=5))

@@ -7,15 +7,23 @@ import contextlib
 
 from ... import places
 from ...core.cluster import ClusterState
-from ...core.errors import ClusterEnded, ClusterUnreachable, MlopsError, NotFound, UnknownCluster, UnknownRun
+from ...core.errors import (
+    ClusterEnded,
+    ClusterUnreachable,
+    MlopsError,
+    NotFound,
+    UnknownCluster,
+    UnknownRun,
+    Unreadable,
+)
 from ...core.run import FINAL, RunPhase, RunState
+from ...home.runs import read_run, run_folder
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.listing import backend_of, list_clusters
 from ..send.payload import RunPayload
 from .copies import Copy
 from .execution.channel import Channel
 from .execution.execution import Execution
-from .record import read_record
 from .run import Run
 
 
@@ -60,9 +68,11 @@ def find_run(run: str) -> Run:
 
 async def _execution(run: str) -> Execution:
     try:
-        state = read_record(run)
+        state = read_run(run)
     except UnknownRun as unknown:
         state = await _elsewhere(run, unknown)
+    except Unreadable as fault:
+        state = run_folder(run).row(fault)
     if state.phase in FINAL:
         return FinishedExecution(state, Channel())
     try:

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from ...core.errors import MlopsError
 from ...core.run import Entry, RunState
+from ...home.runs import run_folder
 from ..clusters.kernel import kernel, loop_thread
-from .record import folder_of
 
 
 def entries_of(record: RunState) -> list[Entry]:
     """All entries of a run's journal: those on disk, and those that the cluster has beyond them."""
-    entries = on_disk(record.id)
+    entries = run_folder(record.id).journal()
     try:
         recent = loop_thread().call(_on_cluster(record))
     except MlopsError:  # the cluster has ended, or never knew the run
         return entries
     last = entries[-1].seq if entries else 0
     return entries + [entry for entry in recent if entry.seq > last]
-
-
-def on_disk(run: str) -> list[Entry]:
-    """The entries in the run's folder, each once: several processes may have copied them there."""
-    try:
-        text = (folder_of(run) / "journal.jsonl").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    entries = {}
-    for line in text.splitlines():
-        try:
-            entry = Entry.model_validate_json(line)
-        except ValidationError:  # a line that is just being written
-            continue
-        entries[entry.seq] = entry
-    return [entries[seq] for seq in sorted(entries)]
 
 
 async def _on_cluster(record: RunState) -> list[Entry]:

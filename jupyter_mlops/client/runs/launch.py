@@ -13,6 +13,7 @@ from ... import home
 from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
 from ...core.run import Origin, RunState
+from ...home.runs import run_folder
 from ..clusters.choose import Say, choose
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.session import Session
@@ -25,7 +26,7 @@ from .execution.partitions import PartitionExecution
 from .execution.result_buffer import ResultBuffer
 from .execution.single import OneTask
 from .options import Options
-from .record import PayloadFile, folder_of, not_kept
+from .record import PayloadFile, not_kept
 from .run import Run
 
 #: Characters of the code that a record keeps.
@@ -111,7 +112,7 @@ def _state(
 def _complete(payload: RunPayload, state: RunState, options: Options, session: Session) -> None:
     folder = ""
     if state.kept:
-        folder = str(home.private(folder_of(state.id) / "result"))
+        folder = str(home.private(run_folder(state.id).result))
     payload.head |= {
         "run": state.id,
         "retries": options.retries,

@@ -1,56 +1,23 @@
-"""What a run leaves in its folder: its record, and what is needed to run it again."""
+"""What is needed to run a run again: kept in its folder as it is sent."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import pickle
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import cloudpickle
 
 from ... import home
-from ...core.errors import NotRepeatable, UnknownRun
-from ...core.run import RunState
+from ...core.errors import NotRepeatable
+from ...home.runs import run_folder
 from ..clusters.kernel import kernel
 
 #: Bytes of input that are kept to run again.
 MOST = 64 * 1024**2
-
-#: The file with the input in a run's folder, and the one that says why there is none.
-PAYLOAD, WHY = "payload.pkl", "payload.why"
-
-
-def folder_of(run: str) -> Path:
-    """The folder of a run."""
-    return home.runs_dir() / run
-
-
-def read_record(run: str) -> RunState:
-    """The record of a run.
-
-    Raises
-    ------
-    UnknownRun : there is none.
-    """
-    try:
-        return RunState.model_validate_json((folder_of(run) / "record.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = [path.name for path in home.runs_dir().iterdir()]
-        raise UnknownRun.named(run, known) from None
-
-
-def all_records() -> list[RunState]:
-    """The records of all runs, the last first."""
-    records = []
-    for path in home.runs_dir().iterdir():
-        with contextlib.suppress(UnknownRun):
-            records.append(read_record(path.name))
-    return sorted(records, key=lambda record: record.created, reverse=True)
 
 
 def in_background(call: Callable[..., Any], *args: Any) -> None:
@@ -90,7 +57,7 @@ class PayloadFile:
     """
 
     def __init__(self, run: str, head: dict[str, Any], bigs: list[Any]) -> None:
-        self._path = folder_of(run) / PAYLOAD
+        self._folder = run_folder(run)
         self._size = 0
         self._file: BinaryIO | None = None
         #: Whether nothing more comes.
@@ -115,8 +82,7 @@ class PayloadFile:
         kernel().writer.submit(_quietly, self._abandon, why)
 
     def _begin(self, head: dict[str, Any], bigs: list[Any]) -> None:
-        home.private(self._path.parent)
-        descriptor = os.open(self._path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(self._folder.make().new_payload, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._file = os.fdopen(descriptor, "wb")
         plain = bigs[-1:] if head["body"] is None else []  # the body, which is bytes already
         packed = [("pickled", bytes(cloudpickle.dumps(big, protocol=5))) for big in bigs[: len(bigs) - len(plain)]]
@@ -148,15 +114,15 @@ class PayloadFile:
             return
         self._file.close()
         self._file = None
-        self._path.with_suffix(".new").unlink(missing_ok=True)
-        _explain(self._path.parent.name, why)
+        self._folder.new_payload.unlink(missing_ok=True)
+        _explain(self._folder.run, why)
 
     def _finish(self) -> bool:
         if self._file is None:
             return False
         try:
             self._file.close()
-            self._path.with_suffix(".new").replace(self._path)
+            self._folder.new_payload.replace(self._folder.payload)
         except OSError:  # a full disk: the run itself is fine
             return False
         finally:
@@ -170,7 +136,7 @@ def not_kept(run: str, why: str) -> None:
 
 
 def _explain(run: str, why: str) -> None:
-    home.write(home.private(folder_of(run)) / WHY, why)
+    home.write(run_folder(run).make().no_payload, why)
 
 
 def _quietly(call: Any, *args: Any) -> None:
@@ -191,7 +157,7 @@ def read_payload(run: str) -> Generator[dict[str, Any], None, None]:
     NotRepeatable : it wasn't kept.
     """
     try:
-        file = (folder_of(run) / PAYLOAD).open("rb")
+        file = run_folder(run).payload.open("rb")
     except OSError:
         raise NotRepeatable(
             f"The run {run} can't be run again", f"its input wasn't kept: {_why(run)}", "Run its cell again."
@@ -203,6 +169,6 @@ def read_payload(run: str) -> Generator[dict[str, Any], None, None]:
 
 def _why(run: str) -> str:
     try:
-        return (folder_of(run) / WHY).read_text(encoding="utf-8")
+        return run_folder(run).no_payload.read_text(encoding="utf-8")
     except OSError:
         return "it wasn't complete when the run ended, or couldn't be written"

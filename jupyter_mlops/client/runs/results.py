@@ -11,12 +11,12 @@ from typing import Any
 from ...controller.runs.results import SMALL
 from ...core.errors import ClusterEnded, NotFound, RunLost
 from ...core.run import RunState
+from ...home.runs import run_folder
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.listing import backend_of
 from .copies import Part, bring_home, parts_of
 from .execution.outcomes import values_of
 from .execution.result_buffer import Results
-from .record import folder_of
 
 #: Seconds between two looks for more results on a cluster elsewhere.
 LOOK = 0.5
@@ -63,7 +63,7 @@ class Fetched:
             with contextlib.suppress(ClusterEnded, NotFound):  # what there is here is given first
                 loop_thread().call(_bring_home(self._record))
             self._looked = time.monotonic()
-        for path in folder_of(self._record.id).joinpath("result").glob("*.pkl"):
+        for path in run_folder(self._record.id).parts():
             if path.name not in self._seen:
                 self._seen.add(path.name)
                 part = _read(path.read_bytes())
@@ -137,7 +137,7 @@ class Fetched:
 
 def load_parts(run: str) -> Iterator[Part]:
     """The parts that are in the run's folder: its tasks wrote them, or they were fetched."""
-    for path in sorted((folder_of(run) / "result").glob("*.pkl")):
+    for path in run_folder(run).parts():
         yield _read(path.read_bytes())
 
 

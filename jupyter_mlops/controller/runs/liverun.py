@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...core.base import Time
+from ...core.base import Time, read_record
 from ...core.estimate import time_left
 from ...core.run import FINAL, ItemError, RunPhase, RunState
+from ...home.runs import JOURNAL, RECORD, RunFolder
 from ..disk import Disk
 from .journal import Journal
 from .runcost import RunCost
@@ -31,7 +32,7 @@ class LiveRun:
     def __init__(self, state: RunState, folder: Path | None, cost: RunCost) -> None:
         self.state, self.cost = state, cost
         self.disk = Disk(folder)
-        self.journal = Journal(lambda line: self.disk.append("journal.jsonl", line))
+        self.journal = Journal(lambda line: self.disk.append(JOURNAL, line))
         #: Grows with every change, so that a watcher knows what it has seen.
         self.seq = 1
         self.changed = asyncio.Event()
@@ -88,7 +89,7 @@ class LiveRun:
     def errors(self, errors: list[dict[str, Any]]) -> None:
         """These items raised."""
         known = {error.index for error in self.state.errors}
-        new = [ItemError(**error) for error in errors if error["index"] not in known]
+        new = [read_record(ItemError, error) for error in errors if error["index"] not in known]
         self.state.errors = sorted([*self.state.errors, *new], key=lambda error: error.index)[:ERRORS]
 
     def first_error(self) -> str:
@@ -123,5 +124,5 @@ class LiveRun:
     def write(self) -> None:
         """Write the record."""
         if self.disk.folder is not None:
-            self.state.repeatable = (self.disk.folder / "payload.pkl").exists()
-        self.disk.replace("record.json", self.snapshot().model_dump_json())
+            self.state.repeatable = RunFolder(self.disk.folder).payload.exists()
+        self.disk.replace(RECORD, self.snapshot().model_dump_json())

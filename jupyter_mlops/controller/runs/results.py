@@ -7,21 +7,27 @@ of the cluster's folder: where a place keeps that folder, a small result outlive
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...core.base import Record
+from ...core.lines import read_lines
+from ...home.clusters import RESULTS
 from ..disk import Disk
 from .liverun import LiveRun
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-#: The file in the cluster's folder: a line for each run, `{"run", "parts": [base64, …]}`.
-RESULTS = "results.jsonl"
-
 #: Bytes of a whole result up to which it is written down; a place has about a megabyte for all that it keeps.
 SMALL = 200_000
+
+
+class KeptResult(Record):
+    """A line of the file `RESULTS` in a cluster's folder: a run's result, its parts in base64."""
+
+    run: str
+    parts: list[str]
 
 
 @dataclass
@@ -60,7 +66,7 @@ class DetachedResults:
             return
         if len(small.parts) == len(run.planned):
             parts = [base64.b64encode(small.parts[index]).decode() for index in sorted(small.parts)]
-            self._disk.append(RESULTS, json.dumps({"run": run.state.id, "parts": parts}))
+            self._disk.append(RESULTS, KeptResult(run=run.state.id, parts=parts).model_dump_json())
 
     def parts(self, run: LiveRun) -> dict[str, int]:
         """The tasks whose results are in the workers' memory: key → bytes, as Dask counts them."""
@@ -70,8 +76,5 @@ class DetachedResults:
 
 def kept_parts(text: str, run_id: str) -> list[bytes]:
     """The parts of a run's result out of the text of `RESULTS`; empty when it isn't there."""
-    for line in text.splitlines():
-        kept = json.loads(line)
-        if kept["run"] == run_id:
-            return [base64.b64decode(part) for part in kept["parts"]]
-    return []
+    kept = (line.parts for line in read_lines(KeptResult, text) if line.run == run_id)
+    return [base64.b64decode(part) for part in next(kept, [])]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...core.run import FINAL, RunState
+from ...home.clusters import RUNS
 from ..changes import ChangeTracker
 from ..disk import Disk
-
-RUNS = "runs.jsonl"
 
 #: Runs that are over and that are still listed for those who ask for everything.
 REMEMBERED = 200

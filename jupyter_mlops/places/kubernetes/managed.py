@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from ...controller.link import Link
-from ...controller.runs.results import RESULTS, kept_parts
+from ...controller.runs.results import kept_parts
 from ...core.base import Time
 from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, Sample
 from ...core.errors import (
@@ -25,6 +25,7 @@ from ...core.errors import (
 )
 from ...core.lines import read_lines
 from ...core.run import RunState
+from ...home.clusters import RESULTS
 from .. import keys
 from ..base import Address, ends_itself
 from . import names

@@ -10,8 +10,18 @@ import time
 from typing import ClassVar
 
 from ...controller.link import Link
-from ...core.base import Time
-from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, Sample, groups_asked
+from ...core.base import Time, read_word
+from ...core.cluster import (
+    ClusterPhase,
+    ClusterSpec,
+    ClusterState,
+    EndCause,
+    Event,
+    Problem,
+    Receipt,
+    Sample,
+    groups_asked,
+)
 from ...core.errors import (
     ClusterEnded,
     ClusterUnreachable,
@@ -20,15 +30,16 @@ from ...core.errors import (
     MlopsError,
     StartFailed,
     UnknownWorker,
+    Unreadable,
 )
 from ...core.profile import Place, Profile
 from ...core.run import RunState
 from ...core.words import size
+from ...home.clusters import EVENTS, RECEIPT, RECORD, RUNS, SPEC, TIMELINE
 from ..base import Address, Backend
 from . import machine, processes, remains, store
 from .folder import Folder
 from .launch import launch
-from .record import write_record
 from .shipped import profiles_for
 from .store import Entry
 from .tls import security
@@ -86,21 +97,27 @@ class LocalBackend(Backend):
 
     async def spec(self, name: str) -> ClusterSpec:
         """As in `Backend`."""
-        return (await self._entry(name)).spec
+        entry = await self._entry(name)
+        if entry.spec is None:
+            raise entry.faults[SPEC]
+        return entry.spec
 
     async def address(self, name: str, timeout: float = 30.0) -> Address:
         """As in `Backend`."""
         deadline = time.monotonic() + timeout
         entry = await self._entry(name)
         while True:
-            if entry.receipt is not None:
+            if entry.ended:
                 raise _ended(entry)
             record = entry.record
-            if record is not None and not record.here:
+            if record is None:
+                fault = entry.faults[RECORD]
+                raise ClusterUnreachable(f"Cluster {name!r} can't be reached", f"{fault.what}: {fault.why}", fault.todo)
+            if not record.here:
                 raise ClusterUnreachable(
                     f"Cluster {name!r} can't be reached from here", f"it runs on the machine {record.host}"
                 )
-            if record is not None and record.phase == "running":
+            if record.phase == "running":
                 return Address(record.address, security(entry.folder.path))
             if time.monotonic() > deadline:
                 raise ClusterUnreachable(
@@ -119,7 +136,7 @@ class LocalBackend(Backend):
     async def end(self, name: str, cause: str, why: str) -> None:
         """As in `Backend`."""
         entry = await self._entry(name)
-        await asyncio.to_thread(_end, entry.folder, cause, why)
+        await asyncio.to_thread(_end, entry.folder, read_word(EndCause, cause), why)
 
     async def forget(self, name: str) -> None:
         """As in `Backend`."""
@@ -130,23 +147,26 @@ class LocalBackend(Backend):
 
     async def receipt(self, name: str) -> Receipt | None:
         """As in `Backend`."""
-        return (await self._entry(name)).receipt
+        entry = await self._entry(name)
+        if RECEIPT in entry.faults:
+            raise entry.faults[RECEIPT]
+        return entry.receipt
 
     async def events(self, name: str) -> list[Event]:
         """As in `Backend`."""
         folder = (await self._entry(name)).folder
-        return await asyncio.to_thread(folder.lines, "events.jsonl", Event)
+        return await asyncio.to_thread(folder.lines, EVENTS, Event)
 
     async def timeline(self, name: str, since: Time = 0) -> list[Sample]:
         """As in `Backend`."""
         folder = (await self._entry(name)).folder
-        samples = await asyncio.to_thread(folder.lines, "timeline.jsonl", Sample)
+        samples = await asyncio.to_thread(folder.lines, TIMELINE, Sample)
         return [sample for sample in samples if sample.time > since]
 
     async def runs(self, name: str) -> list[RunState]:
         """As in `Backend`."""
         folder = (await self._entry(name)).folder
-        states = await asyncio.to_thread(folder.lines, "runs.jsonl", RunState)
+        states = await asyncio.to_thread(folder.lines, RUNS, RunState)
         return list({state.id: state for state in states}.values())
 
     async def logs(self, name: str, worker: str | None = None, lines: int = 200) -> list[str]:
@@ -168,74 +188,123 @@ def _start(spec: ClusterSpec) -> ClusterState:
     except MlopsError:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
-    return _state(Entry(folder, spec, folder.record(), None))
+    return _state(Entry(folder, spec, folder.record(), None, True, {}))
 
 
-def _end(folder: Folder, cause: str, why: str) -> None:
+def _end(folder: Folder, cause: EndCause, why: str) -> None:
     """End a cluster by its processes, and write its end."""
-    record = folder.record()
-    if record is not None:
-        if not record.here:
-            raise ClusterUnreachable(
-                f"Cluster {folder.name!r} can't be stopped from here", f"it runs on the machine {record.host}"
-            )
-        if processes.alive(record.scheduler):
-            assert record.scheduler is not None
-            processes.kill(record.scheduler.pid)
-        folder.release()
-        with contextlib.suppress(MlopsError):  # a full disk: the cause is lost, the end isn't
-            write_record(folder.record_file, dataclasses.replace(record, phase="stopping", cause=cause, why=why))
-        processes.kill_cluster(record.mark, record.scheduler)
+    try:
+        record = folder.record()
+    except Unreadable as fault:
+        _end_unread(folder, fault)
+        store.settle(folder, cause, why)
+        return
+    if not record.here:
+        raise ClusterUnreachable(
+            f"Cluster {folder.name!r} can't be stopped from here", f"it runs on the machine {record.host}"
+        )
+    if processes.alive(record.scheduler):
+        assert record.scheduler is not None
+        processes.kill(record.scheduler.pid)
+    folder.release()
+    with contextlib.suppress(MlopsError):  # a full disk: the cause is lost, the end isn't
+        folder.write_record(dataclasses.replace(record, phase="stopping", cause=cause, why=why))
+    processes.kill_cluster(record.mark, record.scheduler)
     store.settle(folder)
 
 
+def _end_unread(folder: Folder, fault: Unreadable) -> None:
+    """End the processes of a cluster whose record can't say which they are: their arguments name its folder."""
+    found = processes.of_folder(folder.path)
+    if not found:
+        raise ClusterUnreachable(
+            f"Cluster {folder.name!r} can't be stopped from here",
+            f"{fault.what}: {fault.why}; and no process of it runs on this machine",
+            "If it runs on another machine, stop it there.",
+        )
+    for mark in {processes.mark_of(pid) for pid in found} - {""}:
+        processes.kill_cluster(mark)
+    for pid in found:
+        processes.kill(pid)
+
+
 def _ended(entry: Entry) -> MlopsError:
-    assert entry.receipt is not None
-    if entry.receipt.cause == "failed":
+    name, receipt = entry.folder.name, entry.receipt
+    if receipt is None:
+        return ClusterEnded(f"Cluster {name!r} has ended", str(entry.fault or ""), "Start a new one.")
+    if receipt.cause == "failed":
         tail = "\n".join(entry.folder.log(None, 10) or [])
-        return StartFailed(f"Cluster {entry.spec.name!r} could not be started", f"{entry.receipt.why}\n{tail}")
-    why = f": {entry.receipt.why}" if entry.receipt.why else ""
-    return ClusterEnded(
-        f"Cluster {entry.spec.name!r} has ended", f"{entry.receipt.cause}{why}", "Start a new one, by the same profile."
-    )
+        return StartFailed(f"Cluster {name!r} could not be started", f"{receipt.why}\n{tail}")
+    why = f": {receipt.why}" if receipt.why else ""
+    return ClusterEnded(f"Cluster {name!r} has ended", f"{receipt.cause}{why}", "Start a new one, by the same profile.")
 
 
 def _state(entry: Entry) -> ClusterState:
     """What a card shows, as far as records tell; a link knows more of a live one."""
-    spec, record, receipt = entry.spec, entry.record, entry.receipt
-    state = ClusterState(
-        name=spec.name,
-        place=spec.profile.place,
-        profile=spec.profile.name,
-        owner=spec.owner,
-        maker=spec.maker,
-        phase="starting",
-        created=spec.created,
-        started=record.started if record else None,
-        limits=spec.profile.limits,
-    )
-    if receipt is not None:
-        ending: dict[str, object] = {"phase": "stopping"} if entry.live else {}
-        return state.model_copy(update=_end_of(receipt) | ending)
-    assert record is not None
-    cost = remains.cost_now(entry.folder, spec, time.time())
-    state = state.model_copy(update={"groups": groups_asked(spec), "cost": cost})
-    if not record.here:
-        problem = Problem(what="It can't be reached from here", why=f"it runs on the machine {record.host}")
+    state = _asked(entry)
+    if entry.record is not None:
+        state.started = entry.record.started
+    if entry.fault is not None:
+        state.unreadable = True
+        state.problem = Problem(what=entry.fault.what, why=entry.fault.why, todo=entry.fault.todo)
+    if entry.ended:
+        return state.model_copy(update=_end_of(entry) | ({"phase": "stopping"} if entry.live else {}))
+    if entry.spec is not None:
+        state.groups, state.cost = groups_asked(entry.spec), remains.cost_now(entry.folder, entry.spec, time.time())
+    if entry.record is None:
+        return state.model_copy(update={"phase": "unreachable", "commands": ["stop"]})
+    if not entry.record.here:
+        problem = Problem(what="It can't be reached from here", why=f"it runs on the machine {entry.record.host}")
         return state.model_copy(update={"phase": "unreachable", "problem": problem, "commands": []})
-    return state.model_copy(update={"phase": "stopping" if record.phase == "ended" else record.phase})
+    phase = read_word(ClusterPhase, entry.record.phase)
+    return state.model_copy(update={"phase": "stopping" if phase == "ended" else phase})
 
 
-def _end_of(receipt: Receipt) -> dict[str, object]:
-    cause: EndCause = receipt.cause
-    problem = None
-    if cause in ("failed", "killed", "machine restarted"):
-        problem = Problem(what=f"Ended: {cause}", why=receipt.why)
-    return {
+def _asked(entry: Entry) -> ClusterState:
+    """What was asked for: of the spec, else of the receipt, else what the folder tells."""
+    if entry.spec is not None:
+        spec = entry.spec
+        return ClusterState(
+            name=spec.name,
+            place=spec.profile.place,
+            profile=spec.profile.name,
+            owner=spec.owner,
+            maker=spec.maker,
+            phase="starting",
+            created=spec.created,
+            limits=spec.profile.limits,
+        )
+    if entry.receipt is not None:
+        told = entry.receipt
+        return ClusterState(
+            name=told.name,
+            place=told.place,
+            profile=told.profile,
+            owner=told.owner,
+            phase="starting",
+            created=told.created,
+        )
+    return ClusterState(
+        name=entry.folder.name,
+        place=LocalBackend.place,
+        profile="",
+        owner="",
+        phase="starting",
+        created=entry.folder.made,
+    )
+
+
+def _end_of(entry: Entry) -> dict[str, object]:
+    receipt = entry.receipt
+    if receipt is None:
+        return {"phase": "ended", "ended": entry.folder.heartbeat(), "cause": "other", "commands": []}
+    end: dict[str, object] = {
         "phase": "ended",
         "ended": receipt.ended,
-        "cause": cause,
+        "cause": receipt.cause,
         "cost": receipt.cost,
-        "problem": problem,
         "commands": [],
     }
+    if entry.fault is None and receipt.cause in ("failed", "killed", "machine restarted", "other"):
+        end["problem"] = Problem(what=f"Ended: {receipt.cause}", why=receipt.why)
+    return end

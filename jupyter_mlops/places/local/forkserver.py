@@ -25,6 +25,7 @@ from typing import Any
 import tornado.netutil
 from distributed.versions import get_versions
 
+from ...home.clusters import ClusterFolder
 from . import processes
 from .logs import bound_logs
 from .orders import Order
@@ -161,7 +162,7 @@ class ForkServer:
                 processes.kill(child.pid)
         if now - self._logs_at > _LOGS:
             self._logs_at = now
-            bound_logs(self._folder / "logs")
+            bound_logs(ClusterFolder(self._folder).logs)
 
     def _resident(self, pid: int) -> int:
         if sys.platform == "linux":

@@ -15,7 +15,6 @@ from ...core.cluster import ClusterSpec
 from ...core.errors import MlopsError, StartFailed
 from . import processes
 from .folder import Folder
-from .record import write_record
 from .tls import make_keys
 
 #: Makes malloc give memory back: as Dask's nanny sets it for its workers. Read by a process when it begins.
@@ -33,13 +32,12 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
     StorageFull, Refused : the folder can't be written.
     """
     record = folder.record()
-    assert record is not None
     with home.guarded(folder.path):
         process = _popen(folder, spec, record.mark)
     try:
         assert process.stdin is not None
         with home.guarded(folder.path):
-            write_record(folder.record_file, dataclasses.replace(record, scheduler=processes.look(process.pid)))
+            folder.write_record(dataclasses.replace(record, scheduler=processes.look(process.pid)))
             make_keys(folder.path)
             process.stdin.write(b"go\n")
             process.stdin.close()
@@ -65,7 +63,7 @@ def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[byt
         "JUPYTER_MLOPS_HOME": str(home.home()),
         "JUPYTER_MLOPS_CWD": str(Path.cwd()),
     }
-    log = os.open(folder.logs / "scheduler.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(folder.log_file(None), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.scheduler", str(folder.path)],

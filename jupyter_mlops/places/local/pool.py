@@ -196,7 +196,7 @@ class LocalPool:
 def _spawn(folder: Path) -> tuple[socket.socket, int]:
     """A fork server as a program of its own: this process has threads by now, and must not fork."""
     ours, theirs = socket.socketpair()
-    with theirs, (folder / "logs" / "scheduler.log").open("ab") as log:
+    with theirs, Folder(folder).log_file(None).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.forkserver", str(folder), str(theirs.fileno())],
             stdin=subprocess.DEVNULL,

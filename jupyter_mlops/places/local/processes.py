@@ -81,6 +81,29 @@ def of_cluster(mark: str) -> list[int]:
     return found
 
 
+def of_folder(folder: Path) -> list[int]:
+    """Numbers of all live processes that were started for the cluster in `folder`, as their arguments tell. For when
+    its record can't say which they are."""
+    import psutil
+
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.Error, OSError):  # gone meanwhile, or another user's
+            arguments = psutil.Process(pid).cmdline()
+            if look(pid) is not None and str(folder) in arguments and f"{__package__}.scheduler" in arguments:
+                found.append(pid)
+    return found
+
+
+def mark_of(pid: int) -> str:
+    """The mark of the cluster that a process belongs to; empty when it can't be told."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return psutil.Process(pid).environ().get(MARK, "")
+    return ""
+
+
 def kill(pid: int, number: int = signal.SIGKILL, group: bool = False) -> None:
     """Send a signal to a process, or to all of its process group; a no-op when it is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

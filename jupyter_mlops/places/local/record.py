@@ -6,19 +6,18 @@ reads it before it imports pydantic.
 
 from __future__ import annotations
 
-import json
 import secrets
 import socket
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
+from typing import Any
 
-from ... import home
+from ...core.formats import FORMAT
 from . import processes
 from .processes import Process
 
 
 @dataclass(frozen=True)
-class Record:
+class LocalRecord:
     """What is known of a cluster's processes.
 
     `mark` is in the environment of all of them and of no other cluster's, even of the same name. `phase` is starting,
@@ -37,6 +36,7 @@ class Record:
     why: str = ""
     boot: str = ""
     host: str = ""
+    format: int = FORMAT
 
     @property
     def here(self) -> bool:
@@ -51,27 +51,24 @@ class Record:
         return processes.alive(self.scheduler or self.starter)
 
 
-def new_record(starter: Process) -> Record:
+def new_record(starter: Process) -> LocalRecord:
     """The first record of a cluster that `starter` makes here and now."""
-    return Record(secrets.token_hex(8), "starting", starter, boot=processes.boot(), host=socket.gethostname())
+    return LocalRecord(secrets.token_hex(8), "starting", starter, boot=processes.boot(), host=socket.gethostname())
 
 
-def read_record(path: Path) -> Record | None:
-    """The record in the file `path`; None when there is none, or none that can be read."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        for field in ("starter", "scheduler", "forkserver"):
-            data[field] = Process(**data[field]) if data[field] else None
-        return Record(**data)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def write_record(path: Path, record: Record) -> None:
-    """Write the record.
+def record_of(data: dict[str, Any]) -> LocalRecord:
+    """The record that was stored as `data`; what a newer version has added is ignored.
 
     Raises
     ------
-    StorageFull, Refused : the file can't be written.
+    KeyError, TypeError, AttributeError : it is no record.
     """
-    home.write(path, json.dumps(asdict(record), indent=1))
+    known = _known(LocalRecord, data)
+    for name in ("starter", "scheduler", "forkserver"):
+        if known.get(name) is not None:
+            known[name] = Process(**_known(Process, known[name]))
+    return LocalRecord(**known)
+
+
+def _known(cls: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    return {each.name: data[each.name] for each in fields(cls) if each.name in data.keys()}  # noqa: SIM118

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import shutil
 import time
-from typing import cast
 
 from ... import home
+from ...core.base import read_word
 from ...core.cluster import ClusterSpec, EndCause, Event, Receipt
 from ...core.errors import StorageFull
 from ...core.ledger import Ledger, LedgerEntry
 from ...core.price import Cost
 from ...core.receipt import receipt_of
 from ...core.run import RunState
+from ...home.clusters import EVENTS, LEDGER, RUNS
 from . import processes
 from .folder import Folder
-from .record import Record
+from .record import LocalRecord
 
 
-def settle(folder: Folder, spec: ClusterSpec, record: Record | None) -> Receipt:
+def settle(
+    folder: Folder, spec: ClusterSpec, record: LocalRecord | None, cause: EndCause | None = None, why: str = ""
+) -> Receipt:
     """Kill what is left of the cluster in `folder`, and write its receipt from its ledger.
+
+    Parameters
+    ----------
+    record : None when it can't be read.
+    cause, why : for what it was ended just now; None: what the record and the folder tell.
 
     The cost ends with the last sign of life. A receipt that can't be written (a full disk) is returned all the same,
     and made again the next time.
@@ -27,13 +35,15 @@ def settle(folder: Folder, spec: ClusterSpec, record: Record | None) -> Receipt:
     if record is not None and record.here:
         processes.kill_cluster(record.mark)
     folder.release()
-    cause, why = _cause(folder, record)
-    ended = time.time() if record is not None and record.cause else max(folder.heartbeat(), spec.created)
-    ledger = Ledger(folder.lines("ledger.jsonl", LedgerEntry))
-    runs = len({run.id for run in folder.lines("runs.jsonl", RunState)})
+    by_force = cause is not None or (record is not None and record.cause != "")
+    if cause is None:
+        cause, why = _cause(folder, record)
+    ended = time.time() if by_force else max(folder.heartbeat(), spec.created)
+    ledger = Ledger(folder.lines(LEDGER, LedgerEntry))
+    runs = len({run.id for run in folder.lines(RUNS, RunState)})
     receipt = receipt_of(ledger, spec, ended, cause, why, runs=runs)
     try:
-        home.write(folder.path / "receipt.json", receipt.model_dump_json(indent=1))
+        folder.write_receipt(receipt)
         _tell(folder, receipt)
     except StorageFull:
         pass  # what is in memory is right; the next look writes it
@@ -43,14 +53,14 @@ def settle(folder: Folder, spec: ClusterSpec, record: Record | None) -> Receipt:
 
 def cost_now(folder: Folder, spec: ClusterSpec, now: float) -> Cost:
     """What a live cluster has cost so far, from its ledger."""
-    return Ledger(folder.lines("ledger.jsonl", LedgerEntry)).cost(spec.price, now)
+    return Ledger(folder.lines(LEDGER, LedgerEntry)).cost(spec.price, now)
 
 
-def _cause(folder: Folder, record: Record | None) -> tuple[EndCause, str]:
+def _cause(folder: Folder, record: LocalRecord | None) -> tuple[EndCause, str]:
     if record is None:
-        return "failed", "its record can't be read"
+        return "other", f"it gives no sign of life any more, and {folder.record_file} can't be read"
     if record.cause:
-        return cast(EndCause, record.cause), record.why
+        return read_word(EndCause, record.cause), record.why
     if not record.here:
         return "machine restarted", f"the machine it ran on, {record.host}, gives no sign of life"
     if record.boot != processes.boot():
@@ -62,12 +72,11 @@ def _cause(folder: Folder, record: Record | None) -> tuple[EndCause, str]:
 
 
 def _tell(folder: Folder, receipt: Receipt) -> None:
-    events = folder.lines("events.jsonl", Event)
+    events = folder.lines(EVENTS, Event)
     event = Event(
         seq=events[-1].seq + 1 if events else 1,
         time=receipt.ended,
         kind="cluster",
         text=f"Ended ({receipt.cause}): {receipt.why}" if receipt.why else f"Ended ({receipt.cause})",
     )
-    with home.guarded(folder.path), (folder.path / "events.jsonl").open("a", encoding="utf-8") as file:
-        file.write(event.model_dump_json() + "\n")
+    home.append(folder.path / EVENTS, [event])

@@ -21,10 +21,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...home.clusters import ClusterFolder
+
 if TYPE_CHECKING:
     from ...controller.controller import Controller
     from .folder import Folder
-    from .record import Record
+    from .record import LocalRecord
 
 #: Seconds between two signs of life: the modification time of the record.
 _HEARTBEAT = 10.0
@@ -37,7 +39,7 @@ def main(folder: Path) -> None:
     gc.enable()
     if sys.stdin.readline() != "go\n":
         sys.exit("The process that started this cluster died before it was complete.")
-    if (folder / "receipt.json").exists():
+    if ClusterFolder(folder).receipt_file.exists():
         sys.exit("The cluster was stopped before it had started.")
     _to_users_folder()
     asyncio.run(_run(folder, channel, pid))
@@ -69,24 +71,25 @@ async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
 
     scheduler = make_scheduler(folder)
     await scheduler
-    first = send_first(channel, folder / "spec.json", scheduler.address)
+    first = send_first(channel, ClusterFolder(folder).spec_file, scheduler.address)
 
     from ...controller.controller import Controller  # takes as long as the first workers need
     from ...controller.rpc import serve
+    from ...core.errors import Unreadable
     from . import processes
     from .folder import Folder
     from .pool import LocalPool
 
     place = Folder(folder)
-    spec, record = place.spec(), place.record()
-    if spec is None or record is None:
-        sys.exit(f"There is no readable cluster in {folder}.")
+    try:
+        spec, record = place.spec(), place.record()
+    except Unreadable as fault:
+        sys.exit(str(fault))
     pool = LocalPool(folder, spec.profile.environment, channel, pid, first)
     controller = Controller(scheduler, spec, pool, folder)
 
     def keep(**changes: Any) -> None:
         nonlocal record
-        assert record is not None
         record = dataclasses.replace(record, **changes)
         _write(place, record)
 
@@ -125,12 +128,11 @@ async def _beat(place: Folder) -> None:
             os.utime(place.record_file)
 
 
-def _write(place: Folder, record: Record) -> None:
+def _write(place: Folder, record: LocalRecord) -> None:
     from ...core.errors import MlopsError
-    from .record import write_record
 
     try:
-        write_record(place.record_file, record)
+        place.write_record(record)
     except (MlopsError, OSError) as error:  # a full disk doesn't stop a cluster
         print(f"The record couldn't be written: {error}", file=sys.stderr)
 

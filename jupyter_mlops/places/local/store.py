@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import itertools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ... import home
-from ...core.cluster import ClusterSpec, Receipt
-from ...core.errors import NameTaken, UnknownCluster
-from . import remains
+from ...core.cluster import ClusterSpec, EndCause, Receipt
+from ...core.errors import NameTaken, UnknownCluster, Unreadable
+from ...home.clusters import RECEIPT, RECORD, SPEC
+from . import processes, remains
 from .folder import Folder
-from .processes import look
-from .record import Record, new_record, write_record
+from .record import LocalRecord, new_record
+
+_T = TypeVar("_T")
 
 #: Seconds that the folder of an ended cluster is kept.
 KEPT = 7 * 24 * 3600.0
@@ -30,17 +34,27 @@ SILENT = 120.0
 
 @dataclass(frozen=True)
 class Entry:
-    """A cluster on record: live until it has its receipt and its scheduler's process is gone."""
+    """A cluster on record, as far as its files can be read."""
 
     folder: Folder
-    spec: ClusterSpec
-    record: Record | None
+    spec: ClusterSpec | None
+    record: LocalRecord | None
     receipt: Receipt | None
+    #: Whether a process of it runs; where that can't be seen, whether it gave a sign of life a short while ago.
+    live: bool
+    #: What of its files can't be read: its name → why.
+    faults: dict[str, Unreadable]
 
     @property
-    def live(self) -> bool:
-        """Whether it has not ended."""
-        return self.receipt is None or (self.record is not None and self.record.here and self.record.alive)
+    def ended(self) -> bool:
+        """Whether it has come to its end; its processes may still be there for a moment."""
+        return self.receipt is not None or RECEIPT in self.faults or not self.live
+
+    @property
+    def fault(self) -> Unreadable | None:
+        """What is to be said of its files. A record is of no use any more once there is a receipt."""
+        faults = [fault for name, fault in self.faults.items() if name != RECORD or not self.ended]
+        return faults[0] if faults else None
 
 
 def entries() -> list[Entry]:
@@ -65,7 +79,7 @@ def entry(name: str) -> Entry:
     folder = Folder(home.clusters_dir() / name)
     found = _entry(folder) if name and "." not in name and "/" not in name else None
     if found is None:
-        raise UnknownCluster.named(name, [each.spec.name for each in entries()])
+        raise UnknownCluster.named(name, [each.folder.name for each in entries()])
     return found
 
 
@@ -84,7 +98,7 @@ def create(spec: ClusterSpec) -> Folder:
     NameTaken : a live cluster has the name.
     StorageFull, Refused : the folder can't be written.
     """
-    starter = look(os.getpid())
+    starter = processes.look(os.getpid())
     assert starter is not None
     with locked() as clusters:
         _prune(clusters)
@@ -94,11 +108,12 @@ def create(spec: ClusterSpec) -> Folder:
         with home.guarded(clusters):
             staging = Path(tempfile.mkdtemp(prefix=".new-", dir=clusters))
             try:
-                (staging / "logs").mkdir(mode=0o700)
-                (staging / "work").mkdir(mode=0o700)
-                Folder(staging).reserve()
-                home.write(staging / "spec.json", spec.model_dump_json(indent=1))
-                write_record(staging / "record.json", new_record(starter))
+                folder = Folder(staging)
+                folder.logs.mkdir(mode=0o700)
+                folder.work.mkdir(mode=0o700)
+                folder.reserve()
+                folder.write_spec(spec)
+                folder.write_record(new_record(starter))
                 staging.rename(final)
             except BaseException:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -119,48 +134,74 @@ def locked() -> Iterator[Path]:
         os.close(handle)
 
 
-def settle(folder: Folder) -> None:
-    """Write the end of a cluster that is gone, once, whoever looks first."""
+def settle(folder: Folder, cause: EndCause | None = None, why: str = "") -> None:
+    """Write the end of a cluster that is gone, once, whoever looks first.
+
+    Parameters
+    ----------
+    cause, why : for what all of its processes were ended just now; None: they were found gone.
+    """
     with locked():
-        _settled(folder)
+        _settled(folder, cause, why)
 
 
 def _entry(folder: Folder) -> Entry | None:
-    spec = folder.spec()
-    if spec is None:
+    """The cluster in `folder`; one that died gets its receipt now. None for a folder that isn't a cluster's."""
+    if not _is_clusters(folder):
         return None
-    receipt, record = folder.receipt(), folder.record()
-    if receipt is None and _gone(folder, record):
+    found = _look(folder)
+    if found.receipt is None and found.ended:
         with locked():
             return _settled(folder)
-    return Entry(folder, spec, record, receipt)
+    return found
 
 
-def _settled(folder: Folder) -> Entry | None:
-    """As `_entry`, for a holder of the lock: what is gone gets its receipt."""
-    spec, record, receipt = folder.spec(), folder.record(), folder.receipt()
-    if spec is None:
-        return None
-    if receipt is None and _gone(folder, record):
-        receipt = remains.settle(folder, spec, record)
-    return Entry(folder, spec, record, receipt)
+def _is_clusters(folder: Folder) -> bool:
+    return any(path.exists() for path in (folder.spec_file, folder.record_file, folder.receipt_file))
 
 
-def _gone(folder: Folder, record: Record | None) -> bool:
-    if record is None:
+def _settled(folder: Folder, cause: EndCause | None = None, why: str = "") -> Entry:
+    """As `_entry`, for a holder of the lock. Where the spec can't be read, or a receipt is there that can't be, nothing
+    is written."""
+    found = _look(folder)
+    if found.receipt is None and (cause is not None or found.ended) and RECEIPT not in found.faults and found.spec:
+        receipt = remains.settle(folder, found.spec, found.record, cause, why)
+        return dataclasses.replace(found, receipt=receipt, live=False)
+    return found
+
+
+def _look(folder: Folder) -> Entry:
+    faults: dict[str, Unreadable] = {}
+
+    def read(name: str, reading: Callable[[], _T]) -> _T | None:
+        try:
+            return reading()
+        except Unreadable as fault:
+            faults[name] = fault
+            return None
+
+    spec, record, receipt = read(SPEC, folder.spec), read(RECORD, folder.record), read(RECEIPT, folder.receipt)
+    live = _is_alive(folder, record, receipt is not None or RECEIPT in faults)
+    return Entry(folder, spec, record, receipt, live, faults)
+
+
+def _is_alive(folder: Folder, record: LocalRecord | None, ended: bool) -> bool:
+    if record is not None and record.here:
+        return record.alive
+    if record is None and processes.of_folder(folder.path):
         return True
-    if not record.here:
-        return time.time() - folder.heartbeat() > SILENT
-    return not record.alive
+    return not ended and time.time() - folder.heartbeat() <= SILENT
 
 
 def _set_aside(path: Path) -> None:
     """Make the name of an ended cluster free: its folder becomes `NAME.1` or so, and is kept for its time."""
-    found = _settled(Folder(path))
-    if found is not None and found.live:
+    found = _settled(Folder(path)) if _is_clusters(Folder(path)) else None
+    fault = found.fault if found is not None else None
+    if found is not None and (found.live or fault is not None):
         raise NameTaken(
             f"There is a cluster named {path.name!r} already",
-            todo="Use it, stop it first, or choose another name.",
+            f"{fault.what}: {fault.why}" if fault is not None else "",
+            "Use it, stop it first, or choose another name." if found.live else "Choose another name, or forget it.",
         )
     number = 1
     while (aside := path.with_name(f"{path.name}.{number}")).exists():

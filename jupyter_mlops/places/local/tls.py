@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...home.clusters import ClusterFolder
 from .. import keys
 
 if TYPE_CHECKING:
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
 
 
 def make_keys(folder: Path) -> None:
-    """Make `tls/key.pem` and `tls/cert.pem` in `folder`, readable by their owner only."""
+    """Make `tls/key.pem` and `tls/cert.pem` in the cluster's `folder`, readable by their owner only."""
     key, certificate = keys.new_pair()
-    (folder / "tls").mkdir(mode=0o700, exist_ok=True)
-    _write(folder / "tls" / "key.pem", key)
-    _write(folder / "tls" / "cert.pem", certificate)
+    ClusterFolder(folder).keys.mkdir(mode=0o700, exist_ok=True)
+    _write(ClusterFolder(folder).keys / "key.pem", key)
+    _write(ClusterFolder(folder).keys / "cert.pem", certificate)
 
 
 def security(folder: Path) -> Security:
     """Dask's security settings for the cluster in `folder`, for all roles."""
-    return keys.security(str(folder / "tls" / "key.pem"), str(folder / "tls" / "cert.pem"))
+    keys_in = ClusterFolder(folder).keys
+    return keys.security(str(keys_in / "key.pem"), str(keys_in / "cert.pem"))
 
 
 def _write(path: Path, data: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import dask
 
 from ...core.resources import declared
+from ...home.clusters import ClusterFolder
 from ..dask_nodes import Worker
 from . import processes
 from .orders import Order
@@ -38,7 +39,7 @@ def become_worker(order: Order, folder: Path, parent: int) -> None:
 def _leave_parent(order: Order, folder: Path, parent: int) -> None:
     os.setpgid(0, 0)  # a group of its own, so that what the user's code starts ends with it
     processes.die_with(parent)
-    log = os.open(folder / "logs" / f"{order['name']}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(ClusterFolder(folder).log_file(order["name"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
@@ -72,7 +73,7 @@ async def _work(order: Order, folder: Path) -> int:
         resources=declared(order["group"]),
         security=security(folder),
         host="127.0.0.1",
-        local_directory=str(folder / "work"),
+        local_directory=str(ClusterFolder(folder).work),
         death_timeout=60,
     )
     loop = asyncio.get_running_loop()

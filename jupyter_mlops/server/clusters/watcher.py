@@ -16,7 +16,7 @@ from ...client.clusters.follow import ClusterFollower
 from ...client.clusters.listing import Listing, list_place
 from ...controller.link import ClusterView, Link
 from ...core.base import Seconds
-from ...core.cluster import ClusterState, SilentPlace
+from ...core.cluster import ClusterState, Problem, SilentPlace
 from ...core.errors import ClusterEnded, UnknownCluster
 from ...core.run import RunState
 from ...core.waiting import until_set
@@ -49,6 +49,8 @@ class ClusterWatcher:
         self._tick = asyncio.Event()
         self._whole: set[tuple[str, float]] = set()
         self._silent: dict[str, SilentPlace] = {}
+        #: What can't be read of clusters that live, which their controllers know nothing of.
+        self._unreadable: dict[str, Problem] = {}
         self._warm = False
         self.states: dict[str, ClusterState] = {}
         #: Called with each run that a controller tells of.
@@ -138,6 +140,10 @@ class ClusterWatcher:
                 await self._vanished(name, known)
 
     async def _lives(self, state: ClusterState) -> None:
+        if state.unreadable and state.problem is not None:
+            self._unreadable[state.name] = state.problem
+        else:
+            self._unreadable.pop(state.name, None)
         follower = self._followers.get(state.name)
         if follower is not None and follower.created != state.created:
             await self._unfollow(state.name)
@@ -170,14 +176,18 @@ class ClusterWatcher:
 
     def _take_state(self, state: ClusterState) -> None:
         """The newest state of a live cluster."""
-        if (follower := self._followers.get(state.name)) is not None and follower.connected:
+        follower = self._followers.get(state.name)
+        if follower is not None and follower.connected and not state.unreadable:
             self._keeper.put_cluster(state)
         self._publish(state)
 
     async def _ended(self, state: ClusterState) -> None:
         await self._unfollow(state.name)
+        self._unreadable.pop(state.name, None)
         known = self.states.get(state.name)
-        if (state.name, state.created) not in self._whole:
+        if state.unreadable:
+            self._publish(state)  # the history may know more of it than what could be kept now
+        elif (state.name, state.created) not in self._whole:
             self._publish(await self.keep(state))
         elif known is None or (known.created, known.phase) != (state.created, "ended"):
             kept = await self._keeper.cluster(state.name)
@@ -190,7 +200,7 @@ class ClusterWatcher:
 
     async def keep(self, state: ClusterState) -> ClusterState:
         """Bring all of a cluster that ended into the history; its state with its last chart."""
-        if (state.name, state.created) in self._whole:
+        if state.unreadable or (state.name, state.created) in self._whole:
             return state
         place = places.get(state.place)
         receipt, events, timeline = await asyncio.gather(
@@ -220,8 +230,9 @@ class ClusterWatcher:
             await follower.close()
 
     def _publish(self, state: ClusterState) -> None:
-        if state.problem is None and self._keeper.problem is not None and state.phase != "ended":
-            state = state.model_copy(update={"problem": self._keeper.problem})
+        problem = self._unreadable.get(state.name) or self._keeper.problem
+        if state.problem is None and problem is not None and state.phase != "ended":
+            state = state.model_copy(update={"problem": problem})
         self.states[state.name] = state
         self._hub.put("cluster", state.name, state)
         tick, self._tick = self._tick, asyncio.Event()

@@ -17,8 +17,10 @@ from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ...core.base import Seconds
+from ...core.base import Seconds, read_record
 from ...core.cluster import ClusterState, Event, Problem, Receipt, Sample
+from ...core.errors import Unreadable
+from ...core.lines import read_lines
 from ...core.run import RunState
 from .store import Store
 
@@ -124,38 +126,77 @@ class Keeper:
     async def clusters(self, limit: int = 100) -> list[tuple[ClusterState, bool]]:
         """The newest clusters that are not forgotten, and whether all of each is here."""
         rows = await self._read(lambda store: store.clusters(limit), list[tuple[str, float, bool, str]]())
-        return [(ClusterState.model_validate_json(state), whole) for _, _, whole, state in rows]
+        return [(self._state(name, created, state), whole) for name, created, whole, state in rows]
 
     async def cluster(self, name: str) -> tuple[ClusterState, Receipt | None] | None:
-        """The newest cluster of that name, with its receipt."""
+        """The newest cluster of that name, with its receipt; raises `Unreadable`."""
         row = await self._read(lambda store: store.cluster(name), None)
         if row is None:
             return None
-        state, receipt = row
+        created, state, receipt = row
         return (
-            ClusterState.model_validate_json(state),
-            Receipt.model_validate_json(receipt) if receipt is not None else None,
+            self._state(name, created, state),
+            read_record(Receipt, receipt, f"receipt of {name!r} in the history") if receipt is not None else None,
         )
 
     async def events(self, name: str) -> list[Event]:
         """The events of the newest cluster of that name."""
         rows = await self._read(lambda store: store.events(name, store.created(name) or 0.0), list[str]())
-        return [Event.model_validate_json(text) for text in rows]
+        return read_lines(Event, "\n".join(rows))
 
     async def timeline(self, name: str, since: float) -> list[Sample]:
         """The timeline of the newest cluster of that name."""
         rows = await self._read(lambda store: store.samples(name, store.created(name) or 0.0, since), list[str]())
-        return [Sample.model_validate_json(text) for text in rows]
+        return read_lines(Sample, "\n".join(rows))
 
     async def runs(self, limit: int, cluster: str | None = None) -> list[RunState]:
         """The newest runs."""
-        rows = await self._read(lambda store: store.runs(limit, cluster), list[str]())
-        return [RunState.model_validate_json(text) for text in rows]
+        rows = await self._read(lambda store: store.runs(limit, cluster), list[tuple[str, str, float, str]]())
+        return [self._run(*row) for row in rows]
 
     async def run(self, run: str) -> RunState | None:
         """One run."""
-        text = await self._read(lambda store: store.run(run), None)
-        return None if text is None else RunState.model_validate_json(text)
+        row = await self._read(lambda store: store.run(run), None)
+        return None if row is None else self._run(*row)
+
+    def _state(self, name: str, created: float, text: str) -> ClusterState:
+        """What a row says, or that it can't be read."""
+        try:
+            return read_record(ClusterState, text, f"row of {name!r} in the history")
+        except Unreadable as fault:
+            return ClusterState(
+                name=name,
+                place="unknown",
+                profile="",
+                owner="",
+                phase="ended",
+                created=created,
+                ended=created,
+                cause="other",
+                problem=self._problem(fault),
+                commands=[],
+                unreadable=True,
+            )
+
+    def _run(self, run: str, cluster: str, created: float, text: str) -> RunState:
+        try:
+            return read_record(RunState, text, f"row of the run {run} in the history")
+        except Unreadable as fault:
+            return RunState(
+                id=run,
+                name="unreadable",
+                kind="function",
+                cluster=cluster,
+                owner="",
+                phase="lost",
+                created=created,
+                ended=created,
+                error=str(fault),
+                problem=self._problem(fault),
+            )
+
+    def _problem(self, fault: Unreadable) -> Problem:
+        return Problem(what=fault.what, why=fault.why, todo=fault.todo or f"It is in {self._path}.")
 
     async def close(self) -> None:
         """Write what waits, and close the file."""

@@ -100,12 +100,12 @@ class Store:
         row = self._db.execute("SELECT MAX(created) FROM clusters WHERE name = ?", (name,)).fetchone()
         return None if row is None else row[0]
 
-    def cluster(self, name: str) -> tuple[str, str | None] | None:
-        """State and receipt of the newest cluster of that name, forgotten or not."""
+    def cluster(self, name: str) -> tuple[float, str, str | None] | None:
+        """Time of creation, state and receipt of the newest cluster of that name, forgotten or not."""
         row = self._db.execute(
-            "SELECT state, receipt FROM clusters WHERE name = ? ORDER BY created DESC LIMIT 1", (name,)
+            "SELECT created, state, receipt FROM clusters WHERE name = ? ORDER BY created DESC LIMIT 1", (name,)
         ).fetchone()
-        return None if row is None else (row[0], row[1])
+        return None if row is None else (row[0], row[1], row[2])
 
     def samples(self, name: str, created: float, since: float) -> list[str]:
         """The timeline after `since`."""
@@ -120,18 +120,19 @@ class Store:
         rows = self._db.execute("SELECT event FROM events WHERE name = ? AND created = ? ORDER BY seq", (name, created))
         return [text for (text,) in rows]
 
-    def runs(self, limit: int, cluster: str | None = None) -> list[str]:
-        """The newest runs, of one cluster or of all."""
-        rows = self._db.execute(
-            "SELECT state FROM runs WHERE ? IS NULL OR cluster = ? ORDER BY created DESC LIMIT ?",
+    def runs(self, limit: int, cluster: str | None = None) -> list[tuple[str, str, float, str]]:
+        """(id, cluster, created, state) of the newest runs, of one cluster or of all."""
+        return self._db.execute(
+            "SELECT id, cluster, created, state FROM runs WHERE ? IS NULL OR cluster = ? ORDER BY created DESC LIMIT ?",
             (cluster, cluster, limit),
-        )
-        return [text for (text,) in rows]
+        ).fetchall()
 
-    def run(self, run: str) -> str | None:
-        """One run."""
-        row = self._db.execute("SELECT state FROM runs WHERE id = ?", (run,)).fetchone()
-        return None if row is None else row[0]
+    def run(self, run: str) -> tuple[str, str, float, str] | None:
+        """One run, as in `runs`."""
+        row: tuple[str, str, float, str] | None = self._db.execute(
+            "SELECT id, cluster, created, state FROM runs WHERE id = ?", (run,)
+        ).fetchone()
+        return row
 
     def forget(self, name: str) -> None:
         """List no cluster of that name any more; their receipts stay."""

@@ -9,7 +9,7 @@ from ...controller.link import RunView
 from ...core.base import Seconds
 from ...core.errors import MlopsError
 from ...core.run import FINAL
-from ...tracking import history
+from ...home.runs import run_folder
 from ..clusters.watcher import ClusterWatcher
 from ..stream.hub import Hub
 from .manager import RunManager
@@ -52,7 +52,7 @@ class Journals:
             except MlopsError:
                 await asyncio.sleep(_RETRY)  # asked for before it was seen
                 continue
-            self._hub.put_entries(run, await asyncio.to_thread(history.journal, run))
+            self._hub.put_entries(run, await asyncio.to_thread(run_folder(run).journal))
             self._hub.set_ready(self._hub.runs.get(run))
             if state.phase in FINAL:
                 return

@@ -12,6 +12,7 @@ from ...core.errors import Conflict, InvalidInput, MlopsError, UnknownRun
 from ...core.operation import Operation
 from ...core.run import FINAL, Entry, RunState
 from ...core.waiting import until_set
+from ...home.runs import run_folder
 from ...tracking import history
 from ..clusters.watcher import ClusterWatcher
 from ..history.keeper import Keeper
@@ -50,12 +51,15 @@ class RunManager:
         if run.phase in FINAL and not run.repeatable and history.is_repeatable(run.id):
             run = run.model_copy(update={"repeatable": True})  # its input is here, which a cluster elsewhere can't see
         known = self._states.get(run.id)
-        if known == run or (known is not None and known.phase in FINAL and run.phase not in FINAL):
-            return
+        if known is not None and known.problem is None:
+            stays = known.phase in FINAL and run.phase not in FINAL
+            if known == run or stays or run.problem is not None:  # what was known says more than a broken record
+                return
         self._states[run.id] = run
         self._hub.put("run", run.id, run)
         now = time.monotonic()
-        if run.phase in FINAL or now - self._written.get(run.id, -_WRITE_EVERY) >= _WRITE_EVERY:
+        due = run.phase in FINAL or now - self._written.get(run.id, -_WRITE_EVERY) >= _WRITE_EVERY
+        if due and run.problem is None:
             self._written[run.id] = now
             self._keeper.put_run(run)
         if known is None:
@@ -120,7 +124,7 @@ class RunManager:
     async def journal(self, run: str, since: int) -> list[Entry]:
         """What it printed and logged after `since`; raises `UnknownRun`."""
         state = await self.state(run)
-        return await asyncio.to_thread(history.journal, state.id, since)
+        return await asyncio.to_thread(run_folder(state.id).journal, since)
 
     async def cancel(self, run: str) -> Operation:
         """Stop its code. Raises `UnknownRun`, and `Conflict` when it is over."""

@@ -53,15 +53,15 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def on_message(self, message: str | bytes) -> None:
         """A `Hello`; anything else ends the connection."""
-        from pydantic import ValidationError
-
+        from ...core.base import read_record
+        from ...core.errors import Unreadable
         from ...core.stream import Hello
 
         if self._subscriber is None:
             return
         try:
-            hello = Hello.model_validate_json(message)
-        except ValidationError:
+            hello = read_record(Hello, message)
+        except Unreadable:
             self.close(1003, "expected a hello")
             return
         self._subscriber.hello(hello)

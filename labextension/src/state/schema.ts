@@ -91,6 +91,7 @@ export interface ClusterState {
   started: number | null;
   stop: Stop | null;
   timeline: Sample[];
+  unreadable: boolean;
   work: Work;
 }
 /**
@@ -249,6 +250,7 @@ export interface RunState {
     [k: string]: string;
   };
   phase: 'starting' | 'running' | 'done' | 'failed' | 'cancelled' | 'lost';
+  problem: Problem | null;
   repeatable: boolean;
   shape: {
     [k: string]: number;
@@ -513,6 +515,7 @@ export interface Receipt {
  */
 export interface Settings {
   default_profile: string | null;
+  format: number;
   kinds: {
     [k: string]: number;
   };

@@ -17,10 +17,11 @@ from ....controller.disk import Disk
 from ....controller.runs.handlers import RunHandlers
 from ....controller.runs.registry import RunRegistry
 from ....controller.runs.results import DetachedResults
-from ....core.base import FORMAT, read_record
+from ....core.base import read_record
 from ....core.changes import ChangeLog
 from ....core.cluster import ClusterSpec, Problem
 from ....core.costs import Share
+from ....core.formats import FORMAT
 from ....core.price import GB
 from ....core.resources import declared, group_in
 from ....core.run import RunState

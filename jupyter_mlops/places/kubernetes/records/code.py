@@ -10,7 +10,7 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
-from ....core.base import FORMAT
+from ....core.formats import FORMAT
 from . import start
 
 _ROOT = Path(__file__).resolve().parents[4]

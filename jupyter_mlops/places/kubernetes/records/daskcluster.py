@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ....core.base import FORMAT
 from ....core.cluster import ClusterSpec
 from ....core.errors import InvalidSpec, MlopsError, NameTaken, Refused, Unavailable
+from ....core.formats import FORMAT
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
 from ..names import ObjectNames

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ....controller.runs.restored import Restored
-from ....core.base import FORMAT, Record, read_record
+from ....core.base import Record, read_record
 from ....core.cluster import ClusterState
 from ....core.errors import Unreadable
+from ....core.formats import FORMAT
 from ....core.lines import read_lines
 from ....core.run import RunState
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable

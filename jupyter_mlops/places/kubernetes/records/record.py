@@ -12,9 +12,9 @@ import base64
 import time
 from typing import Any
 
-from ....core.base import FORMAT
 from ....core.cluster import ClusterSpec
 from ....core.errors import NameTaken
+from ....core.formats import FORMAT
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json
 from ..names import ObjectNames

@@ -1,0 +1,191 @@
+"""A run's folder: the names of what is in it, and how that is read and written. One per run, whatever its cluster.
+
+Pydantic is imported only when a record or a journal is read: looking for folders costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import home
+
+if TYPE_CHECKING:
+    from ..core.errors import Unreadable
+    from ..core.run import Entry, RunState
+
+#: Its state, what it printed and logged.
+RECORD, JOURNAL = "record.json", "journal.jsonl"
+
+_ID = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    @property
+    def record_file(self) -> Path:
+        """Where its state is."""
+        return self.path / RECORD
+
+    @property
+    def payload(self) -> Path:
+        """What to send to run it again; complete when it is there."""
+        return self.path / "payload.pkl"
+
+    @property
+    def new_payload(self) -> Path:
+        """The same while it is being written."""
+        return self.path / "payload.new"
+
+    @property
+    def no_payload(self) -> Path:
+        """Why there is no payload, in words."""
+        return self.path / "payload.why"
+
+    @property
+    def result(self) -> Path:
+        """The folder with the parts of a detached run's result."""
+        return self.path / "result"
+
+    @property
+    def marker(self) -> Path:
+        """What of the run is in MLflow."""
+        return self.path / "mlflow.json"
+
+    @property
+    def marker_lock(self) -> Path:
+        """Held by the process that brings the run to MLflow."""
+        return self.path / ".mlflow.lock"
+
+    def make(self) -> RunFolder:
+        """The folder, made when it is missing; raises `StorageFull`, `Refused`."""
+        home.private(self.path)
+        return self
+
+    def stamp(self) -> tuple[int, int] | None:
+        """When the record was written, in nanoseconds since the epoch, and its size; None while there is none."""
+        try:
+            stat = self.record_file.stat()
+        except OSError:  # not yet written, or removed just now
+            return None
+        return stat.st_mtime_ns, stat.st_size
+
+    def record(self) -> RunState:
+        """The run's state.
+
+        Raises
+        ------
+        FileNotFoundError : there is no record.
+        Unreadable : there is one that can't be read.
+        """
+        from ..core.run import RunState
+
+        return home.read(RunState, self.record_file)
+
+    def row(self, fault: Unreadable) -> RunState:
+        """The run as it is shown when its record can't be read."""
+        from ..core.cluster import Problem
+        from ..core.run import RunState
+
+        written = (self.stamp() or (0, 0))[0] / 1e9
+        problem = Problem(what=fault.what, why=fault.why, todo=fault.todo)
+        return RunState(
+            id=self.run,
+            name="unreadable",
+            kind="function",
+            cluster="",
+            owner="",
+            phase="lost",
+            created=written,
+            ended=written,
+            error=str(fault),
+            problem=problem,
+            repeatable=False,
+        )
+
+    def write_record(self, state: RunState) -> None:
+        """Write the run's state; raises `StorageFull`, `Refused`."""
+        home.write(self.make().record_file, state.model_dump_json())
+
+    def journal(self, since: int = 0) -> list[Entry]:
+        """What it printed and logged after the number `since`, each entry once: several processes may copy it here."""
+        from ..core.run import Entry
+
+        entries = {entry.seq: entry for entry in home.read_lines(Entry, self.path / JOURNAL) if entry.seq > since}
+        return [entries[seq] for seq in sorted(entries)]
+
+    def add_to_journal(self, entries: Iterable[Entry]) -> None:
+        """Add what it printed and logged; raises `StorageFull`, `Refused`."""
+        home.append(self.path / JOURNAL, entries)
+
+    def parts(self) -> list[Path]:
+        """The parts of its result that are here: pickled outcomes of its tasks."""
+        return sorted(self.result.glob("*.pkl"))
+
+    def part(self, number: str) -> Path:
+        """Where the part of the task of that number is."""
+        return self.result / f"{number}.pkl"
+
+
+def run_folder(run: str) -> RunFolder:
+    """The folder of a run, which may not be there.
+
+    Raises
+    ------
+    UnknownRun : this is no run's id, and so no name of a folder.
+    """
+    if not _ID.fullmatch(run):
+        from ..core.errors import UnknownRun
+
+        raise UnknownRun.named(run, [])
+    return RunFolder(home.runs_dir() / run)
+
+
+def run_folders() -> Iterator[RunFolder]:
+    """All runs' folders, in no order."""
+    for path in home.runs_dir().iterdir():
+        if _ID.fullmatch(path.name):
+            yield RunFolder(path)
+
+
+def read_run(run: str) -> RunState:
+    """The record of a run.
+
+    Raises
+    ------
+    UnknownRun : there is none; a near id is suggested.
+    Unreadable : there is one that can't be read.
+    """
+    from ..core.errors import UnknownRun
+
+    try:
+        return run_folder(run).record()
+    except (FileNotFoundError, UnknownRun):
+        raise UnknownRun.named(run, [folder.run for folder in run_folders()]) from None
+
+
+def read_runs() -> list[RunState]:
+    """The records of all runs, the last first; one that can't be read is a run that says so."""
+    from ..core.errors import Unreadable
+
+    records = []
+    for folder in run_folders():
+        try:
+            records.append(folder.record())
+        except FileNotFoundError:  # not yet written, or removed just now
+            continue
+        except Unreadable as fault:
+            records.append(folder.row(fault))
+    return sorted(records, key=lambda record: record.created, reverse=True)

@@ -1,0 +1,61 @@
+"""Each stored format has one owner: nobody else spells the names of its files, or reads them in other ways."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import jupyter_mlops
+from jupyter_mlops.home import clusters, runs
+
+ROOT = Path(jupyter_mlops.__file__).parent
+
+#: Keeps copies under the same names in ConfigMaps, and is not held to these rules yet.
+EXEMPT = "places/kubernetes/"
+
+CLUSTER, RUN = "home/clusters.py", "home/runs.py"
+
+#: Which file may spell a name.
+OWNERS = {
+    clusters.SPEC: {CLUSTER},
+    clusters.RECORD: {CLUSTER, RUN},
+    **{name: {CLUSTER} for name in (clusters.RECEIPT, clusters.LEDGER, clusters.EVENTS, clusters.TIMELINE)},
+    **{name: {CLUSTER} for name in (clusters.RUNS, clusters.RESULTS)},
+    **{name: {RUN} for name in (runs.JOURNAL, "payload.pkl", "payload.new", "payload.why", "mlflow.json")},
+    "settings.json": {"home/settings.py"},
+    "history.sqlite": {"server/services.py"},
+}
+
+#: What reads data as one of our classes. `core/base.py` decides how strictly.
+READING = {"model_validate", "model_validate_json", "model_validate_strings", "model_construct", "TypeAdapter"}
+
+
+def _trees() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        if not str(path.relative_to(ROOT)).startswith(EXEMPT):
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_a_stored_file_s_name_is_spelled_by_its_owner_only(name: str) -> None:
+    spelled = {
+        f"{module}:{node.lineno}"
+        for module, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value == name and module not in OWNERS[name]
+    }
+    assert not spelled, f"{name} belongs to {' and '.join(sorted(OWNERS[name]))}"
+
+
+def test_only_core_base_decides_how_strictly_something_is_read() -> None:
+    found = {
+        f"{module}:{node.lineno}"
+        for module, tree in _trees()
+        for node in ast.walk(tree)
+        if module != "core/base.py"
+        and (getattr(node, "attr", "") in READING or (isinstance(node, ast.Name) and node.id in READING))
+    }
+    assert not found, "use read_input for what people send in, read_record for what is stored or sent by us"
