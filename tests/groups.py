@@ -42,6 +42,8 @@ def _order(item: pytest.Item) -> int:
     mark = item.get_closest_marker("xdist_group")
     if mark is not None and mark.args == BREAKS.args:
         return 0
+    if item.get_closest_marker("screen"):
+        return 1
     if item.get_closest_marker("kubernetes"):
-        return 2
-    return 1 if item.get_closest_marker("screen") else 3
+        return 3
+    return 2 if item.get_closest_marker("slow") else 4
