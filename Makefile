@@ -28,7 +28,7 @@ LAB_OPTIONS := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 FILES ?= tests
 # Tests wait for processes, kernels and pods more than they compute.
-PROCESSES ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
+PROCESSES ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 
 .PHONY: lab ready quick fast test jest pytest bench pictures check check-python check-browser fix clean clean-all lock
 

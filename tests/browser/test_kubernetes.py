@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from jupyter_mlops.places.kubernetes.records.manifests import manifests
 
-from ..groups import ONE_FOR_ALL
 from ..kubernetes.clusters import Namespace
 from .lab import Lab, open_lab, opened
 from .looks import dark, record, recorded
@@ -19,8 +18,6 @@ from .place import Place
 from .sidebar import Sidebar
 
 Take = Callable[[str], Path]
-
-pytestmark = ONE_FOR_ALL
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from ..groups import ONE_FOR_ALL
 from ..kubernetes.clusters import Namespace
 from ..kubernetes.dask_operator import crds, operator
 from ..kubernetes.foreign import make_kubecluster, release, worker_group
@@ -21,7 +20,6 @@ from .sidebar import Sidebar
 Take = Callable[[str], Path]
 
 pytest.importorskip("dask_kubernetes")
-pytestmark = ONE_FOR_ALL
 
 
 @pytest.fixture

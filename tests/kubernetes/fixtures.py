@@ -11,7 +11,6 @@ import pytest
 
 from .clusters import MADE, OURS, Namespace
 from .kube import Kube, opened, reason_to_skip
-from .shared import Turns, folder_of_the_run
 
 #: The namespaces of this run, counted.
 _PREFIX = f"mlops-test-{os.getpid()}-"
@@ -23,43 +22,25 @@ GRACE = 60.0
 
 
 @pytest.fixture(scope="session")
-def session_kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
+def session_kube() -> Iterator[Kube]:
     """A real Kubernetes; tests that want one are skipped where there is none, with the reason."""
     if reason := reason_to_skip():
         pytest.skip(reason)
-    with opened(folder_of_the_run(tmp_path_factory)) as kube:
+    with opened() as kube:
         yield kube
         _nothing_is_left(kube)
 
 
-@pytest.fixture(scope="session")
-def turns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Turns]:
-    """Who uses the Kubernetes: many tests side by side, or one that breaks it alone."""
-    made = Turns(folder_of_the_run(tmp_path_factory) / "kubernetes.turns")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def module_kube(session_kube: Kube, turns: Turns) -> Iterator[Kube]:
-    """For fixtures of a module: nobody breaks it while the module's tests run."""
-    with turns.taken():
-        yield session_kube
-
-
 @pytest.fixture
-def kube(
-    session_kube: Kube, turns: Turns, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Kube]:
+def kube(session_kube: Kube, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube]:
     """That one, as the current one of this test alone: the others see none."""
     monkeypatch.setenv("KUBECONFIG", session_kube.kubeconfig)
-    with turns.taken(alone="own_kube" in request.fixturenames):
-        yield session_kube
+    yield session_kube
 
 
 @pytest.fixture
 def own_kube(kube: Kube) -> Kube:
-    """One that may be broken: no other test uses it meanwhile."""
+    """One that may be broken."""
     if not kube.own:
         pytest.skip(NOT_OWN)
     return kube

@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 
-from .machine import quiet_network, restore_network
-from .shared import shared
+from .machine import quiet_network
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: A program that starts a Kubernetes of one node on this machine, where there is one beside the repository.
@@ -156,36 +155,28 @@ def reason_to_skip() -> str:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Kube]:
-    """The developer's Kubernetes, or one of our own, which is started unless it is up, and then stopped in the end.
-
-    The processes of a test run have `folder` in common: the first starts it, the last stops it.
-    """
+def opened() -> Iterator[Kube]:
+    """The developer's Kubernetes, or one of our own, started and stopped."""
     if GIVEN:
         yield Kube(GIVEN, os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
         return
-    with shared(folder / "kubernetes.json", _open, _close) as made:
-        yield Kube(made["kubeconfig"], made["image"], own=True)
-
-
-def _open() -> dict[str, Any]:
-    was_up = _is_up()
-    # What it starts outlives the process of this run that happens to come first.
-    unmarked = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
-    up = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
-    kube = Kube(up.stdout.strip(), "", own=True)
-    if was_up:
+    if _is_up():  # somebody keeps one for many runs: it is used, and left as it is
+        # It also starts what has died of it, which then isn't this run's, to be ended with it.
+        unmarked = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
+        command = [str(PROGRAM), "up"]
+        up = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
+        kube = Kube(up.stdout.strip(), os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
         kube.restart("proxy")  # its settings were written anew, upon which it ends
-    before = quiet_network()
-    image = os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image()
-    return {"kubeconfig": kube.kubeconfig, "image": image, "was_up": was_up, "network": before}
-
-
-def _close(made: dict[str, Any]) -> None:
-    """Somebody may keep a Kubernetes for many runs: that one is left as it is."""
-    restore_network(made["network"])
-    if not made["was_up"]:
-        kube = Kube(made["kubeconfig"], made["image"], own=True)
+        with quiet_network():
+            yield kube
+        return
+    started = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True)
+    kube = Kube(started.stdout.strip(), "", own=True)
+    try:
+        with quiet_network():
+            kube.image = _image()
+            yield kube
+    finally:
         kube.kubectl("delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--timeout=30s", check=False)
         subprocess.run([str(PROGRAM), "down"], check=True)
 

@@ -14,22 +14,18 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops.places.kubernetes.pods.pool import BLIND
 
-from ..groups import BREAKS
 from .clusters import PATIENCE
 from .fixtures import NOT_OWN
 from .kube import Kube
 from .running import Running, running, slowly
-from .shared import Turns
-
-pytestmark = BREAKS
 
 
 @pytest.fixture(scope="module")
-def busy(session_kube: Kube, turns: Turns) -> Iterator[Running]:
+def busy(session_kube: Kube) -> Iterator[Running]:
     """Two workers, on a Kubernetes that may be broken."""
     if not session_kube.own:
         pytest.skip(NOT_OWN)
-    with turns.taken(alone=True), running(session_kube) as made:
+    with running(session_kube) as made:
         yield made
 
 

@@ -21,7 +21,6 @@ from jupyter_mlops.places.kubernetes.records.keeper import unpacked
 from jupyter_mlops.places.kubernetes.records.manifests import manifests
 from jupyter_mlops.places.kubernetes.why.facts import moment
 
-from ..groups import BREAKS, ONE_FOR_ALL
 from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
 from .kube import Kube
 
@@ -41,7 +40,6 @@ def readable(namespace: Namespace) -> Iterator[Namespace]:
     namespace.kube.kubectl("delete", "clusterrole,clusterrolebinding", wide[0]["metadata"]["name"])
 
 
-@ONE_FOR_ALL
 async def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> None:
     """On a real node, a bigger one, and one of a kind that nobody knows the price of; the scheduler's end between."""
 
@@ -69,7 +67,6 @@ async def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> Non
     assert groups["big"].usage.cpu_hours == pytest.approx(12 * hours, rel=0.1)
 
 
-@BREAKS
 async def test_the_ledger_is_right_to_a_second_when_the_api_was_away(own_kube: Kube, namespace: Namespace) -> None:
     """A worker ends while nobody can tell of it: it costs until then, not until the API is back."""
 

@@ -16,7 +16,6 @@ from jupyter_mlops.core.errors import RunLost
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.places.kubernetes.why.facts import moment
 
-from ..groups import ONE_FOR_ALL
 from .clusters import FAKE, PATIENCE, Namespace, in_thread, small, until
 from .kube import Kube
 from .network import Network
@@ -116,7 +115,6 @@ def _told(made: Running, phase: str, count: int) -> list[RunState]:
     return states if len(states) == count else []
 
 
-@ONE_FOR_ALL
 async def test_a_node_is_deleted(namespace: Namespace) -> None:
     """With the right to read nodes, which an administrator may give: also how much is free on them."""
     from jupyter_mlops.places.kubernetes.records.manifests import manifests

@@ -16,14 +16,11 @@ from jupyter_mlops.core.errors import ClusterEnded, Refused, UnknownCluster, Unk
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.home import settings
 
-from ..groups import ONE_FOR_ALL
 from .clusters import MADE, Namespace, by_value, in_thread, until, up
 from .dask_operator import crds, operator
 from .foreign import make_kubecluster, release, worker_group
 
 DASK = "daskclusters,daskworkergroups"
-
-pytestmark = ONE_FOR_ALL
 
 
 @pytest.fixture(autouse=True)

@@ -20,14 +20,12 @@ from jupyter_mlops.core.errors import InvalidSpec, NameTaken, Refused, Unavailab
 from jupyter_mlops.places.kubernetes.check import report
 from jupyter_mlops.places.kubernetes.records.manifests import as_yaml, manifests
 
-from ..groups import ONE_FOR_ALL
 from .clusters import MADE, Namespace, by_value, in_thread, small, until, up
 from .dask_operator import crds, newer_kopf, operator
 from .foreign import daskcluster
 from .kube import Kube
 
 pytest.importorskip("dask_kubernetes")
-pytestmark = ONE_FOR_ALL
 
 DASK = "daskclusters,daskworkergroups"
 #: What users have who say nothing about it.
@@ -44,8 +42,8 @@ GARBAGE = 120.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _crds(module_kube: Kube) -> Iterator[None]:
-    with crds(module_kube):
+def _crds(session_kube: Kube) -> Iterator[None]:
+    with crds(session_kube):
         yield
 
 

@@ -10,10 +10,7 @@ from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import StartFailed
 
-from ..groups import ONE_FOR_ALL
 from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
-
-pytestmark = ONE_FOR_ALL
 
 #: Pods placed on a fake node count as starting for good: no container connects.
 FAKES = {"cpus": 1, "memory": "1 GiB", "pod": FAKE}

@@ -11,7 +11,6 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops.core.errors import ClusterEnded, MlopsError, Refused, RunLost
 
-from ..groups import BREAKS
 from .clusters import PATIENCE, Namespace, in_thread, small
 from .kube import Kube
 from .running import Running, call, running, slowly, spin
@@ -118,7 +117,6 @@ def test_the_namespace_is_deleted(kube: Kube) -> None:
         assert made.name not in [state.name for state in call(made.namespace.backend.clusters())]
 
 
-@BREAKS
 def test_a_pods_token_is_replaced(own_kube: Kube) -> None:
     """The controller's service account is made anew: its token is worth nothing until the kubelet brings another."""
     with running(own_kube, workers=1) as made:
