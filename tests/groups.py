@@ -17,15 +17,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        group = f"{item.path.parent.name}/{item.path.name}"
         if SCREENS & fixtures:
             item.add_marker("screen")
-            group = "screens"
         if "session_kube" in fixtures:
             item.add_marker("kubernetes")
-            group = "kubernetes"
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=_order)
+
+
+def _group(item: pytest.Item) -> str:
+    if item.get_closest_marker("kubernetes"):
+        return "kubernetes"
+    return "screens" if item.get_closest_marker("screen") else f"{item.path.parent.name}/{item.path.name}"
 
 
 def _order(item: pytest.Item) -> int:
