@@ -43,6 +43,7 @@ def test_from_none_to_a_thousand_workers(page: Page, lab: Lab, picture: Take) ->
     card = sidebar.card("simulated", "running")
     card.locator("[data-mlops=details]").click()
     rows = page.locator("[data-mlops=table-row]")
+    expect(rows.first).to_be_visible()  # its controller answers; before that it can't be scaled
     for workers in (1000, 20, 1, 0):
         lab.api("clusters/simulated", "PATCH", {"workers": workers})
         words = f"{workers:,} worker{'' if workers == 1 else 's'}"

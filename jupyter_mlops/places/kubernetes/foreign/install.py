@@ -29,7 +29,7 @@ _KEY = "jupyter-mlops"
 
 _ROOT = Path(__file__).resolve().parents[4]
 #: What travels: folders whole, and the files that lead to the book.
-_FOLDERS = ("core", "agent", "controller")
+_FOLDERS = ("core", "home", "agent", "controller")
 _FILES = (
     "__init__.py",
     "_version.py",
