@@ -31,7 +31,7 @@ def read_list(kind: type[_T], rows: object) -> list[_T]:
     try:
         return read_record(list[kind], rows)  # type: ignore[valid-type]  # a type that is a value
     except Unreadable:
-        if not isinstance(rows, list):
+        if not isinstance(rows, (list, tuple)):  # Dask's messages make tuples of lists
             raise
     return _readable(kind, rows)
 

@@ -15,7 +15,8 @@ from jupyter_mlops.client.runs import again
 from jupyter_mlops.home import settings
 from jupyter_mlops.home.runs import read_run, read_runs, run_folder
 from jupyter_mlops.places import profiles
-from jupyter_mlops.places.local import LocalBackend, store
+from jupyter_mlops.places.local import store
+from jupyter_mlops.places.local.backend import LocalBackend
 
 from .old_home import unpack
 
@@ -43,7 +44,8 @@ async def test_its_clusters_are_there_with_events_and_money() -> None:
     assert receipt is not None and receipt.most_workers == 2 and receipt.cost.amount is not None
     assert receipt.cost.amount == pytest.approx(28.76, abs=0.5), "until its last sign of life"
     texts = [event.text for event in await place.events("stopped")]
-    assert texts[0] == "The cluster started" and texts[-1].startswith("Ended")
+    assert (texts[0], texts[-1]) == ("The cluster started", "The cluster stops (user)")
+    assert (await place.events("killed"))[-1].text.startswith("Ended (machine restarted)")
     assert len(await place.timeline("stopped")) > 5
     assert {run.id for run in await place.runs("stopped")} >= {DETACHED, FAILED}
     assert (await place.spec("killed")).profile.limits.budget == 1e6

@@ -16,6 +16,7 @@ from jupyter_mlops.core.run import RunState
 from jupyter_mlops.home.clusters import RECEIPT
 
 from ..controller.cluster import Cluster, cluster, folder_of, make_spec, until
+from .example import TABLES
 
 RUN = RunState(id="0123456789ab", name="sum", kind="cell", cluster="c", owner="me", created=1.0)
 
@@ -33,6 +34,7 @@ def answers_changed(scheduler: Scheduler, change: Callable[[Any], Any]) -> None:
         return answer
 
     own = {name: changed(handler) for name, handler in scheduler.handlers.items() if name.startswith("mlops_")}
+    del own["mlops_run_parts"]  # its answer is a table, from a part's key to its size
     scheduler.handlers.update(own)
 
 
@@ -43,8 +45,11 @@ def newer(answer: Any) -> Any:
     if not isinstance(answer, dict):
         return answer
     words = {"kind": "a-new-kind", "phase": "a-new-phase", "cause": "a-new-cause"}
-    told = {key: words[key] if key in words and value else newer(value) for key, value in answer.items()}
-    return told if "index" in told else {**told, "of_a_newer_version": {"deep": 1}}
+    told = {
+        key: words[key] if key in words and value else value if key in TABLES else newer(value)
+        for key, value in answer.items()
+    }
+    return {**told, "of_a_newer_version": {"deep": 1}}
 
 
 def _rows(answer: list[Any]) -> bool:

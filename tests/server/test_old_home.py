@@ -35,7 +35,10 @@ async def test_all_of_it_is_served(ask: Any, home: Path) -> None:
     assert (await ask("GET", "clusters/stopped/events"))[0]["text"] == "The cluster started"
     assert len(await ask("GET", "clusters/stopped/timeline")) > 5
     assert len(await ask("GET", "runs")) == 6
-    assert len(await ask("GET", "runs/8b31cfdcb071/journal")) > 5
+    journal = await ask("GET", "runs/8b31cfdcb071/journal")
+    assert [entry["seq"] for entry in journal] == [1, 2, 3, 4, 5]
+    printed = "".join(entry["text"] for entry in journal if entry["kind"] == "print")
+    assert sorted(printed.splitlines()) == [f"item {number}" for number in range(6)]
     assert (await ask("GET", "settings"))["price"]["cpu_hour"] == 3600
     assert (await ask("GET", "profiles"))[0]["profile"]["name"] == "mine"
 
@@ -72,6 +75,7 @@ class TestWithoutTheFolders:
         assert (status, error["error"]) == (409, "Unreadable")
 
 
+@pytest.mark.filterwarnings("ignore:The settings are ignored", "ignore:The profile in .*mine.json is skipped")
 async def test_what_is_spoilt_on_the_disk_is_a_row_and_what_was_known_of_it_stays(ask: Any, home: Path) -> None:
     (home / "clusters" / "stopped" / "spec.json").write_text("{")
     (home / "clusters" / "killed" / "receipt.json").write_text("{")
@@ -79,7 +83,8 @@ async def test_what_is_spoilt_on_the_disk_is_a_row_and_what_was_known_of_it_stay
     run_folder("123456789abc").make().record_file.write_text('{"id": 1}')
     (home / "settings.json").write_text("{")
     (home / "profiles" / "mine.json").write_text("{")
-    clusters = {each["name"]: each for each in await ask("GET", "clusters")}
+    with pytest.warns(UserWarning, match=r"settings\.json can't be read"):
+        clusters = {each["name"]: each for each in await ask("GET", "clusters")}
     assert clusters["stopped"]["unreadable"] and "spec.json" in clusters["stopped"]["problem"]["what"]
     assert clusters["killed"]["unreadable"] and "receipt.json" in clusters["killed"]["problem"]["what"]
     runs = {each["id"]: each for each in await ask("GET", "runs")}

@@ -60,7 +60,7 @@ class ClusterManager:
         try:
             return await (await backend_of(name)).events(name)
         except UnknownCluster:
-            await self._kept(name)
+            await self._check_kept(name)
             return await self._keeper.events(name)
 
     async def timeline(self, name: str, since: float) -> list[Sample]:
@@ -68,15 +68,16 @@ class ClusterManager:
         try:
             return await (await backend_of(name)).timeline(name, since)
         except UnknownCluster:
-            await self._kept(name)
+            await self._check_kept(name)
             return await self._keeper.timeline(name, since)
 
     async def receipt(self, name: str) -> Receipt:
-        """Its final sum. Raises `UnknownCluster`, and `Conflict` while it lives."""
+        """Its final sum. Raises `UnknownCluster`, `Unreadable`, and `Conflict` while it lives."""
         try:
             receipt = await (await backend_of(name)).receipt(name)
         except UnknownCluster:
-            receipt = (await self._kept(name))[1]
+            await self._check_kept(name)
+            receipt = await self._keeper.receipt(name)
         if receipt is None:
             raise Conflict(
                 f"The cluster {name!r} has no receipt", "it hasn't ended", "Its cost so far is in its state."
@@ -162,15 +163,14 @@ class ClusterManager:
             await self._watcher.keep(await place.get(state.name))
             await place.forget(state.name)
         except UnknownCluster:
-            await self._kept(state.name)
+            await self._check_kept(state.name)
         self._keeper.forget(state.name)
         self._watcher.forget(state.name)
 
-    async def _kept(self, name: str) -> tuple[ClusterState, Receipt | None]:
-        kept = await self._keeper.cluster(name)
-        if kept is None:
+    async def _check_kept(self, name: str) -> None:
+        """Raise `UnknownCluster` when the history doesn't have it either."""
+        if await self._keeper.cluster(name) is None:
             raise UnknownCluster.named(name, self._watcher.states)
-        return kept
 
 
 class _Watched:

@@ -191,7 +191,7 @@ class ClusterWatcher:
             self._publish(await self.keep(state))
         elif known is None or (known.created, known.phase) != (state.created, "ended"):
             kept = await self._keeper.cluster(state.name)
-            self._publish(kept[0] if kept is not None and kept[0].created == state.created else state)
+            self._publish(kept if kept is not None and kept.created == state.created else state)
         if feed := self._hub.clusters.get(state.name):
             if not feed.ready:
                 self._hub.put_events(state.name, await places.get(state.place).events(state.name))
@@ -218,7 +218,7 @@ class ClusterWatcher:
         await self._unfollow(name)
         if known.phase != "ended":
             kept = await self._keeper.cluster(name)
-            self.forget(name) if kept is None or kept[0].phase != "ended" else self._publish(kept[0])
+            self.forget(name) if kept is None or kept.phase != "ended" else self._publish(kept)
         feed = self._hub.clusters.get(name)
         if feed is not None and not feed.ready:
             self._hub.put_events(name, await self._keeper.events(name))

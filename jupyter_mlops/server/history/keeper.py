@@ -128,16 +128,17 @@ class Keeper:
         rows = await self._read(lambda store: store.clusters(limit), list[tuple[str, float, bool, str]]())
         return [(self._state(name, created, state), whole) for name, created, whole, state in rows]
 
-    async def cluster(self, name: str) -> tuple[ClusterState, Receipt | None] | None:
-        """The newest cluster of that name, with its receipt; raises `Unreadable`."""
+    async def cluster(self, name: str) -> ClusterState | None:
+        """The newest cluster of that name."""
         row = await self._read(lambda store: store.cluster(name), None)
-        if row is None:
+        return None if row is None else self._state(name, row[0], row[1])
+
+    async def receipt(self, name: str) -> Receipt | None:
+        """The receipt of the newest cluster of that name; raises `Unreadable`."""
+        row = await self._read(lambda store: store.cluster(name), None)
+        if row is None or row[2] is None:
             return None
-        created, state, receipt = row
-        return (
-            self._state(name, created, state),
-            read_record(Receipt, receipt, f"receipt of {name!r} in the history") if receipt is not None else None,
-        )
+        return read_record(Receipt, row[2], f"receipt of {name!r} in the history")
 
     async def events(self, name: str) -> list[Event]:
         """The events of the newest cluster of that name."""
