@@ -12,6 +12,7 @@ import pytest
 from jupyter_mlops.core.errors import ClusterUnreachable, Conflict, NameTaken, Unreadable
 from jupyter_mlops.home.clusters import EVENTS, LEDGER, RECEIPT, RECORD, RUNS, SPEC, TIMELINE, ClusterFolder
 from jupyter_mlops.places.local import store
+from jupyter_mlops.places.local.folder import Folder
 
 from ..kubernetes.clusters import in_thread, until
 from ..places.place import LocalPlace, call, ended, workers_up
@@ -174,6 +175,18 @@ async def test_a_receipt_that_can_not_be_read_is_not_written_again(local: LocalP
     with pytest.raises(NameTaken, match=RECEIPT):
         await local.backend.start(local.spec(name="one"))
     assert folder.receipt_file.read_text() == "{"
+
+
+@pytest.mark.parametrize("mark", [None, "", 3])
+def test_a_record_without_a_mark_is_unreadable_so_that_nobody_else_s_processes_are_ended(
+    local: LocalPlace, mark: object
+) -> None:
+    folder = killed(local)
+    record = json.loads(folder.record_file.read_text())
+    spoil(folder.record_file, json.dumps({**record, "mark": mark}))
+    with pytest.raises(Unreadable, match="mark"):
+        Folder(folder.path).record()
+    spoil(folder.record_file, json.dumps(record), age=7200.0)
 
 
 async def test_one_spoilt_folder_hides_no_other(local: LocalPlace) -> None:

@@ -64,6 +64,8 @@ def record_of(data: dict[str, Any]) -> LocalRecord:
     KeyError, TypeError, AttributeError : it is no record.
     """
     known = _known(LocalRecord, data)
+    if not isinstance(known["mark"], str) or not known["mark"]:
+        raise TypeError("its mark is no text")  # all that have this mark are killed in the end: None is everybody's
     for name in ("starter", "scheduler", "forkserver"):
         if known.get(name) is not None:
             known[name] = Process(**_known(Process, known[name]))
