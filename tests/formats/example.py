@@ -42,7 +42,8 @@ def classes() -> list[type[BaseModel]]:
 def example(cls: type[BaseModel]) -> dict[str, Any]:
     """A value for every field, in what JSON becomes."""
     schema = cls.model_json_schema()
-    return _example(schema, schema.get("$defs", {}))
+    data: dict[str, Any] = _example(schema, schema.get("$defs", {}))
+    return data
 
 
 def _example(schema: dict[str, Any], defs: dict[str, Any]) -> Any:
@@ -68,7 +69,7 @@ def _example(schema: dict[str, Any], defs: dict[str, Any]) -> Any:
     if kind == "string":
         pattern = schema.get("pattern", "")
         return next((text for start, text in _MATCHING.items() if pattern.startswith(start)), "USD")
-    return {"integer": 2, "number": 2.0, "boolean": True}.get(kind, "anything")
+    return {"integer": 2, "number": 2.0, "boolean": True}.get(kind or "", "anything")
 
 
 def everywhere(cls: type[BaseModel], change: Callable[[dict[str, Any], dict[str, Any]], None]) -> dict[str, Any]:

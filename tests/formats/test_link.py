@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,10 @@ def older(answer: Any) -> Any:
     return {key: older(value) for key, value in answer.items() if key in NEEDED}
 
 
+def _instead(answer: Any, _: Any) -> Any:
+    return answer
+
+
 async def ask_everything(c: Cluster) -> None:
     view = await c.link.view()
     assert (view.state.name, view.state.phase) == ("c", "running")
@@ -101,7 +106,7 @@ async def test_an_older_controller_s_answers_are_read(tmp_path: Path) -> None:
 
 async def test_a_newer_kernel_s_run_and_end_are_taken(tmp_path: Path) -> None:
     async with cluster(make_spec(), tmp_path) as c:
-        call = rpc(c.scheduler.address)  # type: ignore[no-untyped-call]  # Dask's
+        call = rpc(c.scheduler.address)
         run = {**RUN.model_dump(), "kind": "gang", "ranks": 4, "origin": {"notebook": "a.ipynb", "branch": "x"}}
         answer = await call.mlops_open_run(run=run)
         assert answer["format"] == 1 and answer["ok"]["kind"] == "function"
@@ -118,8 +123,9 @@ async def test_a_newer_kernel_s_run_and_end_are_taken(tmp_path: Path) -> None:
 async def test_what_can_not_be_understood_is_said(tmp_path: Path) -> None:
     async with cluster(make_spec(), tmp_path) as c:
         handlers = dict(c.scheduler.handlers)
-        for answer in ({}, {"ok": []}, {"ok": {"seq": 1}}, {"ok": {"seq": 1, "state": "fine"}}):
-            answers_changed(c.scheduler, lambda _, answer=answer: answer)
+        answers: list[Any] = [{}, {"ok": []}, {"ok": {"seq": 1}}, {"ok": {"seq": 1, "state": "fine"}}]
+        for answer in answers:
+            answers_changed(c.scheduler, partial(_instead, answer))
             with pytest.raises(Unreadable):
                 await c.link.view()
             c.scheduler.handlers.update(handlers)

@@ -10,6 +10,7 @@ import pytest
 from jupyter_mlops.core.errors import Unreadable
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.settings import Settings
 from jupyter_mlops.home import settings
 from jupyter_mlops.places import profiles
 
@@ -28,7 +29,7 @@ def test_settings_that_can_not_be_read_are_never_overwritten(home: Path, text: s
     with pytest.warns(UserWarning):
         profiles.mark_used("gentle")
     with pytest.raises(Unreadable, match=r"settings\.json can't be read"):
-        settings.save(settings.Settings(price=Price(cpu_hour=1)))
+        settings.save(Settings(price=Price(cpu_hour=1)))
     assert (home / "settings.json").read_text() == text
 
 
