@@ -17,9 +17,9 @@ def test_the_labextension_has_the_packages_version() -> None:
     assert package["version"] == jupyter_mlops.__version__
 
 
-def test_the_changelog_begins_with_the_version() -> None:
+def test_the_changelogs_newest_release_is_the_version() -> None:
     versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert versions[0] == jupyter_mlops.__version__
+    assert next(version for version in versions if version != "Unreleased") == jupyter_mlops.__version__
 
 
 def test_what_is_installed_is_this_version() -> None:
