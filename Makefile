@@ -7,7 +7,7 @@
 # make clean  remove what was built; `make clean-all` also the environments
 #
 # Needs Python 3.10 or newer and make. Everything else, Node too, is installed into .venv. With PYTHON=python3.12, say,
-# into .venv-3.12. `make --jobs=4 test check` does what can be done side by side so.
+# into .venv-3.12. `make --jobs=2 check` runs its two halves side by side.
 
 VENV := .venv$(if $(PYTHON),-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'))
 PYTHON ?= python3
@@ -44,7 +44,7 @@ quick:
 fast: $(STAMPS)/dev
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) -m "not slow and not screen and not kubernetes" $(FILES)
 
-test: pytest jest
+test: jest pytest
 
 pytest: ready
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) $(FILES)
