@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import dask
 from distributed import Worker
 
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.profile import Group
+
+#: The workers share this process, whose memory says nothing of theirs: Dask must not pause one because of it.
+UNWATCHED = {f"distributed.worker.memory.{limit}": False for limit in ("target", "spill", "pause", "terminate")}
 
 
 class InProcessPool:
@@ -49,14 +53,15 @@ class InProcessPool:
             await asyncio.sleep(0)
             self.notify(Notice(name, "lost", self.broken))
             return
-        worker = self.workers[name] = Worker(
-            self._address,
-            name=name,
-            nthreads=group.threads,
-            memory_limit=group.memory,
-            resources={f"group:{group.name}": 1_000_000},
-            dashboard=False,
-        )
+        with dask.config.set(UNWATCHED):
+            worker = self.workers[name] = Worker(
+                self._address,
+                name=name,
+                nthreads=group.threads,
+                memory_limit=group.memory,
+                resources={f"group:{group.name}": 1_000_000},
+                dashboard=False,
+            )
         await worker
         self._watch(name, worker)
 

@@ -137,11 +137,15 @@ async def test_options_are_checked_by_their_place(install: Install, fields: dict
         await places.get(wrong.place).check(wrong)
 
 
-def test_a_file_with_wrong_options_is_named_and_skipped(install: Install, tmp_path: Path) -> None:
+def test_an_administrators_file_with_wrong_options_is_named_and_skipped(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install("queues", QUEUES)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "admin"))
+    folder = home.private(tmp_path / "admin" / "jupyter-mlops" / "profiles")
     for name, options in (("good", {"partition": "gpu"}), ("bad", {"partitoin": "gpu"})):
         profile = Profile(name=name, place="queues", groups=[Group()], options=options)
-        home.write(home.profiles_dir() / f"{name}.json", profile.model_dump_json())
+        home.write(folder / f"{name}.json", profile.model_dump_json())
     with pytest.warns(UserWarning, match=r"bad\.json is skipped.*'options\.partitoin' is not a known field"):
         names = [profile.name for profile in places.profiles.all_profiles()]
     assert "good" in names and "bad" not in names

@@ -120,7 +120,7 @@ def test_settings_are_kept_and_broken_ones_ignored(home_folder: Path) -> None:
     own = MINE.model_copy(update={"price": Price(cpu_hour=1, source="the profile")})
     assert new_spec(own).price.source == "the profile"
     (home_folder / "settings.json").write_text('{"price": "much"}')
-    with pytest.warns(UserWarning, match=r"settings.json are ignored.*price"):
+    with pytest.warns(UserWarning, match=r"settings are ignored.*settings\.json.*price"):
         assert settings.load() == Settings()
 
 
