@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
+from jupyter_mlops.client.clusters.kernel import kernel as this_kernel
+from jupyter_mlops.client.clusters.kernel import loop_thread
 from jupyter_mlops.core import errors
 from jupyter_mlops.core.profile import Profile
 from jupyter_mlops.places import profiles
@@ -60,7 +61,7 @@ def pods(place: Namespace) -> Iterator[mlops.Cluster]:
         yield made
     finally:
         made.stop()
-        loop_thread().call(kernel().sessions.close(NAME))
+        loop_thread().call(this_kernel().sessions.close(NAME))
         until(lambda: made.state().phase == "ended", LONG)
 
 
@@ -134,7 +135,7 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
         server.kill()
         server.wait()
         cluster.stop()
-        loop_thread().call(kernel().sessions.close("mortal"))
+        loop_thread().call(this_kernel().sessions.close("mortal"))
 
 
 def test_packages_that_the_image_lacks(pods: mlops.Cluster, tmp_path: Path) -> None:
