@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from .base import Name, Record, Time, otherwise
+from .errors import MlopsError
 from .formats import FORMAT
 from .price import Cost, Price
 from .profile import Limits, Place, Profile
@@ -32,6 +33,11 @@ class Problem(Record):
     what: str
     why: str = ""
     todo: str = ""
+
+    @classmethod
+    def of(cls, error: MlopsError) -> Problem:
+        """`error` as a part of a state."""
+        return cls(what=error.what, why=error.why, todo=error.todo)
 
 
 class ClusterSpec(Record):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .base import Record, Time, otherwise
 from .cluster import Problem
+from .errors import Unreadable
 from .formats import FORMAT
 from .price import Cost
 
@@ -80,6 +81,30 @@ class RunState(Record):
     repeatable: bool = False
     #: Whether its result was kept on disk (detached runs) and can be fetched.
     kept: bool = False
+
+
+def unreadable_run(run: RunId, cluster: str, created: Time, fault: Unreadable) -> RunState:
+    """How a run is shown whose record can't be read: it names the fault, and claims nothing else.
+
+    Parameters
+    ----------
+    run : its id.
+    cluster : the name of its cluster; empty where that isn't known.
+    created : the moment by which it is listed, in seconds since the epoch.
+    fault : what can't be read, why, and what to do.
+    """
+    return RunState(
+        id=run,
+        name="unreadable",
+        kind="function",
+        cluster=cluster,
+        owner="",
+        phase="lost",
+        created=created,
+        ended=created,
+        error=str(fault),
+        problem=Problem.of(fault),
+    )
 
 
 def per_thousand(run: RunState) -> float | None:

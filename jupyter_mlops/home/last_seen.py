@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .. import home
-from ..core.base import Record, Seconds, Time, read_record
+from ..core.base import Record, Seconds, Time
 from ..core.cluster import ClusterState
 from ..core.errors import MlopsError
 from ..core.formats import FORMAT
@@ -39,7 +39,7 @@ def remember(place: str, way: str, states: list[ClusterState]) -> None:
 def recall(place: str, way: str) -> LastSeen | None:
     """What `place`, reached by `way`, told last; None when it never did, or nobody can read it any more."""
     try:
-        known = read_record(LastSeen, _path(place).read_bytes())
+        known = home.read(LastSeen, _path(place))
     except (MlopsError, OSError):
         return None
     return known if known.way == way else None

@@ -96,24 +96,9 @@ class RunFolder:
 
     def row(self, fault: Unreadable) -> RunState:
         """The run as it is shown when its record can't be read."""
-        from ..core.cluster import Problem
-        from ..core.run import RunState
+        from ..core.run import unreadable_run
 
-        written = (self.stamp() or (0, 0))[0] / 1e9
-        problem = Problem(what=fault.what, why=fault.why, todo=fault.todo)
-        return RunState(
-            id=self.run,
-            name="unreadable",
-            kind="function",
-            cluster="",
-            owner="",
-            phase="lost",
-            created=written,
-            ended=written,
-            error=str(fault),
-            problem=problem,
-            repeatable=False,
-        )
+        return unreadable_run(self.run, "", (self.stamp() or (0, 0))[0] / 1e9, fault)
 
     def write_record(self, state: RunState) -> None:
         """Write the run's state; raises `StorageFull`, `Refused`."""

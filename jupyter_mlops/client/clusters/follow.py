@@ -15,7 +15,7 @@ from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, Conflict, MlopsError, NotFound
 from ...core.waiting import until_set
 from .live import LinkOpener, open_link
-from .problems import problem_of, unreachable
+from .problems import unreachable
 
 #: Seconds that a long poll may take: the controller answers after 20, and one that doesn't is unreachable.
 _POLL: Seconds = 20.0
@@ -198,7 +198,7 @@ class ClusterFollower:
                 self._set(record)
                 self._on_end()
             elif self._failures or record.phase not in ("starting", "stopping"):
-                self._problem = problem_of(error)
+                self._problem = Problem.of(error)
                 self.set_record(record)
         self._failures += 1
         least, most = _BACKOFF
@@ -213,7 +213,7 @@ class ClusterFollower:
         self._on_end()
 
     def _be_silent(self, silence: MlopsError) -> None:
-        self._problem = problem_of(silence)
+        self._problem = Problem.of(silence)
         if self.state is not None:
             self.set_record(self.state)
 

@@ -11,10 +11,10 @@ from contextlib import AbstractAsyncContextManager
 from ... import places
 from ...controller.link import Link
 from ...core.base import Seconds
-from ...core.cluster import ClusterState
+from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, MlopsError
 from ...core.waiting import wait_for
-from .problems import problem_of, unreachable
+from .problems import unreachable
 
 #: Seconds that a controller has for its answer, before its record is shown instead.
 PATIENCE: Seconds = 10.0
@@ -63,7 +63,7 @@ async def live_state(record: ClusterState, opener: LinkOpener | None = None) -> 
     except MlopsError as error:
         silence = error
     again = await places.get(record.place).get(record.name)  # it may have just ended, which its place knows
-    return again if again.phase != "running" else unreachable(again, problem_of(silence))
+    return again if again.phase != "running" else unreachable(again, Problem.of(silence))
 
 
 async def _ask(record: ClusterState, opener: LinkOpener | None) -> ClusterState:

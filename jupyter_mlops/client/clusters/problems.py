@@ -6,11 +6,6 @@ from ...core.cluster import ClusterState, Problem
 from ...core.errors import MlopsError
 
 
-def problem_of(error: MlopsError) -> Problem:
-    """`error` as a part of a cluster's, a group's or an operation's state."""
-    return Problem(what=error.what, why=error.why, todo=error.todo)
-
-
 def problems_of(state: ClusterState) -> list[tuple[str, Problem]]:
     """Everything that is wrong with a cluster: its own problem under the empty name, each group's under its name.
 

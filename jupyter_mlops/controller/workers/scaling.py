@@ -235,7 +235,7 @@ class Scaling:
             what = "Workers could not be asked for"
             problem = Problem(what=what, why=str(error), todo="Look at the scheduler's log.")
             if isinstance(error, MlopsError):
-                problem = Problem(what=error.what, why=error.why, todo=error.todo)
+                problem = Problem.of(error)
             for name in names:
                 self._workers.give_up(self._workers.entries[name], problem)
 

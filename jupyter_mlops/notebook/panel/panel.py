@@ -187,7 +187,7 @@ class Panel:
 
     def _show_error(self, error: MlopsError | None) -> None:
         if error is not None:
-            problem = Problem(what=error.what, why=error.why, todo=error.todo)
+            problem = Problem.of(error)
             self.error.value = f"<div role='alert' style='{ALERT}'>{words.problem(problem)}</div>"
         show(self._trouble, error is not None)
 

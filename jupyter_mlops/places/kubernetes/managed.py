@@ -111,7 +111,7 @@ class ManagedCluster:
         try:
             return read_lines(Event, await self._stored("events.jsonl"))
         except Unreadable as error:
-            problem = Problem(what=error.what, why=error.why, todo=error.todo)
+            problem = Problem.of(error)
             return [Event(seq=1, time=self.spec.created, kind="problem", text=error.what, problem=problem)]
 
     async def timeline(self, since: Time) -> list[Sample]:

@@ -21,7 +21,7 @@ from ...core.base import Seconds, read_record
 from ...core.cluster import ClusterState, Event, Problem, Receipt, Sample
 from ...core.errors import Unreadable
 from ...core.lines import read_lines
-from ...core.run import RunState
+from ...core.run import RunState, unreadable_run
 from .store import Store
 
 if TYPE_CHECKING:
@@ -183,18 +183,8 @@ class Keeper:
         try:
             return read_record(RunState, text, f"row of the run {run} in the history")
         except Unreadable as fault:
-            return RunState(
-                id=run,
-                name="unreadable",
-                kind="function",
-                cluster=cluster,
-                owner="",
-                phase="lost",
-                created=created,
-                ended=created,
-                error=str(fault),
-                problem=self._problem(fault),
-            )
+            row = unreadable_run(run, cluster, created, fault)
+            return row.model_copy(update={"problem": self._problem(fault)})
 
     def _problem(self, fault: Unreadable) -> Problem:
         return Problem(what=fault.what, why=fault.why, todo=fault.todo or f"It is in {self._path}.")

@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from logging import Logger
 
-from ...client.clusters.problems import problem_of
 from ...core.base import Seconds
 from ...core.cluster import Problem
 from ...core.errors import MlopsError, UnknownOperation
@@ -78,7 +77,7 @@ class OperationManager:
         try:
             await work(Progress(self, operation))
         except MlopsError as error:
-            problem = problem_of(error)
+            problem = Problem.of(error)
         except Exception as error:  # noqa: BLE001  # a fault of ours must end the operation too, and is logged whole
             self._log.exception("jupyter-mlops: an operation failed")
             problem = Problem(what="Something went wrong", why=repr(error), todo="The server's log says more.")

@@ -233,7 +233,7 @@ class Observer:
             self._dask = DaskView()  # it doesn't listen yet
             if time.time() - placed_at(pod) > STARTING:
                 self._dask = None
-                self._dask_problem = Problem(what=problem.what, why=problem.why, todo=problem.todo)
+                self._dask_problem = Problem.of(problem)
 
     def _synced(self, found: list[Json]) -> None:
         self._pods = {pod["metadata"]["name"]: pod for pod in found}
