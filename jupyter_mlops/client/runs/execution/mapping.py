@@ -153,15 +153,14 @@ class MapExecution(Execution):
         budget = None if self.state.detached else plan.budget()
         packed = parts.part(batch.index, batch.start, batch.count, batch.packed, budget)
         for attempt in range(AGAIN):
-            future = self.tasks.send(packed, batch.index)
+            bigs, future = self.tasks.bigs, self.tasks.send(packed, batch.index)
             try:
                 self._accept(batch, await self._outcome_of(future, batch))
                 return
             except TaskLost:
-                if attempt == AGAIN - 1 or not self.tasks.is_missing("pending", "cancelled", "lost", "error"):
-                    raise
                 self.tasks.drop(future)
-                await self.tasks.put_again(self.payload, everywhere=True)
+                if attempt == AGAIN - 1 or not await self.tasks.put_again(self.payload, everywhere=True, lost=bigs):
+                    raise
 
     async def _outcome_of(self, future: Future[Any], batch: Batch) -> dict[str, Any]:
         if not self.payload.head["keep"]:

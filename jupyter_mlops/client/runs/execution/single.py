@@ -60,10 +60,10 @@ class OneTask(Execution):
         return await self.tasks.outcome(future)
 
     async def _with_inputs(self, future: Future[Any]) -> dict[str, Any]:
+        bigs = self.tasks.bigs
         try:
             return await self._known(future)
         except TaskLost:
-            if not self.tasks.is_missing("cancelled", "lost", "error"):
+            if not await self.tasks.put_again(self.payload, everywhere=False, lost=bigs):
                 raise
-        await self.tasks.put_again(self.payload, everywhere=False)
         return await self._known(self.tasks.send(single(1), 1))

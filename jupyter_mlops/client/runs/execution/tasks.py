@@ -46,6 +46,7 @@ class Tasks:
         #: What all tasks share: the head of the payload, as it is sent, and its big variables.
         self.code = b""
         self.bigs: list[Future[Any]] = []
+        self._putting = asyncio.Lock()
         #: Whether this process itself gave the run up.
         self.stopping = False
 
@@ -58,9 +59,20 @@ class Tasks:
         self.code = head_bytes(payload.head)
         self.bigs = await self._session.put(payload, everywhere=everywhere)
 
-    async def put_again(self, payload: RunPayload, everywhere: bool) -> None:
-        """Put the big variables there once more: a worker that had one died."""
-        self.bigs = await self._session.put(payload, everywhere=everywhere, anew=True)
+    async def put_again(self, payload: RunPayload, everywhere: bool, lost: list[Future[Any]]) -> bool:
+        """Put the big variables there once more, if a worker that had one died. Returns whether a task that was lost
+        may be sent again, with the new ones.
+
+        `lost` : the big variables that the task was sent with. When they aren't the present ones, the loss of another
+        task has brought new ones already.
+        """
+        async with self._putting:
+            if self.bigs is not lost:
+                return True
+            if all(str(big.status) == "finished" for big in lost):
+                return False
+            self.bigs = await self._session.put(payload, everywhere=everywhere, anew=True)
+            return True
 
     def send(self, part: bytes, index: int) -> Future[Any]:
         """Send the task number `index`."""
@@ -111,10 +123,6 @@ class Tasks:
         for future in self._futures:
             future.release()
         self._futures.clear()
-
-    def is_missing(self, *gone: str) -> bool:
-        """Whether a big variable has one of these states, so that tasks which need it can't run."""
-        return any(str(big.status) in gone for big in self.bigs)
 
     async def plan(self, total: int | None, tasks: int) -> None:
         """Hand a detached run to the cluster, once all of its tasks have arrived there."""
