@@ -42,10 +42,12 @@ def jp_asyncio_loop(jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[asyn
 
 
 async def _end_all_tasks() -> None:
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    """Again and again: a worker of Dask that is cancelled waits for its own end, which may have been cancelled too."""
+    while left := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in left:
+            task.cancel()
+        done, _ = await asyncio.wait(left, timeout=1.0)
+        await asyncio.gather(*done, return_exceptions=True)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

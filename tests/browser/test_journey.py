@@ -36,7 +36,7 @@ def lab(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
     with opened(tmp_path_factory.mktemp("lab"), place.environment) as lab:
         if place is not THIS_MACHINE:
             place.save(lab, place.profile, place.title, {"workers": place.workers, "maximum": 4})
-        place.save(lab, "brief", "Brief", {"workers": 1}, limits={"idle_timeout": 8})
+        place.save(lab, "brief", "Brief", {"workers": 1}, limits={"idle_timeout": 25})
         yield lab
 
 

@@ -23,7 +23,7 @@ import time
 import jupyter_mlops as mlops
 def crawl(item):
     print("item", item)
-    for _ in range(600):
+    for _ in range(6000):  # until it is cancelled
         time.sleep(0.1)
 run = mlops.run(crawl, 1, cluster="bench", detach=True, name="crawl")
 """

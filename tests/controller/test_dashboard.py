@@ -12,6 +12,7 @@ from tornado.websocket import websocket_connect
 from jupyter_mlops.controller.link import DASHBOARD_KEY_HEADER
 from jupyter_mlops.core.profile import Group
 
+from ..websockets import hang_up
 from .cluster import cluster, make_spec
 
 
@@ -58,4 +59,4 @@ async def test_its_websockets_are_refused_too(tmp_path: Path) -> None:
         socket = await websocket_connect(
             HTTPRequest(f"ws://{host}:{port}/eventstream", headers={DASHBOARD_KEY_HEADER: key})
         )
-        socket.close()
+        await hang_up(socket)

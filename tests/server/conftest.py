@@ -16,6 +16,8 @@ from traitlets.config import Config
 from jupyter_mlops import places
 from jupyter_mlops.client.clusters.listing import list_clusters
 
+from ..websockets import hang_up
+
 #: Seconds that anything may take on a busy machine.
 PATIENCE = 90.0
 
@@ -149,7 +151,7 @@ class Browser:
 
 
 @pytest.fixture
-def browse(jp_ws_fetch: Any) -> Iterator[Callable[..., Awaitable[Browser]]]:
+def browse(jp_ws_fetch: Any, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Awaitable[Browser]]]:
     """Open the stream and say hello."""
     browsers = []
 
@@ -161,7 +163,7 @@ def browse(jp_ws_fetch: Any) -> Iterator[Callable[..., Awaitable[Browser]]]:
 
     yield connect
     for browser in browsers:
-        browser.socket.close()
+        jp_asyncio_loop.run_until_complete(hang_up(browser.socket))
 
 
 async def finished(ask: Ask, operation: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tornado.websocket import websocket_connect
 
 from jupyter_mlops import places
 
+from ..websockets import hang_up
 from .conftest import PATIENCE, SMALL, finished
 
 
@@ -49,7 +50,7 @@ async def test_a_dashboard_behind_the_login(
     )
     first = await asyncio.wait_for(socket.read_message(), PATIENCE)
     assert first is not None and "ACK" in "".join([str(first), *[str(await socket.read_message()) for _ in range(2)]])
-    socket.close()
+    await hang_up(socket)
 
     for headers in ({}, {**jp_auth_header, "Origin": "https://evil.example"}):
         url = f"ws://localhost:{jp_http_port}{path}"

@@ -17,6 +17,7 @@ import pytest
 from jupyter_mlops.core.cluster import ClusterState, Event, Sample
 from jupyter_mlops.server.history.keeper import Keeper
 
+from ..websockets import hang_up
 from .conftest import PATIENCE, SMALL, finished
 
 pytestmark = pytest.mark.slow
@@ -48,7 +49,7 @@ async def test_a_restarted_server_finds_everything_again(ask: Any, browse: Any, 
     before = await ask("GET", "clusters/one/events")
     browser = await browse(follow_clusters=["one"])
     await browser.until(lambda: browser.workers.get("one"))
-    browser.socket.close()
+    await hang_up(browser.socket)
     await restart(jp_serverapp)
     again = await browse(epoch=browser.epoch, seq=browser.seq, follow_clusters=["one"])
     await again.until(lambda: again.clusters.get("one", {}).get("phase") == "running")

@@ -12,6 +12,8 @@ from jupyter_mlops.core.operation import Operation
 from jupyter_mlops.core.stream import Changes, Hello, Snapshot
 from jupyter_mlops.server.stream.hub import Hub, Subscriber
 
+from ..websockets import hang_up
+
 
 def operation(number: int, text: str = "") -> Operation:
     return Operation(id=f"o{number}", kind="start", subject="x", created=number, text=text)
@@ -148,7 +150,7 @@ async def test_a_slow_browser_gets_each_thing_once_and_nothing_is_kept_for_it(br
 async def test_a_browser_that_reconnects_gets_what_it_missed(browse: Any, ask: Any) -> None:
     browser = await browse()
     await browser.read()
-    browser.socket.close()
+    await hang_up(browser.socket)
     await ask("PUT", "profiles/mine", {"groups": [{"workers": 1}]})
     again = await browse(epoch=browser.epoch, seq=browser.seq)
     message = await again.read()
