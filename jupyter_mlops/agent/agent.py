@@ -1,4 +1,4 @@
-"""The agent of a worker: loads what a run sent, runs it, reports, and stops it when the scheduler says so."""
+"""The agent of a worker: gives each task of a run a seat, keeps its runners, and stops them when it is told to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import pickle
+import signal
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -14,22 +16,22 @@ from typing import Any
 
 import cloudpickle
 
-from . import sources, streams
-from .cells import figures, pack_names, pack_value, run_cell
-from .code import Code
-from .failures import Record, record
-from .items import ItemBatch
+from . import buffers, processes, sources
+from .failures import Record
+from .memory import MemoryWatch
 from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
-from .tasks import TASKS, RunStopped, Task, sleep, stop_all
+from .runner import log
+from .seat import Runner, Seat, dead
 from .versions import versions_of
+from .wire import Message
 
-#: Our own frames start with this file name.
-OURS = "<jupyter-mlops"
+#: Runs that are remembered.
+RUNS = 64
 
-#: Runs whose code is kept loaded.
-LOADED = 16
+#: Seconds after which code that didn't heed a signal gets the next, which it can less easily ignore.
+HEED = 0.8
 
 
 class Agent:
@@ -38,165 +40,277 @@ class Agent:
     def __init__(self, worker: Any) -> None:
         self._worker = worker
         self._lock = threading.Lock()
-        self._codes: OrderedDict[str, Code] = OrderedDict()
-        self._reporters: OrderedDict[str, Reporter] = OrderedDict()
-        self._stopped: OrderedDict[str, None] = OrderedDict()
+        self._runs: OrderedDict[str, RunHere] = OrderedDict()
         self._small = SmallResults()
+        self._spare = Spare()
+        limit = int(getattr(worker.memory_manager, "memory_limit", 0) or 0)
+        self._watch = MemoryWatch(limit, self._at_work)
 
     def install(self) -> None:
-        """Take over the streams of this process and listen to the scheduler."""
-        streams.install()
+        """Listen to the scheduler, and have a runner ready."""
         sources.install()
-        time.sleep = sleep  # type: ignore[assignment]  # so that a stopped run doesn't sleep on
-        if os.environ.get("MPLBACKEND", "module:").startswith("module:"):
-            os.environ["MPLBACKEND"] = "Agg"  # a notebook's inline backend can't work here
         self._worker.stream_handlers["mlops-stop"] = self.stop
+        self._worker.stream_handlers["mlops-over"] = self.over
         self._worker.stream_handlers["mlops-exit"] = self.exit
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
+        self._spare.prepare()
+
+    def close(self) -> None:
+        """End all runners."""
+        with self._lock:
+            runs, self._runs = list(self._runs.values()), OrderedDict()
+        for run in runs:
+            run.close()
+        self._spare.close()
+        self._watch.close()
 
     def run(self, code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
         """One task: `code` is what its run shares, `batch` its own part. Returns plain data."""
         head, part = pickle.loads(code), pickle.loads(batch)  # noqa: S301 - plain data of ours
-        run, key = head["run"], f"mlrun-{head['run']}-{part['index']}"
-        reporter = self._reporter(run)
-        if run in self._stopped:
+        key = f"mlrun-{head['run']}-{part['index']}"
+        run = self._run(head["run"])
+        if run.stopped:
             return {"stopped": True}
         known = written(Path(head["folder"]), part["index"]) if head["folder"] else None
         if known is not None:
-            _report_end(reporter, key, known)
+            _report_end(run.reporter, key, known)
             return known
-        task = Task(run, key, reporter)
-        TASKS.add(task)
-        reporter.send("start", key=key)
+        run.reporter.send("start", key=key)
         if head.get("note") and part["index"] == 0:
-            reporter.print("stderr", head["note"] + "\n")
-        if head["secede"]:
-            _secede()
+            run.reporter.print("stderr", head["note"] + "\n")
         began = time.perf_counter()
-        try:
-            outcome = task.guard(lambda: self._work(task, head, part, bigs))
-            if head["folder"] and "stopped" not in outcome:
-                outcome = persist(outcome, Path(head["folder"]), part["index"])
-            elif head.get("small") and "stopped" not in outcome:
-                self._small.send(reporter, run, part["index"], outcome, head["small"])
-        except RunStopped:
-            outcome = {"stopped": True}
-        finally:
-            TASKS.discard(task)
-        _report_end(reporter, key, outcome)
+        outcome = self._execute(run, key, code, head, part, bigs)
+        if head["folder"] and "stopped" not in outcome:
+            outcome = persist(outcome, Path(head["folder"]), part["index"], run.reporter)
+        elif head.get("small") and "stopped" not in outcome:
+            self._small.send(run.reporter, head["run"], part["index"], outcome, head["small"])
+        _report_end(run.reporter, key, outcome)
         outcome["seconds"] = time.perf_counter() - began
         return outcome
 
-    def _work(self, task: Task, head: dict[str, Any], part: dict[str, Any], bigs: tuple[Any, ...]) -> dict[str, Any]:
-        try:
-            items = None
-            if part.get("partition"):
-                items, bigs = [bigs[0]], bigs[1:]
-            elif "items" in part:
-                items = pickle.loads(part["items"])  # noqa: S301 - the user's own
-            code = self._code(head, bigs)
-        except Exception as error:  # noqa: BLE001 - a module that is missing here, a class that changed, …
-            failure = {**record(error, OURS), "index": part.get("start", 0), "item": "", "loading": True}
-            return {"n": part.get("n", 1), "errors": [failure], "values": None, "broken": True}
-        if head["kind"] == "cell":
-            return self._cell(head, code)
-        if head["kind"] == "function":
-            return self._function(head, code)
-        return self._map(task, head, part, code, items)
-
-    def _map(self, task: Task, head: dict[str, Any], part: dict[str, Any], code: Code, items: Any) -> dict[str, Any]:
-        if not isinstance(items, (list, range)) and not hasattr(items, "dtype"):
-            items = list(items)
-        if hasattr(items, "iloc"):
-            items = list(items)
-        batch = ItemBatch(code.function, items, part["start"], head["retries"], OURS)
-
-        def report(done: int, failed: int) -> None:
-            task.reporter.send("progress", key=task.key, done=done, failed=failed)
-
-        batch.run(part.get("budget"), head["on_error"] == "raise", report)
-        outcome = {"n": len(batch.results), "start": part["start"], "errors": batch.errors}
+    def _execute(
+        self, run: RunHere, key: str, code: bytes, head: dict[str, Any], part: dict[str, Any], bigs: tuple[Any, ...]
+    ) -> dict[str, Any]:
+        if part.get("partition"):
+            part, bigs = {**part, "items": bytes(cloudpickle.dumps([bigs[0]], protocol=5))}, bigs[1:]
         if head["keep"]:
-            return {**outcome, "kept": batch.results}
-        return {**outcome, "values": self._pack_results(batch)}
-
-    def _pack_results(self, batch: ItemBatch) -> bytes:
+            sources.FINDER.bring(head["modules"])  # what is kept is kept here, as objects
         try:
-            return bytes(cloudpickle.dumps(batch.results, protocol=5))
-        except Exception:  # noqa: BLE001 - some result can't travel: it becomes its item's error
-            batch.drop_unpicklable()
-            return bytes(cloudpickle.dumps(batch.results, protocol=5))
+            run.open(code, bigs)
+            return Seat(key, head, part, run.reporter, run).sit()
+        except OSError as error:  # no process, no memory, no file can be had
+            why = f"{type(error).__name__}: a process for the run's code can't be had: {error}"
+            return {"n": part.get("n", 1), "errors": [dead(why, "", part.get("start", 0), "")], "broken": True}
 
-    def _cell(self, head: dict[str, Any], code: Code) -> dict[str, Any]:
-        for left in range(head["retries"], -1, -1):
-            try:
-                space, value, has_value = run_cell(head["code"], head["filename"], code.load())
-                break
-            except Exception as error:  # noqa: BLE001 - the user's code may raise anything
-                if not left:
-                    return {"errors": [{**record(error, OURS), "index": 0, "item": ""}]}
-        images = figures()
-        if head["keep"]:
-            return {"kept": {name: space[name] for name in head["names"] if name in space}, "has_value": False}
-        names, refused = pack_names(space, head["names"])
-        packed, bundle = pack_value(value) if has_value else (None, {})
-        return {
-            "names": names,
-            "refused": refused,
-            "value": packed,
-            "bundle": bundle,
-            "has_value": has_value,
-            "figures": images,
-        }
-
-    def _function(self, head: dict[str, Any], code: Code) -> dict[str, Any]:
-        for left in range(head["retries"], -1, -1):
-            try:
-                value = code.load()()
-                if head["keep"]:
-                    return {"kept": value}
-                return {"value": bytes(cloudpickle.dumps(value, protocol=5)), "has_value": True, "figures": figures()}
-            except Exception as error:  # noqa: BLE001 - the user's code may raise anything
-                if not left:
-                    return {"errors": [{**record(error, OURS), "index": 0, "item": ""}]}
-        raise AssertionError("unreachable")
-
-    def _code(self, head: dict[str, Any], bigs: tuple[Any, ...]) -> Code:
+    def _run(self, run_id: str) -> RunHere:
         with self._lock:
-            code = self._codes.get(head["run"])
-            if code is None:
-                code = self._codes[head["run"]] = Code(head, bigs)
-                _forget(self._codes)
-            return code
+            run = self._runs.get(run_id)
+            if run is None:
+                run = self._runs[run_id] = RunHere(run_id, self._worker, self._spare, self._watch)
+                for old in [known for known, other in self._runs.items() if not other.at_work][:-RUNS]:
+                    self._runs.pop(old).close()
+            return run
 
-    def _reporter(self, run: str) -> Reporter:
+    def _at_work(self) -> list[Runner]:
         with self._lock:
-            reporter = self._reporters.get(run)
-            if reporter is None:
-                reporter = self._reporters[run] = Reporter(self._worker, run)
-                _forget(self._reporters, 4 * LOADED)
-            return reporter
+            return [runner for run in self._runs.values() for runner in run.at_work]
 
     def stop(self, run: str) -> None:
         """The scheduler says: stop the code of `run`."""
-        self._stopped[run] = None
-        _forget(self._stopped, 1000)
-        reporter = self._reporter(run)
-        stop_all(run, lambda left: reporter.send("stopped", left=left))
+        self._run(run).stop()
+
+    def over(self, run: str) -> None:
+        """The scheduler says: `run` has ended."""
+        with self._lock:
+            known = self._runs.get(run)
+        if known is not None:
+            threading.Thread(target=known.release, name="mlops-release", daemon=True).start()
 
     def exit(self) -> None:
-        """The scheduler says: code doesn't stop, end this process."""
+        """The scheduler says: end this process."""
         os._exit(75)
+
+
+class RunHere:
+    """A run on this worker: its runners, and what all of them share.
+
+    Parameters
+    ----------
+    run_id : the run's.
+    worker : Dask's worker.
+    spare : gives processes.
+    watch : watches the memory of those at work.
+    """
+
+    def __init__(self, run_id: str, worker: Any, spare: Spare, watch: MemoryWatch) -> None:
+        self._worker, self._spare, self._watch = worker, spare, watch
+        self.reporter = Reporter(worker, run_id)
+        self.stopped = False
+        self._lock = threading.Lock()
+        self._free: list[Runner] = []
+        self._busy: set[Runner] = set()
+        self._code = b""
+        self._files: list[int] = []
+
+    @property
+    def at_work(self) -> list[Runner]:
+        """Its runners that execute a task now."""
+        with self._lock:
+            return list(self._busy)
+
+    def open(self, code: bytes, bigs: tuple[Any, ...]) -> None:
+        """Have what its runners need: its head, and its big variables where they can be mapped."""
+        with self._lock:
+            if not self._code:
+                self._files = [buffers.shared(big) for big in bigs]
+                self._code = code
+
+    def take(self) -> Runner:
+        """A runner of this run, for one task.
+
+        Raises
+        ------
+        OSError
+        """
+        with self._lock:
+            runner = self._free.pop() if self._free else None
+        if runner is None:
+            runner = Runner(self._spare.take(), self.reporter)
+            with self._lock:
+                runner.send(_opening(self._worker, self._code), tuple(self._files))
+        with self._lock:
+            self._busy.add(runner)
+        self._watch.wake()
+        return runner
+
+    def give_back(self, runner: Runner) -> None:
+        """The task is over; the runner waits for the next."""
+        with self._lock:
+            self._busy.discard(runner)
+            if not self.stopped:
+                self._free.append(runner)
+                return
+        runner.process.close()
+
+    def lost(self, runner: Runner) -> None:
+        """The runner has ended by itself."""
+        with self._lock:
+            self._busy.discard(runner)
+        runner.process.close()
+
+    def release(self) -> None:
+        """It needs no runners for now."""
+        with self._lock:
+            free, self._free = self._free, []
+            if not self._busy:
+                files, self._files, self._code = self._files, [], b""
+            else:
+                files = []
+        for runner in free:
+            runner.process.close()
+        for file in files:
+            os.close(file)
+
+    def close(self) -> None:
+        """End all of its runners, at once."""
+        self.stopped = True
+        for runner in self.at_work:
+            runner.process.signal(signal.SIGKILL)
+        self.release()
+
+    def stop(self) -> None:
+        """Stop its code, in the background; code in C, too."""
+        self.stopped = True
+        threading.Thread(target=self._stop, name="mlops-stop", daemon=True).start()
+
+    def _stop(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            for runner in self.at_work:
+                runner.process.signal(number)
+            deadline = time.monotonic() + HEED
+            while self.at_work and time.monotonic() < deadline:
+                time.sleep(0.01)
+        self.release()
+        self.reporter.send("stopped", left=len(self.at_work))
+
+
+class Spare:
+    """A runner's process that nobody uses so far, so that no task waits for one to be made."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: processes.Forked | processes.Fresh | None = None
+        self._of: tuple[str, ...] = ()
+        self._closed = False
+
+    def take(self) -> processes.Forked | processes.Fresh:
+        """The spare one, or a new one when there is none. Another is made soon.
+
+        Raises
+        ------
+        OSError
+        """
+        with self._lock:
+            process, self._process = self._process, None
+            path = self._of
+        if process is not None and (path != _paths() or process.outdated):  # packages have come meanwhile
+            process.close()
+            process = None
+        if process is None:
+            process = processes.make()
+        self.prepare()
+        return process
+
+    def prepare(self) -> None:
+        """Make one, in the background."""
+        threading.Thread(target=self._make, name="mlops-spare", daemon=True).start()
+
+    def close(self) -> None:
+        """Nobody needs one any more."""
+        with self._lock:
+            self._closed = True
+            process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+    def _make(self) -> None:
+        with self._lock:
+            if self._process is not None or self._closed:
+                return
+            with contextlib.suppress(OSError):  # whoever needs one finds out why
+                self._process, self._of = processes.make(), _paths()
+
+
+def _paths() -> tuple[str, ...]:
+    return tuple(sys.path)
+
+
+def _opening(worker: Any, code: bytes) -> Message:
+    """What a runner must know of its worker and its run."""
+    security = worker.security
+    return {
+        "code": code,
+        "environ": dict(os.environ),
+        "path": list(sys.path),
+        "folder": str(Path.cwd()),
+        "worker": {
+            "name": str(worker.name),
+            "address": worker.address,
+            "scheduler": worker.scheduler.address,
+            "local_directory": str(worker.local_directory),
+            "nthreads": worker.state.nthreads,
+            "keys": {
+                "ca": security.tls_ca_file,
+                "cert": security.tls_client_cert or security.tls_worker_cert,
+                "key": security.tls_client_key or security.tls_worker_key,
+            },
+        },
+    }
 
 
 async def _versions(packages: list[str]) -> dict[str, str]:
     """Files are read for it."""
     return await asyncio.to_thread(versions_of, packages)
-
-
-def _forget(known: OrderedDict[str, Any], most: int = LOADED) -> None:
-    while len(known) > most:
-        known.popitem(last=False)
 
 
 def _report_end(reporter: Reporter, key: str, outcome: dict[str, Any]) -> None:
@@ -214,22 +328,23 @@ def _summary(failure: Record) -> dict[str, Any]:
     return {name: failure[name] for name in ("index", "item", "error", "traceback")}
 
 
-def _secede() -> None:
-    """Give the worker's thread back: the cell waits for other tasks, which may need it."""
-    from distributed import secede
-
-    with contextlib.suppress(ValueError, KeyError):  # not in a task's thread (a test)
-        secede()
-
-
 _AGENTS: dict[str, Agent] = {}
 
 
-def install(worker: Any) -> Agent:
-    """The agent of `worker`, at work."""
+def install(worker: Any, texts: dict[str, str]) -> Agent:
+    """The agent of `worker`, at work; `texts` are the modules of this package, for runners."""
+    processes.TEXTS.update(texts)
+    uninstall(worker)
     agent = _AGENTS[worker.id] = Agent(worker)
     agent.install()
     return agent
+
+
+def uninstall(worker: Any) -> None:
+    """The worker closes."""
+    agent = _AGENTS.pop(worker.id, None)
+    if agent is not None:
+        agent.close()
 
 
 def run(code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
@@ -239,13 +354,4 @@ def run(code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
     return _AGENTS[get_worker().id].run(code, batch, bigs)
 
 
-def log(kind: str, key: str, value: Any, step: int | None = None) -> bool:
-    """Tell of a metric or parameter of the task that runs here; False when none does."""
-    task = TASKS.current()
-    if task is None:
-        return False
-    task.reporter.send(kind, key=key, value=value, step=step)
-    return True
-
-
-__all__ = ["OPERATION", "install", "log", "run"]
+__all__ = ["OPERATION", "install", "log", "run", "uninstall"]

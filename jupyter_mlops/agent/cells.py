@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import builtins
+import asyncio
 import inspect
 import sys
+from types import CodeType
 from typing import Any
 
 import cloudpickle
@@ -14,29 +15,37 @@ from .failures import short
 from .sources import show
 
 
-def run_cell(source: str, filename: str, variables: dict[str, Any]) -> tuple[dict[str, Any], Any, bool]:
-    """Run `source` with `variables`. Returns its namespace, its last expression's value, and whether it has one."""
-    space = {"__name__": "__main__", "__builtins__": builtins, **variables}
+def run_cell(source: str, filename: str, space: dict[str, Any]) -> tuple[Any, bool]:
+    """Run `source` in the namespace `space`. Returns the value of its last expression, and whether it has one."""
     show(filename, source)
     tree = ast.parse(source, filename)
     last = tree.body[-1] if tree.body else None
     if isinstance(last, ast.Expr):
         tree.body.pop()
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    _evaluate(compile(tree, filename, "exec", flags, dont_inherit=True), space)
+    body = compile(tree, filename, "exec", flags, dont_inherit=True)
     if not isinstance(last, ast.Expr):
-        return space, None, False
-    expression = ast.Expression(last.value)
-    return space, _evaluate(compile(expression, filename, "eval", flags, dont_inherit=True), space), True
+        _evaluated(body, space)
+        return None, False
+    expression = compile(ast.Expression(last.value), filename, "eval", flags, dont_inherit=True)
+    if not (body.co_flags | expression.co_flags) & inspect.CO_COROUTINE:
+        eval(body, space)  # noqa: S307 - running the user's code is what this is for
+        return eval(expression, space), True  # noqa: S307 - as above
+
+    async def both() -> Any:
+        for code in (body, expression):
+            value = eval(code, space)  # noqa: S307 - as above
+            if code.co_flags & inspect.CO_COROUTINE:
+                value = await value
+        return value
+
+    return asyncio.run(both()), True
 
 
-def _evaluate(code: Any, space: dict[str, Any]) -> Any:
-    value = eval(code, space)  # noqa: S307 - running the user's code is what this is for
+def _evaluated(code: CodeType, space: dict[str, Any]) -> None:
+    value = eval(code, space)  # noqa: S307 - as above
     if code.co_flags & inspect.CO_COROUTINE:
-        import asyncio
-
-        return asyncio.run(value)
-    return value
+        asyncio.run(value)
 
 
 def pack_names(space: dict[str, Any], names: list[str]) -> tuple[bytes, dict[str, str]]:

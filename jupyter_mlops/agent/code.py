@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Sequence
 from typing import Any
 
-from . import sources
+from . import buffers, mainmodule, sources
 
 
 class _Unpickler(pickle.Unpickler):
     """Puts the big variables, which came by their own way, into their places."""
 
-    def __init__(self, data: bytes, bigs: list[Any]) -> None:
+    def __init__(self, data: Any, bigs: Sequence[Any]) -> None:
         super().__init__(io.BytesIO(data))
         self._bigs = bigs
 
@@ -22,52 +23,36 @@ class _Unpickler(pickle.Unpickler):
 
 
 class Code:
-    """The code of a run in this process.
+    """The code of a run in its runner.
 
     Parameters
     ----------
     head : what the kernel says of the run (`client/send/payload.py` writes it).
-    bigs : its big variables; when `head` has no body, the last of them is the body.
+    files : its big variables, as open files; when `head` has no body, the last of them is the body.
     """
 
-    def __init__(self, head: dict[str, Any], bigs: tuple[Any, ...]) -> None:
+    def __init__(self, head: dict[str, Any], files: Sequence[int]) -> None:
         sources.FINDER.bring(head["modules"])
         for filename, text in head["sources"].items():
             sources.show(filename, text)
         for filename, label in head.get("labels", {}).items():
             sources.call(filename, label)
-        values = list(bigs)
-        self._body: bytes = head["body"] if head["body"] is not None else values.pop()
-        shared = head["kind"] == "map"
-        self._bigs = [_own(_loaded(value), shared) for value in values]
-        self._function = self.load() if shared else None
+        self._files = list(files)
+        self._body = head["body"] if head["body"] is not None else buffers.mapped(self._files.pop())
+        self._shared = head["kind"] == "map"
 
     def load(self) -> Any:
         """The body anew: what one attempt changes, the next doesn't see."""
-        return _Unpickler(self._body, self._bigs).load()
-
-    @property
-    def function(self) -> Any:
-        """The function of a map, the same for all items in this process."""
-        return self._function
-
-
-def _loaded(value: Any) -> Any:
-    """Big variables of a run that is run again come as pickled bytes."""
-    return pickle.loads(value[1]) if isinstance(value, tuple) and value[0] == "pickled" else value  # noqa: S301 - the user's own
+        bigs = [buffers.loaded(buffers.mapped(file)) for file in self._files]
+        if self._shared:
+            bigs = [_read_only(big) for big in bigs]
+        loaded = _Unpickler(self._body, bigs).load()
+        mainmodule.adopt_classes()
+        return loaded
 
 
-def _own(value: Any, shared: bool) -> Any:
-    """`value`, so that changing it in place can't reach what Dask keeps for other runs: a copy; an array that all items
-    of a map share becomes read-only instead."""
-    if hasattr(value, "flags") and hasattr(value, "view") and hasattr(value, "dtype") and not hasattr(value, "iloc"):
-        if not shared:
-            return value.copy()
-        view = value.view()
-        view.flags.writeable = False
-        return view
-    if hasattr(value, "iloc"):
-        import pandas
-
-        return value.copy(deep=int(pandas.__version__.split(".")[0]) < 3)  # from 3 on, copies are made on writing
+def _read_only(value: Any) -> Any:
+    """An array that all items of a map share; what one item wrote into it, others would read or not, by chance."""
+    if hasattr(value, "flags") and hasattr(value, "dtype") and not hasattr(value, "iloc"):
+        value.flags.writeable = False
     return value

@@ -14,7 +14,14 @@ from . import sources
 #: How many characters of an item's repr are kept.
 ITEM = 200
 
+#: Frames of a traceback that are kept, the last ones: a recursion has thousands.
+FRAMES = 50
+
 Record = dict[str, Any]
+
+
+class RunStopped(KeyboardInterrupt):
+    """Raised inside the user's code to stop it."""
 
 
 def short(value: object, most: int = ITEM) -> str:
@@ -34,7 +41,7 @@ def record(error: BaseException, ours: str, whole: bool = True) -> Record:
     found: Record = {"error": f"{type(error).__name__}: {error}".rstrip(": "), "traceback": "", "exception": None}
     if whole:
         linecache.checkcache()
-        text = "".join(traceback.format_exception(type(error), error, frames, limit=-50))
+        text = "".join(traceback.format_exception(type(error), error, frames, limit=-FRAMES))
         found["traceback"] = sources.labelled(text)
         found["frames"] = _frames(frames)
         found["exception"] = _pickled(error)
@@ -48,12 +55,14 @@ def strip(frames: TracebackType | None, ours: str) -> TracebackType | None:
     return frames
 
 
-def _frames(frames: TracebackType | None) -> dict[str, Any] | None:
-    if frames is None:
-        return None
-    from tblib import Traceback
-
-    return dict(Traceback(frames).to_dict())
+def _frames(frames: TracebackType | None) -> list[tuple[str, str, int]]:
+    """The file, function and line of each, outermost first."""
+    found = []
+    while frames is not None:
+        code = frames.tb_frame.f_code
+        found.append((code.co_filename, code.co_name, frames.tb_lineno))
+        frames = frames.tb_next
+    return found[-FRAMES:]
 
 
 def _pickled(error: BaseException) -> bytes | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import cloudpickle
 
-from .failures import Record, record, short
+from .failures import Record, RunStopped, record, short
 
 #: Seconds between two looks at the clock.
 LOOK = 0.02
@@ -39,7 +39,9 @@ class ItemBatch:
             before = time.perf_counter()
             try:
                 self.results.extend(map(self._call, islice(iterator, expected - len(self.results))))
-            except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+            except RunStopped:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
                 self._failed(error)
             else:
                 if len(self.results) < expected:  # map() takes a StopIteration for the end
@@ -72,7 +74,9 @@ class ItemBatch:
         for _ in range(self._retries):
             try:
                 self.results.append(self._call(item))
-            except Exception as again:  # noqa: BLE001 - the user's code may raise anything, each time
+            except RunStopped:
+                raise
+            except BaseException as again:  # noqa: BLE001 - the user's code may raise anything, each time
                 error = again
             else:
                 return

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ Outcome = dict[str, Any]
 REMEMBERED = 100
 
 
-def persist(outcome: Outcome, folder: Path, index: int) -> Outcome:
+def persist(outcome: Outcome, folder: Path, index: int, reporter: Reporter) -> Outcome:
     """Write the outcome into the run's folder. Returns what is to be known of it then: all of it where it can't be
     written, and so stays in memory."""
     temporary = folder / f".{index}.{os.getpid()}"
@@ -32,7 +31,8 @@ def persist(outcome: Outcome, folder: Path, index: int) -> Outcome:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        print(f"The result couldn't be written ({short(error)}); it stays in the cluster's memory.", file=sys.stderr)
+        text = f"The result couldn't be written ({short(error)}); it stays in the cluster's memory.\n"
+        reporter.print("stderr", text)
         return outcome
     return {"written": True, "n": outcome.get("n", 1), "errors": outcome.get("errors", [])}
 

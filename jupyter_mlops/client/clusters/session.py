@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ... import places
+from ...agent import buffers
 from ...core.errors import ClusterEnded, ClusterUnreachable
 from ..packages.workers import WorkerPackages
 from ..send.payload import RunPayload
@@ -46,7 +47,7 @@ class Session:
         await self.link.close()
 
     async def put(self, payload: RunPayload, everywhere: bool, anew: bool = False) -> list[Future[Any]]:
-        """Put the payload's big variables on the cluster, those that aren't there yet.
+        """Put the payload's big variables on the cluster as bytes, those that aren't there yet.
 
         `everywhere`: on all workers; `anew`: again, since a worker that had one died.
         """
@@ -65,7 +66,8 @@ class Session:
 
     async def _scatter(self, big: Any, everywhere: bool) -> Future[Any]:
         await self._worker()
-        future: Future[Any] = await self.client.scatter(big, broadcast=everywhere, hash=False)
+        data = big if isinstance(big, bytes) else await asyncio.to_thread(buffers.packed, big)
+        future: Future[Any] = await self.client.scatter(data, broadcast=everywhere, hash=False)
         return future
 
     async def _worker(self) -> None:

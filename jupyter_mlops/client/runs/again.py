@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ... import home
+from ...agent import buffers
 from ...agent.versions import NAMES
 from ...controller.runs.install import enter, resend
 from ...controller.runs.results import SMALL
@@ -169,9 +170,9 @@ async def _send_partitions(session: Session, tasks: Tasks, state: RunState, fram
 
 
 async def _put(session: Session, bigs: list[Any], everywhere: bool) -> list[Future[Any]]:
-    """Each in a list of its own: Dask takes a tuple apart."""
     client: Any = session.client  # Dask's methods have no types
-    return [(await client.scatter([big], broadcast=everywhere, hash=False))[0] for big in bigs]
+    sent = [buffers.of_pickle(big[1]) if isinstance(big, tuple) else big for big in bigs]  # as versions before 0.2 did
+    return [await client.scatter(big, broadcast=everywhere, hash=False) for big in sent]
 
 
 def _prepared(record: RunState, session: Session, total: int) -> RunState:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import cloudpickle
 
 from ... import home
+from ...agent import buffers
 from ...core.errors import NotRepeatable
 from ...home.runs import run_folder
 from ..clusters.kernel import kernel
@@ -85,7 +86,7 @@ class PayloadFile:
         descriptor = os.open(self._folder.make().new_payload, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._file = os.fdopen(descriptor, "wb")
         plain = bigs[-1:] if head["body"] is None else []  # the body, which is bytes already
-        packed = [("pickled", bytes(cloudpickle.dumps(big, protocol=5))) for big in bigs[: len(bigs) - len(plain)]]
+        packed = [buffers.packed(big) for big in bigs[: len(bigs) - len(plain)]]
         self._write({"head": head, "bigs": [*packed, *plain]})
 
     def _write(self, frame: dict[str, Any]) -> None:

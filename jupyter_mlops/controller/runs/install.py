@@ -12,17 +12,26 @@ if TYPE_CHECKING:
 PACKAGE = "jupyter_mlops_agent"
 FILES = (
     "__init__",
+    "wire",
     "reports",
-    "tasks",
-    "streams",
     "sources",
     "failures",
-    "cells",
-    "items",
-    "outcomes",
     "versions",
     "packages",
+    "outcomes",
+    "memory",
+    "buffers",
+    "mainmodule",
+    "cells",
+    "items",
     "code",
+    "kinds",
+    "clients",
+    "surroundings",
+    "runner",
+    "template",
+    "processes",
+    "seat",
     "agent",
 )
 
@@ -63,9 +72,15 @@ def plugin() -> bytes:
                 exec(compile(text, f"<jupyter-mlops {name}>", "exec"), module.__dict__)  # noqa: S102 - it is ours
                 if name != "__init__":
                     setattr(sys.modules[self.package], name, module)
-            sys.modules[f"{self.package}.agent"].install(worker)
+            sys.modules[f"{self.package}.agent"].install(worker, self.texts)
 
-    Install.__module__ = Install.setup.__module__ = "__main__"  # so that it travels by value
+        def teardown(self, worker: Worker) -> None:
+            """Called by Dask when the worker closes."""
+            import sys
+
+            sys.modules[f"{self.package}.agent"].uninstall(worker)
+
+    Install.__module__ = Install.setup.__module__ = Install.teardown.__module__ = "__main__"  # it travels by value
     Install.__qualname__ = "Install"
     return bytes(dumps(Install()))
 
@@ -114,14 +129,18 @@ def resend(
 
 def without_results(outcome: dict[str, Any]) -> dict[str, Any]:
     """What is to be known of a task's outcome whose results stay on the cluster."""
-    kept = outcome.get("kept")
-    known = {name: value for name, value in outcome.items() if name != "kept"}
-    return {**known, "names": list(kept) if isinstance(kept, dict) else None}
+    return {name: value for name, value in outcome.items() if name not in ("kept", "values", "pieces")}
 
 
 def kept_results(outcome: dict[str, Any], name: str | None) -> Any:
     """The results that stay on the cluster: all, or the one of that name."""
-    return outcome["kept"] if name is None else outcome["kept"][name]
+    import pickle
+
+    if "kept" in outcome:
+        kept = pickle.loads(outcome["kept"])  # noqa: S301 - the user's own
+        return kept if name is None else kept[name]
+    pieces = outcome.get("pieces") or [outcome["values"]]
+    return [value for piece in pieces for value in pickle.loads(piece)]  # noqa: S301 - as above
 
 
 for _travelling in (enter, resend, without_results, kept_results):

@@ -163,6 +163,8 @@ class RunRegistry:
         if phase != "done":
             self._stopping.stop(run, busy)
             self._release(run)
+        else:
+            self._stopping.over(run)
         self._dirty.discard(run.state.id)
         self._changed(run.snapshot())
 

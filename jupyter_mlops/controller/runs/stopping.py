@@ -51,6 +51,11 @@ class Stopping:
             if address in busy:
                 timers[address] = loop.call_later(PATIENCE, self.stopped, run, address, 1)
 
+    def over(self, run: LiveRun) -> None:
+        """Tell the workers that a run has ended, and needs nothing of them any more."""
+        for address in list(self._scheduler.workers):
+            self._scheduler.worker_send(address, {"op": "mlops-over", "run": run.state.id})
+
     def stopped(self, run: LiveRun, worker: str, left: int) -> None:
         """A worker has stopped a run's code, or couldn't: so many threads are `left` in it."""
         timer = self._timers.get(run.state.id, {}).pop(worker, None)

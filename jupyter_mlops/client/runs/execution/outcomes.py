@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import re
+from types import TracebackType
 from typing import Any
 
 from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout
@@ -40,12 +41,21 @@ def exception_of(record: dict[str, Any]) -> BaseException:
     if not isinstance(error, BaseException):
         name, _, message = record["error"].partition(": ")
         error = type(name, (Exception,), {"__module__": "builtins"})(message)
-    frames = record.get("frames")
-    if frames:
-        from tblib import Traceback
+    return error.with_traceback(_traceback(record.get("frames") or []))
 
-        error = error.with_traceback(Traceback.from_dict(frames).as_traceback())
-    return error
+
+def _traceback(frames: list[tuple[str, str, int]] | dict[str, Any]) -> TracebackType | None:
+    """A traceback through the files, functions and lines in `frames`, outermost first."""
+    from tblib import Traceback
+
+    if isinstance(frames, dict):  # as versions before 0.2 wrote them
+        return Traceback.from_dict(frames).as_traceback()
+    found = None
+    for filename, name, line in reversed(frames):
+        code = {"co_filename": filename, "co_name": name}
+        frame = {"f_globals": {"__file__": filename, "__name__": "__main__"}, "f_code": code, "f_lineno": line}
+        found = {"tb_frame": frame, "tb_lineno": line, "tb_next": found}
+    return Traceback.from_dict(found).as_traceback() if found else None
 
 
 def todo(error: str) -> str:
@@ -73,12 +83,12 @@ def item_error(record: dict[str, Any]) -> ItemError:
 
 def values_of(outcome: dict[str, Any]) -> list[Any]:
     """The results of a batch, failed items in their places."""
-    values = outcome.get("kept")
-    if values is None:
-        values = pickle.loads(outcome["values"]) if outcome["values"] else [None] * outcome["n"]  # noqa: S301 - the user's own
+    pieces = outcome.get("pieces") or [outcome["values"]]
+    values = [value for piece in pieces if piece for value in pickle.loads(piece)]  # noqa: S301 - the user's own
+    values += [None] * (outcome["n"] - len(values))
     for record in outcome["errors"]:
         values[record["index"] - outcome["start"]] = failed_item(record)
-    return list(values)
+    return values
 
 
 def error_of_state(state: RunState) -> RunError:

@@ -6,6 +6,7 @@ import asyncio
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ....agent import surroundings
 from ....controller.runs.install import enter
 from ....core.errors import ClusterUnreachable, Unavailable
 from ....core.resources import demanded
@@ -56,7 +57,8 @@ class Tasks:
 
     async def prepare(self, payload: RunPayload, everywhere: bool) -> None:
         """Put on the cluster what all tasks share; `everywhere` is whether many workers will need it."""
-        self.code = head_bytes(payload.head)
+        # the environment isn't recorded: it may hold secrets
+        self.code = head_bytes({**payload.head, "surroundings": surroundings.here()})
         self.bigs = await self._session.put(payload, everywhere=everywhere)
 
     async def put_again(self, payload: RunPayload, everywhere: bool, lost: list[Future[Any]]) -> bool:

@@ -1,0 +1,74 @@
+"""Large variables as they travel: the pickle of one and its buffers in a row, so that the runners of a machine can map
+them instead of copying them."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import struct
+from typing import Any
+
+import cloudpickle
+
+#: Bytes to whose multiples buffers are aligned, as numpy's own are.
+ALIGNED = 64
+
+_COUNT = struct.Struct("<Q")
+
+
+def packed(value: Any) -> bytes:
+    """`value` in one piece: how many parts there are, how long each is, the pickle, and the buffers, each aligned."""
+    buffers: list[pickle.PickleBuffer] = []
+    parts: list[Any] = [cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)]
+    return _joined(parts + [buffer.raw() for buffer in buffers])
+
+
+def _joined(parts: list[Any]) -> bytes:
+    head = _COUNT.pack(len(parts)) + b"".join(_COUNT.pack(len(part)) for part in parts)
+    pieces: list[Any] = []
+    for piece in (head, *parts):
+        pieces += [piece, bytes(-len(piece) % ALIGNED)]
+    return b"".join(pieces)
+
+
+def of_pickle(data: bytes) -> bytes:
+    """What `packed` gives for an object that was pickled to `data`."""
+    return _joined([data])
+
+
+def loaded(data: memoryview) -> Any:
+    """What was packed. Its arrays lie in `data`, and can be written to where that can."""
+    (count,) = _COUNT.unpack_from(data)
+    lengths = [_COUNT.unpack_from(data, _COUNT.size * (1 + number))[0] for number in range(count)]
+    at = _next(_COUNT.size * (1 + count))
+    parts = []
+    for length in lengths:
+        parts.append(data[at : at + length])
+        at += _next(length)
+    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 - the user's own
+
+
+def _next(length: int) -> int:
+    return length + -length % ALIGNED
+
+
+def shared(data: bytes) -> int:
+    """A file in memory that holds `data`, for the runners of this machine to map. Whoever asked for it closes it."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("jupyter-mlops")
+    else:
+        import tempfile
+
+        with tempfile.TemporaryFile() as unnamed:
+            file = os.dup(unnamed.fileno())
+    with open(os.dup(file), "wb") as target:  # noqa: PTH123 - it has no path
+        target.write(data)
+    return file
+
+
+def mapped(file: int) -> memoryview:
+    """What a file in memory holds; to be written to by this process alone, which gets a copy of what it writes to."""
+    if not os.fstat(file).st_size:
+        return memoryview(b"")
+    return memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_COPY))

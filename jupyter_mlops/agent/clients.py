@@ -1,0 +1,122 @@
+"""Dask inside of a run's code: clients of the run's own cluster, although this is none of its workers.
+
+The names of Dask's that are no public interface are used here and nowhere else in the agent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .wire import Message
+
+
+class WorkerView:
+    """What code may ask `distributed.get_worker()` for.
+
+    Parameters
+    ----------
+    worker : what the seat says of its worker: name, address, scheduler, local_directory, and the keys of its cluster.
+    """
+
+    def __init__(self, worker: Message) -> None:
+        self.name, self.address = worker["name"], worker["address"]
+        self.local_directory, self.nthreads = worker["local_directory"], worker["nthreads"]
+        self.scheduler = types.SimpleNamespace(address=worker["scheduler"])
+        self._client: Any = None
+
+    def _get_client(self, timeout: Any = None) -> Any:
+        """A client of the run's cluster; what `distributed.get_client()` calls."""
+        from distributed import Client
+
+        if self._client is None or self._client.status != "running":
+            self._client = Client(self.scheduler.address, timeout=timeout or "30s")
+        return self._client
+
+
+#: What Dask's configuration calls the parts of a cluster's keys.
+_KEYS = {
+    "ca": "distributed.comm.tls.ca-file",
+    "cert": "distributed.comm.tls.client.cert",
+    "key": "distributed.comm.tls.client.key",
+}
+
+
+def install(worker: Message, tell: Any) -> None:
+    """Let `get_client()`, `Client()` and `get_worker()` find the run's cluster, as soon as Dask is imported.
+
+    `tell` hears of a client: whoever waits for other tasks must not keep a thread from them.
+    """
+    inside = _Inside(worker, tell)
+    if "distributed" in sys.modules:
+        inside.adapt()
+    else:
+        sys.meta_path.insert(0, _WhenImported("distributed", inside.adapt))
+
+
+class _Inside:
+    """Puts a runner's view of its worker into Dask."""
+
+    def __init__(self, worker: Message, tell: Any) -> None:
+        self._worker, self._tell = worker, tell
+        self._view = WorkerView(worker)
+
+    def adapt(self) -> None:
+        """Dask is there."""
+        import dask
+
+        settings: dict[str, Any] = {"scheduler-address": self._worker["scheduler"]}
+        keys = {_KEYS[part]: value for part, value in self._worker["keys"].items() if value}
+        if keys:
+            settings |= {**keys, "distributed.comm.require-encryption": True}
+        sys.modules[_PRELOAD] = preload = types.ModuleType(_PRELOAD)
+        preload.dask_setup = lambda client: self._tell("secede")  # type: ignore[attr-defined]  # Dask calls it
+        settings["distributed.client.preload"] = [_PRELOAD]
+        dask.config.set(settings)
+        replaced = {
+            "get_worker": lambda: self._view,
+            "secede": lambda: self._tell("secede"),
+            "rejoin": lambda: None,
+            "worker_client": self._worker_client,
+        }
+        for module in ("distributed", "distributed.worker", "distributed.worker_client", "dask.distributed"):
+            for name, value in replaced.items():
+                if hasattr(sys.modules.get(module), name):
+                    setattr(sys.modules[module], name, value)
+
+    @contextlib.contextmanager
+    def _worker_client(self, timeout: Any = None, separate_thread: bool = True) -> Iterator[Any]:
+        yield self._view._get_client(timeout)  # noqa: SLF001 - as Dask calls it
+
+
+#: A module that Dask calls when a client starts.
+_PRELOAD = "jupyter_mlops_client_preload"
+
+
+class _WhenImported(importlib.abc.MetaPathFinder):
+    """Calls `then` when a module has been imported, once."""
+
+    def __init__(self, name: str, then: Callable[[], None]) -> None:
+        self._name, self._then = name, then
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """The module's own spec, with a loader that calls `then` in the end."""
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            run, loader = spec.loader.exec_module, spec.loader
+
+            def exec_module(module: types.ModuleType) -> None:
+                run(module)
+                self._then()
+
+            loader.exec_module = exec_module  # type: ignore[method-assign]  # of this one loader, for this one module
+        return spec

@@ -1,0 +1,165 @@
+"""How each kind of run is executed in its runner: one class per kind."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+
+from . import mainmodule
+from .cells import figures, pack_names, pack_value, run_cell
+from .code import Code
+from .failures import RunStopped, record, short
+from .items import ItemBatch
+
+#: Our own frames start with this file name.
+OURS = "<jupyter-mlops"
+
+#: Tells the seat something: its kind, and what.
+Tell = Callable[..., None]
+
+Outcome = dict[str, Any]
+
+
+class Kind(ABC):
+    """Executes the tasks of a run.
+
+    Parameters
+    ----------
+    head : what the kernel says of the run.
+    code : its code and variables.
+    space : the namespace of `__main__`.
+    tell : tells the seat of progress.
+    """
+
+    def __init__(self, head: dict[str, Any], code: Code, space: dict[str, Any], tell: Tell) -> None:
+        self.head, self.code, self.space, self.tell = head, code, space, tell
+
+    @abstractmethod
+    def execute(self, part: dict[str, Any]) -> Outcome:
+        """Execute a task; `part` is what it doesn't share with others. Returns what it gave, as plain data."""
+
+    def _attempts(self, once: Callable[[], Outcome]) -> Outcome:
+        """What `once` gives, tried as often as was asked for."""
+        for left in range(self.head["retries"], -1, -1):
+            try:
+                return once()
+            except RunStopped:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
+                if not left or not isinstance(error, Exception):
+                    return {"errors": [{**record(error, OURS), "index": 0, "item": ""}]}
+        raise AssertionError("unreachable")
+
+
+class Cell(Kind):
+    """A plain cell: its statements, its last expression, its figures."""
+
+    def execute(self, part: dict[str, Any]) -> Outcome:
+        """As `Kind.execute`."""
+        return self._attempts(self._once)
+
+    def _once(self) -> Outcome:
+        self.space.update(self.code.load())
+        value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
+        images = figures()
+        if self.head["keep"]:
+            kept = {name: self.space[name] for name in self.head["names"] if name in self.space}
+            return {"kept": _pickled(kept), "names": list(kept), "has_value": False}
+        names, refused = pack_names(self.space, self.head["names"])
+        packed, bundle = pack_value(value) if has_value else (None, {})
+        return {
+            "names": names,
+            "refused": refused,
+            "value": packed,
+            "bundle": bundle,
+            "has_value": has_value,
+            "figures": images,
+        }
+
+
+class Function(Kind):
+    """A function without arguments."""
+
+    def execute(self, part: dict[str, Any]) -> Outcome:
+        """As `Kind.execute`."""
+        return self._attempts(self._once)
+
+    def _once(self) -> Outcome:
+        function = self.code.load()
+        mainmodule.adopt_globals(function)
+        value = function()
+        if self.head["keep"]:
+            return {"kept": _pickled(value), "names": None}
+        return {"value": _pickled(value), "has_value": True, "figures": figures()}
+
+
+class Map(Kind):
+    """A function over items, a batch at a time."""
+
+    def __init__(self, head: dict[str, Any], code: Code, space: dict[str, Any], tell: Tell) -> None:
+        super().__init__(head, code, space, tell)
+        function = code.load()
+        mainmodule.adopt_globals(function)
+        self._function = _awaiting(function) if inspect.iscoroutinefunction(function) else function
+
+    def execute(self, part: dict[str, Any]) -> Outcome:
+        """As `Kind.execute`."""
+        items = _listed(pickle.loads(part["items"]))  # noqa: S301 - the user's own
+        if part.get("careful"):
+            return self._one_by_one(part, items)
+        batch = self._batch(items, part["start"])
+        batch.run(part.get("budget"), self.head["on_error"] == "raise", self._progress)
+        return {"start": part["start"], **self._packed(batch)}
+
+    def _one_by_one(self, part: dict[str, Any], items: Any) -> Outcome:
+        """Each item by itself, from number `after` of the batch on: told of before and after, since one of them ended
+        the process of an earlier attempt."""
+        for position in range(part["after"], len(items)):
+            self.tell("item", position=position, item=short(items[position]))
+            batch = self._batch(items[position : position + 1], part["start"] + position)
+            batch.run(None, False, lambda done, failed: None)
+            self.tell("result", position=position, **self._packed(batch))
+            if batch.errors and self.head["on_error"] == "raise":
+                break
+        return {}
+
+    def _batch(self, items: Any, start: int) -> ItemBatch:
+        return ItemBatch(self._function, items, start, self.head["retries"], OURS)
+
+    def _packed(self, batch: ItemBatch) -> Outcome:
+        try:
+            values = _pickled(batch.results)
+        except Exception:  # noqa: BLE001 - some result can't travel: it becomes its item's error
+            batch.drop_unpicklable()
+            values = _pickled(batch.results)
+        return {"n": len(batch.results), "errors": batch.errors, "values": values}
+
+    def _progress(self, done: int, failed: int) -> None:
+        self.tell("progress", done=done, failed=failed)
+
+
+def _listed(items: Any) -> Any:
+    """Items that know their number, and can be cut."""
+    if isinstance(items, (list, range)) or (hasattr(items, "dtype") and not hasattr(items, "iloc")):
+        return items
+    return list(items)
+
+
+def _awaiting(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function that waits for what an async one gives; all items of a runner share a loop."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return lambda item: loop.run_until_complete(function(item))
+
+
+def _pickled(value: Any) -> bytes:
+    return bytes(cloudpickle.dumps(value, protocol=5))
+
+
+KINDS: dict[str, type[Kind]] = {"cell": Cell, "function": Function, "map": Map}

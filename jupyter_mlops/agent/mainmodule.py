@@ -1,0 +1,35 @@
+"""`__main__` of a runner: the notebook's, as far as the run brought it along."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import types
+from typing import Any
+
+from cloudpickle import cloudpickle as pickling
+
+
+def make() -> types.ModuleType:
+    """A `__main__` with nothing in it."""
+    module = types.ModuleType("__main__")
+    module.__dict__.update(__builtins__=builtins, __annotations__={})
+    sys.modules["__main__"] = module
+    return module
+
+
+def adopt_classes() -> None:
+    """Let classes that the notebook defines be found by their names, as `pickle` looks for them: cloudpickle makes them
+    without telling `__main__`."""
+    space = vars(sys.modules["__main__"])
+    for kind in list(pickling._DYNAMIC_CLASS_TRACKER_BY_CLASS):  # noqa: SLF001 - it says what it has made nowhere else
+        if kind.__module__ == "__main__" and "." not in kind.__qualname__:
+            space.setdefault(kind.__qualname__, kind)
+
+
+def adopt_globals(function: Any) -> None:
+    """The same for a function of the notebook, and what it uses of the notebook."""
+    if isinstance(function, types.FunctionType) and function.__module__ == "__main__":
+        space = vars(sys.modules["__main__"])
+        for name, value in {**function.__globals__, function.__name__: function}.items():
+            space.setdefault(name, value)

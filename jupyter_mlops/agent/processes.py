@@ -1,0 +1,248 @@
+"""The seat's side of a runner: how it is made, reached, stopped, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .wire import Line
+
+#: The texts of the agent's modules, by their names; whoever installs the agent sets them.
+TEXTS: dict[str, str] = {}
+
+#: Seconds that a template may take until it listens.
+PATIENCE = 30.0
+
+#: Environment variables by which libraries are told how many threads to make. In the template they make none.
+NATIVE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+#: What a new Python process runs: it gets the texts of these modules first.
+_BOOT = """
+import json, sys, types
+def load(package, texts):
+    for name, text in texts.items():
+        full = package if name == "__init__" else f"{package}.{name}"
+        module = types.ModuleType(full)
+        module.__package__ = package
+        if name == "__init__":
+            module.__path__ = []
+        sys.modules[full] = module
+        exec(compile(text, f"<jupyter-mlops {name}>", "exec"), module.__dict__)
+        if name != "__init__":
+            setattr(sys.modules[package], name, module)
+told = json.loads(sys.stdin.buffer.readline())
+sys.path[:] = told["path"]
+load(told["package"], told["texts"])
+"""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended: its exit code (negative: the signal that killed it) and its most memory in bytes; None where
+    nobody could see it."""
+
+    code: int | None
+    peak: int | None = None
+
+
+class Process:
+    """A runner's process. `line` reaches it; what it writes arrives at the files `out` and `err`."""
+
+    pid: int
+
+    def __init__(self) -> None:
+        ours, self._theirs = socket.socketpair()
+        self.line = Line(ours)
+        self.out, self._out = os.pipe()
+        self.err, self._err = os.pipe()
+        for file in (self.out, self.err):
+            os.set_blocking(file, False)
+        self._closing = threading.Lock()
+        self._closed = False
+
+    @property
+    def _files(self) -> tuple[int, int, int]:
+        return self._theirs.fileno(), self._out, self._err
+
+    def _hand_over(self) -> None:
+        """The process has its ends of the connections."""
+        self._theirs.close()
+        os.close(self._out)
+        os.close(self._err)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; a no-op when it is gone."""
+        raise NotImplementedError
+
+    def end(self) -> End:
+        """Wait for its end."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End it, with all that it has started."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        self._kill()
+        self.line.close()
+        os.close(self.out)
+        os.close(self.err)
+
+    def _kill(self) -> None:
+        raise NotImplementedError
+
+
+class Forked(Process):
+    """One that the template has forked.
+
+    Raises
+    ------
+    OSError : there is no template and none can be started, or it can't fork.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._control = Line(_connected())
+        self._control.send({"do": "fork"}, self._files)
+        self._hand_over()
+        answer = self._control.receive() or {"failed": "the template is gone"}
+        if "failed" in answer:
+            self.line.close()
+            raise OSError(answer["failed"])
+        self.pid = answer["pid"]
+
+    def signal(self, number: int) -> None:
+        """As `Process.signal`: the template knows whether it is still the same process."""
+        with contextlib.suppress(OSError):
+            self._control.send({"do": "signal", "number": number})
+
+    def learn(self, modules: list[str]) -> None:
+        """Let the template import these, for runners to come."""
+        with contextlib.suppress(OSError):
+            self._control.send({"do": "learn", "modules": modules})
+
+    def end(self) -> End:
+        """As `Process.end`."""
+        answer = self._control.receive()
+        while answer and "code" not in answer:
+            answer = self._control.receive()
+        return End(answer["code"], answer["peak"]) if answer else End(None)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it can do less than a new one would: its template has learned since, or is gone."""
+        return bool(select.select([self._control], [], [], 0)[0])
+
+    def _kill(self) -> None:
+        self._control.close()
+
+
+class Fresh(Process):
+    """One that was started anew, where forking isn't safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        end, out, err = self._files
+        work = f"import socket\nfrom {__package__} import runner, wire\n"
+        work += f"runner.main(wire.Line(socket.socket(fileno={end})), {out}, {err})"
+        self._process = _started(work, dict(os.environ), self._files)
+        self._hand_over()
+        self.pid = self._process.pid
+
+    def signal(self, number: int) -> None:
+        """As `Process.signal`."""
+        self._process.send_signal(number)
+
+    def learn(self, modules: list[str]) -> None:
+        """Nobody learns."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it can do less than a new one would."""
+        return self._process.poll() is not None
+
+    def end(self) -> End:
+        """As `Process.end`."""
+        return End(self._process.wait())
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()
+        threading.Thread(target=self._process.wait, daemon=True).start()
+
+
+def make() -> Forked | Fresh:
+    """A new runner's process, with the paths and packages that this process has now.
+
+    Raises
+    ------
+    OSError
+    """
+    return Forked() if sys.platform == "linux" else Fresh()
+
+
+def address() -> str:
+    """The abstract address of the template of this process's cluster on this machine. A process with other packages
+    has another template, and so has one in another container."""
+    seen = [os.getuid(), sys.executable, sys.path, os.environ.get("JUPYTER_MLOPS_CLUSTER", os.getpid())]
+    seen += [str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("pid", "mnt")]
+    texts = "".join(TEXTS.values())
+    return f"\0jupyter-mlops-{hashlib.sha256((json.dumps(seen) + texts).encode()).hexdigest()[:40]}"
+
+
+_starting = threading.Lock()
+_templates: list[subprocess.Popen[bytes]] = []
+
+
+def _connected() -> socket.socket:
+    where = address()
+    deadline = time.monotonic() + PATIENCE
+    with _starting:
+        while True:
+            end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                end.connect(where)
+                return end
+            except OSError:
+                end.close()
+            _templates[:] = [process for process in _templates if process.poll() is None]
+            if not _templates:
+                _templates.append(_start_template(where))
+            if time.monotonic() > deadline:
+                raise OSError("the process that runners are forked from doesn't start")
+            time.sleep(0.01)
+
+
+def _start_template(where: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **dict.fromkeys(NATIVE, "1"), "MPLBACKEND": "Agg"}
+    return _started(f"from {__package__} import template\ntemplate.start({where!r})", environment)
+
+
+def _started(work: str, environment: dict[str, str], files: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BOOT + work],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+        pass_fds=files,
+        start_new_session=True,
+    )
+    told = {"package": __package__, "texts": TEXTS, "path": sys.path}
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it ended at once: whoever waits for it finds out
+        process.stdin.write(json.dumps(told).encode() + b"\n")
+        process.stdin.close()
+    return process

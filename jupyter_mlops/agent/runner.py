@@ -1,0 +1,163 @@
+"""A runner: the process that executes the tasks of one run for one worker thread, and ends with the run.
+
+What the code does to its process (its folder, environment, warnings, seeds, loggers, figures) is gone with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import io
+import os
+import pickle
+import random
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import clients, mainmodule, sources, surroundings
+from .code import Code
+from .failures import RunStopped, record
+from .kinds import KINDS, OURS, Kind, Outcome
+from .wire import Line, Message
+
+#: The runner of this process; None where there is none.
+RUNNER: Runner | None = None
+
+
+def main(line: Line, out: int, err: int) -> None:
+    """Execute what comes over `line` until it is hung up; what is written to the process's outputs goes to `out` and
+    `err`."""
+    os.setsid()  # a group of its own, so that what the user's code starts ends with it
+    _be_killed_first()
+    _take_outputs(out, err)
+    signal.signal(signal.SIGINT, _stop)
+    with contextlib.suppress(RunStopped):
+        opened = line.receive()
+        if opened is not None:
+            Runner(line, opened, line.files).serve()
+    _flush()
+
+
+class Runner:
+    """Executes the tasks of a run.
+
+    Parameters
+    ----------
+    line : to the seat.
+    opened : what the seat says of the run and of its worker.
+    files : the run's big variables.
+    """
+
+    def __init__(self, line: Line, opened: Message, files: list[int]) -> None:
+        global RUNNER
+        RUNNER = self
+        self._line, self._files = line, files
+        self._head: dict[str, Any] = pickle.loads(opened["code"])  # noqa: S301 - plain data of ours
+        self._kind: Kind | None = None
+        self._modules = set(sys.modules)
+        _move_in(opened)
+        if "surroundings" in self._head:
+            surroundings.move_in(self._head["surroundings"])
+        sources.install()
+        clients.install(opened["worker"], self.tell)
+        self._main = mainmodule.make()
+
+    def serve(self) -> None:
+        """Execute tasks as they come."""
+        while (message := self._line.receive()) is not None:
+            outcome = self._execute(message)
+            _flush()
+            self._line.send({**outcome, "kind": "end", "modules": self._new_modules()})
+
+    def tell(self, kind: str, **what: Any) -> None:
+        """Tell the seat something of the task that runs now. Any thread may."""
+        self._line.send({"kind": kind, **what})
+
+    def _execute(self, part: Message) -> Outcome:
+        try:
+            if self._kind is None:
+                code = Code(self._head, self._files)
+                self._kind = KINDS[self._head["kind"]](self._head, code, vars(self._main), self.tell)
+        except Exception as error:  # noqa: BLE001 - a module that is missing here, a class that changed, …
+            failure = {**record(error, OURS), "index": part.get("start", 0), "item": ""}
+            return {"n": part.get("n", 1), "errors": [failure], "values": None, "broken": True}
+        return self._kind.execute(part)
+
+    def _new_modules(self) -> list[str]:
+        """The installed modules that were imported since the last time, in their order: the next runner may have them
+        from its template."""
+        fresh = [name for name in sys.modules if name not in self._modules]
+        self._modules.update(fresh)
+        return [name for name in fresh if _is_installed(sys.modules[name])]
+
+
+def log(kind: str, key: str, value: Any, step: int | None = None) -> bool:
+    """Tell of a metric or parameter of the run; False where none runs."""
+    if RUNNER is None:
+        return False
+    RUNNER.tell(kind, key=key, value=float(value) if kind == "metric" else str(value), step=step)
+    return True
+
+
+def _stop(*_: Any) -> None:
+    raise RunStopped
+
+
+def _is_installed(module: Any) -> bool:
+    origin = getattr(getattr(module, "__spec__", None), "origin", None) or ""
+    return origin in ("built-in", "frozen") or origin.startswith((sys.prefix, sys.base_prefix))
+
+
+def _move_in(opened: Message) -> None:
+    """Live where the seat's worker lives: the template may be another worker's."""
+    os.environ.clear()
+    os.environ.update(opened["environ"])
+    sys.path[:] = opened["path"]
+    with contextlib.suppress(OSError):  # it was removed: any folder will do
+        os.chdir(opened["folder"])
+    if os.environ.get("MPLBACKEND", "module:").startswith("module:"):
+        os.environ["MPLBACKEND"] = "Agg"  # a notebook's own can't work here
+    sys.argv = ["mlrun"]
+    random.seed()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()  # else all runners would draw the same numbers
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit() and int(threads) > 1 and "numpy" in sys.modules:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
+
+        threadpool_limits(int(threads))
+
+
+def _be_killed_first() -> None:
+    """Where memory ends, the system shall end this process rather than its worker."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _take_outputs(out: int, err: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for file, number in ((nothing, 0), (out, 1), (err, 2)):
+        if file != number:
+            os.dup2(file, number)
+            os.close(file)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it has no path; it stays open
+    sys.stdout = _text(1)
+    sys.stderr = _text(2)
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    faulthandler.enable()  # a crash in C names the line that led to it
+
+
+def _text(number: int) -> io.TextIOWrapper:
+    """An output as text: each write arrives in its order with those of C libraries and child processes."""
+    raw = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115 - it has no path; it stays open
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="replace", line_buffering=True)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the user's code may have put anything there
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)

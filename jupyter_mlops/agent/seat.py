@@ -1,0 +1,270 @@
+"""A seat: the Dask task that supervises a runner. It passes bytes on, tells the scheduler what the runner tells, and
+says how the runner ended. No code of the user runs here."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import pickle
+import select
+import signal
+from collections import deque
+from typing import Any
+
+from . import memory
+from .processes import Forked, Fresh
+from .reports import Reporter
+from .wire import Message
+
+#: Lines that are kept of what a runner wrote last, to be shown with its death.
+LINES = 5
+
+#: How often the same item may end its runner before it is the item's fault: anybody may kill a process once.
+DEATHS = 2
+
+Outcome = dict[str, Any]
+
+
+class Died(Exception):
+    """The runner ended in the middle of a task."""
+
+
+class Runner:
+    """A runner at work for a run, as its seat knows it.
+
+    Parameters
+    ----------
+    process : the runner's.
+    reporter : gets what it writes.
+    """
+
+    def __init__(self, process: Forked | Fresh, reporter: Reporter) -> None:
+        self.process, self._reporter = process, reporter
+        self._shared = memory.used(process.pid)
+        self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}
+        self._poll = select.poll()
+        for file in (process.line.fileno(), process.out, process.err):
+            self._poll.register(file, select.POLLIN)
+        self._last: deque[str] = deque(maxlen=LINES)
+        #: Bytes that the worker used, and its limit, when the runner was ended for it.
+        self._ended_at: tuple[int, int] | None = None
+
+    @property
+    def memory(self) -> int:
+        """As `Eater.memory`."""
+        return max(0, memory.used(self.process.pid) - self._shared)
+
+    def end_for_memory(self, used: int, limit: int) -> None:
+        """As `Eater.end_for_memory`."""
+        self._ended_at = self._ended_at or (used, limit)
+        self.process.signal(signal.SIGKILL)
+
+    def send(self, message: Message, files: tuple[int, ...] = ()) -> None:
+        """Send it something; that it died meanwhile is found out when it is heard."""
+        with contextlib.suppress(OSError):
+            self.process.line.send(message, files)
+
+    def hear(self) -> Message:
+        """What it tells next; what it writes meanwhile goes to the run.
+
+        Raises
+        ------
+        Died
+        """
+        while True:
+            for file, _ in self._poll.poll():
+                if file != self.process.line.fileno():
+                    self._read(file)
+                    continue
+                message = self.process.line.receive()
+                self.drain()
+                if message is None:
+                    raise Died
+                return message
+
+    def drain(self) -> None:
+        """Take in what it has written so far."""
+        for file in self._decoders:
+            while self._read(file):
+                pass
+
+    def why(self) -> tuple[str, str]:
+        """How it ended: the name of the error, and a sentence; and what it wrote last."""
+        end = self.process.end()
+        if self._ended_at is not None:
+            used, limit = (_size(number) for number in self._ended_at)
+            text = f"OutOfMemory: the code's process was ended, since its worker used {used} of {limit}"
+        elif end.code is None:
+            text = "ProcessEnded: the code's process ended, and nobody saw how"
+        elif end.code < 0:
+            text = f"ProcessEnded: the code's process was ended by {_signal(-end.code)}"
+        else:
+            text = f"ProcessEnded: the code ended its own process with exit code {end.code}"
+        last = "".join(self._last).rstrip()
+        return text, f"The last that it wrote:\n{last}\n" if last else ""
+
+    def _read(self, file: int) -> bool:
+        """Read some; whether there may be more."""
+        try:
+            data = os.read(file, 65536)
+        except BlockingIOError:
+            return False
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(file)
+            return False
+        text = self._decoders[file].decode(data)
+        self._last.extend(text.splitlines(keepends=True)[-LINES:])
+        self._reporter.print("stdout" if file == self.process.out else "stderr", text)
+        return True
+
+
+class Seat:
+    """One task of a run.
+
+    Parameters
+    ----------
+    key : the task's, in Dask.
+    part : what the task doesn't share with others.
+    reporter : tells the scheduler.
+    runners : gives runners of this run.
+    """
+
+    def __init__(self, key: str, head: dict[str, Any], part: dict[str, Any], reporter: Reporter, runners: Any) -> None:
+        self._key, self._head, self._part, self._reporter, self._runners = key, head, part, reporter, runners
+        self._careful = Careful(part, head["on_error"] == "raise")
+
+    def sit(self) -> Outcome:
+        """Have a runner execute the task; what it gave, as plain data."""
+        runner = self._runners.take()
+        runner.send(self._part)
+        try:
+            outcome = self._listen(runner)
+        except Died:
+            error, last = runner.why()
+            self._runners.lost(runner)
+            if self._runners.stopped:
+                return {"stopped": True}
+            if self._head["kind"] != "map":
+                return {"errors": [dead(error, last, 0, "")]}
+            return self._one_by_one()
+        self._runners.give_back(runner)
+        return outcome
+
+    def _one_by_one(self) -> Outcome:
+        """The batch again, item by item: an item whose runner ends is that item's error, and no other's."""
+        while not self._careful.done and not self._runners.stopped:
+            runner = self._runners.take()
+            runner.send({**self._part, "careful": True, "after": self._careful.next})
+            try:
+                outcome = self._listen(runner)
+            except Died:
+                error, last = runner.why()
+                self._runners.lost(runner)
+                self._careful.died(error, last)
+            else:
+                self._runners.give_back(runner)
+                if outcome.get("broken"):
+                    return outcome
+                break
+        return {"stopped": True} if self._runners.stopped else self._careful.outcome()
+
+    def _listen(self, runner: Runner) -> Outcome:
+        while True:
+            message = runner.hear()
+            kind = message.pop("kind")
+            if kind == "end":
+                modules = message.pop("modules")
+                if modules:
+                    runner.process.learn(modules)
+                return message
+            if kind == "progress":
+                self._reporter.send(kind, key=self._key, **message)
+            elif kind in ("metric", "param"):
+                self._reporter.send(kind, **message)
+            elif kind == "secede":
+                secede()
+            elif kind in ("item", "result"):
+                self._careful.hear(kind, message)
+                self._reporter.send("progress", key=self._key, **self._careful.counts())
+
+
+class Careful:
+    """A batch whose items are executed one by one: which are done, and what they gave."""
+
+    def __init__(self, part: dict[str, Any], stop_at_error: bool) -> None:
+        self._start, self._total = part.get("start", 0), part.get("n", 1)
+        self._stop_at_error = stop_at_error
+        self._pieces: list[bytes] = []
+        self._errors: list[dict[str, Any]] = []
+        self._now: tuple[int, str] | None = None
+        self._deaths = 0
+
+    @property
+    def next(self) -> int:
+        """The item that is next, counted from the batch's first."""
+        return len(self._pieces)
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.next >= self._total or (self._stop_at_error and bool(self._errors))
+
+    def counts(self) -> dict[str, int]:
+        """Items that are done, and that failed."""
+        return {"done": self.next, "failed": len(self._errors)}
+
+    def hear(self, kind: str, message: Message) -> None:
+        """A runner begins an item, or has its result."""
+        if kind == "item":
+            self._now = message["position"], message["item"]
+            return
+        self._pieces.append(message["values"])
+        self._errors += message["errors"]
+        self._now, self._deaths = None, 0
+
+    def died(self, error: str, last: str) -> None:
+        """The runner ended: when that has happened with this item before, it is the item's error."""
+        self._deaths += 1
+        if self._deaths < DEATHS:
+            return
+        position, item = self._now or (self.next, "")
+        self._pieces.append(pickle.dumps([None], protocol=5))
+        self._errors.append(dead(error, last, self._start + position, item))
+        self._now, self._deaths = None, 0
+
+    def outcome(self) -> Outcome:
+        """What the batch gave."""
+        return {"n": self.next, "start": self._start, "errors": self._errors, "pieces": self._pieces}
+
+
+def dead(error: str, last: str, index: int, item: str) -> dict[str, Any]:
+    """The record of an error that nobody could catch: as those of `failures.record`."""
+    return {
+        "error": error,
+        "traceback": f"{error}\n{last}",
+        "frames": [],
+        "exception": None,
+        "index": index,
+        "item": item,
+    }
+
+
+def secede() -> None:
+    """Give the worker's thread back: the code waits for other tasks, which may need it."""
+    from distributed import secede as leave
+
+    with contextlib.suppress(ValueError, KeyError):  # it has left already
+        leave()
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

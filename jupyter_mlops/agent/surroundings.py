@@ -1,0 +1,70 @@
+"""Where a notebook's code lives, so that its runners live there, too: its folder, environment and import paths."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TypedDict
+
+#: Environment variables that belong to the kernel's own process, not to its user's code.
+OWN = ("JPY_", "JUPYTER", "PYDEVD", "IPY", "MPLBACKEND", "TERM", "CLICOLOR", "PAGER", "GIT_PAGER", "FORCE_COLOR")
+
+#: Where the system can't tell how this process began: what there was when this was imported.
+_FIRST = dict(os.environ)
+
+
+class Surroundings(TypedDict):
+    """What a process of the user's has around it. `environ` is what was set since it began."""
+
+    machine: str
+    folder: str
+    environ: dict[str, str]
+    path: list[str]
+
+
+def machine() -> str:
+    """Names the machine, as far as files go: a container is one of its own."""
+    seen = [socket.gethostname()]
+    with contextlib.suppress(OSError):  # elsewhere than on Linux the name must do
+        seen += [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), str(Path("/proc/self/ns/mnt").readlink())]
+    return " ".join(seen)
+
+
+def here() -> Surroundings:
+    """Those of this process."""
+    began = _environ_at_start()
+    changed = {
+        name: value for name, value in os.environ.items() if began.get(name) != value and not name.startswith(OWN)
+    }
+    try:
+        folder = str(Path.cwd())
+    except FileNotFoundError:  # it was removed
+        folder = ""
+    return {"machine": machine(), "folder": folder, "environ": changed, "path": list(sys.path)}
+
+
+def move_in(other: Surroundings) -> None:
+    """Give this process the surroundings of another one, as far as they can be had here."""
+    os.environ.update(other["environ"])
+    if other["machine"] != machine():
+        return
+    with contextlib.suppress(OSError):  # the folder was removed
+        os.chdir(other["folder"])
+    sys.path += [path for path in other["path"] if path not in sys.path and not _is_of_python(path)]
+
+
+def _is_of_python(path: str) -> bool:
+    """Whether packages are installed there: another Python's are not for this one."""
+    return "site-packages" in path or "dist-packages" in path or path.endswith(".zip") or "/lib/python" in path
+
+
+def _environ_at_start() -> dict[str, str]:
+    try:
+        data = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return _FIRST
+    pairs = (os.fsdecode(pair).partition("=") for pair in data.split(b"\0") if pair)
+    return {name: value for name, _, value in pairs}

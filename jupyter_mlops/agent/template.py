@@ -1,0 +1,270 @@
+"""The template: the process that runners are forked from.
+
+It has imported what runs need and has never run a user's code, and it has one thread: so a fork of it is safe, takes
+milliseconds, and shares its memory. Whoever connects gets one runner; when the connection ends, so does that runner
+with all that it has started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import os
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from . import runner
+from .wire import Line
+
+#: Seconds that a template stays when nobody is connected.
+LINGER = 5.0
+
+#: What every runner needs.
+BASE = ("cloudpickle", "tblib", "msgpack", "asyncio", "multiprocessing", "linecache", "traceback")
+
+#: Seconds that an heir may take to import what was learned.
+PATIENCE = 60
+
+_PDEATHSIG = 1
+
+
+@dataclass
+class _Client:
+    """A connection, and its runner: 0 before it is forked and after it has ended."""
+
+    line: Line
+    pid: int = 0
+
+
+class Template:
+    """Forks runners for whoever connects to `listener`.
+
+    Parameters
+    ----------
+    listener : the socket at which seats ask for runners.
+    unsafe : packages that start threads when they are imported.
+    """
+
+    def __init__(self, listener: socket.socket, unsafe: Collection[str] = ()) -> None:
+        self._listener: socket.socket | None = listener
+        self._clients: dict[int, _Client] = {}
+        self._selector = selectors.DefaultSelector()
+        self._known: set[str] = set()
+        self._unsafe: set[str] = set(unsafe)
+        self._heir: Line | None = None
+        self._idle_since = time.monotonic()
+
+    def serve(self) -> None:
+        """Serve until nobody has been connected for `LINGER` seconds; with an heir, until nobody is."""
+        self._wake, wake = socket.socketpair()
+        self._wake.setblocking(False)
+        wake.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._wake, selectors.EVENT_READ, self._woken)
+        assert self._listener is not None
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        gc.freeze()
+        while self._clients or self._heir or (self._listener and time.monotonic() - self._idle_since < LINGER):
+            for key, _ in self._selector.select(1.0):
+                key.data()
+            self._reap()
+
+    def _woken(self) -> None:
+        self._wake.recv(4096)
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            end, _ = self._listener.accept()
+        except BlockingIOError:  # an heir was quicker
+            return
+        end.setblocking(True)
+        if not same_user(end):
+            end.close()
+            return
+        client = _Client(Line(end))
+        self._clients[end.fileno()] = client
+        self._selector.register(end, selectors.EVENT_READ, lambda: self._hear(client))
+
+    def _hear(self, client: _Client) -> None:
+        message = client.line.receive()
+        if message is None:
+            self._leave(client)
+        elif message["do"] == "fork":
+            self._fork(client)
+        elif message["do"] == "signal" and client.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(client.pid, message["number"])
+        elif message["do"] == "learn":
+            self._learn(message["modules"])
+
+    def _leave(self, client: _Client) -> None:
+        self._selector.unregister(client.line.end)
+        del self._clients[client.line.fileno()]
+        client.line.close()
+        if client.pid:
+            kill_group(client.pid)
+        self._idle_since = time.monotonic()
+
+    def _fork(self, client: _Client) -> None:
+        end, out, err = client.line.files
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            pid = -1
+            client.line.send({"failed": error.strerror or str(error)})
+        if pid == 0:
+            self._become(
+                lambda: runner.main(Line(socket.socket(fileno=end)), out, err), keep={end, out, err}, parent=parent
+            )
+        for file in (end, out, err):
+            os.close(file)
+        client.line.files = []
+        if pid > 0:
+            client.pid = pid
+            client.line.send({"pid": pid})
+
+    def _become(self, work: Callable[[], None], keep: set[int], parent: int) -> NoReturn:
+        """In a fork: forget what the template has open, and do something else. Does not return."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if parent:
+                die_with(parent)
+            self._selector.close()
+            ends = [self._wake, *(client.line.end for client in self._clients.values())]
+            if self._listener is not None:
+                ends.append(self._listener)
+            for end in ends:
+                if end.fileno() not in keep:
+                    end.close()
+            work()
+            code = 0
+        except BaseException:  # noqa: BLE001 - whatever it is belongs into the log; the template's stack ends here
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(code)
+
+    # Learning
+
+    def _learn(self, modules: Sequence[str]) -> None:
+        """Have an heir: a fork that imports `modules` and then takes over. Meanwhile this template goes on; afterwards
+        it only watches its own runners."""
+        fresh = [name for name in modules if name not in self._known and name.partition(".")[0] not in self._unsafe]
+        if not fresh or self._heir is not None or self._listener is None:
+            return
+        ours, theirs = socket.socketpair()
+        listener = self._listener
+        if os.fork() == 0:
+            keep = {theirs.fileno(), listener.fileno()}
+            ours.close()
+            self._become(lambda: inherit(listener, fresh, self._unsafe, Line(theirs)), keep, parent=0)
+        theirs.close()
+        self._heir = Line(ours)
+        self._known |= set(fresh)
+        self._selector.register(ours, selectors.EVENT_READ, self._told_by_heir)
+
+    def _told_by_heir(self) -> None:
+        """It serves from here on; or it is gone, perhaps because a package isn't safe to fork."""
+        assert self._heir is not None
+        told = self._heir.receive() or {}
+        self._selector.unregister(self._heir.end)
+        self._heir.close()
+        self._heir = None
+        if told.get("ready") and self._listener is not None:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            self._listener = None
+            for client in self._clients.values():  # who has a spare runner gets one that has learned
+                with contextlib.suppress(OSError):
+                    client.line.send({"renew": True})
+        elif "unsafe" in told:
+            self._unsafe.add(told["unsafe"])
+            self._known = set()  # what else there was is learned at the next chance
+
+    # The end of runners
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            kill_group(pid)  # what its code started and left
+            for client in self._clients.values():
+                if client.pid == pid:
+                    client.pid = 0
+                    with contextlib.suppress(OSError):  # it has just hung up
+                        client.line.send({"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss * 1024})
+
+
+def inherit(listener: socket.socket, modules: Sequence[str], unsafe: set[str], told: Line) -> None:
+    """Import `modules`, tell that it is done, and be the template."""
+    signal.alarm(PATIENCE)  # a module that never comes back is no module for a template
+    for name in modules:
+        with contextlib.suppress(BaseException):  # a module may do anything when it is imported: then it isn't there
+            importlib.import_module(name)
+        if threads() > 1:
+            told.send({"unsafe": name.partition(".")[0]})
+            return
+    signal.alarm(0)
+    told.send({"ready": True})
+    told.close()
+    Template(listener, unsafe).serve()
+
+
+def start(address: str) -> None:
+    """Be the template that is reached under the abstract `address`, unless there is one."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(address)
+    except OSError:  # another worker's template was quicker
+        return
+    listener.listen(128)
+    listener.setblocking(False)
+    for name in BASE:
+        importlib.import_module(name)
+    Template(listener).serve()
+
+
+def threads() -> int:
+    """Threads of this process, those of C libraries too."""
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def same_user(end: socket.socket) -> bool:
+    """Whether the process at the other end is this user's: an abstract address can be reached by everybody."""
+    credentials = end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1]) == os.getuid()
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent `parent` dies."""
+    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the kernel was told
+        os._exit(1)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a runner and all that it has started."""
+    for kill in (os.killpg, os.kill):  # it may not lead its group yet
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
