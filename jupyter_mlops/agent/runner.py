@@ -146,7 +146,7 @@ def _take_outputs(out: int, err: int) -> None:
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it has no path; it stays open
     sys.stdout = _text(1)
     sys.stderr = _text(2)
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]  # nobody shall write elsewhere
     faulthandler.enable()  # a crash in C names the line that led to it
 
 

@@ -49,13 +49,15 @@ def _traceback(frames: list[tuple[str, str, int]] | dict[str, Any]) -> Traceback
     from tblib import Traceback
 
     if isinstance(frames, dict):  # as versions before 0.2 wrote them
-        return Traceback.from_dict(frames).as_traceback()
+        old: TracebackType | None = Traceback.from_dict(frames).as_traceback()
+        return old
     found = None
     for filename, name, line in reversed(frames):
         code = {"co_filename": filename, "co_name": name}
         frame = {"f_globals": {"__file__": filename, "__name__": "__main__"}, "f_code": code, "f_lineno": line}
         found = {"tb_frame": frame, "tb_lineno": line, "tb_next": found}
-    return Traceback.from_dict(found).as_traceback() if found else None
+    made: TracebackType | None = Traceback.from_dict(found).as_traceback() if found else None
+    return made
 
 
 def todo(error: str) -> str:

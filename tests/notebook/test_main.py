@@ -1,0 +1,91 @@
+"""A cell's code on the cluster finds itself as in the notebook: its `__main__`, its classes, its processes, its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import jupyter_mlops as mlops
+
+from .kernels import Kernel
+
+pytestmark = pytest.mark.slow
+
+NOTEBOOK = """
+import dataclasses, functools, typing
+
+@dataclasses.dataclass
+class Point:
+    x: "int"
+    y: int = 0
+
+def double(value: "Point") -> "Point":
+    return Point(2 * value.x, 2 * value.y)
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    made = Kernel(tmp_path_factory.mktemp("main"))
+    made.run(NOTEBOOK)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("cell", "result"),
+    [
+        ("import pickle\npickle.loads(pickle.dumps(Point(1))).x", "1"),
+        ("class Mine:\n    pass\nimport pickle\ntype(pickle.loads(pickle.dumps(Mine()))) is Mine", "True"),
+        ("import joblib\njoblib.dump([Point(3)], 'points.joblib')\njoblib.load('points.joblib')[0].x", "3"),
+        ("typing.get_type_hints(double)['value'] is Point", "True"),
+        (
+            "import inspect\ninspect.getsource(double).strip().splitlines()[0]",
+            '\'def double(value: "Point") -> "Point":\'',
+        ),
+        ("import sys\nsys.modules['__main__'].Point is Point, __name__", "(True, '__main__')"),
+        (
+            "from concurrent.futures import ProcessPoolExecutor\n"
+            "with ProcessPoolExecutor(2) as pool:\n    done = list(pool.map(double, [Point(1), Point(2)]))\n"
+            "[point.x for point in done]",
+            "[2, 4]",
+        ),
+        (
+            "from multiprocessing import Pool\nwith Pool(2) as pool:\n    done = pool.map(double, [Point(5)])\ndone[0].x",
+            "10",
+        ),
+        (
+            "import multiprocessing, time\nchild = multiprocessing.Process(target=time.sleep, args=(60,))\n"
+            "child.start()\nchild.terminate()\nchild.join()\nchild.exitcode",
+            "-15",
+        ),
+        (
+            "import asyncio\nlock = asyncio.Lock()\nasync with lock:\n    task = asyncio.create_task(asyncio.sleep(0, 7))\n"
+            "await task",
+            "7",
+        ),
+    ],
+)
+def test_code_is_at_home(kernel: Kernel, cell: str, result: str) -> None:
+    shown = kernel.run(f"%%mlrun\n{cell}")
+    assert not shown.error, shown.error
+    assert shown.result == result
+
+
+def test_files_are_the_notebooks(kernel: Kernel) -> None:
+    kernel.run("from pathlib import Path\nPath('table.csv').write_text('a\\n1\\n')")
+    assert kernel.run("%%mlrun\nopen('table.csv').read()").result == "'a\\n1\\n'"
+    kernel.run("%%mlrun\nopen('written.txt', 'w').write('by the cell')")
+    assert kernel.run("Path('written.txt').read_text()").result == "'by the cell'"
+
+
+def test_the_environment_is_the_notebooks(kernel: Kernel) -> None:
+    kernel.run("import os\nos.environ['MY_SETTING'] = '7'")
+    assert kernel.run("%%mlrun\nimport os\nos.environ['MY_SETTING']").result == "'7'"
+
+
+def test_a_cell_that_exits_says_so(kernel: Kernel) -> None:
+    assert "SystemExit" in kernel.run("%%mlrun\nimport sys\nsys.exit(2)").error
+    assert "exit code 2" in kernel.run("%%mlrun\nimport os\nos._exit(2)").error
+    assert kernel.run("%%mlrun\n1 + 1").result == "2"
