@@ -18,7 +18,7 @@ import cloudpickle
 
 from . import buffers, processes, sources
 from .failures import Record
-from .memory import MemoryWatch
+from .memory import MemoryWatch, Use
 from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
@@ -29,6 +29,9 @@ from .wire import Message
 
 #: Runs that are remembered.
 RUNS = 64
+
+#: The name of what workers tell of their runners in Dask's metrics.
+METRICS = "mlops-runners"
 
 #: Seconds after which code that didn't heed a signal gets the next, which it can less easily ignore.
 HEED = 0.8
@@ -45,13 +48,14 @@ class Agent:
         self._spare = Spare()
         limit = int(getattr(worker.memory_manager, "memory_limit", 0) or 0)
         self._watch = MemoryWatch(limit, self._at_work)
+        self._use = Use()
 
     def install(self) -> None:
         """Listen to the scheduler, and have a runner ready."""
         sources.install()
         self._worker.stream_handlers["mlops-stop"] = self.stop
         self._worker.stream_handlers["mlops-over"] = self.over
-        self._worker.stream_handlers["mlops-exit"] = self.exit
+        self._worker.metrics[METRICS] = self._used
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
         self._spare.prepare()
 
@@ -126,9 +130,9 @@ class Agent:
         if known is not None:
             threading.Thread(target=known.release, name="mlops-release", daemon=True).start()
 
-    def exit(self) -> None:
-        """The scheduler says: end this process."""
-        os._exit(75)
+    async def _used(self, worker: Any) -> dict[str, float]:
+        """What the runners use, for Dask's heartbeats: bytes, and per cents of a CPU."""
+        return self._use.now([(runner.process.pid, runner.memory) for runner in self._at_work()])
 
 
 class RunHere:
@@ -231,7 +235,6 @@ class RunHere:
             while self.at_work and time.monotonic() < deadline:
                 time.sleep(0.01)
         self.release()
-        self.reporter.send("stopped", left=len(self.at_work))
 
 
 class Spare:

@@ -96,7 +96,6 @@ class Controller:
             share=self._share,
             changed=self._run_states.changed,
             event=self._run_event,
-            replace=self.scaling.replace,
             results=DetachedResults(scheduler, self._disk),
         )
         self.lifecycle = Lifecycle(

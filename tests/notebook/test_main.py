@@ -1,4 +1,4 @@
-"""A cell's code on the cluster finds itself as in the notebook: its `__main__`, its classes, its processes, its loop."""
+"""A cell's code finds itself on the cluster as in the notebook: `__main__`, its classes, its processes, its loop."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFac
             "[2, 4]",
         ),
         (
-            "from multiprocessing import Pool\nwith Pool(2) as pool:\n    done = pool.map(double, [Point(5)])\ndone[0].x",
+            "from multiprocessing import Pool\nwith Pool(2) as pool:\n"
+            "    done = pool.map(double, [Point(5)])\ndone[0].x",
             "10",
         ),
         (
@@ -61,8 +62,8 @@ def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFac
             "-15",
         ),
         (
-            "import asyncio\nlock = asyncio.Lock()\nasync with lock:\n    task = asyncio.create_task(asyncio.sleep(0, 7))\n"
-            "await task",
+            "import asyncio\nlock = asyncio.Lock()\nasync with lock:\n"
+            "    task = asyncio.create_task(asyncio.sleep(0, 7))\nawait task",
             "7",
         ),
     ],

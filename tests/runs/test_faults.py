@@ -74,24 +74,6 @@ def test_a_big_variable_is_put_again_when_its_worker_dies(cluster: mlops.Cluster
     assert run.result(LONG) == list(range(1, 201))
 
 
-def test_code_that_can_not_be_stopped_costs_its_worker_only(cluster: mlops.Cluster) -> None:
-    def blocked() -> None:
-        import threading
-
-        gate = threading.Lock()
-        gate.acquire()
-        gate.acquire()  # in C, for ever
-
-    run = mlops.run(blocked, cluster=cluster)
-    until(lambda: run.state == "running")
-    run.cancel()
-    with pytest.raises(errors.RunCancelled):
-        run.result(LONG)
-    until(lambda: any("didn't stop" in event.text for event in cluster.events()))
-    until(lambda: len(workers_of(cluster)) == 2 and cluster.state().counts.busy == 0)
-    assert mlops.run(lambda: 1, cluster=cluster).result(LONG) == 1
-
-
 def test_a_run_whose_scheduler_is_killed_is_lost_and_says_so() -> None:
     with a_cluster("mortal") as mortal:
         run = mlops.run(spin, cluster=mortal)

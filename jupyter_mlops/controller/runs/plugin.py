@@ -12,7 +12,7 @@ from distributed import SchedulerPlugin
 from ...core.run import RunPhase
 from .liverun import LiveRun
 from .results import DetachedResults
-from .stopping import RunEvent, Stopping
+from .stopping import RunEvent
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -46,12 +46,11 @@ class RunPlugin(SchedulerPlugin):
 
     Parameters
     ----------
-    stopping : hears of workers that stopped a run's code.
     event : gets the runs that are lost.
     """
 
-    def __init__(self, scheduler: Scheduler, runs: KnownRuns, stopping: Stopping, event: RunEvent) -> None:
-        self._scheduler, self._runs, self._stopping, self._event = scheduler, runs, stopping, event
+    def __init__(self, scheduler: Scheduler, runs: KnownRuns, event: RunEvent) -> None:
+        self._scheduler, self._runs, self._event = scheduler, runs, event
 
     def update_graph(self, scheduler: Scheduler, *, client: str, keys: Collection[Any], **kwargs: Any) -> None:
         """A client sent tasks: remember which client feeds which run."""
@@ -92,14 +91,10 @@ class RunPlugin(SchedulerPlugin):
     def report(self, run: str, kind: str, worker: str = "", **what: Any) -> None:
         """A worker says something of a run."""
         live_run = self._runs.get(run)
-        if live_run is None:
+        if live_run is None or not live_run.live:
             return
         now = time.time()
-        if kind == "stopped":
-            self._stopping.stopped(live_run, worker, what["left"])
-        elif not live_run.live:
-            return
-        elif kind == "print":
+        if kind == "print":
             live_run.log(what.get("time", now), kind="print", text=what["text"], stream=what["stream"], worker=worker)
         elif kind in ("metric", "param"):
             self._log(live_run, kind, what, worker)

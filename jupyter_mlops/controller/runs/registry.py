@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,14 @@ from ...core.cluster import ClusterSpec
 from ...core.run import RunPhase, RunState
 from .. import dask
 from ..background import Background
+from . import stopping
 from .install import PLUGIN, plugin
 from .liverun import LiveRun
 from .plugin import RunPlugin
 from .restored import LOST, PastRun
 from .results import DetachedResults
 from .runcost import RunCost, ShareOf
-from .stopping import RunEvent, Stopping
+from .stopping import RunEvent
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -51,7 +52,6 @@ class RunRegistry:
     share : worker's address → what one of its threads holds, and at which rates.
     changed : gets the new state of a run.
     event : gets what happened.
-    replace : ends the worker at an address at once; another takes its place. Without it the worker is told to exit.
     results : what is known of the results of detached runs.
     """
 
@@ -65,14 +65,12 @@ class RunRegistry:
         share: ShareOf,
         changed: Callable[[RunState], None],
         event: RunEvent,
-        replace: Callable[[str], Awaitable[None]] | None = None,
         results: DetachedResults,
     ) -> None:
         self._scheduler, self._folder, self._spec = scheduler, folder, spec
         self._shape, self._share, self._changed, self._event = shape, share, changed, event
         self.results = results
         self._background = Background()
-        self._stopping = Stopping(scheduler, event, replace, self._background)
         self._runs: dict[str, LiveRun] = {}
         self._dirty: set[str] = set()
         self._flusher: asyncio.TimerHandle | None = None
@@ -101,7 +99,7 @@ class RunRegistry:
 
     async def start(self) -> None:
         """Listen to Dask and to the workers, and bring them the agent."""
-        listener = RunPlugin(self._scheduler, self, self._stopping, self._event)
+        listener = RunPlugin(self._scheduler, self, self._event)
         self._scheduler.stream_handlers["mlops-run"] = listener.report
         self._scheduler.add_plugin(listener, name="mlops-runs")
         await self._scheduler.register_worker_plugin(None, plugin=plugin(), name=PLUGIN, idempotent=False)
@@ -110,7 +108,6 @@ class RunRegistry:
         """Mark what still runs as lost, and write everything down."""
         for run in self.all():
             self.end(run, "lost", f"RunLost: {sentence(why)}")
-        self._stopping.close()
         await self._background.close()
         await asyncio.gather(*(run.disk.close() for run in self._runs.values()))
 
@@ -157,14 +154,13 @@ class RunRegistry:
         """The run is over; code that still runs is stopped."""
         if not run.live:
             return
-        busy = run.cost.workers
         run.end(phase, error, time.time())
         self.results.finish(run)
         if phase != "done":
-            self._stopping.stop(run, busy)
+            stopping.stop(self._scheduler, run)
             self._release(run)
         else:
-            self._stopping.over(run)
+            stopping.over(self._scheduler, run)
         self._dirty.discard(run.state.id)
         self._changed(run.snapshot())
 

@@ -16,6 +16,7 @@ from ...core.base import Seconds, Time
 from ...core.cluster import Problem, WorkerPhase
 from ...core.profile import Group
 from ...core.resources import group_in
+from .. import dask
 from ..changes import ChangeTracker
 from ..pool import Notice
 from .entry import WorkerEntry, WorkerListener
@@ -182,8 +183,8 @@ class WorkerRegistry:
                 entry.processing, moved = count, True
             if ws.metrics is not entry.metrics:
                 entry.metrics = ws.metrics
-                used = float(round(ws.metrics.get("memory", 0) / 1e6) * 1e6)
-                share = round(ws.metrics.get("cpu", 0) / 100, 1)
+                used = float(round(dask.memory_of(ws) / 1e6) * 1e6)
+                share = round(dask.cpu_of(ws), 1)
                 moved |= used != entry.memory_used or share != entry.cpu
                 entry.memory_used, entry.cpu = used, share
             phase: WorkerPhase = "retiring" if entry.expected else "busy" if count else "idle"

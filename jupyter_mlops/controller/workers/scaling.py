@@ -117,13 +117,6 @@ class Scaling:
             if group.name in self.groups:
                 self.groups[group.name].restore(group)
 
-    async def replace(self, address: str) -> None:
-        """End the worker at a Dask address at once, whatever it does; another is made in its place."""
-        entry = self._workers.at(address)
-        if entry is not None:
-            self._workers.expect([entry])
-            await self._pool.remove([entry.name], grace=0.0)
-
     def died(self, entry: WorkerEntry) -> None:
         """A worker is gone that should not be."""
         self.groups[entry.group].deaths.append(self._clock())

@@ -17,6 +17,7 @@ import distributed
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import WorkerState
 
+from ....controller import dask
 from ....controller.controller import Controller
 from ....controller.rpc import serve
 from ....core.base import read_record
@@ -65,7 +66,7 @@ class Peaks(SchedulerPlugin):
                 self._look(ws)
 
     def _look(self, ws: WorkerState) -> None:
-        used = float(ws.metrics.get("memory", 0))
+        used = dask.memory_of(ws)
         self._peaks[str(ws.name)] = max(used, self._peaks.get(str(ws.name), 0.0))
 
 
