@@ -152,6 +152,8 @@ class RunHere:
         self.stopped = False
         self._lock = threading.Lock()
         self._free: list[Runner] = []
+        #: For what takes long; the other one is for what the worker's event loop asks.
+        self._sharing = threading.Lock()
         self._busy: set[Runner] = set()
         self._code = b""
         self._files: list[int] = []
@@ -164,7 +166,7 @@ class RunHere:
 
     def open(self, code: bytes, bigs: tuple[Any, ...]) -> None:
         """Have what its runners need: its head, and its big variables where they can be mapped."""
-        with self._lock:
+        with self._sharing:
             if not self._code:
                 self._files = [buffers.shared(big) for big in bigs]
                 self._code = code
@@ -180,7 +182,7 @@ class RunHere:
             runner = self._free.pop() if self._free else None
         if runner is None:
             runner = Runner(self._spare.take(), self.reporter)
-            with self._lock:
+            with self._sharing:
                 runner.send(_opening(self._worker, self._code), tuple(self._files))
         with self._lock:
             self._busy.add(runner)
@@ -206,12 +208,13 @@ class RunHere:
         """It needs no runners for now."""
         with self._lock:
             free, self._free = self._free, []
-            if not self._busy:
-                files, self._files, self._code = self._files, [], b""
-            else:
-                files = []
+            idle = not self._busy
         for runner in free:
             runner.process.close()
+        with self._sharing:
+            files = self._files if idle else []
+            if idle:
+                self._files, self._code = [], b""
         for file in files:
             os.close(file)
 
@@ -346,8 +349,8 @@ def install(worker: Any, texts: dict[str, str]) -> Agent:
 def uninstall(worker: Any) -> None:
     """The worker closes."""
     agent = _AGENTS.pop(worker.id, None)
-    if agent is not None:
-        agent.close()
+    if agent is not None:  # a template that is just starting would be waited for
+        threading.Thread(target=agent.close, name="mlops-close", daemon=True).start()
 
 
 def run(code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
