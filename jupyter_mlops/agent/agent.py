@@ -23,7 +23,7 @@ from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
 from .runner import log
-from .seat import Runner, Seat, dead
+from .seat import RunnerHandle, Seat, dead
 from .versions import versions_of
 from .wire import Message
 
@@ -115,7 +115,7 @@ class Agent:
                     self._runs.pop(old).close()
             return run
 
-    def _at_work(self) -> list[Runner]:
+    def _at_work(self) -> list[RunnerHandle]:
         with self._lock:
             return [runner for run in self._runs.values() for runner in run.at_work]
 
@@ -151,15 +151,15 @@ class RunHere:
         self.reporter = Reporter(worker, run_id)
         self.stopped = False
         self._lock = threading.Lock()
-        self._free: list[Runner] = []
+        self._free: list[RunnerHandle] = []
         #: For what takes long; the other one is for what the worker's event loop asks.
         self._sharing = threading.Lock()
-        self._busy: set[Runner] = set()
+        self._busy: set[RunnerHandle] = set()
         self._code = b""
         self._files: list[int] = []
 
     @property
-    def at_work(self) -> list[Runner]:
+    def at_work(self) -> list[RunnerHandle]:
         """Its runners that execute a task now."""
         with self._lock:
             return list(self._busy)
@@ -171,7 +171,7 @@ class RunHere:
                 self._files = [buffers.shared(big) for big in bigs]
                 self._code = code
 
-    def take(self) -> Runner:
+    def take(self) -> RunnerHandle:
         """A runner of this run, for one task.
 
         Raises
@@ -181,7 +181,7 @@ class RunHere:
         with self._lock:
             runner = self._free.pop() if self._free else None
         if runner is None:
-            runner = Runner(self._spare.take(), self.reporter)
+            runner = RunnerHandle(self._spare.take(), self.reporter)
             with self._sharing:
                 runner.send(_opening(self._worker, self._code), tuple(self._files))
         with self._lock:
@@ -189,7 +189,7 @@ class RunHere:
         self._watch.wake()
         return runner
 
-    def give_back(self, runner: Runner) -> None:
+    def give_back(self, runner: RunnerHandle) -> None:
         """The task is over; the runner waits for the next."""
         with self._lock:
             self._busy.discard(runner)
@@ -198,7 +198,7 @@ class RunHere:
                 return
         runner.process.close()
 
-    def lost(self, runner: Runner) -> None:
+    def lost(self, runner: RunnerHandle) -> None:
         """The runner has ended by itself."""
         with self._lock:
             self._busy.discard(runner)

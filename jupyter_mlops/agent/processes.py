@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .wire import Line
+from .wire import Wire
 
 #: The texts of the agent's modules, by their names; whoever installs the agent sets them.
 TEXTS: dict[str, str] = {}
@@ -56,14 +56,14 @@ class End:
     peak: int | None = None
 
 
-class Process:
-    """A runner's process. `line` reaches it; what it writes arrives at the files `out` and `err`."""
+class RunnerProcess:
+    """A runner's process. `wire` reaches it; what it writes arrives at the files `out` and `err`."""
 
     pid: int
 
     def __init__(self) -> None:
         ours, self._theirs = socket.socketpair()
-        self.line = Line(ours)
+        self.wire = Wire(ours)
         self.out, self._out = os.pipe()
         self.err, self._err = os.pipe()
         for file in (self.out, self.err):
@@ -96,7 +96,7 @@ class Process:
                 return
             self._closed = True
         self._kill()
-        self.line.close()
+        self.wire.close()
         os.close(self.out)
         os.close(self.err)
 
@@ -104,7 +104,7 @@ class Process:
         raise NotImplementedError
 
 
-class Forked(Process):
+class Forked(RunnerProcess):
     """One that the template has forked.
 
     Raises
@@ -113,18 +113,21 @@ class Forked(Process):
     """
 
     def __init__(self) -> None:
+        self._control = Wire(_connected())
         super().__init__()
-        self._control = Line(_connected())
-        self._control.send({"do": "fork"}, self._files)
+        try:
+            self._control.send({"do": "fork"}, self._files)
+            answer = self._control.receive() or {"failed": "the template is gone"}
+        except OSError as error:
+            answer = {"failed": str(error)}
         self._hand_over()
-        answer = self._control.receive() or {"failed": "the template is gone"}
         if "failed" in answer:
-            self.line.close()
+            self.close()
             raise OSError(answer["failed"])
         self.pid = answer["pid"]
 
     def signal(self, number: int) -> None:
-        """As `Process.signal`: the template knows whether it is still the same process."""
+        """As `RunnerProcess.signal`: the template knows whether it is still the same process."""
         with contextlib.suppress(OSError):
             self._control.send({"do": "signal", "number": number})
 
@@ -134,7 +137,7 @@ class Forked(Process):
             self._control.send({"do": "learn", "modules": modules})
 
     def end(self) -> End:
-        """As `Process.end`."""
+        """As `RunnerProcess.end`."""
         answer = self._control.receive()
         while answer and "code" not in answer:
             answer = self._control.receive()
@@ -149,20 +152,20 @@ class Forked(Process):
         self._control.close()
 
 
-class Fresh(Process):
+class Fresh(RunnerProcess):
     """One that was started anew, where forking isn't safe."""
 
     def __init__(self) -> None:
         super().__init__()
         end, out, err = self._files
         work = f"import socket\nfrom {__package__} import runner, wire\n"
-        work += f"runner.main(wire.Line(socket.socket(fileno={end})), {out}, {err})"
+        work += f"runner.main(wire.Wire(socket.socket(fileno={end})), {out}, {err})"
         self._process = _started(work, dict(os.environ), self._files)
         self._hand_over()
         self.pid = self._process.pid
 
     def signal(self, number: int) -> None:
-        """As `Process.signal`."""
+        """As `RunnerProcess.signal`."""
         self._process.send_signal(number)
 
     def learn(self, modules: list[str]) -> None:
@@ -174,7 +177,7 @@ class Fresh(Process):
         return self._process.poll() is not None
 
     def end(self) -> End:
-        """As `Process.end`."""
+        """As `RunnerProcess.end`."""
         return End(self._process.wait())
 
     def _kill(self) -> None:
@@ -204,7 +207,8 @@ def address() -> str:
 
 
 _starting = threading.Lock()
-_templates: list[subprocess.Popen[bytes]] = []
+#: The templates that this process has started, by their addresses.
+_templates: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def _connected() -> socket.socket:
@@ -218,9 +222,8 @@ def _connected() -> socket.socket:
                 return end
             except OSError:
                 end.close()
-            _templates[:] = [process for process in _templates if process.poll() is None]
-            if not _templates:
-                _templates.append(_start_template(where))
+            if where not in _templates or _templates[where].poll() is not None:
+                _templates[where] = _start_template(where)
             if time.monotonic() > deadline:
                 raise OSError("the process that runners are forked from doesn't start")
             time.sleep(0.01)

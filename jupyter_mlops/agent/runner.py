@@ -21,23 +21,23 @@ from . import clients, mainmodule, sources, surroundings
 from .code import Code
 from .failures import RunStopped, record
 from .kinds import KINDS, OURS, Kind, Outcome
-from .wire import Line, Message
+from .wire import Message, Wire
 
 #: The runner of this process; None where there is none.
 RUNNER: Runner | None = None
 
 
-def main(line: Line, out: int, err: int) -> None:
-    """Execute what comes over `line` until it is hung up; what is written to the process's outputs goes to `out` and
+def main(wire: Wire, out: int, err: int) -> None:
+    """Execute what comes over `wire` until it is hung up; what is written to the process's outputs goes to `out` and
     `err`."""
     os.setsid()  # a group of its own, so that what the user's code starts ends with it
     _be_killed_first()
     _take_outputs(out, err)
     signal.signal(signal.SIGINT, _stop)
     with contextlib.suppress(RunStopped):
-        opened = line.receive()
+        opened = wire.receive()
         if opened is not None:
-            Runner(line, opened, line.files).serve()
+            Runner(wire, opened, wire.files).serve()
     _flush()
 
 
@@ -46,15 +46,15 @@ class Runner:
 
     Parameters
     ----------
-    line : to the seat.
+    wire : to the seat.
     opened : what the seat says of the run and of its worker.
     files : the run's big variables.
     """
 
-    def __init__(self, line: Line, opened: Message, files: list[int]) -> None:
+    def __init__(self, wire: Wire, opened: Message, files: list[int]) -> None:
         global RUNNER
         RUNNER = self
-        self._line, self._files = line, files
+        self._wire, self._files = wire, files
         self._head: dict[str, Any] = pickle.loads(opened["code"])  # noqa: S301 - plain data of ours
         self._kind: Kind | None = None
         self._modules = set(sys.modules)
@@ -67,14 +67,14 @@ class Runner:
 
     def serve(self) -> None:
         """Execute tasks as they come."""
-        while (message := self._line.receive()) is not None:
+        while (message := self._wire.receive()) is not None:
             outcome = self._execute(message)
             _flush()
-            self._line.send({**outcome, "kind": "end", "modules": self._new_modules()})
+            self._wire.send({**outcome, "kind": "end", "modules": self._new_modules()})
 
     def tell(self, kind: str, **what: Any) -> None:
         """Tell the seat something of the task that runs now. Any thread may."""
-        self._line.send({"kind": kind, **what})
+        self._wire.send({"kind": kind, **what})
 
     def _execute(self, part: Message) -> Outcome:
         try:

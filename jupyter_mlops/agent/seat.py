@@ -30,7 +30,7 @@ class Died(Exception):
     """The runner ended in the middle of a task."""
 
 
-class Runner:
+class RunnerHandle:
     """A runner at work for a run, as its seat knows it.
 
     Parameters
@@ -44,7 +44,7 @@ class Runner:
         self._shared = memory.used(process.pid)
         self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}
         self._poll = select.poll()
-        for file in (process.line.fileno(), process.out, process.err):
+        for file in (process.wire.fileno(), process.out, process.err):
             self._poll.register(file, select.POLLIN)
         self._last: deque[str] = deque(maxlen=LINES)
         #: Bytes that the worker used, and its limit, when the runner was ended for it.
@@ -63,7 +63,7 @@ class Runner:
     def send(self, message: Message, files: tuple[int, ...] = ()) -> None:
         """Send it something; that it died meanwhile is found out when it is heard."""
         with contextlib.suppress(OSError):
-            self.process.line.send(message, files)
+            self.process.wire.send(message, files)
 
     def hear(self) -> Message:
         """What it tells next; what it writes meanwhile goes to the run.
@@ -74,10 +74,10 @@ class Runner:
         """
         while True:
             for file, _ in self._poll.poll():
-                if file != self.process.line.fileno():
+                if file != self.process.wire.fileno():
                     self._read(file)
                     continue
-                message = self.process.line.receive()
+                message = self.process.wire.receive()
                 self.drain()
                 if message is None:
                     raise Died
@@ -170,7 +170,7 @@ class Seat:
                 break
         return {"stopped": True} if self._runners.stopped else self._careful.outcome()
 
-    def _listen(self, runner: Runner) -> Outcome:
+    def _listen(self, runner: RunnerHandle) -> Outcome:
         while True:
             message = runner.hear()
             kind = message.pop("kind")

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import runner
-from .wire import Line
+from .wire import Wire
 
 #: Seconds that a template stays when nobody is connected.
 LINGER = 5.0
@@ -42,7 +42,7 @@ _PDEATHSIG = 1
 class _Client:
     """A connection, and its runner: 0 before it is forked and after it has ended."""
 
-    line: Line
+    wire: Wire
     pid: int = 0
 
 
@@ -61,7 +61,7 @@ class Template:
         self._selector = selectors.DefaultSelector()
         self._known: set[str] = set()
         self._unsafe: set[str] = set(unsafe)
-        self._heir: Line | None = None
+        self._heir: Wire | None = None
         self._idle_since = time.monotonic()
 
     def serve(self) -> None:
@@ -94,12 +94,12 @@ class Template:
         if not same_user(end):
             end.close()
             return
-        client = _Client(Line(end))
+        client = _Client(Wire(end))
         self._clients[end.fileno()] = client
         self._selector.register(end, selectors.EVENT_READ, lambda: self._hear(client))
 
     def _hear(self, client: _Client) -> None:
-        message = client.line.receive()
+        message = client.wire.receive()
         if message is None:
             self._leave(client)
         elif message["do"] == "fork":
@@ -111,31 +111,31 @@ class Template:
             self._learn(message["modules"])
 
     def _leave(self, client: _Client) -> None:
-        self._selector.unregister(client.line.end)
-        del self._clients[client.line.fileno()]
-        client.line.close()
+        self._selector.unregister(client.wire.end)
+        del self._clients[client.wire.fileno()]
+        client.wire.close()
         if client.pid:
             kill_group(client.pid)
         self._idle_since = time.monotonic()
 
     def _fork(self, client: _Client) -> None:
-        end, out, err = client.line.files
+        end, out, err = client.wire.files
         parent = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
             pid = -1
-            client.line.send({"failed": error.strerror or str(error)})
+            client.wire.send({"failed": error.strerror or str(error)})
         if pid == 0:
             self._become(
-                lambda: runner.main(Line(socket.socket(fileno=end)), out, err), keep={end, out, err}, parent=parent
+                lambda: runner.main(Wire(socket.socket(fileno=end)), out, err), keep={end, out, err}, parent=parent
             )
         for file in (end, out, err):
             os.close(file)
-        client.line.files = []
+        client.wire.files = []
         if pid > 0:
             client.pid = pid
-            client.line.send({"pid": pid})
+            client.wire.send({"pid": pid})
 
     def _become(self, work: Callable[[], None], keep: set[int], parent: int) -> NoReturn:
         """In a fork: forget what the template has open, and do something else. Does not return."""
@@ -148,7 +148,7 @@ class Template:
             if parent:
                 die_with(parent)
             self._selector.close()
-            ends = [self._wake, *(client.line.end for client in self._clients.values())]
+            ends = [self._wake, *(client.wire.end for client in self._clients.values())]
             if self._listener is not None:
                 ends.append(self._listener)
             for end in ends:
@@ -174,9 +174,9 @@ class Template:
         if os.fork() == 0:
             keep = {theirs.fileno(), listener.fileno()}
             ours.close()
-            self._become(lambda: inherit(listener, fresh, self._unsafe, Line(theirs)), keep, parent=0)
+            self._become(lambda: inherit(listener, fresh, self._unsafe, Wire(theirs)), keep, parent=0)
         theirs.close()
-        self._heir = Line(ours)
+        self._heir = Wire(ours)
         self._known |= set(fresh)
         self._selector.register(ours, selectors.EVENT_READ, self._told_by_heir)
 
@@ -193,7 +193,7 @@ class Template:
             self._listener = None
             for client in self._clients.values():  # who has a spare runner gets one that has learned
                 with contextlib.suppress(OSError):
-                    client.line.send({"renew": True})
+                    client.wire.send({"renew": True})
         elif "unsafe" in told:
             self._unsafe.add(told["unsafe"])
             self._known = set()  # what else there was is learned at the next chance
@@ -213,10 +213,10 @@ class Template:
                 if client.pid == pid:
                     client.pid = 0
                     with contextlib.suppress(OSError):  # it has just hung up
-                        client.line.send({"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss * 1024})
+                        client.wire.send({"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss * 1024})
 
 
-def inherit(listener: socket.socket, modules: Sequence[str], unsafe: set[str], told: Line) -> None:
+def inherit(listener: socket.socket, modules: Sequence[str], unsafe: set[str], told: Wire) -> None:
     """Import `modules`, tell that it is done, and be the template."""
     signal.alarm(PATIENCE)  # a module that never comes back is no module for a template
     for name in modules:

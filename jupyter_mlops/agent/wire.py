@@ -28,7 +28,7 @@ FILES = 32
 _LENGTHS = struct.Struct("<II")
 
 
-class Line:
+class Wire:
     """One end of a connection. Any thread may send; one thread receives.
 
     Parameters

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.agent import buffers
-from jupyter_mlops.agent.wire import LARGE, Line
+from jupyter_mlops.agent.wire import LARGE, Wire
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text() | st.binary(),
@@ -24,8 +24,8 @@ PLAIN = st.recursive(
 
 
 @pytest.fixture
-def lines() -> Iterator[tuple[Line, Line]]:
-    ours, theirs = (Line(end) for end in socket.socketpair())
+def lines() -> Iterator[tuple[Wire, Wire]]:
+    ours, theirs = (Wire(end) for end in socket.socketpair())
     yield ours, theirs
     ours.close()
     theirs.close()
@@ -33,7 +33,7 @@ def lines() -> Iterator[tuple[Line, Line]]:
 
 @given(message=st.dictionaries(st.text(min_size=1), PLAIN | st.binary(min_size=LARGE, max_size=2 * LARGE), max_size=4))
 def test_messages_arrive_as_they_were_sent(message: dict[str, Any]) -> None:
-    ours, theirs = (Line(end) for end in socket.socketpair())
+    ours, theirs = (Wire(end) for end in socket.socketpair())
     sender = threading.Thread(target=lambda: ours.send(message))
     sender.start()
     assert theirs.receive() == message
@@ -42,7 +42,7 @@ def test_messages_arrive_as_they_were_sent(message: dict[str, Any]) -> None:
     theirs.close()
 
 
-def test_files_arrive_and_can_be_read(lines: tuple[Line, Line]) -> None:
+def test_files_arrive_and_can_be_read(lines: tuple[Wire, Wire]) -> None:
     file = buffers.shared(b"content")
     lines[0].send({"do": "look"}, [file, file])
     assert lines[1].receive() == {"do": "look"}
@@ -50,12 +50,12 @@ def test_files_arrive_and_can_be_read(lines: tuple[Line, Line]) -> None:
     os.close(file)
 
 
-def test_text_that_no_encoding_knows_arrives_all_the_same(lines: tuple[Line, Line]) -> None:
+def test_text_that_no_encoding_knows_arrives_all_the_same(lines: tuple[Wire, Wire]) -> None:
     lines[0].send({"name": "caf\udce9"})
     assert lines[1].receive() == {"name": "caf?"}
 
 
-def test_a_line_that_was_hung_up_is_no_message(lines: tuple[Line, Line]) -> None:
+def test_a_line_that_was_hung_up_is_no_message(lines: tuple[Wire, Wire]) -> None:
     lines[0].send({"last": "words"})
     lines[0].end.sendall(b"half a h")
     lines[0].close()
