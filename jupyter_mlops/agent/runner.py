@@ -30,7 +30,8 @@ RUNNER: Runner | None = None
 def main(wire: Wire, out: int, err: int) -> None:
     """Execute what comes over `wire` until it is hung up; what is written to the process's outputs goes to `out` and
     `err`."""
-    os.setsid()  # a group of its own, so that what the user's code starts ends with it
+    if os.getsid(0) != os.getpid():  # a fork of the template
+        os.setsid()  # a group of its own, so that what the user's code starts ends with it
     _be_killed_first()
     _take_outputs(out, err)
     signal.signal(signal.SIGINT, _stop)

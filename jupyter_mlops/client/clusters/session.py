@@ -82,7 +82,9 @@ class Session:
         cancelled takes along the others, and one that is cancelled before it began is waited for by all that come
         later, so that the client never gives a result again.
         """
-        return await asyncio.shield(asyncio.ensure_future(future.result()))
+        fetch = asyncio.ensure_future(future.result())
+        fetch.add_done_callback(_retrieved)
+        return await asyncio.shield(fetch)
 
     def _drop_with(self, big: Any, digest: str) -> None:
         """Let the cluster forget it when the kernel does."""
@@ -96,6 +98,12 @@ class Session:
             weakref.finalize(big, forget).atexit = False
         except TypeError:  # bytes: they go when others come
             return
+
+
+def _retrieved(fetch: asyncio.Future[Any]) -> None:
+    """Nobody may be waiting any more: then asyncio must not tell of its error under some later cell."""
+    if not fetch.cancelled():
+        fetch.exception()
 
 
 def _digest(big: Any) -> str:

@@ -39,13 +39,18 @@ FILES = (
 PLUGIN = "jupyter-mlops"
 
 
+def agent_texts() -> dict[str, str]:
+    """The agent's modules, as they travel: text by name, in the order in which they can be run."""
+    folder = Path(__file__).parents[2] / "agent"
+    return {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in FILES}
+
+
 def plugin() -> bytes:
     """The pickled worker plugin that installs the agent."""
     from distributed import WorkerPlugin
     from distributed.protocol.pickle import dumps
 
-    folder = Path(__file__).parents[2] / "agent"
-    texts = {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in FILES}
+    texts = agent_texts()
 
     class Install(WorkerPlugin):
         """Runs the agent's files in this process, and starts the agent."""

@@ -1,0 +1,164 @@
+"""Processes for runs: forked from a template or fresh, they do the same, and leave nothing."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import psutil
+import pytest
+
+from jupyter_mlops.agent import processes
+from jupyter_mlops.agent.processes import Forked, Fresh
+from jupyter_mlops.agent.seat import Died, RunnerHandle
+from jupyter_mlops.controller.runs.install import agent_texts
+
+from ..runs.cluster import until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+
+
+class Said:
+    """Takes what runners write."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def print(self, stream: str, text: str) -> None:
+        self.text += text
+
+
+Make = Callable[[type[Forked] | type[Fresh]], RunnerHandle]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Make]:
+    """Makes runners that import from `tmp_path`, too; that path gives them a template of the test's own."""
+    processes.TEXTS.update(agent_texts())
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = []
+
+    def new(kind: type[Forked] | type[Fresh]) -> RunnerHandle:
+        runner = RunnerHandle(kind(), Said())  # type: ignore[arg-type]  # it needs no more of a reporter
+        made.append(runner)
+        return runner
+
+    yield new
+    for runner in made:
+        runner.process.close()
+
+
+def call(runner: RunnerHandle, function: Callable[[], Any]) -> Any:
+    """Have a new runner call a function; what that gave."""
+    head = {"run": "r", "kind": "function", "modules": {}, "sources": {}, "filename": "", "retries": 0, "keep": False}
+    worker = {"name": "w", "address": "", "scheduler": "", "local_directory": "", "nthreads": 1, "keys": {}}
+    runner.send(
+        {
+            "code": pickle.dumps({**head, "body": cloudpickle.dumps(function)}),
+            "environ": dict(os.environ),
+            "path": sys.path,
+            "folder": str(Path.cwd()),
+            "worker": worker,
+        }
+    )
+    runner.send({"index": 0})
+    outcome = runner.hear()
+    assert not outcome.get("errors"), outcome
+    if outcome["modules"]:
+        runner.process.learn(outcome["modules"])
+    return pickle.loads(outcome["value"])
+
+
+@pytest.mark.parametrize("kind", [Forked, Fresh])
+def test_both_kinds_do_the_same(make: Make, kind: type[Forked] | type[Fresh]) -> None:
+    runner = make(kind)
+
+    def work() -> tuple[int, str]:
+        return os.getpid(), __name__
+
+    assert call(runner, work)[0] == runner.process.pid != os.getpid()
+
+
+@pytest.mark.parametrize("kind", [Forked, Fresh])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_how_it_ended_is_known(make: Make, kind: type[Forked] | type[Fresh], number: signal.Signals) -> None:
+    runner = make(kind)
+    runner.process.signal(number)
+    with pytest.raises(Died):
+        runner.hear()
+    assert runner.process.end().code == -number
+
+
+@pytest.mark.parametrize("kind", [Forked, Fresh])
+def test_what_it_has_started_ends_with_it(make: Make, kind: type[Forked] | type[Fresh]) -> None:
+    runner = make(kind)
+
+    def start() -> int:
+        import subprocess
+
+        return subprocess.Popen(["sleep", "600"]).pid
+
+    child = call(runner, start)
+    assert psutil.pid_exists(child)
+    runner.process.close()
+    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not psutil.pid_exists(runner.process.pid))
+
+
+def test_the_template_learns_what_runs_import(make: Make) -> None:
+    def had() -> bool:
+        had_before = "this" in sys.modules
+        import contextlib
+        import io
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            import this  # noqa: F401 - nobody else imports it
+        return had_before
+
+    first = make(Forked)
+    assert not call(first, had)
+    until(lambda: first.process.outdated)
+    assert call(make(Forked), had)
+
+
+def test_what_starts_threads_is_not_learned(make: Make, tmp_path: Path) -> None:
+    text = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    (tmp_path / "threaded.py").write_text(text)
+    (tmp_path / "harmless.py").write_text("")
+    first = make(Forked)
+    first.process.learn(["threaded", "harmless"])
+    time.sleep(0.5)
+    first.process.learn(["harmless"])
+    until(lambda: first.process.outdated)
+    assert call(make(Forked), lambda: ("harmless" in sys.modules, "threaded" in sys.modules)) == (True, False)
+
+
+def test_a_template_ends_when_nobody_needs_it(make: Make) -> None:
+    runner = make(Forked)
+    template = psutil.Process(runner.process.pid).parent()
+    assert template is not None and template.pid != os.getpid()
+    runner.process.close()
+    until(lambda: not template.is_running() or template.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_runners_end_with_their_worker(make: Make) -> None:
+    """The worker is killed: the template hears its connection end."""
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        runner = Forked()
+        os.write(theirs, str(runner.pid).encode())
+        time.sleep(600)
+    orphan = int(os.read(ours, 100))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    until(lambda: not psutil.pid_exists(orphan))
+    os.close(ours)
+    os.close(theirs)
