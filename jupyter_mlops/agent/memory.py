@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -85,7 +86,7 @@ class MemoryWatch:
     def __init__(self, limit: int, runners: Callable[[], Iterable[Eater]]) -> None:
         self._limit, self._runners = limit, runners
         self._wanted, self._closed = threading.Event(), False
-        if limit:
+        if limit and sys.platform == "linux":  # elsewhere the system doesn't tell
             threading.Thread(target=self._watch, name="mlops-memory", daemon=True).start()
 
     def wake(self) -> None:

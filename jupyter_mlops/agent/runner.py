@@ -99,7 +99,8 @@ def log(kind: str, key: str, value: Any, step: int | None = None) -> bool:
     """Tell of a metric or parameter of the run; False where none runs."""
     if RUNNER is None:
         return False
-    RUNNER.tell(kind, key=key, value=float(value) if kind == "metric" else str(value), step=step)
+    known = float(value) if kind == "metric" else str(value)
+    RUNNER.tell(kind, key=key, value=known, step=None if step is None else int(step))
     return True
 
 
