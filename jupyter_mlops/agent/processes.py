@@ -90,15 +90,15 @@ class RunnerProcess:
         raise NotImplementedError
 
     def close(self) -> None:
-        """End it, with all that it has started."""
+        """Let it end, with all that it has started; what doesn't within a second is killed."""
         with self._closing:
             if self._closed:
                 return
             self._closed = True
-        self._kill()
         self.wire.close()
         os.close(self.out)
         os.close(self.err)
+        self._kill()
 
     def _kill(self) -> None:
         raise NotImplementedError
@@ -181,10 +181,14 @@ class Fresh(RunnerProcess):
         return End(self._process.wait())
 
     def _kill(self) -> None:
+        threading.Thread(target=self._kill_late, name="mlops-kill", daemon=True).start()
+
+    def _kill_late(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._process.kill()
-        threading.Thread(target=self._process.wait, daemon=True).start()
+        self._process.wait()
 
 
 def make() -> Forked | Fresh:

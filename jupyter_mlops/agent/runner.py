@@ -5,6 +5,7 @@ What the code does to its process (its folder, environment, warnings, seeds, log
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import faulthandler
@@ -39,6 +40,8 @@ def main(wire: Wire, out: int, err: int) -> None:
         opened = wire.receive()
         if opened is not None:
             Runner(wire, opened, wire.files).serve()
+    with contextlib.suppress(BaseException):  # folders for a while, clients, pools: whoever made them has asked for it
+        atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing's processes do
     _flush()
 
 

@@ -29,6 +29,9 @@ from .wire import Wire
 #: Seconds that a template stays when nobody is connected.
 LINGER = 5.0
 
+#: Seconds that a runner has for its own clean-up when its run is over, and what it has started has after it.
+GRACE = 1.0
+
 #: What every runner needs.
 BASE = ("cloudpickle", "tblib", "msgpack", "asyncio", "multiprocessing", "linecache", "traceback")
 
@@ -62,6 +65,9 @@ class Template:
         self._known: set[str] = set()
         self._unsafe: set[str] = set(unsafe)
         self._heir: Wire | None = None
+        #: Runners that nobody needs any more, and groups whose runner has ended: when they are killed.
+        self._ending: dict[int, float] = {}
+        self._left: dict[int, float] = {}
         self._idle_since = time.monotonic()
 
     def serve(self) -> None:
@@ -76,10 +82,17 @@ class Template:
         assert self._listener is not None
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         gc.freeze()
-        while self._clients or self._heir or (self._listener and time.monotonic() - self._idle_since < LINGER):
-            for key, _ in self._selector.select(1.0):
+        while (
+            self._clients
+            or self._heir
+            or self._ending
+            or self._left
+            or (self._listener and time.monotonic() - self._idle_since < LINGER)
+        ):
+            for key, _ in self._selector.select(0.1 if self._ending or self._left else 1.0):
                 key.data()
             self._reap()
+            self._kill_late()
 
     def _woken(self) -> None:
         self._wake.recv(4096)
@@ -114,8 +127,8 @@ class Template:
         self._selector.unregister(client.wire.end)
         del self._clients[client.wire.fileno()]
         client.wire.close()
-        if client.pid:
-            kill_group(client.pid)
+        if client.pid:  # it hears that its seat has hung up, too, and ends by itself
+            self._ending[client.pid] = time.monotonic() + GRACE
         self._idle_since = time.monotonic()
 
     def _fork(self, client: _Client) -> None:
@@ -200,6 +213,19 @@ class Template:
 
     # The end of runners
 
+    def _kill_late(self) -> None:
+        """Kill what has had its time to end."""
+        now = time.monotonic()
+        for pid in [pid for pid, deadline in self._ending.items() if deadline < now]:
+            del self._ending[pid]
+            for kill in (os.killpg, os.kill):  # it may not lead its group yet
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(pid, signal.SIGKILL)
+        for group in [group for group, deadline in self._left.items() if deadline < now]:
+            del self._left[group]
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
+
     def _reap(self) -> None:
         while True:
             try:
@@ -208,7 +234,10 @@ class Template:
                 return
             if pid == 0:
                 return
-            kill_group(pid)  # what its code started and left
+            self._ending.pop(pid, None)
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # what its code started and left
+                os.killpg(pid, signal.SIGTERM)
+                self._left[pid] = time.monotonic() + GRACE
             for client in self._clients.values():
                 if client.pid == pid:
                     client.pid = 0
@@ -261,10 +290,3 @@ def die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the kernel was told
         os._exit(1)
-
-
-def kill_group(pid: int) -> None:
-    """Kill a runner and all that it has started."""
-    for kill in (os.killpg, os.kill):  # it may not lead its group yet
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
