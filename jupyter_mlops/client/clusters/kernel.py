@@ -27,6 +27,8 @@ class Kernel:
     def __init__(self) -> None:
         #: The cluster of all runs that name none.
         self.selected: str | None = None
+        #: The clusters of ours that runs went to, or that were started here; the last one is where runs go on.
+        self.used: list[str] = []
         #: Clusters that get the packages that they lack without being asked for each time.
         self.synced: set[str] = set()
         #: Who hears of runs.
@@ -35,6 +37,15 @@ class Kernel:
         self._loop_thread: LoopThread | None = None
         self._sessions: Sessions | None = None
         self._writer: ThreadPoolExecutor | None = None
+
+    @property
+    def recent(self) -> str | None:
+        """The cluster that was used last."""
+        return self.used[-1] if self.used else None
+
+    def use(self, cluster: str) -> None:
+        """From now on `cluster` is the one that was used last."""
+        self.used = [*(name for name in self.used if name != cluster), cluster]
 
     @property
     def loop_thread(self) -> LoopThread:
@@ -75,7 +86,8 @@ class Kernel:
     def forked(self) -> Kernel:
         """The kernel of a forked child: the same choices, nothing else."""
         child = Kernel()
-        child.selected, child.synced, child.observers = self.selected, set(self.synced), list(self.observers)
+        child.selected, child.used = self.selected, list(self.used)
+        child.synced, child.observers = set(self.synced), list(self.observers)
         return child
 
 
