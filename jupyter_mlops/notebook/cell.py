@@ -108,12 +108,13 @@ class CellRun:
             print(text)
 
     def _follow(self, run: Run) -> None:
+        view = view_for(self._options.quiet)
         try:
-            run.wait(view=view_for(self._options.quiet))
+            run.wait(view=view)
         except KeyboardInterrupt:
             if run.state not in FINAL:
                 run.cancel("the kernel was interrupted")
-                run.wait(timeout=20, view=view_for(quiet=True))
+                run.wait(timeout=20, view=view)
         run.check()
 
     def _detached(self, run: Run) -> Run | None:

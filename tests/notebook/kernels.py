@@ -18,16 +18,22 @@ from ..runs.cluster import LONG
 
 @dataclass
 class Shown:
-    """What a cell showed: text with the time at which it came, widgets, its error."""
+    """What a cell showed: text with the time at which it came, what it displayed, its error."""
 
     texts: list[tuple[float, str]] = field(default_factory=list)
     mimes: list[str] = field(default_factory=list)
+    displays: dict[str, dict[str, Any]] = field(default_factory=dict)
     result: str = ""
     error: str = ""
 
     @property
     def text(self) -> str:
         return "".join(text for _, text in self.texts)
+
+    @property
+    def lines(self) -> list[str]:
+        """What a saved notebook keeps of each thing that was displayed."""
+        return [data["text/plain"] for data in self.displays.values()]
 
 
 class Kernel:
@@ -68,8 +74,10 @@ class Kernel:
                 shown.texts.append((time.time(), content["text"]))
                 if until_text is not None and until_text in shown.text:
                     return shown
-            elif kind == "display_data":
+            elif kind in ("display_data", "update_display_data"):
                 shown.mimes += content["data"]
+                place = content.get("transient", {}).get("display_id", str(len(shown.displays)))
+                shown.displays[place] = content["data"]
             elif kind == "execute_result":
                 shown.result = content["data"]["text/plain"]
             elif kind == "error":

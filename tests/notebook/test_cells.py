@@ -1,0 +1,62 @@
+"""Ordinary cells in a real kernel: what they mean on a cluster, and what they leave in the notebook."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+import jupyter_mlops as mlops
+
+from .kernels import Kernel
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    made = Kernel(tmp_path_factory.mktemp("cells"))
+    yield made
+    made.close()
+
+
+def test_the_line_of_the_magic_is_python(kernel: Kernel) -> None:
+    kernel.run("i = 7")
+    assert kernel.run('%%mlrun --map [f"part-{i}" for i in range(3)]  # not part-7\nitem').result == (
+        "['part-0', 'part-1', 'part-2']"
+    )
+    assert kernel.run("%%mlrun --map range(3, -1, -1) --as n\nn").result == "[3, 2, 1, 0]"
+    assert "'[' is never closed" in kernel.run("%%mlrun --map [i for i in\ni").error
+
+
+def test_every_run_leaves_a_line(kernel: Kernel) -> None:
+    shown = kernel.run("%%mlrun\n6 * 7")
+    assert shown.result == "42" and re.fullmatch(r"done · .* s · .*on notes", shown.lines[0]), shown.lines
+    shown = kernel.run("%%mlrun --map range(4)\n1 // (item - 1)")
+    assert re.fullmatch(r"done · 4 items, 1 failed · .* s · .*on notes", shown.lines[0]), shown.lines
+    shown = kernel.run("%%mlrun\n1 / 0")
+    assert re.fullmatch(r"failed: ZeroDivisionError: .* · .* s · .*on notes", shown.lines[0]), shown.lines
+    assert not kernel.run("%%mlrun --quiet\n1").lines
+
+
+def test_a_saved_notebook_keeps_the_line_and_a_failed_cell_ends_it(
+    notebook_cluster: mlops.Cluster, tmp_path: Path
+) -> None:
+    """As `jupyter nbconvert --execute` and papermill run it."""
+    sources = [
+        "%load_ext jupyter_mlops",
+        "%%mlrun --cluster notes --map range(40) --out r\nimport time\ntime.sleep(0.05)\nitem",
+        "%%mlrun\n1 / 0",
+        "print('not reached')",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    lines = [output["data"] for output in notebook.cells[1].outputs if output.output_type == "display_data"]
+    assert [list(line) for line in lines] == [["text/plain"]] and "40 items" in lines[0]["text/plain"]
+    assert "HBox" not in nbformat.writes(notebook) and not notebook.cells[3].outputs
