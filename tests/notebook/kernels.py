@@ -25,6 +25,7 @@ class Shown:
     displays: dict[str, dict[str, Any]] = field(default_factory=dict)
     result: str = ""
     error: str = ""
+    traceback: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -81,13 +82,25 @@ class Kernel:
             elif kind == "execute_result":
                 shown.result = content["data"]["text/plain"]
             elif kind == "error":
-                shown.error = f"{content['ename']}: {content['evalue']}"
+                shown.error, shown.traceback = f"{content['ename']}: {content['evalue']}", content["traceback"]
             elif kind == "status" and content["execution_state"] == "idle":
                 return shown
         raise AssertionError(f"not over within {LONG} s; it showed {shown}")
 
     def run(self, source: str) -> Shown:
         return self.follow(self.send(source))
+
+    def unasked(self, seconds: float) -> list[tuple[float, str]]:
+        """The text that comes within so many seconds while no cell runs, under whichever cell."""
+        texts, end = [], time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                message = self.client.get_iopub_msg(timeout=left)
+            except queue.Empty:
+                break
+            if message["msg_type"] == "stream":
+                texts.append((time.time(), message["content"]["text"]))
+        return texts
 
     def kill(self) -> None:
         """As the machine would when it is out of memory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,44 @@ def test_every_run_leaves_a_line(kernel: Kernel) -> None:
     shown = kernel.run("%%mlrun\n1 / 0")
     assert re.fullmatch(r"failed: ZeroDivisionError: .* · .* s · .*on notes", shown.lines[0]), shown.lines
     assert not kernel.run("%%mlrun --quiet\n1").lines
+
+
+INTERRUPTED = [
+    "%%mlrun\nimport time\nprint('begun')\ntime.sleep(60)",
+    "%%mlrun --map range(10000)\nimport time\ntime.sleep(0.05)\nprint('begun')",
+    "import time\nprint('begun')\nmlops.map(lambda n: time.sleep(0.1), range(10000)).result()",
+    "client = mlops.cluster('notes').client()\nprint('begun')\n"
+    "client.gather(client.map(lambda n: __import__('time').sleep(0.1), range(100)))",
+]
+
+
+def test_an_interrupt_leaves_no_traceback_of_dask_in_any_cell(kernel: Kernel) -> None:
+    for cell in INTERRUPTED:
+        request = kernel.send(cell)
+        kernel.follow(request, until_text="begun")
+        time.sleep(0.3)
+        kernel.manager.interrupt_kernel()
+        shown = kernel.follow(request)
+        assert re.match(r"RunCancelled|KeyboardInterrupt", shown.error), shown
+        assert "Traceback" not in shown.text and "distributed" not in shown.text, shown.text
+    later = kernel.run("import gc\nclient.close()\ndel client\ngc.collect()\nprint('quiet')")
+    later.texts += kernel.unasked(3.0)
+    assert later.text == "quiet\n", later.text
+
+
+def test_an_interrupt_before_the_run_has_no_frames_of_ours(kernel: Kernel) -> None:
+    kernel.run("import signal, os\nclass Slow:\n    def __reduce__(self):\n        raise KeyboardInterrupt\ns = Slow()")
+    shown = kernel.run("%%mlrun\ns")
+    assert shown.error.startswith("KeyboardInterrupt") and len(shown.traceback) == 1
+
+
+def test_the_end_of_a_cluster_says_nothing_in_red(kernel: Kernel) -> None:
+    code = "with_client = mlops.start('gentle', name='short', workers=1)\nclient = with_client.client()\n1"
+    assert kernel.run(code).result == "1"
+    assert kernel.run("%%mlrun --cluster short\n2").result == "2"
+    kernel.run("client._timeout = 3\nwith_client.stop()")  # Dask gives up after 30 s, and says so then
+    assert kernel.unasked(15.0) == []
+    assert kernel.run("client.status").result == "'closed'"
 
 
 def test_a_saved_notebook_keeps_the_line_and_a_failed_cell_ends_it(

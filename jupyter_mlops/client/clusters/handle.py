@@ -81,7 +81,7 @@ class Cluster:
 
     def client(self) -> Client:
         """A Dask client of its own, which becomes the default for Dask's collections. Close it when done."""
-        from distributed import Client
+        from .dask_client import Client
 
         address = _call(_address(self.name))
         return Client(address.url, security=address.security)

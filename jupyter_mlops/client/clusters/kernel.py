@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..loop_thread import LoopThread
+from ..quiet import keep_dask_quiet
 
 if TYPE_CHECKING:
     from ...core.run import RunState
@@ -62,6 +63,7 @@ class Kernel:
 
         with self._lock:
             if self._sessions is None:
+                keep_dask_quiet()
                 self._sessions = Sessions()
             return self._sessions
 
