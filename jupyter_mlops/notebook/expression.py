@@ -31,7 +31,7 @@ def evaluate(text: str, space: dict[str, Any]) -> Any:
     quoted = _text_in_quotes(text)
     if quoted is not None:
         tree = _expression(quoted)
-        if _matches_files(quoted) or tree is None or _unknown(tree, space):
+        if _matches_files(quoted) or tree is None or _unknown(quoted, space):
             return quoted
         text = quoted
     else:
@@ -41,7 +41,7 @@ def evaluate(text: str, space: dict[str, Any]) -> Any:
             if looks_like_pattern and _may_be_files(text):
                 return text
             raise _unreadable(text)
-        if unknown := _unknown(tree, space):
+        if unknown := _unknown(text, space):
             if looks_like_pattern:
                 return text
             raise _nothing_named(unknown[0], space)
@@ -79,9 +79,9 @@ def _may_be_files(text: str) -> bool:
     return not re.search(r"\s|[(){}=,'\"]", text) or _matches_files(text)
 
 
-def _unknown(tree: ast.Expression, space: dict[str, Any]) -> list[str]:
+def _unknown(text: str, space: dict[str, Any]) -> list[str]:
     """The names that an expression needs, and that are neither the notebook's nor Python's."""
-    reads = names_of(ast.Module([ast.Expr(tree.body)], [])).reads
+    reads = names_of(ast.parse(text)).reads
     return sorted(name for name in reads if name not in space and not hasattr(builtins, name))
 
 
