@@ -87,9 +87,9 @@ class CellRun:
     def _ship(self, source: str, tree: Any, filename: str) -> RunPayload:
         space = self._shell.user_ns
         if self._args.map is not None:
-            payload = ship_body(source, tree, filename, space, self._args.item or "item")
+            payload = ship_body(source, tree, filename, space, self._args.item or "item", self._say)
         else:
-            payload = ship_cell(source, tree, filename, space, _names(self._args.out))
+            payload = ship_cell(source, tree, filename, space, _names(self._args.out), self._say)
         payload.code = self._cell
         return payload
 

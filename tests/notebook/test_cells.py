@@ -99,3 +99,69 @@ def test_a_saved_notebook_keeps_the_line_and_a_failed_cell_ends_it(
     lines = [output["data"] for output in notebook.cells[1].outputs if output.output_type == "display_data"]
     assert [list(line) for line in lines] == [["text/plain"]] and "40 items" in lines[0]["text/plain"]
     assert "HBox" not in nbformat.writes(notebook) and not notebook.cells[3].outputs
+
+
+def test_objects_of_compiled_libraries_travel(kernel: Kernel) -> None:
+    """Their types are of modules that are no package, such as _cython_3_1_2."""
+    kernel.run(
+        "import numpy as np, pandas as pd\nfrom sklearn.linear_model import LinearRegression\n"
+        "df = pd.DataFrame({'a': [1, 2, 3], 'day': pd.Timestamp(0)})\nrng = np.random.default_rng(1)\n"
+        "model = LinearRegression().fit(df[['a']], df.a)"
+    )
+    used = "len(df), df.day[0].year, int(rng.integers(1)), model.predict(df[['a']]).shape"
+    assert kernel.run(f"%%mlrun\n{used}").result == "(3, 1970, 0, (3,))"
+
+
+def test_texts_may_name_variables(kernel: Kernel) -> None:
+    kernel.run("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\nlimit, low = 1, 2")
+    assert kernel.run("%%mlrun\nlen(df.query('a > @limit'))").result == "2"
+    assert kernel.run("%%mlrun\neval('limit + low'), globals()['low']").result == "(3, 2)"
+    assert kernel.run("%%mlrun --map range(2)\nlen(df.query('a > @limit')) + item").result == "[2, 3]"
+    kernel.run("def above(table):\n    return len(table.query('a > @limit'))")
+    assert kernel.run("%%mlrun\nabove(df)").result == "2"
+    assert kernel.run("%%mlrun --map range(2)\nabove(df) + item").result == "[2, 3]"
+
+
+def test_a_name_that_stayed_here_is_told_with_what_to_do(kernel: Kernel) -> None:
+    kernel.run("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\nlimit = 1")
+    for options in ("", "--map range(1)", "--map range(2) --on-error raise"):
+        error = kernel.run(f"%%mlrun {options}\nat = chr(64)\nlen(df.query('a > ' + at + 'limit'))").error
+        assert "This notebook has 'limit'" in error and "a line of the cell that says just limit" in error, error
+    assert kernel.run("%%mlrun\nat = chr(64)\nlimit\nlen(df.query('a > ' + at + 'limit'))").result == "2"
+    assert "This notebook" not in kernel.run("%%mlrun\nnowhere").error
+
+
+def test_each_item_starts_anew_and_names_mean_what_they_say(kernel: Kernel) -> None:
+    kernel.run("acc, n, k = [0], 5, 7")
+    assert kernel.run("%%mlrun --map range(3)\nacc += [item]\nacc").result == "[[0, 0], [0, 1], [0, 2]]"
+    assert kernel.run("%%mlrun --map range(2)\ndef add():\n    global n\n    n += item\nadd()\nn").result == "[5, 6]"
+    assert kernel.run("%%mlrun --map range(2)\nclass C:\n    k = k\nC.k + item").result == "[7, 8]"
+    assert kernel.run("%%mlrun\nclass C:\n    k = k\nC.k").result == "7"
+    code = "import contextlib\nwith contextlib.suppress(KeyError):\n    k = {}['k']\nk"
+    assert kernel.run(f"%%mlrun --map range(2)\n{code}").result == "[7, 7]"
+    assert kernel.run(f"%%mlrun\n{code}").result == "7"
+    assert kernel.run("%%mlrun --map range(2)\nexec('y = item + k')\ny").result == "[7, 8]"
+    assert kernel.run("acc, n, k").result == "([0], 5, 7)"
+
+
+def test_deep_code_and_deep_objects(kernel: Kernel) -> None:
+    kernel.run("xs = {f'a{n}': n for n in range(300)}\nglobals().update(xs)")
+    terms = " + ".join(f"a{n}" for n in range(300))
+    assert kernel.run(f"%%mlrun\n{terms}").result == str(sum(range(300)))
+    assert kernel.run(f"%%mlrun --map range(2)\n{terms} + item").result == f"[{sum(range(300))}, {sum(range(300)) + 1}]"
+    branches = "if a1 == 0:\n    b = 0\n" + "".join(f"elif a1 == {n}:\n    b = a{n}\n" for n in range(2, 400))
+    kernel.run("a1 = 299")
+    assert kernel.run(f"%%mlrun\n{branches}b").result == "299"
+    kernel.run("deep = []\nfor _ in range(500):\n    deep = {'inner': [deep]}")
+    assert kernel.run("%%mlrun\nlen(deep)").result == "1"
+
+
+def test_a_long_list_is_packed_once_with_words(kernel: Kernel) -> None:
+    kernel.run(
+        "class Row:\n    packed = 0\n    def __reduce__(self):\n        Row.packed += 1\n        return dict, ()\n"
+        "import jupyter_mlops.client.send.pickling as p\np.PATIENT = 0.01\n"
+        "rows = [{'a': n, 'b': str(n)} for n in range(200_000)] + [Row()]"
+    )
+    shown = kernel.run("%%mlrun\nlen(rows)")
+    assert shown.result == "200001" and "Packing 'rows' for the workers" in shown.text
+    assert kernel.run("Row.packed").result == "1"

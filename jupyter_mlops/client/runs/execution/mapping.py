@@ -119,7 +119,7 @@ class MapExecution(Execution):
             self.error = ItemsFailed(
                 f"All {self._done} items of the run {self.state.name!r} failed",
                 f"item {first.index} ({first.item}) raised {first.error}",
-                todo(first.error),
+                todo(first.error, self.state.variables),
             )
             self.error.__cause__ = self._first_cause
             return "failed", f"item {first.index} ({first.item}): {first.error}"
@@ -201,7 +201,9 @@ class MapExecution(Execution):
         if self._stop_at_error:
             first = records[0]
             error = RunFailed(
-                f"Item {first['index']} ({first['item']}) of the run {self.state.name!r} failed", first["error"]
+                f"Item {first['index']} ({first['item']}) of the run {self.state.name!r} failed",
+                first["error"],
+                todo(first["error"], self.state.variables),
             )
             raise error from exception_of(first)
 
