@@ -165,3 +165,11 @@ def test_a_long_list_is_packed_once_with_words(kernel: Kernel) -> None:
     shown = kernel.run("%%mlrun\nlen(rows)")
     assert shown.result == "200001" and "Packing 'rows' for the workers" in shown.text
     assert kernel.run("Row.packed").result == "1"
+
+
+def test_an_item_that_can_not_travel_is_named(kernel: Kernel) -> None:
+    kernel.run("import os, pathlib\npathlib.Path('a').touch()")
+    for items in ("list(os.scandir('.'))", "os.scandir('.')", "(entry for entry in os.scandir('.'))"):
+        shown = kernel.run(f"%%mlrun --map {items}\nitem.name")
+        assert "Item 0, a posix.DirEntry, can't travel" in shown.error, shown
+        assert "jupyter_mlops/" not in "".join(shown.traceback)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,3 +85,12 @@ def test_modules_that_compiled_code_makes_are_no_packages() -> None:
     assert ship_function(pandas.DataFrame({"a": [pandas.Timestamp(0)]}).size.__add__, "", "function").packages == set()
     assert can_be_had("pandas") and can_be_had("sklearn") and can_be_had("dask")
     assert not can_be_had("_cython_3_1_2") and not can_be_had("nowhere")
+
+
+def test_an_item_that_can_not_travel_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    with os.scandir(tmp_path) as entries, socket.socket() as line:
+        for item, kind in ((next(entries), "posix.DirEntry"), (line, "socket.socket")):
+            with pytest.raises(NotPicklable, match=rf"Item 12, a {kind}, can't travel .* make it inside"):
+                pickling.pack_items([1, 2, item], 10)
+    assert len(pickle.loads(pickling.pack_items([_chain(2_000)], 0))) == 1

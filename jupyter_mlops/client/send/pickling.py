@@ -131,6 +131,37 @@ def pack(value: Any, named: dict[str, Any], say: Say = no_words) -> Packed:
         words.cancel()
 
 
+def pack_items(items: Any, first: int) -> bytes:
+    """The items of a map from number `first` on, as they travel.
+
+    Raises
+    ------
+    NotPicklable : names the one that can't travel, with its type.
+    """
+    try:
+        return bytes(cloudpickle.dumps(items, protocol=5))
+    except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
+        if not _is_depth(error):
+            raise _culprit_item(items, first, error) from None
+    try:
+        return with_room(lambda: bytes(cloudpickle.dumps(items, protocol=5)))
+    except Exception as error:  # noqa: BLE001 - as above
+        raise _culprit_item(items, first, error) from None
+
+
+def _culprit_item(items: Any, first: int, error: Exception) -> NotPicklable:
+    for number, item in enumerate(items, start=first):
+        try:
+            cloudpickle.dumps(item, protocol=5)
+        except Exception as own:  # noqa: BLE001 - a user's object may raise anything: this is the one
+            return NotPicklable(
+                f"Item {number}, a {type_name(item)}, can't travel to a worker",
+                _reason(own),
+                "Map over what it is made of, like its path or name, and make it inside.",
+            )
+    return NotPicklable("The items can't travel to a worker", _reason(error))
+
+
 def _packed(value: Any, named: dict[str, Any], deep: bool = False) -> Packed:
     bigs: list[Any] = []
     target = io.BytesIO()

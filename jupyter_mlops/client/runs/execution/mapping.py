@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ....controller.runs.install import kept_results, without_results
-from ....core.errors import ItemsFailed, RunFailed
+from ....core.errors import ItemsFailed, NotPicklable, RunFailed
 from ....core.run import ItemError, RunPhase, RunState
 from ...clusters.session import Session
 from ...send.payload import RunPayload
@@ -107,8 +107,11 @@ class MapExecution(Execution):
         if rest is None:
             self._payload_file.give_up("it came from a generator, and the run ended before all of it was read")
             return
-        for start, count, packed in rest:
-            self._payload_file.add(start, count, packed)
+        try:
+            for start, count, packed in rest:
+                self._payload_file.add(start, count, packed)
+        except NotPicklable as error:  # the run ended before it came to this one
+            self._payload_file.give_up(str(error))
         self._payload_file.finish()
 
     async def _conclude(self) -> tuple[RunPhase, str]:
