@@ -10,6 +10,7 @@ from ..client.runs.view import View, write
 from ..client.words import known_cost, progress, sentence, speed
 from ..core.run import FINAL, Entry, RunState
 from ..core.words import left, span
+from .widgets import close
 
 #: Seconds between two changes of what is shown.
 INTERVAL = 0.1
@@ -109,8 +110,7 @@ class Bar:
             display(line, raw=True)
             return
         self._place.update(line, raw=True)
-        for widget in (*self._box.children, self._box):
-            widget.close()
+        close(self._box)
 
     def _draw(self, state: RunState) -> None:
         if self._box is None:

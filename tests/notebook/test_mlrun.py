@@ -155,7 +155,7 @@ BAD: list[tuple[str, type[Exception], str]] = [
     ("%%mlrun --as it\n1", errors.InvalidSpec, "--map"),
     ("%%mlrun --map items_ --as class\n1", errors.InvalidSpec, "a word of Python's own"),
     ("%%mlrun --bogus\n1", errors.InvalidSpec, "no option --bogus"),
-    ("%mlcluster select it's", errors.InvalidSpec, "Close the quote"),
+    ("%mlcluster select 'notes", errors.InvalidSpec, "Close the quote"),
     ("%mlcluster start nosuch", errors.UnknownProfile, "nosuch"),
     ("%mlcluster scale", errors.InvalidSpec, "number"),
     ("%mlcluster select none-such", errors.UnknownCluster, "none-such"),

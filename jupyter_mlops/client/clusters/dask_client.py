@@ -16,8 +16,9 @@ class Client(distributed.Client):
     error."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.loop.asyncio_loop.set_exception_handler(log_unhandled)
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]  # Dask's has no types
+        loop: Any = self.loop
+        loop.asyncio_loop.set_exception_handler(log_unhandled)
 
     async def _reconnect(self) -> None:
         with unheard():
