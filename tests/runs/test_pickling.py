@@ -71,6 +71,7 @@ def test_functions_take_along_what_their_texts_and_classes_name() -> None:
     assert _function("def f(): return eval('a + b')", a=1, b=2)() == 3
     assert _function("def f(): return globals()['a']", a=1)() == 1
     assert _function("def f():\n    class C:\n        a = a\n        c = b\n    return C.a + C.c", a=1, b=2)() == 3
+    assert _function("def f(): return eval('1') + len('lock')", lock=threading.Lock())() == 5
     inner = "def g(): return eval('a')\ndef f(): return g()"
     assert _function(inner, a=1)() == 1
 

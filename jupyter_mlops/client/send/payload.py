@@ -15,7 +15,7 @@ from . import cells, modules
 from .body import check_body, function_of
 from .capture import Names, names_of
 from .environment import can_be_had
-from .pickling import BIG, Packed, Say, no_words, pack
+from .pickling import BIG, Packed, Say, meant, no_words, pack
 from .texts import names_in_texts
 
 #: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
@@ -50,7 +50,7 @@ def ship_cell(
 ) -> RunPayload:
     """A plain cell, with what it reads from `space`; `out` limits what comes back."""
     names = names_of(tree)
-    variables = _taken(space, names.reads | names_in_texts(tree))
+    variables = _taken(space, names.reads) | meant(space, names_in_texts(tree) - names.reads)
     unknown = [name for name in out or [] if name not in names.assigns]
     if unknown:
         assigned = ", ".join(names.assigns) or "nothing"
@@ -67,8 +67,9 @@ def ship_body(
 ) -> RunPayload:
     """The body of a map, with what it reads from `space`: a function of `item`, whose value is its last expression."""
     check_body(tree)
-    names, in_texts = names_of(tree, known={item}), names_in_texts(tree) - {item}
-    variables = _taken(space, names.reads | in_texts)
+    names = names_of(tree, known={item})
+    in_texts = meant(space, names_in_texts(tree) - {item})
+    variables = _taken(space, names.reads) | in_texts
     packed = pack(function_of(tree, filename, item, names, space, in_texts), variables, say)
     return _payload("map", source, filename, names, variables, packed)
 

@@ -9,7 +9,7 @@ import dis
 import functools
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
@@ -57,9 +57,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         if (
             type(obj) is FunctionType and isinstance(reduced, tuple) and len(reduced) > 2
         ):  # not one that has a name there
-            more = {name: obj.__globals__[name] for name in names_in_code(obj.__code__) if name in obj.__globals__}
-            if more:
-                reduced[2][1]["__globals__"] |= more
+            reduced[2][1]["__globals__"] |= meant(obj.__globals__, names_in_code(obj.__code__))
         return reduced
 
     def persistent_id(self, obj: Any) -> int | None:
@@ -79,6 +77,21 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
                 return number
         self._bigs.append(obj)
         return len(self._bigs) - 1
+
+
+def meant(space: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The variables of `space` that texts mean with `names`, as far as they can travel: a text is no proof that one of
+    them is needed."""
+    found = {name: space[name] for name in sorted(names) if name in space}
+    return {name: value for name, value in found.items() if isinstance(value, FunctionType) or _can_travel(value)}
+
+
+def _can_travel(value: Any) -> bool:
+    try:
+        _Pickler(io.BytesIO(), []).dump(value)
+    except Exception:  # noqa: BLE001 - a user's object may raise anything
+        return False
+    return True
 
 
 def size_of(value: Any) -> int:

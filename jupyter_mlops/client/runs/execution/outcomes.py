@@ -59,7 +59,7 @@ def todo(error: str, sent: Collection[str] = ()) -> str:
     if (lacks := _NO_NAME.match(error)) and lacks[1] not in sent and lacks[1] in vars(sys.modules["__main__"]):
         return (
             f"This notebook has {lacks[1]!r}. It stayed here, since the code names it in a text only, or not at all: "
-            f"send it with a line of the cell that says just {lacks[1]}."
+            f"a line of the code that says just {lacks[1]} sends it."
         )
     found = _NO_MODULE.match(error)
     package = found.group(1).partition(".")[0] if found else ""
