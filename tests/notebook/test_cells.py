@@ -126,7 +126,9 @@ def test_a_name_that_stayed_here_is_told_with_what_to_do(kernel: Kernel) -> None
     kernel.run("import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\nlimit = 1")
     for options in ("", "--map range(1)", "--map range(2) --on-error raise"):
         error = kernel.run(f"%%mlrun {options}\nat = chr(64)\nlen(df.query('a > ' + at + 'limit'))").error
-        assert "This notebook has 'limit'" in error and "a line of the code that says just limit sends it" in error, error
+        assert "This notebook has 'limit'" in error and "a line of the code that says just limit sends it" in error, (
+            error
+        )
     assert kernel.run("%%mlrun\nat = chr(64)\nlimit\nlen(df.query('a > ' + at + 'limit'))").result == "2"
     assert "This notebook" not in kernel.run("%%mlrun\nnowhere").error
 

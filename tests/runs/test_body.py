@@ -7,6 +7,8 @@ from typing import Any
 
 import cloudpickle
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyter_mlops.client.send.body import check_body, function_of
 from jupyter_mlops.client.send.capture import names_of
@@ -50,6 +52,8 @@ CELLS: list[tuple[str, dict[str, Any], list[Any]]] = [
     ("(lambda: item)()", {}, [1, 2]),
     ("[i + item for i in xs]", {"xs": [1]}, [[2], [3]]),
     ("if item == 1:\n    return 'one'\nitem", {}, ["one", 2]),
+    ("if False:\n    k = 1\nk", {"k": 5}, [5, 5]),
+    ("k, exec('k = item')", {"k": 5}, [(5, None), (5, None)]),
     ("", {}, [None, None]),
 ]
 
@@ -66,6 +70,40 @@ def test_functions_of_the_notebook_see_the_globals_of_the_body() -> None:
     function = function_of(tree, "cell", "item", names_of(tree, {"item"}), space, ())
     there = cloudpickle.loads(cloudpickle.dumps(function))
     assert [there(item) for item in (4, 5)] == [4, 5]
+
+
+_names = st.sampled_from(["a", "b", "item"])
+_values = st.one_of(_names, st.integers(0, 3).map(str), st.builds("({} + {})".format, _names, _names))
+_simple = st.one_of(
+    st.builds("{} = {}".format, _names, _values),
+    st.builds("{} += {}".format, _names, _values),
+    st.builds("exec('{} = {}')".format, _names, _values),
+)
+_parts = st.one_of(
+    _simple,
+    st.builds("if {}:\n    {}".format, _values, _simple),
+    st.builds("def f():\n    global {}\n    {}\nf()".format, _names, st.just("a = b")),
+    st.builds("def f():\n    global {0}\n    {0} = {1}\nf()".format, _names, st.integers(0, 3)),
+    st.builds("class C:\n    {}\n    c = {}\n{} = C.c".format, _simple, _values, _names),
+    st.builds("{} = [{} for {} in range(2)][-1]".format, _names, _values, _names),
+    st.builds("{} and ({} := {})".format, _values, _names, _values),
+)
+_cells = st.lists(_parts, min_size=1, max_size=5).map("\n".join)
+
+
+@given(_cells)
+def test_a_body_gives_what_the_cell_would_give(source: str) -> None:
+    """For each item anew, whatever the items before it did."""
+    source += "\n(a, b, item)"
+    expected = []
+    for item in (5, 6):
+        space: dict[str, Any] = {"a": 1, "b": 2, "item": item}
+        tree = ast.parse(source)
+        last = tree.body.pop()
+        assert isinstance(last, ast.Expr)
+        exec(compile(tree, "cell", "exec"), space)
+        expected.append(eval(compile(ast.Expression(last.value), "cell", "eval"), space))
+    assert results(source, 5, 6, a=1, b=2) == expected
 
 
 @pytest.mark.parametrize("source", ["yield 1", "await f()", "from os import *", "if item:\n    from os import *"])

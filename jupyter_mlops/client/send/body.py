@@ -36,9 +36,10 @@ def function_of(
     InvalidCell : Python can't compile it.
     """
     sees_all = bool(names.mentions & _SEE_ALL)
-    as_globals = {*names.only_global, *in_texts, *((*names.assigns, item) if sees_all else ())}
-    as_globals &= {item, *names.assigns, *(name for name in (*names.reads, *in_texts) if name in space)}
-    own = [name for name in names.assigns if name in names.reads and name in space and name not in as_globals]
+    bound = {*names.assigns, *_bound(tree)}
+    as_globals = {*names.only_global, *in_texts, *((*bound, *names.reads, item) if sees_all else ())}
+    as_globals &= {item, *bound, *(name for name in (*names.reads, *in_texts) if name in space)}
+    own = [name for name in sorted(bound - as_globals - {item}) if name in names.reads and name in space]
     changed = _changed_by_operators(tree) & {*own, *as_globals}
     begin = _beginning(sorted(as_globals), own, item, space, changed)
     given = [_given(name) for name in sorted(as_globals) if name in space and name != item]
@@ -112,6 +113,24 @@ def _read(name: str) -> ast.Name:
 
 def _given(name: str) -> str:
     return _GIVEN.format(name)
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """The names that are the function's own by Python's rules: also those set in an `if False:`, which the compiler
+    leaves out."""
+    found: set[str] = set()
+    for node in own_nodes(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found.add(node.asname or node.name.partition(".")[0])
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            found.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            found.add(node.rest)
+    return found
 
 
 def _changed_by_operators(tree: ast.Module) -> set[str]:
