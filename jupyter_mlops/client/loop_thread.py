@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from .quiet import THREAD, log_unhandled
+
 T = TypeVar("T")
 
 
@@ -19,7 +21,7 @@ class LoopThread:
         self.loop: asyncio.AbstractEventLoop
         #: The same loop as Dask's clients want it.
         self.io_loop: Any
-        self._thread = threading.Thread(target=self._run, name="mlops-loop", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
         self._ready.wait()
 
@@ -30,6 +32,7 @@ class LoopThread:
         from tornado.ioloop import IOLoop
 
         self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(log_unhandled)
         self.io_loop = IOLoop.current()
         self._ready.set()
         await asyncio.Event().wait()

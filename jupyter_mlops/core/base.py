@@ -49,7 +49,7 @@ for _power, _letter in enumerate("kmgtp", start=1):
     }
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*")
 _PERIODS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-_PERIOD = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d)\s*")
+_PERIOD = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d)\s*")
 
 
 def parse_size(size: object) -> object:
@@ -64,9 +64,13 @@ def parse_size(size: object) -> object:
 
 
 def parse_period(period: object) -> object:
-    """Seconds from `"20 min"`, `"90s"`, `"8 h"`, `"1d"` or a number; anything else is left for pydantic to refuse."""
-    match = _PERIOD.fullmatch(period) if isinstance(period, str) else None
-    return float(match[1]) * _PERIODS[match[2]] if match else period
+    """Seconds from `"20 min"`, `"90s"`, `"1h30m"`, `"1d"` or a number; anything else is left for pydantic to refuse."""
+    if not isinstance(period, str) or not (parts := _PERIOD.findall(period)) or _PERIOD.sub("", period).strip():
+        return period
+    units = [_PERIODS[unit] for _, unit in parts]
+    if units != sorted(set(units), reverse=True):  # "5m 1h", "1h 2h": a slip, rather than a way of writing
+        return period
+    return float(sum(float(number) * unit for (number, _), unit in zip(parts, units, strict=True)))
 
 
 #: An amount of memory in bytes; also accepts "2 GiB".

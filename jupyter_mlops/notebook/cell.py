@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import io
+import keyword
 import pickle
 import sys
 import tokenize
 import types
+import unicodedata
 from typing import Any
+
+from IPython.utils.text import DollarFormatter
 
 from ..client.runs.execution.outcomes import FailedItem
 from ..client.runs.launch import launch, name_of, origin_of_kernel
@@ -19,13 +23,40 @@ from ..client.send.payload import RunPayload, ship_body, ship_cell
 from ..core.errors import InvalidSpec, RunError
 from ..core.run import FINAL
 from .errors import hide_own_frames
-from .expression import evaluate, strip_quotes
+from .expression import evaluate
 from .progress import view_for
+from .split import VALUED, split, unquoted
 
 
-def run_cell(shell: Any, args: argparse.Namespace, cell: str) -> Any:
-    """Run `cell`; returns what is shown as the cell's output."""
-    return hide_own_frames(shell, lambda: CellRun(shell, args, cell).result())
+def run_cell(shell: Any, parser: Any, line: str, cell: str) -> Any:
+    """Run `cell` as the magic's `line` says; returns what is shown as the cell's output."""
+    return hide_own_frames(shell, lambda: CellRun(shell, arguments(parser, line, shell.user_ns), cell).result())
+
+
+def arguments(parser: Any, line: str, space: dict[str, Any]) -> argparse.Namespace:
+    """The options of the magic's `line`. As in any magic, `{name}` and `$name` stand for the notebook's variables, but
+    for the expression of `--map`, which has braces of its own.
+
+    Raises
+    ------
+    InvalidSpec : as `split`.
+    UsageError : IPython's: a value isn't one of those that an option takes.
+    """
+    words = []
+    for option, value in split(line):
+        text = value if option == "--map" else unquoted(_expanded(value, space))
+        words.append(f"{option}={text}" if option in VALUED else option)
+    args: argparse.Namespace = parser.parse_args(words)
+    return args
+
+
+def _expanded(text: str, space: dict[str, Any]) -> str:
+    if "{" not in text and "$" not in text:
+        return text
+    try:
+        return str(DollarFormatter().vformat(text, [], space))
+    except Exception:  # noqa: BLE001 - as IPython does: what can't be filled in stays as it is written
+        return text
 
 
 class CellRun:
@@ -45,26 +76,26 @@ class CellRun:
         args = self._args
         if args.item and args.map is None:
             raise InvalidSpec("--as needs --map", "it names the item of a map", "Add --map ITEMS.")
-        if args.item and not args.item.isidentifier():
-            raise InvalidSpec(f"--as can't be {args.item!r}", "it is a variable's name", "Use a name like item.")
-        for name in _names(args.out) or []:
-            if not name.isidentifier():
-                raise InvalidSpec(f"--out can't be {name!r}", "it is a variable's name", "Use names like a,b.")
+        if args.item:
+            args.item = _checked("--as", args.item, "Use a name like item.")
+        if args.out:
+            names = [_checked("--out", name, "Use names like a,b.") for name in _names(args.out) or []]
+            args.out = ",".join(names)
         if args.map is not None and args.out and "," in args.out:
             raise InvalidSpec(f"--out can't be {args.out!r}", "a map has one list of results", "Use one name.")
 
     def _ship(self, source: str, tree: Any, filename: str) -> RunPayload:
         space = self._shell.user_ns
         if self._args.map is not None:
-            payload = ship_body(source, tree, filename, space, self._args.item or "item")
+            payload = ship_body(source, tree, filename, space, self._args.item or "item", self._say)
         else:
-            payload = ship_cell(source, tree, filename, space, _names(self._args.out))
+            payload = ship_cell(source, tree, filename, space, _names(self._args.out), self._say)
         payload.code = self._cell
         return payload
 
     def result(self) -> Any:
         """Run it, and put what comes back where it belongs."""
-        values = evaluate(" ".join(self._args.map), self._shell.user_ns) if self._args.map is not None else None
+        values = evaluate(self._args.map, self._shell.user_ns) if self._args.map is not None else None
         run = launch(self._payload, values, self._options, origin_of_kernel(), self._say)
         self._shell.user_ns["_mlrun"] = run
         if self._options.detach:
@@ -77,12 +108,13 @@ class CellRun:
             print(text)
 
     def _follow(self, run: Run) -> None:
+        view = view_for(self._options.quiet)
         try:
-            run.wait(view=view_for(self._options.quiet))
+            run.wait(view=view)
         except KeyboardInterrupt:
             if run.state not in FINAL:
                 run.cancel("the kernel was interrupted")
-                run.wait(timeout=20, view=view_for(quiet=True))
+                run.wait(timeout=20, view=view)
         run.check()
 
     def _detached(self, run: Run) -> Run | None:
@@ -132,6 +164,20 @@ class CellRun:
         return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Appearance(given["bundle"])
 
 
+def _checked(option: str, name: str, todo: str) -> str:
+    """A variable's name as Python itself spells it.
+
+    Raises
+    ------
+    InvalidSpec : it is none.
+    """
+    if keyword.iskeyword(name):
+        raise InvalidSpec(f"{option} can't be {name!r}", "it is a word of Python's own", todo)
+    if not name.isidentifier():
+        raise InvalidSpec(f"{option} can't be {name!r}", "it is a variable's name", todo)
+    return unicodedata.normalize("NFKC", name)
+
+
 def _number(shell: Any) -> int:
     """The number of the cell that runs now. `execution_count` is the next one's already in some versions of IPython."""
     return len(shell.user_ns.get("In", ())) - 1
@@ -161,7 +207,7 @@ def options_of(args: argparse.Namespace, cell: str) -> Options:
     ------
     InvalidSpec : one has a wrong type or range.
     """
-    name = strip_quotes(" ".join(args.name)) if args.name else name_of(cell) or None
+    name = args.name or name_of(cell) or None
     return Options(
         name=name,
         cluster=args.cluster,

@@ -5,22 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_RUN = (
-    "--as",
-    "--cluster",
-    "--detach",
-    "--group",
-    "--keep",
-    "--map",
-    "--name",
-    "--on-error",
-    "--out",
-    "--quiet",
-    "--retries",
-    "--sync",
-    "--timeout",
-    "--workers",
-)
+from .split import OPTIONS
+
 _CLUSTER = ("list", "select", "start", "stop", "scale", "show")
 _CLUSTER_OPTIONS = ("--group", "--name", "--sync", "--workers")
 
@@ -43,7 +29,7 @@ def _after_run(shell: Any, last: str) -> list[str]:
         return _groups()
     if last == "--map":
         return sorted(name for name, value in shell.user_ns.items() if _maps(name, value))
-    return list(_RUN)
+    return list(OPTIONS)
 
 
 def _maps(name: str, value: Any) -> bool:

@@ -21,6 +21,9 @@ def hide_own_frames(shell: Any, call: Callable[[], T]) -> T:
         lines = list(shell.SyntaxTB.structured_traceback(SyntaxError, error, []))
         invalid._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # what IPython looks for
         raise invalid from error
+    except KeyboardInterrupt as error:
+        error._render_traceback_ = lambda: [f"{_RED}KeyboardInterrupt{_PLAIN}"]  # type: ignore[attr-defined]
+        raise
     except MlopsError as error:
         lines = render(shell, error)
         error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # what IPython looks for

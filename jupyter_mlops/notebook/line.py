@@ -14,12 +14,25 @@ from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.runs.options import parse_workers
 from ..core.errors import InvalidSpec
 from .errors import hide_own_frames
+from .split import without_remark
 
 
-def run_line(args: argparse.Namespace) -> Any:
+def run_line(parser: Any, line: str) -> Any:
     """Do what the line says; returns what is shown."""
+    return hide_own_frames(get_ipython(), lambda: _act(_read(parser, line)))
+
+
+def _read(parser: Any, line: str) -> argparse.Namespace:
+    try:
+        args: argparse.Namespace = parser.parse_argstring(without_remark(line))
+    except ValueError as error:
+        raise InvalidSpec(f"{line.strip()!r} can't be read", str(error).lower(), "Close the quote.") from None
+    return args
+
+
+def _act(args: argparse.Namespace) -> Any:
     actions = {"list": _list, "select": _select, "start": _start, "stop": _stop, "scale": _scale, "show": _show}
-    return hide_own_frames(get_ipython(), lambda: actions[args.action](args))
+    return actions[args.action](args)
 
 
 def _list(args: argparse.Namespace) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic_arguments import argument, magic_arguments
 
 
 @magics_class
@@ -15,7 +15,6 @@ class MlopsMagics(Magics):
     @magic_arguments()
     @argument(
         "--map",
-        nargs="+",
         metavar="ITEMS",
         help="Run the cell once for each of ITEMS, in parallel. An expression: a list, range, array, table (its rows "
         "in chunks), generator, or Dask collection (its partitions); or a quoted pattern of file names, like "
@@ -28,9 +27,11 @@ class MlopsMagics(Magics):
         help="With --map: the variable for the list of results. Without: the "
         "variables that come back, like a,b (default: all that the cell assigns).",
     )
-    @argument("--name", nargs="+", help="What the run is called in lists (default: the cell's first line).")
+    @argument("--name", help="What the run is called in lists (default: the cell's first line).")
     @argument(
-        "--cluster", help="Where to run (default: the selected cluster, else the last one started, else a new one)."
+        "--cluster",
+        help="Where to run (default: the selected cluster, else that of the cell before, else the last one started, "
+        "else a new one).",
     )
     @argument(
         "--workers",
@@ -38,7 +39,7 @@ class MlopsMagics(Magics):
         help="Scale the cluster first: to N workers, or to follow the work between MIN and MAX.",
     )
     @argument("--group", help="Only workers of this group may run it.")
-    @argument("--timeout", metavar="TIME", help="Stop it after this time, like 90s or 10min.")
+    @argument("--timeout", metavar="TIME", help="Stop it after this time, like 90s, 10min or 1h30m.")
     @argument("--retries", type=int, default=0, metavar="N", help="Try again N times when the code raises, per item.")
     @argument(
         "--detach",
@@ -59,6 +60,7 @@ class MlopsMagics(Magics):
         action="store_true",
         help="Bring packages of the notebook that the workers lack, or have in another version, to them.",
     )
+    @no_var_expand  # IPython would put the notebook's `i` into the {i} of an expression's own f-string
     @cell_magic
     def mlrun(self, line: str, cell: str) -> Any:
         """Run this cell on a cluster instead of in the notebook.
@@ -80,7 +82,7 @@ class MlopsMagics(Magics):
         """
         from .cell import run_cell
 
-        return run_cell(self.shell, parse_argstring(self.mlrun, line), cell)
+        return run_cell(self.shell, self.mlrun.parser, line, cell)
 
     @magic_arguments()
     @argument(
@@ -112,4 +114,4 @@ class MlopsMagics(Magics):
         """
         from .line import run_line
 
-        return run_line(parse_argstring(self.mlcluster, line))
+        return run_line(self.mlcluster.parser, line)

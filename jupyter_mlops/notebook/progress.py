@@ -1,4 +1,4 @@
-"""What is seen under a cell while its run goes on: prints as they come, and a bar that moves."""
+"""What is seen under a cell: prints as they come, a bar that moves while the run goes on, and a line that stays."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from ..client.runs.view import View, write
 from ..client.words import known_cost, progress, sentence, speed
 from ..core.run import FINAL, Entry, RunState
 from ..core.words import left, span
+from .widgets import close
 
 #: Seconds between two changes of what is shown.
 INTERVAL = 0.1
 
-#: Seconds before a run shows progress: one that is quicker shows nothing.
+#: Seconds before a run shows progress: one that is quicker shows only its line.
 PATIENT = 0.5
 
 #: Seconds between two lines of plain text.
@@ -79,11 +80,13 @@ class Lines:
 
 
 class Bar:
-    """Prints, and a real progress bar. Changes at most ten times a second."""
+    """Prints, and a real progress bar, which changes at most ten times a second. At the end one line of text is in its
+    place: a saved notebook has no kernel that a widget could ask."""
 
     def __init__(self) -> None:
         self._began = self._shown = time.monotonic()
         self._box: Any = None
+        self._place: Any = None
         self._state: RunState | None = None
 
     def show(self, state: RunState | None, entries: list[Entry]) -> None:
@@ -100,32 +103,32 @@ class Bar:
 
     def end(self, state: RunState) -> None:
         """As `View.end`."""
-        if self._box is None and state.kind != "map" and state.phase == "done":
+        from IPython.display import display
+
+        line = {"text/plain": sentence(state)}
+        if self._place is None:
+            display(line, raw=True)
             return
-        self._draw(state)
+        self._place.update(line, raw=True)
+        close(self._box)
 
     def _draw(self, state: RunState) -> None:
         if self._box is None:
-            self._make()
+            self._make(state)
         bar, label = self._box.children
-        done = state.done + state.failed
-        if state.phase == "done":
-            bar.bar_style, bar.value = "success", 1.0
-        elif state.phase in FINAL:
-            bar.bar_style = "danger"
-        elif state.total and state.kind == "map":
-            bar.value = min(1.0, done / state.total)
+        if state.total and state.kind == "map":
+            bar.value = min(1.0, (state.done + state.failed) / state.total)
         else:  # nobody knows how far it is
             bar.bar_style, bar.value = "info", 1.0
-        if state.failed and state.phase not in FINAL:
+        if state.failed:
             bar.bar_style = "warning"
         label.value = caption(state, time.time())
 
-    def _make(self) -> None:
+    def _make(self, state: RunState) -> None:
         import ipywidgets
         from IPython.display import display
 
         bar = ipywidgets.FloatProgress(value=0.0, min=0.0, max=1.0, layout={"width": "240px"})
-        label = ipywidgets.Label()
-        self._box = ipywidgets.HBox([bar, label])
-        display(self._box)
+        self._box = ipywidgets.HBox([bar, ipywidgets.Label()])
+        looks = {**self._box._repr_mimebundle_(), "text/plain": sentence(state)}
+        self._place = display(looks, raw=True, display_id=True)

@@ -54,13 +54,25 @@ def test_unknown_units_are_named(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("20 min", 1200), ("90s", 90), ("8 h", 28800), ("1d", 86400), ("1.5m", 90), (7, 7)]
+    ("text", "seconds"),
+    [
+        ("20 min", 1200),
+        ("90s", 90),
+        ("8 h", 28800),
+        ("1d", 86400),
+        ("1.5m", 90),
+        ("1h30m", 5400),
+        ("1h 30 min", 5400),
+        (7, 7),
+    ],
 )
 def test_periods(text: object, seconds: float) -> None:
     assert parse_period(text) == seconds
 
 
-@pytest.mark.parametrize("bad", ["soon", "20", "-3 s", "0 s", 0, -1, math.inf, math.nan, None])
+@pytest.mark.parametrize(
+    "bad", ["soon", "20", "-3 s", "5m 1h", "1h 2h", "1h30", "0 s", 0, -1, math.inf, math.nan, None]
+)
 def test_what_is_no_period_is_refused(bad: object) -> None:
     if bad == "20":  # a number as text, as pydantic reads it
         assert PERIOD.validate_python(bad) == 20

@@ -18,16 +18,23 @@ from ..runs.cluster import LONG
 
 @dataclass
 class Shown:
-    """What a cell showed: text with the time at which it came, widgets, its error."""
+    """What a cell showed: text with the time at which it came, what it displayed, its error."""
 
     texts: list[tuple[float, str]] = field(default_factory=list)
     mimes: list[str] = field(default_factory=list)
+    displays: dict[str, dict[str, Any]] = field(default_factory=dict)
     result: str = ""
     error: str = ""
+    traceback: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         return "".join(text for _, text in self.texts)
+
+    @property
+    def lines(self) -> list[str]:
+        """What a saved notebook keeps of each thing that was displayed."""
+        return [data["text/plain"] for data in self.displays.values()]
 
 
 class Kernel:
@@ -68,18 +75,32 @@ class Kernel:
                 shown.texts.append((time.time(), content["text"]))
                 if until_text is not None and until_text in shown.text:
                     return shown
-            elif kind == "display_data":
+            elif kind in ("display_data", "update_display_data"):
                 shown.mimes += content["data"]
+                place = content.get("transient", {}).get("display_id", str(len(shown.displays)))
+                shown.displays[place] = content["data"]
             elif kind == "execute_result":
                 shown.result = content["data"]["text/plain"]
             elif kind == "error":
-                shown.error = f"{content['ename']}: {content['evalue']}"
+                shown.error, shown.traceback = f"{content['ename']}: {content['evalue']}", content["traceback"]
             elif kind == "status" and content["execution_state"] == "idle":
                 return shown
         raise AssertionError(f"not over within {LONG} s; it showed {shown}")
 
     def run(self, source: str) -> Shown:
         return self.follow(self.send(source))
+
+    def unasked(self, seconds: float) -> list[tuple[float, str]]:
+        """The text that comes within so many seconds while no cell runs, under whichever cell."""
+        texts, end = [], time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                message = self.client.get_iopub_msg(timeout=left)
+            except queue.Empty:
+                break
+            if message["msg_type"] == "stream":
+                texts.append((time.time(), message["content"]["text"]))
+        return texts
 
     def kill(self) -> None:
         """As the machine would when it is out of memory."""

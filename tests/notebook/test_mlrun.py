@@ -153,6 +153,9 @@ BAD: list[tuple[str, type[Exception], str]] = [
     ("%%mlrun --workers many\n1", errors.InvalidSpec, "2:8"),
     ("%%mlrun --timeout soon\n1", errors.InvalidSpec, "90s"),
     ("%%mlrun --as it\n1", errors.InvalidSpec, "--map"),
+    ("%%mlrun --map items_ --as class\n1", errors.InvalidSpec, "a word of Python's own"),
+    ("%%mlrun --bogus\n1", errors.InvalidSpec, "no option --bogus"),
+    ("%mlcluster select 'notes", errors.InvalidSpec, "Close the quote"),
     ("%mlcluster start nosuch", errors.UnknownProfile, "nosuch"),
     ("%mlcluster scale", errors.InvalidSpec, "number"),
     ("%mlcluster select none-such", errors.UnknownCluster, "none-such"),
@@ -172,8 +175,8 @@ def test_bad_input_is_refused_in_a_sentence(
     assert len(mlops.runs()) == known
 
 
-def test_an_unknown_option_is_a_usage_error(shell: InteractiveShell) -> None:
-    assert isinstance(shell.run_cell("%%mlrun --bogus\n1").error_in_exec, UsageError)
+def test_a_value_that_an_option_does_not_take_is_a_usage_error(shell: InteractiveShell) -> None:
+    assert isinstance(shell.run_cell("%%mlrun --on-error ignore\n1").error_in_exec, UsageError)
 
 
 def test_detach_gives_a_run_that_others_find(run_cell: RunCell) -> None:

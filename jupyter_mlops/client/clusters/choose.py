@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import os
 import time
 from collections.abc import Callable
 
 from ...core.cluster import ClusterState
 from ...core.errors import ClusterEnded, UnknownCluster
+from ...home.runs import read_runs
 from .follow import following
 from .kernel import kernel
 from .listing import Listing, list_clusters
@@ -18,48 +21,83 @@ from .wait import wait_for_answer
 #: Phases in which a cluster takes runs, the best first.
 USABLE = ("running", "starting")
 
+#: The variable in which Jupyter's server tells a kernel the path of its notebook.
+NOTEBOOK = "JPY_SESSION_NAME"
+
 #: Said to the user: a cluster was started, or one of several chosen.
 Say = Callable[[str], None]
 
 
 async def choose(name: str | None, say: Say, workers: int | None = None, group: str | None = None) -> Session:
-    """The session of the cluster that is meant.
+    """The session of the cluster that is meant, to which later runs without a name go, too.
 
-    Without a name: the selected one, while it lives; else the last one that we made, never one of others; else a new
-    one of the default profile, with `workers` workers in `group`.
+    Without a name: the selected one, or the one that this notebook's last run went to, while it lives; else the last
+    one that we made, never one of others; else a new one of the default profile, with `workers` workers in `group`.
 
     Raises
     ------
     UnknownCluster : no cluster has that name; a near one is suggested.
     ClusterEnded, StartFailed, ClusterUnreachable, NotReady : as `Sessions.open` and `wait_for_answer`.
     """
-    sessions = kernel().sessions
-    wanted = name or kernel().selected
+    session = await _choose(name, say, workers, group)
+    if session.name in kernel().used:
+        kernel().use(session.name)
+    return session
+
+
+async def _choose(name: str | None, say: Say, workers: int | None, group: str | None) -> Session:
+    sessions, selected = kernel().sessions, kernel().selected
+    wanted = name or selected or kernel().recent
     if wanted is not None and (opened := sessions.opened(wanted)) is not None:
         return opened
     listing = await list_clusters()
     if name is not None:
-        return await sessions.open(_check_alive(listing, name))
+        return await _open(_check_alive(listing, name))
     if wanted is not None:
-        phases = [state.phase for state in listing.clusters if state.name == wanted]
-        if {*USABLE, "unreachable"} & {*phases}:
-            return await sessions.open(wanted)
-        if not phases and listing.silent:
+        found = [state for state in listing.clusters if state.name == wanted]
+        if alive := [state for state in found if state.phase in (*USABLE, "unreachable")]:
+            return await _open(alive[0])
+        if not found and listing.silent:
             raise listing.missing(UnknownCluster.named(wanted, []))
-        say(f"The cluster {wanted!r}, which was selected, has stopped.")
+        why = "which was selected" if selected else "where this notebook's last run was"
+        say(f"The cluster {wanted!r}, {why}, has stopped.")
         kernel().selected = None
+        kernel().used = [name for name in kernel().used if name != wanted]
     live = [state for state in usable(listing) if state.ours]
     if live:
-        if len(live) > 1:
-            say(f"Using the cluster {live[0].name!r}, one of {len(live)}; name another with --cluster.")
-        return await sessions.open(live[0].name)
+        chosen = await asyncio.to_thread(go_on, live)
+        if wanted is not None or len(live) > 1:
+            others = f", one of {len(live)}; name another with --cluster" if len(live) > 1 else ""
+            say(f"Using the cluster {chosen.name!r}{others}.")
+        return await _open(chosen)
     for silent in listing.silent:
         say(f"{silent.sentence(time.time())}.")
     made = await start(workers=workers, group=group)
     say(f"No cluster was running, so {made.name!r} is being started (profile {made.profile!r}).")
     async with following(made, functools.partial(sessions.link, made.name)) as cluster:
         await wait_for_answer(cluster, made.name, say)
-    return await sessions.open(made.name)
+    return await _open(made)
+
+
+async def _open(state: ClusterState) -> Session:
+    """The session of a cluster. One of ours is where runs go on; one of others has to be named each time."""
+    session = await kernel().sessions.open(state.name)
+    if state.ours:
+        kernel().use(state.name)
+    return session
+
+
+def go_on(live: list[ClusterState]) -> ClusterState:
+    """The one of `live` that a run without a name goes to: where this notebook ran last, also before its kernel was
+    restarted; else the first. Blocks."""
+    alive = {state.name: state for state in live}
+    used = [name for name in kernel().used if name in alive]
+    notebook = os.environ.get(NOTEBOOK, "")
+    if not used and notebook and len(live) > 1:
+        used = [
+            run.cluster for run in reversed(read_runs()) if run.origin.notebook == notebook and run.cluster in alive
+        ]
+    return alive[used[-1]] if used else live[0]
 
 
 def usable(listing: Listing) -> list[ClusterState]:
@@ -68,15 +106,15 @@ def usable(listing: Listing) -> list[ClusterState]:
     return sorted(states, key=lambda state: (not state.ours, USABLE.index(state.phase), -state.created))
 
 
-def _check_alive(listing: Listing, name: str) -> str:
-    """`name`, when a cluster of that name lives, or may live; otherwise the name of one that lives is suggested."""
+def _check_alive(listing: Listing, name: str) -> ClusterState:
+    """The cluster `name`, when it lives, or may live; otherwise the name of one that lives is suggested."""
     if all(state.name != name for state in listing.clusters):
         raise listing.missing(UnknownCluster.named(name, [state.name for state in usable(listing)]))
     state = listing.named(name)
     if state.phase in ("ended", "stopping"):
         todo = "Start another, or leave out the name to use one that lives."
         raise ClusterEnded(f"The cluster {name!r} has stopped", _cause(state), todo)
-    return name
+    return state
 
 
 def _cause(state: ClusterState) -> str:

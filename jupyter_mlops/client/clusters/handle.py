@@ -13,7 +13,7 @@ from ...core.errors import UnknownCluster
 from ...core.words import count
 from ..send.environment import exact_list, imported
 from ..words import known_cost
-from .choose import usable
+from .choose import go_on, usable
 from .follow import following
 from .kernel import kernel, loop_thread
 from .listing import backend_of, list_clusters
@@ -81,7 +81,7 @@ class Cluster:
 
     def client(self) -> Client:
         """A Dask client of its own, which becomes the default for Dask's collections. Close it when done."""
-        from distributed import Client
+        from .dask_client import Client
 
         address = _call(_address(self.name))
         return Client(address.url, security=address.security)
@@ -175,6 +175,7 @@ def start(
     """
     packages = exact_list(imported()) if sync else None
     made = Cluster(_call(start_cluster(profile, name, workers, packages=packages)).name)
+    kernel().use(made.name)
     if sync:
         kernel().synced.add(made.name)
     if wait:
@@ -214,10 +215,10 @@ def cluster(name: str | None = None) -> Cluster:
         name = kernel().selected
     if name is None:
         listing = _call(list_clusters())
-        live = [state.name for state in usable(listing) if state.ours]
+        live = [state for state in usable(listing) if state.ours]
         if not live:
             raise listing.missing(UnknownCluster("There is no cluster yet", "", "Start one: mlops.start()."))
-        return Cluster(live[0])
+        return Cluster(go_on(live).name)
     _call(_state(name))
     return Cluster(name)
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..loop_thread import LoopThread
+from ..quiet import keep_dask_quiet
 
 if TYPE_CHECKING:
     from ...core.run import RunState
@@ -27,6 +28,8 @@ class Kernel:
     def __init__(self) -> None:
         #: The cluster of all runs that name none.
         self.selected: str | None = None
+        #: The clusters of ours that runs went to, or that were started here; the last one is where runs go on.
+        self.used: list[str] = []
         #: Clusters that get the packages that they lack without being asked for each time.
         self.synced: set[str] = set()
         #: Who hears of runs.
@@ -35,6 +38,15 @@ class Kernel:
         self._loop_thread: LoopThread | None = None
         self._sessions: Sessions | None = None
         self._writer: ThreadPoolExecutor | None = None
+
+    @property
+    def recent(self) -> str | None:
+        """The cluster that was used last."""
+        return self.used[-1] if self.used else None
+
+    def use(self, cluster: str) -> None:
+        """From now on `cluster` is the one that was used last."""
+        self.used = [*(name for name in self.used if name != cluster), cluster]
 
     @property
     def loop_thread(self) -> LoopThread:
@@ -51,6 +63,7 @@ class Kernel:
 
         with self._lock:
             if self._sessions is None:
+                keep_dask_quiet()
                 self._sessions = Sessions()
             return self._sessions
 
@@ -75,7 +88,8 @@ class Kernel:
     def forked(self) -> Kernel:
         """The kernel of a forked child: the same choices, nothing else."""
         child = Kernel()
-        child.selected, child.synced, child.observers = self.selected, set(self.synced), list(self.observers)
+        child.selected, child.used = self.selected, list(self.used)
+        child.synced, child.observers = set(self.synced), list(self.observers)
         return child
 
 

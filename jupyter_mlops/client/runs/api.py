@@ -35,8 +35,8 @@ def run(fn: Callable[..., Any], /, *args: Any, cluster: str | Cluster | None = N
     own, kwargs = _split(options)
     _check_callable(fn)
     call = functools.partial(fn, *args, **kwargs) if args or kwargs else fn
-    payload = ship_function(call, _source(fn), "function")
     chosen = _options(fn, cluster, own)
+    payload = ship_function(call, _source(fn), "function", _say(chosen))
     return launch(payload, None, chosen, origin_of_kernel(), _say(chosen))
 
 
@@ -62,8 +62,8 @@ def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | Non
     if unknown:
         raise InvalidSpec(f"{next(iter(unknown))!r} is no option of a map", "", f"There are: {', '.join(_OPTIONS)}.")
     _check_callable(fn)
-    payload = ship_function(fn, _source(fn), "map")
     chosen = _options(fn, cluster, own)
+    payload = ship_function(fn, _source(fn), "map", _say(chosen))
     return launch(payload, items, chosen, origin_of_kernel(), _say(chosen))
 
 

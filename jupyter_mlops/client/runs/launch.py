@@ -14,7 +14,7 @@ from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
 from ...core.run import Origin, RunState
 from ...home.runs import run_folder
-from ..clusters.choose import Say, choose
+from ..clusters.choose import NOTEBOOK, Say, choose
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.session import Session
 from ..send.payload import RunPayload
@@ -153,7 +153,7 @@ def name_of(code: str) -> str:
 
 def origin_of_kernel() -> Origin:
     """The notebook and kernel that this process serves, and the cell that it runs now."""
-    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    notebook = os.environ.get(NOTEBOOK, "")
     cell = kernel = ""
     try:
         from IPython import get_ipython

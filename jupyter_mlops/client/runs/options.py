@@ -98,7 +98,7 @@ def parse_workers(text: str) -> int | tuple[int, int]:
 
 
 def parse_seconds(text: str) -> float:
-    """`"90"`, `"90s"` or `"2 min"` as seconds.
+    """`"90"`, `"90s"`, `"2 min"` or `"1h30m"` as seconds.
 
     Raises
     ------
@@ -109,4 +109,4 @@ def parse_seconds(text: str) -> float:
     try:
         return float(parse_period(text))  # type: ignore[arg-type]  # anything else fails here
     except (TypeError, ValueError):
-        raise InvalidSpec(f"timeout can't be {text!r}", "", "Write it like 90, 90s or 2min.") from None
+        raise InvalidSpec(f"timeout can't be {text!r}", "", "Write it like 90, 90s, 2min or 1h30m.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import re
 import sys
@@ -93,6 +94,17 @@ def imported() -> set[str]:
     """The import names of packages that the user of this process has imported: what its `__main__` knows."""
     space = vars(sys.modules["__main__"])
     return {name for value in list(space.values()) if (name := package_of(value)) and distribution_of(name)}
+
+
+def can_be_had(package: str) -> bool:
+    """Whether the import name `package` is one that can be installed or imported anew. Compiled libraries make modules
+    as they are loaded, which are no package: those named _cython_3_1_2 are in every kernel that has pandas."""
+    if distribution_of(package):
+        return True
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError, AttributeError):  # made by hand, with nothing that says from where
+        return False
 
 
 def exact_list(packages: Collection[str]) -> list[str]:

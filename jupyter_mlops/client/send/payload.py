@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...core.errors import InvalidCell
 from . import cells, modules
-from .body import function_of
+from .body import check_body, function_of
 from .capture import Names, names_of
-from .pickling import BIG, Packed, pack
+from .environment import can_be_had
+from .pickling import BIG, Packed, Say, meant, no_words, pack
+from .texts import names_in_texts
 
 #: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
 INLINE = 200_000
@@ -43,33 +45,43 @@ class RunPayload:
     lazy_imports: set[str] = field(default_factory=set)
 
 
-def ship_cell(source: str, tree: ast.Module, filename: str, space: dict[str, Any], out: list[str] | None) -> RunPayload:
+def ship_cell(
+    source: str, tree: ast.Module, filename: str, space: dict[str, Any], out: list[str] | None, say: Say = no_words
+) -> RunPayload:
     """A plain cell, with what it reads from `space`; `out` limits what comes back."""
     names = names_of(tree)
-    variables = {name: space[name] for name in sorted(names.reads) if name in space}
+    variables = _taken(space, names.reads) | meant(space, names_in_texts(tree) - names.reads)
     unknown = [name for name in out or [] if name not in names.assigns]
     if unknown:
         assigned = ", ".join(names.assigns) or "nothing"
         raise InvalidCell(f"The cell doesn't assign {unknown[0]!r}", f"it assigns {assigned}", "Change --out.")
-    packed = pack(variables, variables)
+    packed = pack(variables, variables, say)
     back = out if out is not None else [name for name in names.assigns if not name.startswith("_")]
     payload = _payload("cell", source, filename, names, variables, packed)
     payload.head |= {"names": back, "code": source, "secede": bool(names.mentions & _DELEGATES)}
     return payload
 
 
-def ship_body(source: str, tree: ast.Module, filename: str, space: dict[str, Any], item: str) -> RunPayload:
+def ship_body(
+    source: str, tree: ast.Module, filename: str, space: dict[str, Any], item: str, say: Say = no_words
+) -> RunPayload:
     """The body of a map, with what it reads from `space`: a function of `item`, whose value is its last expression."""
+    check_body(tree)
     names = names_of(tree, known={item})
-    variables = {name: space[name] for name in sorted(names.reads) if name in space}
-    packed = pack(function_of(tree, filename, item, names, variables), variables)
+    in_texts = meant(space, names_in_texts(tree) - {item})
+    variables = _taken(space, names.reads) | in_texts
+    packed = pack(function_of(tree, filename, item, names, space, in_texts), variables, say)
     return _payload("map", source, filename, names, variables, packed)
 
 
-def ship_function(function: Callable[..., Any], source: str, kind: str) -> RunPayload:
+def _taken(space: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: space[name] for name in sorted(names) if name in space}
+
+
+def ship_function(function: Callable[..., Any], source: str, kind: str, say: Say = no_words) -> RunPayload:
     """A function for `mlops.map`, or one without arguments for `mlops.run`."""
     name = getattr(function, "__name__", type(function).__name__)
-    packed = pack(function, {name: function})
+    packed = pack(function, {name: function}, say)
     names = Names(frozenset(), (), frozenset(), frozenset(getattr(getattr(function, "__code__", None), "co_names", ())))
     payload = _payload(kind, source, "", names, {name: function}, packed)
     payload.head["secede"] = kind == "function" and bool(names.mentions & _DELEGATES)
@@ -103,9 +115,8 @@ def _payload(
         bigs = [*bigs, body]
     packages = packed.packages | {name.split(".")[0] for name in names.imports}
     known = {"", "__main__", _OWN, *sys.stdlib_module_names, *(name.split(".")[0] for name in brought)}
-    return RunPayload(
-        head, bigs, list(variables), source, packages - known, (packed.lazy_imports | _beside(packages)) - known
-    )
+    needed = {name for name in packages - known if can_be_had(name)}
+    return RunPayload(head, bigs, list(variables), source, needed, (packed.lazy_imports | _beside(packages)) - known)
 
 
 def _beside(packages: set[str]) -> set[str]:

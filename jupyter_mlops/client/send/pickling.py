@@ -8,6 +8,8 @@ from __future__ import annotations
 import dis
 import functools
 import io
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
@@ -15,10 +17,19 @@ from typing import Any
 import cloudpickle
 
 from ...core.errors import NotPicklable
+from ...core.words import listed
+from ..room import with_room
 from .environment import package_of
+from .texts import names_in_code
 
 #: Bytes from which on a variable is put on the cluster once, instead of travelling with every task.
 BIG = 10_000_000
+
+#: Seconds of packing after which it is said.
+PATIENT = 1.0
+
+#: Told what takes long.
+Say = Callable[[str], None]
 
 #: Types of what there is most of, and which is of no package.
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), list, tuple, dict, set, complex})
@@ -39,6 +50,16 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         #: The files that functions were defined in.
         self.files: set[str] = set()
 
+    def reducer_override(self, obj: Any) -> Any:
+        """As cloudpickle's, which takes along the globals that a function's own code loads: here also those that its
+        texts mean, and those of classes inside of it."""
+        reduced = super().reducer_override(obj)
+        if (
+            type(obj) is FunctionType and isinstance(reduced, tuple) and len(reduced) > 2
+        ):  # not one that has a name there
+            reduced[2][1]["__globals__"] |= meant(obj.__globals__, names_in_code(obj.__code__))
+        return reduced
+
     def persistent_id(self, obj: Any) -> int | None:
         """The number of a big one; None lets anything else be pickled as usual. Called for each object."""
         kind = type(obj)
@@ -58,6 +79,21 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         return len(self._bigs) - 1
 
 
+def meant(space: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The variables of `space` that texts mean with `names`, as far as they can travel: a text is no proof that one of
+    them is needed."""
+    found = {name: space[name] for name in sorted(names) if name in space}
+    return {name: value for name, value in found.items() if isinstance(value, FunctionType) or _can_travel(value)}
+
+
+def _can_travel(value: Any) -> bool:
+    try:
+        _Pickler(io.BytesIO(), []).dump(value)
+    except Exception:  # noqa: BLE001 - a user's object may raise anything
+        return False
+    return True
+
+
 def size_of(value: Any) -> int:
     """Bytes of an array or table; 0 when it doesn't say."""
     if isinstance(value, type):
@@ -68,6 +104,10 @@ def size_of(value: Any) -> int:
         return int(getattr(sizes, "sum", lambda: sizes)())
     size = getattr(value, "nbytes", 0) or getattr(getattr(value, "data", None), "nbytes", 0)
     return size if isinstance(size, int) else 0
+
+
+def no_words(text: str) -> None:
+    """Nobody is told."""
 
 
 @dataclass
@@ -86,21 +126,80 @@ class Packed:
     files: set[str]
 
 
-def pack(value: Any, named: dict[str, Any]) -> Packed:
-    """`value` as it travels.
+def pack(value: Any, named: dict[str, Any], say: Say = no_words) -> Packed:
+    """`value` as it travels. When this takes long, `say` is told.
 
     Raises
     ------
     NotPicklable : names the one of `named` that can't travel, with its type.
     """
+    words = threading.Timer(PATIENT, say, [f"Packing {_some(list(named))} for the workers …"])
+    words.daemon = True
+    words.start()
+    try:
+        return _packed(value, named)
+    except _TooDeep:
+        return with_room(lambda: _packed(value, named, deep=True))
+    finally:
+        words.cancel()
+
+
+def pack_items(items: Any, first: int) -> bytes:
+    """The items of a map from number `first` on, as they travel.
+
+    Raises
+    ------
+    NotPicklable : names the one that can't travel, with its type.
+    """
+    try:
+        return bytes(cloudpickle.dumps(items, protocol=5))
+    except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
+        if not _is_depth(error):
+            raise _culprit_item(items, first, error) from None
+    try:
+        return with_room(lambda: bytes(cloudpickle.dumps(items, protocol=5)))
+    except Exception as error:  # noqa: BLE001 - as above
+        raise _culprit_item(items, first, error) from None
+
+
+def _culprit_item(items: Any, first: int, error: Exception) -> NotPicklable:
+    for number, item in enumerate(items, start=first):
+        try:
+            cloudpickle.dumps(item, protocol=5)
+        except Exception as own:  # noqa: BLE001 - a user's object may raise anything: this is the one
+            return NotPicklable(
+                f"Item {number}, a {type_name(item)}, can't travel to a worker",
+                _reason(own),
+                "Map over what it is made of, like its path or name, and make it inside.",
+            )
+    return NotPicklable("The items can't travel to a worker", _reason(error))
+
+
+def _packed(value: Any, named: dict[str, Any], deep: bool = False) -> Packed:
     bigs: list[Any] = []
     target = io.BytesIO()
     pickler = _Pickler(target, bigs)
     try:
         pickler.dump(value)
     except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
+        if _is_depth(error) and not deep:
+            raise _TooDeep from None
         raise _culprit(named, error) from None
     return Packed(target.getvalue(), bigs, pickler.packages, pickler.lazy_imports, pickler.files)
+
+
+class _TooDeep(Exception):
+    """Objects within objects within objects: it takes more room than there is."""
+
+
+def _is_depth(error: BaseException) -> bool:
+    """Whether it was for want of room; cloudpickle says so in an error of its own."""
+    return isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError)
+
+
+def _some(names: list[str]) -> str:
+    shown = [repr(name) for name in names[:3]]
+    return listed([*shown, "others"] if len(names) > 3 else shown)
 
 
 @functools.lru_cache(maxsize=1000)
@@ -148,4 +247,6 @@ def type_name(value: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if _is_depth(error):
+        return "it is nested too deeply to be pickled"
     return str(error) or type(error).__name__

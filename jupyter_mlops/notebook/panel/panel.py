@@ -24,6 +24,7 @@ from ...core.estimate import Estimate, estimate
 from ...core.profile import Profile
 from ...home import settings
 from ...places import profiles
+from ..widgets import close
 from . import run_request, words
 from .cluster import ClusterPart
 from .looks import ALERT, show
@@ -92,7 +93,7 @@ class Panel:
         if self._shell is not None:
             self._shell.events.unregister("pre_run_cell", self._cell_begins)
             self._shell.events.unregister("post_run_cell", self._cell_ended)
-        _close(self.widget)
+        close(self.widget)
 
     def scale(self, cluster: str, workers: int, group: str) -> None:
         """Carry out a scaling by hand."""
@@ -232,10 +233,3 @@ def panel(cluster: str | None = None) -> Panel:
 def _profiles() -> list[tuple[Profile, Estimate]]:
     price = settings.load().price
     return [(profile, estimate(profile, profile.price or price)) for profile in profiles.all_profiles()]
-
-
-def _close(widget: w.Widget) -> None:
-    """Close a widget and all that it holds."""
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()

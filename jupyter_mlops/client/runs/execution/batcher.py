@@ -11,8 +11,8 @@ from concurrent.futures import CancelledError as Cancelled
 from dataclasses import dataclass
 from typing import Any
 
-from ....core.errors import RunFailed
-from . import items as parts
+from ....core.errors import NotPicklable, RunFailed
+from ...send.pickling import pack_items
 from .batches import Plan
 from .channel import Channel
 from .items import Items, Streamed
@@ -59,7 +59,7 @@ class Batcher:
         """Learn from the first items how large they are."""
         if self.items.total:
             sample = self.items.again(0, min(SAMPLE, self.items.total))
-            self.plan.weigh(len(sample), len(parts.packed(sample)))
+            self.plan.weigh(len(sample), len(pack_items(sample, 0)))
 
     async def next(self, threads: int) -> Batch | None:
         """The next batch, when `threads` threads share the items; None when there is none.
@@ -97,7 +97,7 @@ class Batcher:
         position = 0
         for start, count in [*sorted(self._done), (total, 0)]:
             if start > position:
-                yield position, start - position, parts.packed(self.items.again(position, start - position))
+                yield position, start - position, pack_items(self.items.again(position, start - position), position)
             position = start + count
 
     def take_back(self, batch: Batch, done: int) -> None:
@@ -113,13 +113,13 @@ class Batcher:
             raise AssertionError("a stream is read before it is detached")
         start = self.items.taken
         for size in self.plan.cut(self.items.total - start, threads):
-            yield self._batch(start, size, parts.packed(self.items.again(start, size)))
+            yield self._batch(start, size, pack_items(self.items.again(start, size), start))
             start += size
 
     @staticmethod
     def pack_done(batch: Batch, count: int) -> bytes:
         """The first `count` items of a batch, as they travel."""
-        return batch.packed if count == batch.count else parts.packed(pickle.loads(batch.packed)[:count])  # noqa: S301 - we packed it
+        return batch.packed if count == batch.count else pack_items(pickle.loads(batch.packed)[:count], batch.start)  # noqa: S301 - we packed it
 
     def _next_returned(self, threads: int) -> Batch:
         start, count = self._rest.popleft()
@@ -132,7 +132,7 @@ class Batcher:
             count = size
         if items is None:
             items = self.items.again(start, count)
-        return self._batch(start, count, parts.packed(items))
+        return self._batch(start, count, pack_items(items, start))
 
     def _batch(self, start: int, count: int, packed: bytes) -> Batch:
         self.plan.weigh(count, len(packed))
@@ -147,6 +147,8 @@ class Batcher:
         try:
             return await asyncio.wrap_future(self._channel.request(lambda: self.items.take_packed(size)))
         except (asyncio.CancelledError, Cancelled):
+            raise
+        except NotPicklable:
             raise
         except Exception as error:
             failed = RunFailed(f"The items of the run {self._run!r} ended early", f"{type(error).__name__}: {error}")

@@ -11,11 +11,9 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
 from ....agent.failures import short
 from ....core.errors import InvalidItems
-from ...send.pickling import size_of, type_name
+from ...send.pickling import pack_items, size_of, type_name
 
 #: Chunks that a table is split into, and bytes of a chunk at most.
 CHUNKS = 64
@@ -42,10 +40,10 @@ class Items(ABC):
         return None
 
     def take_packed(self, count: int) -> tuple[int, bytes]:
-        """How many were taken, and their pickle."""
-        batch = self.take(count)
+        """How many were taken, and their pickle. Raises as `pack_items`."""
+        first, batch = self.taken, self.take(count)
         self.taken += len(batch)
-        return len(batch), bytes(cloudpickle.dumps(batch, protocol=5)) if len(batch) else b""
+        return len(batch), pack_items(batch, first) if len(batch) else b""
 
 
 class Sliced(Items):
@@ -188,11 +186,6 @@ def _partitions(values: Any) -> list[Any] | None:
 
 def _is_delayed(value: Any) -> bool:
     return type(value).__module__ == "dask.delayed"
-
-
-def packed(batch: Any) -> bytes:
-    """A batch as it travels."""
-    return bytes(cloudpickle.dumps(batch, protocol=5))
 
 
 def part(index: int, start: int, count: int, items: bytes, budget: float | None) -> bytes:

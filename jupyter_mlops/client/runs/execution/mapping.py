@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ....controller.runs.install import kept_results, without_results
-from ....core.errors import ItemsFailed, RunFailed
+from ....core.errors import ItemsFailed, NotPicklable, RunFailed
 from ....core.run import ItemError, RunPhase, RunState
 from ...clusters.session import Session
 from ...send.payload import RunPayload
@@ -107,8 +107,11 @@ class MapExecution(Execution):
         if rest is None:
             self._payload_file.give_up("it came from a generator, and the run ended before all of it was read")
             return
-        for start, count, packed in rest:
-            self._payload_file.add(start, count, packed)
+        try:
+            for start, count, packed in rest:
+                self._payload_file.add(start, count, packed)
+        except NotPicklable as error:  # the run ended before it came to this one
+            self._payload_file.give_up(str(error))
         self._payload_file.finish()
 
     async def _conclude(self) -> tuple[RunPhase, str]:
@@ -119,7 +122,7 @@ class MapExecution(Execution):
             self.error = ItemsFailed(
                 f"All {self._done} items of the run {self.state.name!r} failed",
                 f"item {first.index} ({first.item}) raised {first.error}",
-                todo(first.error),
+                todo(first.error, self.state.variables),
             )
             self.error.__cause__ = self._first_cause
             return "failed", f"item {first.index} ({first.item}): {first.error}"
@@ -201,7 +204,9 @@ class MapExecution(Execution):
         if self._stop_at_error:
             first = records[0]
             error = RunFailed(
-                f"Item {first['index']} ({first['item']}) of the run {self.state.name!r} failed", first["error"]
+                f"Item {first['index']} ({first['item']}) of the run {self.state.name!r} failed",
+                first["error"],
+                todo(first["error"], self.state.variables),
             )
             raise error from exception_of(first)
 

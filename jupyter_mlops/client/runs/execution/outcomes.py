@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import re
+import sys
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any
 
@@ -12,6 +14,9 @@ from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeo
 from ....core.run import ItemError, RunState
 
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
+
+#: Python's own error, and pandas' for the texts of `query` and `eval`.
+_NO_NAME = re.compile(r"(?:NameError|UndefinedVariableError): (?:local variable|name) '(\w+)' is not defined")
 
 
 class FailedItem(RunFailed):
@@ -60,8 +65,14 @@ def _traceback(frames: list[tuple[str, str, int]] | dict[str, Any]) -> Traceback
     return made
 
 
-def todo(error: str) -> str:
-    """What to do about an error of the user's code, where the author can't know that from the error."""
+def todo(error: str, sent: Collection[str] = ()) -> str:
+    """What to do about an error of the user's code, where the author can't know that from the error. `sent` are the
+    variables that went along."""
+    if (lacks := _NO_NAME.match(error)) and lacks[1] not in sent and lacks[1] in vars(sys.modules["__main__"]):
+        return (
+            f"This notebook has {lacks[1]!r}. It stayed here, since the code names it in a text only, or not at all: "
+            f"a line of the code that says just {lacks[1]} sends it."
+        )
     found = _NO_MODULE.match(error)
     package = found.group(1).partition(".")[0] if found else ""
     if not package or importlib.util.find_spec(package) is None:

@@ -46,7 +46,9 @@ class OneTask(Execution):
         if not errors:
             self.given = given
             return "done", ""
-        error = RunFailed(f"The run {self.state.name!r} failed", errors[0]["error"], todo(errors[0]["error"]))
+        error = RunFailed(
+            f"The run {self.state.name!r} failed", errors[0]["error"], todo(errors[0]["error"], self.state.variables)
+        )
         error.__cause__ = exception_of(errors[0])
         self.error = error
         return "failed", errors[0]["error"]
