@@ -91,12 +91,17 @@ def test_a_login_that_ends_is_renewed(kube: Kube, tmp_path: Path, monkeypatch: p
         run = mlops.map(slowly, range(60), cluster=made.cluster)
         made.until(lambda: run.record.done > 0)
         made.kube.kubectl("delete", "secret", "first", "-n", made.namespace.name)
-        made.until(lambda: made.phase() == "unreachable")
-        (state,) = [state for state in call(made.namespace.backend.clusters()) if state.name == made.name]
-        assert state.problem is not None and state.problem.what == "Kubernetes doesn't accept your login"
+        made.until(lambda: _listed_problem(made) == "Kubernetes doesn't accept your login")
+        assert made.phase() == "unreachable"
         _issue(made, token, "second")
         made.until(lambda: made.phase() == "running")
         assert run.result(PATIENCE) == [2 * item for item in range(60)]
+
+
+def _listed_problem(made: Running) -> str:
+    """What the list of clusters says is wrong with it."""
+    (state,) = [state for state in call(made.namespace.backend.clusters()) if state.name == made.name]
+    return state.problem.what if state.problem else ""
 
 
 def test_the_namespace_is_deleted(kube: Kube) -> None:

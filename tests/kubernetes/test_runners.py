@@ -65,9 +65,10 @@ def hoard_at_two(item: int) -> int:
 @by_value
 def speak() -> str:
     import subprocess
+    import sys
     from pathlib import Path
 
-    subprocess.run(["echo", "from a child"], check=True)
+    subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
     return Path("/proc/self/oom_score_adj").read_text().strip()
 
 
