@@ -7,8 +7,9 @@ nested. So its instructions are followed here along every way that they may take
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import NamedTuple
@@ -55,7 +56,7 @@ def flow_of(code: CodeType, known: frozenset[str], suppresses: bool) -> Flow:
     """How the module `code` uses names, of which `known` are set before. `suppresses` is whether its `with` blocks may
     end exceptions, so that what comes after such a block may run without all of it."""
     found = Flow()
-    steps = list(dis.get_instructions(code))
+    steps = _steps(code)
     for step, is_set in _states(code, steps, known, suppresses):
         if step.opname in _STORES:
             found.assigns[step.argval] = None
@@ -69,9 +70,14 @@ def flow_of(code: CodeType, known: frozenset[str], suppresses: bool) -> Flow:
     return found
 
 
+@functools.lru_cache(maxsize=1000)
+def _steps(code: CodeType) -> tuple[dis.Instruction, ...]:
+    return tuple(dis.get_instructions(code))
+
+
 def _look_inside(code: CodeType, found: Flow) -> None:
     for inner in codes_in(code):
-        for step in dis.get_instructions(inner):
+        for step in _steps(inner):
             if step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
                 found.only_global.add(step.argval)
                 if step.opname == "STORE_GLOBAL":
@@ -97,7 +103,7 @@ def _needs(step: dis.Instruction) -> set[str]:
     found: set[str] = set()
     for code in codes_in(step.argval):
         if code.co_flags & inspect.CO_OPTIMIZED:
-            found |= {inner.argval for inner in dis.get_instructions(code) if inner.opname in _READS}
+            found |= {inner.argval for inner in _steps(code) if inner.opname in _READS}
         found |= names_of_class(code)
     return found
 
@@ -106,7 +112,7 @@ def names_of_class(code: CodeType) -> set[str]:
     """The names that a class body takes from around it, functions in it aside; none for the code of a function."""
     if code.co_flags & inspect.CO_OPTIMIZED:
         return set()
-    steps = list(dis.get_instructions(code))
+    steps = _steps(code)
     reads = {
         step.argval
         for step, is_set in _states(code, steps, _OF_CLASSES, suppresses=False)
@@ -116,7 +122,7 @@ def names_of_class(code: CodeType) -> set[str]:
 
 
 def _states(
-    code: CodeType, steps: list[dis.Instruction], known: frozenset[str], suppresses: bool
+    code: CodeType, steps: Sequence[dis.Instruction], known: frozenset[str], suppresses: bool
 ) -> Iterator[tuple[dis.Instruction, frozenset[str]]]:
     """The steps that can be reached, each with the names that are surely set before it."""
     places = {step.offset: number for number, step in enumerate(steps)}
@@ -146,7 +152,9 @@ def _after(step: dis.Instruction, before: frozenset[str]) -> frozenset[str]:
     return before - {step.argval} if step.opname in _DELETES else before
 
 
-def _ways(code: CodeType, steps: list[dis.Instruction], places: dict[int, int], suppresses: bool) -> list[list[_Way]]:
+def _ways(
+    code: CodeType, steps: Sequence[dis.Instruction], places: dict[int, int], suppresses: bool
+) -> list[list[_Way]]:
     ways: list[list[_Way]] = [[] for _ in steps]
     for number, step in enumerate(steps):
         if step.opname not in _ENDS and number + 1 < len(steps):
@@ -164,5 +172,5 @@ def _ways(code: CodeType, steps: list[dis.Instruction], places: dict[int, int], 
     return ways
 
 
-def _ends_a_with(steps: list[dis.Instruction], handler: int) -> bool:
+def _ends_a_with(steps: Sequence[dis.Instruction], handler: int) -> bool:
     return any(step.opname == "WITH_EXCEPT_START" for step in steps[handler : handler + 2])
