@@ -22,7 +22,10 @@ from .wire import Wire
 TEXTS: dict[str, str] = {}
 
 #: Seconds that a template may take until it listens.
-PATIENCE = 30.0
+PATIENCE = 60.0
+
+#: Seconds after which another one is started, should the first not listen; one too many ends at once.
+AGAIN = 10.0
 
 #: Environment variables by which libraries are told how many threads to make. In the template they make none.
 NATIVE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -211,8 +214,8 @@ def address() -> str:
 
 
 _starting = threading.Lock()
-#: The templates that this process has started, by their addresses.
-_templates: dict[str, subprocess.Popen[bytes]] = {}
+#: The templates that this process has started, by their addresses, and when.
+_templates: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
 
 
 def _connected() -> socket.socket:
@@ -226,8 +229,9 @@ def _connected() -> socket.socket:
                 return end
             except OSError:
                 end.close()
-            if where not in _templates or _templates[where].poll() is not None:
-                _templates[where] = _start_template(where)
+            known, at = _templates.get(where, (None, 0.0))
+            if known is None or known.poll() is not None or time.monotonic() - at > AGAIN:
+                _templates[where] = _start_template(where), time.monotonic()
             if time.monotonic() > deadline:
                 raise OSError("the process that runners are forked from doesn't start")
             time.sleep(0.01)

@@ -56,15 +56,19 @@ class Template:
     ----------
     listener : the socket at which seats ask for runners.
     unsafe : packages that start threads when they are imported.
+    ancestor : to the template whose heir this one is: as long as that has runners, this one will be asked for more.
     """
 
-    def __init__(self, listener: socket.socket, unsafe: Collection[str] = ()) -> None:
+    def __init__(self, listener: socket.socket, unsafe: Collection[str] = (), ancestor: Wire | None = None) -> None:
         self._listener: socket.socket | None = listener
         self._clients: dict[int, _Client] = {}
         self._selector = selectors.DefaultSelector()
         self._known: set[str] = set()
         self._unsafe: set[str] = set(unsafe)
+        self._ancestor = ancestor
         self._heir: Wire | None = None
+        #: To the heir that serves in this one's place; it hears when this one ends.
+        self._successor: Wire | None = None
         #: Runners that nobody needs any more, and groups whose runner has ended: when they are killed.
         self._ending: dict[int, float] = {}
         self._left: dict[int, float] = {}
@@ -81,21 +85,29 @@ class Template:
         self._selector.register(self._wake, selectors.EVENT_READ, self._woken)
         assert self._listener is not None
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        if self._ancestor is not None:
+            self._selector.register(self._ancestor.end, selectors.EVENT_READ, self._alone)
         gc.freeze()
-        while (
-            self._clients
-            or self._heir
-            or self._ending
-            or self._left
-            or (self._listener and time.monotonic() - self._idle_since < LINGER)
-        ):
+        while self._is_needed():
             for key, _ in self._selector.select(0.1 if self._ending or self._left else 1.0):
                 key.data()
             self._reap()
             self._kill_late()
 
+    def _is_needed(self) -> bool:
+        if self._clients or self._heir or self._ancestor or self._ending or self._left:
+            return True
+        return self._listener is not None and time.monotonic() - self._idle_since < LINGER
+
     def _woken(self) -> None:
         self._wake.recv(4096)
+
+    def _alone(self) -> None:
+        """The ancestor has ended."""
+        assert self._ancestor is not None
+        self._selector.unregister(self._ancestor.end)
+        self._ancestor.close()
+        self._ancestor, self._idle_since = None, time.monotonic()
 
     def _accept(self) -> None:
         assert self._listener is not None
@@ -150,6 +162,9 @@ class Template:
             client.pid = pid
             client.wire.send({"pid": pid})
 
+    def _relatives(self) -> list[socket.socket]:
+        return [wire.end for wire in (self._ancestor, self._heir, self._successor) if wire is not None]
+
     def _become(self, work: Callable[[], None], keep: set[int], parent: int) -> NoReturn:
         """In a fork: forget what the template has open, and do something else. Does not return."""
         code = 1
@@ -162,8 +177,7 @@ class Template:
                 die_with(parent)
             self._selector.close()
             ends = [self._wake, *(client.wire.end for client in self._clients.values())]
-            if self._listener is not None:
-                ends.append(self._listener)
+            ends += [end for end in (self._listener, *self._relatives()) if end is not None]
             for end in ends:
                 if end.fileno() not in keep:
                     end.close()
@@ -197,17 +211,18 @@ class Template:
         """It serves from here on; or it is gone, perhaps because a package isn't safe to fork."""
         assert self._heir is not None
         told = self._heir.receive() or {}
-        self._selector.unregister(self._heir.end)
-        self._heir.close()
-        self._heir = None
+        heir, self._heir = self._heir, None
+        self._selector.unregister(heir.end)
         if told.get("ready") and self._listener is not None:
             self._selector.unregister(self._listener)
             self._listener.close()
-            self._listener = None
+            self._listener, self._successor = None, heir
             for client in self._clients.values():  # who has a spare runner gets one that has learned
                 with contextlib.suppress(OSError):
                     client.wire.send({"renew": True})
-        elif "unsafe" in told:
+            return
+        heir.close()
+        if "unsafe" in told:
             self._unsafe.add(told["unsafe"])
             self._known = set()  # what else there was is learned at the next chance
 
@@ -256,8 +271,7 @@ def inherit(listener: socket.socket, modules: Sequence[str], unsafe: set[str], t
             return
     signal.alarm(0)
     told.send({"ready": True})
-    told.close()
-    Template(listener, unsafe).serve()
+    Template(listener, unsafe, told).serve()
 
 
 def start(address: str) -> None:

@@ -18,6 +18,7 @@ import pytest
 from jupyter_mlops.agent import processes
 from jupyter_mlops.agent.processes import Forked, Fresh
 from jupyter_mlops.agent.seat import Died, RunnerHandle
+from jupyter_mlops.agent.template import LINGER
 from jupyter_mlops.controller.runs.install import agent_texts
 
 from ..runs.cluster import until
@@ -125,6 +126,7 @@ def test_the_template_learns_what_runs_import(make: Make) -> None:
     first = make(Forked)
     assert not call(first, had)
     until(lambda: first.process.outdated)
+    time.sleep(LINGER + 1.0)  # nobody has come to the heir yet: it waits as long as the one before it has runners
     assert call(make(Forked), had)
 
 

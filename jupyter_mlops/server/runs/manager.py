@@ -47,12 +47,12 @@ class RunManager:
     # What is told.
 
     def take(self, run: RunState) -> None:
-        """News of a run. One that is over stays so."""
+        """News of a run. Its record on disk may be older than what its controller has told: it never goes back."""
         if run.phase in FINAL and not run.repeatable and history.is_repeatable(run.id):
             run = run.model_copy(update={"repeatable": True})  # its input is here, which a cluster elsewhere can't see
         known = self._states.get(run.id)
         if known is not None and known.problem is None:
-            stays = known.phase in FINAL and run.phase not in FINAL
+            stays = _rank(run) < _rank(known)
             if known == run or stays or run.problem is not None:  # what was known says more than a broken record
                 return
         self._states[run.id] = run
@@ -79,7 +79,9 @@ class RunManager:
         `certain` says that the clusters that are watched are all there are.
         """
         for run in await asyncio.to_thread(self._records.changed):
-            self.take(run)
+            known = self._states.get(run.id)
+            if known is None or known.problem is not None or _rank(run) > _rank(known) or run.phase in FINAL:
+                self.take(run)
         now = time.time()
         for run in [run for run in self._states.values() if run.phase not in FINAL]:
             cluster = self._watcher.states.get(run.cluster)
@@ -170,6 +172,10 @@ class RunManager:
 
     async def _changed(self, timeout: Seconds) -> None:
         await until_set(self._tick, timeout)
+
+
+def _rank(run: RunState) -> int:
+    return 2 if run.phase in FINAL else 1 if run.phase == "running" else 0
 
 
 def _again() -> Any:
