@@ -16,13 +16,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .wire import Wire
+from .template import same_user
+from .wire import Message, Wire
 
 #: The texts of the agent's modules, by their names; whoever installs the agent sets them.
 TEXTS: dict[str, str] = {}
 
 #: Seconds that a template may take until it listens.
 PATIENCE = 60.0
+
+#: Seconds that a runner which has hung up has for its end.
+PARTING = 2.0
 
 #: Seconds after which another one is started, should the first not listen; one too many ends at once.
 AGAIN = 10.0
@@ -89,7 +93,7 @@ class RunnerProcess:
         raise NotImplementedError
 
     def end(self) -> End:
-        """Wait for its end."""
+        """Wait for its end: it has hung up. One that has only closed its files, and goes on, is killed."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -120,7 +124,7 @@ class Forked(RunnerProcess):
         super().__init__()
         try:
             self._control.send({"do": "fork"}, self._files)
-            answer = self._control.receive() or {"failed": "the template is gone"}
+            answer = self._answer() or {"failed": "the template is gone"}
         except OSError as error:
             answer = {"failed": str(error)}
         self._hand_over()
@@ -141,15 +145,22 @@ class Forked(RunnerProcess):
 
     def end(self) -> End:
         """As `RunnerProcess.end`."""
-        answer = self._control.receive()
-        while answer and "code" not in answer:
-            answer = self._control.receive()
+        if not _readable(self._control, PARTING):
+            self.signal(signal.SIGKILL)
+        answer = self._answer()
         return End(answer["code"], answer["peak"]) if answer else End(None)
+
+    def _answer(self) -> Message | None:
+        """What the template says of this runner; that it has learned something meanwhile is passed over."""
+        answer = self._control.receive()
+        while answer and "renew" in answer:
+            answer = self._control.receive()
+        return answer
 
     @property
     def outdated(self) -> bool:
         """Whether it can do less than a new one would: its template has learned since, or is gone."""
-        return bool(select.select([self._control], [], [], 0)[0])
+        return _readable(self._control, 0.0)
 
     def _kill(self) -> None:
         self._control.close()
@@ -181,6 +192,9 @@ class Fresh(RunnerProcess):
 
     def end(self) -> End:
         """As `RunnerProcess.end`."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return End(self._process.wait(PARTING))
+        self._process.kill()
         return End(self._process.wait())
 
     def _kill(self) -> None:
@@ -201,7 +215,10 @@ def make() -> Forked | Fresh:
     ------
     OSError
     """
-    return Forked() if sys.platform == "linux" else Fresh()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # no template can be had: slower, and the same in all else
+            return Forked()
+    return Fresh()
 
 
 def address() -> str:
@@ -211,6 +228,12 @@ def address() -> str:
     seen += [str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("pid", "mnt")]
     texts = "".join(TEXTS.values())
     return f"\0jupyter-mlops-{hashlib.sha256((json.dumps(seen) + texts).encode()).hexdigest()[:40]}"
+
+
+def _readable(wire: Wire, timeout: float) -> bool:
+    poll = select.poll()
+    poll.register(wire, select.POLLIN)
+    return bool(poll.poll(1000 * timeout))
 
 
 _starting = threading.Lock()
@@ -226,9 +249,13 @@ def _connected() -> socket.socket:
             end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 end.connect(where)
-                return end
             except OSError:
                 end.close()
+            else:
+                if same_user(end):
+                    return end
+                end.close()
+                raise PermissionError("another user has taken the address at which runners are asked for")
             known, at = _templates.get(where, (None, 0.0))
             if known is None or known.poll() is not None or time.monotonic() - at > AGAIN:
                 _templates[where] = _start_template(where), time.monotonic()

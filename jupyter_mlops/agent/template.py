@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import runner
-from .wire import Wire
+from .wire import Message, Wire
 
 #: Seconds that a template stays when nobody is connected.
 LINGER = 5.0
@@ -110,7 +110,8 @@ class Template:
         self._ancestor, self._idle_since = None, time.monotonic()
 
     def _accept(self) -> None:
-        assert self._listener is not None
+        if self._listener is None:  # an heir has just taken over
+            return
         try:
             end, _ = self._listener.accept()
         except BlockingIOError:  # an heir was quicker
@@ -124,7 +125,12 @@ class Template:
         self._selector.register(end, selectors.EVENT_READ, lambda: self._hear(client))
 
     def _hear(self, client: _Client) -> None:
-        message = client.wire.receive()
+        try:
+            self._obey(client, client.wire.receive())
+        except (OSError, ValueError):  # the client is gone in the middle of it; the template is for others, too
+            self._leave(client)
+
+    def _obey(self, client: _Client, message: Message | None) -> None:
         if message is None:
             self._leave(client)
         elif message["do"] == "fork":

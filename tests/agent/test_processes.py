@@ -113,6 +113,19 @@ def test_what_it_has_started_ends_with_it(make: Make, kind: type[Forked] | type[
     until(lambda: not psutil.pid_exists(runner.process.pid))
 
 
+@pytest.mark.parametrize("kind", [Forked, Fresh])
+def test_code_that_closes_its_files_and_goes_on_is_ended(make: Make, kind: type[Forked] | type[Fresh]) -> None:
+    runner = make(kind)
+
+    def close() -> None:
+        os.closerange(3, 256)
+        time.sleep(600)
+
+    with pytest.raises(Died):
+        call(runner, close)
+    assert runner.process.end().code == -signal.SIGKILL
+
+
 def test_the_template_learns_what_runs_import(make: Make) -> None:
     def had() -> bool:
         had_before = "this" in sys.modules
