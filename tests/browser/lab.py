@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -129,7 +131,7 @@ class Lab:
         try:
             with urllib.request.urlopen(f"{self.url}/api?token={self.token}", timeout=5):
                 return True
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError):
             return False
 
 
@@ -156,10 +158,13 @@ def chromium() -> Iterator[Browser]:
 
 
 def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, and that the system gives nobody who asks for any: kernels and workers do so all the time,
+    also while the server that is to have this one is starting, or away for a moment."""
+    while True:
+        port = 12_000 + secrets.randbelow(8_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def open_lab(page: Page, lab: Lab, path: str = "") -> None:
