@@ -23,7 +23,7 @@ from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
 from .runner import log
-from .seat import RunnerHandle, Seat, dead
+from .seat import RunnerHandle, Seat, Stopped, dead
 from .versions import versions_of
 from .wire import Message
 
@@ -176,7 +176,7 @@ class RunHere:
 
         Raises
         ------
-        OSError
+        OSError, Stopped
         """
         with self._lock:
             runner = self._free.pop() if self._free else None
@@ -186,6 +186,9 @@ class RunHere:
                 runner.send(_opening(self._worker, self._code), tuple(self._files))
         with self._lock:
             self._busy.add(runner)
+        if self.stopped:  # whoever stops it may have looked before this one was there
+            self.lost(runner)
+            raise Stopped
         self._watch.wake()
         return runner
 

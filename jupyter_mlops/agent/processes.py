@@ -237,8 +237,9 @@ def _readable(wire: Wire, timeout: float) -> bool:
 
 
 _starting = threading.Lock()
-#: The templates that this process has started, by their addresses, and when.
-_templates: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
+#: The templates that this process has started, by their addresses, and when the last of each was.
+_templates: dict[str, list[subprocess.Popen[bytes]]] = {}
+_last_start: dict[str, float] = {}
 
 
 def _connected() -> socket.socket:
@@ -256,9 +257,11 @@ def _connected() -> socket.socket:
                     return end
                 end.close()
                 raise PermissionError("another user has taken the address at which runners are asked for")
-            known, at = _templates.get(where, (None, 0.0))
-            if known is None or known.poll() is not None or time.monotonic() - at > AGAIN:
-                _templates[where] = _start_template(where), time.monotonic()
+            alive = [process for process in _templates.get(where, []) if process.poll() is None]
+            if not alive or time.monotonic() - _last_start[where] > AGAIN:
+                alive.append(_start_template(where))
+                _last_start[where] = time.monotonic()
+            _templates[where] = alive
             if time.monotonic() > deadline:
                 raise OSError("the process that runners are forked from doesn't start")
             time.sleep(0.01)

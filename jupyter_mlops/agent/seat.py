@@ -23,11 +23,18 @@ LINES = 5
 #: How often the same item may end its runner before it is the item's fault: anybody may kill a process once.
 DEATHS = 2
 
+#: How often runners may end before they have begun an item.
+EARLY = 5
+
 Outcome = dict[str, Any]
 
 
 class Died(Exception):
     """The runner ended in the middle of a task."""
+
+
+class Stopped(Exception):
+    """The run was stopped before this task had a runner."""
 
 
 class RunnerHandle:
@@ -137,6 +144,12 @@ class Seat:
 
     def sit(self) -> Outcome:
         """Have a runner execute the task; what it gave, as plain data."""
+        try:
+            return self._sit()
+        except Stopped:
+            return {"stopped": True}
+
+    def _sit(self) -> Outcome:
         runner = self._runners.take()
         runner.send(self._part)
         try:
@@ -199,7 +212,7 @@ class Careful:
         self._pieces: list[bytes] = []
         self._errors: list[dict[str, Any]] = []
         self._now: tuple[int, str] | None = None
-        self._deaths = 0
+        self._deaths = self._early = 0
 
     @property
     def next(self) -> int:
@@ -222,17 +235,21 @@ class Careful:
             return
         self._pieces.append(message["values"])
         self._errors += message["errors"]
-        self._now, self._deaths = None, 0
+        self._now, self._deaths, self._early = None, 0, 0
 
     def died(self, error: str, last: str) -> None:
         """The runner ended: when that has happened with this item before, it is the item's error."""
-        self._deaths += 1
-        if self._deaths < DEATHS:
+        begun, self._now = self._now, None
+        if begun is None:
+            self._early += 1
+        else:
+            self._deaths += 1
+        if self._deaths < DEATHS and self._early < EARLY:
             return
-        position, item = self._now or (self.next, "")
+        position, item = begun or (self.next, "")
         self._pieces.append(pickle.dumps([None], protocol=5))
         self._errors.append(dead(error, last, self._start + position, item))
-        self._now, self._deaths = None, 0
+        self._deaths = self._early = 0
 
     def outcome(self) -> Outcome:
         """What the batch gave."""
