@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 from jupyter_core.paths import jupyter_data_dir
 
+from jupyter_mlops.client.clusters.kernel import kernel
 from jupyter_mlops.tracking import recorder
 
 # How long an example takes is up to what else the machine does.
@@ -88,6 +89,13 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         process.kill()
     assert not lines, "these processes outlived the suite:\n" + "\n".join(lines)
     assert _files(real_home) == before, f"the suite wrote into {real_home}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_chosen() -> Iterator[None]:
+    """The clusters that a file's tests used are none that the next file's have heard of."""
+    yield
+    kernel().selected, kernel().used = None, []
 
 
 def _files(folder: Path) -> set[Path]:
