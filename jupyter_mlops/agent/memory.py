@@ -43,6 +43,19 @@ def computed(pid: int) -> float:
     return total
 
 
+#: Where the system counts the processes of a container that it killed for memory: cgroups of version 2 and 1.
+_KILLS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+
+
+def kills() -> int:
+    """How many processes the system has killed because this container's memory was full, as far as it tells."""
+    for path in _KILLS:
+        with contextlib.suppress(OSError, ValueError):
+            counts = dict(line.split() for line in Path(path).read_text().splitlines())
+            return int(counts.get("oom_kill", 0))
+    return 0
+
+
 class Use:
     """Adds up what runners use, from one look to the next."""
 

@@ -48,7 +48,7 @@ class RunnerHandle:
 
     def __init__(self, process: Forked | Fresh, reporter: Reporter) -> None:
         self.process, self._reporter = process, reporter
-        self._shared = memory.used(process.pid)
+        self._shared, self._kills = memory.used(process.pid), memory.kills()
         self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}
         self._poll = select.poll()
         for file in (process.wire.fileno(), process.out, process.err):
@@ -102,6 +102,9 @@ class RunnerHandle:
         if self._ended_at is not None:
             used, limit = (_size(number) for number in self._ended_at)
             text = f"OutOfMemory: the code's process was ended, since its worker used {used} of {limit}"
+        elif end.code == -signal.SIGKILL and memory.kills() > self._kills:
+            text = "OutOfMemory: the system ended the code's process, since the memory of its container was full"
+            text += f"; the process had {_size(end.peak)}" if end.peak else ""
         elif end.code is None:
             text = "ProcessEnded: the code's process ended, and nobody saw how"
         elif end.code < 0:
