@@ -55,6 +55,8 @@ class Execution:
         self._copy = Copy(state.id) if session is not None and not session.backend.writes_home else None
         #: Since when the cluster doesn't answer, on the loop's clock.
         self._silent_since: float | None = None
+        #: Set once the cluster knows of the run, or never will.
+        self._opened = asyncio.Event()
 
     async def main(self) -> None:
         """Execute the run from its start to its end. Raises nothing: `error` says what went wrong."""
@@ -76,6 +78,7 @@ class Execution:
         except asyncio.CancelledError:  # the process ends
             self._mark_lost("The process that drove it has ended")
         finally:
+            self._opened.set()
             self.tasks.let_go()
             self.sent.set()
             out_of_sight = self.state.detached and self.state.phase == "lost"  # nothing is known of it
@@ -91,11 +94,14 @@ class Execution:
         raise NotImplementedError
 
     async def cancel(self, why: str) -> None:
-        """Stop the run's code on all workers."""
-        await self.session.link.cancel_run(self.state.id, why)
+        """Stop the run's code on all workers, as soon as the cluster knows of the run. A no-op when it is over."""
+        await self._opened.wait()
+        if self.error is None and self.state.phase not in FINAL:
+            await self.session.link.cancel_run(self.state.id, why)
 
     async def _open(self) -> None:
         opened = await self.session.link.open_run(self.state)
+        self._opened.set()
         self._update(opened)
         if self._copy is not None:
             self._copy.take(opened, [])
