@@ -18,7 +18,7 @@ import cloudpickle
 
 from . import buffers, processes, sources
 from .failures import Record
-from .memory import MemoryWatch, Use
+from .memory import METRICS, MemoryWatch, Use
 from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
@@ -29,9 +29,6 @@ from .wire import Message
 
 #: Runs that are remembered.
 RUNS = 64
-
-#: The name of what workers tell of their runners in Dask's metrics.
-METRICS = "mlops-runners"
 
 #: Seconds after which code that didn't heed a signal gets the next, which it can less easily ignore.
 HEED = 0.8
@@ -248,11 +245,11 @@ class Spare:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: processes.Forked | processes.Fresh | None = None
+        self._process: processes.RunnerProcess | None = None
         self._of: tuple[str, ...] = ()
         self._closed = False
 
-    def take(self) -> processes.Forked | processes.Fresh:
+    def take(self) -> processes.RunnerProcess:
         """The spare one, or a new one when there is none. Another is made soon.
 
         Raises

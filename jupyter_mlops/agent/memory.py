@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
+#: The name of what workers tell of their runners in Dask's metrics.
+METRICS = "mlops-runners"
+
 #: Seconds between two looks: as often as Dask's nanny.
 LOOK = 0.1
 

@@ -13,9 +13,11 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from .forking import NATIVE
 from .template import same_user
 from .wire import Message, Wire
 
@@ -31,26 +33,14 @@ PARTING = 2.0
 #: Seconds after which another one is started, should the first not listen; one too many ends at once.
 AGAIN = 10.0
 
-#: Environment variables by which libraries are told how many threads to make. In the template they make none.
-NATIVE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
 #: What a new Python process runs: it gets the texts of these modules first.
 _BOOT = """
-import json, sys, types
-def load(package, texts):
-    for name, text in texts.items():
-        full = package if name == "__init__" else f"{package}.{name}"
-        module = types.ModuleType(full)
-        module.__package__ = package
-        if name == "__init__":
-            module.__path__ = []
-        sys.modules[full] = module
-        exec(compile(text, f"<jupyter-mlops {name}>", "exec"), module.__dict__)
-        if name != "__init__":
-            setattr(sys.modules[package], name, module)
+import json, sys
 told = json.loads(sys.stdin.buffer.readline())
 sys.path[:] = told["path"]
-load(told["package"], told["texts"])
+loading = {}
+exec(told["texts"]["loading"], loading)
+loading["load"](told["package"], told["texts"])
 """
 
 
@@ -63,7 +53,7 @@ class End:
     peak: int | None = None
 
 
-class RunnerProcess:
+class RunnerProcess(ABC):
     """A runner's process. `wire` reaches it; what it writes arrives at the files `out` and `err`."""
 
     pid: int
@@ -88,13 +78,22 @@ class RunnerProcess:
         os.close(self._out)
         os.close(self._err)
 
+    @abstractmethod
     def signal(self, number: int) -> None:
         """Send it a signal; a no-op when it is gone."""
-        raise NotImplementedError
 
+    @abstractmethod
+    def learn(self, modules: list[str]) -> None:
+        """Let runners to come have these modules from the start, where they can."""
+
+    @property
+    @abstractmethod
+    def outdated(self) -> bool:
+        """Whether it can do less than a new one would."""
+
+    @abstractmethod
     def end(self) -> End:
         """Wait for its end: it has hung up. One that has only closed its files, and goes on, is killed."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Let it end, with all that it has started; what doesn't within a second is killed."""
@@ -107,8 +106,9 @@ class RunnerProcess:
         os.close(self.err)
         self._kill()
 
+    @abstractmethod
     def _kill(self) -> None:
-        raise NotImplementedError
+        """As `close`, for the process itself."""
 
 
 class Forked(RunnerProcess):
@@ -139,7 +139,7 @@ class Forked(RunnerProcess):
             self._control.send({"do": "signal", "number": number})
 
     def learn(self, modules: list[str]) -> None:
-        """Let the template import these, for runners to come."""
+        """As `RunnerProcess.learn`: the template imports them."""
         with contextlib.suppress(OSError):
             self._control.send({"do": "learn", "modules": modules})
 
@@ -159,7 +159,7 @@ class Forked(RunnerProcess):
 
     @property
     def outdated(self) -> bool:
-        """Whether it can do less than a new one would: its template has learned since, or is gone."""
+        """As `RunnerProcess.outdated`: its template has learned since, or is gone."""
         return _readable(self._control, 0.0)
 
     def _kill(self) -> None:
@@ -183,11 +183,11 @@ class Fresh(RunnerProcess):
         self._process.send_signal(number)
 
     def learn(self, modules: list[str]) -> None:
-        """Nobody learns."""
+        """As `RunnerProcess.learn`: nobody learns."""
 
     @property
     def outdated(self) -> bool:
-        """Whether it can do less than a new one would."""
+        """As `RunnerProcess.outdated`."""
         return self._process.poll() is not None
 
     def end(self) -> End:
@@ -208,7 +208,7 @@ class Fresh(RunnerProcess):
         self._process.wait()
 
 
-def make() -> Forked | Fresh:
+def make() -> RunnerProcess:
     """A new runner's process, with the paths and packages that this process has now.
 
     Raises

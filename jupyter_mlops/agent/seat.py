@@ -13,7 +13,7 @@ from collections import deque
 from typing import Any
 
 from . import memory
-from .processes import Forked, Fresh
+from .processes import RunnerProcess
 from .reports import Reporter
 from .wire import Message
 
@@ -46,7 +46,7 @@ class RunnerHandle:
     reporter : gets what it writes.
     """
 
-    def __init__(self, process: Forked | Fresh, reporter: Reporter) -> None:
+    def __init__(self, process: RunnerProcess, reporter: Reporter) -> None:
         self.process, self._reporter = process, reporter
         self._shared, self._kills = memory.used(process.pid), memory.kills()
         self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}

@@ -8,7 +8,6 @@ with all that it has started.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from . import runner
+from . import forking, runner
 from .wire import Message, Wire
 
 #: Seconds that a template stays when nobody is connected.
@@ -37,8 +36,6 @@ BASE = ("cloudpickle", "tblib", "msgpack", "asyncio", "multiprocessing", "lineca
 
 #: Seconds that an heir may take to import what was learned.
 PATIENCE = 60
-
-_PDEATHSIG = 1
 
 
 @dataclass
@@ -76,12 +73,7 @@ class Template:
 
     def serve(self) -> None:
         """Serve until nobody has been connected for `LINGER` seconds; with an heir, until nobody is."""
-        self._wake, wake = socket.socketpair()
-        self._wake.setblocking(False)
-        wake.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        self._wake, self._kept = forking.wake_on_children()
         self._selector.register(self._wake, selectors.EVENT_READ, self._woken)
         assert self._listener is not None
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -180,9 +172,9 @@ class Template:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             if parent:
-                die_with(parent)
+                forking.die_with(parent)
             self._selector.close()
-            ends = [self._wake, *(client.wire.end for client in self._clients.values())]
+            ends = [self._wake, self._kept, *(client.wire.end for client in self._clients.values())]
             ends += [end for end in (self._listener, *self._relatives()) if end is not None]
             for end in ends:
                 if end.fileno() not in keep:
@@ -248,22 +240,16 @@ class Template:
                 os.killpg(group, signal.SIGKILL)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self._ending.pop(pid, None)
+        for ended in forking.ended_children():
+            self._ending.pop(ended.pid, None)
             with contextlib.suppress(ProcessLookupError, PermissionError):  # what its code started and left
-                os.killpg(pid, signal.SIGTERM)
-                self._left[pid] = time.monotonic() + GRACE
+                os.killpg(ended.pid, signal.SIGTERM)
+                self._left[ended.pid] = time.monotonic() + GRACE
             for client in self._clients.values():
-                if client.pid == pid:
+                if client.pid == ended.pid:
                     client.pid = 0
                     with contextlib.suppress(OSError):  # it has just hung up
-                        client.wire.send({"code": os.waitstatus_to_exitcode(status), "peak": usage.ru_maxrss * 1024})
+                        client.wire.send({"code": ended.code, "peak": ended.peak})
 
 
 def inherit(listener: socket.socket, modules: Sequence[str], unsafe: set[str], told: Wire) -> None:
@@ -303,10 +289,3 @@ def same_user(end: socket.socket) -> bool:
     """Whether the process at the other end is this user's: an abstract address can be reached by everybody."""
     credentials = end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", credentials)[1]) == os.getuid()
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent `parent` dies."""
-    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the kernel was told
-        os._exit(1)

@@ -16,15 +16,14 @@ from distributed.core import Status
 from distributed.http.routing import RoutingApplication
 from distributed.http.utils import get_handlers
 
+from ..agent.memory import METRICS
+
 if TYPE_CHECKING:
     from distributed import Scheduler
     from distributed.scheduler import TaskState
     from distributed.scheduler import WorkerState as DaskWorker
 
     from ..core.base import Seconds, Time  # types only: workers import this module, and do without pydantic
-
-#: What workers call the part of their metrics that tells of their runners (`agent/agent.py`).
-RUNNERS = "mlops-runners"
 
 #: The attributes that are used here, by the class of distributed that has them.
 NEEDED = {
@@ -62,12 +61,12 @@ __all__ = ["NEEDED", "RoutingApplication"]
 
 def memory_of(worker: DaskWorker) -> float:
     """Bytes that a worker used when it was last heard of, with all that its runners use."""
-    return float(worker.metrics.get("memory", 0)) + float(worker.metrics.get(RUNNERS, {}).get("memory", 0))
+    return float(worker.metrics.get("memory", 0)) + float(worker.metrics.get(METRICS, {}).get("memory", 0))
 
 
 def cpu_of(worker: DaskWorker) -> float:
     """CPUs that a worker was using then, with its runners."""
-    return (float(worker.metrics.get("cpu", 0)) + float(worker.metrics.get(RUNNERS, {}).get("cpu", 0))) / 100
+    return (float(worker.metrics.get("cpu", 0)) + float(worker.metrics.get(METRICS, {}).get("cpu", 0))) / 100
 
 
 def expected_duration(scheduler: Scheduler, task: TaskState) -> Seconds:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 PACKAGE = "jupyter_mlops_agent"
 FILES = (
     "__init__",
+    "loading",
+    "forking",
     "wire",
     "reports",
     "sources",
@@ -61,22 +63,10 @@ def plugin() -> bytes:
         def setup(self, worker: Worker) -> None:
             """Called by Dask in each worker."""
             import sys
-            import types
 
-            for name, text in self.texts.items():
-                full = self.package if name == "__init__" else f"{self.package}.{name}"
-                module: Any = types.ModuleType(full)
-                module.__package__ = self.package
-                if name == "__init__":
-                    module.__path__ = []
-                known = sys.modules.get(full)
-                if known is not None and getattr(known, "TEXT", None) == text:
-                    continue  # a second worker in this process
-                module.TEXT = text
-                sys.modules[full] = module
-                exec(compile(text, f"<jupyter-mlops {name}>", "exec"), module.__dict__)  # noqa: S102 - it is ours
-                if name != "__init__":
-                    setattr(sys.modules[self.package], name, module)
+            loading: dict[str, Any] = {}
+            exec(self.texts["loading"], loading)  # noqa: S102 - it is ours
+            loading["load"](self.package, self.texts)  # a second worker in this process finds them there
             sys.modules[f"{self.package}.agent"].install(worker, self.texts)
 
         def teardown(self, worker: Worker) -> None:

@@ -39,11 +39,6 @@ class RunCost:
         self._first: Time | None = None
         self._passed = 0.0
 
-    @property
-    def workers(self) -> set[str]:
-        """Addresses of the workers that compute."""
-        return {worker for worker, _, _ in self._computing.values()}
-
     def began(self, key: str, worker: str, now: Time) -> None:
         """A task computes on `worker` from now on."""
         self.ended(key, now)

@@ -25,6 +25,7 @@ from typing import Any
 import tornado.netutil
 from distributed.versions import get_versions
 
+from ...agent import forking
 from ...home.clusters import ClusterFolder
 from . import processes
 from .logs import bound_logs
@@ -66,12 +67,7 @@ class ForkServer:
 
     def serve(self) -> None:
         """Serve until the channel closes, or until `close` was asked for and all workers are gone."""
-        self._wake, wake = socket.socketpair()
-        self._wake.setblocking(False)
-        wake.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        self._wake, self._kept = forking.wake_on_children()
         try:
             while not (self._closing and not self._children):
                 ready, _, _ = select.select([self._channel, self._wake], [], [], _WATCH)
@@ -127,26 +123,19 @@ class ForkServer:
                 processes.kill(child.pid, signal.SIGTERM if grace > 0 else signal.SIGKILL)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            child = self._children.pop(pid, None)
+        for ended in forking.ended_children():
+            child = self._children.pop(ended.pid, None)
             if child is None:
                 continue
-            processes.kill(pid, group=True)  # what the user's code started and left
-            unit = 1 if sys.platform == "darwin" else 1024
+            processes.kill(ended.pid, group=True)  # what the user's code started and left
             self._tell(
                 event="exit",
                 name=child.order["name"],
-                pid=pid,
+                pid=ended.pid,
                 asked=child.asked,
-                code=os.waitstatus_to_exitcode(status),
+                code=ended.code,
                 out_of_memory=child.out_of_memory,
-                peak=max(child.peak, usage.ru_maxrss * unit),
+                peak=max(child.peak, ended.peak),
                 limit=child.order["memory"],
             )
 

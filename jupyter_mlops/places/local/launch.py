@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from ... import home
+from ...agent import forking
 from ...core.cluster import ClusterSpec
 from ...core.errors import MlopsError, StartFailed
 from . import processes
@@ -58,7 +59,7 @@ def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[byt
         **os.environ,
         **_MALLOC,
         **spec.profile.environment,
-        **dict.fromkeys(processes.NATIVE, "1"),  # each worker sets its own
+        **dict.fromkeys(forking.NATIVE, "1"),  # each worker sets its own
         processes.MARK: mark,
         "JUPYTER_MLOPS_HOME": str(home.home()),
         "JUPYTER_MLOPS_CWD": str(Path.cwd()),

@@ -6,7 +6,6 @@ No third-party import at the top: the scheduler program uses this before it impo
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import os
 import signal
@@ -17,11 +16,6 @@ from pathlib import Path
 
 #: Environment variable that every process of a cluster carries: a mark that no other cluster ever has.
 MARK = "JUPYTER_MLOPS_CLUSTER"
-
-#: Environment variables that limit the threads which native libraries make beside Dask's own.
-NATIVE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -126,11 +120,3 @@ def kill_cluster(mark: str, scheduler: Process | None = None, timeout: float = 5
         for pid in left:
             kill(pid)
         time.sleep(0.02)
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent `parent` dies, where it can (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the kernel was told
-            os._exit(1)

@@ -14,10 +14,10 @@ from typing import Any
 
 import dask
 
+from ...agent import forking
 from ...core.resources import declared
 from ...home.clusters import ClusterFolder
 from ..dask_nodes import Worker
-from . import processes
 from .orders import Order
 from .tls import security
 
@@ -38,7 +38,7 @@ def become_worker(order: Order, folder: Path, parent: int) -> None:
 
 def _leave_parent(order: Order, folder: Path, parent: int) -> None:
     os.setpgid(0, 0)  # a group of its own, so that what the user's code starts ends with it
-    processes.die_with(parent)
+    forking.die_with(parent)
     log = os.open(ClusterFolder(folder).log_file(order["name"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -55,7 +55,7 @@ def _leave_parent(order: Order, folder: Path, parent: int) -> None:
 
 def _limit_native_threads(order: Order) -> None:
     """One native thread per Dask thread; libraries that are loaded already are told through threadpoolctl."""
-    limits = {name: str(order["threads"]) for name in processes.NATIVE} | order["environment"]
+    limits = {name: str(order["threads"]) for name in forking.NATIVE} | order["environment"]
     os.environ.update(limits)
     if order["threads"] > 1 and limits["OMP_NUM_THREADS"].isdigit():
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
