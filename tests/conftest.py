@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import os
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -24,12 +21,10 @@ from jupyter_mlops.tracking import recorder
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
 
-pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.groups", "tests.kubernetes.fixtures"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.failing", "tests.groups", "tests.kubernetes.fixtures"]
 
 #: What a test stops may take this many seconds to go.
 GRACE = 30.0
-#: A test that takes longer than this many seconds on the loop hangs.
-HANGS = 600.0
 
 
 @pytest.fixture(autouse=True)
@@ -49,19 +44,6 @@ async def _end_all_tasks() -> None:
             task.cancel()
         done, _ = await asyncio.wait(left, timeout=1.0)
         await asyncio.gather(*done, return_exceptions=True)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    """An `async def test_…` that hangs fails."""
-    if inspect.iscoroutinefunction(test := pyfuncitem.obj):
-
-        @functools.wraps(test)
-        async def bounded(**fixtures: Any) -> None:
-            await asyncio.wait_for(test(**fixtures), HANGS)
-
-        pyfuncitem.obj = bounded
-    return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
