@@ -31,7 +31,7 @@ class Follow(Execution):
     """Watches and cancels; sends nothing."""
 
     async def _open(self) -> None:
-        return
+        self._opened.set()  # by whoever started it
 
     async def work(self) -> tuple[RunPhase, str]:
         """Wait for the cluster to say that the run is over."""
