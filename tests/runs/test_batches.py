@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import threading
+from collections import deque
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_mlops.client.runs.execution.batcher import Batch, Batcher
 from jupyter_mlops.client.runs.execution.batches import (
+    AHEAD,
     BUDGET,
     LEAST,
     MOST_BYTES,
@@ -13,6 +19,8 @@ from jupyter_mlops.client.runs.execution.batches import (
     TARGET,
     Plan,
 )
+from jupyter_mlops.client.runs.execution.channel import Channel
+from jupyter_mlops.client.runs.execution.items import items_of
 
 times = st.floats(1e-8, 100.0)
 
@@ -60,3 +68,34 @@ def test_a_task_has_at_least_an_item(left: int, item: float) -> None:
     plan = Plan(None)
     plan.measure(1, item)
     assert 1 <= plan.size(left, 8) <= left
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["list", "iterator"])
+@pytest.mark.parametrize("item", [5e-6, 1e-3])
+async def test_what_a_task_had_no_time_for_is_cut_as_everything_else_is(streamed: bool, item: float) -> None:
+    total, threads = 35_000, 2
+    channel, over = Channel(), threading.Event()
+    user = threading.Thread(target=lambda: [channel.serve() for _ in iter(lambda: over.wait(0.001), True)])
+    user.start()
+    batcher = Batcher(items_of(iter(range(total)) if streamed else range(total)), channel, "a run", alone=False)
+    batcher.weigh()
+    flying: deque[tuple[Batch, float]] = deque()
+    done = 0
+    try:
+        while True:
+            window = threads * (1 + AHEAD) if batcher.plan.measured else threads
+            while len(flying) < window and (batch := await batcher.next(threads)) is not None:
+                flying.append((batch, batcher.plan.budget()))
+            if not flying:
+                break
+            batch, budget = flying.popleft()
+            count = min(batch.count, max(1, int(budget / item)))
+            done += count
+            batcher.plan.measure(count, count * item)
+            if count < batch.count:
+                batcher.take_back(batch, count)
+    finally:
+        over.set()
+        user.join()
+    work = total * item / TARGET
+    assert done == total and batcher.given <= 2 * work + 20 * threads

@@ -72,7 +72,7 @@ class Batcher:
             return self._next_returned(threads)
         if self._end:
             return None
-        size = self.plan.size(self._left() if self.items.total is not None else None, threads)
+        size = self.plan.size(self._left(), threads)
         if self._alone and not self.plan.measured:
             size = 1
         start = self.items.taken
@@ -122,8 +122,8 @@ class Batcher:
         return batch.packed if count == batch.count else pack_items(pickle.loads(batch.packed)[:count], batch.start)  # noqa: S301 - we packed it
 
     def _next_returned(self, threads: int) -> Batch:
+        size = self.plan.size(self._left(), threads)
         start, count = self._rest.popleft()
-        size = self.plan.size(count + self._left(), threads)
         items = self._unfinished.pop(start, None)
         if size < count:
             self._rest.appendleft((start + size, count - size))
@@ -154,5 +154,9 @@ class Batcher:
             failed = RunFailed(f"The items of the run {self._run!r} ended early", f"{type(error).__name__}: {error}")
             raise failed from error
 
-    def _left(self) -> int:
-        return (self.items.total or 0) - self.items.taken
+    def _left(self) -> int | None:
+        """Items that are still to be given out; None while nobody knows how many an iterator has."""
+        returned = sum(count for _, count in self._rest)
+        if self._end:
+            return returned
+        return None if self.items.total is None else self.items.total - self.items.taken + returned
