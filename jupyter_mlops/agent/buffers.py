@@ -14,6 +14,9 @@ import cloudpickle
 #: Bytes to whose multiples buffers are aligned, as numpy's own are.
 ALIGNED = 64
 
+#: Bytes that are compared at a time.
+PIECE = 1_000_000
+
 _COUNT = struct.Struct("<Q")
 
 
@@ -39,14 +42,31 @@ def of_pickle(data: bytes) -> bytes:
 
 def loaded(data: memoryview) -> Any:
     """What was packed. Its arrays lie in `data`, and can be written to where that can."""
-    (count,) = _COUNT.unpack_from(data)
-    lengths = [_COUNT.unpack_from(data, _COUNT.size * (1 + number))[0] for number in range(count)]
-    at = _next(_COUNT.size * (1 + count))
+    lengths = _lengths(data)
+    at = _next(_COUNT.size * (1 + len(lengths)))
     parts = []
     for length in lengths:
         parts.append(data[at : at + length])
         at += _next(length)
     return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 - the user's own
+
+
+def size_of_pickle(data: memoryview) -> int:
+    """Bytes of what was packed, without its buffers."""
+    return _lengths(data)[0]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two buffers have the same bytes."""
+    if len(one) != len(other):
+        return False
+    # a memoryview compares item by item, in Python's own time; bytes at once
+    return all(bytes(one[at : at + PIECE]) == bytes(other[at : at + PIECE]) for at in range(0, len(one), PIECE))
+
+
+def _lengths(data: memoryview) -> list[int]:
+    (count,) = _COUNT.unpack_from(data)
+    return [_COUNT.unpack_from(data, _COUNT.size * (1 + number))[0] for number in range(count)]
 
 
 def _next(length: int) -> int:

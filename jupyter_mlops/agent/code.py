@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import buffers, mainmodule, sources
+from .streams import Streams
 
 
 class _Unpickler(pickle.Unpickler):
-    """Puts the big variables, which came by their own way, into their places."""
+    """Puts what came by its own way into its place: big variables, and random generators."""
 
-    def __init__(self, data: Any, bigs: Sequence[Any]) -> None:
+    def __init__(self, data: Any, bigs: Sequence[Any], streams: Streams) -> None:
         super().__init__(io.BytesIO(data))
-        self._bigs = bigs
+        self._bigs, self._streams = bigs, streams
 
     def persistent_load(self, pid: Any) -> Any:
-        """The big variable number `pid`."""
-        return self._bigs[pid]
+        """The big variable number `pid`, or the generator that it says."""
+        return self._streams[pid[1]] if isinstance(pid, tuple) else self._bigs[pid]
 
 
 class Code:
@@ -40,15 +42,41 @@ class Code:
         self._files = list(files)
         self._body = head["body"] if head["body"] is not None else buffers.mapped(self._files.pop())
         self._shared = head["kind"] == "map"
+        #: The names of variables that the code changes in place by its own words.
+        self.changes: list[str] = head.get("changes", [])
+        self._generators: bytes = head.get("generators", b"")
 
-    def load(self) -> Any:
-        """The body anew: what one attempt changes, the next doesn't see."""
+    @property
+    def size(self) -> int:
+        """Bytes of the pickles of all its variables, without the arrays in them."""
+        bigs = (buffers.mapped(file) for file in self._files)
+        return len(self._body) + sum(buffers.size_of_pickle(big) for big in bigs)
+
+    def load(self) -> tuple[Any, Streams]:
+        """The body anew, with its random generators: what one attempt changes, the next doesn't see."""
         bigs = [buffers.loaded(buffers.mapped(file)) for file in self._files]
         if self._shared:
             bigs = [_read_only(big) for big in bigs]
-        loaded = _Unpickler(self._body, bigs).load()
+        streams = Streams(pickle.loads(self._generators) if self._generators else [])  # noqa: S301 - the user's own
+        streams.begin(0)
+        loaded = _Unpickler(self._body, bigs, streams).load()
         mainmodule.adopt_classes()
-        return loaded
+        return loaded, streams
+
+    def variables(self) -> Mapping[str, Any]:
+        """The variables in a body that is loaded anew."""
+        body, _ = self.load()
+        return variables_of(body)
+
+
+def variables_of(body: Any) -> Mapping[str, Any]:
+    """The variables of a cell, or those around a function, by name."""
+    if not isinstance(body, types.FunctionType):
+        return body if isinstance(body, dict) else {}
+    found = {name: value for name, value in body.__globals__.items() if not name.startswith("__")}
+    for name, cell in zip(body.__code__.co_freevars, body.__closure__ or (), strict=True):
+        found[name] = cell.cell_contents
+    return found
 
 
 def _read_only(value: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count, islice
 from typing import Any
 
 import cloudpickle
 
 from .failures import Record, RunStopped, record, short
+from .streams import Streams
 
 #: Seconds between two looks at the clock.
 LOOK = 0.02
@@ -19,11 +20,27 @@ WHOLE = 10
 
 
 class ItemBatch:
-    """The items from `start` on: which are done, and what they gave."""
+    """The items from `start` on: which are done, and what they gave.
 
-    def __init__(self, call: Callable[[Any], Any], items: Sequence[Any], start: int, retries: int, ours: str) -> None:
+    Parameters
+    ----------
+    call : the user's function.
+    retries : how often an item that raised is tried again.
+    ours : what the names of our own files start with.
+    streams : the random generators that the function uses.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Any], Any],
+        items: Sequence[Any],
+        start: int,
+        retries: int,
+        ours: str,
+        streams: Streams | None,
+    ) -> None:
         self._call, self._items, self._start = call, items, start
-        self._retries, self._ours = retries, ours
+        self._retries, self._ours, self._streams = retries, ours, streams
         self.results: list[Any] = []
         self.errors: list[Record] = []
 
@@ -38,7 +55,7 @@ class ItemBatch:
             expected = min(total, len(self.results) + size)
             before = time.perf_counter()
             try:
-                self.results.extend(map(self._call, islice(iterator, expected - len(self.results))))
+                self.results.extend(self._values(islice(iterator, expected - len(self.results))))
             except RunStopped:
                 raise
             except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
@@ -67,13 +84,24 @@ class ItemBatch:
                     found = record(why, self._ours, whole=len(self.errors) < WHOLE)
                     self.errors.append({**found, "index": self._start + position, "item": short(self._items[position])})
 
+    def _values(self, items: Iterable[Any]) -> Iterator[Any]:
+        """What the function gives for the next items."""
+        if self._streams is None:
+            return map(self._call, items)
+        return map(self._value, items, count(self._start + len(self.results)))
+
+    def _value(self, item: Any, index: int) -> Any:
+        if self._streams is not None:
+            self._streams.begin(index)
+        return self._call(item)
+
     def _failed(self, error: BaseException) -> None:
         """The item after the last result raised: try it again as often as asked, then note it."""
         position = len(self.results)
         item = self._items[position]
         for _ in range(self._retries):
             try:
-                self.results.append(self._call(item))
+                self.results.append(self._value(item, self._start + position))
             except RunStopped:
                 raise
             except BaseException as again:  # noqa: BLE001 - the user's code may raise anything, each time

@@ -6,19 +6,23 @@ import asyncio
 import inspect
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cloudpickle
 
 from . import mainmodule
 from .cells import figures, pack_names, pack_value, run_cell
-from .code import Code
+from .changes import changed
+from .code import Code, variables_of
 from .failures import RunStopped, record, short
 from .items import ItemBatch
 
 #: Our own frames start with this file name.
 OURS = "<jupyter-mlops"
+
+#: Bytes of pickle up to which it is found out what a cell, and what items changed in place.
+COMPARED, COMPARED_ITEMS = 64_000_000, 8_000_000
 
 #: Tells the seat something: its kind, and what.
 Tell = Callable[..., None]
@@ -65,13 +69,18 @@ class Cell(Kind):
         return self._attempts(self._once)
 
     def _once(self) -> Outcome:
-        self.space.update(self.code.load())
+        given, _ = self.code.load()
+        self.space.update(given)
         value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
         images = figures()
+        back = list(self.head["names"])
+        touched = [name for name in changed(self.code, given, self.space, COMPARED) if name not in back]
         if self.head["keep"]:
-            kept = {name: self.space[name] for name in self.head["names"] if name in self.space}
-            return {"kept": _pickled(kept), "names": list(kept), "has_value": False}
-        names, refused = pack_names(self.space, self.head["names"])
+            kept = {name: self.space[name] for name in back if name in self.space}
+            return {"kept": _pickled(kept), "names": list(kept), "has_value": False, "left": touched}
+        if not self.head.get("only"):
+            back, touched = back + touched, []
+        names, refused = pack_names(self.space, back)
         packed, bundle = pack_value(value) if has_value else (None, {})
         return {
             "names": names,
@@ -80,6 +89,7 @@ class Cell(Kind):
             "bundle": bundle,
             "has_value": has_value,
             "figures": images,
+            "left": touched,
         }
 
 
@@ -91,12 +101,14 @@ class Function(Kind):
         return self._attempts(self._once)
 
     def _once(self) -> Outcome:
-        function = self.code.load()
+        function, _ = self.code.load()
         mainmodule.adopt_globals(function)
+        given = variables_of(function)
         value = function()
+        left = changed(self.code, given, variables_of(function), COMPARED)
         if self.head["keep"]:
-            return {"kept": _pickled(value), "names": None}
-        return {"value": _pickled(value), "has_value": True, "figures": figures()}
+            return {"kept": _pickled(value), "names": None, "left": left}
+        return {"value": _pickled(value), "has_value": True, "figures": figures(), "left": left}
 
 
 class Map(Kind):
@@ -104,8 +116,11 @@ class Map(Kind):
 
     def __init__(self, head: dict[str, Any], code: Code, space: dict[str, Any], tell: Tell) -> None:
         super().__init__(head, code, space, tell)
-        function = code.load()
+        function, self._streams = code.load()
+        self._loaded = function
         mainmodule.adopt_globals(function)
+        #: What items may change in place; None once that was looked at.
+        self._given: Mapping[str, Any] | None = variables_of(function)
         self._function = _awaiting(function) if inspect.iscoroutinefunction(function) else function
 
     def execute(self, part: dict[str, Any]) -> Outcome:
@@ -115,7 +130,13 @@ class Map(Kind):
             return self._one_by_one(part, items)
         batch = self._batch(items, part["start"])
         batch.run(part.get("budget"), self.head["on_error"] == "raise", self._progress)
-        return {"start": part["start"], **self._packed(batch)}
+        return {"start": part["start"], "left": self._left(), **self._packed(batch)}
+
+    def _left(self) -> list[str]:
+        """What the first batch changed in place: for others, and for the notebook, it is lost."""
+        given, self._given = self._given, None
+        self._streams.begin(0)  # as they were loaded
+        return changed(self.code, given, variables_of(self._loaded), COMPARED_ITEMS) if given else []
 
     def _one_by_one(self, part: dict[str, Any], items: Any) -> Outcome:
         """Each item by itself, from number `after` of the batch on: told of before and after, since one of them ended
@@ -130,7 +151,8 @@ class Map(Kind):
         return {}
 
     def _batch(self, items: Any, start: int) -> ItemBatch:
-        return ItemBatch(self._function, items, start, self.head["retries"], OURS)
+        streams = self._streams if self._streams else None
+        return ItemBatch(self._function, items, start, self.head["retries"], OURS, streams)
 
     def _packed(self, batch: ItemBatch) -> Outcome:
         try:

@@ -33,10 +33,13 @@ PARTING = 2.0
 #: Seconds after which another one is started, should the first not listen; one too many ends at once.
 AGAIN = 10.0
 
-#: What a new Python process runs: it gets the texts of these modules first.
+#: What a new Python process runs: it gets the texts of these modules first, or half of them where its worker just died.
 _BOOT = """
 import json, sys
-told = json.loads(sys.stdin.buffer.readline())
+line = sys.stdin.buffer.readline()
+if not line.endswith(b"\\n"):
+    sys.exit()
+told = json.loads(line)
 sys.path[:] = told["path"]
 loading = {}
 exec(told["texts"]["loading"], loading)

@@ -25,7 +25,7 @@ class MlopsMagics(Magics):
         "--out",
         metavar="NAMES",
         help="With --map: the variable for the list of results. Without: the "
-        "variables that come back, like a,b (default: all that the cell assigns).",
+        "variables that come back, like a,b (default: all that the cell assigns or changes in place).",
     )
     @argument("--name", help="What the run is called in lists (default: the cell's first line).")
     @argument(
@@ -65,9 +65,9 @@ class MlopsMagics(Magics):
     def mlrun(self, line: str, cell: str) -> Any:
         """Run this cell on a cluster instead of in the notebook.
 
-        The variables, functions, classes and modules that the cell uses travel with it; what it assigns comes back,
-        its prints appear here while it runs, and its last line is shown, as usual. With no cluster running, one is
-        started. Stop it with the notebook's stop button.
+        The variables, functions, classes and modules that the cell uses travel with it; what it assigns or changes
+        comes back, its prints appear here while it runs, and its last line is shown, as usual. With no cluster running,
+        one is started. Stop it with the notebook's stop button.
 
             %%mlrun
             model = train(table)            # runs on a worker; `model` comes back

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
+
+from ...agent.streams import drawn
 from ...core.errors import InvalidCell
 from . import cells, modules
 from .body import check_body, function_of
 from .capture import Names, names_of
 from .environment import can_be_had
+from .mutation import changed_in_place
 from .pickling import BIG, Packed, Say, meant, no_words, pack
 from .texts import names_in_texts
 
@@ -23,9 +27,6 @@ INLINE = 200_000
 
 #: This package, which workers have.
 _OWN = __name__.partition(".")[0]
-
-#: What makes a cell give its thread back while it waits: it hands work to the cluster itself.
-_DELEGATES = {"get_client", "worker_client", "dask", "joblib", "compute", "persist", "Client"}
 
 
 @dataclass
@@ -51,14 +52,14 @@ def ship_cell(
     """A plain cell, with what it reads from `space`; `out` limits what comes back."""
     names = names_of(tree)
     variables = _taken(space, names.reads) | meant(space, names_in_texts(tree) - names.reads)
-    unknown = [name for name in out or [] if name not in names.assigns]
+    unknown = [name for name in out or [] if name not in names.assigns and name not in variables]
     if unknown:
         assigned = ", ".join(names.assigns) or "nothing"
         raise InvalidCell(f"The cell doesn't assign {unknown[0]!r}", f"it assigns {assigned}", "Change --out.")
     packed = pack(variables, variables, say)
     back = out if out is not None else [name for name in names.assigns if not name.startswith("_")]
     payload = _payload("cell", source, filename, names, variables, packed)
-    payload.head |= {"names": back, "code": source, "secede": bool(names.mentions & _DELEGATES)}
+    payload.head |= {"names": back, "only": out is not None, "code": source, "changes": changed_in_place(tree)}
     return payload
 
 
@@ -70,8 +71,11 @@ def ship_body(
     names = names_of(tree, known={item})
     in_texts = meant(space, names_in_texts(tree) - {item})
     variables = _taken(space, names.reads) | in_texts
-    packed = pack(function_of(tree, filename, item, names, space, in_texts), variables, say)
-    return _payload("map", source, filename, names, variables, packed)
+    changes = changed_in_place(tree)  # `function_of` changes the tree
+    packed = pack(function_of(tree, filename, item, names, space, in_texts), variables, say, generators=True)
+    payload = _payload("map", source, filename, names, variables, packed)
+    payload.head["changes"] = changes
+    return payload
 
 
 def _taken(space: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -81,11 +85,8 @@ def _taken(space: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
 def ship_function(function: Callable[..., Any], source: str, kind: str, say: Say = no_words) -> RunPayload:
     """A function for `mlops.map`, or one without arguments for `mlops.run`."""
     name = getattr(function, "__name__", type(function).__name__)
-    packed = pack(function, {name: function}, say)
-    names = Names(frozenset(), (), frozenset(), frozenset(getattr(getattr(function, "__code__", None), "co_names", ())))
-    payload = _payload(kind, source, "", names, {name: function}, packed)
-    payload.head["secede"] = kind == "function" and bool(names.mentions & _DELEGATES)
-    return payload
+    packed = pack(function, {name: function}, say, generators=kind == "map")
+    return _payload(kind, source, "", Names(frozenset(), (), frozenset(), frozenset()), {name: function}, packed)
 
 
 def _payload(
@@ -106,9 +107,11 @@ def _payload(
         "labels": cells.labels({filename, *packed.files}),
         "filename": filename,
         "body": body,
-        "secede": False,
         "names": [],
+        "only": False,
         "code": "",
+        "changes": [],
+        "generators": cloudpickle.dumps([(each, drawn(each)) for each in packed.generators], protocol=5),
     }
     if len(body) > (INLINE if kind == "map" else BIG):
         head["body"] = None

@@ -16,6 +16,7 @@ from typing import Any
 
 import cloudpickle
 
+from ...agent.streams import GENERATOR, is_generator
 from ...core.errors import NotPicklable
 from ...core.words import listed
 from ..room import with_room
@@ -39,11 +40,17 @@ _SIZED = ("numpy", "pandas", "pyarrow", "scipy", "polars")
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Takes big arrays and tables out, wherever they are, and notes which packages the objects are of."""
+    """Takes big arrays and tables out, wherever they are, and notes which packages the objects are of.
 
-    def __init__(self, target: io.BytesIO, bigs: list[Any]) -> None:
+    Parameters
+    ----------
+    bigs : gets the big ones.
+    generators : gets random generators, which are taken out, too; None leaves them where they are.
+    """
+
+    def __init__(self, target: io.BytesIO, bigs: list[Any], generators: list[Any] | None = None) -> None:
         super().__init__(target, protocol=5)
-        self._bigs = bigs
+        self._bigs, self._generators = bigs, generators
         self.packages: set[str] = set()
         #: What functions import when they are called, perhaps.
         self.lazy_imports: set[str] = set()
@@ -60,8 +67,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
             reduced[2][1]["__globals__"] |= meant(obj.__globals__, names_in_code(obj.__code__))
         return reduced
 
-    def persistent_id(self, obj: Any) -> int | None:
-        """The number of a big one; None lets anything else be pickled as usual. Called for each object."""
+    def persistent_id(self, obj: Any) -> int | tuple[str, int] | None:
+        """What stands for an object that is taken out; None lets anything else be pickled as usual. Called for each
+        object."""
         kind = type(obj)
         if kind in _PLAIN:
             return None
@@ -69,14 +77,19 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
             self.lazy_imports |= _imports(obj)
             self.files.add(obj.co_filename)
         self.packages.add(package_of(obj))
+        if self._generators is not None and is_generator(obj):
+            return GENERATOR, _number_in(self._generators, obj)
         package = kind.__module__.partition(".")[0]
-        if package not in _SIZED or size_of(obj) < BIG:
-            return None
-        for number, known in enumerate(self._bigs):
-            if known is obj:
-                return number
-        self._bigs.append(obj)
-        return len(self._bigs) - 1
+        return _number_in(self._bigs, obj) if package in _SIZED and size_of(obj) >= BIG else None
+
+
+def _number_in(found: list[Any], obj: Any) -> int:
+    """Where `obj` is in the list, to which it is added when it isn't there."""
+    for number, known in enumerate(found):
+        if known is obj:
+            return number
+    found.append(obj)
+    return len(found) - 1
 
 
 def meant(space: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -116,7 +129,7 @@ class Packed:
 
     `bigs` are the large objects, which were taken out of `data`. `packages` are the import names of the packages that
     the objects are of, `lazy_imports` those that functions among them may import when they are called, and `files` the
-    files that these functions are from.
+    files that these functions are from. `generators` are the random generators that were taken out.
     """
 
     data: bytes
@@ -124,10 +137,11 @@ class Packed:
     packages: set[str]
     lazy_imports: set[str]
     files: set[str]
+    generators: list[Any]
 
 
-def pack(value: Any, named: dict[str, Any], say: Say = no_words) -> Packed:
-    """`value` as it travels. When this takes long, `say` is told.
+def pack(value: Any, named: dict[str, Any], say: Say = no_words, generators: bool = False) -> Packed:
+    """`value` as it travels. When this takes long, `say` is told. `generators` takes random generators out of it.
 
     Raises
     ------
@@ -137,9 +151,9 @@ def pack(value: Any, named: dict[str, Any], say: Say = no_words) -> Packed:
     words.daemon = True
     words.start()
     try:
-        return _packed(value, named)
+        return _packed(value, named, generators)
     except _TooDeep:
-        return with_room(lambda: _packed(value, named, deep=True))
+        return with_room(lambda: _packed(value, named, generators, deep=True))
     finally:
         words.cancel()
 
@@ -175,17 +189,18 @@ def _culprit_item(items: Any, first: int, error: Exception) -> NotPicklable:
     return NotPicklable("The items can't travel to a worker", _reason(error))
 
 
-def _packed(value: Any, named: dict[str, Any], deep: bool = False) -> Packed:
+def _packed(value: Any, named: dict[str, Any], generators: bool, deep: bool = False) -> Packed:
     bigs: list[Any] = []
+    found: list[Any] = []
     target = io.BytesIO()
-    pickler = _Pickler(target, bigs)
+    pickler = _Pickler(target, bigs, found if generators else None)
     try:
         pickler.dump(value)
     except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
         if _is_depth(error) and not deep:
             raise _TooDeep from None
         raise _culprit(named, error) from None
-    return Packed(target.getvalue(), bigs, pickler.packages, pickler.lazy_imports, pickler.files)
+    return Packed(target.getvalue(), bigs, pickler.packages, pickler.lazy_imports, pickler.files, found)
 
 
 class _TooDeep(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -31,6 +32,10 @@ class Channel:
             self._entries.extend(entries)
             self._state = state or self._state
             self._ring()
+
+    def say(self, text: str) -> None:
+        """Show a line of ours among what the run prints."""
+        self.put(None, [Entry(seq=0, time=time.time(), kind="print", text=f"{text}\n", stream="stderr")])
 
     def ring(self) -> None:
         """Wake who waits."""

@@ -18,7 +18,7 @@ from .batches import AHEAD
 from .channel import Channel
 from .execution import Execution
 from .items import Items
-from .outcomes import exception_of, item_error, todo, values_of
+from .outcomes import changed, exception_of, item_error, todo, values_of
 from .result_buffer import ResultBuffer
 from .tasks import TaskLost
 
@@ -65,6 +65,7 @@ class MapExecution(Execution):
         self.buffer, self._payload_file = buffer, payload_file
         self.errors: list[ItemError] = []
         self.kept: dict[int, Future[Any]] = {}
+        self._left: set[str] = set()
         self._threads = 1
         self._most_threads = 0
         self._done = 0
@@ -194,8 +195,18 @@ class MapExecution(Execution):
         if not self.state.detached and not self.payload.head["keep"]:
             self.buffer.add(batch.start, values_of(outcome))
             self.channel.ring()
+        self._say_left(set(outcome.get("left", ())))
         if outcome["errors"]:
             self._note_errors(outcome["errors"])
+
+    def _say_left(self, names: set[str]) -> None:
+        """What items changed in place stays on the workers: once for each name."""
+        if new := names - self._left:
+            self._left |= new
+            self.channel.say(
+                f"{changed(sorted(new))} on the workers, each of which has a copy; here it is as it was. "
+                "What is to come back must be an item's result."
+            )
 
     def _note_errors(self, records: list[dict[str, Any]]) -> None:
         self.errors = sorted([*self.errors, *map(item_error, records)], key=lambda error: error.index)

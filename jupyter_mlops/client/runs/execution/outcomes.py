@@ -6,12 +6,13 @@ import importlib.util
 import pickle
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Any
 
 from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout
 from ....core.run import ItemError, RunState
+from ....core.words import listed
 
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 
@@ -78,6 +79,11 @@ def todo(error: str, sent: Collection[str] = ()) -> str:
     if not package or importlib.util.find_spec(package) is None:
         return ""
     return f"This kernel has {package}: bring it to the workers with --sync (sync=True)."
+
+
+def changed(names: Sequence[str]) -> str:
+    """That the code changed these variables in place, as the beginning of a sentence."""
+    return f"{listed([repr(name) for name in names])} changed"
 
 
 def failed_item(record: dict[str, Any]) -> FailedItem:

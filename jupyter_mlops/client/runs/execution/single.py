@@ -12,7 +12,7 @@ from ...send.payload import RunPayload
 from .channel import Channel
 from .execution import Execution
 from .items import single
-from .outcomes import exception_of, todo
+from .outcomes import changed, exception_of, todo
 from .tasks import TaskLost
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class OneTask(Execution):
         errors = given.get("errors")
         if not errors:
             self.given = given
+            self._say_left(given.get("left", []))
             return "done", ""
         error = RunFailed(
             f"The run {self.state.name!r} failed", errors[0]["error"], todo(errors[0]["error"], self.state.variables)
@@ -52,6 +53,15 @@ class OneTask(Execution):
         error.__cause__ = exception_of(errors[0])
         self.error = error
         return "failed", errors[0]["error"]
+
+    def _say_left(self, names: list[str]) -> None:
+        if names:
+            todo = "--out names what comes back"
+            if self.state.kind == "function":
+                todo = "What is to come back must be returned"
+            elif self.payload.head["keep"]:
+                todo = "Without --keep it comes back"
+            self.channel.say(f"{changed(names)} on the worker; here it is as it was. {todo}.")
 
     async def _known(self, future: Future[Any]) -> dict[str, Any]:
         """The outcome of the task; without its results, when these are to stay on the cluster."""

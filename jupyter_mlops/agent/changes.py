@@ -1,0 +1,60 @@
+"""Which of its variables a run's code has changed in place. They are copies: the notebook's own don't show it."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Any
+
+import cloudpickle
+
+from .buffers import same
+from .code import Code
+
+#: What has no state of its own that a notebook would miss.
+_STATELESS = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
+
+
+def changed(code: Code, given: Mapping[str, Any], now: Mapping[str, Any], most: int) -> list[str]:
+    """The names in `given` whose object is still there `now`, but is not any more as it came.
+
+    Where that can't be told, since the variables are too large or one is never pickled twice in the same way, the code
+    is believed that says so by its own words.
+
+    Parameters
+    ----------
+    code : loads the variables anew, to compare with.
+    given : what was loaded before the code ran.
+    most : bytes of pickle, arrays aside, up to which variables are compared: they are loaded and pickled once more.
+    """
+    names = [name for name, value in given.items() if now.get(name) is value and _may_change(value)]
+    surely = code.changes
+    if not names:
+        return []
+    if code.size > most:
+        return [name for name in names if name in surely]
+    fresh = code.variables()
+    differ = [name for name in names if not _alike(fresh[name], given[name])]
+    if not differ:
+        return []
+    again = code.variables()
+    return [name for name in differ if name in surely or _alike(fresh[name], again[name])]
+
+
+def _may_change(value: Any) -> bool:
+    return not isinstance(value, _STATELESS) and getattr(getattr(value, "flags", None), "writeable", True)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    try:
+        first, second = _pickled(one), _pickled(other)
+    except Exception:  # noqa: BLE001 - a user's object may raise anything: it came, and can't be pickled any more
+        return False
+    return len(first) == len(second) and all(map(same, first, second))
+
+
+def _pickled(value: Any) -> list[Any]:
+    """The pickle and the buffers beside it."""
+    parts: list[Any] = []
+    data = cloudpickle.dumps(value, protocol=5, buffer_callback=lambda buffer: parts.append(buffer.raw()))
+    return [data, *parts]
