@@ -1,17 +1,16 @@
-"""Runs a cell: its statements, its last expression, its figures."""
+"""Runs a cell: its statements, and its last expression."""
 
 from __future__ import annotations
 
 import ast
 import asyncio
 import inspect
-import sys
 from types import CodeType
 from typing import Any
 
 import cloudpickle
 
-from .failures import short
+from .displays import looks
 from .sources import show
 
 
@@ -64,23 +63,7 @@ def pack_value(value: Any) -> tuple[bytes | None, dict[str, Any]]:
     try:
         return bytes(cloudpickle.dumps(value, protocol=5)), {}
     except Exception:  # noqa: BLE001 - whatever a user's object raises: it is shown instead
-        return None, _looks(value)
-
-
-def figures() -> list[bytes]:
-    """Matplotlib's open figures as PNG, closed: what the notebook's own backend would do after a cell."""
-    plots = sys.modules.get("matplotlib.pyplot")
-    if plots is None:
-        return []
-    import io
-
-    images = []
-    for number in plots.get_fignums():
-        target = io.BytesIO()
-        plots.figure(number).savefig(target, format="png", bbox_inches="tight")
-        images.append(target.getvalue())
-    plots.close("all")
-    return images
+        return None, looks(value)
 
 
 def _can_travel(value: Any) -> bool:
@@ -96,18 +79,3 @@ def _type(value: Any) -> str:
     return (
         kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
     )
-
-
-def _looks(value: Any) -> dict[str, Any]:
-    bundle: dict[str, Any] = {"text/plain": short(value, 10_000)}
-    for mime, method in (("text/html", "_repr_html_"), ("image/png", "_repr_png_"), ("image/svg+xml", "_repr_svg_")):
-        show_as = getattr(value, method, None)
-        if show_as is None:
-            continue
-        try:
-            shown = show_as()
-        except Exception:  # noqa: BLE001, S112 - a look that fails is left out
-            continue
-        if shown is not None:
-            bundle[mime] = shown
-    return bundle

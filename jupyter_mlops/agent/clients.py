@@ -6,14 +6,12 @@ The names of Dask's that are no public interface are used here and nowhere else 
 from __future__ import annotations
 
 import contextlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from .imported import when_imported
 from .wire import Message
 
 
@@ -53,11 +51,7 @@ def install(worker: Message, tell: Any) -> None:
 
     `tell` hears of a client: whoever waits for other tasks must not keep a thread from them.
     """
-    inside = _Inside(worker, tell)
-    if "distributed" in sys.modules:
-        inside.adapt()
-    else:
-        sys.meta_path.insert(0, _WhenImported("distributed", inside.adapt))
+    when_imported("distributed", _Inside(worker, tell).adapt)
 
 
 class _Inside:
@@ -97,26 +91,3 @@ class _Inside:
 
 #: A module that Dask calls when a client starts.
 _PRELOAD = "jupyter_mlops_client_preload"
-
-
-class _WhenImported(importlib.abc.MetaPathFinder):
-    """Calls `then` when a module has been imported, once."""
-
-    def __init__(self, name: str, then: Callable[[], None]) -> None:
-        self._name, self._then = name, then
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        """The module's own spec, with a loader that calls `then` in the end."""
-        if fullname != self._name:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            run, loader = spec.loader.exec_module, spec.loader
-
-            def exec_module(module: types.ModuleType) -> None:
-                run(module)
-                self._then()
-
-            loader.exec_module = exec_module  # type: ignore[method-assign]  # of this one loader, for this one module
-        return spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import pickle
 import types
@@ -20,7 +21,9 @@ class _Unpickler(pickle.Unpickler):
         self._bigs, self._streams = bigs, streams
 
     def persistent_load(self, pid: Any) -> Any:
-        """The big variable number `pid`, or the generator that it says."""
+        """The big variable number `pid`, or the generator or the function of notebooks that it says."""
+        if isinstance(pid, str):
+            return getattr(builtins, pid)
         return self._streams[pid[1]] if isinstance(pid, tuple) else self._bigs[pid]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import linecache
 import traceback
 from types import TracebackType
@@ -16,6 +18,11 @@ ITEM = 200
 
 #: Frames of a traceback that are kept, the last ones: a recursion has thousands.
 FRAMES = 50
+
+#: Exceptions that led to another, of which each led to the next, that are kept.
+CAUSES = 8
+
+_GROUP: type[BaseException] | None = getattr(builtins, "BaseExceptionGroup", None)
 
 Record = dict[str, Any]
 
@@ -33,18 +40,22 @@ def short(value: object, most: int = ITEM) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def record(error: BaseException, ours: str, whole: bool = True) -> Record:
+def record(error: BaseException, ours: str, whole: bool = True, causes: int = CAUSES) -> Record:
     """What is to be known of `error`. Frames of files that start with `ours` are left out; `whole` keeps the exception
-    itself, when it can be pickled."""
+    itself, as far as it can be pickled, with at most `causes` others that led to it."""
     frames = strip(error.__traceback__, ours)
     error.__traceback__ = frames
     found: Record = {"error": f"{type(error).__name__}: {error}".rstrip(": "), "traceback": "", "exception": None}
-    if whole:
-        linecache.checkcache()
-        text = "".join(traceback.format_exception(type(error), error, frames, limit=-FRAMES))
-        found["traceback"] = sources.labelled(text)
-        found["frames"] = _frames(frames)
-        found["exception"] = _pickled(error)
+    if not whole:
+        return found
+    linecache.checkcache()
+    text = "".join(traceback.format_exception(type(error), error, frames, limit=-FRAMES))
+    found |= {"traceback": sources.labelled(text), "frames": _frames(frames), "exception": _pickled(error)}
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and causes:
+        found |= {"cause": record(cause, ours, causes=causes - 1), "direct": error.__cause__ is not None}
+    if _GROUP is not None and isinstance(error, _GROUP):
+        found["members"] = [record(member, ours, causes=causes) for member in error.exceptions]  # type: ignore[attr-defined]  # Python 3.11 has it
     return found
 
 
@@ -55,20 +66,39 @@ def strip(frames: TracebackType | None, ours: str) -> TracebackType | None:
     return frames
 
 
-def _frames(frames: TracebackType | None) -> list[tuple[str, str, int]]:
-    """The file, function and line of each, outermost first."""
+def _frames(frames: TracebackType | None) -> list[tuple[str, str, int, int]]:
+    """The file, function, its first line, and the line of each, outermost first."""
     found = []
     while frames is not None:
         code = frames.tb_frame.f_code
-        found.append((code.co_filename, code.co_name, frames.tb_lineno))
+        found.append((code.co_filename, code.co_name, code.co_firstlineno, frames.tb_lineno))
         frames = frames.tb_next
     return found[-FRAMES:]
 
 
 def _pickled(error: BaseException) -> bytes | None:
-    try:
+    """The exception as it pickles itself; else its class, arguments and attributes, since many a class can't be made
+    from its arguments again; None where even its class can't travel."""
+    is_group = _GROUP is not None and isinstance(error, _GROUP)  # its members are put together again
+    with contextlib.suppress(Exception):  # a user's class may fail in any way
         data = cloudpickle.dumps(error, protocol=5)
-        cloudpickle.loads(data)  # an exception with arguments of its own often can't come back
-    except Exception:  # noqa: BLE001 - a user's class may fail in any way; its text is kept
+        if not is_group and _alike(cloudpickle.loads(data), error):
+            return bytes(data)
+    attributes = {name: value for name, value in vars(error).items() if _travels(value)}
+    args = tuple(value if _travels(value) else short(value) for value in error.args)
+    try:
+        return bytes(cloudpickle.dumps((type(error), args[:1] if is_group else args, attributes), protocol=5))
+    except Exception:  # noqa: BLE001 - as above; its text is kept
         return None
-    return bytes(data)
+
+
+def _alike(one: BaseException, other: BaseException) -> bool:
+    return type(one) is type(other) and str(one) == str(other) and vars(one).keys() == vars(other).keys()
+
+
+def _travels(value: Any) -> bool:
+    try:
+        cloudpickle.loads(cloudpickle.dumps(value, protocol=5))
+    except Exception:  # noqa: BLE001 - a user's object may raise anything
+        return False
+    return True

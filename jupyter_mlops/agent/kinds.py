@@ -12,9 +12,10 @@ from typing import Any
 import cloudpickle
 
 from . import mainmodule
-from .cells import figures, pack_names, pack_value, run_cell
+from .cells import pack_names, pack_value, run_cell
 from .changes import changed
 from .code import Code, variables_of
+from .displays import Screen, Tell
 from .failures import RunStopped, record, short
 from .items import ItemBatch
 
@@ -23,9 +24,6 @@ OURS = "<jupyter-mlops"
 
 #: Bytes of pickle up to which it is found out what a cell, and what items changed in place.
 COMPARED, COMPARED_ITEMS = 64_000_000, 8_000_000
-
-#: Tells the seat something: its kind, and what.
-Tell = Callable[..., None]
 
 Outcome = dict[str, Any]
 
@@ -43,6 +41,7 @@ class Kind(ABC):
 
     def __init__(self, head: dict[str, Any], code: Code, space: dict[str, Any], tell: Tell) -> None:
         self.head, self.code, self.space, self.tell = head, code, space, tell
+        self.screen = Screen(tell)
 
     @abstractmethod
     def execute(self, part: dict[str, Any]) -> Outcome:
@@ -62,7 +61,7 @@ class Kind(ABC):
 
 
 class Cell(Kind):
-    """A plain cell: its statements, its last expression, its figures."""
+    """A plain cell: its statements, and its last expression."""
 
     def execute(self, part: dict[str, Any]) -> Outcome:
         """As `Kind.execute`."""
@@ -72,7 +71,7 @@ class Cell(Kind):
         given, _ = self.code.load()
         self.space.update(given)
         value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
-        images = figures()
+        self.screen.show_figures()
         back = list(self.head["names"])
         touched = [name for name in changed(self.code, given, self.space, COMPARED) if name not in back]
         if self.head["keep"]:
@@ -88,7 +87,6 @@ class Cell(Kind):
             "value": packed,
             "bundle": bundle,
             "has_value": has_value,
-            "figures": images,
             "left": touched,
         }
 
@@ -105,10 +103,11 @@ class Function(Kind):
         mainmodule.adopt_globals(function)
         given = variables_of(function)
         value = function()
+        self.screen.show_figures()
         left = changed(self.code, given, variables_of(function), COMPARED)
         if self.head["keep"]:
             return {"kept": _pickled(value), "names": None, "left": left}
-        return {"value": _pickled(value), "has_value": True, "figures": figures(), "left": left}
+        return {"value": _pickled(value), "has_value": True, "left": left}
 
 
 class Map(Kind):
@@ -130,6 +129,7 @@ class Map(Kind):
             return self._one_by_one(part, items)
         batch = self._batch(items, part["start"])
         batch.run(part.get("budget"), self.head["on_error"] == "raise", self._progress)
+        self.screen.show_figures()
         return {"start": part["start"], "left": self._left(), **self._packed(batch)}
 
     def _left(self) -> list[str]:
@@ -145,6 +145,7 @@ class Map(Kind):
             self.tell("item", position=position, item=short(items[position]))
             batch = self._batch(items[position : position + 1], part["start"] + position)
             batch.run(None, False, lambda done, failed: None)
+            self.screen.show_figures()
             self.tell("result", position=position, **self._packed(batch))
             if batch.errors and self.head["on_error"] == "raise":
                 break

@@ -11,11 +11,22 @@ from cloudpickle import cloudpickle as pickling
 
 
 def make() -> types.ModuleType:
-    """A `__main__` with nothing in it."""
+    """A `__main__` with nothing in it. What only a notebook has says so when it is called."""
+    for name, refusal in (("input", _input), ("get_ipython", _get_ipython)):
+        refusal.__module__, refusal.__qualname__ = "builtins", name  # what the notebook's own is called
+        setattr(builtins, name, refusal)
     module = types.ModuleType("__main__")
     module.__dict__.update(__builtins__=builtins, __annotations__={})
     sys.modules["__main__"] = module
     return module
+
+
+def _input(prompt: object = "") -> str:
+    raise EOFError("nobody can type an answer on a worker: ask in a cell of the notebook, and use its answer here")
+
+
+def _get_ipython() -> Any:
+    raise NameError("get_ipython() is the notebook's own: what needs it has to run in a cell without %%mlrun")
 
 
 def adopt_classes() -> None:

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import clients, mainmodule, sources, surroundings
+from . import clients, displays, mainmodule, sources, surroundings
 from .code import Code
 from .failures import RunStopped, record
 from .kinds import KINDS, OURS, Kind, Outcome
@@ -67,6 +67,7 @@ class Runner:
             surroundings.move_in(self._head["surroundings"])
         sources.install()
         clients.install(opened["worker"], self.tell)
+        displays.install(self.tell)
         self._main = mainmodule.make()
 
     def serve(self) -> None:

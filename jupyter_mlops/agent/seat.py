@@ -23,6 +23,9 @@ LINES = 5
 #: How often the same item may end its runner before it is the item's fault: anybody may kill a process once.
 DEATHS = 2
 
+#: What a task may display.
+DISPLAYS = 50
+
 #: How often runners may end before they have begun an item.
 EARLY = 5
 
@@ -144,11 +147,12 @@ class Seat:
     def __init__(self, key: str, head: dict[str, Any], part: dict[str, Any], reporter: Reporter, runners: Any) -> None:
         self._key, self._head, self._part, self._reporter, self._runners = key, head, part, reporter, runners
         self._careful = Careful(part, head["on_error"] == "raise")
+        self._displays: list[Message] = []
 
     def sit(self) -> Outcome:
         """Have a runner execute the task; what it gave, as plain data."""
         try:
-            return self._sit()
+            return {**self._sit(), "displays": self._displays}
         except Stopped:
             return {"stopped": True}
 
@@ -197,6 +201,8 @@ class Seat:
                 return message
             if kind == "progress":
                 self._reporter.send(kind, key=self._key, **message)
+            elif kind == "display":
+                self._display(message)
             elif kind in ("metric", "param"):
                 self._reporter.send(kind, **message)
             elif kind == "secede":
@@ -204,6 +210,13 @@ class Seat:
             elif kind in ("item", "result"):
                 self._careful.hear(kind, message)
                 self._reporter.send("progress", key=self._key, **self._careful.counts())
+
+    def _display(self, message: Message) -> None:
+        """Keep what was displayed, unless it is too much; a new look takes the place of an old one."""
+        if message["update"]:
+            self._displays = [each for each in self._displays if not (each["update"] and each["id"] == message["id"])]
+        if len(self._displays) < DISPLAYS:
+            self._displays.append(message)
 
 
 class Careful:

@@ -32,7 +32,7 @@ LINGER = 5.0
 GRACE = 1.0
 
 #: What every runner needs.
-BASE = ("cloudpickle", "tblib", "msgpack", "asyncio", "multiprocessing", "linecache", "traceback")
+BASE = ("cloudpickle", "msgpack", "asyncio", "multiprocessing", "linecache", "traceback")
 
 #: Seconds that an heir may take to import what was learned.
 PATIENCE = 60

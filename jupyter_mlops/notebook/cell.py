@@ -14,10 +14,12 @@ from typing import Any
 
 from IPython.utils.text import DollarFormatter
 
+from ..client.runs.execution.channel import Display
 from ..client.runs.execution.outcomes import FailedItem
 from ..client.runs.launch import launch, name_of, origin_of_kernel
 from ..client.runs.options import Options, parse_seconds, parse_workers
 from ..client.runs.run import Run
+from ..client.runs.view import display
 from ..client.send.capture import parse_cell
 from ..client.send.payload import RunPayload, ship_body, ship_cell
 from ..core.errors import InvalidSpec, RunError
@@ -158,7 +160,6 @@ class CellRun:
         )
         for name, kind in given["refused"].items():
             print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
-        _show_figures(given["figures"])
         if not given["has_value"] or _hides_value(self._cell):
             return None
         return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Appearance(given["bundle"])
@@ -251,21 +252,14 @@ def _hides_value(cell: str) -> bool:
     return last == ";"
 
 
-def _show_figures(images: list[bytes]) -> None:
-    from IPython.display import Image, display
-
-    for image in images:
-        display(Image(image))
-
-
 class _Appearance:
     """A value that couldn't travel, as it looked on the worker."""
 
     def __init__(self, bundle: dict[str, Any]) -> None:
         self._bundle = bundle
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return self._bundle
+    def _ipython_display_(self) -> None:
+        display(Display(self._bundle, None, update=False))
 
     def __repr__(self) -> str:
         return str(self._bundle.get("text/plain", ""))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..client.send import cells
 from ..core.errors import InvalidCell, MlopsError, RunError
 
 T = TypeVar("T")
@@ -35,6 +38,25 @@ def render(shell: Any, error: MlopsError) -> list[str]:
     cause = error.__cause__
     lines: list[str] = []
     if isinstance(error, RunError) and cause is not None and cause.__traceback__ is not None:
-        lines = list(shell.InteractiveTB.structured_traceback(type(cause), cause, cause.__traceback__))
+        lines = _lines(shell, cause)
         lines.append("")
     return [*lines, f"{_RED}{type(error).__name__}{_PLAIN}: {error}"]
+
+
+def _lines(shell: Any, cause: BaseException) -> list[str]:
+    """IPython's own look; Python's where a group is among the exceptions, whose members IPython doesn't show."""
+    chain: list[BaseException] = []
+    each: BaseException | None = cause
+    while each is not None and each not in chain:
+        chain.append(each)
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+    if not any(hasattr(each, "exceptions") for each in chain):
+        return list(shell.InteractiveTB.structured_traceback(type(cause), cause, cause.__traceback__))
+    text = "".join(traceback.format_exception(cause))
+    for filename, label in cells.labels(_files(text)).items():
+        text = text.replace(f'File "{filename}", line', f"{label}, line")
+    return text.splitlines()
+
+
+def _files(text: str) -> set[str]:
+    return set(re.findall(r'File "([^"]+)", line', text))

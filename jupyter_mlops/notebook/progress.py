@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from ..client.runs.execution.channel import Display, Shown
 from ..client.runs.view import View, write
 from ..client.words import known_cost, progress, sentence, speed
-from ..core.run import FINAL, Entry, RunState
+from ..core.run import FINAL, RunState
 from ..core.words import left, span
 from .widgets import close
 
@@ -51,10 +53,11 @@ def caption(state: RunState, now: float) -> str:
 
 
 class Quiet:
-    """Shows nothing."""
+    """Shows what the code displays, and nothing else."""
 
-    def show(self, state: RunState | None, entries: list[Entry]) -> None:
+    def show(self, state: RunState | None, entries: Sequence[Shown]) -> None:
         """As `View.show`."""
+        write([entry for entry in entries if isinstance(entry, Display)])
 
     def end(self, state: RunState) -> None:
         """As `View.end`."""
@@ -66,7 +69,7 @@ class Lines:
     def __init__(self) -> None:
         self._next = time.monotonic() + LINES
 
-    def show(self, state: RunState | None, entries: list[Entry]) -> None:
+    def show(self, state: RunState | None, entries: Sequence[Shown]) -> None:
         """As `View.show`."""
         write(entries)
         if state is not None and state.phase not in FINAL and time.monotonic() > self._next:
@@ -89,7 +92,7 @@ class Bar:
         self._place: Any = None
         self._state: RunState | None = None
 
-    def show(self, state: RunState | None, entries: list[Entry]) -> None:
+    def show(self, state: RunState | None, entries: Sequence[Shown]) -> None:
         """As `View.show`."""
         write(entries)
         self._state = state or self._state

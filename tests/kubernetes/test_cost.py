@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Iterator
 
@@ -76,6 +77,7 @@ async def test_the_ledger_is_right_to_a_second_when_the_api_was_away(own_kube: K
         worker = (await link.view()).workers[0]
         address = await namespace.backend.address(name)
         async with Client(address.url, security=address.security, asynchronous=True) as client:
+            await client.submit(os.getpid, workers=[worker.address], pure=False)  # the next one starts at once
             end = time.time() + 5
             client.submit(_exit_at, end, workers=[worker.address], pure=False)
             await asyncio.sleep(1)

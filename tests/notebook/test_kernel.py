@@ -26,10 +26,8 @@ def kernel(notebook_cluster: mlops.Cluster, tmp_path: Path) -> Iterator[Kernel]:
 def test_prints_appear_under_the_running_cell_as_they_come(kernel: Kernel) -> None:
     shown = kernel.run("%%mlrun\nimport time\nfor _ in range(5):\n    print('at', time.time())\n    time.sleep(0.3)")
     assert not shown.error
-    lags = sorted(
-        at - float(line.split()[1]) for at, text in shown.texts for line in text.splitlines() if line[:2] == "at"
-    )
-    assert len(shown.texts) >= 5 and lags[0] < 0.1, lags  # the quickest: the machine may be busy with other things
+    printed = [float(line.split()[1]) for _, text in shown.texts for line in text.splitlines() if line[:2] == "at"]
+    assert len(printed) == 5 and shown.texts[0][0] < printed[-1], "the first is seen before the last is printed"
 
 
 def test_a_longer_run_has_a_progress_bar_and_leaves_a_line(kernel: Kernel) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import sys
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from ...core.run import Entry, RunState
+from .execution.channel import Display, Shown
 
 
 class View(Protocol):
     """Shows a run while somebody waits for it."""
 
-    def show(self, state: RunState | None, entries: list[Entry]) -> None:
+    def show(self, state: RunState | None, entries: Sequence[Shown]) -> None:
         """The run is now this, and said that."""
 
     def end(self, state: RunState) -> None:
@@ -21,7 +24,7 @@ class View(Protocol):
 class Plain:
     """Shows prints and nothing else."""
 
-    def show(self, state: RunState | None, entries: list[Entry]) -> None:
+    def show(self, state: RunState | None, entries: Sequence[Shown]) -> None:
         """As `View.show`."""
         write(entries)
 
@@ -29,10 +32,29 @@ class Plain:
         """As `View.end`."""
 
 
-def write(entries: list[Entry]) -> None:
-    """Write what a run printed to this process's own streams."""
+def write(entries: Sequence[Shown]) -> None:
+    """Write what a run printed to this process's own streams, and display what it displayed."""
     for entry in entries:
-        if entry.kind == "print":
-            stream = sys.stderr if entry.stream == "stderr" else sys.stdout
-            stream.write(entry.text)
-            stream.flush()
+        if isinstance(entry, Display):
+            display(entry)
+        elif entry.kind == "print":
+            _print(entry)
+
+
+def _print(entry: Entry) -> None:
+    stream = sys.stderr if entry.stream == "stderr" else sys.stdout
+    stream.write(entry.text)
+    stream.flush()
+
+
+def display(shown: Display) -> None:
+    """Display in a notebook what a run's code displayed; elsewhere its text."""
+    ipython: Any = sys.modules.get("IPython")
+    if ipython is None or ipython.get_ipython() is None:
+        print(shown.bundle.get("text/plain", ""))
+        return
+    data = {
+        mime: base64.b64encode(each).decode() if isinstance(each, bytes) else each
+        for mime, each in shown.bundle.items()
+    }
+    ipython.display.display(data, raw=True, display_id=shown.id, update=shown.update)

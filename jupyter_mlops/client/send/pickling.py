@@ -11,7 +11,7 @@ import io
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import cloudpickle
@@ -67,7 +67,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
             reduced[2][1]["__globals__"] |= meant(obj.__globals__, names_in_code(obj.__code__))
         return reduced
 
-    def persistent_id(self, obj: Any) -> int | tuple[str, int] | None:
+    def persistent_id(self, obj: Any) -> int | str | tuple[str, int] | None:
         """What stands for an object that is taken out; None lets anything else be pickled as usual. Called for each
         object."""
         kind = type(obj)
@@ -76,6 +76,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         if kind is CodeType:
             self.lazy_imports |= _imports(obj)
             self.files.add(obj.co_filename)
+        if kind is MethodType and obj.__name__ == "get_ipython":
+            return "get_ipython"  # a runner has one that says that it is none
         self.packages.add(package_of(obj))
         if self._generators is not None and is_generator(obj):
             return GENERATOR, _number_in(self._generators, obj)

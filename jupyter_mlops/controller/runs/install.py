@@ -24,6 +24,8 @@ FILES = (
     "memory",
     "buffers",
     "mainmodule",
+    "imported",
+    "displays",
     "cells",
     "streams",
     "items",

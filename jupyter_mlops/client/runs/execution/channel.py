@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 from ....core.run import Entry, RunState
@@ -15,18 +16,32 @@ from ....core.run import Entry, RunState
 KEPT = 20_000
 
 
+@dataclass(frozen=True)
+class Display:
+    """What a run's code displayed: text, bytes or plain data by MIME type. With `update` it takes the place of what was
+    displayed with the same `id`."""
+
+    bundle: dict[str, Any]
+    id: str | None
+    update: bool
+
+
+#: What is shown of a run, in its order.
+Shown = Entry | Display
+
+
 class Channel:
     """Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._entries: deque[Shown] = deque(maxlen=KEPT)
         self._requests: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._state: RunState | None = None
         self._news = 0
         self.over = threading.Event()
 
-    def put(self, state: RunState | None, entries: list[Entry]) -> None:
+    def put(self, state: RunState | None, entries: Sequence[Shown]) -> None:
         """Hand over the run's new state, and what it printed and logged since the last time."""
         with self._condition:
             self._entries.extend(entries)
@@ -71,7 +86,7 @@ class Channel:
                 self._condition.wait(timeout)
             return self._news
 
-    def take(self) -> tuple[RunState | None, list[Entry]]:
+    def take(self) -> tuple[RunState | None, list[Shown]]:
         """The state, when it is new, and the new entries."""
         with self._condition:
             state, entries = self._state, list(self._entries)

@@ -24,9 +24,12 @@ from ...clusters.kernel import kernel
 from ...clusters.session import Session
 from ...send.payload import RunPayload
 from ..copies import UNASKED, Copy, bring_home
-from .channel import Channel
+from .channel import Channel, Display
 from .outcomes import error_of_state
 from .tasks import GIVEN_UP, TaskLost, Tasks
+
+#: What is shown, at most, of that which a run's code displays.
+DISPLAYS = 100
 
 logger = logging.getLogger("jupyter_mlops")
 
@@ -55,6 +58,7 @@ class Execution:
         self._copy = Copy(state.id) if session is not None and not session.backend.writes_home else None
         #: Since when the cluster doesn't answer, on the loop's clock.
         self._silent_since: float | None = None
+        self._displayed = 0
         #: Set once the cluster knows of the run, or never will.
         self._opened = asyncio.Event()
 
@@ -92,6 +96,14 @@ class Execution:
     async def work(self) -> tuple[RunPhase, str]:
         """Send the tasks and take their results. Returns how the run ended, and its error as text."""
         raise NotImplementedError
+
+    def display(self, shown: list[dict[str, Any]]) -> None:
+        """Show what a task's code displayed, up to a number."""
+        room = max(0, DISPLAYS - self._displayed)
+        self.channel.put(None, [Display(**each) for each in shown[:room]])
+        if self._displayed <= DISPLAYS < self._displayed + len(shown):
+            self.channel.say(f"[{DISPLAYS} things are shown; the run displays more]")
+        self._displayed += len(shown)
 
     async def cancel(self, why: str) -> None:
         """Stop the run's code on all workers, as soon as the cluster knows of the run. A no-op when it is over."""

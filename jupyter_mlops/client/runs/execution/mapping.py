@@ -16,9 +16,10 @@ from . import items as parts
 from .batcher import Batch, Batcher
 from .batches import AHEAD
 from .channel import Channel
+from .exceptions import exception_of
 from .execution import Execution
 from .items import Items
-from .outcomes import changed, exception_of, item_error, todo, values_of
+from .outcomes import changed, item_error, todo, values_of
 from .result_buffer import ResultBuffer
 from .tasks import TaskLost
 
@@ -162,7 +163,7 @@ class MapExecution(Execution):
                 self._accept(batch, await self._outcome_of(future, batch))
                 return
             except TaskLost:
-                self.tasks.drop(future)
+                await self.tasks.drop_to_send_again(future)
                 if attempt == AGAIN - 1 or not await self.tasks.put_again(self.payload, everywhere=True, lost=bigs):
                     raise
 
@@ -181,6 +182,7 @@ class MapExecution(Execution):
 
     def _accept(self, batch: Batch, outcome: dict[str, Any]) -> None:
         count = outcome["n"]
+        self.display(outcome.get("displays", []))
         if outcome.get("broken"):
             why = outcome["errors"][0]["error"]
             error = RunFailed(f"The run {self.state.name!r} failed", why, todo(why))

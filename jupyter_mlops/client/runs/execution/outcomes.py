@@ -1,4 +1,4 @@
-"""Makes values and exceptions of what comes back from the workers."""
+"""Makes values and errors of what comes back from the workers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pickle
 import re
 import sys
 from collections.abc import Collection, Sequence
-from types import TracebackType
 from typing import Any
 
 from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout
 from ....core.run import ItemError, RunState
 from ....core.words import listed
+from .exceptions import exception_of
 
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 
@@ -33,37 +33,6 @@ class FailedItem(RunFailed):
 
     def __repr__(self) -> str:
         return f"<item {self.index} ({self.item}) raised {self.error}>"
-
-
-def exception_of(record: dict[str, Any]) -> BaseException:
-    """The exception in a worker's record, with its traceback: itself, or one of the same name where its class can't be
-    had here."""
-    error: BaseException | None = None
-    if record.get("exception"):
-        try:
-            error = pickle.loads(record["exception"])  # noqa: S301 - the user's own code made it
-        except Exception:  # noqa: BLE001 - a class of the worker that this kernel lacks
-            error = None
-    if not isinstance(error, BaseException):
-        name, _, message = record["error"].partition(": ")
-        error = type(name, (Exception,), {"__module__": "builtins"})(message)
-    return error.with_traceback(_traceback(record.get("frames") or []))
-
-
-def _traceback(frames: list[tuple[str, str, int]] | dict[str, Any]) -> TracebackType | None:
-    """A traceback through the files, functions and lines in `frames`, outermost first."""
-    from tblib import Traceback
-
-    if isinstance(frames, dict):  # as versions before 0.2 wrote them
-        old: TracebackType | None = Traceback.from_dict(frames).as_traceback()
-        return old
-    found = None
-    for filename, name, line in reversed(frames):
-        code = {"co_filename": filename, "co_name": name}
-        frame = {"f_globals": {"__file__": filename, "__name__": "__main__"}, "f_code": code, "f_lineno": line}
-        found = {"tb_frame": frame, "tb_lineno": line, "tb_next": found}
-    made: TracebackType | None = Traceback.from_dict(found).as_traceback() if found else None
-    return made
 
 
 def todo(error: str, sent: Collection[str] = ()) -> str:

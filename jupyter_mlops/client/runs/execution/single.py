@@ -10,9 +10,10 @@ from ....core.run import RunPhase, RunState
 from ...clusters.session import Session
 from ...send.payload import RunPayload
 from .channel import Channel
+from .exceptions import exception_of
 from .execution import Execution
 from .items import single
-from .outcomes import changed, exception_of, todo
+from .outcomes import changed, todo
 from .tasks import TaskLost
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class OneTask(Execution):
             await self.tasks.plan(1, 1)
             return "running", ""
         given = await self._with_inputs(future)
+        self.display(given.get("displays", []))
         if self.payload.head["keep"] and not given.get("errors"):
             for name in given["names"] or [None]:
                 key = f"mlkept-{self.state.id}-{name or 'value'}"

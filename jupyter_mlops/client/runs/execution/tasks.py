@@ -120,6 +120,15 @@ class Tasks:
         self._futures.discard(future)
         future.release()
 
+    async def drop_to_send_again(self, future: Future[Any]) -> None:
+        """Let go of one whose key will be used again. Dask does so a little later than it is told to, and until then it
+        takes a new task of that key for the old one."""
+        self.drop(future)
+        for _ in range(1000):
+            if future.key not in self._session.client.futures:
+                break
+            await asyncio.sleep(0.001)
+
     def let_go(self) -> None:
         """Let go of all; those of a detached run are the cluster's from here on."""
         for future in self._futures:
@@ -176,5 +185,5 @@ def _words(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return "the cluster forgot the task"
     if type(error).__name__ == "KilledWorker":
-        return "four workers in a row died while they ran the same task; it may need more memory than they have"
+        return "four workers in a row died while they ran the same task"
     return f"{type(error).__name__}: {error}"
