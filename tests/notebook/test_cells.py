@@ -190,3 +190,18 @@ def test_an_item_that_can_not_travel_is_named(kernel: Kernel) -> None:
         shown = kernel.run(f"%%mlrun --map {items}\nitem.name")
         assert "Item 0, a posix.DirEntry, can't travel" in shown.error, shown
         assert "jupyter_mlops/" not in "".join(shown.traceback)
+
+
+def test_a_client_of_dasks_has_its_cluster(kernel: Kernel) -> None:
+    kernel.run("held = mlops.start('this-machine', name='held', workers=1)\nclient = held.client()")
+    shown = kernel.run("client")
+    assert not shown.error and not shown.text and shown.result.startswith("<Client"), shown
+    assert kernel.run("client.dashboard_link == client.cluster.dashboard_link == held.dashboard_link").result == "True"
+    kernel.run("client.cluster.scale(2)\nclient.wait_for_workers(2)")
+    assert kernel.run("len(client.scheduler_info()['workers'])").result == "2"
+    kernel.run("client.cluster.adapt(minimum=0)")
+    look = "group = held.state().groups[0]\ngroup.adaptive, group.minimum, group.maximum >= 2"
+    assert kernel.run(look).result == "(True, 0, True)"
+    assert not kernel.run("client.shutdown()").error
+    assert kernel.run("held.state().phase in ('stopping', 'ended')").result == "True"
+    kernel.run("mlops.cluster('notes')\n%mlcluster select notes")

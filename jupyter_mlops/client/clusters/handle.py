@@ -83,8 +83,7 @@ class Cluster:
         """A Dask client of its own, which becomes the default for Dask's collections. Close it when done."""
         from .dask_client import Client
 
-        address = _call(_address(self.name))
-        return Client(address.url, security=address.security)
+        return Client(self, _call(_address(self.name)))
 
     def logs(self, worker: str | None = None, lines: int = 200) -> str:
         """The last lines of the scheduler's log, or of a worker's, dead or alive."""
