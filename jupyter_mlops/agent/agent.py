@@ -147,6 +147,9 @@ class RunHere:
         self._worker, self._spare, self._watch = worker, spare, watch
         self.reporter = Reporter(worker, run_id)
         self.stopped = False
+        #: Whether its code has waited for other tasks of the cluster; its tasks then take turns instead of threads.
+        self.delegates = False
+        self.turns = threading.Semaphore(max(1, worker.state.nthreads))
         self._lock = threading.Lock()
         self._free: list[RunnerHandle] = []
         #: For what takes long; the other one is for what the worker's event loop asks.

@@ -42,7 +42,8 @@ def changed(code: Code, given: Mapping[str, Any], now: Mapping[str, Any], most: 
 
 
 def _may_change(value: Any) -> bool:
-    return not isinstance(value, _STATELESS) and getattr(getattr(value, "flags", None), "writeable", True)
+    read_only = getattr(getattr(value, "flags", None), "writeable", True) is False
+    return not read_only and not isinstance(value, _STATELESS)
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -6,6 +6,7 @@ The names of Dask's that are no public interface are used here and nowhere else 
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import types
 from collections.abc import Iterator
@@ -73,20 +74,36 @@ class _Inside:
         preload.dask_setup = lambda client: self._tell("secede")  # type: ignore[attr-defined]  # Dask calls it
         settings["distributed.client.preload"] = [_PRELOAD]
         dask.config.set(settings)
-        replaced = {
-            "get_worker": lambda: self._view,
-            "secede": lambda: self._tell("secede"),
-            "rejoin": lambda: None,
-            "worker_client": self._worker_client,
-        }
-        for module in ("distributed", "distributed.worker", "distributed.worker_client", "dask.distributed"):
-            for name, value in replaced.items():
-                if hasattr(sys.modules.get(module), name):
-                    setattr(sys.modules[module], name, value)
+        logging.getLogger("distributed.preloading").setLevel(logging.WARNING)  # it tells of the preload
+        sys.modules["distributed.client"].Future.client = property(self._client_of)
+        self._replace("distributed.worker", "get_worker", lambda: self._view)
+        self._replace("distributed.worker", "secede", lambda: self._tell("secede"))
+        self._replace("distributed.worker", "rejoin", lambda: None)
+        self._replace("distributed.worker_client", "worker_client", self._worker_client())
 
-    @contextlib.contextmanager
-    def _worker_client(self, timeout: Any = None, separate_thread: bool = True) -> Iterator[Any]:
-        yield self._view._get_client(timeout)  # noqa: SLF001 - as Dask calls it
+    @staticmethod
+    def _replace(home: str, name: str, own: Any) -> None:
+        """Put a function of ours in place of one of Dask's; it is pickled by the name of that one."""
+        own.__module__, own.__qualname__, own.__name__ = home, name, name
+        for module in ("distributed", "distributed.worker", "distributed.worker_client", "dask.distributed"):
+            if hasattr(sys.modules.get(module), name):
+                setattr(sys.modules[module], name, own)
+
+    def _client_of(self, future: Any) -> Any:
+        """The client of a future; one that came along with the code gets that of the run's cluster."""
+        if future._client is None:
+            client = self._view._get_client()
+            future.bind_client(client)
+            client._send_to_scheduler({"op": "client-desires-keys", "keys": [future.key], "client": client.id})
+        future._bind_late()
+        return future._client
+
+    def _worker_client(self) -> Any:
+        @contextlib.contextmanager
+        def worker_client(timeout: Any = None, separate_thread: bool = True) -> Iterator[Any]:
+            yield self._view._get_client(timeout)
+
+        return worker_client
 
 
 #: A module that Dask calls when a client starts.

@@ -152,9 +152,18 @@ class Seat:
     def sit(self) -> Outcome:
         """Have a runner execute the task; what it gave, as plain data."""
         try:
-            return {**self._sit(), "displays": self._displays}
+            return {**self._in_turn(), "displays": self._displays}
         except Stopped:
             return {"stopped": True}
+
+    def _in_turn(self) -> Outcome:
+        """A run whose code waits for other tasks keeps no thread from them. So that not all of its tasks are at work at
+        once, they take turns."""
+        if not self._runners.delegates:
+            return self._sit()
+        secede()
+        with self._runners.turns:
+            return self._sit()
 
     def _sit(self) -> Outcome:
         runner = self._runners.take()
@@ -206,6 +215,7 @@ class Seat:
             elif kind in ("metric", "param"):
                 self._reporter.send(kind, **message)
             elif kind == "secede":
+                self._runners.delegates = True
                 secede()
             elif kind in ("item", "result"):
                 self._careful.hear(kind, message)

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Conflict, RunError
 from ...core.price import Cost
 from ...core.run import FINAL, ItemError, RunState
+from ..clusters.handle import Cluster
 from ..clusters.kernel import loop_thread
 from .execution.channel import Channel
 from .execution.execution import Execution
@@ -21,6 +22,9 @@ from .execution.result_buffer import Results
 from .execution.single import OneTask
 from .results import Fetched, load_parts
 from .view import Plain, View
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 #: Seconds between two looks while nothing is heard.
 TICK = 0.1
@@ -40,6 +44,7 @@ class Run:
         self._driving: Future[None] | None = None
         self._serving = threading.Lock()
         self._fetched: Fetched | None = None
+        self._client: Client | None = None
         self.id = execution.state.id
 
     def start(self) -> None:
@@ -197,9 +202,15 @@ class Run:
         return Fetched.value_of(given)
 
     def bag(self) -> Any:
-        """With keep: a `dask.bag` of the results, which stay on the cluster."""
+        """With keep: a `dask.bag` of the results, which stay on the cluster. A kernel without a Dask client gets one of
+        the run's cluster, so that the bag computes there."""
         import dask.bag
+        from distributed.client import default_client
 
+        try:
+            default_client()
+        except ValueError:
+            self._client = Cluster(self.cluster).client()
         return dask.bag.from_delayed(self.futures)
 
     @property
