@@ -22,6 +22,39 @@ class Point:
 
 def double(value: "Point") -> "Point":
     return Point(2 * value.x, 2 * value.y)
+
+@functools.lru_cache
+def fibonacci(n):
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+@functools.singledispatch
+def kind(value):
+    return "any"
+
+@kind.register
+def _(value: int):
+    return "int"
+
+@kind.register
+def _(value: Point):
+    return kind(value.x) + " point"
+
+class Lazy:
+    @functools.cached_property
+    def value(self):
+        return [fibonacci(10)]
+
+    @functools.lru_cache
+    def method(self):
+        return 4
+
+    @functools.singledispatchmethod
+    def kind(self, value):
+        return "any"
+
+    @kind.register
+    def _(self, value: int):
+        return "int"
 """
 
 
@@ -38,6 +71,12 @@ def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFac
     [
         ("import pickle\npickle.loads(pickle.dumps(Point(1))).x", "1"),
         ("class Mine:\n    pass\nimport pickle\ntype(pickle.loads(pickle.dumps(Mine()))) is Mine", "True"),
+        ("fibonacci(80), fibonacci.cache_info().misses", "(23416728348467685, 81)"),
+        ("kind(1), kind(''), kind(Point(1))", "('int', 'any', 'int point')"),
+        (
+            "lazy = Lazy()\nlazy.value is lazy.value, lazy.method(), lazy.kind(1), lazy.kind('')",
+            "(True, 4, 'int', 'any')",
+        ),
         ("import joblib\njoblib.dump([Point(3)], 'points.joblib')\njoblib.load('points.joblib')[0].x", "3"),
         ("typing.get_type_hints(double)['value'] is Point", "True"),
         (

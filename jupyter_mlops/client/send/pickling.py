@@ -60,6 +60,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
     def reducer_override(self, obj: Any) -> Any:
         """As cloudpickle's, which takes along the globals that a function's own code loads: here also those that its
         texts mean, and those of classes inside of it."""
+        made = _made_by_functools(obj)
+        if made is not None:
+            return made
         reduced = super().reducer_override(obj)
         if (
             type(obj) is FunctionType and isinstance(reduced, tuple) and len(reduced) > 2
@@ -83,6 +86,41 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
             return GENERATOR, _number_in(self._generators, obj)
         package = kind.__module__.partition(".")[0]
         return _number_in(self._bigs, obj) if package in _SIZED and size_of(obj) >= BIG else None
+
+
+def _made_by_functools(obj: Any) -> tuple[Any, ...] | None:
+    """How what functools makes of functions is made again: a cache of the notebook's would be looked for by its name,
+    which no worker has; the others hold what can't be pickled."""
+    if type(obj) is _CACHED and obj.__module__ == "__main__":
+        return _cached, (obj.__wrapped__, obj.cache_parameters())
+    if type(obj) is FunctionType and obj.__code__ is _DISPATCH:
+        registry = dict(obj.registry)  # type: ignore[attr-defined]  # of such functions
+        return _dispatching, (registry.pop(object), registry)
+    if type(obj) is functools.cached_property:
+        return functools.cached_property, (obj.func,), {"attrname": obj.attrname}
+    return None
+
+
+def _cached(function: Any, parameters: dict[str, Any]) -> Any:
+    import functools
+
+    return functools.lru_cache(**parameters)(function)
+
+
+def _dispatching(function: Any, registry: dict[type, Any]) -> Any:
+    import functools
+
+    made = functools.singledispatch(function)
+    for kind, own in registry.items():
+        made.register(kind, own)
+    return made
+
+
+_CACHED = type(functools.lru_cache(_cached))
+_DISPATCH = functools.singledispatch(_cached).__code__  # type: ignore[attr-defined]  # it is a function
+
+for _travelling in (_cached, _dispatching):
+    _travelling.__module__ = "__main__"  # so that it travels by value
 
 
 def _number_in(found: list[Any], obj: Any) -> int:
