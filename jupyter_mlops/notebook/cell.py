@@ -188,15 +188,14 @@ _AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def tree_for_check(tree: Any, mapped: bool) -> Any:
-    """What must compile: the cell; of a map's body, where `return` is fine, as a function."""
+    """What must compile: the cell; of a map's body, where `return` and `await` are fine, as a function."""
     import ast
 
     if not mapped:
         return tree
-    source = "def cell(): pass"
-    module = ast.parse(source)
+    module = ast.parse("async def cell(): pass")
     function = module.body[0]
-    assert isinstance(function, ast.FunctionDef)
+    assert isinstance(function, ast.AsyncFunctionDef)
     function.body = tree.body or function.body
     return module
 

@@ -4,13 +4,17 @@ MLflow takes seconds to import and more to make its tables, needs much memory, a
 kernel or a server its user would feel that, so MLflow has a process of its own. Without arguments this process brings
 all records that MLflow lacks into it, and ends; the server starts it so for runs whose kernel is gone. With `--serve`
 the process reads runs from its standard input, a JSON line each, answers each with `ok` or with what went wrong, and
-ends when its input ends.
+ends at once when its input ends, whatever it is at: nobody waits for it any more, and what is not in MLflow yet is
+brought by the next.
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import sys
+import threading
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from ..core.base import read_record
@@ -37,7 +41,7 @@ def sync() -> int:
     return len(runs)
 
 
-def serve(asked: IO[str], answers: IO[str]) -> None:
+def serve(asked: Iterable[str], answers: IO[str]) -> None:
     """Bring each run that `asked` has, until its end."""
     store = MlflowStore(tracking_uri())
     for line in asked:
@@ -61,7 +65,7 @@ def main() -> int:
     os.nice(_NICE)
     if sys.argv[1:] == ["--serve"]:
         answers, sys.stdout = sys.stdout, sys.stderr  # what others print is no answer
-        serve(sys.stdin, answers)
+        serve(_lines(sys.stdin), answers)
         return 0
     try:
         sync()
@@ -69,6 +73,21 @@ def main() -> int:
         sys.stderr.write(f"{_words(error)}\n")
         return 1
     return 0
+
+
+def _lines(asked: IO[str]) -> Iterator[str]:
+    """The lines of `asked`, with whose end this process ends: MLflow's import alone takes seconds in which nobody else
+    would find out that the kernel is gone."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in asked:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield lines.get()
 
 
 def _words(error: Exception) -> str:

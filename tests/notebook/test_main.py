@@ -129,3 +129,19 @@ def test_a_cell_that_exits_says_so(kernel: Kernel) -> None:
     assert "SystemExit" in kernel.run("%%mlrun\nimport sys\nsys.exit(2)").error
     assert "exit code 2" in kernel.run("%%mlrun\nimport os\nos._exit(2)").error
     assert kernel.run("%%mlrun\n1 + 1").result == "2"
+
+
+@pytest.mark.parametrize(
+    ("body", "result"),
+    [
+        ("import asyncio\nawait asyncio.sleep(0)\nitem + 1", "[1, 2, 3]"),
+        ("import asyncio\nawait asyncio.sleep(0, item)", "[0, 1, 2]"),
+        ("async def numbers():\n    yield item\n    yield 1\n[n async for n in numbers()]", "[[0, 1], [1, 1], [2, 1]]"),
+        (
+            "import asyncio\nasync with asyncio.Lock():\n    total = item\nif total > 1:\n    return 7\ntotal",
+            "[0, 1, 7]",
+        ),
+    ],
+)
+def test_the_body_of_a_map_may_wait(kernel: Kernel, body: str, result: str) -> None:
+    assert kernel.run(f"%%mlrun --map range(3)\n{body}").result == result

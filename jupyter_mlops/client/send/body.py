@@ -59,7 +59,8 @@ def function_of(
     parts: dict[str, Any] = {"name": "cell", "args": arguments, "body": statements, "decorator_list": []}
     if "type_params" in ast.FunctionDef._fields:
         parts["type_params"] = []
-    module = ast.Module([*first, _placed(ast.FunctionDef(**parts))], [])
+    kind = ast.AsyncFunctionDef if _awaits(tree) else ast.FunctionDef
+    module = ast.Module([*first, _placed(kind(**parts))], [])
     made: dict[str, Any] = {_COPY: copy.copy}
     try:
         code: CodeType = compile(module, filename, "exec", dont_inherit=True)
@@ -79,13 +80,20 @@ def check_body(tree: ast.Module) -> None:
             raise InvalidCell(
                 f"Line {node.lineno} can't be part of a map", "'import *' needs a module", "Name what you import."
             )
-        if isinstance(node, (ast.Yield, ast.YieldFrom, ast.Await)):
-            word = "await" if isinstance(node, ast.Await) else "yield"
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
             raise InvalidCell(
                 f"Line {node.lineno} can't be part of a map",
-                f"'{word}' has no meaning for an item",
+                "'yield' has no meaning for an item",
                 "The value of the last line is the item's result.",
             )
+
+
+def _awaits(tree: ast.Module) -> bool:
+    """Whether the cell itself waits for something: it becomes an async function then."""
+    return any(
+        isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)) or getattr(node, "is_async", False)
+        for node in own_nodes(tree)
+    )
 
 
 def _beginning(
