@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import distributed
 from distributed.core import Status
@@ -12,9 +12,33 @@ from distributed.core import Status
 from ..quiet import keep_dask_quiet, log_unhandled, unheard
 
 if TYPE_CHECKING:
-    from .handle import Cluster
+    from ...core.cluster import ClusterState
 
 keep_dask_quiet()
+
+
+class Scalable(Protocol):
+    """A cluster, as its user holds it."""
+
+    name: str
+
+    @property
+    def dashboard_link(self) -> str:
+        """Where its dashboard is shown."""
+
+    def state(self) -> ClusterState:
+        """The cluster now."""
+
+    def scale(self, n: int) -> None:
+        """Want `n` workers."""
+
+    def adapt(self, minimum: int, maximum: int) -> None:
+        """Let the number of workers follow the work."""
+
+    def stop(self) -> None:
+        """End it."""
+
+    def _repr_html_(self) -> str: ...
 
 
 class ClusterOfClient:
@@ -26,22 +50,22 @@ class ClusterOfClient:
     address : its scheduler's.
     """
 
-    def __init__(self, cluster: Cluster, address: str) -> None:
+    def __init__(self, cluster: Scalable, address: str) -> None:
         self._cluster, self.scheduler_address = cluster, address
         self.name = cluster.name
         self.status = Status.running
 
     @property
     def dashboard_link(self) -> str:
-        """As `Cluster.dashboard_link`."""
+        """As `mlops.Cluster.dashboard_link`."""
         return self._cluster.dashboard_link
 
     def scale(self, n: int) -> None:
-        """As `Cluster.scale`, for the first group."""
+        """As `mlops.Cluster.scale`, for the first group."""
         self._cluster.scale(n)
 
     def adapt(self, minimum: int = 0, maximum: int | None = None, **others: Any) -> None:
-        """As `Cluster.adapt`, for the first group: up to as many as it may have, when no `maximum` is given."""
+        """As `mlops.Cluster.adapt`, for the first group: up to as many as it may have, when no `maximum` is given."""
         self._cluster.adapt(minimum, self._cluster.state().groups[0].maximum if maximum is None else maximum)
 
     def close(self, timeout: Any = None) -> Awaitable[None] | None:
@@ -71,7 +95,7 @@ class Client(distributed.Client):
     address : of its scheduler, with its keys.
     """
 
-    def __init__(self, cluster: Cluster, address: Any) -> None:
+    def __init__(self, cluster: Scalable, address: Any) -> None:
         super().__init__(address.url, security=address.security)  # type: ignore[no-untyped-call]  # Dask's has no types
         self.cluster = ClusterOfClient(cluster, address.url)
         loop: Any = self.loop
