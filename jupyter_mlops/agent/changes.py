@@ -18,8 +18,8 @@ _STATELESS = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, t
 def changed(code: Code, given: Mapping[str, Any], now: Mapping[str, Any], most: int) -> list[str]:
     """The names in `given` whose object is still there `now`, but is not any more as it came.
 
-    Where that can't be told, since the variables are too large or one is never pickled twice in the same way, the code
-    is believed that says so by its own words.
+    Where that can't be told, since the variables are too large, or can't be loaded or pickled twice in the same way,
+    the code is believed that says so by its own words.
 
     Parameters
     ----------
@@ -33,11 +33,12 @@ def changed(code: Code, given: Mapping[str, Any], now: Mapping[str, Any], most: 
         return []
     if code.size > most:
         return [name for name in names if name in surely]
-    fresh = code.variables()
-    differ = [name for name in names if not _alike(fresh[name], given[name])]
-    if not differ:
-        return []
-    again = code.variables()
+    try:
+        fresh = code.variables()
+        differ = [name for name in names if not _alike(fresh[name], given[name])]
+        again = code.variables() if differ else {}
+    except Exception:  # noqa: BLE001 - a user's class may refuse to be made a second time
+        return [name for name in names if name in surely]
     return [name for name in differ if name in surely or _alike(fresh[name], again[name])]
 
 

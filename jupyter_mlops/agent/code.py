@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import pickle
 import types
@@ -78,7 +79,8 @@ def variables_of(body: Any) -> Mapping[str, Any]:
         return body if isinstance(body, dict) else {}
     found = {name: value for name, value in body.__globals__.items() if not name.startswith("__")}
     for name, cell in zip(body.__code__.co_freevars, body.__closure__ or (), strict=True):
-        found[name] = cell.cell_contents
+        with contextlib.suppress(ValueError):  # nothing was put into it yet
+            found[name] = cell.cell_contents
     return found
 
 

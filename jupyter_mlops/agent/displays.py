@@ -19,6 +19,9 @@ Tell = Callable[..., None]
 #: What an object looks like, by MIME type: text, bytes or plain data.
 Looks = dict[str, Any]
 
+#: A widget's: its model would be in a process that the notebook can't reach.
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
 _METHODS = {
     "text/html": "_repr_html_",
     "text/markdown": "_repr_markdown_",
@@ -71,8 +74,8 @@ class Screen:
         """As `IPython.display.display`, with all looks, whichever of them are asked for."""
         name = uuid.uuid4().hex if display_id is True else display_id
         for each in objects:
-            bundle = each if raw else looks(each)
-            self._tell("display", bundle=_plain(bundle), id=name and str(name), update=update)
+            bundle = _plain(each) if raw else looks(each)
+            self._tell("display", bundle=bundle, id=name and str(name), update=update)
         return Handle(self, name) if name else None
 
     def show_figures(self) -> None:
@@ -109,7 +112,7 @@ def looks(value: Any) -> Looks:
             bundle[mime] = shown
     whole = _asked(value, "_repr_mimebundle_")
     bundle.update((whole[0] if isinstance(whole, tuple) else whole) or {})
-    return bundle
+    return _plain(bundle)
 
 
 def _asked(value: Any, method: str) -> Any:
@@ -142,7 +145,8 @@ def _plain(bundle: Any) -> Looks:
     """`bundle` as data that can be told."""
     if not isinstance(bundle, dict):
         return {"text/plain": short(bundle, 10_000)}
-    return {str(mime): each if isinstance(each, (str, bytes)) else _json(each) for mime, each in bundle.items()}
+    kept = {str(mime): each for mime, each in bundle.items() if mime != _WIDGET}
+    return {mime: each if isinstance(each, (str, bytes)) else _json(each) for mime, each in kept.items()}
 
 
 def _json(value: Any) -> Any:

@@ -20,6 +20,17 @@ class Point:
     def __init__(self, x):
         self.x = x
 
+class Once:
+    loaded = []
+
+    def __setstate__(self, state):  # refuses to be loaded a second time in a process
+        if self.loaded:
+            raise RuntimeError("once is enough")
+        self.loaded.append(1)
+        self.__dict__.update(state)
+
+once = Once()
+once.x = 1
 acc, conf, seen = [1], {"k": 1}, {1}
 df = pandas.DataFrame({"a": [3, 1, 2]})
 wide = pandas.DataFrame({"a": numpy.arange(2_000_000.0)})
@@ -56,6 +67,7 @@ def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFac
         ("nested['deep'][0].x = 7", "nested['deep'][0].x", "7"),
         ("def grow(things):\n    things.extend('ab')\ngrow(acc)", "acc", "[1, 'a', 'b']"),
         ("setattr(point, 'x', 8)", "point.x", "8"),
+        ("acc.append(once.x)", "acc", "[1, 1]"),
         ("rng.random(); None", "rng.random() == numpy.random.default_rng(1).random(2)[1]", "True"),
         ("import random\nrandom.shuffle(acc)\nacc += [0]", "acc", "[1, 0]"),
     ],

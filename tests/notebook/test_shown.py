@@ -79,6 +79,17 @@ def test_what_a_cell_displays(kernel: Kernel) -> None:
     assert shown.result == "7" and not shown.text, shown.text
 
 
+def test_what_can_not_travel_is_shown_as_it_looks(kernel: Kernel) -> None:
+    odd = "class A:\n    def __reduce__(self):\n        raise OSError\n    def _repr_html_(self):\n        return '<b>'"
+    (shown,) = looks(kernel.run(f"%%mlrun\n{odd}\n    def _repr_json_(self):\n        return {{1: {{2}}}}\nA()"))
+    assert shown["text/html"] == "<b>" and shown["application/json"] == {"1": "{2}"}
+
+
+def test_widgets_are_displayed_as_text(kernel: Kernel) -> None:
+    shown = kernel.run("%%mlrun\nimport ipywidgets\ndisplay(ipywidgets.IntSlider())")
+    assert not shown.error and "IntSlider" in looks(shown)[0]["text/plain"]
+
+
 def test_what_is_displayed_can_change(kernel: Kernel) -> None:
     shown = kernel.run("%%mlrun\nhandle = display('one', display_id=True)\nfor n in range(200):\n    handle.update(n)")
     assert [data["text/plain"] for data in looks(shown)] == ["199"]

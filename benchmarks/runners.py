@@ -1,0 +1,206 @@
+"""What it costs that each run has processes of its own, against plain Dask workers."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from distributed import Client, LocalCluster
+
+import jupyter_mlops as mlops
+
+from .measure import Result, bounded, compared, in_turn, timed
+
+WORKERS = 8
+
+
+def run() -> Iterator[Result]:
+    """Steps of pure Python and a cancel on two workers; pandas and a large array on eight."""
+    cluster = mlops.start("bench", workers=2)
+    cluster.wait(2)
+    client = cluster.client()
+    try:
+        yield small_steps(cluster, client)
+        yield cancel(cluster)
+    finally:
+        client.close()
+        cluster.stop()
+    yield from tables()
+    yield from large_array()
+
+
+def steps() -> int:
+    """20,000 calls that do next to nothing."""
+    return sum(_step(number) for number in range(20_000))
+
+
+def _step(number: int) -> int:
+    return [number, number + 1][-1] if number % 2 else len(str(number))
+
+
+def small_steps(cluster: Any, client: Client) -> Result:
+    """What the code's own process takes for pure Python: no event loop shares its interpreter lock."""
+
+    def measured() -> float:
+        return min(timed(steps) for _ in range(20))
+
+    def ours() -> float:
+        return float(mlops.run(measured, cluster=cluster, quiet=True).result())
+
+    def peer() -> float:
+        return float(client.submit(measured, pure=False).result())
+
+    ours(), peer()
+    a, b = in_turn(ours, peer, 7)
+    return compared("20,000 small steps of Python in a run", "ms", a * 1e3, b * 1e3, "client.submit", 0.8)
+
+
+def cancel(cluster: Any) -> Result:
+    """From a cancel of code that sleeps in C, deaf to interrupts, to the next run's result on the same worker."""
+
+    def once() -> float:
+        run = mlops.map(_deaf, range(2), cluster=cluster, quiet=True)
+        time.sleep(1)
+        return timed(lambda: (run.cancel(), mlops.map(abs, range(2), cluster=cluster, quiet=True).result()))
+
+    return bounded("cancel of code in C, until the worker does the next", "s", max(once() for _ in range(3)), 3)
+
+
+def _deaf(item: int) -> None:
+    import ctypes
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.PyDLL(None).sleep(600)
+
+
+def table(item: int) -> int:
+    """What needs pandas."""
+    import pandas as pd
+
+    time.sleep(0.2)  # so that each worker gets one
+    return int(pd.DataFrame({"a": range(100)}).a.sum())
+
+
+def tables() -> Iterator[Result]:
+    """The first use of pandas on new workers: CPU time of the whole machine, and memory afterwards."""
+    found = [(_tables(*_ours()), _tables(*_peers())) for _ in range(3)]
+    a, b = (statistics.median(pair[side][0] for pair in found) for side in (0, 1))
+    yield compared(f"pandas on {WORKERS} new workers, CPU time from their start", "s", a, b, "LocalCluster", 0.4)
+    a, b = (statistics.median(pair[side][1] for pair in found) for side in (0, 1))
+    yield compared(f"memory of {WORKERS} workers after pandas", "MB", a, b, "LocalCluster", 0.5)
+
+
+def _tables(
+    start: Callable[[], Any], use: Callable[[Any], object], stop: Callable[[Any], object]
+) -> tuple[float, float]:
+    """CPU seconds from the start on, and megabytes afterwards."""
+    before, began = set(psutil.pids()), _cpu()
+    held = start()
+    use(held)
+    seconds = _cpu() - began
+    time.sleep(2)
+    memory = _memory(before)
+    stop(held)
+    return seconds, memory
+
+
+def _ours() -> tuple[Callable[[], Any], Callable[[Any], object], Callable[[Any], object]]:
+    def start() -> Any:
+        cluster = mlops.start("bench", workers=WORKERS, wait=False)
+        cluster.wait(WORKERS, 120)
+        return cluster
+
+    return start, lambda cluster: mlops.map(table, range(WORKERS), cluster=cluster, quiet=True).result(), _stop
+
+
+def _stop(cluster: Any) -> None:
+    cluster.stop()
+    while cluster.state().phase != "ended":
+        time.sleep(0.1)
+
+
+def _peers() -> tuple[Callable[[], Any], Callable[[Any], object], Callable[[Any], object]]:
+    def start() -> Client:
+        client = Client(LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0"))
+        client.wait_for_workers(WORKERS, 120)
+        return client
+
+    def use(client: Client) -> None:
+        workers = list(client.scheduler_info(n_workers=-1)["workers"])
+        client.gather([client.submit(table, 0, workers=[each], pure=False) for each in workers])
+
+    return start, use, lambda client: client.shutdown()
+
+
+def large_array() -> Iterator[Result]:
+    """An array of 500 MB that eight workers read."""
+    big = np.ones(62_500_000)
+    start, _, stop = _ours()
+    cluster = start()
+    mlops.map(table, range(WORKERS), cluster=cluster, quiet=True).result()
+
+    def read(item: int) -> float:
+        time.sleep(0.3)  # so that each worker gets one
+        return float(big.sum())
+
+    ours, our_memory = _growth(lambda: mlops.map(read, range(WORKERS), cluster=cluster, quiet=True).result())
+    stop(cluster)
+    start, use, stop = _peers()
+    client = start()
+    use(client)
+    workers = list(client.scheduler_info(n_workers=-1)["workers"])
+
+    def scattered() -> None:
+        future = client.scatter(big)
+        client.gather([client.submit(lambda a: float(a.sum()), future, workers=[w], pure=False) for w in workers])
+
+    peer, peer_memory = _growth(scattered)
+    stop(client)
+    name = f"an array of 500 MB read by {WORKERS} workers"
+    yield compared(name, "s", ours, peer, "client.scatter and submit", 0.3)
+    yield compared(f"{name}: memory", "MB", our_memory, peer_memory, "client.scatter and submit", 0.2)
+
+
+def _growth(do: Callable[[], object]) -> tuple[float, float]:
+    """Seconds, and by how many megabytes the machine's memory was fuller at most."""
+    before, most, over = _used(), 0.0, threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not over.wait(0.05):
+            most = max(most, _used() - before)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    seconds = timed(do)
+    over.set()
+    watching.join()
+    return seconds, most
+
+
+def _used() -> float:
+    memory = psutil.virtual_memory()
+    return (memory.total - memory.available) / 1e6
+
+
+def _cpu() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.system)
+
+
+def _memory(before: set[int]) -> float:
+    """Megabytes of the processes that are new since: what several share is counted once."""
+    total = 0
+    for pid in set(psutil.pids()) - before:
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                total += int(line.split()[1]) if line.startswith("Pss:") else 0
+    return total / 1e3
