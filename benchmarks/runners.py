@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 from distributed import Client, LocalCluster
 
@@ -22,7 +20,7 @@ WORKERS = 8
 
 
 def run() -> Iterator[Result]:
-    """Steps of pure Python and a cancel on two workers; pandas and a large array on eight."""
+    """Steps of pure Python and a cancel on two workers; pandas on eight."""
     cluster = mlops.start("bench", workers=2)
     cluster.wait(2)
     client = cluster.client()
@@ -33,7 +31,6 @@ def run() -> Iterator[Result]:
         client.close()
         cluster.stop()
     yield from tables()
-    yield from large_array()
 
 
 def steps() -> int:
@@ -138,57 +135,6 @@ def _peers() -> tuple[Callable[[], Any], Callable[[Any], object], Callable[[Any]
         client.gather([client.submit(table, 0, workers=[each], pure=False) for each in workers])
 
     return start, use, lambda client: client.shutdown()
-
-
-def large_array() -> Iterator[Result]:
-    """An array of 500 MB that eight workers read."""
-    big = np.ones(62_500_000)
-    start, _, stop = _ours()
-    cluster = start()
-    mlops.map(table, range(WORKERS), cluster=cluster, quiet=True).result()
-
-    def read(item: int) -> float:
-        time.sleep(0.3)  # so that each worker gets one
-        return float(big.sum())
-
-    ours, our_memory = _growth(lambda: mlops.map(read, range(WORKERS), cluster=cluster, quiet=True).result())
-    stop(cluster)
-    start, use, stop = _peers()
-    client = start()
-    use(client)
-    workers = list(client.scheduler_info(n_workers=-1)["workers"])
-
-    def scattered() -> None:
-        future = client.scatter(big)
-        client.gather([client.submit(lambda a: float(a.sum()), future, workers=[w], pure=False) for w in workers])
-
-    peer, peer_memory = _growth(scattered)
-    stop(client)
-    name = f"an array of 500 MB read by {WORKERS} workers"
-    yield compared(name, "s", ours, peer, "client.scatter and submit", 0.3)
-    yield compared(f"{name}: memory", "MB", our_memory, peer_memory, "client.scatter and submit", 0.2)
-
-
-def _growth(do: Callable[[], object]) -> tuple[float, float]:
-    """Seconds, and by how many megabytes the machine's memory was fuller at most."""
-    before, most, over = _used(), 0.0, threading.Event()
-
-    def watch() -> None:
-        nonlocal most
-        while not over.wait(0.05):
-            most = max(most, _used() - before)
-
-    watching = threading.Thread(target=watch)
-    watching.start()
-    seconds = timed(do)
-    over.set()
-    watching.join()
-    return seconds, most
-
-
-def _used() -> float:
-    memory = psutil.virtual_memory()
-    return (memory.total - memory.available) / 1e6
 
 
 def _cpu() -> float:
