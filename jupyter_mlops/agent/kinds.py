@@ -135,8 +135,10 @@ class Map(Kind):
     def _left(self) -> list[str]:
         """What the first batch changed in place: for others, and for the notebook, it is lost."""
         given, self._given = self._given, None
+        if not given:
+            return []
         self._streams.begin(0)  # as they were loaded
-        return changed(self.code, given, variables_of(self._loaded), COMPARED_ITEMS) if given else []
+        return changed(self.code, given, variables_of(self._loaded), COMPARED_ITEMS)
 
     def _one_by_one(self, part: dict[str, Any], items: Any) -> Outcome:
         """Each item by itself, from number `after` of the batch on: told of before and after, since one of them ended

@@ -7,7 +7,7 @@ import importlib.machinery
 import linecache
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -70,9 +70,9 @@ def call(filename: str, label: str) -> None:
     _LABELS[filename] = label
 
 
-def labelled(traceback: str) -> str:
+def labelled(traceback: str, labels: Mapping[str, str] = _LABELS) -> str:
     """A traceback as text, with cells called as in the notebook."""
-    for filename, label in _LABELS.items():
+    for filename, label in labels.items():
         if filename in traceback:
             traceback = traceback.replace(f'File "{filename}", line', f"{label}, line")
     return traceback

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..agent import sources
 from ..client.send import cells
 from ..core.errors import InvalidCell, MlopsError, RunError
 
@@ -53,9 +54,7 @@ def _lines(shell: Any, cause: BaseException) -> list[str]:
     if not any(hasattr(each, "exceptions") for each in chain):
         return list(shell.InteractiveTB.structured_traceback(type(cause), cause, cause.__traceback__))
     text = "".join(traceback.format_exception(cause))
-    for filename, label in cells.labels(_files(text)).items():
-        text = text.replace(f'File "{filename}", line', f"{label}, line")
-    return text.splitlines()
+    return sources.labelled(text, cells.labels(_files(text))).splitlines()
 
 
 def _files(text: str) -> set[str]:
