@@ -12,8 +12,9 @@ SCREENS = {"browser", "page", "lab"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what each test needs and put it into a group; the groups that take long come first.
 
-    Tests on a Kubernetes are one group, since some break it. Tests that look at screens are another: two JupyterLabs
-    with their browsers are more than two CPUs have patience for. All others are grouped by file.
+    Tests that look at screens are one group: two JupyterLabs with their browsers are more than two CPUs have patience
+    for. The others on a Kubernetes are another. Those that must have it to themselves come first there, and those that
+    look at pods on a screen come last here, so that neither waits for the other. All others are grouped by file.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -26,12 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    if item.get_closest_marker("kubernetes"):
-        return "kubernetes"
-    return "screens" if item.get_closest_marker("screen") else f"{item.path.parent.name}/{item.path.name}"
+    if item.get_closest_marker("screen"):
+        return "screens"
+    return "kubernetes" if item.get_closest_marker("kubernetes") else f"{item.path.parent.name}/{item.path.name}"
 
 
 def _order(item: pytest.Item) -> int:
-    return next(
-        (order for order, mark in enumerate(("kubernetes", "screen", "slow")) if item.get_closest_marker(mark)), 3
-    )
+    screen, kubernetes = item.get_closest_marker("screen"), item.get_closest_marker("kubernetes")
+    if kubernetes and not screen:
+        return 0 if getattr(item.getparent(pytest.Module).obj, "ALONE", False) else 1
+    if screen:
+        return 3 if kubernetes else 2
+    return 4 if item.get_closest_marker("slow") else 5

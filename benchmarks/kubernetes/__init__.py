@@ -34,7 +34,7 @@ def run() -> Iterator[Result]:
     folder = Path(tempfile.mkdtemp(prefix="mlops-bench-kubernetes-"))
     try:
         log = folder / "operator.log"
-        with opened_kube(folder) as kube, site.opened(kube, folder) as here, operator.running(here, log):
+        with opened_kube() as kube, site.opened(kube, folder) as here, operator.running(here, log):
             yield from workers.run(here)
             with kube.fake_nodes(NODES), beating(loop_thread(), NODES), watching(loop_thread()) as sight:
                 cluster = here.start(growth.NAME, 0, fake=True)

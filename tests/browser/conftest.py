@@ -25,11 +25,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 
 
 @pytest.fixture(scope="module")
-def pods_namespace(session_kube: Kube) -> Iterator[Namespace]:
+def pods_namespace(module_kube: Kube) -> Iterator[Namespace]:
     """A namespace for the clusters of a module; skipped where there is no Kubernetes."""
-    name = free_namespace(session_kube)
-    yield Namespace(session_kube, name)
-    session_kube.kubectl("delete", "namespace", name, "--wait=false")
+    name = free_namespace(module_kube)
+    yield Namespace(module_kube, name)
+    module_kube.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture(scope="module")

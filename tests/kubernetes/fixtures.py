@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from .clusters import MADE, OURS, Namespace
-from .kube import Kube, opened, reason_to_skip
+from .kube import Kube, opened, reason_to_skip, turn
 
 #: The namespaces of this run, counted.
 _PREFIX = f"mlops-test-{os.getpid()}-"
@@ -31,16 +31,24 @@ def session_kube() -> Iterator[Kube]:
         _nothing_is_left(kube)
 
 
+@pytest.fixture(scope="module")
+def module_kube(session_kube: Kube, request: pytest.FixtureRequest) -> Iterator[Kube]:
+    """That one, for a file's tests, which have it to themselves where the file says `ALONE = True`."""
+    with turn(alone=getattr(request.module, "ALONE", False)):
+        yield session_kube
+
+
 @pytest.fixture
-def kube(session_kube: Kube, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube]:
+def kube(module_kube: Kube, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kube]:
     """That one, as the current one of this test alone: the others see none."""
-    monkeypatch.setenv("KUBECONFIG", session_kube.kubeconfig)
-    yield session_kube
+    monkeypatch.setenv("KUBECONFIG", module_kube.kubeconfig)
+    yield module_kube
 
 
 @pytest.fixture
-def own_kube(kube: Kube) -> Kube:
-    """One that may be broken."""
+def own_kube(kube: Kube, request: pytest.FixtureRequest) -> Kube:
+    """One that may be broken, by the tests of a file that has it to itself."""
+    assert request.module.ALONE
     if not kube.own:
         pytest.skip(NOT_OWN)
     return kube

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import json
@@ -14,11 +15,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
-from .machine import quiet_network
+from .machine import loud_network, quiet_network
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: A program that starts a Kubernetes of one node on this machine, where there is one beside the repository.
@@ -43,6 +44,8 @@ PACKAGES = (
 )
 #: Where the image's environment is made: not below /tmp, wherever the repository is, since pods bring their own /tmp.
 WORKERS = Path("/var/tmp/jupyter-mlops-test")
+#: Who uses a Kubernetes of our own, who starts or stops it, how it is reached, and whose turn it is.
+USERS, CHANGING, READY, TURNS = (WORKERS / name for name in ("users.lock", "changing.lock", "ready.json", "turns.lock"))
 #: Parts of Python's own library that no pod needs.
 UNUSED = ("site-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo")
 
@@ -156,27 +159,71 @@ def reason_to_skip() -> str:
 
 @contextmanager
 def opened() -> Iterator[Kube]:
-    """The developer's Kubernetes, or one of our own, started and stopped."""
+    """The developer's Kubernetes, or one of our own. All test processes of this machine share the latter: the first one
+    gets it ready, and the last one stops it, unless somebody had started it before and keeps it for many runs."""
     if GIVEN:
         yield Kube(GIVEN, os.environ["JUPYTER_MLOPS_TEST_IMAGE"], own=False)
         return
-    if _is_up():  # somebody keeps one for many runs: it is used, and left as it is
-        # It also starts what has died of it, which then isn't this run's, to be ended with it.
-        unmarked = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
-        command = [str(PROGRAM), "up"]
-        up = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=unmarked)
-        kube = Kube(up.stdout.strip(), os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") or _image(), own=True)
-        kube.restart("proxy")  # its settings were written anew, upon which it ends
-        with quiet_network():
-            yield kube
-        return
-    started = subprocess.run([str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True)
-    kube = Kube(started.stdout.strip(), "", own=True)
+    WORKERS.mkdir(exist_ok=True)
+    with USERS.open("w") as users:
+        with _locked(CHANGING):
+            if _alone(users):
+                _get_ready()
+            fcntl.flock(users, fcntl.LOCK_SH)
+            ready = json.loads(READY.read_text())
+            image = ready.pop("image")
+        try:
+            yield Kube(ready["kubeconfig"], image, own=True)
+        finally:
+            with _locked(CHANGING):
+                if _alone(users):
+                    _put_back(**ready)
+
+
+@contextmanager
+def turn(alone: bool) -> Iterator[None]:
+    """Tests of one process that must have a Kubernetes of our own to themselves, because they break it or change what
+    all of it can do, wait for those of the others, and the others for them."""
+    with _locked(TURNS, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+def _alone(users: IO[str]) -> bool:
+    """Whether no other process uses it."""
     try:
-        with quiet_network():
-            kube.image = _image()
-            yield kube
-    finally:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _get_ready() -> None:
+    found = _is_up()
+    # One that was there is no process of this run's, to be ended with it; `up` starts what has died of it, too.
+    unmarked = {name: value for name, value in os.environ.items() if name != "JUPYTER_MLOPS_TESTS"}
+    up = subprocess.run(
+        [str(PROGRAM), "up"], check=True, stdout=subprocess.PIPE, text=True, env=unmarked if found else None
+    )
+    kube = Kube(up.stdout.strip(), "", own=True)
+    if found:
+        kube.restart("proxy")  # its settings were written anew, upon which it ends
+    ready = {"kubeconfig": kube.kubeconfig, "found": found, "ipv6": quiet_network()}
+    image = os.environ.get("JUPYTER_MLOPS_TEST_IMAGE") if found else None
+    READY.write_text(json.dumps(ready | {"image": image or _image()}))
+
+
+def _put_back(kubeconfig: str, found: bool, ipv6: str) -> None:
+    loud_network(ipv6)
+    if not found:
+        kube = Kube(kubeconfig, "", own=True)
         kube.kubectl("delete", "pods", "--all", "--all-namespaces", "--grace-period=0", "--timeout=30s", check=False)
         subprocess.run([str(PROGRAM), "down"], check=True)
 

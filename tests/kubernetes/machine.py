@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 #: The network device between the node and its pods, and an address of the kind that is administered locally.
@@ -13,9 +11,8 @@ BRIDGE, ADDRESS = "cni0", "0a:58:0a:f4:00:01"
 WITHOUT_IPV6 = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")
 
 
-@contextmanager
-def quiet_network() -> Iterator[None]:
-    """The pods' network changes nothing for others, while Kubernetes is up.
+def quiet_network() -> str:
+    """The pods' network changes nothing for others, while Kubernetes is up. Returns what `loud_network` needs.
 
     A bridge without an address of its own takes that of some pod, and another when that pod goes; then the other pods'
     packets to it, questions to DNS for one, are lost for half a minute. And with each pod comes a network device that
@@ -24,11 +21,13 @@ def quiet_network() -> Iterator[None]:
     """
     subprocess.run(["ip", "link", "set", BRIDGE, "address", ADDRESS], check=True)
     if not WITHOUT_IPV6.exists():
-        yield
-        return
+        return ""
     before = WITHOUT_IPV6.read_text()
     WITHOUT_IPV6.write_text("1")
-    try:
-        yield
-    finally:
+    return before
+
+
+def loud_network(before: str) -> None:
+    """New network devices are what they were before."""
+    if before:
         WITHOUT_IPV6.write_text(before)

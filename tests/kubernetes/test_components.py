@@ -19,13 +19,16 @@ from .fixtures import NOT_OWN
 from .kube import Kube
 from .running import Running, running, slowly
 
+#: They break it, or change what all of it can do.
+ALONE = True
+
 
 @pytest.fixture(scope="module")
-def busy(session_kube: Kube) -> Iterator[Running]:
+def busy(module_kube: Kube) -> Iterator[Running]:
     """Two workers, on a Kubernetes that may be broken."""
-    if not session_kube.own:
+    if not module_kube.own:
         pytest.skip(NOT_OWN)
-    with running(session_kube) as made:
+    with running(module_kube) as made:
         yield made
 
 

@@ -25,6 +25,9 @@ from jupyter_mlops.places.kubernetes.why.facts import moment
 from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
 from .kube import Kube
 
+#: They break it, or change what all of it can do.
+ALONE = True
+
 #: What libcloud's table says of the nodes' kinds, in us-east-1.
 XLARGE, DOUBLE = 0.192, 0.384
 UNHEARD = "x9.unheard"

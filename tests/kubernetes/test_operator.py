@@ -27,6 +27,8 @@ from .kube import Kube
 
 pytest.importorskip("dask_kubernetes")
 
+#: It has the kinds of the operator meanwhile, which clusters of others would be made of.
+ALONE = True
 DASK = "daskclusters,daskworkergroups"
 #: What users have who say nothing about it.
 AUTO = {"record": "auto"}
@@ -42,8 +44,8 @@ GARBAGE = 120.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _crds(session_kube: Kube) -> Iterator[None]:
-    with crds(session_kube):
+def _crds(module_kube: Kube) -> Iterator[None]:
+    with crds(module_kube):
         yield
 
 

@@ -15,6 +15,9 @@ from .clusters import PATIENCE, Namespace, in_thread, small
 from .kube import Kube
 from .running import Running, call, running, slowly, spin
 
+#: They break it, or change what all of it can do.
+ALONE = True
+
 
 async def test_a_user_without_rights_reads_a_sentence(
     namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -16,8 +16,8 @@ from .running import Running, running
 
 
 @pytest.fixture(scope="module")
-def pods(session_kube: Kube) -> Iterator[Running]:
-    with running(session_kube, workers=2) as made:
+def pods(module_kube: Kube) -> Iterator[Running]:
+    with running(module_kube, workers=2) as made:
         yield made
 
 

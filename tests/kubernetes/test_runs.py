@@ -31,11 +31,11 @@ NAME = "pods"
 
 
 @pytest.fixture(scope="module")
-def place(session_kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
+def place(module_kube: Kube, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
     """A namespace that is the current one of this module's kubeconfig, and a profile for it."""
-    namespace = Namespace(session_kube, free_namespace(session_kube))
+    namespace = Namespace(module_kube, free_namespace(module_kube))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBECONFIG", session_kube.kubeconfig)
+        patch.setenv("KUBECONFIG", module_kube.kubeconfig)
         patch.setenv("KUBECONFIG", str(namespace.kubeconfig(tmp_path_factory.mktemp("kube"))))
         groups = [small(2, minimum=0, maximum=4)]
         options = {**namespace.options(), "namespace": ""}
