@@ -15,7 +15,7 @@ from hypothesis import settings
 from jupyter_core.paths import jupyter_data_dir
 
 from jupyter_mlops.client.clusters.kernel import kernel
-from jupyter_mlops.tracking import recorder
+from jupyter_mlops.tracking import recorder, target
 
 # How long an example takes is up to what else the machine does.
 settings.register_profile("any-machine", deadline=None)
@@ -59,6 +59,7 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["JUPYTER_MLOPS_TESTS"] = mark
     os.environ["JUPYTER_MLOPS_HOME"] = str(tmp_path_factory.mktemp("home"))
     os.environ["KUBECONFIG"] = str(tmp_path_factory.getbasetemp() / "no-kubeconfig")
+    os.environ[target.VARIABLE] = target.OFF  # its import takes each kernel's process seconds of a CPU
     yield
     recorder.close()
     left = _marked(mark)
@@ -71,6 +72,12 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         process.kill()
     assert not lines, "these processes outlived the suite:\n" + "\n".join(lines)
     assert _files(real_home) == before, f"the suite wrote into {real_home}"
+
+
+@pytest.fixture
+def mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are recorded in MLflow, as they are unless somebody says otherwise."""
+    monkeypatch.delenv(target.VARIABLE)
 
 
 @pytest.fixture(scope="module", autouse=True)

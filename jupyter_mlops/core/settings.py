@@ -9,7 +9,7 @@ from .price import Price, Rate
 
 class Settings(Record):
     """`price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, in the same
-    currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder);
+    currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder; `off`: no MLflow);
     `default_profile` is what a run starts when there is no cluster; `last_used` is profile → when."""
 
     format: int = FORMAT

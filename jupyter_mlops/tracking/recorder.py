@@ -117,9 +117,12 @@ class Recorder:
             self._child = None
 
     def _bring(self, run: RunState) -> str:
-        """Bring one run. Returns what went wrong; empty when the run is in MLflow."""
+        """Bring one run. Returns what went wrong; empty when the run is in MLflow, or nothing is to be there."""
         from .child import Child
+        from .target import tracking_uri
 
+        if not tracking_uri():
+            return ""
         if self._child is None:
             self._child = Child()
         fault = self._child.bring(run)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import home
 from ..core.run import FINAL, Entry, RunState
-from ..home import settings
 from ..home.runs import RunFolder, run_folder
 from . import pending
 
@@ -34,11 +33,6 @@ _STATUS = {"done": "FINISHED", "failed": "FAILED", "cancelled": "KILLED", "lost"
 _TAG, _PARAM, _BATCH = 5000, 500, 100
 
 _NOT_IN_KEYS = re.compile(r"[^\w\-./ ]")
-
-
-def tracking_uri() -> str:
-    """Where runs are recorded: the user's setting, else a file in the home folder."""
-    return settings.load().tracking_uri or f"sqlite:///{home.home() / 'mlflow.sqlite'}"
 
 
 class MlflowStore:

@@ -22,7 +22,8 @@ from ..core.errors import UnknownRun, Unreadable
 from ..core.run import RunState
 from ..home.runs import run_folder
 from . import history, pending
-from .store import MlflowStore, tracking_uri
+from .store import MlflowStore
+from .target import tracking_uri
 
 #: Added to the process's niceness: the user's own work goes first.
 _NICE = 10
@@ -30,8 +31,10 @@ _NICE = 10
 
 def sync() -> int:
     """Bring all runs that MLflow lacks. Returns how many there were. Raises what MLflow raises."""
+    if not (uri := tracking_uri()):
+        return 0
     runs = pending.unsynced()
-    store = MlflowStore(tracking_uri())
+    store = MlflowStore(uri)
     for run in runs:
         try:
             state = history.get(run)

@@ -73,7 +73,7 @@ def test_its_settings_and_profiles_count(home: Path) -> None:
     assert set(settings.load().last_used) == {"mine", "gentle"}
 
 
-def test_its_history_in_mlflow_goes_on(home: Path) -> None:
+def test_its_history_in_mlflow_goes_on(home: Path, mlflow: None) -> None:
     def runs() -> list[tuple[str, str]]:
         with sqlite3.connect(home / "mlflow.sqlite") as database:
             return list(database.execute("SELECT name, status FROM runs ORDER BY start_time"))

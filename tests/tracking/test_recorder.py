@@ -18,15 +18,19 @@ import pytest
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.run import Entry, ItemError, Origin, RunState
 from jupyter_mlops.core.settings import Settings
+from jupyter_mlops.home import settings
 from jupyter_mlops.tracking import history, pending
 from jupyter_mlops.tracking.recorder import Recorder
-from jupyter_mlops.tracking.store import MlflowStore, tracking_uri
+from jupyter_mlops.tracking.store import MlflowStore
+from jupyter_mlops.tracking.sync import sync
+from jupyter_mlops.tracking.target import tracking_uri
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("mlflow"),
     pytest.mark.filterwarnings(
         # MLflow and what it brings, at import and at use
         "ignore::DeprecationWarning",
@@ -190,8 +194,6 @@ def test_what_a_killed_kernel_left_is_brought_by_the_server(home: Path, monkeypa
 def test_a_tracking_server_that_is_away_loses_nothing(
     home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from jupyter_mlops.home import settings
-
     monkeypatch.setattr("jupyter_mlops.tracking.recorder._BACKOFF", (0.2, 0.2))
     settings.save(Settings(tracking_uri="sqlite:////dev/null/nowhere.sqlite"))
     recorder.record(ended(run(1)))
@@ -209,8 +211,6 @@ def test_a_tracking_server_that_is_away_loses_nothing(
 
 
 def test_closing_ends_the_process_also_when_the_tracking_server_does_not_answer(home: Path, recorder: Recorder) -> None:
-    from jupyter_mlops.home import settings
-
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and never says a word
         settings.save(Settings(tracking_uri=f"http://127.0.0.1:{silent.getsockname()[1]}"))
         recorder.record(run(1))
@@ -233,8 +233,6 @@ def _children() -> list[int]:
 
 
 def test_another_tracking_uri_gets_the_runs_that_come(home: Path, recorder: Recorder) -> None:
-    from jupyter_mlops.home import settings
-
     recorder.record(run(1))
     assert recorder.flush(120)
     settings.save(Settings(tracking_uri=f"sqlite:///{home / 'other.sqlite'}"))
@@ -242,6 +240,20 @@ def test_another_tracking_uri_gets_the_runs_that_come(home: Path, recorder: Reco
     recorder.record(ended(run(1)))
     assert recorder.flush(120)
     assert sorted(seen.data.tags["mlops.run"] for seen in found()) == [run(1).id, run(2).id]
+
+
+def test_off_makes_no_process_and_what_was_missed_can_be_brought(
+    home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.save(Settings(tracking_uri="off"))
+    history.save(ended(run(1)))
+    recorder.record(ended(run(1)))
+    assert recorder.flush(60)
+    assert sync() == 0
+    assert (_children(), (home / "mlflow.sqlite").exists()) == ([], False)
+    settings.save(Settings())
+    monkeypatch.setattr(pending, "GRACE", 0.0)
+    assert pending.unsynced() == [run(1).id]
 
 
 def test_nothing_heavy_is_imported_before_a_run_is_recorded() -> None:

@@ -13,6 +13,7 @@ from ... import home
 from ...core.base import Seconds
 from ...core.waiting import wait_for
 from ...tracking import pending
+from ...tracking.target import tracking_uri
 
 #: Seconds between looks for runs that are not in MLflow, and after a failure.
 _EVERY: Seconds = 10.0
@@ -43,7 +44,8 @@ class Recording:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(_EVERY)
-            if await asyncio.to_thread(pending.unsynced) and not await self._sync():
+            missing = await asyncio.to_thread(pending.unsynced) if tracking_uri() else []
+            if missing and not await self._sync():
                 await asyncio.sleep(_AFTER_FAILURE)
 
     async def _sync(self) -> bool:
