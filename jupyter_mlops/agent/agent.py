@@ -100,7 +100,7 @@ class Agent:
             run.open(code, bigs)
             return Seat(key, head, part, run.reporter, run).sit()
         except OSError as error:  # no process, no memory, no file can be had
-            why = f"{type(error).__name__}: a process for the run's code can't be had: {error}"
+            why = f"{type(error).__name__}: the run's code can't be started: {error}"
             return {"n": part.get("n", 1), "errors": [dead(why, "", part.get("start", 0), "")], "broken": True}
 
     def _run(self, run_id: str) -> RunHere:
@@ -168,7 +168,7 @@ class RunHere:
         """Have what its runners need: its head, and its big variables where they can be mapped."""
         with self._sharing:
             if not self._code:
-                self._files = [buffers.shared(big) for big in bigs]
+                self._files = [buffers.opened(big) for big in bigs]
                 self._code = code
 
     def take(self) -> RunnerHandle:

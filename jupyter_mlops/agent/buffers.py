@@ -21,23 +21,28 @@ _COUNT = struct.Struct("<Q")
 
 
 def packed(value: Any) -> bytes:
-    """`value` in one piece: how many parts there are, how long each is, the pickle, and the buffers, each aligned."""
+    """`value` in one piece: what `pieces` gives, in a row."""
+    return b"".join(pieces(value))
+
+
+def pieces(value: Any) -> list[Any]:
+    """How many parts there are, how long each is, the pickle of `value`, and its buffers, uncopied; each aligned."""
     buffers: list[pickle.PickleBuffer] = []
     parts: list[Any] = [cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)]
-    return _joined(parts + [buffer.raw() for buffer in buffers])
+    return _aligned(parts + [buffer.raw() for buffer in buffers])
 
 
-def _joined(parts: list[Any]) -> bytes:
+def _aligned(parts: list[Any]) -> list[Any]:
     head = _COUNT.pack(len(parts)) + b"".join(_COUNT.pack(len(part)) for part in parts)
-    pieces: list[Any] = []
+    aligned: list[Any] = []
     for piece in (head, *parts):
-        pieces += [piece, bytes(-len(piece) % ALIGNED)]
-    return b"".join(pieces)
+        aligned += [piece, bytes(-len(piece) % ALIGNED)]
+    return aligned
 
 
 def of_pickle(data: bytes) -> bytes:
     """What `packed` gives for an object that was pickled to `data`."""
-    return _joined([data])
+    return b"".join(_aligned([data]))
 
 
 def loaded(data: memoryview) -> Any:
@@ -71,6 +76,12 @@ def _lengths(data: memoryview) -> list[int]:
 
 def _next(length: int) -> int:
     return length + -length % ALIGNED
+
+
+def opened(big: bytes | str) -> int:
+    """A file that holds a large variable, for the runners of this worker to map: the one of that path, or one in memory
+    with those bytes. Whoever asked for it closes it. Raises `OSError`."""
+    return os.open(big, os.O_RDONLY) if isinstance(big, str) else shared(big)
 
 
 def shared(data: bytes) -> int:

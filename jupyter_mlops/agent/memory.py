@@ -23,11 +23,16 @@ TERMINATE = 0.95
 _PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 
+#: What of a process's memory is its own. Files that it has mapped are not: the system can drop what it read of them.
+_OWN = ("RssAnon:", "RssShmem:")
+
+
 def used(pid: int) -> int:
-    """Bytes that a process and its descendants have in memory; 0 when it is gone."""
+    """Bytes that a process and its descendants have in memory, without files; 0 when it is gone."""
     total = 0
     with contextlib.suppress(OSError, ValueError):
-        total = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+        status = Path(f"/proc/{pid}/status").read_text().splitlines()
+        total = sum(int(line.split()[1]) * 1024 for line in status if line.startswith(_OWN))
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
                 total += sum(used(int(child)) for child in (thread / "children").read_text().split())

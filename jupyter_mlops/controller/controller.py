@@ -90,7 +90,7 @@ class Controller:
         self._run_states = RunStates(self._disk, self._changes)
         self.runs = RunRegistry(
             scheduler,
-            folder.parent.parent / "runs" if folder else None,
+            folder,
             spec,
             shape=self.workers.connected,
             share=self._share,

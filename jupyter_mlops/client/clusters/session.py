@@ -10,9 +10,11 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from ... import places
+from ... import home, places
 from ...agent import buffers
 from ...core.errors import ClusterEnded, ClusterUnreachable
+from ...home import variables
+from ...home.clusters import ClusterFolder
 from ..packages.workers import WorkerPackages
 from ..send.payload import RunPayload
 from .listing import list_clusters
@@ -47,7 +49,7 @@ class Session:
         await self.link.close()
 
     async def put(self, payload: RunPayload, everywhere: bool, anew: bool = False) -> list[Future[Any]]:
-        """Put the payload's big variables on the cluster as bytes, those that aren't there yet.
+        """Put the payload's big variables on the cluster, those that aren't there yet.
 
         `everywhere`: on all workers; `anew`: again, since a worker that had one died.
         """
@@ -66,9 +68,20 @@ class Session:
 
     async def _scatter(self, big: Any, everywhere: bool) -> Future[Any]:
         await self._worker()
-        data = big if isinstance(big, bytes) else await asyncio.to_thread(buffers.packed, big)
-        future: Future[Any] = await self.client.scatter(data, broadcast=everywhere, hash=False)
-        return future
+        key = variables.new_key()
+        put: dict[str, Future[Any]] = await self.client.scatter(
+            {key: await asyncio.to_thread(self._packed, big, key)}, broadcast=everywhere
+        )
+        return put[key]
+
+    def _packed(self, big: Any, key: str) -> bytes | str:
+        """What stands for `big` on the cluster: the path of a file where its workers can read that, else all of it."""
+        pieces = [big] if isinstance(big, bytes) else buffers.pieces(big)
+        if self.backend.writes_home:
+            folder = ClusterFolder(home.clusters_dir() / self.name)
+            with contextlib.suppress(OSError):  # the disk is full, say: then it travels
+                return str(variables.write(folder, key, pieces))
+        return big if isinstance(big, bytes) else b"".join(pieces)
 
     async def _worker(self) -> None:
         """Wait for a worker; one that has none at rest makes one for a task that waits."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ...core.base import Seconds
 from ...core.cluster import ClusterSpec
 from ...core.run import RunPhase, RunState
+from ...home.clusters import ClusterFolder
 from .. import dask
 from ..background import Background
 from . import stopping
@@ -26,6 +27,7 @@ from .restored import LOST, PastRun
 from .results import DetachedResults
 from .runcost import RunCost, ShareOf
 from .stopping import RunEvent
+from .variables import VariableFiles
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -46,7 +48,7 @@ class RunRegistry:
     Parameters
     ----------
     scheduler : Dask's scheduler.
-    folder : where each run has its folder; None keeps nothing on disk.
+    folder : the cluster's; beside those of clusters, each run has one. None keeps nothing on disk.
     spec : the cluster's; its price counts.
     shape : the workers now, by group.
     share : worker's address → what one of its threads holds, and at which rates.
@@ -67,7 +69,9 @@ class RunRegistry:
         event: RunEvent,
         results: DetachedResults,
     ) -> None:
-        self._scheduler, self._folder, self._spec = scheduler, folder, spec
+        self._scheduler, self._spec = scheduler, spec
+        self._folder = folder.parent.parent / "runs" if folder else None
+        self._variables = VariableFiles(ClusterFolder(folder)) if folder else None
         self._shape, self._share, self._changed, self._event = shape, share, changed, event
         self.results = results
         self._background = Background()
@@ -102,6 +106,8 @@ class RunRegistry:
         listener = RunPlugin(self._scheduler, self, self._event)
         self._scheduler.stream_handlers["mlops-run"] = listener.report
         self._scheduler.add_plugin(listener, name="mlops-runs")
+        if self._variables is not None:
+            self._scheduler.add_plugin(self._variables, name="mlops-variables")
         await self._scheduler.register_worker_plugin(None, plugin=plugin(), name=PLUGIN, idempotent=False)
 
     async def close(self, why: str) -> None:
