@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import os
 import threading
 import time
@@ -17,9 +19,11 @@ import pandas as pd
 import pytest
 
 import jupyter_mlops as mlops
+from jupyter_mlops import home
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.client.runs.again import again
 from jupyter_mlops.core import errors
+from jupyter_mlops.core.cluster import Counts
 
 from .cluster import LONG, until
 
@@ -300,6 +304,56 @@ def test_big_variables_travel_once_and_can_not_be_spoiled(cluster: mlops.Cluster
     ]
     big[0] = 2
     assert mlops.run(lambda: float(big.sum()), cluster=cluster).result(LONG) == 2_000_001
+
+
+def test_what_keeps_a_run_from_a_worker_is_said_while_one_waits(
+    cluster: mlops.Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.scale(0)
+    until(lambda: cluster.state().counts == Counts())
+    run, found = mlops.run(lambda: 7, cluster=cluster), list[int]()
+    waiting = threading.Thread(target=lambda: found.append(run.result(LONG)))
+    waiting.start()
+    until(lambda: "Scale the group up." in capsys.readouterr().err)
+    cluster.scale(2)
+    waiting.join()
+    assert found == [7]
+
+
+def variables_of(cluster: mlops.Cluster) -> list[Path]:
+    """The files of large variables of a cluster of this machine."""
+    return list((home.clusters_dir() / cluster.name / "work" / "variables").iterdir())
+
+
+def test_a_big_variable_is_one_file_for_all_workers_as_long_as_the_notebook_has_it(cluster: mlops.Cluster) -> None:
+    def of(big: Any) -> Any:
+        def seen(item: int) -> float:
+            time.sleep(0.1)  # so that each worker gets one
+            return float(big[::1000].sum())
+
+        return seen
+
+    seen = of(np.ones(4_000_000))
+    before = set(variables_of(cluster))
+    assert mlops.map(seen, range(4), cluster=cluster).result(LONG) == [4000.0] * 4
+    (file,) = set(variables_of(cluster)) - before
+    assert (file.stat().st_mode & 0o777, file.stat().st_size // 1_000_000) == (0o600, 32)
+    detached = mlops.map(seen, range(20), cluster=cluster, detach=True)
+    assert detached.result(LONG) == [4000.0] * 20
+    assert set(variables_of(cluster)) - before == {file}
+    del seen, detached
+    until(lambda: gc.collect() >= 0 and not file.exists())
+
+
+def test_a_big_variable_travels_where_no_file_can_be_written(
+    cluster: mlops.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("jupyter_mlops.home.variables.write", full)
+    big = np.arange(2_000_000)
+    assert mlops.map(lambda item: item + int(big[-1]), [1, 2], cluster=cluster).result(LONG) == [2_000_000, 2_000_001]
 
 
 def test_what_cannot_travel_is_named(cluster: mlops.Cluster) -> None:

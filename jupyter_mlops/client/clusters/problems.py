@@ -22,6 +22,19 @@ def problem_sentence(name: str, problem: Problem) -> str:
     return f"{name}: {sentence}" if name and repr(name) not in problem.what else sentence
 
 
+class ProblemsSaid:
+    """The problems that somebody who waits for a cluster has been told: each is said at once, and once."""
+
+    def __init__(self) -> None:
+        self._said: set[tuple[str, str]] = set()
+
+    def new(self, state: ClusterState) -> list[str]:
+        """A sentence for each problem of the cluster that hasn't been said yet; it counts as said from here on."""
+        fresh = [(name, problem) for name, problem in problems_of(state) if (name, problem.what) not in self._said]
+        self._said |= {(name, problem.what) for name, problem in fresh}
+        return [problem_sentence(name, problem) for name, problem in fresh]
+
+
 def unreachable(state: ClusterState, problem: Problem) -> ClusterState:
     """What to show of a cluster that doesn't answer: what is known of it, and why that is all.
 

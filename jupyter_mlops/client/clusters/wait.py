@@ -16,7 +16,7 @@ from ...core.base import Seconds
 from ...core.cluster import ClusterState, GroupState, Problem
 from ...core.errors import ClusterEnded, MlopsError, NotReady, StartFailed
 from ...core.words import count, span
-from .problems import problem_sentence, problems_of
+from .problems import ProblemsSaid, problems_of
 
 #: Seconds after which a wait ends. A node of a cloud takes five minutes, and its image a few more.
 PATIENCE: Seconds = 900.0
@@ -176,17 +176,15 @@ async def _wait(
     patience: Seconds,
 ) -> ClusterState:
     deadline = time.monotonic() + patience
-    said: set[tuple[str, str]] = set()
+    said = ProblemsSaid()
     while True:
         state = cluster.state
         if state is None or state.phase in ("stopping", "ended"):
             raise _ended(name, state)
         if reached(state):
             return state
-        for group, problem in problems_of(state):
-            if (group, problem.what) not in said:
-                said.add((group, problem.what))
-                say(problem_sentence(group, problem))
+        for sentence in said.new(state):
+            say(sentence)
         if (never := hopeless(state)) is not None:
             raise never
         if time.monotonic() > deadline:

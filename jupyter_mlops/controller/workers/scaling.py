@@ -184,7 +184,9 @@ class Scaling:
         if 0 <= now - self._followed < FOLLOW:
             return
         self._followed = now
-        self._waiting = waiting(self._scheduler) if self._scheduler.unrunnable else {}
+        # without workers Dask queues tasks; with some, queued ones have only to wait for their turn
+        stuck = self._scheduler.unrunnable or (self._scheduler.queued and not self._scheduler.workers)
+        self._waiting = waiting(self._scheduler) if stuck else {}
         adaptive = [scale for scale in self.groups.values() if scale.adaptive]
         if not adaptive:
             return

@@ -21,6 +21,7 @@ from ....core.errors import (
 from ....core.run import FINAL, RunPhase, RunState
 from ....core.waiting import wait_for
 from ...clusters.kernel import kernel
+from ...clusters.problems import ProblemsSaid
 from ...clusters.session import Session
 from ...send.payload import RunPayload
 from ..copies import UNASKED, Copy, bring_home
@@ -36,6 +37,10 @@ logger = logging.getLogger("jupyter_mlops")
 #: Seconds that a cluster may be silent before its place is asked about it: a scheduler may start again, an API server
 #: too, a laptop may be carried home.
 SILENT = 3.0
+
+
+#: Seconds between two looks at what is wrong with the cluster, while a run waits.
+LOOK = 2.0
 
 
 class Execution:
@@ -64,6 +69,7 @@ class Execution:
 
     async def main(self) -> None:
         """Execute the run from its start to its end. Raises nothing: `error` says what went wrong."""
+        saying = asyncio.create_task(self._say_what_keeps_it())
         try:
             await self._open()
             await self._race()
@@ -82,6 +88,7 @@ class Execution:
         except asyncio.CancelledError:  # the process ends
             self._mark_lost("The process that drove it has ended")
         finally:
+            saying.cancel()
             self._opened.set()
             self.tasks.let_go()
             self.sent.set()
@@ -110,6 +117,16 @@ class Execution:
         await self._opened.wait()
         if self.error is None and self.state.phase not in FINAL:
             await self.session.link.cancel_run(self.state.id, why)
+
+    async def _say_what_keeps_it(self) -> None:
+        """While no worker computes, say what is wrong with the cluster: whoever waits for a cell looks here."""
+        said = ProblemsSaid()
+        while True:
+            await asyncio.sleep(LOOK)
+            with contextlib.suppress(MlopsError):  # `_watch` says that it doesn't answer
+                state = (await self.session.link.view(workers=False)).state
+                for sentence in said.new(state) if not state.counts.busy else ():
+                    self.channel.say(sentence)
 
     async def _open(self) -> None:
         opened = await self.session.link.open_run(self.state)
