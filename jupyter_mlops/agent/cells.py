@@ -8,9 +8,8 @@ import inspect
 from types import CodeType
 from typing import Any
 
-import cloudpickle
-
 from .displays import looks
+from .pickling import dumps, travels
 from .sources import show
 
 
@@ -51,27 +50,19 @@ def pack_names(space: dict[str, Any], names: list[str]) -> tuple[bytes, dict[str
     """The pickled values of those of `names` that exist; and those that can't be pickled: name → type."""
     values = {name: space[name] for name in names if name in space}
     try:
-        return bytes(cloudpickle.dumps(values, protocol=5)), {}
+        return dumps(values), {}
     except Exception:  # noqa: BLE001 - whatever a user's object raises: find out which one it was
-        refused = {name: _type(value) for name, value in values.items() if not _can_travel(value)}
+        refused = {name: _type(value) for name, value in values.items() if not travels(value)}
         kept = {name: value for name, value in values.items() if name not in refused}
-        return bytes(cloudpickle.dumps(kept, protocol=5)), refused
+        return dumps(kept), refused
 
 
 def pack_value(value: Any) -> tuple[bytes | None, dict[str, Any]]:
     """The pickled value, or None and what it looks like."""
     try:
-        return bytes(cloudpickle.dumps(value, protocol=5)), {}
+        return dumps(value), {}
     except Exception:  # noqa: BLE001 - whatever a user's object raises: it is shown instead
         return None, looks(value)
-
-
-def _can_travel(value: Any) -> bool:
-    try:
-        cloudpickle.dumps(value, protocol=5)
-    except Exception:  # noqa: BLE001 - a user's object may raise anything: then it can't travel
-        return False
-    return True
 
 
 def _type(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import cloudpickle
 
 from . import sources
+from .pickling import travels
 
 #: How many characters of an item's repr are kept.
 ITEM = 200
@@ -84,8 +85,8 @@ def _pickled(error: BaseException) -> bytes | None:
         data = cloudpickle.dumps(error, protocol=5)
         if not is_group and _alike(cloudpickle.loads(data), error):
             return bytes(data)
-    attributes = {name: value for name, value in vars(error).items() if _travels(value)}
-    args = tuple(value if _travels(value) else short(value) for value in error.args)
+    attributes = {name: value for name, value in vars(error).items() if travels(value)}
+    args = tuple(value if travels(value) else short(value) for value in error.args)
     try:
         return bytes(cloudpickle.dumps((type(error), args[:1] if is_group else args, attributes), protocol=5))
     except Exception:  # noqa: BLE001 - as above; its text is kept
@@ -94,11 +95,3 @@ def _pickled(error: BaseException) -> bytes | None:
 
 def _alike(one: BaseException, other: BaseException) -> bool:
     return type(one) is type(other) and str(one) == str(other) and vars(one).keys() == vars(other).keys()
-
-
-def _travels(value: Any) -> bool:
-    try:
-        cloudpickle.loads(cloudpickle.dumps(value, protocol=5))
-    except Exception:  # noqa: BLE001 - a user's object may raise anything
-        return False
-    return True

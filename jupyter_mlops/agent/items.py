@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, islice
 from typing import Any
 
-import cloudpickle
-
 from .failures import Record, RunStopped, record, short
+from .pickling import dumps
 from .streams import Streams
 
 #: Seconds between two looks at the clock.
@@ -76,7 +75,7 @@ class ItemBatch:
         failed = {error["index"] for error in self.errors}
         for position, result in enumerate(self.results):
             try:
-                cloudpickle.dumps(result, protocol=5)
+                dumps(result)
             except Exception as error:  # noqa: BLE001 - whatever a user's object raises
                 self.results[position] = None
                 if self._start + position not in failed:

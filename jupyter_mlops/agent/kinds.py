@@ -9,8 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import cloudpickle
-
 from . import mainmodule
 from .cells import pack_names, pack_value, run_cell
 from .changes import changed
@@ -18,6 +16,7 @@ from .code import Code, variables_of
 from .displays import Screen, Tell
 from .failures import RunStopped, record, short
 from .items import ItemBatch
+from .pickling import dumps
 
 #: Our own frames start with this file name.
 OURS = "<jupyter-mlops"
@@ -76,7 +75,7 @@ class Cell(Kind):
         touched = [name for name in changed(self.code, given, self.space, COMPARED) if name not in back]
         if self.head["keep"]:
             kept = {name: self.space[name] for name in back if name in self.space}
-            return {"kept": _pickled(kept), "names": list(kept), "has_value": False, "left": touched}
+            return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": touched}
         if not self.head.get("only"):
             back, touched = back + touched, []
         names, refused = pack_names(self.space, back)
@@ -106,8 +105,8 @@ class Function(Kind):
         self.screen.show_figures()
         left = changed(self.code, given, variables_of(function), COMPARED)
         if self.head["keep"]:
-            return {"kept": _pickled(value), "names": None, "left": left}
-        return {"value": _pickled(value), "has_value": True, "left": left}
+            return {"kept": dumps(value), "names": None, "left": left}
+        return {"value": dumps(value), "has_value": True, "left": left}
 
 
 class Map(Kind):
@@ -159,10 +158,10 @@ class Map(Kind):
 
     def _packed(self, batch: ItemBatch) -> Outcome:
         try:
-            values = _pickled(batch.results)
+            values = dumps(batch.results)
         except Exception:  # noqa: BLE001 - some result can't travel: it becomes its item's error
             batch.drop_unpicklable()
-            values = _pickled(batch.results)
+            values = dumps(batch.results)
         return {"n": len(batch.results), "errors": batch.errors, "values": values}
 
     def _progress(self, done: int, failed: int) -> None:
@@ -181,10 +180,6 @@ def _awaiting(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     return lambda item: loop.run_until_complete(function(item))
-
-
-def _pickled(value: Any) -> bytes:
-    return bytes(cloudpickle.dumps(value, protocol=5))
 
 
 KINDS: dict[str, type[Kind]] = {"cell": Cell, "function": Function, "map": Map}

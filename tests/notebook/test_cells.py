@@ -35,6 +35,13 @@ def test_the_line_of_the_magic_is_python(kernel: Kernel) -> None:
     assert "'[' is never closed" in kernel.run("%%mlrun --map [i for i in\ni").error
 
 
+def test_what_a_cell_names_comes_back_or_is_said(kernel: Kernel) -> None:
+    shown = kernel.run("%%mlrun\n_hidden, __, _ = 3, 4, 5\nfrom string import *\nfile = open('/dev/null')")
+    assert "What `from string import *` names stays on the worker" in shown.text
+    assert "file" in shown.text and "TextIOWrapper" in shown.text
+    assert kernel.run("_hidden, 'digits' in globals(), 'file' in globals()").result == "(3, False, False)"
+
+
 def test_every_run_leaves_a_line(kernel: Kernel) -> None:
     shown = kernel.run("%%mlrun\n6 * 7")
     assert shown.result == "42" and re.fullmatch(r"done · .* s · .*on notes", shown.lines[0]), shown.lines

@@ -123,6 +123,15 @@ def own_nodes(tree: ast.Module) -> Iterator[ast.AST]:
             todo.extend(ast.iter_child_nodes(node))
 
 
+def stars(tree: ast.Module) -> list[str]:
+    """The modules that the cell imports all names of."""
+    return [
+        node.module or "." * node.level
+        for node in own_nodes(tree)
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+    ]
+
+
 def _imports(tree: ast.Module) -> set[str]:
     found = set()
     for node in ast.walk(tree):

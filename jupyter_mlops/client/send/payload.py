@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pickle
+import re
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from ...agent.streams import drawn
 from ...core.errors import InvalidCell
 from . import cells, modules
 from .body import check_body, function_of
-from .capture import Names, names_of
+from .capture import Names, names_of, stars
 from .environment import can_be_had
 from .mutation import changed_in_place
 from .pickling import BIG, Packed, Say, meant, no_words, pack
@@ -24,6 +25,9 @@ from .texts import names_in_texts
 
 #: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
 INLINE = 200_000
+
+#: Names that IPython sets itself: results and inputs of cells, and what nobody wants to have.
+_IPYTHONS = re.compile(r"_{1,3}|_i{1,3}|_[iod]h|_i?\d+|__\w+__")
 
 #: This package, which workers have.
 _OWN = __name__.partition(".")[0]
@@ -57,7 +61,9 @@ def ship_cell(
         assigned = ", ".join(names.assigns) or "nothing"
         raise InvalidCell(f"The cell doesn't assign {unknown[0]!r}", f"it assigns {assigned}", "Change --out.")
     packed = pack(variables, variables, say)
-    back = out if out is not None else [name for name in names.assigns if not name.startswith("_")]
+    back = out if out is not None else [name for name in names.assigns if not _IPYTHONS.fullmatch(name)]
+    for module in stars(tree) if out is None else ():
+        say(f"What `from {module} import *` names stays on the worker: import it in the notebook, too.")
     payload = _payload("cell", source, filename, names, variables, packed)
     payload.head |= {"names": back, "only": out is not None, "code": source, "changes": changed_in_place(tree)}
     return payload

@@ -17,6 +17,7 @@ FILES = (
     "wire",
     "reports",
     "sources",
+    "pickling",
     "failures",
     "versions",
     "packages",

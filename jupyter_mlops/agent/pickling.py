@@ -1,0 +1,39 @@
+"""Pickles what a run's code gives back."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections import ChainMap
+from typing import Any, ClassVar, NoReturn
+
+import cloudpickle
+
+
+def dumps(value: Any) -> bytes:
+    """`value` as bytes. An open file is refused, which cloudpickle would give back as its text.
+
+    Raises
+    ------
+    Exception : it can't be pickled; a user's class may raise anything.
+    """
+    with io.BytesIO() as target:
+        _Pickler(target, protocol=5).dump(value)
+        return target.getvalue()
+
+
+def travels(value: Any) -> bool:
+    """Whether `value` can be pickled, and be had from that again."""
+    try:
+        pickle.loads(dumps(value))  # noqa: S301 - it has just been pickled here
+    except Exception:  # noqa: BLE001 - a user's object may raise anything: then it can't travel
+        return False
+    return True
+
+
+def _refused(file: io.TextIOWrapper) -> NoReturn:
+    raise pickle.PicklingError(f"the open file {file.name!r} can't travel")
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    dispatch_table: ClassVar[Any] = ChainMap({io.TextIOWrapper: _refused}, *cloudpickle.Pickler.dispatch_table.maps)
