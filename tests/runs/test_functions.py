@@ -362,8 +362,8 @@ def test_what_cannot_travel_is_named(cluster: mlops.Cluster) -> None:
         mlops.run(lambda: lock.locked(), cluster=cluster)
     with pytest.raises(errors.RunFailed, match="pickle"):
         mlops.run(threading.Lock, cluster=cluster).result(LONG)
-    (failed,) = mlops.map(open, ["/dev/null"], cluster=cluster).result(LONG)
-    assert "the open file '/dev/null' can't travel" in failed.error
+    with pytest.raises(errors.ItemsFailed, match=r"The 1 item .* the open file '/dev/null' can't travel"):
+        mlops.map(open, ["/dev/null"], cluster=cluster).result(LONG)
     results = mlops.map(lambda item: threading.Lock() if item == 1 else item, range(3), cluster=cluster).result(LONG)
     assert results[0] == 0 and isinstance(results[1], mlops.FailedItem) and results[2] == 2
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ....controller.runs.install import kept_results, without_results
 from ....core.errors import ItemsFailed, NotPicklable, RunFailed
 from ....core.run import ItemError, RunPhase, RunState
+from ....core.words import count
 from ...clusters.session import Session
 from ...send.payload import RunPayload
 from ..record import PayloadFile
@@ -121,8 +122,9 @@ class MapExecution(Execution):
             await asyncio.wrap_future(self._payload_file.finish())
         if self.errors and len(self.errors) == self._done:
             first = self.errors[0]
+            which = f"{'All' if self._done > 1 else 'The'} {count(self._done, 'item')}"
             self.error = ItemsFailed(
-                f"All {self._done} items of the run {self.state.name!r} failed",
+                f"{which} of the run {self.state.name!r} failed",
                 f"item {first.index} ({first.item}) raised {first.error}",
                 todo(first.error, self.state.variables),
             )
