@@ -6,9 +6,11 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 from distributed import Client, LocalCluster
 
@@ -20,7 +22,7 @@ WORKERS = 8
 
 
 def run() -> Iterator[Result]:
-    """Steps of pure Python and a cancel on two workers; pandas on eight."""
+    """Steps of pure Python and a cancel on two workers; pandas and a large array on eight."""
     cluster = mlops.start("bench", workers=2)
     cluster.wait(2)
     client = cluster.client()
@@ -31,6 +33,7 @@ def run() -> Iterator[Result]:
         client.close()
         cluster.stop()
     yield from tables()
+    yield from large_array()
 
 
 def steps() -> int:
@@ -93,6 +96,56 @@ def tables() -> Iterator[Result]:
     yield compared(f"pandas on {WORKERS} new workers, CPU time from their start", "s", a, b, "LocalCluster", 0.4)
     a, b = (statistics.median(pair[side][1] for pair in found) for side in (0, 1))
     yield compared(f"memory of {WORKERS} workers after pandas", "MB", a, b, "LocalCluster", 0.5)
+
+
+def large_array() -> Iterator[Result]:
+    """An array of 500 MB that eight workers read. Each measurement has a cluster of its own, which lacks it."""
+    big = np.ones(62_500_000)
+    found = [(_growth(*_ours(), _read_in_runs(big)), _growth(*_peers(), _read_in_tasks(big))) for _ in range(3)]
+    name = f"an array of 500 MB read by {WORKERS} workers"
+    a, b = (statistics.median(pair[side][0] for pair in found) for side in (0, 1))
+    yield compared(name, "s", a, b, "client.scatter and submit", 0.3)
+    a, b = (statistics.median(pair[side][1] for pair in found) for side in (0, 1))
+    yield compared(f"{name}: memory", "MB", a, b, "client.scatter and submit", 0.2)
+
+
+def _read_in_runs(big: Any) -> Callable[[Any], object]:
+    def read(item: int) -> float:
+        time.sleep(0.3)  # so that each worker gets one
+        return float(big.sum())
+
+    return lambda cluster: mlops.map(read, range(WORKERS), cluster=cluster, quiet=True).result()
+
+
+def _read_in_tasks(big: Any) -> Callable[[Any], object]:
+    def read(array: Any) -> float:
+        time.sleep(0.3)
+        return float(array.sum())
+
+    def use(client: Client) -> object:
+        future = client.scatter(big)
+        workers = list(client.scheduler_info(n_workers=-1)["workers"])
+        return client.gather([client.submit(read, future, workers=[each], pure=False) for each in workers])
+
+    return use
+
+
+def _growth(
+    start: Callable[[], Any], warm: Callable[[Any], object], stop: Callable[[Any], object], use: Callable[[Any], object]
+) -> tuple[float, float]:
+    """Seconds that `use` takes on workers that have worked before, and by how many megabytes their memory grows."""
+    before = set(psutil.pids())
+    held = start()
+    warm(held)
+    idle = _memory(before)
+    with ThreadPoolExecutor(1) as thread:
+        using = thread.submit(timed, lambda: use(held))
+        most = 0.0
+        while not using.done():
+            most = max(most, _memory(before) - idle)
+            time.sleep(0.1)
+    stop(held)
+    return using.result(), most
 
 
 def _tables(
