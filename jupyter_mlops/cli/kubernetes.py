@@ -16,10 +16,14 @@ async def kubernetes(asked: Namespace) -> None:
 
 
 def _manifests(asked: Namespace) -> None:
-    from ..places.kubernetes.records.manifests import as_yaml, manifests
+    from ..places.kubernetes.records.manifests import as_yaml, hub_manifests, manifests
 
-    namespace = asked.namespace or "default"
-    sys.stdout.write(as_yaml(manifests(namespace, asked.user, asked.service_account, asked.nodes, asked.operator)))
+    extent = {"nodes": asked.nodes, "operator": asked.operator, "room": asked.room}
+    if asked.hub:
+        found = hub_manifests(asked.hub, asked.user, **extent)
+    else:
+        found = manifests(asked.namespace or "default", asked.user, asked.service_account, **extent)
+    sys.stdout.write(as_yaml(found))
 
 
 async def _check(asked: Namespace) -> None:

@@ -82,10 +82,16 @@ def _add_kubernetes(command: argparse.ArgumentParser) -> None:
     command.add_argument("what", choices=["check", "manifests"], help="what you may do; the YAML that an admin applies")
     command.add_argument("--context", default="", help="of the kubeconfig; default: the current one")
     command.add_argument("-n", "--namespace", default="", help="default: the context's")
-    command.add_argument("--user", default="", help="manifests: for this user of the kubeconfig")
-    command.add_argument("--service-account", default="", help="manifests: for this service account, as JupyterHub's")
+    command.add_argument("--user", default="", help="manifests: for this user of the kubeconfig, or of the hub")
+    command.add_argument("--service-account", default="", help="manifests: for this service account of the namespace")
+    command.add_argument(
+        "--hub", default="", help="manifests: the namespace of a JupyterHub, whose user gets a namespace for clusters"
+    )
     command.add_argument(
         "--no-nodes", dest="nodes", action="store_false", help="manifests: without the right to read nodes and prices"
+    )
+    command.add_argument(
+        "--room", action="store_true", help="manifests: with the right to see all pods, to say how much is free"
     )
     command.add_argument(
         "--operator", action="store_true", help="manifests: with the rights to DaskClusters, where their operator is"

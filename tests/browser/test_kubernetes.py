@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from jupyter_mlops.places.kubernetes.records.manifests import manifests
+from jupyter_mlops.places.kubernetes.records.manifests import node_rights
 
 from ..kubernetes.clusters import Namespace
 from .lab import Lab, open_lab, opened
@@ -29,7 +29,7 @@ def lab(pods: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture
 def nodes_may_be_read(pods_namespace: Namespace) -> Iterator[None]:
     """What `manifests` gives to controllers, so that they can say how much is free."""
-    wide = [each for each in manifests(pods_namespace.name) if each["kind"].startswith("ClusterRole")]
+    wide = node_rights(pods_namespace.name, room=True)
     pods_namespace.kube.apply(*wide)
     yield
     pods_namespace.kube.kubectl("delete", "clusterrole,clusterrolebinding", wide[0]["metadata"]["name"])

@@ -23,7 +23,10 @@ T = TypeVar("T")
 #: Seconds that anything may take here: the machine may be busy with other suites.
 PATIENCE = 90.0
 OURS = "app.kubernetes.io/managed-by=jupyter-mlops"
-MADE = "pods,deployments,services,secrets,configmaps,serviceaccounts,roles,rolebindings,networkpolicies"
+MADE = (
+    "pods,deployments,services,secrets,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,"
+    "poddisruptionbudgets"
+)
 #: For workers with a container: fake nodes may be there, too.
 REAL = {
     "spec": {

@@ -19,7 +19,8 @@ from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import GB, Cost
 from jupyter_mlops.places.kubernetes import quantity
 from jupyter_mlops.places.kubernetes.records.keeper import unpacked
-from jupyter_mlops.places.kubernetes.records.manifests import manifests
+from jupyter_mlops.places.kubernetes.records.kept import KeptFiles
+from jupyter_mlops.places.kubernetes.records.manifests import node_rights
 from jupyter_mlops.places.kubernetes.why.facts import moment
 
 from .clusters import FAKE, Namespace, by_value, in_thread, small, until, up
@@ -38,7 +39,7 @@ TERMINATE = "import os, time\nwhile True: os.kill(1, 15); time.sleep(0.2)"
 @pytest.fixture
 def readable(namespace: Namespace) -> Iterator[Namespace]:
     """A namespace whose controllers may read nodes."""
-    wide = [each for each in manifests(namespace.name) if each["kind"].startswith("ClusterRole")]
+    wide = node_rights(namespace.name)
     namespace.kube.apply(*wide)
     yield namespace
     namespace.kube.kubectl("delete", "clusterrole,clusterrolebinding", wide[0]["metadata"]["name"])
@@ -141,10 +142,10 @@ async def _ledger(namespace: Namespace, name: str) -> list[LedgerEntry]:
     """What is kept of it, outside of the scheduler's pod."""
     (kept,) = (
         each
-        for each in await in_thread(lambda: namespace.kube.get("configmaps", namespace.name))
+        for each in await in_thread(lambda: namespace.kube.get("secrets", namespace.name))
         if each["metadata"]["name"].startswith(f"{name}-history-")
     )
-    return read_lines(LedgerEntry, unpacked(kept, "ledger.jsonl"))
+    return read_lines(LedgerEntry, unpacked(KeptFiles("secrets", kept), "ledger.jsonl"))
 
 
 def _of(lines: list[LedgerEntry], worker: str, kind: str) -> LedgerEntry | None:

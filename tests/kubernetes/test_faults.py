@@ -117,9 +117,9 @@ def _told(made: Running, phase: str, count: int) -> list[RunState]:
 
 async def test_a_node_is_deleted(namespace: Namespace) -> None:
     """With the right to read nodes, which an administrator may give: also how much is free on them."""
-    from jupyter_mlops.places.kubernetes.records.manifests import manifests
+    from jupyter_mlops.places.kubernetes.records.manifests import node_rights
 
-    wide = [each for each in manifests(namespace.name) if each["kind"].startswith("ClusterRole")]
+    wide = node_rights(namespace.name, room=True)
     namespace.kube.apply(*wide)
 
     try:

@@ -78,11 +78,11 @@ def store(namespace: Namespace, name: str, spec: str) -> None:
     """Store another spec in both places that have it."""
     (receipt,) = [
         each["metadata"]["name"]
-        for each in namespace.kube.get("configmaps", namespace.name, "jupyter-mlops/part=receipt")
+        for each in namespace.kube.get("secrets", namespace.name, "jupyter-mlops/part=receipt")
         if each["metadata"]["name"].startswith(f"{name}-receipt")
     ]
     _patch(namespace, "deployment", f"{name}-scheduler", {"metadata": {"annotations": {SPEC: spec}}})
-    _patch(namespace, "configmap", receipt, {"data": {"spec.json": spec}})
+    _patch(namespace, "secret", receipt, {"stringData": {"spec.json": spec}})
 
 
 def _patch(namespace: Namespace, kind: str, name: str, body: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ async def test_from_start_to_receipt(namespace: Namespace) -> None:
     assert receipt.cost.amount is not None and receipt.cost.amount > 0
     assert receipt.cost.amount == pytest.approx(receipt.cost.usage.cpu_hours * 3600)
     left = await until(lambda: in_thread(namespace.left), lambda left: len(left) <= 2, "nothing left")
-    assert {each.split()[0] for each in left} == {"ConfigMap"}
+    assert {each.split()[0] for each in left} == {"Secret"}
     assert (await backend.get(name)).phase == "ended"
     assert any("default-4" in event.text for event in await backend.events(name))
     assert len(await backend.timeline(name)) > 1
@@ -85,7 +85,7 @@ async def test_deleting_the_record_removes_everything_and_the_cost_is_kept(names
         assert receipt is not None and receipt.cause == "deleted"
         assert receipt.cost.usage.worker_hours * 3600 > 1
         left = await until(lambda: in_thread(namespace.left), lambda left: len(left) <= 2, "nothing left")
-        assert {each.split()[0] for each in left} <= {"ConfigMap"}
+        assert {each.split()[0] for each in left} <= {"Secret"}
 
 
 async def test_what_a_worker_holds_survives_its_eviction(namespace: Namespace) -> None:

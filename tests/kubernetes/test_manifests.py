@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from jupyter_mlops.core.errors import InvalidInput
+from jupyter_mlops.places.kubernetes.api.client import Api
 from jupyter_mlops.places.kubernetes.check import Report, Right
 from jupyter_mlops.places.kubernetes.names import ObjectNames, label
 from jupyter_mlops.places.kubernetes.records import manifests
@@ -36,6 +40,54 @@ def test_a_controller_may_touch_only_its_own_records() -> None:
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
 
 
+def test_a_controller_reads_no_secret_but_its_own_records() -> None:
+    """Not even its cluster's key: it is mounted into its pod. Nothing is in ConfigMaps."""
+    rules = manifests.controller_rules(IDS)
+    (secrets,) = [rule for rule in rules if "secrets" in rule["resources"]]
+    assert secrets["resourceNames"] == [IDS.receipt, IDS.history] and secrets["verbs"] == ["get", "patch"]
+    assert not [rule for rule in rules if "configmaps" in rule["resources"]]
+
+
+def test_a_user_of_a_hub_gets_a_namespace_and_nothing_beside_the_hub() -> None:
+    documents = manifests.hub_manifests("jhub", "ann")
+    beside = [each for each in documents if each["metadata"].get("namespace") == "jhub"]
+    assert [each["kind"] for each in beside] == ["ServiceAccount"]
+    (space,) = [each for each in documents if each["kind"] == "Namespace"]
+    assert space["metadata"]["name"] == "mlops-ann"
+    assert space["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    wide = [rule for each in documents if each["kind"] == "ClusterRole" for rule in each["rules"]]
+    assert [rule["resources"] for rule in wide] == [["nodes"]]  # no pods: others' would be seen
+    (policy,) = [each for each in documents if each["kind"] == "NetworkPolicy"]
+    (own, hers) = policy["spec"]["ingress"][0]["from"]
+    assert own == {"podSelector": {}}
+    assert hers["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "jhub"}
+    assert hers["podSelector"]["matchLabels"] == {"jupyter-mlops/user": "ann"}
+
+
+@pytest.mark.parametrize("user", ["", "Ann", "a_b", "-ann", "ann-", "a" * 58, "ann/x"])
+def test_what_no_hub_calls_a_user_is_refused(user: str) -> None:
+    with pytest.raises(InvalidInput, match="can't be how a hub writes a user's name"):
+        manifests.hub_manifests("jhub", user)
+
+
+def test_nobody_is_given_rights_unnamed() -> None:
+    """All service accounts of a namespace are those of its clusters, too."""
+    with pytest.raises(InvalidInput):
+        manifests.manifests("ml")
+
+
+async def test_in_a_hubs_pod_the_users_own_namespace_is_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = pytest.importorskip("kubernetes.aio.config")
+    monkeypatch.setattr(config, "load_incluster_config", lambda **_: None)  # it wants a pod around it
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("JUPYTER_MLOPS_NAMESPACE", "mlops-ann")
+    api = await Api.connect()
+    await api.close()
+    assert api.namespace == "mlops-ann"
+
+
 def test_the_yaml_is_what_kubectl_takes() -> None:
     documents = list(yaml.safe_load_all(manifests.as_yaml(manifests.manifests("ml", user="ann"))))
     kinds = [document["kind"] for document in documents]
@@ -46,7 +98,7 @@ def test_the_yaml_is_what_kubectl_takes() -> None:
 
 @pytest.mark.parametrize("operator", [False, True])
 def test_rights_to_daskclusters_are_given_when_asked_for(operator: bool) -> None:
-    role = manifests.manifests("ml", operator=operator)[0]
+    role = manifests.manifests("ml", user="ann", operator=operator)[0]
     given = {resource for rule in role["rules"] for resource in rule["resources"]}
     assert ({"daskclusters", "daskworkergroups"} <= given) is operator
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_scheduler_gets_what_the_image_lacks_and_nothing_else(tmp_path: Path) -> None:
-    needed = code.packed()["data"]["needed.txt"].split()
+    needed = str(code.packed()["needed.txt"]).split()
     assert {"pydantic", "kubernetes.aio", "aiohttp"} == set(needed[::2])
     assert all("==" in pin for pin in needed[1::2]), "the kernel's versions"
     wheel(tmp_path, "tinylack", "1.2.0", "")
@@ -29,8 +29,8 @@ def test_a_scheduler_gets_what_the_image_lacks_and_nothing_else(tmp_path: Path) 
 def _installed(folder: Path, program: str, needed: str, index: Path) -> set[str]:
     """What `start.py` installs for a program; that the program itself ends at once is no matter."""
     folder.mkdir()
-    (folder / "start.py").write_text(code.packed()["data"]["start.py"])
-    (folder / "code.json").write_text(code.packed()["data"]["code.json"])
+    for name in ("start.py", "code.json"):
+        (folder / name).write_text(str(code.packed()[name]))
     (folder / "needed.txt").write_text(needed)
     pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
     done = subprocess.run(

@@ -253,7 +253,7 @@ def _left(namespace: Namespace) -> list[str]:
 
 
 def _only_receipts(left: list[str]) -> bool:
-    return all(each.startswith("ConfigMap ") and ("-receipt-" in each or "-history-" in each) for each in left)
+    return all(each.startswith("Secret ") and ("-receipt-" in each or "-history-" in each) for each in left)
 
 
 def _listed(namespace: Namespace) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 import jupyter_mlops as mlops
+from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.errors import ClusterEnded, MlopsError, Refused, RunLost
 
 from .clusters import PATIENCE, Namespace, in_thread, small
@@ -34,38 +37,72 @@ async def test_a_user_without_rights_reads_a_sentence(
     assert spec.name not in [state.name for state in await namespace.backend.clusters()]
 
 
-async def test_two_users_in_two_namespaces(
+async def test_two_users_of_a_hub_have_nothing_to_do_with_each_other(
     kube: Kube, namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what `manifests` prints, Ann can make clusters, and Bob in his namespace neither sees nor reaches them."""
-    from jupyter_mlops.places.kubernetes.records.manifests import as_yaml, manifests
+    """As docs/kubernetes.md has it: each makes clusters, and neither sees, stops, uses or reads the other's."""
+    from jupyter_mlops.places.kubernetes.records.manifests import as_yaml, hub_manifests
 
-    other = f"{namespace.name}-bob"
-    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
-    ann = kube.login("ann", namespace.name, tmp_path)
-    bob = kube.login("bob", other, tmp_path)
-    for where, who in ((namespace.name, "ann"), (other, "bob")):
-        kube.kubectl("apply", "-f", "-", stdin=as_yaml(manifests(where, service_account=who, nodes=False)))
-    monkeypatch.setenv("KUBECONFIG", str(ann))
-    spec = namespace.spec(small(1))
-
+    users = [namespace.name.removeprefix("mlops-") + f"-{name}" for name in ("ann", "bob")]
+    given = "---\n".join(as_yaml(hub_manifests(namespace.name, user, nodes=False)) for user in users)
+    await in_thread(lambda: kube.kubectl("apply", "-f", "-", stdin=given))
     try:
-        await namespace.backend.check(spec.profile)
-        async with namespace.cluster(spec, workers=1) as (name, _):
-            assert name in [state.name for state in await namespace.backend.clusters()]
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("KUBECONFIG", str(bob))
-                assert name not in [state.name for state in await namespace.backend.clusters()]
-                with pytest.raises(MlopsError):
-                    await namespace.backend.link(name, 2)
-            for what in ("get pods", "create pods/portforward", "get secrets", "delete deployments.apps"):
-                verb, kind = what.split()
-                command = ["auth", "can-i", verb, kind, "-n", namespace.name]
-                answer = await in_thread(lambda c=command: kube.kubectl(*c, check=False, kubeconfig=str(bob)))  # type: ignore[misc]
-                assert answer.strip().splitlines()[-1].startswith("no"), what
+        one, two = (_HubUser(kube, namespace.name, user, tmp_path) for user in users)
+        async with one.cluster(monkeypatch) as hers, two.cluster(monkeypatch) as his:
+            for user, own, other, foreign in ((one, hers, two, his), (two, his, one, hers)):
+                monkeypatch.setenv("KUBECONFIG", str(user.kubeconfig))
+                await user.space.backend.check(own.profile)
+                seen = [state.name for state in await user.space.backend.clusters()]
+                assert own.name in seen and foreign.name not in seen
+                await _reaches_nothing_of(user, other, foreign)
     finally:
-        kube.kubectl("delete", "namespace", other, "--wait=false")
-        kube.kubectl("delete", "role,rolebinding", "jupyter-mlops-user", "-n", namespace.name)
+        await in_thread(lambda: kube.kubectl("delete", "--wait=false", "-f", "-", stdin=given))
+
+
+class _HubUser:
+    """One whose Jupyter server has the service account that the hub's recipe makes, and her namespace."""
+
+    def __init__(self, kube: Kube, hub: str, user: str, folder: Path) -> None:
+        self.space = Namespace(kube, f"mlops-{user}")
+        self.account = f"system:serviceaccount:{hub}:mlops-{user}"
+        config = json.loads(kube.login(f"mlops-{user}", hub, folder).read_text())
+        config["contexts"][0]["context"]["namespace"] = self.space.name
+        self.kubeconfig = folder / f"{user}.config"
+        self.kubeconfig.write_text(json.dumps(config))
+
+    @asynccontextmanager
+    async def cluster(self, patch: pytest.MonkeyPatch) -> AsyncIterator[ClusterSpec]:
+        """A cluster of hers."""
+        patch.setenv("KUBECONFIG", str(self.kubeconfig))
+        spec = self.space.spec(small(1), environment={"TOKEN": "secret"})
+        async with self.space.cluster(spec, workers=1):
+            yield spec
+            patch.setenv("KUBECONFIG", str(self.kubeconfig))
+
+
+async def _reaches_nothing_of(user: _HubUser, other: _HubUser, spec: ClusterSpec) -> None:
+    """`user`, who knows the names of everything, and `other`'s cluster."""
+    backend = user.space.backend
+    for forbidden in (
+        backend.link(spec.name, 2),
+        backend.logs(spec.name),
+        backend.stop(spec.name, force=True),
+        backend.start(other.space.spec()),
+    ):
+        with pytest.raises(MlopsError):
+            await forbidden
+    with pytest.raises(MlopsError):
+        await in_thread(lambda: mlops.run(spin, cluster=spec.name))
+    controller = f"system:serviceaccount:{user.space.name}:c1-controller"
+    everything = ("get pods", "get pods/log", "create pods", "create pods/portforward", "create pods/exec",
+                  "get secrets", "list secrets", "get configmaps", "get deployments.apps", "delete deployments.apps",
+                  "create rolebindings", "get services", "create serviceaccounts/token")  # fmt: skip
+    for account, where in ((user.account, other.space.name), (user.account, user.account.split(":")[2]),
+                           (controller, other.space.name)):  # fmt: skip
+        for what in everything:
+            command = ["auth", "can-i", *what.split(), "-n", where, "--as", account]
+            answer = await in_thread(lambda c=command: user.space.kube.kubectl(*c, check=False))  # type: ignore[misc]
+            assert answer.strip().splitlines()[-1].startswith("no"), (account, what, where)
 
 
 def test_a_controller_that_may_not_create_pods_says_so(kube: Kube) -> None:

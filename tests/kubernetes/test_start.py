@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -44,11 +43,8 @@ def _start(folder: Path, packages: list[str], kernel: list[str], spec: str = "")
     """Run `start.py` as a pod would, with a program that does nothing; pip finds wheels in `folder` only."""
     mounted = folder / "mounted"
     mounted.mkdir(exist_ok=True)
-    sent = code.packed()
-    for name, text in sent["data"].items():
-        (mounted / name).write_text(text)
-    for name, data in sent["binaryData"].items():
-        (mounted / name).write_bytes(base64.b64decode(data))
+    for name, content in code.packed().items():
+        (mounted / name).write_bytes(content.encode() if isinstance(content, str) else content)
     (mounted / "packages.txt").write_text("\n".join(packages))
     whole = json.dumps({"profile": {"options": {"kernel_packages": kernel}}})
     (mounted / "spec.json").write_text(spec or whole)

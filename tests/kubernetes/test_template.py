@@ -136,9 +136,25 @@ def test_what_is_no_template_is_refused_in_words(template: dict[str, Any], words
     assert words in str(error.value)
 
 
-def test_without_tls_no_secret_is_mounted() -> None:
-    volumes = made(Group(), tls=False)["spec"]["volumes"]
-    assert all("secret" not in volume for volume in volumes)
+def test_autoscalers_leave_pods_alone_unless_a_template_lets_them() -> None:
+    stays = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
+    for pod in (made(Group()), scheduler_pod(spec(), IDS)):
+        assert pod["metadata"]["annotations"].items() >= stays.items()
+    lets = {"metadata": {"annotations": {"karpenter.sh/do-not-disrupt": "false"}}}
+    annotations = made(Group(options={"pod": lets}))["metadata"]["annotations"]
+    assert annotations["karpenter.sh/do-not-disrupt"] == "false" and len(annotations) == 3
+
+
+def test_a_workers_pod_has_a_controller_and_can_be_drained() -> None:
+    record = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "one-scheduler", "uid": "u"}}
+    pod = worker_pod(spec(), Group(), "default-1", IDS, names.owner_of(record))
+    (owner,) = pod["metadata"]["ownerReferences"]
+    assert owner["controller"] is True
+
+
+def test_without_tls_no_key_is_mounted() -> None:
+    assert "tls" in [volume["name"] for volume in made(Group())["spec"]["volumes"]]
+    assert "tls" not in [volume["name"] for volume in made(Group(), tls=False)["spec"]["volumes"]]
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000))

@@ -120,10 +120,10 @@ async def test_fields_of_a_newer_version_are_passed_over(api: StoringApi, backen
             item["profile"]["limits"]["thresholds"] = [0.5, 0.9]
             item["profile"]["options"]["sidecar"] = True
 
-    deployment, receipt = api.of("deployments", "one-"), api.of("configmaps", "one-receipt")
+    deployment = api.of("deployments", "one-")
     deployment["metadata"]["annotations"][SPEC] = change_json(deployment["metadata"]["annotations"][SPEC], newer)
     for name in ("spec.json", "state.json"):
-        receipt["data"][name] = change_json(receipt["data"][name], newer)
+        api.keep("one-receipt", name, change_json(api.kept("one-receipt", name), newer))
     change_history(api, "one", lambda text: "\n".join(change_json(line, newer) for line in text.splitlines()))
     seen = await rows(backend)
     assert [(state.phase, state.problem) for state in seen.values()] == [("running", None)] * 2
@@ -133,8 +133,7 @@ async def test_fields_of_a_newer_version_are_passed_over(api: StoringApi, backen
     assert len(await backend.runs("one")) == len(await backend.timeline("one")) == 1
 
     await backend.stop("one", force=True)
-    receipt = api.of("configmaps", "one-receipt")
-    receipt["data"]["receipt.json"] = change_json(receipt["data"]["receipt.json"], newer)
+    api.keep("one-receipt", "receipt.json", change_json(api.kept("one-receipt", "receipt.json"), newer))
     ended = (await rows(backend))["one"]
     assert (ended.phase, ended.cause) == ("ended", "user")
     final = await backend.receipt("one")
@@ -149,7 +148,7 @@ async def test_a_spec_that_is_damaged_in_one_place_is_read_from_the_other(
     if where == "record":
         api.of("deployments", "one-")["metadata"]["annotations"][SPEC] = GARBAGE
     else:
-        api.of("configmaps", "one-receipt")["data"]["spec.json"] = GARBAGE
+        api.keep("one-receipt", "spec.json", GARBAGE)
     seen = (await rows(backend))["one"]
     assert (seen.phase, seen.problem) == ("running", None)
     assert (await backend.spec("one")).profile.name == "small"
@@ -189,9 +188,10 @@ async def test_an_unreadable_spec_is_one_row_and_nothing_is_done_because_of_it(
 async def test_options_that_can_not_be_read_are_said_too(api: StoringApi, backend: Backend, tmp_path: Path) -> None:
     """The place reads them apart from the spec that they are in."""
     await made(backend, tmp_path / "clusters", "one")
-    receipt, record_ = api.of("configmaps", "one-receipt"), api.of("deployments", "one-")
-    odd = change_json(receipt["data"]["spec.json"], lambda spec: spec["profile"]["options"].update(tls="perhaps"))
-    receipt["data"]["spec.json"] = record_["metadata"]["annotations"][SPEC] = odd
+    spec = api.kept("one-receipt", "spec.json")
+    odd = change_json(spec, lambda spec: spec["profile"]["options"].update(tls="perhaps"))
+    api.keep("one-receipt", "spec.json", odd)
+    api.of("deployments", "one-")["metadata"]["annotations"][SPEC] = odd
     seen = (await rows(backend))["one"]
     assert seen.phase == "unreachable" and seen.problem is not None and "tls" in seen.problem.why
     with pytest.raises(ClusterUnreachable):
@@ -243,7 +243,7 @@ async def test_an_unreadable_state_is_said_and_the_cluster_goes_on(
     api: StoringApi, backend: Backend, tmp_path: Path
 ) -> None:
     await made(backend, tmp_path / "clusters", "one")
-    api.of("configmaps", "one-receipt")["data"]["state.json"] = GARBAGE
+    api.keep("one-receipt", "state.json", GARBAGE)
     seen = (await rows(backend))["one"]
     assert seen.phase == "running" and seen.problem is not None and "last state" in seen.problem.what
     assert (await backend.spec("one")).name == "one"
@@ -254,14 +254,14 @@ async def test_an_unreadable_receipt_is_kept_as_it_is(api: StoringApi, backend: 
     """Also after the days for which receipts are kept."""
     await made(backend, tmp_path / "clusters", "one", "two", age=30 * 24 * 3600.0)
     await backend.stop("one", force=True)
-    stored = api.of("configmaps", "one-receipt")
-    stored["data"] |= {"receipt.json": GARBAGE, "alive": "0"}
+    for name, text in {"receipt.json": GARBAGE, "alive": "0"}.items():
+        api.keep("one-receipt", name, text)
     api.changes.clear()
     seen = await rows(backend)
     assert seen["two"].phase == "running"
     assert seen["one"].phase == "ended" and seen["one"].problem is not None and "receipt" in seen["one"].problem.what
     assert await backend.receipt("one") is None
-    assert api.changes == [] and api.of("configmaps", "one-receipt")
+    assert api.changes == [] and api.of("secrets", "one-receipt")
 
 
 async def test_half_a_line_of_the_history_is_left_out(api: StoringApi, backend: Backend, tmp_path: Path) -> None:
@@ -279,8 +279,8 @@ async def test_an_unreadable_history_is_an_event_and_costs_what_was_said_last(
     api: StoringApi, backend: Backend, tmp_path: Path
 ) -> None:
     await made(backend, tmp_path / "clusters", "one")
-    history = api.of("configmaps", "one-history")
-    history["binaryData"] = {name: base64.b64encode(b"no gzip").decode() for name in history["binaryData"]}
+    history = api.of("secrets", "one-history")
+    history["data"] = {name: base64.b64encode(b"no gzip").decode() for name in history["data"]}
     (event,) = await backend.events("one")
     assert event.problem is not None and "ann/one-history" in event.problem.why
     assert await backend.runs("one") == [] and await backend.timeline("one") == []
@@ -303,10 +303,10 @@ async def test_a_scheduler_that_comes_back_goes_on_without_what_it_can_not_read(
     api: StoringApi, backend: Backend, tmp_path: Path
 ) -> None:
     (spec,) = await made(backend, tmp_path / "clusters", "one")
-    receipt, history = api.of("configmaps", "one-receipt"), api.of("configmaps", "one-history")
-    receipt["data"] = {"state.json": GARBAGE, "alive": "a while ago"}
-    history["data"] = {"live.json": GARBAGE}
-    history["binaryData"]["events.jsonl.gz"] = base64.b64encode(b"no gzip").decode()
+    for name, text in {"state.json": GARBAGE, "alive": "a while ago"}.items():
+        api.keep("one-receipt", name, text)
+    for name, text in {"live.json": GARBAGE, "events.jsonl.gz": "no gzip"}.items():
+        api.keep("one-history", name, text)
     (tmp_path / "pod").mkdir()
     restored = await _with_keeper(spec, tmp_path / "pod", lambda keeper: keeper.restore())
     assert (list(restored.groups), list(restored.runs)) == ([], [])
@@ -339,14 +339,14 @@ def test_names_of_records_tell_when_their_cluster_was_made() -> None:
 def damage_spec(api: StoringApi, cluster: str) -> list[str]:
     """Damage the spec wherever it is stored; the name of the object that says so."""
     api.of("deployments", f"{cluster}-")["metadata"]["annotations"][SPEC] = GARBAGE
-    receipt = api.of("configmaps", f"{cluster}-receipt")
-    receipt["data"]["spec.json"] = GARBAGE
-    return [receipt["metadata"]["name"]]
+    api.keep(f"{cluster}-receipt", "spec.json", GARBAGE)
+    return [api.of("secrets", f"{cluster}-receipt")["metadata"]["name"]]
 
 
 def change_history(api: StoringApi, cluster: str, change: Callable[[str], str]) -> None:
     """Change the text of all files of a history."""
-    history = api.of("configmaps", f"{cluster}-history")
-    for name, data in history["binaryData"].items():
-        text = change(gzip.decompress(base64.b64decode(data)).decode())
-        history["binaryData"][name] = base64.b64encode(gzip.compress(text.encode())).decode()
+    history = api.of("secrets", f"{cluster}-history")
+    for name, data in history["data"].items():
+        if name.endswith(".gz"):
+            text = change(gzip.decompress(base64.b64decode(data)).decode())
+            history["data"][name] = base64.b64encode(gzip.compress(text.encode())).decode()

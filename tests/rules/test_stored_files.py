@@ -13,7 +13,7 @@ from jupyter_mlops.home import clusters, runs
 
 ROOT = Path(jupyter_mlops.__file__).parent
 
-#: Keeps copies under the same names in ConfigMaps, and is not held to these rules yet.
+#: Keeps copies under the same names in Secrets, and is not held to these rules yet.
 EXEMPT = "places/kubernetes/"
 
 CLUSTER, RUN = "home/clusters.py", "home/runs.py"

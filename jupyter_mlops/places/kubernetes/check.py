@@ -15,6 +15,8 @@ _GIVES = "`jupyter mlops kubernetes manifests --operator` gives the right"
 #: What works without, with less comfort: what is lost then.
 OPTIONAL = {
     "networkpolicies": "other namespaces can reach the clusters' ports (TLS still keeps them out)",
+    "poddisruptionbudgets": "a node that is drained takes the scheduler along, and with it its runs",
+    "configmaps": "clusters of version 0.1.0 aren't listed",
     "daskclusters": f"clusters aren't DaskClusters, and those that others made aren't listed ({_GIVES})",
     "daskworkergroups": f"DaskClusters that others made can't be scaled ({_GIVES})",
     "daskautoscalers": f"DaskClusters that others made are scaled back by their autoscalers ({_GIVES})",

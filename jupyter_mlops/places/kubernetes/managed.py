@@ -100,7 +100,7 @@ class ManagedCluster:
         if self.live:
             raise Conflict(f"Cluster {self.spec.name!r} is alive", todo="Stop it first.")
         self.vanished.forget(self.entry)
-        await self.connections.run(record.forget(self.entry.api, self.entry.ids))
+        await self.connections.run(record.forget(self.entry.api, self.entry.ids, self.entry.storage))
 
     def receipt(self) -> Receipt | None:
         """As in `PlacedCluster`; None, too, when it can't be read."""

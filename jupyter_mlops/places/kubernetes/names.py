@@ -25,8 +25,13 @@ OWNER_IN_FULL = "jupyter-mlops/owner"
 RECEIPT = "jupyter-mlops/receipt"
 #: The format of what is stored in an object.
 FORMAT = "jupyter-mlops/format"
+#: The label of a hub's users' pods: the user as the hub writes her.
+HUB_USER = "jupyter-mlops/user"
 #: A spot group's pod that was made on demand.
 ON_DEMAND = "jupyter-mlops/on-demand"
+
+#: Annotations by which autoscalers leave the pod's node alone, though it would be cheaper to put its pods elsewhere.
+STAYS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
 
 SCHEDULER_PORT = 8786
 #: Where dask-kubernetes' tools expect a dashboard. Nothing listens there: ours is behind a key, on a port of its own.
@@ -64,6 +69,7 @@ def owner_of(record: Mapping[str, Any]) -> dict[str, Any]:
         "kind": record["kind"],
         "name": record["metadata"]["name"],
         "uid": record["metadata"]["uid"],
+        "controller": True,  # else `kubectl drain` takes the pod for one that nobody would make again
         "blockOwnerDeletion": False,  # it needs a right that users rarely have, and nothing waits for it
     }
 
@@ -98,17 +104,22 @@ class ObjectNames:
 
     @property
     def spec(self) -> str:
-        """The ConfigMap with its spec and the code that runs in its pods."""
+        """The Secret with its spec and the code that runs in its pods."""
         return f"{self.cluster}-spec"
 
     @property
+    def environment(self) -> str:
+        """The Secret with the environment variables of its profile."""
+        return f"{self.cluster}-environment"
+
+    @property
     def receipt(self) -> str:
-        """The ConfigMap that outlives it: what it was, is, and cost."""
+        """The Secret that outlives it: what it was, is, and cost."""
         return f"{self.cluster}-receipt-{round(self.created * 1000):x}"
 
     @property
     def history(self) -> str:
-        """The ConfigMap that outlives it: its ledger, events, timeline and runs."""
+        """The Secret that outlives it: its ledger, events, timeline and runs."""
         return f"{self.cluster}-history-{round(self.created * 1000):x}"
 
     @property

@@ -89,4 +89,5 @@ def _any_exists(paths: list[str]) -> bool:
 
 
 def _pods_namespace() -> str:
-    return _IN_POD.read_text(encoding="utf-8").strip()
+    """The pod's own; or another, that who runs the pod has made for this user's clusters."""
+    return os.environ.get("JUPYTER_MLOPS_NAMESPACE") or _IN_POD.read_text(encoding="utf-8").strip()

@@ -132,16 +132,18 @@ def _pod(spec: ClusterSpec, container: str, arguments: Sequence[str], resources:
         {"name": "scratch", "mountPath": names.SCRATCH},
     ]
     volumes: list[dict[str, Any]] = [
-        {"name": "spec", "configMap": {"name": f"{spec.name}-spec"}},
+        {"name": "spec", "secret": {"secretName": f"{spec.name}-spec"}},
         {"name": "scratch", "emptyDir": {}},
     ]
     if options.tls:
         mounts.append({"name": "tls", "mountPath": names.TLS, "readOnly": True})
         volumes.append({"name": "tls", "secret": {"secretName": f"{spec.name}-tls"}})
-    environment = {"PYTHONUNBUFFERED": "1", "HOME": names.SCRATCH}
-    environment |= _native_threads(spec, resources) | spec.profile.environment
+    environment = {"PYTHONUNBUFFERED": "1", "HOME": names.SCRATCH, **_native_threads(spec, resources)}
+    ours = {name: value for name, value in environment.items() if name not in spec.profile.environment}
+    # The profile's are in a Secret: more people may read pods. What is listed beside them would win over them.
+    theirs = [{"secretRef": {"name": f"{spec.name}-environment"}}] if spec.profile.environment else []
     base: dict[str, Any] = {
-        "metadata": {},
+        "metadata": {"annotations": dict(names.STAYS)},
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
@@ -161,7 +163,8 @@ def _pod(spec: ClusterSpec, container: str, arguments: Sequence[str], resources:
                     "imagePullPolicy": options.pull_policy,
                     "args": list(arguments),
                     "workingDir": names.SCRATCH,
-                    "env": [{"name": name, "value": value} for name, value in environment.items()],
+                    "env": [{"name": name, "value": value} for name, value in ours.items()],
+                    **({"envFrom": theirs} if theirs else {}),
                     "resources": dict(resources),
                     "volumeMounts": mounts,
                     "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import io
 import json
@@ -32,8 +31,8 @@ def files() -> list[str]:
 
 
 @functools.lru_cache(maxsize=1)
-def packed() -> dict[str, dict[str, str]]:
-    """`data` and `binaryData` of a ConfigMap: `start.py`, `code.zip` with its fingerprint, and what it needs."""
+def packed() -> dict[str, str | bytes]:
+    """The files that pods start with: `start.py`, `code.zip` with its fingerprint, and what it needs."""
     names = files()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -42,10 +41,8 @@ def packed() -> dict[str, dict[str, str]]:
     sent = {"format": FORMAT, "names": names, "fingerprint": start.fingerprint(_ROOT, names)}
     needed = [f"{module} {package}=={version(package)}" for module, package in _NEEDED.items()]
     return {
-        "data": {
-            "start.py": Path(start.__file__).read_text(encoding="utf-8"),
-            "code.json": json.dumps(sent),
-            "needed.txt": "\n".join(needed),
-        },
-        "binaryData": {"code.zip": base64.b64encode(buffer.getvalue()).decode()},
+        "start.py": Path(start.__file__).read_text(encoding="utf-8"),
+        "code.json": json.dumps(sent),
+        "needed.txt": "\n".join(needed),
+        "code.zip": buffer.getvalue(),
     }

@@ -1,13 +1,12 @@
-"""Stores what a cluster must not lose outside of its scheduler's pod: in two ConfigMaps that outlive both.
+"""Stores what a cluster must not lose outside of its scheduler's pod: in two Secrets that outlive both.
 
-The receipt's ConfigMap is small, because lists of clusters read it; the history's has the files of the controller's
+The receipt's Secret is small, because lists of clusters read it; the history's has the files of the controller's
 folder, compressed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import gzip
 import json
 import logging
@@ -16,7 +15,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ....controller.runs.restored import Restored
 from ....core.base import Record, read_record
@@ -27,6 +26,7 @@ from ....core.lines import read_lines
 from ....core.run import RunState
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
 from ..names import ObjectNames
+from .kept import KeptFiles, change
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
@@ -41,9 +41,9 @@ FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", LOGS, "
 #: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else
 #: unless there is news.
 LEDGER_EVERY, EVERY = 1.0, 5.0
-#: Bytes of all files, compressed: a ConfigMap takes 1 MiB.
+#: Bytes of all files, compressed: a Secret takes 1 MiB.
 ROOM = 900_000
-#: In the history's ConfigMap: the runs that are not over, as they were when it was kept last.
+#: In the history's Secret: the runs that are not over, as they were when it was kept last.
 LIVE = "live.json"
 
 
@@ -56,7 +56,7 @@ class SavedLog(Record):
 
 
 class RecordKeeper:
-    """Copies `folder` to the ConfigMaps, and from there into an empty folder.
+    """Copies `folder` to the Secrets, and from there into an empty folder.
 
     Parameters
     ----------
@@ -84,13 +84,13 @@ class RecordKeeper:
     async def restore(self) -> Restored:
         """Fill an empty folder with what was kept, when this pod is another one than before; what was known last."""
         receipt, history = await asyncio.gather(self._get(self._ids.receipt), self._get(self._ids.history))
-        stored, ledger = receipt.get("data") or {}, self._folder / FILES[0]
+        ledger = self._folder / FILES[0]
         if not ledger.exists():
             await asyncio.to_thread(self._fill, history)
-            if ledger.exists() and (alive := read_number(stored.get("alive"))):  # until then the scheduler lived
+            if ledger.exists() and (alive := read_number(receipt.text("alive"))):  # until then the scheduler lived
                 os.utime(ledger, (alive, alive))
-        state = _restored(ClusterState, stored.get("state.json"))
-        live = _restored(list[RunState], (history.get("data") or {}).get(LIVE))
+        state = _restored(ClusterState, receipt.text("state.json"))
+        live = _restored(list[RunState], history.text(LIVE))
         return Restored([] if state is None else state.groups, live or [])
 
     async def run(self) -> None:
@@ -121,12 +121,11 @@ class RecordKeeper:
         changed = await asyncio.to_thread(self._pack, FILES if whole else FILES[:1])
         live = json.dumps([run.model_dump(mode="json") for run in runs]) if whole else self._live
         if changed or live != self._live:
-            data = {f"{name}.gz": base64.b64encode(self._packed[name]).decode() for name in changed}
-            await self._patch(self._ids.history, {"binaryData": data, "data": {LIVE: live}})
+            await self._patch(self._ids.history, {**{f"{name}.gz": self._packed[name] for name in changed}, LIVE: live})
             self._sizes.update(changed)
             self._live = live
         summary = await asyncio.to_thread(self._summary, state) if whole else {}
-        await self._patch(self._ids.receipt, {"data": {"alive": str(time.time()), **summary}})
+        await self._patch(self._ids.receipt, {"alive": str(time.time()), **summary})
         if whole:
             self._stored_at, self._known = time.time(), news
 
@@ -146,9 +145,11 @@ class RecordKeeper:
                 self._packed[name], changed[name] = data, size
         return changed
 
-    def _fill(self, history: Json) -> None:
-        for packed in history.get("binaryData") or {}:
+    def _fill(self, history: KeptFiles) -> None:
+        for packed in history.names:
             name = packed.removesuffix(".gz")
+            if name == packed:
+                continue
             try:
                 text = unpacked(history, name)
             except Unreadable as error:  # without it the cluster goes on, as without a file that was never written
@@ -163,34 +164,32 @@ class RecordKeeper:
             summary["receipt.json"] = receipt.read_text(encoding="utf-8")
         return summary
 
-    async def _get(self, name: str) -> Json:
-        """A ConfigMap; waits while the API doesn't answer."""
+    async def _get(self, name: str) -> KeptFiles:
+        """A Secret; waits while the API doesn't answer."""
         while True:
             try:
-                return await self._api.request("GET", self._api.path("configmaps", name))
+                return KeptFiles("secrets", await self._api.request("GET", self._api.path("secrets", name)))
             except Unreachable as error:
                 logger.warning("Waiting for Kubernetes: %s", error)
                 await asyncio.sleep(1)
 
-    async def _patch(self, name: str, body: dict[str, Any]) -> None:
-        await self._api.request(
-            "PATCH", self._api.path("configmaps", name), body, content=MERGE_PATCH, parse=False, timeout=10.0
-        )
+    async def _patch(self, name: str, files: Mapping[str, str | bytes]) -> None:
+        path = self._api.path("secrets", name)
+        await self._api.request("PATCH", path, change(files), content=MERGE_PATCH, parse=False, timeout=10.0)
 
 
-def unpacked(history: Json, name: str) -> str:
+def unpacked(history: KeptFiles, name: str) -> str:
     """The text of a stored file; empty when there is none.
 
     Raises
     ------
     Unreadable : what is stored is damaged.
     """
-    data = (history.get("binaryData") or {}).get(f"{name}.gz")
     try:
-        return gzip.decompress(base64.b64decode(data)).decode("utf-8", errors="replace") if data else ""
+        data = history.data(f"{name}.gz")
+        return gzip.decompress(data).decode("utf-8", errors="replace") if data else ""
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        where = f"ConfigMap {history['metadata'].get('namespace', '')}/{history['metadata']['name']}"
-        raise Unreadable(f"The {name} of a cluster can't be read", f"{where}: {error}") from error
+        raise Unreadable(f"The {name} of a cluster can't be read", f"{history.where}: {error}") from error
 
 
 async def save_logs(api: Api, folder: Path, pod: str, workers: Mapping[str, list[str]]) -> None:
@@ -213,7 +212,7 @@ async def save_logs(api: Api, folder: Path, pod: str, workers: Mapping[str, list
     (folder / LOGS).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def saved_logs(history: Json) -> dict[str, list[str]]:
+def saved_logs(history: KeptFiles) -> dict[str, list[str]]:
     """The last lines of each log by worker, out of a history; the scheduler's are those of `SCHEDULER`.
 
     Raises

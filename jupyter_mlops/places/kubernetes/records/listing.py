@@ -20,6 +20,7 @@ from ..why import Facts, pending, refusal, restarted
 from ..why.facts import containers, moment
 from . import daskcluster, record
 from .keeper import unpacked
+from .kept import KeptFiles, Storage, change
 from .stored import StoredCluster, last_cost, read_clusters
 
 #: Seconds that the receipt of an ended cluster is kept.
@@ -37,11 +38,12 @@ async def stored_clusters(api: Api) -> list[StoredCluster]:
     """All clusters of ours in the namespace. What died without a receipt gets one; old receipts are thrown away."""
     selector = f"{names.MANAGED_BY}={names.US}"
     path = api.path("deployments", group=record.APPS)
-    records, receipts = await asyncio.gather(
+    records, *receipts = await asyncio.gather(
         api.request("GET", path, query={"labelSelector": f"{selector},{names.PART}=record"}),
-        api.request("GET", api.path("configmaps"), query={"labelSelector": f"{selector},{names.PART}=receipt"}),
+        _receipts(api, "secrets", selector),
+        _receipts(api, "configmaps", selector),
     )
-    found = read_clusters(api, records.get("items") or [], receipts.get("items") or [])
+    found = read_clusters(api, records.get("items") or [], [each for some in receipts for each in some])
     looked_at = await asyncio.gather(*(_looked_at(entry) for entry in found))
     return [entry for entry in looked_at if entry is not None]
 
@@ -79,14 +81,15 @@ async def scheduler_log(entry: StoredCluster, lines: int, previous: bool = False
     return text.splitlines()
 
 
-async def history(entry: StoredCluster) -> Json:
-    """The ConfigMap with its ledger, events, timeline and runs; empty when it is gone."""
+async def history(entry: StoredCluster) -> KeptFiles:
+    """Its ledger, events, timeline and runs; none when they are gone."""
     try:
-        return await entry.api.request("GET", entry.api.path("configmaps", entry.ids.history))
+        found = await entry.api.request("GET", entry.api.path(entry.storage, entry.ids.history))
     except Answer as answer:
-        if answer.status == 404:
-            return {}
-        raise
+        if answer.status != 404:
+            raise
+        found = {}
+    return KeptFiles(entry.storage, found)
 
 
 async def write_end(entry: StoredCluster, cause: EndCause, why: str, ended: Time) -> Receipt:
@@ -100,14 +103,25 @@ async def write_end(entry: StoredCluster, cause: EndCause, why: str, ended: Time
         receipt = receipt_of(Ledger([]), entry.spec, ended, cause, why).model_copy(update={"cost": last_cost(entry)})
     if entry.fault is not None:  # without the spec, prices are not known
         receipt = receipt.model_copy(update={"cost": last_cost(entry)})
-    body = {"data": {"receipt.json": receipt.model_dump_json()}}
-    path = entry.api.path("configmaps", entry.ids.receipt)
+    body = change({"receipt.json": receipt.model_dump_json()}, entry.storage)
+    path = entry.api.path(entry.storage, entry.ids.receipt)
     try:
         await entry.api.request("PATCH", path, body, content=MERGE_PATCH, parse=False)
     except Answer as answer:
         if answer.status != 404:
             raise
     return receipt
+
+
+async def _receipts(api: Api, storage: Storage, selector: str) -> list[KeptFiles]:
+    """What is kept of clusters' receipts in that kind of object."""
+    try:
+        found = await api.request("GET", api.path(storage), query={"labelSelector": f"{selector},{names.PART}=receipt"})
+    except Answer as answer:
+        if storage == "configmaps" and answer.status == 403:
+            return []  # who has rights to this version's clusters only, has no others
+        raise
+    return [KeptFiles(storage, item) for item in found.get("items") or []]
 
 
 async def _looked_at(entry: StoredCluster) -> StoredCluster | None:
@@ -119,7 +133,7 @@ async def _looked_at(entry: StoredCluster) -> StoredCluster | None:
         if entry.record is not None:
             await record.remove(entry.api, entry.ids)  # its controller could not
         elif entry.receipt.ended < now - KEPT:
-            await record.forget(entry.api, entry.ids)
+            await record.forget(entry.api, entry.ids, entry.storage)
             return None
         elif entry.receipt.cause == "deleted" and entry.receipt.ended > now - LEFT:
             await daskcluster.end(entry.api, entry.ids)  # what was deleted may have been the Deployment below it
@@ -133,7 +147,7 @@ async def _looked_at(entry: StoredCluster) -> StoredCluster | None:
         return dataclasses.replace(entry, receipt=receipt)
     made = moment(entry.record["metadata"]["creationTimestamp"])
     if not entry.record["spec"].get("replicas") and made < now - LEFT:
-        await asyncio.gather(record.remove(entry.api, entry.ids), record.forget(entry.api, entry.ids))
+        await asyncio.gather(record.remove(entry.api, entry.ids), record.forget(entry.api, entry.ids, entry.storage))
         return None
     if not entry.ready or entry.alive < now - SILENT:
         return dataclasses.replace(entry, problem=await scheduler_problem(entry) or entry.problem)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from ....core.errors import InvalidInput
 from .. import names
 from ..names import ObjectNames
 
@@ -20,18 +22,15 @@ CONTROLLER_RULES: list[Json] = [
 USER_RULES: list[Json] = [
     *CONTROLLER_RULES,
     {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["create", "get"]},
-    {
-        "apiGroups": [""],
-        "resources": ["services", "secrets", "configmaps", "serviceaccounts"],
-        "verbs": ["create", "delete", "get", "list", "patch"],
-    },
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "delete", "get", "list", "patch"]},
+    {"apiGroups": [""], "resources": ["services"], "verbs": ["create", "delete", "list", "patch"]},
+    {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["create"]},
     {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create", "delete", "get", "list", "patch"]},
-    {
-        "apiGroups": ["rbac.authorization.k8s.io"],
-        "resources": ["roles", "rolebindings"],
-        "verbs": ["create", "delete", "get"],
-    },
-    {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["create", "delete", "get"]},
+    {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["create"]},
+    {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["create"]},
+    {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["create"]},
+    # Clusters of version 0.1.0 keep their records in these.
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["delete", "get", "list", "patch"]},
 ]
 
 #: What she needs besides where dask-kubernetes' operator is: to make clusters that it sees, and to use others' of it.
@@ -44,11 +43,15 @@ OPERATOR_RULES: list[Json] = [
     {"apiGroups": ["kubernetes.dask.org"], "resources": ["daskautoscalers"], "verbs": ["delete", "list"]},
 ]
 
-#: Optional and for all namespaces: prices of nodes, and room on them.
-CLUSTER_RULES: list[Json] = [{"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list"]}]
+#: Optional, and of no namespace: what nodes there are, for their prices.
+NODES: Json = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}
+#: Optional, and for all namespaces: what pods there are on the nodes, for how much is free. It shows everybody's pods.
+ALL_PODS: Json = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
 
 _RBAC = "rbac.authorization.k8s.io/v1"
 _RBAC_GROUP = "rbac.authorization.k8s.io"
+#: What the names of a hub's users, as the hub writes them in the names of objects, are made of.
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,55}[a-z0-9])?")
 
 
 def controller_rules(ids: ObjectNames, announced: bool = False) -> list[Json]:
@@ -68,7 +71,7 @@ def controller_rules(ids: ObjectNames, announced: bool = False) -> list[Json]:
         *CONTROLLER_RULES,
         {
             "apiGroups": [""],
-            "resources": ["configmaps"],
+            "resources": ["secrets"],
             "resourceNames": [ids.receipt, ids.history],
             "verbs": ["get", "patch"],
         },
@@ -86,7 +89,7 @@ def rights(ids: ObjectNames, metadata: Json, announced: bool = False) -> dict[st
 
     Other parameters are those of `controller_rules`.
     """
-    subject = {"kind": "ServiceAccount", "name": ids.controller, "namespace": ids.namespace}
+    subject = _account(ids.controller, ids.namespace)
     role = {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": ids.controller}
     return {
         "serviceaccounts": {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
@@ -101,8 +104,11 @@ def rights(ids: ObjectNames, metadata: Json, announced: bool = False) -> dict[st
     }
 
 
-def network_policy(name: str, namespace: str, selector: dict[str, str], metadata: Json | None = None) -> Json:
-    """Only pods of the same namespace reach pods with these labels. (A port-forward comes from the node itself.)"""
+def network_policy(
+    name: str, namespace: str, selector: dict[str, str], metadata: Json | None = None, more: Json | None = None
+) -> Json:
+    """Only pods of the same namespace, and those of the peer `more`, reach pods with these labels. (A port-forward
+    comes from the node itself.)"""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -110,56 +116,118 @@ def network_policy(name: str, namespace: str, selector: dict[str, str], metadata
         "spec": {
             "podSelector": {"matchLabels": selector},
             "policyTypes": ["Ingress"],
-            "ingress": [{"from": [{"podSelector": {}}]}],
+            "ingress": [{"from": [{"podSelector": {}}, *([more] if more else [])]}],
         },
     }
 
 
 def manifests(
-    namespace: str, user: str = "", service_account: str = "", nodes: bool = True, operator: bool = False
+    namespace: str,
+    user: str = "",
+    service_account: str = "",
+    nodes: bool = True,
+    operator: bool = False,
+    room: bool = False,
 ) -> list[Json]:
-    """What an administrator applies once for a namespace.
+    """What an administrator applies once for a namespace, and for one who makes clusters in it.
 
     Parameters
     ----------
     namespace : where clusters will be made.
-    user, service_account : who will make them: a user of the kubeconfig, or a service account of the namespace (as
-        JupyterHub's). Without either, every logged in user of the namespace's service accounts.
-    nodes : whether they may also read nodes, for prices and for how much is free.
+    user, service_account : who will make them: a user of the kubeconfig, or a service account of the namespace.
+    nodes, room : as in `node_rights`; without both nobody gets rights beyond the namespace.
     operator : whether dask-kubernetes' operator is there, and its clusters may be used.
+
+    Raises
+    ------
+    InvalidInput : neither a user nor a service account is named. (All of the namespace's would be those of the clusters
+        themselves, too.)
     """
+    if not user and not service_account:
+        raise InvalidInput("Who is to make clusters?", todo="Name a user, a service account, or a hub and its user.")
+    subject = _user(user) if user else _account(service_account, namespace)
+    return [
+        *_rights(namespace, subject, operator),
+        network_policy("jupyter-mlops", namespace, {names.MANAGED_BY: names.US}),
+        *(node_rights(namespace, subject, room=room) if nodes or room else []),
+    ]
+
+
+def hub_manifests(hub: str, user: str, nodes: bool = True, operator: bool = False, room: bool = False) -> list[Json]:
+    """What an administrator applies for one user of a JupyterHub: a service account beside the hub without any right
+    there, and a namespace for this user's clusters alone.
+
+    Parameters
+    ----------
+    hub : the namespace of the hub and its users' pods.
+    user : her name as the hub writes it in the names of objects (`{username}`).
+    nodes, room : as in `node_rights`.
+    operator : whether dask-kubernetes' operator is there.
+
+    Raises
+    ------
+    InvalidInput : that can't be a part of names of objects.
+    """
+    if not _SLUG.fullmatch(user):
+        why = "it is made of small letters, digits and dashes there, 57 at most"
+        todo = f"`kubectl -n {hub} get pods -L {names.HUB_USER}` shows it for users whose server runs."
+        raise InvalidInput(f"{user!r} can't be how a hub writes a user's name", why, todo)
+    name = f"mlops-{user}"
     labels = {names.MANAGED_BY: names.US}
+    # Who may make pods without such a level may make one that is root on its node.
+    level = {"pod-security.kubernetes.io/enforce": "restricted"}
+    subject = _account(name, hub)
+    pods = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": hub}},
+        "podSelector": {"matchLabels": {names.HUB_USER: user}},
+    }
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels | level}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": hub, "labels": labels}},
+        *_rights(name, subject, operator),
+        network_policy("jupyter-mlops", name, labels, more=pods),
+        *(node_rights(name, subject, room=room) if nodes or room else []),
+    ]
+
+
+def node_rights(namespace: str, *subjects: Json, room: bool = False) -> list[Json]:
+    """The right to read nodes, for their prices, for the controllers of a namespace and these `subjects`.
+
+    With `room`, also to list the pods of all namespaces, for how much is free on the nodes.
+    """
+    name = f"jupyter-mlops-{namespace}"
+    metadata: Json = {"name": name, "labels": {names.MANAGED_BY: names.US}}
+    controllers = {"apiGroup": _RBAC_GROUP, "kind": "Group", "name": f"system:serviceaccounts:{namespace}"}
+    rules = [NODES, *([ALL_PODS] if room else [])]
+    return [
+        {"apiVersion": _RBAC, "kind": "ClusterRole", "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": _RBAC,
+            "kind": "ClusterRoleBinding",
+            "metadata": metadata,
+            "subjects": [*subjects, controllers],
+            "roleRef": {"apiGroup": _RBAC_GROUP, "kind": "ClusterRole", "name": name},
+        },
+    ]
+
+
+def _rights(namespace: str, subject: Json, operator: bool) -> list[Json]:
     name = "jupyter-mlops-user"
+    metadata: Json = {"name": name, "namespace": namespace, "labels": {names.MANAGED_BY: names.US}}
     rules = USER_RULES + (OPERATOR_RULES if operator else [])
-    if user:
-        subject: Json = {"apiGroup": _RBAC_GROUP, "kind": "User", "name": user}
-    elif service_account:
-        subject = {"kind": "ServiceAccount", "name": service_account, "namespace": namespace}
-    else:
-        subject = {"apiGroup": _RBAC_GROUP, "kind": "Group", "name": f"system:serviceaccounts:{namespace}"}
-    metadata: Json = {"name": name, "namespace": namespace, "labels": labels}
     ref = {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": name}
-    documents: list[Json] = [
+    return [
         {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": rules},
         {"apiVersion": _RBAC, "kind": "RoleBinding", "metadata": metadata, "subjects": [subject], "roleRef": ref},
-        network_policy("jupyter-mlops", namespace, labels),
     ]
-    if nodes:
-        wide: Json = {"name": f"jupyter-mlops-{namespace}", "labels": labels}
-        documents += [
-            {"apiVersion": _RBAC, "kind": "ClusterRole", "metadata": wide, "rules": CLUSTER_RULES},
-            {
-                "apiVersion": _RBAC,
-                "kind": "ClusterRoleBinding",
-                "metadata": wide,
-                "subjects": [
-                    subject,
-                    {"apiGroup": _RBAC_GROUP, "kind": "Group", "name": f"system:serviceaccounts:{namespace}"},
-                ],
-                "roleRef": {**ref, "kind": "ClusterRole", "name": wide["name"]},
-            },
-        ]
-    return documents
+
+
+def _user(name: str) -> Json:
+    return {"apiGroup": _RBAC_GROUP, "kind": "User", "name": name}
+
+
+def _account(name: str, namespace: str) -> Json:
+    return {"kind": "ServiceAccount", "name": name, "namespace": namespace}
 
 
 def as_yaml(documents: list[Json]) -> str:

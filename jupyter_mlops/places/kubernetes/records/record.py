@@ -1,16 +1,14 @@
 """A cluster's objects in Kubernetes, made such that nothing is left behind, whenever the making is interrupted.
 
 The record is a Deployment. It is made first, without pods; all else is owned by it, so that Kubernetes removes it with
-the record. Only then the scheduler's pod is asked for. Two ConfigMaps without an owner outlive the cluster. Where
+the record. Only then the scheduler's pod is asked for. Two Secrets without an owner outlive the cluster. Where
 dask-kubernetes' operator acts, a DaskCluster owns the record.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
-from typing import Any
 
 from ....core.cluster import ClusterSpec
 from ....core.errors import NameTaken
@@ -21,11 +19,16 @@ from ..names import ObjectNames
 from ..options import options_of
 from ..pods import template
 from . import code, daskcluster, manifests
+from .kept import Storage, secret
 
 APPS = "apps/v1"
 RBAC = "rbac.authorization.k8s.io/v1"
 NETWORK = "networking.k8s.io/v1"
-#: The annotation of the record that holds the spec.
+POLICY = "policy/v1"
+#: What a cluster can do without: without a network policy TLS still keeps others out, without a budget only who drains
+#: a node must think of the scheduler. Without anything else the cluster can't live.
+_SPARE = ("networkpolicies", "poddisruptionbudgets")
+#: The annotation of the record that holds the spec, without the environment: more people may read it than Secrets.
 SPEC = "jupyter-mlops/spec"
 
 
@@ -84,11 +87,11 @@ async def remove(api: Api, ids: ObjectNames) -> None:
         await _delete(api, api.path("deployments", ids.scheduler, group=APPS), {"propagationPolicy": "Background"})
 
 
-async def forget(api: Api, ids: ObjectNames) -> None:
-    """Remove what outlives the cluster."""
+async def forget(api: Api, ids: ObjectNames, storage: Storage = "secrets") -> None:
+    """Remove what outlives the cluster, where it is kept in that kind of objects."""
     await daskcluster.end(api, ids)
     for name in (ids.receipt, ids.history):
-        await _delete(api, api.path("configmaps", name))
+        await _delete(api, api.path(storage, name))
 
 
 async def _delete(api: Api, path: str, how: Json | None = None) -> None:
@@ -131,8 +134,8 @@ async def _post(api: Api, kind: tuple[str, str], body: Json) -> None:
     try:
         await api.request("POST", api.path(plural, group=group), body, parse=False)
     except Answer as answer:
-        if plural != "networkpolicies" or answer.status not in (403, 404):
-            raise  # without a policy TLS still keeps others out; without anything else the cluster can't live
+        if plural not in _SPARE or answer.status not in (403, 404):
+            raise
 
 
 def _metadata(spec: ClusterSpec, ids: ObjectNames, name: str, part: str = "record", owner: Json | None = None) -> Json:
@@ -152,7 +155,7 @@ def _metadata(spec: ClusterSpec, ids: ObjectNames, name: str, part: str = "recor
 def _deployment(spec: ClusterSpec, ids: ObjectNames) -> Json:
     pod = template.scheduler_pod(spec, ids)
     metadata = _metadata(spec, ids, ids.scheduler)
-    metadata["annotations"][SPEC] = spec.model_dump_json()
+    metadata["annotations"][SPEC] = _without_environment(spec).model_dump_json()
     return {
         "apiVersion": APPS,
         "kind": "Deployment",
@@ -172,37 +175,31 @@ def _owned(
     def metadata(name: str, part: str = "record") -> Json:
         return _metadata(spec, ids, name, part, owner)
 
-    sent = code.packed()
-    data = {
-        **sent["data"],
+    files: dict[str, str | bytes] = {
+        **code.packed(),
         "spec.json": spec.model_dump_json(),
         "packages.txt": "\n".join(options_of(spec.profile).packages),
+        names.PRICES: prices,
     }
-    objects: list[tuple[tuple[str, str], Json]] = [
-        (
-            ("configmaps", ""),
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": metadata(ids.spec),
-                "data": data,
-                "binaryData": sent["binaryData"] | {names.PRICES: base64.b64encode(prices).decode()},
-            },
-        ),
-        (("services", ""), _service(ids, metadata(ids.scheduler))),
-        (
-            ("networkpolicies", NETWORK),
-            manifests.network_policy(
-                ids.cluster, ids.namespace, {names.CLUSTER: ids.cluster}, metadata(f"{ids.cluster}-ports")
-            ),
-        ),
-    ]
+    secrets = [secret(metadata(ids.spec), files)]
+    if spec.profile.environment:
+        secrets.append(secret(metadata(ids.environment), spec.profile.environment))
     if pair is not None:
-        encoded = {"tls.key": pair[0], "tls.crt": pair[1]}
-        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in encoded.items()}
-        secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata(ids.tls)}
-        objects.append((("secrets", ""), {**secret, "data": encoded}))
-    return objects
+        pairs = {"tls.key": pair[0], "tls.crt": pair[1]}
+        secrets.append({**secret(metadata(ids.tls), pairs), "type": "kubernetes.io/tls"})
+    policy = manifests.network_policy(
+        ids.cluster, ids.namespace, {names.CLUSTER: ids.cluster}, metadata(f"{ids.cluster}-ports")
+    )
+    return [
+        *((("secrets", ""), each) for each in secrets),
+        (("services", ""), _service(ids, metadata(ids.scheduler))),
+        (("networkpolicies", NETWORK), policy),
+        (("poddisruptionbudgets", POLICY), _budget(ids, metadata(ids.scheduler))),
+    ]
+
+
+def _without_environment(spec: ClusterSpec) -> ClusterSpec:
+    return spec.model_copy(update={"profile": spec.profile.model_copy(update={"environment": {}})})
 
 
 def _rights(spec: ClusterSpec, ids: ObjectNames, owner: Json, announced: bool) -> list[tuple[tuple[str, str], Json]]:
@@ -223,17 +220,21 @@ def _service(ids: ObjectNames, metadata: Json) -> Json:
     }
 
 
+def _budget(ids: ObjectNames, metadata: Json) -> Json:
+    """That nobody evicts the scheduler, with which all runs would be lost, before the cluster has ended."""
+    labels = {names.CLUSTER: ids.cluster, names.PART: "scheduler"}
+    return {
+        "apiVersion": POLICY,
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata,
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}},
+    }
+
+
 def _outliving(spec: ClusterSpec, ids: ObjectNames) -> list[tuple[tuple[str, str], Json]]:
     """What outlives the cluster: from the start on, so that its controller only needs the right to change it."""
-    receipt: Json = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": _metadata(spec, ids, ids.receipt, "receipt"),
-        "data": {"spec.json": spec.model_dump_json(), "alive": str(time.time())},
-    }
-    history: dict[str, Any] = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": _metadata(spec, ids, ids.history, "history"),
-    }
-    return [(("configmaps", ""), receipt), (("configmaps", ""), history)]
+    receipt = {"spec.json": spec.model_dump_json(), "alive": str(time.time())}
+    return [
+        (("secrets", ""), secret(_metadata(spec, ids, ids.receipt, "receipt"), receipt)),
+        (("secrets", ""), secret(_metadata(spec, ids, ids.history, "history"), {})),
+    ]

@@ -2,7 +2,7 @@
 
     python start.py scheduler|worker [ARGUMENT …]
 
-It travels beside `code.zip` in the cluster's ConfigMap and runs before there is a package: standard library only. An
+It travels beside `code.zip` in a Secret of the cluster's and runs before there is a package: standard library only. An
 image that has this very version of the package isn't given another copy.
 """
 

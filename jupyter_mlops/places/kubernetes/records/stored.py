@@ -22,6 +22,7 @@ from ..options import options_of
 from ..why.facts import moment
 from . import record
 from .keeper import read_number
+from .kept import KeptFiles, Storage
 
 #: What a receipt's name has between the cluster's name and the moment of its start.
 _RECEIPT = "-receipt-"
@@ -43,6 +44,8 @@ class StoredCluster:
     #: What was asked for. With a `fault`, it may be only what the names and labels of the objects tell.
     spec: ClusterSpec
     record: Json | None
+    #: What keeps its receipt and history.
+    storage: Storage = "secrets"
     #: With a `fault`, it may say only that the cluster has ended.
     receipt: Receipt | None = None
     #: Whether its controller has said something, and what it said last, if that can be read.
@@ -60,14 +63,15 @@ class StoredCluster:
         return self.receipt is None
 
 
-def read_clusters(api: Api, deployments: Iterable[Json], receipts: Iterable[Json]) -> list[StoredCluster]:
-    """The clusters that these records and the ConfigMaps of their receipts stand for."""
+def read_clusters(api: Api, deployments: Iterable[Json], receipts: Iterable[KeptFiles]) -> list[StoredCluster]:
+    """The clusters that these records and receipts stand for."""
     records = {
         str(item["metadata"]["name"]): {**item, "apiVersion": record.APPS, "kind": "Deployment"} for item in deployments
     }
     found = []
-    for stored in sorted(receipts, key=_created, reverse=True):  # the newest of a name may be the one that lives
-        held = records.get(f"{_cluster(stored)}-scheduler")
+    newest_first = sorted(receipts, key=lambda stored: _created(stored.item), reverse=True)
+    for stored in newest_first:  # the newest of a name may be the one that lives
+        held = records.get(f"{_cluster(stored.item)}-scheduler")
         if held is not None and _belongs(held, stored, api.namespace):
             del records[held["metadata"]["name"]]
         else:
@@ -108,25 +112,23 @@ def last_cost(entry: StoredCluster) -> Cost:
     return cost if cost.per_hour is None else cost.model_copy(update={"per_hour": 0.0})
 
 
-def _entry(api: Api, held: Json | None, stored: Json | None) -> StoredCluster:
-    item = held if stored is None else stored
-    assert item is not None
-    data = (stored or {}).get("data") or {}
-    unread: list[Problem] = []
-    spec = _spec(item, held, stored, unread)
-    receipt = _read(Receipt, item, data.get("receipt.json"), unread)
+def _entry(api: Api, held: Json | None, stored: KeptFiles | None) -> StoredCluster:
+    spec, unread = _spec(held, stored)
+    kept = stored or KeptFiles(_storage(held), {})
+    receipt = _read(Receipt, kept, "receipt.json", unread)
     faults, unread = unread, []
-    state = _read(ClusterState, item, data.get("state.json"), unread)
-    alive = read_number(data.get("alive"))
-    if receipt is None and "receipt.json" in data and held is None:
+    state = _read(ClusterState, kept, "state.json", unread)
+    alive = read_number(kept.text("alive"))
+    if receipt is None and "receipt.json" in kept.names and held is None:
         receipt = _bare_receipt(spec, state, alive)
     return StoredCluster(
         api,
         record.ids_of(spec, api.namespace),
         spec,
         held,
+        kept.storage,
         receipt,
-        ready="state.json" in data,
+        ready="state.json" in kept.names,
         state=state,
         alive=alive,
         problem=unread[0] if unread else None,
@@ -134,25 +136,33 @@ def _entry(api: Api, held: Json | None, stored: Json | None) -> StoredCluster:
     )
 
 
-def _spec(item: Json, held: Json | None, stored: Json | None, unread: list[Problem]) -> ClusterSpec:
-    """The spec from where it can be read: it is in the receipt's ConfigMap, and in the record's annotation."""
-    texts = [(stored, (stored.get("data") or {}).get("spec.json"))] if stored is not None else []
-    texts += [(held, _annotations(held).get(record.SPEC))] if held is not None else []
+def _spec(held: Json | None, stored: KeptFiles | None) -> tuple[ClusterSpec, list[Problem]]:
+    """The spec from where it can be read, and why it can't: it is kept with the receipt, and in the record's
+    annotation, without what nobody else may read."""
     faults: list[Problem] = []
-    for where, text in texts:
-        spec = _read(ClusterSpec, where, text or "", faults)
-        if spec is not None:
-            return spec
-    unread += faults
+    spec = None if stored is None else _read(ClusterSpec, stored, "spec.json", faults, "")
+    if spec is None and held is not None:
+        spec = _read_text(ClusterSpec, held, _where(held), _annotations(held).get(record.SPEC, ""), faults)
+    if spec is not None:
+        return spec, []
+    item = stored.item if stored is not None else held
+    assert item is not None
     profile = Profile(name="unreadable", place="kubernetes", groups=[Group(workers=0)])
     owner = str(_annotations(item).get(names.OWNER_IN_FULL, ""))
-    return ClusterSpec(name=_cluster(item), owner=owner, profile=profile, created=_created(item))
+    return ClusterSpec(name=_cluster(item), owner=owner, profile=profile, created=_created(item)), faults
 
 
-def _read(kind: type[_RecordT], item: Json, text: str | None, unread: list[Problem]) -> _RecordT | None:
-    """`text`, which is stored in `item`, as a `kind`; None where there is none, or none that can be read."""
-    if text is None:
-        return None
+def _read(
+    kind: type[_RecordT], kept: KeptFiles, name: str, unread: list[Problem], missing: str | None = None
+) -> _RecordT | None:
+    """A file as a `kind`; None where there is none, or none that can be read. What isn't there counts as `missing`."""
+    text = kept.text(name)
+    text = missing if text is None else text
+    return None if text is None else _read_text(kind, kept.item, kept.where, text, unread)
+
+
+def _read_text(kind: type[_RecordT], item: Json, where: str, text: str, unread: list[Problem]) -> _RecordT | None:
+    """`text`, which is stored in `item`, as a `kind`; None where it can't be read."""
     noun = _NOUNS[kind]
     try:
         found = read_record(kind, text, noun)
@@ -160,11 +170,20 @@ def _read(kind: type[_RecordT], item: Json, text: str | None, unread: list[Probl
             options_of(found.profile)
         return found
     except Unreadable as error:
-        metadata = item["metadata"]
-        where = f"{item.get('kind') or 'ConfigMap'} {metadata.get('namespace', '')}/{metadata['name']}"
         what = f"The {noun} of cluster {_cluster(item)!r} can't be read"
         unread.append(Problem(what=what, why=f"{where}: {error.why}", todo=f"{error.todo} {_LEFT_ALONE}".strip()))
         return None
+
+
+def _storage(held: Json | None) -> Storage:
+    """What keeps a cluster's receipt and history, as its record tells: what its pods start with is in the same kind."""
+    template = ((held or {}).get("spec") or {}).get("template") or {}
+    volumes = (template.get("spec") or {}).get("volumes") or []
+    return "configmaps" if any("configMap" in each for each in volumes if each.get("name") == "spec") else "secrets"
+
+
+def _where(held: Json) -> str:
+    return f"{held['kind']} {held['metadata'].get('namespace', '')}/{held['metadata']['name']}"
 
 
 def _bare_receipt(spec: ClusterSpec, state: ClusterState | None, alive: Time) -> Receipt:
@@ -181,16 +200,16 @@ def _bare_receipt(spec: ClusterSpec, state: ClusterState | None, alive: Time) ->
     )
 
 
-def _belongs(held: Json, stored: Json, namespace: str) -> bool:
-    """Whether a record and a receipt's ConfigMap are of the same cluster, and not of an earlier one of its name."""
+def _belongs(held: Json, stored: KeptFiles, namespace: str) -> bool:
+    """Whether a record and a receipt are of the same cluster, and not of an earlier one of its name."""
     receipt = _annotations(held).get(names.RECEIPT)
     if receipt is None:
         try:
             spec = read_record(ClusterSpec, _annotations(held).get(record.SPEC, ""))
         except Unreadable:
-            return "receipt.json" not in (stored.get("data") or {})  # its cluster has not ended
+            return "receipt.json" not in stored.names  # its cluster has not ended
         receipt = record.ids_of(spec, namespace).receipt
-    return bool(stored["metadata"]["name"] == receipt)
+    return bool(stored.item["metadata"]["name"] == receipt)
 
 
 def _cluster(item: Json) -> str:
