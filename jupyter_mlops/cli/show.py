@@ -16,7 +16,7 @@ from ..core.owners import Account
 from ..core.price import GB, NO_PRICE, Cost
 from ..core.profile import Profile
 from ..core.run import FINAL, RunState, per_thousand
-from ..core.words import about, fine_money, listed, money, quantity, size, span
+from ..core.words import about, count, fine_money, known_and_missing, listed, money, quantity, size, span
 
 
 def as_json(value: Any) -> None:
@@ -50,7 +50,7 @@ def clusters_table(states: Sequence[ClusterState], now: float) -> str:
             str(state.counts.busy),
             span((state.ended or now) - state.created),
             cost_so_far(state.cost),
-            "" if state.phase == "ended" else money(state.cost.per_hour, state.cost.currency),
+            "" if state.phase == "ended" else _rate(state.cost),
             _stops(state, now),
         )
         for state in states
@@ -76,7 +76,7 @@ def accounts_table(accounts: Sequence[Account]) -> str:
             str(account.clusters),
             str(account.live),
             quantity(account.cost.usage.cpu_hours),
-            money(account.cost.per_hour, account.cost.currency),
+            _rate(account.cost),
             cost_so_far(account.cost),
         )
         for account in accounts
@@ -116,7 +116,7 @@ def runs_table(runs: Sequence[RunState], now: float) -> str:
             run.phase,
             f"{run.done}/{'?' if run.total is None else run.total}",
             span((run.ended or now) - run.created) if run.ended or run.phase not in FINAL else "",
-            money(run.cost.amount, run.cost.currency),
+            cost_so_far(run.cost),
             fine_money(per_thousand(run), run.cost.currency) if run.kind == "map" else "",
             run.error.strip().splitlines()[-1][:60] if run.error.strip() else "",
         )
@@ -143,6 +143,12 @@ def receipt_text(receipt: Receipt) -> str:
     lines += [(f"Group {name}", _final(cost)) for name, cost in receipt.groups.items()]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines)
+
+
+def _rate(cost: Cost) -> str:
+    """What is known of what an hour costs, and of how many workers nothing is."""
+    missing = f"{count(cost.unpriced, 'worker')} unknown" if cost.unpriced and cost.per_hour is not None else ""
+    return known_and_missing(cost.per_hour, cost.currency, missing)
 
 
 def _final(cost: Cost) -> str:

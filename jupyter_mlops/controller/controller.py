@@ -35,6 +35,7 @@ from .runs.results import DetachedResults
 from .runs.states import RunStates
 from .timeline import Timeline
 from .view import StateView
+from .workers.ondemand import OnDemand
 from .workers.registry import WorkerRegistry
 from .workers.reporter import WorkerReporter
 from .workers.scaling import Scaling
@@ -87,6 +88,7 @@ class Controller:
         self.pulse = Pulse(self.look, self._failed)
         self._reporter = WorkerReporter(profile.groups, self.ledger, self.events, self.scaling, self.pulse)
         self.workers.subscribe(self._reporter)
+        self._on_demand = OnDemand(self.workers, self.ledger, self.events)
         self._run_states = RunStates(self._disk, self._changes)
         self.runs = RunRegistry(
             scheduler,
@@ -109,7 +111,7 @@ class Controller:
             close_books=self._close_books,
             clock=clock,
         )
-        self.plugin = ClusterPlugin(self.workers, self.lifecycle.end_with_scheduler)
+        self.plugin = ClusterPlugin(self.workers, self.lifecycle.end_with_scheduler, self._earlier.work)
         self.dashboard = Dashboard(scheduler, dashboard_host)
         self.timeline = Timeline(self._disk, clock())
         self.view = StateView(
@@ -139,7 +141,7 @@ class Controller:
         await self._pool.start(self.scheduler.address, self.workers.apply)
         self.ledger.close_others([worker.name for worker in self.workers.entries.values() if worker.held])
         self.scaling.restore(self.ledger.earlier, self._earlier.groups if self.lifecycle.restarted else None)
-        self.lifecycle.start()
+        self.lifecycle.start(self._earlier.cause)
         self.pulse.start()
 
     def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
@@ -157,6 +159,10 @@ class Controller:
     def price_host(self, host: str, price: HostPrice) -> None:
         """This is what a host costs that workers run on, or may run on."""
         self.ledger.price_host(host, price)
+
+    def fell_back(self, group: str, waited: Seconds) -> None:
+        """The place makes the workers of a spot group on demand from now on, having waited so long for spot nodes."""
+        self._on_demand.fell_back(group, waited)
 
     async def wait(self, since: int, timeout: Seconds, workers: bool) -> None:
         """Return when there is something to tell after `since`, or after `timeout` seconds."""
@@ -189,6 +195,7 @@ class Controller:
         self.workers.refresh()
         self.scaling.reconcile()
         self._reporter.flush()
+        self._on_demand.look()
         self.lifecycle.check_place()
         self._send_heartbeat(now)
         self.lifecycle.check_limits(self.ledger.cost())

@@ -10,7 +10,7 @@ from ..core.cluster import ClusterSpec, EndCause, Receipt
 from ..core.costs import Share
 from ..core.ledger import Ledger, LedgerEntry
 from ..core.lines import read_lines
-from ..core.price import Cost, HostPrice
+from ..core.price import Cost, HostPrice, Price
 from ..core.receipt import receipt_of
 from ..home.clusters import LEDGER, RECEIPT
 from .disk import Disk
@@ -48,6 +48,15 @@ class LedgerFile:
         self.earlier = {entry.worker for entry in entries if entry.worker}
         for host in self.ledger.unpriced:
             host_seen(host)
+
+    @property
+    def price(self) -> Price:
+        """The cluster's own, which counts where a host has none."""
+        return self._spec.price
+
+    def has_price(self, host: str) -> bool:
+        """Whether what `host` costs was told, or that nobody knows."""
+        return not host or self.ledger.has_price(host)
 
     def share(self, worker: str, of: int) -> Share | None:
         """One of `of` equal parts of `worker`; None when it holds nothing."""

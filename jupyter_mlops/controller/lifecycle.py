@@ -74,10 +74,13 @@ class Lifecycle:
         self._task: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
 
-    def start(self) -> None:
-        """The cluster begins to work, or goes on after its scheduler was started again."""
+    def start(self, cause: Problem | None) -> None:
+        """The cluster begins to work, or goes on after its scheduler was started again, for that `cause`."""
         self.started = self._deadline.started
-        self._events.add("cluster", "The scheduler started again" if self.restarted else "The cluster started")
+        if self.restarted:
+            self._events.add("cluster", "The scheduler started again", problem=cause)
+        else:
+            self._events.add("cluster", "The cluster started")
 
     def run(self) -> None:
         """The first worker is there, or none is wanted: the cluster runs, unless it has come further."""

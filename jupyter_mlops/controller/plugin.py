@@ -8,6 +8,7 @@ from typing import Any
 from distributed import Scheduler
 from distributed.diagnostics.plugin import SchedulerPlugin
 
+from ..core.cluster import Work
 from .workers.registry import WorkerRegistry
 
 
@@ -17,13 +18,14 @@ class ClusterPlugin(SchedulerPlugin):
     Parameters
     ----------
     closing : awaited before the scheduler closes, whoever closes it.
+    earlier : tasks that an earlier scheduler of the cluster had done.
     """
 
     name = "mlops-controller"
 
-    def __init__(self, workers: WorkerRegistry, closing: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, workers: WorkerRegistry, closing: Callable[[], Awaitable[None]], earlier: Work) -> None:
         self._workers, self._closing = workers, closing
-        self.done = self.erred = 0
+        self.done, self.erred = earlier.done, earlier.erred
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         """A worker connected."""

@@ -32,13 +32,13 @@ def cost_of(parts: Sequence[Part], price: Price) -> Cost:
     """
     total = unknown = NOTHING
     amount = per_hour = 0.0
-    known, holds, lacks = not parts and price.known, False, False
+    known, holds, lacks = not parts and price.known, False, 0
     for part in parts:
         total = plus(total, part.used)
         money = _money(part.rates, part.used)
         if money is None:
             unknown = plus(unknown, part.used)
-            lacks |= part.holders > 0
+            lacks += part.holders
         else:
             known, amount = True, amount + money / HOUR
             if part.holders:
@@ -47,6 +47,7 @@ def cost_of(parts: Sequence[Part], price: Price) -> Cost:
     return Cost(
         amount=amount if known else None,
         per_hour=per_hour if holds or (known and not lacks) else None,
+        unpriced=lacks,
         currency=price.currency,
         source=source,
         date=date,

@@ -40,6 +40,7 @@ def _together(states: list[ClusterState], currency: str) -> Cost:
     return Cost(
         amount=_known([cost.amount for cost in costs]),
         per_hour=_known(rates) if rates else 0.0,
+        unpriced=sum(state.cost.unpriced for state in states if state.phase != "ended"),
         currency=currency,
         source="the clusters' own prices",
         usage=sum((cost.usage for cost in costs), Usage()),

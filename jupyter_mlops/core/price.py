@@ -96,12 +96,14 @@ class Dedicated(Record):
 class Cost(Record):
     """Money so far and per hour, with what it rests on. `amount` None means that no needed rate is known.
 
-    `unknown` is the part of `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a
-    place doesn't tell of hosts' prices.
+    `unpriced` are the workers now for which no price is known: they are not in `per_hour`. `unknown` is the part of
+    `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a place doesn't tell of hosts'
+    prices.
     """
 
     amount: float | None = None
     per_hour: float | None = None
+    unpriced: int = 0
     currency: str = "USD"
     source: Source = None
     date: str = ""

@@ -108,9 +108,9 @@ def unreadable_run(run: RunId, cluster: str, created: Time, fault: Unreadable) -
 
 
 def per_thousand(run: RunState) -> float | None:
-    """Money for a thousand items of a map, at what those so far cost; None while that is unknown."""
+    """Money for a thousand items of a map, at what those so far cost; None while that, or a part of it, is unknown."""
     items = run.done + run.failed
-    if run.kind != "map" or not items or run.cost.amount is None:
+    if run.kind != "map" or not items or run.cost.amount is None or run.cost.lacks:
         return None
     return run.cost.amount / items * 1000
 

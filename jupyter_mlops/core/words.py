@@ -50,9 +50,12 @@ def exact_money(amount: float, currency: str) -> str:
     return _with_currency(f"{whole}.{decimals:0<2}", currency)
 
 
-def per_hour(amount: float | None, currency: str) -> str:
-    """Money for an hour: "$1.20/h"."""
-    return "unknown" if amount is None else f"{money(amount, currency)}/h"
+def per_hour(amount: float | None, currency: str, unpriced: int = 0) -> str:
+    """Money for an hour: "$1.20/h"; "$1.20/h + 2 workers unknown" where of so many nobody knows what they cost."""
+    if amount is None:
+        return "unknown"
+    known = f"{money(amount, currency)}/h"
+    return f"{known} + {count(unpriced, 'worker')} unknown" if unpriced else known
 
 
 def known_and_missing(amount: float | None, currency: str, missing: str) -> str:

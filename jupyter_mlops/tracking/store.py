@@ -125,6 +125,7 @@ class MlflowStore:
         sums = {"mlops.items_done": run.done, "mlops.items_failed": run.failed, "mlops.busy_seconds": run.busy}
         if run.cost.amount is not None:
             sums["mlops.cost"] = run.cost.amount
+            sums |= {"mlops.cost_unknown_cpu_hours": run.cost.unknown.cpu_hours} if run.cost.lacks else {}
         sums |= {_key(key): value for key, value in run.metrics.items() if _key(key) not in known.metrics}
         client.log_batch(
             identity,

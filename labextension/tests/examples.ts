@@ -28,6 +28,7 @@ export function cost(part: Partial<Cost> = {}): Cost {
   return {
     amount: 0.42,
     per_hour: 1.2,
+    unpriced: 0,
     currency: 'USD',
     source: 'your settings',
     date: '2026-11-21',

@@ -11,7 +11,8 @@ import { trans } from './stage';
 const FUNCTIONS: Record<string, (...given: never[]) => string> = {
   money: (amount: number | null, currency: string) => money(trans, amount, currency),
   fine_money: fineMoney,
-  per_hour: (amount: number | null, currency: string) => perHour(trans, amount, currency),
+  per_hour: (amount: number | null, currency: string, unpriced?: number) =>
+    perHour(trans, amount, currency, unpriced),
   estimate: (at_start: number | null, at_most: number | null, currency: string) =>
     estimate(trans, examples.estimate({ at_start, at_most, currency })),
   sum: (amount: number | null, unknown: Usage) => sum(trans, examples.cost({ amount, unknown })),

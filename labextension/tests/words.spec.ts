@@ -108,6 +108,8 @@ describe('words', () => {
     ]);
     expect(statusWords(trans, { ...NOTHING, clusters })).toBe('12 workers · $2.31/h');
     expect(statusWords(trans, NOTHING)).toBe('');
+    clusters.set('d', cluster({ cost: cost({ per_hour: null, unpriced: 2 }) }));
+    expect(statusWords(trans, { ...NOTHING, clusters })).toBe('18 workers · $2.31/h + ?');
   });
 
   it('say what stopping would lose', () => {

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.cli.show import accounts_table, receipt_text
+from jupyter_mlops.cli.show import accounts_table, clusters_table, receipt_text, runs_table
 from jupyter_mlops.client.words import cost_so_far
 from jupyter_mlops.core.cluster import ClusterState, Receipt
 from jupyter_mlops.core.owners import accounts
 from jupyter_mlops.core.price import Cost, Dedicated, Usage
+from jupyter_mlops.core.run import RunState, per_thousand
 from jupyter_mlops.home import settings
 
 CSV = "InstanceType,Region,Price,SpotPrice\nm5.xlarge,us-east-1,0.192,0.07\nm5.large,us-east-1,0.096,\n"
@@ -82,6 +83,16 @@ def test_each_owner_has_an_account() -> None:
     rows = accounts_table(accounts(states)).splitlines()
     assert rows[0].split() == ["OWNER", "CLUSTERS", "LIVE", "CPU-HOURS", "PER", "HOUR", "COST"]
     assert len(rows) == 4
+
+
+def test_what_is_only_partly_known_is_not_told_as_the_whole() -> None:
+    cost = Cost(amount=0.0004, per_hour=0.1, unpriced=3, unknown=Usage(cpu_hours=2, worker_hours=1))
+    states = [state("a", "ann", cost), state("b", "ann", Cost(unpriced=4)), state("c", "ann", cost, "ended")]
+    rows = clusters_table(states, 1.0).splitlines()
+    assert "$0.10 + 3 workers unknown" in rows[1] and "workers unknown" not in rows[2] + rows[3]
+    assert "$0.10 + 7 workers unknown" in accounts_table(accounts(states)).splitlines()[1]
+    run = RunState(id="0123456789ab", name="r", kind="map", cluster="a", owner="ann", created=0, done=5, cost=cost)
+    assert per_thousand(run) is None and "$0.00 + 2.0 CPU-hours unknown" in runs_table([run], 1.0)
 
 
 def test_a_receipt_says_what_whole_nodes_cost() -> None:

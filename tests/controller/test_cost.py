@@ -14,7 +14,7 @@ from distributed.scheduler import WorkerState
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.core.ledger import Ledger, LedgerEntry
 from jupyter_mlops.core.lines import read_lines
-from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.price import HostPrice, Price
 from jupyter_mlops.core.profile import Group
 
 from .cluster import MEMORY, cluster, folder_of, make_spec
@@ -75,6 +75,38 @@ async def test_watchers_are_told_only_of_workers_that_changed(tmp_path: Path) ->
             ws.processing = set()
             c.scheduler.workers.pop(ws.address)
             c.controller.workers.left(ws.address, expected=True)
+
+
+async def test_a_spot_group_that_goes_on_on_demand_says_so_and_what_it_costs(tmp_path: Path) -> None:
+    def priced(cpu_hour: float) -> HostPrice:
+        return HostPrice(rates=Price(cpu_hour=cpu_hour, source="a list"), per_hour=8 * cpu_hour)
+
+    groups = [Group(name=name, cpus=2, workers=2, memory=MEMORY, spot=True) for name in ("cheap", "other")]
+    async with cluster(make_spec(*groups), tmp_path, SilentPool()) as c:
+        workers = c.controller.workers
+        workers.apply(Notice("cheap-1", "starting", host="spot"))
+        c.controller.price_host("spot", priced(0.05))
+        for group in ("cheap", "other"):
+            c.controller.fell_back(group, 300)
+        workers.apply(Notice("cheap-2", "starting", host="dear"))
+        workers.apply(Notice("other-1", "starting", host="odd"))
+        c.controller.look()
+        c.controller.price_host("dear", priced(0.2))
+        c.controller.price_host("odd", HostPrice(rates=Price(source="no price of odd is known")))
+        c.controller.look()
+        c.controller.look()
+        told = [event.text for event in (await c.link.view()).events if event.kind == "scale"]
+        made = "its workers are made on demand, at the price of other nodes"
+        assert told == [
+            f"No spot node came for group cheap in 5 min: {made}",
+            f"No spot node came for group other in 5 min: {made}",
+            "A worker of group cheap costs $0.40/h on demand instead of $0.10/h",
+            "What a worker of group other costs on demand is unknown",
+        ]
+        cost = (await c.link.view()).state.cost
+        assert (cost.per_hour, cost.unpriced) == (pytest.approx(0.5), 1)
+        for name in ("cheap-1", "cheap-2", "other-1"):
+            workers.apply(Notice(name, "ended"))
 
 
 async def test_late_news_counts_from_when_it_happened(tmp_path: Path) -> None:

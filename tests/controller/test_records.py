@@ -14,8 +14,9 @@ import pytest
 
 from jupyter_mlops.controller.disk import Disk, open_private
 from jupyter_mlops.controller.pool import Notice
+from jupyter_mlops.controller.runs.restored import Restored
 from jupyter_mlops.controller.timeline import CARD, POINTS, Timeline, card, thinned
-from jupyter_mlops.core.cluster import Event, Receipt, Sample
+from jupyter_mlops.core.cluster import Event, Problem, Receipt, Sample, Work
 from jupyter_mlops.core.ledger import Ledger, LedgerEntry
 from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import Price
@@ -75,9 +76,13 @@ async def test_a_new_scheduler_goes_on_where_the_old_one_was_killed(tmp_path: Pa
     pool.present = [Notice("default-4", "starting")]
     pool.groups["default-4"] = "default"
     spec = make_spec(Group(workers=3), limits=Limits(lifetime=None))
-    async with cluster(spec, tmp_path, pool) as c:
+    cause = Problem(what="The scheduler started again", why="The scheduler ran out of memory")
+    earlier = Restored(work=Work(done=7, erred=2), cause=cause)
+    async with cluster(spec, tmp_path, pool, earlier=earlier) as c:
         view = await c.link.view()
         assert view.state.started == 990
+        assert (view.state.work.done, view.state.work.erred) == (7, 2)
+        assert view.events[1].problem == cause
         assert [event.seq for event in view.events[:2]] == [1, 2]
         assert view.events[1].text == "The scheduler started again"
         await until(lambda: paid_for(tmp_path) == ["default-4"])  # the disk is written in the background

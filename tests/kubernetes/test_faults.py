@@ -21,6 +21,7 @@ from .kube import Kube
 from .network import Network
 from .running import Running, call, running, slowly, spin, up_in
 
+AGAIN = "The scheduler started again"
 SCHEDULER = "jupyter-mlops/part=scheduler"
 #: Seconds from the start of a scheduler's container until its workers are with it: 4 on a machine at rest.
 SOON = 30.0
@@ -29,8 +30,8 @@ LONGER = 32.0
 
 
 def test_the_scheduler_is_killed_and_its_pod_deleted(kube: Kube) -> None:
-    """Workers and clients find it again within seconds; its runs are lost, say so, and can be run again; the ledger
-    has no hole; what was wanted is wanted still."""
+    """Workers and clients find it again within seconds, and why is told; its runs are lost, say so, and can be run
+    again; the ledger has no hole; what was wanted is wanted still, and what was done is counted."""
     with running(kube) as made:
         workers = made.pods()
         lost = mlops.run(spin, cluster=made.cluster, detach=True)
@@ -47,8 +48,13 @@ def test_the_scheduler_is_killed_and_its_pod_deleted(kube: Kube) -> None:
         again = mlops.get_run(call(run_again(attached.id)).run.id)
         made.until(lambda: again.record.done > 0)
         made.cluster.scale(3)
+        before = made.cluster.state().work.done
         made.kube.kubectl("delete", "pod", "-n", made.namespace.name, "-l", SCHEDULER, "--wait=false")
         _is_back(made, starts=2)
+        ended, deleted = (event.problem.why for event in made.cluster.events() if event.text == AGAIN and event.problem)
+        assert ended.startswith("The scheduler's process ended with exit code 0")
+        assert deleted.startswith("The scheduler's pod was deleted")
+        assert made.cluster.state().work.done >= before
         with pytest.raises(RunLost):
             again.result(PATIENCE)
         made.ready(3)
@@ -102,8 +108,7 @@ def _kill_process(made: Running) -> None:
 
 def _is_back(made: Running, starts: int) -> None:
     """The scheduler runs anew, and all workers are with it, soon after its pod runs."""
-    told = "The scheduler started again"
-    made.until(lambda: [event.text for event in made.cluster.events()].count(told) == starts)
+    made.until(lambda: [event.text for event in made.cluster.events()].count(AGAIN) == starts)
     made.until(lambda: up_in(made) >= 2)
     (pod,) = made.pods("scheduler")
     since = moment(pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])

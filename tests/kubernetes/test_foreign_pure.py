@@ -21,7 +21,7 @@ from jupyter_mlops.controller.remote import RemoteLink
 from jupyter_mlops.core.errors import Unavailable, VersionMismatch
 from jupyter_mlops.core.price import HostPrice, Price
 from jupyter_mlops.core.run import RunState
-from jupyter_mlops.places.kubernetes.foreign.cost import SINCE, Rates
+from jupyter_mlops.places.kubernetes.foreign.cost import NO_SHAPE, SINCE, Rates, price_of
 from jupyter_mlops.places.kubernetes.foreign.discover import (
     Discovered,
     DiscoveredGroup,
@@ -191,6 +191,8 @@ def test_the_cost_of_pods_since_they_were_placed() -> None:
         each["spec"] = {"containers": [{"name": "worker"}], "nodeName": "node-1"}
     unknown = state_of(found, RATES, now=NOW).cost
     assert unknown.amount is None and unknown.per_hour is None and unknown.usage.worker_hours == pytest.approx(0.75)
+    runs = price_of(found, RATES.price)  # else they would cost a share of nearly nothing
+    assert not runs.known and runs.source == NO_SHAPE
 
 
 def test_releases_of_the_chart() -> None:

@@ -51,6 +51,10 @@ async def test_from_start_to_receipt(namespace: Namespace) -> None:
     await until(link.view, lambda view: up(view) == 1, "one worker")
     await until(lambda: in_thread(lambda: _pods(namespace)), lambda pods: len(pods) == 1, "one pod")
 
+    drain = ["drain", namespace.kube.node, "--dry-run=client", "--ignore-daemonsets", "--delete-emptydir-data"]
+    workers = f"--pod-selector=jupyter-mlops/cluster={name},jupyter-mlops/part=worker"
+    assert "worker" in await in_thread(lambda: namespace.kube.kubectl(*drain, workers))
+
     host, port, key = await link.dashboard()
     request = urllib.request.Request(f"http://{host}:{port}/status", headers={"X-Jupyter-MLOps-Key": key})
     page = await in_thread(lambda: urllib.request.urlopen(request, timeout=30).read())

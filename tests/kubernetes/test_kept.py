@@ -104,6 +104,16 @@ async def test_who_may_not_read_config_maps_sees_the_clusters_of_this_version(
     assert (seen.name, seen.phase) == ("one", "running")
 
 
+async def test_a_deleted_namespace_is_called_so(api: StoringApi, backend: Backend, tmp_path: Path) -> None:
+    await made(backend, tmp_path / "clusters", "one")
+    assert [state.phase for state in await backend.clusters()] == ["running"]
+    for there in api.objects.values():
+        there.clear()
+    (gone,) = await backend.clusters()
+    assert gone.phase == "ended" and gone.problem is not None
+    assert gone.problem.why == "its namespace 'ann' was deleted"
+
+
 def as_of_0_1_0(api: StoringApi, cluster: str) -> None:
     """What is kept of the cluster, in the ConfigMaps that version 0.1.0 made."""
     for name in [

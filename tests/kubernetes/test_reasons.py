@@ -78,12 +78,13 @@ async def test_spot_workers_fall_back_to_nodes_on_demand(namespace: Namespace) -
         spec = namespace.spec(small(2, spot=True, **FAKES), kubernetes={"spot_fallback": 7})
         async with namespace.cluster(spec) as (_, link):
             view = await until(link.view, lambda view: reasons(view), "a reason")
-            assert "labels" in reasons(view)["default"].what
+            assert reasons(view)["default"].what == "No spot node takes the pod"
             view = await until(link.view, lambda view: view.state.counts.starting == 2, "two on demand")
             assert {worker.name for worker in view.workers if worker.phase == "starting"} == {
                 "default-1",
                 "default-2",
             }
+            assert any(event.text.startswith("No spot node came for group default in 7 s") for event in view.events)
 
 
 async def test_a_scheduler_without_an_image_says_so(namespace: Namespace) -> None:

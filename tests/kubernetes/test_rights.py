@@ -155,7 +155,8 @@ def test_the_namespace_is_deleted(kube: Kube) -> None:
         with pytest.raises(RunLost):
             run.result(PATIENCE)
         receipt = made.cluster.receipt()
-        assert receipt is not None and receipt.cause == "deleted" and receipt.cost.usage.worker_hours * 3600 > 3
+        assert receipt is not None and receipt.cause == "deleted" and "namespace" in receipt.why
+        assert receipt.cost.usage.worker_hours * 3600 > 3
         with pytest.raises((ClusterEnded, RunLost)):
             mlops.run(spin, cluster=made.cluster).result(PATIENCE)
         call(made.namespace.backend.forget(made.name))

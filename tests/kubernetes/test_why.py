@@ -9,6 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlops.core.cluster import ClusterSpec
+from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.places.kubernetes.names import ObjectNames
+from jupyter_mlops.places.kubernetes.pods.template import worker_pod
 from jupyter_mlops.places.kubernetes.why import Facts, death, pending, refusal
 
 from .pods import disrupted, event, pod, terminated, unschedulable, waiting
@@ -68,6 +72,22 @@ def test_the_schedulers_words(message: str, words: str) -> None:
     problem = pending(pod(unschedulable(message)))
     assert problem is not None
     assert words in f"{problem.what} {problem.why}"
+
+
+def test_nodes_that_are_not_spot_are_called_so() -> None:
+    """Kubernetes says "didn't match", and not what the pod asks for."""
+    group = Group(spot=True, workers=1)
+    profile = Profile(name="p", place="kubernetes", groups=[group])
+    spec = ClusterSpec(name="c", owner="ann", profile=profile, created=0)
+    asked = worker_pod(spec, group, "default-1", ObjectNames("c", "ml"), {})
+    message = "0/39 nodes are available: 37 node(s) didn't match Pod's node affinity/selector, 2 Insufficient cpu."
+    waits = {**asked, "status": unschedulable(message)}
+    problem = pending(waits, Facts(details={"on demand after": "5 min"}))
+    assert problem is not None and problem.what == "No spot node takes the pod"
+    assert problem.why == "of 39 nodes, 37 nodes: not spot; 2 nodes: too little CPU"
+    assert "in 5 min" in problem.todo and "on demand" in problem.todo
+    forever = pending(waits)
+    assert forever is not None and "Wait for one" in forever.todo
 
 
 def test_a_scheduling_gate() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ...core.cluster import GroupState
+from ...core.cluster import GroupState, Problem, Work
 from ...core.lines import read_lines
 from ...core.run import RunState
 from .liverun import LiveRun
@@ -16,10 +16,15 @@ LOST = "RunLost: The cluster's scheduler was started again."
 
 @dataclass(frozen=True)
 class Restored:
-    """As watchers were told last: the groups, and the runs that were not over."""
+    """As watchers were told last: the runs that were not over, the groups, and the tasks that were done.
 
-    groups: Sequence[GroupState] = ()
+    `cause` is why that scheduler ended, where it is known.
+    """
+
     runs: Sequence[RunState] = ()
+    groups: Sequence[GroupState] = ()
+    work: Work = field(default_factory=Work)
+    cause: Problem | None = None
 
 
 class PastRun(LiveRun):

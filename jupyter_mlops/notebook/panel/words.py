@@ -16,7 +16,7 @@ def cost(value: Cost) -> str:
     """Money so far and per hour."""
     if value.amount is None:
         return f"unknown: {value.source or NO_PRICE}"
-    return f"{cost_so_far(value)} so far, {words.per_hour(value.per_hour, value.currency)}"
+    return f"{cost_so_far(value)} so far, {words.per_hour(value.per_hour, value.currency, value.unpriced)}"
 
 
 def source(cost: Cost) -> str:

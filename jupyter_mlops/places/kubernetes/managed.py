@@ -32,7 +32,7 @@ from . import names
 from .api.client import Json
 from .options import options_of
 from .placed import unreachable
-from .records import keeper, listing, record
+from .records import keeper, listing, logs, record
 from .records.listing import Vanished
 from .records.stored import StoredCluster, state_of
 from .tunnel.connections import Connections, has_name_here
@@ -134,10 +134,10 @@ class ManagedCluster:
     async def logs(self, worker: str | None, lines: int) -> list[str]:
         """As in `PlacedCluster`. Raises `UnknownWorker`."""
         if not self.live:
-            saved = keeper.saved_logs(await self.connections.run(listing.history(self.entry)))
+            saved = logs.in_text(await self._stored(logs.LOGS))
             if worker is not None and worker not in saved:
                 raise UnknownWorker.named(worker, [known for known in saved if known])
-            return saved.get(worker or keeper.SCHEDULER, [])[-lines:]
+            return saved.get(worker or logs.SCHEDULER, [])[-lines:]
         if worker is None:
             return await self.connections.run(listing.scheduler_log(self.entry, lines))
         link = await self.link(30.0)

@@ -9,7 +9,7 @@ import { useMlops, useSelector, useNow } from '../state/hooks';
 import { ClusterState, Cost, Operation, Problem } from '../state/schema';
 import { IState, isUnreadable, problemsOf } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
-import { brief, perHour, source } from '../words/money';
+import { brief, briefRate, source } from '../words/money';
 import { Bar } from './bar';
 import { Chart } from './chart';
 import { isOurs, madeWith, maker, may, stopLabel } from './others';
@@ -124,7 +124,7 @@ function Money({ cost }: { cost: Cost }): JSX.Element {
       ) : (
         <>
           <span>{brief(trans, cost)}</span>
-          <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
+          <span className="jp-mlops-rate">{briefRate(trans, cost)}</span>
         </>
       )}
     </span>

@@ -63,7 +63,10 @@ function Sum({ cost, isOver }: { cost: Cost; isOver: boolean }): JSX.Element {
           ? trans.__('in all')
           : cost.per_hour === null
             ? trans.__('so far')
-            : trans.__('so far, now %1', perHour(trans, cost.per_hour, cost.currency))}
+            : trans.__(
+                'so far, now %1',
+                perHour(trans, cost.per_hour, cost.currency, cost.unpriced)
+              )}
       </small>
     </p>
   );

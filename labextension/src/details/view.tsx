@@ -3,7 +3,7 @@ import React, { useEffect, useRef, useState } from 'react';
 import { useFollow, useMlops, useSelector } from '../state/hooks';
 import { ClusterState } from '../state/schema';
 import { ended, phase, placeBeside, wanted, workers } from '../words/cluster';
-import { brief, perHour, source } from '../words/money';
+import { brief, briefRate, source } from '../words/money';
 import { CostPart } from './cost';
 import { EventsPart } from './events';
 import { LogsPart } from './logs';
@@ -79,7 +79,7 @@ function Summary({ cluster, stale }: { cluster: ClusterState; stale: boolean }):
       <span className="jp-mlops-money" title={source(trans, cost)}>
         {cost.amount === null ? trans.__('cost unknown') : brief(trans, cost)}
         {cluster.phase !== 'ended' && cost.per_hour !== null && (
-          <span className="jp-mlops-rate">{perHour(trans, cost.per_hour, cost.currency)}</span>
+          <span className="jp-mlops-rate">{briefRate(trans, cost)}</span>
         )}
       </span>
     </header>

@@ -97,8 +97,9 @@ export interface ClusterState {
 /**
  * Money so far and per hour, with what it rests on. `amount` None means that no needed rate is known.
  *
- * `unknown` is the part of `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a
- * place doesn't tell of hosts' prices.
+ * `unpriced` are the workers now for which no price is known: they are not in `per_hour`. `unknown` is the part of
+ * `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a place doesn't tell of hosts'
+ * prices.
  */
 export interface Cost {
   amount: number | null;
@@ -108,6 +109,7 @@ export interface Cost {
   per_hour: number | null;
   source: string | null;
   unknown: Usage;
+  unpriced: number;
   usage: Usage;
 }
 /**

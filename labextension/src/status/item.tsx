@@ -51,7 +51,9 @@ export function statusWords(trans: TranslationBundle, state: IState): string {
     }
   }
   const sums = [...rates].map(([currency, rate]) => perHour(trans, rate, currency));
-  return [trans._n('%2 worker', '%2 workers', count, count.toLocaleString()), sums.join(' + ')]
+  const isPart = live.some(({ cost }) => cost.unpriced > 0);
+  const rate = [...sums, ...(sums.length > 0 && isPart ? ['?'] : [])].join(' + ');
+  return [trans._n('%2 worker', '%2 workers', count, count.toLocaleString()), rate]
     .filter(Boolean)
     .join(' · ');
 }

@@ -30,10 +30,30 @@ export function money(trans: TranslationBundle, amount: number | null, currency:
   return amount === null ? trans.__('unknown') : formatOf(currency)(amount);
 }
 
-/** Money for an hour. */
-export function perHour(trans: TranslationBundle, amount: number | null, currency: string): string {
-  return amount === null ? trans.__('unknown') : trans.__('%1/h', formatOf(currency)(amount));
+/** Money for an hour; where of some workers nobody knows what they cost, it says so. */
+export function perHour(
+  trans: TranslationBundle,
+  amount: number | null,
+  currency: string,
+  unpriced = 0
+): string {
+  if (amount === null) {
+    return trans.__('unknown');
+  }
+  const known = trans.__('%1/h', formatOf(currency)(amount));
+  return unpriced
+    ? trans._n('%2 + %1 worker unknown', '%2 + %1 workers unknown', unpriced, known)
+    : known;
 }
+
+/** The same where there is little room: what is unknown is only marked. */
+export function briefRate(trans: TranslationBundle, cost: Rate): string {
+  const known = perHour(trans, cost.per_hour, cost.currency);
+  return cost.per_hour !== null && cost.unpriced ? trans.__('%1 + ?', known) : known;
+}
+
+/** What an hour costs, as far as costs and sums of several have it. */
+type Rate = Pick<Cost, 'per_hour' | 'currency' | 'unpriced'>;
 
 /** What a cost and its usage are made of, as far as sums of several have it. */
 type Sum = Pick<Cost, 'amount' | 'currency' | 'unknown'>;
@@ -100,7 +120,7 @@ export function dedicated(trans: TranslationBundle, { dedicated, currency }: Cos
 export function perThousand(trans: TranslationBundle, run: RunState): string {
   const items = run.done + run.failed;
   const { amount, currency } = run.cost;
-  if (run.kind !== 'map' || items === 0 || amount === null) {
+  if (run.kind !== 'map' || items === 0 || amount === null || missing(trans, run.cost)) {
     return '';
   }
   return trans.__('%1 per 1,000 items', fineMoney((amount / items) * 1000, currency));

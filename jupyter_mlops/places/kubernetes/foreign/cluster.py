@@ -18,7 +18,7 @@ from ..api.client import Api
 from ..placed import unreachable
 from ..tunnel.connections import Connections
 from . import change
-from .cost import RateCache, Rates
+from .cost import RateCache, Rates, price_of
 from .discover import Discovered, discover, look_again, pods_of
 from .link import ForeignLink
 from .logs import log_of
@@ -78,7 +78,7 @@ class ForeignCluster:
         if self.found.fault is not None:
             raise unreachable(self.found.fault)
         observer = await self.connections.run(self.observers.acquire(self.api, self.found, self.rates))
-        return ForeignLink(self.observers, observer, self.rates.usual)
+        return ForeignLink(self.observers, observer, price_of(self.found, self.rates.usual))
 
     async def stop(self, cause: str, why: str, force: bool) -> None:
         """As in `PlacedCluster`. Raises `Refused` for a release of Helm."""

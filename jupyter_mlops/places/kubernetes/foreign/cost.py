@@ -49,6 +49,17 @@ class Rates:
         return Price.model_validate_json(known.most_common(1)[0][0]) if known else self.price
 
 
+def price_of(cluster: Discovered, rates: Price) -> Price:
+    """What counts for the cluster's workers where no node's price does: `rates`, where it is known what they hold."""
+    return rates if _has_shapes(cluster) else Price(currency=rates.currency, source=NO_SHAPE)
+
+
+def _has_shapes(cluster: Discovered) -> bool:
+    shapes = [shape_of(pod["spec"]) for pod in cluster.workers]
+    shapes = shapes or [shape_of(group.template) for group in cluster.groups]
+    return all(shape.known for shape in shapes)
+
+
 class RateCache:
     """The rates that count now, as for a cluster of ours that was started without a price."""
 
@@ -84,10 +95,8 @@ class Costs:
     """
 
     def __init__(self, cluster: Discovered, rates: Rates, now: Time) -> None:
-        shapes = [shape_of(pod["spec"]) for pod in cluster.workers]
-        shapes = shapes or [shape_of(group.template) for group in cluster.groups]
-        self._known, self._now = all(shape.known for shape in shapes), now
-        self._price = rates.price if self._known else Price(currency=rates.price.currency, source=NO_SHAPE)
+        self._known, self._now = _has_shapes(cluster), now
+        self._price = price_of(cluster, rates.price)
         self._ledger = Ledger(entries_of(cluster, rates.hosts if self._known else {}))
 
     def cost(self, group: str | None = None) -> Cost:

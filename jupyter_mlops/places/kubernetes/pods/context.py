@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
+from ....core import words
 from ....core.cluster import ClusterSpec
 from .. import names
 from ..api.client import Answer, Api, Json, Unreachable
 from ..api.watch import ObjectWatch
 from ..node import is_spot
+from ..options import options_of
 from ..why import Facts
 from ..why.facts import free, moment, no_node
 from . import pods
@@ -31,6 +34,8 @@ class PodContext:
         self._api, self._spec = api, spec
         self._events: OrderedDict[str, list[Json]] = OrderedDict()
         self._free: dict[str, dict[str, float]] | None = None
+        patience = options_of(spec.profile).spot_fallback
+        self._details = {} if patience is None else {"on demand after": words.span(patience)}
         self._looked_at_events = self._looked_at_nodes = 0.0
         query = {"fieldSelector": "type=Warning,involvedObject.kind=Pod"}
         self._watch = ObjectWatch(api, api.path("events"), query, self._synced, self._changed)
@@ -41,7 +46,7 @@ class PodContext:
 
     def facts(self, pod: Json) -> Facts:
         """What is known around a pod that doesn't run yet."""
-        return Facts(events=self._events.get(_key(pod), ()), free=self._free)
+        return Facts(events=self._events.get(_key(pod), ()), free=self._free, details=self._details)
 
     async def of_dead(self, pod: Json, logs: list[str], peak: float | None) -> Facts:
         """What is known around a pod that ended."""
@@ -78,7 +83,7 @@ class PodContext:
             found = await self._api.request("GET", self._api.path("events"), query=query, timeout=5.0)
         except (Answer, Unreachable):
             return
-        items = sorted(found.get("items") or [], key=_time)
+        items = sorted(found.get("items") or [], key=time_of)
         if items:
             self._events[pod["metadata"]["uid"]] = items[-EVENTS:]
 
@@ -96,7 +101,7 @@ class PodContext:
         self._free = await asyncio.to_thread(free, nodes.get("items") or [], placed.get("items") or [])
 
     def _synced(self, events: list[Json]) -> None:
-        for event in sorted(events, key=_time):
+        for event in sorted(events, key=time_of):
             self._changed("ADDED", event)
 
     def _changed(self, kind: str, event: Json) -> None:
@@ -126,7 +131,8 @@ def _key(pod: Json) -> str:
     return str(pod["metadata"].get("uid", ""))
 
 
-def _time(event: Json) -> str:
+def time_of(event: Mapping[str, Any]) -> str:
+    """When it was seen last, as Kubernetes writes it."""
     series = event.get("series") or {}
     return str(
         series.get("lastObservedTime")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from ....core.base import Seconds
 from ....core.cluster import ClusterSpec, Problem
 from ....core.profile import Group
 from .. import names
@@ -17,10 +18,15 @@ from .template import worker_pod
 
 
 class SpotFallback:
-    """Which groups have fallen back; they stay so, since nodes that come and go cost more than they save."""
+    """Which groups have fallen back; they stay so, since nodes that come and go cost more than they save.
 
-    def __init__(self, spec: ClusterSpec) -> None:
-        self._spec = spec
+    Parameters
+    ----------
+    fell_back : is told of each such group, and for how long it had waited, in seconds.
+    """
+
+    def __init__(self, spec: ClusterSpec, fell_back: Callable[[str, Seconds], None]) -> None:
+        self._spec, self._fell_back = spec, fell_back
         self._fallen: set[str] = set()
 
     def shape(self, group: Group) -> Group:
@@ -36,8 +42,9 @@ class SpotFallback:
         """Of the pods that don't come, those to be made again on demand."""
         patience = options_of(self._spec.profile).spot_fallback or float("inf")
         for group in self._spec.profile.groups:
-            if group.spot and waited(group.name, waiting) > patience:
+            if group.spot and group.name not in self._fallen and waited(group.name, waiting) > patience:
                 self._fallen.add(group.name)
+                self._fell_back(group.name, patience)
         return [pod for pod in waiting if self._is_to_fall(pod)]
 
     def _is_to_fall(self, pod: Json) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ....controller.background import Background
 from ....controller.pool import Notice
-from ....core.base import Time
+from ....core.base import Seconds, Time
 from ....core.cluster import ClusterSpec, Problem
 from ....core.profile import Group
 from ....core.waiting import wait_for
@@ -56,6 +56,8 @@ class KubernetesPool:
     ids : its names.
     owner : the ownerReference to its record.
     peak : the most memory that Dask measured in a worker, in bytes, by its name.
+    fell_back : as of `SpotFallback`.
+    logs : of the pods; those of an earlier scheduler may be in there.
     """
 
     def __init__(
@@ -65,15 +67,17 @@ class KubernetesPool:
         ids: names.ObjectNames,
         owner: Mapping[str, Any],
         peak: Callable[[str], float | None] = lambda worker: None,
+        fell_back: Callable[[str, Seconds], None] = lambda group, waited: None,
+        logs: PodLogs | None = None,
     ) -> None:
         self._spec, self._peak = spec, peak
         self._known: dict[str, KnownPod] = {}
         self._last_notices: dict[str, Notice] = {}
-        self._logs = PodLogs(api, ids)
+        self._logs = logs or PodLogs(api, ids)
         self._removal = Removal(api, ids, self._vanished)
         #: Workers to be removed whose creation is under way.
         self._unwanted: set[str] = set()
-        self._fallback = SpotFallback(spec)
+        self._fallback = SpotFallback(spec, fell_back)
         self._maker = PodMaker(api, spec, ids, owner, self._fallback)
         self._background = Background()
         self._closed = False

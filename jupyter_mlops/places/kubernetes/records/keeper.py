@@ -18,24 +18,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from ....controller.runs.restored import Restored
-from ....core.base import Record, read_record
+from ....core.base import read_record
 from ....core.cluster import ClusterState
 from ....core.errors import Unreadable
-from ....core.formats import FORMAT
-from ....core.lines import read_lines
 from ....core.run import RunState
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
 from ..names import ObjectNames
 from .kept import KeptFiles, change
+from .logs import LOGS
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
 _T = TypeVar("_T")
 
-#: The file with the last lines of all logs, and lines of each.
-LOGS, LINES = "logs.jsonl", 200
-#: The scheduler's name among the workers' in there.
-SCHEDULER = ""
 #: Files of the controller's folder that are stored, the most important first.
 FILES = ("ledger.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", LOGS, "results.jsonl")
 #: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else
@@ -45,14 +40,6 @@ LEDGER_EVERY, EVERY = 1.0, 5.0
 ROOM = 900_000
 #: In the history's Secret: the runs that are not over, as they were when it was kept last.
 LIVE = "live.json"
-
-
-class SavedLog(Record):
-    """The end of one log."""
-
-    format: int = FORMAT
-    worker: str
-    lines: list[str]
 
 
 class RecordKeeper:
@@ -91,7 +78,7 @@ class RecordKeeper:
                 os.utime(ledger, (alive, alive))
         state = _restored(ClusterState, receipt.text("state.json"))
         live = _restored(list[RunState], history.text(LIVE))
-        return Restored([] if state is None else state.groups, live or [])
+        return Restored(live or []) if state is None else Restored(live or [], state.groups, state.work)
 
     async def run(self) -> None:
         """Keep copying until cancelled."""
@@ -190,36 +177,6 @@ def unpacked(history: KeptFiles, name: str) -> str:
         return gzip.decompress(data).decode("utf-8", errors="replace") if data else ""
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise Unreadable(f"The {name} of a cluster can't be read", f"{history.where}: {error}") from error
-
-
-async def save_logs(api: Api, folder: Path, pod: str, workers: Mapping[str, list[str]]) -> None:
-    """Put the last lines of each log into the controller's folder, the scheduler's at the end: what has no room in the
-    history is left out from the start.
-
-    Parameters
-    ----------
-    pod : the scheduler's, in which this runs.
-    workers : the last lines of each worker's log.
-    """
-    try:
-        text = await api.text(
-            api.path("pods", pod) + "/log", {"tailLines": LINES, "container": "scheduler"}, timeout=5.0
-        )
-    except (Answer, Unreachable):  # the end of a cluster doesn't wait for its log
-        text = ""
-    logs = [*workers.items(), (SCHEDULER, text.splitlines())]
-    lines = [SavedLog(worker=worker, lines=log).model_dump_json() for worker, log in logs]
-    (folder / LOGS).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def saved_logs(history: KeptFiles) -> dict[str, list[str]]:
-    """The last lines of each log by worker, out of a history; the scheduler's are those of `SCHEDULER`.
-
-    Raises
-    ------
-    Unreadable : what is stored is damaged.
-    """
-    return {log.worker: log.lines for log in read_lines(SavedLog, unpacked(history, LOGS))}
 
 
 def read_number(text: object) -> float:

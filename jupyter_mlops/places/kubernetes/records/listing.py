@@ -30,6 +30,9 @@ SILENT = 20.0
 #: Seconds after which a record that never got its scheduler's pod was left by somebody who died.
 LEFT = 120.0
 
+#: Why a cluster is gone of which nothing is left.
+_BOTH = "its record and its receipt were deleted from Kubernetes"
+
 #: Which Kubernetes, and which namespace of it.
 _Namespace = tuple[str, str]
 
@@ -141,7 +144,12 @@ async def _looked_at(entry: StoredCluster) -> StoredCluster | None:
     if entry.record is None:
         if await pod_of(entry) is not None:
             return entry  # its controller is writing the receipt
-        why = "its record was deleted from Kubernetes"
+        with_it = await _namespace_is_gone(entry.api)
+        why = (
+            f"its namespace {entry.api.namespace!r} was deleted"
+            if with_it
+            else "its record was deleted from Kubernetes"
+        )
         receipt = await write_end(entry, "deleted", why, max(entry.alive, entry.spec.created))
         await daskcluster.end(entry.api, entry.ids)
         return dataclasses.replace(entry, receipt=receipt)
@@ -180,7 +188,8 @@ class Vanished:
         with_it = bool(missing) and await _namespace_is_gone(api)
         for entry in missing:
             if with_it or (entry.live and entry.ready):  # else it was forgotten, or never began
-                gone[_key(entry)] = dataclasses.replace(entry, record=None, receipt=entry.receipt or _receipt(entry))
+                why = f"its namespace {api.namespace!r} was deleted" if with_it else _BOTH
+                gone[_key(entry)] = dataclasses.replace(entry, record=None, receipt=_receipt(entry, why))
         for key in [key for key, entry in gone.items() if key in now or entry.spec.created < time.time() - KEPT]:
             del gone[key]
         return [*found, *gone.values()]
@@ -204,8 +213,9 @@ async def _namespace_is_gone(api: Api) -> bool:
     return "deletionTimestamp" in found["metadata"]
 
 
-def _receipt(entry: StoredCluster) -> Receipt:
-    """What it had cost when it was last seen."""
-    why = "its record and its receipt were deleted from Kubernetes"
+def _receipt(entry: StoredCluster, why: str) -> Receipt:
+    """What it had cost when it was last seen; its own receipt, if it had one by then."""
+    if entry.receipt is not None:
+        return entry.receipt.model_copy(update={"why": why} if entry.receipt.cause == "deleted" else {})
     receipt = receipt_of(Ledger([]), entry.spec, time.time(), "deleted", why)
     return receipt if entry.state is None else receipt.model_copy(update={"cost": last_cost(entry)})

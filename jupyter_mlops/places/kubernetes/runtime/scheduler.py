@@ -6,6 +6,7 @@ python start.py scheduler
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
@@ -21,15 +22,20 @@ from ....controller import dask
 from ....controller.controller import Controller
 from ....controller.rpc import serve
 from ....core.base import read_record
-from ....core.cluster import ClusterSpec
+from ....core.cluster import ClusterSpec, Problem
+from ....home.clusters import EVENTS
 from ....pricing import Catalogue
 from ...dask_nodes import Scheduler, make_scheduler
 from .. import names
 from ..api.client import Answer, Api, Json, Unreachable
+from ..pods.context import time_of
+from ..pods.logs import DEAD, PodLogs
 from ..pods.pool import KubernetesPool
 from ..records import daskcluster, record
-from ..records.keeper import RecordKeeper, save_logs
+from ..records.keeper import RecordKeeper
+from ..records.logs import LogsFile, save_logs
 from ..tunnel.relay import Relay
+from ..why.again import again
 from .nodes import Nodes
 from .worker import security
 
@@ -79,7 +85,6 @@ async def run(spec: ClusterSpec) -> None:
     held = await _record(api, ids)
     scheduler = await _scheduler()
     peaks = Peaks(scheduler)
-    pool = KubernetesPool(api, spec, ids, names.owner_of(held), peaks.of)
     keeper = RecordKeeper(
         api,
         ids,
@@ -90,6 +95,18 @@ async def run(spec: ClusterSpec) -> None:
         news=lambda: (controller.lifecycle.phase, controller.runs.detached),
     )
     earlier = await keeper.restore()
+    if (folder / EVENTS).exists():
+        earlier = dataclasses.replace(earlier, cause=await _why_again(api, ids))
+    kept = LogsFile(folder, DEAD)
+    pool = KubernetesPool(
+        api,
+        spec,
+        ids,
+        names.owner_of(held),
+        peaks.of,
+        fell_back=lambda group, waited: controller.fell_back(group, waited),
+        logs=PodLogs(api, ids, kept.read(), kept.add),
+    )
     catalogue = Catalogue.unpacked((Path(names.SPEC) / names.PRICES).read_bytes())
     nodes = Nodes(api, catalogue, lambda host, price: controller.price_host(host, price))
     everywhere = "0.0.0.0"  # noqa: S104 - behind a key, in a pod
@@ -110,7 +127,7 @@ async def run(spec: ClusterSpec) -> None:
         task.cancel()
     await relay.close()
     await pool.close()
-    await save_logs(api, folder, socket.gethostname(), pool.last_logs)
+    await save_logs(api, kept, socket.gethostname(), pool.last_logs)
     await keeper.finish()
     if deleted.is_set():
         return
@@ -143,6 +160,35 @@ async def _record(api: Api, ids: names.ObjectNames) -> Json:
         except Unreachable as error:
             print(f"Waiting for Kubernetes: {error}", file=sys.stderr)
             await asyncio.sleep(1)
+
+
+async def _why_again(api: Api, ids: names.ObjectNames) -> Problem | None:
+    """Why there is another scheduler than before; None where Kubernetes doesn't tell."""
+    name = socket.gethostname()
+    label = f"{names.CLUSTER}={ids.cluster},{names.PART}=scheduler"
+    try:
+        found = await api.request("GET", api.path("pods"), query={"labelSelector": label}, timeout=5.0)
+        query = {"fieldSelector": "involvedObject.kind=Pod"}
+        told = await api.request("GET", api.path("events"), query=query, timeout=5.0)
+        pods = found.get("items") or []
+        own = next(pod for pod in pods if pod["metadata"]["name"] == name)
+    except (Answer, Unreachable, StopIteration) as error:
+        logger.warning("Why the scheduler started again is unknown: %r", error)
+        return None
+    prefix = f"{ids.scheduler}-"
+    events = [each for each in told.get("items") or [] if each["involvedObject"].get("name", "").startswith(prefix)]
+    logs = await _previous_log(api, name)
+    others = [pod for pod in pods if pod is not own]
+    return again(own, others, sorted(events, key=time_of), logs)
+
+
+async def _previous_log(api: Api, pod: str) -> list[str]:
+    """The last lines of what ran in this pod before."""
+    query = {"tailLines": 10, "container": "scheduler", "previous": "true"}
+    try:
+        return (await api.text(api.path("pods", pod) + "/log", query, timeout=5.0)).splitlines()
+    except (Answer, Unreachable):
+        return []
 
 
 def _end_on_signals(controller: Controller, keeper: RecordKeeper, api: Api, ids: names.ObjectNames) -> asyncio.Event:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Mapping
 
 from ....core import words
 from ....core.cluster import Problem
-from .. import quantity
+from .. import names, quantity
 from .facts import Facts, Json, condition, containers, sentence
 
 #: Taints that a cloud or its autoscaler puts on a node that it is about to take away.
@@ -22,34 +23,43 @@ _RECLAIMED = (
 )
 _UNREACHABLE = ("node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready")
 
-#: Reasons in the condition DisruptionTarget (kubernetes.io/docs/concepts/workloads/pods/disruptions).
+#: Reasons in the condition DisruptionTarget (kubernetes.io/docs/concepts/workloads/pods/disruptions), and what they
+#: mean for whose pod it is.
 _DISRUPTIONS = {
     "PreemptionByScheduler": Problem(
-        what="The worker's pod gave way to one of higher priority",
-        todo="Give the group a priority class, or run when the cluster is less full.",
+        what="{}'s pod gave way to one of higher priority",
+        todo="Give it a priority class, or run when the cluster is less full.",
     ),
     "EvictionByEvictionAPI": Problem(
-        what="The worker's pod was evicted", why="its node is being drained, or an administrator asked for it"
+        what="{}'s pod was evicted", why="its node is being drained, or an administrator asked for it"
     ),
-    "DeletionByPodGC": Problem(what="The worker's node is gone"),
+    "DeletionByPodGC": Problem(what="{}'s node is gone"),
 }
+_PROBE = re.compile(r"Container (?P<container>\S+) failed (?P<probe>liveness|startup) probe")
 _REFUSED_BY_NODE = ("OutOfcpu", "OutOfmemory", "OutOfpods", "UnexpectedAdmissionError", "NodeAffinity", "NodePorts")
 
 
 def death(pod: Json, facts: Facts | None = None, deleted: bool = False) -> Problem:
     """Why the pod ended. `deleted`: it vanished from the API without having ended by itself."""
-    facts = facts or Facts()
+    facts, who = facts or Facts(), whose(pod)
     status = pod.get("status") or {}
     return (
-        _reclaimed(facts)
-        or _disrupted(pod, facts)
-        or _by_node(str(status.get("reason", "")), sentence(status.get("message")), facts)
-        or _terminated(pod, facts, deleted)
-        or _vanished(pod, facts)
+        _reclaimed(facts, who)
+        or _disrupted(pod, facts, who)
+        or _by_node(str(status.get("reason", "")), sentence(status.get("message")), facts, who)
+        or _terminated(pod, facts, deleted, who)
+        or _vanished(pod, facts, who)
     )
 
 
-def _reclaimed(facts: Facts) -> Problem | None:
+def whose(pod: Json) -> str:
+    """Whose pod it is, as a sentence begins: a worker's, or the scheduler's."""
+    labels = pod["metadata"].get("labels") or {}
+    marks = {labels.get(key) for key in (names.PART, names.DASK_COMPONENT, "component")}
+    return "The scheduler" if "scheduler" in marks else "The worker"
+
+
+def _reclaimed(facts: Facts, who: str) -> Problem | None:
     taints = {taint.get("key") for taint in ((facts.node or {}).get("spec") or {}).get("taints") or []}
     event = facts.event(
         "SpotInterruption", "TerminationNotice", "PreemptScheduled", "FreezeScheduled", "RebalanceRecommendation"
@@ -59,8 +69,12 @@ def _reclaimed(facts: Facts) -> Problem | None:
     return (
         _spot_taken()
         if facts.spot
-        else Problem(what="The cloud is taking the worker's node away", why="its node is marked for removal")
+        else Problem(what=f"The cloud is taking {_inside(who)}'s node away", why="its node is marked for removal")
     )
+
+
+def _inside(who: str) -> str:
+    return who.replace("The", "the", 1)
 
 
 def _spot_taken() -> Problem:
@@ -71,52 +85,52 @@ def _spot_taken() -> Problem:
     )
 
 
-def _disrupted(pod: Json, facts: Facts) -> Problem | None:
+def _disrupted(pod: Json, facts: Facts, who: str) -> Problem | None:
     found = condition(pod, "DisruptionTarget")
     if not found or found.get("status") != "True":
         return None
     reason, message = str(found.get("reason", "")), sentence(found.get("message"))
     if reason == "DeletionByTaintManager":
-        return _node_lost(facts)
+        return _node_lost(facts, who)
     if reason == "DeletionByPodGC" and facts.spot:
         return _spot_taken()
     if reason == "TerminationByKubelet":
-        return _by_node(str((pod.get("status") or {}).get("reason", "")), message, facts)
-    known = _DISRUPTIONS.get(reason, Problem(what=f"Kubernetes took the worker's pod away ({reason})"))
-    return Problem(what=known.what, why=known.why or message, todo=known.todo)
+        return _by_node(str((pod.get("status") or {}).get("reason", "")), message, facts, who)
+    known = _DISRUPTIONS.get(reason, Problem(what=f"Kubernetes took {_inside(who)}'s pod away ({reason})"))
+    return Problem(what=known.what.format(who), why=known.why or message, todo=known.todo)
 
 
-def _node_lost(facts: Facts) -> Problem:
+def _node_lost(facts: Facts, who: str) -> Problem:
     if facts.spot:
         return _spot_taken()
     return Problem(
-        what="The worker's node doesn't answer any more",
+        what=f"{who}'s node doesn't answer any more",
         why="Kubernetes gave its pods up",
         todo="Nothing to do: it is replaced.",
     )
 
 
-def _by_node(reason: str, message: str, facts: Facts) -> Problem | None:
+def _by_node(reason: str, message: str, facts: Facts, who: str) -> Problem | None:
     if reason == "Evicted":
-        what = "The worker's pod was evicted"
+        what = f"{who}'s pod was evicted"
         if "low on resource: memory" in message:
-            what = "The worker's pod was evicted: its node ran out of memory"
+            what = f"{who}'s pod was evicted: its node ran out of memory"
         elif "ephemeral" in message or "disk" in message.lower():
-            what = "The worker's pod was evicted: its node ran out of disk space"
+            what = f"{who}'s pod was evicted: its node ran out of disk space"
         return Problem(
             what=what, why=message, todo="Ask for what the workers really use, so that a node isn't overfilled."
         )
     if reason in ("Preempting", "Preempted"):
         return Problem(
-            what="The worker's pod gave way to one of higher priority",
+            what=f"{who}'s pod gave way to one of higher priority",
             why=message,
-            todo="Give the group a priority class.",
+            todo="Give it a priority class.",
         )
     if reason in ("NodeLost", "NodeShutdown", "Terminated", "Shutdown"):
-        return _spot_taken() if facts.spot else Problem(what="The worker's node was shut down", why=message)
+        return _spot_taken() if facts.spot else Problem(what=f"{who}'s node was shut down", why=message)
     if reason == "DeadlineExceeded":
         return Problem(
-            what="The worker's pod reached its deadline",
+            what=f"{who}'s pod reached its deadline",
             why=message,
             todo="Take activeDeadlineSeconds out of the pod template.",
         )
@@ -127,20 +141,37 @@ def _by_node(reason: str, message: str, facts: Facts) -> Problem | None:
     return None
 
 
-def _terminated(pod: Json, facts: Facts, deleted: bool) -> Problem | None:
+def _terminated(pod: Json, facts: Facts, deleted: bool, who: str) -> Problem | None:
     for status in containers(pod):
         ended: Mapping[str, object] = (status.get("state") or {}).get("terminated") or {}
-        if not ended or (ended.get("exitCode") == 0 and status.get("name") != "worker"):
+        if not ended or (ended.get("exitCode") == 0 and status.get("name") not in ("worker", "scheduler")):
             continue
+        if ended.get("exitCode") and (probe := _failed_probe(str(status.get("name")), ended, facts, who)):
+            return probe
         if ended.get("reason") == "OOMKilled":
-            return _out_of_memory(pod, status, facts)
+            return _out_of_memory(pod, status, facts, who)
         if deleted and ended.get("exitCode") in (0, 143):
             return None
-        return _exited(ended, facts)
+        return _exited(ended, facts, who)
     return None
 
 
-def _out_of_memory(pod: Json, status: Json, facts: Facts) -> Problem:
+def _failed_probe(container: str, ended: Mapping[str, object], facts: Facts, who: str) -> Problem | None:
+    """The kubelet's own word that it killed this very container because of a probe."""
+    since = str(ended.get("startedAt") or "")
+    for event in reversed(facts.events):
+        said = sentence(event.get("message"))
+        found = _PROBE.match(said) if event.get("reason") == "Killing" else None
+        if found and found["container"] == container and str(event.get("lastTimestamp") or since) >= since:
+            return Problem(
+                what=f"{who} didn't answer its {found['probe']} probe, and Kubernetes killed it",
+                why=facts.message("Unhealthy"),
+                todo="Give it more CPU, or the probe in the pod template more time.",
+            )
+    return None
+
+
+def _out_of_memory(pod: Json, status: Json, facts: Facts, who: str) -> Problem:
     limit = 0.0
     for container in (pod.get("spec") or {}).get("containers", []):
         if container.get("name") == status.get("name"):
@@ -149,13 +180,15 @@ def _out_of_memory(pod: Json, status: Json, facts: Facts) -> Problem:
     if facts.peak:
         bounds.append(f"it had {words.size(facts.peak)} when last measured")
     return Problem(
-        what="The worker ran out of memory",
+        what=f"{who} ran out of memory",
         why=" and ".join(bounds),
-        todo="Give the group's workers more memory, or make the pieces of work smaller.",
+        todo="Give the group's workers more memory, or make the pieces of work smaller."
+        if who == "The worker"
+        else "Give it more memory (`scheduler` in the profile's options), or make fewer, larger pieces of work.",
     )
 
 
-def _exited(ended: Mapping[str, object], facts: Facts) -> Problem:
+def _exited(ended: Mapping[str, object], facts: Facts, who: str) -> Problem:
     code = int(str(ended.get("exitCode", 0)))
     number = int(str(ended.get("signal") or 0)) or (code - 128 if code > 128 else 0)
     try:
@@ -170,19 +203,19 @@ def _exited(ended: Mapping[str, object], facts: Facts) -> Problem:
         )
     lines = "\n".join(facts.logs[-5:]) or str(ended.get("message") or "").strip()
     todo = "Read its log for the cause." if code else ""
-    return Problem(what=f"The worker's process {how}", why=f"its last lines:\n{lines}" if lines else "", todo=todo)
+    return Problem(what=f"{who}'s process {how}", why=f"its last lines:\n{lines}" if lines else "", todo=todo)
 
 
-def _vanished(pod: Json, facts: Facts) -> Problem:
+def _vanished(pod: Json, facts: Facts, who: str) -> Problem:
     node = (pod.get("spec") or {}).get("nodeName")
     if node and facts.details.get("node") == "gone":
         return (
             _spot_taken()
             if facts.spot
-            else Problem(what="The worker's node is gone", why=f"{node} was removed from the cluster")
+            else Problem(what=f"{who}'s node is gone", why=f"{node} was removed from the cluster")
         )
+    if facts.event("TaintManagerEviction"):
+        return _node_lost(facts, who)
     if killing := facts.message("Preempted"):
-        return Problem(what="The worker's pod gave way to one of higher priority", why=killing)
-    return Problem(
-        what="The worker's pod was deleted", why="not by this cluster", todo="Nothing to do: it is replaced."
-    )
+        return Problem(what=f"{who}'s pod gave way to one of higher priority", why=killing)
+    return Problem(what=f"{who}'s pod was deleted", why="not by this cluster", todo="Nothing to do: it is replaced.")

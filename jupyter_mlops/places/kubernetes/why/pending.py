@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ....core import words
 from ....core.cluster import Problem
 from .. import quantity
+from ..clouds import SPOT_LABELS
 from .facts import Facts, Json, containers, no_node, requests, sentence
 
 _NO_NODE = re.compile(
@@ -59,7 +60,7 @@ def unschedulable(message: str, pod: Json, facts: Facts) -> Problem:
         return _coming(Problem(what="The Kubernetes cluster has no nodes", todo="Ask who runs it to add some."), facts)
     causes = {sentence(found["cause"]): int(found["count"]) for found in _CAUSE.finditer(parts["causes"])}
     problems = [problem for cause in sorted(causes, key=lambda c: -causes[c]) if (problem := _cause(cause, pod, facts))]
-    counts = "; ".join(f"{_nodes(count)}: {_plain(cause)}" for cause, count in causes.items())
+    counts = "; ".join(f"{_nodes(count)}: {_plain(cause, pod)}" for cause, count in causes.items())
     problem = problems[0] if problems else Problem(what="No node takes the pod")
     why = (
         problem.why
@@ -73,12 +74,14 @@ def _nodes(count: int) -> str:
     return words.count(count, "node")
 
 
-def _plain(cause: str) -> str:
+def _plain(cause: str, pod: Json) -> str:
     """A cause in the scheduler's words, shorter."""
     if short := _INSUFFICIENT.search(cause):
         return f"too little {_noun(short['resource'])}"
     if taint := _TAINT.search(cause):
         return f"tainted {taint['taint'].strip()}" if taint["taint"] else "tainted"
+    if _is_mismatch(cause) and _wants_spot(pod):
+        return "not spot" + (", or without the labels that the group asks for" if _selector(pod) else "")
     return cause.removeprefix("node(s) ")
 
 
@@ -98,7 +101,9 @@ def _cause(cause: str, pod: Json, facts: Facts) -> Problem | None:
         )
     if "volume" in cause:
         return Problem(what="The pod's volume can't be used on the nodes that are left", why=cause)
-    if "affinity" in cause or "selector" in cause:
+    if _is_mismatch(cause) and _wants_spot(pod):
+        return _no_spot(pod, facts)
+    if _is_mismatch(cause):
         return Problem(
             what="No node has the labels that the group asks for",
             why=_selector(pod),
@@ -107,6 +112,28 @@ def _cause(cause: str, pod: Json, facts: Facts) -> Problem | None:
     if "unschedulable" in cause:
         return Problem(what="The nodes that are left are closed for new pods", todo="Wait until they are open again.")
     return None
+
+
+def _is_mismatch(cause: str) -> bool:
+    return "volume" not in cause and ("affinity" in cause or "selector" in cause)
+
+
+def _wants_spot(pod: Json) -> bool:
+    """Whether the pod asks for nodes that a cloud may take back."""
+    affinity = ((pod.get("spec") or {}).get("affinity") or {}).get("nodeAffinity") or {}
+    terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or []
+    asked = [each for term in terms for each in term.get("matchExpressions") or []]
+    return any(each.get("key") in dict(SPOT_LABELS) and each.get("operator") == "In" for each in asked)
+
+
+def _no_spot(pod: Json, facts: Facts) -> Problem:
+    patience = facts.details.get("on demand after")
+    todo = (
+        f"Nothing to do: when none has come in {patience}, the group's workers are made on demand, at another price."
+        if patience
+        else "Wait for one, or take `spot` out of the group."
+    )
+    return Problem(what="No spot node takes the pod", why=_selector(pod), todo=todo)
 
 
 def _selector(pod: Json) -> str:
