@@ -6,10 +6,12 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from .._version import __version__
 from ..core.errors import InvalidInput, MlopsError, NotFound
+from ..core.unhandled import log_unhandled
 from .image import add_image
 
 #: Exit codes: what was asked for is wrong (as argparse's own), and it could not be done.
@@ -104,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from .commands import COMMANDS  # pydantic and what else: not for --help
 
-        asyncio.run(COMMANDS[asked.command](asked))
+        asyncio.run(_run(COMMANDS[asked.command](asked)))
     except MlopsError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG if isinstance(error, (InvalidInput, NotFound)) else FAILED
@@ -114,6 +116,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return 0
+
+
+async def _run(command: Coroutine[Any, Any, None]) -> None:
+    asyncio.get_running_loop().set_exception_handler(log_unhandled)
+    await command
 
 
 def _positive(text: str) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from .quiet import THREAD, log_unhandled
+from ..core.unhandled import log_unhandled
+from .quiet import THREAD
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""What Dask and asyncio log of our connections doesn't go into cells: it would come under any cell, long after its own.
+"""What Dask logs of our connections doesn't go into cells: it would come under any cell, long after its own.
 
 Whoever waits for a run or a cluster is told in a sentence. For us it is in the log `jupyter_mlops.dask`, at its level
 INFO.
@@ -6,19 +6,19 @@ INFO.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import contextvars
 import logging
 import threading
 from collections.abc import Iterator
-from typing import Any
+
+from ..core.unhandled import LOG
 
 #: The name of the thread whose lines are meant.
 THREAD = "mlops-loop"
 
 #: Where they go instead.
-_log = logging.getLogger("jupyter_mlops.dask")
+_log = logging.getLogger(LOG)
 
 #: The logs to which Dask gives handlers of their own, which write to the cell.
 _LOGS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
@@ -56,9 +56,3 @@ def keep_dask_quiet() -> None:
         for handler in logging.getLogger(name).handlers:
             if _FILTER not in handler.filters:
                 handler.addFilter(_FILTER)
-
-
-def log_unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What a loop of our connections does with an exception that nobody waits for: Dask drops many when a wait is cut
-    short."""
-    _log.info("%s", context.get("message", ""), exc_info=context.get("exception"))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import distributed
 from distributed.core import Status
 
-from ..quiet import keep_dask_quiet, log_unhandled, unheard
+from ...core.unhandled import log_unhandled
+from ..quiet import keep_dask_quiet, unheard
 
 if TYPE_CHECKING:
     from ...core.cluster import ClusterState

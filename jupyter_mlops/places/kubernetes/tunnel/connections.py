@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ....core.unhandled import log_unhandled
 from ....core.waiting import wait_for
 from .. import names
 from ..api.client import Answer, Api
@@ -73,6 +74,7 @@ class Connections:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
+                self._loop.set_exception_handler(log_unhandled)
                 threading.Thread(target=self._loop.run_forever, name="mlops-kubernetes", daemon=True).start()
                 self._process = os.getpid()
                 atexit.register(self.close)
