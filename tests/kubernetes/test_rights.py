@@ -20,6 +20,12 @@ from .running import Running, call, running, slowly, spin
 
 #: They break it, or change what all of it can do.
 ALONE = True
+#: What who may do nothing with a namespace may not do.
+EVERYTHING = (
+    "get pods", "get pods/log", "create pods", "create pods/portforward", "create pods/exec", "get secrets",
+    "list secrets", "get configmaps", "get deployments.apps", "delete deployments.apps", "create rolebindings",
+    "get services", "create serviceaccounts/token",
+)  # fmt: skip
 
 
 async def test_a_user_without_rights_reads_a_sentence(
@@ -54,7 +60,7 @@ async def test_two_users_of_a_hub_have_nothing_to_do_with_each_other(
                 await user.space.backend.check(own.profile)
                 seen = [state.name for state in await user.space.backend.clusters()]
                 assert own.name in seen and foreign.name not in seen
-                await _reaches_nothing_of(user, other, foreign)
+                await _reaches_nothing_of(user, own, other, foreign)
     finally:
         await in_thread(lambda: kube.kubectl("delete", "--wait=false", "-f", "-", stdin=given))
 
@@ -80,8 +86,8 @@ class _HubUser:
             patch.setenv("KUBECONFIG", str(self.kubeconfig))
 
 
-async def _reaches_nothing_of(user: _HubUser, other: _HubUser, spec: ClusterSpec) -> None:
-    """`user`, who knows the names of everything, and `other`'s cluster."""
+async def _reaches_nothing_of(user: _HubUser, own: ClusterSpec, other: _HubUser, spec: ClusterSpec) -> None:
+    """`user`, who has a cluster of her `own` and knows the names of everything, and `other`'s cluster."""
     backend = user.space.backend
     for forbidden in (
         backend.link(spec.name, 2),
@@ -93,16 +99,20 @@ async def _reaches_nothing_of(user: _HubUser, other: _HubUser, spec: ClusterSpec
             await forbidden
     with pytest.raises(MlopsError):
         await in_thread(lambda: mlops.run(spin, cluster=spec.name))
-    controller = f"system:serviceaccount:{user.space.name}:c1-controller"
-    everything = ("get pods", "get pods/log", "create pods", "create pods/portforward", "create pods/exec",
-                  "get secrets", "list secrets", "get configmaps", "get deployments.apps", "delete deployments.apps",
-                  "create rolebindings", "get services", "create serviceaccounts/token")  # fmt: skip
-    for account, where in ((user.account, other.space.name), (user.account, user.account.split(":")[2]),
-                           (controller, other.space.name)):  # fmt: skip
-        for what in everything:
-            command = ["auth", "can-i", *what.split(), "-n", where, "--as", account]
+    hub = user.account.split(":")[2]
+    controller = f"system:serviceaccount:{user.space.name}:{own.name}-controller"
+    for account, where, what in (
+        (user.account, other.space.name, EVERYTHING),
+        (user.account, hub, EVERYTHING),
+        (controller, other.space.name, EVERYTHING),
+        (controller, user.space.name, ("get secrets", "list secrets", "create secrets", "create rolebindings")),
+    ):
+        for each in what:
+            verb, _, kind = each.partition(" ")
+            resource, _, part = kind.partition("/")
+            command = ["auth", "can-i", verb, resource, f"--subresource={part}", "-n", where, "--as", account]
             answer = await in_thread(lambda c=command: user.space.kube.kubectl(*c, check=False))  # type: ignore[misc]
-            assert answer.strip().splitlines()[-1].startswith("no"), (account, what, where)
+            assert answer.strip().splitlines()[-1].startswith("no"), (account, each, where)
 
 
 def test_a_controller_that_may_not_create_pods_says_so(kube: Kube) -> None:
