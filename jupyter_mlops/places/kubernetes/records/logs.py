@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -37,19 +38,21 @@ class LogsFile:
     def __init__(self, folder: Path, most: int) -> None:
         self._path, self._most = folder / LOGS, most
         self._added = 0
+        self._lock = threading.Lock()
 
     def read(self) -> dict[str, list[str]]:
         """The logs by worker, the oldest first."""
         return in_text(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
 
     def add(self, worker: str, lines: list[str]) -> None:
-        """Keep a worker's log."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(SavedLog(worker=worker, lines=lines).model_dump_json() + "\n")
-        self._added += 1
-        if self._added >= ADDED:
-            self._added = 0
-            self.write(list(self.read().items())[-self._most :])
+        """Keep a worker's log. From any thread."""
+        with self._lock:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(SavedLog(worker=worker, lines=lines).model_dump_json() + "\n")
+            self._added += 1
+            if self._added >= ADDED:
+                self._added = 0
+                self.write(list(self.read().items())[-self._most :])
 
     def write(self, logs: Iterable[tuple[str, list[str]]]) -> None:
         """Keep these and no others."""
