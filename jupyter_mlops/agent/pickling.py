@@ -18,7 +18,7 @@ def dumps(value: Any) -> bytes:
     Exception : it can't be pickled; a user's class may raise anything.
     """
     with io.BytesIO() as target:
-        _Pickler(target, protocol=5).dump(value)
+        _ResultPickler(target, protocol=5).dump(value)
         return target.getvalue()
 
 
@@ -35,5 +35,5 @@ def _refused(file: io.TextIOWrapper) -> NoReturn:
     raise pickle.PicklingError(f"the open file {file.name!r} can't travel")
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+class _ResultPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     dispatch_table: ClassVar[Any] = ChainMap({io.TextIOWrapper: _refused}, *cloudpickle.Pickler.dispatch_table.maps)
