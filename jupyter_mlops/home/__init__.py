@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from ..core.base import Record
+    from ..core.errors import Unavailable
 
     _RecordT = TypeVar("_RecordT", bound=Record)
 
@@ -129,18 +130,49 @@ def read(kind: type[_RecordT], path: Path) -> _RecordT:
 
 
 def read_lines(kind: type[_RecordT], path: Path) -> list[_RecordT]:
-    """The lines of a file as records; empty when there is none. Lines that can't be read are left out."""
+    """The lines of a file as records; empty when there is none. Lines that can't be read are left out.
+
+    Raises
+    ------
+    Unreadable : the file is there, and closed to us or to anybody: that is another thing than none.
+    """
+    from ..core.errors import Unreadable
     from ..core.lines import read_lines as lines_of
 
     try:
         return lines_of(kind, path.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise Unreadable(f"{path} can't be read", error.strerror or str(error), "Make it readable for you.") from error
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder. That it can't be seen is no answer.
+
+    Raises
+    ------
+    Unavailable
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _away(path, "seen", error) from error
+    return True
 
 
 @contextlib.contextmanager
 def guarded(path: Path) -> Iterator[None]:
-    """Say a full disk and a missing permission in the words of `MlopsError`; other errors pass."""
+    """Say what a disk refuses in the words of `MlopsError`.
+
+    Raises
+    ------
+    StorageFull : it is full.
+    Refused : it may not be written.
+    Unavailable : anything else: a network drive that is away, a process with too many open files.
+    """
     try:
         yield
     except OSError as error:
@@ -158,4 +190,11 @@ def guarded(path: Path) -> Iterator[None]:
                 error.strerror or "",
                 "Make it yours, or set JUPYTER_MLOPS_HOME to a folder that is.",
             ) from error
-        raise
+        raise _away(path, "used", error) from error
+
+
+def _away(path: Path, verb: str, error: OSError) -> Unavailable:
+    from ..core.errors import Unavailable
+
+    why = error.strerror or str(error)
+    return Unavailable(f"{path} can't be {verb} now", why, "Look whether its disk is there, and try again.")

@@ -78,6 +78,11 @@ class ClusterFolder:
         """The log of a worker, or of the scheduler."""
         return self.logs / f"{worker or 'scheduler'}.log"
 
+    @property
+    def held_file(self) -> Path:
+        """Locked by its scheduler for as long as that lives, on this machine."""
+        return self.path / ".held"
+
     def reserve(self, size: int = 65536) -> None:
         """Set some of the disk aside, so that the end can be written when it is full by then."""
         path = self.path / ".reserve"
@@ -117,7 +122,7 @@ class ClusterFolder:
         home.write(self.receipt_file, receipt.model_dump_json(indent=1))
 
     def lines(self, name: str, kind: type[_RecordT]) -> list[_RecordT]:
-        """The lines of one of the files as records."""
+        """The lines of one of the files as records; empty when there is none. Raises `Unreadable`."""
         return home.read_lines(kind, self.path / name)
 
     @property
@@ -129,12 +134,19 @@ class ClusterFolder:
             return 0.0
 
     def heartbeat(self) -> float:
-        """When the cluster's own processes last showed that they lived, in seconds since the epoch."""
-        times = [0.0]
-        for name in (RECORD, LEDGER):
-            with contextlib.suppress(OSError):
-                times.append((self.path / name).stat().st_mtime)
-        return max(times)
+        """When the cluster's own processes last showed that they lived, in seconds since the epoch. Raises `Unreadable`
+        where that can't be seen."""
+        from ..core.errors import Unreadable
+
+        times = []
+        for path in (self.record_file, self.path / LEDGER):
+            try:
+                times.append(path.stat().st_mtime)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise Unreadable(f"{path} can't be read", error.strerror or str(error)) from error
+        return max(times, default=0.0)
 
     def log(self, worker: str | None, lines: int) -> list[str] | None:
         """The last `lines` lines of a worker's or the scheduler's log; None when there is no such log."""

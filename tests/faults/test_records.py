@@ -7,10 +7,12 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +21,19 @@ import pytest
 from distributed import Client
 from distributed.comm import CommClosedError
 
-from jupyter_mlops.core.errors import ClusterUnreachable, StorageFull
+from jupyter_mlops.core.errors import ClusterUnreachable, Conflict, MlopsError, StorageFull
 from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.places.local import processes, store, tls
+from jupyter_mlops.places.local import record as record_module
+from jupyter_mlops.places.local.whereabouts import MACHINES_OWN, Whereabouts, uptime
 
 from ..places.place import LocalPlace, call, ended, workers_up
 from .processes import all_gone, change, folder, record, running
 
 pytestmark = pytest.mark.slow
+
+#: A machine, as a process on it that is in no container sees it.
+MACHINE = Whereabouts("lab", "0123456789abcdef", "today", MACHINES_OWN)
 
 
 def _dead(local: LocalPlace, name: str = "stale", hours: float = 2.0, **fields: object) -> None:
@@ -67,8 +74,19 @@ async def test_a_number_that_was_given_away_again_is_not_the_cluster(
     await local.backend.stop("stale", force=True)
 
 
-async def test_a_restart_of_the_machine_is_told_from_a_kill(local: LocalPlace, bystander: processes.Process) -> None:
-    _dead(local, scheduler=dataclasses.asdict(bystander), boot="another-boot")  # the same number and time, even
+def _silent_for(local: LocalPlace, name: str, seconds: float) -> None:
+    for file in ("record.json", "ledger.jsonl"):
+        os.utime(folder(local, name) / file, (time.time() - seconds,) * 2)
+
+
+async def test_a_restart_of_the_machine_is_told_from_a_kill(
+    local: LocalPlace, bystander: processes.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_module, "here", lambda: MACHINE)
+    _dead(local, scheduler=dataclasses.asdict(bystander), **dataclasses.asdict(MACHINE))
+    change(local, "stale", boot="another")  # the same number and time, even
+    assert (await local.backend.get("stale")).phase == "unreachable", "it has shown itself since this machine started"
+    _silent_for(local, "stale", uptime() + 60)
     state = await local.backend.get("stale")
     assert (state.phase, state.cause) == ("ended", "machine restarted")
     receipt = await local.backend.receipt("stale")
@@ -77,20 +95,174 @@ async def test_a_restart_of_the_machine_is_told_from_a_kill(local: LocalPlace, b
     assert written["cause"] == "machine restarted"
 
 
-async def test_a_cluster_of_another_machine_is_left_alone_while_it_gives_signs_of_life(local: LocalPlace) -> None:
-    _dead(local)
-    change(local, "stale", host="elsewhere")  # which makes the record fresh
+@pytest.mark.parametrize(
+    ("other", "distance"),
+    [
+        ({}, "here"),
+        ({"host": "renamed"}, "here"),
+        ({"numbers": "pid:[4026532200]"}, "beside"),
+        ({"boot": "earlier"}, "before"),
+        ({"boot": "earlier", "host": "renamed"}, "before"),
+        ({"boot": "earlier", "machine": "another"}, "elsewhere"),
+        ({"boot": "earlier", "machine": ""}, "elsewhere"),  # as containers have it
+        ({"boot": "earlier", "numbers": "pid:[4026532200]"}, "elsewhere"),  # two of one image, by one name
+        ({"boot": ""}, "elsewhere"),
+        ({"machine": "", "numbers": ""}, "here"),  # of a version that didn't ask
+        ({"machine": "", "numbers": "", "host": "renamed"}, "beside"),
+        ({"machine": "", "numbers": "", "boot": "earlier"}, "elsewhere"),
+    ],
+)
+def test_who_may_judge_whether_a_cluster_lives(other: dict[str, str], distance: str) -> None:
+    assert dataclasses.replace(MACHINE, **other).seen_from(MACHINE) == distance
+
+
+async def test_a_cluster_of_another_machine_is_ended_only_by_somebody_who_says_so(local: LocalPlace) -> None:
+    _dead(local, hours=0.5)
+    work = folder(local, "stale") / "work"
+    change(local, "stale", host="elsewhere", boot="another", machine="another")  # which makes the record fresh
 
     state = await local.backend.get("stale")
     assert (state.phase, state.commands) == ("unreachable", [])
-    assert state.problem is not None and "elsewhere" in state.problem.why
+    assert state.problem is not None and state.problem.why == "it runs on the machine elsewhere"
     for refused in (local.backend.address("stale"), local.backend.stop("stale", force=True)):
         with pytest.raises(ClusterUnreachable, match="elsewhere"):
             await refused
-    for file in ("record.json", "ledger.jsonl"):
-        os.utime(folder(local, "stale") / file, (time.time() - 3600,) * 2)
+    _silent_for(local, "stale", 7200)
+    for _ in range(2):
+        (state,) = await local.backend.clusters()
+        assert (state.phase, state.commands) == ("unreachable", ["stop"])
+        assert state.problem is not None and "no sign of life for 2 h" in state.problem.why
+        assert state.cost.amount == pytest.approx(3600, abs=40), "what it cost until then"
+    for refused in (local.backend.forget("stale"), local.backend.start(local.spec(name="stale"))):
+        with pytest.raises(Conflict):
+            await refused
+    assert not (folder(local, "stale") / "receipt.json").exists()
+    await local.backend.stop("stale")
     state = await local.backend.get("stale")
-    assert (state.phase, state.cause) == ("ended", "machine restarted")
+    assert (state.phase, state.cause) == ("ended", "user")
+    assert state.cost.amount == pytest.approx(3600, abs=40)
+    assert work.is_dir(), "it may be in use"
+    await local.backend.forget("stale")
+
+
+async def test_a_cluster_whose_end_was_written_elsewhere_ends(local: LocalPlace) -> None:
+    name, everything = await running(local)
+    shutil.copy(folder(local, name) / "spec.json", folder(local, name) / "receipt.json")  # whatever it says
+    await all_gone(everything)
+    state = await local.backend.get(name)
+    assert (state.phase, state.cause) == ("ended", "user")
+
+
+def _apart(kind: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command of ours in namespaces of its own, as a container has them."""
+    if (
+        not shutil.which("unshare")
+        or subprocess.run(["unshare", *kind.split(), "true"], capture_output=True).returncode
+    ):
+        pytest.skip("namespaces can't be made here")
+    command = ["unshare", *kind.split(), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+MLOPS = (sys.executable, "-m", "jupyter_mlops.cli.main")
+
+
+async def test_another_container_on_the_same_home_ends_nothing_that_lives(local: LocalPlace) -> None:
+    name, everything = await running(local)
+    container = "--pid --fork --mount-proc"
+    for _ in range(2):
+        listed = _apart(container, *MLOPS, "list", "--json")
+        (row,) = json.loads(listed.stdout)
+        assert (row["phase"], row["problem"]["why"]) == ("unreachable", "it runs in another container on this machine")
+    stopped = _apart(container, *MLOPS, "stop", "--force", name)
+    assert stopped.returncode == 1 and "in another container" in stopped.stderr
+    assert await call(local.backend, name, sum, [1, 2]) == 3
+    assert all(map(processes.alive, everything))
+    os.kill(everything[0].pid, signal.SIGKILL)
+    await all_gone(everything)
+    (row,) = json.loads(_apart(container, *MLOPS, "list", "--all", "--json").stdout)
+    assert (row["phase"], row["cause"]) == ("ended", "killed")
+
+
+async def test_a_machine_with_a_new_name_has_its_clusters_still(local: LocalPlace) -> None:
+    name, everything = await running(local)
+    renamed = _apart("--uts", "sh", "-c", f"hostname renamed; {' '.join(MLOPS)} scale {name} 1")
+    assert renamed.returncode == 0, renamed.stderr
+    stopped = _apart("--uts", "sh", "-c", f"hostname renamed; {' '.join(MLOPS)} stop {name}")
+    assert stopped.returncode == 0, stopped.stderr
+    assert (await local.backend.get(name)).cause == "user"
+    await all_gone(everything)
+
+
+#: Reading it is an error of the disk, whoever reads.
+BAD_SECTOR = "/proc/self/mem"
+
+
+async def test_what_the_disk_refuses_ends_no_live_cluster(local: LocalPlace) -> None:
+    name, everything = await running(local)
+    for file in ("spec.json", "record.json", "receipt.json", "ledger.jsonl", "events.jsonl", "../.lock"):
+        path = folder(local, name) / file
+        kept = path.read_bytes() if path.exists() else None
+        path.unlink(missing_ok=True)
+        path.symlink_to(BAD_SECTOR)
+        (state,) = await local.backend.clusters()
+        assert state.phase == ("unreachable" if file == "record.json" else "running"), file
+        assert all(map(processes.alive, everything)) and (folder(local, name) / "work").is_dir()
+        with pytest.raises(MlopsError):
+            await local.backend.start(local.spec(name=name))
+        path.unlink()
+        if kept is not None:
+            path.write_bytes(kept)
+    assert await call(local.backend, name, sum, [1, 2]) == 3
+    assert (await local.backend.get(name)).phase == "running"
+
+
+@pytest.mark.parametrize("file", ["spec.json", "record.json", "receipt.json", "ledger.jsonl", "runs.jsonl", ".lock"])
+async def test_what_the_disk_refuses_is_no_receipt(local: LocalPlace, file: str) -> None:
+    """A cluster that died gets its receipt when all that it is made of can be read."""
+    _dead(local)
+    path = folder(local, "stale") / file if file != ".lock" else local.home / "clusters" / file
+    kept = path.read_bytes() if path.exists() else None
+    path.unlink(missing_ok=True)
+    path.symlink_to(BAD_SECTOR if file != ".lock" else "/nowhere/at/all")
+    for _ in range(2):
+        (state,) = await local.backend.clusters()
+        assert state.phase == "unreachable" if file == "record.json" else "ended"
+        assert file == ".lock" or (state.problem is not None and file in f"{state.problem.what}")
+    path.unlink()
+    assert not (folder(local, "stale") / "receipt.json").exists()
+    if kept is not None:
+        path.write_bytes(kept)
+        os.utime(path, (time.time() - 3600,) * 2)
+    (state,) = await local.backend.clusters()
+    assert (state.phase, state.cause, state.problem and state.problem.why) == (
+        "ended",
+        "killed",
+        "its scheduler was ended from outside",
+    )
+    assert state.cost.amount == pytest.approx(7200, abs=40)
+
+
+def test_a_process_that_cannot_be_looked_at_is_not_gone() -> None:
+    """A server with too many open files looks for its clusters."""
+    program = """
+import os, resource
+from jupyter_mlops.places.local import processes
+resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+found = processes.look(os.getppid())
+opened = []
+try:
+    while True:
+        opened.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+try:
+    print(processes.alive(found))
+except OSError as error:
+    print(error.strerror)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "Too many open files\n", done.stderr
 
 
 async def test_ended_clusters_are_forgotten_after_a_week(local: LocalPlace) -> None:
@@ -104,15 +276,15 @@ async def test_ended_clusters_are_forgotten_after_a_week(local: LocalPlace) -> N
     assert not folder(local, "old").exists()
 
 
-@pytest.mark.parametrize("file", ["record.json", "spec.json"])
-async def test_a_broken_file_hides_no_other_cluster(local: LocalPlace, file: str) -> None:
+@pytest.mark.parametrize(("file", "phase"), [("record.json", "unreachable"), ("spec.json", "ended")])
+async def test_a_broken_file_hides_no_other_cluster(local: LocalPlace, file: str, phase: str) -> None:
     _dead(local, "broken")
     _dead(local, "whole")
     (folder(local, "broken") / file).write_text("{")
     os.utime(folder(local, "broken") / file, (time.time() - 3600,) * 2)
     states = {state.name: state for state in await local.backend.clusters()}
     assert states["whole"].cause == "killed"
-    assert (states["broken"].phase, states["broken"].cause) == ("ended", "other")
+    assert states["broken"].phase == phase
     problem = states["broken"].problem
     assert problem is not None and file in f"{problem.what} {problem.why}"
     assert (folder(local, "broken") / file).read_text() == "{"

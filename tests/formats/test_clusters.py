@@ -137,16 +137,20 @@ async def test_a_live_cluster_whose_record_can_not_be_read_is_not_ended_but_can_
     assert receipt is not None and receipt.cost.usage.cpu_hours > 0
 
 
-async def test_a_cluster_that_died_and_has_no_record_ends_once_it_gives_no_sign_of_life(local: LocalPlace) -> None:
+async def test_a_cluster_that_died_and_has_no_record_is_ended_by_who_says_that_it_is_gone(local: LocalPlace) -> None:
     folder = killed(local)
     spoil(folder.record_file, "{", age=5.0)
     assert (await local.backend.get("one")).phase == "unreachable", "it may run on another machine"
-    with pytest.raises(ClusterUnreachable, match="no process of it runs on this machine"):
+    with pytest.raises(ClusterUnreachable, match=RECORD):
         await local.backend.stop("one", force=True)
     spoil(folder.record_file, "{", age=7200.0)
     state = await local.backend.get("one")
-    assert (state.phase, state.cause) == ("ended", "other")
-    assert state.problem is not None and str(folder.record_file) in state.problem.why
+    assert (state.phase, state.commands) == ("unreachable", ["stop"])
+    assert state.problem is not None and str(folder.record_file) in state.problem.what
+    assert "no sign of life for 2 h" in state.problem.why
+    await local.backend.stop("one")
+    state = await local.backend.get("one")
+    assert (state.phase, state.cause) == ("ended", "user")
     assert state.cost.amount == pytest.approx(3600, abs=5)
 
 

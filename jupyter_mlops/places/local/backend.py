@@ -34,7 +34,7 @@ from ...core.errors import (
 )
 from ...core.profile import Place, Profile
 from ...core.run import RunState
-from ...core.words import size
+from ...core.words import about, size
 from ...home.clusters import EVENTS, RECEIPT, RECORD, RUNS, SPEC, TIMELINE
 from ..base import Address, Backend
 from . import machine, processes, remains, store
@@ -110,12 +110,10 @@ class LocalBackend(Backend):
             if entry.ended:
                 raise _ended(entry)
             record = entry.record
-            if record is None:
-                fault = entry.faults[RECORD]
-                raise ClusterUnreachable(f"Cluster {name!r} can't be reached", f"{fault.what}: {fault.why}", fault.todo)
-            if not record.here:
+            if record is None or not entry.here:
+                problem = _away(entry)
                 raise ClusterUnreachable(
-                    f"Cluster {name!r} can't be reached from here", f"it runs on the machine {record.host}"
+                    f"Cluster {name!r} can't be reached", f"{problem.what}: {problem.why}", problem.todo
                 )
             if record.phase == "running":
                 return Address(record.address, security(entry.folder.path))
@@ -136,13 +134,19 @@ class LocalBackend(Backend):
     async def end(self, name: str, cause: str, why: str) -> None:
         """As in `Backend`."""
         entry = await self._entry(name)
-        await asyncio.to_thread(_end, entry.folder, read_word(EndCause, cause), why)
+        try:
+            await asyncio.to_thread(_end, entry, read_word(EndCause, cause), why)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise ClusterUnreachable(f"Cluster {name!r} can't be stopped now", why, "Try again.") from error
 
     async def forget(self, name: str) -> None:
         """As in `Backend`."""
         entry = await self._entry(name)
-        if entry.live:
+        if entry.life == "alive":
             raise Conflict(f"Cluster {name!r} is alive", todo="Stop it first.")
+        if not entry.ended:
+            raise Conflict(f"Cluster {name!r} may be alive", _away(entry).why, "Stop it first.")
         await asyncio.to_thread(shutil.rmtree, entry.folder.path, ignore_errors=True)
 
     async def receipt(self, name: str) -> Receipt | None:
@@ -188,44 +192,66 @@ def _start(spec: ClusterSpec) -> ClusterState:
     except MlopsError:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
-    return _state(Entry(folder, spec, folder.record(), None, True, {}))
+    return _state(Entry(folder, spec, folder.record(), None, "alive", {}))
 
 
-def _end(folder: Folder, cause: EndCause, why: str) -> None:
+def _end(entry: Entry, cause: EndCause, why: str) -> None:
     """End a cluster by its processes, and write its end."""
-    try:
-        record = folder.record()
-    except Unreadable as fault:
-        _end_unread(folder, fault)
+    folder, record = entry.folder, entry.record
+    if record is None and _kill_unread(folder):
         store.settle(folder, cause, why)
-        return
-    if not record.here:
-        raise ClusterUnreachable(
-            f"Cluster {folder.name!r} can't be stopped from here", f"it runs on the machine {record.host}"
-        )
-    if processes.alive(record.scheduler):
-        assert record.scheduler is not None
-        processes.kill(record.scheduler.pid)
-    folder.release()
-    with contextlib.suppress(MlopsError):  # a full disk: the cause is lost, the end isn't
-        folder.write_record(dataclasses.replace(record, phase="stopping", cause=cause, why=why))
-    processes.kill_cluster(record.mark, record.scheduler)
-    store.settle(folder)
+    elif record is None or record.distance != "here":
+        _end_on_paper(entry, cause, why)
+    else:
+        if processes.alive(record.scheduler):
+            assert record.scheduler is not None
+            processes.kill(record.scheduler.pid)
+        folder.release()
+        with contextlib.suppress(MlopsError):  # a full disk: the cause is lost, the end isn't
+            folder.write_record(dataclasses.replace(record, phase="stopping", cause=cause, why=why))
+        processes.kill_cluster(record.mark, record.scheduler)
+        store.settle(folder)
 
 
-def _end_unread(folder: Folder, fault: Unreadable) -> None:
-    """End the processes of a cluster whose record can't say which they are: their arguments name its folder."""
+def _kill_unread(folder: Folder) -> bool:
+    """End the processes of a cluster whose record can't say which they are: their arguments name its folder. False when
+    there are none."""
     found = processes.of_folder(folder.path)
-    if not found:
-        raise ClusterUnreachable(
-            f"Cluster {folder.name!r} can't be stopped from here",
-            f"{fault.what}: {fault.why}; and no process of it runs on this machine",
-            "If it runs on another machine, stop it there.",
-        )
     for mark in {processes.mark_of(pid) for pid in found} - {""}:
         processes.kill_cluster(mark)
     for pid in found:
         processes.kill(pid)
+    return bool(found)
+
+
+def _end_on_paper(entry: Entry, cause: EndCause, why: str) -> None:
+    """Write the end of a cluster whose processes can't be seen from here, because a person says so, and it gives no
+    sign of life that would say otherwise. Should it live all the same, its scheduler finds that end, and ends."""
+    folder = entry.folder
+    if entry.life == "alive" or not store.is_silent(folder):
+        problem = _away(entry)
+        raise ClusterUnreachable(
+            f"Cluster {folder.name!r} can't be stopped from here", f"{problem.what}: {problem.why}", problem.todo
+        )
+    store.settle(folder, cause, why or "it gave no sign of life any more", folder.heartbeat())
+
+
+def _away(entry: Entry) -> Problem:
+    """Why a cluster that has not ended can't be reached from here."""
+    fault, record = entry.faults.get(RECORD), entry.record
+    if record is None:
+        what, why = (fault.what, fault.why) if fault is not None else ("Its record can't be read", "")
+        todo = fault.todo if fault is not None else ""
+    elif record.distance == "here":
+        what, why, todo = "It can't be seen whether it lives", "its processes are closed to us", ""
+    else:
+        what, todo = "It can't be reached from here", "Use and stop it there."
+        other = record.distance == "beside"
+        why = "it runs in another container on this machine" if other else f"it runs on the machine {record.host}"
+    if entry.life == "unknown" and entry.silence > store.SILENT:
+        why = f"{why}; it has given no sign of life for {about(entry.silence)}"
+        todo = "If that has ended, stop it by its name here: its end is written then. " + todo
+    return Problem(what=what, why=why, todo=todo.strip())
 
 
 def _ended(entry: Entry) -> MlopsError:
@@ -248,14 +274,15 @@ def _state(entry: Entry) -> ClusterState:
         state.unreadable = True
         state.problem = Problem(what=entry.fault.what, why=entry.fault.why, todo=entry.fault.todo)
     if entry.ended:
-        return state.model_copy(update=_end_of(entry) | ({"phase": "stopping"} if entry.live else {}))
+        return state.model_copy(update=_end_of(entry) | ({"phase": "stopping"} if entry.life == "alive" else {}))
+    silent = entry.life == "unknown" and entry.silence > store.SILENT
     if entry.spec is not None:
-        state.groups, state.cost = groups_asked(entry.spec), remains.cost_now(entry.folder, entry.spec, time.time())
-    if entry.record is None:
-        return state.model_copy(update={"phase": "unreachable", "commands": ["stop"]})
-    if not entry.record.here:
-        problem = Problem(what="It can't be reached from here", why=f"it runs on the machine {entry.record.host}")
-        return state.model_copy(update={"phase": "unreachable", "problem": problem, "commands": []})
+        until = time.time() - (entry.silence if silent else 0)
+        state.groups, state.cost = groups_asked(entry.spec), remains.cost_now(entry.folder, entry.spec, until)
+    if entry.record is None or not entry.here or entry.life == "unknown":
+        stoppable = silent or entry.record is None
+        update = {"phase": "unreachable", "problem": _away(entry), "commands": ["stop"] if stoppable else []}
+        return state.model_copy(update=update)
     phase = read_word(ClusterPhase, entry.record.phase)
     return state.model_copy(update={"phase": "stopping" if phase == "ended" else phase})
 
@@ -297,7 +324,10 @@ def _asked(entry: Entry) -> ClusterState:
 def _end_of(entry: Entry) -> dict[str, object]:
     receipt = entry.receipt
     if receipt is None:
-        return {"phase": "ended", "ended": entry.folder.heartbeat(), "cause": "other", "commands": []}
+        ended = None
+        with contextlib.suppress(Unreadable):
+            ended = entry.folder.heartbeat()
+        return {"phase": "ended", "ended": ended, "cause": "other", "commands": []}
     end: dict[str, object] = {
         "phase": "ended",
         "ended": receipt.ended,

@@ -6,7 +6,6 @@ No third-party import at the top: the scheduler program uses this before it impo
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import signal
 import sys
@@ -27,36 +26,47 @@ class Process:
 
 
 def look(pid: int) -> Process | None:
-    """The live process with that number; None when there is none (a zombie counts as none)."""
+    """The live process with that number; None when there is none (a zombie counts as none).
+
+    Raises
+    ------
+    OSError : that can't be seen: this process has too many open files, or not the right to look.
+    """
     if sys.platform == "linux":
         try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
-        except OSError:
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            if _may_exist(pid):
+                raise
             return None
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else Process(pid, fields[19])
+        fields = stat.rpartition(b")")[2].split()
+        return None if fields[0] in b"ZX" else Process(pid, fields[19].decode())
     import psutil
 
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else Process(pid, repr(process.create_time()))
-    except psutil.Error:
+        dead = process.status() == psutil.STATUS_ZOMBIE
+        return None if dead else Process(pid, repr(process.create_time()))
+    except psutil.NoSuchProcess:
         return None
+    except psutil.Error as error:
+        raise OSError(str(error)) from error
+
+
+def _may_exist(pid: int) -> bool:
+    """Whether there may be a process that isn't shown."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def alive(process: Process | None) -> bool:
-    """Whether that very process still runs."""
+    """Whether that very process still runs; raises as `look`."""
     return process is not None and look(process.pid) == process
-
-
-@functools.cache
-def boot() -> str:
-    """Names the machine's current run: another value means that it was restarted in between."""
-    if sys.platform == "linux":
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    import psutil
-
-    return str(round(psutil.boot_time(), -1))  # tens of seconds: the clock may be set a little
 
 
 def of_cluster(mark: str) -> list[int]:
@@ -65,13 +75,9 @@ def of_cluster(mark: str) -> list[int]:
 
     found = []
     for pid in psutil.pids():
-        if pid == os.getpid() or look(pid) is None:
-            continue
-        try:
-            if psutil.Process(pid).environ().get(MARK) == mark:
+        with contextlib.suppress(psutil.Error, OSError):  # gone meanwhile, or another user's
+            if pid != os.getpid() and look(pid) is not None and psutil.Process(pid).environ().get(MARK) == mark:
                 found.append(pid)
-        except (psutil.Error, OSError):
-            continue  # gone meanwhile, or another user's
     return found
 
 

@@ -7,13 +7,12 @@ reads it before it imports pydantic.
 from __future__ import annotations
 
 import secrets
-import socket
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ...core.formats import FORMAT
-from . import processes
 from .processes import Process
+from .whereabouts import Distance, Whereabouts, here
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class LocalRecord:
     """What is known of a cluster's processes.
 
     `mark` is in the environment of all of them and of no other cluster's, even of the same name. `phase` is starting,
-    running, stopping or ended; `boot` and `host` name the machine and its current run.
+    running, stopping or ended; the last four are its `Whereabouts`.
     """
 
     mark: str
@@ -34,26 +33,21 @@ class LocalRecord:
     #: Why it is being ended by force, and what to say about it.
     cause: str = ""
     why: str = ""
-    boot: str = ""
-    host: str = ""
     format: int = FORMAT
+    host: str = ""
+    machine: str = ""
+    boot: str = ""
+    numbers: str = ""
 
     @property
-    def here(self) -> bool:
-        """Whether it was made on this machine, as far as its name tells (homes can be shared by machines)."""
-        return self.host == socket.gethostname()
-
-    @property
-    def alive(self) -> bool:
-        """Whether its scheduler runs, or is about to be started by a starter that runs. Only for records from here."""
-        if self.boot != processes.boot():
-            return False
-        return processes.alive(self.scheduler or self.starter)
+    def distance(self) -> Distance:
+        """Where it runs, seen from here: homes can be shared by machines and by containers."""
+        return Whereabouts(self.host, self.machine, self.boot, self.numbers).seen_from(here())
 
 
 def new_record(starter: Process) -> LocalRecord:
     """The first record of a cluster that `starter` makes here and now."""
-    return LocalRecord(secrets.token_hex(8), "starting", starter, boot=processes.boot(), host=socket.gethostname())
+    return LocalRecord(secrets.token_hex(8), "starting", starter, **asdict(here()))
 
 
 def record_of(data: dict[str, Any]) -> LocalRecord:

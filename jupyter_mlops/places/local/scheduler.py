@@ -41,6 +41,9 @@ def main(folder: Path) -> None:
         sys.exit("The process that started this cluster died before it was complete.")
     if ClusterFolder(folder).receipt_file.exists():
         sys.exit("The cluster was stopped before it had started.")
+    from .held import hold
+
+    hold(ClusterFolder(folder))  # after the fork: the lock is this process's alone
     _to_users_folder()
     asyncio.run(_run(folder, channel, pid))
 
@@ -97,7 +100,7 @@ async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
     _end_on_signals(controller)
     await serve(controller)
     keep(phase="running", address=scheduler.address, started=time.time())
-    beat = asyncio.create_task(_beat(place))
+    beat = asyncio.create_task(_beat(place, controller))
     await scheduler.finished()  # type: ignore[no-untyped-call]  # Dask's
     beat.cancel()
     await pool.close()
@@ -120,12 +123,22 @@ def _end_on_signals(controller: Controller) -> None:
         loop.add_signal_handler(number, end, number.name)
 
 
-async def _beat(place: Folder) -> None:
-    """Show that the cluster lives; needs no space on the disk."""
+async def _beat(place: Folder, controller: Controller) -> None:
+    """Show that the cluster lives, which needs no space on the disk; and end it when somebody elsewhere, who couldn't
+    see that, has written its end."""
     while True:
         await asyncio.sleep(_HEARTBEAT)
-        with contextlib.suppress(OSError):
-            os.utime(place.record_file)
+        if await asyncio.to_thread(_show_life, place):
+            await controller.stop("user", "its end was written from elsewhere")
+
+
+def _show_life(place: Folder) -> bool:
+    """Touch the record; whether there is a receipt."""
+    with contextlib.suppress(OSError):
+        os.utime(place.record_file)
+        place.receipt_file.stat()
+        return True
+    return False
 
 
 def _write(place: Folder, record: LocalRecord) -> None:
