@@ -89,7 +89,9 @@ def _install(pins: list[str], folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary", ":all:", "--retries", "1", "--target", str(folder), *pins]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE, check=False
+        )
     except subprocess.TimeoutExpired:
         raise CantBring(f"pip took more than {PATIENCE:.0f} s to install {', '.join(pins)}") from None
     if done.returncode:

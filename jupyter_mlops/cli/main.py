@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import os
 import sys
 from collections.abc import Coroutine, Sequence
@@ -102,6 +103,9 @@ def _add_kubernetes(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal has no characters for is replaced
+            stream.reconfigure(errors="replace")
     asked = parser().parse_args(arguments)
     try:
         from .commands import COMMANDS  # pydantic and what else: not for --help

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from typing import TextIO
 
 from ..core import words
 from ..core.base import Time
@@ -95,3 +97,17 @@ def will_stop(stop: Stop, now: Time) -> str:
     if stop.cause == "budget":
         return f"budget lasts {left} at this rate"
     return f"stops in {left} at the latest" if stop.cause == "lifetime" else f"stops in {left}"
+
+
+def tell(sentence: str) -> None:
+    """Print a sentence."""
+    put(f"{sentence}\n", sys.stdout)
+
+
+def put(text: str, stream: TextIO) -> None:
+    """Write a text; what the terminal has no characters for is replaced, as in the locale C."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        stream.write(text.encode(stream.encoding, "replace").decode(stream.encoding))
+    stream.flush()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..core import errors
@@ -197,4 +199,10 @@ def _error(answer: dict[str, Any]) -> MlopsError:
 
 
 def _reason(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            now = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+            return f"its certificate is refused: {cause.verify_message}. The clock here says {now} UTC"
+        cause = cause.__cause__ or cause.__context__
     return str(error) or ("no answer in time" if isinstance(error, asyncio.TimeoutError) else type(error).__name__)

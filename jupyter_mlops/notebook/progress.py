@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ..client.runs.execution.channel import Display, Shown
-from ..client.runs.view import View, write
+from ..client.runs.execution.channel import Shown
+from ..client.runs.view import Quiet, View, write
 from ..client.words import known_cost, progress, sentence, speed
 from ..core.run import FINAL, RunState
 from ..core.words import left, span
@@ -50,17 +50,6 @@ def caption(state: RunState, now: float) -> str:
         parts.append(f"{left(state.left)} left")
     parts += [text for text in (known_cost(state.cost),) if text]
     return " · ".join(parts)
-
-
-class Quiet:
-    """Shows what the code displays, and nothing else."""
-
-    def show(self, state: RunState | None, entries: Sequence[Shown]) -> None:
-        """As `View.show`."""
-        write([entry for entry in entries if isinstance(entry, Display)])
-
-    def end(self, state: RunState) -> None:
-        """As `View.end`."""
 
 
 class Lines:

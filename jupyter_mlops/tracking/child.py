@@ -67,7 +67,6 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
             encoding="utf-8",
             cwd=home.home(),
             start_new_session=True,  # an interrupt of the kernel isn't meant for it

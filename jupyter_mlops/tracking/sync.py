@@ -10,6 +10,7 @@ brought by the next.
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import sys
@@ -66,6 +67,9 @@ def serve(asked: Iterable[str], answers: IO[str]) -> None:
 def main() -> int:
     """As a program: the exit code, with one line on stderr when it failed."""
     os.nice(_NICE)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):  # whatever the locale is: the other end speaks UTF-8, too
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(encoding="utf-8", errors="replace")
     if sys.argv[1:] == ["--serve"]:
         answers, sys.stdout = sys.stdout, sys.stderr  # what others print is no answer
         serve(_lines(sys.stdin), answers)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.controller.remote import open_link
 from jupyter_mlops.core.errors import ClusterUnreachable, UnknownWorker
 from jupyter_mlops.core.profile import Group
+from jupyter_mlops.places import keys
 
 from .cluster import cluster, make_spec
 
@@ -148,6 +151,20 @@ def test_more_dropped_than_is_remembered_gives_everything(monkeypatch: pytest.Mo
 async def test_an_address_where_nothing_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClusterUnreachable, match="doesn't answer"):
         await open_link("tcp://127.0.0.1:9", timeout=0.5)
+
+
+async def test_a_certificate_of_another_time_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours are valid at any time; those of older versions began a day before their cluster did."""
+    monkeypatch.setattr(keys, "ALWAYS", (datetime(2050, 1, 1), datetime(2060, 1, 1)))
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    for path, text in zip((key, certificate), keys.new_pair(), strict=True):
+        path.write_text(text)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ClusterUnreachable, match=r"certificate is not yet valid\. The clock here says 20\d\d-"):
+            await open_link(f"tls://127.0.0.1:{port}", keys.security(str(key), str(certificate)))
 
 
 async def test_a_scheduler_without_a_controller_is_named() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +28,39 @@ from jupyter_mlops.core import errors
 from jupyter_mlops.core.cluster import Counts
 
 from .cluster import LONG, until
+
+#: For a process of its own, which has no characters but ASCII.
+PLAIN = """
+import jupyter_mlops as mlops
+
+def greet(name):
+    print("grüßt", name)
+    return f"grüß {name}"
+
+run = mlops.run(greet, "Zoë", cluster="runs")
+assert run.result(60) == "grüß Zoë"
+assert list(mlops.map(greet, ["Zoë"], cluster="runs").results()) == ["grüß Zoë"]
+assert mlops.run(greet, "Zoë", cluster="runs", detach=True, name="größer").result(60) == "grüß Zoë"
+assert mlops.get_run(run.id).prints() == "grüßt Zoë\\n"
+print("and quietly", flush=True)
+assert mlops.run(greet, "Zoë", cluster="runs", quiet=True).result(60) == "grüß Zoë"
+assert list(mlops.map(greet, ["Zoë"], cluster="runs", quiet=True).results()) == ["grüß Zoë"]
+"""
+
+
+def test_a_terminal_without_umlauts_shows_what_it_can_and_a_quiet_run_shows_nothing(
+    cluster: mlops.Cluster, tmp_path: Path
+) -> None:
+    script = tmp_path / "plain.py"
+    script.write_text(PLAIN, encoding="utf-8")
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, str(script)], env=ascii_only, capture_output=True, timeout=2 * LONG)
+    assert done.returncode == 0, done.stderr.decode()
+    shown, quiet = done.stdout.split(b"and quietly\n")
+    assert shown.split(b"\n")[:2] == [b"gr??t Zo?", b"gr??t Zo?"] and not quiet
+    command = [sys.executable, "-m", "jupyter_mlops.cli.main", "runs"]
+    listed = subprocess.run(command, env=ascii_only, capture_output=True, timeout=LONG)
+    assert listed.returncode == 0 and b"gr??er" in listed.stdout, listed.stderr.decode()
 
 
 def test_a_function_runs_in_a_worker_and_its_value_comes_back(cluster: mlops.Cluster) -> None:

@@ -12,7 +12,7 @@ from ...core.cluster import ClusterState, Event, Receipt, SilentPlace
 from ...core.errors import UnknownCluster
 from ...core.words import count
 from ..send.environment import exact_list, imported
-from ..words import known_cost
+from ..words import known_cost, tell
 from .choose import go_on, usable
 from .follow import following
 from .kernel import kernel, loop_thread
@@ -73,7 +73,7 @@ class Cluster:
         NotReady : they aren't, after `timeout` seconds; says how many are, and what is in the way. A `TimeoutError`.
         StartFailed, ClusterEnded : they will never be.
         """
-        _call(_wait(self.name, n, timeout, print))
+        _call(_wait(self.name, n, timeout, tell))
 
     def stop(self) -> None:
         """End it: its workers, its scheduler. Returns when the end is under way; a no-op when it has ended."""

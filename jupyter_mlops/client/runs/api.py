@@ -13,6 +13,7 @@ from ...home.runs import read_runs
 from ..clusters.handle import Cluster
 from ..send.payload import ship_function
 from ..send.pickling import type_name
+from ..words import tell
 from .follow import find_run
 from .launch import launch, origin_of_kernel
 from .options import Options
@@ -137,4 +138,4 @@ def _source(fn: Any) -> str:
 
 
 def _say(options: Options) -> Callable[[str], None]:
-    return (lambda text: None) if options.quiet else print
+    return (lambda text: None) if options.quiet else tell

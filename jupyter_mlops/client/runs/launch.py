@@ -52,7 +52,7 @@ def launch(
     if options.detach and isinstance(items, Streamed):
         items = Sliced(list(items.rest()))
     prepared = loop_thread().call(_prepare(payload, items, options, origin, say))
-    run = Run(prepared)
+    run = Run(prepared, options.quiet)
     run.start()
     if options.detach:
         prepared.sent.wait()

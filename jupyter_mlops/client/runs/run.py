@@ -21,7 +21,7 @@ from .execution.outcomes import error_of_state, item_error
 from .execution.result_buffer import Results
 from .execution.single import OneTask
 from .results import Fetched, load_parts
-from .view import Plain, View
+from .view import Plain, Quiet, View
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -33,13 +33,18 @@ TICK = 0.1
 class Run:
     """A run under way, or one that was: made by `mlops.run`, `mlops.map`, `mlops.get_run` and `%%mlrun`.
 
+    Parameters
+    ----------
+    quiet : whether waiting for it shows no prints.
+
     Attributes
     ----------
     id : 12 hexadecimal digits; `mlops.get_run(id)` finds the run from any kernel.
     """
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: Execution, quiet: bool = False) -> None:
         self._execution = execution
+        self._quiet = quiet
         self._channel: Channel = execution.channel
         self._driving: Future[None] | None = None
         self._serving = threading.Lock()
@@ -108,7 +113,7 @@ class Run:
         ------
         TimeoutError : it isn't after `timeout` seconds; it goes on.
         """
-        view = view or Plain()
+        view = view or self._view()
         deadline = None if timeout is None else time.monotonic() + timeout
         seen = 0
         while not self._channel.over.is_set():
@@ -143,7 +148,7 @@ class Run:
             return
         assert isinstance(self._execution, MapExecution)
         buffer, position, seen = self._execution.buffer, 0, 0
-        view = Plain()
+        view = self._view()
         while True:
             over = self._channel.over.is_set()
             values = buffer.since(position)
@@ -168,6 +173,9 @@ class Run:
         """Stop its code on all workers. A no-op when it is over."""
         if self.state not in FINAL:
             loop_thread().call(self._execution.cancel(why or "it was cancelled by its user"))
+
+    def _view(self) -> View:
+        return Quiet() if self._quiet else Plain()
 
     def _serve(self) -> None:
         """Only one thread reads the user's iterator."""

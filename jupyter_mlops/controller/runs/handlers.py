@@ -57,7 +57,7 @@ class RunHandlers:
         live_run = self._runs.get(run)
         if live_run is None:
             raise UnknownRun.named(run, [])
-        live_run.seen = time.time()
+        live_run.seen = time.monotonic()
         return live_run
 
     async def _open(self, run: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class RunHandlers:
             if not await until_set(live_run.changed, left):
                 break
             await until_set(live_run.ended, 0.01)  # what comes at once is told at once
-        live_run.seen = time.time()
+        live_run.seen = time.monotonic()
         entries = [entry.model_dump(exclude_defaults=True) for entry in live_run.journal.since(since)]
         return {"seq": live_run.seq, "run": live_run.snapshot().model_dump(), "entries": entries}
 

@@ -39,7 +39,7 @@ class LiveRun:
         self.ended = asyncio.Event()
         #: The Dask client that feeds an attached run, once it is known.
         self.client: str | None = None
-        self.seen: Time = time.time()
+        self.seen = time.monotonic()
         #: Keys of all tasks of a detached run, once they are planned; and those that are over.
         self.planned: set[str] | None = None
         self.over: set[str] = set()

@@ -189,7 +189,7 @@ class RunRegistry:
     async def _give_up_when_silent(self, run: LiveRun) -> None:
         """Give an attached run up when its kernel has long been silent."""
         while run.live and not run.state.detached:
-            left = run.seen + SILENCE - time.time()
+            left = run.seen + SILENCE - time.monotonic()
             if left <= 0:
                 self.end(run, "lost", "RunLost: The kernel that fed it doesn't answer any more.")
                 return

@@ -90,7 +90,7 @@ def dockerfile(found: Environment, requirements_name: str) -> str:
 
 def _asked(python: str) -> tuple[str, list[str]]:
     try:
-        done = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run([python, "-c", _ASK], capture_output=True, encoding="utf-8", check=True, timeout=60)
         version, path = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise InvalidInput(

@@ -112,7 +112,7 @@ def _install(packages: list[str], folder: Path, *options: str) -> str:
         return "The image has no pip; use an image that has the packages."
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--retries", "1", "--target", str(folder), *options, *packages]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", check=False)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     return "" if done.returncode == 0 else lines[-1] if lines else f"pip ended with {done.returncode}"
 
