@@ -350,3 +350,31 @@ def change_history(api: StoringApi, cluster: str, change: Callable[[str], str]) 
         if name.endswith(".gz"):
             text = change(gzip.decompress(base64.b64decode(data)).decode())
             history["data"][name] = base64.b64encode(gzip.compress(text.encode())).decode()
+
+
+async def test_what_a_list_lacks_is_not_gone(api: StoringApi, backend: Backend, tmp_path: Path) -> None:
+    """It was made between two lists, or somebody took its labels; somebody who pauses it doesn't end it."""
+    await made(backend, tmp_path, "unlabelled", "paused")
+    api.of("deployments", "unlabelled-")["metadata"]["labels"] = {}
+    paused = api.of("deployments", "paused-")
+    paused["spec"]["replicas"] = 0
+    paused["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+    api.changes.clear()
+    for _ in range(2):
+        assert {name: state.phase for name, state in (await rows(backend)).items()} == {
+            "unlabelled": "stopping",
+            "paused": "running",
+        }
+    assert not api.changes
+    del api.objects["deployments"]["unlabelled-scheduler"]
+    assert (await rows(backend))["unlabelled"].cause == "deleted"
+
+
+async def test_what_a_cluster_had_cost_is_told_without_its_history(
+    api: StoringApi, backend: Backend, tmp_path: Path
+) -> None:
+    (spec,) = await made(backend, tmp_path, "one")
+    del api.objects["deployments"]["one-scheduler"]
+    del api.objects["secrets"][record.ids_of(spec, api.namespace).history]
+    state = (await rows(backend))["one"]
+    assert (state.phase, state.cost.amount) == ("ended", 1.5)

@@ -102,6 +102,8 @@ async def write_end(entry: StoredCluster, cause: EndCause, why: str, ended: Time
         ledger = Ledger(read_lines(LedgerEntry, unpacked(stored, "ledger.jsonl")))
         runs = len({run.id for run in read_lines(RunState, unpacked(stored, "runs.jsonl"))})
         receipt = receipt_of(ledger, entry.spec, ended, cause, why, runs=runs)
+        if not stored and entry.state is not None:  # its history is gone, but not what was told last
+            receipt = receipt.model_copy(update={"cost": last_cost(entry)})
     except Unreadable:  # then what it used is what its controller said last, and the cluster ends all the same
         receipt = receipt_of(Ledger([]), entry.spec, ended, cause, why).model_copy(update={"cost": last_cost(entry)})
     if entry.fault is not None:  # without the spec, prices are not known
@@ -142,8 +144,8 @@ async def _looked_at(entry: StoredCluster) -> StoredCluster | None:
             await daskcluster.end(entry.api, entry.ids)  # what was deleted may have been the Deployment below it
         return entry
     if entry.record is None:
-        if await pod_of(entry) is not None:
-            return entry  # its controller is writing the receipt
+        if await pod_of(entry) is not None or await _is_there(entry):
+            return entry  # its controller is writing the receipt, or it was made between the two lists
         with_it = await _namespace_is_gone(entry.api)
         why = (
             f"its namespace {entry.api.namespace!r} was deleted"
@@ -154,12 +156,25 @@ async def _looked_at(entry: StoredCluster) -> StoredCluster | None:
         await daskcluster.end(entry.api, entry.ids)
         return dataclasses.replace(entry, receipt=receipt)
     made = moment(entry.record["metadata"]["creationTimestamp"])
-    if not entry.record["spec"].get("replicas") and made < now - LEFT:
+    if not entry.ready and not entry.record["spec"].get("replicas") and made < now - LEFT:
         await asyncio.gather(record.remove(entry.api, entry.ids), record.forget(entry.api, entry.ids, entry.storage))
         return None
     if not entry.ready or entry.alive < now - SILENT:
         return dataclasses.replace(entry, problem=await scheduler_problem(entry) or entry.problem)
     return entry
+
+
+async def _is_there(entry: StoredCluster) -> bool:
+    """Whether the record is there, as it is asked for by its name: only that it isn't, or is a later cluster's, is a
+    proof."""
+    try:
+        held = await entry.api.request("GET", entry.api.path("deployments", entry.ids.scheduler, group=record.APPS))
+    except Answer as answer:
+        if answer.status == 404:
+            return False
+        raise
+    annotations = held["metadata"].get("annotations") or {}
+    return bool(annotations.get(names.RECEIPT, entry.ids.receipt) == entry.ids.receipt)
 
 
 async def _no_pod(entry: StoredCluster) -> Problem | None:
