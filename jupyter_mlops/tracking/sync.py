@@ -2,7 +2,8 @@
 
 MLflow takes seconds to import and more to make its tables, needs much memory, and warns and logs as it pleases. In a
 kernel or a server its user would feel that, so MLflow has a process of its own. Without arguments this process brings
-all records that MLflow lacks into it, and ends; the server starts it so for runs whose kernel is gone. With `--serve`
+all records that MLflow lacks into it, and ends. The server starts it for runs whose kernel is gone, with `--attached`:
+then it ends with its input, too, which is the server's other end. With `--serve`
 the process reads runs from its standard input, a JSON line each, answers each with `ok` or with what went wrong, and
 ends at once when its input ends, whatever it is at: nobody waits for it any more, and what is not in MLflow yet is
 brought by the next.
@@ -74,12 +75,20 @@ def main() -> int:
         answers, sys.stdout = sys.stdout, sys.stderr  # what others print is no answer
         serve(_lines(sys.stdin), answers)
         return 0
+    if sys.argv[1:] == ["--attached"]:
+        threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
     try:
         sync()
     except Exception as error:  # noqa: BLE001 - whatever MLflow or its store raises is told in one line
         sys.stderr.write(f"{_words(error)}\n")
         return 1
     return 0
+
+
+def _end_with(asked: IO[str]) -> None:
+    for _ in asked:
+        pass
+    os._exit(0)
 
 
 def _lines(asked: IO[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -17,7 +18,9 @@ import psutil
 import pytest
 
 import jupyter_mlops as mlops
-from jupyter_mlops import errors
+from jupyter_mlops import errors, home
+from jupyter_mlops.places.local import processes
+from jupyter_mlops.places.local.folder import Folder
 
 from .cluster import LONG, until
 from .test_functions import workers_of
@@ -300,3 +303,32 @@ def test_async_functions_are_waited_for(cluster: mlops.Cluster) -> None:
         return item + 1
 
     assert mlops.map(soon, range(10), cluster=cluster).result(LONG) == list(range(1, 11))
+
+
+def runners_of(cluster: mlops.Cluster) -> list[psutil.Process]:
+    """The processes that run users' code on it, those too that wait for their next task."""
+    forks = []
+    for pid in processes.of_cluster(Folder(home.clusters_dir() / cluster.name).record().mark):
+        with contextlib.suppress(psutil.Error):
+            if "template.start" in " ".join((found := psutil.Process(pid)).cmdline()):
+                forks.append((found, found.ppid()))
+    templates = {found.pid for found, _ in forks}
+    return [found for found, parent in forks if parent in templates]
+
+
+def test_a_map_is_right_whichever_runner_is_killed_whenever(cluster: mlops.Cluster) -> None:
+    """`JUPYTER_MLOPS_KILLS=50` asks for more kills than the suite has time for."""
+
+    def square(number: int) -> int:
+        time.sleep(0.01)
+        return number * number
+
+    draw = random.Random(int(os.environ.get("JUPYTER_MLOPS_KILLS_SEED", "11")))
+    workers = pids_of(cluster)
+    for _ in range(int(os.environ.get("JUPYTER_MLOPS_KILLS", "4"))):
+        run, moment = mlops.map(square, range(80), cluster=cluster, quiet=True), draw.randrange(60)
+        until(lambda run=run, moment=moment: run.record.done >= moment and runners_of(cluster))
+        with contextlib.suppress(IndexError, psutil.NoSuchProcess):  # it was just over
+            draw.choice(runners_of(cluster)).kill()
+        assert run.result(LONG) == [number * number for number in range(80)]
+        assert pids_of(cluster) == workers

@@ -227,6 +227,20 @@ def test_closing_ends_the_process_also_when_the_tracking_server_does_not_answer(
     assert [seen.info.status for seen in found()] == ["FINISHED"]
 
 
+def test_the_process_of_a_server_that_was_killed_ends_too(home: Path) -> None:
+    from jupyter_mlops.home import settings
+
+    history.save(run(1))
+    command = [sys.executable, "-m", "jupyter_mlops.tracking.sync", "--attached"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.save(Settings(tracking_uri=f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+            silent.accept()
+            assert process.stdin is not None and process.poll() is None
+            process.stdin.close()
+            assert process.wait(60) == 0
+
+
 def _children() -> list[int]:
     """The processes in which MLflow works for this one."""
     return [each.pid for each in psutil.Process().children() if "jupyter_mlops.tracking.sync" in each.cmdline()]

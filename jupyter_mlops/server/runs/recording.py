@@ -53,12 +53,16 @@ class Recording:
             sys.executable,
             "-m",
             "jupyter_mlops.tracking.sync",
+            "--attached",
+            stdin=asyncio.subprocess.PIPE,  # which ends with this process
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             cwd=home.home(),
         )
+        assert process.stderr is not None
         try:
-            _, said = await wait_for(process.communicate(), _PATIENCE)
+            said = await wait_for(process.stderr.read(), _PATIENCE)
+            await wait_for(process.wait(), _PATIENCE)
         except asyncio.TimeoutError:
             said = f"it took more than {_PATIENCE:.0f} s".encode()
         finally:
