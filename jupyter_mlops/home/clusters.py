@@ -146,7 +146,7 @@ class ClusterFolder:
                 continue
             except OSError as error:
                 raise Unreadable(f"{path} can't be read", error.strerror or str(error)) from error
-        return max(times, default=0.0)
+        return max(times, default=self.made)
 
     def log(self, worker: str | None, lines: int) -> list[str] | None:
         """The last `lines` lines of a worker's or the scheduler's log; None when there is no such log."""

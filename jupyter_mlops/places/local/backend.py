@@ -250,8 +250,8 @@ def _away(entry: Entry) -> Problem:
         why = "it runs in another container on this machine" if other else f"it runs on the machine {record.host}"
     if entry.life == "unknown" and entry.silence > store.SILENT:
         why = f"{why}; it has given no sign of life for {about(entry.silence)}"
-        todo = "If that has ended, stop it by its name here: its end is written then. " + todo
-    return Problem(what=what, why=why, todo=todo.strip())
+        todo = f"{todo} If it lives no more, stop it here by its name: its end is written then.".strip()
+    return Problem(what=what, why=why, todo=todo)
 
 
 def _ended(entry: Entry) -> MlopsError:
