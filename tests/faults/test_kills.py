@@ -166,6 +166,11 @@ class Scene:
 
     def found(self, kind: str) -> list[psutil.Process]:
         """The processes of a kind that are there now."""
+        with suppress(psutil.NoSuchProcess):
+            return self._look_for(kind)
+        return []
+
+    def _look_for(self, kind: str) -> list[psutil.Process]:
         assert self.prey is not None and self.user is not None and self.server is not None
         if kind in ("user", "server"):
             return [psutil.Process({"user": self.user, "server": self.server}[kind].pid)]
