@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from ..core import errors
 from ..core.base import Seconds, Time, read_record
@@ -89,8 +90,9 @@ class RemoteLink:
 
     async def dashboard(self) -> tuple[str, int, str]:
         """As `Link.dashboard`."""
-        host, port, key = await self._ask("mlops_dashboard", wait=30.0)  # bokeh is imported the first time
-        return str(host), int(port), str(key)
+        _, port, key = await self._ask("mlops_dashboard", wait=30.0)  # bokeh is imported the first time
+        # Where the scheduler is, not where it says that the dashboard is: others would be asked in our name.
+        return urlsplit(self.url).hostname or "", int(port), str(key)
 
     async def ready_for_runs(self) -> None:
         """As `Link.ready_for_runs`: nothing is missing."""

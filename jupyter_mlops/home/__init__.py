@@ -66,6 +66,19 @@ def private(path: Path) -> Path:
     return path
 
 
+def named(folder: Path, name: str) -> Path | None:
+    """What is called `name` in `folder`; None when nothing is.
+
+    For names that somebody sent: it is found among what is there. Were it made into a path, `name` could lead
+    anywhere: to `/etc`, to `..`, or to what can't be a path at all.
+    """
+    try:
+        with os.scandir(folder) as there:
+            return next((folder / entry.name for entry in there if entry.name == name), None)
+    except FileNotFoundError:
+        return None
+
+
 def write(path: Path, content: str | bytes) -> None:
     """Write a whole file of mode 0600 at once: a reader sees the old or the new one, never half.
 

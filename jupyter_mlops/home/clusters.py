@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -75,7 +76,7 @@ class ClusterFolder:
         return self.path / "tls"
 
     def log_file(self, worker: str | None) -> Path:
-        """The log of a worker, or of the scheduler."""
+        """Where the log of a worker is written, or that of the scheduler. For names that we gave: `log` reads."""
         return self.logs / f"{worker or 'scheduler'}.log"
 
     @property
@@ -149,9 +150,15 @@ class ClusterFolder:
         return max(times, default=self.made)
 
     def log(self, worker: str | None, lines: int) -> list[str] | None:
-        """The last `lines` lines of a worker's or the scheduler's log; None when there is no such log."""
+        """The last `lines` lines of a worker's or the scheduler's log; None when there is no such log.
+
+        `worker` may be what anybody sent.
+        """
         try:
-            with self.log_file(worker).open("rb") as file:
+            path = home.named(self.logs, self.log_file(None).name if worker is None else f"{worker}.log")
+            if path is None or not stat.S_ISREG(path.lstat().st_mode):  # a pipe would be waited for
+                return None
+            with path.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size - _TAIL))
                 text = file.read().decode(errors="replace")

@@ -119,7 +119,7 @@ class RunFolder:
         """The parts of its result that are here: pickled outcomes of its tasks."""
         return sorted(self.result.glob("*.pkl"))
 
-    def part(self, number: str) -> Path:
+    def part(self, number: int) -> Path:
         """Where the part of the task of that number is."""
         return self.result / f"{number}.pkl"
 

@@ -49,6 +49,17 @@ async def test_the_dashboard_is_refused_without_the_key(tmp_path: Path) -> None:
         assert health.body == b"ok"
 
 
+async def test_it_is_looked_for_where_the_scheduler_is(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
+        _, port, key = await c.link.dashboard()
+
+        async def elsewhere() -> dict[str, Any]:
+            return {"ok": ["169.254.169.254", port, key]}
+
+        c.scheduler.handlers["mlops_dashboard"] = elsewhere
+        assert await c.link.dashboard() == ("127.0.0.1", port, key)
+
+
 async def test_its_websockets_are_refused_too(tmp_path: Path) -> None:
     async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
         host, port, key = await c.link.dashboard()

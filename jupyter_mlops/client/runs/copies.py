@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ... import home
-from ...core.errors import ClusterUnreachable
+from ...core.errors import ClusterUnreachable, Unreadable
 from ...core.run import FINAL, Entry, RunState
 from ...home.runs import RunFolder, run_folder
 from .record import in_background
@@ -85,7 +85,7 @@ async def bring_home(session: Session, run: str, most: int | None = None) -> boo
     sizes = await session.link.run_parts(run)
     if most is not None and sum(sizes.values()) > most:
         return False
-    async for key, part in _parts(session, {key: sizes[key] for key in sizes if _number(key) not in known}):
+    async for key, part in _parts(session, {key: sizes[key] for key in sizes if str(_number(key)) not in known}):
         await asyncio.to_thread(_write_part, folder, key, part)
     return True
 
@@ -105,7 +105,7 @@ async def _parts(session: Session, sizes: dict[str, int]) -> AsyncIterator[tuple
 def _chunks(sizes: dict[str, int]) -> list[list[str]]:
     chunks: list[list[str]] = []
     room = 0
-    for key in sorted(sizes, key=lambda key: int(_number(key))):
+    for key in sorted(sizes, key=_number):
         if not chunks or room < sizes[key] or len(chunks[-1]) >= PARTS:
             chunks.append([])
             room = CHUNK
@@ -132,8 +132,12 @@ async def _gathered(session: Session, keys: list[str]) -> dict[str, Part]:
     )
 
 
-def _number(key: str) -> str:
-    return key.rpartition("-")[2]
+def _number(key: str) -> int:
+    """The number of the task of that key, as the cluster told it; raises `Unreadable`."""
+    digits = key.rpartition("-")[2]
+    if not (digits.isascii() and digits.isdecimal()):
+        raise Unreadable("The cluster's list of results can't be read", f"{key!r} is no task of a run")
+    return int(digits)
 
 
 def _write_part(folder: RunFolder, key: str, part: Part) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 #: Bytes at which a log is cut, and what of its end is kept.
@@ -17,7 +18,8 @@ def bound_logs(folder: Path) -> None:
     """
     for path in folder.glob("*.log"):
         try:
-            if path.stat().st_size > MOST:
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_size > MOST:
                 _cut(path)
         except OSError:
             continue  # removed meanwhile, or a disk that refuses: the next round tries again

@@ -101,8 +101,8 @@ def entry(name: str) -> Entry:
     ------
     UnknownCluster : there is none; a near name is suggested.
     """
-    folder = Folder(home.clusters_dir() / name)
-    found = _entry(folder) if name and "." not in name and "/" not in name else None
+    path = home.named(home.clusters_dir(), name)
+    found = _entry(Folder(path)) if path is not None and "." not in name else None
     if found is None:
         raise UnknownCluster.named(name, [each.folder.name for each in entries()])
     return found

@@ -100,11 +100,16 @@ class Api:
         return str(self._client.configuration.host)
 
     def path(self, kind: str, name: str = "", *, group: str = "", namespace: str | None = None) -> str:
-        """The path of `kind` (such as "pods") or one of them; `group` such as "apps/v1", empty for the core."""
+        """The path of `kind` (such as "pods") or one of them; `group` such as "apps/v1", empty for the core.
+
+        Raises
+        ------
+        InvalidSpec : a name can't be one, and would lead elsewhere.
+        """
         root = f"/apis/{group}" if group else "/api/v1"
         space = self.namespace if namespace is None else namespace
-        middle = f"/namespaces/{quote(space)}" if space else ""
-        return f"{root}{middle}/{kind}" + (f"/{quote(name)}" if name else "")
+        middle = f"/namespaces/{_step(space)}" if space else ""
+        return f"{root}{middle}/{kind}" + (f"/{_step(name)}" if name else "")
 
     async def request(
         self, method: str, path: str, body: Json | None = None, *, query: Mapping[str, Any] | None = None,
@@ -227,6 +232,13 @@ class Api:
             return await send(login, tries - 1)
 
         return await self._as_us(path, send)
+
+
+def _step(name: str) -> str:
+    """`name` as one step of a path, whatever is in it: names also come from labels, links and command lines."""
+    if name in (".", ".."):
+        raise InvalidSpec(f"{name!r} is no name of anything in Kubernetes")
+    return quote(name, safe="")
 
 
 def _unreachable(host: str, error: BaseException) -> Unreachable:
