@@ -54,6 +54,7 @@ def bring(bundle: PackageBundle, folder: Path, first: bool = True) -> None:
     CantBring
     """
     with _lock:
+        _check(folder)
         place = folder / f"packages-{bundle['digest']}"
         if not place.exists():
             _unpack(bundle, place)
@@ -66,6 +67,13 @@ def bring(bundle: PackageBundle, folder: Path, first: bool = True) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(place), known] if known else [str(place)])
         importlib.invalidate_caches()
         _forget_versions()
+
+
+def _check(folder: Path) -> None:
+    """Raise `CantBring` when others may write into `folder`: what is in it will be imported."""
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise CantBring(f"others may write into {folder}")
 
 
 def _unpack(bundle: PackageBundle, place: Path) -> None:

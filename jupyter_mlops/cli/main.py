@@ -13,6 +13,7 @@ from typing import Any
 from .._version import __version__
 from ..core.errors import InvalidInput, MlopsError, NotFound
 from ..core.unhandled import log_unhandled
+from .harmless import harmless_output
 from .image import add_image
 
 #: Exit codes: what was asked for is wrong (as argparse's own), and it could not be done.
@@ -106,6 +107,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a terminal has no characters for is replaced
             stream.reconfigure(errors="replace")
+    with harmless_output():
+        return _obeyed(arguments)
+
+
+def _obeyed(arguments: Sequence[str] | None) -> int:
     asked = parser().parse_args(arguments)
     try:
         from .commands import COMMANDS  # pydantic and what else: not for --help

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.words import cost_so_far
@@ -16,16 +17,18 @@ from ..core.owners import Account
 from ..core.price import GB, NO_PRICE, Cost
 from ..core.profile import Profile
 from ..core.run import FINAL, RunState, per_thousand
-from ..core.words import about, count, fine_money, known_and_missing, listed, money, quantity, size, span
+from ..core.words import about, count, fine_money, harmless, known_and_missing, listed, money, quantity, size, span
 
 
 def as_json(value: Any) -> None:
-    """Print models as JSON."""
-    sys.stdout.write(to_json(value, indent=2, inf_nan_mode="null").decode() + "\n")
+    """Print models as JSON, in ASCII: JSON has escapes of its own for what a terminal would obey."""
+    plain = from_json(to_json(value, inf_nan_mode="null"))
+    sys.stdout.write(json.dumps(plain, indent=2) + "\n")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
     """Aligned columns; those whose heads are in `right` (separated by commas) to the right."""
+    rows = [[harmless(" ".join(cell.splitlines())) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     aligned = [name in right.split(",") for name in head]
 

@@ -8,6 +8,7 @@ and it is stored within a cluster's spec. So strictness belongs to the reading, 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Mapping
 from fractions import Fraction
@@ -27,11 +28,35 @@ from pydantic import (
     WrapValidator,
 )
 
-from .errors import InvalidSpec, Unreadable
+from .errors import MOST_SAID, InvalidSpec, Unreadable
 from .formats import FORMAT
+from .words import harmless
 
 #: A name that is valid everywhere it goes: a Kubernetes label, a folder, a URL, an argument.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$")]
+
+
+def _bounded(most: int) -> BeforeValidator:
+    """Reads what others wrote as `harmless`, with `most` characters."""
+    return BeforeValidator(lambda value: harmless(value, most) if isinstance(value, str) else value)
+
+
+#: What somebody or something is called (a run, a worker, an owner, a host), and what is said of it: an event, an error.
+#: It comes from clusters, pods and files, goes to terminals and to every browser, and so has bounds.
+Label = Annotated[str, _bounded(200)]
+Saying = Annotated[str, _bounded(MOST_SAID)]
+
+
+def first(most: int) -> BeforeValidator:
+    """Reads the first `most` entries of a list or table, or characters of a text, and leaves out the others."""
+
+    def read(value: object) -> object:
+        if isinstance(value, Mapping):
+            return dict(itertools.islice(value.items(), most))
+        return value[:most] if isinstance(value, (list, tuple, str)) else value
+
+    return BeforeValidator(read)
+
 
 #: A moment: seconds since the epoch, UTC.
 Time = float

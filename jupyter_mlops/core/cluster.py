@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from .base import Name, Record, Time, otherwise
+from .base import Label, Name, Record, Saying, Time, otherwise
 from .errors import MlopsError
 from .formats import FORMAT
 from .price import Cost, Price
@@ -30,9 +30,9 @@ EndCause = Annotated[
 class Problem(Record):
     """What is wrong, why, and what to do: the same three parts as in `MlopsError`."""
 
-    what: str
-    why: str = ""
-    todo: str = ""
+    what: Saying
+    why: Saying = ""
+    todo: Saying = ""
 
     @classmethod
     def of(cls, error: MlopsError) -> Problem:
@@ -45,12 +45,12 @@ class ClusterSpec(Record):
 
     format: int = FORMAT
     name: Name
-    owner: str
+    owner: Label
     profile: Profile
     price: Price = Price()
     created: Time
     #: Who made it: ours, or a peer ("KubeCluster", "kubectl"); others' clusters have fewer commands.
-    maker: str = OURS
+    maker: Label = OURS
 
 
 class Counts(Record):
@@ -135,9 +135,9 @@ class ClusterState(Record):
     format: int = FORMAT
     name: Name
     place: Place
-    profile: str
-    owner: str
-    maker: str = OURS
+    profile: Label
+    owner: Label
+    maker: Label = OURS
     phase: ClusterPhase
     created: Time
     started: Time | None = None
@@ -195,11 +195,11 @@ class SilentPlace(Record):
 class WorkerState(Record):
     """One worker now: a row of the workers' table."""
 
-    name: str
-    group: str
+    name: Label
+    group: Label
     phase: WorkerPhase
-    address: str = ""
-    host: str = ""
+    address: Label = ""
+    host: Label = ""
     pid: int | None = None
     since: Time
     cpu: float = 0
@@ -221,9 +221,9 @@ class Event(Record):
     seq: int
     time: Time
     kind: EventKind
-    text: str
-    worker: str | None = None
-    run: str | None = None
+    text: Saying
+    worker: Label | None = None
+    run: Label | None = None
     problem: Problem | None = None
 
 
@@ -233,12 +233,12 @@ class Receipt(Record):
     format: int = FORMAT
     name: Name
     place: Place
-    owner: str
-    profile: str
+    owner: Label
+    profile: Label
     created: Time
     ended: Time
     cause: EndCause
-    why: str = ""
+    why: Saying = ""
     cost: Cost
     #: Cost by group name.
     groups: dict[str, Cost] = {}

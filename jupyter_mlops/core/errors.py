@@ -39,6 +39,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from .words import harmless
+
+#: Characters of a part of an error, and of a name that is looked for.
+MOST_SAID, _MOST_NAME = 20_000, 200
+
 
 class MlopsError(Exception):
     """An error that may be shown to a user.
@@ -51,8 +56,8 @@ class MlopsError(Exception):
     """
 
     def __init__(self, what: str, why: str = "", todo: str = "") -> None:
-        self.what, self.why, self.todo = what, why, todo
-        super().__init__(what, why, todo)
+        self.what, self.why, self.todo = (harmless(text, MOST_SAID) for text in (what, why, todo))
+        super().__init__(self.what, self.why, self.todo)
 
     def __str__(self) -> str:
         sentence = f"{self.what}: {self.why}" if self.why else self.what
@@ -92,6 +97,7 @@ class NotFound(MlopsError):
     @classmethod
     def named(cls, name: str, known: Iterable[str]) -> NotFound:
         """The error for `name`, with the nearest of the `known` names as a suggestion."""
+        name = name if len(name) <= _MOST_NAME else f"{name[:_MOST_NAME]} …"
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         if near:

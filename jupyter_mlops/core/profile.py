@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from .base import Bytes, Input, Name, Period, otherwise
+from .base import Bytes, Input, Label, Name, Period, Saying, otherwise
 from .errors import OutOfRange, UnknownGroup
 from .price import Price
 
@@ -79,15 +79,22 @@ class Limits(Input):
     restarts: Annotated[int, Field(ge=0, le=1000)] = 10
 
 
+def _settable(environment: dict[str, str]) -> dict[str, str]:
+    for name, value in environment.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise ValueError(f"{name!r} can't be set: a name has no '=', and neither name nor value has a zero byte")
+    return environment
+
+
 class Profile(Input):
     """A named way to make a cluster: place, worker groups, environment, limits, price."""
 
     name: Name
-    title: str = ""
-    description: str = ""
+    title: Label = ""
+    description: Saying = ""
     place: Place = "local"
     groups: Annotated[list[Group], Field(min_length=1, max_length=16)]
-    environment: dict[str, str] = {}
+    environment: Annotated[dict[str, str], AfterValidator(_settable)] = {}
     limits: Limits = Limits()
     price: Price | None = None
     #: What only the place knows; the place says what there may be, and checks it.

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .base import Record, Time, otherwise
+from .base import Label, Record, Saying, Time, first, otherwise
 from .cluster import Problem
 from .errors import Unreadable
 from .formats import FORMAT
@@ -19,24 +19,27 @@ RunPhase = Annotated[Literal["starting", "running", "done", "failed", "cancelled
 #: Phases that a run doesn't leave.
 FINAL: frozenset[RunPhase] = frozenset({"done", "failed", "cancelled", "lost"})
 
+#: Variables, metrics and so on that the state of a run shows; its journal has all metrics.
+MOST = 1000
+
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
 class Origin(Record):
     """Where in a notebook a run came from, so that the sidebar can go there."""
 
-    notebook: str = ""
-    cell: str = ""
-    kernel: str = ""
+    notebook: Saying = ""
+    cell: Label = ""
+    kernel: Label = ""
 
 
 class ItemError(Record):
     """One item that raised."""
 
     index: int
-    item: str
-    error: str
-    traceback: str = ""
+    item: Saying
+    error: Saying
+    traceback: Saying = ""
 
 
 class RunState(Record):
@@ -44,20 +47,20 @@ class RunState(Record):
 
     format: int = FORMAT
     id: RunId
-    name: str
+    name: Label
     kind: RunKind
-    cluster: str
-    group: str | None = None
-    owner: str
+    cluster: Label
+    group: Label | None = None
+    owner: Label
     phase: RunPhase = "starting"
     created: Time
     ended: Time | None = None
     #: The cell or function as text, its options and the names of the variables it took along.
-    code: str = ""
+    code: Annotated[str, first(200_000)] = ""
     options: dict[str, Any] = {}
-    variables: list[str] = []
+    variables: Annotated[list[Label], first(MOST)] = []
     #: Python, dask, distributed and the imported libraries: name → version.
-    versions: dict[str, str] = {}
+    versions: Annotated[dict[str, Label], first(MOST)] = {}
     origin: Origin = Origin()
     detached: bool = False
     #: The cluster's shape when the run started: group → workers.
@@ -71,10 +74,10 @@ class RunState(Record):
     #: Seconds of worker threads that the run's tasks computed.
     busy: float = 0
     cost: Cost = Cost()
-    error: str = ""
-    errors: list[ItemError] = []
-    metrics: dict[str, float] = {}
-    params: dict[str, str] = {}
+    error: Saying = ""
+    errors: Annotated[list[ItemError], first(20)] = []
+    metrics: Annotated[dict[str, float], first(MOST)] = {}
+    params: Annotated[dict[str, Saying], first(MOST)] = {}
     #: What is wrong with its record; set by who reads it, never stored.
     problem: Problem | None = None
     #: Whether `again` works: its input was kept.

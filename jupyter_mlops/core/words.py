@@ -7,6 +7,7 @@ words in TypeScript; both are tested with the cases in `tests/core/words.json`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -18,6 +19,13 @@ _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 
 #: Below this amount of money a cent is too coarse a unit. What is above it is written as 0.10.
 _FINE = 0.0995
+
+#: What a terminal obeys, or what makes a text look like another one: control characters but for tabs and line feeds,
+#: marks of direction, separators of lines that aren't line feeds, and halves of characters, which nothing can write.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+#: What gives text a colour, which programs write to their logs.
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 _CAUSES = {
     "user": "stopped by you",
@@ -136,6 +144,16 @@ def listed(names: Sequence[str]) -> str:
 def sentences(*parts: str) -> str:
     """Parts of an explanation, each as a sentence with its full stop; empty ones are left out."""
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)
+
+
+def harmless(text: str, most: int | None = None) -> str:
+    """Text that others wrote, such that a terminal only shows it: what it would obey is written as an escape ("\\x1b"),
+    colours are left out. Of more than `most` characters the middle is left out."""
+    if most is not None and len(text) > most:
+        text = f"{text[: most * 2 // 3]} … {text[-(most // 3) :]}"
+    if text.isprintable():
+        return text
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), _COLOUR.sub("", text))
 
 
 def ending(cause: str | None) -> str:

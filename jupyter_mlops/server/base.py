@@ -12,6 +12,7 @@ from jupyter_server.utils import origin_matches_pat
 from tornado import web
 
 from ..core.errors import InvalidInput, MlopsError
+from ..core.words import size
 from .errors import body_of, status_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def is_same_origin(handler: JupyterHandler) -> bool:
     return bool(handler.allow_origin_pat and origin_matches_pat(handler.allow_origin_pat, origin))
 
 
+#: Bytes of a request at most.
+MOST_BYTES = 1_000_000
+
+
 class HasServices(Protocol):
     """The extension, as its handlers know it."""
 
@@ -54,6 +59,18 @@ async def services_of(handler: JupyterHandler) -> Services:
     """The managers of the server that got the request."""
     extension: HasServices = handler.settings[SETTING]
     return await extension.services()
+
+
+def finish_with_sentence(handler: JupyterHandler, status: int, error: BaseException) -> None:
+    """Finish with what went wrong, as text."""
+    if isinstance(error, MlopsError):
+        status = status_of(error)
+    known = isinstance(error, MlopsError) or status < 500
+    said = getattr(error, "log_message", None) or (str(error) if known else "Something went wrong")
+    handler.set_status(status)
+    handler.set_header("Content-Type", "text/plain; charset=utf-8")
+    handler.set_header("X-Content-Type-Options", "nosniff")
+    handler.finish(f"{said}\n")
 
 
 class Handler(APIHandler):
@@ -79,8 +96,12 @@ class Handler(APIHandler):
 
     def body(self) -> dict[str, Any]:
         """The request's JSON object; raises `InvalidInput`."""
-        try:
-            body = json.loads(self.request.body or b"{}")
+        if len(self.request.body) > MOST_BYTES:
+            raise InvalidInput("This request is too large", f"it may have {size(MOST_BYTES)}")
+        from pydantic_core import from_json  # not at the server's start
+
+        try:  # unlike Python's own, it has bounds on depth, and takes no halves of characters
+            body = from_json(self.request.body or b"{}", allow_inf_nan=False)
         except ValueError as error:
             raise InvalidInput("This request isn't valid JSON", str(error)) from None
         if not isinstance(body, dict):

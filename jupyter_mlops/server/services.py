@@ -9,6 +9,7 @@ from .. import home
 from ..core.base import Seconds
 from .clusters.manager import ClusterManager
 from .clusters.watcher import ClusterWatcher
+from .dashboard.addresses import DashboardKeys
 from .history.keeper import Keeper
 from .operations.manager import OperationManager
 from .profiles.manager import ProfileManager
@@ -40,6 +41,7 @@ class Services:
         self.watcher = ClusterWatcher(self.hub, self.keeper, list_interval, quiet_interval, log)
         self.runs = RunManager(self.hub, self.keeper, self.operations, self.watcher, log)
         self.clusters = ClusterManager(self.watcher, self.keeper, self.operations, self.profiles)
+        self.dashboards = DashboardKeys()
         self.journals = Journals(self.hub, self.runs, self.watcher, log)
         self.recording = Recording(log)
         self._pruning: asyncio.Task[None] | None = None

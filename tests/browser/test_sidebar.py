@@ -139,6 +139,10 @@ def test_dasks_dashboard_behind_the_login(page: Page, sidebar: Sidebar) -> None:
     sidebar.menu_item("Dask’s Dashboard").click()
     frame = page.frame_locator("iframe[src*='jupyter-mlops/clusters/bench/dashboard']")
     expect(frame.get_by_text("Processing", exact=True)).to_be_visible()
+    origin = frame.locator("body").evaluate("""() => {
+        try { return document.cookie || 'no cookie'; } catch (error) { return error.name; }
+    }""")
+    assert origin == "SecurityError", "its scripts have an origin of their own"
 
 
 def test_a_start_that_fails_says_why(page: Page, lab: Lab, sidebar: Sidebar) -> None:

@@ -54,6 +54,19 @@ def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
     return run
 
 
+def test_a_terminal_is_told_nothing_that_it_would_obey(say: Say, home: Path) -> None:
+    escape = "\x1b]0;owned\x07\x9b2J"
+    run = RunState(id="0123456789ab", name=f"sum{escape}", kind="cell", cluster="c", owner="me", created=1.0)
+    history.save(run)
+    record = home / "runs" / run.id / "record.json"
+    record.write_text(record.read_text().replace(run.name, json.dumps(f"sum\n{escape}")[1:-1]))  # as others may write
+    for arguments in (["runs"], ["runs", "--json"], ["receipt", escape], ["prices", "remove", escape], [escape]):
+        code, out, err = say(*arguments)
+        assert not {"\x1b", "\x07", "\x9b"} & set(out + err), (arguments, out, err)
+        assert len((out + err).splitlines()) == 2 or code == 2 or "--json" in arguments, "a name is one line"
+    assert "sum" in say("runs")[1]
+
+
 def test_from_start_to_receipt(say: Say) -> None:
     assert say("list") == (
         0,

@@ -18,15 +18,21 @@ VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 def routes(web_app: Any) -> Iterator[tuple[str, str]]:
     """Verb and path of each of our routes."""
+    for pattern, target in patterns(web_app).items():
+        path = re.sub(r"\([^)]*\)", "some-name", pattern)
+        for verb in VERBS:
+            if getattr(target, verb.lower()) is not getattr(RequestHandler, verb.lower()):
+                yield verb, path
+
+
+def patterns(web_app: Any) -> dict[str, Any]:
+    """The path of each of our routes, with `([^/]+)` and `(.*)` for names in it → its handler."""
+    found = {}
     for rule in walk(web_app.default_router):
         pattern = rule.matcher.regex.pattern if hasattr(rule.matcher, "regex") else ""
-        if "jupyter-mlops" not in pattern:
-            continue
-        pattern = pattern.replace("(?:/(.*))?", "/(.*)")
-        path = re.sub(r"\([^)]*\)", "some-name", pattern).rstrip("$").replace("\\", "")
-        for verb in VERBS:
-            if getattr(rule.target, verb.lower()) is not getattr(RequestHandler, verb.lower()):
-                yield verb, path
+        if "jupyter-mlops" in pattern:
+            found[pattern.replace("(?:/(.*))?", "/(.*)").rstrip("$").replace("\\", "")] = rule.target
+    return found
 
 
 def walk(router: Any) -> Iterator[Any]:
@@ -108,6 +114,26 @@ async def test_who_is_not_authorised_gets_nothing(
     monkeypatch.setitem(jp_serverapp.web_app.settings, "authorizer", Nobody(parent=jp_serverapp))
     for verb, path in routes(jp_serverapp.web_app):
         assert await status(http_server_client, verb, path, dict(jp_auth_header)) == 403, (verb, path)
+
+
+class Spectator(Authorizer):
+    """Lets everybody look and change, and nobody run code."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return action != "execute" or resource != "jupyter-mlops"
+
+
+async def test_who_may_not_execute_starts_and_repeats_nothing(
+    jp_serverapp: Any, http_server_client: Any, jp_auth_header: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(jp_serverapp.web_app.settings, "authorizer", Spectator(parent=jp_serverapp))
+    refused = set()
+    for verb, path in routes(jp_serverapp.web_app):
+        name = path.split("jupyter-mlops/")[1]
+        if name != "stream" and await status(http_server_client, verb, path, dict(jp_auth_header)) == 403:
+            refused.add((verb, name))
+    keyed = ("GET", "dashboards/some-name/some-name")  # there is no such key
+    assert refused - {keyed} == {("POST", "clusters"), ("POST", "runs/some-name/again")}
 
 
 async def test_the_stream_opens_for_our_own_page(

@@ -47,7 +47,6 @@ def for_scheduler(bundle: dict[str, Any]) -> bytes:
             """Called by Dask."""
             import asyncio
             import logging
-            import tempfile
             from pathlib import Path
 
             try:
@@ -55,7 +54,7 @@ def for_scheduler(bundle: dict[str, Any]) -> bytes:
             except ImportError:  # a scheduler that others made; runs don't need it there
                 return
             try:
-                await asyncio.to_thread(bring, self.bundle, Path(tempfile.gettempdir()), first=False)
+                await asyncio.to_thread(bring, self.bundle, Path(scheduler.local_directory), first=False)
             except CantBring as error:
                 logging.getLogger("distributed.scheduler.mlops").warning("The scheduler lacks packages: %s", error)
 

@@ -192,7 +192,7 @@ async def _address(connections: Connections, entry: StoredCluster) -> Address:
     scheme = "tls" if tls else "tcp"
     if await has_name_here(entry.ids.host):
         return Address(f"{scheme}://{entry.ids.host}:{names.SCHEDULER_PORT}", security)
-    port = await connections.tunnel(entry.api, entry.ids.cluster, names.RELAY_PORT)
+    port = await connections.tunnel(entry.api, entry.ids.cluster, names.RELAY_PORT, guarded=not tls)
     return Address(f"{scheme}://127.0.0.1:{port}", security)
 
 

@@ -20,9 +20,9 @@ class ClustersHandler(QuietHandler):
         self.reply(await self.services.clusters.states())
 
     @web.authenticated
-    @authorized
+    @authorized(action="execute")  # type: ignore[untyped-decorator]  # typed without arguments only
     async def post(self) -> None:
-        """Start one."""
+        """Start one: its profile says what code runs in it."""
         self._track_activity = True
         self.reply(await self.services.clusters.start(self.body()), 202)
 

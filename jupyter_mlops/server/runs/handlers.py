@@ -49,7 +49,7 @@ class AgainHandler(Handler):
     """A run's record as the start of a new run."""
 
     @web.authenticated
-    @authorized
+    @authorized(action="execute")  # type: ignore[untyped-decorator]  # typed without arguments only
     async def post(self, run: str) -> None:
         """Run it again, detached."""
         self.reply(await self.services.runs.again(run, self.body()), 202)

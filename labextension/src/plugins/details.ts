@@ -85,9 +85,8 @@ export const details: JupyterFrontEndPlugin<void> = {
     // Not restored with the layout: an address of a cluster that has ended would only be an error page.
     function makeDashboard(cluster: string): MainAreaWidget {
       const content = new IFrame({
-        // The page is our own server's, behind the login; its scripts and websockets need the login's cookie.
+        // The page is the cluster's: its scripts must not reach ours. The server sends it on to an address with a key.
         sandbox: [
-          'allow-same-origin',
           'allow-scripts',
           'allow-popups',
           'allow-forms',

@@ -50,16 +50,17 @@ class Connections:
                 self._apis[key] = await Api.connect(context)
             return self._apis[key].within(namespace)
 
-    async def tunnel(self, api: Api, cluster: str, port: int, selector: str = "") -> int:
+    async def tunnel(self, api: Api, cluster: str, port: int, selector: str = "", guarded: bool = False) -> int:
         """The local port that leads to `port` of the cluster's scheduler. On the loop of the connections only.
 
-        `selector` finds its pod; by the labels that are ours and dask-kubernetes', when not given.
+        `selector` finds its pod; by the labels that are ours and dask-kubernetes', when not given. `guarded` where it
+        asks nobody for a key: then only this user's processes may use the port.
         """
         key = (api.host, api.namespace, cluster, port)
         async with self._lock:
             if key not in self._tunnels:
                 resumed = port == names.RELAY_PORT
-                tunnel = Tunnel(api, _PodFinder(api, cluster, selector).find, port, resumed)
+                tunnel = Tunnel(api, _PodFinder(api, cluster, selector).find, port, resumed, guarded)
                 await tunnel.open()
                 self._tunnels[key] = tunnel
             return self._tunnels[key].local_port

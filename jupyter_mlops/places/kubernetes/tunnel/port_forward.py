@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ....core.waiting import wait_for
 from ..api.client import Answer, Api, Unreachable
+from .peer import is_ours
 from .resumable import CHUNK, Endpoint, first_of, greet, resume
 
 if TYPE_CHECKING:
@@ -113,10 +114,13 @@ class Tunnel:
     find : the name of the pod now. Raises `Answer` or `Unreachable` while there is none.
     port : in the pod.
     resumed : whether a relay listens there: then open connections, too, outlive their port-forward.
+    guarded : let in only this user's own processes, since what listens there asks nobody for a key.
     """
 
-    def __init__(self, api: Api, find: Callable[[], Awaitable[str]], port: int, resumed: bool = False) -> None:
-        self._api, self._find, self._port, self._resumed = api, find, port, resumed
+    def __init__(
+        self, api: Api, find: Callable[[], Awaitable[str]], port: int, resumed: bool = False, guarded: bool = False
+    ) -> None:
+        self._api, self._find, self._port, self._resumed, self._guarded = api, find, port, resumed, guarded
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.local_port = 0
@@ -140,6 +144,9 @@ class Tunnel:
         assert task is not None
         self._connections.add(task)
         try:
+            if self._guarded and not await asyncio.to_thread(is_ours, *_ends(writer)):
+                logger.warning("A process of another user tried to connect to a cluster through the tunnel")
+                return
             await (self._resume(reader, writer) if self._resumed else self._forward(reader, writer))
         except (OSError, EOFError, Unreachable, Answer, asyncio.TimeoutError) as error:
             logger.info("A connection through the tunnel ended: %s", error)
@@ -208,3 +215,8 @@ class Tunnel:
         while data := await socket.receive():
             writer.write(data)
             await writer.drain()
+
+
+def _ends(writer: asyncio.StreamWriter) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Where a connection comes from, and where it arrived."""
+    return writer.get_extra_info("peername"), writer.get_extra_info("sockname")
