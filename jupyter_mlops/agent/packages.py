@@ -21,7 +21,7 @@ from typing import Any
 PATIENCE = 600.0
 
 #: What holds packages: `digest` names it, `files` is a zip, `pins` are what pip installs, as name==version, and
-#: `modules` the import names that they bring.
+#: `modules` the import names that they bring; `index` has the variables that tell pip where the kernel's came from.
 PackageBundle = dict[str, Any]
 
 _lock = threading.Lock()
@@ -83,7 +83,7 @@ def _unpack(bundle: PackageBundle, place: Path) -> None:
         with zipfile.ZipFile(io.BytesIO(bundle["files"])) as archive:
             archive.extractall(fresh)
         if bundle["pins"]:
-            _install(bundle["pins"], fresh)
+            _install(bundle["pins"], fresh, bundle.get("index", {}))
         fresh.rename(place)
     except OSError as error:
         if not place.exists():  # another process may have been quicker
@@ -92,13 +92,20 @@ def _unpack(bundle: PackageBundle, place: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _install(pins: list[str], folder: Path) -> None:
-    """Exactly these, and nothing that they name in turn: what is missing of that is in the bundle, too."""
+def _install(pins: list[str], folder: Path, index: dict[str, str]) -> None:
+    """Exactly these, and nothing that they name in turn: what is missing of that is in the bundle, too. From where the
+    kernel has them: another index may have others of that name."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary", ":all:", "--retries", "1", "--target", str(folder), *pins]
     try:
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE, check=False
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+            env={**os.environ, **index},
         )
     except subprocess.TimeoutExpired:
         raise CantBring(f"pip took more than {PATIENCE:.0f} s to install {', '.join(pins)}") from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...agent.packages import platform_of
 from ...core.errors import VersionMismatch
+from ...places.package_index import package_index
 from ..send.environment import Needed
 
 #: Bytes of a bundle, compressed: it goes to every worker through the scheduler. What doesn't fit, pip gets there.
@@ -50,7 +51,8 @@ def pack(wanted: Iterable[Needed], there: Mapping[str, str]) -> dict[str, Any]:
             )
     data = _zip(packed)
     digest = hashlib.sha256(data + "\n".join(pins).encode()).hexdigest()[:16]
-    return {"digest": digest, "files": data, "pins": sorted(pins), "modules": sorted(modules)}
+    index = package_index() if pins else {}
+    return {"digest": digest, "files": data, "pins": sorted(pins), "modules": sorted(modules), "index": index}
 
 
 def _listed(wanted: Iterable[Needed]) -> Iterable[tuple[Needed, dict[str, Path]]]:

@@ -15,6 +15,7 @@ from ...core.profile import Place, Profile
 from ...core.run import RunState
 from .. import keys
 from ..base import Address, Backend
+from ..package_index import is_public, package_index
 from . import names, shipped
 from .api.where import everywhere, remember, where
 from .check import check
@@ -46,8 +47,13 @@ class KubernetesBackend(Backend):
         return [shipped.PROFILE] if shipped.reachable() else []
 
     def with_packages(self, profile: Profile, packages: list[str]) -> Profile:
-        """As in `Backend`: pods install what their image lacks, if they can reach an index."""
-        return profile.model_copy(update={"options": {**profile.options, "kernel_packages": packages}})
+        """As in `Backend`: pods install what their image lacks, if they can reach an index. None where an index here
+        has a login, which a spec isn't the place for, or is a folder: the public one may have others of that name."""
+        index = package_index()
+        if not is_public(index):
+            return profile
+        options = {**profile.options, "kernel_packages": packages, "package_index": index}
+        return profile.model_copy(update={"options": options})
 
     async def check(self, profile: Profile) -> None:
         """As in `Backend`: the templates make pods, and the user has the rights."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 
 from ...core.errors import InvalidInput
+from ..package_index import package_index
 
 #: By this first line a file is known as written here, and may be written again.
 HEADER = "# Written by `jupyter mlops image`."
@@ -20,6 +21,14 @@ NEEDED = ("dask", "distributed", "cloudpickle", "pydantic", "cryptography", "kub
 #: What the base image has.
 _BASE = frozenset({"pip"})
 
+#: What says in requirements where pip looks.
+_OPTIONS = {
+    "PIP_INDEX_URL": "--index-url",
+    "PIP_EXTRA_INDEX_URL": "--extra-index-url",
+    "PIP_FIND_LINKS": "--find-links",
+    "PIP_TRUSTED_HOST": "--trusted-host",
+}
+
 _ASK = "import json, sys; print(json.dumps(['.'.join(map(str, sys.version_info[:3])), sys.path]))"
 
 
@@ -27,12 +36,14 @@ _ASK = "import json, sys; print(json.dumps(['.'.join(map(str, sys.version_info[:
 class Environment:
     """A Python and what is installed in it.
 
-    `pinned` is name → version of what an index has; `left_out` says of each other package where it came from.
+    `pinned` is name → version of what an index has; `left_out` says of each other package where it came from; `index`
+    has pip's settings of where it looks.
     """
 
     python: str
     pinned: dict[str, str]
     left_out: dict[str, str]
+    index: dict[str, str]
 
 
 def environment(python: str = "") -> Environment:
@@ -54,7 +65,9 @@ def environment(python: str = "") -> Environment:
             left_out[name] = origin
         else:
             pinned[name] = str(each.version)
-    return Environment(version, dict(sorted(pinned.items())), dict(sorted(left_out.items())))
+    return Environment(
+        version, dict(sorted(pinned.items())), dict(sorted(left_out.items())), package_index(python or sys.executable)
+    )
 
 
 def requirements(found: Environment) -> str:
@@ -62,7 +75,19 @@ def requirements(found: Environment) -> str:
     lines = [HEADER]
     if any("+" in version for version in found.pinned.values()):
         lines.append("# Versions with a + come from an index of their own: name it with --extra-index-url.")
+    lines += _where(found.index)
     return "\n".join([*lines, *(f"{name}=={version}" for name, version in found.pinned.items())]) + "\n"
+
+
+def _where(index: dict[str, str]) -> list[str]:
+    """Lines of the requirements that have pip look where this environment's does, without logins: another index may
+    have other packages of these names."""
+    lines = ["# An index asks for a login: give pip a netrc file as a build secret."] if "@" in str(index) else []
+    if index.get("PIP_NO_INDEX"):
+        lines.append("--no-index")
+    for name, option in _OPTIONS.items():
+        lines += [f"{option} {_without_login(place)}" for place in index.get(name, "").split()]
+    return lines
 
 
 def dockerfile(found: Environment, requirements_name: str) -> str:

@@ -45,6 +45,8 @@ class KubernetesOptions(Input):
     #: Packages of the kernel that started the cluster, as name==version: those that the image lacks are installed when
     #: a pod starts, if it can reach an index.
     kernel_packages: list[str] = []
+    #: Where the kernel has them from, as variables for pip.
+    package_index: dict[str, str] = {}
     #: A spot group whose pods wait longer than this goes on with nodes on demand. None: it keeps waiting.
     spot_fallback: Period | None = 300
     #: Seconds that a worker has to hand over its data when Kubernetes takes its pod away.

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "jupyter_mlops"
@@ -67,8 +68,10 @@ def _bring_packages(folder: Path, scheduler: bool) -> None:
     needed = [pin for module, pin in wanted if not _is_there(module)]
     if needed and (failed := _install(needed, folder)):
         sys.exit(f"The image lacks what a scheduler needs: {' '.join(needed)}. {failed}")
-    lacking = [pin for pin in _kernel_packages() if _lacks(pin)]
-    if lacking and (failed := _install(lacking, folder, "--no-deps", "--only-binary", ":all:")):
+    options = _options()
+    lacking = [pin for pin in map(str, options.get("kernel_packages", [])) if _lacks(pin)]
+    index = {str(name): str(value) for name, value in options.get("package_index", {}).items()}
+    if lacking and (failed := _install(lacking, folder, "--no-deps", "--only-binary", ":all:", index=index)):
         # The kernel sees what is missing still, and says it where somebody reads it.
         print(f"The packages of the kernel can't be installed: {' '.join(lacking)}. {failed}", file=sys.stderr)
     if folder.exists():
@@ -76,12 +79,12 @@ def _bring_packages(folder: Path, scheduler: bool) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
 
 
-def _kernel_packages() -> list[str]:
-    """The packages of the kernel, as the spec has them; none where the spec can't be read, which its program says."""
+def _options() -> dict[str, Any]:
+    """The profile's options, as the spec has them; none where the spec can't be read, which its program says."""
     try:
-        return [str(pin) for pin in json.loads(_read("spec.json") or "{}")["profile"]["options"]["kernel_packages"]]
+        return dict(json.loads(_read("spec.json") or "{}")["profile"]["options"])
     except (ValueError, LookupError, TypeError):
-        return []
+        return {}
 
 
 def _read(name: str) -> str:
@@ -106,13 +109,16 @@ def _lacks(pin: str) -> bool:
         return True
 
 
-def _install(packages: list[str], folder: Path, *options: str) -> str:
-    """Why it didn't work; empty when it did."""
+def _install(packages: list[str], folder: Path, *options: str, index: dict[str, str] | None = None) -> str:
+    """Why it didn't work; empty when it did. `index` has variables that tell pip where to look."""
     if importlib.util.find_spec("pip") is None:
         return "The image has no pip; use an image that has the packages."
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--retries", "1", "--target", str(folder), *options, *packages]
-    done = subprocess.run(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", check=False)
+    environment = {**os.environ, **(index or {})}
+    done = subprocess.run(
+        command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", check=False, env=environment
+    )
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     return "" if done.returncode == 0 else lines[-1] if lines else f"pip ended with {done.returncode}"
 
