@@ -68,7 +68,7 @@ class StateView:
             round(self.workers.cpu, 1),
             self.workers.memory_used,
             [
-                (scale.wanted, scale.adaptive, scale.minimum, scale.maximum, scale.problem, dict(counts))
+                (scale.wanted, scale.adaptive, scale.minimum, scale.maximum, scale.trouble, dict(counts))
                 for scale, counts in ((s, self.workers.counts[s.group.name]) for s in self.scaling.groups.values())
             ],
             life.fault,
@@ -172,7 +172,7 @@ class StateView:
             wanted=scale.wanted,
             counts=self._counts(scale),
             cost=self.ledger.cost(group.name),
-            problem=scale.problem or self.scaling.pending_problem(scale),
+            problem=scale.trouble or self.scaling.pending_problem(scale),
         )
 
     def _counts(self, scale: GroupScale) -> Counts:

@@ -79,8 +79,12 @@ async def test_workers_stay_when_their_data_has_nowhere_to_go(tmp_path: Path) ->
         view = await c.link.view()
         assert view.state.groups[0].wanted == 1
         problem = next(event.problem for event in view.events if event.problem)
-        assert "hold data" in problem.why
+        assert problem.what == "1 worker stays: default-1"
+        assert "holds data" in problem.why
         assert problem.todo
+        assert view.state.groups[0].problem == problem, "its card says so for as long as it is so"
+        del future
+        await c.view_when(lambda view: view.state.groups[0].problem is None)
 
 
 async def test_a_busy_worker_ends_its_task_before_it_goes(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections import deque
 from ...core.base import Seconds, Time
 from ...core.cluster import GroupState, Problem
 from ...core.profile import Group
+from ...core.words import count
+from .entry import WorkerEntry
 
 #: Deaths older than this are forgotten by backoff and limit.
 WINDOW: Seconds = 600.0
@@ -24,6 +26,8 @@ class GroupScale:
         self.deaths: deque[Time] = deque()
         self.problem: Problem | None = None
         self.cause: Problem | None = None
+        #: Workers that could not be let go.
+        self.kept: list[WorkerEntry] = []
         self.last_number = 0
         #: Whether workers are let go without waiting for what they run.
         self.now = False
@@ -55,6 +59,25 @@ class GroupScale:
         """A person has looked at it: try again at once."""
         self.deaths.clear()
         self.problem = self.cause = None
+        self.kept = []
+
+    @property
+    def trouble(self) -> Problem | None:
+        """What a person has to know: its workers keep dying, or stay though fewer were wanted."""
+        return self.problem or self._keeping()
+
+    def _keeping(self) -> Problem | None:
+        """Which workers could not be let go, and why; None once their data is released."""
+        kept = [entry for entry in self.kept if entry.dask is not None and entry.dask.has_what]
+        if not kept:
+            return None
+        one = len(kept) == 1
+        names = ", ".join(entry.name for entry in kept[:5]) + (" …" if len(kept) > 5 else "")
+        return Problem(
+            what=f"{count(len(kept), 'worker')} {'stays' if one else 'stay'}: {names}",
+            why=f"{'it holds' if one else 'they hold'} data that no other worker has room for",
+            todo="Release the data (del the futures) and scale again, or stop the cluster.",
+        )
 
     def dying(self) -> Problem:
         """That its workers keep dying, and why the last one did."""

@@ -97,12 +97,6 @@ class Leaving:
             self._take_back(entry)
         self._workers.expect(stayed, going=False)
         scale.wanted = max(scale.wanted, present(self._workers.counts[scale.group.name]))
-        names = ", ".join(entry.name for entry in stayed[:5])
-        self._announce(
-            f"{len(stayed)} workers stay: {names}",
-            Problem(
-                what="Workers could not be let go",
-                why="they hold data that no other worker has room for",
-                todo="Release the data (del the futures) or stop the cluster.",
-            ),
-        )
+        scale.kept = stayed
+        if (problem := scale.trouble) is not None:
+            self._announce(problem.what, problem)
