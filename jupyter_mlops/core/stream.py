@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Record, Time
+from .base import Record, Seconds, Time
 from .cluster import ClusterState, Event, SilentPlace, WorkerState
 from .estimate import Estimate
 from .operation import Operation
@@ -137,6 +137,9 @@ class Snapshot(Record):
     operations: list[Operation]
     profiles: list[ProfileView]
     silent: list[SilentPlace] = []
+    #: Another message follows within that time, if only an empty one: a browser can tell a quiet server from a dead
+    #: connection. 0 is a server that promises nothing.
+    beat: Seconds = 0
 
 
 class Changes(Record):
@@ -147,10 +150,12 @@ class Changes(Record):
     seq: int
     now: Time
     changes: list[Change]
+    beat: Seconds = 0
 
 
 class Hello(Record):
-    """The browser's first message; sent again each time when the browser follows something else.
+    """The browser's first message; sent again each time when the browser follows something else, or doubts that the
+    connection still is one. Each is answered, if only with no changes.
 
     A browser that sends the `epoch` and `seq` that it saw last gets what it missed; any other gets a snapshot.
     """

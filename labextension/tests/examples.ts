@@ -245,6 +245,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     operations: [],
     profiles: [view()],
     silent: [],
+    beat: 0,
     ...part
   };
 }

@@ -32,7 +32,7 @@ export class TestStream implements IStream {
   }
 
   change(seq: number, ...changes: Changes['changes']): void {
-    this.say({ type: 'changes', epoch: 'e1', seq, now: NOW, changes });
+    this.say({ type: 'changes', epoch: 'e1', seq, now: NOW, changes, beat: 0 });
   }
 
   dispose(): void {

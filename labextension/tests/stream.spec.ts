@@ -13,6 +13,8 @@ class TestSocket {
   }
   readyState: number = WebSocket.CONNECTING;
   readonly sent: string[] = [];
+  /** Whether the network is silent: nothing comes, and nothing says so. */
+  dead = false;
   onopen: () => void = () => {};
   onmessage: (event: { data: string }) => void = () => {};
   onclose: () => void = () => {};
@@ -31,12 +33,20 @@ class TestSocket {
   }
 
   close(): void {
-    this.readyState = WebSocket.CLOSED;
-    this.onclose();
+    this.readyState = this.dead ? WebSocket.CLOSING : WebSocket.CLOSED;
+    if (!this.dead) {
+      this.onclose();
+    }
+  }
+
+  say(message: Message): void {
+    this.onmessage({ data: JSON.stringify(message) });
   }
 }
 
-function make(problem: Problem | null = null) {
+const streams: SocketStream[] = [];
+
+function make(diagnose: () => Promise<Problem | null> = async () => null) {
   const settings = ServerConnection.makeSettings({
     baseUrl: 'http://localhost:8888/user/ada/',
     wsUrl: 'ws://localhost:8888/user/ada/',
@@ -44,7 +54,8 @@ function make(problem: Problem | null = null) {
     appendToken: true,
     WebSocket: TestSocket as never
   });
-  const stream = new SocketStream(settings, async () => problem);
+  const stream = new SocketStream(settings, diagnose);
+  streams.push(stream);
   const phases: IConnection[] = [];
   const messages: Message[] = [];
   stream.connection.connect((_, connection) => phases.push(connection));
@@ -64,6 +75,7 @@ beforeEach(() => {
   jest.useFakeTimers();
 });
 afterEach(() => {
+  streams.splice(0).forEach(stream => stream.dispose());
   hide(false);
   jest.useRealTimers();
 });
@@ -82,7 +94,7 @@ describe('SocketStream', () => {
     const { phases, messages } = make();
     TestSocket.last.open();
     expect(phases).toEqual([]);
-    TestSocket.last.onmessage({ data: JSON.stringify(snapshot()) });
+    TestSocket.last.say(snapshot());
     expect(phases).toMatchObject([{ phase: 'live' }]);
     expect(messages).toEqual([snapshot()]);
   });
@@ -90,18 +102,18 @@ describe('SocketStream', () => {
   it('is back in silence after a connection that only broke', async () => {
     const { phases } = make();
     TestSocket.last.open();
-    TestSocket.last.onmessage({ data: JSON.stringify(snapshot()) });
+    TestSocket.last.say(snapshot());
     TestSocket.last.close();
     await jest.advanceTimersByTimeAsync(1000);
     expect(TestSocket.all).toHaveLength(2);
     TestSocket.last.open();
-    TestSocket.last.onmessage({ data: JSON.stringify(snapshot()) });
+    TestSocket.last.say(snapshot());
     expect(phases.map(({ phase }) => phase)).toEqual(['live']);
   });
 
   it('says that the server is gone after the second failure, why, and tries ever more seldom', async () => {
     const problem = { what: 'not enabled', why: '', todo: '' };
-    const { phases } = make(problem);
+    const { phases } = make(async () => problem);
     const times: number[] = [];
     for (let tries = 0; tries < 8; tries++) {
       const count = TestSocket.all.length;
@@ -112,7 +124,8 @@ describe('SocketStream', () => {
       }
       times.push(Date.now() - before);
     }
-    expect(phases[0]).toMatchObject({ phase: 'gone', problem });
+    expect(phases[0]).toMatchObject({ phase: 'gone', problem: null });
+    expect(phases[1]).toMatchObject({ phase: 'gone', problem });
     expect(times[0]).toBeLessThan(1000);
     expect(times[3]).toBeGreaterThan(2 * times[1]);
     expect(Math.max(...times)).toBeLessThan(20_000);
@@ -126,6 +139,70 @@ describe('SocketStream', () => {
     expect(TestSocket.all).toHaveLength(1);
     hide(false);
     expect(TestSocket.all).toHaveLength(2);
+  });
+
+  it('says within seconds that a silent network is one, since when, and is back by itself', async () => {
+    const { phases } = make(() => new Promise(() => {})); // the network answers nobody
+    TestSocket.last.open();
+    TestSocket.last.say(snapshot({ beat: 4 }));
+    const heard = Date.now() / 1000;
+    TestSocket.last.dead = true;
+    await jest.advanceTimersByTimeAsync(9900);
+    expect(phases).toMatchObject([{ phase: 'live' }]);
+    await jest.advanceTimersByTimeAsync(200);
+    expect(phases[1]).toMatchObject({ phase: 'gone', since: heard });
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(TestSocket.all).toHaveLength(2);
+    TestSocket.last.open();
+    TestSocket.last.say(snapshot({ beat: 4 }));
+    expect(phases[2]).toMatchObject({ phase: 'live' });
+    // What the first says at last is of no interest any more.
+    TestSocket.all[0].onclose();
+    await jest.advanceTimersByTimeAsync(5000);
+    expect(TestSocket.all).toHaveLength(2);
+  });
+
+  it('waits for as long as a server beats, or has never promised to', async () => {
+    const { phases } = make();
+    TestSocket.last.open();
+    for (let beat = 0; beat < 20; beat++) {
+      TestSocket.last.say(snapshot({ beat: 4 }));
+      await jest.advanceTimersByTimeAsync(8000);
+    }
+    TestSocket.last.say(snapshot({ beat: 0 }));
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(phases).toHaveLength(1);
+  });
+
+  it.each(['offline', 'online'])('asks the server when the browser is %s', async event => {
+    const { phases } = make();
+    TestSocket.last.open();
+    TestSocket.last.say(snapshot({ beat: 4 }));
+    window.dispatchEvent(new Event(event));
+    expect(TestSocket.last.sent).toHaveLength(2);
+    TestSocket.last.say(snapshot({ beat: 4 })); // it is on this machine, and answers
+    await jest.advanceTimersByTimeAsync(6000);
+    expect(phases).toHaveLength(1);
+    window.dispatchEvent(new Event(event));
+    await jest.advanceTimersByTimeAsync(5100);
+    expect(phases[1]).toMatchObject({ phase: 'gone' });
+  });
+
+  it('does not wait for ever for a connection to open', async () => {
+    const { phases } = make();
+    TestSocket.last.dead = true;
+    await jest.advanceTimersByTimeAsync(21_000);
+    expect(phases).toMatchObject([{ phase: 'gone' }, { phase: 'gone' }]);
+    expect(TestSocket.all).toHaveLength(2);
+  });
+
+  it('tries at once when it is asked to, also while a try hangs', async () => {
+    const { stream } = make();
+    TestSocket.last.dead = true;
+    await jest.advanceTimersByTimeAsync(21_000);
+    TestSocket.last.dead = true;
+    stream.retry();
+    expect(TestSocket.all).toHaveLength(3);
   });
 
   it('does not reconnect once it is disposed', async () => {

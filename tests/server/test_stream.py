@@ -10,7 +10,7 @@ from jupyter_mlops.core.changes import ChangeTable
 from jupyter_mlops.core.cluster import Event, Problem, SilentPlace, WorkerState
 from jupyter_mlops.core.operation import Operation
 from jupyter_mlops.core.stream import Changes, Hello, Snapshot
-from jupyter_mlops.server.stream.hub import Hub, Subscriber
+from jupyter_mlops.server.stream.hub import BEAT, Hub, Subscriber
 
 from ..websockets import hang_up
 
@@ -107,7 +107,7 @@ async def test_workers_come_whole_and_then_as_changes_to_those_who_follow() -> N
     browser, other = subscribed(hub), subscribed(hub)
     take(browser), take(other)
     browser.hello(Hello(epoch=hub.epoch, seq=hub.seq, follow_clusters=["x"]))
-    assert wanted[-1] == {"x"} and take(browser) is None
+    assert wanted[-1] == {"x"} and take(browser)["changes"] == []
     hub.put_workers("x", [worker(1), worker(2)], [], whole=True)
     hub.put_events("x", [Event(seq=1, time=0, kind="worker", text="came")])
     assert take(browser) is None, "not yet known whether that is all"
@@ -126,6 +126,21 @@ async def test_workers_come_whole_and_then_as_changes_to_those_who_follow() -> N
     assert [w["name"] for w in workers["value"]] == ["w3"] and workers["gone"] == ["w2"] and not workers["whole"]
     browser.close()
     assert wanted[-1] == set() and not hub.clusters
+
+
+async def test_a_quiet_server_is_heard_and_each_hello_is_answered() -> None:
+    """So that a browser can tell a quiet server from a connection that is dead."""
+    hub = Hub()
+    browser = subscribed(hub)
+    assert take(browser)["beat"] == BEAT
+    assert take(browser) is None
+    beat = json.loads(browser.message(beat=True) or "null")
+    assert (beat["type"], beat["changes"], beat["beat"]) == ("changes", [], BEAT)
+    browser.hello(Hello(epoch=hub.epoch, seq=hub.seq))
+    assert take(browser)["changes"] == []
+    assert take(browser) is None
+    again = subscribed(hub, epoch=hub.epoch, seq=hub.seq)
+    assert take(again)["changes"] == [], "a browser that is back knows at once that it missed nothing"
 
 
 async def test_a_slow_browser_gets_each_thing_once_and_nothing_is_kept_for_it(browse: Any, jp_serverapp: Any) -> None:
@@ -155,4 +170,9 @@ async def test_a_browser_that_reconnects_gets_what_it_missed(browse: Any, ask: A
     again = await browse(epoch=browser.epoch, seq=browser.seq)
     message = await again.read()
     assert message["type"] == "changes"
+    while not message["changes"]:
+        message = await again.read()
     assert any(view["profile"]["name"] == "mine" for view in again.profiles)
+    # Without a change, too, it hears of the server.
+    while (await again.read())["changes"]:
+        pass

@@ -67,11 +67,14 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._subscriber.hello(hello)
 
     async def _send(self, subscriber: Subscriber) -> None:
+        from ...core.waiting import until_set
+        from .hub import BEAT
+
         while True:
-            await subscriber.wake.wait()
+            quiet = not await until_set(subscriber.wake, BEAT)
             subscriber.wake.clear()
             try:
-                if (message := subscriber.message()) is not None:
+                if (message := subscriber.message(beat=quiet)) is not None:
                     # Returns when the system took it all: a slow connection slows only itself.
                     await self.write_message(message)
             except WebSocketClosedError:

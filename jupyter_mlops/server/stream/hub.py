@@ -29,6 +29,9 @@ NOUNS = {"place": "places", "cluster": "clusters", "run": "runs", "operation": "
 #: What is put, and told, as one list.
 LISTS = ("profiles", "silent")
 
+#: Seconds within which a browser hears something, so that it can tell a quiet server from a dead connection.
+BEAT = 4.0
+
 #: The most clusters and runs that one browser may follow, so that a faulty page can't ask for everything.
 MOST_FOLLOWED = 64
 
@@ -129,7 +132,7 @@ class Hub:
             follow()
 
     def _stamp(self) -> str:
-        return f'"epoch":"{self.epoch}","seq":{self.seq},"now":{time.time():.3f}'
+        return f'"epoch":"{self.epoch}","seq":{self.seq},"now":{time.time():.3f},"beat":{BEAT:g}'
 
     def _changed(self) -> None:
         self.seq += 1
@@ -150,6 +153,8 @@ class Subscriber:
         #: What it follows and has not yet got whole.
         self._fresh: set[tuple[str, str]] = set()
         self._greeted = False
+        #: Whether a hello waits for its answer.
+        self._asked = False
         self.follow_clusters: set[str] = set()
         self.follow_runs: set[str] = set()
         #: Set when there may be something to send.
@@ -163,7 +168,7 @@ class Subscriber:
             self._seen = None
         elif not self._greeted and hello.seq is not None and self._hub.table.floor <= hello.seq <= self._hub.seq:
             self._seen = hello.seq
-        self._greeted = True
+        self._greeted = self._asked = True
         clusters = set(hello.follow_clusters[:MOST_FOLLOWED])
         runs = set(hello.follow_runs[:MOST_FOLLOWED])
         wanted = {("cluster", name) for name in clusters} | {("run", run) for run in runs}
@@ -173,10 +178,14 @@ class Subscriber:
         self._hub.refollow()
         self.wake.set()
 
-    def message(self) -> str | None:
-        """What to send now: a snapshot, changes, or nothing. It is taken as seen."""
+    def message(self, beat: bool = False) -> str | None:
+        """What to send now: a snapshot, changes, or nothing. It is taken as seen.
+
+        On a `beat`, and after a hello, that nothing changed is said, too.
+        """
         if not self._greeted:
             return None
+        due, self._asked = beat or self._asked, False
         seen = self._seen
         if seen is None or seen < self._hub.table.floor:
             self._seen = self._hub.seq
@@ -189,7 +198,7 @@ class Subscriber:
         changes = [_change(noun, key, text) for (noun, key), text in self._hub.table.after(seen)]
         changes += self._followed(seen)
         self._seen = self._hub.seq
-        return self._hub.changes(changes) if changes else None
+        return self._hub.changes(changes) if changes or due else None
 
     def _followed(self, seen: int) -> list[str]:
         changes = []

@@ -68,6 +68,13 @@ async function diagnose(api: Api, trans: TranslationBundle): Promise<Problem | n
     await api.settings();
     return null;
   } catch (error) {
+    if (!navigator.onLine) {
+      return {
+        what: trans.__('This computer is offline'),
+        why: '',
+        todo: trans.__('Clusters and detached runs go on. This page is back by itself.')
+      };
+    }
     if (!(error instanceof MlopsError) || error.name === 'ServerGone') {
       return null;
     }

@@ -16,13 +16,13 @@ export function Banner(): JSX.Element | null {
     ) : null;
   }
   const since = clock(connection.since, Date.now() / 1000);
-  const problem = connection.problem ?? {
+  const { what, why, todo } = connection.problem ?? {
     what: trans.__('The Jupyter server doesn’t answer'),
     why: '',
-    todo: loaded
-      ? trans.__('Shown is how it was at %1. Clusters and detached runs go on without it.', since)
-      : trans.__('Clusters and detached runs go on without it.')
+    todo: trans.__('Clusters and detached runs go on without it.')
   };
+  const shown = loaded ? trans.__('What is shown is how it was at %1.', since) : '';
+  const problem = { what, why, todo: [shown, todo].filter(Boolean).join(' ') };
   return (
     <div className="jp-mlops-banner" role="status" data-mlops="gone">
       <ProblemLine problem={problem}>

@@ -21,6 +21,7 @@ export interface Schemas {
  * What changed since the last message.
  */
 export interface Changes {
+  beat: number;
   changes: (
     | PlaceChange
     | ClusterChange
@@ -478,7 +479,8 @@ export interface Entry {
   worker: string;
 }
 /**
- * The browser's first message; sent again each time when the browser follows something else.
+ * The browser's first message; sent again each time when the browser follows something else, or doubts that the
+ * connection still is one. Each is answered, if only with no changes.
  *
  * A browser that sends the `epoch` and `seq` that it saw last gets what it missed; any other gets a snapshot.
  */
@@ -531,6 +533,7 @@ export interface Settings {
  * Everything, sent first, and again when a browser was away for longer than the server remembers.
  */
 export interface Snapshot {
+  beat: number;
   clusters: ClusterState[];
   epoch: string;
   now: number;
