@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Annotated, Any, TypeVar
 
@@ -27,8 +27,9 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
+from pydantic_core import ErrorDetails
 
-from .errors import MOST_SAID, InvalidSpec, Unreadable
+from .errors import MOST_SAID, Fault, InvalidSpec, Unreadable
 from .formats import FORMAT
 from .words import harmless
 
@@ -64,7 +65,7 @@ Time = float
 #: A duration in seconds.
 Seconds = float
 
-_UNITS = {"": 1, "b": 1}
+_UNITS = {"b": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
     _UNITS |= {
         f"{_letter}b": 1000**_power,
@@ -76,26 +77,57 @@ _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*")
 _PERIODS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _PERIOD = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d)\s*")
 
+#: A number with a comma, and perhaps a unit. "1,500" may be either of two numbers, so that nobody guesses.
+_COMMA = re.compile(r"\s*[0-9]+,[0-9]+\s*[a-zA-Z]*\s*")
+
+
+_UNKNOWN, _MISSING = "is not a known field", "is missing"
+
 
 def parse_size(size: object) -> object:
-    """Bytes from `"2 GiB"`, `"2Gi"`, `"500 MB"` or a number; anything else is left for pydantic to refuse."""
-    match = _SIZE.fullmatch(size) if isinstance(size, str) else None
-    if match is None:
+    """Bytes from `"2 GiB"`, `"2Gi"`, `"500 MB"` or a number; what else is no text is left for pydantic to refuse.
+
+    Raises
+    ------
+    ValueError : the text is no amount of memory, or has no unit: "2" may be typed for 2 GiB, and never for 2 bytes.
+    """
+    if size is None:
+        raise ValueError(f"{_MISSING}; write it like '2 GiB'")
+    if not isinstance(size, str):
         return size
-    unit = match[2].lower()
-    if unit not in _UNITS:
-        raise ValueError(f"{size!r} has an unknown unit; write it like '2 GiB'")
+    match = _SIZE.fullmatch(size)
+    if match is None:
+        raise ValueError(f"is no amount of memory; write it like {_with_point(size, '2 GiB')!r}")
+    if not match[2]:
+        raise ValueError("has no unit; write it like '2 GiB' or '500 MB'")
+    if (unit := match[2].lower()) not in _UNITS:
+        raise ValueError("has an unknown unit; write it like '2 GiB'")
     return round(Fraction(match[1]) * _UNITS[unit])
 
 
 def parse_period(period: object) -> object:
-    """Seconds from `"20 min"`, `"90s"`, `"1h30m"`, `"1d"` or a number; anything else is left for pydantic to refuse."""
-    if not isinstance(period, str) or not (parts := _PERIOD.findall(period)) or _PERIOD.sub("", period).strip():
+    """Seconds from `"20 min"`, `"90s"`, `"1h30m"`, `"1d"` or a number; anything else than text is left for pydantic to
+    refuse.
+
+    Raises
+    ------
+    ValueError : the text is no length of time, or has no unit: "20" may be typed for 20 minutes as for 20 seconds.
+    """
+    if not isinstance(period, str):
         return period
+    if re.fullmatch(r"\s*[0-9.]+\s*", period):
+        raise ValueError("has no unit; write it like '20 min' or '90 s'")
+    parts = _PERIOD.findall(period)
     units = [_PERIODS[unit] for _, unit in parts]
-    if units != sorted(set(units), reverse=True):  # "5m 1h", "1h 2h": a slip, rather than a way of writing
-        return period
+    slip = units != sorted(set(units), reverse=True)  # "5m 1h", "1h 2h": rather than a way of writing
+    if not parts or _PERIOD.sub("", period).strip() or slip:
+        raise ValueError(f"is no length of time; write it like {_with_point(period, '20 min')!r} or '1h 30min'")
     return float(sum(float(number) * unit for (number, _), unit in zip(parts, units, strict=True)))
+
+
+def _with_point(text: str, example: str) -> str:
+    """`text` with the point that half of the world writes as a comma; `example` where that isn't all there is to it."""
+    return text.strip().replace(",", ".") if _COMMA.fullmatch(text) else example
 
 
 #: An amount of memory in bytes; also accepts "2 GiB".
@@ -158,7 +190,10 @@ def read_input(kind: type[_T], data: object, noun: str = "", within: str = "") -
     try:
         return adapter.validate_python(data, extra="forbid")
     except ValidationError as error:
-        raise InvalidSpec(f"This {noun or kind.__name__.lower()} isn't valid", _faults(error, within)) from None
+        faults = [_fault(detail, within) for detail in error.errors()]
+        raise InvalidSpec(
+            f"This {noun or kind.__name__.lower()} isn't valid", sentence_of(faults), "", faults
+        ) from None
 
 
 def read_record(kind: type[_T], data: object, noun: str = "") -> _T:
@@ -179,7 +214,7 @@ def read_record(kind: type[_T], data: object, noun: str = "") -> _T:
         newer = _format_of(data) > FORMAT
         raise Unreadable(
             f"This {noun or kind.__name__.lower()} can't be read",
-            "a newer version of jupyter-mlops wrote it" if newer else _faults(error),
+            "a newer version of jupyter-mlops wrote it" if newer else sentence_of(map(_fault, error.errors())),
             "Upgrade jupyter-mlops here." if newer else "",
         ) from None
 
@@ -199,22 +234,62 @@ def _format_of(data: object) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _faults(error: ValidationError, within: str = "") -> str:
-    faults = [_fault(detail, within) for detail in error.errors()]
+def in_records(info: ValidationInfo) -> bool:
+    """Whether a record is read: what is odd, but possible, was accepted by another version, and is there now."""
+    return bool(info.context and info.context.get("lenient"))
+
+
+def sentence_of(found: Iterable[Fault]) -> str:
+    """Faults as a sentence; the first of many."""
+    faults = [_sentence(fault) for fault in found]
     more = [f"and {len(faults) - _NAMED} more"] if len(faults) > _NAMED else []
     return "; ".join([*faults[:_NAMED], *more])
 
 
-def _fault(detail: object, within: str) -> str:
-    assert isinstance(detail, dict)
+def _sentence(fault: Fault) -> str:
+    name = repr(fault.at) if fault.words == _UNKNOWN else fault.at
+    return f"{name} {fault.words}".strip() + (f" (got {fault.given})" if fault.given else "")
+
+
+def _fault(detail: ErrorDetails, within: str = "") -> Fault:
     if detail["type"] == "json_invalid":
-        return f"it is no whole JSON ({detail['ctx']['error']})"
+        return Fault("", f"it is no whole JSON ({detail['ctx']['error']})")
     steps = [within, *detail["loc"]] if within else detail["loc"]
-    place = ".".join(str(step) for step in steps) or "value"
-    if detail["type"] == "extra_forbidden":
-        return f"{place!r} is not a known field"
-    if detail["type"] == "string_pattern_mismatch":
-        return f"{place} may have up to 48 small letters, digits and dashes, and must start with a letter"
+    at = ".".join(str(step) for step in steps if step != "[key]")
+    given = detail["input"]
+    words = _words(detail)
+    if words == _UNKNOWN or words.startswith(_MISSING):
+        return Fault(at, words)
+    if given is None:
+        words = f"{_MISSING}: it {words}"
+    return Fault(at, words, repr(given) if isinstance(given, (str, int, float, bool)) else "")
+
+
+def _words(detail: ErrorDetails) -> str:
+    """What is wrong, to go on after the field's name. What pydantic says of the rest is in its own words."""
+    kind, given, limits = detail["type"], detail["input"], detail.get("ctx", {})
+    number = "a whole number" if kind.startswith("int") else "a number"
+    if kind in ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type", "finite_number"):
+        comma = isinstance(given, str) and _COMMA.fullmatch(given) and number == "a number"
+        return f"must be {number}" + (f", written with a point: {_with_point(str(given), '')}" if comma else "")
+    if kind in _WORDS:
+        return _WORDS[kind].format(**limits)
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    given = f" (got {detail['input']!r})" if isinstance(detail["input"], (str, int, float, bool, type(None))) else ""
-    return f"{place} {message[0].lower()}{message[1:]}{given}"
+    return f"{message[0].lower()}{message[1:]}"
+
+
+#: Kind of error, as pydantic names it → what is wrong, in words.
+_WORDS = {
+    "missing": _MISSING,
+    "extra_forbidden": _UNKNOWN,
+    "string_pattern_mismatch": "may have up to 48 small letters, digits and dashes, and must start with a letter",
+    "string_type": "must be text",
+    "string_too_long": "may have {max_length} characters at most",
+    "string_too_short": _MISSING,
+    "too_long": "may have {max_length} at most",
+    "too_short": "must have {min_length} at least",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be {ge:g} at least",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be {le:g} at most",
+}

@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from .words import harmless
 
@@ -69,8 +70,30 @@ class InvalidInput(MlopsError):
     """The request can't be right, whatever the state."""
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a field of what people send.
+
+    `at` is its path ("groups.0.memory"), empty for the whole; `words` go on after its name ("is missing"); `given` is
+    what was sent, as Python writes it, empty where the words have it.
+    """
+
+    at: str
+    words: str
+    given: str = ""
+
+
 class InvalidSpec(InvalidInput):
-    """A profile, group or option has a wrong type or range."""
+    """A profile, group or option has a wrong type or range.
+
+    Parameters
+    ----------
+    faults : the fields that are wrong, where they are known; `why` says the same as a sentence.
+    """
+
+    def __init__(self, what: str, why: str = "", todo: str = "", faults: Iterable[Fault] = ()) -> None:
+        super().__init__(what, why, todo)
+        self.faults = tuple(faults)
 
 
 class InvalidItems(InvalidInput):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import Record, Seconds, Time
+from .errors import Fault
 from .price import GB, HOUR, Price, Source
 from .profile import Profile
 
@@ -20,6 +21,8 @@ class Estimate(Record):
     source: Source
     cpus: float
     memory_gb: float
+    #: What whoever typed the profile can hardly have meant, as the place says; it may be saved all the same.
+    doubts: list[Fault] = []
 
 
 def estimate(profile: Profile, price: Price) -> Estimate:

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from .base import Bytes, Input, Label, Name, Period, Saying, otherwise
+from .base import Bytes, Input, Label, Name, Period, Saying, in_records, otherwise
 from .errors import OutOfRange, UnknownGroup
 from .price import Price
+from .words import count, size
 
 #: The name of a place. Which places there are is known to `places`, not here: other packages may add some.
 Place = Name
 
 #: The most workers that one group may have.
 MOST_WORKERS = 5000
+
+#: Bytes of memory that a worker takes before it has any work. Who asks for less has forgotten a unit.
+LEAST_MEMORY = 100 * 10**6
+
+_VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+
+
+def _enough(memory: int, info: ValidationInfo) -> int:
+    if memory < LEAST_MEMORY and not in_records(info):
+        raise ValueError(f"is less than a worker takes by itself, which is {size(LEAST_MEMORY)}")
+    return memory
+
+
+def _names_variables(environment: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    """Names that every place takes, Kubernetes too."""
+    for name, value in environment.items():
+        if not (_VARIABLE.fullmatch(name) or in_records(info)):
+            raise ValueError(f"can't have {name!r} as a name: it may have letters, digits and _ - . and no spaces")
+        if "\0" in value:
+            raise ValueError(f"can't have a zero byte, as {name} has")
+    return environment
+
+
+#: Environment variables, by name.
+Environment = Annotated[dict[str, str], AfterValidator(_names_variables)]
 
 
 class Group(Input):
@@ -27,12 +54,12 @@ class Group(Input):
 
     name: Name = "default"
     cpus: Annotated[float, Field(gt=0, le=1024)] = 1
-    memory: Bytes = 2 * 1024**3
+    memory: Annotated[Bytes, AfterValidator(_enough), Field(examples=[2 * 1024**3])] = 2 * 1024**3
     gpus: Annotated[int, Field(ge=0, le=64)] = 0
     spot: bool = False
     workers: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 2
-    minimum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 0
-    maximum: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 8
+    minimum: Annotated[int, Field(ge=0, le=MOST_WORKERS, validate_default=True)] = 0
+    maximum: Annotated[int, Field(ge=0, le=MOST_WORKERS, validate_default=True)] = 8
     adaptive: bool = False
     #: What only the profile's place knows; the place says what there may be, and checks it.
     options: dict[str, Any] = {}
@@ -42,13 +69,19 @@ class Group(Input):
         """Dask threads of one worker."""
         return max(1, round(self.cpus))
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Group:
-        if not self.minimum <= self.workers <= self.maximum:
-            raise ValueError(
-                f"minimum ≤ workers ≤ maximum must hold, got {self.minimum} ≤ {self.workers} ≤ {self.maximum}"
-            )
-        return self
+    @field_validator("minimum")
+    @classmethod
+    def _is_at_most_the_start(cls, minimum: int, info: ValidationInfo) -> int:
+        if minimum > (workers := info.data.get("workers", minimum)):
+            raise ValueError(f"must be at most the {count(workers, 'worker')} to start with")
+        return minimum
+
+    @field_validator("maximum")
+    @classmethod
+    def _is_at_least_the_start(cls, maximum: int, info: ValidationInfo) -> int:
+        if maximum < (workers := info.data.get("workers", maximum)):
+            raise ValueError(f"must be at least the {count(workers, 'worker')} to start with")
+        return maximum
 
     def check(self, workers: int) -> int:
         """`workers`, if the group allows it.
@@ -79,13 +112,6 @@ class Limits(Input):
     restarts: Annotated[int, Field(ge=0, le=1000)] = 10
 
 
-def _settable(environment: dict[str, str]) -> dict[str, str]:
-    for name, value in environment.items():
-        if not name or "=" in name or "\0" in name + value:
-            raise ValueError(f"{name!r} can't be set: a name has no '=', and neither name nor value has a zero byte")
-    return environment
-
-
 class Profile(Input):
     """A named way to make a cluster: place, worker groups, environment, limits, price."""
 
@@ -94,7 +120,7 @@ class Profile(Input):
     description: Saying = ""
     place: Place = "local"
     groups: Annotated[list[Group], Field(min_length=1, max_length=16)]
-    environment: Annotated[dict[str, str], AfterValidator(_settable)] = {}
+    environment: Environment = {}
     limits: Limits = Limits()
     price: Price | None = None
     #: What only the place knows; the place says what there may be, and checks it.

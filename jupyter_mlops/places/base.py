@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from ..controller.link import Link
 from ..core.base import Input, Time, read_input
 from ..core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
-from ..core.errors import ClusterEnded, ClusterUnreachable, StartFailed
+from ..core.errors import ClusterEnded, ClusterUnreachable, Fault, StartFailed
 from ..core.profile import Place, Profile
 from ..core.run import RunState
 from ..core.waiting import wait_for
@@ -92,6 +92,11 @@ class Backend(ABC):
         read_input(self.profile_options, profile.options, "profile", "options")
         for number, group in enumerate(profile.groups):
             read_input(self.group_options, group.options, "profile", f"groups.{number}.options")
+
+    def doubts(self, profile: Profile) -> list[Fault]:
+        """What whoever types `profile` can hardly have meant, so far as that is known at once: said while it is typed,
+        and no reason not to save it. May read files."""
+        return []
 
     def shipped_profiles(self) -> list[Profile]:
         """Profiles that come with the place, where clusters can be made now, as far as that is known at once. May read

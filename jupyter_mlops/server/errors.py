@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from ..core.errors import (
     Conflict,
     InvalidInput,
+    InvalidSpec,
     MlopsError,
     NotFound,
     Refused,
@@ -30,6 +34,8 @@ def status_of(error: MlopsError) -> int:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
 
 
-def body_of(error: MlopsError) -> dict[str, str]:
-    """`error` as browsers and command lines read it."""
-    return {"error": type(error).__name__, "what": error.what, "why": error.why, "todo": error.todo}
+def body_of(error: MlopsError) -> dict[str, Any]:
+    """`error` as browsers and command lines read it; with the fields that are wrong, where they are known."""
+    body = {"error": type(error).__name__, "what": error.what, "why": error.why, "todo": error.todo}
+    faults = error.faults if isinstance(error, InvalidSpec) else ()
+    return {**body, "faults": [asdict(fault) for fault in faults]} if faults else body

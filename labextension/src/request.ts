@@ -1,10 +1,11 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import { Problem } from './state/schema';
+import { Fault, Problem } from './state/schema';
 
 /**
- * What the server refused, in the three parts of Python's `MlopsError`; `name` is the class there.
+ * What the server refused, in the three parts of Python's `MlopsError`; `name` is the class there. `faults` are the
+ * fields of what was sent that are wrong, where they are known.
  */
 export class MlopsError extends Error implements Problem {
   constructor(
@@ -12,7 +13,8 @@ export class MlopsError extends Error implements Problem {
     readonly what: string,
     readonly why = '',
     readonly todo = '',
-    readonly status = 0
+    readonly status = 0,
+    readonly faults: readonly Fault[] = []
   ) {
     super([what, why, todo].filter(Boolean).join('. '));
     this.name = name;
@@ -60,6 +62,13 @@ export async function request<T>(
   return data as T;
 }
 
+/** The body of an answer that refuses: ours, or Jupyter's, which has a `message` only. */
+interface IRefusal extends Partial<Problem> {
+  error?: string;
+  message?: string;
+  faults?: Fault[];
+}
+
 function parse(text: string): unknown {
   try {
     return text ? JSON.parse(text) : undefined;
@@ -69,9 +78,9 @@ function parse(text: string): unknown {
 }
 
 function refusal(response: Response, data: unknown): MlopsError {
-  const { error, what, why, todo, message } = (data ?? {}) as Record<string, string | undefined>;
+  const { error, what, why, todo, message, faults } = (data ?? {}) as IRefusal;
   if (error && what) {
-    return new MlopsError(error, what, why, todo, response.status);
+    return new MlopsError(error, what, why, todo, response.status, faults);
   }
   const status = `${response.status} ${response.statusText}`.trim();
   const name = response.status === 404 ? 'NoExtension' : 'ServerError';

@@ -1,7 +1,7 @@
 import { act, fireEvent, render } from '@testing-library/react';
 import React from 'react';
 
-import { draftOf, moved, NEW_DRAFT, profileOf } from '../src/profile/draft';
+import { draftOf, moved, NEW_DRAFT, profileOf, withPoint } from '../src/profile/draft';
 import { Editor } from '../src/profile/editor';
 import { MlopsError } from '../src/request';
 import { PLACES, profile } from './examples';
@@ -32,6 +32,15 @@ describe('drafts', () => {
     expect(sent.limits).toMatchObject({ idle_timeout: null, budget: 'lots' });
   });
 
+  it('take the comma that half of the world writes for a point, where it can mean nothing else', () => {
+    const typed = ['1,5', '1,25 GiB', '1,500', '2 GiB', 'a,5'];
+    expect(typed.map(withPoint)).toEqual(['1.5', '1.25 GiB', '1,500', '2 GiB', 'a,5']);
+    const [group] = NEW_DRAFT.groups;
+    const sent = profileOf({ ...NEW_DRAFT, groups: [{ ...group, cpus: '1,5', memory: '2' }] });
+    // What has no unit is left to the server, which asks for one.
+    expect(sent.groups[0]).toMatchObject({ cpus: 1.5, memory: '2' });
+  });
+
   it('keep what only their place knows, until they are for another place', () => {
     const group = { ...profile().groups[0], options: { queue: 'short' } };
     const draft = draftOf(profile({ options: { partition: 'gpu' }, groups: [group] }));
@@ -57,6 +66,7 @@ describe('Editor', () => {
         trans={trans}
         draft={NEW_DRAFT}
         places={PLACES}
+        taken={new Set(['flights'])}
         removable={false}
         onSaved={onSaved}
         onRemoved={jest.fn()}
@@ -67,20 +77,42 @@ describe('Editor', () => {
     return { onSaved, onClose };
   }
 
+  async function type(handle: string, value: string): Promise<HTMLInputElement> {
+    const field = find(`field-${handle}`) as HTMLInputElement;
+    fireEvent.change(field, { target: { value } });
+    await settle();
+    return field;
+  }
+
+  const remark = (at: string) => document.querySelector(`[data-mlops="remark"][data-of="${at}"]`);
+
   it('says what it would cost, and saves', async () => {
     const api = new TestApi();
     const { onSaved, onClose } = await editor(api);
     expect(find('estimate').textContent).toMatch(/8 CPUs and 16.0 GB at the start · \$1.20/);
-    const save = find('profile-save') as HTMLButtonElement;
-    expect(save.disabled).toBe(true);
-    fireEvent.change(find('field-name'), { target: { value: 'mine' } });
-    await settle();
-    expect(save.disabled).toBe(false);
-    fireEvent.click(save);
+    await type('name', 'mine');
+    fireEvent.click(find('profile-save'));
     await settle();
     expect(api.asked.find(([name]) => name === 'saveProfile')![1]).toMatchObject({ name: 'mine' });
     expect(onSaved).toHaveBeenCalledWith(expect.objectContaining({ profile: profile() }));
     expect(onClose).toHaveBeenCalled();
+  });
+
+  it('goes to the first field that keeps it from being saved', async () => {
+    const api = new TestApi();
+    await editor(api);
+    await type('environment', 'FOO BAR');
+    expect(remark('environment')!.textContent).toContain('NAME=value');
+    fireEvent.click(find('profile-save'));
+    expect(document.activeElement).toBe(find('field-name'));
+    expect(remark('name')!.textContent).toBe('Name is missing');
+    expect(api.asked.some(([name]) => name === 'saveProfile')).toBe(false);
+  });
+
+  it('warns before it replaces another profile', async () => {
+    await editor(new TestApi());
+    await type('name', 'flights');
+    expect(remark('name')!.textContent).toContain('would replace it');
   });
 
   it('offers places by their titles, and spot machines where there are some', async () => {
@@ -95,13 +127,41 @@ describe('Editor', () => {
     expect(find('field-group-spot')).toBeTruthy();
   });
 
-  it('shows what is wrong while it is typed, and lets nothing wrong be saved', async () => {
+  it('shows what is wrong by the field, and above the buttons, while it is typed', async () => {
     const api = new TestApi();
     await editor(api);
-    api.refusal = new MlopsError('InvalidSpec', 'This profile isn’t valid', 'workers must be …');
-    fireEvent.change(find('field-group-workers'), { target: { value: '99' } });
-    await settle();
-    expect(find('problem').textContent).toContain('workers must be …');
-    expect((find('profile-save') as HTMLButtonElement).disabled).toBe(true);
+    const faults = [
+      { at: 'groups.0.maximum', words: 'must be more', given: '8' },
+      { at: 'groups.0.memory', words: 'has no unit', given: "'2'" },
+      { at: 'options.queue', words: 'is missing', given: '' }
+    ];
+    api.refusal = new MlopsError('InvalidSpec', 'This profile isn’t valid', 'all', '', 400, faults);
+    const memory = await type('group-memory', '2');
+    expect(remark('groups.0.memory')!.textContent).toBe('Memory each has no unit');
+    expect(memory.getAttribute('aria-invalid')).toBe('true');
+    expect(memory.getAttribute('aria-describedby')).toBe(remark('groups.0.memory')!.id);
+    expect(find('wrong').textContent).toBe('Other values are needed in Maximum, Memory each');
+    // What the form has no field for is said as a whole.
+    expect(find('problem').textContent).toContain('options.queue is missing');
+    fireEvent.click(find('wrong').querySelectorAll('button')[1]);
+    expect(document.activeElement).toBe(memory);
+  });
+
+  it('shows what can hardly be meant, and lets it be saved', async () => {
+    const api = new TestApi();
+    api.doubts = [{ at: 'groups.0.memory', words: 'is more than this machine has', given: '' }];
+    await editor(api);
+    expect(remark('groups.0.memory')!.textContent).toBe(
+      'Memory each is more than this machine has'
+    );
+    expect(find('field-group-memory').getAttribute('aria-invalid')).toBeNull();
+    expect(find('estimate')).toBeTruthy();
+  });
+
+  it('writes what was understood', async () => {
+    await editor(new TestApi());
+    const cpus = await type('group-cpus', '1,5');
+    fireEvent.blur(cpus);
+    expect(cpus.value).toBe('1.5');
   });
 });

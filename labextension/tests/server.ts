@@ -1,7 +1,7 @@
 import { Signal } from '@lumino/signaling';
 
 import { IApi } from '../src/api';
-import { Changes, Hello, Operation, Settings } from '../src/state/schema';
+import { Changes, Fault, Hello, Operation, Settings } from '../src/state/schema';
 import { IConnection } from '../src/state/state';
 import { IStream, Message } from '../src/state/stream';
 import { NOW, estimate, operation, settings, view } from './examples';
@@ -48,6 +48,9 @@ export class TestApi implements IApi {
   refusal: Error | null = null;
   kept: Settings = settings();
   lines: string[] = [];
+  doubts: Fault[] = [];
+  /** What it is at, once it was asked to run something again. */
+  doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
 
   start = (options: { profile: string }) =>
     this._answer('start', [options], operation({ kind: 'start', subject: 'flights' }));
@@ -65,10 +68,10 @@ export class TestApi implements IApi {
   run = (...args: [string]) => this._answer('run', args, null as never);
   journal = (...args: [string]) => this._answer('journal', args, []);
   cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));
-  again = (...args: [string, string?]) =>
-    this._answer<Operation>('again', args, operation({ kind: 'again' }));
+  again = (...args: [string, string?]) => this._answer<Operation>('again', args, this.doing);
   operation = (...args: [string]) => this._answer('operation', args, operation());
-  estimate = (...args: [unknown]) => this._answer('estimate', args, estimate());
+  estimate = (...args: [unknown]) =>
+    this._answer('estimate', args, estimate({ doubts: this.doubts }));
   saveProfile = (...args: [unknown]) => this._answer('saveProfile', args, view());
   deleteProfile = (...args: [string]) => this._answer('deleteProfile', args, undefined);
   settings = () => this._answer('settings', [], this.kept);

@@ -58,6 +58,8 @@ def _example(schema: dict[str, Any], defs: dict[str, Any]) -> Any:
         return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
+    if "examples" in schema:
+        return schema["examples"][0]
     if "properties" in schema:
         return {name: _example(each, defs) for name, each in schema["properties"].items()}
     kind = schema.get("type")

@@ -114,8 +114,8 @@ def test_an_unknown_place_is_refused_by_the_registry_alone() -> None:
     ("fields", "said"),
     [
         ({"options": {"partition": "gpu", "nods": 2}}, "'options.nods' is not a known field"),
-        ({"options": {}}, "options.partition field required"),
-        ({"options": {"partition": "gpu", "nodes": "many"}}, "options.nodes should be a valid integer"),
+        ({"options": {}}, "options.partition is missing"),
+        ({"options": {"partition": "gpu", "nodes": "many"}}, "options.nodes must be a whole number"),
         ({"groups": [{}, {"name": "b", "options": {"que": 1}}]}, "'groups.1.options.que' is not a known field"),
         ({"place": "local", "options": {"partition": "gpu"}}, "'options.partition' is not a known field"),
         ({"place": "kubernetes", "options": {"imag": "a:1"}}, "'options.imag' is not a known field"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,7 +107,9 @@ def parse_seconds(text: str) -> float:
     """
     from ...core.base import parse_period
 
+    with contextlib.suppress(ValueError):
+        return float(text)  # of a timeout everybody expects seconds
     try:
-        return float(parse_period(text))  # type: ignore[arg-type]  # anything else fails here
-    except (TypeError, ValueError):
+        return float(parse_period(text))  # type: ignore[arg-type]  # it is text
+    except ValueError:
         raise InvalidSpec(f"timeout can't be {text!r}", "", "Write it like 90, 90s, 2min or 1h30m.") from None

@@ -10,7 +10,7 @@ import time
 from typing import ClassVar
 
 from ...controller.link import Link
-from ...core.base import Time, read_word
+from ...core.base import Time, read_word, sentence_of
 from ...core.cluster import (
     ClusterPhase,
     ClusterSpec,
@@ -26,6 +26,7 @@ from ...core.errors import (
     ClusterEnded,
     ClusterUnreachable,
     Conflict,
+    Fault,
     InvalidSpec,
     MlopsError,
     StartFailed,
@@ -34,12 +35,13 @@ from ...core.errors import (
 )
 from ...core.profile import Place, Profile
 from ...core.run import RunState
-from ...core.words import about, size
+from ...core.words import about
 from ...home.clusters import EVENTS, RECEIPT, RECORD, RUNS, SPEC, TIMELINE
 from ..base import Address, Backend
 from . import machine, processes, remains, store
 from .folder import Folder
 from .launch import launch
+from .room import crowded, too_much
 from .shipped import profiles_for
 from .store import Entry
 from .tls import security
@@ -67,18 +69,14 @@ class LocalBackend(Backend):
     async def check(self, profile: Profile) -> None:
         """As in `Backend`."""
         await super().check(profile)
-        most = machine.memory()
-        for group in profile.groups:
-            if group.gpus:
-                raise InvalidSpec(
-                    f"Group {group.name!r} asks for GPUs", "this machine's place has none to give out", "Set gpus to 0."
-                )
-            if group.memory > most:
-                raise InvalidSpec(
-                    f"Group {group.name!r} asks for {size(group.memory)} of memory a worker",
-                    f"this machine has {size(most)}",
-                    "Ask for less.",
-                )
+        if faults := too_much(profile, machine.memory()):
+            raise InvalidSpec(
+                f"This machine can't have the workers of {profile.name!r}", sentence_of(faults), "Ask for less.", faults
+            )
+
+    def doubts(self, profile: Profile) -> list[Fault]:
+        """As in `Backend`: what would be refused here, and what the workers don't have for themselves."""
+        return too_much(profile, machine.memory()) or crowded(profile, machine.cpus(), machine.memory())
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """As in `Backend`."""

@@ -53,7 +53,9 @@ class ProfileManager:
         if set(body) != {"profile"}:
             raise InvalidSpec("This request isn't valid", "it must have a profile, and nothing else")
         profile = profiles.read(body["profile"])
-        return estimate(profile, profile.price or (await asyncio.to_thread(settings.load)).price)
+        found = estimate(profile, profile.price or (await asyncio.to_thread(settings.load)).price)
+        doubts = await asyncio.to_thread(places.get(profile.place).doubts, profile)
+        return found.model_copy(update={"doubts": doubts})
 
 
 def _places() -> list[PlaceView]:

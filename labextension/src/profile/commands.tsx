@@ -51,23 +51,46 @@ async function openEditor(
   const draft = profile ? draftOf(profile) : NEW_DRAFT;
   const used = new Set(store.state.profiles.map(view => view.profile.place));
   const places = [...store.state.places.values()].filter(place => used.has(place.name));
+  const own = store.state.profiles.filter(view => view.profile.source === 'user');
+  const taken = new Set(own.map(view => view.profile.name));
+  if (isOwn) {
+    taken.delete(profile.name);
+  }
   const body = ReactWidget.create(
     <Editor
       api={store.api}
       trans={trans}
       draft={profile && !isOwn ? { ...draft, name: `my-${draft.name}` } : draft}
       places={places}
+      taken={taken}
       removable={isOwn}
       onSaved={view => store.putProfile(view)}
       onRemoved={name => store.dropProfile(name)}
       onClose={() => dialog.reject()}
     />
   );
-  const dialog = new Dialog({
+  const dialog = new FormDialog({
     title: profile ? trans.__('Edit profile') : trans.__('New profile'),
     body,
-    buttons: []
+    buttons: [],
+    // A click beside it would lose what was typed.
+    hasClose: false,
+    focusNodeSelector: 'input'
   });
   dialog.addClass('jp-mlops-dialog');
   await dialog.launch();
+}
+
+/**
+ * A dialog around a form that has buttons of its own. Lab's would take Enter and the arrows for the dialog's buttons, of
+ * which there are none, and Esc for its cross.
+ */
+class FormDialog extends Dialog<unknown> {
+  protected _evtKeydown(event: KeyboardEvent): void {
+    if (event.key === 'Escape') {
+      event.stopPropagation();
+      event.preventDefault();
+      this.reject();
+    }
+  }
 }

@@ -127,7 +127,8 @@ function period(seconds: number | null): string {
 }
 
 /**
- * The draft as it is sent. What can't be a number is sent as it was typed, so that the server says what is wrong with it.
+ * The draft as it is sent. What can't be a number is sent as it was typed, so that the server says what is wrong with
+ * it; so are sizes and times, whose units the server knows.
  */
 export function profileOf(draft: IDraft): IProfileRequest {
   const { groups, limits, priced, price, environment, ...rest } = draft;
@@ -140,15 +141,15 @@ export function profileOf(draft: IDraft): IProfileRequest {
       ...group,
       name: group.name.trim(),
       cpus: amount(group.cpus),
-      memory: amount(group.memory),
+      memory: measure(group.memory),
       gpus: amount(group.gpus),
       workers: amount(group.workers),
       minimum: amount(group.minimum),
       maximum: amount(group.maximum)
     })),
     limits: {
-      idle_timeout: amount(limits.idle_timeout),
-      lifetime: amount(limits.lifetime),
+      idle_timeout: measure(limits.idle_timeout),
+      lifetime: measure(limits.lifetime),
       budget: amount(limits.budget),
       restarts: amount(limits.restarts)
     },
@@ -167,15 +168,44 @@ export function profileOf(draft: IDraft): IProfileRequest {
   };
 }
 
+/**
+ * "1,5" as "1.5", as half of the world writes it. "1,500" stays: it may be either of two numbers, and the server says so.
+ */
+export function withPoint(text: string): string {
+  return text.replace(/^(\s*\d+),(\d{1,2})(?!\d)/, '$1.$2');
+}
+
+/** A number where it is one. */
 function amount(text: string): Amount {
-  const trimmed = text.trim();
+  const trimmed = withPoint(text).trim();
   return trimmed === '' ? null : Number.isNaN(Number(trimmed)) ? trimmed : Number(trimmed);
 }
 
+/** A number with its unit. */
+function measure(text: string): Amount {
+  return withPoint(text).trim() || null;
+}
+
+/** The line of the environment that isn't "NAME=value", or that names what another one named; null when all are well. */
+export function oddLine(draft: IDraft): string | null {
+  const names = new Set<string>();
+  return (
+    linesOf(draft.environment).find(line => {
+      const [name, value] = line.split(/=(.*)/s);
+      const isOdd = value === undefined || names.has(name.trim());
+      names.add(name.trim());
+      return isOdd;
+    }) ?? null
+  );
+}
+
+function linesOf(environment: string): string[] {
+  return environment.split('\n').filter(line => line.trim());
+}
+
 function environmentOf(text: string): Record<string, string> {
-  const lines = text.split('\n').filter(line => line.trim());
   return Object.fromEntries(
-    lines.map(line => {
+    linesOf(text).map(line => {
       const [key, ...value] = line.split('=');
       return [key.trim(), value.join('=').trim()];
     })

@@ -330,9 +330,21 @@ export interface Estimate {
   at_start: number | null;
   cpus: number;
   currency: string;
+  doubts: Fault[];
   memory_gb: number;
   most: number | null;
   source: string | null;
+}
+/**
+ * What is wrong with a field of what people send.
+ *
+ * `at` is its path ("groups.0.memory"), empty for the whole; `words` go on after its name ("is missing"); `given` is
+ * what was sent, as Python writes it, empty where the words have it.
+ */
+export interface Fault {
+  at: string;
+  given: string;
+  words: string;
 }
 /**
  * A named way to make a cluster: place, worker groups, environment, limits, price.

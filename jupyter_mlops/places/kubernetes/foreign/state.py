@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ....core.base import Time
+from ....core.base import Time, read_record
 from ....core.cluster import (
     ClusterPhase,
     ClusterSpec,
@@ -263,14 +263,15 @@ def _group_state(group: DiscoveredGroup, workers: Sequence[WorkerState], cost: C
 
 def _group(group: DiscoveredGroup) -> Group:
     shape: Shape = shape_of(group.template)
-    return Group(
-        name=group.name,
-        cpus=min(1024, shape.cpus) or 1,
-        memory=round(shape.memory) or 1,
-        gpus=round(shape.gpus),
-        workers=min(MOST_WORKERS, group.wanted),
-        maximum=_most(group),
-    )
+    fields = {
+        "name": group.name,
+        "cpus": min(1024, shape.cpus) or 1,
+        "memory": round(shape.memory) or 1,
+        "gpus": round(shape.gpus),
+        "workers": min(MOST_WORKERS, group.wanted),
+        "maximum": _most(group),
+    }
+    return read_record(Group, fields)  # nobody is asked to mean it: it is there
 
 
 def _most(group: DiscoveredGroup) -> int:
