@@ -81,7 +81,9 @@ describe('Panel', () => {
   it('says what is wrong with each group, and once what is wrong with several', async () => {
     const full = { what: 'No node has 4 CPUs free', why: '', todo: '' };
     const image = { what: 'There is no image team:1', why: '', todo: '' };
-    const groups = [full, null, image, full].map(problem => group({ problem }));
+    const groups = [full, null, image, full].map((problem, index) =>
+      group({ name: `group-${index}`, problem })
+    );
     await panel({ clusters: [cluster({ problem: full, groups })] });
     const told = [...document.querySelectorAll('[data-mlops=problem]')];
     expect(told.map(element => element.textContent)).toEqual([full.what, image.what]);
@@ -349,5 +351,43 @@ describe('Runs', () => {
     stage.api.refusal = new MlopsError('ClusterEnded', 'The cluster has ended', '', 'Start one.');
     await stage.after(() => find('again').click());
     expect(find('problem').textContent).toBe('The cluster has endedStart one.');
+  });
+
+  it('says at once that it runs again, takes a double click for one, and says what became of it', async () => {
+    const stage = await panel({ runs: [run({ phase: 'done', ended: NOW })] });
+    await stage.after(() => {
+      find('again').click();
+      find('again').click();
+    }, 0);
+    expect(find('run-doing').textContent).toBe('Sent again…');
+    await stage.after(() => find('again').click(), 3000);
+    expect(stage.api.asked).toEqual([['again', 'aaaaaaaaaaaa', undefined]]);
+    // The server answered that it is at it.
+    expect(find('run-doing').textContent).toBe('Sent again…');
+    expect(find('again').getAttribute('aria-busy')).toBe('true');
+    const problem = { what: 'The cluster has ended', why: '', todo: '' };
+    const value = { ...stage.api.doing, phase: 'failed', problem } as const;
+    await stage.after(() => stage.stream.change(2, { noun: 'operation', id: value.id, value }));
+    expect(find('problem').textContent).toBe('The cluster has ended');
+    expect(document.querySelector('[data-mlops="run-doing"]')).toBeNull();
+    expect(find('again').getAttribute('aria-busy')).toBeNull();
+  });
+
+  it('believes the stream, where it was quicker than the answer', async () => {
+    const stage = await panel({ runs: [run({ phase: 'done', ended: NOW })] });
+    const value = { ...stage.api.doing, phase: 'done' } as const;
+    await stage.after(() => stage.stream.change(2, { noun: 'operation', id: value.id, value }));
+    await stage.after(() => find('again').click(), 1000);
+    expect(find('again').getAttribute('aria-busy')).toBeNull();
+  });
+
+  it('connects a notebook once on a double click', async () => {
+    const stage = await panel({ clusters: [cluster()] });
+    await stage.after(() => find('use').click(), 10);
+    await stage.after(() => find('use').click(), 10);
+    expect(stage.executed.map(([id]) => id)).toEqual([CommandIDs.useCluster]);
+    await stage.after(() => undefined, 1000);
+    await stage.after(() => find('use').click(), 10);
+    expect(stage.executed).toHaveLength(2);
   });
 });

@@ -116,7 +116,7 @@ describe('words', () => {
     const busy = cluster({ memory_used: 4.8e9 });
     const runs = new Map([['aaaaaaaaaaaa', run()]]);
     expect(lossesOf(trans, busy, { ...NOTHING, runs })).toEqual([
-      'the run “clean flights”: 61 of 100 items are done',
+      'the run “clean flights”: 61 of 100 done',
       'about 3.0 GB of data in its workers’ memory'
     ]);
     expect(lossesOf(trans, cluster(), NOTHING)).toEqual([]);

@@ -6,8 +6,9 @@ import { Button } from '../controls/button';
 import { openMenu } from '../controls/menu';
 import { ProblemLine } from '../controls/problem';
 import { useMlops, useSelector, useNow } from '../state/hooks';
-import { ClusterState, Cost, Operation, Problem } from '../state/schema';
-import { IState, isUnreadable, problemsOf } from '../state/state';
+import { useFailure } from '../state/operations';
+import { ClusterState, Cost, Problem } from '../state/schema';
+import { isUnreadable, problemsOf } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { brief, briefRate, source } from '../words/money';
 import { Bar } from './bar';
@@ -49,7 +50,7 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
       {own.map(problem => (
         <ProblemLine key={problem.what} problem={problem} />
       ))}
-      {failed && <ProblemLine problem={failed.problem!} onDismiss={failed.dismiss} />}
+      {failed && <ProblemLine problem={failed.problem} onDismiss={failed.dismiss} />}
       {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
       {!moving && cluster.timeline.length > 1 && (
         <Chart
@@ -177,7 +178,7 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
       <Button
         label={trans.__('Connect the current notebook to this cluster')}
         disabled={stopping || !may(cluster, 'run')}
-        onClick={() => void commands.execute(CommandIDs.useCluster, args)}
+        onClick={() => commands.execute(CommandIDs.useCluster, args)}
         handle="use"
       >
         {trans.__('use ▸')}
@@ -195,30 +196,9 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
         label={stopLabel(trans, cluster)}
         popup="dialog"
         disabled={stopping || !may(cluster, 'stop')}
-        onClick={() => void commands.execute(CommandIDs.stopCluster, args)}
+        onClick={() => commands.execute(CommandIDs.stopCluster, args)}
         handle="stop"
       />
     </div>
   );
-}
-
-/** The last thing that was asked of a cluster, when it failed and nobody has put it away. */
-function useFailure(cluster: string): { problem: Problem; dismiss: () => void } | null {
-  const [dismissed, setDismissed] = useState('');
-  const operation = useSelector(state => lastOperation(state, cluster));
-  const shown =
-    operation?.phase === 'failed' && operation.problem && operation.id !== dismissed
-      ? operation
-      : null;
-  return shown && { problem: shown.problem!, dismiss: () => setDismissed(shown.id) };
-}
-
-function lastOperation(state: IState, subject: string): Operation | null {
-  let last: Operation | null = null;
-  for (const operation of state.operations.values()) {
-    if (operation.subject === subject && (last === null || operation.created > last.created)) {
-      last = operation;
-    }
-  }
-  return last;
 }

@@ -139,7 +139,7 @@ function EndedRow({ cluster }: { cluster: ClusterState }): JSX.Element {
       <Button
         icon={closeIcon}
         label={trans.__('Remove %1 from the list', cluster.name)}
-        onClick={() => void commands.execute(CommandIDs.forgetCluster, args)}
+        onClick={() => commands.execute(CommandIDs.forgetCluster, args)}
         handle="forget"
       />
     </li>

@@ -76,6 +76,6 @@ export function lossesOf(trans: TranslationBundle, cluster: ClusterState, state:
 function runLoss(trans: TranslationBundle, run: RunState): string {
   const done = run.done.toLocaleString();
   return run.total
-    ? trans.__('the run “%1”: %2 of %3 items are done', run.name, done, run.total.toLocaleString())
-    : trans.__('the run “%1”: %2 items are done', run.name, done);
+    ? trans.__('the run “%1”: %2 of %3 done', run.name, done, run.total.toLocaleString())
+    : trans.__('the run “%1”: %2 done', run.name, done);
 }

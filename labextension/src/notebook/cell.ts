@@ -18,7 +18,7 @@ export function connectCode(cluster: string): string {
 
 /**
  * Run the code that connects to a cluster in the current notebook, or in a new one: in the active cell when that is
- * empty, else in a new cell above it.
+ * empty, else in a new cell above it. Done when the kernel has the code, which it may run only after others.
  */
 export async function connectNotebook(
   commands: CommandRegistry,
@@ -40,7 +40,7 @@ export async function connectNotebook(
     NotebookActions.insertAbove(content);
   }
   content.activeCell!.model.sharedModel.setSource(code);
-  await NotebookActions.runAndAdvance(content, panel.sessionContext);
+  void NotebookActions.runAndAdvance(content, panel.sessionContext);
 }
 
 async function newNotebook(commands: CommandRegistry): Promise<NotebookPanel | null> {

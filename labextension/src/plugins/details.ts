@@ -12,6 +12,10 @@ import { isLive, newest } from '../state/state';
 import { Store } from '../state/store';
 import { DOMAIN, IStore } from './core';
 
+/** Kinds of widgets. Lab remembers for each kind on which side its widgets are: who moves one moves all of its kind. */
+const DETAILS = 'ML Ops Details';
+const DASHBOARD = 'ML Ops Dashboard';
+
 /** The tabs of the main area: details, and Dask's dashboard. */
 export const details: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:details',
@@ -77,7 +81,7 @@ export const details: JupyterFrontEndPlugin<void> = {
       widget.title.caption = trans.__('Details of the cluster %1', cluster);
       widget.title.icon = mlopsIcon;
       widget.toolbar.hide();
-      app.shell.add(widget, 'main', { type: 'ML Ops' });
+      app.shell.add(widget, 'main', { type: DETAILS });
       void tracker.add(widget);
       return widget;
     }
@@ -100,7 +104,7 @@ export const details: JupyterFrontEndPlugin<void> = {
       widget.title.icon = mlopsIcon;
       widget.title.closable = true;
       widget.toolbar.hide();
-      app.shell.add(widget, 'main', { type: 'ML Ops' });
+      app.shell.add(widget, 'main', { type: DASHBOARD });
       dashboards.set(cluster, widget);
       return widget;
     }

@@ -54,7 +54,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
         <Button
           label={trans.__('Go to the cell that this run came from')}
           disabled={!run.origin.notebook}
-          onClick={() => void commands.execute(CommandIDs.revealRun, { run: run.id })}
+          onClick={() => commands.execute(CommandIDs.revealRun, { run: run.id })}
           handle="reveal"
         >
           {trans.__('go to cell')}

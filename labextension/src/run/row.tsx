@@ -6,6 +6,7 @@ import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
 import { asProblem } from '../request';
 import { useMlops, useNow } from '../state/hooks';
+import { useFailure, useOperation } from '../state/operations';
 import { Problem, RunState } from '../state/schema';
 import { isRunning } from '../state/state';
 import { brief, perThousand, source } from '../words/money';
@@ -27,18 +28,24 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
   const { commands, trans } = useMlops();
   const [open, setOpen] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
+  const [asked, setAsked] = useState<string | null>(null);
   const live = isRunning(run);
   const share = progress(run);
   const mark = run.phase === 'done' && run.failed > 0 ? 'partly' : run.phase;
   const now = useNow(1, live && run.total === null);
   const words = summary(trans, run, now);
-  const execute = async (command: string): Promise<void> => {
+  const operation = useOperation(run.id);
+  const failed = useFailure(run.id);
+  const doing = asked ?? (operation?.phase === 'running' ? operation.kind : null);
+  const execute = async (kind: 'cancel' | 'again', command: string): Promise<void> => {
     setProblem(null);
+    setAsked(kind);
     try {
       await commands.execute(command, { run: run.id });
     } catch (error) {
       setProblem(asProblem(error));
     }
+    setAsked(null);
   };
   return (
     <li
@@ -76,7 +83,8 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
           <Button
             icon={closeIcon}
             label={trans.__('Cancel %1', run.name)}
-            onClick={() => void execute(CommandIDs.cancelRun)}
+            busy={doing !== null}
+            onClick={() => execute('cancel', CommandIDs.cancelRun)}
             handle="cancel"
           />
         ) : (
@@ -88,7 +96,8 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
                 : trans.__('Can’t be run again: its input was not kept')
             }
             disabled={!run.repeatable}
-            onClick={() => void execute(CommandIDs.repeatRun)}
+            busy={doing !== null}
+            onClick={() => execute('again', CommandIDs.repeatRun)}
             handle="again"
           />
         )}
@@ -105,6 +114,12 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
           <span style={{ transform: `scaleX(${share ?? 1})` }} />
         </div>
       )}
+      {(doing === 'again' || doing === 'cancel') && (
+        <p className="jp-mlops-doing" role="status" data-mlops="run-doing">
+          {doing === 'again' ? trans.__('Sent again…') : trans.__('Cancelling…')}
+        </p>
+      )}
+      {failed && <ProblemLine problem={failed.problem} onDismiss={failed.dismiss} />}
       {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
       {open && <RunDetails run={run} />}
     </li>

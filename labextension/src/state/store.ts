@@ -88,8 +88,11 @@ export class Store implements IDisposable {
     this._set({ starts: this._next.starts.filter(start => start.id !== id) });
   }
 
-  /** Take in an operation that the server answered with, before the stream tells of it. */
+  /** Take in an operation that the server answered with, unless the stream was quicker to tell what became of it. */
   putOperation(operation: Operation): void {
+    if (this._next.operations.has(operation.id)) {
+      return;
+    }
     this._set({
       operations: put(this._next.operations, operation.id, operation)
     });
