@@ -36,9 +36,11 @@ def progress(state: RunState) -> str:
     """How many items are done, of how many, and how many failed."""
     if state.kind != "map":
         return ""
-    total = f" of {state.total:,}" if state.total is not None and state.phase not in FINAL else ""
     failed = f", {state.failed:,} failed" if state.failed else ""
-    return f"{state.done + state.failed:,}{total} items{failed}"
+    done = state.done + state.failed
+    if state.total is None or state.phase in FINAL:
+        return words.count(done, "item") + failed
+    return f"{done:,} of {words.count(state.total, 'item')}{failed}"
 
 
 def speed(state: RunState, now: Time | None = None) -> str:

@@ -15,7 +15,7 @@ class Sidebar:
         self.root = page.get_by_role("region", name="ML Ops")
         #: What stands there before the first cluster.
         self.empty = self.root.locator("[data-mlops=empty]")
-        self.new = self.root.locator("header [data-mlops=new]")
+        self.new = self.root.locator(".jp-mlops-header [data-mlops=new]")
         self.gone = self.root.locator("[data-mlops=gone]")
         self.clusters = self.root.locator("[data-mlops=clusters]")
         self.runs = self.root.locator("[data-mlops=runs]")

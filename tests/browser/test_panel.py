@@ -7,7 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from .lab import Lab, cluster_of, open_lab, until
+from .accessible import assert_accessible
+from .lab import Lab, cluster_of, command, open_lab, until
 from .notebook import Notebook, write_notebook
 
 CELLS = [
@@ -28,9 +29,9 @@ def test_the_panel(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None
     panel = notebook.run(1)
     expect(panel).to_contain_text("1 worker")
 
-    slider = panel.get_by_role("slider").first
-    slider.focus()
-    slider.press("ArrowRight")
+    workers = panel.get_by_role("spinbutton", name="Workers")
+    workers.focus()
+    workers.press("ArrowUp")
     expect(panel).to_contain_text("2 workers")
     until(lambda: lab.api("clusters/flights")["groups"][0]["wanted"] == 2)
 
@@ -41,6 +42,9 @@ def test_the_panel(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None
     panel.get_by_role("button", name="Send").click()
     expect(panel).to_contain_text("square done in")
     expect(notebook.run(3)).to_contain_text("[0, 1, 4]")
+    panel.get_by_text("as many as the work needs").click()
+    expect(panel.get_by_role("spinbutton", name="at most")).to_be_visible()
+    assert_accessible(page, ".jp-mlops-panel")
     picture("panel")
 
     notebook.run(2, wait=False)
@@ -52,4 +56,13 @@ def test_the_panel(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None
     panel.get_by_role("button", name="Stop it").click()
     expect(panel).to_contain_text("stopped by you")
     notebook.run(4)
-    expect(panel.get_by_role("slider")).to_have_count(0)
+    expect(panel.get_by_role("button")).to_have_count(0)
+
+    # Another kernel doesn't know the panel, whose cell says so.
+    expect(notebook.run(1)).to_contain_text("New from")
+    command(page, "docmanager:save")
+    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.reload()
+    expect(notebook.output(1)).to_contain_text("Run this cell again")
+    expect(notebook.output(1)).not_to_contain_text("Error displaying widget")
+    picture("panel-lost")

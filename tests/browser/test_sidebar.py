@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, TimeoutError, WebSocketRoute, expect
 
+from .accessible import assert_accessible
 from .lab import Lab, cluster_of, command, open_lab, until
+from .looks import dark
 from .notebook import Notebook, write_notebook
 from .sidebar import Sidebar
 
@@ -132,6 +134,10 @@ def test_details(page: Page, sidebar: Sidebar) -> None:
     expect(page.locator("[data-mlops=log]")).to_contain_text(re.compile("worker", re.IGNORECASE))
     page.get_by_role("tab", name="Cost", exact=True).click()
     expect(page.locator("[data-mlops=receipt-sheet]")).to_contain_text("tests")
+    for part in ("Workers", "Timeline", "Events", "Logs", "Cost"):
+        page.get_by_role("tab", name=part, exact=True).click()
+        expect(page.locator(f"[data-mlops=part-{part.lower()}]")).to_be_visible()
+        assert_accessible(page, ".jp-mlops-details")
 
 
 def test_dasks_dashboard_behind_the_login(page: Page, sidebar: Sidebar) -> None:
@@ -203,22 +209,81 @@ def test_a_price_set_in_labs_settings_is_the_next_clusters(page: Page, lab: Lab,
     sidebar.stop("gentle")
 
 
-def test_a_profile_made_in_the_form(page: Page, lab: Lab, sidebar: Sidebar) -> None:
+def test_a_profile_made_in_the_form_with_the_keyboard_alone(page: Page, lab: Lab, sidebar: Sidebar) -> None:
+    form = page.locator("[data-mlops=profile-editor]")
     sidebar.new.click()
     sidebar.menu_item("New profile…").click()
-    form = page.locator("[data-mlops=profile-editor]")
-    form.locator("[data-mlops=field-name]").fill("mine")
-    form.locator("[data-mlops=field-title]").fill("Mine alone")
-    form.locator("[data-mlops=field-group-workers]").fill("9")
-    form.locator("[data-mlops=field-group-maximum]").fill("3")
-    expect(form.locator("[data-mlops=problem]")).to_contain_text("maximum")
-    expect(form.locator("[data-mlops=profile-save]")).to_be_disabled()
-    form.locator("[data-mlops=field-group-workers]").fill("1")
-    form.locator("[data-mlops=profile-save]").click()
+    expect(form.locator("[data-mlops=field-name]")).to_be_focused()
+    page.keyboard.press("Escape")
     expect(form).to_have_count(0)
+    expect(sidebar.new).to_be_focused()
+
+    # As at 200 % zoom; with two groups the fields need more room than there is.
+    page.set_viewport_size({"width": 720, "height": 450})
+    sidebar.new.click()
+    sidebar.menu_item("New profile…").click()
+    expect(form.locator("[data-mlops=field-name]")).to_be_focused()
+    page.keyboard.type("mine")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Mine alone")
+    form.locator("[data-mlops=group-add]").press("Enter")
+    expect(form.locator("[data-mlops=group-fields]")).to_have_count(2)
+    save = form.locator("[data-mlops=profile-save]")
+    expect(save).to_be_in_viewport(ratio=1)
+    memory = form.locator("[data-mlops=field-group-memory]").last
+    memory.fill("2")
+    expect(form.locator("[data-mlops=remark]")).to_contain_text("has no unit")
+    wrong = form.locator("[data-mlops=wrong]")
+    expect(wrong).to_contain_text("Memory each of group-2")
+    expect(save).to_be_in_viewport(ratio=1)
+    save.press("Enter")  # refused: the keyboard goes to the field
+    expect(memory).to_be_focused()
+    memory.fill("1,5 GiB")
+    expect(wrong).to_have_count(0)
+    assert_accessible(page, ".jp-mlops-dialog")
+    page.keyboard.press("Enter")
+    expect(form).to_have_count(0)
+    saved = next(view["profile"] for view in lab.api("profiles") if view["profile"]["name"] == "mine")
+    assert [group["memory"] for group in saved["groups"]] == [2 * 10**9, 1.5 * 1024**3]
+    page.set_viewport_size({"width": 1440, "height": 900})
     sidebar.new.click()
     expect(sidebar.menu_item("Mine alone")).to_be_visible()
     page.keyboard.press("Escape")
+
+
+def test_a_silent_network_is_said_within_seconds(page: Page, lab: Lab) -> None:
+    """Nothing is closed, and nothing comes: as when a laptop changes its network."""
+    silent = False
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: None if silent else socket.send(message))
+        socket.on_message(lambda message: None if silent else server.send(message))
+
+    page.route_web_socket(re.compile("jupyter-mlops/stream"), pass_on)
+    open_lab(page, lab)
+    sidebar = Sidebar(page).open()
+    card = sidebar.ready("bench", 1)
+    silent = True
+    expect(sidebar.gone).to_contain_text(re.compile(r"What is shown is how it was at \d"))
+    expect(card).to_be_visible()
+    silent = False
+    expect(sidebar.gone).to_have_count(0)
+
+
+def test_the_other_side_is_for_the_sidebar_alone(page: Page, sidebar: Sidebar) -> None:
+    sidebar.card("bench").locator("[data-mlops=details]").click()
+    tab = page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="bench")
+    expect(tab).to_have_count(1)
+    page.evaluate(
+        """() => {
+            const { shell } = window.jupyterapp;
+            const sidebar = [...shell.widgets('left')].find(widget => widget.id === 'jupyter-mlops-sidebar');
+            shell.move(sidebar, 'right');
+        }"""
+    )
+    expect(page.locator("#jp-right-stack #jupyter-mlops-sidebar")).to_have_count(1)
+    expect(tab).to_have_count(1)
 
 
 def test_narrow_and_named(page: Page, sidebar: Sidebar) -> None:
@@ -233,3 +298,6 @@ def test_narrow_and_named(page: Page, sidebar: Sidebar) -> None:
         .filter(e => e.checkVisibility() && !(e.getAttribute('aria-label') || e.innerText || e.labels?.length))
         .map(e => e.outerHTML)""")
     assert nameless == []
+    for night in (False, True):
+        dark(page, night)
+        assert_accessible(page, ".jp-mlops-sidebar")

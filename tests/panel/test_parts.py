@@ -60,7 +60,7 @@ def test_showing_a_state_asks_for_nothing(part: ClusterPart, asked: Asked) -> No
     part.show(state("big", minimum=10, maximum=40, wanted=30), spec("big", minimum=10, workers=30, maximum=40))
     assert (part.workers.min, part.workers.value, part.workers.max) == (10, 30, 40)
     part.show(state(adaptive=True, minimum=1, maximum=4, wanted=3), spec())
-    assert part.bounds.value == (1, 4)
+    assert (part.minimum.value, part.maximum.value) == (1, 4)
     assert part.workers.disabled
     assert asked.of == []
 
@@ -72,12 +72,12 @@ def test_hiding_one_control_hides_no_other(part: ClusterPart) -> None:
     assert not any(widget.layout.display for widget in (part.workers, part.adaptive, part.stop))
 
 
-def test_a_moved_slider_scales_and_is_not_moved_back(part: ClusterPart, asked: Asked) -> None:
+def test_a_typed_number_scales_and_is_not_moved_back(part: ClusterPart, asked: Asked) -> None:
     part.show(state(), spec())
     part.workers.value = 5
     assert asked.of == [("scale", "flights", 5, "default")]
     part.show(state(wanted=2), spec())
-    assert part.workers.value == 5, "a state from before the command moved the slider back"
+    assert part.workers.value == 5, "a state from before the command moved the number back"
     part.release("default", failed=False)
     part.show(state(wanted=5), spec())
     assert part.workers.value == 5
@@ -95,13 +95,15 @@ def test_the_adaptive_switch(part: ClusterPart, asked: Asked) -> None:
     part.adaptive.value = True
     part.release("default", failed=False)
     part.show(state(adaptive=True), spec())
-    part.bounds.value = (1, 4)
+    part.minimum.value = 1
+    part.maximum.value = 4
     part.release("default", failed=False)
     part.show(state(adaptive=True, minimum=1, maximum=4), spec())
-    assert (part.bounds.min, part.bounds.max) == (0, 8), "narrower bounds must not narrow what can be chosen"
+    assert (part.minimum.min, part.maximum.max) == (0, 8), "narrower bounds must not narrow what can be chosen"
     part.adaptive.value = False
     assert asked.of == [
         ("adapt", "flights", 0, 8, "default"),
+        ("adapt", "flights", 1, 8, "default"),
         ("adapt", "flights", 1, 4, "default"),
         ("scale", "flights", 2, "default"),
     ]
@@ -155,6 +157,25 @@ def test_a_line_for_each_run() -> None:
     assert "ValueError: 3 &lt; 4" in part.lines["b" * 12].text.value
     assert part.lines["b" * 12].cancel.layout.display == "none"
     assert gone.box.comm is None, "a line that left must let go of its widgets"
+
+
+@pytest.mark.parametrize(
+    ("fields", "style", "words"),
+    [
+        ({"phase": "done", "done": 3}, "success", "done in"),
+        ({"phase": "done", "done": 2, "failed": 1}, "warning", "1 item failed"),
+        ({"phase": "running", "done": 1, "failed": 1}, "warning", "1 item failed"),
+        ({"phase": "failed", "failed": 3}, "danger", "3 items failed"),
+        ({"phase": "cancelled"}, "warning", "cancelled"),
+        ({"phase": "running", "done": 1}, "", "1 of 3"),
+    ],
+)
+def test_a_bar_is_green_only_where_nothing_failed(fields: dict[str, Any], style: str, words: str) -> None:
+    part = RunsPart(lambda _: None)
+    part.show([run("a", total=3, **fields)], now=5)
+    line = part.lines["a" * 12]
+    assert (line.bar.bar_style, line.bar.value) == (style, (fields.get("done", 0) + fields.get("failed", 0)) / 3)
+    assert words in line.text.value
 
 
 def test_the_form_hands_over_what_it_says() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from ...core.base import Time, read_record
 from ...core.estimate import time_left
 from ...core.run import FINAL, ItemError, RunPhase, RunState
+from ...core.words import count
 from ...home.runs import JOURNAL, RECORD, RunFolder
 from ..disk import Disk
 from .journal import Journal
@@ -96,7 +97,7 @@ class LiveRun:
         """The first error of its items, in words."""
         state = self.state
         if not state.errors:
-            return f"{state.failed} items failed"
+            return f"{count(state.failed, 'item')} failed"
         first = state.errors[0]
         return f"item {first.index} ({first.item}): {first.error}" if state.kind == "map" else first.error
 

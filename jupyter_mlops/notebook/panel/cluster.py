@@ -14,7 +14,7 @@ from ...core.base import Time
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
 from ...core.words import count, size
 from . import words
-from .looks import CELL, QUIET, field, show
+from .looks import CELL, QUIET, field, number, show
 
 
 class Commands(Protocol):
@@ -45,11 +45,14 @@ class ClusterPart:
         self._held: set[str] = set()
         self.numbers = w.HTML()
         self.group = w.Dropdown(description="Group", layout=field())
-        self.workers = w.IntSlider(description="Workers", continuous_update=False, layout=field())
+        # Numbers to be typed rather than sliders, whose handles have no name that a screen reader could say.
+        self.workers = w.BoundedIntText(description="Workers", layout=number())
         self.adaptive = w.Checkbox(
             description="as many as the work needs", indent=False, layout=w.Layout(width="220px")
         )
-        self.bounds = w.IntRangeSlider(description="Between", continuous_update=False, layout=field())
+        self.minimum = w.BoundedIntText(description="At least", layout=number())
+        self.maximum = w.BoundedIntText(description="at most", layout=number())
+        self.bounds = w.HBox([self.minimum, self.maximum])
         self.stop = w.Button(description="Stop…", icon="stop", tooltip="End this cluster")
         self.confirm = w.Button(description="Stop it", button_style="danger")
         self.keep = w.Button(description="Keep it")
@@ -60,7 +63,8 @@ class ClusterPart:
         self.group.observe(self._group_chosen, "value")
         self.workers.observe(self._workers_moved, "value")
         self.adaptive.observe(self._adaptive_switched, "value")
-        self.bounds.observe(self._bounds_moved, "value")
+        self.minimum.observe(self._minimum_moved, "value")
+        self.maximum.observe(self._maximum_moved, "value")
         self.stop.on_click(lambda _: self._ask_to_stop())
         self.keep.on_click(lambda _: show(self.question, False))
         self.confirm.on_click(lambda _: self._stop())
@@ -109,7 +113,8 @@ class ClusterPart:
         low, high = self._range(group)
         # where it can't be switched off, a number that is set ends it
         _set(self.workers, min=low, max=high, value=group.wanted, disabled=group.adaptive and self._adapts)
-        _set(self.bounds, min=low, max=high, value=(group.minimum, group.maximum))
+        _set(self.minimum, min=low, max=high, value=group.minimum)
+        _set(self.maximum, min=low, max=high, value=group.maximum)
         _set(self.adaptive, value=group.adaptive)
         show(self.adaptive, self._adapts)
         show(self.bounds, group.adaptive and self._adapts)
@@ -120,7 +125,7 @@ class ClusterPart:
         return self._state is not None and "adapt" in self._state.commands
 
     def _range(self, group: GroupState) -> tuple[int, int]:
-        """What the sliders offer: the profile's range; that of adaptive scaling, in the state, may be narrower."""
+        """What can be chosen: the profile's range; that of adaptive scaling, in the state, may be narrower."""
         return self._ranges.get(group.name, (group.minimum, group.maximum))
 
     def _group_chosen(self, _: Any) -> None:
@@ -138,17 +143,24 @@ class ClusterPart:
             return
         self._held.add(group.name)
         if change["new"]:
-            low, high = self._range(group)
-            self._commands.adapt(self._state.name, low, high, group.name)
+            self._adapt(group, *self._range(group))
         else:
             self._commands.scale(self._state.name, group.wanted, group.name)
 
-    def _bounds_moved(self, change: Any) -> None:
+    def _minimum_moved(self, change: Any) -> None:
         group = self._chosen()
-        if self._state and group and change["new"] != (group.minimum, group.maximum):
-            self._held.add(group.name)
-            low, high = change["new"]
-            self._commands.adapt(self._state.name, low, high, group.name)
+        if group and change["new"] != group.minimum:
+            self._adapt(group, change["new"], max(change["new"], self.maximum.value))
+
+    def _maximum_moved(self, change: Any) -> None:
+        group = self._chosen()
+        if group and change["new"] != group.maximum:
+            self._adapt(group, min(change["new"], self.minimum.value), change["new"])
+
+    def _adapt(self, group: GroupState, minimum: int, maximum: int) -> None:
+        assert self._state is not None
+        self._held.add(group.name)
+        self._commands.adapt(self._state.name, minimum, maximum, group.name)
 
     def _ask_to_stop(self) -> None:
         if self._state is None:
@@ -180,7 +192,7 @@ def _numbers(state: ClusterState, now: Time) -> str:
     rows = {
         "State": escape(phase(state)),
         "Workers": escape(workers(state.counts, wanted)),
-        "CPU": f"{state.cpu:.1f} of {state.cpus:g} CPUs",
+        "CPU": f"{state.cpu:.1f} of {count(state.cpus, 'CPU')}",
         "Memory": f"{size(state.memory_used)} of {size(state.memory)}",
         "Tasks": f"{state.work.processing:,} running, {state.work.queued:,} waiting, {state.work.done:,} done",
         "Cost": f"<span title='{escape(words.source(cost), quote=True)}'>{escape(words.cost(cost))}</span>",

@@ -14,6 +14,11 @@ def field() -> w.Layout:
     return w.Layout(width="480px")
 
 
+def number() -> w.Layout:
+    """The place of a number with its name."""
+    return w.Layout(width="180px")
+
+
 def show(widget: w.Widget, visible: bool) -> None:
     """Show a widget, or take it out of sight."""
     widget.layout.display = "" if visible else "none"

@@ -35,6 +35,13 @@ from .watch import PanelWatch, Seen
 #: A cell that runs for longer is worth a word about clicks that wait.
 LONG_CELL: Seconds = 1.0
 
+#: The widget, and what the browser's part of this package takes it for, so that it says what to do when the widget is
+#: gone. `labextension/src/notebook/panel.ts` has the same word.
+_WIDGET, _PANEL = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter-mlops.panel+json"
+
+#: What is read where no widgets are shown.
+_ELSEWHERE = "The panel of ML Ops. Run this cell in a notebook that shows widgets to see it."
+
 _BUSY = "A cell is running: these numbers stay live, clicks are answered when it is done."
 
 
@@ -71,7 +78,8 @@ class Panel:
         self._watch.start(cluster or "")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return self.widget._repr_mimebundle_(**kwargs)
+        shown = self.widget._repr_mimebundle_(**kwargs)
+        return {**shown, _PANEL: shown[_WIDGET], "text/plain": _ELSEWHERE} if _WIDGET in shown else shown
 
     @property
     def closed(self) -> bool:

@@ -110,11 +110,10 @@ class Line:
         error = f"<br>{escape(lines[-1])}" if lines else ""
         self.text.value = f"<b>{escape(run.name)}</b> {escape(words.progress(run, now))}{error}"
         if run.total:
-            self.bar.value = run.done / run.total
+            self.bar.value = (run.done + run.failed) / run.total
         elif over:
             self.bar.value = 1.0
-        styles = {"done": "success", "failed": "danger", "lost": "danger", "cancelled": "warning"}
-        self.bar.bar_style = styles.get(run.phase, "")
+        self.bar.bar_style = _style(run)
         show(self.cancel, not over)
 
     def close(self) -> None:
@@ -125,3 +124,12 @@ class Line:
     def _clicked(self, cancel: Callable[[str], None], name: str) -> None:
         self.cancel.disabled = True
         cancel(name)
+
+
+def _style(run: RunState) -> str:
+    """How the bar looks: not green where items failed."""
+    if run.phase in ("failed", "lost"):
+        return "danger"
+    if run.failed or run.phase == "cancelled":
+        return "warning"
+    return "success" if run.phase == "done" else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -105,7 +106,10 @@ class PanelWatch:
         if name:
             await self._choose(name)
         while True:
-            self._now.listing = await list_clusters()
+            listing = await list_clusters()
+            if not threading.main_thread().is_alive():  # the kernel ends, and nothing that is asked is answered
+                return
+            self._now.listing = listing
             await self._follow()
             self._tell()
             await until_set(self._look, LIST_EVERY)

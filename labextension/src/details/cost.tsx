@@ -136,7 +136,7 @@ function Owners(): JSX.Element | null {
   }));
   return (
     <section aria-label={trans.__('Costs by owner')} data-mlops="owners">
-      <h4>{trans.__('All clusters that are listed, by owner')}</h4>
+      <h3>{trans.__('All clusters that are listed, by owner')}</h3>
       <CostTable head={trans.__('Owner')} rows={rows} />
     </section>
   );

@@ -69,7 +69,7 @@ function Summary({ cluster, stale }: { cluster: ClusterState; stale: boolean }):
       ? ended(trans, cluster.cause)
       : `${phase(trans, cluster.phase)}, ${workers(trans, cluster.counts, wanted(cluster))}`;
   return (
-    <header className="jp-mlops-summary" data-mlops="summary">
+    <div className="jp-mlops-summary" data-mlops="summary">
       <h2>
         <span className="jp-mlops-dot" data-phase={cluster.phase} aria-hidden="true" />
         {cluster.name}
@@ -82,7 +82,7 @@ function Summary({ cluster, stale }: { cluster: ClusterState; stale: boolean }):
           <span className="jp-mlops-rate">{briefRate(trans, cost)}</span>
         )}
       </span>
-    </header>
+    </div>
   );
 }
 

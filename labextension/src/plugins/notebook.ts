@@ -7,6 +7,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { connectNotebook, revealCell } from '../notebook/cell';
+import { panelFactory } from '../notebook/panel';
 import { isLive, newest } from '../state/state';
 import { IMlops } from '../tokens';
 import { DOMAIN } from './core';
@@ -14,7 +15,7 @@ import { DOMAIN } from './core';
 /** What leads from clusters and runs to notebooks. */
 export const notebook: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:notebook',
-  description: 'Connects notebooks to clusters, and finds the cells that runs came from.',
+  description: 'Connects notebooks to clusters, finds the cells of runs, and shows panels.',
   autoStart: true,
   requires: [IMlops, INotebookTracker, IDocumentManager],
   optional: [ITranslator],
@@ -26,6 +27,9 @@ export const notebook: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
+    tracker.widgetAdded.connect((_, { content: { rendermime } }) =>
+      rendermime.addFactory(panelFactory(rendermime, trans))
+    );
 
     app.commands.addCommand(CommandIDs.useCluster, {
       label: trans.__('Use in This Notebook'),

@@ -12,10 +12,10 @@ export function Panel(): JSX.Element {
   const { trans } = useMlops();
   return (
     <>
-      <header className="jp-mlops-header">
+      <div className="jp-mlops-header">
         <h2>{trans.__('ML Ops')}</h2>
         <StartButton />
-      </header>
+      </div>
       <Banner />
       <div className="jp-mlops-body" tabIndex={-1}>
         <Clusters />

@@ -21,7 +21,7 @@ export class Sidebar extends GatedWidget {
   /** Open the menu of profiles, as a click on New does. */
   openNew(): void {
     requestAnimationFrame(() => {
-      this.node.querySelector<HTMLButtonElement>('header [data-mlops="new"]')?.click();
+      this.node.querySelector<HTMLButtonElement>('.jp-mlops-header [data-mlops="new"]')?.click();
     });
   }
 }
