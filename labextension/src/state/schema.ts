@@ -526,7 +526,7 @@ export interface Receipt {
 }
 /**
  * `price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, in the same
- * currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder);
+ * currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder; `off`: no MLflow);
  * `default_profile` is what a run starts when there is no cluster; `last_used` is profile → when.
  */
 export interface Settings {
