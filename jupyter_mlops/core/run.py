@@ -31,6 +31,8 @@ class Origin(Record):
     notebook: Saying = ""
     cell: Label = ""
     kernel: Label = ""
+    #: The cell's execution count, as in "[12]"; None where nothing counts.
+    number: int | None = None
 
 
 class ItemError(Record):

@@ -16,8 +16,9 @@ from IPython.utils.text import DollarFormatter
 
 from ..client.runs.execution.channel import Display
 from ..client.runs.execution.outcomes import FailedItem
-from ..client.runs.launch import launch, name_of, origin_of_kernel
+from ..client.runs.launch import launch
 from ..client.runs.options import Options, parse_seconds, parse_workers
+from ..client.runs.origin import origin_of_kernel
 from ..client.runs.run import Run
 from ..client.runs.view import display
 from ..client.send.capture import parse_cell
@@ -66,7 +67,7 @@ class CellRun:
 
     def __init__(self, shell: Any, args: argparse.Namespace, cell: str) -> None:
         self._shell, self._args, self._cell = shell, args, cell
-        self._options = options_of(args, cell)
+        self._options = options_of(args)
         self._check_combinations()
         source = "\n" + cell  # the magic's own line comes first, so that line numbers are those of the notebook
         filename = shell.compile.cache("%%mlrun" + source, _number(shell))
@@ -200,16 +201,15 @@ def tree_for_check(tree: Any, mapped: bool) -> Any:
     return module
 
 
-def options_of(args: argparse.Namespace, cell: str) -> Options:
+def options_of(args: argparse.Namespace) -> Options:
     """The options as they were written.
 
     Raises
     ------
     InvalidSpec : one has a wrong type or range.
     """
-    name = args.name or name_of(cell) or None
     return Options(
-        name=name,
+        name=args.name or None,
         cluster=args.cluster,
         workers=parse_workers(args.workers) if args.workers is not None else None,
         group=args.group,

@@ -111,7 +111,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     options: {},
     variables: [],
     versions: {},
-    origin: { notebook: 'work/flights.ipynb', cell: 'c1', kernel: 'k1' },
+    origin: { notebook: 'work/flights.ipynb', cell: 'c1', kernel: 'k1', number: 12 },
     detached: false,
     shape: { default: 6 },
     total: 100,

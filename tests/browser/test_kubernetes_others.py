@@ -64,7 +64,7 @@ def test_three_makers_side_by_side(
     notebook = Notebook(page)
     notebook.run(0)
     expect(notebook.run(1)).to_contain_text("42")
-    expect(sidebar.run("print(6 * 7)", "done")).to_be_visible()
+    expect(sidebar.run("theirs [2]", "done")).to_be_visible()
 
     theirs.locator("[data-group=default] [data-mlops=more]").click()
     expect(theirs.locator("[data-mlops=workers]")).to_have_text("2 of 3 workers, 1 pending")

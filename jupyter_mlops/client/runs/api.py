@@ -15,8 +15,9 @@ from ..send.payload import ship_function
 from ..send.pickling import type_name
 from ..words import tell
 from .follow import find_run
-from .launch import launch, origin_of_kernel
+from .launch import launch
 from .options import Options
+from .origin import origin_of_kernel
 from .run import Run
 
 
@@ -119,7 +120,8 @@ def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _options(fn: Any, cluster: str | Cluster | None, own: dict[str, Any]) -> Options:
-    named = {"name": getattr(fn, "__name__", None), **own}
+    name = getattr(fn, "__name__", "")
+    named = {"name": name if name.isidentifier() else None, **own}  # a lambda has none of its own
     return Options(cluster=cluster.name if isinstance(cluster, Cluster) else cluster, **named)
 
 

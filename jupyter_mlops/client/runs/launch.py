@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import getpass
-import os
 import secrets
 import time
-from pathlib import Path
 from typing import Any
 
 from ... import home
@@ -14,7 +12,7 @@ from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
 from ...core.run import Origin, RunState
 from ...home.runs import run_folder
-from ..clusters.choose import NOTEBOOK, Say, choose
+from ..clusters.choose import Say, choose
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.session import Session
 from ..send.payload import RunPayload
@@ -26,6 +24,7 @@ from .execution.partitions import PartitionExecution
 from .execution.result_buffer import ResultBuffer
 from .execution.single import OneTask
 from .options import Options
+from .origin import name_of
 from .record import PayloadFile, not_kept
 from .run import Run
 
@@ -92,7 +91,7 @@ def _state(
     writes_home = session.backend.writes_home
     return RunState(
         id=run,
-        name=options.name or name_of(payload.code) or kind,
+        name=options.name or name_of(payload.code, origin) or kind,
         kind=kind,
         cluster=session.name,
         group=options.group,
@@ -140,32 +139,3 @@ def _execution(session: Session, state: RunState, payload: RunPayload, items: It
         return PartitionExecution(session, state, payload, channel, items, buffer)
     payload_file = PayloadFile(state.id, payload.head, payload.bigs)
     return MapExecution(session, state, payload, channel, items, buffer, payload_file)
-
-
-def name_of(code: str) -> str:
-    """A name for code that was given none: its first comment or line."""
-    for line in code.splitlines():
-        text = line.strip().lstrip("#").strip()
-        if text:
-            return text if len(text) <= 40 else text[:39] + "…"
-    return ""
-
-
-def origin_of_kernel() -> Origin:
-    """The notebook and kernel that this process serves, and the cell that it runs now."""
-    notebook = os.environ.get(NOTEBOOK, "")
-    cell = kernel = ""
-    try:
-        from IPython import get_ipython
-
-        shell = get_ipython()
-        app = getattr(shell, "kernel", None)
-        if app is not None:
-            header = app.get_parent("shell") if hasattr(app, "get_parent") else {}
-            cell = str((header.get("metadata") or {}).get("cellId", ""))
-            kernel = str(Path(app.config.get("IPKernelApp", {}).get("connection_file", "")).stem).removeprefix(
-                "kernel-"
-            )
-    except ImportError:  # not in a notebook
-        pass
-    return Origin(notebook=notebook, cell=cell, kernel=kernel)

@@ -280,6 +280,7 @@ export interface Origin {
   cell: string;
   kernel: string;
   notebook: string;
+  number: number | null;
 }
 /**
  * An operation is now `value`.
