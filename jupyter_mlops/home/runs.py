@@ -6,6 +6,7 @@ Pydantic is imported only when a record or a journal is read: looking for folder
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,22 @@ class RunFolder:
     def write_record(self, state: RunState) -> None:
         """Write the run's state; raises `StorageFull`, `Refused`."""
         home.write(self.make().record_file, state.model_dump_json())
+
+    def remove(self) -> None:
+        """Remove all that was kept of the run; a no-op where nothing is. It is out of sight at once, whatever is in it.
+
+        Raises
+        ------
+        Refused : it isn't ours to remove.
+        """
+        gone = self.path.with_name(f".{self.run}-removed")
+        with home.guarded(self.path):
+            shutil.rmtree(gone, ignore_errors=True)  # an earlier one was cut short
+            try:
+                self.path.rename(gone)
+            except FileNotFoundError:
+                return
+            shutil.rmtree(gone)
 
     def journal(self, since: int = 0) -> list[Entry]:
         """What it printed and logged after the number `since`, each entry once: several processes may copy it here."""

@@ -97,6 +97,16 @@ def is_repeatable(run: str) -> bool:
     return run_folder(run).payload.exists()
 
 
+def forget(run: str) -> None:
+    """Remove all that was kept of a run that is over; what MLflow has of it stays there.
+
+    Raises
+    ------
+    Refused : its folder isn't ours to remove.
+    """
+    run_folder(run).remove()
+
+
 def save(run: RunState) -> None:
     """Replace the record of a run whose cluster can't do it any more.
 

@@ -62,6 +62,41 @@ async def test_a_run_is_watched_and_cancelled(ask: Any, browse: Any) -> None:
     assert len(await ask("GET", f"runs/{run}/journal", since=3)) > 2
 
 
+async def test_a_run_that_is_over_can_be_removed_for_good(ask: Any, browse: Any, jp_serverapp: Any) -> None:
+    kernel, run, browser = await begun(ask, browse)
+    assert (await ask("DELETE", f"runs/{run}/record"))[1]["todo"] == "Cancel it first."
+    await finished(ask, await ask("DELETE", f"runs/{run}"))
+    await kernel.communicate()
+    await browser.until(lambda: browser.runs[run]["phase"] == "cancelled")
+    marker = pending.Marker(uri="somewhere", run="1", ended=True)
+    pending.write(run_folder(run), marker)  # it is in MLflow, which keeps it
+
+    assert await ask("DELETE", f"runs/{run}/record") is None
+    await browser.until(lambda: run not in browser.runs)
+    assert not list(run_folder(run).path.parent.glob(f"*{run}*")), "nothing is left of its folder"
+    assert (await ask("GET", f"runs/{run}"))[1]["error"] == "UnknownRun"
+
+    # Its cluster lives, and tells a new server of all its runs.
+    app = jp_serverapp.web_app.settings["jupyter_mlops"]
+    await app.stop_extension()
+    await app.services()
+    again = await browse()
+    await again.until(lambda: again.clusters.get("one", {}).get("phase") == "running")
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", COUNT.replace("3000", "1"))
+    await other.wait()
+    await again.until(lambda: any(state["phase"] == "done" for state in again.runs.values()))
+    assert run not in again.runs
+    assert [state["id"] for state in await ask("GET", "runs")] == list(again.runs)
+
+
+async def test_what_can_not_be_read_is_not_removed(ask: Any) -> None:
+    folder = run_folder("123456789abc").make()
+    folder.record_file.write_text("{")
+    status, error = await ask("DELETE", "runs/123456789abc/record")
+    assert status == 409 and str(folder.path) in error["todo"], error
+    assert folder.record_file.exists()
+
+
 async def test_a_run_of_a_killed_cluster_is_lost(ask: Any, browse: Any) -> None:
     kernel, run, browser = await begun(ask, browse)
     kernel.kill()

@@ -116,6 +116,11 @@ class Keeper:
         """List that cluster no more."""
         self._write(lambda store: store.forget(name))
 
+    def remove_run(self, run: str) -> None:
+        """Keep nothing of that run, now and when it is told of again."""
+        now = time.time()
+        self._write(lambda store: store.remove_run(run, now))
+
     def prune(self) -> None:
         """Remove what is older than it should be."""
         before = time.time() - self._keep
@@ -159,6 +164,10 @@ class Keeper:
         """One run."""
         row = await self._read(lambda store: store.run(run), None)
         return None if row is None else self._run(*row)
+
+    async def removed_runs(self) -> set[str]:
+        """The ids of the runs that were removed."""
+        return set(await self._read(lambda store: store.removed_runs(), list[str]()))
 
     def _state(self, name: str, created: float, text: str) -> ClusterState:
         """What a row says, or that it can't be read."""

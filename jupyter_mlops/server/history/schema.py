@@ -23,6 +23,7 @@ STEPS: tuple[str, ...] = (
     CREATE TABLE runs (id TEXT PRIMARY KEY, cluster TEXT NOT NULL, created REAL NOT NULL, state TEXT NOT NULL);
     CREATE INDEX runs_by_time ON runs (created);
     """,
+    "CREATE TABLE removed_runs (id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID",
 )
 
 

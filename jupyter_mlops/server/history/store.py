@@ -83,8 +83,11 @@ class Store:
         )
 
     def put_run(self, run: str, cluster: str, created: float, state: str) -> None:
-        """The newest state of a run."""
-        self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (run, cluster, created, state))
+        """The newest state of a run, unless it was removed."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO runs SELECT ?, ?, ?, ? WHERE ? NOT IN (SELECT id FROM removed_runs)",
+            (run, cluster, created, state, run),
+        )
 
     def clusters(self, limit: int) -> list[tuple[str, float, bool, str]]:
         """(name, created, whole, state) of those not forgotten, newest first, the newest of each name only."""
@@ -138,6 +141,15 @@ class Store:
         """List no cluster of that name any more; their receipts stay."""
         self._db.execute("UPDATE clusters SET forgotten = 1 WHERE name = ? AND ended IS NOT NULL", (name,))
 
+    def remove_run(self, run: str, at: float) -> None:
+        """Remove a run, and know that it was: its cluster may tell of it again."""
+        self._db.execute("DELETE FROM runs WHERE id = ?", (run,))
+        self._db.execute("INSERT OR REPLACE INTO removed_runs VALUES (?, ?)", (run, at))
+
+    def removed_runs(self) -> list[str]:
+        """The ids of the runs that were removed."""
+        return [run for (run,) in self._db.execute("SELECT id FROM removed_runs")]
+
     def prune(self, before: float) -> None:
         """Remove what ended, or was last seen, before that time."""
         old = "SELECT name, created FROM clusters WHERE COALESCE(ended, seen) < ?"
@@ -145,3 +157,4 @@ class Store:
             self._db.execute(f"DELETE FROM {table} WHERE (name, created) IN ({old})", (before,))  # noqa: S608  # own names
         self._db.execute("DELETE FROM clusters WHERE COALESCE(ended, seen) < ?", (before,))
         self._db.execute("DELETE FROM runs WHERE created < ?", (before,))
+        self._db.execute("DELETE FROM removed_runs WHERE at < ?", (before,))

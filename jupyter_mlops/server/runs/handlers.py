@@ -35,6 +35,17 @@ class RunHandler(Handler):
         self.reply(await self.services.runs.cancel(run), 202)
 
 
+class RecordHandler(Handler):
+    """What was kept of a run."""
+
+    @web.authenticated
+    @authorized
+    async def delete(self, run: str) -> None:
+        """Remove it; only of a run that is over."""
+        await self.services.runs.forget(run)
+        self.reply(None)
+
+
 class JournalHandler(QuietHandler):
     """What a run printed and logged."""
 
@@ -58,6 +69,7 @@ class AgainHandler(Handler):
 HANDLERS = [
     (r"runs", RunsHandler),
     (r"runs/([^/]+)", RunHandler),
+    (r"runs/([^/]+)/record", RecordHandler),
     (r"runs/([^/]+)/journal", JournalHandler),
     (r"runs/([^/]+)/again", AgainHandler),
 ]

@@ -40,6 +40,7 @@ class RunManager:
         self._records = history.Records()
         self._states: dict[str, RunState] = {}
         self._written: dict[str, float] = {}
+        self._removed: set[str] = set()
         self._tick = asyncio.Event()
         watcher.on_run.append(self.take)
         watcher.on_look.append(self._look)
@@ -47,7 +48,10 @@ class RunManager:
     # What is told.
 
     def take(self, run: RunState) -> None:
-        """News of a run. Its record on disk may be older than what its controller has told: it never goes back."""
+        """News of a run. Its record on disk may be older than what its controller has told: it never goes back. A live
+        cluster tells of its last runs again, also of those that were removed."""
+        if run.id in self._removed:
+            return
         if run.phase in FINAL and not run.repeatable and history.is_repeatable(run.id):
             run = run.model_copy(update={"repeatable": True})  # its input is here, which a cluster elsewhere can't see
         known = self._states.get(run.id)
@@ -69,6 +73,7 @@ class RunManager:
 
     async def start(self) -> None:
         """Show the runs of the history."""
+        self._removed = await self._keeper.removed_runs()
         for run in reversed(await self._keeper.runs(MOST_LISTED)):
             self._states[run.id] = run
             self._hub.put("run", run.id, run)
@@ -101,9 +106,12 @@ class RunManager:
         over = [run for run in self._states.values() if run.phase in FINAL]
         over.sort(key=lambda run: run.created)
         for run in over[: max(0, len(self._states) - MOST_LISTED)]:
-            del self._states[run.id]
-            self._written.pop(run.id, None)
-            self._hub.put("run", run.id, None)
+            self._drop(run.id)
+
+    def _drop(self, run: str) -> None:
+        if self._states.pop(run, None) is not None:
+            self._written.pop(run, None)
+            self._hub.put("run", run, None)
 
     # What is asked.
 
@@ -149,6 +157,29 @@ class RunManager:
                 await self._changed(2.0)
 
         return self._operations.begin("cancel", state.id, work)
+
+    async def forget(self, run: str) -> None:
+        """Remove a run that is over from the history, with all that was kept of it; what MLflow has of it stays.
+
+        Raises
+        ------
+        UnknownRun : there is none.
+        Conflict : it isn't over, or nobody can say whether it is.
+        Refused : its folder isn't ours to remove.
+        """
+        state = await self.state(run)
+        if state.problem is not None:
+            raise Conflict(
+                f"The run {run} can't be removed",
+                "its record can't be read, so that it may still run",
+                f"{state.problem.todo} Or remove its folder, {run_folder(run).path}.".strip(),
+            )
+        if state.phase not in FINAL:
+            raise Conflict(f"The run {state.name!r} can't be removed", f"it is {state.phase}", "Cancel it first.")
+        await asyncio.to_thread(history.forget, state.id)
+        self._removed.add(state.id)
+        self._keeper.remove_run(state.id)
+        self._drop(state.id)
 
     async def again(self, run: str, body: dict[str, Any]) -> Operation:
         """Run it again from its record, detached, on its cluster or another one.
