@@ -80,11 +80,19 @@ def accounts_table(accounts: Sequence[Account]) -> str:
             str(account.live),
             quantity(account.cost.usage.cpu_hours),
             _rate(account.cost),
-            cost_so_far(account.cost),
+            _shared(account),
         )
         for account in accounts
     ]
     return table(head, rows, right="CLUSTERS,LIVE,CPU-HOURS,PER HOUR")
+
+
+def _shared(account: Account) -> str:
+    """What an owner's clusters cost, and how many of them are not in it."""
+    known = cost_so_far(account.cost)
+    if not 0 < account.unpriced < account.clusters:
+        return known
+    return f"{known} ({count(account.unpriced, 'cluster')} without a price)"
 
 
 def profiles_table(profiles: Sequence[tuple[Profile, Estimate]]) -> str:
@@ -101,7 +109,7 @@ def profiles_table(profiles: Sequence[tuple[Profile, Estimate]]) -> str:
                 f"{group.workers} ({group.minimum}–{group.maximum}){more}",
                 f"{costs.cpus:g}",
                 size(costs.memory_gb * GB),
-                money(costs.at_start, costs.currency),
+                fine_money(costs.at_start, costs.currency),
                 profile.title,
             )
         )

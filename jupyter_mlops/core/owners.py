@@ -10,11 +10,13 @@ from .price import Cost, Usage
 
 
 class Account(Record):
-    """A user's clusters in one currency: how many, how many of them live, and what they cost together."""
+    """A user's clusters in one currency: how many, how many of them live, how many have no price, and what they cost
+    together."""
 
     owner: str
     clusters: int = 0
     live: int = 0
+    unpriced: int = 0
     cost: Cost = Cost()
 
 
@@ -28,6 +30,7 @@ def accounts(states: Iterable[ClusterState]) -> list[Account]:
             owner=owner,
             clusters=len(theirs),
             live=sum(state.phase != "ended" for state in theirs),
+            unpriced=sum(state.cost.amount is None for state in theirs),
             cost=_together(theirs, currency),
         )
         for (owner, currency), theirs in sorted(found.items())

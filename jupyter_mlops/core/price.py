@@ -117,7 +117,7 @@ class Cost(Record):
         gpus, cpus = self.unknown.gpu_hours, self.unknown.cpu_hours
         if self.amount is None or not (gpus or cpus):
             return ""
-        return f"{quantity(max(gpus or cpus, 0.01))} {'GPU' if gpus else 'CPU'}-hours unknown"
+        return f"{quantity(gpus or cpus)} {'GPU' if gpus else 'CPU'}-hours unknown"
 
 
 #: Prices that a sum names one by one.

@@ -17,6 +17,9 @@ _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR"
 
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 
+#: The least that two decimals can tell.
+_CENT = 0.01
+
 #: Below this amount of money a cent is too coarse a unit. What is above it is written as 0.10.
 _FINE = 0.0995
 
@@ -40,12 +43,18 @@ _CAUSES = {
 
 
 def money(amount: float | None, currency: str) -> str:
-    """Money with two decimals: "$0.42", "12.00 credits"; "unknown" when nobody said what it costs."""
-    return "unknown" if amount is None else _with_currency(f"{amount:,.2f}", currency)
+    """Money with two decimals: "$0.42", "12.00 credits". Less than a cent is "< $0.01", since only nothing is nothing;
+    "unknown" when nobody said what it costs."""
+    if amount is None:
+        return "unknown"
+    if 0 < amount < _CENT:
+        return f"< {_with_currency(f'{_CENT:.2f}', currency)}"
+    return _with_currency(f"{amount:,.2f}", currency)
 
 
 def fine_money(amount: float | None, currency: str) -> str:
-    """Money for very little, with two significant digits where it is less than ten cents: "$0.0042"."""
+    """Money for very little, with two significant digits where it is less than ten cents: "$0.0042". Rates are written
+    so: they are compared, and stand still."""
     if amount is None or amount == 0 or amount >= _FINE:
         return money(amount, currency)
     digits = 1 - math.floor(math.log10(amount))
@@ -59,10 +68,11 @@ def exact_money(amount: float, currency: str) -> str:
 
 
 def per_hour(amount: float | None, currency: str, unpriced: int = 0) -> str:
-    """Money for an hour: "$1.20/h"; "$1.20/h + 2 workers unknown" where of so many nobody knows what they cost."""
+    """Money for an hour: "$1.20/h", "$0.0042/h"; "$1.20/h + 2 workers unknown" where of so many nobody knows what they
+    cost."""
     if amount is None:
         return "unknown"
-    known = f"{money(amount, currency)}/h"
+    known = f"{fine_money(amount, currency)}/h"
     return f"{known} + {count(unpriced, 'worker')} unknown" if unpriced else known
 
 
@@ -76,12 +86,14 @@ def estimate(at_start: float | None, at_most: float | None, currency: str) -> st
     """What a profile costs an hour: at the start, and at most where that is more."""
     if at_start is None or at_most is None:
         return "cost unknown"
-    start, most = money(at_start, currency), money(at_most, currency)
+    start, most = fine_money(at_start, currency), fine_money(at_most, currency)
     return f"{start}/h" if start == most else f"{start}–{most}/h"
 
 
 def quantity(amount: float) -> str:
-    """A number of hours with the decimals that it deserves: "0.25", "12.3", "1,200"."""
+    """A number of hours with the decimals that it deserves: "0.25", "12.3", "1,200"; "< 0.01" for less than that."""
+    if 0 < amount < 0.01:
+        return "< 0.01"
     return f"{amount:,.{0 if amount >= 100 else 1 if amount >= 1 else 2}f}"
 
 

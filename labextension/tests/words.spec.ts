@@ -6,7 +6,7 @@ import { willStop, workers } from '../src/words/cluster';
 import { brief, estimate, money, perHour, perThousand, source, sum } from '../src/words/money';
 import { summary } from '../src/words/run';
 import { size } from '../src/words/size';
-import { about, left, span } from '../src/words/time';
+import { about, clock, day, left, span, tick } from '../src/words/time';
 import * as examples from './examples';
 import { trans } from './stage';
 
@@ -68,6 +68,18 @@ describe('words', () => {
     expect(left(trans, 43)).toBe('40 s');
   });
 
+  it('write moments on a clock of 24 hours, with the day where it isn’t today', () => {
+    const moment = new Date(2026, 10, 21, 14, 5, 9).getTime() / 1000;
+    expect(clock(moment, moment + 60)).toBe('14:05:09');
+    expect(clock(moment, moment + 86400)).toBe('21 Nov 14:05:09');
+    expect(tick(moment, 300)).toBe('14:05');
+    expect(tick(moment, 5)).toBe('14:05:09');
+    expect(tick(new Date(2026, 10, 21).getTime() / 1000, 3600)).toBe('21 Nov');
+    expect(day(trans, moment, moment + 60)).toBe('Today');
+    expect(day(trans, moment, moment + 86400)).toBe('Yesterday');
+    expect(day(trans, moment, moment + 2 * 86400)).toBe('21 Nov');
+  });
+
   it('write sizes in the units that prices count', () => {
     expect(size(1.6e9)).toBe('1.6 GB');
     expect(size(999_600)).toBe('1 MB');
@@ -108,8 +120,9 @@ describe('words', () => {
     ]);
     expect(statusWords(trans, { ...NOTHING, clusters })).toBe('12 workers · $2.31/h');
     expect(statusWords(trans, NOTHING)).toBe('');
-    clusters.set('d', cluster({ cost: cost({ per_hour: null, unpriced: 2 }) }));
-    expect(statusWords(trans, { ...NOTHING, clusters })).toBe('18 workers · $2.31/h + ?');
+    const unpriced = cost({ amount: null, per_hour: null, unpriced: 2 });
+    const some = new Map([...clusters, ['d', cluster({ cost: unpriced })]]);
+    expect(statusWords(trans, { ...NOTHING, clusters: some })).toBe('18 workers · $2.31/h + ?');
   });
 
   it('say what stopping would lose', () => {

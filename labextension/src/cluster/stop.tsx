@@ -4,6 +4,7 @@ import React from 'react';
 
 import { ClusterState, RunState } from '../state/schema';
 import { isRunning, IState } from '../state/state';
+import { number } from '../words/number';
 import { size } from '../words/size';
 import { remains, warning } from './others';
 
@@ -74,8 +75,8 @@ export function lossesOf(trans: TranslationBundle, cluster: ClusterState, state:
 }
 
 function runLoss(trans: TranslationBundle, run: RunState): string {
-  const done = run.done.toLocaleString();
+  const done = number(run.done);
   return run.total
-    ? trans.__('the run “%1”: %2 of %3 done', run.name, done, run.total.toLocaleString())
+    ? trans.__('the run “%1”: %2 of %3 done', run.name, done, number(run.total))
     : trans.__('the run “%1”: %2 done', run.name, done);
 }

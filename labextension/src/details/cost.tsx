@@ -6,6 +6,7 @@ import { useMlops, useSelector } from '../state/hooks';
 import { Cost, Receipt } from '../state/schema';
 import { ended } from '../words/cluster';
 import { dedicated, perHour, quantity, rates, sum } from '../words/money';
+import { number } from '../words/number';
 import { clock, span } from '../words/time';
 import { CostTable, ICostRow } from './costtable';
 import { useFetched } from './fetched';
@@ -105,11 +106,14 @@ function Facts({ cluster, receipt }: IPartProps & { receipt: Receipt | null }): 
     facts.push([trans.__('Ended'), clock(until, now)]);
     facts.push([trans.__('Why'), receipt?.why || ended(trans, cluster.cause)]);
   }
-  facts.push([trans.__('Lived'), span(trans, until - cluster.created)]);
+  facts.push([
+    cluster.phase === 'ended' ? trans.__('Lived') : trans.__('Age'),
+    span(trans, until - cluster.created)
+  ]);
   if (receipt) {
-    facts.push([trans.__('Most workers'), receipt.most_workers.toLocaleString()]);
-    facts.push([trans.__('Tasks'), receipt.tasks.toLocaleString()]);
-    facts.push([trans.__('Runs'), receipt.runs.toLocaleString()]);
+    facts.push([trans.__('Most workers'), number(receipt.most_workers)]);
+    facts.push([trans.__('Tasks'), number(receipt.tasks)]);
+    facts.push([trans.__('Runs'), number(receipt.runs)]);
   }
   return (
     <dl>
@@ -130,10 +134,11 @@ function Owners(): JSX.Element | null {
   if (clusters.size < 2) {
     return null;
   }
-  const rows = accounts(clusters.values()).map(({ owner, clusters, cost }) => ({
-    name: trans._n('%2, %1 cluster', '%2, %1 clusters', clusters, owner),
-    cost
-  }));
+  const rows = accounts(clusters.values()).map(({ owner, clusters, unpriced, cost }) => {
+    const name = trans._n('%2, %1 cluster', '%2, %1 clusters', clusters, owner);
+    const isPart = unpriced > 0 && unpriced < clusters;
+    return { name: isPart ? trans.__('%1, %2 without a price', name, unpriced) : name, cost };
+  });
   return (
     <section aria-label={trans.__('Costs by owner')} data-mlops="owners">
       <h3>{trans.__('All clusters that are listed, by owner')}</h3>

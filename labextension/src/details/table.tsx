@@ -17,6 +17,12 @@ export interface IColumn<T> {
   numeric?: boolean;
   /** The column's share of the width, as in CSS grids. */
   width: string;
+  /** For text that nobody wants cut: its share of the width beyond that of the longest `by`, instead of `width`. */
+  share?: number;
+  /** Characters that it has room for, where that was measured. */
+  characters?: number;
+  /** Left out where no row has anything in it: its room is for the others. */
+  optional?: boolean;
 }
 
 interface ITableProps<T> {
@@ -30,7 +36,8 @@ const collator = new Intl.Collator(undefined, { numeric: true });
 
 /** A table that draws only the rows in sight: as quick with 5,000 rows as with 5. */
 export function Table<T>(props: ITableProps<T>): JSX.Element {
-  const { rows, columns, name } = props;
+  const { rows, name } = props;
+  const columns = useColumns(rows, props.columns);
   const [order, setOrder] = useState({ id: columns[0].id, down: false });
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
@@ -44,13 +51,15 @@ export function Table<T>(props: ITableProps<T>): JSX.Element {
   const sorted = useMemo(() => {
     const column = columns.find(column => column.id === order.id) ?? columns[0];
     return sort(rows, column, order.down, name);
-    // Columns and names are the same for the life of a table.
+    // Names are the same for the life of a table.
     // eslint-disable-next-line react-hooks/exhaustive-deps -- see above
-  }, [rows, order]);
+  }, [rows, order, columns]);
 
   const first = Math.max(0, Math.floor(top / ROW) - MARGIN);
   const last = Math.min(sorted.length, Math.ceil((top + height) / ROW) + MARGIN);
   const template = columns.map(column => column.width).join(' ');
+  const characters = columns.reduce((sum, column) => sum + (column.characters ?? 0), 0);
+  const minWidth = `max(970px, 760px + ${characters}ch)`;
   const sortBy = (id: string): void =>
     setOrder({ id, down: order.id === id ? !order.down : false });
   return (
@@ -61,7 +70,11 @@ export function Table<T>(props: ITableProps<T>): JSX.Element {
       aria-rowcount={sorted.length + 1}
       data-mlops="table"
     >
-      <div className="jp-mlops-table-head" role="row" style={{ gridTemplateColumns: template }}>
+      <div
+        className="jp-mlops-table-head"
+        role="row"
+        style={{ gridTemplateColumns: template, minWidth }}
+      >
         {columns.map(column => (
           <div
             key={column.id}
@@ -85,6 +98,7 @@ export function Table<T>(props: ITableProps<T>): JSX.Element {
       <div
         ref={element}
         className="jp-mlops-table-body"
+        style={{ minWidth }}
         role="rowgroup"
         tabIndex={0}
         onScroll={event => setTop(event.currentTarget.scrollTop)}
@@ -104,6 +118,35 @@ export function Table<T>(props: ITableProps<T>): JSX.Element {
       </div>
     </div>
   );
+}
+
+/** Characters up to which a column is as wide as its longest text. */
+const LONGEST = 36;
+
+/** The columns that have something to show, each as wide as that needs; the same objects while these stay the same. */
+function useColumns<T>(rows: readonly T[], all: readonly IColumn<T>[]): readonly IColumn<T>[] {
+  const needs = all
+    .map(column => (column.share || column.optional ? longest(rows, column) : ''))
+    .join();
+  // `needs` is all of the rows that matters here.
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- see above
+  return useMemo(() => fitted(rows, all), [all, needs]);
+}
+
+/** The columns as `rows` need them. */
+export function fitted<T>(rows: readonly T[], all: readonly IColumn<T>[]): IColumn<T>[] {
+  return all
+    .filter(column => !column.optional || longest(rows, column) > 0)
+    .map(column => {
+      const characters = Math.min(LONGEST, longest(rows, column)) + 2;
+      return column.share
+        ? { ...column, width: `minmax(${characters}ch, ${column.share}fr)`, characters }
+        : column;
+    });
+}
+
+function longest<T>(rows: readonly T[], column: IColumn<T>): number {
+  return rows.reduce((most, row) => Math.max(most, String(column.by(row)).length), 0);
 }
 
 interface IRowProps<T> {

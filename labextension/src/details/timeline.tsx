@@ -5,7 +5,8 @@ import { faded, Plot, Plotter } from '../cluster/plot';
 import { ProblemLine } from '../controls/problem';
 import { useMlops } from '../state/hooks';
 import { Event, Sample } from '../state/schema';
-import { clock } from '../words/time';
+import { number } from '../words/number';
+import { clock, tick } from '../words/time';
 import { useEvents } from './events';
 import { useFetched } from './fetched';
 import { IPartProps } from './part';
@@ -126,10 +127,9 @@ function plotter(
       grid: { stroke: colors.grid, width: 1 },
       ticks: { stroke: colors.grid, width: 1 }
     };
-    const time = library.fmtDate('{HH}:{mm}:{ss}');
     const line = (label: string, stroke: string, more: Partial<uPlot.Series>): uPlot.Series => ({
       label,
-      value: latest(value => value.toLocaleString()),
+      value: latest(number),
       stroke,
       paths: path,
       points,
@@ -141,7 +141,11 @@ function plotter(
         width: element.clientWidth || 600,
         height: HEIGHT,
         axes: [
-          { ...axis, incrs: TICKS },
+          {
+            ...axis,
+            incrs: TICKS,
+            values: (_, moments, __, ___, step) => moments.map(moment => tick(moment, step))
+          },
           { ...axis, size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }
         ],
         scales: {
@@ -150,7 +154,7 @@ function plotter(
         },
         cursor: { drag: { x: true, y: false } },
         series: [
-          { label: names[0], value: latest(value => time(new Date(value * 1000))) },
+          { label: names[0], value: latest(value => clock(value, Date.now() / 1000)) },
           line(names[1], colors.wanted, { dash: [4, 3], width: 1 }),
           line(names[2], colors.pending, {}),
           line(names[3], colors.running, { fill: faded(colors.running, 0.18) }),

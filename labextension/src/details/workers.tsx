@@ -4,6 +4,7 @@ import React, { useMemo, useRef } from 'react';
 import { useMlops, useSelector } from '../state/hooks';
 import { WorkerState } from '../state/schema';
 import { workerPhase } from '../words/cluster';
+import { number } from '../words/number';
 import { size } from '../words/size';
 import { clock } from '../words/time';
 import { IPartProps } from './part';
@@ -51,6 +52,11 @@ function isHere(worker: WorkerState): boolean {
   return ['idle', 'busy', 'retiring'].includes(worker.phase);
 }
 
+/** Its host and process; in a container every worker is process 1. */
+function hostOf({ host, pid }: WorkerState): string {
+  return pid && pid > 1 ? `${host} · ${pid}` : host;
+}
+
 const ORDER = ['lost', 'busy', 'idle', 'retiring', 'starting', 'pending', 'requested', 'ended'];
 
 function columnsOf(
@@ -62,7 +68,8 @@ function columnsOf(
     {
       id: 'name',
       label: trans.__('Worker'),
-      width: 'minmax(96px, 1.6fr)',
+      width: '96px',
+      share: 1.6,
       by: worker => worker.name,
       show: worker => (
         <button
@@ -89,7 +96,8 @@ function columnsOf(
     {
       id: 'group',
       label: trans.__('Group'),
-      width: 'minmax(56px, 0.8fr)',
+      width: '56px',
+      share: 0.8,
       by: worker => worker.group,
       show: worker => worker.group
     },
@@ -127,12 +135,12 @@ function columnsOf(
       width: '56px',
       numeric: true,
       by: worker => worker.done,
-      show: worker => (isHere(worker) || worker.done ? worker.done.toLocaleString() : '')
+      show: worker => (isHere(worker) || worker.done ? number(worker.done) : '')
     },
     {
       id: 'since',
       label: trans.__('Since'),
-      width: '92px',
+      width: '112px',
       numeric: true,
       by: worker => worker.since,
       show: worker => clock(worker.since, now)
@@ -141,6 +149,7 @@ function columnsOf(
       id: 'problem',
       label: trans.__('What is wrong'),
       width: 'minmax(174px, 8fr)',
+      optional: true,
       by: worker => worker.problem?.what ?? '',
       show: worker =>
         worker.problem && (
@@ -152,11 +161,10 @@ function columnsOf(
     {
       id: 'host',
       label: trans.__('Host'),
-      width: 'minmax(64px, 1fr)',
-      by: worker => worker.host,
-      // In a container every worker is process 1.
-      show: worker =>
-        worker.pid && worker.pid > 1 ? `${worker.host} · ${worker.pid}` : worker.host
+      width: '64px',
+      share: 1,
+      by: worker => hostOf(worker),
+      show: worker => hostOf(worker)
     }
   ];
 }

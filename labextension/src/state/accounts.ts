@@ -4,6 +4,8 @@ import { ClusterState, Cost } from './schema';
 export interface IAccount {
   owner: string;
   clusters: number;
+  /** How many of them have no price: what they used is in `cost.unknown`. */
+  unpriced: number;
   cost: Pick<Cost, 'amount' | 'currency' | 'usage' | 'unknown'>;
 }
 
@@ -13,9 +15,15 @@ export function accounts(clusters: Iterable<ClusterState>): IAccount[] {
   for (const { owner, cost } of clusters) {
     const key = `${owner} ${cost.currency}`;
     const before = found.get(key);
-    found.set(key, before ? add(before, cost) : { owner, clusters: 1, cost: counted(cost) });
+    found.set(key, add(before ?? nothing(owner, cost.currency), cost));
   }
   return [...found.values()].sort((a, b) => a.owner.localeCompare(b.owner));
+}
+
+function nothing(owner: string, currency: string): IAccount {
+  const usage = { worker_hours: 0, cpu_hours: 0, gb_hours: 0, gpu_hours: 0 };
+  const cost = { amount: null, currency, usage, unknown: usage };
+  return { owner, clusters: 0, unpriced: 0, cost };
 }
 
 function add(account: IAccount, added: Cost): IAccount {
@@ -24,6 +32,7 @@ function add(account: IAccount, added: Cost): IAccount {
   return {
     ...account,
     clusters: account.clusters + 1,
+    unpriced: account.unpriced + (amount === null ? 1 : 0),
     cost: {
       currency: cost.currency,
       amount: amount === null ? cost.amount : (cost.amount ?? 0) + amount,

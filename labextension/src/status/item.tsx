@@ -8,6 +8,7 @@ import { IContext, useMlops, useSelector } from '../state/hooks';
 import { IState, isLive } from '../state/state';
 import { present } from '../words/cluster';
 import { perHour } from '../words/money';
+import { number } from '../words/number';
 
 /** In the status bar: how many workers there are and what they cost an hour. Nothing while there is no cluster. */
 export class StatusItem extends GatedWidget {
@@ -34,7 +35,7 @@ function Status(): JSX.Element | null {
   ) : null;
 }
 
-/** "14 workers · $2.31/h", over all live clusters; empty while there is none. */
+/** "14 workers · $2.31/h", over all live clusters, "$2.31/h + ?" where one has no price; empty while there is none. */
 export function statusWords(trans: TranslationBundle, state: IState): string {
   const live = [...state.clusters.values()].filter(isLive);
   if (live.length === 0) {
@@ -51,9 +52,9 @@ export function statusWords(trans: TranslationBundle, state: IState): string {
     }
   }
   const sums = [...rates].map(([currency, rate]) => perHour(trans, rate, currency));
-  const isPart = live.some(({ cost }) => cost.unpriced > 0);
+  const isPart = live.some(({ cost }) => cost.unpriced > 0 || cost.per_hour === null);
   const rate = [...sums, ...(sums.length > 0 && isPart ? ['?'] : [])].join(' + ');
-  return [trans._n('%2 worker', '%2 workers', count, count.toLocaleString()), rate]
+  return [trans._n('%2 worker', '%2 workers', count, number(count)), rate]
     .filter(Boolean)
     .join(' · ');
 }

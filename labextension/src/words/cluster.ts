@@ -2,6 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { ClusterState, Counts, Stop, WorkerState } from '../state/schema';
 import { IState } from '../state/state';
+import { number } from './number';
 import { about } from './time';
 import { wordOf } from './word';
 
@@ -18,7 +19,6 @@ export function wanted(cluster: ClusterState): number {
 /** Workers in words: "6 of 8 workers, 4 busy", "2 of 40 workers, 38 pending". */
 export function workers(trans: TranslationBundle, counts: Counts, wanted: number): string {
   const here = present(counts);
-  const number = (count: number): string => count.toLocaleString();
   const head =
     here === wanted
       ? trans._n('%2 worker', '%2 workers', here, number(here))

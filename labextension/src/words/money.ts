@@ -1,33 +1,55 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Cost, Estimate, RunState } from '../state/schema';
+import { decimals, significant } from './number';
 
-const formats = new Map<string, (amount: number) => string>();
+/** Currency → its sign. */
+const SIGNS: Readonly<Record<string, string>> = {
+  USD: '$',
+  EUR: '€',
+  GBP: '£',
+  JPY: '¥',
+  CNY: '¥',
+  INR: '₹',
+  KRW: '₩',
+  BRL: 'R$',
+  ILS: '₪'
+};
 
-function formatOf(currency: string): (amount: number) => string {
-  let format = formats.get(currency);
-  if (!format) {
-    format = makeFormat(currency);
-    formats.set(currency, format);
-  }
-  return format;
-}
+/** The least that two decimals can tell. */
+const CENT = 0.01;
+
+/** Below this amount of money a cent is too coarse a unit. What is above it is written as 0.10. */
+const FINE = 0.0995;
 
 /** Currencies are free text: what isn't one of the world's is written after the number. */
-function makeFormat(currency: string): (amount: number) => string {
-  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
-  if (/^[A-Z]{3}$/.test(currency)) {
-    const style = { style: 'currency', currency, currencyDisplay: 'narrowSymbol' } as const;
-    const { format } = new Intl.NumberFormat(undefined, { ...style, ...digits });
-    return format;
+function withCurrency(number: string, currency: string): string {
+  if (Object.hasOwn(SIGNS, currency)) {
+    return SIGNS[currency] + number;
   }
-  const { format } = new Intl.NumberFormat(undefined, digits);
-  return amount => `${format(amount)} ${currency}`;
+  return /^[A-Z]{3}$/.test(currency) ? `${currency} ${number}` : `${number} ${currency}`;
 }
 
-/** Money with two decimals; "unknown" when nobody said what it costs. */
+/**
+ * Money with two decimals. Less than a cent is "< $0.01", since only nothing is nothing; "unknown" when nobody said what
+ * it costs.
+ */
 export function money(trans: TranslationBundle, amount: number | null, currency: string): string {
-  return amount === null ? trans.__('unknown') : formatOf(currency)(amount);
+  if (amount === null) {
+    return trans.__('unknown');
+  }
+  return amount > 0 && amount < CENT
+    ? `< ${withCurrency(decimals(CENT, 2), currency)}`
+    : withCurrency(decimals(amount, 2), currency);
+}
+
+/**
+ * Money for very little, with two significant digits where it is less than ten cents: "$0.0042". Rates are written so:
+ * they are compared, and stand still.
+ */
+export function fineMoney(amount: number, currency: string): string {
+  const number = amount === 0 || amount >= FINE ? decimals(amount, 2) : significant(amount, 2);
+  return withCurrency(number, currency);
 }
 
 /** Money for an hour; where of some workers nobody knows what they cost, it says so. */
@@ -40,7 +62,7 @@ export function perHour(
   if (amount === null) {
     return trans.__('unknown');
   }
-  const known = trans.__('%1/h', formatOf(currency)(amount));
+  const known = trans.__('%1/h', fineMoney(amount, currency));
   return unpriced
     ? trans._n('%2 + %1 worker unknown', '%2 + %1 workers unknown', unpriced, known)
     : known;
@@ -65,6 +87,13 @@ export function sum(trans: TranslationBundle, cost: Sum): string {
   return lacks ? trans.__('%1 + %2', known, lacks) : known;
 }
 
+/** The same to the last digit that says something: a small run's "$0.0042", which a list has as "< $0.01". */
+export function fineSum(trans: TranslationBundle, cost: Sum): string {
+  const known = cost.amount === null ? trans.__('unknown') : fineMoney(cost.amount, cost.currency);
+  const lacks = missing(trans, cost);
+  return lacks ? trans.__('%1 + %2', known, lacks) : known;
+}
+
 /** The same where there is little room: what is unknown is only marked. */
 export function brief(trans: TranslationBundle, cost: Sum): string {
   const known = money(trans, cost.amount, cost.currency);
@@ -73,7 +102,7 @@ export function brief(trans: TranslationBundle, cost: Sum): string {
 
 /** What is not known of a cost: "12 CPU-hours unknown"; empty when all is, or nothing is. */
 export function missing(trans: TranslationBundle, { amount, unknown }: Sum): string {
-  if (amount === null || unknown.worker_hours === 0) {
+  if (amount === null || (unknown.cpu_hours === 0 && unknown.gpu_hours === 0)) {
     return '';
   }
   return unknown.gpu_hours
@@ -126,19 +155,6 @@ export function perThousand(trans: TranslationBundle, run: RunState): string {
   return trans.__('%1 per 1,000 items', fineMoney((amount / items) * 1000, currency));
 }
 
-/** Below this amount of money a cent is too coarse a unit. What is above it is written as 0.10. */
-const FINE = 0.0995;
-
-/** Money for very little, with two significant digits where it is less than ten cents: "$0.0042". */
-export function fineMoney(amount: number, currency: string): string {
-  if (amount === 0 || amount >= FINE) {
-    return formatOf(currency)(amount);
-  }
-  const digits = { maximumSignificantDigits: 2, maximumFractionDigits: 20 };
-  const number = amount.toLocaleString(undefined, digits);
-  return formatOf(currency)(0).replace(/0\D00/, number);
-}
-
 /** Whose rates, and of when. */
 export function rates(
   trans: TranslationBundle,
@@ -154,13 +170,12 @@ export function rates(
     : trans.__('Price: %1', cost.source);
 }
 
-/** A number of hours with the decimals that it deserves. */
+/** A number of hours with the decimals that it deserves; "< 0.01" for less than that. */
 export function quantity(amount: number): string {
-  const digits = amount >= 100 ? 0 : amount >= 1 ? 1 : 2;
-  return amount.toLocaleString(undefined, {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits
-  });
+  if (amount > 0 && amount < 0.01) {
+    return `< ${decimals(0.01, 2)}`;
+  }
+  return decimals(amount, amount >= 100 ? 0 : amount >= 1 ? 1 : 2);
 }
 
 /** What a profile costs an hour: at the start, and at most where that is more. */
@@ -169,7 +184,7 @@ export function estimate(trans: TranslationBundle, value: Estimate): string {
   if (at_start === null || at_most === null) {
     return trans.__('cost unknown');
   }
-  const start = formatOf(currency)(at_start);
-  const most = formatOf(currency)(at_most);
+  const start = fineMoney(at_start, currency);
+  const most = fineMoney(at_most, currency);
   return start === most ? trans.__('%1/h', start) : trans.__('%1–%2/h', start, most);
 }

@@ -2,6 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { RunState } from '../state/schema';
 import { isRunning } from '../state/state';
+import { number } from './number';
 import { left, span } from './time';
 import { wordOf } from './word';
 
@@ -18,6 +19,13 @@ export function runPhase(trans: TranslationBundle, value: RunState['phase']): st
   return wordOf(words, value);
 }
 
+/** How many items are done, of how many, and how many failed: "61 / 100 (2 ✗)". */
+export function itemsOf(run: RunState): string {
+  const done = number(run.done);
+  const total = run.total === null ? done : `${done} / ${number(run.total)}`;
+  return run.failed ? `${total} (${number(run.failed)} ✗)` : total;
+}
+
 /** How far a run is, 0 to 1; null while that can't be said. */
 export function progress(run: RunState): number | null {
   return run.total ? Math.min(1, (run.done + run.failed) / run.total) : null;
@@ -29,12 +37,12 @@ export function summary(trans: TranslationBundle, run: RunState, now: number): s
     return liveSummary(trans, run, now);
   }
   const [first] = run.errors;
-  const fault = first && trans.__('item %1: %2', first.index.toLocaleString(), first.error);
+  const fault = first && trans.__('item %1: %2', number(first.index), first.error);
   if (run.phase === 'failed' || run.phase === 'lost') {
     return fault ?? (lastLine(run.error) || runPhase(trans, run.phase));
   }
   const took = span(trans, (run.ended ?? run.created) - run.created);
-  const faults = run.failed ? trans.__('%1 failed', run.failed.toLocaleString()) : '';
+  const faults = run.failed ? trans.__('%1 failed', number(run.failed)) : '';
   const word = run.phase === 'done' ? '' : runPhase(trans, run.phase);
   return [word, took, faults, fault].filter(Boolean).join(' · ');
 }
@@ -48,7 +56,7 @@ function liveSummary(trans: TranslationBundle, run: RunState, now: number): stri
     share !== null
       ? trans.__('%1 %', Math.floor(share * 100))
       : run.done > 0
-        ? trans._n('%1 item', '%1 items', run.done)
+        ? trans._n('%2 item', '%2 items', run.done, number(run.done))
         : runPhase(trans, run.phase);
   const time =
     run.left !== null

@@ -55,18 +55,38 @@ export function left(trans: TranslationBundle, seconds: number): string {
     : about(trans, seconds);
 }
 
-/** A moment as a clock shows it, with the day where it isn't today. */
+const LANGUAGE = 'en-GB';
+const DAYS = new Intl.DateTimeFormat(LANGUAGE, { day: 'numeric', month: 'short' });
+const CLOCK = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+const MINUTES = new Intl.DateTimeFormat(LANGUAGE, CLOCK);
+const SECONDS = new Intl.DateTimeFormat(LANGUAGE, { ...CLOCK, second: '2-digit' });
+
+/** A moment as a clock of 24 hours shows it, with the day where it isn't today: "14:05:09", "21 Nov 14:05:09". */
 export function clock(seconds: number, now: number): string {
   const moment = new Date(seconds * 1000);
-  const time = moment.toLocaleTimeString(undefined, {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit'
-  });
-  const today = new Date(now * 1000).toDateString() === moment.toDateString();
-  const day = moment.toLocaleDateString(undefined, {
-    day: 'numeric',
-    month: 'short'
-  });
-  return today ? time : `${day} ${time}`;
+  const time = SECONDS.format(moment);
+  return isSameDay(seconds, now) ? time : `${DAYS.format(moment)} ${time}`;
+}
+
+/** A moment on an axis whose marks are `step` seconds apart, no finer than that: "14:05"; the day where one begins. */
+export function tick(seconds: number, step: number): string {
+  const moment = new Date(seconds * 1000);
+  if (moment.getHours() + moment.getMinutes() + moment.getSeconds() === 0) {
+    return DAYS.format(moment);
+  }
+  return (step < MINUTE ? SECONDS : MINUTES).format(moment);
+}
+
+/** A day as people call it: "Today", "Yesterday", "21 Nov". */
+export function day(trans: TranslationBundle, seconds: number, now: number): string {
+  if (isSameDay(seconds, now)) {
+    return trans.__('Today');
+  }
+  return isSameDay(seconds, now - DAY)
+    ? trans.__('Yesterday')
+    : DAYS.format(new Date(seconds * 1000));
+}
+
+function isSameDay(one: number, other: number): boolean {
+  return new Date(one * 1000).toDateString() === new Date(other * 1000).toDateString();
 }
