@@ -4,6 +4,17 @@ import a11y from 'eslint-plugin-jsx-a11y';
 import hooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
+const TYPES = {
+  selector: 'ImportDeclaration[importKind="type"][source.value=/^[.]/]',
+  message: 'Import it without `type`: import-x/no-cycle passes over imports of types.'
+};
+
+// How numbers, money and times are written is decided in one place, as in Python.
+const WRITTEN = [
+  'CallExpression[callee.property.name=/^(toLocale(Date|Time)?String|fmtDate)$/]',
+  'MemberExpression[object.name="Intl"][property.name=/Format$/]'
+].map(selector => ({ selector, message: 'Use the functions of src/words/.' }));
+
 export default tseslint.config(
   {
     ignores: [
@@ -38,17 +49,16 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       eqeqeq: 'error',
       'import-x/no-cycle': 'error',
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'ImportDeclaration[importKind="type"][source.value=/^[.]/]',
-          message: 'Import it without `type`: import-x/no-cycle passes over imports of types.'
-        }
-      ],
+      'no-restricted-syntax': ['error', TYPES],
       // What scrolls must be reachable by keyboard.
       'jsx-a11y/no-noninteractive-tabindex': 'off',
       'no-warning-comments': 'error'
     }
+  },
+  {
+    files: ['src/**/*.{ts,tsx}'],
+    ignores: ['src/words/**'],
+    rules: { 'no-restricted-syntax': ['error', TYPES, ...WRITTEN] }
   },
   {
     // Tests call what they check without waiting for it, and stand-ins do nothing.

@@ -57,11 +57,17 @@ export interface IApi {
   logs(cluster: string, worker: string | null, lines: number): Promise<string[]>;
   /** The sum so far, or the final one. */
   receipt(cluster: string): Promise<Receipt | null>;
-  /** The address of Dask's dashboard, behind Jupyter's login. */
-  dashboard(cluster: string): string;
+  /** The address of a page of Dask's dashboard, behind Jupyter's login. */
+  dashboard(cluster: string, page: string): string;
+  /** The plots that the dashboard has alone: title → page. */
+  plots(cluster: string): Promise<Record<string, string>>;
   run(id: string): Promise<RunState>;
+  /** The newest `most` runs of the history. */
+  runs(most: number): Promise<RunState[]>;
   journal(id: string): Promise<Entry[]>;
   cancel(id: string): Promise<Operation>;
+  /** Remove a run that is over from the history, with all that was kept of it. */
+  forgetRun(id: string): Promise<void>;
   /** Run it again, detached, on the cluster it ran on or on another. */
   again(id: string, cluster?: string): Promise<Operation>;
   operation(id: string): Promise<Operation>;
@@ -122,13 +128,21 @@ export class Api implements IApi {
     return this._ask(at('clusters', cluster, 'receipt'));
   }
 
-  dashboard(cluster: string): string {
-    const path = at('jupyter-mlops', 'clusters', cluster, 'dashboard', 'status');
+  dashboard(cluster: string, page: string): string {
+    const path = at('jupyter-mlops', 'clusters', cluster, 'dashboard', page);
     return this.server.baseUrl + path;
+  }
+
+  plots(cluster: string): Promise<Record<string, string>> {
+    return this._ask(at('clusters', cluster, 'dashboard', 'individual-plots.json'));
   }
 
   run(id: string): Promise<RunState> {
     return this._ask(at('runs', id));
+  }
+
+  runs(most: number): Promise<RunState[]> {
+    return this._ask(`runs?limit=${most}`);
   }
 
   journal(id: string): Promise<Entry[]> {
@@ -137,6 +151,10 @@ export class Api implements IApi {
 
   cancel(id: string): Promise<Operation> {
     return this._ask(at('runs', id), 'DELETE');
+  }
+
+  forgetRun(id: string): Promise<void> {
+    return this._ask(at('runs', id, 'record'), 'DELETE');
   }
 
   again(id: string, cluster?: string): Promise<Operation> {

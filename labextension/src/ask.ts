@@ -2,6 +2,9 @@ import { InputDialog, Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { asProblem } from './request';
+import { ClusterState } from './state/schema';
+import { newest } from './state/state';
+import { IMlops } from './tokens';
 
 /**
  * Let the user choose one of `values` by the words that `show` gives them.
@@ -27,6 +30,23 @@ export async function choose<T>(
     cancelLabel: trans.__('Cancel')
   });
   return button.accept && value !== null ? values[items.indexOf(value)] : null;
+}
+
+/** Let the user choose one of the clusters; null as in `choose`. */
+export async function pickCluster(
+  store: Pick<IMlops, 'state'>,
+  trans: TranslationBundle,
+  among: (cluster: ClusterState) => boolean
+): Promise<string | null> {
+  const clusters = newest(store.state.clusters.values(), cluster => cluster.name);
+  const cluster = await choose(
+    trans,
+    trans.__('Which cluster?'),
+    clusters.filter(among),
+    cluster => cluster.name,
+    trans.__('No cluster is running')
+  );
+  return cluster?.name ?? null;
 }
 
 /** Show what failed, where no view is there to show it. */

@@ -23,10 +23,20 @@ export namespace CommandIDs {
   export const openDetails = 'jupyter-mlops:cluster-details';
   /** Open Dask's dashboard of `cluster` in a tab. */
   export const openDashboard = 'jupyter-mlops:cluster-dashboard';
+  /** Open the page `plot` of the dashboard of `cluster` beside what is open. */
+  export const openPlot = 'jupyter-mlops:cluster-plot';
+  /** Open task stream, progress and memory per worker of `cluster` beside what is open. */
+  export const openPlots = 'jupyter-mlops:cluster-plots';
+  /** Put the lines that connect to `cluster` into the current notebook, without running them. */
+  export const insertCode = 'jupyter-mlops:cluster-insert';
   /** Cancel `run`. */
   export const cancelRun = 'jupyter-mlops:run-cancel';
   /** Run `run` again from its record. */
   export const repeatRun = 'jupyter-mlops:run-again';
+  /** Save what `run` wrote as a file. */
+  export const downloadRun = 'jupyter-mlops:run-download';
+  /** Remove `runs` that are over from the history. */
+  export const forgetRun = 'jupyter-mlops:run-forget';
   /** Go to the cell that `run` came from. */
   export const revealRun = 'jupyter-mlops:run-reveal';
   /** Make a profile, or change the one named `profile`. */

@@ -1,4 +1,5 @@
 import { core, mlops } from './plugins/core';
+import { dashboards } from './plugins/dashboards';
 import { details } from './plugins/details';
 import { notebook } from './plugins/notebook';
 import { notices } from './plugins/notices';
@@ -8,4 +9,4 @@ import { sidebar } from './plugins/sidebar';
 export { CommandIDs } from './commands';
 export { IMlops } from './tokens';
 
-export default [core, mlops, sidebar, details, notebook, notices, settings];
+export default [core, mlops, sidebar, details, dashboards, notebook, notices, settings];

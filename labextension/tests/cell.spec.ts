@@ -1,12 +1,20 @@
 import { PageConfig } from '@jupyterlab/coreutils';
 
-import { connectCode, localPath } from '../src/notebook/cell';
+import { localPath } from '../src/notebook/cell';
+import { clientCode, connectCode } from '../src/notebook/code';
 
-describe('connectCode', () => {
-  it('writes only names into code', () => {
+describe('the code that connects', () => {
+  it('has the lines for cells, and those for a Dask client', () => {
     expect(connectCode('flights-2')).toBe('%load_ext jupyter_mlops\n%mlcluster select flights-2');
-    expect(() => connectCode('x\nimport os')).toThrow();
-    expect(() => connectCode('')).toThrow();
+    expect(clientCode('flights-2')).toBe(
+      'import jupyter_mlops as mlops\ncluster = mlops.cluster("flights-2")\nclient = cluster.client()'
+    );
+  });
+
+  it.each([connectCode, clientCode])('has only names in it', code => {
+    expect(() => code('x\nimport os')).toThrow();
+    expect(() => code('x")')).toThrow();
+    expect(() => code('')).toThrow();
   });
 });
 

@@ -1,7 +1,7 @@
 import { Signal } from '@lumino/signaling';
 
 import { IApi } from '../src/api';
-import { Changes, Fault, Hello, Operation, Settings } from '../src/state/schema';
+import { Changes, Fault, Hello, Operation, RunState, Settings } from '../src/state/schema';
 import { IConnection } from '../src/state/state';
 import { IStream, Message } from '../src/state/stream';
 import { NOW, estimate, operation, settings, view } from './examples';
@@ -51,6 +51,7 @@ export class TestApi implements IApi {
   doubts: Fault[] = [];
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
+  history: RunState[] = [];
 
   start = (options: { profile: string }) =>
     this._answer('start', [options], operation({ kind: 'start', subject: 'flights' }));
@@ -64,8 +65,12 @@ export class TestApi implements IApi {
   timeline = (...args: [string, number?]) => this._answer('timeline', args, []);
   logs = (...args: [string, string | null, number]) => this._answer('logs', args, this.lines);
   receipt = (...args: [string]) => this._answer('receipt', args, null);
-  dashboard = (cluster: string) => `/jupyter-mlops/clusters/${cluster}/dashboard/status`;
+  dashboard = (cluster: string, page: string) =>
+    `/jupyter-mlops/clusters/${cluster}/dashboard/${page}`;
+  plots = (...args: [string]) => this._answer('plots', args, {});
   run = (...args: [string]) => this._answer('run', args, null as never);
+  runs = (...args: [number]) => this._answer('runs', args, this.history);
+  forgetRun = (...args: [string]) => this._answer('forgetRun', args, undefined);
   journal = (...args: [string]) => this._answer('journal', args, []);
   cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));
   again = (...args: [string, string?]) => this._answer<Operation>('again', args, this.doing);

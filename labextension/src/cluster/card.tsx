@@ -1,10 +1,11 @@
-import { ellipsesIcon, stopIcon } from '@jupyterlab/ui-components';
+import { caretDownIcon, caretRightIcon, ellipsesIcon, stopIcon } from '@jupyterlab/ui-components';
 import React, { memo, useState } from 'react';
 
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
 import { openMenu } from '../controls/menu';
 import { ProblemLine } from '../controls/problem';
+import { clientCode } from '../notebook/code';
 import { useMlops, useSelector, useNow } from '../state/hooks';
 import { useFailure } from '../state/operations';
 import { ClusterState, Cost, Problem } from '../state/schema';
@@ -16,8 +17,15 @@ import { Chart } from './chart';
 import { isOurs, madeWith, maker, may, stopLabel } from './others';
 import { Scale } from './scale';
 
+interface ICardProps {
+  cluster: ClusterState;
+  /** Whether it is a line only; null where it can't be folded. What is wrong opens it. */
+  folded: boolean | null;
+  onFold: (cluster: string, folded: boolean) => void;
+}
+
 /** A live cluster: what it is, how it is, what it costs, and what can be done with it. */
-export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): JSX.Element {
+export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps): JSX.Element {
   const { trans } = useMlops();
   const [problem, setProblem] = useState<Problem | null>(null);
   const failed = useFailure(cluster.name);
@@ -29,15 +37,32 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
   const own = problemsOf(cluster).filter(({ what }) =>
     silent.every(({ place, problem }) => place !== cluster.place || problem.what !== what)
   );
+  const isLine = folded === true && own.length === 0 && !failed && !problem;
+  const fold = folded !== null && (
+    <Button
+      icon={isLine ? caretRightIcon : caretDownIcon}
+      label={isLine ? trans.__('Show all of %1', cluster.name) : trans.__('Fold %1', cluster.name)}
+      expanded={!isLine}
+      onClick={() => onFold(cluster.name, !isLine)}
+      handle="fold"
+    />
+  );
+  const attributes = {
+    'aria-label': trans.__('Cluster %1, %2', cluster.name, phase(trans, cluster.phase)),
+    'data-mlops': 'cluster',
+    'data-name': cluster.name,
+    'data-phase': cluster.phase
+  };
+  if (isLine) {
+    return (
+      <li className="jp-mlops-card jp-mod-line" {...attributes}>
+        <Heading cluster={cluster} known={known} fold={fold} isLine />
+      </li>
+    );
+  }
   return (
-    <li
-      className="jp-mlops-card"
-      aria-label={trans.__('Cluster %1, %2', cluster.name, phase(trans, cluster.phase))}
-      data-mlops="cluster"
-      data-name={cluster.name}
-      data-phase={cluster.phase}
-    >
-      <Heading cluster={cluster} known={known} />
+    <li className="jp-mlops-card" {...attributes}>
+      <Heading cluster={cluster} known={known} fold={fold} />
       {known && (
         <>
           <Bar counts={cluster.counts} wanted={wanted(cluster)} />
@@ -82,14 +107,30 @@ export const Card = memo(function Card({ cluster }: { cluster: ClusterState }): 
   );
 });
 
-/** Name, place, money; no money where nothing is `known` of the cluster. */
-function Heading({ cluster, known }: { cluster: ClusterState; known: boolean }): JSX.Element {
+interface IHeadingProps {
+  cluster: ClusterState;
+  /** No money where nothing is known of it. */
+  known: boolean;
+  /** What folds and unfolds the card. */
+  fold: React.ReactNode;
+  /** Whether this is all that is shown of it: then its workers and its menu are here, too. */
+  isLine?: boolean;
+}
+
+/** Name, place, money. */
+function Heading({ cluster, known, fold, isLine = false }: IHeadingProps): JSX.Element {
   const { commands, trans } = useMlops();
   const places = useSelector(state => state.places);
   const { cost } = cluster;
   const word = phase(trans, cluster.phase);
   return (
-    <div className="jp-mlops-heading">
+    <div
+      className="jp-mlops-heading"
+      title={trans.__('Drag it into a cell for the lines that connect to it')}
+      draggable
+      onDragStart={event => event.dataTransfer.setData('text/plain', clientCode(cluster.name))}
+    >
+      {fold}
       <span className="jp-mlops-dot" data-phase={cluster.phase} title={word} aria-hidden="true" />
       <button
         type="button"
@@ -100,10 +141,17 @@ function Heading({ cluster, known }: { cluster: ClusterState; known: boolean }):
       >
         {cluster.name}
       </button>
-      <span className="jp-mlops-place" title={madeWith(trans, cluster)} data-mlops="place">
-        {[placeBeside(places, cluster), maker(cluster)].filter(Boolean).join(' · ')}
-      </span>
+      {isLine ? (
+        <span className="jp-mlops-place" data-mlops="workers">
+          {workers(trans, cluster.counts, wanted(cluster))}
+        </span>
+      ) : (
+        <span className="jp-mlops-place" title={madeWith(trans, cluster)} data-mlops="place">
+          {[placeBeside(places, cluster), maker(cluster)].filter(Boolean).join(' · ')}
+        </span>
+      )}
       {known && <Money cost={cost} />}
+      {isLine && <More cluster={cluster} />}
     </div>
   );
 }
@@ -152,23 +200,46 @@ function WillStop({ cluster }: { cluster: ClusterState }): JSX.Element | null {
   ) : null;
 }
 
+/** The menu of what else can be done with it. */
+function More({ cluster }: { cluster: ClusterState }): JSX.Element {
+  const { commands, trans } = useMlops();
+  const args = { cluster: cluster.name };
+  const [open, setOpen] = useState(false);
+  const show = async (anchor: HTMLElement): Promise<void> => {
+    setOpen(true);
+    await openMenu(commands, anchor, [
+      { command: CommandIDs.openDetails, args },
+      { command: CommandIDs.openDashboard, args },
+      { command: CommandIDs.openPlot, args },
+      { command: CommandIDs.openPlots, args },
+      null,
+      ...(may(cluster, 'run')
+        ? [
+            { command: CommandIDs.useCluster, args },
+            { command: CommandIDs.insertCode, args }
+          ]
+        : []),
+      ...(may(cluster, 'stop') ? [{ command: CommandIDs.stopCluster, args }] : [])
+    ]);
+    setOpen(false);
+    anchor.focus();
+  };
+  return (
+    <Button
+      icon={ellipsesIcon}
+      label={trans.__('Details, dashboard and more of %1', cluster.name)}
+      popup="menu"
+      expanded={open}
+      onClick={event => void show(event.currentTarget)}
+      handle="more-actions"
+    />
+  );
+}
+
 function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Element {
   const { commands, trans } = useMlops();
   const { cluster, stopping } = props;
   const args = { cluster: cluster.name };
-  const [menu, setMenu] = useState(false);
-  const more = async (anchor: HTMLElement): Promise<void> => {
-    setMenu(true);
-    await openMenu(commands, anchor, [
-      { command: CommandIDs.openDetails, args },
-      { command: CommandIDs.openDashboard, args },
-      null,
-      ...(may(cluster, 'run') ? [{ command: CommandIDs.useCluster, args }] : []),
-      ...(may(cluster, 'stop') ? [{ command: CommandIDs.stopCluster, args }] : [])
-    ]);
-    setMenu(false);
-    anchor.focus();
-  };
   return (
     <div
       className="jp-mlops-actions"
@@ -183,14 +254,7 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
       >
         {trans.__('use ▸')}
       </Button>
-      <Button
-        icon={ellipsesIcon}
-        label={trans.__('Details, dashboard and more')}
-        popup="menu"
-        expanded={menu}
-        onClick={event => void more(event.currentTarget)}
-        handle="more-actions"
-      />
+      <More cluster={cluster} />
       <Button
         icon={stopIcon}
         label={stopLabel(trans, cluster)}

@@ -1,47 +1,98 @@
 import { closeIcon } from '@jupyterlab/ui-components';
-import React, { memo, useMemo, useState } from 'react';
+import React, { memo, useCallback, useMemo, useState } from 'react';
 
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
-import { useMlops, useSelector } from '../state/hooks';
+import { Order } from '../sidebar/order';
+import { Section } from '../sidebar/section';
+import { useMlops, useNow, useSelector } from '../state/hooks';
+import { useKept } from '../state/kept';
+import { CLUSTER_ORDERS, orderClusters } from '../state/order';
 import { ClusterState } from '../state/schema';
-import { isLive, IStart, newest } from '../state/state';
+import { isLive, isQuiet, IStart } from '../state/state';
 import { ended, phase } from '../words/cluster';
+import { matchesCluster } from '../words/match';
 import { brief, source } from '../words/money';
 import { Card } from './card';
 import { SilentLine } from './silent';
 import { StartButton } from './start';
 
-/** The clusters: live ones as cards, ended ones folded away. */
-export function Clusters(): JSX.Element {
+/** Live clusters up to which each has a whole card, whatever it does; above, the quiet ones are a line each. */
+const FEW = 2;
+
+/** The clusters: live ones as cards, ended ones folded away; those only that are `wanted`, where that isn't empty. */
+export function Clusters({ wanted }: { wanted: string }): JSX.Element {
   const { trans } = useMlops();
   const clusters = useSelector(state => state.clusters);
+  const places = useSelector(state => state.places);
   const starts = useSelector(state => state.starts);
   const loaded = useSelector(state => state.loaded);
   const silent = useSelector(state => state.silent);
-  const [live, over] = useMemo(() => {
-    const all = newest(clusters.values(), cluster => cluster.name);
-    return [all.filter(isLive), all.filter(cluster => !isLive(cluster))];
-  }, [clusters]);
-  const empty = live.length + starts.length === 0;
+  const [order, setOrder] = useKept('order-clusters', CLUSTER_ORDERS);
+  const all = useMemo(() => orderClusters(clusters.values(), order), [clusters, order]);
+  const found = wanted
+    ? all.filter(cluster => matchesCluster(trans, places, cluster, wanted))
+    : all;
+  const live = found.filter(isLive);
+  const over = found.filter(cluster => !isLive(cluster));
+  const count = all.filter(isLive).length;
+  const empty = count + starts.length === 0;
   return (
-    <section aria-labelledby="jp-mlops-clusters" data-mlops="clusters">
-      <h3 id="jp-mlops-clusters">{trans.__('Clusters')}</h3>
+    <Section
+      name="clusters"
+      title={trans.__('Clusters')}
+      count={count}
+      shown={live.length}
+      tools={
+        count > FEW && (
+          <Order
+            label={trans.__('Order of the clusters')}
+            value={order}
+            choices={CLUSTER_ORDERS}
+            onChange={setOrder}
+            handle="order-clusters"
+          />
+        )
+      }
+    >
       {silent.map(place => (
         <SilentLine key={place.place} place={place} />
       ))}
-      {loaded && empty && silent.length === 0 && <Empty first={over.length === 0} />}
+      {loaded && empty && silent.length === 0 && <Empty first={clusters.size === 0} />}
+      {wanted && !empty && live.length === 0 && (
+        <p className="jp-mlops-hint">{trans.__('No live cluster has “%1”.', wanted)}</p>
+      )}
       <ul className="jp-mlops-cards">
         {starts.map(start => (
           <StartCard key={start.id} start={start} />
         ))}
-        {live.map(cluster => (
-          <Card key={cluster.name} cluster={cluster} />
-        ))}
+        <Cards clusters={live} folds={count > FEW} />
       </ul>
       {over.length > 0 && <Ended clusters={over} />}
-    </section>
+    </Section>
+  );
+}
+
+/** The cards; where there are many, `folds`: those with nothing to tell are a line until somebody opens them. */
+function Cards({ clusters, folds }: { clusters: ClusterState[]; folds: boolean }): JSX.Element {
+  const now = useNow(10, folds);
+  const [chosen, setChosen] = useState<Readonly<Record<string, boolean>>>({});
+  const onFold = useCallback(
+    (name: string, folded: boolean) => setChosen(chosen => ({ ...chosen, [name]: folded })),
+    []
+  );
+  return (
+    <>
+      {clusters.map(cluster => (
+        <Card
+          key={cluster.name}
+          cluster={cluster}
+          folded={folds ? (chosen[cluster.name] ?? isQuiet(cluster, now)) : null}
+          onFold={onFold}
+        />
+      ))}
+    </>
   );
 }
 

@@ -4,31 +4,37 @@ import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/no
 import { CommandRegistry } from '@lumino/commands';
 
 import { Origin } from '../state/schema';
-
-/** What a cluster's name may be: it is written into code, so that nothing else may get there. */
-const NAME = /^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$/;
-
-/** The code that connects a notebook to a cluster. */
-export function connectCode(cluster: string): string {
-  if (!NAME.test(cluster)) {
-    throw new Error(`${cluster} is no cluster's name`);
-  }
-  return `%load_ext jupyter_mlops\n%mlcluster select ${cluster}`;
-}
+import { connectCode } from './code';
 
 /**
- * Run the code that connects to a cluster in the current notebook, or in a new one: in the active cell when that is
- * empty, else in a new cell above it. Done when the kernel has the code, which it may run only after others.
+ * Run the code that connects to a cluster in the current notebook, or in a new one. Done when the kernel has the code,
+ * which it may run only after others.
  */
 export async function connectNotebook(
   commands: CommandRegistry,
   tracker: INotebookTracker,
   cluster: string
 ): Promise<void> {
-  const code = connectCode(cluster);
+  const panel = await insertCode(commands, tracker, connectCode(cluster));
+  if (panel) {
+    void NotebookActions.runAndAdvance(panel.content, panel.sessionContext);
+  }
+}
+
+/**
+ * Put code into the current notebook, or into a new one: into the active cell when that is empty, else into a new cell
+ * above it.
+ *
+ * @returns the notebook, whose active cell has the code; null when there is none.
+ */
+export async function insertCode(
+  commands: CommandRegistry,
+  tracker: INotebookTracker,
+  code: string
+): Promise<NotebookPanel | null> {
   const panel = tracker.currentWidget ?? (await newNotebook(commands));
   if (!panel) {
-    return;
+    return null;
   }
   await panel.context.ready;
   await panel.revealed;
@@ -40,7 +46,7 @@ export async function connectNotebook(
     NotebookActions.insertAbove(content);
   }
   content.activeCell!.model.sharedModel.setSource(code);
-  void NotebookActions.runAndAdvance(content, panel.sessionContext);
+  return panel;
 }
 
 async function newNotebook(commands: CommandRegistry): Promise<NotebookPanel | null> {

@@ -4,11 +4,12 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { choose, report } from '../ask';
+import { choose, pickCluster, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
-import { connectNotebook, revealCell } from '../notebook/cell';
+import { connectNotebook, insertCode, revealCell } from '../notebook/cell';
+import { clientCode } from '../notebook/code';
 import { panelFactory } from '../notebook/panel';
-import { isLive, newest } from '../state/state';
+import { isLive, newest, runOf } from '../state/state';
 import { IMlops } from '../tokens';
 import { DOMAIN } from './core';
 
@@ -36,20 +37,21 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Connect the current notebook to a cluster'),
       describedBy: takes({ cluster: 'string' }),
       execute: async args => {
-        const clusters = newest(store.state.clusters.values(), cluster => cluster.name);
-        const cluster =
-          (args.cluster as string) ??
-          (
-            await choose(
-              trans,
-              trans.__('Use which cluster?'),
-              clusters.filter(isLive),
-              cluster => cluster.name,
-              trans.__('No cluster is running')
-            )
-          )?.name;
+        const cluster = (args.cluster as string) ?? (await pickCluster(store, trans, isLive));
         if (cluster) {
           await report(connectNotebook(app.commands, tracker, cluster));
+        }
+      }
+    });
+
+    app.commands.addCommand(CommandIDs.insertCode, {
+      label: trans.__('Insert Code That Connects'),
+      caption: trans.__('Put the lines that connect to a cluster into the current notebook'),
+      describedBy: takes({ cluster: 'string' }),
+      execute: async args => {
+        const cluster = (args.cluster as string) ?? (await pickCluster(store, trans, isLive));
+        if (cluster) {
+          await report(insertCode(app.commands, tracker, clientCode(cluster)));
         }
       }
     });
@@ -60,7 +62,7 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const runs = newest(store.state.runs.values(), run => run.id);
         const run =
-          store.state.runs.get(args.run as string) ??
+          runOf(store.state, args.run as string) ??
           (await choose(
             trans,
             trans.__('Go to the cell of which run?'),

@@ -4,10 +4,12 @@ import { CommandRegistry } from '@lumino/commands';
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { RunState } from '../state/schema';
-import { isRunning, newest } from '../state/state';
+import { isRunning, newest, runOf } from '../state/state';
 import { Store } from '../state/store';
 import { runPhase } from '../words/run';
 import { clock } from '../words/time';
+import { confirmForget } from './forget';
+import { download, fileOf, outputOf } from './output';
 
 /** Add the commands that change runs. */
 export function addRunCommands(
@@ -62,4 +64,47 @@ export function addRunCommands(
       }
     }
   });
+
+  commands.addCommand(CommandIDs.downloadRun, {
+    label: trans.__('Download the Output of a Run…'),
+    describedBy: takes({ run: 'string' }),
+    execute: async args => {
+      const run =
+        runOf(store.state, args.run as string) ??
+        (await pick(trans.__('The output of which run?'), () => true, trans.__('No run yet')));
+      if (run) {
+        await report(save(run));
+      }
+    }
+  });
+
+  const save = async (run: RunState): Promise<void> => {
+    const entries = await store.api.journal(run.id);
+    download(fileOf(run), outputOf(trans, run, entries, store.now()));
+  };
+
+  commands.addCommand(CommandIDs.forgetRun, {
+    label: trans.__('Remove a Run from the History…'),
+    describedBy: { args: { type: 'object', properties: { runs: RUNS } } },
+    execute: async args => {
+      const over = (run: RunState): boolean => !isRunning(run);
+      const asked = (args.runs as string[] | undefined)?.map(id => runOf(store.state, id));
+      const picked = asked ?? [
+        await pick(trans.__('Remove which run?'), over, trans.__('No run is over'))
+      ];
+      const runs = picked.filter(run => !!run).filter(over);
+      if (runs.length > 0 && (await confirmForget(trans, runs))) {
+        await report(forget(runs));
+      }
+    }
+  });
+
+  const forget = async (runs: readonly RunState[]): Promise<void> => {
+    for (const { id } of runs) {
+      await store.api.forgetRun(id);
+      store.dropRun(id);
+    }
+  };
 }
+
+const RUNS = { type: 'array', items: { type: 'string' } };

@@ -7,8 +7,9 @@ import { Log } from '../controls/log';
 import { useFollow, useMlops, useSelector } from '../state/hooks';
 import { Entry, ItemError, RunState } from '../state/schema';
 import { isRunning } from '../state/state';
-import { perThousand, source, sum } from '../words/money';
-import { runPhase } from '../words/run';
+import { fineSum, perThousand, source } from '../words/money';
+import { number, significant } from '../words/number';
+import { itemsOf, runPhase } from '../words/run';
 import { clock, span } from '../words/time';
 
 /** Errors of items that are listed. */
@@ -28,7 +29,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
     [trans.__('Cluster'), run.group ? `${run.cluster} · ${run.group}` : run.cluster],
     [trans.__('Started'), clock(run.created, now)],
     ...(isRunning(run) ? [] : ([[trans.__('Took'), span(trans, took)]] as [string, string][])),
-    [trans.__('Items'), items(run)],
+    [trans.__('Items'), itemsOf(run)],
     ...costs(trans, run),
     ...Object.entries({ ...run.params, ...latest(run.metrics) })
   ];
@@ -42,6 +43,14 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
           </div>
         ))}
       </dl>
+      {run.code && (
+        <details className="jp-mlops-fault">
+          <summary>{trans.__('Code')}</summary>
+          <pre className="jp-mlops-prints" tabIndex={0} data-mlops="code">
+            {run.code}
+          </pre>
+        </details>
+      )}
       {run.error && <pre className="jp-mlops-error">{run.error}</pre>}
       {run.errors.slice(0, MOST_ERRORS).map(error => (
         <Fault key={error.index} error={error} />
@@ -59,6 +68,23 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
         >
           {trans.__('go to cell')}
         </Button>
+        <Button
+          label={trans.__('Save what it printed, its errors and values as a file')}
+          onClick={() => void commands.execute(CommandIDs.downloadRun, { run: run.id })}
+          handle="download"
+        >
+          {trans.__('download output')}
+        </Button>
+        {!isRunning(run) && (
+          <Button
+            label={trans.__('Remove %1 from the history', run.name)}
+            popup="dialog"
+            onClick={() => void commands.execute(CommandIDs.forgetRun, { runs: [run.id] })}
+            handle="forget-run"
+          >
+            {trans.__('remove…')}
+          </Button>
+        )}
       </div>
     </div>
   );
@@ -66,21 +92,15 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
 
 function costs(trans: TranslationBundle, run: RunState): [string, string, string][] {
   const unit = perThousand(trans, run);
-  const words = sum(trans, run.cost);
+  const words = fineSum(trans, run.cost);
   const known = unit ? trans.__('%1 (%2)', words, unit) : words;
   return [[trans.__('Cost'), known, source(trans, run.cost)]];
 }
 
-function items(run: RunState): string {
-  const done = run.done.toLocaleString();
-  const total = run.total === null ? done : `${done} / ${run.total.toLocaleString()}`;
-  return run.failed ? `${total} (${run.failed.toLocaleString()} ✗)` : total;
-}
-
 function latest(metrics: Record<string, number>): Record<string, string> {
-  const format = (value: number) =>
-    value.toLocaleString(undefined, { maximumSignificantDigits: 5 });
-  return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, format(value)]));
+  return Object.fromEntries(
+    Object.entries(metrics).map(([key, value]) => [key, significant(value, 5)])
+  );
 }
 
 function Fault({ error }: { error: ItemError }): JSX.Element {
@@ -88,8 +108,8 @@ function Fault({ error }: { error: ItemError }): JSX.Element {
   return (
     <details className="jp-mlops-fault" data-mlops="item-error">
       <summary>
-        {trans.__('item %1', error.index.toLocaleString())}{' '}
-        {error.item && <code>{error.item}</code>}: {error.error}
+        {trans.__('item %1', number(error.index))} {error.item && <code>{error.item}</code>}:{' '}
+        {error.error}
       </summary>
       <pre className="jp-mlops-error">{error.traceback || error.error}</pre>
     </details>

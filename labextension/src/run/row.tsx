@@ -60,7 +60,7 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
           type="button"
           className="jp-mlops-name"
           aria-expanded={open}
-          title={run.name}
+          title={[run.name, ...run.code.trim().split('\n').slice(0, 8)].join('\n')}
           onClick={() => setOpen(!open)}
           data-mlops="run-open"
         >

@@ -1,15 +1,22 @@
-import React from 'react';
+import React, { useState } from 'react';
 
 import { Clusters } from '../cluster/list';
 import { StartButton } from '../cluster/start';
 import { Runs } from '../run/list';
-import { useMlops } from '../state/hooks';
+import { useMlops, useSelector } from '../state/hooks';
 import { Announcer } from './announcer';
 import { Banner } from './banner';
+import { Filter } from './filter';
+
+/** Clusters and runs up to which all can be seen at a glance. */
+const FEW = 8;
 
 /** What the sidebar shows. */
 export function Panel(): JSX.Element {
   const { trans } = useMlops();
+  const isMany = useSelector(state => state.clusters.size + state.runs.size > FEW);
+  const [typed, setTyped] = useState('');
+  const wanted = isMany ? typed.trim() : '';
   return (
     <>
       <div className="jp-mlops-header">
@@ -17,9 +24,10 @@ export function Panel(): JSX.Element {
         <StartButton />
       </div>
       <Banner />
+      {isMany && <Filter value={typed} onChange={setTyped} />}
       <div className="jp-mlops-body" tabIndex={-1}>
-        <Clusters />
-        <Runs />
+        <Clusters wanted={wanted} />
+        <Runs wanted={wanted} />
       </div>
       <Announcer />
     </>

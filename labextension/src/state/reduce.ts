@@ -39,7 +39,11 @@ function change(state: IState, change: Change): IState {
     case 'cluster':
       return { ...state, clusters: put(state.clusters, change.id, change.value) };
     case 'run':
-      return { ...state, runs: put(state.runs, change.id, change.value) };
+      return {
+        ...state,
+        runs: put(state.runs, change.id, change.value),
+        older: change.value === null ? put(state.older, change.id, null) : state.older
+      };
     case 'operation':
       return {
         ...state,

@@ -50,6 +50,8 @@ export interface IState {
   skew: number;
   clusters: ReadonlyMap<string, ClusterState>;
   runs: ReadonlyMap<string, RunState>;
+  /** Runs of the history that the stream doesn't tell of, once somebody asked for them. */
+  older: ReadonlyMap<string, RunState>;
   operations: ReadonlyMap<string, Operation>;
   places: ReadonlyMap<string, PlaceView>;
   profiles: readonly ProfileView[];
@@ -74,6 +76,7 @@ export const NOTHING: IState = {
   skew: 0,
   clusters: new Map(),
   runs: new Map(),
+  older: new Map(),
   operations: new Map(),
   places: new Map(),
   profiles: [],
@@ -89,9 +92,35 @@ export function isLive(cluster: ClusterState): boolean {
   return cluster.phase !== 'ended';
 }
 
+/** Seconds without work after which a cluster is quiet: not between two cells that follow each other. */
+const QUIET = 60;
+/** Seconds before its end in which a cluster isn't quiet any more. */
+const NEAR_END = 120;
+
+/** Whether there is nothing to tell of a cluster: it has what it wants, does nothing, and nothing is wrong. */
+export function isQuiet(cluster: ClusterState, now: number): boolean {
+  const { counts, stop } = cluster;
+  const moving =
+    counts.busy + counts.requested + counts.pending + counts.starting + counts.retiring;
+  return (
+    cluster.phase === 'running' &&
+    moving === 0 &&
+    counts.lost === 0 &&
+    problemsOf(cluster).length === 0 &&
+    cluster.idle_since !== null &&
+    now - cluster.idle_since > QUIET &&
+    (stop === null || stop.at - now > NEAR_END)
+  );
+}
+
 /** Whether a run can still be cancelled. */
 export function isRunning(run: RunState): boolean {
   return run.phase === 'starting' || run.phase === 'running';
+}
+
+/** A run, whether the stream tells of it or the history has it. */
+export function runOf(state: IState, id: string): RunState | undefined {
+  return state.runs.get(id) ?? state.older.get(id);
 }
 
 /** Newest first; the name decides between equals, so that an order never flickers. */

@@ -114,6 +114,20 @@ export class Store implements IDisposable {
     this._set({ profiles: this._next.profiles.filter(view => view.profile.name !== name) });
   }
 
+  /** Ask for runs that are older than those the stream tells of; throws `MlopsError`. */
+  async loadOlder(most: number): Promise<void> {
+    const found = await this.api.runs(most);
+    this._set({ older: new Map(found.map(run => [run.id, run])) });
+  }
+
+  /** A run was removed from the history, which the stream tells of only if it told of the run. */
+  dropRun(id: string): void {
+    this._set({
+      runs: put(this._next.runs, id, null),
+      older: put(this._next.older, id, null)
+    });
+  }
+
   get isDisposed(): boolean {
     return this._isDisposed;
   }

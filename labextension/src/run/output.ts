@@ -1,0 +1,66 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { Entry, RunState } from '../state/schema';
+import { fineSum } from '../words/money';
+import { itemsOf, runPhase } from '../words/run';
+import { span } from '../words/time';
+
+/** All that a run wrote, and what it was, as a text for people and for `grep`. */
+export function outputOf(
+  trans: TranslationBundle,
+  run: RunState,
+  entries: readonly Entry[],
+  now: number
+): string {
+  const facts = [
+    run.name,
+    [
+      runPhase(trans, run.phase),
+      trans.__('on %1', run.cluster),
+      new Date(run.created * 1000).toISOString(),
+      span(trans, (run.ended ?? now) - run.created),
+      trans.__('%1 items', itemsOf(run)),
+      fineSum(trans, run.cost)
+    ].join(' · '),
+    run.origin.notebook
+  ];
+  const prints = entries
+    .filter(entry => entry.kind === 'print')
+    .map(entry => (entry.text.endsWith('\n') ? entry.text : `${entry.text}\n`));
+  const values = Object.entries({ ...run.params, ...run.metrics });
+  const errors = run.errors.map(
+    ({ index, item, error, traceback }) =>
+      `${trans.__('item %1', String(index))} ${item}: ${error}\n${traceback}`
+  );
+  return [
+    facts.filter(Boolean).join('\n'),
+    part(trans.__('Code'), run.code),
+    part(trans.__('Output'), prints.join('')),
+    part(trans.__('Values'), values.map(([name, value]) => `${name}: ${value}`).join('\n')),
+    part(trans.__('Errors'), [run.error, ...errors].filter(Boolean).join('\n\n'))
+  ]
+    .filter(Boolean)
+    .join('\n\n')
+    .concat('\n');
+}
+
+function part(title: string, text: string): string {
+  return text.trim() ? `── ${title} ──\n${text.replace(/\s+$/, '')}` : '';
+}
+
+/** The name of its file: the run's, as far as a file can be called so, and its id. */
+export function fileOf(run: RunState): string {
+  const name = run.name.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '');
+  return `${name ? `${name}-` : ''}${run.id}.txt`;
+}
+
+/** Give the browser a text as a file. */
+export function download(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The browser has to have begun to read.
+  window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,38 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { ClusterState, RunState } from '../state/schema';
+import { IState } from '../state/state';
+import { phase } from './cluster';
+import { runPhase } from './run';
+
+/** Whether all of the words that somebody looks for are in what is shown of a thing, in any order and case. */
+function matches(text: readonly string[], wanted: string): boolean {
+  const within = text.join('\n').toLowerCase();
+  return wanted
+    .toLowerCase()
+    .split(/\s+/)
+    .every(word => within.includes(word));
+}
+
+/** Whether a cluster is one that is looked for: by its name, profile, place, owner, maker or state. */
+export function matchesCluster(
+  trans: TranslationBundle,
+  places: IState['places'],
+  cluster: ClusterState,
+  wanted: string
+): boolean {
+  const { name, profile, owner, maker } = cluster;
+  const place = places.get(cluster.place)?.title ?? cluster.place;
+  return matches([name, profile, owner, maker, place, phase(trans, cluster.phase)], wanted);
+}
+
+/** Whether a run is one that is looked for: by its name, cluster, notebook, owner, state, error or code. */
+export function matchesRun(trans: TranslationBundle, run: RunState, wanted: string): boolean {
+  const { name, cluster, owner, error, code } = run;
+  const errors = run.errors.map(fault => fault.error);
+  const { notebook } = run.origin;
+  return matches(
+    [name, cluster, owner, notebook, runPhase(trans, run.phase), error, ...errors, code],
+    wanted
+  );
+}
