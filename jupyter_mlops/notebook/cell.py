@@ -18,7 +18,7 @@ from ..client.runs.execution.channel import Display
 from ..client.runs.execution.outcomes import FailedItem
 from ..client.runs.launch import launch
 from ..client.runs.options import Options, parse_seconds, parse_workers
-from ..client.runs.origin import origin_of_kernel
+from ..client.runs.origin import number_of_cell, origin_of_kernel
 from ..client.runs.run import Run
 from ..client.runs.view import display
 from ..client.send.capture import parse_cell
@@ -70,7 +70,7 @@ class CellRun:
         self._options = options_of(args)
         self._check_combinations()
         source = "\n" + cell  # the magic's own line comes first, so that line numbers are those of the notebook
-        filename = shell.compile.cache("%%mlrun" + source, _number(shell))
+        filename = shell.compile.cache("%%mlrun" + source, number_of_cell(shell))
         tree = parse_cell(source, filename)
         compile(tree_for_check(tree, args.map is not None), filename, "exec", dont_inherit=True, flags=_AWAIT)
         self._payload = self._ship(source, tree, filename)
@@ -178,11 +178,6 @@ def _checked(option: str, name: str, todo: str) -> str:
     if not name.isidentifier():
         raise InvalidSpec(f"{option} can't be {name!r}", "it is a variable's name", todo)
     return unicodedata.normalize("NFKC", name)
-
-
-def _number(shell: Any) -> int:
-    """The number of the cell that runs now. `execution_count` is the next one's already in some versions of IPython."""
-    return len(shell.user_ns.get("In", ())) - 1
 
 
 _AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT

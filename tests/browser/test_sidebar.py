@@ -143,12 +143,36 @@ def test_details(page: Page, sidebar: Sidebar) -> None:
 def test_dasks_dashboard_behind_the_login(page: Page, sidebar: Sidebar) -> None:
     sidebar.card("bench").locator("[data-mlops=more-actions]").click()
     sidebar.menu_item("Dask’s Dashboard").click()
-    frame = page.frame_locator("iframe[src*='jupyter-mlops/clusters/bench/dashboard']")
+    frame = page.frame_locator("iframe[src*='jupyter-mlops/clusters/bench/dashboard/status']")
     expect(frame.get_by_text("Processing", exact=True)).to_be_visible()
     origin = frame.locator("body").evaluate("""() => {
         try { return document.cookie || 'no cookie'; } catch (error) { return error.name; }
     }""")
     assert origin == "SecurityError", "its scripts have an origin of their own"
+
+
+def test_plots_as_panes(page: Page, lab: Lab) -> None:
+    open_lab(page, lab, "slow.ipynb")
+    card = Sidebar(page).open().ready("bench", 1)
+    card.locator("[data-mlops=more-actions]").click()
+    Sidebar(page).menu_item("Plots Beside the Notebook").click()
+    for plot in ("task-stream", "progress", "workers-memory"):
+        frame = page.frame_locator(f"iframe[src*='bench/dashboard/individual-{plot}']")
+        expect(frame.locator(".bk-Figure").first).to_be_visible()
+    expect(Notebook(page).cells.first).to_be_visible()
+
+    command(page, "jupyter-mlops:cluster-plot", {"cluster": "bench", "plot": "individual-cpu"})
+    frame = page.frame_locator("iframe[src*='bench/dashboard/individual-cpu']")
+    expect(frame.locator(".bk-Figure").first).to_be_visible()
+
+
+def test_the_lines_that_connect_can_be_dragged_into_a_cell(page: Page, lab: Lab) -> None:
+    open_lab(page, lab, "slow.ipynb")
+    sidebar = Sidebar(page).open()
+    sidebar.ready("bench", 1)
+    cell = Notebook(page).cells.nth(1)
+    sidebar.card("bench").locator("[data-mlops=details]").drag_to(cell.locator(".cm-content"))
+    expect(cell).to_contain_text('cluster = mlops.cluster("bench")')
 
 
 def test_a_start_that_fails_says_why(page: Page, lab: Lab, sidebar: Sidebar) -> None:

@@ -49,8 +49,13 @@ def origin_of_kernel() -> Origin:
         notebook=_notebook_of(shell),
         cell=str((header.get("metadata") or {}).get("cellId", "")),
         kernel=Path(connection).stem.removeprefix("kernel-"),
-        number=getattr(shell, "execution_count", None),
+        number=number_of_cell(shell),
     )
+
+
+def number_of_cell(shell: Any) -> int:
+    """The number of the cell that runs now. `execution_count` is the next one's already in some versions of IPython."""
+    return len(shell.user_ns.get("In", ())) - 1
 
 
 def _notebook_of(shell: Any) -> str:

@@ -1,4 +1,4 @@
-import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { Widget } from '@lumino/widgets';
@@ -22,13 +22,27 @@ export const dashboards: JupyterFrontEndPlugin<void> = {
   description: 'Dask’s dashboards of clusters, whole and plot by plot.',
   autoStart: true,
   requires: [IStore],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, store: Store, translator: ITranslator | null): void => {
+  optional: [ITranslator, ILabShell],
+  activate: (
+    app: JupyterFrontEnd,
+    store: Store,
+    translator: ITranslator | null,
+    labShell: ILabShell | null
+  ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     // Not restored with the layout: an address of a cluster that has ended would only be an error page.
     const open = new Map<string, Widget>();
 
-    const show = (cluster: string, { page, title }: IPlot, options: Options = {}): Widget => {
+    const show = (
+      cluster: string,
+      { page, title }: IPlot,
+      options: Options = {}
+    ): Widget | null => {
+      if (!labShell) {
+        // Notebook 7 has one document a page: the browser's own tabs are its tabs.
+        window.open(store.api.dashboard(cluster, page), '_blank');
+        return null;
+      }
       const id = `jupyter-mlops-dashboard-${cluster}-${page}`;
       let widget = open.get(id);
       if (!widget || widget.isDisposed) {
@@ -100,6 +114,10 @@ export const dashboards: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const cluster = await clusterOf(args);
         if (!cluster) {
+          return;
+        }
+        if (!labShell) {
+          show(cluster, { page: 'status', title: '' });
           return;
         }
         const before = app.shell.currentWidget;

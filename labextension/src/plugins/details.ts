@@ -1,4 +1,9 @@
-import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import {
+  ILabShell,
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -19,12 +24,13 @@ export const details: JupyterFrontEndPlugin<void> = {
   description: 'Details of clusters, as tabs.',
   autoStart: true,
   requires: [IStore],
-  optional: [ITranslator, ILayoutRestorer],
+  optional: [ITranslator, ILayoutRestorer, ILabShell],
   activate: (
     app: JupyterFrontEnd,
     store: Store,
     translator: ITranslator | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    labShell: ILabShell | null
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const context = { store, commands: app.commands, trans };
@@ -59,7 +65,8 @@ export const details: JupyterFrontEndPlugin<void> = {
       widget.title.caption = trans.__('Details of the cluster %1', cluster);
       widget.title.icon = mlopsIcon;
       widget.toolbar.hide();
-      app.shell.add(widget, 'main', { type: DETAILS });
+      // Notebook 7 has one document a page, and room for others beside it.
+      app.shell.add(widget, labShell ? 'main' : 'right', { type: DETAILS });
       void tracker.add(widget);
       return widget;
     }

@@ -1,4 +1,5 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
@@ -15,7 +16,19 @@ export const settings: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(CommandIDs.openSettings, {
       label: trans.__('Prices and Settings…'),
       caption: trans.__('Price per CPU-hour and GB-hour, default profile, tracking'),
-      execute: () => app.commands.execute('settingeditor:open', { query: 'ML Ops' })
+      execute: async () => {
+        const editor = 'settingeditor:open';
+        if (app.commands.hasCommand(editor)) {
+          await app.commands.execute(editor, { query: 'ML Ops' });
+        } else {
+          Notification.info(
+            trans.__(
+              'Prices are set in JupyterLab (View → Open JupyterLab, then Settings → Settings Editor → ML Ops), or with “jupyter mlops prices” in a terminal.'
+            ),
+            { autoClose: false }
+          );
+        }
+      }
     });
   }
 };
