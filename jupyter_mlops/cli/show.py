@@ -17,7 +17,7 @@ from ..core.owners import Account
 from ..core.price import GB, NO_PRICE, Cost
 from ..core.profile import Profile
 from ..core.run import FINAL, RunState, per_thousand
-from ..core.words import about, count, fine_money, harmless, known_and_missing, listed, money, quantity, size, span
+from ..core.words import about, count, fine_money, harmless, listed, quantity, size, span
 
 
 def as_json(value: Any) -> None:
@@ -159,7 +159,7 @@ def receipt_text(receipt: Receipt) -> str:
 def _rate(cost: Cost) -> str:
     """What is known of what an hour costs, and of how many workers nothing is."""
     missing = f"{count(cost.unpriced, 'worker')} unknown" if cost.unpriced and cost.per_hour is not None else ""
-    return known_and_missing(cost.per_hour, cost.currency, missing)
+    return " + ".join(filter(None, [fine_money(cost.per_hour, cost.currency), missing]))
 
 
 def _final(cost: Cost) -> str:

@@ -92,7 +92,7 @@ def test_what_is_only_partly_known_is_not_told_as_the_whole() -> None:
     assert "$0.10 + 3 workers unknown" in rows[1] and "workers unknown" not in rows[2] + rows[3]
     assert "$0.10 + 7 workers unknown" in accounts_table(accounts(states)).splitlines()[1]
     run = RunState(id="0123456789ab", name="r", kind="map", cluster="a", owner="ann", created=0, done=5, cost=cost)
-    assert per_thousand(run) is None and "$0.00 + 2.0 CPU-hours unknown" in runs_table([run], 1.0)
+    assert per_thousand(run) is None and "< $0.01 + 2.0 CPU-hours unknown" in runs_table([run], 1.0)
 
 
 def test_a_receipt_says_what_whole_nodes_cost() -> None:
