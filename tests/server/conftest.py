@@ -174,3 +174,11 @@ async def finished(ask: Ask, operation: dict[str, Any]) -> dict[str, Any]:
         await asyncio.sleep(0.1)
         operation = await ask("GET", f"operations/{operation['id']}")
     return operation
+
+
+async def running(ask: Ask, name: str) -> None:
+    """Return when the cluster's scheduler answers: one without workers is ready before that."""
+    deadline = time.monotonic() + PATIENCE
+    while not isinstance(await ask("GET", f"clusters/{name}/workers"), list):
+        assert time.monotonic() < deadline, "it did not come"
+        await asyncio.sleep(0.1)

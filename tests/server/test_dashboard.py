@@ -20,7 +20,7 @@ from jupyter_mlops import places
 from jupyter_mlops.controller.remote import RemoteLink
 
 from ..websockets import hang_up
-from .conftest import PATIENCE, SMALL, finished
+from .conftest import PATIENCE, SMALL, running
 
 NONE = {**SMALL, "groups": [{"workers": 0, "minimum": 0, "maximum": 1, "memory": "500 MiB"}]}
 
@@ -42,7 +42,8 @@ async def test_a_dashboard_behind_the_login(
     jp_auth_header: dict[str, str],
 ) -> None:
     await ask("PUT", "profiles/none", NONE)
-    await finished(ask, await ask("POST", "clusters", {"profile": "none", "name": "one"}))
+    await ask("POST", "clusters", {"profile": "none", "name": "one"})
+    await running(ask, "one")
     for headers in ({}, {**jp_auth_header, "Origin": "https://evil.example"}):
         door = f"{jp_base_url}jupyter-mlops/clusters/one/dashboard/status"
         refused = await http_server_client.fetch(door, headers=headers, raise_error=False, follow_redirects=False)
@@ -130,7 +131,8 @@ async def test_a_dashboard_gets_no_login_and_gives_no_headers(
     ask: Any, jp_fetch: Any, http_server_client: Any, jp_auth_header: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ask("PUT", "profiles/none", NONE)
-    await finished(ask, await ask("POST", "clusters", {"profile": "none", "name": "one"}))
+    await ask("POST", "clusters", {"profile": "none", "name": "one"})
+    await running(ask, "one")
     async with hostile_dashboard(monkeypatch) as asked:
         token = jp_auth_header["Authorization"].split()[1]
         address = await address_of(jp_fetch, "x", token=token, theme="dark")
