@@ -36,13 +36,13 @@ def remember(place: str, way: str, states: list[ClusterState]) -> None:
         home.write(path, LastSeen(time=time.time(), way=way, clusters=live).model_dump_json())
 
 
-def recall(place: str, way: str) -> LastSeen | None:
-    """What `place`, reached by `way`, told last; None when it never did, or nobody can read it any more."""
+def recall(place: str, way: str | None) -> LastSeen | None:
+    """What `place`, reached by `way` (None: by any), told last; None when it never did, or nobody can read it."""
     try:
         known = home.read(LastSeen, _path(place))
     except (MlopsError, OSError):
         return None
-    return known if known.way == way else None
+    return known if way is None or known.way == way else None
 
 
 def _path(place: str) -> Path:

@@ -145,8 +145,8 @@ class Backend(ABC):
         return None
 
     def way(self) -> str | None:
-        """How this place is reached, when there is a way that may be closed (a kubeconfig, a host); None where there is
-        none. Clusters that were seen by one way are not expected at the end of another one."""
+        """How this place is reached, when there is a way that may be closed (a server, a host); None where there is
+        none, or it can't be known now. Clusters that were seen by one way are not expected at the end of another."""
         return None
 
     @abstractmethod

@@ -59,7 +59,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def far(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Far:
     """The place, installed."""
-    folder = tmp_path / "far"
+    return installed(tmp_path / "far", monkeypatch)
+
+
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Far:
+    """The place, installed in that folder."""
     info = folder / "far_place-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: far-place\nVersion: 1.0\n")

@@ -67,7 +67,7 @@ async def list_place(place: str) -> Listing:
         if way is not None:
             await asyncio.to_thread(last_seen.remember, place, way, states)
         return Listing(states)
-    before = await asyncio.to_thread(last_seen.recall, place, way) if way is not None else None
+    before = await asyncio.to_thread(last_seen.recall, place, way)
     if before is not None:
         states = [*states, *_unseen(before.clusters, states, problem)]
     lost = sum(state.phase == "unreachable" for state in states)

@@ -13,10 +13,12 @@ from ...core.base import Input, Time
 from ...core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ...core.profile import Place, Profile
 from ...core.run import RunState
+from ...home import last_seen
 from .. import keys
 from ..base import Address, Backend
 from ..package_index import is_public, package_index
 from . import names, shipped
+from .api import kubeconfig
 from .api.where import everywhere, remember, where
 from .check import check
 from .finder import ClusterFinder
@@ -26,7 +28,7 @@ from .pods.template import scheduler_pod, worker_pod
 from .pricelist import price_list
 from .records import daskcluster, record
 from .records.stored import StoredCluster, state_of
-from .tunnel.connections import Connections, kubeconfig
+from .tunnel.connections import Connections
 
 
 class KubernetesBackend(Backend):
@@ -70,19 +72,20 @@ class KubernetesBackend(Backend):
 
     async def clusters(self) -> list[ClusterState]:
         """As in `Backend`. Where Kubernetes doesn't answer, what was seen there last, as unreachable."""
-        found = await asyncio.gather(
-            *(self._connections.run(self._finder.states(place)) for place in await asyncio.to_thread(everywhere))
-        )
-        states = {(state.name, state.created): state for some in found for state in some}
+        found = await self._connections.run(self._finder.states(await asyncio.to_thread(everywhere)))
+        states = {(state.name, state.created): state for state in found}
         return sorted(states.values(), key=lambda state: state.created, reverse=True)
 
     def silence(self) -> Problem | None:
-        """As in `Backend`."""
+        """As in `Backend`. Where there is no way to Kubernetes any more, clusters that lived there may still live."""
+        absence = self._finder.absence()
+        if absence is not None and (before := last_seen.recall(self.place, None)) is not None and before.clusters:
+            return absence
         return self._finder.silence()
 
     def way(self) -> str | None:
-        """As in `Backend`: the kubeconfig."""
-        return kubeconfig()
+        """As in `Backend`: where the current context leads."""
+        return kubeconfig.way()
 
     async def get(self, name: str) -> ClusterState:
         """As in `Backend`."""

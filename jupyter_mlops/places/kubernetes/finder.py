@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 
 from ...core.cluster import ClusterState, Problem
-from ...core.errors import ClusterUnreachable, InvalidSpec, MlopsError, Unavailable, UnknownCluster
+from ...core.errors import ClusterUnreachable, MlopsError, Refused, UnknownCluster
 from ...core.waiting import wait_for
-from .api.client import Answer, Unreachable
-from .api.where import Where, everywhere
+from .api import kubeconfig
+from .api.client import Answer
+from .api.kubeconfig import UnknownContext
+from .api.login import NoKubernetes, no_way
+from .api.where import Where, everywhere, was_started_in
 from .foreign.cluster import ForeignClusters
 from .managed import ManagedCluster
 from .placed import PlacedCluster
 from .records import listing
 from .records.listing import Vanished
-from .tunnel.connections import Connections, kubeconfig
+from .tunnel.connections import Connections
 
 #: Seconds for Kubernetes to answer a list.
 _LIST = 8.0
 
 #: A place, as one kubeconfig leads to it.
 _Seen = tuple[Where, str]
-
-_SILENT = Problem(what="Kubernetes doesn't answer", todo="Check the network (VPN?); the cluster lives on.")
 
 
 class ClusterFinder:
@@ -37,53 +38,79 @@ class ClusterFinder:
         self._vanished = Vanished()
         #: The last list of each place, to be shown as unreachable while Kubernetes doesn't answer.
         self._seen: dict[_Seen, list[ClusterState]] = {}
-        #: Places that didn't answer the last time, and who asks them again.
-        self._silent: dict[_Seen, asyncio.Future[list[ClusterState]] | None] = {}
-        #: Why they didn't: a login that is refused is said otherwise than a network that is away.
-        self._why: dict[_Seen, Problem] = {}
+        #: Why places couldn't be asked the last time, and who asks them again.
+        self._silent: dict[_Seen, Problem] = {}
+        self._asking: dict[_Seen, asyncio.Future[list[ClusterState]]] = {}
+        #: Places to which there is no way from here at all.
+        self._absent: dict[_Seen, Problem] = {}
+        self._looked: list[_Seen] = []
 
-    async def states(self, place: Where) -> list[ClusterState]:
-        """The clusters of a place. One that didn't answer the last time is asked again beside: nobody waits for it.
+    async def states(self, places: list[Where]) -> list[ClusterState]:
+        """The clusters of `places`. One that couldn't be asked the last time is asked again beside: nobody waits for
+        it, and what was seen there last is shown as unreachable."""
+        self._looked = [(place, kubeconfig.stamp()) for place in places]
+        found = await asyncio.gather(*map(self._states, self._looked))
+        return [state for some in found for state in some]
 
-        Where Kubernetes doesn't answer, what was seen there last, as unreachable.
-        """
-        key = (place, kubeconfig())
+    async def _states(self, key: _Seen) -> list[ClusterState]:
         if key not in self._silent:
             return await self._look(key)
-        asking = self._silent[key]
-        if asking is None or asking.done():
-            self._silent[key] = asyncio.ensure_future(self._look(key))
+        if key not in self._asking or self._asking[key].done():
+            self._asking[key] = asyncio.ensure_future(self._look(key))
         return self._unreachable(key)
 
     def silence(self) -> Problem | None:
-        """Why a place of this kubeconfig didn't answer the last time; None when all did."""
-        return next((self._why.get(key, _SILENT) for key in list(self._silent) if key[1] == kubeconfig()), None)
+        """Why places that were asked the last time didn't answer; None when all did."""
+        return _together([self._silent[key] for key in self._looked if key in self._silent])
+
+    def absence(self) -> Problem | None:
+        """Why there is no way to any Kubernetes from here; None when there is one."""
+        absent = [self._absent[key] for key in self._looked if key in self._absent]
+        if not self._looked:  # no profile names one
+            return Problem.of(no_way())
+        return absent[0] if len(absent) == len(self._looked) else None
 
     async def find(self, name: str) -> PlacedCluster:
-        """The newest cluster of that name, in all places; a live one goes first.
+        """The newest cluster of that name, in all places; a live one goes first. A place that didn't answer the last
+        time keeps nobody waiting who looks for what others have.
 
         Raises
         ------
         UnknownCluster : no place has it; a near name is suggested.
-        ClusterUnreachable : none that answers has it.
+        ClusterUnreachable, Refused : none that answers has it.
         """
+        keys = [(place, kubeconfig.stamp()) for place in await asyncio.to_thread(everywhere)]
         found: list[PlacedCluster] = []
-        unreachable: MlopsError | None = None
-        for place in await asyncio.to_thread(everywhere):
-            try:
-                there = await self._placed(place)
-                self._seen[place, kubeconfig()] = [cluster.state() for cluster in there]
-                found += there
-            except Unreachable as error:
-                unreachable = ClusterUnreachable(error.what, error.why, error.todo)
-            except Answer as answer:
-                unreachable = unreachable or answer.error
-            except (Unavailable, InvalidSpec):
-                continue
-        named = [cluster for cluster in found if cluster.spec.name == name]
-        if not named:
-            raise unreachable or UnknownCluster.named(name, [cluster.spec.name for cluster in found])
-        return max(named, key=lambda cluster: (cluster.live, cluster.spec.created))
+        faults: list[MlopsError] = []
+        for asked in ([key for key in keys if key not in self._silent], [key for key in keys if key in self._silent]):
+            for there in await asyncio.gather(*map(self._list, asked), return_exceptions=True):
+                if isinstance(there, MlopsError):
+                    faults.append(there)
+                elif isinstance(there, BaseException):
+                    raise there
+                else:
+                    found += there
+            if named := [cluster for cluster in found if cluster.spec.name == name]:
+                return max(named, key=lambda cluster: (cluster.live, cluster.spec.created))
+        if faults:
+            raise next((fault for fault in faults if isinstance(fault, ClusterUnreachable)), faults[0])
+        raise UnknownCluster.named(name, [cluster.spec.name for cluster in found])
+
+    async def _list(self, key: _Seen) -> list[PlacedCluster]:
+        """What is in a place; what keeps it from answering is raised as an error for users."""
+        try:
+            there = await wait_for(self._placed(key[0]), _LIST)
+        except (NoKubernetes, UnknownContext):
+            return []
+        except Answer as answer:
+            raise answer.error from None
+        except Refused:
+            raise
+        except (MlopsError, asyncio.TimeoutError) as error:
+            problem = _problem(key[0], error)
+            raise ClusterUnreachable(problem.what, problem.why, problem.todo) from None
+        self._seen[key] = [cluster.state() for cluster in there]
+        return there
 
     async def _placed(self, place: Where) -> list[PlacedCluster]:
         api = await self._connections.api(*place)
@@ -95,24 +122,52 @@ class ClusterFinder:
         return [*(ManagedCluster(self._connections, self._vanished, entry) for entry in managed), *foreign]
 
     async def _look(self, key: _Seen) -> list[ClusterState]:
+        self._absent.pop(key, None)
         try:
             self._seen[key] = [cluster.state() for cluster in await wait_for(self._placed(key[0]), _LIST)]
-        except (Unreachable, Answer, asyncio.TimeoutError) as error:
-            refused = isinstance(error, Answer) and error.status in (401, 403)
-            if not refused or self._seen.get(key):
-                self._silent.setdefault(key, None)
-                self._why[key] = error.problem if refused and isinstance(error, Answer) else _SILENT
+        except NoKubernetes as error:
+            self._absent[key] = Problem.of(error)
+            self._seen[key] = []
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other places are listed, and it is said
+            if not isinstance(error, UnknownContext) or await asyncio.to_thread(was_started_in, key[0]):
+                self._silent[key] = _problem(key[0], error)
                 return self._unreachable(key)
-            self._seen[key] = []  # not ours to see; starting one there says so in words
-        except (Unavailable, InvalidSpec):
-            self._seen[key] = []  # no Kubernetes here
+            self._seen[key] = []  # a profile of an administrator's, for others
         self._silent.pop(key, None)
         return self._seen[key]
 
     def _unreachable(self, key: _Seen) -> list[ClusterState]:
         """What was seen there last."""
-        problem = self._why.get(key, _SILENT)
+        problem = self._silent[key]
         return [
             state if state.phase == "ended" else state.model_copy(update={"phase": "unreachable", "problem": problem})
             for state in self._seen.get(key, [])
         ]
+
+
+def _problem(place: Where, error: Exception) -> Problem:
+    """Why a place can't be asked, with its name where it isn't the current one."""
+    if isinstance(error, asyncio.TimeoutError):
+        problem = Problem(
+            what="Kubernetes doesn't answer", why=f"it said nothing in {_LIST:.0f} s", todo="Check the network (VPN?)."
+        )
+    elif isinstance(error, Answer):
+        problem = error.problem
+    elif isinstance(error, MlopsError):
+        problem = Problem.of(error)
+    else:
+        problem = Problem(what="What Kubernetes answers can't be read", why=f"{type(error).__name__}: {error}")
+    named = {"context": place.context, "namespace": place.namespace}
+    where = ", ".join(f"{noun} {name!r}" for noun, name in named.items() if name)
+    return problem.model_copy(update={"what": f"{problem.what} ({where})"}) if where else problem
+
+
+def _together(problems: list[Problem]) -> Problem | None:
+    """Several problems as one."""
+    if len(problems) < 2:
+        return problems[0] if problems else None
+    whats, whys, todos = (
+        list(dict.fromkeys(filter(None, parts)))
+        for parts in zip(*((each.what, each.why, each.todo) for each in problems), strict=True)
+    )
+    return Problem(what="; ".join(whats), why="; ".join(whys), todo=" ".join(todos))

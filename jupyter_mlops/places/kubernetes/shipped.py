@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-from pathlib import Path
 
+from ...core.errors import InvalidSpec, Unreadable
 from ...core.profile import Group, Profile
+from .api import kubeconfig
 
 PROFILE = Profile(
     name="kubernetes",
@@ -18,8 +18,11 @@ PROFILE = Profile(
 
 
 def reachable() -> bool:
-    """Whether there is a way to a Kubernetes cluster: its client, and a kubeconfig or a pod around us."""
+    """Whether there is a way to a Kubernetes cluster: its client, and a kubeconfig or a pod around us. A kubeconfig
+    that is broken counts: who starts a cluster by it reads what is wrong with it."""
     if importlib.util.find_spec("kubernetes") is None:
         return False
-    files = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return "KUBERNETES_SERVICE_HOST" in os.environ or any(Path(file).is_file() for file in files.split(os.pathsep))
+    try:
+        return kubeconfig.read().login() is not None or kubeconfig.in_pod()
+    except (Unreadable, InvalidSpec):
+        return True

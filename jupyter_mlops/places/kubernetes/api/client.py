@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -21,6 +22,7 @@ from .login import Login
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
     from kubernetes.aio.client import ApiClient
+    from multidict import CIMultiDict
 
 _T = TypeVar("_T")
 
@@ -29,8 +31,6 @@ JSON = "application/json"
 #: How often a request is sent that the API puts off, and seconds that it is put off at most.
 TRIES, LONGEST = 4, 5.0
 MERGE_PATCH = "application/merge-patch+json"
-
-_EXTRA = "Install it with `pip install 'jupyter-mlops[kubernetes]'`."
 
 
 class Answer(Exception):
@@ -76,18 +76,9 @@ class Api:
 
     @classmethod
     async def connect(cls, context: str = "", namespace: str = "") -> Api:
-        """Log in as the kubeconfig says, or in a pod without one, as its service account.
-
-        Raises
-        ------
-        Unavailable : the package kubernetes is missing, or there is neither a kubeconfig nor a pod around us.
-        InvalidSpec : the kubeconfig lacks the context.
-        """
+        """Log in as the kubeconfig says, or in a pod without one, as its service account. Raises as `Login.open`."""
         login = Login(context)
-        try:
-            client, found = await login.open()
-        except ImportError as error:
-            raise Unavailable("Kubernetes clusters need the package 'kubernetes'", str(error), _EXTRA) from None
+        client, found = await login.open()
         return cls(client, namespace or found, login)
 
     def within(self, namespace: str) -> Api:
@@ -169,12 +160,13 @@ class Api:
 
         url, session = self.host + path + "?" + urlencode(query), rest.session(self._client)
 
-        async def open_it(login: dict[str, str]) -> ClientWebSocketResponse:
+        async def open_it(login: CIMultiDict[str]) -> ClientWebSocketResponse:
             try:
-                return await session.ws_connect(
-                    url, protocols=protocols, headers={"Accept": "*/*", **login}, ssl=rest.ssl_context(self._client),
-                    proxy=rest.proxy(self._client), heartbeat=heartbeat, max_msg_size=0, compress=0,
+                opened: ClientWebSocketResponse = await session.ws_connect(
+                    url, protocols=protocols, headers=_with(login, {"Accept": "*/*"}), heartbeat=heartbeat,
+                    max_msg_size=0, compress=0, ssl=rest.ssl_context(self._client), **rest.way(self._client),
                 )  # fmt: skip
+                return opened
             except aiohttp.WSServerHandshakeError as error:
                 raise Answer(error.status, {"message": error.message}) from error
 
@@ -187,7 +179,7 @@ class Api:
         """Close the connections."""
         await self._client.close()  # type: ignore[no-untyped-call]  # the client has no types there
 
-    async def _as_us(self, path: str, ask: Callable[[dict[str, str]], Awaitable[_T]]) -> _T:
+    async def _as_us(self, path: str, ask: Callable[[CIMultiDict[str]], Awaitable[_T]]) -> _T:
         """What `ask` gets with our login's headers. A login that expired is renewed once."""
         login = await self._login.headers(path)
         try:
@@ -218,9 +210,9 @@ class Api:
         headers = {"Accept": JSON} | ({"Content-Type": content} if body is not None else {})
         data = None if body is None else json.dumps(body, separators=(",", ":"))
 
-        async def send(login: dict[str, str], tries: int = TRIES) -> Any:
+        async def send(login: CIMultiDict[str], tries: int = TRIES) -> Any:
             response = await session.request(
-                method, url, data=data, headers=headers | login, timeout=timeout, proxy=rest.proxy(self._client)
+                method, url, data=data, headers=_with(login, headers), timeout=timeout, **rest.way(self._client)
             )
             if response.status < 300:
                 return response
@@ -241,9 +233,29 @@ def _step(name: str) -> str:
     return quote(name, safe="")
 
 
+def _with(login: CIMultiDict[str], headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """Both. A name may be there twice: somebody who acts as another one may do so in several groups."""
+    both = login.copy()
+    both.update(headers)
+    return both
+
+
 def _unreachable(host: str, error: BaseException) -> Unreachable:
+    import aiohttp
+
     why = str(error) or type(error).__name__
-    return Unreachable(f"Kubernetes at {host} doesn't answer", why, "Check the network (VPN?) and the kubeconfig.")
+    if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
+        cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else None
+        return Unreachable(
+            "There is no safe connection to Kubernetes",
+            f"{host}: {getattr(cause, 'verify_message', '') or why}",
+            "Compare the certificates in the kubeconfig, the server's name and this machine's clock.",
+        )
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return Unreachable("The proxy to Kubernetes doesn't answer", why, "Check the proxy's address.")
+    if isinstance(error, asyncio.TimeoutError):
+        why = f"{host} said nothing in time"
+    return Unreachable("Kubernetes doesn't answer", why, "Check the network (VPN?) and the kubeconfig.")
 
 
 async def _parse(data: bytes) -> Json:

@@ -33,10 +33,10 @@ def ssl_context(client: ApiClient) -> ssl.SSLContext:
     return context
 
 
-def proxy(client: ApiClient) -> str | None:
-    """The proxy that the kubeconfig or the environment names."""
-    named: str | None = client.rest_client.proxy
-    return named
+def way(client: ApiClient) -> dict[str, Any]:
+    """How a request finds the API and knows it: the proxy and the server's name in its certificate, where the
+    kubeconfig names them. For `ClientSession.request` and `ws_connect`."""
+    return {"proxy": client.rest_client.proxy, "server_hostname": client.configuration.tls_server_name or None}
 
 
 async def login_headers(client: ApiClient, path: str) -> dict[str, str]:

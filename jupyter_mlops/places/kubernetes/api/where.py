@@ -35,8 +35,13 @@ def everywhere() -> list[Where]:
 
 def remember(place: Where) -> None:
     """Look there from now on, in every process of this user."""
-    if place not in everywhere():
+    if not was_started_in(place):
         home.write(home.home() / _FILE, json.dumps([*_started(), place]))
+
+
+def was_started_in(place: Where) -> bool:
+    """Whether a cluster was ever started there from here."""
+    return place in _started()
 
 
 def _started() -> list[Where]:

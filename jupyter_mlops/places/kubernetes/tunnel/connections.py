@@ -9,12 +9,12 @@ import contextlib
 import os
 import threading
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ....core.unhandled import log_unhandled
 from ....core.waiting import wait_for
 from .. import names
+from ..api import kubeconfig
 from ..api.client import Answer, Api
 from .port_forward import Tunnel
 
@@ -30,7 +30,8 @@ class Connections:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
-        self._apis: dict[tuple[str, str], Api] = {}
+        #: Logins, done or under way: a plug-in that waits for somebody keeps no other context waiting.
+        self._apis: dict[tuple[str, str], asyncio.Task[Api]] = {}
         self._tunnels: dict[tuple[str, str, str, int], Tunnel] = {}
         self._starting, self._lock = threading.Lock(), asyncio.Lock()
 
@@ -43,12 +44,16 @@ class Connections:
             raise answer.error from None
 
     async def api(self, context: str, namespace: str) -> Api:
-        """The connection to a context and namespace. On the loop of the connections only."""
-        key = (kubeconfig(), context)
-        async with self._lock:
-            if key not in self._apis:
-                self._apis[key] = await Api.connect(context)
-            return self._apis[key].within(namespace)
+        """The connection to a context and namespace. On the loop of the connections only. Raises as `Api.connect`.
+
+        Who has no patience may cancel this: the login goes on, and is there when it is asked for again.
+        """
+        key = (kubeconfig.stamp(), context)
+        login = self._apis.get(key)
+        if login is None or (login.done() and _fault(login) is not None):
+            login = self._apis[key] = asyncio.create_task(Api.connect(context))
+            login.add_done_callback(_fault)
+        return (await asyncio.shield(login)).within(namespace)
 
     async def tunnel(self, api: Api, cluster: str, port: int, selector: str = "", guarded: bool = False) -> int:
         """The local port that leads to `port` of the cluster's scheduler. On the loop of the connections only.
@@ -88,7 +93,11 @@ class Connections:
             while self._tunnels:
                 await self._tunnels.popitem()[1].close()
             while self._apis:
-                await self._apis.popitem()[1].close()
+                login = self._apis.popitem()[1]
+                if login.done() and _fault(login) is None:
+                    await login.result().close()
+                else:
+                    login.cancel()
 
         if self._loop is None or os.getpid() != self._process:
             return
@@ -114,13 +123,9 @@ class _PodFinder:
         raise Answer(404, {"message": f"no scheduler of {self._cluster!r} runs"})
 
 
-def kubeconfig() -> str:
-    """The kubeconfig as it is now: another file, or a changed one, makes another connection."""
-    file = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    try:
-        return f"{file} {Path(file.split(os.pathsep)[0]).stat().st_mtime_ns}"
-    except OSError:
-        return file
+def _fault(login: asyncio.Task[Api]) -> BaseException | None:
+    """What a login that is done failed by. (To ask is to be told: asyncio reports errors that nobody asked for.)"""
+    return asyncio.CancelledError() if login.cancelled() else login.exception()
 
 
 async def has_name_here(host: str) -> bool:
