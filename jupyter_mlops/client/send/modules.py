@@ -60,7 +60,10 @@ def beside(root: Path, imports: Iterable[str]) -> dict[str, Module]:
 
 
 def _with_parents(name: str) -> list[str]:
+    """The packages that a module is in, and the module itself; none of them for what is no name."""
     parts = name.split(".")
+    if not all(parts):
+        return []
     return [".".join(parts[: length + 1]) for length in range(len(parts))]
 
 
@@ -73,7 +76,7 @@ def _loaded(root: Path) -> list[str]:
 
 
 def _search(root: Path) -> list[str]:
-    start = f"{root}/"
+    start = f"{str(root).rstrip('/')}/"
     found = []
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
@@ -139,7 +142,10 @@ def _read_imports(name: str, module: Module) -> list[str]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = package.split(".") if node.level and package else []
+            if node.level > len(base):  # beyond the top, which is said where it is imported
+                continue
+            base = base[: len(base) - node.level + 1] if node.level else []
             stem = ".".join([*base, *([node.module] if node.module else [])])
             found += [stem, *(f"{stem}.{alias.name}" for alias in node.names)]
     return [name for name in found if name]
