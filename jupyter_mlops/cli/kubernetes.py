@@ -16,10 +16,12 @@ async def kubernetes(asked: Namespace) -> None:
 
 
 def _manifests(asked: Namespace) -> None:
-    from ..places.kubernetes.records.manifests import as_yaml, hub_manifests, manifests
+    from ..places.kubernetes.records.manifests import as_yaml, controller_manifests, hub_manifests, manifests
 
     extent = {"nodes": asked.nodes, "operator": asked.operator, "room": asked.room}
-    if asked.hub:
+    if asked.controller:
+        found = controller_manifests(asked.namespace or "default", asked.controller, asked.operator)
+    elif asked.hub:
         found = hub_manifests(asked.hub, asked.user, **extent)
     else:
         found = manifests(asked.namespace or "default", asked.user, asked.service_account, **extent)
@@ -29,15 +31,14 @@ def _manifests(asked: Namespace) -> None:
 async def _check(asked: Namespace) -> None:
     from ..places.kubernetes.check import report
 
-    found = await report(asked.context, asked.namespace)
+    found = await report(asked.context, asked.namespace, asked.controller)
     sys.stdout.write(f"{found.host}, namespace {found.namespace!r}, as {found.user or 'an unknown user'}\n")
+    if found.missing and not found.needs_controller:
+        sys.stdout.write(f"An administrator would apply:\n\n{found.yaml}\n")
+        raise Refused(f"You may not make clusters in the namespace {found.namespace!r} yet", found.why)
+    found.raise_missing()
     for loss in found.without:
         sys.stdout.write(f"Works, but {loss}.\n")
     for sentence in found.operator:
         sys.stdout.write(f"{sentence}\n")
-    if not found.missing:
-        sys.stdout.write("You may make clusters here.\n")
-        return
-    sys.stdout.write(f"Missing rights: {', '.join(map(str, found.missing))}.\nAn administrator would apply:\n\n")
-    sys.stdout.write(found.yaml)
-    raise Refused(f"You may not make clusters in the namespace {found.namespace!r} yet")
+    sys.stdout.write("You may make clusters here.\n")

@@ -92,6 +92,12 @@ def _add_kubernetes(command: argparse.ArgumentParser) -> None:
         "--hub", default="", help="manifests: the namespace of a JupyterHub, whose user gets a namespace for clusters"
     )
     command.add_argument(
+        "--controller",
+        default="",
+        help="the service account that is ready for clusters of users who may not make roles, as a profile names it "
+        "(options.service_account): check it too; manifests: make it",
+    )
+    command.add_argument(
         "--no-nodes", dest="nodes", action="store_false", help="manifests: without the right to read nodes and prices"
     )
     command.add_argument(

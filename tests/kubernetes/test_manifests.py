@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.core.errors import InvalidInput
+from jupyter_mlops.core.errors import InvalidInput, Refused
 from jupyter_mlops.places.kubernetes.api.client import Api
 from jupyter_mlops.places.kubernetes.check import Report, Right
 from jupyter_mlops.places.kubernetes.names import ObjectNames, label
@@ -104,15 +104,57 @@ def test_rights_to_daskclusters_are_given_when_asked_for(operator: bool) -> None
 
 
 def test_a_report_prints_exactly_what_is_missing() -> None:
-    missing = [Right("", "pods", "create"), Right("apps", "deployments", "create")]
+    missing = [
+        Right("", "pods", "create"),
+        Right("", "services", "create"),
+        Right("", "services", "get"),
+        Right("", "secrets", "get"),
+        Right("", "secrets", "create"),
+        Right("apps", "deployments", "create"),
+    ]
     report = Report("https://k", "ml", "system:serviceaccount:ml:hub", missing)
     role, binding = yaml.safe_load_all(report.yaml)
     assert role["rules"] == [
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["services", "secrets"], "verbs": ["create", "get"]},
         {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create"]},
     ]
+    assert report.why.endswith("may not create pods; create, get services, secrets; create deployments.apps")
+    assert not report.todo
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "hub", "namespace": "ml"}]
     assert Report("https://k", "ml", "ann").yaml == ""
+
+
+def test_what_nobody_has_fits_on_a_screen() -> None:
+    wanted = [
+        Right(group, resource, verb)
+        for rule in manifests.USER_RULES + manifests.OPERATOR_RULES
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    ]
+    text = Report("https://k", "ml", "ann", wanted).yaml
+    assert len(text.splitlines()) < 60 and "&id" not in text
+
+
+def test_who_may_make_no_roles_reads_of_a_service_account_that_is_ready() -> None:
+    missing = [Right("rbac.authorization.k8s.io", kind, "create") for kind in ("roles", "rolebindings")]
+    with pytest.raises(Refused) as refused:
+        Report("https://k", "ml", "ann", missing).raise_missing()
+    assert "ann may not create roles.rbac.authorization.k8s.io, rolebindings" in refused.value.why
+    assert "manifests --namespace ml --controller mlops-controller" in refused.value.todo
+    lacking = Report("https://k", "ml", "ann", controller="mine", lacking="there is no service account 'mine'")
+    with pytest.raises(Refused, match=r"there is no service account 'mine'.*--controller mine` prints"):
+        lacking.raise_missing()
+
+
+def test_a_service_account_that_is_ready_has_what_each_controller_has() -> None:
+    account, role, binding = yaml.safe_load_all(manifests.as_yaml(manifests.controller_manifests("ml", "c")))
+    assert (account["kind"], account["metadata"]["name"]) == ("ServiceAccount", "c")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "c", "namespace": "ml"}]
+    own = manifests.controller_rules(IDS)
+    assert [{**mine, **shared} for mine, shared in zip(own, role["rules"], strict=True)] == own
+    assert not any("resourceNames" in rule for rule in role["rules"]), "clusters that are to come have other names"
 
 
 @pytest.mark.parametrize("text", ["ann@acme.org", "Ö", "-x-", "a" * 80, "", "a b/c"])

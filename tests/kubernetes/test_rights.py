@@ -43,6 +43,34 @@ async def test_a_user_without_rights_reads_a_sentence(
     assert spec.name not in [state.name for state in await namespace.backend.clusters()]
 
 
+async def test_who_has_the_role_edit_makes_clusters_with_an_account_that_is_ready(
+    namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes' own ClusterRole for users lets nobody make roles."""
+    from jupyter_mlops.places.kubernetes.records.manifests import as_yaml, controller_manifests
+
+    kube = namespace.kube
+    monkeypatch.setenv("KUBECONFIG", str(kube.login("eddy", namespace.name, tmp_path)))
+    account = f"{namespace.name}:eddy"
+    kube.kubectl(
+        "create", "rolebinding", "eddy", "-n", namespace.name, "--clusterrole=edit", f"--serviceaccount={account}"
+    )
+    with pytest.raises(Refused, match=r"may not create roles\.rbac.*, rolebindings.*--controller"):
+        await namespace.backend.check(namespace.spec().profile)
+    spec = namespace.spec(small(1), kubernetes={"service_account": "ready"})
+    with pytest.raises(Refused, match="there is no service account 'ready'"):
+        await namespace.backend.check(spec.profile)
+
+    kube.kubectl("apply", "-f", "-", stdin=as_yaml(controller_manifests(namespace.name, "ready")))
+    await namespace.backend.check(spec.profile)
+    async with namespace.cluster(spec, workers=1) as (name, _):
+        pass
+    receipt = await namespace.backend.receipt(name)
+    assert receipt is not None and receipt.most_workers == 1
+    made = ("serviceaccount/ready", "role/ready", "rolebinding/ready", "rolebinding/eddy")
+    kube.kubectl("delete", *made, "-n", namespace.name)
+
+
 async def test_two_users_of_a_hub_have_nothing_to_do_with_each_other(
     kube: Kube, namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,7 +147,7 @@ class KubernetesBackend(Backend):
 
     async def _check(self, spec: ClusterSpec) -> None:
         api = await self._connections.api(*where(spec.profile))
-        (await check(api)).raise_missing()
+        (await check(api, options_of(spec.profile).service_account)).raise_missing()
         if options_of(spec.profile).record == "operator":
             refusal = await daskcluster.try_out(api, spec, record.ids_of(spec, api.namespace))
             if refusal is not None:

@@ -84,6 +84,13 @@ def controller_rules(ids: ObjectNames, announced: bool = False) -> list[Json]:
     ]
 
 
+def shared_rules(namespace: str, announced: bool = False) -> list[Json]:
+    """The rights of a service account that is ready for the controllers of all clusters in a namespace: what one has
+    for the objects of its own cluster, this one has for all of the namespace."""
+    own = controller_rules(ObjectNames("c", namespace, 0.0), announced)
+    return [{key: value for key, value in rule.items() if key != "resourceNames"} for rule in own]
+
+
 def rights(ids: ObjectNames, metadata: Json, announced: bool = False) -> dict[str, Json]:
     """The service account, role and binding of one cluster's controller, by the path of their kind.
 
@@ -190,6 +197,25 @@ def hub_manifests(hub: str, user: str, nodes: bool = True, operator: bool = Fals
     ]
 
 
+def controller_manifests(namespace: str, name: str, operator: bool = False) -> list[Json]:
+    """What an administrator applies once for users of a namespace who may not make roles, as with the ClusterRole
+    "edit": a service account for the controllers of all their clusters, which their profiles name.
+
+    Parameters
+    ----------
+    namespace, name : of the service account.
+    operator : whether dask-kubernetes' operator is there, and clusters are DaskClusters, too.
+    """
+    metadata: Json = {"name": name, "namespace": namespace, "labels": {names.MANAGED_BY: names.US}}
+    subjects, ref = [_account(name, namespace)], {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": name}
+    rules = shared_rules(namespace, operator)
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": rules},
+        {"apiVersion": _RBAC, "kind": "RoleBinding", "metadata": metadata, "subjects": subjects, "roleRef": ref},
+    ]
+
+
 def node_rights(namespace: str, *subjects: Json, room: bool = False) -> list[Json]:
     """The right to read nodes, for their prices, for the controllers of a namespace and these `subjects`.
 
@@ -231,7 +257,14 @@ def _account(name: str, namespace: str) -> Json:
 
 
 def as_yaml(documents: list[Json]) -> str:
-    """The documents as one text for `kubectl apply -f -`."""
+    """The documents as one text for `kubectl apply -f -`, short lists in one line."""
     import yaml
 
-    return "---\n".join(str(yaml.safe_dump(document, sort_keys=False)) for document in documents)
+    class Whole(yaml.SafeDumper):
+        """Writes out what stands in several places, such as the metadata."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    texts = (yaml.dump(each, Dumper=Whole, sort_keys=False, default_flow_style=None, width=120) for each in documents)
+    return "---\n".join(map(str, texts))
