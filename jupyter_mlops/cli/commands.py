@@ -21,6 +21,7 @@ from ..client.clusters.live import live_state, open_link
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.clusters.start import start as start_cluster
 from ..client.clusters.wait import wait_for_end, wait_for_workers
+from ..client.words import waits_for
 from ..controller.link import Link
 from ..core.base import Seconds
 from ..core.cluster import ClusterState, Problem
@@ -45,6 +46,7 @@ from .show import (
     receipt_text,
     runs_table,
 )
+from .waiting import WaitingLine, note, note_refusals
 
 #: Seconds that the code of a run that is cancelled has to stop.
 _CANCEL: Seconds = 60.0
@@ -87,8 +89,9 @@ async def start(asked: Namespace) -> None:
     state = await start_cluster(asked.profile, asked.name, asked.workers, asked.group)
     if not asked.no_wait:
         try:
-            async with following(state) as cluster:
-                state = await wait_for_workers(cluster, state.name, say=_note)
+            with WaitingLine(state.name) as line:
+                async with following(state) as cluster:
+                    state = await wait_for_workers(cluster, state.name, say=line.note, tell=line.tell)
         except MlopsError as error:
             error.todo = " ".join(filter(None, [error.todo, f"See: jupyter mlops logs {state.name}"]))
             raise
@@ -159,7 +162,7 @@ async def logs(asked: Namespace) -> None:
     if asked.json or not asked.follow:
         lines = await read(asked.lines)
         as_json(lines) if asked.json else _lines(lines)
-        return await _note_problems(record, asked.worker)
+        return await _note_problems(record, asked.worker, bool(lines))
     follower, most = Follower(), asked.lines
     while True:
         record = await place.get(asked.cluster)
@@ -233,11 +236,13 @@ async def _link_to(name: str) -> AsyncIterator[Link]:
 
 
 async def _done(asked: Namespace, link: Link, text: str) -> None:
-    """Say that something was accepted, and what may keep it from coming about."""
-    state = (await link.view(workers=False)).state
-    as_json(state) if asked.json else _say(text)
-    for group, problem in problems_of(state):
-        _note(problem_sentence(group, problem))
+    """Say that something was accepted, and what keeps it from coming about."""
+    if not asked.json:
+        _say(text)
+        sys.stdout.flush()
+    state = await note_refusals(link)
+    if asked.json:
+        as_json(state)
 
 
 async def _until_ended(record: ClusterState) -> ClusterState:
@@ -249,8 +254,8 @@ async def _until_ended(record: ClusterState) -> ClusterState:
     return ended or record.model_copy(update={"phase": "ended", "cause": "user"})
 
 
-async def _note_problems(record: ClusterState, worker: str | None) -> None:
-    """What is wrong with a cluster, or with one of its workers, beside its log."""
+async def _note_problems(record: ClusterState, worker: str | None, has_log: bool = True) -> None:
+    """What is wrong with a cluster, or with one of its workers, beside its log; or why that is empty."""
     try:
         if worker is None:
             found = problems_of(await live_state(record))
@@ -259,7 +264,9 @@ async def _note_problems(record: ClusterState, worker: str | None) -> None:
     except MlopsError:  # the log was asked for, and is there
         found = []
     for group, problem in found:
-        _note(problem_sentence(group, problem))
+        note(problem_sentence(group, problem))
+    if not found and not has_log:
+        note("No log of it is kept." if record.phase == "ended" else f"There is no log: {waits_for(record)}.")
 
 
 async def _problems_of_worker(record: ClusterState, worker: str) -> list[tuple[str, Problem]]:
@@ -274,7 +281,7 @@ def _fail_where_silent(listing: Listing) -> None:
     """Say which places did not answer; raises `Unavailable` when there are any."""
     errors = [silent.described(time.time()) for silent in listing.silent]
     for problem in errors[:-1]:
-        _note(problem_sentence("", problem))
+        note(problem_sentence("", problem))
     for problem in errors[-1:]:
         raise Unavailable(problem.what, problem.why, problem.todo)
 
@@ -296,8 +303,3 @@ def _lines(lines: list[str]) -> None:
 
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
-
-
-def _note(text: str) -> None:
-    sys.stderr.write(f"! {text}\n")
-    sys.stderr.flush()

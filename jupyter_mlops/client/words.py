@@ -84,6 +84,13 @@ def workers(counts: Counts, wanted: int) -> str:
     return ", ".join([head, *(f"{count:,} {word}" for word, count in parts.items() if count)])
 
 
+def waits_for(state: ClusterState) -> str:
+    """What a cluster that isn't whole yet waits for: "its scheduler starts", "0 of 2 workers, 2 pending"."""
+    if state.phase == "starting":
+        return "its scheduler starts"
+    return workers(state.counts, sum(group.wanted for group in state.groups))
+
+
 def phase(state: ClusterState) -> str:
     """A cluster's phase in words, with the cause of its end."""
     if state.phase == "ended":

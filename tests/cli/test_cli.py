@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -124,8 +125,20 @@ def test_wrong_input_is_said(say: Say, arguments: list[str], code: int, words: s
     assert "Traceback" not in err
 
 
+class Terminal(io.StringIO):
+    """Standard error as people have it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_errors_of_a_live_cluster(say: Say) -> None:
-    say("start", "small", "-n", "one")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal := Terminal())
+        say("start", "small", "-n", "one")
+    shown = terminal.getvalue().split("\r\x1b[K")
+    assert re.search(r"one: (its scheduler starts|0 of 1 worker, .*) \(.* s\)", shown[1]), "what is waited for"
+    assert shown[-1] == "", "and it doesn't stay"
     assert say("scale", "one", "9")[0] == 2
     assert "its profile allows 0 to 3" in say("scale", "one", "9")[2]
     assert say("scale", "one", "1", "-g", "defalt")[2].endswith("Did you mean 'default'?\n")

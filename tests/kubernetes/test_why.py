@@ -237,6 +237,7 @@ RBAC = (
             "privileged",
         ),
         (403, "x is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi", "limit range", "1Gi"),
+        (422, 'Invalid value: "3": must be less than or equal to cpu limit of 2', "more CPU", "limit of 2"),
         (403, "unable to create: namespace ml is being terminated because it", "namespace is being deleted", ""),
         (403, "x is forbidden: no PriorityClass with name high was found", "priority class", "high"),
         (401, "Unauthorized", "doesn't accept your login", "Unauthorized"),

@@ -72,8 +72,10 @@ async def wait_for_workers(
     at_least: int | None = None,
     say: Callable[[str], None] = lambda sentence: None,
     patience: Seconds = PATIENCE,
+    tell: Callable[[ClusterState], None] = lambda state: None,
 ) -> ClusterState:
-    """The cluster's state once it runs and has `at_least` workers ready; all that are wanted, when that is None.
+    """The cluster's state once it runs and has `at_least` workers ready; all that are wanted, when that is None. `tell`
+    hears how far it is.
 
     Raises
     ------
@@ -82,6 +84,7 @@ async def wait_for_workers(
     """
 
     def reached(state: ClusterState) -> bool:
+        tell(state)
         there = readiness(state.groups, at_least)
         return state.phase == "running" and there.ready >= there.wanted
 

@@ -15,6 +15,7 @@ _MAY_NOT = re.compile(
     r'(?:.* in the namespace "(?P<namespace>[^"]+)")?'
 )
 _WEBHOOK = re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied the request:?\s*(?P<words>.*)', re.DOTALL)
+_ABOVE_LIMIT = re.compile(r"must be less than or equal to (?P<resource>\S+) limit")
 _MUST_SPECIFY = re.compile(r"failed quota: (?P<quota>[^:]+): must specify (?P<fields>.+)$")
 
 
@@ -64,6 +65,12 @@ def _by_admission(message: str, status: int, reason: str) -> Problem:
             what="The namespace's limit range refuses the pod's size",
             why=message,
             todo="Change the group's CPUs or memory.",
+        )
+    if found := _ABOVE_LIMIT.search(message):
+        return Problem(
+            what=f"The pod asks for more {'CPU' if found['resource'] == 'cpu' else found['resource']} than its limit",
+            why=message,
+            todo="Ask for less: the limit is set by a limit range of the namespace, or by the pod template.",
         )
     if "is being terminated" in message:
         return Problem(what="The namespace is being deleted", why=message, todo="Use another namespace.")

@@ -1,0 +1,89 @@
+"""The command line says at once what keeps a cluster on Kubernetes from coming, whatever was asked of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.cli.main import main
+from jupyter_mlops.core.profile import Profile
+from jupyter_mlops.places import profiles
+
+from ..runs.cluster import until
+from .clusters import PATIENCE, Namespace, small
+
+NO_IMAGE = "docker.io/library/no-such-image:1"
+
+
+@pytest.fixture
+def home(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user with two profiles: one whose image can't be pulled, and a good one, in a namespace with limits."""
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig(tmp_path)))
+    options = namespace.options()
+    groups = [small(1), small(0, "many", cpus=3), small(0, "big", memory="3 GiB")]
+    profiles.save(Profile(name="good", place="kubernetes", groups=groups, options=options))
+    profiles.save(Profile(name="bad", place="kubernetes", groups=groups, options={**options, "image": NO_IMAGE}))
+    limits = {"limits": [{"type": "Container", "max": {"cpu": "2", "memory": "2Gi"}}]}
+    for kind, name, spec in (("LimitRange", "small", limits), ("ResourceQuota", "few", {"hard": {"pods": "4"}})):
+        metadata = {"name": name, "namespace": namespace.name}
+        namespace.kube.apply({"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec})
+    return tmp_path
+
+
+def test_what_is_in_the_way_is_said(home: Path, namespace: Namespace, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(*arguments: str) -> str:
+        capsys.readouterr()
+        main(arguments)
+        written = capsys.readouterr()
+        return written.out + written.err
+
+    pulled = rf"The image '{NO_IMAGE}' can't be pulled"
+    with _start("bad", "-n", "never") as lines:
+        until(lambda: re.search(f"^! {pulled}", "".join(lines), re.M), PATIENCE)
+    assert re.search(rf"^never +starting !.*\n\n! never: {pulled}", said("list"), re.M)
+    assert re.search(f"^! {pulled}", said("logs", "never"), re.M)
+    assert "never has ended" in said("stop", "never")
+
+    try:
+        assert "good-1 is running with 1 worker" in said("start", "good", "-n", "good-1")
+        assert "! many: The pod asks for more CPU than its limit" in said("scale", "good-1", "1", "-g", "many")
+        said("scale", "good-1", "0", "-g", "many")
+        assert "limit range refuses the pod's size" in said("scale", "good-1", "1", "-g", "big")
+        assert "big: The namespace's limit range refuses" in said("list")
+        said("scale", "good-1", "0", "-g", "big")
+        assert "! default: The namespace's quota 'few' is used up" in said("scale", "good-1", "5")
+    finally:
+        said("stop", "good-1", "--force")
+
+
+class _start:  # a context
+    """`jupyter mlops start …` in a process of its own, interrupted at the end: the lines that it writes."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "jupyter_mlops.cli.main", "start", *arguments]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+        self._lines: list[str] = []
+        assert self._process.stderr is not None
+        read: Callable[[Any], None] = self._lines.extend
+        self._reader = threading.Thread(target=read, args=(self._process.stderr,))
+
+    def __enter__(self) -> list[str]:
+        self._reader.start()
+        return self._lines
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(PATIENCE)
+        self._reader.join()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
