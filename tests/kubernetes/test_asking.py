@@ -72,6 +72,20 @@ async def test_a_full_quota_is_told_to_all_that_wait_and_not_hammered(monkeypatc
     await ask.close()
 
 
+async def test_what_is_asked_for_after_all_was_withdrawn_is_let_in_at_once() -> None:
+    """What an earlier one was refused for says nothing of it."""
+    namespace, refused = Namespace(0), list[str]()
+    ask = PodQueue(namespace.make, lambda worker, problem: refused.append(worker))
+    ask.ask(orders(1))
+    await until(lambda: refused and not ask.under_way)
+    assert ask.withdraw(["w-0"]) == ["w-0"]
+    namespace.room = 1
+    ask.ask([PodOrder("other", dict)])
+    await until(lambda: namespace.made == ["other"], asking.SHORTEST / 2)
+    assert refused == ["w-0"]
+    await ask.close()
+
+
 async def test_what_was_withdrawn_is_never_asked_for(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(asking, "SHORTEST", 0.05)
 

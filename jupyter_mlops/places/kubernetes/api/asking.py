@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +26,10 @@ class PodOrder:
 
 
 class PodQueue:
-    """Hands orders to `make`, `AT_ONCE` at a time and in their order.
+    """Hands orders of pods of one form to `make`, `AT_ONCE` at a time and in their order.
 
-    After a refusal only one is tried at a time, with growing pauses, until one succeeds.
+    After a refusal only one is tried at a time, with growing pauses, until one succeeds: what is said of one holds for
+    all. Pods of another form may be let in all the same, and have a queue of their own.
 
     Parameters
     ----------
@@ -42,6 +43,7 @@ class PodQueue:
         self._tasks: set[asyncio.Task[None]] = set()
         self._problem: Problem | None = None
         self._pause = 0.0
+        self._trying: asyncio.Task[None] | None = None
         self._busy = 0
         #: Workers whose request the API has, without an answer so far.
         self.under_way: set[str] = set()
@@ -62,6 +64,9 @@ class PodQueue:
         gone = [order.worker for order in self._orders if order.worker in names]
         if gone:
             self._orders = deque(order for order in self._orders if order.worker not in names)
+        if not self._orders and self._trying is not None and not self.under_way:
+            self._trying.cancel()  # what is asked for next may be let in at once
+            self._trying, self._pause, self._problem = None, 0.0, None
         return gone
 
     async def close(self) -> None:
@@ -103,7 +108,7 @@ class PodQueue:
             self._refused(order.worker, problem)
         if not self._pause:
             self._pause = SHORTEST
-            self._spawn(self._try_again())
+            self._trying = self._spawn(self._try_again())
 
     async def _try_again(self) -> None:
         while self._orders:
@@ -111,10 +116,11 @@ class PodQueue:
             if not self._orders or await self._one():
                 break
             self._pause = min(LONGEST, 2 * self._pause)
-        self._pause, self._problem = 0.0, None
+        self._trying, self._pause, self._problem = None, 0.0, None
         self._fill()
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

@@ -81,7 +81,9 @@ class KubernetesPool:
         self._maker = PodMaker(api, spec, ids, owner, self._fallback)
         self._background = Background()
         self._closed = False
-        self._asking = PodQueue(self._make, self._refused)
+        #: A queue for each group: what the place refuses of one keeps no other waiting.
+        self._queues = {group.name: PodQueue(self._make, self._refused) for group in spec.profile.groups}
+        self._requests = asyncio.Semaphore(AT_ONCE)
         self._around = PodContext(api, spec)
         query = {"labelSelector": f"{names.CLUSTER}={ids.cluster},{names.PART}=worker"}
         self._watch = ObjectWatch(api, api.path("pods"), query, self._synced, self._changed, self._trouble)
@@ -98,12 +100,14 @@ class KubernetesPool:
 
     async def create(self, group: Group, workers: Sequence[str]) -> None:
         """As in `Pool`."""
-        self._asking.ask(self._maker.order(group, worker) for worker in workers)
+        self._queues[group.name].ask(self._maker.order(group, worker) for worker in workers)
 
     async def remove(self, workers: Sequence[str], grace: float = 5.0) -> None:
         """As in `Pool`."""
-        for worker in self._asking.withdraw(workers):
-            self._notify_once(Notice(worker, "ended"))
+        for queue in self._queues.values():
+            for worker in queue.withdraw(workers):
+                self._notify_once(Notice(worker, "ended"))
+        under_way = {worker for queue in self._queues.values() for worker in queue.under_way}
         going = []
         for worker in workers:
             known = self._known.get(worker)
@@ -111,7 +115,7 @@ class KubernetesPool:
                 known.asked = True
             else:
                 self._unwanted.add(worker)
-            if worker not in self._asking.under_way:  # else it is ended as soon as it is made
+            if worker not in under_way:  # else it is ended as soon as it is made
                 going.append(worker)
         await asyncio.gather(*(self._removal.end(worker, grace) for worker in going))
 
@@ -129,7 +133,7 @@ class KubernetesPool:
         self._closed = True
         running = [worker for worker, known in self._known.items() if pods.step(known.pod) == "running"]
         await asyncio.gather(*(self._logs.save(worker) for worker in running[:AT_ONCE]))
-        await self._asking.close()
+        await asyncio.gather(*(queue.close() for queue in self._queues.values()))
         with contextlib.suppress(asyncio.TimeoutError):
             await wait_for(self.remove(list(self._known), grace=2.0), CLOSING)
         await self._background.close()
@@ -140,7 +144,8 @@ class KubernetesPool:
         return self._logs.saved
 
     async def _make(self, order: PodOrder) -> None:
-        problem = await self._maker.make(order)
+        async with self._requests:
+            problem = await self._maker.make(order)
         if problem is not None:
             self._notify_once(Notice(order.worker, "lost", problem))
         if order.worker in self._unwanted:
@@ -190,7 +195,7 @@ class KubernetesPool:
         self._unwanted.discard(worker)
         if known is not None and known.again is not None:
             self._last_notices.pop(worker, None)
-            self._asking.ask([known.again])
+            self._queues[pod["metadata"]["labels"][names.GROUP]].ask([known.again])
         elif known is None or known.asked or pods.over(known.pod):
             self._notify_once(pods.describe(pod, "ended", unseen=unseen))
         else:
