@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInput, Refused
+from jupyter_mlops.places.kubernetes.api import kubeconfig
 from jupyter_mlops.places.kubernetes.api.client import Api
 from jupyter_mlops.places.kubernetes.check import Report, Right
 from jupyter_mlops.places.kubernetes.names import ObjectNames, label
@@ -81,6 +82,10 @@ async def test_in_a_hubs_pod_the_users_own_namespace_is_the_current_one(
 ) -> None:
     config = pytest.importorskip("kubernetes.aio.config")
     monkeypatch.setattr(config, "load_incluster_config", lambda **_: None)  # it wants a pod around it
+    monkeypatch.setattr(kubeconfig, "IN_POD", tmp_path)
+    (tmp_path / "token").write_text("t")
+    for variable, value in (("HOST", "10.0.0.1"), ("PORT", "443")):
+        monkeypatch.setenv(f"KUBERNETES_SERVICE_{variable}", value)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     monkeypatch.setenv("JUPYTER_MLOPS_NAMESPACE", "mlops-ann")
     api = await Api.connect()

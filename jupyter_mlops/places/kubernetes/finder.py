@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from ...core.base import Seconds
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, MlopsError, Refused, UnknownCluster
 from ...core.waiting import wait_for
@@ -21,6 +22,8 @@ from .tunnel.connections import Connections
 
 #: Seconds for Kubernetes to answer a list.
 _LIST = 8.0
+#: And where one cluster is looked for, of which something is to become.
+_FIND = 30.0
 
 #: A place, as one kubeconfig leads to it.
 _Seen = tuple[Where, str]
@@ -99,7 +102,7 @@ class ClusterFinder:
     async def _list(self, key: _Seen) -> list[PlacedCluster]:
         """What is in a place; what keeps it from answering is raised as an error for users."""
         try:
-            there = await wait_for(self._placed(key[0]), _LIST)
+            there = await wait_for(self._placed(key[0]), _FIND)
         except (NoKubernetes, UnknownContext):
             return []
         except Answer as answer:
@@ -107,7 +110,7 @@ class ClusterFinder:
         except Refused:
             raise
         except (MlopsError, asyncio.TimeoutError) as error:
-            problem = _problem(key[0], error)
+            problem = _problem(key[0], error, _FIND)
             raise ClusterUnreachable(problem.what, problem.why, problem.todo) from None
         self._seen[key] = [cluster.state() for cluster in there]
         return there
@@ -145,11 +148,13 @@ class ClusterFinder:
         ]
 
 
-def _problem(place: Where, error: Exception) -> Problem:
+def _problem(place: Where, error: Exception, patience: Seconds = _LIST) -> Problem:
     """Why a place can't be asked, with its name where it isn't the current one."""
     if isinstance(error, asyncio.TimeoutError):
         problem = Problem(
-            what="Kubernetes doesn't answer", why=f"it said nothing in {_LIST:.0f} s", todo="Check the network (VPN?)."
+            what="Kubernetes doesn't answer",
+            why=f"it said nothing in {patience:.0f} s",
+            todo="Check the network (VPN?).",
         )
     elif isinstance(error, Answer):
         problem = error.problem
