@@ -29,7 +29,7 @@ PATH = "/apis"
 
 
 @dataclass
-class Lab:
+class Testbed:
     """A folder with kubeconfigs, and what they lead to."""
 
     folder: Path
@@ -66,7 +66,7 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """The servers of all tests here."""
     folder = tmp_path_factory.mktemp("kubeconfigs")
     authority = Authority(folder / "tls")
@@ -77,7 +77,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         serving(authority, authority.pair("named", x509.DNSName("api.example"))) as named,
         proxying() as (proxy, proxied),
     ):
-        yield Lab(folder, server, named, proxy, proxied)
+        yield Testbed(folder, server, named, proxy, proxied)
 
 
 def config(
@@ -108,28 +108,28 @@ class Outcome:
     error: str = ""
 
 
-async def ours(lab: Lab) -> Outcome:
+async def ours(bed: Testbed) -> Outcome:
     from jupyter_mlops.places.kubernetes.api.client import Api
 
-    lab.forget()
+    bed.forget()
     try:
         api = await Api.connect()
     except MlopsError as error:
-        return Outcome([], bool(lab.proxied), "", str(error))
+        return Outcome([], bool(bed.proxied), "", str(error))
     try:
         await api.request("GET", PATH)
     except MlopsError as error:
-        return Outcome(list(lab.asked), bool(lab.proxied), api.namespace, str(error))
+        return Outcome(list(bed.asked), bool(bed.proxied), api.namespace, str(error))
     finally:
         await api.close()
-    return Outcome(list(lab.asked), bool(lab.proxied), api.namespace)
+    return Outcome(list(bed.asked), bool(bed.proxied), api.namespace)
 
 
-def kubectls(lab: Lab) -> Outcome:
-    lab.forget()
+def kubectls(bed: Testbed) -> Outcome:
+    bed.forget()
     done = _kubectl("get", "--raw", PATH)
-    asked = [each for each in lab.asked if each.path == PATH]  # some distributions ask for the version first
-    return Outcome(asked, bool(lab.proxied), "", done.stderr.strip())
+    asked = [each for each in bed.asked if each.path == PATH]  # some distributions ask for the version first
+    return Outcome(asked, bool(bed.proxied), "", done.stderr.strip())
 
 
 def kubectls_namespace() -> str:
@@ -148,69 +148,69 @@ def bearer(token: str, *more: tuple[str, str]) -> list[tuple[str, str]]:
 #: What is in the files of KUBECONFIG (in `a`, `b` and `deep/c`), and what the server sees of the request: the name it
 #: is called by, whose certificate, which headers; or words of the error.
 _ROWS: dict[str, Any] = {
-    "a token": (lambda lab: [config(lab.cluster(), {"token": "t"})], (None, None, bearer("t"))),
+    "a token": (lambda bed: [config(bed.cluster(), {"token": "t"})], (None, None, bearer("t"))),
     "the first current context counts": (
-        lambda lab: [
-            config(lab.cluster(), {"token": "first"}, name="one"),
-            config(lab.cluster(), {"token": "second"}, name="two"),
+        lambda bed: [
+            config(bed.cluster(), {"token": "first"}, name="one"),
+            config(bed.cluster(), {"token": "second"}, name="two"),
         ],
         (None, None, bearer("first")),
     ),
     "an empty current context doesn't": (
-        lambda lab: [
-            config(lab.cluster(), {"token": "first"}, name="one", current=""),
-            config(lab.cluster(), {"token": "second"}, name="two"),
+        lambda bed: [
+            config(bed.cluster(), {"token": "first"}, name="one", current=""),
+            config(bed.cluster(), {"token": "second"}, name="two"),
         ],
         (None, None, bearer("second")),
     ),
     "the first entry of a name counts whole": (
-        lambda lab: [
+        lambda bed: [
             {**config(None, {"token": "first"}), "contexts": [], "current-context": ""},
-            config(lab.cluster(), {"token": "second", "as": "root"}, {"namespace": "second"}),
+            config(bed.cluster(), {"token": "second", "as": "root"}, {"namespace": "second"}),
         ],
         (None, None, bearer("first"), "second"),
     ),
     "files that are missing or empty are left out": (
-        lambda lab: [None, "", config(lab.cluster(), {"token": "t"})],
+        lambda bed: [None, "", config(bed.cluster(), {"token": "t"})],
         (None, None, bearer("t")),
     ),
     "paths are meant from the file that they stand in": (
-        lambda lab: [
+        lambda bed: [
             {**config(None, {"token": "t"}), "contexts": []},
             None,
-            config({"server": lab.server.url, "certificate-authority": "../tls/ca.crt"}),
+            config({"server": bed.server.url, "certificate-authority": "../tls/ca.crt"}),
         ],
         (None, None, bearer("t")),
     ),
     "a certificate": (
-        lambda lab: [config(lab.cluster(), {"client-certificate": "tls/ann.crt", "client-key": "tls/ann.key"})],
+        lambda bed: [config(bed.cluster(), {"client-certificate": "tls/ann.crt", "client-key": "tls/ann.key"})],
         (None, "ann", []),
     ),
     "certificates as data": (
-        lambda lab: [
+        lambda bed: [
             config(
-                {"server": lab.server.url, "certificate-authority-data": lab.data("ca.crt")},
-                {"client-certificate-data": lab.data("ann.crt"), "client-key-data": lab.data("ann.key")},
+                {"server": bed.server.url, "certificate-authority-data": bed.data("ca.crt")},
+                {"client-certificate-data": bed.data("ann.crt"), "client-key-data": bed.data("ann.key")},
             )
         ],
         (None, "ann", []),
     ),
     "a password": (
-        lambda lab: [config(lab.cluster(), {"username": "ann", "password": "x"})],
+        lambda bed: [config(bed.cluster(), {"username": "ann", "password": "x"})],
         (None, None, [("authorization", "Basic YW5uOng=")]),
     ),
     "a token's file is newer than the token": (
-        lambda lab: [config(lab.cluster(), {"token": "old", "tokenFile": "token"})],
+        lambda bed: [config(bed.cluster(), {"token": "old", "tokenFile": "token"})],
         (None, None, bearer("from-file")),
     ),
     "acting as somebody else": (
-        lambda lab: [config(lab.cluster(), {"token": "t", "as": "bob"})],
+        lambda bed: [config(bed.cluster(), {"token": "t", "as": "bob"})],
         (None, None, bearer("t", ("impersonate-user", "bob"))),
     ),
     "with groups, an id and more": (
-        lambda lab: [
+        lambda bed: [
             config(
-                lab.cluster(),
+                bed.cluster(),
                 {
                     "token": "t",
                     "as": "bob",
@@ -234,50 +234,50 @@ _ROWS: dict[str, Any] = {
             ),
         ),
     ),
-    "groups without a user": (lambda lab: [config(lab.cluster(), {"as-groups": ["a"]})], "not as whom"),
+    "groups without a user": (lambda bed: [config(bed.cluster(), {"as-groups": ["a"]})], "not as whom"),
     "the server's name in its certificate": (
-        lambda lab: [config(lab.cluster(server=lab.named.url, **{"tls-server-name": "api.example"}), {"token": "t"})],
+        lambda bed: [config(bed.cluster(server=bed.named.url, **{"tls-server-name": "api.example"}), {"token": "t"})],
         ("api.example", None, bearer("t")),
     ),
     "a certificate for another name": (
-        lambda lab: [config(lab.cluster(server=lab.named.url), {"token": "t"})],
+        lambda bed: [config(bed.cluster(server=bed.named.url), {"token": "t"})],
         "There is no safe connection to Kubernetes",
     ),
     "a certificate of nobody that we trust": (
-        lambda lab: [config(lab.cluster(**{"certificate-authority": "others/ca.crt"}), {"token": "t"})],
+        lambda bed: [config(bed.cluster(**{"certificate-authority": "others/ca.crt"}), {"token": "t"})],
         "There is no safe connection to Kubernetes",
     ),
     "any certificate": (
-        lambda lab: [config({"server": lab.named.url, "insecure-skip-tls-verify": True}, {"token": "t"})],
+        lambda bed: [config({"server": bed.named.url, "insecure-skip-tls-verify": True}, {"token": "t"})],
         (None, None, bearer("t")),
     ),
     "any certificate, of that authority": (
-        lambda lab: [config(lab.cluster(**{"insecure-skip-tls-verify": True}), {"token": "t"})],
+        lambda bed: [config(bed.cluster(**{"insecure-skip-tls-verify": True}), {"token": "t"})],
         "exclude each other",
     ),
     "a proxy": (
-        lambda lab: [config(lab.cluster(**{"proxy-url": lab.proxy}), {"token": "t"})],
+        lambda bed: [config(bed.cluster(**{"proxy-url": bed.proxy}), {"token": "t"})],
         (None, None, bearer("t"), "default", True),
     ),
     "an address without a scheme is no safe one": (
-        lambda lab: [config(lab.cluster(server=lab.server.url.removeprefix("https://")), {"token": "t"})],
+        lambda bed: [config(bed.cluster(server=bed.server.url.removeprefix("https://")), {"token": "t"})],
         "Kubernetes doesn't answer",
     ),
     "a namespace": (
-        lambda lab: [config(lab.cluster(), {"token": "t"}, {"namespace": "ml"})],
+        lambda bed: [config(bed.cluster(), {"token": "t"}, {"namespace": "ml"})],
         (None, None, bearer("t"), "ml"),
     ),
     "a plug-in's token": (
-        lambda lab: [config(lab.cluster(), {"exec": lab.plugin("status = {'token': 'from-plugin'}")})],
+        lambda bed: [config(bed.cluster(), {"exec": bed.plugin("status = {'token': 'from-plugin'}")})],
         (None, None, bearer("from-plugin")),
     ),
     "a plug-in's certificate": (
-        lambda lab: [
+        lambda bed: [
             config(
-                lab.cluster(),
+                bed.cluster(),
                 {
-                    "exec": lab.plugin(
-                        f"folder = {str(lab.folder / 'tls')!r}\n"
+                    "exec": bed.plugin(
+                        f"folder = {str(bed.folder / 'tls')!r}\n"
                         "status = {'clientCertificateData': open(folder + '/ann.crt').read(),"
                         " 'clientKeyData': open(folder + '/ann.key').read()}"
                     )
@@ -287,11 +287,11 @@ _ROWS: dict[str, Any] = {
         (None, "ann", []),
     ),
     "a plug-in has its own variables, ours, and the cluster's": (
-        lambda lab: [
+        lambda bed: [
             config(
-                lab.cluster(),
+                bed.cluster(),
                 {
-                    "exec": lab.plugin(
+                    "exec": bed.plugin(
                         "told = json.loads(os.environ['KUBERNETES_EXEC_INFO'])\n"
                         "cluster = told['spec']['cluster']\n"
                         "assert not told['spec']['interactive'] and cluster['certificate-authority-data']\n"
@@ -303,82 +303,82 @@ _ROWS: dict[str, Any] = {
                 },
             )
         ],
-        lambda lab: (None, None, bearer(f"own-inherited-ExecCredential-{lab.server.url.rpartition(':')[2]}")),
+        lambda bed: (None, None, bearer(f"own-inherited-ExecCredential-{bed.server.url.rpartition(':')[2]}")),
     ),
     "a plug-in beside the kubeconfig": (
-        lambda lab: [
+        lambda bed: [
             None,
             None,
             config(
-                lab.cluster(),
-                {"exec": {**lab.plugin(""), "command": "../bin/login", "args": None}},
+                bed.cluster(),
+                {"exec": {**bed.plugin(""), "command": "../bin/login", "args": None}},
             ),
         ],
         (None, None, bearer("from-beside")),
     ),
     "a token goes before a plug-in": (
-        lambda lab: [config(lab.cluster(), {"token": "t", "exec": lab.plugin("sys.exit(1)")})],
+        lambda bed: [config(bed.cluster(), {"token": "t", "exec": bed.plugin("sys.exit(1)")})],
         (None, None, bearer("t")),
     ),
     "a plug-in that fails": (
-        lambda lab: [config(lab.cluster(), {"exec": lab.plugin("sys.exit('Your session has expired')")})],
+        lambda bed: [config(bed.cluster(), {"exec": bed.plugin("sys.exit('Your session has expired')")})],
         "of the kubeconfig's user 'one' failed: exit code 1: Your session has expired. Log in again",
     ),
     "a plug-in that isn't there": (
-        lambda lab: [
+        lambda bed: [
             config(
-                lab.cluster(), {"exec": {**lab.plugin(""), "command": "kubelogin-x", "installHint": "Get it at acme."}}
+                bed.cluster(), {"exec": {**bed.plugin(""), "command": "kubelogin-x", "installHint": "Get it at acme."}}
             )
         ],
         "The login plug-in 'kubelogin-x' of the kubeconfig's user 'one' failed: No such file or directory. Get it at",
     ),
     "a plug-in that gives nothing": (
-        lambda lab: [config(lab.cluster(), {"exec": lab.plugin("status = {}")})],
+        lambda bed: [config(bed.cluster(), {"exec": bed.plugin("status = {}")})],
         "it gave neither a token nor a certificate with its key",
     ),
     "a plug-in that speaks otherwise": (
-        lambda lab: [config(lab.cluster(), {"exec": lab.plugin("print('hello'); sys.exit()")})],
+        lambda bed: [config(bed.cluster(), {"exec": bed.plugin("print('hello'); sys.exit()")})],
         "it wrote no credential",
     ),
     "a plug-in of another version": (
-        lambda lab: [
-            config(lab.cluster(), {"exec": lab.plugin("", apiVersion="client.authentication.k8s.io/v1alpha1")})
+        lambda bed: [
+            config(bed.cluster(), {"exec": bed.plugin("", apiVersion="client.authentication.k8s.io/v1alpha1")})
         ],
         "its apiVersion is 'client.authentication.k8s.io/v1alpha1'",
     ),
     "a plug-in that wants a terminal": (
-        lambda lab: [config(lab.cluster(), {"exec": lab.plugin("", interactiveMode="Always")})],
+        lambda bed: [config(bed.cluster(), {"exec": bed.plugin("", interactiveMode="Always")})],
         "it wants a terminal",
     ),
     "a token and a password": (
-        lambda lab: [config(lab.cluster(), {"token": "t", "username": "ann", "password": "x"})],
+        lambda bed: [config(bed.cluster(), {"token": "t", "username": "ann", "password": "x"})],
         "both a token and a password",
     ),
     "a current context that isn't there": (
-        lambda lab: [config(lab.cluster(), {"token": "t"}, current="two")],
+        lambda bed: [config(bed.cluster(), {"token": "t"}, current="two")],
         "There is no context of the kubeconfig named 'two'",
     ),
-    "a user that isn't there": (lambda lab: [config(lab.cluster())], "names the user 'one', which isn't there"),
-    "a cluster that isn't there": (lambda lab: [config(None, {})], "names the cluster 'one', which isn't there"),
+    "a user that isn't there": (lambda bed: [config(bed.cluster())], "names the user 'one', which isn't there"),
+    "a cluster that isn't there": (lambda bed: [config(None, {})], "names the cluster 'one', which isn't there"),
     "a certificate that isn't there": (
-        lambda lab: [config(lab.cluster(**{"certificate-authority": "tls/gone.crt"}), {"token": "t"})],
+        lambda bed: [config(bed.cluster(**{"certificate-authority": "tls/gone.crt"}), {"token": "t"})],
         "tls/gone.crt",
     ),
     "a certificate that is none": (
-        lambda lab: [config({"server": lab.server.url, "certificate-authority-data": "%%"}, {"token": "t"})],
+        lambda bed: [config({"server": bed.server.url, "certificate-authority-data": "%%"}, {"token": "t"})],
         "'certificate-authority-data' is no base64",
     ),
     "a name twice": (
-        lambda lab: [{**config(lab.cluster(), {}), "users": [{"name": "one", "user": {}}] * 2}],
+        lambda bed: [{**config(bed.cluster(), {}), "users": [{"name": "one", "user": {}}] * 2}],
         "it has two entries for the user 'one'",
     ),
-    "no YAML": (lambda lab: [config(lab.cluster(), {}), "a: ["], "/b can't be read: while parsing"),
-    "no mapping": (lambda lab: ["hello"], "/a can't be read"),
-    "another form": (lambda lab: ["clusters: {a: b}"], "/a can't be read: clusters should be a valid list"),
-    "a number for a name": (lambda lab: [config(lab.cluster(), {"token": 7})], "/a can't be read"),
-    "another kind": (lambda lab: ["kind: Pod\napiVersion: v1"], "/a can't be read: it is a Pod"),
-    "a folder": (lambda lab: [lab.folder / "tls"], "/tls can't be read: Is a directory"),
-    "nothing at all": (lambda lab: [""], "There is no way to a Kubernetes cluster"),
+    "no YAML": (lambda bed: [config(bed.cluster(), {}), "a: ["], "/b can't be read: while parsing"),
+    "no mapping": (lambda bed: ["hello"], "/a can't be read"),
+    "another form": (lambda bed: ["clusters: {a: b}"], "/a can't be read: clusters should be a valid list"),
+    "a number for a name": (lambda bed: [config(bed.cluster(), {"token": 7})], "/a can't be read"),
+    "another kind": (lambda bed: ["kind: Pod\napiVersion: v1"], "/a can't be read: it is a Pod"),
+    "a folder": (lambda bed: [bed.folder / "tls"], "/tls can't be read: Is a directory"),
+    "nothing at all": (lambda bed: [""], "There is no way to a Kubernetes cluster"),
 }
 
 
@@ -418,16 +418,16 @@ def test_a_proxy_of_the_environment(
 
 
 @pytest.fixture
-def surroundings(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def surroundings(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     """What both find around them."""
-    monkeypatch.setenv("HOME", str(lab.folder / "home"))
+    monkeypatch.setenv("HOME", str(bed.folder / "home"))
     monkeypatch.setenv("INHERITED", "inherited")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # not for this machine
-    (lab.folder / "home").mkdir(exist_ok=True)
-    (lab.folder / "home" / ".netrc").write_text("default login somebody password else\n")
-    monkeypatch.chdir(lab.folder)
-    (lab.folder / "token").write_text("from-file\n")
-    login = lab.folder / "bin" / "login"
+    (bed.folder / "home").mkdir(exist_ok=True)
+    (bed.folder / "home" / ".netrc").write_text("default login somebody password else\n")
+    monkeypatch.chdir(bed.folder)
+    (bed.folder / "token").write_text("from-file\n")
+    login = bed.folder / "bin" / "login"
     login.parent.mkdir(exist_ok=True)
     credential = {"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1"}
     login.write_text(f"#!/bin/sh\necho '{json.dumps({**credential, 'status': {'token': 'from-beside'}})}'\n")
@@ -435,22 +435,22 @@ def surroundings(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("row", _ROWS)
-async def test_a_kubeconfig(row: str, lab: Lab, surroundings: None, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_kubeconfig(row: str, bed: Testbed, surroundings: None, monkeypatch: pytest.MonkeyPatch) -> None:
     files, expected = _ROWS[row]
     paths = []
-    (lab.folder / "deep").mkdir(exist_ok=True)
-    for name, content in zip(("a", "b", "deep/c"), files(lab), strict=False):
-        path = content if isinstance(content, Path) else lab.folder / name
+    (bed.folder / "deep").mkdir(exist_ok=True)
+    for name, content in zip(("a", "b", "deep/c"), files(bed), strict=False):
+        path = content if isinstance(content, Path) else bed.folder / name
         path.is_file() and path.unlink()
         if isinstance(content, dict | str):
             path.write_text(content if isinstance(content, str) else json.dumps(content))
         paths.append(path)
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, paths)))
 
-    outcomes = {"ours": await ours(lab)} | ({"kubectl's": kubectls(lab)} if KUBECTL else {})
+    outcomes = {"ours": await ours(bed)} | ({"kubectl's": kubectls(bed)} if KUBECTL else {})
 
     if callable(expected):
-        expected = expected(lab)
+        expected = expected(bed)
     for whose, outcome in outcomes.items():
         if isinstance(expected, str):
             assert not outcome.asked and outcome.error, whose
