@@ -36,7 +36,7 @@ from jupyter_mlops.places.local.folder import Folder
 
 from ..runs.cluster import until as until_within
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("mlflow")]
 
 #: By its seed, the suite's own rounds are those that no other test has: user, scheduler, starter and server.
 ROUNDS = int(os.environ.get("JUPYTER_MLOPS_KILLS", "4"))
@@ -363,8 +363,13 @@ def _check_records(scene: Scene) -> None:
     for run in read_runs():
         assert run.problem is None and run.failed == 0, run
         assert run.phase != "done" or run.done == run.total, run
-    subprocess.run([sys.executable, "-m", "jupyter_mlops.tracking.sync"], check=True, timeout=2 * PATIENCE)
+    until(lambda: _in_mlflow(scene) >= {run.id for run in read_runs() if run.phase == "done"})
+
+
+def _in_mlflow(scene: Scene) -> set[str]:
+    """The runs that are there, each once, when all that is late was brought."""
+    subprocess.run([sys.executable, "-m", "jupyter_mlops.tracking.sync"], check=True, timeout=PATIENCE)
     with sqlite3.connect(scene.home / "mlflow.sqlite") as store:
-        kept = [row[0] for row in store.execute("SELECT value FROM tags WHERE key = 'mlops.run'")]
-    assert len(kept) == len(set(kept)), "a run is in MLflow twice"
-    assert set(kept) >= {run.id for run in read_runs() if run.phase == "done"}
+        found = [row[0] for row in store.execute("SELECT value FROM tags WHERE key = 'mlops.run'")]
+    assert len(found) == len(set(found)), "a run is in MLflow twice"
+    return set(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.run import Entry, ItemError, Origin, RunState
 from jupyter_mlops.core.settings import Settings
 from jupyter_mlops.home import settings
+from jupyter_mlops.home.runs import run_folder
 from jupyter_mlops.tracking import history, pending
 from jupyter_mlops.tracking.recorder import Recorder
 from jupyter_mlops.tracking.store import MlflowStore
@@ -228,13 +230,13 @@ def test_closing_ends_the_process_also_when_the_tracking_server_does_not_answer(
 
 
 def test_the_process_of_a_server_that_was_killed_ends_too(home: Path) -> None:
-    from jupyter_mlops.home import settings
-
     history.save(run(1))
+    os.utime(run_folder(run(1).id).record_file, (0, 0))  # its kernel would have brought it by now
     command = [sys.executable, "-m", "jupyter_mlops.tracking.sync", "--attached"]
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.save(Settings(tracking_uri=f"http://127.0.0.1:{silent.getsockname()[1]}"))
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+            silent.settimeout(120)
             silent.accept()
             assert process.stdin is not None and process.poll() is None
             process.stdin.close()
