@@ -102,7 +102,7 @@ async def write_end(entry: StoredCluster, cause: EndCause, why: str, ended: Time
         ledger = Ledger(read_lines(LedgerEntry, unpacked(stored, "ledger.jsonl")))
         runs = len({run.id for run in read_lines(RunState, unpacked(stored, "runs.jsonl"))})
         receipt = receipt_of(ledger, entry.spec, ended, cause, why, runs=runs)
-        if not stored and entry.state is not None:  # its history is gone, but not what was told last
+        if not stored.item and entry.state is not None:  # its history is gone, but not what was told last
             receipt = receipt.model_copy(update={"cost": last_cost(entry)})
     except Unreadable:  # then what it used is what its controller said last, and the cluster ends all the same
         receipt = receipt_of(Ledger([]), entry.spec, ended, cause, why).model_copy(update={"cost": last_cost(entry)})
