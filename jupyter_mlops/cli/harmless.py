@@ -22,6 +22,10 @@ class HarmlessStream(io.TextIOBase):
         self._stream.write(harmless(text))
         return len(text)
 
+    def rewrite_line(self, text: str) -> None:
+        """Write `text` in the place of the line that the terminal's cursor is on."""
+        self._stream.write(f"\r\x1b[K{harmless(text)}")
+
     def flush(self) -> None:
         """As `TextIO.flush`."""
         self._stream.flush()

@@ -12,6 +12,7 @@ from ..controller.link import Link
 from ..core.base import Seconds
 from ..core.cluster import ClusterState
 from ..core.words import span
+from .harmless import HarmlessStream
 
 #: Seconds between two lines where they can't be written over each other: in a file, or in another program's log.
 _EVERY: Seconds = 30.0
@@ -39,7 +40,7 @@ class WaitingLine:
         now = time.monotonic()
         text = f"{self._name}: {waits_for(state)} ({span(now - self._began)})"
         if self._live:
-            sys.stderr.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
+            self._rewrite(text[: shutil.get_terminal_size().columns - 1])
         elif now - self._told >= _EVERY:
             self._told = now
             sys.stderr.write(f"{text}\n")
@@ -52,8 +53,12 @@ class WaitingLine:
 
     def _clear(self) -> None:
         if self._live:
-            sys.stderr.write("\r\x1b[K")
+            self._rewrite("")
             sys.stderr.flush()
+
+    def _rewrite(self, text: str) -> None:
+        assert isinstance(sys.stderr, HarmlessStream)  # as for all commands
+        sys.stderr.rewrite_line(text)
 
 
 async def note_refusals(link: Link) -> ClusterState:
