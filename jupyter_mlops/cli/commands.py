@@ -240,7 +240,7 @@ async def _done(asked: Namespace, link: Link, text: str) -> None:
     if not asked.json:
         _say(text)
         sys.stdout.flush()
-    state = await note_refusals(link)
+    state = await note_refusals(link, asked.group)
     if asked.json:
         as_json(state)
 

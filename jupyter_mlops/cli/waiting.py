@@ -61,19 +61,20 @@ class WaitingLine:
         sys.stderr.rewrite_line(text)
 
 
-async def note_refusals(link: Link) -> ClusterState:
+async def note_refusals(link: Link, group: str | None) -> ClusterState:
     """Say what keeps a cluster from having the workers that it was just asked to have, if that is known in a few
-    seconds; its newest state."""
+    seconds; its newest state.
+
+    `group`: that was asked to have them (None: the first one). What is wrong with others is said, too, but is no reason
+    not to wait for what will be wrong with this one.
+    """
     deadline = time.monotonic() + _REFUSES
     view = await link.view(workers=False)
-    while True:
-        problems = problems_of(view.state)
-        for group, problem in problems:
-            note(problem_sentence(group, problem))
-        left = deadline - time.monotonic()
-        if problems or left <= 0 or _has_all(view.state):
-            return view.state
+    while not _is_settled(view.state, group) and (left := deadline - time.monotonic()) > 0:
         view = await link.watch(view.seq, left, workers=False)
+    for name, problem in problems_of(view.state):
+        note(problem_sentence(name, problem))
+    return view.state
 
 
 def note(sentence: str) -> None:
@@ -82,5 +83,7 @@ def note(sentence: str) -> None:
     sys.stderr.flush()
 
 
-def _has_all(state: ClusterState) -> bool:
-    return all(group.counts.idle + group.counts.busy == group.wanted for group in state.groups)
+def _is_settled(state: ClusterState, group: str | None) -> bool:
+    """Whether a group has the workers that it should have, or something is wrong with it."""
+    asked = next(each for each in state.groups if group in (None, each.name))
+    return asked.problem is not None or asked.counts.idle + asked.counts.busy == asked.wanted
