@@ -30,7 +30,7 @@ def jp_server_config(jp_server_config: Config, home: Path) -> Config:
 
 async def test_all_of_it_is_served(ask: Any, home: Path) -> None:
     clusters = {each["name"]: each for each in await ask("GET", "clusters")}
-    assert {name: each["phase"] for name, each in clusters.items()} == {"stopped": "ended", "killed": "ended"}
+    assert {name: each["phase"] for name, each in clusters.items()} == {"stopped": "ended", "killed": "unreachable"}
     assert (await ask("GET", "clusters/stopped/receipt"))["cost"]["amount"] == pytest.approx(159.11, abs=0.01)
     assert (await ask("GET", "clusters/stopped/events"))[0]["text"] == "The cluster started"
     assert len(await ask("GET", "clusters/stopped/timeline")) > 5

@@ -279,7 +279,9 @@ def _state(entry: Entry) -> ClusterState:
         state.groups, state.cost = groups_asked(entry.spec), remains.cost_now(entry.folder, entry.spec, until)
     if entry.record is None or not entry.here or entry.life == "unknown":
         stoppable = silent or entry.record is None
-        update = {"phase": "unreachable", "problem": _away(entry), "commands": ["stop"] if stoppable else []}
+        update: dict[str, object] = {"phase": "unreachable", "commands": ["stop"] if stoppable else []}
+        if not set(entry.faults) - {RECORD}:  # what else of its files can't be read is said first
+            update["problem"] = _away(entry)
         return state.model_copy(update=update)
     phase = read_word(ClusterPhase, entry.record.phase)
     return state.model_copy(update={"phase": "stopping" if phase == "ended" else phase})
