@@ -29,7 +29,7 @@ PATH = "/apis"
 
 
 @dataclass
-class Testbed:
+class Bed:
     """A folder with kubeconfigs, and what they lead to."""
 
     folder: Path
@@ -66,7 +66,7 @@ class Testbed:
 
 
 @pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """The servers of all tests here."""
     folder = tmp_path_factory.mktemp("kubeconfigs")
     authority = Authority(folder / "tls")
@@ -77,7 +77,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
         serving(authority, authority.pair("named", x509.DNSName("api.example"))) as named,
         proxying() as (proxy, proxied),
     ):
-        yield Testbed(folder, server, named, proxy, proxied)
+        yield Bed(folder, server, named, proxy, proxied)
 
 
 def config(
@@ -108,7 +108,7 @@ class Outcome:
     error: str = ""
 
 
-async def ours(bed: Testbed) -> Outcome:
+async def ours(bed: Bed) -> Outcome:
     from jupyter_mlops.places.kubernetes.api.client import Api
 
     bed.forget()
@@ -125,7 +125,7 @@ async def ours(bed: Testbed) -> Outcome:
     return Outcome(list(bed.asked), bool(bed.proxied), api.namespace)
 
 
-def kubectls(bed: Testbed) -> Outcome:
+def kubectls(bed: Bed) -> Outcome:
     bed.forget()
     done = _kubectl("get", "--raw", PATH)
     asked = [each for each in bed.asked if each.path == PATH]  # some distributions ask for the version first
@@ -418,7 +418,7 @@ def test_a_proxy_of_the_environment(
 
 
 @pytest.fixture
-def surroundings(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+def surroundings(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     """What both find around them."""
     monkeypatch.setenv("HOME", str(bed.folder / "home"))
     monkeypatch.setenv("INHERITED", "inherited")
@@ -435,7 +435,7 @@ def surroundings(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("row", _ROWS)
-async def test_a_kubeconfig(row: str, bed: Testbed, surroundings: None, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_kubeconfig(row: str, bed: Bed, surroundings: None, monkeypatch: pytest.MonkeyPatch) -> None:
     files, expected = _ROWS[row]
     paths = []
     (bed.folder / "deep").mkdir(exist_ok=True)

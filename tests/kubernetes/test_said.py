@@ -58,7 +58,8 @@ def test_what_is_in_the_way_is_said(home: Path, namespace: Namespace, capsys: py
         assert "good-1 is running with 1 worker" in said("start", "good", "-n", "good-1")
         assert "! many: The pod asks for more CPU than its limit" in said("scale", "good-1", "1", "-g", "many")
         assert "! big: The namespace's limit range refuses the pod's size" in said("scale", "good-1", "1", "-g", "big")
-        assert "! good-1: big: The namespace's limit range refuses" in said("list")
+        # its record tells a little later than its controller that it is no longer starting
+        until(lambda: "! good-1: big: The namespace's limit range refuses" in said("list"), PATIENCE)
         assert "quota" not in said("scale", "good-1", "2"), "what is refused to some keeps no others waiting"
         until(lambda: re.search(r"^good-1 +running ! +kubernetes +2/", said("list"), re.M), PATIENCE)
         assert "! default: The namespace's quota 'few' is used up" in said("scale", "good-1", "5")
