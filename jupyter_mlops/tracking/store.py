@@ -74,6 +74,7 @@ class MlflowStore:
             for name in ("mlflow", "alembic"):  # they tell of each table that they make
                 logging.getLogger(name).setLevel(logging.WARNING)
             with pending.locked(home.home() / ".mlflow.lock"):  # two that make the tables at once make none
+                _make_tables(self.uri)
                 client = MlflowClient(self.uri)
                 self._experiment = _experiment(client, self.uri)
             self._client = client
@@ -133,6 +134,24 @@ class MlflowStore:
             tags=[RunTag(key, value) for key, value in _tags(run).items()],
         )
         client.set_terminated(identity, _STATUS[run.phase], at)
+
+
+def _make_tables(uri: str) -> None:
+    """Make a SQLite file that isn't there yet, all of it or nothing.
+
+    MLflow makes its tables in many steps and can't go on with a file in which some are missing, so a process killed
+    meanwhile would leave one in which nothing can ever be recorded.
+    """
+    from mlflow import MlflowClient
+    from sqlalchemy.engine import make_url
+
+    url = make_url(uri) if uri.startswith("sqlite:") else None
+    if url is None or not url.database or url.database == ":memory:" or Path(url.database).exists():
+        return
+    unfinished = Path(f"{url.database}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    MlflowClient(f"sqlite:///{unfinished}")
+    unfinished.replace(url.database)
 
 
 def _experiment(client: MlflowClient, uri: str) -> str:

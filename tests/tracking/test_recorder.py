@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -131,6 +132,37 @@ def test_a_run_is_there_from_its_start_to_its_end(home: Path, recorder: Recorder
     assert code == "code.py" and seen.info.artifact_uri.startswith(home.as_uri())
     assert not (home / "mlruns").exists(), "nothing lies beside the notebook"
     assert pending.unsynced() == []
+
+
+#: Dies in the middle of MLflow's migrations: a table is there, and its version isn't.
+DIES = """
+import os, signal
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from jupyter_mlops.tracking import history
+from jupyter_mlops.tracking.store import MlflowStore
+from jupyter_mlops.tracking.target import tracking_uri
+
+migrating = False
+
+@event.listens_for(Engine, "after_cursor_execute")
+def look(connection, cursor, statement, *others):
+    global migrating
+    migrating |= statement.startswith("UPDATE alembic_version")
+    if migrating and statement.strip().startswith("CREATE TABLE"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+MlflowStore(tracking_uri()).sync(history.get("000000000001"))
+"""
+
+
+def test_a_process_killed_while_it_makes_the_tables_spoils_nothing(home: Path) -> None:
+    history.save(ended(run()))
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", DIES], check=False).returncode == -signal.SIGKILL
+    MlflowStore(tracking_uri()).sync(ended(run()))
+    assert [seen.info.status for seen in found()] == ["FINISHED"]
+    assert not list(home.glob("*.unfinished*"))
 
 
 def test_failures_and_odd_names_arrive(home: Path) -> None:
