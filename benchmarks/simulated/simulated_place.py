@@ -16,6 +16,7 @@ from jupyter_mlops.controller.link import Link
 from jupyter_mlops.controller.remote import open_link
 from jupyter_mlops.core.cluster import ClusterSpec, ClusterState, Event, Receipt, Sample
 from jupyter_mlops.core.errors import ClusterEnded, NameTaken, UnknownCluster
+from jupyter_mlops.core.naming import ClusterName
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.profile import Group, Place, Profile
 from jupyter_mlops.core.run import RunState
@@ -179,7 +180,7 @@ class SimulatedBackend(Backend):
             await link.close()
 
     def _check(self, name: str) -> None:
-        if name != NAME:
+        if not ClusterName.of(name).means(self._state().id):
             raise UnknownCluster.named(name, [NAME])
 
     def _state(self) -> ClusterState:
@@ -189,6 +190,7 @@ class SimulatedBackend(Backend):
             place="simulated",
             profile="simulated",
             owner="you",
+            mine=True,
             phase="running" if alive else "ended",
             created=_controller.created,
             started=_controller.created,

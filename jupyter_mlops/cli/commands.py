@@ -18,6 +18,7 @@ from .. import places
 from ..client.clusters.follow import following
 from ..client.clusters.listing import Listing, list_clusters
 from ..client.clusters.live import live_state, open_link
+from ..client.clusters.others import check_meant
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.clusters.start import start as start_cluster
 from ..client.clusters.wait import wait_for_end, wait_for_workers
@@ -125,16 +126,15 @@ async def stop(asked: Namespace) -> None:
     listing = await list_clusters()
     if asked.all:
         silent = {place.place for place in listing.silent}  # whose clusters can't be stopped now: said at the end
-        live = [state for state in listing.clusters if state.phase != "ended" and state.ours]
+        live = [state for state in listing.clusters if state.phase != "ended" and state.mine]
         found = [state for state in live if state.phase != "unreachable" or state.place not in silent]
         found = [state for state in found if not _is_left_alone(state)]
     else:
         found = [listing.named(name) for name in asked.cluster]  # a wrong name stops nothing
-    for state in [] if asked.force else found:
-        if state.phase != "ended" and not state.ours:
-            raise _others(state)
+        for name, state in zip([] if asked.force else asked.cluster, found, strict=False):
+            check_meant(name, state, listing.clusters)
     for state in found:
-        await places.get(state.place).stop(state.name, force=asked.force)
+        await places.get(state.place).stop(state.id, force=asked.force)
     ended = []
     for state in found:
         ended.append(await _until_ended(state))
@@ -158,14 +158,14 @@ async def logs(asked: Namespace) -> None:
     """`logs`."""
     record = (await list_clusters()).named(asked.cluster)
     place = places.get(record.place)
-    read = functools.partial(place.logs, asked.cluster, asked.worker)
+    read = functools.partial(place.logs, record.id, asked.worker)
     if asked.json or not asked.follow:
         lines = await read(asked.lines)
         as_json(lines) if asked.json else _lines(lines)
         return await _note_problems(record, asked.worker, bool(lines))
     follower, most = Follower(), asked.lines
     while True:
-        record = await place.get(asked.cluster)
+        record = await place.get(record.id)
         ended = record.phase == "ended"
         _lines(follower.new(await read(max(2000, asked.lines)), ended, most))
         if ended:
@@ -187,7 +187,7 @@ async def cancel(asked: Namespace) -> None:
     run = history.get(asked.run)
     if run.phase in FINAL:
         raise Conflict(f"The run {run.name!r} can't be cancelled", f"it is {run.phase}")
-    async with _link_to(run.cluster) as link:
+    async with _link_to(run.ran_on) as link:
         await link.cancel_run(run.id, "cancelled on the command line")
         deadline = time.monotonic() + _CANCEL
         view = await link.watch_run(run.id, 0, 0.1)
@@ -203,7 +203,7 @@ async def cancel(asked: Namespace) -> None:
 async def receipt(asked: Namespace) -> None:
     """`receipt`."""
     record = (await list_clusters()).named(asked.cluster)
-    found = await places.get(record.place).receipt(asked.cluster)
+    found = await places.get(record.place).receipt(record.id)
     if found is None:
         raise Conflict(f"The cluster {asked.cluster!r} has no receipt", "it hasn't ended")
     if asked.json:
@@ -231,7 +231,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
 @contextlib.asynccontextmanager
 async def _link_to(name: str) -> AsyncIterator[Link]:
     record = (await list_clusters()).named(name)
-    async with open_link(record.place, name) as link:
+    async with open_link(record.place, record.id) as link:
         yield link
 
 
@@ -272,7 +272,7 @@ async def _note_problems(record: ClusterState, worker: str | None, has_log: bool
 async def _problems_of_worker(record: ClusterState, worker: str) -> list[tuple[str, Problem]]:
     if record.phase != "running":
         return []
-    async with open_link(record.place, record.name) as link:
+    async with open_link(record.place, record.id) as link:
         rows = (await link.view()).workers
     return [("", row.problem) for row in rows if row.name == worker and row.problem is not None]
 
@@ -284,15 +284,6 @@ def _fail_where_silent(listing: Listing) -> None:
         note(problem_sentence("", problem))
     for problem in errors[-1:]:
         raise Unavailable(problem.what, problem.why, problem.todo)
-
-
-def _others(state: ClusterState) -> Conflict:
-    """The warning before a cluster of others is stopped."""
-    return Conflict(
-        f"The cluster {state.name!r} was made with {state.maker}, not from here",
-        "whoever made it may be using it",
-        f"To stop it all the same: jupyter mlops stop --force {state.name}",
-    )
 
 
 def _lines(lines: list[str]) -> None:

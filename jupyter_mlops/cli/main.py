@@ -56,9 +56,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("-g", "--group", help="default: the first")
     command = add("stop", "Stop clusters.")
     command.add_argument("cluster", nargs="*")
-    command.add_argument("-a", "--all", action="store_true", help="all that live and were made from here")
+    command.add_argument("-a", "--all", action="store_true", help="all of yours that live")
     command.add_argument(
-        "-f", "--force", action="store_true", help="without asking the cluster; also one that somebody else made"
+        "-f", "--force", action="store_true", help="without asking the cluster; also one of somebody else"
     )
     command = add("logs", "Show the last lines of a cluster's or a worker's log.")
     command.add_argument("cluster")

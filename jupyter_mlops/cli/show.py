@@ -13,6 +13,7 @@ from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.words import cost_so_far
 from ..core.cluster import ClusterState, Receipt
 from ..core.estimate import Estimate
+from ..core.naming import spelled
 from ..core.owners import Account
 from ..core.price import GB, NO_PRICE, Cost
 from ..core.profile import Profile
@@ -42,13 +43,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -
 
 
 def clusters_table(states: Sequence[ClusterState], now: float) -> str:
-    """Clusters, with what they cost and when they stop."""
-    head = ("NAME", "STATE", "PLACE", "WORKERS", "BUSY", "AGE", "COST", "PER HOUR", "STOPS")
+    """Clusters, with whose they are, what they cost and when they stop. Each is named such that a command finds it."""
+    exact = spelled(states)
+    head = ("NAME", "STATE", "PLACE", "OWNER", "WORKERS", "BUSY", "AGE", "COST", "PER HOUR", "STOPS")
     rows = [
         (
-            state.name,
+            exact[state.id],
             f"{state.phase} !" if problems_of(state) else state.phase,
             state.place if state.ours else f"{state.place} ({state.maker})",
+            state.owner,
             _of(state),
             str(state.counts.busy),
             span((state.ended or now) - state.created),
@@ -63,8 +66,9 @@ def clusters_table(states: Sequence[ClusterState], now: float) -> str:
 
 def problem_lines(states: Sequence[ClusterState]) -> list[str]:
     """What is wrong with these clusters, a line each; their rows in the table are marked with the same sign."""
+    exact = spelled(states)
     return [
-        f"! {state.name}: {problem_sentence(group, problem)}"
+        f"! {exact[state.id]}: {problem_sentence(group, problem)}"
         for state in states
         for group, problem in problems_of(state)
     ]

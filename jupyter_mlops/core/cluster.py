@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import computed_field
+
 from .base import Label, Name, Record, Saying, Time, otherwise
 from .errors import MlopsError
 from .formats import FORMAT
@@ -19,6 +21,9 @@ WorkerPhase = Annotated[
 
 #: The maker of clusters that we made.
 OURS = "jupyter-mlops"
+
+#: Who a cluster is, and whose: what its place lists, and its controller has no say in.
+_IDENTITY = ("name", "place", "namespace", "uid", "created", "owner", "maker", "mine")
 
 #: Why a cluster ended; `other`: for a cause that only a newer version knows.
 EndCause = Annotated[
@@ -135,8 +140,14 @@ class ClusterState(Record):
     format: int = FORMAT
     name: Name
     place: Place
+    #: What keeps its name apart from others of its place: a namespace of Kubernetes.
+    namespace: Label = ""
+    #: Tells it from those that had, or will have, its name; empty where the moment when it was made does.
+    uid: Label = ""
     profile: Label
     owner: Label
+    #: Whether it is this user's own, as far as its place can tell; set by who lists it, never taken from its record.
+    mine: bool = False
     maker: Label = OURS
     phase: ClusterPhase
     created: Time
@@ -167,8 +178,23 @@ class ClusterState(Record):
 
     @property
     def ours(self) -> bool:
-        """Whether we made it. Clusters of others are run on and stopped only when they are named."""
+        """Whether it was made with this tool, by whomever."""
         return self.maker == OURS
+
+    @property
+    def path(self) -> str:
+        """Its name and where it is, as in `core.naming`: "flights.ml.kubernetes"."""
+        return ".".join(filter(None, [self.name, self.namespace, self.place]))
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy doesn't know properties below decorators
+    @property
+    def id(self) -> str:
+        """Which cluster it is, as in `core.naming`: its path, and what tells it from others that had its name."""
+        return f"{self.path}~{self.uid or format(round(self.created * 1000), 'x')}"
+
+    def told(self, news: ClusterState) -> ClusterState:
+        """`news`, which a controller told of this cluster; who it is, and whose, stays as its place has it."""
+        return news.model_copy(update={field: getattr(self, field) for field in _IDENTITY})
 
 
 class SilentPlace(Record):

@@ -9,6 +9,7 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
     │   ├── InvalidItems        the items of a map can't be iterated or split
     │   ├── InvalidCell         the cell doesn't compile
     │   ├── NotPicklable        a variable can't travel to a worker
+    │   ├── AmbiguousName       a name that several clusters have
     │   └── OutOfRange          workers outside a group's minimum and maximum
     ├── NotFound
     │   ├── UnknownProfile  ├── UnknownCluster  ├── UnknownGroup
@@ -106,6 +107,10 @@ class InvalidCell(InvalidInput):
 
 class NotPicklable(InvalidInput):
     """A variable can't travel to a worker."""
+
+
+class AmbiguousName(InvalidInput):
+    """A name that several clusters have: one of them has to be named exactly."""
 
 
 class OutOfRange(InvalidInput):

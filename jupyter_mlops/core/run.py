@@ -51,7 +51,9 @@ class RunState(Record):
     id: RunId
     name: Label
     kind: RunKind
+    #: Its cluster's name, and which of that name it was (`ClusterState.id`); empty in records of older versions.
     cluster: Label
+    cluster_id: Label = ""
     group: Label | None = None
     owner: Label
     phase: RunPhase = "starting"
@@ -86,6 +88,15 @@ class RunState(Record):
     repeatable: bool = False
     #: Whether its result was kept on disk (detached runs) and can be fetched.
     kept: bool = False
+
+    @property
+    def ran_on(self) -> str:
+        """Its cluster, as exactly as it is known."""
+        return self.cluster_id or self.cluster
+
+    def told_by(self, name: str, cluster: str) -> RunState:
+        """The same as a run of the cluster with this name and id: its controller told of it, and has no say in that."""
+        return self.model_copy(update={"cluster": name, "cluster_id": cluster})
 
 
 def unreadable_run(run: RunId, cluster: str, created: Time, fault: Unreadable) -> RunState:

@@ -47,9 +47,12 @@ def _after_cluster(before: list[str]) -> list[str]:
 
 
 def _clusters() -> list[str]:
-    from ..client.clusters.handle import clusters
+    from ..client.clusters.choose import usable
+    from ..client.clusters.kernel import loop_thread
+    from ..client.clusters.listing import list_clusters
+    from ..core.naming import spelled
 
-    return [cluster.name for cluster in clusters()]
+    return list(spelled(usable(loop_thread().call(list_clusters()))).values())
 
 
 def _profiles() -> list[str]:

@@ -13,6 +13,7 @@ from ..client.clusters.kernel import kernel
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.runs.options import parse_workers
 from ..core.errors import InvalidSpec
+from ..core.naming import owned, spelled
 from .errors import hide_own_frames
 from .split import without_remark
 
@@ -39,31 +40,34 @@ def _list(args: argparse.Namespace) -> None:
     live = clusters()
     if not live and not live.silent:
         print("No cluster is running. Start one with: %mlcluster start")
-    width = max((len(each.name) for each in live), default=0)
-    for each in live:
-        mark = "→" if each.name == kernel().selected else " "
-        print(f"{mark} {each.name:{width}}  {cluster_sentence(each.state())}")
+    states = [each.state() for each in live]
+    exact = spelled(states)
+    width = max(map(len, exact.values()), default=0)
+    for state in states:
+        mark = "→" if state.id == kernel().selected else " "
+        others = "" if state.mine else f"{owned(state)} · "
+        print(f"{mark} {exact[state.id]:{width}}  {others}{cluster_sentence(state)}")
     for silent in live.silent:
         print(problem_sentence("", silent.described(time.time())))
 
 
 def _select(args: argparse.Namespace) -> None:
     chosen = cluster(_one(args, "select"))
-    kernel().selected = chosen.name
+    kernel().selected = chosen.id
     print(f"Cells run on {chosen.name!r} from now on.")
 
 
 def _start(args: argparse.Namespace) -> Cluster:
     profile = args.target[0] if args.target else None
     made = start(profile, name=args.name, workers=args.workers, sync=args.sync)
-    kernel().selected = made.name
+    kernel().selected = made.id
     return made
 
 
 def _stop(args: argparse.Namespace) -> None:
     chosen = cluster(_one(args, "stop"))
     chosen.stop()
-    if kernel().selected == chosen.name:
+    if kernel().selected == chosen.id:
         kernel().selected = None
     print(f"{chosen.name!r} is stopping.")
 

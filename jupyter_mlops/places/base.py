@@ -63,6 +63,9 @@ class Backend(ABC):
     threads, and what it saw last, so that it can be listed while the place doesn't answer; nothing that would be lost
     with the process.
 
+    Where a method takes the `name` of a cluster, that is whatever `core.naming` understands: a bare name, or a
+    `ClusterState.id`, which must never lead to another cluster that has the same name now.
+
     All coroutines may be called from any event loop, and never block it for more than a few milliseconds. What a place
     can do is said by its attributes, so that nobody has to know places by their names.
     """
@@ -134,7 +137,8 @@ class Backend(ABC):
 
     @abstractmethod
     async def clusters(self) -> list[ClusterState]:
-        """All clusters of this user, live and ended (for 7 days), newest first, whoever made them.
+        """All clusters of this user, live and ended (for 7 days), newest first, whoever made them; with `mine` set for
+        those that are this user's own.
 
         Cheap: reads records, connects to nothing. A cluster whose processes are gone without a receipt is shown as
         ended with its cause, and its receipt is written.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ..core.cluster import ClusterState
 from ..core.errors import UnknownRun, Unreadable
+from ..core.naming import ClusterName
 from ..core.run import FINAL, RunState
 from ..home.runs import read_run, read_runs, run_folder, run_folders
 
@@ -56,8 +57,8 @@ class Records:
 
 
 def runs(limit: int | None = None, cluster: str | None = None) -> list[RunState]:
-    """The newest runs of one cluster or of all, newest first."""
-    return [run for run in read_runs() if cluster is None or run.cluster == cluster][:limit]
+    """The newest runs of one cluster, as `core.naming` understands it, or of all; newest first."""
+    return [run for run in read_runs() if cluster is None or ClusterName.of(cluster).means(run.ran_on)][:limit]
 
 
 def get(run: str) -> RunState:

@@ -169,6 +169,7 @@ def _tags(run: RunState) -> dict[str, str]:
         "mlops.phase": run.phase,
         "mlops.kind": run.kind,
         "mlops.cluster": run.cluster,
+        "mlops.cluster_id": run.cluster_id,
         "mlops.group": run.group,
         "mlops.shape": run.shape,
         "mlops.variables": run.variables,

@@ -38,15 +38,15 @@ export async function pickCluster(
   trans: TranslationBundle,
   among: (cluster: ClusterState) => boolean
 ): Promise<string | null> {
-  const clusters = newest(store.state.clusters.values(), cluster => cluster.name);
+  const clusters = newest(store.state.clusters.values(), cluster => cluster.id);
   const cluster = await choose(
     trans,
     trans.__('Which cluster?'),
     clusters.filter(among),
-    cluster => cluster.name,
+    cluster => spelled(store.state.clusters, cluster.id),
     trans.__('No cluster is running')
   );
-  return cluster?.name ?? null;
+  return cluster?.id ?? null;
 }
 
 /** Show what failed, where no view is there to show it. */

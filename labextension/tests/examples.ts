@@ -65,10 +65,14 @@ export function group(part: Partial<GroupState> = {}): GroupState {
 export function cluster(part: Partial<ClusterState> = {}): ClusterState {
   return {
     format: 1,
+    id: part.name ?? 'flights',
     name: 'flights',
     place: 'local',
+    namespace: '',
+    uid: '',
     profile: 'this-machine',
     owner: 'ada',
+    mine: (part.maker ?? 'jupyter-mlops') === 'jupyter-mlops',
     maker: 'jupyter-mlops',
     phase: 'running',
     created: NOW - 600,
@@ -102,6 +106,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     name: 'clean flights',
     kind: 'map',
     cluster: 'flights',
+    cluster_id: 'flights',
     group: null,
     owner: 'ada',
     phase: 'running',

@@ -286,10 +286,16 @@ describe('Scale', () => {
   it('says who made a cluster of others, and who stops a release of Helm', async () => {
     const commands = ['scale', 'run'];
     const autoscaled = group({ adaptive: true, minimum: 1, maximum: 5, wanted: 2 });
-    const survey = { name: 'survey', place: 'kubernetes', maker: 'helm', commands } as const;
+    const survey = {
+      name: 'survey',
+      place: 'kubernetes',
+      maker: 'helm',
+      owner: '',
+      commands
+    } as const;
     const stage = await panel({ clusters: [cluster({ ...survey, groups: [autoscaled] })] });
     expect(find('place').textContent).toBe('Kubernetes · helm');
-    expect(find('place').title).toBe('It was made with helm, not from here');
+    expect(find('place').title).toBe('It was made with helm, not from here.');
     expect(document.querySelector('[data-mlops="will-stop"]')).toBeNull();
     expect(document.querySelector('[data-mlops="auto"]')).toBeNull();
     expect(find('autoscaled').textContent).toBe('scaled by its own autoscaler, 1–5');
@@ -298,6 +304,29 @@ describe('Scale', () => {
     await stage.after(() => find('more', find('scale')).click(), 20);
     await stage.after(() => undefined, 600);
     expect(stage.api.asked[0]).toEqual(['scale', 'survey', 'default', 3]);
+  });
+
+  it('tells clusters of one name apart, one’s own first, and acts on the very one', async () => {
+    const mine = cluster({ id: 'flights.local~1', created: 1 });
+    const theirs = {
+      id: 'flights.ml.kubernetes~2',
+      place: 'kubernetes',
+      owner: 'bob',
+      mine: false
+    };
+    const stage = await panel({ clusters: [cluster({ ...theirs, created: 2 }), mine] });
+    const cards = [...document.querySelectorAll<HTMLElement>('[data-mlops="cluster"]')];
+    expect(cards.map(card => find('place', card).textContent)).toEqual([
+      'this machine',
+      'Kubernetes · bob'
+    ]);
+    expect(find('place', cards[1]).title).toBe('It belongs to bob, not to you.');
+    expect(find('details', cards[1]).title).toMatch(/^Details of flights\.ml\.kubernetes /);
+    await stage.after(() => find('stop', cards[1]).click());
+    expect(find('others-warning').textContent).toMatch(/belongs to bob.*may be using it/);
+    const accept = document.querySelector<HTMLElement>('.jp-Dialog-footer .jp-mod-warn');
+    await stage.after(() => accept!.click());
+    expect(stage.api.asked).toEqual([['stop', 'flights.ml.kubernetes~2', false]]);
   });
 
   it('warns before it stops what somebody else made', async () => {

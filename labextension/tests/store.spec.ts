@@ -108,9 +108,9 @@ describe('Store', () => {
     const { store, stream } = new Stage();
     stream.say(snapshot());
     const started = store.startCluster({ profile: 'this-machine' });
-    expect(store.state.starts).toMatchObject([{ title: 'This machine', name: null }]);
+    expect(store.state.starts).toMatchObject([{ title: 'This machine', cluster: null }]);
     await started;
-    expect(store.state.starts).toMatchObject([{ name: 'flights' }]);
+    expect(store.state.starts).toMatchObject([{ cluster: 'flights' }]);
     stream.change(2, { noun: 'cluster', id: 'flights', value: cluster({ phase: 'starting' }) });
     await jest.advanceTimersByTimeAsync(250);
     expect(store.state.starts).toEqual([]);

@@ -1,6 +1,6 @@
 import { lossesOf } from '../src/cluster/stop';
 import { announce } from '../src/sidebar/announcer';
-import { NOTHING } from '../src/state/state';
+import { nameOf, NOTHING, spelled } from '../src/state/state';
 import { statusWords } from '../src/status/item';
 import { willStop, workers } from '../src/words/cluster';
 import { brief, estimate, money, perHour, perThousand, source, sum } from '../src/words/money';
@@ -149,5 +149,26 @@ describe('words', () => {
     ]);
     expect(announce(trans, after, after)).toEqual([]);
     expect(announce(trans, NOTHING, after)).toEqual([]);
+  });
+});
+
+describe('spelled', () => {
+  it('is a name that means one cluster only', () => {
+    const ids = [
+      'a.local~1',
+      'b.local~1',
+      'b.ml.kubernetes~2',
+      'c.ml.kubernetes~3',
+      'c.ml.kubernetes~4'
+    ];
+    const clusters = new Map(ids.map(id => [id, cluster({ id })]));
+    expect(ids.map(id => spelled(clusters, id))).toEqual([
+      'a',
+      'b.local',
+      'b.ml.kubernetes',
+      'c.ml.kubernetes~3',
+      'c.ml.kubernetes~4'
+    ]);
+    expect(ids.map(nameOf)).toEqual(['a', 'b', 'b', 'c', 'c']);
   });
 });

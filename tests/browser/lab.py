@@ -101,10 +101,11 @@ class Lab:
     def close(self) -> None:
         """End the server and its kernels, and stop its clusters."""
         script = (
-            "import asyncio\nfrom jupyter_mlops.client.clusters.listing import backend_of, list_clusters\n"
+            "import asyncio\nfrom jupyter_mlops.client.clusters.listing import list_clusters\n"
+            "from jupyter_mlops import places\n"
             "async def main():\n"
             "    for state in (await list_clusters()).clusters:\n"
-            "        if state.ended is None: await (await backend_of(state.name)).stop(state.name, force=True)\n"
+            "        if state.ended is None: await places.get(state.place).stop(state.id, force=True)\n"
             "asyncio.run(main())"
         )
         subprocess.run([sys.executable, "-c", script], env=self.environment, check=True, timeout=PATIENCE)

@@ -22,7 +22,7 @@ class Far(LocalBackend):
     async def clusters(self):
         if away():
             return []
-        made = {"place": "far", "profile": "p", "owner": "me", "phase": "running"}
+        made = {"place": "far", "profile": "p", "owner": "me", "mine": True, "phase": "running"}
         return [ClusterState(name=name, created=created, **made) for name, created in (("survey", 2), ("flights", 1))]
 
     def silence(self):

@@ -14,8 +14,16 @@ from jupyter_mlops.client.clusters.choose import choose, go_on
 from jupyter_mlops.client.clusters.kernel import Kernel
 from jupyter_mlops.client.clusters.listing import Listing
 from jupyter_mlops.core.cluster import ClusterState
+from jupyter_mlops.core.naming import ClusterName
 from jupyter_mlops.core.run import Origin, RunState
 from jupyter_mlops.home.runs import run_folder
+
+
+class Opened(SimpleNamespace):
+    """A session of a cluster, in name only."""
+
+    def __init__(self, cluster: str) -> None:
+        super().__init__(id=cluster, name=ClusterName.of(cluster).name)
 
 
 class Clusters:
@@ -26,24 +34,24 @@ class Clusters:
         self.opened_: set[str] = set()
         self.said: list[str] = []
 
-    def begins(self, name: str, created: float, maker: str = "jupyter-mlops") -> None:
+    def begins(self, name: str, created: float, mine: bool = True, **more: str) -> None:
         self.live[name] = ClusterState(
-            name=name, place="local", profile="p", owner="me", phase="running", created=created, maker=maker
+            name=name, place="local", profile="p", owner="me", phase="running", created=created, mine=mine, **more
         )
 
     def ends(self, name: str) -> None:
         del self.live[name]
-        self.opened_.discard(name)
+        self.opened_ = {cluster for cluster in self.opened_ if ClusterName.of(cluster).name != name}
 
     async def listing(self) -> Listing:
         return Listing(sorted(self.live.values(), key=lambda state: -state.created))
 
-    def opened(self, name: str) -> SimpleNamespace | None:
-        return SimpleNamespace(name=name) if name in self.opened_ else None
+    def opened(self, cluster: str) -> Opened | None:
+        return Opened(cluster) if cluster in self.opened_ else None
 
-    async def open(self, name: str) -> SimpleNamespace:
-        self.opened_.add(name)
-        return SimpleNamespace(name=name)
+    async def open(self, cluster: str) -> Opened:
+        self.opened_.add(cluster)
+        return Opened(cluster)
 
     def run(self, name: str | None = None) -> str:
         """Where a run goes."""
@@ -93,12 +101,26 @@ def test_when_the_last_one_has_stopped_it_is_the_one_before(clusters: Clusters) 
     assert clusters.said[-1] == "Using the cluster 'first', one of 2; name another with --cluster."
 
 
-def test_a_cluster_that_others_made_is_named_each_time(clusters: Clusters) -> None:
+@pytest.mark.parametrize("maker", ["jupyter-mlops", "KubeCluster"])
+def test_a_cluster_of_others_is_named_each_time(clusters: Clusters, maker: str) -> None:
     clusters.begins("mine", 1)
-    clusters.begins("theirs", 2, maker="someone else")
+    clusters.begins("theirs", 2, mine=False, maker=maker)
     assert clusters.run("theirs") == "theirs"
     assert clusters.run() == "mine"
     assert clusters.run("theirs") == "theirs" and clusters.run() == "mine"
+
+
+def test_one_that_was_started_since_under_the_same_name_is_another(clusters: Clusters) -> None:
+    clusters.begins("mine", 1)
+    clusters.begins("dear", 2)
+    assert clusters.run("mine") == "mine"
+    clusters.ends("mine")
+    clusters.begins("mine", 3)
+    assert clusters.run() == "mine"
+    assert clusters.said == [
+        "The cluster 'mine', where this notebook's last run was, has stopped.",
+        "Using the cluster 'mine', one of 2; name another with --cluster.",
+    ]
 
 
 def _record(notebook: str, cluster: str, created: float) -> None:

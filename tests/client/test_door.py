@@ -33,7 +33,7 @@ def _makes_a_spec(call: ast.Call) -> bool:
 
 
 def _starts_by_hand(call: ast.Call) -> bool:
-    """`backend.start(…)`, `places.get(…).start(…)`, `(await backend_of(…)).start(…)`."""
+    """`backend.start(…)`, `places.get(…).start(…)`, `(await placed(…))[0].start(…)`."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr != "start":
         return False
     return any(word in ast.unparse(call.func.value) for word in ("backend", "place"))

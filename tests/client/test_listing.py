@@ -11,7 +11,7 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.client.clusters.listing import backend_of, list_clusters
+from jupyter_mlops.client.clusters.listing import list_clusters, placed
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import ClusterUnreachable, UnknownCluster
 
@@ -31,7 +31,7 @@ async def test_a_silent_place_has_the_clusters_that_it_had(far: Far) -> None:
     (silent,) = listing.silent
     assert (silent.place, silent.clusters) == ("far", 2) and silent.seen is not None
     assert silent.sentence(silent.seen + 40) == "Far doesn't answer: 2 clusters seen 40 s ago"
-    assert (await backend_of("survey")).place == "far"
+    assert (await placed("survey"))[0].place == "far"
 
 
 async def test_of_a_place_that_never_answered_nothing_is_said_to_be_there(far: Far) -> None:
@@ -45,7 +45,7 @@ async def test_of_a_place_that_never_answered_nothing_is_said_to_be_there(far: F
 
 async def test_without_silence_a_name_is_unknown(far: Far) -> None:
     with pytest.raises(UnknownCluster, match="Did you mean 'survey'"):
-        await backend_of("surve")
+        await placed("surve")
 
 
 def test_python_says_it(far: Far) -> None:

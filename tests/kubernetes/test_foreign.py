@@ -125,7 +125,7 @@ async def test_a_release_of_helm(namespace: Namespace, capsys: pytest.CaptureFix
     )
     await until(lambda: listed(namespace, "survey"), lambda state: state.maker == "kubectl", "its maker is seen")
     assert await in_thread(lambda: cli(["stop", "survey"])) == 1
-    assert "made with kubectl, not from here" in capsys.readouterr().err
+    assert "isn't yours: it is made with kubectl, and its maker may be using it" in capsys.readouterr().err
     assert await in_thread(lambda: cli(["stop", "--all"])) == 0
     assert (await listed(namespace, "survey")).phase == "running"
     assert await in_thread(lambda: cli(["stop", "--force", "survey"])) == 0

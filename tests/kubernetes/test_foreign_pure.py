@@ -271,7 +271,9 @@ def scheduler(path: str = "") -> Iterator[str]:
 def local() -> Discovered:
     """What would be found of it."""
     group = DiscoveredGroup("default", "w", 1, TEMPLATE)
-    return Discovered("theirs", "theirs", "DaskCluster", "kubectl", "", NOW, [group], [], "theirs-scheduler", "", "")
+    return Discovered(
+        "theirs", "theirs", "DaskCluster", "kubectl", "", "ann", "", NOW, [group], [], "theirs-scheduler", "", ""
+    )
 
 
 @pytest.mark.slow

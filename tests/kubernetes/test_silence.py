@@ -13,7 +13,7 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops import home
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.client.clusters.listing import backend_of, list_place
+from jupyter_mlops.client.clusters.listing import list_place, placed
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterUnreachable
 from jupyter_mlops.core.profile import Group, Profile
@@ -59,7 +59,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 async def test_a_cluster_that_may_be_there_is_not_called_unknown(kubeconfig: Path) -> None:
     with pytest.raises(ClusterUnreachable, match="no cluster named 'mine' where one could look: Kubernetes doesn't"):
-        await backend_of("mine")
+        await placed("mine")
 
 
 def test_a_run_that_may_be_there_is_not_called_unknown(kubeconfig: Path) -> None:

@@ -16,9 +16,10 @@ import pytest
 import __main__
 from jupyter_mlops import places
 from jupyter_mlops.client.clusters.kernel import loop_thread
-from jupyter_mlops.client.clusters.listing import backend_of, list_clusters
+from jupyter_mlops.client.clusters.listing import list_clusters, placed
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterEnded
+from jupyter_mlops.core.naming import ClusterName
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.settings import Settings
@@ -45,7 +46,7 @@ def cluster(name: str) -> ClusterState:
     """A cluster as its controller tells it, or its record when it has ended."""
 
     async def ask() -> ClusterState:
-        backend = await backend_of(name)
+        backend, _ = await placed(name)
         try:
             link = await backend.link(name, timeout=PATIENCE)
         except ClusterEnded:
@@ -100,6 +101,11 @@ def started(home: Path) -> str:
     return "flights"
 
 
+def chosen(shown: Panel) -> str:
+    """The name of the cluster that is chosen."""
+    return ClusterName.of(shown.head.cluster.value).name
+
+
 def test_profiles_are_offered_with_their_estimate(shown: Panel) -> None:
     labels = [label for label, _ in shown.head.profile.options]
     # 1 CPU at 0.5 and 0.54 GB at 0.1; three workers at most.
@@ -110,7 +116,7 @@ def test_profiles_are_offered_with_their_estimate(shown: Panel) -> None:
 
 
 def test_a_cluster_is_found_again_and_its_numbers_are_live(started: str, shown: Panel) -> None:
-    until(lambda: shown.head.cluster.value == started, "the newest living cluster is chosen")
+    until(lambda: chosen(shown) == started, "the newest living cluster is chosen")
     until(lambda: "$0.55/h" in shown.cluster.numbers.value, "cost per hour")
     assert "my rates" in shown.cluster.numbers.value
     assert (shown.cluster.workers.min, shown.cluster.workers.max) == (1, 3)
@@ -129,7 +135,7 @@ def test_another_hand_moves_the_number(started: str, shown: Panel) -> None:
     until(lambda: shown.cluster.workers.max == 3, "bounds")
 
     async def scale() -> None:
-        link = await (await backend_of(started)).link(started)
+        link = await (await placed(started))[0].link(started)
         await link.scale(2)
         await link.close()
 
@@ -173,7 +179,7 @@ def refuse(number):
 
 
 def test_a_map_from_the_form(started: str, notebook: dict[str, Any], shown: Panel) -> None:
-    until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
+    until(lambda: chosen(shown) == started, "the cluster is chosen")
     assert {"square", "train"} <= set(run_request.functions(notebook))
     form = shown.form
     form.function.value, form.given.value, form.result.value = "square", "range(200)", "squares"
@@ -186,7 +192,7 @@ def test_a_map_from_the_form(started: str, notebook: dict[str, Any], shown: Pane
 
 
 def test_a_training_from_the_form(started: str, notebook: dict[str, Any], shown: Panel) -> None:
-    until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
+    until(lambda: chosen(shown) == started, "the cluster is chosen")
     form = shown.form
     form.kind.value = CALL
     form.function.value, form.given.value, form.result.value = "train", "[1, 2, 3], depth=4", "model"
@@ -196,7 +202,7 @@ def test_a_training_from_the_form(started: str, notebook: dict[str, Any], shown:
 
 
 def test_a_run_is_cancelled_from_its_line(started: str, notebook: dict[str, Any], shown: Panel) -> None:
-    until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
+    until(lambda: chosen(shown) == started, "the cluster is chosen")
     form = shown.form
     form.function.value, form.given.value = "sleep", "[1, 2]"
     form.send.click()
@@ -210,7 +216,7 @@ def test_a_run_is_cancelled_from_its_line(started: str, notebook: dict[str, Any]
 
 
 def test_a_run_that_fails_is_shown_with_its_cause(started: str, notebook: dict[str, Any], shown: Panel) -> None:
-    until(lambda: shown.head.cluster.value == started, "the cluster is chosen")
+    until(lambda: chosen(shown) == started, "the cluster is chosen")
     form = shown.form
     form.function.value, form.given.value = "refuse", "[1, 3]"
     form.send.click()

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from jupyter_mlops import places
-from jupyter_mlops.client.clusters.listing import backend_of
+from jupyter_mlops.client.clusters.listing import placed
 from jupyter_mlops.client.clusters.spec import new_spec
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterEnded, Conflict, InvalidSpec, NameTaken, OutOfRange, UnknownCluster
@@ -89,11 +89,11 @@ async def test_an_unknown_name_gets_a_near_one(place: LocalPlace) -> None:
     with pytest.raises(UnknownCluster):
         await backend.logs("flihgts")
     with pytest.raises(UnknownCluster, match="Did you mean 'flights'"):
-        await backend_of("flihgts")
+        await placed("flihgts")
     for strange in ("", "..", "a/b", "/etc", "flights.1", "Flights"):
         with pytest.raises(UnknownCluster):
             await backend.get(strange)
-    assert (await backend_of("flights")).place == backend.place
+    assert (await placed("flights"))[0].place == backend.place
 
 
 async def test_ended_clusters_stay_listed_behind_newer_ones(place: LocalPlace) -> None:

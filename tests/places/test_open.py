@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops import home, places
-from jupyter_mlops.client.clusters.listing import backend_of, list_clusters
+from jupyter_mlops.client.clusters.listing import list_clusters, placed
 from jupyter_mlops.client.clusters.spec import new_spec
 from jupyter_mlops.core.errors import ClusterUnreachable, InvalidSpec, Unavailable
 from jupyter_mlops.core.profile import Group, Profile
@@ -86,7 +86,7 @@ async def test_a_broken_place_is_said_and_names_its_package(install: Install, na
         (silent,) = listing.silent
         assert silent.place == name and fault in silent.problem.why
         assert "Update the package place_" in silent.problem.todo
-        assert (await backend_of("mine")).place == "local"
+        assert (await placed("mine"))[0].place == "local"
     finally:
         await places.get("local").stop("mine", force=True)
 
@@ -96,7 +96,7 @@ async def test_a_place_that_is_broken_says_so_when_it_is_used(install: Install) 
     with pytest.raises(Unavailable, match="a_module_that_nobody_has"):
         places.get("unimportable")
     with pytest.raises(ClusterUnreachable, match="remove it"):
-        await backend_of("nobody")  # it may be there
+        await placed("nobody")  # it may be there
 
 
 def test_a_place_that_comes_with_the_package_is_not_replaced(install: Install) -> None:

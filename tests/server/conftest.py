@@ -15,6 +15,7 @@ from traitlets.config import Config
 
 from jupyter_mlops import places
 from jupyter_mlops.client.clusters.listing import list_clusters
+from jupyter_mlops.core.naming import ClusterName
 
 from ..websockets import hang_up
 
@@ -97,6 +98,10 @@ class Browser:
         self.journal: dict[str, list[Any]] = {}
 
     async def hello(self, **hello: Any) -> None:
+        """Tests know clusters by name, of which each has one; a browser has their ids."""
+        if names := hello.get("follow_clusters"):
+            ids = {state.name: state.id for state in (await list_clusters()).clusters}
+            hello["follow_clusters"] = [ids.get(name, name) for name in names]
         await self.socket.write_message(json.dumps({"type": "hello", **hello}))
 
     async def read(self) -> dict[str, Any]:
@@ -131,6 +136,8 @@ class Browser:
 
     def _apply(self, change: dict[str, Any]) -> None:
         noun, key, value = change["noun"], change["id"], change["value"]
+        if noun in ("cluster", "workers", "events"):
+            key = ClusterName.of(key).name
         if noun in ("profiles", "silent"):
             setattr(self, noun, value)
         elif noun == "workers":

@@ -8,8 +8,10 @@ import os
 import time
 from collections.abc import Callable
 
+from ...core import naming, words
 from ...core.cluster import ClusterState
-from ...core.errors import ClusterEnded, UnknownCluster
+from ...core.errors import ClusterEnded
+from ...core.naming import ClusterName
 from ...home.runs import read_runs
 from .follow import following
 from .kernel import kernel
@@ -31,17 +33,18 @@ Say = Callable[[str], None]
 async def choose(name: str | None, say: Say, workers: int | None = None, group: str | None = None) -> Session:
     """The session of the cluster that is meant, to which later runs without a name go, too.
 
-    Without a name: the selected one, or the one that this notebook's last run went to, while it lives; else the last
-    one that we made, never one of others; else a new one of the default profile, with `workers` workers in `group`.
+    Without a name: the selected one, or the one that this notebook's last run went to, while it lives; else this user's
+    last one, never one of others; else a new one of the default profile, with `workers` workers in `group`.
 
     Raises
     ------
     UnknownCluster : no cluster has that name; a near one is suggested.
+    AmbiguousName : several have it.
     ClusterEnded, StartFailed, ClusterUnreachable, NotReady : as `Sessions.open` and `wait_for_answer`.
     """
     session = await _choose(name, say, workers, group)
-    if session.name in kernel().used:
-        kernel().use(session.name)
+    if session.id in kernel().used:
+        kernel().use(session.id)
     return session
 
 
@@ -54,16 +57,16 @@ async def _choose(name: str | None, say: Say, workers: int | None, group: str | 
     if name is not None:
         return await _open(_check_alive(listing, name))
     if wanted is not None:
-        found = [state for state in listing.clusters if state.name == wanted]
-        if alive := [state for state in found if state.phase in (*USABLE, "unreachable")]:
-            return await _open(alive[0])
-        if not found and listing.silent:
-            raise listing.missing(UnknownCluster.named(wanted, []))
+        found = naming.find(wanted, listing.clusters)
+        if found is not None and found.phase in (*USABLE, "unreachable"):
+            return await _open(found)
+        if found is None and listing.silent:
+            raise listing.missing(naming.unknown(wanted, []))
         why = "which was selected" if selected else "where this notebook's last run was"
-        say(f"The cluster {wanted!r}, {why}, has stopped.")
+        say(f"The cluster {ClusterName.of(wanted).name!r}, {why}, has stopped.")
         kernel().selected = None
-        kernel().used = [name for name in kernel().used if name != wanted]
-    live = [state for state in usable(listing) if state.ours]
+        kernel().used = [each for each in kernel().used if each != wanted]
+    live = [state for state in usable(listing) if state.mine]
     if live:
         chosen = await asyncio.to_thread(go_on, live)
         if wanted is not None or len(live) > 1:
@@ -74,49 +77,51 @@ async def _choose(name: str | None, say: Say, workers: int | None, group: str | 
         say(f"{silent.sentence(time.time())}.")
     made = await start(workers=workers, group=group)
     say(f"No cluster was running, so {made.name!r} is being started (profile {made.profile!r}).")
-    async with following(made, functools.partial(sessions.link, made.name)) as cluster:
+    async with following(made, functools.partial(sessions.link, made.id)) as cluster:
         await wait_for_answer(cluster, made.name, say)
     return await _open(made)
 
 
 async def _open(state: ClusterState) -> Session:
-    """The session of a cluster. One of ours is where runs go on; one of others has to be named each time."""
-    session = await kernel().sessions.open(state.name)
-    if state.ours:
-        kernel().use(state.name)
+    """The session of a cluster. One's own is where runs go on; one of others has to be named each time."""
+    session = await kernel().sessions.open(state.id)
+    if state.mine:
+        kernel().use(state.id)
     return session
 
 
 def go_on(live: list[ClusterState]) -> ClusterState:
     """The one of `live` that a run without a name goes to: where this notebook ran last, also before its kernel was
     restarted; else the first. Blocks."""
-    alive = {state.name: state for state in live}
-    used = [name for name in kernel().used if name in alive]
+    used = kernel().used
     notebook = os.environ.get(NOTEBOOK, "")
-    if not used and notebook and len(live) > 1:
-        used = [
-            run.cluster for run in reversed(read_runs()) if run.origin.notebook == notebook and run.cluster in alive
-        ]
-    return alive[used[-1]] if used else live[0]
+    if not any(state.id in used for state in live) and notebook and len(live) > 1:
+        used = [run.ran_on for run in reversed(read_runs()) if run.origin.notebook == notebook]
+    last = (state for cluster in reversed(used) for state in live if ClusterName.of(cluster).means(state.id))
+    return next(last, live[0])
 
 
 def usable(listing: Listing) -> list[ClusterState]:
-    """The clusters that take runs: ours before those of others, running before starting, the newest first."""
+    """The clusters that take runs: one's own before those of others, running before starting, the newest first."""
     states = [state for state in listing.clusters if state.phase in USABLE and "run" in state.commands]
-    return sorted(states, key=lambda state: (not state.ours, USABLE.index(state.phase), -state.created))
+    return sorted(states, key=lambda state: (not state.mine, USABLE.index(state.phase), -state.created))
 
 
 def _check_alive(listing: Listing, name: str) -> ClusterState:
     """The cluster `name`, when it lives, or may live; otherwise the name of one that lives is suggested."""
-    if all(state.name != name for state in listing.clusters):
-        raise listing.missing(UnknownCluster.named(name, [state.name for state in usable(listing)]))
-    state = listing.named(name)
+    live = usable(listing)
+    state = naming.find(name, listing.clusters)
+    if state is None:
+        raise listing.missing(naming.unknown(name, live))
     if state.phase in ("ended", "stopping"):
+        exact, asked = naming.spelled(listing.clusters), ClusterName.of(state.name)
+        others = [f"{exact[other.id]} ({naming.owned(other)})" for other in live if asked.means(other.id)]
         todo = "Start another, or leave out the name to use one that lives."
-        raise ClusterEnded(f"The cluster {name!r} has stopped", _cause(state), todo)
+        todo = f"{todo} There is also {words.listed(others)}: name it so to use it." if others else todo
+        raise ClusterEnded(f"The cluster {state.name!r} has stopped", _cause(state), todo)
     return state
 
 
 def _cause(state: ClusterState) -> str:
-    words = {"idle": "it was idle", "lifetime": "its lifetime was over", "budget": "its budget was used up"}
-    return words.get(state.cause or "", state.problem.what if state.problem else "")
+    causes = {"idle": "it was idle", "lifetime": "its lifetime was over", "budget": "its budget was used up"}
+    return causes.get(state.cause or "", state.problem.what if state.problem else "")

@@ -21,7 +21,9 @@ keep_dask_quiet()
 class Scalable(Protocol):
     """A cluster, as its user holds it."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Its name."""
 
     @property
     def dashboard_link(self) -> str:

@@ -50,11 +50,12 @@ class ClusterFollower:
         on_end: Callable[[], None] = lambda: None,
         opener: LinkOpener | None = None,
     ) -> None:
-        self.name, self.place, self.created = record.name, record.place, record.created
+        self.name, self.place, self.id = record.name, record.place, record.id
+        self._record = record
         #: The newest state; None when the cluster is not on record any more.
         self.state: ClusterState | None = record
         self._on_state, self._on_view, self._on_end = on_state, on_view, on_end
-        self._opener = opener or functools.partial(open_link, self.place, self.name)
+        self._opener = opener or functools.partial(open_link, self.place, self.id)
         self._task: asyncio.Task[None] | None = None
         self._poll: asyncio.Task[ClusterView] | None = None
         self._link: Link | None = None
@@ -119,7 +120,7 @@ class ClusterFollower:
         if self._link is not None:
             return
         try:
-            self.set_record(await places.get(self.place).get(self.name))
+            self.set_record(await places.get(self.place).get(self.id))
         except NotFound:
             self._set(None)
         except MlopsError as silence:  # the place itself
@@ -173,7 +174,7 @@ class ClusterFollower:
                 self._poll = None
 
     def _hear(self, view: ClusterView, workers: bool) -> None:
-        state = view.state
+        state = self._record.told(view.state)
         ended = state.phase == "ended"
         if ended:  # its last words: it has ended when its place says so, which then has the receipt
             state = state.model_copy(update={"phase": "stopping"})
@@ -187,7 +188,7 @@ class ClusterFollower:
     async def _fail(self, error: MlopsError) -> None:
         """It doesn't answer. It may have just ended, which its place knows."""
         try:
-            record = await places.get(self.place).get(self.name)
+            record = await places.get(self.place).get(self.id)
         except NotFound:
             self._set(None)
             self._on_end()
@@ -207,7 +208,7 @@ class ClusterFollower:
     async def _end(self) -> None:
         with contextlib.suppress(MlopsError):  # then the last state has to do
             try:
-                self._set(await places.get(self.place).get(self.name))
+                self._set(await places.get(self.place).get(self.id))
             except NotFound:
                 self._set(None)
         self._on_end()

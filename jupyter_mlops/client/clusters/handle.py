@@ -7,16 +7,18 @@ import html
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from ...core.cluster import ClusterState, Event, Receipt, SilentPlace
 from ...core.errors import UnknownCluster
+from ...core.naming import ClusterName
 from ...core.words import count
 from ..send.environment import exact_list, imported
 from ..words import known_cost, tell
 from .choose import go_on, usable
 from .follow import following
 from .kernel import kernel, loop_thread
-from .listing import backend_of, list_clusters
+from .listing import list_clusters, placed
 from .live import live_state
 from .problems import problems_of
 from .start import start as start_cluster
@@ -35,15 +37,22 @@ def _call(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class Cluster:
-    """A cluster by its name. Holds nothing: it can be made, dropped and made again in any process.
+    """One cluster. Holds nothing but its id: it can be made, dropped and made again in any process.
+
+    It stays this cluster: one that is started later under the same name is another.
 
     Parameters
     ----------
-    name : of a cluster that is on record.
+    id : of a cluster that is on record: `ClusterState.id`.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return ClusterName.of(self.id).name
 
     def state(self) -> ClusterState:
         """The cluster now: phase, workers, work, cost, limits.
@@ -52,18 +61,18 @@ class Cluster:
         ------
         UnknownCluster : it is not on record any more.
         """
-        return _call(_state(self.name))
+        return _call(_state(self.id))
 
     def scale(self, n: int, group: str | None = None, now: bool = False) -> None:
         """Want `n` workers in `group` (the first one). Returns when it is accepted.
 
         `now` lets go of workers without waiting for what they run. Raises `OutOfRange`, `UnknownGroup`.
         """
-        _call(_scale(self.name, n, group, now))
+        _call(_scale(self.id, n, group, now))
 
     def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Let the number of workers of `group` follow the work, between these bounds."""
-        _call(_adapt(self.name, minimum, maximum, group))
+        _call(_adapt(self.id, minimum, maximum, group))
 
     def wait(self, n: int | None = None, timeout: float = PATIENCE) -> None:
         """Wait until `n` workers are ready; all that are wanted, when not given. Prints each problem that comes up.
@@ -73,29 +82,29 @@ class Cluster:
         NotReady : they aren't, after `timeout` seconds; says how many are, and what is in the way. A `TimeoutError`.
         StartFailed, ClusterEnded : they will never be.
         """
-        _call(_wait(self.name, n, timeout, tell))
+        _call(_wait(self.id, n, timeout, tell))
 
     def stop(self) -> None:
         """End it: its workers, its scheduler. Returns when the end is under way; a no-op when it has ended."""
-        _call(_stop(self.name))
+        _call(_stop(self.id))
 
     def client(self) -> Client:
         """A Dask client of its own, which becomes the default for Dask's collections. Close it when done."""
         from .dask_client import Client
 
-        return Client(self, _call(_address(self.name)))
+        return Client(self, _call(_address(self.id)))
 
     def logs(self, worker: str | None = None, lines: int = 200) -> str:
         """The last lines of the scheduler's log, or of a worker's, dead or alive."""
-        return "\n".join(_call(_logs(self.name, worker, lines)))
+        return "\n".join(_call(_logs(self.id, worker, lines)))
 
     def events(self) -> list[Event]:
         """What happened to it, oldest first."""
-        return _call(_events(self.name))
+        return _call(_events(self.id))
 
     def receipt(self) -> Receipt | None:
         """The final sum, once it has ended."""
-        return _call(_receipt(self.name))
+        return _call(_receipt(self.id))
 
     @property
     def dashboard_link(self) -> str:
@@ -103,16 +112,16 @@ class Cluster:
         import os
 
         prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "/")
-        return f"{prefix}jupyter-mlops/clusters/{self.name}/dashboard/status"
+        return f"{prefix}jupyter-mlops/clusters/{quote(self.id)}/dashboard/status"
 
     def __repr__(self) -> str:
         return f"<Cluster {self.name!r}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cluster) and other.name == self.name
+        return isinstance(other, Cluster) and other.id == self.id
 
     def __hash__(self) -> int:
-        return hash(self.name)
+        return hash(self.id)
 
     def _repr_html_(self) -> str:
         state = self.state()
@@ -173,10 +182,10 @@ def start(
     UnknownProfile, OutOfRange, NameTaken, StartFailed, StorageFull
     """
     packages = exact_list(imported()) if sync else None
-    made = Cluster(_call(start_cluster(profile, name, workers, packages=packages)).name)
-    kernel().use(made.name)
+    made = Cluster(_call(start_cluster(profile, name, workers, packages=packages)).id)
+    kernel().use(made.id)
     if sync:
-        kernel().synced.add(made.name)
+        kernel().synced.add(made.id)
     if wait:
         wanted = sum(group.wanted for group in made.state().groups) if workers is None else workers
         made.wait(min(1, wanted) if wanted else 0)
@@ -196,38 +205,42 @@ class ClusterList(list[Cluster]):
 
 
 def clusters() -> ClusterList:
-    """The clusters that live, of all places, running before starting, the newest first; at the end those of places that
-    don't answer now, as they were seen last."""
+    """The clusters that live, of all places: one's own before those of others, running before starting, the newest
+    first; at the end those of places that don't answer now, as they were seen last."""
     listing = _call(list_clusters())
     out_of_reach = [state for state in listing.clusters if state.phase == "unreachable"]
-    return ClusterList((Cluster(state.name) for state in [*usable(listing), *out_of_reach]), listing.silent)
+    return ClusterList((Cluster(state.id) for state in [*usable(listing), *out_of_reach]), listing.silent)
 
 
 def cluster(name: str | None = None) -> Cluster:
     """The cluster of that name; without one, that which a run would use.
 
+    Parameters
+    ----------
+    name : `"flights"`; with its place where that may mean several: `"flights.local"`, `"flights.ml.kubernetes"`.
+
     Raises
     ------
     UnknownCluster : there is none.
+    AmbiguousName : it may mean several; they are listed.
     """
     if name is None:
         name = kernel().selected
     if name is None:
         listing = _call(list_clusters())
-        live = [state for state in usable(listing) if state.ours]
+        live = [state for state in usable(listing) if state.mine]
         if not live:
             raise listing.missing(UnknownCluster("There is no cluster yet", "", "Start one: mlops.start()."))
-        return Cluster(go_on(live).name)
-    _call(_state(name))
-    return Cluster(name)
+        return Cluster(go_on(live).id)
+    return Cluster(_call(list_clusters()).named(name).id)
 
 
 async def _state(name: str) -> ClusterState:
     record = (await list_clusters()).named(name)
-    if record.phase == "starting" and kernel().sessions.opened(name) is not None:
+    if record.phase == "starting" and kernel().sessions.opened(record.id) is not None:
         # a record tells of a start some seconds late: who is connected already knows more
         record = record.model_copy(update={"phase": "running"})
-    return await live_state(record, functools.partial(kernel().sessions.link, name))
+    return await live_state(record, functools.partial(kernel().sessions.link, record.id))
 
 
 async def _scale(name: str, n: int, group: str | None, now: bool) -> None:
@@ -240,26 +253,31 @@ async def _adapt(name: str, minimum: int, maximum: int, group: str | None) -> No
 
 async def _wait(name: str, n: int | None, timeout: float, say: Callable[[str], None]) -> None:
     record = (await list_clusters()).named(name)
-    async with following(record, functools.partial(kernel().sessions.link, name)) as cluster:
-        await wait_for_workers(cluster, name, n, say, timeout)
+    async with following(record, functools.partial(kernel().sessions.link, record.id)) as cluster:
+        await wait_for_workers(cluster, record.name, n, say, timeout)
 
 
 async def _stop(name: str) -> None:
-    await (await backend_of(name)).stop(name)
-    await kernel().sessions.close(name)
+    backend, cluster = await placed(name)
+    await backend.stop(cluster)
+    await kernel().sessions.close(cluster)
 
 
 async def _address(name: str) -> Any:
-    return await (await backend_of(name)).address(name)
+    backend, cluster = await placed(name)
+    return await backend.address(cluster)
 
 
 async def _logs(name: str, worker: str | None, lines: int) -> list[str]:
-    return await (await backend_of(name)).logs(name, worker, lines)
+    backend, cluster = await placed(name)
+    return await backend.logs(cluster, worker, lines)
 
 
 async def _events(name: str) -> list[Event]:
-    return await (await backend_of(name)).events(name)
+    backend, cluster = await placed(name)
+    return await backend.events(cluster)
 
 
 async def _receipt(name: str) -> Receipt | None:
-    return await (await backend_of(name)).receipt(name)
+    backend, cluster = await placed(name)
+    return await backend.receipt(cluster)

@@ -26,11 +26,11 @@ class Kernel:
     """The choices of a process's user, its connections and its threads. Threads are made on first use."""
 
     def __init__(self) -> None:
-        #: The cluster of all runs that name none.
+        #: The id of the cluster of all runs that name none.
         self.selected: str | None = None
-        #: The clusters of ours that runs went to, or that were started here; the last one is where runs go on.
+        #: The ids of this user's clusters that runs went to, or that were started here; runs go on at the last one.
         self.used: list[str] = []
-        #: Clusters that get the packages that they lack without being asked for each time.
+        #: The ids of clusters that get the packages that they lack without being asked for each time.
         self.synced: set[str] = set()
         #: Who hears of runs.
         self.observers: list[Observer] = []
@@ -45,8 +45,8 @@ class Kernel:
         return self.used[-1] if self.used else None
 
     def use(self, cluster: str) -> None:
-        """From now on `cluster` is the one that was used last."""
-        self.used = [*(name for name in self.used if name != cluster), cluster]
+        """From now on the cluster with this id is the one that was used last."""
+        self.used = [*(each for each in self.used if each != cluster), cluster]
 
     @property
     def loop_thread(self) -> LoopThread:

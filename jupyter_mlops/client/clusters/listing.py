@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ... import places
+from ...core import naming
 from ...core.cluster import ClusterState, Problem, SilentPlace
-from ...core.errors import ClusterUnreachable, MlopsError, NotFound, UnknownCluster
+from ...core.errors import ClusterUnreachable, MlopsError, NotFound
 from ...home import last_seen
 from ...places.base import Backend
 
@@ -22,19 +23,18 @@ class Listing:
     silent: list[SilentPlace] = field(default_factory=list)
 
     def named(self, name: str) -> ClusterState:
-        """The cluster of that name; a live one goes before an ended one.
+        """The cluster that `name` means, as `core.naming` says: one's own before those of others, live before ended.
 
         Raises
         ------
         UnknownCluster : no place has it; a near name is suggested.
+        AmbiguousName : it may mean several; they are listed.
         ClusterUnreachable : a place that doesn't answer may have it.
         """
-        found = sorted(
-            (state for state in self.clusters if state.name == name), key=lambda state: state.phase == "ended"
-        )
-        if not found:
-            raise self.missing(UnknownCluster.named(name, [state.name for state in self.clusters]))
-        return found[0]
+        found = naming.find(name, self.clusters)
+        if found is None:
+            raise self.missing(naming.unknown(name, self.clusters))
+        return found
 
     def missing(self, unknown: NotFound) -> MlopsError:
         """`unknown`; or, where a place was silent, that the place may have what is looked for."""
@@ -75,14 +75,15 @@ async def list_place(place: str) -> Listing:
     return Listing(states, [SilentPlace(place=place, problem=problem, seen=seen, clusters=lost)])
 
 
-async def backend_of(name: str) -> Backend:
-    """The place that has the cluster `name`. Raises as `Listing.named`."""
-    return places.get((await list_clusters()).named(name).place)
+async def placed(name: str) -> tuple[Backend, str]:
+    """The place that has the cluster that `name` means, and the cluster's id. Raises as `Listing.named`."""
+    state = (await list_clusters()).named(name)
+    return places.get(state.place), state.id
 
 
 def _unseen(before: list[ClusterState], states: list[ClusterState], problem: Problem) -> Iterator[ClusterState]:
     """Clusters that the place had when it answered last, and that its answer of now doesn't tell of."""
-    there = {(state.name, state.created) for state in states}
+    there = {state.id for state in states}
     for state in before:
-        if (state.name, state.created) not in there:
+        if state.id not in there:
             yield state.model_copy(update={"phase": "unreachable", "problem": problem})

@@ -24,14 +24,14 @@ LinkOpener = Callable[[], AbstractAsyncContextManager[Link]]
 
 
 @contextlib.asynccontextmanager
-async def open_link(place: str, name: str, timeout: Seconds = 30.0) -> AsyncIterator[Link]:
+async def open_link(place: str, cluster: str, timeout: Seconds = 30.0) -> AsyncIterator[Link]:
     """A link of the caller's own, open meanwhile. `timeout` is for a cluster that is starting.
 
     Raises
     ------
     UnknownCluster, ClusterEnded, StartFailed, ClusterUnreachable : as `Backend.link`.
     """
-    link = await places.get(place).link(name, timeout)
+    link = await places.get(place).link(cluster, timeout)
     try:
         yield link
     finally:
@@ -62,10 +62,10 @@ async def live_state(record: ClusterState, opener: LinkOpener | None = None) -> 
         )
     except MlopsError as error:
         silence = error
-    again = await places.get(record.place).get(record.name)  # it may have just ended, which its place knows
+    again = await places.get(record.place).get(record.id)  # it may have just ended, which its place knows
     return again if again.phase != "running" else unreachable(again, Problem.of(silence))
 
 
 async def _ask(record: ClusterState, opener: LinkOpener | None) -> ClusterState:
-    async with opener() if opener is not None else open_link(record.place, record.name, PATIENCE) as link:
-        return (await link.view(workers=False)).state
+    async with opener() if opener is not None else open_link(record.place, record.id, PATIENCE) as link:
+        return record.told((await link.view(workers=False)).state)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ... import home, places
 from ...agent import buffers
 from ...core.errors import ClusterEnded, ClusterUnreachable
+from ...core.naming import ClusterName
 from ...home import variables
 from ...home.clusters import ClusterFolder
 from ..packages.workers import WorkerPackages
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from ...controller.link import Link
+    from ...core.cluster import ClusterState
     from ...places.base import Backend
 
 #: Big variables that stay on a cluster for the next runs.
@@ -32,10 +34,11 @@ BIGS = 8
 class Session:
     """Everything that this process has open to one cluster. Lives on the loop thread's loop."""
 
-    def __init__(self, name: str, backend: Backend, link: Link, client: Client) -> None:
-        self.name, self.backend, self.link, self.client = name, backend, link, client
+    def __init__(self, state: ClusterState, backend: Backend, link: Link, client: Client) -> None:
+        self.name, self.id, self.mine = state.name, state.id, state.mine
+        self.backend, self.link, self.client = backend, link, client
         self._bigs: OrderedDict[str, Future[Any]] = OrderedDict()
-        self.packages = WorkerPackages(name, client)
+        self.packages = WorkerPackages(state.name, client)
 
     @property
     def alive(self) -> bool:
@@ -128,32 +131,42 @@ def _digest(big: Any) -> str:
 
 
 class Sessions:
-    """The open sessions of one process, by the names of their clusters."""
+    """The open sessions of one process, by the ids of their clusters."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self._opening: dict[str, asyncio.Lock] = {}
 
     def opened(self, name: str) -> Session | None:
-        """The session of the cluster `name`, if there is one that answers."""
-        known = self._sessions.get(name)
-        return known if known is not None and known.alive else None
+        """The session of the cluster that `name` means, if there is one that answers.
+
+        Of this user's own clusters, the only open one of a name is meant by it; one of others has to be named exactly.
+        """
+        asked = ClusterName.of(name)
+        found = [session for cluster, session in self._sessions.items() if asked.means(cluster) and session.alive]
+        if len(found) == 1 and (asked.uid or found[0].mine):
+            return found[0]
+        return None
 
     async def open(self, name: str, timeout: float = 60.0) -> Session:
-        """The session of the cluster `name`, made when there is none.
+        """The session of the cluster that `name` means, made when there is none.
 
         Raises
         ------
-        UnknownCluster, ClusterEnded, StartFailed, ClusterUnreachable : as `Backend.link`.
+        UnknownCluster, AmbiguousName : as `Listing.named`.
+        ClusterEnded, StartFailed, ClusterUnreachable : as `Backend.link`.
         """
-        async with self._opening.setdefault(name, asyncio.Lock()):
-            known = self._sessions.get(name)
+        if (opened := self.opened(name)) is not None:
+            return opened
+        state = (await list_clusters()).named(name)
+        async with self._opening.setdefault(state.id, asyncio.Lock()):
+            known = self._sessions.get(state.id)
             if known is not None and known.alive:
                 return known
             if known is not None:
-                del self._sessions[name]
+                del self._sessions[state.id]
                 await known.close()
-            made = self._sessions[name] = await connect(name, timeout)
+            made = self._sessions[state.id] = await connect(state, timeout)
             return made
 
     @contextlib.asynccontextmanager
@@ -162,23 +175,23 @@ class Sessions:
         yield (await self.open(name, 30.0)).link
 
     async def close(self, name: str) -> None:
-        """Close the session of `name`, if there is one."""
-        known = self._sessions.pop(name, None)
-        if known is not None:
-            await known.close()
+        """Close the sessions of clusters that `name` may mean, if there are any."""
+        asked = ClusterName.of(name)
+        for cluster in [cluster for cluster in self._sessions if asked.means(cluster)]:
+            await self._sessions.pop(cluster).close()
 
 
-async def connect(name: str, timeout: float) -> Session:
+async def connect(state: ClusterState, timeout: float) -> Session:
     """A connection of the caller's own, which the caller closes; raises as `Sessions.open`."""
     from distributed import Client
 
-    state = (await list_clusters()).named(name)
+    name = state.name
     if state.phase in ("ended", "stopping"):
         raise ClusterEnded(f"The cluster {name!r} has stopped", state.cause or "", "Start another, or name a live one.")
     backend = places.get(state.place)
-    link = await backend.link(name, timeout)
+    link = await backend.link(state.id, timeout)
     try:
-        address = await backend.address(name, timeout)
+        address = await backend.address(state.id, timeout)
         client = await Client(
             address.url,
             security=address.security,
@@ -192,4 +205,4 @@ async def connect(name: str, timeout: float) -> Session:
         if isinstance(error, (OSError, TimeoutError)):
             raise ClusterUnreachable(f"The scheduler of {name!r} doesn't answer", str(error), "") from error
         raise
-    return Session(name, backend, link, client)
+    return Session(state, backend, link, client)

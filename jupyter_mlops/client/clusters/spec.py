@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import time
 
 from ... import places
@@ -11,6 +9,7 @@ from ...core.base import read_input
 from ...core.cluster import ClusterSpec
 from ...core.profile import Profile
 from ...home import settings
+from ...home.owner import me
 
 #: Longest name from which others are still made by adding a number.
 _LONGEST = 42
@@ -45,23 +44,12 @@ def new_spec(
         profile.group(group)
     fields = {
         "name": free_name(profile) if name is None else name,
-        "owner": owner(),
+        "owner": me(),
         "profile": profile,
         "price": profile.price or settings.load().price,
         "created": time.time(),
     }
     return read_input(ClusterSpec, fields, "cluster")
-
-
-def owner() -> str:
-    """Who asks: the JupyterHub user where there is one, else the user of the machine."""
-    hub = os.environ.get("JUPYTERHUB_USER")
-    if hub:
-        return hub
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return str(os.getuid())
 
 
 def free_name(profile: Profile) -> str:

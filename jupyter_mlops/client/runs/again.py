@@ -20,12 +20,15 @@ from ...agent import buffers
 from ...agent.versions import NAMES
 from ...controller.runs.install import enter, resend
 from ...controller.runs.results import SMALL
+from ...core import naming
+from ...core.cluster import ClusterState
 from ...core.errors import ClusterEnded, MlopsError, NotRepeatable
 from ...core.resources import demanded
 from ...core.run import RunState
+from ...home.owner import me
 from ...home.runs import read_run, run_folder
 from ..clusters.choose import usable
-from ..clusters.listing import list_clusters
+from ..clusters.listing import Listing, list_clusters
 from ..clusters.session import Session, connect
 from ..send.payload import head_bytes
 from .execution.items import part, partition, single
@@ -56,7 +59,7 @@ class Repeated:
 
 async def again(run: str, cluster: str | None = None) -> Repeated:
     """Send the input of the run `run` once more: to `cluster`, else to the run's own cluster, or, when that one is
-    gone, to the one that was made last.
+    gone, to this user's last one.
 
     Returns as soon as the new run needs this process no more. The first line that the new run prints says which
     versions differ from the first time.
@@ -64,14 +67,16 @@ async def again(run: str, cluster: str | None = None) -> Repeated:
     Raises
     ------
     UnknownRun, Unreadable, NotRepeatable : nothing is known of it, or its input wasn't kept.
-    UnknownCluster, UnknownGroup, ClusterEnded, ClusterUnreachable, StartFailed : there is nowhere to run it.
+    UnknownCluster, AmbiguousName, UnknownGroup : there is nowhere to run it, or it isn't clear where.
+    ClusterEnded, ClusterUnreachable, StartFailed : it can't run there.
     """
     record = await asyncio.to_thread(read_run, run)
     first, *batches = await asyncio.to_thread(list, read_payload(run))
-    session = await connect(cluster or await _cluster_of(record), 60.0)
+    listing = await list_clusters()
+    session = await connect(listing.named(cluster) if cluster else _cluster_of(record, listing), 60.0)
     try:
         if record.group is not None:
-            (await session.backend.spec(session.name)).profile.group(record.group)
+            (await session.backend.spec(session.id)).profile.group(record.group)
         await session.link.ready_for_runs()
         now = await session.packages.versions(record.versions)
         note = since(record.versions, now)
@@ -80,14 +85,12 @@ async def again(run: str, cluster: str | None = None) -> Repeated:
         await session.close()
 
 
-async def _cluster_of(record: RunState) -> str:
-    live = usable(await list_clusters())
-    if any(state.name == record.cluster for state in live):
-        return record.cluster
-    ours = [state.name for state in live if state.ours]
-    if not ours:
+def _cluster_of(record: RunState, listing: Listing) -> ClusterState:
+    live = usable(listing)
+    own = naming.find(record.ran_on, live) or next((state for state in live if state.mine), None)
+    if own is None:
         raise ClusterEnded("There is no cluster to run it on", f"{record.cluster!r} has ended", "Start one first.")
-    return ours[0]
+    return own
 
 
 def since(before: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -183,8 +186,9 @@ def _prepared(record: RunState, session: Session, total: int) -> RunState:
         name=record.name,
         kind=record.kind,
         cluster=session.name,
+        cluster_id=session.id,
         group=record.group,
-        owner=record.owner,
+        owner=me(),
         created=time.time(),
         code=record.code,
         options=record.options | {"detach": True},

@@ -122,7 +122,7 @@ def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _options(fn: Any, cluster: str | Cluster | None, own: dict[str, Any]) -> Options:
     name = getattr(fn, "__name__", "")
     named = {"name": name if name.isidentifier() else None, **own}  # a lambda has none of its own
-    return Options(cluster=cluster.name if isinstance(cluster, Cluster) else cluster, **named)
+    return Options(cluster=cluster.id if isinstance(cluster, Cluster) else cluster, **named)
 
 
 def _check_callable(fn: Any) -> None:

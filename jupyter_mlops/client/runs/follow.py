@@ -19,7 +19,7 @@ from ...core.errors import (
 from ...core.run import FINAL, RunPhase, RunState
 from ...home.runs import read_run, run_folder
 from ..clusters.kernel import kernel, loop_thread
-from ..clusters.listing import backend_of, list_clusters
+from ..clusters.listing import list_clusters, placed
 from ..send.payload import RunPayload
 from .copies import Copy
 from .execution.channel import Channel
@@ -76,7 +76,7 @@ async def _execution(run: str) -> Execution:
     if state.phase in FINAL:
         return FinishedExecution(state, Channel())
     try:
-        opened = await kernel().sessions.open(state.cluster, timeout=10.0)
+        opened = await kernel().sessions.open(state.ran_on, timeout=10.0)
         view = await opened.link.watch_run(state.id, 0, timeout=0)
     except (ClusterUnreachable, ClusterEnded, NotFound) as error:
         return FinishedExecution(await _last_word(state, error), Channel())
@@ -86,12 +86,12 @@ async def _execution(run: str) -> Execution:
 async def _last_word(state: RunState, silence: MlopsError) -> RunState:
     """What is known of a run whose cluster doesn't answer: how it ended, that it is lost, or what was known before."""
     try:
-        backend = await backend_of(state.cluster)
-        for known in await backend.runs(state.cluster):
+        backend, cluster = await placed(state.ran_on)
+        for known in await backend.runs(cluster):
             if known.id == state.id and known.phase in FINAL:
                 Copy(state.id).take(known, [])
                 return known
-        if (await backend.get(state.cluster)).phase not in ("ended", "stopping"):
+        if (await backend.get(cluster)).phase not in ("ended", "stopping"):
             return state
     except UnknownCluster:
         pass
@@ -120,5 +120,5 @@ async def _runs_of(cluster: ClusterState) -> list[RunState]:
     """A live cluster knows them better than its place, which is told now and then."""
     if cluster.phase == "running" and "run" in cluster.commands:
         with contextlib.suppress(ClusterUnreachable, ClusterEnded):
-            return (await (await kernel().sessions.open(cluster.name, timeout=10.0)).link.view(workers=False)).runs
-    return await places.get(cluster.place).runs(cluster.name)
+            return (await (await kernel().sessions.open(cluster.id, timeout=10.0)).link.view(workers=False)).runs
+    return await places.get(cluster.place).runs(cluster.id)

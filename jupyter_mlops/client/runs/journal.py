@@ -20,5 +20,5 @@ def entries_of(record: RunState) -> list[Entry]:
 
 
 async def _on_cluster(record: RunState) -> list[Entry]:
-    opened = await kernel().sessions.open(record.cluster, timeout=5.0)
+    opened = await kernel().sessions.open(record.ran_on, timeout=5.0)
     return (await opened.link.watch_run(record.id, 0, timeout=0)).entries

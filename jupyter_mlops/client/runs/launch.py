@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import secrets
 import time
 from typing import Any
@@ -11,6 +10,7 @@ from ... import home
 from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
 from ...core.run import Origin, RunState
+from ...home.owner import me
 from ...home.runs import run_folder
 from ..clusters.choose import Say, choose
 from ..clusters.kernel import kernel, loop_thread
@@ -65,8 +65,8 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     await session.link.ready_for_runs()
     await _scale(session, options)
     if options.sync:
-        kernel().synced.add(session.name)
-    sync = session.name in kernel().synced
+        kernel().synced.add(session.id)
+    sync = session.id in kernel().synced
     if note := await session.packages.prepare(payload.packages, payload.lazy_imports, sync):
         say(f"{note[:1].upper()}{note[1:]}")
     run = secrets.token_hex(6)
@@ -77,7 +77,7 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
 
 async def _scale(session: Session, options: Options) -> None:
     if options.group is not None and options.workers is None:
-        (await session.backend.spec(session.name)).profile.group(options.group)
+        (await session.backend.spec(session.id)).profile.group(options.group)
     if isinstance(options.workers, int):
         await session.link.scale(options.workers, options.group)
     elif options.workers is not None:
@@ -94,8 +94,9 @@ def _state(
         name=options.name or name_of(payload.code, origin) or kind,
         kind=kind,
         cluster=session.name,
+        cluster_id=session.id,
         group=options.group,
-        owner=getpass.getuser(),
+        owner=me(),
         created=time.time(),
         code=payload.code[:CODE],
         options=options.recorded(),

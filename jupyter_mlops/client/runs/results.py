@@ -13,7 +13,7 @@ from ...core.errors import ClusterEnded, NotFound, RunLost
 from ...core.run import RunState
 from ...home.runs import run_folder
 from ..clusters.kernel import kernel, loop_thread
-from ..clusters.listing import backend_of
+from ..clusters.listing import placed
 from .copies import Part, bring_home, parts_of
 from .execution.outcomes import values_of
 from .execution.result_buffer import Results
@@ -147,17 +147,18 @@ def _read(data: bytes) -> Part:
 
 
 async def _bring_home(record: RunState) -> None:
-    await bring_home(await kernel().sessions.open(record.cluster), record.id)
+    await bring_home(await kernel().sessions.open(record.ran_on), record.id)
 
 
 async def _in_memory(record: RunState) -> list[Part]:
     """Where a disk was full, the rest stayed on the cluster."""
     return [
         part
-        for part in await parts_of(await kernel().sessions.open(record.cluster), record.id)
+        for part in await parts_of(await kernel().sessions.open(record.ran_on), record.id)
         if not part.get("written")
     ]
 
 
 async def _kept(record: RunState) -> list[bytes]:
-    return await (await backend_of(record.cluster)).results(record.cluster, record.id)
+    backend, cluster = await placed(record.ran_on)
+    return await backend.results(cluster, record.id)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import Conflict, RunError
 from ...core.price import Cost
 from ...core.run import FINAL, ItemError, RunState
-from ..clusters.handle import Cluster
+from ..clusters.handle import cluster
 from ..clusters.kernel import loop_thread
 from .execution.channel import Channel
 from .execution.execution import Execution
@@ -218,7 +218,7 @@ class Run:
         try:
             default_client()
         except ValueError:
-            self._client = Cluster(self.cluster).client()
+            self._client = cluster(self.record.ran_on).client()
         return dask.bag.from_delayed(self.futures)
 
     @property

@@ -12,6 +12,7 @@ from ...client.clusters.problems import problems_of
 from ...client.words import phase, workers
 from ...core.base import Time
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
+from ...core.naming import owned
 from ...core.words import count, size
 from . import words
 from .looks import CELL, QUIET, field, number, show
@@ -72,7 +73,7 @@ class ClusterPart:
 
     def show(self, state: ClusterState | None, spec: ClusterSpec | None = None, now: Time | None = None) -> None:
         """Show `state` of a cluster made by `spec`, as it is at `now`; None shows that no cluster is chosen."""
-        if state is None or self._state is None or state.name != self._state.name:
+        if state is None or self._state is None or state.id != self._state.id:
             show(self.question, False)
             self._held.clear()
         self._state = state
@@ -135,7 +136,7 @@ class ClusterPart:
         group = self._chosen()
         if self._state and group and change["new"] != group.wanted:
             self._held.add(group.name)
-            self._commands.scale(self._state.name, change["new"], group.name)
+            self._commands.scale(self._state.id, change["new"], group.name)
 
     def _adaptive_switched(self, change: Any) -> None:
         group = self._chosen()
@@ -145,7 +146,7 @@ class ClusterPart:
         if change["new"]:
             self._adapt(group, *self._range(group))
         else:
-            self._commands.scale(self._state.name, group.wanted, group.name)
+            self._commands.scale(self._state.id, group.wanted, group.name)
 
     def _minimum_moved(self, change: Any) -> None:
         group = self._chosen()
@@ -160,17 +161,16 @@ class ClusterPart:
     def _adapt(self, group: GroupState, minimum: int, maximum: int) -> None:
         assert self._state is not None
         self._held.add(group.name)
-        self._commands.adapt(self._state.name, minimum, maximum, group.name)
+        self._commands.adapt(self._state.id, minimum, maximum, group.name)
 
     def _ask_to_stop(self) -> None:
         if self._state is None:
             return
         runs = len(self._state.runs)
         lost = f"{count(runs, 'run')} would be lost. " if runs else "Nothing is running on it. "
-        maker = escape(self._state.maker)
-        others = f"<b>It was made with {maker}, and whoever made it may be using it.</b> "
+        others = f"<b>It is {escape(owned(self._state))}, and its maker may be using it.</b> "
         self._loss.value = (
-            f"<b>Stop {escape(self._state.name)}?</b> {'' if self._state.ours else others}{lost}"
+            f"<b>Stop {escape(self._state.name)}?</b> {'' if self._state.mine else others}{lost}"
             "Results kept on its workers are gone then.&ensp;"
         )
         show(self.question, True)
@@ -178,7 +178,7 @@ class ClusterPart:
     def _stop(self) -> None:
         show(self.question, False)
         if self._state is not None:
-            self._commands.stop(self._state.name)
+            self._commands.stop(self._state.id)
 
 
 def _no_cluster() -> str:

@@ -14,13 +14,14 @@ from typing import Any
 import ipywidgets as w
 
 from ...client.clusters.kernel import kernel
-from ...client.clusters.listing import backend_of
+from ...client.clusters.listing import placed
 from ...client.clusters.start import start
 from ...controller.link import Link
 from ...core.base import Seconds, Time
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import MlopsError
 from ...core.estimate import Estimate, estimate
+from ...core.naming import ClusterName
 from ...core.profile import Profile
 from ...home import settings
 from ...places import profiles
@@ -50,7 +51,7 @@ class Panel:
 
     Parameters
     ----------
-    cluster : the cluster to show first; by default the newest one that lives.
+    cluster : the name of the cluster to show first; by default this user's newest one that lives.
     """
 
     def __init__(self, cluster: str | None = None) -> None:
@@ -115,7 +116,8 @@ class Panel:
         """End the cluster."""
 
         async def stop() -> None:
-            await (await backend_of(cluster)).stop(cluster, why="in the panel")
+            backend, exact = await placed(cluster)
+            await backend.stop(exact, why="in the panel")
 
         self._watch.carry_out(stop(), lambda _, error: self._show_error(error))
 
@@ -131,7 +133,7 @@ class Panel:
             self.head.allow_start()
             self._show_error(error)
             if made:
-                self.choose(made.name)
+                self.choose(made.id)
                 self.head.show_profiles(_profiles())
 
         self._watch.carry_out(start(profile, name), done)
@@ -158,9 +160,12 @@ class Panel:
     def _show_seen(self, seen: Seen) -> None:
         """Show what the watch has seen. The watch calls this from the loop's thread."""
         live = [state for state in seen.listing.clusters if state.phase != "ended"]
-        if self._chosen is None and live:
-            self._chosen = live[0].name
+        live.sort(key=lambda state: not state.mine)
+        if self._chosen is None and live and live[0].mine:
+            self._chosen = live[0].id
             self._watch.choose(self._chosen)
+        if seen.chosen != self._chosen and ClusterName.of(self._chosen or "").means(seen.chosen):
+            self._chosen = seen.chosen  # it was chosen by its name only
         self.head.show_clusters(live, self._chosen or "")
         self.head.show_silent([silent.described(time.time()) for silent in seen.listing.silent])
         if seen.chosen == (self._chosen or ""):
@@ -228,7 +233,7 @@ def panel(cluster: str | None = None) -> Panel:
 
     Parameters
     ----------
-    cluster : the name of the cluster to show; by default the newest one that lives.
+    cluster : the name of the cluster to show; by default this user's newest one that lives.
     """
     global _open
     if _open is None or _open.closed:

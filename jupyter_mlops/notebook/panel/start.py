@@ -13,6 +13,7 @@ from ...client.words import phase
 from ...core import words
 from ...core.cluster import ClusterState, Problem
 from ...core.estimate import Estimate
+from ...core.naming import ClusterName, owned, spelled
 from ...core.price import GB, NO_PRICE
 from ...core.profile import Profile
 from .looks import QUIET, field, show
@@ -25,7 +26,7 @@ NONE = ""
 class StartPart:
     """Two lines: the clusters there are, and a profile to start another from.
 
-    `chosen` is called with the name of the cluster that a person, or `choose`, picked; `start` with a profile's name
+    `chosen` is called with the id of the cluster that a person, or `choose`, picked; `start` with a profile's name
     and the name for the cluster, None to have one made.
     """
 
@@ -61,9 +62,11 @@ class StartPart:
 
     def show_clusters(self, states: Sequence[ClusterState], chosen: str) -> None:
         """Offer these, with `chosen` as the one that is shown."""
-        options = [(f"{state.name} · {phase(state)}", state.name) for state in states]
-        if chosen not in [name for _, name in options]:
-            options.insert(0, (chosen, chosen) if chosen else ("choose one" if options else "no cluster yet", NONE))
+        exact = spelled(states)
+        options = [(" · ".join([exact[state.id], *_others(state), phase(state)]), state.id) for state in states]
+        if chosen not in [cluster for _, cluster in options]:
+            gone = (ClusterName.of(chosen).name, chosen)
+            options.insert(0, gone if chosen else ("choose one" if options else "no cluster yet", NONE))
         self._shower = threading.get_ident()  # a person's choice comes in another thread, and may come right now
         try:
             if self.cluster.options != tuple(options):
@@ -93,6 +96,11 @@ class StartPart:
         if self.profile.value:
             self.start.disabled = True
             self._start(self.profile.value, self.name.value.strip() or None)
+
+
+def _others(state: ClusterState) -> list[str]:
+    """Whose it is, where it isn't this user's."""
+    return [] if state.mine else [owned(state)]
 
 
 def _about(profile: Profile, estimate: Estimate) -> str:

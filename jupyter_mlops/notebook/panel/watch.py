@@ -22,7 +22,7 @@ from ...client.clusters.live import open_link
 from ...controller.link import ClusterView, Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterSpec, ClusterState
-from ...core.errors import MlopsError, NotFound, UnknownCluster
+from ...core.errors import MlopsError, NotFound
 from ...core.run import RunState
 from ...core.waiting import until_set
 
@@ -39,9 +39,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Seen:
-    """What is known now: all clusters of this user, and of the chosen one its spec and its newest runs."""
+    """What is known now: all clusters that this user sees, and of the chosen one its spec and its newest runs."""
 
     listing: Listing = field(default_factory=Listing)
+    #: The id of the chosen one; until it is found, the name that was given for it.
     chosen: str = ""
     state: ClusterState | None = None
     spec: ClusterSpec | None = None
@@ -129,11 +130,11 @@ class PanelWatch:
     async def _follow(self) -> None:
         """Follow the chosen cluster; while its controller doesn't answer, read what its place knows."""
         now = self._now
-        record = next((state for state in now.listing.clusters if state.name == now.chosen), None)
+        record = self._named(now)
         if record is None:
-            self._miss(now)
             return
-        if self._follower is not None and self._follower.created != record.created:  # another one of the same name
+        now.chosen = record.id
+        if self._follower is not None and self._follower.id != record.id:  # another one of the same name
             follower, self._follower = self._follower, None
             await follower.close()
         if record.phase != "ended" and now is self._now:
@@ -149,9 +150,9 @@ class PanelWatch:
         backend = places.get(record.place)
         try:
             if now.spec is None:
-                now.spec = await backend.spec(record.name)
+                now.spec = await backend.spec(record.id)
             if self._follower is None or not self._follower.connected:
-                runs = await backend.runs(record.name)
+                runs = await backend.runs(record.id)
                 if now is self._now:
                     self._keep(runs)
         except NotFound:  # its record went just now: the next list says so
@@ -160,20 +161,25 @@ class PanelWatch:
             if record.phase != "unreachable":  # which is shown already
                 self._fail(error)
 
-    def _miss(self, now: Seen) -> None:
-        """The chosen cluster isn't listed: said once."""
-        if now.chosen and not now.missed:
-            now.missed = True
-            names = [state.name for state in now.listing.clusters]
-            self._fail(now.listing.missing(UnknownCluster.named(now.chosen, names)))
+    def _named(self, now: Seen) -> ClusterState | None:
+        """The chosen cluster; that it isn't listed is said once."""
+        if not now.chosen:
+            return None
+        try:
+            return now.listing.named(now.chosen)
+        except MlopsError as error:
+            if not now.missed:
+                now.missed = True
+                self._fail(error)
+            return None
 
     def _take_state(self, state: ClusterState) -> None:
-        if state.name == self._now.chosen:
+        if state.id == self._now.chosen:
             self._now.state = state
             self._tell()
 
     def _take_view(self, view: ClusterView, _: bool) -> None:
-        if view.state.name == self._now.chosen:
+        if view.state.id == self._now.chosen:
             self._keep(view.runs)
 
     def _keep(self, runs: list[RunState]) -> None:
@@ -188,7 +194,7 @@ class PanelWatch:
         if self._follower is not None and self._follower.connected:
             return await verb(self._follower.link)
         record = (await list_clusters()).named(self._now.chosen)
-        async with open_link(record.place, record.name) as link:
+        async with open_link(record.place, record.id) as link:
             return await verb(link)
 
 

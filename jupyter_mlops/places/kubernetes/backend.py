@@ -73,7 +73,7 @@ class KubernetesBackend(Backend):
     async def clusters(self) -> list[ClusterState]:
         """As in `Backend`. Where Kubernetes doesn't answer, what was seen there last, as unreachable."""
         found = await self._connections.run(self._finder.states(await asyncio.to_thread(everywhere)))
-        states = {(state.name, state.created): state for state in found}
+        states = {state.id: state for state in found}
         return sorted(states.values(), key=lambda state: state.created, reverse=True)
 
     def silence(self) -> Problem | None:

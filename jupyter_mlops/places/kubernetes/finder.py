@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from ...core import naming
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Problem
-from ...core.errors import ClusterUnreachable, MlopsError, Refused, UnknownCluster
+from ...core.errors import ClusterUnreachable, MlopsError, Refused
 from ...core.waiting import wait_for
 from .api import kubeconfig
 from .api.client import Answer
@@ -74,16 +75,18 @@ class ClusterFinder:
         return absent[0] if len(absent) == len(self._looked) else None
 
     async def find(self, name: str) -> PlacedCluster:
-        """The newest cluster of that name, in all places; a live one goes first. A place that didn't answer the last
-        time keeps nobody waiting who looks for what others have.
+        """The cluster that is meant, in all places, as `core.naming` says. A place that didn't answer the last time
+        keeps nobody waiting who looks for what others have.
 
         Raises
         ------
         UnknownCluster : no place has it; a near name is suggested.
+        AmbiguousName : it may mean several.
         ClusterUnreachable, Refused : none that answers has it.
         """
         keys = [(place, kubeconfig.stamp()) for place in await asyncio.to_thread(everywhere)]
-        found: list[PlacedCluster] = []
+        found: dict[str, PlacedCluster] = {}
+        states: list[ClusterState] = []
         faults: list[MlopsError] = []
         for asked in ([key for key in keys if key not in self._silent], [key for key in keys if key in self._silent]):
             for there in await asyncio.gather(*map(self._list, asked), return_exceptions=True):
@@ -92,12 +95,15 @@ class ClusterFinder:
                 elif isinstance(there, BaseException):
                     raise there
                 else:
-                    found += there
-            if named := [cluster for cluster in found if cluster.spec.name == name]:
-                return max(named, key=lambda cluster: (cluster.live, cluster.spec.created))
+                    for cluster in there:
+                        state = cluster.state()
+                        found[state.id] = cluster
+                        states.append(state)
+            if (meant := naming.find(name, states)) is not None:
+                return found[meant.id]
         if faults:
             raise next((fault for fault in faults if isinstance(fault, ClusterUnreachable)), faults[0])
-        raise UnknownCluster.named(name, [cluster.spec.name for cluster in found])
+        raise naming.unknown(name, states)
 
     async def _list(self, key: _Seen) -> list[PlacedCluster]:
         """What is in a place; what keeps it from answering is raised as an error for users."""

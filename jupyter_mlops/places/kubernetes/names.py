@@ -19,7 +19,7 @@ DASK_CLUSTER = "dask.org/cluster-name"
 DASK_COMPONENT = "dask.org/component"
 DASK_GROUP = "dask.org/workergroup-name"
 
-#: Annotations: who made it in full (labels allow few characters).
+#: Whose it is: in full as an annotation, and as a label, which allows fewer characters, to select by.
 OWNER_IN_FULL = "jupyter-mlops/owner"
 #: The receipt's name tells a cluster's record and DaskCluster from those of another cluster of the same name.
 RECEIPT = "jupyter-mlops/receipt"
@@ -138,7 +138,8 @@ class ObjectNames:
 
     def labels(self, owner: str, part: str) -> dict[str, str]:
         """What everything of the cluster is labelled with; `part` is scheduler, worker or record, for example."""
-        return {CLUSTER: self.cluster, PART: part, OWNER: label(owner), MANAGED_BY: US}
+        owned = {OWNER: label(owner), OWNER_IN_FULL: label(owner)}
+        return {CLUSTER: self.cluster, PART: part, **owned, MANAGED_BY: US}
 
     def dask_labels(self, component: str) -> dict[str, str]:
         """The labels by which dask-kubernetes' operator and tools find the parts of a cluster."""

@@ -33,10 +33,12 @@ from ...core.errors import (
     UnknownWorker,
     Unreadable,
 )
+from ...core.naming import ClusterName, unknown
 from ...core.profile import Place, Profile
 from ...core.run import RunState
 from ...core.words import about
 from ...home.clusters import EVENTS, RECEIPT, RECORD, RUNS, SPEC, TIMELINE
+from ...home.owner import me
 from ..base import Address, Backend
 from . import machine, processes, remains, store
 from .folder import Folder
@@ -91,7 +93,7 @@ class LocalBackend(Backend):
 
     async def get(self, name: str) -> ClusterState:
         """As in `Backend`."""
-        return await asyncio.to_thread(lambda: _state(store.entry(name)))
+        return await asyncio.to_thread(lambda: _state(_named(name)))
 
     async def spec(self, name: str) -> ClusterSpec:
         """As in `Backend`."""
@@ -180,7 +182,17 @@ class LocalBackend(Backend):
         return found or []
 
     async def _entry(self, name: str) -> Entry:
-        return await asyncio.to_thread(store.entry, name)
+        return await asyncio.to_thread(_named, name)
+
+
+def _named(text: str) -> Entry:
+    """The cluster that `text` means; raises `UnknownCluster`, also when another one has its name now."""
+    asked = ClusterName.of(text)
+    entry = store.entry(asked.name)
+    state = _asked(entry)
+    if not asked.means(state.id):
+        raise unknown(text, [state])
+    return entry
 
 
 def _start(spec: ClusterSpec) -> ClusterState:
@@ -288,7 +300,10 @@ def _state(entry: Entry) -> ClusterState:
 
 
 def _asked(entry: Entry) -> ClusterState:
-    """What was asked for: of the spec, else of the receipt, else what the folder tells."""
+    """What was asked for: of the spec, else of the receipt, else what the folder tells.
+
+    All of it is this user's, whose home nobody else can write to: a hub may know the same person by another name.
+    """
     if entry.spec is not None:
         spec = entry.spec
         return ClusterState(
@@ -296,6 +311,7 @@ def _asked(entry: Entry) -> ClusterState:
             place=spec.profile.place,
             profile=spec.profile.name,
             owner=spec.owner,
+            mine=True,
             maker=spec.maker,
             phase="starting",
             created=spec.created,
@@ -308,6 +324,7 @@ def _asked(entry: Entry) -> ClusterState:
             place=told.place,
             profile=told.profile,
             owner=told.owner,
+            mine=True,
             phase="starting",
             created=told.created,
         )
@@ -315,7 +332,8 @@ def _asked(entry: Entry) -> ClusterState:
         name=entry.folder.name,
         place=LocalBackend.place,
         profile="",
-        owner="",
+        owner=me(),
+        mine=True,
         phase="starting",
         created=entry.folder.made,
     )

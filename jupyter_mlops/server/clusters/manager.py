@@ -7,13 +7,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ... import places
-from ...client.clusters.listing import backend_of
+from ...client.clusters.listing import placed
+from ...client.clusters.others import check_meant
 from ...client.clusters.problems import problems_of
 from ...client.clusters.start import start
 from ...client.clusters.wait import Readiness, wait_for_end, wait_for_scale
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
 from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
+from ...core.naming import ClusterName, unknown
 from ...core.operation import Operation
 from ...core.words import count
 from ..history.keeper import Keeper
@@ -41,7 +43,7 @@ class ClusterManager:
         return sorted(self._watcher.states.values(), key=lambda state: state.created, reverse=True)
 
     async def state(self, name: str) -> ClusterState:
-        """One cluster; raises `UnknownCluster`."""
+        """One cluster; raises `UnknownCluster`, `AmbiguousName`."""
         try:
             return self._watcher.get(name)
         except UnknownCluster:
@@ -53,12 +55,13 @@ class ClusterManager:
         state = await self.state(name)
         if state.phase == "ended":
             return []
-        return (await self._watcher.link(name).view(workers=True)).workers
+        return (await self._watcher.link(state.id).view(workers=True)).workers
 
     async def events(self, name: str) -> list[Event]:
         """What happened to it, oldest first; raises `UnknownCluster`."""
         try:
-            return await (await backend_of(name)).events(name)
+            backend, cluster = await placed(name)
+            return await backend.events(cluster)
         except UnknownCluster:
             await self._check_kept(name)
             return await self._keeper.events(name)
@@ -66,7 +69,8 @@ class ClusterManager:
     async def timeline(self, name: str, since: float) -> list[Sample]:
         """Its timeline after `since`; raises `UnknownCluster`."""
         try:
-            return await (await backend_of(name)).timeline(name, since)
+            backend, cluster = await placed(name)
+            return await backend.timeline(cluster, since)
         except UnknownCluster:
             await self._check_kept(name)
             return await self._keeper.timeline(name, since)
@@ -74,19 +78,23 @@ class ClusterManager:
     async def receipt(self, name: str) -> Receipt:
         """Its final sum. Raises `UnknownCluster`, `Unreadable`, and `Conflict` while it lives."""
         try:
-            receipt = await (await backend_of(name)).receipt(name)
+            backend, cluster = await placed(name)
+            receipt = await backend.receipt(cluster)
         except UnknownCluster:
             await self._check_kept(name)
             receipt = await self._keeper.receipt(name)
         if receipt is None:
             raise Conflict(
-                f"The cluster {name!r} has no receipt", "it hasn't ended", "Its cost so far is in its state."
+                f"The cluster {ClusterName.of(name).name!r} has no receipt",
+                "it hasn't ended",
+                "Its cost so far is in its state.",
             )
         return receipt
 
     async def logs(self, name: str, worker: str | None, lines: int) -> list[str]:
         """The last lines of a log; raises `UnknownCluster`, `UnknownWorker`."""
-        return await (await backend_of(name)).logs(name, worker, lines)
+        backend, cluster = await placed(name)
+        return await backend.logs(cluster, worker, lines)
 
     # Commands.
 
@@ -98,9 +106,9 @@ class ClusterManager:
         await self._watcher.look()
 
         async def work(progress: Progress) -> None:
-            await wait_for_scale(_Watched(self._watcher, made.name), made.name, None, None, _teller(progress))
+            await wait_for_scale(_Watched(self._watcher, made.id), made.name, None, None, _teller(progress))
 
-        return self._operations.begin("start", made.name, work)
+        return self._operations.begin("start", made.id, work)
 
     async def change(self, name: str, body: dict[str, Any]) -> Operation:
         """ScaleRequest it, or let it follow its work. Raises `UnknownCluster`, `UnknownGroup`, `OutOfRange`,
@@ -108,7 +116,9 @@ class ClusterManager:
         asked = adapt_or_scale(body)
         state = await self.state(name)
         if state.phase in ("stopping", "ended"):
-            raise ClusterEnded(f"The cluster {name!r} can't be changed", f"it is {state.phase}", "Start another one.")
+            raise ClusterEnded(
+                f"The cluster {state.name!r} can't be changed", f"it is {state.phase}", "Start another one."
+            )
         verb = "adapt" if isinstance(asked, AdaptRequest) else "scale"
         _may(state, verb)
         group = _group(state, asked.group)
@@ -117,72 +127,74 @@ class ClusterManager:
         return await self._scale(state, group, asked)
 
     async def _scale(self, state: ClusterState, group: GroupState, asked: ScaleRequest) -> Operation:
-        accepted = await _begun(self._watcher.link(state.name).scale(asked.workers, group.name, asked.now))
+        accepted = await _begun(self._watcher.link(state.id).scale(asked.workers, group.name, asked.now))
 
         async def work(progress: Progress) -> None:
             await accepted
-            cluster = _Watched(self._watcher, state.name)
+            cluster = _Watched(self._watcher, state.id)
             await wait_for_scale(cluster, state.name, group.name, asked.workers, _teller(progress))
 
-        return self._operations.begin("scale", state.name, work)
+        return self._operations.begin("scale", state.id, work)
 
     async def _adapt(self, state: ClusterState, group: GroupState, asked: AdaptRequest) -> Operation:
-        accepted = await _begun(self._watcher.link(state.name).adapt(asked.minimum, asked.maximum, group.name))
+        accepted = await _begun(self._watcher.link(state.id).adapt(asked.minimum, asked.maximum, group.name))
 
         async def work(progress: Progress) -> None:
             await accepted
             progress.tell(text=f"{asked.minimum} to {asked.maximum} workers")
 
-        return self._operations.begin("adapt", state.name, work)
+        return self._operations.begin("adapt", state.id, work)
 
     async def remove(self, name: str, force: bool) -> Operation | None:
-        """Stop it; None for one that has ended, which is no longer listed. Raises `UnknownCluster`, `Refused`."""
+        """Stop it; None for one that has ended, which is no longer listed. Raises `UnknownCluster`, `AmbiguousName`,
+        `Refused`, and `Conflict` for one of others that isn't named exactly."""
         state = await self.state(name)
         if state.phase == "ended":
             await self._forget(state)
             return None
         _may(state, "stop")
+        check_meant(name, state, self._watcher.states.values())
         place = places.get(state.place)
 
         async def work(progress: Progress) -> None:
             progress.tell(text="Stopping")
-            await place.stop(name, force=force)
+            await place.stop(state.id, force=force)
             await wait_for_end(
-                _Watched(self._watcher, name),
-                name,
+                _Watched(self._watcher, state.id),
+                state.name,
                 lambda left, part: progress.tell(text=f"{count(left, 'worker')} left", progress=part),
             )
             await self._watcher.look()  # so that its end is in the history when this is done
 
-        return self._operations.begin("stop", name, work)
+        return self._operations.begin("stop", state.id, work)
 
     async def _forget(self, state: ClusterState) -> None:
         """Its receipt stays in the history."""
         try:
-            place = await backend_of(state.name)
-            await self._watcher.keep(await place.get(state.name))
-            await place.forget(state.name)
+            place, cluster = await placed(state.id)
+            await self._watcher.keep(await place.get(cluster))
+            await place.forget(cluster)
         except UnknownCluster:
-            await self._check_kept(state.name)
-        self._keeper.forget(state.name)
-        self._watcher.forget(state.name)
+            await self._check_kept(state.id)
+        self._keeper.forget(state.id)
+        self._watcher.forget(state.id)
 
     async def _check_kept(self, name: str) -> None:
         """Raise `UnknownCluster` when the history doesn't have it either."""
         if await self._keeper.cluster(name) is None:
-            raise UnknownCluster.named(name, self._watcher.states)
+            raise unknown(name, self._watcher.states.values())
 
 
 class _Watched:
     """A cluster that the server watches, as `wait.Followed`."""
 
-    def __init__(self, watcher: ClusterWatcher, name: str) -> None:
-        self._watcher, self._name = watcher, name
+    def __init__(self, watcher: ClusterWatcher, cluster: str) -> None:
+        self._watcher, self._id = watcher, cluster
 
     @property
     def state(self) -> ClusterState | None:
         """The newest state."""
-        return self._watcher.states.get(self._name)
+        return self._watcher.states.get(self._id)
 
     async def changed(self, timeout: Seconds) -> None:
         """Return when any cluster changed; one that stops is looked at sooner than others."""

@@ -15,9 +15,10 @@ from ... import places
 from ...client.clusters.follow import ClusterFollower
 from ...client.clusters.listing import Listing, list_place
 from ...controller.link import ClusterView, Link
+from ...core import naming
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Problem, SilentPlace
-from ...core.errors import ClusterEnded, UnknownCluster
+from ...core.errors import ClusterEnded
 from ...core.run import RunState
 from ...core.waiting import until_set
 from ..history.keeper import Keeper
@@ -32,7 +33,7 @@ _MOST_SAMPLES = 200
 
 
 class ClusterWatcher:
-    """The newest state of every cluster.
+    """The newest state of every cluster, by its id. Of those that had one name in one place, the last is listed.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class ClusterWatcher:
         self._look = asyncio.Event()
         self._looking = asyncio.Lock()
         self._tick = asyncio.Event()
-        self._whole: set[tuple[str, float]] = set()
+        self._whole: set[str] = set()
         self._silent: dict[str, SilentPlace] = {}
         #: What can't be read of clusters that live, which their controllers know nothing of.
         self._unreadable: dict[str, Problem] = {}
@@ -64,7 +65,7 @@ class ClusterWatcher:
             if state.phase == "ended":
                 self._publish(state)
             if whole:
-                self._whole.add((state.name, state.created))
+                self._whole.add(state.id)
         await self.look()
         self._hub.on_follow.append(self._follow)
         self._task = asyncio.create_task(self._run())
@@ -77,19 +78,24 @@ class ClusterWatcher:
         await asyncio.gather(*(follower.close() for follower in self._followers.values()))
         self._followers.clear()
 
+    def find(self, name: str) -> ClusterState | None:
+        """The newest state of the cluster that `name` means, if it is listed; raises `AmbiguousName`."""
+        return self.states.get(name) or naming.find(name, self.states.values())
+
     def get(self, name: str) -> ClusterState:
-        """The newest state of a cluster; raises `UnknownCluster`."""
-        if name not in self.states:
-            raise UnknownCluster.named(name, self.states)
-        return self.states[name]
+        """The same; raises `UnknownCluster`, too."""
+        found = self.find(name)
+        if found is None:
+            raise naming.unknown(name, self.states.values())
+        return found
 
     def link(self, name: str) -> Link:
-        """The open link to a live cluster; raises `UnknownCluster`, `ClusterEnded`, `ClusterUnreachable`."""
-        follower = self._followers.get(name)
+        """The open link to a live cluster; raises as `get`, and `ClusterEnded`, `ClusterUnreachable`."""
+        state = self.get(name)
+        follower = self._followers.get(state.id)
         if follower is not None:
             return follower.link
-        state = self.get(name)
-        raise ClusterEnded(f"The cluster {name!r} has ended", state.cause or "", "Start another one.")
+        raise ClusterEnded(f"The cluster {state.name!r} has ended", state.cause or "", "Start another one.")
 
     async def changed(self, timeout: Seconds) -> None:
         """Return when any cluster changed, or after `timeout` seconds."""
@@ -99,10 +105,10 @@ class ClusterWatcher:
         """Look for clusters now: one was just made or ended."""
         self._look.set()
 
-    def forget(self, name: str) -> None:
-        """A cluster is no longer listed."""
-        self.states.pop(name, None)
-        self._hub.put("cluster", name, None)
+    def forget(self, cluster: str) -> None:
+        """The cluster with that id is no longer listed."""
+        self.states.pop(cluster, None)
+        self._hub.put("cluster", cluster, None)
 
     async def look(self) -> None:
         """Ask all places once."""
@@ -129,119 +135,125 @@ class ClusterWatcher:
         self._silent[place] = silent
 
     async def _listed(self, place: str, listing: Listing) -> None:
-        there = {state.name for state in listing.clusters}
+        there = {state.id for state in listing.clusters}
         for state in listing.clusters:
             if state.phase == "ended":
                 await self._ended(state)
             else:
                 await self._lives(state)
-        for name, known in list(self.states.items()):
-            if known.place == place and name not in there and not listing.silent:
-                await self._vanished(name, known)
+        for known in list(self.states.values()):
+            if known.place == place and known.id not in there and not listing.silent:
+                await self._vanished(known)
 
     async def _lives(self, state: ClusterState) -> None:
         if state.unreadable and state.problem is not None:
-            self._unreadable[state.name] = state.problem
+            self._unreadable[state.id] = state.problem
         else:
-            self._unreadable.pop(state.name, None)
-        follower = self._followers.get(state.name)
-        if follower is not None and follower.created != state.created:
-            await self._unfollow(state.name)
-            follower = None
+            self._unreadable.pop(state.id, None)
+        follower = self._followers.get(state.id)
         if follower is None:
             if not self._warm:
                 # 0.7 s of imports, on a thread, so that browsers don't notice.
                 await asyncio.to_thread(importlib.import_module, "distributed")
                 self._warm = True
-            follower = self._followers[state.name] = ClusterFollower(
+            follower = self._followers[state.id] = ClusterFollower(
                 state,
                 on_state=self._take_state,
-                on_view=functools.partial(self._take_view, state.name),
+                on_view=functools.partial(self._take_view, state),
                 on_end=self.refresh_now,
             )
-        follower.ensure(workers=state.name in self._hub.clusters)
+        follower.ensure(workers=state.id in self._hub.clusters)
         follower.set_record(state)
 
-    def _take_view(self, name: str, view: ClusterView, workers: bool) -> None:
+    def _take_view(self, record: ClusterState, view: ClusterView, workers: bool) -> None:
         """All that the controller of a live cluster says, with its workers or without."""
         if workers:
-            self._hub.put_workers(name, view.workers, view.gone, view.whole)
-        self._hub.put_events(name, view.events)
+            self._hub.put_workers(record.id, view.workers, view.gone, view.whole)
+        self._hub.put_events(record.id, view.events)
         if workers and view.whole:
-            self._hub.set_ready(self._hub.clusters.get(name))
-        self._keeper.put_events(view.state, view.events)
+            self._hub.set_ready(self._hub.clusters.get(record.id))
+        self._keeper.put_events(record, view.events)
         for run in view.runs:
             for tell in self.on_run:
-                tell(run)
+                tell(run.told_by(record.name, record.id))
 
     def _take_state(self, state: ClusterState) -> None:
         """The newest state of a live cluster."""
-        follower = self._followers.get(state.name)
+        follower = self._followers.get(state.id)
         if follower is not None and follower.connected and not state.unreadable:
             self._keeper.put_cluster(state)
         self._publish(state)
 
     async def _ended(self, state: ClusterState) -> None:
-        await self._unfollow(state.name)
-        self._unreadable.pop(state.name, None)
-        known = self.states.get(state.name)
+        await self._unfollow(state.id)
+        self._unreadable.pop(state.id, None)
+        known = self.states.get(state.id)
         if state.unreadable:
             self._publish(state)  # the history may know more of it than what could be kept now
-        elif (state.name, state.created) not in self._whole:
+        elif state.id not in self._whole:
             self._publish(await self.keep(state))
-        elif known is None or (known.created, known.phase) != (state.created, "ended"):
-            kept = await self._keeper.cluster(state.name)
-            self._publish(kept if kept is not None and kept.created == state.created else state)
-        if feed := self._hub.clusters.get(state.name):
+        elif known is None or known.phase != "ended":
+            kept = await self._keeper.cluster(state.id)
+            self._publish(kept if kept is not None else state)
+        if feed := self._hub.clusters.get(state.id):
             if not feed.ready:
-                self._hub.put_events(state.name, await places.get(state.place).events(state.name))
+                self._hub.put_events(state.id, await places.get(state.place).events(state.id))
                 self._hub.set_ready(feed)
-            self._hub.put_workers(state.name, [], [], whole=True)
+            self._hub.put_workers(state.id, [], [], whole=True)
 
     async def keep(self, state: ClusterState) -> ClusterState:
         """Bring all of a cluster that ended into the history; its state with its last chart."""
-        if state.unreadable or (state.name, state.created) in self._whole:
+        if state.unreadable or state.id in self._whole:
             return state
         place = places.get(state.place)
         receipt, events, timeline = await asyncio.gather(
-            place.receipt(state.name), place.events(state.name), place.timeline(state.name)
+            place.receipt(state.id), place.events(state.id), place.timeline(state.id)
         )
         recent = [sample for sample in timeline if sample.time > (state.ended or 0) - _CHART]
         state = state.model_copy(update={"timeline": state.timeline or recent[-_MOST_SAMPLES:]})
-        self._hub.put_events(state.name, events)
+        self._hub.put_events(state.id, events)
         self._keeper.put_end(state, receipt, events, timeline)
-        self._whole.add((state.name, state.created))
+        self._whole.add(state.id)
         return state
 
-    async def _vanished(self, name: str, known: ClusterState) -> None:
+    async def _vanished(self, known: ClusterState) -> None:
         """The place doesn't know it any more: its record was removed, by time or by hand."""
-        await self._unfollow(name)
+        await self._unfollow(known.id)
         if known.phase != "ended":
-            kept = await self._keeper.cluster(name)
-            self.forget(name) if kept is None or kept.phase != "ended" else self._publish(kept)
-        feed = self._hub.clusters.get(name)
+            kept = await self._keeper.cluster(known.id)
+            self.forget(known.id) if kept is None or kept.phase != "ended" else self._publish(kept)
+        feed = self._hub.clusters.get(known.id)
         if feed is not None and not feed.ready:
-            self._hub.put_events(name, await self._keeper.events(name))
+            self._hub.put_events(known.id, await self._keeper.events(known.id))
             self._hub.set_ready(feed)
 
-    async def _unfollow(self, name: str) -> None:
-        follower = self._followers.pop(name, None)
+    async def _unfollow(self, cluster: str) -> None:
+        follower = self._followers.pop(cluster, None)
         if follower is not None:
             await follower.close()
 
     def _publish(self, state: ClusterState) -> None:
-        problem = self._unreadable.get(state.name) or self._keeper.problem
+        problem = self._unreadable.get(state.id) or self._keeper.problem
         if state.problem is None and problem is not None and state.phase != "ended":
             state = state.model_copy(update={"problem": problem})
-        self.states[state.name] = state
-        self._hub.put("cluster", state.name, state)
+        self.states[state.id] = state
+        self._hub.put("cluster", state.id, state)
+        self._hide_before(state)
         tick, self._tick = self._tick, asyncio.Event()
         tick.set()
 
+    def _hide_before(self, state: ClusterState) -> None:
+        """List no more those that ended and had its name in its place before; or itself, where it is one of them."""
+        same = [other for other in self.states.values() if (other.path, other.mine) == (state.path, state.mine)]
+        newest = max(same, key=lambda other: other.created)
+        for other in same:
+            if other.phase == "ended" and other is not newest:
+                self.forget(other.id)
+
     def _follow(self) -> None:
-        for name, follower in self._followers.items():
-            follower.want_workers(name in self._hub.clusters)
-        if any(not feed.ready and name not in self._followers for name, feed in self._hub.clusters.items()):
+        for cluster, follower in self._followers.items():
+            follower.want_workers(cluster in self._hub.clusters)
+        if any(not feed.ready and cluster not in self._followers for cluster, feed in self._hub.clusters.items()):
             self.refresh_now()
 
     async def _run(self) -> None:

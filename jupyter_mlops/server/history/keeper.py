@@ -21,6 +21,7 @@ from ...core.base import Seconds, read_record
 from ...core.cluster import ClusterState, Event, Problem, Receipt, Sample
 from ...core.errors import Unreadable
 from ...core.lines import read_lines
+from ...core.naming import ClusterName
 from ...core.run import RunState, unreadable_run
 from .store import Store
 
@@ -38,7 +39,8 @@ STATE_EVERY: Seconds = 10.0
 #: Writes that wait for a disk with room; the oldest go first, for the places' own records hold them too.
 MOST_WAITING = 1000
 
-_DAY = 86400.0
+#: For SQLite: no limit.
+_ALL = -1
 
 
 class Keeper:
@@ -64,22 +66,22 @@ class Keeper:
 
     def put_cluster(self, state: ClusterState) -> None:
         """Keep the newest state and the points of its timeline that are due."""
-        last = max(self._sampled.get(state.name, 0.0), state.created)
+        last = max(self._sampled.get(state.id, 0.0), state.created)
         due = []
         for sample in state.timeline:
             if sample.time >= last + SAMPLE_EVERY:
                 due.append((sample.time, sample.model_dump_json()))
                 last = sample.time
-        phase, at = self._written.get(state.name, ("", 0.0))
+        phase, at = self._written.get(state.id, ("", 0.0))
         now = time.time()
         if not due and phase == state.phase and (phase == "ended" or now - at < STATE_EVERY):
             return
-        self._sampled[state.name], self._written[state.name] = last, (state.phase, now)
+        self._sampled[state.id], self._written[state.id] = last, (state.phase, now)
         text = state.model_dump_json()
 
         def write(store: Store) -> None:
-            store.put_cluster(state.name, state.created, state.ended, now, text)
-            store.put_samples(state.name, state.created, due)
+            store.put_cluster(state, now, state.ended, text)
+            store.put_samples(state.id, due)
 
         self._write(write)
 
@@ -87,7 +89,7 @@ class Keeper:
         """Keep new events."""
         if events:
             rows = [(event.seq, event.model_dump_json()) for event in events]
-            self._write(lambda store: store.put_events(state.name, state.created, rows))
+            self._write(lambda store: store.put_events(state.id, rows))
 
     def put_run(self, run: RunState) -> None:
         """Keep the newest state of a run."""
@@ -103,18 +105,18 @@ class Keeper:
         now, text = time.time(), state.model_dump_json()
 
         def write(store: Store) -> None:
-            store.put_cluster(state.name, state.created, state.ended or now, now, text)
-            store.put_events(state.name, state.created, rows)
-            store.put_samples(state.name, state.created, points)
+            store.put_cluster(state, now, state.ended or now, text)
+            store.put_events(state.id, rows)
+            store.put_samples(state.id, points)
             if receipt is not None:
-                store.put_receipt(state.name, state.created, receipt.model_dump_json())
-            store.set_whole(state.name, state.created)
+                store.put_receipt(state.id, receipt.model_dump_json())
+            store.set_whole(state.id)
 
         self._write(write)
 
-    def forget(self, name: str) -> None:
-        """List that cluster no more."""
-        self._write(lambda store: store.forget(name))
+    def forget(self, cluster: str) -> None:
+        """List the cluster with that id no more."""
+        self._write(lambda store: store.forget(cluster))
 
     def remove_run(self, run: str) -> None:
         """Keep nothing of that run, now and when it is told of again."""
@@ -126,39 +128,44 @@ class Keeper:
         before = time.time() - self._keep
         self._write(lambda store: store.prune(before))
 
-    # Reading gives nothing when the file can't be read: the history is a comfort, not the truth.
+    # Reading gives nothing when the file can't be read: the history is a comfort, not the truth. What is asked by a
+    # name is told of the newest cluster that has it; an id means that one only.
 
     async def clusters(self, limit: int = 100) -> list[tuple[ClusterState, bool]]:
         """The newest clusters that are not forgotten, and whether all of each is here."""
         rows = await self._read(lambda store: store.clusters(limit), list[tuple[str, float, bool, str]]())
-        return [(self._state(name, created, state), whole) for name, created, whole, state in rows]
+        return [(self._state(cluster, created, state), whole) for cluster, created, whole, state in rows]
 
     async def cluster(self, name: str) -> ClusterState | None:
-        """The newest cluster of that name."""
+        """One cluster."""
         row = await self._read(lambda store: store.cluster(name), None)
-        return None if row is None else self._state(name, row[0], row[1])
+        return None if row is None else self._state(row[0], row[1], row[2])
 
     async def receipt(self, name: str) -> Receipt | None:
-        """The receipt of the newest cluster of that name; raises `Unreadable`."""
+        """The receipt of a cluster; raises `Unreadable`."""
         row = await self._read(lambda store: store.cluster(name), None)
-        if row is None or row[2] is None:
+        if row is None or row[3] is None:
             return None
-        return read_record(Receipt, row[2], f"receipt of {name!r} in the history")
+        return read_record(Receipt, row[3], f"receipt of {ClusterName.of(row[0]).name!r} in the history")
 
     async def events(self, name: str) -> list[Event]:
-        """The events of the newest cluster of that name."""
-        rows = await self._read(lambda store: store.events(name, store.created(name) or 0.0), list[str]())
+        """The events of a cluster."""
+        rows = await self._read(lambda store: store.events(_id(store, name)), list[str]())
         return read_lines(Event, "\n".join(rows))
 
     async def timeline(self, name: str, since: float) -> list[Sample]:
-        """The timeline of the newest cluster of that name."""
-        rows = await self._read(lambda store: store.samples(name, store.created(name) or 0.0, since), list[str]())
+        """The timeline of a cluster."""
+        rows = await self._read(lambda store: store.samples(_id(store, name), since), list[str]())
         return read_lines(Sample, "\n".join(rows))
 
     async def runs(self, limit: int, cluster: str | None = None) -> list[RunState]:
-        """The newest runs."""
-        rows = await self._read(lambda store: store.runs(limit, cluster), list[tuple[str, str, float, str]]())
-        return [self._run(*row) for row in rows]
+        """The newest runs of one cluster, as `core.naming` understands it, or of all."""
+        asked = None if cluster is None else ClusterName.of(cluster)
+        most = limit if asked is None or not asked.exact else _ALL
+        name = None if asked is None else asked.name
+        rows = await self._read(lambda store: store.runs(most, name), list[tuple[str, str, float, str]]())
+        runs = [self._run(*row) for row in rows]
+        return [run for run in runs if asked is None or asked.means(run.ran_on)][:limit]
 
     async def run(self, run: str) -> RunState | None:
         """One run."""
@@ -169,14 +176,18 @@ class Keeper:
         """The ids of the runs that were removed."""
         return set(await self._read(lambda store: store.removed_runs(), list[str]()))
 
-    def _state(self, name: str, created: float, text: str) -> ClusterState:
-        """What a row says, or that it can't be read."""
+    def _state(self, cluster: str, created: float, text: str) -> ClusterState:
+        """What the row of the cluster with that id says, or that it can't be read."""
+        known = ClusterName.of(cluster)
         try:
-            return read_record(ClusterState, text, f"row of {name!r} in the history")
+            return read_record(ClusterState, text, f"row of {known.name!r} in the history")
         except Unreadable as fault:
+            namespace, _, place = known.where.rpartition(".")
             return ClusterState(
-                name=name,
-                place="unknown",
+                name=known.name,
+                place=place,
+                namespace=namespace,
+                uid=known.uid,
                 profile="",
                 owner="",
                 phase="ended",
@@ -257,3 +268,8 @@ class Keeper:
         if self._store is not None:
             self._store.close()
             self._store = None
+
+
+def _id(store: Store, name: str) -> str:
+    row = store.cluster(name)
+    return "" if row is None else row[0]

@@ -24,6 +24,40 @@ STEPS: tuple[str, ...] = (
     CREATE INDEX runs_by_time ON runs (created);
     """,
     "CREATE TABLE removed_runs (id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID",
+    # From here on clusters are known by `ClusterState.id`. Rows of clusters elsewhere lack their namespace: those that
+    # ended a short while ago are listed by their place, with all of it.
+    """
+    ALTER TABLE clusters RENAME TO old_clusters;
+    ALTER TABLE samples RENAME TO old_samples;
+    ALTER TABLE events RENAME TO old_events;
+    CREATE TABLE ids AS SELECT name, created, name || '.' ||
+        COALESCE(CASE WHEN json_valid(state) THEN json_extract(state, '$.place') END, 'local') AS path
+        FROM old_clusters;
+    CREATE TABLE clusters (
+        id TEXT PRIMARY KEY, path TEXT NOT NULL, name TEXT NOT NULL, created REAL NOT NULL, ended REAL,
+        seen REAL NOT NULL, whole INTEGER NOT NULL DEFAULT 0, forgotten INTEGER NOT NULL DEFAULT 0,
+        state TEXT NOT NULL, receipt TEXT
+    );
+    CREATE TABLE samples (
+        cluster TEXT NOT NULL, time REAL NOT NULL, sample TEXT NOT NULL, PRIMARY KEY (cluster, time)
+    ) WITHOUT ROWID;
+    CREATE TABLE events (
+        cluster TEXT NOT NULL, seq INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (cluster, seq)
+    ) WITHOUT ROWID;
+    INSERT INTO clusters
+        SELECT path || '~' || printf('%x', CAST(round(created * 1000) AS INTEGER)), path, name, created, ended, seen,
+        whole, forgotten OR (path != name || '.local' AND COALESCE(ended, seen) > strftime('%s', 'now') - 604800),
+        state, receipt FROM old_clusters JOIN ids USING (name, created);
+    INSERT INTO samples SELECT path || '~' || printf('%x', CAST(round(created * 1000) AS INTEGER)), time, sample
+        FROM old_samples JOIN ids USING (name, created);
+    INSERT INTO events SELECT path || '~' || printf('%x', CAST(round(created * 1000) AS INTEGER)), seq, event
+        FROM old_events JOIN ids USING (name, created);
+    DROP TABLE ids;
+    DROP TABLE old_clusters;
+    DROP TABLE old_samples;
+    DROP TABLE old_events;
+    CREATE INDEX clusters_by_name ON clusters (name)
+    """,
 )
 
 

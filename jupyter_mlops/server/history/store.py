@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ...core.cluster import ClusterState
+from ...core.naming import ClusterName
 from .schema import prepare
 
 #: Seconds to wait for another server that writes to the same file.
@@ -17,7 +19,7 @@ Samples = Iterable[tuple[float, str]]
 
 
 class Store:
-    """Clusters are known by name and time of creation, because names come again.
+    """Clusters are known by their ids, because names come again, and others have them too.
 
     Every method may raise `sqlite3.Error`.
     """
@@ -48,38 +50,33 @@ class Store:
             raise
         self._db.execute("COMMIT")
 
-    def put_cluster(self, name: str, created: float, ended: float | None, seen: float, state: str) -> None:
+    def put_cluster(self, cluster: ClusterState, seen: float, ended: float | None, state: str) -> None:
         """The newest state of a cluster; an end is never undone."""
         self._db.execute(
-            "INSERT INTO clusters (name, created, ended, seen, state) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO clusters (id, path, name, created, ended, seen, state) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET ended = excluded.ended, seen = excluded.seen, state = excluded.state"
             " WHERE clusters.ended IS NULL OR excluded.ended IS NOT NULL",
-            (name, created, ended, seen, state),
+            (cluster.id, cluster.path, cluster.name, cluster.created, ended, seen, state),
         )
 
-    def put_receipt(self, name: str, created: float, receipt: str) -> None:
+    def put_receipt(self, cluster: str, receipt: str) -> None:
         """The final sum of a cluster."""
-        self._db.execute(
-            "UPDATE clusters SET receipt = ? WHERE name = ? AND created = ?",
-            (receipt, name, created),
-        )
+        self._db.execute("UPDATE clusters SET receipt = ? WHERE id = ?", (receipt, cluster))
 
-    def set_whole(self, name: str, created: float) -> None:
+    def set_whole(self, cluster: str) -> None:
         """Everything of this ended cluster is here."""
-        self._db.execute("UPDATE clusters SET whole = 1 WHERE name = ? AND created = ?", (name, created))
+        self._db.execute("UPDATE clusters SET whole = 1 WHERE id = ?", (cluster,))
 
-    def put_samples(self, name: str, created: float, samples: Samples) -> None:
+    def put_samples(self, cluster: str, samples: Samples) -> None:
         """Points of the timeline as (time, JSON); known ones stay."""
         self._db.executemany(
-            "INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?)",
-            [(name, created, time, text) for time, text in samples],
+            "INSERT OR IGNORE INTO samples VALUES (?, ?, ?)", [(cluster, time, text) for time, text in samples]
         )
 
-    def put_events(self, name: str, created: float, events: Iterable[tuple[int, str]]) -> None:
+    def put_events(self, cluster: str, events: Iterable[tuple[int, str]]) -> None:
         """Events as (seq, JSON); known ones stay."""
         self._db.executemany(
-            "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)",
-            [(name, created, seq, text) for seq, text in events],
+            "INSERT OR IGNORE INTO events VALUES (?, ?, ?)", [(cluster, seq, text) for seq, text in events]
         )
 
     def put_run(self, run: str, cluster: str, created: float, state: str) -> None:
@@ -90,41 +87,38 @@ class Store:
         )
 
     def clusters(self, limit: int) -> list[tuple[str, float, bool, str]]:
-        """(name, created, whole, state) of those not forgotten, newest first, the newest of each name only."""
+        """(id, created, whole, state) of those not forgotten, newest first; of each name in a place the newest."""
         rows = self._db.execute(
-            "SELECT name, MAX(created), whole, state FROM clusters WHERE NOT forgotten"
-            " GROUP BY name ORDER BY 2 DESC LIMIT ?",
+            "SELECT id, MAX(created), whole, state FROM clusters WHERE NOT forgotten"
+            " GROUP BY path ORDER BY 2 DESC LIMIT ?",
             (limit,),
         )
-        return [(name, created, bool(whole), state) for name, created, whole, state in rows]
+        return [(cluster, created, bool(whole), state) for cluster, created, whole, state in rows]
 
-    def created(self, name: str) -> float | None:
-        """When the newest cluster of that name was made."""
-        row = self._db.execute("SELECT MAX(created) FROM clusters WHERE name = ?", (name,)).fetchone()
-        return None if row is None else row[0]
-
-    def cluster(self, name: str) -> tuple[float, str, str | None] | None:
-        """Time of creation, state and receipt of the newest cluster of that name, forgotten or not."""
-        row = self._db.execute(
-            "SELECT created, state, receipt FROM clusters WHERE name = ? ORDER BY created DESC LIMIT 1", (name,)
+    def cluster(self, text: str) -> tuple[str, float, str, str | None] | None:
+        """Id, time of creation, state and receipt of the newest cluster with this id, path or name; also of a forgotten
+        one."""
+        row: tuple[str, float, str, str | None] | None = self._db.execute(
+            "SELECT id, created, state, receipt FROM clusters WHERE name = ? AND ? IN (id, path, name)"
+            " ORDER BY created DESC LIMIT 1",
+            (ClusterName.of(text).name, text),
         ).fetchone()
-        return None if row is None else (row[0], row[1], row[2])
+        return row
 
-    def samples(self, name: str, created: float, since: float) -> list[str]:
+    def samples(self, cluster: str, since: float) -> list[str]:
         """The timeline after `since`."""
         rows = self._db.execute(
-            "SELECT sample FROM samples WHERE name = ? AND created = ? AND time > ? ORDER BY time",
-            (name, created, since),
+            "SELECT sample FROM samples WHERE cluster = ? AND time > ? ORDER BY time", (cluster, since)
         )
         return [text for (text,) in rows]
 
-    def events(self, name: str, created: float) -> list[str]:
+    def events(self, cluster: str) -> list[str]:
         """All events."""
-        rows = self._db.execute("SELECT event FROM events WHERE name = ? AND created = ? ORDER BY seq", (name, created))
+        rows = self._db.execute("SELECT event FROM events WHERE cluster = ? ORDER BY seq", (cluster,))
         return [text for (text,) in rows]
 
     def runs(self, limit: int, cluster: str | None = None) -> list[tuple[str, str, float, str]]:
-        """(id, cluster, created, state) of the newest runs, of one cluster or of all."""
+        """(id, cluster, created, state) of the newest runs, of clusters with one name or of all."""
         return self._db.execute(
             "SELECT id, cluster, created, state FROM runs WHERE ? IS NULL OR cluster = ? ORDER BY created DESC LIMIT ?",
             (cluster, cluster, limit),
@@ -137,9 +131,14 @@ class Store:
         ).fetchone()
         return row
 
-    def forget(self, name: str) -> None:
-        """List no cluster of that name any more; their receipts stay."""
-        self._db.execute("UPDATE clusters SET forgotten = 1 WHERE name = ? AND ended IS NOT NULL", (name,))
+    def forget(self, cluster: str) -> None:
+        """List that cluster no more, nor those that had its name in its place before; their receipts stay."""
+        self._db.execute(
+            "UPDATE clusters SET forgotten = 1 WHERE ended IS NOT NULL"
+            " AND (path, created) IN (SELECT b.path, b.created FROM clusters a JOIN clusters b"
+            " ON a.path = b.path AND b.created <= a.created WHERE a.id = ?)",
+            (cluster,),
+        )
 
     def remove_run(self, run: str, at: float) -> None:
         """Remove a run, and know that it was: its cluster may tell of it again."""
@@ -152,9 +151,9 @@ class Store:
 
     def prune(self, before: float) -> None:
         """Remove what ended, or was last seen, before that time."""
-        old = "SELECT name, created FROM clusters WHERE COALESCE(ended, seen) < ?"
+        old = "SELECT id FROM clusters WHERE COALESCE(ended, seen) < ?"
         for table in ("samples", "events"):
-            self._db.execute(f"DELETE FROM {table} WHERE (name, created) IN ({old})", (before,))  # noqa: S608  # own names
+            self._db.execute(f"DELETE FROM {table} WHERE cluster IN ({old})", (before,))  # noqa: S608  # own names
         self._db.execute("DELETE FROM clusters WHERE COALESCE(ended, seen) < ?", (before,))
         self._db.execute("DELETE FROM runs WHERE created < ?", (before,))
         self._db.execute("DELETE FROM removed_runs WHERE at < ?", (before,))

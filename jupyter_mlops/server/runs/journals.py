@@ -7,6 +7,7 @@ from logging import Logger
 
 from ...controller.link import RunView
 from ...core.base import Seconds
+from ...core.cluster import ClusterState
 from ...core.errors import MlopsError
 from ...core.run import FINAL
 from ...home.runs import run_folder
@@ -57,16 +58,16 @@ class Journals:
             if state.phase in FINAL:
                 return
             try:
-                await self._watch(run, state.cluster)
+                await self._watch(run, self._watcher.get(state.ran_on))
             except MlopsError:
                 await asyncio.sleep(_RETRY)
 
-    async def _watch(self, run: str, cluster: str) -> None:
+    async def _watch(self, run: str, cluster: ClusterState) -> None:
         since = 0
         while True:
-            view: RunView = await self._watcher.link(cluster).watch_run(run, since, _POLL)
+            view: RunView = await self._watcher.link(cluster.id).watch_run(run, since, _POLL)
             self._hub.put_entries(run, view.entries)
-            self._runs.take(view.run)
+            self._runs.take(view.run.told_by(cluster.name, cluster.id))
             if view.run.phase in FINAL:
                 return
             since = view.seq

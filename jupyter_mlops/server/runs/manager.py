@@ -8,7 +8,8 @@ from logging import Logger
 from typing import Any
 
 from ...core.base import Seconds
-from ...core.errors import Conflict, InvalidInput, MlopsError, UnknownRun
+from ...core.errors import AmbiguousName, Conflict, InvalidInput, MlopsError, UnknownRun
+from ...core.naming import ClusterName
 from ...core.operation import Operation
 from ...core.run import FINAL, Entry, RunState
 from ...core.waiting import until_set
@@ -47,15 +48,22 @@ class RunManager:
 
     # What is told.
 
-    def take(self, run: RunState) -> None:
+    def take(self, run: RunState, recorded: bool = False) -> None:
         """News of a run. Its record on disk may be older than what its controller has told: it never goes back. A live
-        cluster tells of its last runs again, also of those that were removed."""
+        cluster tells of its last runs again, also of those that were removed.
+
+        `recorded`: it is what this user's own record says. That one knows the run's cluster, and no other can speak for
+        the run.
+        """
         if run.id in self._removed:
             return
         if run.phase in FINAL and not run.repeatable and history.is_repeatable(run.id):
             run = run.model_copy(update={"repeatable": True})  # its input is here, which a cluster elsewhere can't see
         known = self._states.get(run.id)
-        if known is not None and known.problem is None:
+        moved = known is not None and known.cluster_id != "" and run.cluster_id not in ("", known.cluster_id)
+        if moved and not recorded:
+            return
+        if known is not None and known.problem is None and not moved:
             stays = _rank(run) < _rank(known)
             if known == run or stays or run.problem is not None:  # what was known says more than a broken record
                 return
@@ -85,11 +93,14 @@ class RunManager:
         """
         for run in await asyncio.to_thread(self._records.changed):
             known = self._states.get(run.id)
-            if known is None or known.problem is not None or _rank(run) > _rank(known) or run.phase in FINAL:
-                self.take(run)
+            if known is None or _rank(run) > _rank(known) or run.phase in FINAL or _differ(run, known):
+                self.take(run, recorded=True)
         now = time.time()
         for run in [run for run in self._states.values() if run.phase not in FINAL]:
-            cluster = self._watcher.states.get(run.cluster)
+            try:
+                cluster = self._watcher.find(run.ran_on)
+            except AmbiguousName:  # of a record that an older version wrote
+                continue
             if cluster is None and (not certain or now - run.created < _UNSEEN):
                 continue
             if (gone := history.lost(run, cluster)) is not None:
@@ -100,7 +111,7 @@ class RunManager:
             await asyncio.to_thread(history.save, run)
         except (MlopsError, OSError) as error:
             self._log.warning("jupyter-mlops: the record of run %s can't be written: %s", run.id, error)
-        self.take(run)
+        self.take(run, recorded=True)
 
     def _shorten(self) -> None:
         over = [run for run in self._states.values() if run.phase in FINAL]
@@ -116,9 +127,11 @@ class RunManager:
     # What is asked.
 
     async def states(self, cluster: str | None, limit: int) -> list[RunState]:
-        """The newest runs of one cluster or of all, newest first."""
+        """The newest runs of one cluster, as `core.naming` understands it, or of all; newest first."""
         kept = {run.id: run for run in await self._keeper.runs(limit, cluster)}
-        kept |= {run.id: run for run in self._states.values() if cluster is None or run.cluster == cluster}
+        kept |= {
+            run.id: run for run in self._states.values() if cluster is None or ClusterName.of(cluster).means(run.ran_on)
+        }
         return sorted(kept.values(), key=lambda run: run.created, reverse=True)[:limit]
 
     async def state(self, run: str) -> RunState:
@@ -141,7 +154,7 @@ class RunManager:
         state = await self.state(run)
         if state.phase in FINAL:
             raise Conflict(f"The run {state.name!r} can't be cancelled", f"it is {state.phase}")
-        link = self._watcher.link(state.cluster)
+        link = self._watcher.link(state.ran_on)
 
         async def work(progress: Progress) -> None:
             progress.tell(text="Stopping the code")
@@ -203,6 +216,11 @@ class RunManager:
 
     async def _changed(self, timeout: Seconds) -> None:
         await until_set(self._tick, timeout)
+
+
+def _differ(run: RunState, known: RunState) -> bool:
+    """Whether the record `run` replaces what is known: that can't be read, or came from another cluster."""
+    return known.problem is not None or run.cluster_id not in ("", known.cluster_id)
 
 
 def _rank(run: RunState) -> int:

@@ -14,7 +14,7 @@ import { phase, placeBeside, present, wanted, willStop, workers } from '../words
 import { brief, briefRate, source } from '../words/money';
 import { Bar } from './bar';
 import { Chart } from './chart';
-import { isOurs, madeWith, maker, may, stopLabel } from './others';
+import { byWhom, isOurs, may, pathOf, stopLabel, whose } from './others';
 import { Scale } from './scale';
 
 interface ICardProps {
@@ -28,7 +28,7 @@ interface ICardProps {
 export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps): JSX.Element {
   const { trans } = useMlops();
   const [problem, setProblem] = useState<Problem | null>(null);
-  const failed = useFailure(cluster.name);
+  const failed = useFailure(cluster.id);
   const moving = cluster.phase === 'starting' || cluster.phase === 'stopping';
   const stopping = cluster.phase === 'stopping';
   const silent = useSelector(state => state.silent);
@@ -92,7 +92,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
             cluster.groups.map(group => (
               <Scale
                 key={group.name}
-                cluster={cluster.name}
+                cluster={cluster.id}
                 group={group}
                 named={cluster.groups.length > 1}
                 adapts={may(cluster, 'adapt')}
@@ -135,8 +135,8 @@ function Heading({ cluster, known, fold, isLine = false }: IHeadingProps): JSX.E
       <button
         type="button"
         className="jp-mlops-name"
-        title={trans.__('Details of %1 (profile %2, %3)', cluster.name, cluster.profile, word)}
-        onClick={() => void commands.execute(CommandIDs.openDetails, { cluster: cluster.name })}
+        title={trans.__('Details of %1 (profile %2, %3)', pathOf(cluster), cluster.profile, word)}
+        onClick={() => void commands.execute(CommandIDs.openDetails, { cluster: cluster.id })}
         data-mlops="details"
       >
         {cluster.name}
@@ -146,8 +146,8 @@ function Heading({ cluster, known, fold, isLine = false }: IHeadingProps): JSX.E
           {workers(trans, cluster.counts, wanted(cluster))}
         </span>
       ) : (
-        <span className="jp-mlops-place" title={madeWith(trans, cluster)} data-mlops="place">
-          {[placeBeside(places, cluster), maker(cluster)].filter(Boolean).join(' · ')}
+        <span className="jp-mlops-place" title={whose(trans, cluster)} data-mlops="place">
+          {[placeBeside(places, cluster), byWhom(cluster)].filter(Boolean).join(' · ')}
         </span>
       )}
       {known && <Money cost={cost} />}
@@ -239,7 +239,7 @@ function More({ cluster }: { cluster: ClusterState }): JSX.Element {
 function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Element {
   const { commands, trans } = useMlops();
   const { cluster, stopping } = props;
-  const args = { cluster: cluster.name };
+  const args = { cluster: cluster.id };
   return (
     <div
       className="jp-mlops-actions"

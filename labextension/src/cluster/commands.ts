@@ -5,7 +5,7 @@ import { ReadonlyJSONObject } from '@lumino/coreutils';
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { ClusterState } from '../state/schema';
-import { isLive, newest } from '../state/state';
+import { isLive, newest, spelled } from '../state/state';
 import { Store } from '../state/store';
 import { ended, wanted, workers } from '../words/cluster';
 import { estimate } from '../words/money';
@@ -29,12 +29,12 @@ export function addClusterCommands(
     return choose(
       trans,
       title,
-      newest(store.state.clusters.values(), cluster => cluster.name).filter(
+      newest(store.state.clusters.values(), cluster => cluster.id).filter(
         cluster => isLive(cluster) === live && (verb === null || may(cluster, verb))
       ),
       cluster =>
         live
-          ? `${cluster.name} – ${workers(trans, cluster.counts, wanted(cluster))}`
+          ? `${spelled(store.state.clusters, cluster.id)} – ${workers(trans, cluster.counts, wanted(cluster))}`
           : `${cluster.name} – ${ended(trans, cluster.cause)}`,
       live ? trans.__('No cluster is running') : trans.__('No cluster has ended')
     );
@@ -71,7 +71,7 @@ export function addClusterCommands(
       const group = cluster?.groups[0];
       const number = group && (await askWorkers(trans, cluster, group));
       if (cluster && group && number !== undefined && number !== null) {
-        await report(api.scale(cluster.name, group.name, number));
+        await report(api.scale(cluster.id, group.name, number));
       }
     }
   });
@@ -93,7 +93,7 @@ export function addClusterCommands(
       const cluster = await pick(trans.__('Which cluster shall follow its work?'), 'adapt');
       const group = cluster?.groups[0];
       if (cluster && group) {
-        await report(api.adapt(cluster.name, group.name, group.minimum, group.maximum));
+        await report(api.adapt(cluster.id, group.name, group.minimum, group.maximum));
       }
     }
   });
@@ -107,9 +107,7 @@ export function addClusterCommands(
         (await pick(trans.__('Stop which cluster?'), 'stop'));
       if (cluster && (await confirmStop(trans, cluster, store.state))) {
         const force = cluster.phase === 'unreachable';
-        await report(
-          api.stop(cluster.name, force).then(operation => store.putOperation(operation))
-        );
+        await report(api.stop(cluster.id, force).then(operation => store.putOperation(operation)));
       }
     }
   });
@@ -122,7 +120,7 @@ export function addClusterCommands(
         store.state.clusters.get(args.cluster as string) ??
         (await pick(trans.__('Remove which cluster?'), null));
       if (cluster) {
-        await report(api.forget(cluster.name));
+        await report(api.forget(cluster.id));
       }
     }
   });

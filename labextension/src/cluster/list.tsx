@@ -10,7 +10,7 @@ import { useMlops, useNow, useSelector } from '../state/hooks';
 import { useKept } from '../state/kept';
 import { CLUSTER_ORDERS, orderClusters } from '../state/order';
 import { ClusterState } from '../state/schema';
-import { isLive, isQuiet, IStart } from '../state/state';
+import { isLive, isQuiet, IStart, nameOf } from '../state/state';
 import { ended, phase } from '../words/cluster';
 import { matchesCluster } from '../words/match';
 import { brief, source } from '../words/money';
@@ -79,16 +79,16 @@ function Cards({ clusters, folds }: { clusters: ClusterState[]; folds: boolean }
   const now = useNow(10, folds);
   const [chosen, setChosen] = useState<Readonly<Record<string, boolean>>>({});
   const onFold = useCallback(
-    (name: string, folded: boolean) => setChosen(chosen => ({ ...chosen, [name]: folded })),
+    (id: string, folded: boolean) => setChosen(chosen => ({ ...chosen, [id]: folded })),
     []
   );
   return (
     <>
       {clusters.map(cluster => (
         <Card
-          key={cluster.name}
+          key={cluster.id}
           cluster={cluster}
-          folded={folds ? (chosen[cluster.name] ?? isQuiet(cluster, now)) : null}
+          folded={folds ? (chosen[cluster.id] ?? isQuiet(cluster, now)) : null}
           onFold={onFold}
         />
       ))}
@@ -116,12 +116,13 @@ function Empty({ first }: { first: boolean }): JSX.Element {
 /** A cluster that was asked for a moment ago. */
 function StartCard({ start }: { start: IStart }): JSX.Element {
   const { store, trans } = useMlops();
+  const name = start.cluster && nameOf(start.cluster);
   return (
     <li
       className="jp-mlops-card"
-      aria-label={trans.__('Cluster %1, %2', start.name ?? start.title, trans.__('starting'))}
+      aria-label={trans.__('Cluster %1, %2', name ?? start.title, trans.__('starting'))}
       data-mlops="cluster"
-      data-name={start.name ?? ''}
+      data-name={name ?? ''}
       data-phase={start.problem ? 'failed' : 'starting'}
     >
       <div className="jp-mlops-heading">
@@ -130,7 +131,7 @@ function StartCard({ start }: { start: IStart }): JSX.Element {
           data-phase={start.problem ? 'ended' : 'starting'}
           aria-hidden="true"
         />
-        <span className="jp-mlops-name">{start.name ?? start.title}</span>
+        <span className="jp-mlops-name">{name ?? start.title}</span>
       </div>
       {start.problem ? (
         <ProblemLine problem={start.problem} onDismiss={() => store.dismissStart(start.id)} />
@@ -157,7 +158,7 @@ const Ended = memo(function Ended({ clusters }: { clusters: ClusterState[] }): J
       {open && (
         <ul>
           {clusters.map(cluster => (
-            <EndedRow key={cluster.name} cluster={cluster} />
+            <EndedRow key={cluster.id} cluster={cluster} />
           ))}
         </ul>
       )}
@@ -167,7 +168,7 @@ const Ended = memo(function Ended({ clusters }: { clusters: ClusterState[] }): J
 
 function EndedRow({ cluster }: { cluster: ClusterState }): JSX.Element {
   const { commands, trans } = useMlops();
-  const args = { cluster: cluster.name };
+  const args = { cluster: cluster.id };
   const why = [cluster.problem?.what, cluster.problem?.why].filter(Boolean).join('\n');
   return (
     <li className="jp-mlops-row" data-mlops="ended-cluster" data-name={cluster.name}>

@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { ClusterState } from '../state/schema';
 
-/** Clusters that others made: what can be done with them from here, and what must be said before. */
+/** Clusters of others: what can be done with them from here, and what must be said before. */
 
 /** What a cluster may be asked. */
 export type Verb = 'scale' | 'adapt' | 'stop' | 'run';
@@ -10,9 +10,9 @@ export type Verb = 'scale' | 'adapt' | 'stop' | 'run';
 /** The maker of the clusters that we made. */
 const OURS = 'jupyter-mlops';
 
-type Made = Pick<ClusterState, 'name' | 'maker' | 'commands'>;
+type Made = Pick<ClusterState, 'id' | 'name' | 'owner' | 'mine' | 'maker' | 'commands'>;
 
-/** Whether we made it. */
+/** Whether it was made with this tool, by whomever. */
 export function isOurs(cluster: Made): boolean {
   return cluster.maker === OURS;
 }
@@ -22,16 +22,22 @@ export function may(cluster: Made, verb: Verb): boolean {
   return cluster.commands.includes(verb);
 }
 
-/** Who made it, to stand beside its place; nothing for ours. */
-export function maker(cluster: Made): string {
-  return isOurs(cluster) ? '' : cluster.maker;
+/** Its name and where it is: "flights.ml.kubernetes". */
+export function pathOf(cluster: Made): string {
+  return cluster.id.split('~', 1)[0];
 }
 
-/** The same in words; nothing for ours. */
-export function madeWith(trans: TranslationBundle, cluster: Made): string | undefined {
-  return isOurs(cluster)
-    ? undefined
-    : trans.__('It was made with %1, not from here', cluster.maker);
+/** Whose it is, and what made it, to stand beside its place; nothing for one's own. */
+export function byWhom(cluster: Made): string {
+  const words = cluster.mine ? [] : [cluster.owner, isOurs(cluster) ? '' : cluster.maker];
+  return words.filter(Boolean).join(' · ');
+}
+
+/** The same as sentences; nothing for one's own. */
+export function whose(trans: TranslationBundle, cluster: Made): string | undefined {
+  const owner = cluster.owner && trans.__('It belongs to %1, not to you.', cluster.owner);
+  const made = !isOurs(cluster) && trans.__('It was made with %1, not from here.', cluster.maker);
+  return cluster.mine ? undefined : [owner, made].filter(Boolean).join(' ') || undefined;
 }
 
 /** The label of the button that stops it: what it does, or why it can't be done here. */
@@ -44,14 +50,14 @@ export function stopLabel(trans: TranslationBundle, cluster: Made): string {
     : trans.__('%1 is stopped with %2, which made it', cluster.name, cluster.maker);
 }
 
-/** What to think of before it is stopped; nothing for ours. */
+/** What to think of before it is stopped; nothing for one's own. */
 export function warning(trans: TranslationBundle, cluster: Made): string {
-  return isOurs(cluster)
-    ? ''
-    : trans.__(
-        'It was made with %1, not from here: whoever made it may be using it. All that was made for it in Kubernetes is removed.',
-        cluster.maker
-      );
+  if (cluster.mine) {
+    return '';
+  }
+  const used = trans.__('Whoever made it may be using it.');
+  const gone = trans.__('All that was made for it in Kubernetes is removed.');
+  return [whose(trans, cluster), used, isOurs(cluster) ? '' : gone].filter(Boolean).join(' ');
 }
 
 /** What is left of it when it has stopped. */

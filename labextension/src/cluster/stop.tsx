@@ -57,7 +57,7 @@ export async function confirmStop(
 /** What ends with a cluster, in words. */
 export function lossesOf(trans: TranslationBundle, cluster: ClusterState, state: IState): string[] {
   const runs = [...state.runs.values()].filter(
-    run => run.cluster === cluster.name && isRunning(run)
+    run => run.cluster_id === cluster.id && isRunning(run)
   );
   const losses = runs.map(run => runLoss(trans, run));
   const { queued, processing } = cluster.work;

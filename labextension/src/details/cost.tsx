@@ -17,8 +17,8 @@ export function CostPart(props: IPartProps): JSX.Element {
   const { cluster } = props;
   const { store, trans } = useMlops();
   const isOver = cluster.phase === 'ended';
-  const { value: receipt } = useFetched(`${cluster.name} ${isOver}`, async () =>
-    isOver ? store.api.receipt(cluster.name) : null
+  const { value: receipt } = useFetched(`${cluster.id} ${isOver}`, async () =>
+    isOver ? store.api.receipt(cluster.id) : null
   );
   const cost = receipt?.cost ?? cluster.cost;
   const groups: ICostRow[] = receipt

@@ -14,9 +14,9 @@ const FIRST = 200;
 /** The events of a cluster, newest first: live ones from the stream, those of an ended one from its record. */
 export function useEvents({ cluster }: Pick<IPartProps, 'cluster'>): readonly Event[] {
   const { store } = useMlops();
-  const live = useSelector(state => state.events.get(cluster.name));
+  const live = useSelector(state => state.events.get(cluster.id));
   const isOver = cluster.phase === 'ended';
-  const { value } = useFetched(`${cluster.name} ${isOver}`, () => store.api.events(cluster.name));
+  const { value } = useFetched(`${cluster.id} ${isOver}`, () => store.api.events(cluster.id));
   const recorded = value ?? [];
   return !live || (isOver && recorded.length > live.length) ? recorded : live;
 }

@@ -21,7 +21,7 @@ export function LogsPart(props: IPartProps): JSX.Element {
   const { store, trans } = useMlops();
   const [worker, setWorker] = useState(shown.worker);
   const [look, setLook] = useState(0);
-  const workers = useSelector(state => state.workers.get(cluster.name));
+  const workers = useSelector(state => state.workers.get(cluster.id));
   const gone = useGone(props, workers);
   const live = cluster.phase !== 'ended';
 
@@ -41,9 +41,9 @@ export function LogsPart(props: IPartProps): JSX.Element {
     }, PERIOD * 1000);
     return () => window.clearInterval(timer);
   }, [live]);
-  const { value, problem } = useFetched(`${cluster.name} ${worker} ${look}`, async () => ({
+  const { value, problem } = useFetched(`${cluster.id} ${worker} ${look}`, async () => ({
     worker,
-    lines: await store.api.logs(cluster.name, worker, LINES)
+    lines: await store.api.logs(cluster.id, worker, LINES)
   }));
   const lines = value?.worker === worker ? value.lines : null;
 

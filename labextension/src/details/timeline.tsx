@@ -29,8 +29,8 @@ export function TimelinePart(props: IPartProps): JSX.Element {
   const { store, trans } = useMlops();
   const [minutes, setMinutes] = useState(0);
   const events = useEvents(props);
-  const { value, problem } = useFetched(`${cluster.name} ${cluster.phase === 'ended'}`, () =>
-    store.api.timeline(cluster.name)
+  const { value, problem } = useFetched(`${cluster.id} ${cluster.phase === 'ended'}`, () =>
+    store.api.timeline(cluster.id)
   );
   const samples = useMemo(() => join(value ?? [], cluster.timeline), [value, cluster.timeline]);
   const data = useMemo(() => columns(samples, minutes), [samples, minutes]);

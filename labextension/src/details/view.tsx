@@ -2,6 +2,7 @@ import React, { useEffect, useRef, useState } from 'react';
 
 import { useFollow, useMlops, useSelector } from '../state/hooks';
 import { ClusterState } from '../state/schema';
+import { nameOf } from '../state/state';
 import { ended, phase, placeBeside, wanted, workers } from '../words/cluster';
 import { brief, briefRate, source } from '../words/money';
 import { CostPart } from './cost';
@@ -37,7 +38,7 @@ export function Details({ cluster: name, shown }: { cluster: string; shown: Show
     return (
       <p className="jp-mlops-hint">
         {loaded
-          ? trans.__('There is no cluster named %1 any more.', name)
+          ? trans.__('There is no cluster named %1 any more.', nameOf(name))
           : trans.__('Connecting…')}
       </p>
     );

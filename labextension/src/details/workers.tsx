@@ -13,7 +13,7 @@ import { IColumn, Table } from './table';
 /** Every worker: what it does, what it uses, what is wrong with it. */
 export function WorkersPart({ cluster, shown }: IPartProps): JSX.Element {
   const { store, trans } = useMlops();
-  const workers = useSelector(state => state.workers.get(cluster.name));
+  const workers = useSelector(state => state.workers.get(cluster.id));
   const rows = useMemo(() => [...(workers?.values() ?? [])], [workers]);
   const openLog = useRef((name: string) => shown.show('logs', name)).current;
   const columns = useMemo(

@@ -1,5 +1,5 @@
-/** What a cluster's name may be: it is written into code, so that nothing else may get there. */
-const NAME = /^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$/;
+/** How a cluster may be named: it is written into code, so that nothing else may get there. */
+const NAME = /^[a-z][-a-z0-9]{0,47}(\.[-a-z0-9]{1,63}){0,2}(~[-a-z0-9]{1,63})?$/;
 
 /** The code that connects a notebook to a cluster. */
 export function connectCode(cluster: string): string {

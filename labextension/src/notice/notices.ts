@@ -33,8 +33,8 @@ export function noticesOf(trans: TranslationBundle, before: IState, after: IStat
     }
   }
   if (before.clusters !== after.clusters) {
-    for (const [name, cluster] of after.clusters) {
-      const old = before.clusters.get(name);
+    for (const [id, cluster] of after.clusters) {
+      const old = before.clusters.get(id);
       if (old && isLive(old) && !isLive(cluster) && cluster.cause !== 'user') {
         notices.push(clusterNotice(trans, cluster));
       }

@@ -7,7 +7,7 @@ import { choose, pickCluster, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { makePane } from '../dashboard/pane';
 import { IPlot, LAYOUT, plotsOf } from '../dashboard/plots';
-import { isLive } from '../state/state';
+import { isLive, nameOf } from '../state/state';
 import { Store } from '../state/store';
 import { DOMAIN, IStore } from './core';
 
@@ -48,7 +48,7 @@ export const dashboards: JupyterFrontEndPlugin<void> = {
       if (!widget || widget.isDisposed) {
         widget = makePane(
           id,
-          trans.__('%1 · %2', title, cluster),
+          trans.__('%1 · %2', title, nameOf(cluster)),
           store.api.dashboard(cluster, page)
         );
         open.set(id, widget);

@@ -12,6 +12,7 @@ import { CommandIDs, takes } from '../commands';
 import { Part } from '../details/part';
 import { DetailsWidget } from '../details/widget';
 import { mlopsIcon } from '../icons';
+import { nameOf } from '../state/state';
 import { Store } from '../state/store';
 import { DOMAIN, IStore } from './core';
 
@@ -61,8 +62,8 @@ export const details: JupyterFrontEndPlugin<void> = {
       const content = new DetailsWidget(context, cluster, part);
       const widget = new MainAreaWidget({ content });
       widget.id = `jupyter-mlops-details-${cluster}`;
-      widget.title.label = cluster;
-      widget.title.caption = trans.__('Details of the cluster %1', cluster);
+      widget.title.label = nameOf(cluster);
+      widget.title.caption = trans.__('Details of the cluster %1', nameOf(cluster));
       widget.title.icon = mlopsIcon;
       widget.toolbar.hide();
       // Notebook 7 has one document a page, and room for others beside it.

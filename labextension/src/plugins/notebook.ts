@@ -9,7 +9,7 @@ import { CommandIDs, takes } from '../commands';
 import { connectNotebook, insertCode, revealCell } from '../notebook/cell';
 import { clientCode } from '../notebook/code';
 import { panelFactory } from '../notebook/panel';
-import { isLive, newest, runOf } from '../state/state';
+import { isLive, newest, runOf, spelled } from '../state/state';
 import { IMlops } from '../tokens';
 import { DOMAIN } from './core';
 
@@ -39,7 +39,9 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const cluster = (args.cluster as string) ?? (await pickCluster(store, trans, isLive));
         if (cluster) {
-          await report(connectNotebook(app.commands, tracker, cluster));
+          await report(
+            connectNotebook(app.commands, tracker, spelled(store.state.clusters, cluster))
+          );
         }
       }
     });
@@ -51,7 +53,7 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const cluster = (args.cluster as string) ?? (await pickCluster(store, trans, isLive));
         if (cluster) {
-          await report(insertCode(app.commands, tracker, clientCode(cluster)));
+          await report(insertCode(app.commands, tracker, clientCode(spelled(store.state.clusters, cluster))));
         }
       }
     });

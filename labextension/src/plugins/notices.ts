@@ -42,7 +42,7 @@ export const notices: JupyterFrontEndPlugin<void> = {
         return [{ label: trans.__('Go to the cell'), callback }];
       }
       if (cluster) {
-        const args = { cluster: cluster.name, part: 'events' };
+        const args = { cluster: cluster.id, part: 'events' };
         const callback = (): void => void app.commands.execute(CommandIDs.openDetails, args);
         return [{ label: trans.__('Why'), callback }];
       }

@@ -44,17 +44,17 @@ export function announce(trans: TranslationBundle, before: IState, after: IState
     news.push(trans.__('%1 answers again', after.places.get(name)?.title ?? name));
   }
   if (before.clusters !== after.clusters) {
-    for (const [name, cluster] of after.clusters) {
-      const old = before.clusters.get(name);
+    for (const [id, cluster] of after.clusters) {
+      const old = before.clusters.get(id);
       if (old?.phase !== cluster.phase) {
         const word =
           cluster.phase === 'ended' ? ended(trans, cluster.cause) : phase(trans, cluster.phase);
-        news.push(trans.__('Cluster %1: %2', name, word));
+        news.push(trans.__('Cluster %1: %2', cluster.name, word));
       }
       const known = old ? problemsOf(old).map(problem => problem.what) : [];
       for (const { what } of problemsOf(cluster)) {
         if (!known.includes(what)) {
-          news.push(trans.__('Cluster %1: %2', name, what));
+          news.push(trans.__('Cluster %1: %2', cluster.name, what));
         }
       }
     }

@@ -17,7 +17,7 @@ export function reduce(state: IState, message: Snapshot | Changes, now: number):
       ...heard,
       loaded: true,
       places: new Map(message.places.map(value => [value.name, value])),
-      clusters: new Map(message.clusters.map(value => [value.name, value])),
+      clusters: new Map(message.clusters.map(value => [value.id, value])),
       runs: new Map(message.runs.map(value => [value.id, value])),
       operations: new Map(message.operations.map(value => [value.id, value])),
       profiles: message.profiles,
@@ -68,7 +68,7 @@ function change(state: IState, change: Change): IState {
 /** A start that has become a listed cluster is no longer one. */
 function settle(state: IState): IState {
   const starts = state.starts.filter(
-    start => start.name === null || !state.clusters.has(start.name)
+    start => start.cluster === null || !state.clusters.has(start.cluster)
   );
   return starts.length === state.starts.length ? state : { ...state, starts };
 }

@@ -77,12 +77,18 @@ export interface ClusterState {
   ended: number | null;
   format: number;
   groups: GroupState[];
+  /**
+   * Which cluster it is, as in `core.naming`: its path, and what tells it from others that had its name.
+   */
+  id: string;
   idle_since: number | null;
   limits: Limits;
   maker: string;
   memory: number;
   memory_used: number;
+  mine: boolean;
   name: string;
+  namespace: string;
   owner: string;
   phase: 'starting' | 'running' | 'stopping' | 'ended' | 'unreachable';
   place: string;
@@ -92,6 +98,7 @@ export interface ClusterState {
   started: number | null;
   stop: Stop | null;
   timeline: Sample[];
+  uid: string;
   unreadable: boolean;
   work: Work;
 }
@@ -225,6 +232,7 @@ export interface RunChange {
 export interface RunState {
   busy: number;
   cluster: string;
+  cluster_id: string;
   code: string;
   cost: Cost;
   created: number;

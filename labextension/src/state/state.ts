@@ -32,8 +32,8 @@ export interface IStart {
   profile: string;
   title: string;
   created: number;
-  /** The name that the server gave it, once it has answered. */
-  name: string | null;
+  /** The id that the server gave it, once it has answered. */
+  cluster: string | null;
   problem: Problem | null;
 }
 
@@ -111,6 +111,21 @@ export function isQuiet(cluster: ClusterState, now: number): boolean {
     now - cluster.idle_since > QUIET &&
     (stop === null || stop.at - now > NEAR_END)
   );
+}
+
+/** The name in a cluster's id, which is "name.place~uid" or "name.namespace.place~uid". */
+export function nameOf(id: string): string {
+  return id.split(/[.~]/, 1)[0];
+}
+
+/** How a cluster is named in code that people keep: by its name where no other has it, else with its place. */
+export function spelled(clusters: IState['clusters'], id: string): string {
+  const path = id.split('~', 1)[0];
+  const same = [...clusters.keys()].filter(other => other !== id && nameOf(other) === nameOf(id));
+  if (same.length === 0) {
+    return nameOf(id);
+  }
+  return same.some(other => other.startsWith(`${path}~`)) ? id : path;
 }
 
 /** Whether a run can still be cancelled. */

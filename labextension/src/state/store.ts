@@ -69,13 +69,13 @@ export class Store implements IDisposable {
       profile: options.profile,
       title: view?.profile.title || options.profile,
       created: this.now(),
-      name: null,
+      cluster: null,
       problem: null
     };
     this._set({ starts: [start, ...this._next.starts] });
     try {
       const operation = await this.api.start(options);
-      this._putStart({ ...start, name: operation.subject });
+      this._putStart({ ...start, cluster: operation.subject });
       return operation;
     } catch (error) {
       this._putStart({ ...start, problem: asProblem(error) });
@@ -158,7 +158,7 @@ export class Store implements IDisposable {
   }
 
   private _putStart(start: IStart): void {
-    const listed = start.name !== null && this._next.clusters.has(start.name);
+    const listed = start.cluster !== null && this._next.clusters.has(start.cluster);
     const starts = this._next.starts.filter(other => !listed || other.id !== start.id);
     this._set({
       starts: starts.map(other => (other.id === start.id ? start : other))

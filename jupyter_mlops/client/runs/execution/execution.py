@@ -133,8 +133,8 @@ class Execution:
         self._opened.set()
         self._update(opened)
         if self._copy is not None:
-            self._copy.take(opened, [])
-        kernel().tell(opened)
+            self._copy.take(self.state, [])
+        kernel().tell(self.state)
         await self.tasks.prepare(self.payload, everywhere=self.state.kind == "map")
 
     async def _race(self) -> None:
@@ -210,8 +210,8 @@ class Execution:
             seq = view.seq
             self._update(view.run)
             if self._copy is not None:
-                self._copy.take(view.run, view.entries)
-            self.channel.put(view.run, view.entries)
+                self._copy.take(self.state, view.entries)
+            self.channel.put(self.state, view.entries)
             if view.run.phase in FINAL:
                 return
 
@@ -227,7 +227,7 @@ class Execution:
     async def _is_gone(self) -> bool:
         """Whether the cluster's place says that it has ended; a place that is silent, too, says nothing."""
         try:
-            state = await self.session.backend.get(self.session.name)
+            state = await self.session.backend.get(self.session.id)
         except UnknownCluster:
             return True
         except MlopsError:
@@ -235,7 +235,7 @@ class Execution:
         return state.phase in ("ended", "stopping")
 
     def _update(self, state: RunState) -> None:
-        self.state = state
+        self.state = state.told_by(self.session.name, self.session.id)
 
     async def _close(self, phase: RunPhase, error: str) -> None:
         try:

@@ -184,5 +184,5 @@ class ForeignClusters:
             cluster.state()
             _ = cluster.spec
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            return dataclasses.replace(cluster, found=cluster.found.without_parts(cluster.api.namespace, error))
+            return dataclasses.replace(cluster, found=cluster.found.without_parts(error))
         return cluster

@@ -61,6 +61,9 @@ class Discovered:
     kind: str
     maker: str
     owner: str
+    namespace: str
+    #: Kubernetes' own, of the object.
+    uid: str
     created: Time
     groups: Sequence[DiscoveredGroup]
     #: The scheduler's pods, newest first, and the name of its Service.
@@ -87,9 +90,9 @@ class Discovered:
             return [] if self.maker == "helm" else ["stop"]
         return ["scale", "run"] if self.maker == "helm" else ["scale", "stop", "run"]
 
-    def without_parts(self, namespace: str, error: Exception) -> Discovered:
+    def without_parts(self, error: Exception) -> Discovered:
         """The little that is surely known of it, since reading the rest failed with `error`."""
-        fault = _fault(self.kind, namespace, self.object, error)
+        fault = _fault(self.kind, self.namespace, self.object, error)
         return dataclasses.replace(self, groups=[], schedulers=[], autoscalers=[], fault=fault)
 
     @property
@@ -149,6 +152,8 @@ def _unreadable(record: Json, error: Exception) -> Discovered:
         kind=kind,
         maker=maker_of(record),
         owner=_owner(metadata),
+        namespace=str(metadata.get("namespace", "")),
+        uid=str(metadata.get("uid", "")),
         created=moment(metadata["creationTimestamp"]),
         groups=[],
         schedulers=[],
@@ -202,6 +207,8 @@ def _daskcluster(
         kind="DaskCluster",
         maker=maker_of(cluster),
         owner=_owner(metadata),
+        namespace=str(metadata.get("namespace", "")),
+        uid=str(metadata.get("uid", "")),
         created=moment(metadata["creationTimestamp"]),
         groups=_distinct(found),
         schedulers=newest_first(pods.get((name, "scheduler"), [])),
@@ -260,6 +267,8 @@ def _chart(scheduler: Json, release: tuple[str, str], deployments: Sequence[Json
         kind="Deployment",
         maker=maker_of(scheduler),
         owner=_owner(scheduler["metadata"]),
+        namespace=str(scheduler["metadata"].get("namespace", "")),
+        uid=str(scheduler["metadata"].get("uid", "")),
         created=moment(scheduler["metadata"]["creationTimestamp"]),
         groups=_distinct(groups),
         schedulers=newest_first([pod for pod in pods if _component(pod) == "scheduler"]),
@@ -387,7 +396,7 @@ async def look_again(api: Api, known: Discovered, pods: Sequence[Json]) -> Disco
         found = of_operator(*await _made_for_operator(api, known.object), pods)
     else:
         found = of_chart(await _made_by_chart(api, known.object), pods)
-    return next((each for each in found if (each.object, each.created) == (known.object, known.created)), None)
+    return next((each for each in found if (each.object, each.uid) == (known.object, known.uid)), None)
 
 
 async def pods_of(api: Api, known: Discovered) -> list[Json]:

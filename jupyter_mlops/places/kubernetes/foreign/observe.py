@@ -303,7 +303,7 @@ class Observers:
 
 
 def _key(api: Api, cluster: Discovered) -> _Key:
-    return (api.host, api.namespace, cluster.kind, cluster.object, cluster.created)
+    return (api.host, api.namespace, cluster.kind, cluster.object, cluster.uid)
 
 
 class News:

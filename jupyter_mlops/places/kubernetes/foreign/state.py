@@ -178,6 +178,8 @@ def state_of(
     return ClusterState(
         name=cluster.name,
         place="kubernetes",
+        namespace=cluster.namespace,
+        uid=cluster.uid,
         profile=names.fitting(cluster.maker),
         owner=cluster.owner,
         maker=cluster.maker,

@@ -15,6 +15,7 @@ from ....core.cluster import ClusterSpec, ClusterState, Problem, Receipt, groups
 from ....core.errors import Unreadable
 from ....core.price import Cost
 from ....core.profile import Group, Profile
+from ....home.owner import me
 from .. import names
 from ..api.client import Api, Json
 from ..names import ObjectNames
@@ -83,17 +84,21 @@ def read_clusters(api: Api, deployments: Iterable[Json], receipts: Iterable[Kept
 def state_of(entry: StoredCluster) -> ClusterState:
     """What a card shows, as far as records tell; a link knows more of a live one."""
     spec, receipt = entry.spec, entry.receipt
-    state = entry.state or ClusterState(
+    state = ClusterState(
         name=spec.name,
         place="kubernetes",
+        namespace=entry.api.namespace,
         profile=spec.profile.name,
         owner=spec.owner,
+        mine=spec.owner == me(),
         maker=spec.maker,
         phase="running" if entry.ready else "starting",
         created=spec.created,
         groups=groups_asked(spec),
         limits=spec.profile.limits,
     )
+    if entry.state is not None:
+        state = state.told(entry.state)
     if receipt is not None:
         failed = receipt.cause in ("failed", "killed", "deleted")
         problem = entry.fault or (Problem(what=f"Ended: {receipt.cause}", why=receipt.why) if failed else None)
