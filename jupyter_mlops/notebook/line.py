@@ -9,7 +9,9 @@ from typing import Any
 from IPython import get_ipython
 
 from ..client.clusters.handle import Cluster, cluster, cluster_sentence, clusters, group_lines, start
-from ..client.clusters.kernel import kernel
+from ..client.clusters.kernel import kernel, loop_thread
+from ..client.clusters.listing import list_clusters
+from ..client.clusters.others import check_meant
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.runs.options import parse_workers
 from ..core.errors import InvalidSpec
@@ -65,7 +67,11 @@ def _start(args: argparse.Namespace) -> Cluster:
 
 
 def _stop(args: argparse.Namespace) -> None:
-    chosen = cluster(_one(args, "stop"))
+    name = _one(args, "stop")
+    chosen = cluster(name)
+    if name is not None:
+        listing = loop_thread().call(list_clusters())
+        check_meant(name, listing.named(chosen.id), listing.clusters)
     chosen.stop()
     if kernel().selected == chosen.id:
         kernel().selected = None

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from jupyter_mlops.core.cluster import ClusterState
+from jupyter_mlops import places
+from jupyter_mlops.core.cluster import ClusterSpec, ClusterState
 from jupyter_mlops.core.naming import find
+from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.places.local import store as folders
 from jupyter_mlops.server.history.store import Store
 from jupyter_mlops.server.runs.manager import RunManager
 from jupyter_mlops.server.stream.hub import Hub
+
+from .conftest import PATIENCE
 
 MINE = ClusterState(name="v4", place="local", profile="p", owner="ann", mine=True, phase="running", created=7.0)
 THEIRS = MINE.model_copy(update={"place": "kubernetes", "namespace": "ml", "owner": "bob", "mine": False})
@@ -56,3 +64,40 @@ async def test_a_run_is_its_clusters_whatever_another_one_claims() -> None:
     late.take(claimed.told_by(THEIRS.name, THEIRS.id))
     late.take(run.told_by(MINE.name, MINE.id), recorded=True)
     assert ((await late.state(run.id)).phase, (await late.state(run.id)).cluster_id) == ("running", MINE.id)
+
+
+def _begin(name: str) -> None:
+    """A cluster of this machine: it lives, as its starter does, which is this process."""
+    profile = Profile(name="small", groups=[Group(workers=1)])
+    folders.create(ClusterSpec(name=name, owner="ann", profile=profile, created=time.time()))
+
+
+async def _until(condition: Callable[[], Awaitable[Any]]) -> Any:
+    deadline = time.monotonic() + PATIENCE
+    while not (value := await condition()):
+        assert time.monotonic() < deadline, "it did not come"
+        await asyncio.sleep(0.1)
+    return value
+
+
+async def test_one_that_is_started_again_is_another(ask: Any, home: Path) -> None:
+    """The last of a name is listed. Who means the one before gets what is kept of that, and ends nothing else."""
+
+    async def the_only(phase: str) -> Any:
+        rows = await ask("GET", "clusters")
+        return rows[0] if [row["phase"] for row in rows] == [phase] else None
+
+    _begin("one")
+    first = (await _until(lambda: the_only("starting")))["id"]
+    await places.get("local").stop("one", force=True)
+    await _until(lambda: the_only("ended"))
+    _begin("one")
+    second = (await _until(lambda: the_only("starting")))["id"]
+    assert first != second
+    assert (await ask("GET", f"clusters/{first}/receipt"))["cause"] == "user"
+    status, error = await ask("GET", f"clusters/{second}/receipt")
+    assert (status, error["error"]) == (409, "Conflict")
+    status, error = await ask("DELETE", f"clusters/{first}")
+    assert (status, error["why"]) == (404, "another one was started under its name since")
+    assert (await ask("GET", "clusters/one"))["id"] == second
+    assert (await ask("GET", "clusters/one.local"))["phase"] == "starting"

@@ -192,7 +192,7 @@ class ClusterWatcher:
             self._publish(state)  # the history may know more of it than what could be kept now
         elif state.id not in self._whole:
             self._publish(await self.keep(state))
-        elif known is None or known.phase != "ended":
+        elif (known is None or known.phase != "ended") and not self._is_superseded(state):
             kept = await self._keeper.cluster(state.id)
             self._publish(kept if kept is not None else state)
         if feed := self._hub.clusters.get(state.id):
@@ -236,19 +236,23 @@ class ClusterWatcher:
         problem = self._unreadable.get(state.id) or self._keeper.problem
         if state.problem is None and problem is not None and state.phase != "ended":
             state = state.model_copy(update={"problem": problem})
+        if self._is_superseded(state):
+            self.forget(state.id)
+            return
         self.states[state.id] = state
         self._hub.put("cluster", state.id, state)
-        self._hide_before(state)
+        for other in self._of_its_name(state):
+            if self._is_superseded(other):
+                self.forget(other.id)
         tick, self._tick = self._tick, asyncio.Event()
         tick.set()
 
-    def _hide_before(self, state: ClusterState) -> None:
-        """List no more those that ended and had its name in its place before; or itself, where it is one of them."""
-        same = [other for other in self.states.values() if (other.path, other.mine) == (state.path, state.mine)]
-        newest = max(same, key=lambda other: other.created)
-        for other in same:
-            if other.phase == "ended" and other is not newest:
-                self.forget(other.id)
+    def _is_superseded(self, state: ClusterState) -> bool:
+        """Whether it has ended, and another one was made since by its name in its place: that one is listed instead."""
+        return state.phase == "ended" and any(other.created > state.created for other in self._of_its_name(state))
+
+    def _of_its_name(self, state: ClusterState) -> list[ClusterState]:
+        return [other for other in self.states.values() if (other.path, other.mine) == (state.path, state.mine)]
 
     def _follow(self) -> None:
         for cluster, follower in self._followers.items():
