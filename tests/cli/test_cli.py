@@ -77,7 +77,7 @@ def test_from_start_to_receipt(say: Say) -> None:
     assert say("start", "small", "-n", "one") == (0, "one is running with 1 worker.\n", "")
     code, out, _ = say("list")
     head, row = out.splitlines()
-    assert head.split()[:4] == ["NAME", "STATE", "PLACE", "WORKERS"]
+    assert head.split()[:5] == ["NAME", "STATE", "PLACE", "OWNER", "WORKERS"]
     assert row.split()[:4] == ["one", "running", "local", "1/1"] and "$" in row and "(idle)" in row
     assert head.index("STATE") == row.index("running")
 

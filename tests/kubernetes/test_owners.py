@@ -1,6 +1,6 @@
 """Clusters of several people under one name, and in one namespace: nobody gets, or ends, another one's by accident.
 
-The API stores and does nothing else; a local cluster that is being started by this very process lives meanwhile.
+The API stores and does nothing else; local clusters are real ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from jupyter_mlops.client.clusters.listing import list_clusters
 from jupyter_mlops.core.cluster import ClusterSpec, ClusterState
 from jupyter_mlops.core.errors import AmbiguousName, ClusterEnded
 from jupyter_mlops.core.profile import Group, Profile
-from jupyter_mlops.places.local import store
 
 from .api import StoringApi, storing_api
 
@@ -38,22 +37,26 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoringApi]
     with storing_api() as api:
         monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
         yield api
+        asyncio.run(_end_local())
+
+
+async def _end_local() -> None:
+    for state in await places.get("local").clusters():
+        await places.get("local").stop(state.id, force=True)
 
 
 async def made(name: str, owner: str = "Ann") -> ClusterState:
     """A cluster of pods, made with this tool."""
-    return await places.get("kubernetes").start(_spec(name, owner, "kubernetes"))
+    return await places.get("kubernetes").start(_spec(name, owner, "kubernetes", Group(workers=1)))
 
 
-def local(name: str) -> ClusterSpec:
-    """A cluster on this machine: it lives, as its starter does, which is this process."""
-    spec = _spec(name, "Ann", "local")
-    store.create(spec)
-    return spec
+async def local(name: str) -> None:
+    """A real cluster of this machine, without workers."""
+    await places.get("local").start(_spec(name, "Ann", "local", Group(workers=0)))
 
 
-def _spec(name: str, owner: str, place: str) -> ClusterSpec:
-    profile = Profile(name="small", place=place, groups=[Group(workers=1)])
+def _spec(name: str, owner: str, place: str, group: Group) -> ClusterSpec:
+    profile = Profile(name="small", place=place, groups=[group])
     return ClusterSpec(name=name, owner=owner, profile=profile, created=time.time())
 
 
@@ -70,7 +73,7 @@ def release(api: StoringApi, name: str) -> None:
 async def test_a_release_that_is_called_like_my_live_cluster_gets_nothing_of_it(
     api: StoringApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local("v4")
+    await local("v4")
     release(api, "v4")  # the newer one
     listing = await list_clusters()
     assert [(state.path, state.mine) for state in listing.clusters] == [
@@ -128,7 +131,7 @@ async def test_a_run_without_a_name_never_goes_to_another_ones_cluster(
 
 
 async def test_a_name_that_two_of_mine_have_is_asked_about(api: StoringApi) -> None:
-    local("v4")
+    await local("v4")
     await made("v4")
     with pytest.raises(AmbiguousName, match=r"v4\.\w+.* \(yours\) and v4\..* \(yours\)"):
         await asyncio.to_thread(mlops.cluster, "v4")

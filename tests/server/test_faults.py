@@ -125,9 +125,9 @@ async def test_two_servers_on_one_home(ask: Any, jp_serverapp: Any, home: Path) 
     second = Services(0.3, 0.3, 30, jp_serverapp.log)
     await second.start()
     try:
-        await eventually(lambda: now(second.watcher.states["one"].phase == "running"))
+        await eventually(lambda: now(second.watcher.get("one").phase == "running"))
         assert (await finished(ask, await ask("PATCH", "clusters/one", {"workers": 2})))["phase"] == "done"
-        await eventually(lambda: now(second.watcher.states["one"].counts.idle == 2))
+        await eventually(lambda: now(second.watcher.get("one").counts.idle == 2))
         await second.clusters.remove("one", force=False)
 
         async def ended() -> bool:
