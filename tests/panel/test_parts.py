@@ -32,6 +32,10 @@ class Asked:
         self.of.append(("stop", *args))
 
 
+#: What the cluster of `state` is to be asked by.
+FLIGHTS = "flights.local~0"
+
+
 def spec(name: str = "flights", **group: Any) -> ClusterSpec:
     profile = Profile(name="p", groups=[Group(**{"workers": 2, "maximum": 8, **group})])
     return ClusterSpec(name=name, owner="me", profile=profile, created=0)
@@ -41,7 +45,7 @@ def state(name: str = "flights", **fields: Any) -> ClusterState:
     group = {"name": "default", "cpus": 1, "memory": 10**9, "minimum": 0, "maximum": 8, "adaptive": False, "wanted": 2}
     group.update({key: fields.pop(key) for key in list(fields) if key in group})
     given = {"place": "local", "profile": "p", "owner": "me", "phase": "running", "created": 0.0, **fields}
-    return ClusterState(name=name, groups=[GroupState(**group)], **given)
+    return ClusterState(name=name, mine=True, groups=[GroupState(**group)], **given)
 
 
 @pytest.fixture
@@ -75,7 +79,7 @@ def test_hiding_one_control_hides_no_other(part: ClusterPart) -> None:
 def test_a_typed_number_scales_and_is_not_moved_back(part: ClusterPart, asked: Asked) -> None:
     part.show(state(), spec())
     part.workers.value = 5
-    assert asked.of == [("scale", "flights", 5, "default")]
+    assert asked.of == [("scale", FLIGHTS, 5, "default")]
     part.show(state(wanted=2), spec())
     assert part.workers.value == 5, "a state from before the command moved the number back"
     part.release("default", failed=False)
@@ -102,10 +106,10 @@ def test_the_adaptive_switch(part: ClusterPart, asked: Asked) -> None:
     assert (part.minimum.min, part.maximum.max) == (0, 8), "narrower bounds must not narrow what can be chosen"
     part.adaptive.value = False
     assert asked.of == [
-        ("adapt", "flights", 0, 8, "default"),
-        ("adapt", "flights", 1, 8, "default"),
-        ("adapt", "flights", 1, 4, "default"),
-        ("scale", "flights", 2, "default"),
+        ("adapt", FLIGHTS, 0, 8, "default"),
+        ("adapt", FLIGHTS, 1, 8, "default"),
+        ("adapt", FLIGHTS, 1, 4, "default"),
+        ("scale", FLIGHTS, 2, "default"),
     ]
 
 
@@ -118,7 +122,7 @@ def test_stopping_asks_first_and_says_what_would_be_lost(part: ClusterPart, aske
     assert part.question.layout.display == "none"
     part.stop.click()
     part.confirm.click()
-    assert asked.of == [("stop", "flights")]
+    assert asked.of == [("stop", FLIGHTS)]
 
 
 def test_numbers_say_what_is_unknown_and_escape_what_others_wrote(part: ClusterPart) -> None:
