@@ -15,6 +15,7 @@ from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.home.owner import me
 
 from .kube import Kube
 
@@ -65,7 +66,7 @@ class Namespace:
             }
         )
         return ClusterSpec(
-            name=f"c{next(_number)}", owner="Ann", profile=profile, price=profile.price or Price(), created=time.time()
+            name=f"c{next(_number)}", owner=me(), profile=profile, price=profile.price or Price(), created=time.time()
         )
 
     def options(self) -> dict[str, Any]:

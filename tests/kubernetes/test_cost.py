@@ -17,6 +17,7 @@ from jupyter_mlops.core.errors import ClusterUnreachable
 from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import GB, Cost
+from jupyter_mlops.home.owner import me
 from jupyter_mlops.places.kubernetes import quantity
 from jupyter_mlops.places.kubernetes.records.keeper import unpacked
 from jupyter_mlops.places.kubernetes.records.kept import KeptFiles
@@ -64,9 +65,9 @@ async def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> Non
             least, most = (sum(at - since for since in first) for at in (before, time.time()))
             assert least - 6 < used < most + 6
             pods = kube.get("pods", readable.name)
-            assert {pod["metadata"]["labels"]["owner"] for pod in pods} == {"Ann"}
+            assert {pod["metadata"]["labels"]["owner"] for pod in pods} == {me()}
         receipt = await until(lambda: readable.backend.receipt(name), bool, "a receipt")
-    assert receipt is not None and receipt.owner == "Ann"
+    assert receipt is not None and receipt.owner == me()
     groups, hours = receipt.groups, receipt.cost.usage.worker_hours / 3
     assert receipt.cost.amount == pytest.approx(sum(cost.amount or 0 for cost in groups.values()))
     assert groups["default"].amount == pytest.approx(_share(kube) * groups["default"].usage.worker_hours)

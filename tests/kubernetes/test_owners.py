@@ -157,8 +157,7 @@ async def test_what_a_record_says_of_itself_makes_it_nobody_elses(api: StoringAp
     """Bob's controller claims that its cluster is Ann's, on Ann's machine."""
     theirs = await made("bobs", owner="Bob")
     claim = theirs.model_copy(update={"name": "v4", "place": "local", "owner": "Ann", "mine": True, "cpus": 8.0})
-    receipt = api.of("configmaps", "bobs-receipt")
-    receipt["data"]["state.json"] = claim.model_dump_json()
+    api.keep("bobs-receipt", "state.json", claim.model_dump_json())
     (seen,) = await places.get("kubernetes").clusters()
     assert (seen.id, seen.owner, seen.mine, seen.cpus) == (theirs.id, "Bob", False, 8.0)
 
