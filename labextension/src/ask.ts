@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { asProblem } from './request';
 import { ClusterState } from './state/schema';
-import { newest } from './state/state';
+import { newest, spelled } from './state/state';
 import { IMlops } from './tokens';
 
 /**

@@ -9,7 +9,7 @@ import { clientCode } from '../notebook/code';
 import { useMlops, useSelector, useNow } from '../state/hooks';
 import { useFailure } from '../state/operations';
 import { ClusterState, Cost, Problem } from '../state/schema';
-import { isUnreadable, problemsOf } from '../state/state';
+import { isUnreadable, problemsOf, spelled } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { brief, briefRate, source } from '../words/money';
 import { Bar } from './bar';
@@ -119,7 +119,7 @@ interface IHeadingProps {
 
 /** Name, place, money. */
 function Heading({ cluster, known, fold, isLine = false }: IHeadingProps): JSX.Element {
-  const { commands, trans } = useMlops();
+  const { commands, store, trans } = useMlops();
   const places = useSelector(state => state.places);
   const { cost } = cluster;
   const word = phase(trans, cluster.phase);
@@ -128,7 +128,12 @@ function Heading({ cluster, known, fold, isLine = false }: IHeadingProps): JSX.E
       className="jp-mlops-heading"
       title={trans.__('Drag it into a cell for the lines that connect to it')}
       draggable
-      onDragStart={event => event.dataTransfer.setData('text/plain', clientCode(cluster.name))}
+      onDragStart={event =>
+        event.dataTransfer.setData(
+          'text/plain',
+          clientCode(spelled(store.state.clusters, cluster.id))
+        )
+      }
     >
       {fold}
       <span className="jp-mlops-dot" data-phase={cluster.phase} title={word} aria-hidden="true" />

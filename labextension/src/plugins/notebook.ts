@@ -53,7 +53,9 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const cluster = (args.cluster as string) ?? (await pickCluster(store, trans, isLive));
         if (cluster) {
-          await report(insertCode(app.commands, tracker, clientCode(spelled(store.state.clusters, cluster))));
+          await report(
+            insertCode(app.commands, tracker, clientCode(spelled(store.state.clusters, cluster)))
+          );
         }
       }
     });
