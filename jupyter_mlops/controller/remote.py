@@ -1,4 +1,4 @@
-"""A `Link` over Dask's comms, with the cluster's TLS keys."""
+"""A `Link` to the controller in a scheduler's process, with the cluster's TLS keys; answers are read as plain data."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..core.lines import read_list
 from ..core.run import Entry, RunState
 from ..core.waiting import wait_for
 from .link import ClusterView, RunView
+from .messages import Messenger
 
 if TYPE_CHECKING:
-    from distributed.core import ConnectionPool
     from distributed.security import Security
 
 L = TypeVar("L", bound="RemoteLink")
 
-#: Seconds to try to connect: Dask goes on trying even when the port is closed, as that of a cluster that ended is.
+#: Seconds to try to connect, also when the port is closed, as that of a cluster that ended is.
 CONNECT: Seconds = 4.0
 
 
@@ -56,7 +56,7 @@ class RemoteLink:
         self.url = url
         self._security = security
         self._timeout = timeout
-        self._connections: ConnectionPool | None = None
+        self._messenger: Messenger | None = None
         self._closed = False
 
     async def view(self, workers: bool = True) -> ClusterView:
@@ -130,19 +130,17 @@ class RemoteLink:
     async def close(self) -> None:
         """As `Link.close`."""
         self._closed = True
-        connections, self._connections = self._connections, None
-        if connections is not None:
-            await connections.close()
+        messenger, self._messenger = self._messenger, None
+        if messenger is not None:
+            messenger.close()
 
     async def _ask(self, operation: str, wait: Seconds = 0.0, **request: Any) -> Any:
         """The answer to a request; `wait` is how long the controller may take on purpose."""
         if self._closed:
             raise ClusterUnreachable("The link to the cluster is closed", todo="Open another one.")
-        connections = await self._connect()
-        call = getattr(connections(self.url), operation)
         try:
-            answer = await wait_for(call(**request), wait + self._timeout)
-        except (OSError, asyncio.TimeoutError) as error:  # distributed's CommClosedError is an OSError
+            answer = await wait_for(self._connect().ask(operation, **request), wait + self._timeout)
+        except (OSError, asyncio.TimeoutError) as error:
             raise ClusterUnreachable(
                 "The cluster's scheduler doesn't answer",
                 f"{self.url}: {_reason(error)}",
@@ -158,16 +156,12 @@ class RemoteLink:
             raise _error(answer)
         return _part(answer, "ok")
 
-    async def _connect(self) -> ConnectionPool:
-        if self._connections is None:
-            from distributed.core import ConnectionPool  # importing Dask takes longer than importing us
-
+    def _connect(self) -> Messenger:
+        if self._messenger is None:
             security: Any = self._security  # distributed's methods have no types
-            arguments = security.get_connection_args("client") if security is not None else {}
-            connections = ConnectionPool(limit=64, connection_args=arguments, timeout=min(self._timeout, CONNECT))
-            await connections.start()
-            self._connections = connections
-        return self._connections
+            context = security.get_connection_args("client")["ssl_context"] if security is not None else None
+            self._messenger = Messenger(self.url, context, min(self._timeout, CONNECT))
+        return self._messenger
 
 
 def _cluster_view(answer: dict[str, Any]) -> ClusterView:

@@ -26,6 +26,8 @@ INSTALLING: Seconds = 60.0
 
 #: Where the scheduler's metadata say that the book is there.
 _KEY = "jupyter-mlops"
+#: And what keeps it from being there.
+_REFUSED = "jupyter-mlops-refused"
 
 _ROOT = Path(__file__).resolve().parents[4]
 #: What travels: folders whole, and the files that lead to the book.
@@ -106,9 +108,8 @@ async def install(scheduler: ForeignScheduler, cluster: Discovered, spec: Cluste
         await scheduler.ask("mlops_guest_groups", spec=spec.model_dump_json(), objects=objects)
         return
     _compare(await scheduler.ask("versions"), cluster.name)
-    refused = await _run(
-        scheduler, cluster.name, archive, f"{start.PACKAGE}_{code}", spec.model_dump_json(), objects, code
-    )
+    package = f"{start.PACKAGE}_{code}"
+    refused = await _run(scheduler, cluster.name, archive, package, spec.model_dump_json(), objects, code, _REFUSED)
     if refused:
         raise Unavailable(
             f"The scheduler of {cluster.name!r} can't keep runs",
@@ -153,20 +154,27 @@ def _compare(there: Any, cluster: str) -> None:
 
 async def _run(scheduler: ForeignScheduler, cluster: str, *arguments: Any) -> str:
     """Let the scheduler load our code; what keeps it from that, if anything does."""
-    from distributed.protocol.pickle import dumps, loads
+    from distributed.protocol.pickle import dumps
 
-    answer = await scheduler.ask("run_function", INSTALLING, function=dumps(_load_run_book), args=dumps(arguments))
+    # what the function returns or raises would be a pickle of that scheduler's: it leaves its reason where one can read
+    sent = {"function": dumps(_load_run_book), "args": dumps(arguments)}
+    answer = await scheduler.ask("run_function", INSTALLING, leave_out=True, **sent)
     if not isinstance(answer, Mapping):
         raise ClusterUnreachable(f"The scheduler of {cluster!r} doesn't take our code", "it runs nothing for clients")
     if answer.get("status") != "OK":
-        return str(answer.get("exception_text") or answer.get("text") or loads(answer["exception"]))
-    result = answer.get("result")
-    return str(loads(result) if isinstance(result, bytes) else result or "")
+        return str(answer.get("exception_text") or answer.get("text") or "it failed without a reason")
+    return str(await scheduler.ask("get_metadata", keys=[_REFUSED], default="") or "")
 
 
 async def _load_run_book(
-    archive: bytes, package: str, spec: str, objects: dict[str, str], code: str, dask_scheduler: Any = None
-) -> str:
+    archive: bytes,
+    package: str,
+    spec: str,
+    objects: dict[str, str],
+    code: str,
+    refused: str,
+    dask_scheduler: Any = None,
+) -> None:
     """What the foreign scheduler runs. Travels by value, so it may use nothing of this module."""
     import asyncio
     import importlib
@@ -183,14 +191,16 @@ async def _load_run_book(
             sys.path.append(folder)
         return importlib.import_module(f"{package}.places.kubernetes.foreign.runbook")
 
+    why = ""
     try:
         runbook = await asyncio.to_thread(load)
     except ImportError as error:
-        return f"it has no {error.name}" if error.name else str(error)
+        why = f"it has no {error.name}" if error.name else str(error)
     except OSError as error:
-        return f"our code can't be written there: {error}"
-    await runbook.start(dask_scheduler, spec, objects, code)
-    return ""
+        why = f"our code can't be written there: {error}"
+    dask_scheduler.set_metadata(keys=[refused], value=why)
+    if not why:
+        await runbook.start(dask_scheduler, spec, objects, code)
 
 
 _load_run_book.__module__ = "__main__"  # so that it travels by value

@@ -1,6 +1,6 @@
 """The scheduler of a foreign cluster: the way to it, and what it says of itself.
 
-It is asked over Dask's own RPC: msgpack only, so that versions may differ.
+It is asked as Dask asks, and its answers are read as plain data: versions may differ, and nobody knows who answers.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+from ....controller.messages import Messenger, refused
 from ....core.base import Seconds
 from ....core.cluster import Work
 from ....core.errors import ClusterUnreachable
@@ -19,9 +20,6 @@ from .. import names
 from ..api.client import Api
 from ..tunnel.connections import Connections, has_name_here
 from .discover import Discovered, scheduler_port
-
-if TYPE_CHECKING:
-    from distributed.core import ConnectionPool
 
 #: Seconds that a scheduler may take to say how it is.
 PATIENCE: Seconds = 2.0
@@ -62,7 +60,7 @@ class ForeignScheduler:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._connections: ConnectionPool | None = None
+        self._messenger = Messenger(url, connecting=PATIENCE)
 
     async def look(self) -> DaskView:
         """How it is now.
@@ -72,18 +70,23 @@ class ForeignScheduler:
         ClusterUnreachable : it doesn't answer within `PATIENCE`.
         """
         identity, tasks = await asyncio.gather(self.ask("identity", n_workers=-1), self.ask("get_task_prefix_states"))
-        return view_of(identity, tasks if isinstance(tasks, Mapping) else {})
+        try:
+            return view_of(identity, tasks if isinstance(tasks, Mapping) else {})
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise refused(self.url, f"it has another form than is known here: {error!r}") from error
 
-    async def ask(self, operation: str, patience: Seconds = PATIENCE, **request: Any) -> Any:
+    async def ask(self, operation: str, patience: Seconds = PATIENCE, leave_out: bool = False, **request: Any) -> Any:
         """Its answer to one of Dask's, or our, requests; None for one that it doesn't know.
+
+        `leave_out` : as for `Messenger.ask`.
 
         Raises
         ------
-        ClusterUnreachable : it doesn't answer within `patience` seconds.
+        ClusterUnreachable : it doesn't answer within `patience` seconds, or not with plain data.
         """
         try:
-            return await wait_for(self._ask(operation, request), patience)
-        except (OSError, asyncio.TimeoutError) as error:  # distributed's CommClosedError is an OSError
+            return await wait_for(self._messenger.ask(operation, leave_out, **request), patience)
+        except (OSError, asyncio.TimeoutError) as error:
             raise ClusterUnreachable(
                 "The cluster's scheduler doesn't answer",
                 f"{self.url}: {str(error) or 'no answer in time'}",
@@ -92,17 +95,7 @@ class ForeignScheduler:
 
     async def close(self) -> None:
         """Close the connections."""
-        connections, self._connections = self._connections, None
-        if connections is not None:
-            await connections.close()
-
-    async def _ask(self, operation: str, request: dict[str, Any]) -> Any:
-        if self._connections is None:
-            from distributed.core import ConnectionPool  # importing Dask takes longer than importing us
-
-            self._connections = ConnectionPool(limit=8, timeout=PATIENCE)
-            await self._connections.start()
-        return await getattr(self._connections(self.url), operation)(**request)
+        self._messenger.close()
 
 
 def view_of(identity: Mapping[str, Any], tasks: Mapping[str, Mapping[str, int]]) -> DaskView:
