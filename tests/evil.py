@@ -64,6 +64,8 @@ class FakeScheduler:
         self._answer, self._greeting = answer, greeting
         #: What was asked.
         self.asked: list[str] = []
+        #: How many connected.
+        self.callers = 0
         self.port = 0
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -87,6 +89,7 @@ class FakeScheduler:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
+        self.callers += 1
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             writer.write(self._greeting)
             await _read(reader)

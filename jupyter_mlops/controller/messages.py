@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import msgpack  # type: ignore[import-untyped]  # it has no types
 
 from ..core.base import Seconds
-from ..core.errors import ClusterUnreachable
+from ..core.errors import AnswerRefused, ClusterUnreachable
 from . import roles
 
 #: Bytes of a message, and frames of it, that are read at most.
@@ -59,7 +59,8 @@ class Messenger:
         Raises
         ------
         OSError : it can't be reached, or breaks off.
-        ClusterUnreachable : its answer isn't plain data, or says that it failed.
+        AnswerRefused : its answer isn't plain data.
+        ClusterUnreachable : it says that it failed.
         """
         connection = await self._connection()
         self._busy.add(connection)
@@ -108,9 +109,9 @@ class Messenger:
             wait = min(most, 2 * wait)
 
 
-def refused(url: str, why: str) -> ClusterUnreachable:
+def refused(url: str, why: str) -> AnswerRefused:
     """The error for an answer that isn't plain data."""
-    return ClusterUnreachable(
+    return AnswerRefused(
         "The answer of the cluster's scheduler was refused",
         f"{url}: {why}",
         "No scheduler of ours answers so: do not use this cluster, and ask who made it.",
@@ -160,7 +161,7 @@ class _Connection:
         Raises
         ------
         OSError : the connection broke.
-        ClusterUnreachable : what came is no message.
+        AnswerRefused : what came is no message of plain data.
         """
         try:
             first, frames, later = struct.unpack("=QQQ", await self._reader.readexactly(24))

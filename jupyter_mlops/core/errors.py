@@ -217,6 +217,10 @@ class ClusterUnreachable(Unavailable):
     """The cluster's scheduler doesn't answer."""
 
 
+class AnswerRefused(ClusterUnreachable):
+    """What answers in a scheduler's place sends more than plain data: it could run code here, and isn't listened to."""
+
+
 class StartFailed(Unavailable):
     """A cluster or worker could not be started."""
 

@@ -37,6 +37,7 @@ class StoringApi:
         #: Kinds that nobody may touch.
         self.refused: set[str] = set()
         self.put("namespaces", {"metadata": {"name": self.namespace}})
+        self._closing = asyncio.Event()
 
     def of(self, kind: str, start: str) -> Json:
         """The object of that kind whose name begins so."""
@@ -83,14 +84,23 @@ class StoringApi:
                     del there[other["metadata"]["name"]]
         return gone
 
-    async def answer(self, request: web.Request) -> web.Response:
-        """To any request."""
+    async def close(self) -> None:
+        """End the watches."""
+        self._closing.set()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """To any request. A watch never tells of anything."""
         match = _PATH.fullmatch(request.path)
         if match is None or match["kind"] in self.unknown:
             return _status(404)
         if match["kind"] in self.refused:
             return _status(403)
         kind, name, there = match["kind"], match["name"], self.objects.setdefault(match["kind"], {})
+        if "watch" in request.query:
+            watch = web.StreamResponse()
+            await watch.prepare(request)
+            await self._closing.wait()
+            return watch
         if request.method == "GET" and name is None:
             selector = request.query.get("labelSelector", "")
             fields = dict(part.split("=") for part in request.query.get("fieldSelector", "").split(",") if part)
@@ -139,6 +149,7 @@ def storing_api() -> Iterator[StoringApi]:
     try:
         yield api
     finally:
+        asyncio.run_coroutine_threadsafe(api.close(), loop).result()
         asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

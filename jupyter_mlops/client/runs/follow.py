@@ -20,6 +20,7 @@ from ...core.run import FINAL, RunPhase, RunState
 from ...home.runs import read_run, run_folder
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.listing import list_clusters, placed
+from ..clusters.live import open_link
 from ..send.payload import RunPayload
 from .copies import Copy
 from .execution.channel import Channel
@@ -101,10 +102,14 @@ async def _last_word(state: RunState, silence: MlopsError) -> RunState:
 
 
 async def _elsewhere(run: str, unknown: UnknownRun) -> RunState:
-    """Clusters of places that don't write into the home folder keep their runs themselves."""
+    """Clusters of places that don't write into the home folder keep their runs themselves.
+
+    They are asked for plain data only: no Dask client connects to clusters that nobody named, and foreign ones are left
+    alone.
+    """
     listing = await list_clusters()
     for cluster in listing.clusters:
-        if places.get(cluster.place).writes_home:
+        if places.get(cluster.place).writes_home or not cluster.ours:
             continue
         try:
             states = await _runs_of(cluster)
@@ -120,5 +125,6 @@ async def _runs_of(cluster: ClusterState) -> list[RunState]:
     """A live cluster knows them better than its place, which is told now and then."""
     if cluster.phase == "running" and "run" in cluster.commands:
         with contextlib.suppress(ClusterUnreachable, ClusterEnded):
-            return (await (await kernel().sessions.open(cluster.id, timeout=10.0)).link.view(workers=False)).runs
+            async with open_link(cluster.place, cluster.id, 10.0) as link:
+                return (await link.view(workers=False)).runs
     return await places.get(cluster.place).runs(cluster.id)

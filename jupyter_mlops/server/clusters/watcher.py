@@ -50,6 +50,8 @@ class ClusterWatcher:
         self._tick = asyncio.Event()
         self._whole: set[str] = set()
         self._silent: dict[str, SilentPlace] = {}
+        #: Clusters on which runs of this home live.
+        self._running: set[str] = set()
         #: What can't be read of clusters that live, which their controllers know nothing of.
         self._unreadable: dict[str, Problem] = {}
         self._warm = False
@@ -100,6 +102,16 @@ class ClusterWatcher:
     async def changed(self, timeout: Seconds) -> None:
         """Return when any cluster changed, or after `timeout` seconds."""
         await until_set(self._tick, timeout)
+
+    def runs_live_on(self, clusters: set[str]) -> None:
+        """Runs of this home live on the clusters with these ids. Who sent them has turned to the foreign ones among them, whose
+        schedulers tell how the runs go on."""
+        self._running = clusters
+        self._follow()
+
+    def _wants_workers(self, state: ClusterState) -> bool:
+        """Whether a cluster is followed with its workers; of a foreign one this lets its scheduler be asked."""
+        return state.id in self._hub.clusters or (not state.ours and state.id in self._running)
 
     def refresh_now(self) -> None:
         """Look for clusters now: one was just made or ended."""
@@ -162,7 +174,7 @@ class ClusterWatcher:
                 on_view=functools.partial(self._take_view, state),
                 on_end=self.refresh_now,
             )
-        follower.ensure(workers=state.id in self._hub.clusters)
+        follower.ensure(workers=self._wants_workers(state))
         follower.set_record(state)
 
     def _take_view(self, record: ClusterState, view: ClusterView, workers: bool) -> None:
@@ -255,8 +267,9 @@ class ClusterWatcher:
         return [other for other in self.states.values() if (other.path, other.mine) == (state.path, state.mine)]
 
     def _follow(self) -> None:
-        for cluster, follower in self._followers.items():
-            follower.want_workers(cluster in self._hub.clusters)
+        for follower in self._followers.values():
+            if follower.state is not None:
+                follower.want_workers(self._wants_workers(follower.state))
         if any(not feed.ready and cluster not in self._followers for cluster, feed in self._hub.clusters.items()):
             self.refresh_now()
 

@@ -93,10 +93,17 @@ class RunManager:
         """
         for run in await asyncio.to_thread(self._records.changed):
             known = self._states.get(run.id)
-            if known is None or _rank(run) > _rank(known) or run.phase in FINAL or _differ(run, known):
+            if (
+                known is None
+                or known.problem is not None
+                or _rank(run) > _rank(known)
+                or run.phase in FINAL
+                or _differ(run, known)
+            ):
                 self.take(run, recorded=True)
-        now = time.time()
-        for run in [run for run in self._states.values() if run.phase not in FINAL]:
+        now, living = time.time(), [run for run in self._states.values() if run.phase not in FINAL]
+        self._watcher.runs_live_on({run.cluster_id for run in living})
+        for run in living:
             try:
                 cluster = self._watcher.find(run.ran_on)
             except AmbiguousName:  # of a record that an older version wrote

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ....controller.link import Link
 from ....core.base import Time
 from ....core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
-from ....core.errors import ClusterUnreachable, Conflict
+from ....core.errors import AnswerRefused, ClusterUnreachable, Conflict
 from ....core.run import RunState
 from ...base import Address
 from ..api.client import Api
@@ -103,7 +103,7 @@ class ForeignCluster:
         return observer.news.since(since) if observer else []
 
     async def runs(self) -> list[RunState]:
-        """As in `PlacedCluster`, as far as its scheduler was made ready for runs."""
+        """As in `PlacedCluster`, as far as its scheduler was made ready for runs, and somebody here turned to it."""
         if self.found.fault is not None:
             return []
         link = await self.link(30.0)
@@ -133,12 +133,17 @@ class ForeignCluster:
     async def _address(self, timeout: float) -> Address:
         if self.found.fault is not None:
             raise unreachable(self.found.fault)
+        observer = self._observer()
+        if observer is not None:
+            await observer.turn_to()
         deadline, found = time.monotonic() + timeout, self.found
         while True:
             try:
                 url = await url_of(self.connections, self.api, found)
                 await _check_answers(url)
                 return Address(url)
+            except AnswerRefused:
+                raise
             except ClusterUnreachable as silent:
                 if time.monotonic() > deadline:
                     problem = state_of(found, self.rates).problem

@@ -1,4 +1,7 @@
-"""A `Link` to a cluster that has no controller: it is watched from here, and changed through Kubernetes."""
+"""A `Link` to a cluster that has no controller: it is watched from here, and changed through Kubernetes.
+
+Its scheduler is asked from the moment that a person turns to this very cluster: its workers, a command, a run.
+"""
 
 from __future__ import annotations
 
@@ -124,6 +127,7 @@ class ForeignLink:
 
     async def _scale(self, workers: int, group: str | None) -> None:
         await change.scale(self._observer.api, self._cluster, workers, group)
+        await self._observer.turn_to()
         self._observer.look_soon()
 
     async def _install(self) -> None:

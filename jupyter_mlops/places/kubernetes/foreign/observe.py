@@ -1,4 +1,8 @@
-"""Looks at foreign clusters for as long as somebody wants to know. On the loop of the place's connections only."""
+"""Looks at foreign clusters for as long as somebody wants to know. On the loop of the place's connections only.
+
+Kubernetes is asked. Their schedulers are not, before a person has turned to this very cluster: whoever may make a pod
+could otherwise have everybody who watches the namespace connect to it.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +76,8 @@ class Observer:
         self._around = PodContext(api, spec_of(cluster, api.namespace, rates.price))
         query = {"labelSelector": cluster.selector}
         self._watch = ObjectWatch(api, api.path("pods"), query, self._synced, self._changed)
+        #: Whether a person has turned to this very cluster, so that its scheduler may be asked.
+        self._turned_to = False
         self._scheduler: ForeignScheduler | None = None
         self._dask: DaskView | None = None
         self._dask_problem: Problem | None = None
@@ -116,14 +122,23 @@ class Observer:
         if self._scheduler is not None:
             await self._scheduler.close()
 
+    async def turn_to(self) -> None:
+        """A person has turned to this very cluster: from now on its scheduler is asked, too."""
+        if not self._turned_to:
+            self._turned_to = True
+            await self._ask_dask()
+            await self._look()
+
     async def view(self, since: int | None, timeout: Seconds, workers: bool) -> ClusterView:
-        """What changed after `since`, as soon as there is something.
+        """What changed after `since`, as soon as there is something. Who wants to see its `workers` has turned to it.
 
         Raises
         ------
         ClusterEnded : it is gone.
         ClusterUnreachable : Kubernetes doesn't answer.
         """
+        if workers:
+            await self.turn_to()
         asleep, self._asked_at = not self._awake.is_set(), time.monotonic()
         self._awake.set()
         if asleep:
@@ -137,7 +152,9 @@ class Observer:
         return self.news.view(since, workers)
 
     async def scheduler(self) -> ForeignScheduler:
-        """Its scheduler, to be asked. Raises `ClusterUnreachable`, `ClusterEnded`."""
+        """Its scheduler, to be asked since a person has turned to the cluster. Raises `ClusterUnreachable`,
+        `ClusterEnded`."""
+        self._turned_to = True
         self._check()
         url = await url_of(self.connections, self.api, self.cluster)
         if self._scheduler is None or self._scheduler.url != url:
@@ -220,7 +237,7 @@ class Observer:
 
     async def _ask_dask(self) -> None:
         pod = self.cluster.running_scheduler
-        if pod is None:
+        if pod is None or not self._turned_to:
             self._dask, self._dask_problem = None, None
             return
         try:
