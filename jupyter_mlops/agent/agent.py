@@ -72,7 +72,7 @@ class Agent:
         run = self._run(head["run"])
         if run.stopped:
             return {"stopped": True}
-        known = written(Path(head["folder"]), part["index"]) if head["folder"] else None
+        known = written(head, part["index"]) if head["folder"] else None
         if known is not None:
             _report_end(run.reporter, key, known)
             return known
@@ -82,9 +82,9 @@ class Agent:
         began = time.perf_counter()
         outcome = self._execute(run, key, code, head, part, bigs)
         if head["folder"] and "stopped" not in outcome:
-            outcome = persist(outcome, Path(head["folder"]), part["index"], run.reporter)
+            outcome = persist(outcome, head, part["index"], run.reporter)
         elif head.get("small") and "stopped" not in outcome:
-            self._small.send(run.reporter, head["run"], part["index"], outcome, head["small"])
+            self._small.send(run.reporter, head, part["index"], outcome)
         _report_end(run.reporter, key, outcome)
         outcome["seconds"] = time.perf_counter() - began
         return outcome

@@ -6,6 +6,7 @@ Pydantic is imported only when a record or a journal is read: looking for folder
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -54,6 +55,11 @@ class RunFolder:
     def no_payload(self) -> Path:
         """Why there is no payload, in words."""
         return self.path / "payload.why"
+
+    @property
+    def key_file(self) -> Path:
+        """The key that the parts of its result are sealed with (`agent/seals.py`)."""
+        return self.path / "seal.key"
 
     @property
     def result(self) -> Path:
@@ -120,6 +126,19 @@ class RunFolder:
             except FileNotFoundError:
                 return
             shutil.rmtree(gone)
+
+    def new_key(self) -> bytes:
+        """A key for the run's results, written down; raises `StorageFull`, `Refused`."""
+        key = secrets.token_bytes(32)
+        home.write(self.make().key_file, key)
+        return key
+
+    def key(self) -> bytes:
+        """The key of the run's results; empty for a run that was sent from another home, or by a version before 0.2."""
+        try:
+            return self.key_file.read_bytes()
+        except FileNotFoundError:
+            return b""
 
     def journal(self, since: int = 0) -> list[Entry]:
         """What it printed and logged after the number `since`, each entry once: several processes may copy it here."""

@@ -118,6 +118,7 @@ async def _send(
         folder = str(run_folder(state.id).result) if state.kept else ""
         small = 0 if state.kept else SMALL
         head = {**first["head"], "run": state.id, "keep": False, "folder": folder, "small": small, "note": note}
+        head["seal"] = await asyncio.to_thread(run_folder(state.id).new_key)
         tasks.code = head_bytes(head)
         if frames and "partitions" in frames[0]:
             sender = await _send_partitions(session, tasks, state, frames[0])

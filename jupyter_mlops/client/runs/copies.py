@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ... import home
+from ...agent import seals
 from ...core.errors import ClusterUnreachable, Unreadable
 from ...core.run import FINAL, Entry, RunState
 from ...home.runs import RunFolder, run_folder
@@ -141,4 +142,5 @@ def _number(key: str) -> int:
 
 
 def _write_part(folder: RunFolder, key: str, part: Part) -> None:
-    home.write(folder.part(_number(key)), pickle.dumps(part, protocol=5))
+    number, data = _number(key), pickle.dumps(part, protocol=5)
+    home.write(folder.part(number), seals.seal(data, folder.key(), folder.run))

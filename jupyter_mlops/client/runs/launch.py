@@ -119,6 +119,7 @@ def _complete(payload: RunPayload, state: RunState, options: Options, session: S
         "on_error": options.on_error,
         "keep": options.keep,
         "folder": folder,
+        "seal": run_folder(state.id).new_key() if state.detached else b"",
         "small": SMALL if state.detached and not state.kept else 0,
     }
 

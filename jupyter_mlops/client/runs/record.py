@@ -13,6 +13,7 @@ import cloudpickle
 
 from ... import home
 from ...agent import buffers
+from ...agent.seals import PlainUnpickler
 from ...core.errors import NotRepeatable
 from ...home.runs import run_folder
 from ..clusters.kernel import kernel
@@ -155,7 +156,7 @@ def read_payload(run: str) -> Generator[dict[str, Any], None, None]:
 
     Raises
     ------
-    NotRepeatable : it wasn't kept.
+    NotRepeatable : it wasn't kept, or is something else than what was kept.
     """
     try:
         file = run_folder(run).payload.open("rb")
@@ -165,7 +166,12 @@ def read_payload(run: str) -> Generator[dict[str, Any], None, None]:
         ) from None
     with file:
         while file.peek(1):
-            yield pickle.load(file)  # noqa: S301 - plain data, written by ourselves into the user's own folder
+            try:
+                frame = PlainUnpickler(file).load()  # the server reads it, too, and runs nobody's code
+            except (pickle.UnpicklingError, EOFError) as error:
+                why = f"its input can't be read: {error}"
+                raise NotRepeatable(f"The run {run} can't be run again", why, "Run its cell again.") from None
+            yield frame
 
 
 def _why(run: str) -> str:

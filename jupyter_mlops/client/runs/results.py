@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from ...agent import seals
 from ...controller.runs.results import SMALL
 from ...core.errors import ClusterEnded, NotFound, RunLost
 from ...core.run import RunState
@@ -66,7 +67,7 @@ class Fetched:
         for path in run_folder(self._record.id).parts():
             if path.name not in self._seen:
                 self._seen.add(path.name)
-                part = _read(path.read_bytes())
+                part = _read(self._record.id, path.read_bytes())
                 self._waiting[part["start"]] = part
         values: list[Any] = []
         while self._next in self._waiting:
@@ -117,9 +118,16 @@ class Fetched:
 
     def _kept_by_place(self) -> list[Part]:
         try:
-            return [_read(part) for part in loop_thread().call(_kept(self._record))]
+            kept = loop_thread().call(_kept(self._record))
         except NotFound:
             return []
+        if kept and not run_folder(self._record.id).key():
+            raise RunLost(
+                f"The result of {self._record.name!r} can't be told from somebody else's",
+                "its cluster has ended, others may write where it is kept, and the key of its seal isn't in this home",
+                "Fetch it where the run was started, or run it again.",
+            )
+        return [_read(self._record.id, part) for part in kept]
 
     def _elsewhere(self) -> bool:
         """Whether its cluster is one that doesn't write into this home."""
@@ -138,11 +146,23 @@ class Fetched:
 def load_parts(run: str) -> Iterator[Part]:
     """The parts that are in the run's folder: its tasks wrote them, or they were fetched."""
     for path in run_folder(run).parts():
-        yield _read(path.read_bytes())
+        yield _read(run, path.read_bytes())
 
 
-def _read(data: bytes) -> Part:
-    part: Part = pickle.loads(data)  # noqa: S301 - made by the user's own run
+def _read(run: str, data: bytes) -> Part:
+    """A part of the result of `run`, whose seal is right.
+
+    Raises
+    ------
+    RunLost : it isn't.
+    """
+    key = run_folder(run).key()
+    try:
+        part: Part = seals.plain(seals.opened(data, key, run) if key else data)
+    except (seals.BrokenSeal, pickle.UnpicklingError) as error:
+        raise RunLost(
+            f"A part of the result of the run {run} was not made by it", str(error), "Run it again, and ask who could."
+        ) from error
     return part
 
 

@@ -21,6 +21,7 @@ FILES = (
     "failures",
     "versions",
     "packages",
+    "seals",
     "outcomes",
     "memory",
     "buffers",
