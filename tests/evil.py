@@ -92,15 +92,16 @@ class FakeScheduler:
         self.callers += 1
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             writer.write(self._greeting)
-            await _read(reader)
+            await read_frames(reader)
             while True:
-                (frame, *_) = await _read(reader)
+                (frame, *_) = await read_frames(reader)
                 self.asked.append(str(msgpack.unpackb(frame, strict_map_key=False).get("op")))
                 writer.write(self._answer)
                 await writer.drain()
 
 
-async def _read(reader: asyncio.StreamReader) -> Sequence[bytes]:
+async def read_frames(reader: asyncio.StreamReader) -> Sequence[bytes]:
+    """The frames of the next message."""
     _, count = struct.unpack("=QQ", await reader.readexactly(16))
     lengths = struct.unpack(f"={count}Q", await reader.readexactly(8 * count))
     return [await reader.readexactly(length) for length in lengths]

@@ -66,7 +66,8 @@ class Runner:
         if "surroundings" in self._head:
             surroundings.move_in(self._head["surroundings"])
         sources.install()
-        clients.install(opened["worker"], self.tell)
+        keys = self._head.get("client") or opened["worker"]["keys"]  # where workers have none that clients may use
+        clients.install({**opened["worker"], "keys": keys}, self.tell)
         displays.install(self.tell)
         self._main = mainmodule.make()
 

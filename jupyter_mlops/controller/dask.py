@@ -12,9 +12,19 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import dask
-from distributed.core import Status
+from distributed.comm.registry import backends
+from distributed.comm.tcp import (
+    TLS,
+    TLSBackend,
+    TLSConnector,
+    TLSListener,
+    convert_stream_closed_error,
+    read_bytes_rw,
+)
+from distributed.core import Status, error_message
 from distributed.http.routing import RoutingApplication
 from distributed.http.utils import get_handlers
+from distributed.protocol.serialize import Pickled, Serialized, msgpack_decode_default
 
 from ..agent.memory import METRICS
 
@@ -53,7 +63,21 @@ NEEDED = {
     "ClientState": ("wants_what",),
 }
 
-__all__ = ["NEEDED", "RoutingApplication"]
+__all__ = [
+    "NEEDED",
+    "TLS",
+    "Pickled",
+    "RoutingApplication",
+    "Serialized",
+    "TLSBackend",
+    "TLSConnector",
+    "TLSListener",
+    "backends",
+    "convert_stream_closed_error",
+    "error_message",
+    "msgpack_decode_default",
+    "read_bytes_rw",
+]
 
 
 # How much there is to do

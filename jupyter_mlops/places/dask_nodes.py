@@ -13,6 +13,7 @@ import distributed
 from tornado.httpserver import HTTPServer
 
 from ..controller.dask import RoutingApplication
+from ..controller.guard import guard_scheduler
 
 #: Where users' code keeps all CPUs busy, looking at it a hundred times a second takes some percent of them from it.
 #: What a user's own configuration of Dask says goes before this.
@@ -40,9 +41,10 @@ class Worker(distributed.Worker):
 
 
 def make_scheduler(**options: Any) -> Scheduler:
-    """A scheduler with these options of Dask's, not started.
+    """A scheduler with these options of Dask's, not started. This process is the scheduler's from now on.
 
     Its pages aren't loaded with it: they take longer than all the rest, and the controller loads them when asked.
     """
+    guard_scheduler()
     with dask.config.set({"distributed.scheduler.http.routes": []}):
         return Scheduler(dashboard=False, dashboard_address=None, **options)

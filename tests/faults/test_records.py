@@ -21,6 +21,7 @@ import pytest
 from distributed import Client
 from distributed.comm import CommClosedError
 
+from jupyter_mlops.controller.roles import ROLES
 from jupyter_mlops.core.errors import ClusterUnreachable, Conflict, MlopsError, StorageFull
 from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.places.local import processes, store, tls
@@ -360,7 +361,7 @@ async def test_nobody_gets_in_without_the_key(local: LocalPlace, tmp_path: Path)
     for url in (address.url, view.workers[0].address):
         host, _, port = url.removeprefix("tls://").partition(":")
         assert host == "127.0.0.1"
-        for other, key in ((f"tcp://{host}:{port}", None), (url, tls.security(tmp_path))):
+        for other, key in ((f"tcp://{host}:{port}", None), (url, tls.security(tmp_path, *ROLES))):
             with pytest.raises((OSError, CommClosedError)):
                 await Client(other, security=key, asynchronous=True, timeout="3s", set_as_default=False)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -387,7 +388,7 @@ async def test_only_the_owner_can_read_it(local: LocalPlace) -> None:
     assert stat.S_IMODE(local.home.stat().st_mode) == 0o700
     for path in (local.home, *local.home.rglob("*")):
         assert not path.lstat().st_mode & 0o077 or path.is_relative_to(folder(local, name) / "work"), path
-    assert stat.S_IMODE((folder(local, name) / "tls" / "key.pem").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder(local, name) / "tls" / "client.key.pem").stat().st_mode) == 0o600
 
 
 async def test_nothing_else_listens(local: LocalPlace) -> None:

@@ -25,7 +25,7 @@ from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.places.base import Backend
 from jupyter_mlops.places.kubernetes.api.client import Api
-from jupyter_mlops.places.kubernetes.managed import key_and_certificate
+from jupyter_mlops.places.kubernetes.managed import security_of
 from jupyter_mlops.places.kubernetes.names import ObjectNames
 from jupyter_mlops.places.kubernetes.records import record
 from jupyter_mlops.places.kubernetes.records.keeper import RecordKeeper
@@ -293,7 +293,7 @@ async def test_an_unreadable_history_is_an_event_and_costs_what_was_said_last(
 async def test_an_unreadable_key_is_said(api: StoringApi, backend: Backend, tmp_path: Path) -> None:
     await made(backend, tmp_path / "clusters", "one")
     secret = api.of("secrets", "one-tls")
-    assert key_and_certificate(secret)[0].startswith("-----BEGIN")
+    assert security_of(secret).tls_client_key.startswith("-----BEGIN")
     for data in ({}, {"tls.key": "%%%", "tls.crt": "%%%"}, {"tls.key": secret["data"]["tls.key"]}):
         secret["data"] = data
         with pytest.raises(ClusterUnreachable, match="Secret ann/one-tls"):

@@ -37,6 +37,7 @@ class Session:
     def __init__(self, state: ClusterState, backend: Backend, link: Link, client: Client) -> None:
         self.name, self.id, self.mine = state.name, state.id, state.mine
         self.backend, self.link, self.client = backend, link, client
+        self.client_keys = _texts_of(client.security)
         self._bigs: OrderedDict[str, Future[Any]] = OrderedDict()
         self.packages = WorkerPackages(state.name, client)
 
@@ -114,6 +115,14 @@ class Session:
             weakref.finalize(big, forget).atexit = False
         except TypeError:  # bytes: they go when others come
             return
+
+
+def _texts_of(security: Any) -> dict[str, str] | None:
+    """The clients' key as texts, for code in workers that is to be a client; None where it is in files, which workers
+    on this machine read themselves."""
+    if not security.tls_client_key or "\n" not in security.tls_client_key:
+        return None
+    return {"ca": security.tls_ca_file, "cert": security.tls_client_cert, "key": security.tls_client_key}
 
 
 def _retrieved(fetch: asyncio.Future[Any]) -> None:

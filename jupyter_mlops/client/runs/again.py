@@ -30,7 +30,7 @@ from ...home.runs import read_run, run_folder
 from ..clusters.choose import usable
 from ..clusters.listing import Listing, list_clusters
 from ..clusters.session import Session, connect
-from ..send.payload import head_bytes
+from ..send.payload import RunPayload, head_bytes, names_dask
 from .execution.items import part, partition, single
 from .execution.tasks import Tasks
 from .record import read_payload
@@ -119,6 +119,8 @@ async def _send(
         small = 0 if state.kept else SMALL
         head = {**first["head"], "run": state.id, "keep": False, "folder": folder, "small": small, "note": note}
         head["seal"] = await asyncio.to_thread(run_folder(state.id).new_key)
+        if names_dask(RunPayload(first["head"], first["bigs"])):
+            head["client"] = session.client_keys
         tasks.code = head_bytes(head)
         if frames and "partitions" in frames[0]:
             sender = await _send_partitions(session, tasks, state, frames[0])
@@ -159,6 +161,7 @@ async def _send_partitions(session: Session, tasks: Tasks, state: RunState, fram
         frame["partitions"],
         [str(big.key) for big in tasks.bigs],
         demanded(state.group) if state.group else None,
+        session.client_keys,
         key=f"mlops-send-{state.id}",
         pure=False,
     )

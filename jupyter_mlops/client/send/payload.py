@@ -134,6 +134,12 @@ def _beside(packages: set[str]) -> set[str]:
     return {"pyarrow"} if "pandas" in packages and "pyarrow" in sys.modules else set()
 
 
+def names_dask(payload: RunPayload) -> bool:
+    """Whether the code, or what goes along with it, names Dask: then it may be a client of its cluster."""
+    texts = [head_bytes(payload.head), *(big for big in payload.bigs if isinstance(big, bytes))]
+    return any(word in text for text in texts for word in (b"dask", b"distributed"))
+
+
 def head_bytes(head: dict[str, Any]) -> bytes:
     """The head as it is sent."""
     return pickle.dumps(head, protocol=5)

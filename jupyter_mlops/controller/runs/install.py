@@ -104,20 +104,30 @@ def resend(
     partitions: bytes,
     bigs: list[str],
     resources: dict[str, float] | None,
+    keys_of_client: dict[str, str] | None = None,
 ) -> Any:
     """Send the tasks of a map over the partitions of a Dask collection, from a worker: only there the collection's
     graph can be unpickled. Returns the tasks' futures; Dask keeps the tasks for as long as somebody holds these
-    futures. This function travels by value."""
+    futures. This function travels by value.
+
+    `keys_of_client` : where workers have none of their own that clients may use.
+    """
     import pickle
     import sys
 
     from dask.base import annotate
     from dask.delayed import delayed
-    from distributed import Future, get_client
+    from distributed import Client, Future, get_client, get_worker
+    from distributed.security import Security
 
     sources: Any = sys.modules["jupyter_mlops_agent.sources"]
     sources.FINDER.bring(pickle.loads(code)["modules"])  # noqa: S301 - plain data of ours
-    client = get_client()
+    if keys_of_client is None:
+        client = get_client()
+    else:
+        given = {"tls_client_key": keys_of_client["key"], "tls_client_cert": keys_of_client["cert"]}
+        security = Security(require_encryption=True, tls_ca_file=keys_of_client["ca"], **given)
+        client = Client(get_worker().scheduler.address, security=security, set_as_default=False)
     inputs: list[Any] = [Future(key, client) for key in bigs]
     call = delayed(enter, pure=False)
     pending = [

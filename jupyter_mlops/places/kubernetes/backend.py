@@ -156,9 +156,9 @@ class KubernetesBackend(Backend):
     async def _start(self, spec: ClusterSpec) -> ClusterState:
         api = await self._connections.api(*where(spec.profile))
         await asyncio.to_thread(remember, where(spec.profile))
-        new_pair = asyncio.to_thread(keys.new_pair if options_of(spec.profile).tls else _no_pair)
-        prices, pair = await asyncio.gather(price_list(api, spec), new_pair)
-        made = await record.make(api, spec, pair, prices)
+        new_keys = asyncio.to_thread(keys.new_keys if options_of(spec.profile).tls else _no_keys)
+        prices, made_keys = await asyncio.gather(price_list(api, spec), new_keys)
+        made = await record.make(api, spec, made_keys, prices)
         return state_of(StoredCluster(api, record.ids_of(spec, api.namespace), spec, made))
 
 
@@ -170,5 +170,5 @@ def _check_templates(spec: ClusterSpec) -> None:
         worker_pod(spec, group, f"{group.name}-1", ids, {})
 
 
-def _no_pair() -> None:
+def _no_keys() -> None:
     """A cluster without TLS has no key."""

@@ -7,9 +7,10 @@ import base64
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ...controller.link import Link
+from ...controller.roles import CLIENT
 from ...controller.runs.results import kept_parts
 from ...core.base import Time
 from ...core.cluster import ClusterSpec, ClusterState, EndCause, Event, Problem, Receipt, Sample
@@ -36,6 +37,9 @@ from .records import keeper, listing, logs, record
 from .records.listing import Vanished
 from .records.stored import StoredCluster, state_of
 from .tunnel.connections import Connections, has_name_here
+
+if TYPE_CHECKING:
+    from distributed.security import Security
 
 #: Seconds between two looks at a record that is waited for.
 _LOOK = 0.25
@@ -186,9 +190,7 @@ async def _address(connections: Connections, entry: StoredCluster) -> Address:
     tls = options_of(entry.spec.profile).tls
     security = None
     if tls:
-        security = keys.security(
-            *key_and_certificate(await entry.api.request("GET", entry.api.path("secrets", entry.ids.tls)))
-        )
+        security = security_of(await entry.api.request("GET", entry.api.path("secrets", entry.ids.tls)))
     scheme = "tls" if tls else "tcp"
     if await has_name_here(entry.ids.host):
         return Address(f"{scheme}://{entry.ids.host}:{names.SCHEDULER_PORT}", security)
@@ -196,18 +198,20 @@ async def _address(connections: Connections, entry: StoredCluster) -> Address:
     return Address(f"{scheme}://127.0.0.1:{port}", security)
 
 
-def key_and_certificate(secret: Json) -> tuple[str, str]:
-    """The key and the certificate in a cluster's Secret. Raises `ClusterUnreachable` when they can't be read."""
+def security_of(secret: Json) -> Security:
+    """Dask's security settings of the clients' key in a cluster's Secret. Raises `ClusterUnreachable` when it can't be
+    read."""
     data = secret.get("data") or {}
     try:
-        key, certificate = (
-            base64.b64decode(data[name], validate=True).decode("ascii") for name in ("tls.key", "tls.crt")
-        )
+        found = {name: base64.b64decode(text, validate=True).decode("ascii") for name, text in data.items()}
+        pair = keys.Pair(found["tls.key"], found["tls.crt"])
     except (LookupError, TypeError, ValueError) as error:
         where = f"Secret {secret['metadata'].get('namespace', '')}/{secret['metadata']['name']}"
         todo = "Stop the cluster and start a new one."
         raise ClusterUnreachable("The key of the cluster can't be read", f"{where}: {error!r}", todo) from None
-    return key, certificate
+    if "ca.crt" not in found:  # made before each part had its own
+        return keys.security_of_one(pair)
+    return keys.security(found["ca.crt"], **{CLIENT: pair})
 
 
 def _ended(receipt: Receipt) -> MlopsError:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...controller.roles import CLIENT
+
 #: Labels of ours. The last ones are dask-kubernetes', so that its tools list our clusters.
 CLUSTER = "jupyter-mlops/cluster"
 GROUP = "jupyter-mlops/group"
@@ -99,8 +101,12 @@ class ObjectNames:
 
     @property
     def tls(self) -> str:
-        """The Secret with its key and certificate."""
-        return f"{self.cluster}-tls"
+        """The Secret with its clients' key and certificate."""
+        return self.tls_of(CLIENT)
+
+    def tls_of(self, role: str) -> str:
+        """The Secret with the key and the certificate of a part of it; that of clients is the oldest."""
+        return f"{self.cluster}-tls" if role == CLIENT else f"{self.cluster}-{role}-tls"
 
     @property
     def spec(self) -> str:

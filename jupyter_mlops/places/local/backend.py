@@ -10,6 +10,7 @@ import time
 from typing import ClassVar
 
 from ...controller.link import Link
+from ...controller.roles import CLIENT
 from ...core.base import Time, read_word, sentence_of
 from ...core.cluster import (
     ClusterPhase,
@@ -116,7 +117,7 @@ class LocalBackend(Backend):
                     f"Cluster {name!r} can't be reached", f"{problem.what}: {problem.why}", problem.todo
                 )
             if record.phase == "running":
-                return Address(record.address, security(entry.folder.path))
+                return Address(record.address, security(entry.folder.path, CLIENT))
             if time.monotonic() > deadline:
                 raise ClusterUnreachable(
                     f"Cluster {name!r} isn't ready", f"its scheduler did not start within {timeout:.0f} s"

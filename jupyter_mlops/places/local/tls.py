@@ -1,6 +1,7 @@
-"""The key pair of a local cluster, in its folder.
+"""The keys of a local cluster, in its folder.
 
 On a machine with several users any of them could otherwise run code as this one: a Dask port unpickles what it gets.
+Workers run as the same user, who can read the keys of all roles; so theirs may be used by clients in the users' code.
 """
 
 from __future__ import annotations
@@ -16,18 +17,27 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
 
+#: The certificate that has signed the others.
+_AUTHORITY = "authority.pem"
+
+
 def make_keys(folder: Path) -> None:
-    """Make `tls/key.pem` and `tls/cert.pem` in the cluster's `folder`, readable by their owner only."""
-    key, certificate = keys.new_pair()
-    ClusterFolder(folder).keys.mkdir(mode=0o700, exist_ok=True)
-    _write(ClusterFolder(folder).keys / "key.pem", key)
-    _write(ClusterFolder(folder).keys / "cert.pem", certificate)
+    """Make the keys in `tls/` of the cluster's `folder`, readable by their owner only."""
+    made, where = keys.new_keys(), ClusterFolder(folder).keys
+    where.mkdir(mode=0o700, exist_ok=True)
+    for role, pair in made.pairs.items():
+        _write(where / f"{role}.key.pem", pair.key)
+        _write(where / f"{role}.cert.pem", pair.certificate)
+    _write(where / _AUTHORITY, made.authority)
 
 
-def security(folder: Path) -> Security:
-    """Dask's security settings for the cluster in `folder`, for all roles."""
-    keys_in = ClusterFolder(folder).keys
-    return keys.security(str(keys_in / "key.pem"), str(keys_in / "cert.pem"))
+def security(folder: Path, *roles: str) -> Security:
+    """Dask's security settings for who has these roles in the cluster in `folder`."""
+    where = ClusterFolder(folder).keys
+    if not (where / _AUTHORITY).exists() and (where / "key.pem").exists():  # made before each role had its own
+        return keys.security_of_one(keys.Pair(str(where / "key.pem"), str(where / "cert.pem")))
+    pairs = {role: keys.Pair(str(where / f"{role}.key.pem"), str(where / f"{role}.cert.pem")) for role in roles}
+    return keys.security(str(where / _AUTHORITY), **pairs)
 
 
 def _write(path: Path, data: str) -> None:

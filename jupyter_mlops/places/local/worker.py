@@ -15,6 +15,7 @@ from typing import Any
 import dask
 
 from ...agent import forking
+from ...controller.roles import CLIENT, WORKER
 from ...core.resources import declared
 from ...home.clusters import ClusterFolder
 from ..dask_nodes import Worker
@@ -71,7 +72,7 @@ async def _work(order: Order, folder: Path) -> int:
         nthreads=order["threads"],
         memory_limit=order["memory"],
         resources=declared(order["group"]),
-        security=security(folder),
+        security=security(folder, WORKER, CLIENT),
         host="127.0.0.1",
         local_directory=str(ClusterFolder(folder).work),
         death_timeout=60,

@@ -11,7 +11,7 @@ from ....controller.runs.install import enter
 from ....core.errors import ClusterUnreachable, Unavailable
 from ....core.resources import demanded
 from ...clusters.session import Session
-from ...send.payload import RunPayload, head_bytes
+from ...send.payload import RunPayload, head_bytes, names_dask
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -57,8 +57,9 @@ class Tasks:
 
     async def prepare(self, payload: RunPayload, everywhere: bool) -> None:
         """Put on the cluster what all tasks share; `everywhere` is whether many workers will need it."""
-        # the environment isn't recorded: it may hold secrets
-        self.code = head_bytes({**payload.head, "surroundings": surroundings.here()})
+        # neither the environment nor a key is recorded: they are secrets, and of now
+        client = self._session.client_keys if names_dask(payload) else None
+        self.code = head_bytes({**payload.head, "surroundings": surroundings.here(), "client": client})
         self.bigs = await self._session.put(payload, everywhere=everywhere)
 
     async def put_again(self, payload: RunPayload, everywhere: bool, lost: list[Future[Any]]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from ....controller.roles import SCHEDULER, WORKER
 from ....core.cluster import ClusterSpec
 from ....core.errors import InvalidSpec
 from ....core.profile import Group
@@ -17,8 +18,7 @@ from ..names import ObjectNames
 from ..options import options_of, pod_of
 from .merge import merge
 
-#: The container that user templates are merged over.
-WORKER, SCHEDULER = "worker", "scheduler"
+#: The container that user templates are merged over is named after its part of the cluster.
 
 _PORTS = {"tcp-comm": names.SCHEDULER_PORT, "http-dashboard": names.DASHBOARD_PORT}
 
@@ -42,7 +42,7 @@ def worker_pod(
         "--name", worker, "--group", group.name, "--threads", str(group.threads), "--memory", str(group.memory),
         "--scheduler", ids.address(options.tls), "--grace", str(options.grace),
     ]  # fmt: skip
-    pod = _pod(spec, WORKER, arguments, _resources(group.cpus, group.memory, group.gpus))
+    pod = _pod(spec, ids, WORKER, arguments, _resources(group.cpus, group.memory, group.gpus))
     pod = merge(pod, {"spec": {**_spot(group), **_gpus(group), "terminationGracePeriodSeconds": options.grace}})
     pod = merge(pod, _template(pod_of(group), WORKER, f"group {group.name!r}"))
     labels = ids.labels(spec.owner, "worker") | ids.dask_labels("worker")
@@ -72,7 +72,8 @@ def scheduler_pod(spec: ClusterSpec, ids: ObjectNames) -> dict[str, Any]:
     most = sum(group.maximum for group in spec.profile.groups)
     cpus, memory = scheduler_size(most)
     arguments = ["python", f"{names.SPEC}/start.py", "scheduler"]
-    pod = _pod(spec, SCHEDULER, arguments, {"requests": _amounts(cpus, memory), "limits": {"memory": str(2 * memory)}})
+    resources = {"requests": _amounts(cpus, memory), "limits": {"memory": str(2 * memory)}}
+    pod = _pod(spec, ids, SCHEDULER, arguments, resources)
     container = {
         "name": SCHEDULER,
         "ports": [{"name": name, "containerPort": port} for name, port in _PORTS.items()],
@@ -124,8 +125,10 @@ def _amounts(cpus: float, memory: int) -> dict[str, str]:
     return {"cpu": quantity.of_cpus(cpus), "memory": str(memory)}
 
 
-def _pod(spec: ClusterSpec, container: str, arguments: Sequence[str], resources: Mapping[str, Any]) -> dict[str, Any]:
-    """What the pods of workers and scheduler have in common, with the profile's template."""
+def _pod(
+    spec: ClusterSpec, ids: ObjectNames, container: str, arguments: Sequence[str], resources: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the pods of workers and scheduler have in common, with the profile's template. Each has its own key."""
     options = options_of(spec.profile)
     mounts = [
         {"name": "spec", "mountPath": names.SPEC, "readOnly": True},
@@ -137,7 +140,7 @@ def _pod(spec: ClusterSpec, container: str, arguments: Sequence[str], resources:
     ]
     if options.tls:
         mounts.append({"name": "tls", "mountPath": names.TLS, "readOnly": True})
-        volumes.append({"name": "tls", "secret": {"secretName": f"{spec.name}-tls"}})
+        volumes.append({"name": "tls", "secret": {"secretName": ids.tls_of(container)}})
     environment = {"PYTHONUNBUFFERED": "1", "HOME": names.SCRATCH, **_native_threads(spec, resources)}
     ours = {name: value for name, value in environment.items() if name not in spec.profile.environment}
     # The profile's are in a Secret: more people may read pods. What is listed beside them would win over them.

@@ -13,6 +13,7 @@ import time
 from ....core.cluster import ClusterSpec
 from ....core.errors import NameTaken
 from ....core.formats import FORMAT
+from ... import keys
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json
 from ..names import ObjectNames
@@ -37,12 +38,12 @@ def ids_of(spec: ClusterSpec, namespace: str) -> ObjectNames:
     return ObjectNames(spec.name, namespace, spec.created)
 
 
-async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None, prices: bytes = b"") -> Json:
+async def make(api: Api, spec: ClusterSpec, made_keys: keys.ClusterKeys | None, prices: bytes = b"") -> Json:
     """Make all of a cluster's objects; its scheduler's pod is asked for last. Returns the record.
 
     Parameters
     ----------
-    pair : the key and certificate; None for a cluster without TLS.
+    made_keys : the keys of its parts; None for a cluster without TLS.
     prices : the packed catalogue that its controller prices nodes by.
 
     Raises
@@ -65,7 +66,7 @@ async def make(api: Api, spec: ClusterSpec, pair: tuple[str, str] | None, prices
         ) from None
     record = {**body, **record}
     try:
-        await _all(api, [*_owned(spec, ids, names.owner_of(record), pair, prices), *_outliving(spec, ids)])
+        await _all(api, [*_owned(spec, ids, names.owner_of(record), made_keys, prices), *_outliving(spec, ids)])
         announced = await daskcluster.announce(api, spec, ids)
         rights = _rights(spec, ids, names.owner_of(record), announced is not None)
         await _all(api, rights[:-1])
@@ -170,7 +171,7 @@ def _deployment(spec: ClusterSpec, ids: ObjectNames) -> Json:
 
 
 def _owned(
-    spec: ClusterSpec, ids: ObjectNames, owner: Json, pair: tuple[str, str] | None, prices: bytes
+    spec: ClusterSpec, ids: ObjectNames, owner: Json, made_keys: keys.ClusterKeys | None, prices: bytes
 ) -> list[tuple[tuple[str, str], Json]]:
     def metadata(name: str, part: str = "record") -> Json:
         return _metadata(spec, ids, name, part, owner)
@@ -184,9 +185,10 @@ def _owned(
     secrets = [secret(metadata(ids.spec), files)]
     if spec.profile.environment:
         secrets.append(secret(metadata(ids.environment), spec.profile.environment))
-    if pair is not None:
-        pairs = {"tls.key": pair[0], "tls.crt": pair[1]}
-        secrets.append({**secret(metadata(ids.tls), pairs), "type": "kubernetes.io/tls"})
+    if made_keys is not None:
+        for role, pair in made_keys.pairs.items():  # no pod has that of clients
+            data = {"tls.key": pair.key, "tls.crt": pair.certificate, "ca.crt": made_keys.authority}
+            secrets.append({**secret(metadata(ids.tls_of(role)), data), "type": "kubernetes.io/tls"})
     policy = manifests.network_policy(
         ids.cluster, ids.namespace, {names.CLUSTER: ids.cluster}, metadata(f"{ids.cluster}-ports")
     )

@@ -20,6 +20,7 @@ from distributed.scheduler import WorkerState
 
 from ....controller import dask
 from ....controller.controller import Controller
+from ....controller.roles import SCHEDULER
 from ....controller.rpc import serve
 from ....core.base import read_record
 from ....core.cluster import ClusterSpec, Problem
@@ -146,7 +147,7 @@ def _say_failure(task: asyncio.Task[None]) -> None:
 
 async def _scheduler() -> Scheduler:
     """Dask's scheduler, listening."""
-    tls = security(Path(names.TLS))
+    tls = security(Path(names.TLS), SCHEDULER)
     scheduler = make_scheduler(protocol="tls" if tls else "tcp", port=names.SCHEDULER_PORT, security=tls)
     await scheduler
     return scheduler

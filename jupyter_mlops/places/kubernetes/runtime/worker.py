@@ -20,6 +20,7 @@ import dask
 import psutil
 from distributed.security import Security
 
+from ....controller.roles import WORKER
 from ....core.resources import declared
 from ....core.waiting import wait_for
 from ... import dask_nodes, keys
@@ -54,9 +55,12 @@ class PodWorker(dask_nodes.Worker):
         return await super().close(timeout, executor_wait, nanny, reason)
 
 
-def security(folder: Path) -> Security | None:
-    """The cluster's keys in `folder`, for all roles; None for a cluster without TLS."""
-    return keys.security(str(folder / "tls.key"), str(folder / "tls.crt")) if folder.exists() else None
+def security(folder: Path, role: str) -> Security | None:
+    """The key in `folder`, which is that of `role`; None for a cluster without TLS."""
+    if not folder.exists():
+        return None
+    pair = keys.Pair(str(folder / "tls.key"), str(folder / "tls.crt"))
+    return keys.security(str(folder / "ca.crt"), **{role: pair})
 
 
 async def work(options: argparse.Namespace) -> None:
@@ -86,7 +90,7 @@ def _make(options: argparse.Namespace) -> PodWorker:
         nthreads=options.threads,
         memory_limit=options.memory,
         resources=declared(options.group),
-        security=security(Path(names.TLS)),
+        security=security(Path(names.TLS), WORKER),
         local_directory=names.SCRATCH,
         death_timeout=PATIENCE,
     )
