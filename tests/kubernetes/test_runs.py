@@ -94,7 +94,8 @@ def test_cells_run_on_pods(pods: mlops.Cluster, tmp_path: Path) -> None:
 def test_a_detached_run_outlives_kernel_server_and_cluster(
     place: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prints and result are fetched by another kernel while the cluster lives; a small result from any home later.
+    """Prints and result are fetched by another kernel while the cluster lives; a small result later, by who sent it:
+    elsewhere nobody can tell it from what others have put there.
 
     The cluster was started with the kernel's packages.
     """
@@ -125,8 +126,11 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
             other.close()
         cluster.stop()
         until(lambda: cluster.state().phase == "ended", LONG)
-        monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "a-third-machine"))
-        assert mlops.get_run(run).state == "done"
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "a-third-machine"))
+            assert mlops.get_run(run).state == "done"
+            with pytest.raises(errors.RunLost, match="the key of its seal isn't in this home"):
+                mlops.get_run(run).result(LONG)
         assert mlops.get_run(run).result(LONG) == [i * 2 for i in range(40)]
         with pytest.raises(errors.RunLost, match=r"was in the memory of 'mortal'.*only results up to 200 kB outlive"):
             mlops.get_run(large).result(LONG)
