@@ -131,9 +131,11 @@ def test_a_detached_run_outlives_kernel_server_and_cluster(
             assert mlops.get_run(run).state == "done"
             with pytest.raises(errors.RunLost, match="the key of its seal isn't in this home"):
                 mlops.get_run(run).result(LONG)
+            with pytest.raises(
+                errors.RunLost, match=r"was in the memory of 'mortal'.*only results up to 200 kB outlive"
+            ):
+                mlops.get_run(large).result(LONG)
         assert mlops.get_run(run).result(LONG) == [i * 2 for i in range(40)]
-        with pytest.raises(errors.RunLost, match=r"was in the memory of 'mortal'.*only results up to 200 kB outlive"):
-            mlops.get_run(large).result(LONG)
     finally:
         kernel.close()
         server.kill()
