@@ -61,6 +61,7 @@ NEEDED = {
     "WorkerState": ("_network_occ", "executing", "long_running", "nbytes", "processing", "task_prefix_count"),
     "TaskState": ("exception_text", "host_restrictions", "prefix", "resource_restrictions", "worker_restrictions"),
     "ClientState": ("wants_what",),
+    "Worker": ("_get_client",),  # `places/dask_nodes.py` has its own
 }
 
 __all__ = [

@@ -34,10 +34,27 @@ class Scheduler(distributed.Scheduler):
 
 
 class Worker(distributed.Worker):
-    """Dask's worker without its HTTP server."""
+    """Dask's worker without its HTTP server. A task's own client shows a client's certificate, where there is one."""
 
     def start_http_server(self, *args: Any, **kwargs: Any) -> None:
         """Start nothing."""
+
+    def _get_client(self, timeout: float | None = None) -> distributed.Client:
+        """As Dask's, whose client shows what `security` has for workers."""
+        own = self.security
+        try:
+            self.security = _as_client(own)
+            return super()._get_client(timeout)
+        finally:
+            self.security = own
+
+
+def _as_client(security: Any) -> Any:
+    """The same keys, with the client's in the worker's place; unchanged where there is none."""
+    if security is None or not security.tls_client_cert:
+        return security
+    pair = {"tls_worker_key": security.tls_client_key, "tls_worker_cert": security.tls_client_cert}
+    return distributed.Security(require_encryption=True, tls_ca_file=security.tls_ca_file, **pair)
 
 
 def make_scheduler(**options: Any) -> Scheduler:

@@ -16,13 +16,14 @@ HELP = "jupyter_mlops/controller/dask.py uses it, and has to do without it in th
 async def test_the_installed_release_has_what_we_need() -> None:
     async with (
         Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler,
-        Worker(scheduler.address, dashboard=False, dashboard_address="127.0.0.1:0"),
+        Worker(scheduler.address, dashboard=False, dashboard_address="127.0.0.1:0") as worker,
         distributed.Client(scheduler.address, asynchronous=True) as client,
     ):
         future = client.submit(abs, -1, key="task")
         assert await future == 1
         found = {
             "Scheduler": scheduler,
+            "Worker": worker,
             "WorkerState": next(iter(scheduler.workers.values())),
             "TaskState": scheduler.tasks["task"],
             "ClientState": next(iter(scheduler.clients.values())),
