@@ -104,8 +104,8 @@ class ClusterWatcher:
         await until_set(self._tick, timeout)
 
     def runs_live_on(self, clusters: set[str]) -> None:
-        """Runs of this home live on the clusters with these ids. Who sent them has turned to the foreign ones among them, whose
-        schedulers tell how the runs go on."""
+        """Runs of this home live on the clusters with these ids. Who sent them has turned to the foreign ones among
+        them, whose schedulers tell how the runs go on."""
         self._running = clusters
         self._follow()
 

@@ -21,8 +21,8 @@ class DashboardHandler(QuietHandler):
     @authorized
     async def get(self, name: str, path: str | None) -> None:
         """The dashboard of the cluster `name`, once the user, the origin and the cluster are known to be right."""
-        await self.services.clusters.state(name)
-        key, query = self.services.dashboards.key_of(name), query_without_token(self.request.query)
+        cluster = (await self.services.clusters.state(name)).id
+        key, query = self.services.dashboards.key_of(cluster), query_without_token(self.request.query)
         self.redirect(url_path_join(self.base_url, "jupyter-mlops/dashboards", key, quote(path or "status")) + query)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
