@@ -24,6 +24,7 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
     ├── Refused                 the caller may not do this
     ├── Unavailable             try again later or elsewhere
     │   ├── ClusterUnreachable
+    │   │   └── AnswerRefused   what answers in its place sends more than plain data
     │   ├── StartFailed
     │   ├── NotReady            what was waited for did not come in time; a TimeoutError, too
     │   └── StorageFull

@@ -156,15 +156,16 @@ async def test_an_address_where_nothing_is_unreachable(monkeypatch: pytest.Monke
 async def test_a_certificate_of_another_time_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours are valid at any time; those of older versions began a day before their cluster did."""
     monkeypatch.setattr(keys, "ALWAYS", (datetime(2050, 1, 1), datetime(2060, 1, 1)))
+    made = keys.new_keys()
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    for path, text in zip((key, certificate), keys.new_pair(), strict=True):
-        path.write_text(text)
+    key.write_text(made.pairs["scheduler"].key)
+    certificate.write_text(made.pairs["scheduler"].certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ClusterUnreachable, match=r"certificate is not yet valid\. The clock here says 20\d\d-"):
-            await open_link(f"tls://127.0.0.1:{port}", keys.security(str(key), str(certificate)))
+            await open_link(f"tls://127.0.0.1:{port}", keys.security(made.authority, client=made.pairs["client"]))
 
 
 async def test_a_scheduler_without_a_controller_is_named() -> None:
