@@ -10,7 +10,7 @@ export type RunOrder = (typeof RUN_ORDERS)[number];
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 
-/** Clusters in an order; equals newest first. */
+/** Clusters in an order, one's own before all others; equals newest first. */
 export function orderClusters(
   clusters: Iterable<ClusterState>,
   order: ClusterOrder
@@ -18,14 +18,16 @@ export function orderClusters(
   const all = newest(clusters, cluster => cluster.name);
   switch (order) {
     case 'name':
-      return all.sort((a, b) => collator.compare(a.name, b.name));
+      all.sort((a, b) => collator.compare(a.name, b.name));
+      break;
     case 'busy':
-      return all.sort((a, b) => b.counts.busy - a.counts.busy);
+      all.sort((a, b) => b.counts.busy - a.counts.busy);
+      break;
     case 'cost':
-      return all.sort((a, b) => (b.cost.per_hour ?? -1) - (a.cost.per_hour ?? -1));
-    default:
-      return all;
+      all.sort((a, b) => (b.cost.per_hour ?? -1) - (a.cost.per_hour ?? -1));
+      break;
   }
+  return [...all.filter(cluster => cluster.mine), ...all.filter(cluster => !cluster.mine)];
 }
 
 /** Runs in an order, live ones before all others; equals newest first. */
