@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { asProblem } from './request';
 import { ClusterState } from './state/schema';
-import { newest, spelled } from './state/state';
+import { idOf, newest, spelled } from './state/state';
 import { IMlops } from './tokens';
 
 /**
@@ -32,12 +32,16 @@ export async function choose<T>(
   return button.accept && value !== null ? values[items.indexOf(value)] : null;
 }
 
-/** Let the user choose one of the clusters; null as in `choose`. */
-export async function pickCluster(
+/** The id of the cluster that a command was given, or that is picked instead; null when none is. */
+export async function clusterOf(
   store: Pick<IMlops, 'state'>,
   trans: TranslationBundle,
+  args: { cluster?: unknown },
   among: (cluster: ClusterState) => boolean
 ): Promise<string | null> {
+  if (typeof args.cluster === 'string') {
+    return idOf(store.state.clusters, args.cluster);
+  }
   const clusters = newest(store.state.clusters.values(), cluster => cluster.id);
   const cluster = await choose(
     trans,

@@ -47,7 +47,7 @@ function runs(count: number): RunState[] {
 }
 
 describe('many clusters', () => {
-  const quiet = (name: string) => cluster({ name, ...idle });
+  const quiet = (name: string) => cluster({ name, id: `${name}.local~1`, ...idle });
 
   it('have a line each where nothing is to be told of them, which a click opens', async () => {
     const stage = await panel({

@@ -143,7 +143,7 @@ def test_details(page: Page, sidebar: Sidebar) -> None:
 def test_dasks_dashboard_behind_the_login(page: Page, sidebar: Sidebar) -> None:
     sidebar.card("bench").locator("[data-mlops=more-actions]").click()
     sidebar.menu_item("Dask’s Dashboard").click()
-    frame = page.frame_locator("iframe[src*='jupyter-mlops/clusters/bench/dashboard/status']")
+    frame = page.frame_locator("iframe[src*='jupyter-mlops/clusters/bench.local'][src$='/dashboard/status']")
     expect(frame.get_by_text("Processing", exact=True)).to_be_visible()
     origin = frame.locator("body").evaluate("""() => {
         try { return document.cookie || 'no cookie'; } catch (error) { return error.name; }
@@ -157,12 +157,12 @@ def test_plots_as_panes(page: Page, lab: Lab) -> None:
     card.locator("[data-mlops=more-actions]").click()
     Sidebar(page).menu_item("Plots Beside the Notebook").click()
     for plot in ("task-stream", "progress", "workers-memory"):
-        frame = page.frame_locator(f"iframe[src*='bench/dashboard/individual-{plot}']")
+        frame = page.frame_locator(f"iframe[src*='/bench.local'][src$='/dashboard/individual-{plot}']")
         expect(frame.locator(".bk-Figure").first).to_be_visible()
     expect(Notebook(page).cells.first).to_be_visible()
 
     command(page, "jupyter-mlops:cluster-plot", {"cluster": "bench", "plot": "individual-cpu"})
-    frame = page.frame_locator("iframe[src*='bench/dashboard/individual-cpu']")
+    frame = page.frame_locator("iframe[src*='/bench.local'][src$='/dashboard/individual-cpu']")
     expect(frame.locator(".bk-Figure").first).to_be_visible()
 
 

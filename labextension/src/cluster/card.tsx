@@ -43,7 +43,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
       icon={isLine ? caretRightIcon : caretDownIcon}
       label={isLine ? trans.__('Show all of %1', cluster.name) : trans.__('Fold %1', cluster.name)}
       expanded={!isLine}
-      onClick={() => onFold(cluster.name, !isLine)}
+      onClick={() => onFold(cluster.id, !isLine)}
       handle="fold"
     />
   );
@@ -208,7 +208,7 @@ function WillStop({ cluster }: { cluster: ClusterState }): JSX.Element | null {
 /** The menu of what else can be done with it. */
 function More({ cluster }: { cluster: ClusterState }): JSX.Element {
   const { commands, trans } = useMlops();
-  const args = { cluster: cluster.name };
+  const args = { cluster: cluster.id };
   const [open, setOpen] = useState(false);
   const show = async (anchor: HTMLElement): Promise<void> => {
     setOpen(true);

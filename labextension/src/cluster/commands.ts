@@ -5,7 +5,7 @@ import { ReadonlyJSONObject } from '@lumino/coreutils';
 import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { ClusterState } from '../state/schema';
-import { isLive, newest, spelled } from '../state/state';
+import { idOf, isLive, newest, spelled } from '../state/state';
 import { Store } from '../state/store';
 import { ended, wanted, workers } from '../words/cluster';
 import { estimate } from '../words/money';
@@ -103,7 +103,7 @@ export function addClusterCommands(
     describedBy: takes({ cluster: 'string' }),
     execute: async args => {
       const cluster =
-        store.state.clusters.get(args.cluster as string) ??
+        store.state.clusters.get(idOf(store.state.clusters, args.cluster as string)) ??
         (await pick(trans.__('Stop which cluster?'), 'stop'));
       if (cluster && (await confirmStop(trans, cluster, store.state))) {
         const force = cluster.phase === 'unreachable';
@@ -117,7 +117,7 @@ export function addClusterCommands(
     describedBy: takes({ cluster: 'string' }),
     execute: async args => {
       const cluster =
-        store.state.clusters.get(args.cluster as string) ??
+        store.state.clusters.get(idOf(store.state.clusters, args.cluster as string)) ??
         (await pick(trans.__('Remove which cluster?'), null));
       if (cluster) {
         await report(api.forget(cluster.id));

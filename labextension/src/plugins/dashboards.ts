@@ -3,11 +3,11 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { Widget } from '@lumino/widgets';
 
-import { choose, pickCluster, report } from '../ask';
+import { choose, clusterOf, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { makePane } from '../dashboard/pane';
 import { IPlot, LAYOUT, plotsOf } from '../dashboard/plots';
-import { isLive, nameOf } from '../state/state';
+import { idOf, isLive, nameOf } from '../state/state';
 import { Store } from '../state/store';
 import { DOMAIN, IStore } from './core';
 
@@ -58,11 +58,8 @@ export const dashboards: JupyterFrontEndPlugin<void> = {
       return widget;
     };
     const isEnabled = (args: { cluster?: unknown }): boolean =>
-      !args.cluster || store.state.clusters.get(args.cluster as string)?.phase === 'running';
-    const clusterOf = (args: { cluster?: unknown }): Promise<string | null> =>
-      typeof args.cluster === 'string'
-        ? Promise.resolve(args.cluster)
-        : pickCluster(store, trans, isLive);
+      typeof args.cluster !== 'string' ||
+      store.state.clusters.get(idOf(store.state.clusters, args.cluster))?.phase === 'running';
 
     app.commands.addCommand(CommandIDs.openDashboard, {
       label: trans.__('Dask’s Dashboard'),
@@ -70,7 +67,7 @@ export const dashboards: JupyterFrontEndPlugin<void> = {
       describedBy: takes({ cluster: 'string' }),
       isEnabled,
       execute: async args => {
-        const cluster = await clusterOf(args);
+        const cluster = await clusterOf(store, trans, args, isLive);
         if (cluster) {
           show(cluster, { page: 'status', title: trans.__('Dashboard') });
         }
@@ -83,7 +80,7 @@ export const dashboards: JupyterFrontEndPlugin<void> = {
       describedBy: takes({ cluster: 'string', plot: 'string' }),
       isEnabled,
       execute: async args => {
-        const cluster = await clusterOf(args);
+        const cluster = await clusterOf(store, trans, args, isLive);
         if (cluster) {
           await report(openPlot(cluster, args.plot as string | undefined));
         }
@@ -96,7 +93,7 @@ export const dashboards: JupyterFrontEndPlugin<void> = {
         ? plots.find(plot => plot.page === page)
         : await choose(
             trans,
-            trans.__('Which plot of %1?', cluster),
+            trans.__('Which plot of %1?', nameOf(cluster)),
             plots,
             plot => plot.title,
             trans.__('This Dask has no single plots')
@@ -112,7 +109,7 @@ export const dashboards: JupyterFrontEndPlugin<void> = {
       describedBy: takes({ cluster: 'string' }),
       isEnabled,
       execute: async args => {
-        const cluster = await clusterOf(args);
+        const cluster = await clusterOf(store, trans, args, isLive);
         if (!cluster) {
           return;
         }

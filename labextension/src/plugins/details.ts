@@ -7,7 +7,7 @@ import {
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { pickCluster } from '../ask';
+import { clusterOf } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { Part } from '../details/part';
 import { DetailsWidget } from '../details/widget';
@@ -44,7 +44,7 @@ export const details: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Workers, timeline, events, logs and cost of a cluster'),
       describedBy: takes({ cluster: 'string', part: 'string' }),
       execute: async args => {
-        const cluster = (args.cluster as string) ?? (await pickCluster(store, trans, () => true));
+        const cluster = await clusterOf(store, trans, args, () => true);
         if (!cluster) {
           return;
         }

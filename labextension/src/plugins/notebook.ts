@@ -4,7 +4,7 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { choose, pickCluster, report } from '../ask';
+import { choose, clusterOf, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { connectNotebook, insertCode, revealCell } from '../notebook/cell';
 import { clientCode } from '../notebook/code';
@@ -37,7 +37,7 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Connect the current notebook to a cluster'),
       describedBy: takes({ cluster: 'string' }),
       execute: async args => {
-        const cluster = (args.cluster as string) ?? (await pickCluster(store, trans, isLive));
+        const cluster = await clusterOf(store, trans, args, isLive);
         if (cluster) {
           await report(
             connectNotebook(app.commands, tracker, spelled(store.state.clusters, cluster))
@@ -51,7 +51,7 @@ export const notebook: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Put the lines that connect to a cluster into the current notebook'),
       describedBy: takes({ cluster: 'string' }),
       execute: async args => {
-        const cluster = (args.cluster as string) ?? (await pickCluster(store, trans, isLive));
+        const cluster = await clusterOf(store, trans, args, isLive);
         if (cluster) {
           await report(
             insertCode(app.commands, tracker, clientCode(spelled(store.state.clusters, cluster)))

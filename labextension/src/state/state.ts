@@ -118,6 +118,15 @@ export function nameOf(id: string): string {
   return id.split(/[.~]/, 1)[0];
 }
 
+/** The id of the cluster that is meant by its id or its name: of one name the last, live ones before all others. */
+export function idOf(clusters: IState['clusters'], given: string): string {
+  const named = newest(
+    [...clusters.values()].filter(cluster => cluster.name === given),
+    cluster => cluster.id
+  );
+  return clusters.has(given) ? given : ((named.find(isLive) ?? named[0])?.id ?? given);
+}
+
 /** How a cluster is named in code that people keep: by its name where no other has it, else with its place. */
 export function spelled(clusters: IState['clusters'], id: string): string {
   const path = id.split('~', 1)[0];
