@@ -61,7 +61,7 @@ def test_what_is_in_the_way_is_said(home: Path, namespace: Namespace, capsys: py
         # its record tells a little later than its controller that it is no longer starting
         until(lambda: "! good-1: big: The namespace's limit range refuses" in said("list"), PATIENCE)
         assert "quota" not in said("scale", "good-1", "2"), "what is refused to some keeps no others waiting"
-        until(lambda: re.search(r"^good-1 +running ! +kubernetes +2/", said("list"), re.M), PATIENCE)
+        until(lambda: re.search(r"^good-1 +running ! +kubernetes +\S+ +2/", said("list"), re.M), PATIENCE)
         assert "! default: The namespace's quota 'few' is used up" in said("scale", "good-1", "5")
     finally:
         said("stop", "good-1", "--force")
