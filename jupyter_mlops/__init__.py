@@ -16,7 +16,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import profiles
     from .client.clusters.handle import Cluster, cluster, clusters, start
-    from .client.runs.api import get_run, log_metric, log_param, map, run, runs
+    from .client.runs.api import get_run, log_metric, log_param, map, rank, run, runs, train, world
     from .client.runs.execution.outcomes import FailedItem
     from .client.runs.run import Run
     from .core import errors
@@ -47,10 +47,13 @@ __all__ = [
     "map",
     "panel",
     "profiles",
+    "rank",
     "run",
     "runs",
     "start",
+    "train",
     "unload_ipython_extension",
+    "world",
 ]
 
 #: Public name → the module that it is.
@@ -75,11 +78,18 @@ _HOMES = {
     "log_param": ".client.runs.api",
     "map": ".client.runs.api",
     "panel": ".notebook.panel",
+    "rank": ".client.runs.api",
     "run": ".client.runs.api",
     "runs": ".client.runs.api",
     "start": ".client.clusters.handle",
+    "train": ".client.runs.api",
     "unload_ipython_extension": ".notebook.extension",
+    "world": ".client.runs.api",
 }
+
+
+#: Those that are called on workers, too, where nothing is recorded.
+_ON_WORKERS = ("log_metric", "log_param", "rank", "world")
 
 
 def __getattr__(name: str) -> Any:
@@ -87,7 +97,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(_MODULES[name], __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name].startswith((".client", ".notebook")) and not name.startswith("log_"):  # those are called on workers
+    if _HOMES[name].startswith((".client", ".notebook")) and name not in _ON_WORKERS:
         _record_runs()
     return getattr(importlib.import_module(_HOMES[name], __name__), name)
 

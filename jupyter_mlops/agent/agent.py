@@ -18,6 +18,7 @@ import cloudpickle
 
 from . import buffers, processes, sources
 from .failures import Record
+from .gang import GangSeat, RankPrints
 from .memory import METRICS, MemoryWatch, Use
 from .outcomes import SmallResults, persist, written
 from .packages import platform_of
@@ -52,6 +53,7 @@ class Agent:
         sources.install()
         self._worker.stream_handlers["mlops-stop"] = self.stop
         self._worker.stream_handlers["mlops-over"] = self.over
+        self._worker.stream_handlers["mlops-gang"] = self.order
         self._worker.metrics[METRICS] = self._used
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
         self._spare.prepare()
@@ -98,6 +100,9 @@ class Agent:
             sources.FINDER.bring(head["modules"])  # what is kept is kept here, as objects
         try:
             run.open(code, bigs)
+            if head.get("gang"):
+                folder = str(self._worker.local_directory)
+                return run.sit(GangSeat(key, part, run.reporter, run, self._worker.address, folder))
             return Seat(key, head, part, run.reporter, run).sit()
         except OSError as error:  # no process, no memory, no file can be had
             why = f"{type(error).__name__}: the run's code can't be started: {error}"
@@ -127,6 +132,10 @@ class Agent:
         if known is not None:
             threading.Thread(target=known.release, name="mlops-release", daemon=True).start()
 
+    def order(self, run: str, **order: Any) -> None:
+        """The scheduler says what a gang's seat is to do."""
+        self._run(run).obey({"run": run, **order})
+
     async def _used(self, worker: Any) -> dict[str, float]:
         """What the runners use, for Dask's heartbeats: bytes, and per cents of a CPU."""
         return self._use.now([(runner.process.pid, runner.memory) for runner in self._at_work()])
@@ -155,6 +164,7 @@ class RunHere:
         #: For what takes long; the other one is for what the worker's event loop asks.
         self._sharing = threading.Lock()
         self._busy: set[RunnerHandle] = set()
+        self._gang: GangSeat | None = None
         self._code = b""
         self._files: list[int] = []
 
@@ -184,6 +194,10 @@ class RunHere:
             runner = RunnerHandle(self._spare.take(), self.reporter)
             with self._sharing:
                 runner.send(_opening(self._worker, self._code), tuple(self._files))
+        return self._set_to_work(runner)
+
+    def _set_to_work(self, runner: RunnerHandle) -> RunnerHandle:
+        """The same, counted among those at work. Raises `Stopped`."""
         with self._lock:
             self._busy.add(runner)
         if self.stopped:  # whoever stops it may have looked before this one was there
@@ -191,6 +205,41 @@ class RunHere:
             raise Stopped
         self._watch.wake()
         return runner
+
+    def take_rank(self, prints: RankPrints, told: dict[str, Any], listener: int) -> RunnerHandle:
+        """A new runner for a rank of a gang, which nothing was executed in.
+
+        Parameters
+        ----------
+        prints : gets what it writes.
+        told : what it must know of the gang.
+        listener : the open socket at which it meets the others; -1 for none.
+
+        Raises
+        ------
+        OSError, Stopped
+        """
+        runner = RunnerHandle(self._spare.take(), prints)
+        opening = {**_opening(self._worker, self._code), "rank": {**told, "listens": listener >= 0}}
+        runner.send(opening, (*self._files, *([listener] if listener >= 0 else [])))
+        return self._set_to_work(runner)
+
+    def sit(self, seat: GangSeat) -> dict[str, Any]:
+        """Have the run's gang take part; returns what its seat gives."""
+        with self._lock:
+            self._gang = seat
+        try:
+            return {"stopped": True} if self.stopped else seat.sit()
+        finally:
+            with self._lock:
+                self._gang = None
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """What the gang's seat is to do. One that has left is to do nothing."""
+        with self._lock:
+            seat = self._gang
+        if seat is not None:
+            seat.obey(order)
 
     def give_back(self, runner: RunnerHandle) -> None:
         """The task is over; the runner waits for the next."""
@@ -234,6 +283,10 @@ class RunHere:
         threading.Thread(target=self._stop, name="mlops-stop", daemon=True).start()
 
     def _stop(self) -> None:
+        with self._lock:
+            seat = self._gang
+        if seat is not None:
+            seat.stop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             for runner in self.at_work:
                 runner.process.signal(number)

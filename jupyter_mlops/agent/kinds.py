@@ -64,13 +64,24 @@ class Cell(Kind):
 
     def execute(self, part: dict[str, Any]) -> Outcome:
         """As `Kind.execute`."""
-        return self._attempts(self._once)
+        return self._attempts(self._of_rank if part.get("rank") else self._once)
 
-    def _once(self) -> Outcome:
+    def _of_rank(self) -> Outcome:
+        """In a gang the notebook gets what rank 0 gives, and of the other ranks what it asks all for."""
+        self._run()
+        names, refused = pack_names(self.space, self.head.get("of_all", []))
+        return {"names": names, "refused": refused, "value": None, "bundle": {}, "has_value": False, "left": []}
+
+    def _run(self) -> tuple[Mapping[str, Any], Any, bool]:
+        """What was given to the cell, the value of its last expression, and whether it has one."""
         given, _ = self.code.load()
         self.space.update(given)
         value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
         self.screen.show_figures()
+        return given, value, has_value
+
+    def _once(self) -> Outcome:
+        given, value, has_value = self._run()
         back = list(self.head["names"])
         touched = [name for name in changed(self.code, given, self.space, COMPARED) if name not in back]
         if self.head["keep"]:

@@ -22,6 +22,7 @@ from . import clients, displays, mainmodule, sources, surroundings
 from .code import Code
 from .failures import RunStopped, record
 from .kinds import KINDS, OURS, Kind, Outcome
+from .rendezvous import Meeting
 from .wire import Message, Wire
 
 #: The runner of this process; None where there is none.
@@ -65,11 +66,20 @@ class Runner:
         _move_in(opened)
         if "surroundings" in self._head:
             surroundings.move_in(self._head["surroundings"])
+        if "rank" in opened:
+            self._join(opened["rank"])
         sources.install()
         keys = self._head.get("client") or opened["worker"]["keys"]  # where workers have none that clients may use
         clients.install({**opened["worker"], "keys": keys}, self.tell)
         displays.install(self.tell)
         self._main = mainmodule.make()
+
+    def _join(self, told: Message) -> None:
+        """Be a rank of a gang."""
+        listener = self._files.pop() if told["listens"] else -1
+        os.environ.update({name: value for name, value in told["defaults"].items() if name not in os.environ})
+        os.environ.update(told["variables"])
+        Meeting(**told["meeting"], listener=listener).install()
 
     def serve(self) -> None:
         """Execute tasks as they come."""

@@ -10,7 +10,7 @@ import pickle
 import select
 import signal
 from collections import deque
-from typing import Any
+from typing import Any, Protocol
 
 from . import memory
 from .processes import RunnerProcess
@@ -40,6 +40,13 @@ class Stopped(Exception):
     """The run was stopped before this task had a runner."""
 
 
+class Prints(Protocol):
+    """Takes what a runner writes."""
+
+    def print(self, stream: str, text: str) -> None:
+        """Something was written to `stdout` or `stderr`."""
+
+
 class RunnerHandle:
     """A runner at work for a run, as its seat knows it.
 
@@ -49,7 +56,7 @@ class RunnerHandle:
     reporter : gets what it writes.
     """
 
-    def __init__(self, process: RunnerProcess, reporter: Reporter) -> None:
+    def __init__(self, process: RunnerProcess, reporter: Prints) -> None:
         self.process, self._reporter = process, reporter
         self._shared, self._kills = memory.used(process.pid), memory.kills()
         self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}

@@ -33,7 +33,9 @@ def _run_phase(state: RunState) -> str:
 
 
 def progress(state: RunState) -> str:
-    """How many items are done, of how many, and how many failed."""
+    """How many items are done, of how many, and how many failed; the ranks of a gang."""
+    if state.kind == "gang":
+        return words.count(state.total or 0, "rank")
     if state.kind != "map":
         return ""
     failed = f", {state.failed:,} failed" if state.failed else ""

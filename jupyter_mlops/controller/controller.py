@@ -100,6 +100,7 @@ class Controller:
             event=self._run_event,
             results=DetachedResults(scheduler, self._disk),
         )
+        self.scaling.needed = self.runs.gangs.needed
         self.lifecycle = Lifecycle(
             scheduler,
             spec,

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
     from ..core.base import Seconds, Time  # types only: workers import this module, and do without pydantic
 
+#: Seconds after which a heartbeat of a draining worker surely tells what it runs at last.
+CERTAIN: Seconds = 1.0
+
 #: The attributes that are used here, by the class of distributed that has them.
 NEEDED = {
     "Scheduler": (
@@ -53,13 +56,22 @@ NEEDED = {
         "services",
         "start_http_server",
         "stream_comms",
+        "set_restrictions",
         "stream_handlers",
         "transition_counter",
+        "transitions",
         "unrunnable",
         "worker_send",
     ),
     "WorkerState": ("_network_occ", "executing", "long_running", "nbytes", "processing", "task_prefix_count"),
-    "TaskState": ("exception_text", "host_restrictions", "prefix", "resource_restrictions", "worker_restrictions"),
+    "TaskState": (
+        "exception_text",
+        "host_restrictions",
+        "prefix",
+        "resource_restrictions",
+        "suspicious",
+        "worker_restrictions",
+    ),
     "ClientState": ("wants_what",),
     "Worker": ("_get_client",),  # `places/dask_nodes.py` has its own
 }
@@ -149,6 +161,27 @@ def move_waiting_tasks(scheduler: Scheduler, worker: DaskWorker) -> None:
         task for task in worker.processing if task not in worker.executing and task not in worker.long_running
     ]:
         reschedule(key=task.key, worker=worker.address, stimulus_id=f"mlops-drain-{time.time()}")
+
+
+# Seats: tasks that wait for the worker that they are given
+
+
+def waits(scheduler: Scheduler, key: str) -> bool:
+    """Whether a task is there, has its inputs, and waits for a worker that it may run on."""
+    task = scheduler.tasks.get(key)
+    return task is not None and task.state == "no-worker"
+
+
+def give_seat(scheduler: Scheduler, key: str, address: str) -> None:
+    """Let a task that waits run on this worker, and on no other."""
+    scheduler.set_restrictions({key: address})
+    scheduler.transitions({key: "processing"}, f"mlops-seat-{time.time()}")
+
+
+def forgive(scheduler: Scheduler, key: str) -> None:
+    """That a task's worker went is not counted against the task."""
+    if key in scheduler.tasks:
+        scheduler.tasks[key].suspicious = 0
 
 
 # Tasks that are wanted, and forgotten

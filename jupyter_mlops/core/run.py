@@ -12,7 +12,7 @@ from .errors import Unreadable
 from .formats import FORMAT
 from .price import Cost
 
-RunKind = Annotated[Literal["cell", "map", "function"], otherwise("function")]
+RunKind = Annotated[Literal["cell", "map", "function", "gang"], otherwise("function")]
 
 RunPhase = Annotated[Literal["starting", "running", "done", "failed", "cancelled", "lost"], otherwise("running")]
 

@@ -68,6 +68,7 @@ class CellRun:
     def __init__(self, shell: Any, args: argparse.Namespace, cell: str) -> None:
         self._shell, self._args, self._cell = shell, args, cell
         self._options = options_of(args)
+        args.of_all = []
         self._check_combinations()
         source = "\n" + cell  # the magic's own line comes first, so that line numbers are those of the notebook
         filename = shell.compile.cache("%%mlrun" + source, number_of_cell(shell))
@@ -81,9 +82,14 @@ class CellRun:
             raise InvalidSpec("--as needs --map", "it names the item of a map", "Add --map ITEMS.")
         if args.item:
             args.item = _checked("--as", args.item, "Use a name like item.")
+        if args.map is not None and args.gang is not None:
+            raise InvalidSpec("--map and --gang can't be combined", "a gang is one program", "Leave one of them out.")
         if args.out:
-            names = [_checked("--out", name, "Use names like a,b.") for name in _names(args.out) or []]
-            args.out = ",".join(names)
+            words = [name.partition("@") for name in _names(args.out) or []]
+            args.of_all = [name for name, _, of in words if of == "all" and args.gang is not None]
+            if any(at and name not in args.of_all for name, at, _ in words):
+                raise InvalidSpec(f"--out can't be {args.out!r}", "", "NAME@all goes with --gang: of each rank.")
+            args.out = ",".join(_checked("--out", name, "Use names like a,b.") for name, _, _ in words)
         if args.map is not None and args.out and "," in args.out:
             raise InvalidSpec(f"--out can't be {args.out!r}", "a map has one list of results", "Use one name.")
 
@@ -93,6 +99,7 @@ class CellRun:
             payload = ship_body(source, tree, filename, space, self._args.item or "item", self._say)
         else:
             payload = ship_cell(source, tree, filename, space, _names(self._args.out), self._say)
+            payload.head["of_all"] = self._args.of_all
         payload.code = self._cell
         return payload
 
@@ -156,6 +163,9 @@ class CellRun:
             self._shell.user_ns.update(run.kept_names())
             return None
         values: dict[str, Any] = pickle.loads(given["names"])  # noqa: S301 - the user's own cell made it
+        if self._args.of_all:
+            ranks = [pickle.loads(each["names"]) for each in run.of_ranks()]  # noqa: S301 - as above
+            values |= {name: [names.get(name) for names in ranks] for name in self._args.of_all}
         self._shell.user_ns.update(
             {name: _move_to_notebook(value, self._shell.user_ns) for name, value in values.items()}
         )
@@ -215,7 +225,15 @@ def options_of(args: argparse.Namespace) -> Options:
         keep=args.keep,
         on_error=args.on_error,
         sync=args.sync,
+        gang=_number("--gang", args.gang) if args.gang is not None else None,
+        per_worker=_number("--per-worker", args.per_worker) if args.per_worker is not None else 1,
     )
+
+
+def _number(option: str, text: str) -> int:
+    if not text.isdecimal():
+        raise InvalidSpec(f"{option} can't be {text!r}", "it is a number", f"Write it like {option} 2.")
+    return int(text)
 
 
 def _names(out: str | None) -> list[str] | None:

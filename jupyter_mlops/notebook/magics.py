@@ -27,6 +27,14 @@ class MlopsMagics(Magics):
         help="With --map: the variable for the list of results. Without: the "
         "variables that come back, like a,b (default: all that the cell assigns or changes in place).",
     )
+    @argument(
+        "--gang",
+        metavar="N",
+        help="Run the cell on N workers at the same time, as one program whose processes (ranks) talk to each other, "
+        "as under torchrun: RANK, WORLD_SIZE and so on are set. All start together, or none. What comes back is rank "
+        "0's; --out NAME@all gives a list with that of each rank.",
+    )
+    @argument("--per-worker", metavar="N", help="With --gang: ranks on each worker (default: 1).")
     @argument("--name", help="What the run is called in lists (default: the cell's first line).")
     @argument(
         "--cluster",
@@ -77,6 +85,9 @@ class MlopsMagics(Magics):
 
             %%mlrun --detach --name "long training"
             train(table, epochs=100)        # goes on when you close the notebook
+
+            %%mlrun --gang 2
+            train_with_ddp(rank=mlops.rank())   # one program on two workers: PyTorch's DDP, FSDP and the like
 
         Dask inside the cell uses the same cluster. Clusters are listed by `%mlcluster`.
         """

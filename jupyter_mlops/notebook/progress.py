@@ -43,6 +43,8 @@ def _has_widgets() -> bool:
 def caption(state: RunState, now: float) -> str:
     """The words beside the bar."""
     parts: list[str] = [state.phase]
+    if state.kind == "gang":
+        parts.append(progress(state))
     if state.kind == "map":
         parts = [text for text in (progress(state), speed(state, now)) if text]
     parts.append(span((state.ended or now) - state.created))

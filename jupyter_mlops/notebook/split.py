@@ -11,11 +11,13 @@ from ..core.errors import InvalidSpec
 VALUED = (
     "--as",
     "--cluster",
+    "--gang",
     "--group",
     "--map",
     "--name",
     "--on-error",
     "--out",
+    "--per-worker",
     "--retries",
     "--timeout",
     "--workers",

@@ -18,6 +18,7 @@ from jupyter_mlops.client.clusters.kernel import loop_thread
 from jupyter_mlops.core import errors
 from jupyter_mlops.core.profile import Profile
 from jupyter_mlops.places import profiles
+from jupyter_mlops.places.kubernetes import names
 
 from ..notebook.kernels import Kernel
 from ..runs.cluster import until
@@ -89,6 +90,47 @@ def test_cells_run_on_pods(pods: mlops.Cluster, tmp_path: Path) -> None:
         until(lambda: pods.state().counts.busy == 0, LONG)
     finally:
         kernel.close()
+
+
+def test_a_gang_runs_on_pods(pods: mlops.Cluster, place: Namespace) -> None:
+    """Its ranks meet at a port of rank 0's pod, and all begin again when a pod goes."""
+
+    def meet() -> tuple[str, list[bytes]]:
+        import socket
+        import time
+
+        rank, heard = mlops.rank(), []
+        if rank == 0:
+            with socket.create_server(("", 29999)) as server:
+                heard = [server.accept()[0].recv(1)]
+        else:
+            while True:
+                try:
+                    with socket.create_connection((os.environ["MASTER_ADDR"], 29999), 5) as end:
+                        end.send(b"1")
+                        break
+                except OSError:
+                    time.sleep(0.1)
+        return os.environ["TORCHELASTIC_RESTART_COUNT"], heard
+
+    pods.scale(2)
+    run = mlops.train(meet, workers=2, cluster=pods)
+    assert run.result(LONG) == ("0", [b"1"]) and list(run.results())[1] == ("0", [])
+
+    def wait() -> str:
+        import time
+
+        print("attempt", os.environ["TORCHELASTIC_RESTART_COUNT"], flush=True)
+        if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+            time.sleep(1000)
+        return os.environ["TORCHELASTIC_RESTART_COUNT"]
+
+    run = mlops.train(wait, workers=2, cluster=pods)
+    until(lambda: run.prints().count("attempt 0") == 2, LONG)
+    of_workers = f"{names.CLUSTER}={NAME},{names.WORKER}"
+    pod, *_ = place.kube.kubectl("get", "pod", "-n", place.name, "-l", of_workers, "-o", "name").split()
+    place.kube.kubectl("delete", "-n", place.name, pod, "--wait=false", "--grace-period=1")
+    assert run.result(LONG) == "1"
 
 
 def test_a_detached_run_outlives_kernel_server_and_cluster(

@@ -107,14 +107,14 @@ def since(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 async def _send(
     session: Session, record: RunState, first: dict[str, Any], frames: list[dict[str, Any]], note: str
 ) -> RunState:
-    total = sum(frame["n"] for frame in frames) if record.kind == "map" else 1
+    total = sum(frame["n"] for frame in frames) if record.kind == "map" else record.total
     state = await asyncio.to_thread(_prepared, record, session, total)
     opened = await session.link.open_run(state)
     if not session.backend.writes_home:
         await asyncio.to_thread(run_folder(state.id).write_record, opened)
     try:
         tasks = Tasks(session, state.id, state.group)
-        tasks.bigs = await _put(session, first["bigs"], everywhere=record.kind == "map")
+        tasks.bigs = await _put(session, first["bigs"], everywhere=record.kind in ("map", "gang"))
         folder = str(run_folder(state.id).result) if state.kept else ""
         small = 0 if state.kept else SMALL
         head = {**first["head"], "run": state.id, "keep": False, "folder": folder, "small": small, "note": note}
@@ -141,6 +141,8 @@ async def _send_parts(tasks: Tasks, state: RunState, batches: list[dict[str, Any
         part(index, batch["start"], batch["n"], batch["items"], None)
         for index, batch in enumerate(sorted(batches, key=lambda batch: batch["start"]))
     ]
+    if state.kind == "gang":
+        return len(tasks.send_seats([single(number) for number in range(int(state.options["gang"]))]))
     parts = parts if state.kind == "map" else [single()]
     for index, packed in enumerate(parts):
         tasks.send(packed, index)
@@ -182,7 +184,7 @@ async def _put(session: Session, bigs: list[Any], everywhere: bool) -> list[Futu
     return [await client.scatter(big, broadcast=everywhere, hash=False) for big in sent]
 
 
-def _prepared(record: RunState, session: Session, total: int) -> RunState:
+def _prepared(record: RunState, session: Session, total: int | None) -> RunState:
     """The new run's state, and its folder with the same input, so that it can be run again, too. Blocks."""
     writes_home = session.backend.writes_home
     state = RunState(

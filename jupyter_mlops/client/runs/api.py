@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ...core.errors import Conflict, InvalidSpec
@@ -69,6 +70,46 @@ def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | Non
     return launch(payload, items, chosen, origin_of_kernel(), _say(chosen))
 
 
+def train(
+    fn: Callable[..., Any], /, *args: Any, workers: int, cluster: str | Cluster | None = None, **options: Any
+) -> Run:
+    """Run `fn(*args)` on several workers at the same time, as one program whose processes (ranks) talk to each other.
+
+    The ranks start together or not at all, and find each other as under `torchrun`: PyTorch's
+    `init_process_group()`, and what is built on it, need no more. When one of them ends too early all are ended.
+    Returns at once. `result()` waits and gives what rank 0 returned, `results()` what each rank did.
+
+    Parameters
+    ----------
+    workers : on how many; a cluster with fewer gets more.
+    cluster : where; as for `%%mlrun --cluster`.
+    options : per_worker (ranks on each worker), name, group, timeout, detach, sync, as for `%%mlrun`; others are for
+        `fn`.
+
+    Raises
+    ------
+    NotPicklable : `fn` or an argument can't travel.
+    OutOfRange : the cluster can't have so many workers.
+    UnknownCluster, UnknownGroup, VersionMismatch, StartFailed, ClusterUnreachable
+    """
+    own, kwargs = _split(options, (*_OPTIONS, "per_worker"))
+    _check_callable(fn)
+    call = functools.partial(fn, *args, **kwargs) if args or kwargs else fn
+    chosen = _options(fn, cluster, {**own, "gang": workers})
+    payload = ship_function(call, _source(fn), "function", _say(chosen))
+    return launch(payload, None, chosen, origin_of_kernel(), _say(chosen))
+
+
+def rank() -> int:
+    """The number of this process in its gang, from 0 on; 0 where there is no gang, so that the same code runs alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world() -> int:
+    """The number of processes in this gang; 1 where there is none."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def runs(limit: int = 20) -> list[Run]:
     """The last runs on this machine's record, the last first."""
     return [find_run(record.id) for record in read_runs()[:limit]]
@@ -114,9 +155,9 @@ def _log(kind: str, key: str, value: Any, step: int | None) -> None:
 _OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet", "keep", "on_error", "sync")
 
 
-def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    own = {name: value for name, value in options.items() if name in _OPTIONS}
-    return own, {name: value for name, value in options.items() if name not in _OPTIONS}
+def _split(options: dict[str, Any], known: Collection[str] = _OPTIONS) -> tuple[dict[str, Any], dict[str, Any]]:
+    own = {name: value for name, value in options.items() if name in known}
+    return own, {name: value for name, value in options.items() if name not in known}
 
 
 def _options(fn: Any, cluster: str | Cluster | None, own: dict[str, Any]) -> Options:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from typing import Any
 
 from ... import home
@@ -18,6 +19,7 @@ from ..clusters.session import Session
 from ..send.payload import RunPayload
 from .execution.channel import Channel
 from .execution.execution import Execution
+from .execution.gang import GangExecution
 from .execution.items import Items, Partitions, Sliced, Streamed, items_of
 from .execution.mapping import MapExecution
 from .execution.partitions import PartitionExecution
@@ -64,6 +66,8 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     session = await choose(options.cluster, say, workers, options.group)
     await session.link.ready_for_runs()
     await _scale(session, options)
+    if options.gang is not None:
+        options = replace(options, group=await _group_of_gang(session, options))
     if options.sync:
         kernel().synced.add(session.id)
     sync = session.id in kernel().synced
@@ -84,6 +88,20 @@ async def _scale(session: Session, options: Options) -> None:
         await session.link.adapt(*options.workers, options.group)
 
 
+async def _group_of_gang(session: Session, options: Options) -> str:
+    """The group that a gang runs on.
+
+    Raises
+    ------
+    UnknownGroup : there is none of that name.
+    OutOfRange : it can never have so many workers.
+    """
+    profile = (await session.backend.spec(session.id)).profile
+    group = profile.group(options.group) if options.group is not None else profile.groups[0]
+    group.check(max(group.minimum, options.gang or 0))
+    return group.name
+
+
 def _state(
     run: str, session: Session, payload: RunPayload, items: Items_ | None, options: Options, origin: Origin
 ) -> RunState:
@@ -92,7 +110,7 @@ def _state(
     return RunState(
         id=run,
         name=options.name or name_of(payload.code, origin) or kind,
-        kind=kind,
+        kind="gang" if options.gang else kind,
         cluster=session.name,
         cluster_id=session.id,
         group=options.group,
@@ -104,7 +122,7 @@ def _state(
         versions=versions_of(sorted(payload.packages)),
         origin=origin,
         detached=options.detach,
-        total=items.total if items is not None else 1,
+        total=items.total if items is not None else (options.gang or 1) * options.per_worker,
         kept=options.detach and writes_home,
     )
 
@@ -118,6 +136,7 @@ def _complete(payload: RunPayload, state: RunState, options: Options, session: S
         "retries": options.retries,
         "on_error": options.on_error,
         "keep": options.keep,
+        "gang": options.gang is not None,
         "folder": folder,
         "seal": run_folder(state.id).new_key() if state.detached else b"",
         "small": SMALL if state.detached and not state.kept else 0,
@@ -129,7 +148,8 @@ def _execution(session: Session, state: RunState, payload: RunPayload, items: It
     if items is None:
         payload_file = PayloadFile(state.id, payload.head, payload.bigs)
         payload_file.finish()
-        return OneTask(session, state, payload, channel)
+        kind = GangExecution if state.kind == "gang" else OneTask
+        return kind(session, state, payload, channel)
     buffer = ResultBuffer(keep=not isinstance(items, Streamed))
     if isinstance(items, Partitions):
         if items.computed:

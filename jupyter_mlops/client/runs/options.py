@@ -28,6 +28,8 @@ class Options:
     keep : leaves the results on the cluster.
     on_error : of a map: stop at the first item that raises, or go on and collect the errors.
     sync : whether packages that the workers lack are brought to them.
+    gang : workers on which the code runs at the same time, as one program of several processes; None for one process.
+    per_worker : processes (ranks) of a gang on each worker.
     """
 
     name: str | None = None
@@ -41,6 +43,8 @@ class Options:
     keep: bool = False
     on_error: OnError = "collect"
     sync: bool = False
+    gang: int | None = None
+    per_worker: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
@@ -56,6 +60,17 @@ class Options:
                 "A detached run's result is written to disk; fetch it with mlops.get_run(ID).result().",
             )
         check_workers(self.workers)
+        self._check_gang()
+
+    def _check_gang(self) -> None:
+        for name, value, least in (("gang", self.gang, None), ("per_worker", self.per_worker, 1)):
+            if value != least and (type(value) is not int or value < 1):
+                raise InvalidSpec(f"{name} can't be {value!r}", "it is a number of processes", "Use 1 or more.")
+        if self.gang is None and self.per_worker != 1:
+            raise InvalidSpec("per_worker needs a gang", "it is how many of its ranks a worker has", "Add gang=N.")
+        for other, used in (("keep", self.keep), ("retries", self.retries)):
+            if self.gang is not None and used:
+                raise InvalidSpec(f"A gang can't have {other}", "its ranks are not tasks of their own", "Leave it out.")
 
     def recorded(self) -> dict[str, Any]:
         """Those that were set, for the run's record."""

@@ -49,6 +49,13 @@ class Fetched:
         """
         return self._parts()[0]
 
+    @property
+    def of_ranks(self) -> list[Part]:
+        """What each rank of a gang gave. Raises as `given`."""
+        parts = self._parts()
+        others = {rank: given for part in parts for rank, given in part["ranks"].items()}
+        return [parts[0], *(others[rank] for rank in sorted(others))]
+
     def value(self) -> Any:
         """The whole result. Raises as `given`."""
         if self._record.kind != "map":
@@ -100,6 +107,8 @@ class Fetched:
         raise self._gone()
 
     def _whole(self, parts: list[Part]) -> bool:
+        if self._record.kind == "gang":
+            return len(parts) == int(self._record.options["gang"])
         if self._record.kind != "map" or self._record.total is None:
             return bool(parts)
         return sum(part["n"] for part in parts) >= self._record.total and (bool(parts) or not self._record.total)

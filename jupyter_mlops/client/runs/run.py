@@ -140,7 +140,14 @@ class Run:
         return self._value()
 
     def results(self) -> Iterator[Any]:
-        """The results of a map, in the items' order, as they come. A generator's results are given once."""
+        """The results of a map, in the items' order, as they come. A generator's results are given once.
+
+        Of a gang: what each rank gave, in their order."""
+        if self.record.kind == "gang":
+            self.wait()
+            self._raise()
+            yield from (Fetched.value_of(given) for given in self.of_ranks())
+            return
         if self.record.kind != "map":
             raise Conflict(f"The run {self.name!r} is no map", "it has one result", "Use result().")
         if self._execution.state.detached:
@@ -227,6 +234,13 @@ class Run:
         if self.record.detached:
             return self._fetch().given
         return getattr(self._execution, "given", None) or {}
+
+    def of_ranks(self) -> list[dict[str, Any]]:
+        """What each rank of a gang gave, as plain data."""
+        if self.record.detached:
+            return self._fetch().of_ranks
+        others = getattr(self._execution, "of_others", {})
+        return [self.given, *(others[rank] for rank in sorted(others))]
 
     def kept_names(self) -> dict[str, Any]:
         """With keep: Dask futures of what a cell assigned, by name."""

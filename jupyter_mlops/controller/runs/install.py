@@ -36,10 +36,12 @@ FILES = (
     "kinds",
     "clients",
     "surroundings",
+    "rendezvous",
     "runner",
     "template",
     "processes",
     "seat",
+    "gang",
     "agent",
 )
 

@@ -99,6 +99,8 @@ class LiveRun:
         if not state.errors:
             return f"{count(state.failed, 'item')} failed"
         first = state.errors[0]
+        if state.kind == "gang":
+            return f"rank {first.index}: {first.error}"
         return f"item {first.index} ({first.item}): {first.error}" if state.kind == "map" else first.error
 
     def snapshot(self, now: Time | None = None) -> RunState:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from distributed import SchedulerPlugin
 
 from ...core.run import RunPhase
+from .gangs.gangs import Gangs
 from .liverun import LiveRun
 from .results import DetachedResults
 from .stopping import RunEvent
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 class KnownRuns(Protocol):
     """The registry of runs, as the plugin knows it."""
+
+    @property
+    def gangs(self) -> Gangs:
+        """The gangs that are not over."""
 
     @property
     def results(self) -> DetachedResults:
@@ -73,6 +78,12 @@ class RunPlugin(SchedulerPlugin):
             return
         if start == "processing" and finish != "processing":
             run.paused(key, time.time())
+            if run.state.kind == "gang":
+                # not at once: Dask is in the middle of changing this task
+                ended = finish in ("memory", "erred")
+                asyncio.get_running_loop().call_soon(
+                    self._runs.gangs.ended if ended else self._runs.gangs.left, run, key
+                )
         if finish in ("memory", "erred") and run.live:
             if finish == "erred" and run.planned is not None:
                 ts = self._scheduler.tasks.get(key)
@@ -101,6 +112,8 @@ class RunPlugin(SchedulerPlugin):
         elif kind == "start":
             live_run.started(what["key"], worker, now)
             self._runs.mark(live_run)
+        elif kind == "seat":
+            self._runs.gangs.heard(live_run, worker, what.pop("key"), what.pop("state"), **what)
         elif kind == "result":
             self._runs.results.add_part(run, what["index"], what["data"])
         elif kind in ("progress", "end"):

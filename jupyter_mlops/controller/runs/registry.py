@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from ...core.base import Seconds
 from ...core.cluster import ClusterSpec
+from ...core.costs import Share
 from ...core.run import RunPhase, RunState
 from ...home.clusters import ClusterFolder
 from .. import dask
 from ..background import Background
 from . import stopping
+from .gangs.gangs import Gangs
 from .install import PLUGIN, plugin
 from .liverun import LiveRun
 from .plugin import RunPlugin
@@ -74,6 +76,7 @@ class RunRegistry:
         self._variables = VariableFiles(ClusterFolder(folder)) if folder else None
         self._shape, self._share, self._changed, self._event = shape, share, changed, event
         self.results = results
+        self.gangs = Gangs(scheduler, lambda run, error: self.end(run, "failed", error))
         self._background = Background()
         self._runs: dict[str, LiveRun] = {}
         self._dirty: set[str] = set()
@@ -114,13 +117,17 @@ class RunRegistry:
         """Mark what still runs as lost, and write everything down."""
         for run in self.all():
             self.end(run, "lost", f"RunLost: {sentence(why)}")
+        await self.gangs.close()
         await self._background.close()
         await asyncio.gather(*(run.disk.close() for run in self._runs.values()))
 
     def open(self, state: RunState) -> LiveRun:
         """Make a new run known."""
         state = state.model_copy(update={"shape": self._shape(), "cluster": self._spec.name})
-        run = self._runs[state.id] = LiveRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
+        share = self._worker if state.kind == "gang" else self._share
+        run = self._runs[state.id] = LiveRun(state, self._home(state.id), RunCost(self._spec.price, share))
+        if state.kind == "gang":
+            self.gangs.open(run)
         run.write()
         if run.timeout:
             run.timer = asyncio.get_running_loop().call_later(run.timeout, self._timed_out, run)
@@ -161,6 +168,7 @@ class RunRegistry:
         if not run.live:
             return
         run.end(phase, error, time.time())
+        self.gangs.closed(run)
         self.results.finish(run)
         if phase != "done":
             stopping.stop(self._scheduler, run)
@@ -169,6 +177,14 @@ class RunRegistry:
             stopping.over(self._scheduler, run)
         self._dirty.discard(run.state.id)
         self._changed(run.snapshot())
+
+    def _worker(self, address: str) -> Share | None:
+        """All of a worker: a gang's seat leaves nothing of it to others."""
+        share, worker = self._share(address), self._scheduler.workers.get(address)
+        if share is None or worker is None:
+            return share
+        shape = [part * worker.nthreads for part in share.shape]
+        return Share((shape[0], shape[1], shape[2], shape[3]), share.rates)
 
     def _home(self, run_id: str) -> Path | None:
         """The run's own folder."""

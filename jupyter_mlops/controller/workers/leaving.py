@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ...core.base import Seconds, Time
+from ...core.base import Time
 from ...core.cluster import Problem
 from .. import dask
 from ..background import Background
@@ -17,9 +17,6 @@ from .retire import releasable, release
 
 if TYPE_CHECKING:
     from distributed import Scheduler
-
-#: Seconds after which a heartbeat of a draining worker surely tells what it runs at last.
-CERTAIN: Seconds = 1.0
 
 
 class Leaving:
@@ -79,7 +76,7 @@ class Leaving:
             elif self._groups[entry.group].now or not ws.processing:
                 del self._draining[entry]
                 done.setdefault(entry.group, []).append(entry)
-            elif ws.last_seen > self._draining[entry] + CERTAIN:
+            elif ws.last_seen > self._draining[entry] + dask.CERTAIN:
                 dask.move_waiting_tasks(self._scheduler, ws)
         for group, entries in done.items():
             self._background.spawn(self._release(self._groups[group], entries))

@@ -60,6 +60,8 @@ class Scaling:
         self._followed: Time = 0.0
         self._unheard: Time = 0.0
         self._waiting: dict[str | None, tuple[int, Seconds]] = {}
+        #: Workers of a group that gangs need, together or one after the other, however little they have to do.
+        self.needed: Callable[[str, bool], int] = lambda group, together: 0
 
     def group(self, name: str | None) -> GroupScale:
         """The group of that name, or the first. Raises `UnknownGroup`."""
@@ -187,6 +189,8 @@ class Scaling:
         # without workers Dask queues tasks; with some, queued ones have only to wait for their turn
         stuck = self._scheduler.unrunnable or (self._scheduler.queued and not self._scheduler.workers)
         self._waiting = waiting(self._scheduler) if stuck else {}
+        for scale in self.groups.values():
+            self._meet_need(scale)
         adaptive = [scale for scale in self.groups.values() if scale.adaptive]
         if not adaptive:
             return
@@ -198,11 +202,21 @@ class Scaling:
             load = found[scale.group.name]
             target = adaptive_target(load, scale.group.threads, workers, scale.minimum, scale.maximum)
             target, scale.lower_since = patient_target(target, scale.wanted, scale.lower_since, now)
-            target = max(scale.minimum, min(scale.maximum, target))
+            target = max(scale.minimum, min(scale.maximum, target), self._need(scale))
             if target != scale.wanted:
                 why = f"{load.tasks} tasks to do" if load.tasks else "nothing to do"
                 self._announce(f"{_workers(target, scale.group)} wanted instead of {scale.wanted}: {why}", None)
                 scale.wanted = target
+
+    def _need(self, scale: GroupScale) -> int:
+        return min(self.needed(scale.group.name, scale.adaptive), scale.group.maximum)
+
+    def _meet_need(self, scale: GroupScale) -> None:
+        """More workers are wanted, if more are needed at once."""
+        if scale.wanted < (need := self._need(scale)):
+            why = "a gang starts on all of them at once"
+            self._announce(f"{_workers(need, scale.group)} wanted instead of {scale.wanted}: {why}", None)
+            scale.wanted = need
 
     def _create(self, scale: GroupScale, count: int, now: Time) -> None:
         if count <= 0:

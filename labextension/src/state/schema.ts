@@ -246,7 +246,7 @@ export interface RunState {
   group: string | null;
   id: string;
   kept: boolean;
-  kind: 'cell' | 'map' | 'function';
+  kind: 'cell' | 'map' | 'function' | 'gang';
   left: number | null;
   metrics: {
     [k: string]: number;

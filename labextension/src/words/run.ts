@@ -26,9 +26,9 @@ export function itemsOf(run: RunState): string {
   return run.failed ? `${total} (${number(run.failed)} ✗)` : total;
 }
 
-/** How far a run is, 0 to 1; null while that can't be said. */
+/** How far a run is, 0 to 1; null while that can't be said. The ranks of a gang end at once. */
 export function progress(run: RunState): number | null {
-  return run.total ? Math.min(1, (run.done + run.failed) / run.total) : null;
+  return run.total && run.kind !== 'gang' ? Math.min(1, (run.done + run.failed) / run.total) : null;
 }
 
 /** A run in a few words: how far it is; or how long it took; or why it failed. */
@@ -37,7 +37,11 @@ export function summary(trans: TranslationBundle, run: RunState, now: number): s
     return liveSummary(trans, run, now);
   }
   const [first] = run.errors;
-  const fault = first && trans.__('item %1: %2', number(first.index), first.error);
+  const fault =
+    first &&
+    (run.kind === 'gang'
+      ? trans.__('rank %1: %2', number(first.index), first.error)
+      : trans.__('item %1: %2', number(first.index), first.error));
   if (run.phase === 'failed' || run.phase === 'lost') {
     return fault ?? (lastLine(run.error) || runPhase(trans, run.phase));
   }
@@ -53,7 +57,9 @@ function liveSummary(trans: TranslationBundle, run: RunState, now: number): stri
   }
   const share = progress(run);
   const far =
-    share !== null
+    run.kind === 'gang'
+      ? trans._n('%2 rank', '%2 ranks', run.total ?? 0, number(run.total ?? 0))
+      : share !== null
       ? trans.__('%1 %', Math.floor(share * 100))
       : run.done > 0
         ? trans._n('%2 item', '%2 items', run.done, number(run.done))

@@ -135,7 +135,7 @@ class Execution:
         if self._copy is not None:
             self._copy.take(self.state, [])
         kernel().tell(self.state)
-        await self.tasks.prepare(self.payload, everywhere=self.state.kind == "map")
+        await self.tasks.prepare(self.payload, everywhere=self.state.kind in ("map", "gang"))
 
     async def _race(self) -> None:
         """Work until it is done, or until the cluster says that the run is over."""

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from ....agent import surroundings
+from ....controller.runs.gangs.gang import NOWHERE
 from ....controller.runs.install import enter
 from ....core.errors import ClusterUnreachable, Unavailable
 from ....core.resources import demanded
@@ -90,6 +91,17 @@ class Tasks:
         )
         self._futures.add(future)
         return future
+
+    def send_seats(self, parts: list[bytes]) -> list[Future[Any]]:
+        """Send the seats of a gang, which wait until the cluster has a worker for each."""
+        futures = [
+            self._session.client.submit(
+                enter, self.code, part, *self.bigs, key=self.key(number), workers=[NOWHERE], pure=False
+            )
+            for number, part in enumerate(parts)
+        ]
+        self._futures.update(futures)
+        return futures
 
     def send_many(self, parts: list[bytes], first: int) -> None:
         """Send the tasks from number `first` on, in one message: hundreds of messages would hold the scheduler up."""

@@ -1,0 +1,246 @@
+"""A worker's part in a gang: processes that execute the same code at the same time, and talk to each other.
+
+A gang has a seat on each of its workers: a Dask task that starts the ranks there, tells the scheduler how they do, and
+does what it says. The seat outlives its ranks: when one of them ends too early the scheduler has all of them ended, and
+begins another attempt or ends the run.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from . import surroundings
+from .reports import Reporter
+from .seat import Died, Outcome, RunnerHandle, Stopped, dead
+
+#: What a rank raises that has only lost the others: it is not shown as the cause.
+LOST_OTHERS = re.compile(
+    r"Connection (closed|reset) by peer|Connection refused|Broken pipe|[Tt]imed? ?out|DistNetworkError|DistBackendError"
+    r"|DistStoreError|NCCL error|connectFullMesh"
+)
+
+#: Characters that are gathered of a line that isn't ended.
+LINE = 10_000
+
+
+class RankSource(Protocol):
+    """A run on this worker, as its gang's seat knows it."""
+
+    stopped: bool
+
+    def take_rank(self, prints: RankPrints, told: dict[str, Any], listener: int) -> RunnerHandle:
+        """A new runner for a rank. Raises `OSError`, `Stopped`."""
+
+    def lost(self, runner: RunnerHandle) -> None:
+        """The runner has ended, or is to."""
+
+
+class GangSeat:
+    """The ranks of a gang on one worker.
+
+    Parameters
+    ----------
+    key : the task's, in Dask.
+    part : what the task doesn't share with others.
+    reporter : tells the scheduler.
+    run : the run on this worker.
+    address : the worker's, in Dask.
+    folder : of the worker, for files.
+    """
+
+    def __init__(
+        self, key: str, part: dict[str, Any], reporter: Reporter, run: RankSource, address: str, folder: str
+    ) -> None:
+        self._key, self._part, self._reporter, self._run = key, part, reporter, run
+        self._host = urlsplit(address).hostname or "127.0.0.1"
+        self._folder = folder
+        self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._ranks: dict[int, RunnerHandle] = {}
+        self._outcomes: dict[int, Outcome] = {}
+        self._displays: list[dict[str, Any]] = []
+        self._listener: socket.socket | None = None
+        self._breaking = False
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """The scheduler says what is to be done. Any thread may call this."""
+        self._events.put(("order", order))
+
+    def stop(self) -> None:
+        """The run is over: its ranks are being ended. Any thread may call this."""
+        self._events.put(("stop", None))
+
+    def sit(self) -> Outcome:
+        """Take part until the scheduler says that it is over; what the ranks gave, as plain data."""
+        own = tempfile.mkdtemp(prefix="gang-", dir=self._folder)
+        try:
+            self._ready("seated", own)
+            while True:
+                kind, what = self._events.get()
+                if kind == "order" and what["do"] == "finish":
+                    return self._finish(what["blame"])
+                self._take_in(kind, what, own)
+                if self._run.stopped and not self._ranks:
+                    return {"stopped": True}
+        finally:
+            self._close_listener()
+            shutil.rmtree(own, ignore_errors=True)
+
+    def _take_in(self, kind: str, what: Any, own: str) -> None:
+        if kind == "order" and what["do"] == "start":
+            self._start(what)
+        elif kind == "order" and what["do"] == "break":
+            self._breaking = True
+            for runner in self._ranks.values():
+                runner.process.signal(signal.SIGKILL)
+        elif kind == "ended":
+            self._ended(*what)
+        if self._breaking and not self._ranks:
+            self._breaking = False
+            self._ready("broken", own)
+
+    def _ready(self, state: str, own: str) -> None:
+        """Tell that ranks may be started here, and what others must know of this seat."""
+        self._close_listener()
+        self._outcomes, self._displays = {}, []
+        self._listener = socket.create_server((self._host, 0))
+        port = self._listener.getsockname()[1]
+        self._tell(state, machine=f"{surroundings.machine()} {os.getuid()}", host=self._host, port=port, folder=own)
+
+    def _start(self, order: dict[str, Any]) -> None:
+        if order["file"]:  # nobody connects from elsewhere
+            self._close_listener()
+        for local in range(order["ranks"]):
+            rank = order["first"] + local
+            listener = self._listener.fileno() if self._listener is not None and rank == 0 else -1
+            prints = RankPrints(self._reporter, f"[rank {rank}] " if order["world"] > 1 else "")
+            try:
+                runner = self._run.take_rank(prints, _told(order, rank, local), listener)
+            except (OSError, Stopped) as error:
+                self._failed(rank, dead(f"{type(error).__name__}: rank {rank} can't be started: {error}", "", rank, ""))
+                return
+            self._ranks[rank] = runner
+            runner.send({**self._part, "rank": rank})
+            threading.Thread(target=self._listen, args=(rank, runner, prints), daemon=True).start()
+
+    def _listen(self, rank: int, runner: RunnerHandle, prints: RankPrints) -> None:
+        """Take in what a rank tells, until its end."""
+        outcome: Outcome | None = None
+        try:
+            while outcome is None:
+                message = runner.hear()
+                kind = message.pop("kind")
+                if kind == "end":
+                    runner.process.learn(message.pop("modules"))
+                    outcome = message
+                elif kind in ("metric", "param"):
+                    self._reporter.send(kind, **message)
+                elif kind == "display" and rank == 0:
+                    self._displays.append(message)
+        except Died:
+            error, last = runner.why()
+            outcome = {"errors": [dead(error, last, rank, "")], "died": True}
+        prints.end()
+        self._events.put(("ended", (rank, runner, outcome)))
+
+    def _ended(self, rank: int, runner: RunnerHandle, outcome: Outcome) -> None:
+        if self._ranks.get(rank) is runner:
+            del self._ranks[rank]
+        self._run.lost(runner)
+        if self._breaking or self._run.stopped:
+            return
+        if outcome.get("errors"):
+            self._failed(rank, outcome["errors"][0], died=outcome.get("died", False))
+        else:
+            self._outcomes[rank] = outcome
+            self._tell("rank", rank=rank, done=True)
+
+    def _failed(self, rank: int, failure: dict[str, Any], died: bool = False) -> None:
+        failure = {**failure, "index": rank, "item": f"rank {rank}"}
+        self._outcomes[rank] = {"errors": [failure]}
+        cause = "died" if died else "lost others" if LOST_OTHERS.search(failure["error"]) else "raised"
+        self._tell("rank", rank=rank, done=False, cause=cause, error=failure["error"])
+
+    def _finish(self, blame: int | None) -> Outcome:
+        """End what still runs; what rank 0 gave, if it was here, what each rank gave, and the error to blame."""
+        for runner in self._ranks.values():
+            runner.process.signal(signal.SIGKILL)
+            self._run.lost(runner)
+        found = {rank: given for rank, given in self._outcomes.items() if not given.get("errors")}
+        errors = self._outcomes.get(-1 if blame is None else blame, {}).get("errors", [])
+        outcome = {**found.get(0, {}), "n": len(self._outcomes), "errors": errors, "displays": self._displays}
+        return {**outcome, "ranks": {rank: given for rank, given in found.items() if rank}}
+
+    def _tell(self, state: str, **what: Any) -> None:
+        self._reporter.send("seat", key=self._key, state=state, **what)
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+
+class RankPrints:
+    """What a rank prints: it goes to the run line by line, so that the lines of two ranks don't mix.
+
+    Parameters
+    ----------
+    reporter : the run's.
+    prefix : stands before each line.
+    """
+
+    def __init__(self, reporter: Reporter, prefix: str) -> None:
+        self._reporter, self._prefix = reporter, prefix
+        self._begun = {"stdout": "", "stderr": ""}
+
+    def print(self, stream: str, text: str) -> None:
+        """Something was written to `stdout` or `stderr`."""
+        lines = (self._begun[stream] + text).splitlines(keepends=True)
+        self._begun[stream] = ""
+        if lines and not lines[-1].endswith("\n") and len(lines[-1]) < LINE:
+            self._begun[stream] = lines.pop()
+        if lines:
+            self._reporter.print(stream, "".join(f"{self._prefix}{line}" for line in lines))
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        for stream, text in self._begun.items():
+            if text:
+                self._reporter.print(stream, f"{self._prefix}{text}\n")
+
+
+def _told(order: dict[str, Any], rank: int, local: int) -> dict[str, Any]:
+    """What a rank must know of the gang: the variables of `torchrun`, and those that JAX and gloo read."""
+    host, port = ("127.0.0.1", order["port"]) if order["file"] else (order["host"], order["port"])
+    variables = {
+        "RANK": rank,
+        "WORLD_SIZE": order["world"],
+        "LOCAL_RANK": local,
+        "LOCAL_WORLD_SIZE": order["ranks"],
+        "GROUP_RANK": order["group_rank"],
+        "GROUP_WORLD_SIZE": order["groups"],
+        "ROLE_RANK": rank,
+        "ROLE_WORLD_SIZE": order["world"],
+        "MASTER_ADDR": host,
+        "MASTER_PORT": port,
+        "TORCHELASTIC_RUN_ID": order["run"],
+        "TORCHELASTIC_RESTART_COUNT": order["attempt"] - 1,
+        "TORCHELASTIC_MAX_RESTARTS": order["restarts"],
+        "JAX_COORDINATOR_ADDRESS": f"{host}:{port}",
+        "JAX_NUM_PROCESSES": order["world"],
+        "JAX_PROCESS_ID": rank,
+    }
+    loopback = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"} if order["file"] else {}
+    return {
+        "variables": {name: str(value) for name, value in variables.items()},
+        "defaults": loopback,
+        "meeting": {"rank": rank, "world": order["world"], "file": order["file"], "host": host, "port": port},
+    }

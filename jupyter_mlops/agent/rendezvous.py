@@ -1,0 +1,82 @@
+"""How the ranks of a gang find each other in PyTorch, and part: `torch.distributed` as under `torchrun`.
+
+PyTorch's own way, a port that is told in `MASTER_PORT`, is open to whoever reaches it, and may be taken by the time it
+is used. So where all ranks are on one machine they meet in a file of the user's own; elsewhere rank 0 listens on a
+socket that was bound before its number was told.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from .imported import when_imported
+
+#: The module that knows how processes meet, and its table of ways by the scheme of a URL, of which one is the default.
+MODULE, WAYS, DEFAULT = "torch.distributed.rendezvous", "_rendezvous_handlers", "env"
+
+
+class Meeting:
+    """Where the ranks of one attempt meet.
+
+    Parameters
+    ----------
+    rank, world : of this process, and of how many.
+    file : the store's, where all ranks share a disk; else empty.
+    host, port : where rank 0 listens otherwise.
+    listener : rank 0's socket, as an open file; -1 in other ranks.
+    """
+
+    def __init__(self, rank: int, world: int, file: str, host: str, port: int, listener: int) -> None:
+        self._rank, self._world = rank, world
+        self._file, self._host, self._port, self._listener = file, host, port, listener
+        self._store: Any = None
+
+    def install(self) -> None:
+        """Have PyTorch use it, now or as soon as it is imported."""
+        when_imported("torch.distributed", _keep_groups)
+        when_imported(MODULE, lambda: getattr(sys.modules[MODULE], WAYS).update({DEFAULT: self._meet}))
+
+    def _meet(self, url: str, timeout: Any = None, **_: Any) -> Iterator[Any]:
+        asked = parse_qs(urlsplit(url).query)  # what the code itself says goes first
+        rank, world = int(asked.get("rank", [self._rank])[0]), int(asked.get("world_size", [self._world])[0])
+        yield self._opened(timeout, world), rank, world
+        raise RuntimeError("A process group's members can't be changed: run the cell again")
+
+    def _opened(self, timeout: Any, world: int) -> Any:
+        """The store; one for all groups of this process, which PyTorch tells apart by their names."""
+        if self._store is None:
+            from torch import distributed
+
+            if self._file:
+                self._store = distributed.FileStore(self._file, world)
+            else:
+                listener = {"master_listen_fd": self._listener} if self._listener >= 0 else {}
+                limit = {"timeout": timeout} if timeout is not None else {}
+                self._store = distributed.TCPStore(
+                    self._host, self._port, world, self._listener >= 0, wait_for_workers=False, **limit, **listener
+                )
+        return self._store
+
+
+def _keep_groups() -> None:
+    """Keep groups that the code has destroyed until the process ends.
+
+    The last reference to a gloo group, often a model's when a function returns, waits for a thread of the group. That
+    thread may wait for the interpreter lock to let go of its last message, and both would wait for ever.
+    """
+    from torch import distributed
+
+    destroy = distributed.destroy_process_group
+    kept: list[Any] = []
+
+    def destroy_process_group(group: Any = None) -> None:
+        """As PyTorch's."""
+        known = getattr(distributed.distributed_c10d, "_world", None)
+        kept.extend([group] if group is not None else getattr(known, "pg_map", ()))
+        destroy(group)
+
+    distributed.destroy_process_group = destroy_process_group
+    distributed.distributed_c10d.destroy_process_group = destroy_process_group

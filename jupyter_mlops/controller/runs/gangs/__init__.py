@@ -1,0 +1,1 @@
+"""Gangs: runs whose processes start together, talk to each other, and end together."""

@@ -1,0 +1,215 @@
+"""All gangs of a cluster: which workers they get, and what they hear and say.
+
+Dask gives a task to a worker, and not a worker to a task: so it would give two seats of a gang to one worker, or half
+of the workers to each of two gangs, which would then wait for each other. Here the oldest gang gets all of its workers
+before the next one gets any, and for as long as it has them they are given nothing else to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ....core.base import Seconds, Time
+from ....core.resources import group_in
+from ....core.run import FINAL
+from ....core.words import count
+from ... import dask
+from ...background import Background
+from ..liverun import LiveRun
+from .gang import Cause, Gang, SeatState
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+    from distributed.scheduler import WorkerState as DaskWorker
+
+#: Seconds between two looks while a gang waits for workers, or for a cause.
+LOOK: Seconds = 0.1
+
+#: Seconds after which a gang that waits says so.
+SILENCE: Seconds = 3.0
+
+
+class Gangs:
+    """The gangs whose runs are not over.
+
+    Parameters
+    ----------
+    scheduler : Dask's.
+    fail : ends a run, with an error in words.
+    """
+
+    def __init__(self, scheduler: Scheduler, fail: Callable[[LiveRun, str], None]) -> None:
+        self._scheduler, self._fail = scheduler, fail
+        self._gangs: dict[str, _Known] = {}
+        #: Workers that are seats' alone, and since when, until what waited on them was sent elsewhere.
+        self._crowded: dict[str, Time] = {}
+        self._background = Background()
+        self._looking = False
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await self._background.close()
+
+    def needed(self, group: str, together: bool) -> int:
+        """Workers of a group that its gangs need: all of them together, or one after the other."""
+        seats = [len(known.gang.seats) for known in self._gangs.values() if known.group == group]
+        return sum(seats) if together else max(seats, default=0)
+
+    def open(self, run: LiveRun) -> None:
+        """A gang's run was opened: its seats' tasks are about to come."""
+        options = run.state.options
+        keys = [f"mlrun-{run.state.id}-{number}" for number in range(int(options["gang"]))]
+        known = _Known(self._scheduler, run, self._fail)
+        known.gang = Gang(keys, int(options.get("per_worker", 1)), known)
+        self._gangs[run.state.id] = known
+        self._keep_looking()
+
+    def heard(self, run: LiveRun, worker: str, key: str, state: str, **what: Any) -> None:
+        """A seat tells how it is, or how a rank has ended."""
+        known = self._gangs.get(run.state.id)
+        seat = known.gang.seat(key) if known is not None else None
+        if known is None or seat is None:
+            return
+        if state == "rank":
+            cause = None if what["done"] else Cause(what["rank"], what["cause"], what["error"])
+            known.gang.ended(seat, what["rank"], cause, time.monotonic())
+        else:
+            self._hold(worker)
+            known.gang.ready(seat, worker, what, time.monotonic())
+        self._keep_looking()
+
+    def left(self, run: LiveRun, key: str) -> None:
+        """A seat's task isn't computed any more, and has not ended: its worker went."""
+        known = self._gangs.get(run.state.id)
+        seat = known.gang.seat(key) if known is not None else None
+        if known is None or seat is None:
+            return
+        self._release(seat)
+        dask.forgive(self._scheduler, key)
+        known.gang.left(seat, time.monotonic())
+        self._keep_looking()
+
+    def closed(self, run: LiveRun) -> None:
+        """The run is over: its workers are free."""
+        known = self._gangs.pop(run.state.id, None)
+        for seat in known.gang.seats if known is not None else ():
+            self._release(seat)
+
+    def ended(self, run: LiveRun, key: str) -> None:
+        """A seat's task has ended: its worker is free."""
+        known = self._gangs.get(run.state.id)
+        seat = known.gang.seat(key) if known is not None else None
+        if seat is not None:
+            self._release(seat)
+
+    # Workers
+
+    def _hold(self, address: str) -> None:
+        """A worker is a seat's alone from here on."""
+        worker = self._scheduler.workers.get(address)
+        if worker is not None and worker in self._scheduler.running:
+            dask.drain(self._scheduler, worker)
+            self._crowded[address] = time.time()
+
+    def _release(self, seat: SeatState) -> None:
+        worker = self._scheduler.workers.get(seat.worker)
+        if worker is not None and worker not in self._scheduler.running:
+            dask.drain(self._scheduler, worker, going=False)
+        self._crowded.pop(seat.worker, None)
+        seat.worker = ""
+
+    def _clear(self) -> None:
+        """What waited on workers that are seats' alone runs elsewhere."""
+        for address, since in list(self._crowded.items()):
+            worker = self._scheduler.workers.get(address)
+            if worker is None:
+                del self._crowded[address]
+            elif worker.last_seen > since + dask.CERTAIN:
+                dask.move_waiting_tasks(self._scheduler, worker)
+                del self._crowded[address]
+
+    def _free(self, group: str) -> list[DaskWorker]:
+        """Workers that a seat may be given, those with the least to do first."""
+        taken = {seat.worker for known in self._gangs.values() for seat in known.gang.seats}
+        free = [
+            worker
+            for worker in self._scheduler.running
+            if worker.address not in taken and group_in(worker.resources) in (group, None)
+        ]
+        return sorted(free, key=lambda worker: (len(worker.processing), worker.host, str(worker.name)))
+
+    # Looking
+
+    def _keep_looking(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._background.spawn(self._look())
+
+    async def _look(self) -> None:
+        """Look again and again, while a gang waits for something that nobody tells of."""
+        try:
+            while self._gangs:
+                self._clear()
+                passed_over: set[str] = set()
+                for known in list(self._gangs.values()):
+                    known.gang.look(time.monotonic())
+                    if known.gang.empty and known.group not in passed_over:
+                        passed_over.add(known.group)
+                        self._seat(known)
+                await asyncio.sleep(LOOK)
+        finally:
+            self._looking = False
+
+    def _seat(self, known: _Known) -> None:
+        """Give a gang the workers that it lacks, once there are enough of them."""
+        empty = known.gang.empty
+        if not all(dask.waits(self._scheduler, seat.key) for seat in empty):
+            return  # they are on their way
+        free = self._free(known.group)
+        if len(free) < len(empty):
+            known.say_what_lacks(len(empty) - len(free))
+            return
+        chosen = sorted(free[: len(empty)], key=lambda worker: (worker.host, len(str(worker.name)), str(worker.name)))
+        for seat, worker in zip(empty, chosen, strict=True):
+            known.gang.given(seat, worker.address)
+            dask.give_seat(self._scheduler, seat.key, worker.address)
+
+
+class _Known:
+    """A gang with its run; does what the gang orders."""
+
+    gang: Gang
+
+    def __init__(self, scheduler: Scheduler, run: LiveRun, fail: Callable[[LiveRun, str], None]) -> None:
+        self._scheduler, self.run, self._fail = scheduler, run, fail
+        self.group = run.state.group or ""
+        self._since = time.monotonic()
+        self._said = 0
+
+    def order(self, seat: SeatState, do: str, **what: Any) -> None:
+        """As `Hands.order`."""
+        if seat.worker in self._scheduler.workers:
+            order = {"op": "mlops-gang", "run": self.run.state.id, "do": do, **what}
+            self._scheduler.worker_send(seat.worker, order)
+
+    def say(self, text: str) -> None:
+        """As `Hands.say`."""
+        self._since, self._said = time.monotonic(), 0
+        self.run.log(time.time(), kind="print", text=f"{text}\n", stream="stderr")
+
+    def fail(self, error: str) -> None:
+        """As `Hands.fail`."""
+        if self.run.state.phase not in FINAL:
+            self._fail(self.run, error)
+
+    def say_what_lacks(self, number: int) -> None:
+        """That the gang waits for so many workers; once for each number."""
+        if number != self._said and time.monotonic() - self._since > SILENCE:
+            text = f"[gang] {count(number, 'worker')} of {self.group!r} {'is' if number == 1 else 'are'} not free yet"
+            self.run.log(
+                time.time(), kind="print", text=f"{text}: its ranks start together, or not at all\n", stream="stderr"
+            )
+            self._said = number

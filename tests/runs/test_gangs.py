@@ -1,0 +1,198 @@
+"""Gangs: processes on several workers that start together, talk to each other, and end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops import errors, home
+
+from .cluster import LONG, until
+from .test_runners import pids_of
+
+
+def where() -> tuple[int, int, str, int]:
+    return mlops.rank(), mlops.world(), os.environ["LOCAL_RANK"], os.getpid()
+
+
+def test_ranks_know_themselves_and_the_run_gives_what_rank_0_gave(cluster: mlops.Cluster) -> None:
+    run = mlops.train(where, workers=2, cluster=cluster)
+    assert run.result(LONG)[:3] == (0, 2, "0")
+    seen = list(run.results())
+    assert [each[:3] for each in seen] == [(0, 2, "0"), (1, 2, "0")]
+    assert len({each[3] for each in seen} - pids_of(cluster)) == 2, "each has a process of its own"
+    assert run.record.kind == "gang" and run.record.total == run.record.done == 2
+    assert (mlops.rank(), mlops.world()) == (0, 1), "here there is no gang"
+
+
+def test_several_ranks_on_each_worker(cluster: mlops.Cluster) -> None:
+    run = mlops.train(where, workers=2, per_worker=2, cluster=cluster)
+    run.result(LONG)
+    assert [each[:3] for each in run.results()] == [(0, 4, "0"), (1, 4, "1"), (2, 4, "0"), (3, 4, "1")]
+
+
+def test_what_ranks_print_has_their_number(cluster: mlops.Cluster) -> None:
+    def say() -> None:
+        for part in ("a line ", "in parts\n", "and one without an end"):
+            print(part, end="", flush=True)
+            time.sleep(0.05)
+
+    run = mlops.train(say, workers=2, cluster=cluster)
+    run.result(LONG)
+    lines = [f"[rank {rank}] {text}" for rank in (0, 1) for text in ("a line in parts", "and one without an end")]
+    until(lambda: sorted(run.prints().splitlines()) == sorted(lines))
+
+
+def _waits_for_others() -> None:
+    """What a rank does that has lost another: it hangs until it is told."""
+    if mlops.rank() == 0:
+        signal.pause()
+
+
+@pytest.mark.parametrize(
+    ("death", "words"),
+    [
+        (lambda: 1 // 0, "rank 1: ZeroDivisionError"),
+        (lambda: exec("raise SystemExit(3)"), "rank 1: SystemExit: 3"),
+        (lambda: os._exit(3), "rank 1: .*exit code 3"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "rank 1: .*SIGKILL"),
+        (lambda: __import__("ctypes").string_at(0), "rank 1: .*SIGSEGV"),
+    ],
+    ids=["raise", "exit", "hard exit", "kill", "crash"],
+)
+def test_one_rank_ends_all_and_is_to_blame(cluster: mlops.Cluster, death: Callable[[], Any], words: str) -> None:
+    def work() -> None:
+        _waits_for_others()
+        death()
+
+    before = pids_of(cluster)
+    with pytest.raises(errors.RunFailed, match=words):
+        mlops.train(work, workers=2, cluster=cluster).result(LONG)
+    assert mlops.map(abs, range(-4, 0), cluster=cluster).result(LONG) == [4, 3, 2, 1], "the workers are free"
+    assert pids_of(cluster) == before, "and still there"
+
+
+def test_an_exception_is_the_users_own(cluster: mlops.Cluster) -> None:
+    class Odd(Exception):
+        pass
+
+    def work() -> None:
+        _waits_for_others()
+        raise Odd("here")
+
+    with pytest.raises(errors.RunFailed) as failed:
+        mlops.train(work, workers=2, cluster=cluster).result(LONG)
+    assert type(failed.value.__cause__).__name__ == "Odd"
+
+
+def test_cancelling_ends_all_ranks_and_what_they_started(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    def work(folder: Path) -> None:
+        import subprocess
+        import sys
+
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+        (folder / str(mlops.rank())).write_text(f"{os.getpid()} {child.pid}")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pause()
+
+    before = pids_of(cluster)
+    run = mlops.train(work, tmp_path, workers=2, cluster=cluster)
+    until(lambda: len([path for path in tmp_path.iterdir() if path.read_text()]) == 2)
+    pids = [int(pid) for path in tmp_path.iterdir() for pid in path.read_text().split()]
+    run.cancel()
+    with pytest.raises(errors.RunCancelled):
+        run.result(LONG)
+    until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    assert mlops.map(abs, range(-4, 0), cluster=cluster).result(LONG) == [4, 3, 2, 1]
+    assert pids_of(cluster) == before
+
+
+def test_gangs_that_want_the_same_workers_take_turns(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    def meet(folder: str) -> int:
+        Path(folder, str(mlops.rank())).touch()
+        while len(list(Path(folder).iterdir())) < 2:
+            time.sleep(0.01)
+        return mlops.rank()
+
+    folders = [str(home.private(tmp_path / str(number))) for number in range(3)]
+    gangs = [
+        mlops.train(meet, folder, workers=2, cluster=cluster, name=f"gang {n}") for n, folder in enumerate(folders)
+    ]
+    assert [list(gang.results()) for gang in gangs] == [[0, 1]] * 3
+
+
+def test_a_gang_and_a_map_share_a_cluster(cluster: mlops.Cluster) -> None:
+    items = mlops.map(lambda item: (time.sleep(0.02), item)[1], range(200), cluster=cluster)
+    gang = mlops.train(where, workers=2, cluster=cluster)
+    assert gang.result(LONG)[1] == 2
+    assert items.result(LONG) == list(range(200))
+
+
+def test_a_cluster_with_too_few_workers_gets_more(cluster: mlops.Cluster) -> None:
+    cluster.scale(1)
+    until(lambda: len(pids_of(cluster)) == 1)
+    assert mlops.train(where, workers=2, cluster=cluster).result(LONG)[1] == 2
+    assert any("gang" in event.text for event in cluster.events())
+
+
+def test_more_workers_than_there_can_be_are_refused_at_once(cluster: mlops.Cluster) -> None:
+    with pytest.raises(errors.OutOfRange, match="allows"):
+        mlops.train(where, workers=10_000, cluster=cluster)
+
+
+@pytest.mark.parametrize("workers", [0, -1, True, 1.5, "2"])
+def test_a_gang_has_a_number_of_workers(cluster: mlops.Cluster, workers: Any) -> None:
+    with pytest.raises(errors.InvalidSpec, match="gang can't be"):
+        mlops.train(where, workers=workers, cluster=cluster)
+
+
+def test_a_detached_gang_goes_on_alone(cluster: mlops.Cluster) -> None:
+    run = mlops.train(where, workers=2, cluster=cluster, detach=True)
+    found = mlops.get_run(run.id)
+    assert found.result(LONG)[:2] == (0, 2)
+    assert [each[0] for each in found.results()] == [0, 1]
+    failed = mlops.train(lambda: 1 // 0, workers=2, cluster=cluster, detach=True)
+    with pytest.raises(errors.RunFailed, match=r"rank \d: ZeroDivisionError"):
+        mlops.get_run(failed.id).result(LONG)
+
+
+def test_it_pays_for_whole_workers_for_as_long_as_it_has_them(cluster: mlops.Cluster) -> None:
+    run = mlops.train(time.sleep, 1, workers=2, cluster=cluster)
+    run.result(LONG)
+    usage = run.record.cost.usage
+    assert usage.worker_hours * 3600 >= 2
+
+
+def test_a_worker_that_dies_costs_an_attempt_and_no_more(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    def work(folder: Path) -> int:
+        attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+        (folder / f"{attempt}-{mlops.rank()}").touch()
+        if attempt == 0:
+            signal.pause()
+        return attempt
+
+    run = mlops.train(work, tmp_path, workers=2, cluster=cluster)
+    until(lambda: len(list(tmp_path.iterdir())) == 2)
+    os.kill(min(pids_of(cluster)), signal.SIGKILL)
+    assert run.result(LONG) == 1 and list(run.results()) == [1, 1]
+    assert "begin again" in run.prints()
+
+
+def test_on_one_machine_nothing_listens(cluster: mlops.Cluster) -> None:
+    def ports() -> tuple[int, bool]:
+        port = int(os.environ["MASTER_PORT"])
+        with socket.socket() as end:
+            return port, end.connect_ex(("127.0.0.1", port)) == 0
+
+    run = mlops.train(ports, workers=2, cluster=cluster)
+    run.result(LONG)
+    assert not any(open_ for _, open_ in run.results())

@@ -1,0 +1,111 @@
+"""PyTorch in gangs: programs as they are written for `torchrun`, without their launcher."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops import errors
+
+from .cluster import LONG, until
+
+pytest.importorskip("torch", reason="PyTorch isn't installed: pip install 'jupyter-mlops[torch]'")
+
+pytestmark = pytest.mark.slow
+
+
+def test_distributed_data_parallel(cluster: mlops.Cluster) -> None:
+    def work(steps: int) -> tuple[float, int]:
+        import torch
+        from torch import distributed
+        from torch.nn.parallel import DistributedDataParallel
+
+        distributed.init_process_group("gloo")
+        torch.manual_seed(0)
+        model = DistributedDataParallel(torch.nn.Linear(10, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        torch.manual_seed(distributed.get_rank())
+        for _ in range(steps):
+            inputs = torch.randn(32, 10)
+            loss = ((model(inputs) - inputs.sum(1, keepdim=True)) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        world = distributed.get_world_size()
+        distributed.destroy_process_group()
+        return loss.item(), world
+
+    loss, world = mlops.train(work, 100, workers=2, cluster=cluster).result(LONG)
+    assert world == 2 and loss < 0.01
+    assert not mlops.run(lambda: "RANK" in os.environ, cluster=cluster).result(LONG)
+
+
+def test_a_model_that_goes_with_its_function_ends_nobody(cluster: mlops.Cluster) -> None:
+    """A gloo group that is dropped right after its last message once waited for a thread that waited for it."""
+
+    def work() -> int:
+        import torch
+        from torch import distributed
+        from torch.nn.parallel import DistributedDataParallel
+
+        distributed.init_process_group("gloo")
+        model = DistributedDataParallel(torch.nn.Linear(10, 1))
+        model(torch.ones(1, 10)).sum().backward()
+        distributed.destroy_process_group()
+        return distributed.is_initialized()
+
+    for _ in range(10):
+        assert mlops.train(work, workers=2, cluster=cluster).result(LONG) is False
+
+
+def test_who_sets_address_rank_and_size_by_hand_is_not_disturbed(cluster: mlops.Cluster) -> None:
+    def work() -> float:
+        import torch
+        from torch import distributed
+
+        os.environ["MASTER_ADDR"] = "localhost"  # as PyTorch's tutorial does
+        os.environ["MASTER_PORT"] = "12355"
+        distributed.init_process_group("gloo", rank=mlops.rank(), world_size=mlops.world())
+        total = torch.ones(1) * (mlops.rank() + 1)
+        distributed.all_reduce(total)
+        distributed.destroy_process_group()
+        return total.item()
+
+    assert mlops.train(work, workers=2, cluster=cluster).result(LONG) == 3.0
+
+
+def test_the_rank_that_raised_is_to_blame_and_not_who_lost_it(cluster: mlops.Cluster) -> None:
+    def work() -> None:
+        import torch
+        from torch import distributed
+
+        distributed.init_process_group("gloo")
+        for step in range(10_000):
+            if step == 50 and distributed.get_rank() == 1:
+                raise ValueError("the cause")
+            distributed.all_reduce(torch.ones(1))
+
+    with pytest.raises(errors.RunFailed, match="rank 1: ValueError: the cause"):
+        mlops.train(work, workers=2, cluster=cluster).result(LONG)
+
+
+def test_a_rank_in_an_all_reduce_is_cancelled(cluster: mlops.Cluster) -> None:
+    def work() -> None:
+        import torch
+        from torch import distributed
+
+        distributed.init_process_group("gloo")
+        print("here", flush=True)
+        if distributed.get_rank() == 1:
+            time.sleep(1000)
+        distributed.all_reduce(torch.ones(1))
+
+    run = mlops.train(work, workers=2, cluster=cluster)
+    until(lambda: run.prints().count("here") == 2)
+    run.cancel()
+    with pytest.raises(errors.RunCancelled):
+        run.result(LONG)
+    assert mlops.map(abs, [-1, -2], cluster=cluster).result(LONG) == [1, 2]
