@@ -152,10 +152,10 @@ def _tables(
     start: Callable[[], Any], use: Callable[[Any], object], stop: Callable[[Any], object]
 ) -> tuple[float, float]:
     """CPU seconds from the start on, and megabytes afterwards."""
-    before, began = set(psutil.pids()), _cpu()
+    before, began = set(psutil.pids()), cpu()
     held = start()
     use(held)
-    seconds = _cpu() - began
+    seconds = cpu() - began
     time.sleep(2)
     memory = _memory(before)
     stop(held)
@@ -190,7 +190,8 @@ def _peers() -> tuple[Callable[[], Any], Callable[[Any], object], Callable[[Any]
     return start, use, lambda client: client.shutdown()
 
 
-def _cpu() -> float:
+def cpu() -> float:
+    """CPU seconds of the whole machine so far."""
     times = psutil.cpu_times()
     return float(times.user + times.system)
 
