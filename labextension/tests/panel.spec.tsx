@@ -227,20 +227,61 @@ describe('Scale', () => {
     expect(stage.api.asked).toEqual([]);
     await stage.after(() => undefined, 600);
     expect(stage.api.asked).toEqual([['scale', 'flights', 'default', 13]]);
+    expect(wanted.dataset.pending).toBeDefined();
     const value = cluster({ groups: [group({ wanted: 13 })] });
     await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: 'flights', value }));
     expect(wanted.value).toBe('13');
     expect(wanted.dataset.pending).toBeUndefined();
   });
 
+  it.each([
+    ['takes', 0],
+    ['takes another number than', 1],
+    ['keeps its number instead of', 8]
+  ])('shows what the cluster wants as soon as it %s what was asked for', async (_, kept) => {
+    const stage = await panel({ clusters: [cluster()] });
+    const wanted = find('wanted') as HTMLInputElement;
+    await stage.after(() => fireEvent.change(wanted, { target: { value: '0' } }), 20);
+    await stage.after(() => fireEvent.blur(wanted), 20);
+    await stage.after(() => undefined, 600);
+    expect(stage.api.asked).toEqual([['scale', 'flights', 'default', 0]]);
+    expect(wanted.value).toBe('0');
+    const value = cluster({ groups: [group({ wanted: kept })] });
+    const taken = operation({ progress: 0.5 });
+    await stage.after(() =>
+      stage.stream.change(
+        2,
+        { noun: 'cluster', id: 'flights', value },
+        { noun: 'operation', id: taken.id, value: taken }
+      )
+    );
+    expect(wanted.value).toBe(String(kept));
+    expect(wanted.dataset.pending).toBeUndefined();
+  });
+
+  it('keeps a later number while an earlier one is answered, even if they are equal', async () => {
+    const stage = await panel({ clusters: [cluster()] });
+    const wanted = find('wanted') as HTMLInputElement;
+    await stage.after(() => find('more').click(), 20);
+    await stage.after(() => undefined, 600);
+    await stage.after(() => find('more').click(), 20);
+    await stage.after(() => find('fewer').click(), 20);
+    const taken = operation({ progress: 0.5 });
+    await stage.after(
+      () => stage.stream.change(2, { noun: 'operation', id: taken.id, value: taken }),
+      200
+    );
+    expect(wanted.value).toBe('9');
+    await stage.after(() => undefined, 600);
+    expect(stage.api.asked).toHaveLength(2);
+  });
+
   it('stays within the group’s bounds', async () => {
     const stage = await panel({ clusters: [cluster({ groups: [group({ wanted: 16 })] })] });
     expect((find('more') as HTMLButtonElement).disabled).toBe(true);
     const wanted = find('wanted') as HTMLInputElement;
-    await stage.after(() => {
-      fireEvent.change(wanted, { target: { value: '99' } });
-      fireEvent.blur(wanted);
-    });
+    await stage.after(() => fireEvent.change(wanted, { target: { value: '99' } }));
+    await stage.after(() => fireEvent.blur(wanted));
     expect(wanted.value).toBe('16');
   });
 

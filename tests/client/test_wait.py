@@ -105,10 +105,26 @@ async def test_a_scale_is_waited_for_until_there_are_exactly_so_many() -> None:
 
     async with followed() as (made, follower):
         await wait_for_workers(follower, "c", patience=PATIENCE)
+        await wait_for_answer(follower, "c", patience=PATIENCE)
         await made.link.scale(1)
-        await wait_for_scale(follower, "c", None, 1, tell, patience=PATIENCE)
+        await follower.ask_state()
+        await wait_for_scale(follower, "c", None, tell, patience=PATIENCE)
         assert len(made.workers()) == 1
     assert told[-1] == "1 of 1 worker"
+
+
+async def test_a_scale_that_the_cluster_took_back_is_over_at_once() -> None:
+    """A worker with data stays: 1 is wanted again before anybody heard that 0 was."""
+    async with followed(None, Group(workers=1, memory=MEMORY)) as (made, follower), made.client() as client:
+        await wait_for_workers(follower, "c", patience=PATIENCE)
+        await wait_for_answer(follower, "c", patience=PATIENCE)
+        data = await client.scatter({"k": 1})
+        await made.link.scale(0)
+        await made.view_when(lambda view: view.state.groups[0].problem is not None)
+        await follower.ask_state()
+        state = await wait_for_scale(follower, "c", None, lambda there, state: None, patience=PATIENCE)
+        assert state.groups[0].wanted == 1 and "stays" in state.groups[0].problem.what
+        assert await client.gather(data) == {"k": 1}
 
 
 async def test_a_place_that_is_silent_is_said_while_its_cluster_is_waited_for(far: Far) -> None:

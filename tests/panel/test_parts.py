@@ -82,26 +82,30 @@ def test_a_typed_number_scales_and_is_not_moved_back(part: ClusterPart, asked: A
     assert asked.of == [("scale", FLIGHTS, 5, "default")]
     part.show(state(wanted=2), spec())
     assert part.workers.value == 5, "a state from before the command moved the number back"
-    part.release("default", failed=False)
     part.show(state(wanted=5), spec())
+    part.release("default")
     assert part.workers.value == 5
+    part.workers.value = 0
+    part.show(state(wanted=1), spec())
+    part.release("default")
+    assert part.workers.value == 1, "the cluster kept a worker"
 
 
 def test_a_refused_move_goes_back(part: ClusterPart) -> None:
     part.show(state(), spec())
     part.workers.value = 5
-    part.release("default", failed=True)
+    part.release("default")
     assert part.workers.value == 2
 
 
 def test_the_adaptive_switch(part: ClusterPart, asked: Asked) -> None:
     part.show(state(), spec())
     part.adaptive.value = True
-    part.release("default", failed=False)
+    part.release("default")
     part.show(state(adaptive=True), spec())
     part.minimum.value = 1
     part.maximum.value = 4
-    part.release("default", failed=False)
+    part.release("default")
     part.show(state(adaptive=True, minimum=1, maximum=4), spec())
     assert (part.minimum.min, part.maximum.max) == (0, 8), "narrower bounds must not narrow what can be chosen"
     part.adaptive.value = False

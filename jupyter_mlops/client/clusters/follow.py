@@ -115,6 +115,14 @@ class ClusterFollower:
             if record.phase != "ended":
                 self._on_state(self._shown(record))
 
+    async def ask_state(self) -> None:
+        """Have the state after all that its controller was asked for so far; raises `ClusterUnreachable`.
+
+        What is told by itself may not have the number that was just asked for: the controller can have raised it again
+        in the same moment.
+        """
+        self._hear(await self.link.view(workers=False), workers=False)
+
     async def look(self) -> None:
         """Ask its place for the record, where the controller doesn't answer."""
         if self._link is not None:

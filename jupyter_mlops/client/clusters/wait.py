@@ -106,28 +106,25 @@ async def wait_for_scale(
     cluster: Followed,
     name: str,
     group: str | None,
-    wanted: int | None,
     tell: Callable[[Readiness, ClusterState], None],
     say: Callable[[str], None] = lambda sentence: None,
     patience: Seconds = PATIENCE,
 ) -> ClusterState:
-    """The cluster's state once `group` (None: all groups) has exactly the workers that it wants.
+    """The cluster's state once `group` (None: all groups) has exactly the workers that it wants. `tell` hears how far
+    it is. Raises as `wait_for_workers`.
 
-    `wanted` is the number that was asked for: a state that is older than the request is waited out. `tell` hears how
-    far it is. Raises as `wait_for_workers`.
+    What it wants need not be what it was asked to: the state has to be newer than the request
+    (`ClusterFollower.ask_state`).
     """
-    seen = wanted is None
 
     def reached(state: ClusterState) -> bool:
-        nonlocal seen
         groups = [each for each in state.groups if group is None or each.name == group]
-        seen = seen or any(each.wanted == wanted for each in groups)
         there = readiness(groups)
         tell(there, state)
         left = there.over or (there.leaving and not there.wanted)
-        return seen and state.phase == "running" and there.ready == there.wanted and not left
+        return state.phase == "running" and there.ready == there.wanted and not left
 
-    return await _wait(cluster, name, wanted, reached, lambda state: None, say, patience)
+    return await _wait(cluster, name, None, reached, lambda state: None, say, patience)
 
 
 async def wait_for_end(

@@ -87,14 +87,11 @@ class ClusterPart:
             self._show_groups(state)
             self._show_group()
 
-    def release(self, group: str, failed: bool) -> None:
-        """Let the controls of this group follow the cluster again: a command about it was answered.
-
-        After a failure the controls show at once what they showed before the command.
-        """
+    def release(self, group: str) -> None:
+        """Let the controls of this group follow the cluster again: a command about it was answered, and the state that
+        was shown last is newer than it, or it failed."""
         self._held.discard(group)
-        if failed:
-            self._show_group()
+        self._show_group()
 
     def _show_groups(self, state: ClusterState) -> None:
         names = tuple(group.name for group in state.groups)

@@ -124,7 +124,7 @@ class Panel:
     def _command(self, verb: Callable[[Link], Awaitable[None]], group: str) -> None:
         def done(error: MlopsError | None) -> None:
             self._show_error(error)
-            self.cluster.release(group, failed=error is not None)
+            self.cluster.release(group)
 
         self._watch.command(verb, done)
 

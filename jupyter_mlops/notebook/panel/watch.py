@@ -78,7 +78,8 @@ class PanelWatch:
         self._spawn(self._choose(name))
 
     def command(self, verb: Callable[[Link], Awaitable[None]], done: Callable[[MlopsError | None], None]) -> None:
-        """Ask the chosen cluster's controller; `done` gets None or what went wrong."""
+        """Ask the chosen cluster's controller; `done` gets None, once what the cluster made of it is shown, or what
+        went wrong."""
         self.carry_out(self._ask(verb), lambda _, error: done(error))
 
     def carry_out(self, work: Coroutine[Any, Any, _T], done: Callable[[_T | None, MlopsError | None], None]) -> None:
@@ -191,8 +192,10 @@ class PanelWatch:
         self._show(self._now)
 
     async def _ask(self, verb: Callable[[Link], Awaitable[None]]) -> None:
-        if self._follower is not None and self._follower.connected:
-            return await verb(self._follower.link)
+        follower = self._follower
+        if follower is not None and follower.connected:
+            await verb(follower.link)
+            return await follower.ask_state()
         record = (await list_clusters()).named(self._now.chosen)
         async with open_link(record.place, record.id) as link:
             return await verb(link)

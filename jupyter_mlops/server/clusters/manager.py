@@ -12,6 +12,7 @@ from ...client.clusters.others import check_meant
 from ...client.clusters.problems import problems_of
 from ...client.clusters.start import start
 from ...client.clusters.wait import Readiness, wait_for_end, wait_for_scale
+from ...controller.link import Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
 from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
@@ -106,7 +107,7 @@ class ClusterManager:
         await self._watcher.look()
 
         async def work(progress: Progress) -> None:
-            await wait_for_scale(_Watched(self._watcher, made.id), made.name, None, None, _teller(progress))
+            await wait_for_scale(_Watched(self._watcher, made.id), made.name, None, _teller(progress))
 
         return self._operations.begin("start", made.id, work)
 
@@ -127,23 +128,39 @@ class ClusterManager:
         return await self._scale(state, group, asked)
 
     async def _scale(self, state: ClusterState, group: GroupState, asked: ScaleRequest) -> Operation:
-        accepted = await _begun(self._watcher.link(state.id).scale(asked.workers, group.name, asked.now))
+        accepted = await self._asked(state, lambda link: link.scale(asked.workers, group.name, asked.now))
 
         async def work(progress: Progress) -> None:
             await accepted
             cluster = _Watched(self._watcher, state.id)
-            await wait_for_scale(cluster, state.name, group.name, asked.workers, _teller(progress))
+            await wait_for_scale(cluster, state.name, group.name, _teller(progress))
 
         return self._operations.begin("scale", state.id, work)
 
     async def _adapt(self, state: ClusterState, group: GroupState, asked: AdaptRequest) -> Operation:
-        accepted = await _begun(self._watcher.link(state.id).adapt(asked.minimum, asked.maximum, group.name))
+        accepted = await self._asked(state, lambda link: link.adapt(asked.minimum, asked.maximum, group.name))
 
         async def work(progress: Progress) -> None:
             await accepted
             progress.tell(text=f"{asked.minimum} to {asked.maximum} workers")
 
         return self._operations.begin("adapt", state.id, work)
+
+    async def _asked(
+        self, state: ClusterState, command: Callable[[Link], Coroutine[Any, Any, None]]
+    ) -> asyncio.Task[None]:
+        """`command`, under way. When it is done, browsers have been told what the cluster made of it. What is refused
+        at once is raised here, so that the request itself is refused."""
+
+        async def work() -> None:
+            await command(self._watcher.link(state.id))
+            await self._watcher.ask_state(state.id)
+
+        task = asyncio.create_task(work())
+        done, _ = await asyncio.wait({task}, timeout=_AT_ONCE)
+        if done:
+            task.result()
+        return task
 
     async def remove(self, name: str, force: bool) -> Operation | None:
         """Stop it; None for one that has ended, which is no longer listed. Raises `UnknownCluster`, `AmbiguousName`,
@@ -229,12 +246,3 @@ def _group(state: ClusterState, name: str | None) -> GroupState:
         if name is None or group.name == name:
             return group
     raise UnknownGroup.named(name or "", [group.name for group in state.groups])
-
-
-async def _begun(command: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """`command`, under way. What it refuses at once is raised here, so that the request itself is refused."""
-    task = asyncio.create_task(command)
-    done, _ = await asyncio.wait({task}, timeout=_AT_ONCE)
-    if done:
-        task.result()
-    return task

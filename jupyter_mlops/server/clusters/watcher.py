@@ -93,11 +93,18 @@ class ClusterWatcher:
 
     def link(self, name: str) -> Link:
         """The open link to a live cluster; raises as `get`, and `ClusterEnded`, `ClusterUnreachable`."""
+        return self._follower(name).link
+
+    async def ask_state(self, name: str) -> None:
+        """Have the state of a live cluster after all that it was asked for so far; raises as `link`."""
+        await self._follower(name).ask_state()
+
+    def _follower(self, name: str) -> ClusterFollower:
         state = self.get(name)
         follower = self._followers.get(state.id)
-        if follower is not None:
-            return follower.link
-        raise ClusterEnded(f"The cluster {state.name!r} has ended", state.cause or "", "Start another one.")
+        if follower is None:
+            raise ClusterEnded(f"The cluster {state.name!r} has ended", state.cause or "", "Start another one.")
+        return follower
 
     async def changed(self, timeout: Seconds) -> None:
         """Return when any cluster changed, or after `timeout` seconds."""

@@ -64,7 +64,9 @@ export function addClusterCommands(
     execute: async args => {
       if (args.cluster !== undefined) {
         const { cluster, group, workers } = args as Args & Record<string, string & number>;
-        store.putOperation(await api.scale(cluster, group, workers));
+        const operation = await api.scale(cluster, group, workers);
+        store.putOperation(operation);
+        await store.untilTakenUp(operation.id);
         return;
       }
       const cluster = await pick(trans.__('Scale which cluster?'), 'scale');

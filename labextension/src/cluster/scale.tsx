@@ -25,14 +25,12 @@ export const Scale = memo(function Scale(props: IScaleProps): JSX.Element {
   const { commands, trans } = useMlops();
   const [busy, setBusy] = useState(false);
 
-  const execute = async (command: string, args: Record<string, unknown>): Promise<boolean> => {
+  const execute = async (command: string, args: Record<string, unknown>): Promise<void> => {
     onProblem(null);
     try {
       await commands.execute(command, { cluster, group: group.name, ...args } as never);
-      return true;
     } catch (error) {
       onProblem(asProblem(error));
-      return false;
     }
   };
   const toggle = async (): Promise<void> => {

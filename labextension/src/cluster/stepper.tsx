@@ -12,7 +12,7 @@ const minusIcon = new LabIcon({ name: 'jupyter-mlops:minus', svgstr: MINUS });
 
 /** Milliseconds after the last click before the number is sent: five clicks on ＋ are one request. */
 const SETTLE = 450;
-/** Milliseconds after which a number that the cluster didn't take over is given up. */
+/** Milliseconds after which a number is given up that nobody has answered. */
 const PATIENCE = 15_000;
 
 interface IStepperProps {
@@ -21,18 +21,23 @@ interface IStepperProps {
   maximum: number;
   disabled: boolean;
   adaptive: boolean;
-  /** Asks for a number; false when it was refused. */
-  onChange: (value: number) => Promise<boolean>;
+  /** Asks for a number. When it is done, `value` is what the cluster made of it, or what it was when that was refused. */
+  onChange: (value: number) => Promise<void>;
+}
+
+/** A number that somebody asked for. It isn't the one that was asked for before it, even if they are equal. */
+interface IDraft {
+  readonly value: number;
 }
 
 /**
- * − n ＋. Shows the number that was asked for until the cluster has taken it over, so that it never jumps back while
- * somebody clicks.
+ * − n ＋. Shows the number that was asked for until the cluster has answered, so that it never jumps back while
+ * somebody clicks; from then on what the cluster wants, which may be another one.
  */
 export function Stepper(props: IStepperProps): JSX.Element {
   const { value, minimum, maximum, disabled } = props;
   const { trans } = useMlops();
-  const [draft, setDraft] = useState<number | null>(null);
+  const [draft, setDraft] = useState<IDraft | null>(null);
   const [text, setText] = useState<string | null>(null);
   const onChange = useLatest(props.onChange);
 
@@ -40,26 +45,22 @@ export function Stepper(props: IStepperProps): JSX.Element {
     if (draft === null) {
       return;
     }
-    const send = window.setTimeout(async () => {
-      if (!(await onChange.current(draft))) {
-        setDraft(null);
-      }
+    const giveUp = (): void => setDraft(shown => (shown === draft ? null : shown));
+    const send = window.setTimeout(() => {
+      void onChange.current(draft.value).then(giveUp);
     }, SETTLE);
-    const forget = window.setTimeout(() => setDraft(null), PATIENCE);
+    const forget = window.setTimeout(giveUp, PATIENCE);
     return () => {
       window.clearTimeout(send);
       window.clearTimeout(forget);
     };
   }, [draft, onChange]);
-  useEffect(() => {
-    setDraft(draft => (draft === value ? null : draft));
-  }, [value]);
 
-  const shown = draft ?? value;
+  const shown = draft?.value ?? value;
   const want = (workers: number): void => {
     const within = Math.max(minimum, Math.min(maximum, workers));
     if (within !== shown) {
-      setDraft(within);
+      setDraft({ value: within });
     }
   };
   const commit = (): void => {
@@ -91,7 +92,7 @@ export function Stepper(props: IStepperProps): JSX.Element {
         title={bounds}
         value={text ?? shown}
         disabled={disabled}
-        data-pending={draft !== null && draft !== value ? '' : undefined}
+        data-pending={draft !== null && draft.value !== value ? '' : undefined}
         data-mlops="wanted"
         style={{ width: `${Math.max(2, String(maximum).length) + 1}ch` }}
         onChange={event => setText(event.target.value)}

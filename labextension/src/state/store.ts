@@ -11,6 +11,9 @@ import { IStream, Message } from './stream';
 /** Milliseconds between two updates of the screen: what comes in between is shown together. */
 const INTERVAL = 200;
 
+/** An operation that nothing was told of. */
+const NEW: Pick<Operation, 'phase' | 'progress'> = { phase: 'running', progress: null };
+
 /**
  * The one place of the browser's state: fed by the stream, read by every view. It is never told what to be; commands go
  * to the server, and what they did comes back through the stream.
@@ -95,6 +98,27 @@ export class Store implements IDisposable {
     }
     this._set({
       operations: put(this._next.operations, operation.id, operation)
+    });
+  }
+
+  /**
+   * Return when the stream has told that an operation is being carried out, or has ended. What was asked for has been
+   * answered by then, and what came of it is in the state.
+   */
+  untilTakenUp(operation: string): Promise<void> {
+    const isTakenUp = (): boolean => {
+      const { phase, progress } = this._state.operations.get(operation) ?? NEW;
+      return phase !== 'running' || progress !== null;
+    };
+    return new Promise(resolve => {
+      const look = (): void => {
+        if (isTakenUp()) {
+          this._changed.disconnect(look);
+          resolve();
+        }
+      };
+      this._changed.connect(look);
+      look();
     });
   }
 

@@ -128,7 +128,7 @@ class ForeignLink:
     async def _scale(self, workers: int, group: str | None) -> None:
         await change.scale(self._observer.api, self._cluster, workers, group)
         await self._observer.turn_to()
-        self._observer.look_soon()
+        await self._observer.look()
 
     async def _install(self) -> None:
         spec = spec_of(self._cluster, self._observer.api.namespace, self._price)

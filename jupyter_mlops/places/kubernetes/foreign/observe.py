@@ -110,7 +110,7 @@ class Observer:
             self._background.spawn(_until_exit(work))
         await self._watch.ready.wait()
         await self._ask_dask()
-        await self._look()
+        await self.look()
         for work in (self._follow_dask(), self._run()):
             self._background.spawn(_until_exit(work))
 
@@ -127,7 +127,7 @@ class Observer:
         if not self._turned_to:
             self._turned_to = True
             await self._ask_dask()
-            await self._look()
+            await self.look()
 
     async def view(self, since: int | None, timeout: Seconds, workers: bool) -> ClusterView:
         """What changed after `since`, as soon as there is something. Who wants to see its `workers` has turned to it.
@@ -143,7 +143,7 @@ class Observer:
         self._awake.set()
         if asleep:
             await self._ask_dask()
-            await self._look()
+            await self.look()
         self._check()
         if since is not None:
             await self.news.wait(since, timeout, workers)
@@ -179,7 +179,7 @@ class Observer:
             await until_set(self._soon, EVERY)
             await asyncio.sleep(TOGETHER)
             self._soon.clear()
-            await self._look()
+            await self.look()
 
     async def _wanted(self) -> None:
         """Return while somebody wants to know, or as soon as somebody does: a link may be open for its runs only."""
@@ -187,7 +187,8 @@ class Observer:
             self._awake.clear()
         await self._awake.wait()
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Look now."""
         try:
             seen = await look_again(self.api, self.cluster, list(self._pods.values()))
             waiting = [pod for pod in self.cluster.workers if pods.step(pod) != "running"]
