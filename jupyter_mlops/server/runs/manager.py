@@ -42,6 +42,8 @@ class RunManager:
         self._states: dict[str, RunState] = {}
         self._written: dict[str, float] = {}
         self._removed: set[str] = set()
+        #: Operations that send a run again, by the run and the cluster that was named for it.
+        self._repeating: dict[tuple[str, str | None], str] = {}
         self._tick = asyncio.Event()
         watcher.on_run.append(self.take)
         watcher.on_look.append(self._look)
@@ -202,7 +204,8 @@ class RunManager:
         self._drop(state.id)
 
     async def again(self, run: str, body: dict[str, Any]) -> Operation:
-        """Run it again from its record, detached, on its cluster or another one.
+        """Run it again from its record, detached, on its cluster or another one. Who asks for the same while it is being
+        sent gets the same new run: two browsers, or a request that a network repeats, mean one.
 
         Raises `UnknownRun`, `NotRepeatable`, `UnknownCluster`.
         """
@@ -213,13 +216,22 @@ class RunManager:
         again = await asyncio.to_thread(_again)
         await asyncio.to_thread(again.check, state.id)
 
-        async def work(progress: Progress) -> None:
-            progress.tell(text="Sending the code")
-            new = await again.again(state.id, cluster)
-            progress.tell(text=new.note or "Sent", result=new.run.id)
-            self.take(new.run)
+        asked = (state.id, cluster)
 
-        return self._operations.begin("again", state.id, work)
+        async def work(progress: Progress) -> None:
+            try:
+                progress.tell(text="Sending the code")
+                new = await again.again(*asked)
+                progress.tell(text=new.note or "Sent", result=new.run.id)
+                self.take(new.run)
+            finally:
+                del self._repeating[asked]
+
+        if asked in self._repeating:
+            return self._operations.get(self._repeating[asked])
+        operation = self._operations.begin("again", state.id, work)
+        self._repeating[asked] = operation.id
+        return operation
 
     async def _changed(self, timeout: Seconds) -> None:
         await until_set(self._tick, timeout)
