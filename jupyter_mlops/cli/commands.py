@@ -24,12 +24,13 @@ from ..client.clusters.start import start as start_cluster
 from ..client.clusters.wait import wait_for_end, wait_for_workers
 from ..client.words import waits_for
 from ..controller.link import Link
+from ..core import naming
 from ..core.base import Seconds
 from ..core.cluster import ClusterState, Problem
 from ..core.errors import Conflict, InvalidInput, MlopsError, Unavailable
 from ..core.estimate import estimate
 from ..core.owners import accounts
-from ..core.run import FINAL
+from ..core.run import FINAL, RunState
 from ..core.words import count
 from ..home import settings
 from ..places import profiles
@@ -200,6 +201,24 @@ async def cancel(asked: Namespace) -> None:
     return _say(f"{run.name or run.id} is {view.run.phase}.")
 
 
+async def forget(asked: Namespace) -> None:
+    """`forget`. An id that is wrong, or of a run that goes on, removes nothing."""
+    found = {run.id: run for run in map(history.get, asked.run)}
+    if any(run.phase not in FINAL for run in found.values()):
+        listing = await list_clusters()
+        found = {run.id: _lost(run, listing) or run for run in found.values()}
+    history.forget(*found.values())
+    if asked.json:
+        return as_json(list(found.values()))
+    return _say("\n".join(f"{run.name or run.id} is removed from the history." for run in found.values()))
+
+
+def _lost(run: RunState, listing: Listing) -> RunState | None:
+    """`run` as a lost one, where its cluster is gone for sure and could not say so."""
+    cluster = naming.find(run.ran_on, listing.clusters)
+    return None if cluster is None and listing.silent else history.lost(run, cluster)
+
+
 async def receipt(asked: Namespace) -> None:
     """`receipt`."""
     record = (await list_clusters()).named(asked.cluster)
@@ -221,6 +240,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "logs": logs,
     "runs": runs,
     "cancel": cancel,
+    "forget": forget,
     "receipt": receipt,
     "prices": prices,
     "kubernetes": kubernetes,

@@ -70,6 +70,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("-n", "--limit", type=_positive, default=20, help="how many (default: %(default)s)")
     command = add("cancel", "Cancel a run: stop its code.")
     command.add_argument("run", help="its id, or the beginning of it")
+    command = add("forget", "Remove runs that are over from the history; MLflow keeps what it has.")
+    command.add_argument("run", nargs="+", help="its id, or the beginning of it")
     command = add("receipt", "Show what a cluster that ended cost.")
     command.add_argument("cluster")
     command = add("prices", "Show or change the prices that clusters started from now on are priced by.")

@@ -5,9 +5,11 @@ Pydantic is imported only when a record or a journal is read: looking for folder
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Its state, what it printed and logged.
 RECORD, JOURNAL = "record.json", "journal.jsonl"
+
+#: How the mark of a run is named that was removed, and seconds that it is kept.
+_REMOVED, _MARKED = ".removed", 400 * 86400.0
 
 _ID = re.compile(r"[0-9a-f]{12}")
 
@@ -112,7 +117,8 @@ class RunFolder:
         home.write(self.make().record_file, state.model_dump_json())
 
     def remove(self) -> None:
-        """Remove all that was kept of the run; a no-op where nothing is. It is out of sight at once, whatever is in it.
+        """Remove all that was kept of the run. It is out of sight at once, whatever is in it. What stays is a mark for
+        those who may hear of the run again: its cluster tells of it for as long as it lives.
 
         Raises
         ------
@@ -121,11 +127,10 @@ class RunFolder:
         gone = self.path.with_name(f".{self.run}-removed")
         with home.guarded(self.path):
             shutil.rmtree(gone, ignore_errors=True)  # an earlier one was cut short
-            try:
+            with contextlib.suppress(FileNotFoundError):  # a run of which others keep something
                 self.path.rename(gone)
-            except FileNotFoundError:
-                return
-            shutil.rmtree(gone)
+            self.path.with_name(f"{self.run}{_REMOVED}").touch(mode=0o600)
+            shutil.rmtree(gone, ignore_errors=True)
 
     def new_key(self) -> bytes:
         """A key for the run's results, written down; raises `StorageFull`, `Refused`."""
@@ -179,6 +184,18 @@ def run_folders() -> Iterator[RunFolder]:
     for path in home.runs_dir().iterdir():
         if _ID.fullmatch(path.name):
             yield RunFolder(path)
+
+
+def removed_runs() -> set[str]:
+    """The ids of the runs that were removed. Marks that are so old that nobody tells of their runs are removed, too."""
+    removed = set()
+    for mark in home.runs_dir().glob(f"*{_REMOVED}"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - mark.stat().st_mtime > _MARKED:
+                mark.unlink()
+            else:
+                removed.add(mark.name.removesuffix(_REMOVED))
+    return removed
 
 
 def read_run(run: str) -> RunState:

@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass, field
 
 from ..core.cluster import ClusterState
-from ..core.errors import UnknownRun, Unreadable
+from ..core.errors import Conflict, UnknownRun, Unreadable
 from ..core.naming import ClusterName
 from ..core.run import FINAL, RunState
-from ..home.runs import read_run, read_runs, run_folder, run_folders
+from ..home.runs import read_run, read_runs, removed_runs, run_folder, run_folders
 
 _log = logging.getLogger(__name__)
 
@@ -98,14 +98,30 @@ def is_repeatable(run: str) -> bool:
     return run_folder(run).payload.exists()
 
 
-def forget(run: str) -> None:
-    """Remove all that was kept of a run that is over; what MLflow has of it stays there.
+def forget(*runs: RunState) -> None:
+    """Remove all that was kept of runs that are over; what MLflow has of them stays there. It removes all or none.
 
     Raises
     ------
+    Conflict : one isn't over, or nobody can say whether it is.
     Refused : its folder isn't ours to remove.
     """
-    run_folder(run).remove()
+    for run in runs:
+        if run.problem is not None:
+            raise Conflict(
+                f"The run {run.id} can't be removed",
+                "its record can't be read, so that it may still run",
+                f"{run.problem.todo} Or remove its folder, {run_folder(run.id).path}.".strip(),
+            )
+        if run.phase not in FINAL:
+            raise Conflict(f"The run {run.name!r} can't be removed", f"it is {run.phase}", "Cancel it first.")
+    for run in runs:
+        run_folder(run.id).remove()
+
+
+def forgotten() -> set[str]:
+    """The ids of the runs that were removed, by whatever window: others may still hear of them."""
+    return removed_runs()
 
 
 def save(run: RunState) -> None:

@@ -114,6 +114,8 @@ def test_from_start_to_receipt(say: Say) -> None:
         (["logs", "none"], 2, "There is no cluster named 'none'"),
         (["logs", "none", "-n", "0"], 2, "at least 1"),
         (["cancel", "abc"], 2, "There is no run named 'abc'"),
+        (["forget"], 2, "required: run"),
+        (["forget", "abc"], 2, "There is no run named 'abc'"),
         (["receipt", "none"], 2, "There is no cluster named 'none'"),
         (["dance"], 2, "invalid choice"),
         ([], 2, "required: COMMAND"),
@@ -215,6 +217,33 @@ def test_runs_are_listed(say: Say) -> None:
     assert say("runs", "-c", "other")[1] == "No runs.\n"
     code, _, err = say("cancel", "abc")
     assert code == 1 and "can't be cancelled: it is failed." in err
+
+
+def test_runs_that_are_over_are_removed_from_the_history(home: Path, say: Say) -> None:
+    def kept(run: str, **more: Any) -> RunState:
+        state = RunState(id=run, name="sum", kind="cell", cluster="one", owner="me", created=time.time() - 9, **more)
+        history.save(state)
+        return state
+
+    over = kept("0123456789ab", phase="done")
+    kept("0123456789ac", phase="failed")
+    code, _, err = say("forget", "0123456789ad")
+    assert code == 2 and err == "There is no run named '0123456789ad'. Did you mean '0123456789ac'?\n"
+    assert say("forget", "0123", over.id)[0] == 2, "it isn't clear which"
+    assert say("forget", "0123456789ac") == (0, "sum is removed from the history.\n", "")
+    assert json.loads(say("forget", "01234", "--json")[1])[0]["id"] == over.id
+    assert say("runs")[1] == "No runs.\n"
+    assert say("forget", over.id)[0] == 2
+
+    living = kept("aaaaaaaaaaaa", phase="running")
+    kept("bbbbbbbbbbbb", phase="done")
+    say("start", "small", "-n", "one", "-w", "0", "--no-wait")
+    history.save(living.model_copy(update={"created": time.time() + 1}))
+    code, _, err = say("forget", "bbb", "aaa")
+    assert (code, err) == (1, "The run 'sum' can't be removed: it is running. Cancel it first.\n")
+    assert len(say("runs")[1].splitlines()) == 3, "nothing is removed where something can't be"
+    say("stop", "one")
+    assert say("forget", "bbb", "aaa")[0] == 0, "its cluster is gone, which no server was there to write down"
 
 
 def test_logs_follow_until_the_end(home: Path, say: Say) -> None:

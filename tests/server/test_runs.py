@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.home.runs import run_folder
 from jupyter_mlops.tracking import history, pending
@@ -73,7 +74,8 @@ async def test_a_run_that_is_over_can_be_removed_for_good(ask: Any, browse: Any,
 
     assert await ask("DELETE", f"runs/{run}/record") is None
     await browser.until(lambda: run not in browser.runs)
-    assert not list(run_folder(run).path.parent.glob(f"*{run}*")), "nothing is left of its folder"
+    (mark,) = run_folder(run).path.parent.glob(f"*{run}*")
+    assert mark.is_file() and not mark.stat().st_size, "nothing is left of it but that it was removed"
     assert (await ask("GET", f"runs/{run}"))[1]["error"] == "UnknownRun"
 
     # Its cluster lives, and tells a new server of all its runs.
@@ -87,6 +89,9 @@ async def test_a_run_that_is_over_can_be_removed_for_good(ask: Any, browse: Any,
     await again.until(lambda: any(state["phase"] == "done" for state in again.runs.values()))
     assert run not in again.runs
     assert [state["id"] for state in await ask("GET", "runs")] == list(again.runs)
+    assert await asyncio.to_thread(main, ["forget", *again.runs]) == 0
+    await again.until(lambda: not again.runs)
+    assert await ask("GET", "runs") == [], "what was removed on the command line is gone here, too"
 
 
 async def test_what_can_not_be_read_is_not_removed(ask: Any) -> None:

@@ -119,9 +119,8 @@ class Keeper:
         self._write(lambda store: store.forget(cluster))
 
     def remove_run(self, run: str) -> None:
-        """Keep nothing of that run, now and when it is told of again."""
-        now = time.time()
-        self._write(lambda store: store.remove_run(run, now))
+        """Keep nothing of that run."""
+        self._write(lambda store: store.remove_run(run))
 
     def prune(self) -> None:
         """Remove what is older than it should be."""
@@ -171,10 +170,6 @@ class Keeper:
         """One run."""
         row = await self._read(lambda store: store.run(run), None)
         return None if row is None else self._run(*row)
-
-    async def removed_runs(self) -> set[str]:
-        """The ids of the runs that were removed."""
-        return set(await self._read(lambda store: store.removed_runs(), list[str]()))
 
     def _state(self, cluster: str, created: float, text: str) -> ClusterState:
         """What the row of the cluster with that id says, or that it can't be read."""

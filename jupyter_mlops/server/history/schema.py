@@ -58,6 +58,8 @@ STEPS: tuple[str, ...] = (
     DROP TABLE old_events;
     CREATE INDEX clusters_by_name ON clusters (name)
     """,
+    # Removed runs have marks in the home folder, which other windows can set, too.
+    "DROP TABLE removed_runs",
 )
 
 

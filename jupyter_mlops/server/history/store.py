@@ -80,11 +80,8 @@ class Store:
         )
 
     def put_run(self, run: str, cluster: str, created: float, state: str) -> None:
-        """The newest state of a run, unless it was removed."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO runs SELECT ?, ?, ?, ? WHERE ? NOT IN (SELECT id FROM removed_runs)",
-            (run, cluster, created, state, run),
-        )
+        """The newest state of a run."""
+        self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (run, cluster, created, state))
 
     def clusters(self, limit: int) -> list[tuple[str, float, bool, str]]:
         """(id, created, whole, state) of those not forgotten, newest first; of each name in a place the newest."""
@@ -140,14 +137,9 @@ class Store:
             (cluster,),
         )
 
-    def remove_run(self, run: str, at: float) -> None:
-        """Remove a run, and know that it was: its cluster may tell of it again."""
+    def remove_run(self, run: str) -> None:
+        """Remove a run; that it was is marked in the home folder."""
         self._db.execute("DELETE FROM runs WHERE id = ?", (run,))
-        self._db.execute("INSERT OR REPLACE INTO removed_runs VALUES (?, ?)", (run, at))
-
-    def removed_runs(self) -> list[str]:
-        """The ids of the runs that were removed."""
-        return [run for (run,) in self._db.execute("SELECT id FROM removed_runs")]
 
     def prune(self, before: float) -> None:
         """Remove what ended, or was last seen, before that time."""
@@ -156,4 +148,3 @@ class Store:
             self._db.execute(f"DELETE FROM {table} WHERE cluster IN ({old})", (before,))  # noqa: S608  # own names
         self._db.execute("DELETE FROM clusters WHERE COALESCE(ended, seen) < ?", (before,))
         self._db.execute("DELETE FROM runs WHERE created < ?", (before,))
-        self._db.execute("DELETE FROM removed_runs WHERE at < ?", (before,))

@@ -83,7 +83,7 @@ class RunManager:
 
     async def start(self) -> None:
         """Show the runs of the history."""
-        self._removed = await self._keeper.removed_runs()
+        await self._forget_removed()
         for run in reversed(await self._keeper.runs(MOST_LISTED)):
             self._states[run.id] = run
             self._hub.put("run", run.id, run)
@@ -93,6 +93,7 @@ class RunManager:
 
         `certain` says that the clusters that are watched are all there are.
         """
+        await self._forget_removed()
         for run in await asyncio.to_thread(self._records.changed):
             known = self._states.get(run.id)
             if (
@@ -183,29 +184,21 @@ class RunManager:
     async def forget(self, run: str) -> None:
         """Remove a run that is over from the history, with all that was kept of it; what MLflow has of it stays.
 
-        Raises
-        ------
-        UnknownRun : there is none.
-        Conflict : it isn't over, or nobody can say whether it is.
-        Refused : its folder isn't ours to remove.
+        Raises `UnknownRun`, and as `history.forget`.
         """
-        state = await self.state(run)
-        if state.problem is not None:
-            raise Conflict(
-                f"The run {run} can't be removed",
-                "its record can't be read, so that it may still run",
-                f"{state.problem.todo} Or remove its folder, {run_folder(run).path}.".strip(),
-            )
-        if state.phase not in FINAL:
-            raise Conflict(f"The run {state.name!r} can't be removed", f"it is {state.phase}", "Cancel it first.")
-        await asyncio.to_thread(history.forget, state.id)
-        self._removed.add(state.id)
-        self._keeper.remove_run(state.id)
-        self._drop(state.id)
+        await asyncio.to_thread(history.forget, await self.state(run))
+        await self._forget_removed()
+
+    async def _forget_removed(self) -> None:
+        """Tell no more of runs that were removed, here or by another process."""
+        for run in await asyncio.to_thread(history.forgotten) - self._removed:
+            self._removed.add(run)
+            self._keeper.remove_run(run)
+            self._drop(run)
 
     async def again(self, run: str, body: dict[str, Any]) -> Operation:
-        """Run it again from its record, detached, on its cluster or another one. Who asks for the same while it is being
-        sent gets the same new run: two browsers, or a request that a network repeats, mean one.
+        """Run it again from its record, detached, on its cluster or another one. Who asks for the same while it is
+        being sent gets the same new run: two browsers, or a request that a network repeats, mean one.
 
         Raises `UnknownRun`, `NotRepeatable`, `UnknownCluster`.
         """
