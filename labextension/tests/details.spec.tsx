@@ -6,7 +6,7 @@ import { Shown } from '../src/details/part';
 import { sort } from '../src/details/table';
 import { join } from '../src/details/timeline';
 import { Details } from '../src/details/view';
-import { NOW, cluster, cost, group, snapshot, usage, worker } from './examples';
+import { NOW, cluster, cost, group, idOf, snapshot, usage, worker } from './examples';
 import { Stage, find } from './stage';
 
 beforeEach(() => {
@@ -18,7 +18,7 @@ afterEach(() => jest.useRealTimers());
 async function details(part: Partial<ReturnType<typeof cluster>> = {}): Promise<[Stage, Shown]> {
   const stage = new Stage();
   const shown = new Shown('workers');
-  stage.show(<Details cluster="flights" shown={shown} />);
+  stage.show(<Details cluster={idOf()} shown={shown} />);
   await stage.after(() => stage.stream.say(snapshot({ clusters: [cluster(part)] })));
   return [stage, shown];
 }
@@ -31,12 +31,12 @@ const rows = (): string[] =>
 describe('Details', () => {
   it('follow the cluster', async () => {
     const [stage] = await details();
-    expect(stage.stream.hellos[1].follow_clusters).toEqual(['flights']);
+    expect(stage.stream.hellos[1].follow_clusters).toEqual([idOf()]);
   });
 
   it('say when there is no such cluster', async () => {
     const stage = new Stage();
-    stage.show(<Details cluster="flights" shown={new Shown('workers')} />);
+    stage.show(<Details cluster={idOf()} shown={new Shown('workers')} />);
     await stage.after(() => stage.stream.say(snapshot()));
     expect(document.body.textContent).toBe('There is no cluster named flights any more.');
   });
@@ -47,7 +47,7 @@ describe('Details', () => {
       worker({ name: `default-${index + 1}`, cpu: index / 1000 })
     );
     await stage.after(() =>
-      stage.stream.change(2, { noun: 'workers', id: 'flights', value, gone: [], whole: true })
+      stage.stream.change(2, { noun: 'workers', id: idOf(), value, gone: [], whole: true })
     );
     expect(rows().length).toBeLessThan(60);
     expect(rows().slice(0, 3)).toEqual(['default-1', 'default-2', 'default-3']);
@@ -71,13 +71,13 @@ describe('Details', () => {
     const value = [{ ...event, worker: 'default-9' }];
     stage.api.lines = ['killed by signal 9'];
     await stage.after(() =>
-      stage.stream.change(2, { noun: 'events', id: 'flights', value, whole: true })
+      stage.stream.change(2, { noun: 'events', id: idOf(), value, whole: true })
     );
     await stage.after(() => shown.show('logs'));
     const picker = find('log-of') as HTMLSelectElement;
     expect([...picker.options].map(option => option.value)).toEqual(['', 'default-9']);
     await stage.after(() => fireEvent.change(picker, { target: { value: 'default-9' } }));
-    expect(stage.api.asked).toContainEqual(['logs', 'flights', 'default-9', 1000]);
+    expect(stage.api.asked).toContainEqual(['logs', idOf(), 'default-9', 1000]);
     expect(find('log').textContent).toBe('killed by signal 9');
   });
 

@@ -65,7 +65,7 @@ export function group(part: Partial<GroupState> = {}): GroupState {
 export function cluster(part: Partial<ClusterState> = {}): ClusterState {
   return {
     format: 1,
-    id: part.name ?? 'flights',
+    id: idOf(part.name, part.place),
     name: 'flights',
     place: 'local',
     namespace: '',
@@ -106,7 +106,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     name: 'clean flights',
     kind: 'map',
     cluster: 'flights',
-    cluster_id: 'flights',
+    cluster_id: idOf(),
     group: null,
     owner: 'ada',
     phase: 'running',
@@ -174,7 +174,7 @@ export function operation(part: Partial<Operation> = {}): Operation {
   return {
     id: 'o1',
     kind: 'scale',
-    subject: 'flights',
+    subject: idOf(),
     phase: 'running',
     progress: null,
     created: NOW,
@@ -273,4 +273,9 @@ export function settings(part: Partial<Settings> = {}): Settings {
     last_used: { 'this-machine': 5 },
     ...part
   };
+}
+
+/** The id of a cluster of that name: never the name alone, which several may have. */
+export function idOf(name = 'flights', place = 'local'): string {
+  return `${name}.${place}~1`;
 }

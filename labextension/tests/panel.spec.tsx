@@ -11,6 +11,7 @@ import {
   cost,
   entry,
   group,
+  idOf,
   operation,
   run,
   snapshot,
@@ -174,7 +175,7 @@ describe('Panel', () => {
     expect(find('cause').textContent).toBe('stopped: nobody used it');
     expect(find('ended-cluster').textContent).toContain('$0.42');
     await stage.after(() => find('forget').click());
-    expect(stage.api.asked).toContainEqual(['forget', 'old']);
+    expect(stage.api.asked).toContainEqual(['forget', idOf('old')]);
   });
 
   it('is honest when the server is gone', async () => {
@@ -211,7 +212,7 @@ describe('Panel', () => {
   it('announces what became of a cluster', async () => {
     const stage = await panel({ clusters: [cluster()] });
     const value = cluster({ phase: 'ended', cause: 'budget' });
-    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: 'flights', value }));
+    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: idOf(), value }));
     expect(find('announcer').textContent).toBe('Cluster flights: stopped: its budget was used up');
   });
 });
@@ -226,10 +227,10 @@ describe('Scale', () => {
     expect(wanted.value).toBe('13');
     expect(stage.api.asked).toEqual([]);
     await stage.after(() => undefined, 600);
-    expect(stage.api.asked).toEqual([['scale', 'flights', 'default', 13]]);
+    expect(stage.api.asked).toEqual([['scale', idOf(), 'default', 13]]);
     expect(wanted.dataset.pending).toBeDefined();
     const value = cluster({ groups: [group({ wanted: 13 })] });
-    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: 'flights', value }));
+    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: idOf(), value }));
     expect(wanted.value).toBe('13');
     expect(wanted.dataset.pending).toBeUndefined();
   });
@@ -244,14 +245,14 @@ describe('Scale', () => {
     await stage.after(() => fireEvent.change(wanted, { target: { value: '0' } }), 20);
     await stage.after(() => fireEvent.blur(wanted), 20);
     await stage.after(() => undefined, 600);
-    expect(stage.api.asked).toEqual([['scale', 'flights', 'default', 0]]);
+    expect(stage.api.asked).toEqual([['scale', idOf(), 'default', 0]]);
     expect(wanted.value).toBe('0');
     const value = cluster({ groups: [group({ wanted: kept })] });
     const taken = operation({ progress: 0.5 });
     await stage.after(() =>
       stage.stream.change(
         2,
-        { noun: 'cluster', id: 'flights', value },
+        { noun: 'cluster', id: idOf(), value },
         { noun: 'operation', id: taken.id, value: taken }
       )
     );
@@ -305,16 +306,16 @@ describe('Scale', () => {
   it('lets the number follow the work between bounds', async () => {
     const stage = await panel({ clusters: [cluster()] });
     await stage.after(() => find('auto').click());
-    expect(stage.api.asked).toEqual([['adapt', 'flights', 'default', 0, 16]]);
+    expect(stage.api.asked).toEqual([['adapt', idOf(), 'default', 0, 16]]);
     const value = cluster({ groups: [group({ adaptive: true })] });
-    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: 'flights', value }));
+    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: idOf(), value }));
     expect((find('wanted') as HTMLInputElement).disabled).toBe(true);
     const maximum = find('maximum') as HTMLInputElement;
     await stage.after(() => {
       fireEvent.change(maximum, { target: { value: '6' } });
       fireEvent.keyDown(maximum, { key: 'Enter' });
     });
-    expect(stage.api.asked[1]).toEqual(['adapt', 'flights', 'default', 0, 6]);
+    expect(stage.api.asked[1]).toEqual(['adapt', idOf(), 'default', 0, 6]);
   });
 
   it('offers only what a cluster that others made can do', async () => {
@@ -344,7 +345,7 @@ describe('Scale', () => {
     expect(find('stop').title).toMatch(/`helm uninstall survey` stops it/);
     await stage.after(() => find('more', find('scale')).click(), 20);
     await stage.after(() => undefined, 600);
-    expect(stage.api.asked[0]).toEqual(['scale', 'survey', 'default', 3]);
+    expect(stage.api.asked[0]).toEqual(['scale', idOf('survey', 'kubernetes'), 'default', 3]);
   });
 
   it('tells clusters of one name apart, one’s own first, and acts on the very one', async () => {
@@ -363,6 +364,12 @@ describe('Scale', () => {
     ]);
     expect(find('place', cards[1]).title).toBe('It belongs to bob, not to you.');
     expect(find('details', cards[1]).title).toMatch(/^Details of flights\.ml\.kubernetes /);
+    await stage.after(() => find('more-actions', cards[1]).click());
+    const [details] = document.querySelectorAll('.lm-Menu-item');
+    await stage.after(() => fireEvent.keyDown(details, { keyCode: 13 }));
+    expect(stage.executed).toEqual([
+      [CommandIDs.openDetails, { cluster: 'flights.ml.kubernetes~2' }]
+    ]);
     await stage.after(() => find('stop', cards[1]).click());
     expect(find('others-warning').textContent).toMatch(/belongs to bob.*may be using it/);
     const accept = document.querySelector<HTMLElement>('.jp-Dialog-footer .jp-mod-warn');

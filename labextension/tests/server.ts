@@ -4,7 +4,7 @@ import { IApi } from '../src/api';
 import { Changes, Fault, Hello, Operation, RunState, Settings } from '../src/state/schema';
 import { IConnection } from '../src/state/state';
 import { IStream, Message } from '../src/state/stream';
-import { NOW, estimate, operation, settings, view } from './examples';
+import { NOW, estimate, idOf, operation, settings, view } from './examples';
 
 /** A stream that a test speaks through. */
 export class TestStream implements IStream {
@@ -54,7 +54,7 @@ export class TestApi implements IApi {
   history: RunState[] = [];
 
   start = (options: { profile: string }) =>
-    this._answer('start', [options], operation({ kind: 'start', subject: 'flights' }));
+    this._answer('start', [options], operation({ kind: 'start', subject: idOf() }));
   scale = (...args: [string, string, number]) => this._answer('scale', args, operation());
   adapt = (...args: [string, string, number, number]) =>
     this._answer('adapt', args, operation({ kind: 'adapt' }));

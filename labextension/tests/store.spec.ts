@@ -2,7 +2,18 @@ import { MlopsError } from '../src/request';
 import { Gate } from '../src/state/gate';
 import { reduce } from '../src/state/reduce';
 import { NOTHING } from '../src/state/state';
-import { NOW, cluster, entry, operation, profile, run, snapshot, view, worker } from './examples';
+import {
+  NOW,
+  cluster,
+  entry,
+  idOf,
+  operation,
+  profile,
+  run,
+  snapshot,
+  view,
+  worker
+} from './examples';
 import { Stage } from './stage';
 
 beforeEach(() => {
@@ -26,20 +37,20 @@ describe('reduce', () => {
   });
 
   it('drops what is no longer listed', () => {
-    const gone = change({ noun: 'cluster', id: 'flights', value: null } as never);
+    const gone = change({ noun: 'cluster', id: idOf(), value: null } as never);
     expect(reduce(loaded, gone, NOW).clusters.size).toBe(0);
   });
 
   it('merges workers, drops those that are gone, and starts anew when told the whole', () => {
     const two = [worker(), worker({ name: 'default-2' })];
-    const base = { noun: 'workers', id: 'flights', gone: [], whole: false };
+    const base = { noun: 'workers', id: idOf(), gone: [], whole: false };
     let state = reduce(loaded, change({ ...base, value: two, whole: true } as never), NOW);
     const busy = worker({ phase: 'busy' });
     const more = { ...base, value: [busy], gone: ['default-2'] };
     state = reduce(state, change(more as never), NOW);
-    expect([...state.workers.get('flights')!.values()]).toEqual([busy]);
+    expect([...state.workers.get(idOf())!.values()]).toEqual([busy]);
     state = reduce(state, change({ ...base, value: [], whole: true } as never), NOW);
-    expect(state.workers.get('flights')!.size).toBe(0);
+    expect(state.workers.get(idOf())!.size).toBe(0);
   });
 
   it('takes a line that comes twice once', () => {
@@ -88,20 +99,20 @@ describe('Store', () => {
   it('asks for workers only while somebody looks, and forgets them afterwards', async () => {
     const { store, stream } = new Stage();
     stream.say(snapshot({ clusters: [cluster()] }));
-    const one = store.follow('cluster', 'flights');
-    const two = store.follow('cluster', 'flights');
-    expect(stream.hellos.map(hello => hello.follow_clusters)).toEqual([[], ['flights']]);
+    const one = store.follow('cluster', idOf());
+    const two = store.follow('cluster', idOf());
+    expect(stream.hellos.map(hello => hello.follow_clusters)).toEqual([[], [idOf()]]);
     const value = [worker()];
-    stream.change(2, { noun: 'workers', id: 'flights', value, gone: [], whole: true });
+    stream.change(2, { noun: 'workers', id: idOf(), value, gone: [], whole: true });
     await jest.advanceTimersByTimeAsync(250);
-    expect(store.state.workers.get('flights')?.size).toBe(1);
+    expect(store.state.workers.get(idOf())?.size).toBe(1);
     one.dispose();
     expect(stream.hellos).toHaveLength(2);
     two.dispose();
     expect(stream.hellos[2].follow_clusters).toEqual([]);
     stream.change(3);
     await jest.advanceTimersByTimeAsync(250);
-    expect(store.state.workers.has('flights')).toBe(false);
+    expect(store.state.workers.has(idOf())).toBe(false);
   });
 
   it('shows a start at once, and no longer once the cluster is listed', async () => {
@@ -110,8 +121,8 @@ describe('Store', () => {
     const started = store.startCluster({ profile: 'this-machine' });
     expect(store.state.starts).toMatchObject([{ title: 'This machine', cluster: null }]);
     await started;
-    expect(store.state.starts).toMatchObject([{ cluster: 'flights' }]);
-    stream.change(2, { noun: 'cluster', id: 'flights', value: cluster({ phase: 'starting' }) });
+    expect(store.state.starts).toMatchObject([{ cluster: idOf() }]);
+    stream.change(2, { noun: 'cluster', id: idOf(), value: cluster({ phase: 'starting' }) });
     await jest.advanceTimersByTimeAsync(250);
     expect(store.state.starts).toEqual([]);
   });
@@ -120,7 +131,7 @@ describe('Store', () => {
     const { store, stream } = new Stage();
     stream.say(snapshot());
     const started = store.startCluster({ profile: 'this-machine' });
-    stream.change(2, { noun: 'cluster', id: 'flights', value: cluster() });
+    stream.change(2, { noun: 'cluster', id: idOf(), value: cluster() });
     await started;
     expect(store.state.starts).toEqual([]);
   });
@@ -165,12 +176,12 @@ describe('Gate', () => {
     let draws = 0;
     gate.subscribe(() => draws++);
     stream.say(snapshot());
-    stream.change(2, { noun: 'cluster', id: 'flights', value: cluster() });
+    stream.change(2, { noun: 'cluster', id: idOf(), value: cluster() });
     await jest.advanceTimersByTimeAsync(250);
     expect(draws).toBe(0);
     expect(gate.state).toBe(NOTHING);
     gate.open = true;
     expect(draws).toBe(1);
-    expect(gate.state.clusters.has('flights')).toBe(true);
+    expect(gate.state.clusters.has(idOf())).toBe(true);
   });
 });
