@@ -107,6 +107,7 @@ class Lifecycle:
 
     def check_limits(self, cost: Cost) -> None:
         """Work out when the limits end the cluster, which has cost `cost`; begin its end when that moment has come."""
+        self._deadline.heed_clock()
         self.idle_since = self._deadline.idle_since()
         self.stop = self._deadline.next(self.idle_since, cost)
         if self.stop is not None and self.stop.at <= self._clock():

@@ -69,10 +69,11 @@ def adaptive_target(load: Load, threads: int, workers: int, minimum: int, maximu
     return max(minimum, min(maximum, target))
 
 
-def patient_target(target: int, workers: int, lower_since: Time | None, now: Time) -> tuple[int, Time | None]:
+def patient_target(target: int, workers: int, lower_since: Seconds | None, now: Seconds) -> tuple[int, Seconds | None]:
     """`target`, but going down only once it has been lower than `workers` for `PATIENCE` seconds.
 
-    Returns the target to use and since when it has been lower, to be handed in again the next time.
+    Returns the target to use and since when it has been lower, by the clock of `now`, to be handed in again the next
+    time.
     """
     if target >= workers:
         return target, None

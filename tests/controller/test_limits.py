@@ -69,6 +69,25 @@ async def test_the_state_says_when_it_will_stop(tmp_path: Path) -> None:
         assert state.stop.at < time.time() + 300
 
 
+@pytest.mark.parametrize("days", [2, -2])
+async def test_a_clock_that_is_set_ends_no_cluster_and_keeps_none(tmp_path: Path, days: int) -> None:
+    moved = 0.0
+
+    def clock() -> float:
+        return time.time() + moved
+
+    limits = Limits(idle_timeout=600, lifetime=1200)
+    async with cluster(make_spec(Group(workers=0), limits=limits), tmp_path, clock=clock) as c:
+        life = c.controller.lifecycle
+        await until(lambda: life.stop is not None and life.stop.cause == "idle")
+        moved = days * 86400.0
+        await until(lambda: life.stop is not None and abs(life.stop.at - clock() - 600) < 60, lambda: str(life.stop))
+        assert life.phase == "running" and life.cause is None
+        await c.link.open_run(a_run())  # what is left of its lifetime
+        await until(lambda: life.stop is not None and life.stop.cause == "lifetime")
+        assert life.stop is not None and life.stop.at - clock() == pytest.approx(1200, abs=60)
+
+
 def _keeps(name: str) -> Callable[[Cluster, Client], object]:
     def hold(c: Cluster, client: Client) -> object:
         if name == "processing":

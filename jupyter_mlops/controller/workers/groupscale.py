@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ...core.base import Seconds, Time
+from ...core.base import Seconds
 from ...core.cluster import GroupState, Problem
 from ...core.profile import Group
 from ...core.words import count
@@ -22,8 +22,9 @@ class GroupScale:
         self.wanted = group.workers
         self.adaptive = group.adaptive
         self.minimum, self.maximum = group.minimum, group.maximum
-        self.lower_since: Time | None = None
-        self.deaths: deque[Time] = deque()
+        #: Since when fewer would do, and when workers died, by `time.monotonic`.
+        self.lower_since: Seconds | None = None
+        self.deaths: deque[Seconds] = deque()
         self.problem: Problem | None = None
         self.cause: Problem | None = None
         #: Workers that could not be let go.
@@ -49,7 +50,7 @@ class GroupScale:
         if prefix == self.group.name and number.isdecimal():
             self.last_number = max(self.last_number, int(number))
 
-    def recent_deaths(self, now: Time) -> int:
+    def recent_deaths(self, now: Seconds) -> int:
         """Deaths in the last ten minutes."""
         while self.deaths and now - self.deaths[0] > WINDOW:
             self.deaths.popleft()

@@ -40,6 +40,9 @@ class Scaling:
     ----------
     scheduler, pool, workers : what is looked at, and who makes and ends workers.
     announce : gets, in words, each change of what is wanted, and problems.
+    clock : seconds since the epoch, to compare with what workers and Dask tell. What is only waited for here is
+        measured by a clock that nobody sets: one that is set back would keep dead workers from being replaced, and idle
+        ones from being let go, for as long.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Scaling:
         self._limits, self._announce, self._clock = limits, announce, clock
         self._background = Background()
         self._leaving = Leaving(scheduler, pool, workers, self.groups, announce, self._background)
-        self._followed: Time = 0.0
+        self._followed: Seconds = 0.0
         self._unheard: Time = 0.0
         self._waiting: dict[str | None, tuple[int, Seconds]] = {}
         #: Workers of a group that gangs need, together or one after the other, however little they have to do.
@@ -121,7 +124,7 @@ class Scaling:
 
     def died(self, entry: WorkerEntry) -> None:
         """A worker is gone that should not be."""
-        self.groups[entry.group].deaths.append(self._clock())
+        self.groups[entry.group].deaths.append(time.monotonic())
 
     def explained(self, entry: WorkerEntry) -> None:
         """Why a worker died is known now."""
@@ -132,7 +135,7 @@ class Scaling:
 
     def reconcile(self) -> None:
         """Ask for workers that are missing, let go of those that are too many. Never waits."""
-        now = self._clock()
+        now = time.monotonic()
         self._follow_work(now)
         self._end_stragglers()
         for scale in self.groups.values():
@@ -143,7 +146,7 @@ class Scaling:
                 counts = self._workers.counts[scale.group.name]
                 self._create(scale, scale.wanted - present(counts), now)
             elif actual > scale.wanted:
-                self._leaving.let_go(scale, actual - scale.wanted, now)
+                self._leaving.let_go(scale, actual - scale.wanted, self._clock())
         self._leaving.finish()
 
     def complete(self, group: str) -> bool:
@@ -182,8 +185,8 @@ class Scaling:
         """Stop what is under way."""
         await self._background.close()
 
-    def _follow_work(self, now: Time) -> None:
-        if 0 <= now - self._followed < FOLLOW:
+    def _follow_work(self, now: Seconds) -> None:
+        if now - self._followed < FOLLOW:
             return
         self._followed = now
         # without workers Dask queues tasks; with some, queued ones have only to wait for their turn
@@ -218,7 +221,7 @@ class Scaling:
             self._announce(f"{_workers(need, scale.group)} wanted instead of {scale.wanted}: {why}", None)
             scale.wanted = need
 
-    def _create(self, scale: GroupScale, count: int, now: Time) -> None:
+    def _create(self, scale: GroupScale, count: int, now: Seconds) -> None:
         if count <= 0:
             return
         deaths = scale.recent_deaths(now)
