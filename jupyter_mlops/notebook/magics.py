@@ -35,7 +35,10 @@ class MlopsMagics(Magics):
         "0's; --out NAME@all gives a list with that of each rank.",
     )
     @argument("--per-worker", metavar="N", help="With --gang: ranks on each worker (default: 1).")
-    @argument("--name", help="What the run is called in lists (default: the cell's first line).")
+    @argument(
+        "--name",
+        help="What the run is called in lists (default: the first comment of the cell, or its notebook).",
+    )
     @argument(
         "--cluster",
         help="Where to run (default: the selected cluster, else that of the cell before, else the last one started, "

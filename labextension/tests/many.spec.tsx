@@ -196,6 +196,9 @@ describe('a run’s output', () => {
     expect(text).toContain('── Output ──\none\ntwo\n');
     expect(text).toContain('── Code ──\nprint(1)');
     expect(text).toContain('item 4 a.csv: KeyError: 3\nTraceback …');
+    expect(text).not.toContain('get_run');
+    const kept = outputOf(trans, run({ phase: 'done', detached: true }), [], NOW);
+    expect(kept).toContain("mlops.get_run('aaaaaaaaaaaa').result()");
   });
 
   it('is in a file whose name is one', () => {

@@ -37,11 +37,19 @@ export function outputOf(
     part(trans.__('Code'), run.code),
     part(trans.__('Output'), prints.join('')),
     part(trans.__('Values'), values.map(([name, value]) => `${name}: ${value}`).join('\n')),
-    part(trans.__('Errors'), [run.error, ...errors].filter(Boolean).join('\n\n'))
+    part(trans.__('Errors'), [run.error, ...errors].filter(Boolean).join('\n\n')),
+    part(trans.__('Result, in a notebook'), resultOf(run))
   ]
     .filter(Boolean)
     .join('\n\n')
     .concat('\n');
+}
+
+/** The code that gives its result, where one is kept. It is made of the user's own classes, which no browser can read. */
+function resultOf(run: RunState): string {
+  return run.detached && run.phase === 'done'
+    ? `import jupyter_mlops as mlops\nmlops.get_run('${run.id}').result()`
+    : '';
 }
 
 function part(title: string, text: string): string {
