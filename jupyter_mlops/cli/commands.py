@@ -106,18 +106,17 @@ async def start(asked: Namespace) -> None:
 
 async def scale(asked: Namespace) -> None:
     """`scale`."""
-    async with _link_to(asked.cluster) as link:
+    async with _link_to(asked.cluster) as (record, link):
         await link.scale(asked.workers, asked.group, asked.now)
-        await _done(asked, link, f"{asked.cluster} will have {count(asked.workers, 'worker')}.")
+        await _done(asked, record, link, f"{asked.cluster} will have {count(asked.workers, 'worker')}.")
 
 
 async def adapt(asked: Namespace) -> None:
     """`adapt`."""
-    async with _link_to(asked.cluster) as link:
+    async with _link_to(asked.cluster) as (record, link):
         await link.adapt(asked.minimum, asked.maximum, asked.group)
-        await _done(
-            asked, link, f"{asked.cluster} will have {asked.minimum} to {asked.maximum} workers, as its work needs."
-        )
+        bounds = f"{asked.minimum} to {asked.maximum} workers"
+        await _done(asked, record, link, f"{asked.cluster} will have {bounds}, as its work needs.")
 
 
 async def stop(asked: Namespace) -> None:
@@ -188,7 +187,7 @@ async def cancel(asked: Namespace) -> None:
     run = history.get(asked.run)
     if run.phase in FINAL:
         raise Conflict(f"The run {run.name!r} can't be cancelled", f"it is {run.phase}")
-    async with _link_to(run.ran_on) as link:
+    async with _link_to(run.ran_on) as (_, link):
         await link.cancel_run(run.id, "cancelled on the command line")
         deadline = time.monotonic() + _CANCEL
         view = await link.watch_run(run.id, 0, 0.1)
@@ -249,20 +248,20 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
 
 
 @contextlib.asynccontextmanager
-async def _link_to(name: str) -> AsyncIterator[Link]:
+async def _link_to(name: str) -> AsyncIterator[tuple[ClusterState, Link]]:
     record = (await list_clusters()).named(name)
     async with open_link(record.place, record.id) as link:
-        yield link
+        yield record, link
 
 
-async def _done(asked: Namespace, link: Link, text: str) -> None:
+async def _done(asked: Namespace, record: ClusterState, link: Link, text: str) -> None:
     """Say that something was accepted, and what keeps it from coming about."""
     if not asked.json:
         _say(text)
         sys.stdout.flush()
     state = await note_refusals(link, asked.group)
     if asked.json:
-        as_json(state)
+        as_json(record.told(state))
 
 
 async def _until_ended(record: ClusterState) -> ClusterState:

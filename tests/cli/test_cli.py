@@ -82,7 +82,7 @@ def test_from_start_to_receipt(say: Say) -> None:
     assert head.index("STATE") == row.index("running")
 
     assert say("scale", "one", "2") == (0, "one will have 2 workers.\n", "")
-    assert say("adapt", "one", "1", "3")[0] == 0
+    assert json.loads(say("adapt", "one", "1", "3", "--json")[1])["mine"] is True
     code, out, _ = say("list", "--json")
     (state,) = json.loads(out)
     assert state["groups"][0]["adaptive"] is True

@@ -52,6 +52,22 @@ def _home(home: Path) -> None:
     """No cluster of the suite's is in sight."""
 
 
+async def test_who_a_cluster_is_stands_in_all_that_is_told_as_its_place_has_it() -> None:
+    async with cluster(make_spec()) as made:
+
+        @asynccontextmanager
+        async def opener() -> AsyncIterator[Link]:
+            yield made.link
+
+        record = (await made.link.view()).state.model_copy(update={"namespace": "ml", "uid": "1", "mine": True})
+        told: list[ClusterState] = []
+        follower = ClusterFollower(record, told.append, lambda view, _: told.append(view.state), opener=opener)
+        follower.ensure()
+        await until(lambda: len(told) > 3)
+        await follower.close()
+    assert {(state.id, state.mine) for state in told} == {(record.id, True)}
+
+
 async def test_workers_that_come_are_waited_for_without_a_word() -> None:
     said: list[str] = []
     async with followed() as (_, follower):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -37,7 +38,8 @@ class ClusterFollower:
     ----------
     record : the cluster as its place lists it.
     on_state : told each new state of a cluster that lives; also that it doesn't answer, and why.
-    on_view : told all that the controller says, before its state is; and whether its workers are in it.
+    on_view : told all that the controller says, before its state is; and whether its workers are in it. Which cluster
+        it is, and whose, is as the record has it there, too.
     on_end : told that the cluster has ended or is gone. Its place knows how, and `state` where it has a record.
     opener : gives the links to follow by; None opens one of the follower's own.
     """
@@ -183,6 +185,7 @@ class ClusterFollower:
 
     def _hear(self, view: ClusterView, workers: bool) -> None:
         state = self._record.told(view.state)
+        view = dataclasses.replace(view, state=state)
         ended = state.phase == "ended"
         if ended:  # its last words: it has ended when its place says so, which then has the receipt
             state = state.model_copy(update={"phase": "stopping"})
