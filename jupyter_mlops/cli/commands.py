@@ -214,8 +214,8 @@ async def forget(asked: Namespace) -> None:
 
 def _lost(run: RunState, listing: Listing) -> RunState | None:
     """`run` as a lost one, where its cluster is gone for sure and could not say so."""
-    cluster = naming.find(run.ran_on, listing.clusters)
-    return None if cluster is None and listing.silent else history.lost(run, cluster)
+    known = naming.find(run.ran_on, listing.clusters) is not None
+    return history.lost(run, listing.clusters) if known or not listing.silent else None
 
 
 async def receipt(asked: Namespace) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from ..core import naming
 from ..core.cluster import ClusterState
 from ..core.errors import Conflict, UnknownRun, Unreadable
 from ..core.naming import ClusterName
@@ -78,12 +80,22 @@ def get(run: str) -> RunState:
         raise
 
 
-def lost(run: RunState, cluster: ClusterState | None) -> RunState | None:
+def lost(run: RunState, clusters: Collection[ClusterState]) -> RunState | None:
     """`run` as a lost one, when nothing is left that could run it: its record says that the run lives, while its
-    cluster has ended or is known nowhere. None when the run isn't lost.
+    cluster has ended or isn't among these `clusters`, which are all there are. None when the run isn't lost.
+
+    Raises
+    ------
+    AmbiguousName : its record, which an older version wrote, may mean several clusters.
     """
-    if run.phase in FINAL or (cluster is not None and cluster.phase != "ended"):
+    if run.phase in FINAL:
         return None
+    cluster = naming.find(run.ran_on, clusters)
+    if cluster is not None and cluster.phase != "ended":
+        return None
+    asked = ClusterName.of(run.ran_on)
+    if cluster is None and any(state.unreadable and state.name == asked.name for state in clusters):
+        return None  # that may be the one: who it is can't be read
     if cluster is not None and cluster.created > run.created:
         cluster = None  # another one of the same name
     ended = (cluster.ended if cluster is not None else None) or time.time()

@@ -94,9 +94,11 @@ async def test_what_a_newer_version_has_added_hides_no_live_cluster(local: Local
 @pytest.mark.parametrize("text", SPOILT.values(), ids=SPOILT)
 async def test_a_live_cluster_whose_spec_can_not_be_read_is_listed_and_used(local: LocalPlace, text: str) -> None:
     folder = await started(local)
+    (before,) = await local.backend.clusters()
     spoil(folder.spec_file, text)
     (state,) = await local.backend.clusters()
     assert (state.name, state.phase, state.unreadable) == ("one", "running", True)
+    assert state.id == before.id, "handles, runs and browsers know it by that"
     assert state.problem is not None and str(folder.spec_file) in state.problem.what
     assert state.problem.why and state.problem.todo
     with pytest.raises(NameTaken, match=SPEC):

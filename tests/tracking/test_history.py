@@ -90,14 +90,18 @@ def test_a_run_is_lost_when_its_cluster_is(runs: Path) -> None:
         return ClusterState(**{**fields, **more})
 
     living = run(1, phase="running")
-    lost = history.lost(living, cluster(cause="killed", ended=2000))
+    lost = history.lost(living, [cluster(cause="killed", ended=2000)])
     assert lost is not None and (lost.phase, lost.ended) == ("lost", 2000) and "killed" in lost.error
-    assert history.lost(living, cluster(phase="running")) is None
-    assert history.lost(run(1, phase="done"), cluster()) is None
-    assert history.lost(living, None) is not None
+    assert history.lost(living, [cluster(phase="running")]) is None
+    assert history.lost(run(1, phase="done"), [cluster()]) is None
+    assert history.lost(living, []) is not None
     # A newer cluster of the same name says nothing of a run that was there before it.
-    later = history.lost(living, cluster(created=5000, ended=6000, cause="idle"))
+    later = history.lost(living, [cluster(created=5000, ended=6000, cause="idle")])
     assert later is not None and "idle" not in later.error
+    # One that can't be read may be the very cluster that the run knows.
+    exact = run(1, phase="running", cluster_id=cluster().id)
+    assert history.lost(exact, [cluster(created=700, phase="running")]) is not None
+    assert history.lost(exact, [cluster(created=700, phase="running", unreadable=True)]) is None
 
 
 def test_records_that_did_not_change_are_not_read_again(runs: Path) -> None:

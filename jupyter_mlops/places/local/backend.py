@@ -336,7 +336,7 @@ def _asked(entry: Entry) -> ClusterState:
         owner=me(),
         mine=True,
         phase="starting",
-        created=entry.folder.made,
+        created=(entry.record.created if entry.record is not None else None) or entry.folder.made,
     )
 
 

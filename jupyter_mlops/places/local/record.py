@@ -20,7 +20,8 @@ class LocalRecord:
     """What is known of a cluster's processes.
 
     `mark` is in the environment of all of them and of no other cluster's, even of the same name. `phase` is starting,
-    running, stopping or ended; the last four are its `Whereabouts`.
+    running, stopping or ended; the last four are its `Whereabouts`. `created` is the spec's: a cluster whose spec can't
+    be read any more is still the same one.
     """
 
     mark: str
@@ -38,6 +39,7 @@ class LocalRecord:
     machine: str = ""
     boot: str = ""
     numbers: str = ""
+    created: float | None = None
 
     @property
     def distance(self) -> Distance:
@@ -45,9 +47,9 @@ class LocalRecord:
         return Whereabouts(self.host, self.machine, self.boot, self.numbers).seen_from(here())
 
 
-def new_record(starter: Process) -> LocalRecord:
+def new_record(starter: Process, created: float) -> LocalRecord:
     """The first record of a cluster that `starter` makes here and now."""
-    return LocalRecord(secrets.token_hex(8), "starting", starter, **asdict(here()))
+    return LocalRecord(secrets.token_hex(8), "starting", starter, **asdict(here()), created=created)
 
 
 def record_of(data: dict[str, Any]) -> LocalRecord:

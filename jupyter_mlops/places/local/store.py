@@ -138,7 +138,7 @@ def create(spec: ClusterSpec) -> Folder:
                 folder.work.mkdir(mode=0o700)
                 folder.reserve()
                 folder.write_spec(spec)
-                folder.write_record(new_record(starter))
+                folder.write_record(new_record(starter, spec.created))
                 staging.rename(final)
             except BaseException:
                 shutil.rmtree(staging, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from logging import Logger
 from typing import Any
@@ -107,14 +108,10 @@ class RunManager:
         now, living = time.time(), [run for run in self._states.values() if run.phase not in FINAL]
         self._watcher.runs_live_on({run.cluster_id for run in living})
         for run in living:
-            try:
-                cluster = self._watcher.find(run.ran_on)
-            except AmbiguousName:  # of a record that an older version wrote
-                continue
-            if cluster is None and (not certain or now - run.created < _UNSEEN):
-                continue
-            if (gone := history.lost(run, cluster)) is not None:
-                await self._lose(gone)
+            with contextlib.suppress(AmbiguousName):
+                seen = self._watcher.find(run.ran_on) is not None or (certain and now - run.created >= _UNSEEN)
+                if seen and (gone := history.lost(run, self._watcher.states.values())) is not None:
+                    await self._lose(gone)
 
     async def _lose(self, run: RunState) -> None:
         try:
