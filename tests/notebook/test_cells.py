@@ -85,9 +85,13 @@ def test_the_end_of_a_cluster_says_nothing_in_red(kernel: Kernel) -> None:
     code = "with_client = mlops.start('gentle', name='short', workers=1)\nclient = with_client.client()\n1"
     assert kernel.run(code).result == "1"
     assert kernel.run("%%mlrun --cluster short\n2").result == "2"
+    for kind in ("", "--map range(1000) "):
+        detached = kernel.run(f"%%mlrun --detach {kind}--cluster short\nimport time\ntime.sleep(60)")
+        assert "without this notebook" in detached.text and not detached.error
     kernel.run("client._timeout = 3\nwith_client.stop()")  # Dask gives up after 30 s, and says so then
     assert kernel.unasked(15.0) == []
-    assert kernel.run("client.status").result == "'closed'"
+    later = kernel.run("import gc\ngc.collect()\nclient.status")
+    assert (later.result, later.text) == ("'closed'", "")
 
 
 #: In a process of its own: what nbclient leaves of a kernel whose cell has failed is nobody else's.
