@@ -57,6 +57,16 @@ describe('Panel', () => {
     expect(find('bar', card).children).toHaveLength(8);
   });
 
+  it('has no chart of nothing', async () => {
+    const none = { wanted: 0, pending: 0, running: 0, busy: 0, cpu: 0, memory: 0, amount: null };
+    const samples = [NOW - 9, NOW - 4].map(time => ({ ...none, time }));
+    const stage = await panel({ clusters: [cluster({ timeline: samples })] });
+    expect(document.querySelector('[data-mlops="chart"]')).toBeNull();
+    const value = cluster({ timeline: [...samples, { ...none, time: NOW, running: 1 }] });
+    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: idOf(), value }));
+    expect(find('chart')).toBeTruthy();
+  });
+
   it('is as small at 1,000 workers as at 4', async () => {
     const many = { wanted: 1000, maximum: 1000 };
     await panel({

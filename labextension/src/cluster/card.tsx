@@ -77,7 +77,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
       ))}
       {failed && <ProblemLine problem={failed.problem} onDismiss={failed.dismiss} />}
       {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
-      {!moving && cluster.timeline.length > 1 && (
+      {!moving && hasWorked(cluster) && (
         <Chart
           timeline={cluster.timeline}
           cpu={cluster.cpu}
@@ -106,6 +106,11 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
     </li>
   );
 });
+
+/** Whether a chart of its last minutes would be more than a line along the bottom. */
+function hasWorked({ timeline }: ClusterState): boolean {
+  return timeline.length > 1 && timeline.some(sample => sample.running > 0);
+}
 
 interface IHeadingProps {
   cluster: ClusterState;
