@@ -99,7 +99,7 @@ class Agent:
         if head["keep"]:
             sources.FINDER.bring(head["modules"])  # what is kept is kept here, as objects
         try:
-            run.open(code, bigs)
+            run.open(code, bigs, head.get("imports", []))
             if head.get("gang"):
                 folder = str(self._worker.local_directory)
                 return run.sit(GangSeat(key, part, run.reporter, run, self._worker.address, folder))
@@ -174,10 +174,13 @@ class RunHere:
         with self._lock:
             return list(self._busy)
 
-    def open(self, code: bytes, bigs: tuple[Any, ...]) -> None:
-        """Have what its runners need: its head, and its big variables where they can be mapped."""
+    def open(self, code: bytes, bigs: tuple[Any, ...], imports: list[str]) -> None:
+        """Have what its runners need: its head, its big variables where they can be mapped, and the modules that it
+        will import."""
         with self._sharing:
             if not self._code:
+                if imports:
+                    processes.learn(imports, lambda: not self.stopped)
                 self._files = [buffers.opened(big) for big in bigs]
                 self._code = code
 

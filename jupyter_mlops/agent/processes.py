@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,15 @@ TEXTS: dict[str, str] = {}
 #: Seconds that a template may take until it listens.
 PATIENCE = 60.0
 
+#: Variables that keep libraries from starting a thread as soon as they are imported, which a process that forks others
+#: must not have: pyarrow's allocator, which pandas loads, too.
+ALONE = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+
 #: Seconds that a runner which has hung up has for its end.
 PARTING = 2.0
+
+#: Seconds between two looks whether what is waited for is still wanted.
+LOOK = 0.1
 
 #: Seconds after which another one is started, should the first not listen; one too many ends at once.
 AGAIN = 10.0
@@ -144,7 +152,7 @@ class Forked(RunnerProcess):
     def learn(self, modules: list[str]) -> None:
         """As `RunnerProcess.learn`: the template imports them."""
         with contextlib.suppress(OSError):
-            self._control.send({"do": "learn", "modules": modules})
+            self._control.send({"do": "learn", "modules": modules, "wait": False})
 
     def end(self) -> End:
         """As `RunnerProcess.end`."""
@@ -224,6 +232,28 @@ def make() -> RunnerProcess:
     return Fresh()
 
 
+def learn(modules: list[str], is_wanted: Callable[[], bool]) -> None:
+    """Have the template import `modules`, and wait for that as long as `is_wanted`: they are imported once for all
+    workers of this machine, instead of in each runner. A no-op where there is no template."""
+    learned = sys.platform != "linux"
+    while not learned and is_wanted():
+        try:
+            wire = Wire(_connected())
+        except OSError:  # whoever needs a runner finds out why
+            return
+        try:
+            wire.send({"do": "learn", "modules": modules, "wait": True})
+            while not _readable(wire, LOOK) and is_wanted():
+                pass
+            # an heir that serves now, or is to leave out a package, is asked again; and so is who follows a dead one
+            answer = wire.receive() if _readable(wire, 0.0) else None
+            learned = answer is not None and answer["learned"]
+        except OSError:
+            pass
+        finally:
+            wire.close()
+
+
 def address() -> str:
     """The abstract address of the template of this process's cluster on this machine. A process with other packages
     has another template, and so has one in another container."""
@@ -271,7 +301,7 @@ def _connected() -> socket.socket:
 
 
 def _start_template(where: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **dict.fromkeys(NATIVE, "1"), "MPLBACKEND": "Agg"}
+    environment = {**os.environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
     return _started(f"from {__package__} import template\ntemplate.start({where!r})", environment)
 
 

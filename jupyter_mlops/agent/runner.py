@@ -138,9 +138,11 @@ def _move_in(opened: Message) -> None:
     if os.environ.get("MPLBACKEND", "module:").startswith("module:"):
         os.environ["MPLBACKEND"] = "Agg"  # a notebook's own can't work here
     sys.argv = ["mlrun"]
-    random.seed()
+    random.seed()  # else all runners would draw the same numbers
     if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()  # else all runners would draw the same numbers
+        sys.modules["numpy"].random.seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].seed()
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdigit() and int(threads) > 1 and "numpy" in sys.modules:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types

@@ -52,18 +52,29 @@ class Template:
     Parameters
     ----------
     listener : the socket at which seats ask for runners.
-    unsafe : packages that start threads when they are imported.
+    tried : modules that its ancestors have imported, or could not.
+    unsafe : packages that a process which forks others must not import.
     ancestor : to the template whose heir this one is: as long as that has runners, this one will be asked for more.
     """
 
-    def __init__(self, listener: socket.socket, unsafe: Collection[str] = (), ancestor: Wire | None = None) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        tried: Collection[str] = (),
+        unsafe: Collection[str] = (),
+        ancestor: Wire | None = None,
+    ) -> None:
         self._listener: socket.socket | None = listener
         self._clients: dict[int, _Client] = {}
         self._selector = selectors.DefaultSelector()
-        self._known: set[str] = set()
+        self._tried: set[str] = set(tried)
         self._unsafe: set[str] = set(unsafe)
         self._ancestor = ancestor
         self._heir: Wire | None = None
+        #: The package that the heir imports now.
+        self._importing = ""
+        #: Those that wait until the heir serves, or has ended.
+        self._waiting: list[_Client] = []
         #: To the heir that serves in this one's place; it hears when this one ends.
         self._successor: Wire | None = None
         #: Runners that nobody needs any more, and groups whose runner has ended: when they are killed.
@@ -131,11 +142,19 @@ class Template:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(client.pid, message["number"])
         elif message["do"] == "learn":
-            self._learn(message["modules"])
+            learned = self._learn(message["modules"])
+            if not message["wait"]:
+                return
+            if learned or self._heir is None:
+                client.wire.send({"learned": learned})
+            else:
+                self._waiting.append(client)
 
     def _leave(self, client: _Client) -> None:
         self._selector.unregister(client.wire.end)
         del self._clients[client.wire.fileno()]
+        if client in self._waiting:
+            self._waiting.remove(client)
         client.wire.close()
         if client.pid:  # it hears that its seat has hung up, too, and ends by itself
             self._ending[client.pid] = time.monotonic() + GRACE
@@ -188,41 +207,58 @@ class Template:
 
     # Learning
 
-    def _learn(self, modules: Sequence[str]) -> None:
-        """Have an heir: a fork that imports `modules` and then takes over. Meanwhile this template goes on; afterwards
-        it only watches its own runners."""
-        fresh = [name for name in modules if name not in self._known and name.partition(".")[0] not in self._unsafe]
-        if not fresh or self._heir is not None or self._listener is None:
-            return
+    def _learn(self, modules: Sequence[str]) -> bool:
+        """Whether all of `modules` are here that can be. Otherwise this template has an heir: a fork that imports them
+        and then takes over. Meanwhile this one goes on; afterwards it only watches its own runners."""
+        tried = self._tried | set(sys.modules)
+        fresh = [name for name in modules if name not in tried and package_of(name) not in self._unsafe]
+        if fresh and self._heir is None and self._listener is not None:
+            self._have_heir(self._listener, fresh)
+        return not fresh
+
+    def _have_heir(self, listener: socket.socket, modules: Sequence[str]) -> None:
         ours, theirs = socket.socketpair()
-        listener = self._listener
-        if os.fork() == 0:
+        tried = self._tried | set(modules)
+        try:
+            pid = os.fork()
+        except OSError:  # then runners import them by themselves
+            ours.close()
+            theirs.close()
+            self._tried = tried
+            return
+        if pid == 0:
             keep = {theirs.fileno(), listener.fileno()}
             ours.close()
-            self._become(lambda: inherit(listener, fresh, self._unsafe, Wire(theirs)), keep, parent=0)
+            self._become(lambda: inherit(listener, modules, tried, self._unsafe, Wire(theirs)), keep, parent=0)
         theirs.close()
-        self._heir = Wire(ours)
-        self._known |= set(fresh)
+        self._heir, self._importing = Wire(ours), package_of(modules[0])
         self._selector.register(ours, selectors.EVENT_READ, self._told_by_heir)
 
     def _told_by_heir(self) -> None:
-        """It serves from here on; or it is gone, perhaps because a package isn't safe to fork."""
-        assert self._heir is not None
+        """What it imports next, that it serves from here on, or nothing more: what it imported last isn't safe to fork,
+        takes too long, or has ended it. The next heir does without that package."""
+        assert self._heir is not None and self._listener is not None
         told = self._heir.receive() or {}
+        if "importing" in told:
+            self._importing = told["importing"]
+            return
         heir, self._heir = self._heir, None
         self._selector.unregister(heir.end)
-        if told.get("ready") and self._listener is not None:
+        if "ready" in told:
             self._selector.unregister(self._listener)
             self._listener.close()
             self._listener, self._successor = None, heir
+        else:
+            heir.close()
+            self._unsafe.add(self._importing)
+        waiting, self._waiting = self._waiting, []
+        for client in waiting:  # they ask whoever serves now
+            with contextlib.suppress(OSError):
+                client.wire.send({"learned": False})
+        if "ready" in told:
             for client in self._clients.values():  # who has a spare runner gets one that has learned
                 with contextlib.suppress(OSError):
                     client.wire.send({"renew": True})
-            return
-        heir.close()
-        if "unsafe" in told:
-            self._unsafe.add(told["unsafe"])
-            self._known = set()  # what else there was is learned at the next chance
 
     # The end of runners
 
@@ -252,18 +288,26 @@ class Template:
                         client.wire.send({"code": ended.code, "peak": ended.peak})
 
 
-def inherit(listener: socket.socket, modules: Sequence[str], unsafe: set[str], told: Wire) -> None:
-    """Import `modules`, tell that it is done, and be the template."""
+def inherit(
+    listener: socket.socket, modules: Sequence[str], tried: Collection[str], unsafe: Collection[str], told: Wire
+) -> None:
+    """Import `modules`, tell that it is done, and be the template; or end, when one of them isn't safe to fork."""
     signal.alarm(PATIENCE)  # a module that never comes back is no module for a template
+    connections = sockets()
     for name in modules:
+        told.send({"importing": package_of(name)})
         with contextlib.suppress(BaseException):  # a module may do anything when it is imported: then it isn't there
             importlib.import_module(name)
-        if threads() > 1:
-            told.send({"unsafe": name.partition(".")[0]})
+        if threads() > 1 or sockets() > connections:
             return
     signal.alarm(0)
     told.send({"ready": True})
-    Template(listener, unsafe, told).serve()
+    Template(listener, tried, unsafe, told).serve()
+
+
+def package_of(module: str) -> str:
+    """The name of the package that a module is in."""
+    return module.partition(".")[0]
 
 
 def start(address: str) -> None:
@@ -283,6 +327,15 @@ def start(address: str) -> None:
 def threads() -> int:
     """Threads of this process, those of C libraries too."""
     return len(list(Path("/proc/self/task").iterdir()))
+
+
+def sockets() -> int:
+    """Connections that this process has: one that several processes use at the same time is of no use to any."""
+    found = 0
+    for file in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that this looks with
+            found += str(file.readlink()).startswith("socket:")
+    return found
 
 
 def same_user(end: socket.socket) -> bool:

@@ -143,19 +143,55 @@ def test_the_template_learns_what_runs_import(make: Make) -> None:
     assert call(make(Forked), had)
 
 
-def test_what_starts_threads_is_not_learned(make: Make, tmp_path: Path) -> None:
-    text = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
-    (tmp_path / "threaded.py").write_text(text)
-    (tmp_path / "harmless.py").write_text("")
-    first = make(Forked)
-    first.process.learn(["threaded", "harmless"])
+#: What a process that forks others must not have, as the text of a module.
+UNSAFE = {
+    "threaded": "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    "connected": "import socket\nmine, other = socket.socketpair()",
+    "leaving": "import os\nos._exit(0)",
+    "dying": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "failing": "raise SystemExit",
+    "stubborn": "import signal\nsignal.raise_signal(signal.SIGALRM)",  # as one that takes too long
+}
 
-    def learned() -> bool:
-        first.process.learn(["harmless"])  # passed over while an heir is at work
-        return first.process.outdated
 
-    until(learned)
-    assert call(make(Forked), lambda: ("harmless" in sys.modules, "threaded" in sys.modules)) == (True, False)
+def test_what_is_not_safe_to_fork_is_not_learned_and_all_else_is(make: Make, tmp_path: Path) -> None:
+    for name, text in UNSAFE.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    for name in ("aloof", "zealous"):
+        (tmp_path / f"{name}.py").write_text("")
+    processes.learn(sorted([*UNSAFE, "aloof", "zealous", "nowhere"]), lambda: True)
+    runner = make(Forked)
+    template = psutil.Process(runner.process.pid).ppid()
+    assert call(runner, lambda: sorted({*UNSAFE, "aloof", "zealous"} & set(sys.modules))) == ["aloof", "zealous"]
+    processes.learn([*UNSAFE, "nowhere"], lambda: True)  # what was in vain once is not tried for each run
+    assert psutil.Process(make(Forked).process.pid).ppid() == template
+
+
+def test_who_is_stopped_does_not_wait_for_what_is_learned(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "quick.py").write_text("")
+    (tmp_path / "slow.py").write_text(
+        f"import pathlib, time\nhere = pathlib.Path({str(tmp_path)!r})\n(here / 'begun').touch()\n"
+        "while not (here / 'enough').exists():\n    time.sleep(0.01)\n"
+    )
+    processes.learn(["quick"], lambda: True)
+    processes.learn(["slow"], lambda: not (tmp_path / "begun").exists())
+    processes.learn(["quick"], lambda: True)  # nor does who needs nothing new
+    (tmp_path / "enough").touch()
+    assert call(make(Forked), lambda: "quick" in sys.modules)
+
+
+def test_what_was_learned_is_in_memory_once(make: Make) -> None:
+    def private() -> int:
+        import pandas as pd
+
+        assert len(pd.DataFrame({"a": range(10)})) == 10
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+    alone = call(make(Fresh), private)
+    processes.learn(["pandas"], lambda: True)
+    runners = [make(Forked) for _ in range(2)]
+    assert [call(runner, private) < 0.5 * alone for runner in runners] == [True, True]
 
 
 def test_a_template_ends_when_nobody_needs_it(make: Make) -> None:

@@ -305,6 +305,20 @@ def test_async_functions_are_waited_for(cluster: mlops.Cluster) -> None:
     assert mlops.map(soon, range(10), cluster=cluster).result(LONG) == list(range(1, 11))
 
 
+def test_what_a_run_imports_is_there_before_its_first_task(cluster: mlops.Cluster) -> None:
+    """Once for all workers, and not in each runner: no other test has this package."""
+
+    def look(item: int) -> tuple[int, bool]:
+        had = "sqlalchemy" in sys.modules
+        import sqlalchemy
+
+        time.sleep(0.5)
+        return os.getpid(), had and bool(sqlalchemy.__version__)
+
+    seen = mlops.map(look, range(4), cluster=cluster).result(LONG)
+    assert len({pid for pid, _ in seen}) == 2 and all(had for _, had in seen)
+
+
 def runners_of(cluster: mlops.Cluster) -> list[psutil.Process]:
     """The processes that run users' code on it, those too that wait for their next task."""
     forks = []

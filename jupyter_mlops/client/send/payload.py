@@ -125,7 +125,10 @@ def _payload(
     packages = packed.packages | {name.split(".")[0] for name in names.imports}
     known = {"", "__main__", _OWN, *sys.stdlib_module_names, *(name.split(".")[0] for name in brought)}
     needed = {name for name in packages - known if can_be_had(name)}
-    return RunPayload(head, bigs, list(variables), source, needed, (packed.lazy_imports | _beside(packages)) - known)
+    lazy = (packed.lazy_imports | _beside(packages)) - known
+    at_hand = needed | {name for name in lazy if can_be_had(name)}
+    head["imports"] = sorted(at_hand | {name for name in names.imports if name.split(".")[0] in at_hand})
+    return RunPayload(head, bigs, list(variables), source, needed, lazy)
 
 
 def _beside(packages: set[str]) -> set[str]:
