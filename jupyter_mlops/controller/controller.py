@@ -232,8 +232,8 @@ class Controller:
         environment.install(self.scheduler)
         RunHandlers(self.scheduler, self.runs, self._run_event, self.lifecycle.check_alive).install()
 
-    def _run_event(self, text: str, run: str, problem: Problem | None) -> None:
-        self.events.add("run", text, run=run, problem=problem)
+    def _run_event(self, text: str, run: str) -> None:
+        self.events.add("run", text, run=run)
 
     def _share(self, address: str) -> Share | None:
         """One thread of a worker."""

@@ -13,9 +13,8 @@ from ...core.run import FINAL, RunPhase, RunState
 from ...core.waiting import until_set
 from .. import dask
 from ..answers import answering
-from .liverun import LiveRun
+from .liverun import LiveRun, TellOfRun
 from .registry import RunRegistry, sentence
-from .stopping import RunEvent
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -37,7 +36,7 @@ class RunHandlers:
     """
 
     def __init__(
-        self, scheduler: Scheduler, runs: RunRegistry, event: RunEvent, check_alive: Callable[[], None]
+        self, scheduler: Scheduler, runs: RunRegistry, event: TellOfRun, check_alive: Callable[[], None]
     ) -> None:
         self._scheduler, self._runs, self._event, self._check_alive = scheduler, runs, event, check_alive
 
@@ -105,7 +104,7 @@ class RunHandlers:
         live_run = self._known(run)
         if live_run.live:
             self._runs.end(live_run, "cancelled", f"RunCancelled: {sentence(why or 'it was cancelled')}")
-            self._event(f"{live_run.state.name} was cancelled", run, None)
+            self._event(f"{live_run.state.name} was cancelled", run)
 
     async def _watch(self, run: str, since: int, timeout: Seconds = 20.0) -> dict[str, Any]:
         live_run = self._known(run)

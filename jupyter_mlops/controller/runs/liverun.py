@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from .runcost import RunCost
 
 #: Errors of items that a run's state shows; the result has all of them.
 ERRORS = 20
+
+#: Takes what happened to a run, as a sentence, and the run's id.
+TellOfRun = Callable[[str, str], None]
 
 
 class LiveRun:

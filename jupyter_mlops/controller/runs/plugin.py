@@ -11,9 +11,8 @@ from distributed import SchedulerPlugin
 
 from ...core.run import RunPhase
 from .gangs.gangs import Gangs
-from .liverun import LiveRun
+from .liverun import LiveRun, TellOfRun
 from .results import DetachedResults
-from .stopping import RunEvent
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -54,7 +53,7 @@ class RunPlugin(SchedulerPlugin):
     event : gets the runs that are lost.
     """
 
-    def __init__(self, scheduler: Scheduler, runs: KnownRuns, event: RunEvent) -> None:
+    def __init__(self, scheduler: Scheduler, runs: KnownRuns, event: TellOfRun) -> None:
         self._scheduler, self._runs, self._event = scheduler, runs, event
 
     def update_graph(self, scheduler: Scheduler, *, client: str, keys: Collection[Any], **kwargs: Any) -> None:
@@ -69,7 +68,7 @@ class RunPlugin(SchedulerPlugin):
         for run in self._runs.all():
             if run.client == client and run.live and not run.state.detached:
                 self._runs.end(run, "lost", "RunLost: The kernel that fed it is gone.")
-                self._event(f"{run.state.name} is lost, since its kernel is gone", run.state.id, None)
+                self._event(f"{run.state.name} is lost, since its kernel is gone", run.state.id)
 
     def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
         """A task changed its state."""

@@ -23,12 +23,11 @@ from ..background import Background
 from . import stopping
 from .gangs.gangs import Gangs
 from .install import PLUGIN, plugin
-from .liverun import LiveRun
+from .liverun import LiveRun, TellOfRun
 from .plugin import RunPlugin
 from .restored import LOST, PastRun
 from .results import DetachedResults
 from .runcost import RunCost, ShareOf
-from .stopping import RunEvent
 from .variables import VariableFiles
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class RunRegistry:
         shape: Callable[[], dict[str, int]],
         share: ShareOf,
         changed: Callable[[RunState], None],
-        event: RunEvent,
+        event: TellOfRun,
         results: DetachedResults,
     ) -> None:
         self._scheduler, self._spec = scheduler, spec
@@ -144,7 +143,7 @@ class RunRegistry:
             run = self._runs[state.id] = PastRun(state, self._home(state.id), RunCost(self._spec.price, self._share))
             if run.live:
                 self.end(run, "lost", LOST)
-                self._event(f"{state.name} is lost, since the scheduler was started again", state.id, None)
+                self._event(f"{state.name} is lost, since the scheduler was started again", state.id)
 
     # What becomes of a run
 
@@ -159,7 +158,7 @@ class RunRegistry:
             self.end(run, "failed", run.first_error())
         else:
             self.end(run, "done", "")
-        self._event(f"{state.name} is {state.phase}", state.id, None)
+        self._event(f"{state.name} is {state.phase}", state.id)
         if state.kept:
             self._release(run)
 
@@ -200,7 +199,7 @@ class RunRegistry:
     def _timed_out(self, run: LiveRun) -> None:
         if run.live:
             self.end(run, "failed", f"RunTimeout: It took longer than {run.timeout:g} s.")
-            self._event(f"{run.state.name} took longer than {run.timeout:g} s", run.state.id, None)
+            self._event(f"{run.state.name} took longer than {run.timeout:g} s", run.state.id)
 
     async def _give_up_when_silent(self, run: LiveRun) -> None:
         """Give an attached run up when its kernel has long been silent."""

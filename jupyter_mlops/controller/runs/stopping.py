@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...core.cluster import Problem
 from .liverun import LiveRun
 
 if TYPE_CHECKING:
     from distributed import Scheduler
-
-#: Takes what happened to a run: text, its id, problem.
-RunEvent = Callable[[str, str, Problem | None], None]
 
 
 def stop(scheduler: Scheduler, run: LiveRun) -> None:

@@ -19,7 +19,7 @@ from ....controller.runs.registry import RunRegistry
 from ....controller.runs.results import DetachedResults
 from ....core.base import read_record
 from ....core.changes import ChangeLog
-from ....core.cluster import ClusterSpec, Problem
+from ....core.cluster import ClusterSpec
 from ....core.costs import Share
 from ....core.formats import FORMAT
 from ....core.price import GB
@@ -100,9 +100,8 @@ class ForeignRunBook:
         if len(self._runs) > REMEMBERED:
             self._runs.pop(next(iter(self._runs)))
 
-    def _event(self, text: str, run: str, problem: Problem | None) -> None:
-        event = {"text": text, "run": run, "problem": None if problem is None else problem.model_dump()}
-        self._events.add(event, self._changes.changed("event"))
+    def _event(self, text: str, run: str) -> None:
+        self._events.add({"text": text, "run": run}, self._changes.changed("event"))
 
     def _shape(self) -> dict[str, int]:
         counts: dict[str, int] = {}
