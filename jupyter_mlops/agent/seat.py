@@ -9,6 +9,7 @@ import os
 import pickle
 import select
 import signal
+import threading
 from collections import deque
 from typing import Any, Protocol
 
@@ -140,6 +141,30 @@ class RunnerHandle:
         return True
 
 
+class Runners(Protocol):
+    """The runners of a run on this worker, as a seat knows them."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run was stopped."""
+
+    @property
+    def turns(self) -> threading.Semaphore:
+        """What a task holds while it is at work, once the code delegates."""
+
+    #: Whether the code has waited for other tasks of the cluster.
+    delegates: bool
+
+    def take(self) -> RunnerHandle:
+        """One for a task. Raises `OSError`, `Stopped`."""
+
+    def give_back(self, runner: RunnerHandle) -> None:
+        """The task is over."""
+
+    def lost(self, runner: RunnerHandle) -> None:
+        """It has ended by itself."""
+
+
 class Seat:
     """One task of a run.
 
@@ -151,7 +176,9 @@ class Seat:
     runners : gives runners of this run.
     """
 
-    def __init__(self, key: str, head: dict[str, Any], part: dict[str, Any], reporter: Reporter, runners: Any) -> None:
+    def __init__(
+        self, key: str, head: dict[str, Any], part: dict[str, Any], reporter: Reporter, runners: Runners
+    ) -> None:
         self._key, self._head, self._part, self._reporter, self._runners = key, head, part, reporter, runners
         self._careful = Careful(part, head["on_error"] == "raise")
         self._displays: list[Message] = []
