@@ -46,6 +46,16 @@ def test_what_can_not_travel_is_named_however_deep_it_is() -> None:
         pack({"chain": chain}, {"fine": 1, "chain": chain})
 
 
+@pytest.mark.parametrize("kind", ["float64", "datetime64[ns]", "timedelta64[s]", "U5", "O"])
+def test_what_is_empty_travels_whatever_it_is_made_for(kind: str) -> None:
+    import numpy as np
+    import pandas as pd
+
+    array = np.array([], kind)
+    for empty in (array, pd.Series(array), pd.DataFrame({"a": array}, index=pd.DatetimeIndex([]))):
+        assert len(pickle.loads(pack({"empty": empty}, {}).data)["empty"]) == 0
+
+
 def test_packing_that_takes_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow:
         def __reduce__(self) -> Any:

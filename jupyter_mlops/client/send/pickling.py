@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import inspect
 import io
 import threading
 from collections.abc import Callable, Iterable
@@ -64,11 +65,11 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         if made is not None:
             return made
         reduced = super().reducer_override(obj)
-        if (
-            type(obj) is FunctionType and isinstance(reduced, tuple) and len(reduced) > 2
-        ):  # not one that has a name there
-            reduced[2][1]["__globals__"] |= meant(obj.__globals__, names_in_code(obj.__code__))
-        return reduced
+        if type(obj) is not FunctionType or not isinstance(reduced, tuple) or len(reduced) < 3:
+            return reduced  # it is no function, or has a name there
+        attributes, others = reduced[2]
+        others["__globals__"] |= meant(obj.__globals__, names_in_code(obj.__code__))
+        return (*reduced[:2], (attributes | _borrowed(obj), others), *reduced[3:])
 
     def persistent_id(self, obj: Any) -> int | str | tuple[str, int] | None:
         """What stands for an object that is taken out; None lets anything else be pickled as usual. Called for each
@@ -93,12 +94,41 @@ def _made_by_functools(obj: Any) -> tuple[Any, ...] | None:
     which no worker has; the others hold what can't be pickled."""
     if type(obj) is _CACHED and obj.__module__ == "__main__":
         return _cached, (obj.__wrapped__, obj.cache_parameters())
-    if type(obj) is FunctionType and obj.__code__ is _DISPATCH:
+    if type(obj) is FunctionType and _dispatches(obj):
         registry = dict(obj.registry)  # type: ignore[attr-defined]  # of such functions
         return _dispatching, (registry.pop(object), registry)
     if type(obj) is functools.cached_property:
         return functools.cached_property, (obj.func,), {"attrname": obj.attrname}
     return None
+
+
+def _borrowed(function: FunctionType) -> dict[str, Any]:
+    """The attributes that `functools.wraps` has copied to `function` from one that dispatches: they are that one's own,
+    and don't travel without it."""
+    try:
+        wrapped = inspect.unwrap(function, stop=_dispatches)
+    except ValueError:  # it wraps itself
+        return {}
+    own = vars(wrapped) if _dispatches(wrapped) else {}
+    return {
+        name: _AttributeOf(wrapped, name)
+        for name, value in vars(function).items()
+        if name != "__wrapped__" and value is own.get(name)
+    }
+
+
+def _dispatches(function: Any) -> bool:
+    return getattr(function, "__code__", None) is _DISPATCH
+
+
+class _AttributeOf:
+    """Stands for an attribute of an object that travels itself."""
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self._owner, self._name)
 
 
 def _cached(function: Any, parameters: dict[str, Any]) -> Any:
@@ -155,7 +185,9 @@ def size_of(value: Any) -> int:
     if callable(usage):
         sizes = usage()
         return int(getattr(sizes, "sum", lambda: sizes)())
-    size = getattr(value, "nbytes", 0) or getattr(getattr(value, "data", None), "nbytes", 0)
+    size = getattr(value, "nbytes", None)
+    if size is None:  # a sparse matrix
+        size = getattr(getattr(value, "data", None), "nbytes", 0)
     return size if isinstance(size, int) else 0
 
 
