@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import linecache
 import traceback
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -52,12 +53,41 @@ def record(error: BaseException, ours: str, whole: bool = True, causes: int = CA
     linecache.checkcache()
     text = "".join(traceback.format_exception(type(error), error, frames, limit=-FRAMES))
     found |= {"traceback": sources.labelled(text), "frames": _frames(frames), "exception": _pickled(error)}
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if _away is not None and (missed := _missed(_away, error)):
+        found["missed"] = missed
+    cause = cause_of(error)
     if cause is not None and causes:
         found |= {"cause": record(cause, ours, causes=causes - 1), "direct": error.__cause__ is not None}
     if _GROUP is not None and isinstance(error, _GROUP):
         found["members"] = [record(member, ours, causes=causes) for member in error.exceptions]  # type: ignore[attr-defined]  # Python 3.11 has it
     return found
+
+
+#: The notebook's folder, where the code can't run in it.
+_away: str | None = None
+
+
+def away_from(folder: str | None) -> None:
+    """The notebook's `folder` isn't here: errors that miss a file of it have that in their record; None: it is."""
+    global _away
+    _away = folder
+
+
+def _missed(folder: str, error: BaseException) -> dict[str, str]:
+    """The file of `folder` that `error`, or what led to it, misses, and where it was looked for; empty for another."""
+    each: BaseException | None = error
+    for _ in range(CAUSES):
+        if isinstance(each, FileNotFoundError) and isinstance(each.filename, str):
+            file = Path(folder, each.filename)
+            found = {"file": str(file), "folder": folder, "ran_in": str(Path.cwd())}
+            return found if folder and file.is_relative_to(folder) else {}
+        each = cause_of(each) if each is not None else None
+    return {}
+
+
+def cause_of(error: BaseException) -> BaseException | None:
+    """What led to `error`, as its traceback shows it."""
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def strip(frames: TracebackType | None, ours: str) -> TracebackType | None:

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import clients, displays, mainmodule, sources, surroundings
+from . import clients, displays, failures, mainmodule, sources, surroundings
 from .code import Code
 from .failures import RunStopped, record
 from .kinds import KINDS, OURS, Kind, Outcome
@@ -65,7 +65,8 @@ class Runner:
         self._modules = set(sys.modules)
         _move_in(opened)
         if "surroundings" in self._head:
-            surroundings.move_in(self._head["surroundings"])
+            theirs = self._head["surroundings"]
+            failures.away_from(None if surroundings.move_in(theirs) else theirs["folder"])
         if "rank" in opened:
             self._join(opened["rank"])
         sources.install()

@@ -46,14 +46,24 @@ def here() -> Surroundings:
     return {"machine": machine(), "folder": folder, "environ": changed, "path": list(sys.path)}
 
 
-def move_in(other: Surroundings) -> None:
-    """Give this process the surroundings of another one, as far as they can be had here."""
+def move_in(other: Surroundings) -> bool:
+    """Give this process the surroundings of another one, as far as they can be had here; whether its folder can."""
     os.environ.update(other["environ"])
     if other["machine"] != machine():
-        return
-    with contextlib.suppress(OSError):  # the folder was removed
-        os.chdir(other["folder"])
+        return False
     sys.path += [path for path in other["path"] if path not in sys.path and not _is_of_python(path)]
+    try:
+        os.chdir(other["folder"])
+    except OSError:  # it was removed
+        return False
+    return True
+
+
+def for_imports(other: Surroundings | None) -> dict[str, str]:
+    """The variables of another process that modules may look at when they are imported; none, when it isn't known.
+    What the system and Python itself look at when a process begins was set too late there, too."""
+    environ = other["environ"] if other else {}
+    return {name: value for name, value in environ.items() if not name.startswith(("PYTHON", "LD_", "DYLD_"))}
 
 
 def _is_of_python(path: str) -> bool:

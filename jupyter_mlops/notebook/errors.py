@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..agent import sources
+from ..agent.failures import cause_of
 from ..client.send import cells
 from ..core.errors import InvalidCell, MlopsError, RunError
 
@@ -50,7 +51,7 @@ def _lines(shell: Any, cause: BaseException) -> list[str]:
     each: BaseException | None = cause
     while each is not None and each not in chain:
         chain.append(each)
-        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+        each = cause_of(each)
     if not any(hasattr(each, "exceptions") for each in chain):
         return list(shell.InteractiveTB.structured_traceback(type(cause), cause, cause.__traceback__))
     text = "".join(traceback.format_exception(cause))

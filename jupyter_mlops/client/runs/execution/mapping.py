@@ -126,13 +126,14 @@ class MapExecution(Execution):
             self.error = ItemsFailed(
                 f"{which} of the run {self.state.name!r} failed",
                 f"item {first.index} ({first.item}) raised {first.error}",
-                todo(first.error, self.state.variables),
+                todo(self._first_record, self.state.variables),
             )
-            self.error.__cause__ = self._first_cause
+            self.error.__cause__ = exception_of(self._first_record)
             return "failed", f"item {first.index} ({first.item}): {first.error}"
         return "done", ""
 
-    _first_cause: BaseException | None = None
+    #: What is known of the first error that came.
+    _first_record: dict[str, Any]
 
     async def _fly(self, flying: set[asyncio.Task[None]]) -> None:
         """Keep every thread busy until there is nothing left."""
@@ -186,9 +187,9 @@ class MapExecution(Execution):
         count = outcome["n"]
         self.display(outcome.get("displays", []))
         if outcome.get("broken"):
-            why = outcome["errors"][0]["error"]
-            error = RunFailed(f"The run {self.state.name!r} failed", why, todo(why))
-            raise error from exception_of(outcome["errors"][0])
+            first = outcome["errors"][0]
+            error = RunFailed(f"The run {self.state.name!r} failed", first["error"], todo(first))
+            raise error from exception_of(first)
         self._batcher.plan.measure(count, outcome.get("seconds", 0.0))
         self._done += count
         if count < batch.count and not (self._stop_at_error and outcome["errors"]):
@@ -213,15 +214,15 @@ class MapExecution(Execution):
             )
 
     def _note_errors(self, records: list[dict[str, Any]]) -> None:
+        if not self.errors:
+            self._first_record = records[0]
         self.errors = sorted([*self.errors, *map(item_error, records)], key=lambda error: error.index)
-        if self._first_cause is None:
-            self._first_cause = exception_of(records[0])
         if self._stop_at_error:
             first = records[0]
             error = RunFailed(
                 f"Item {first['index']} ({first['item']}) of the run {self.state.name!r} failed",
                 first["error"],
-                todo(first["error"], self.state.variables),
+                todo(first, self.state.variables),
             )
             raise error from exception_of(first)
 

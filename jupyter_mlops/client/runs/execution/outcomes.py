@@ -7,6 +7,7 @@ import pickle
 import re
 import sys
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout
@@ -35,9 +36,17 @@ class FailedItem(RunFailed):
         return f"<item {self.index} ({self.item}) raised {self.error}>"
 
 
-def todo(error: str, sent: Collection[str] = ()) -> str:
+def todo(record: dict[str, Any], sent: Collection[str] = ()) -> str:
     """What to do about an error of the user's code, where the author can't know that from the error. `sent` are the
     variables that went along."""
+    error = record["error"]
+    missed = record.get("missed")
+    if missed and Path(missed["file"]).exists():
+        return (
+            f"The code ran in {missed['ran_in']}: the notebook's folder, {missed['folder']}, isn't there. Name a place "
+            "that workers reach, too, such as a volume or a URL; or read the file here, and use the variable in the "
+            "code."
+        )
     if (lacks := _NO_NAME.match(error)) and lacks[1] not in sent and lacks[1] in vars(sys.modules["__main__"]):
         return (
             f"This notebook has {lacks[1]!r}. It stayed here, since the code names it in a text only, or not at all: "

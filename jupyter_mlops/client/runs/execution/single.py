@@ -50,7 +50,7 @@ class OneTask(Execution):
             self._say_left(given.get("left", []))
             return "done", ""
         error = RunFailed(
-            f"The run {self.state.name!r} failed", errors[0]["error"], todo(errors[0]["error"], self.state.variables)
+            f"The run {self.state.name!r} failed", errors[0]["error"], todo(errors[0], self.state.variables)
         )
         error.__cause__ = exception_of(errors[0])
         self.error = error
