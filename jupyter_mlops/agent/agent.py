@@ -16,7 +16,7 @@ from typing import Any
 
 import cloudpickle
 
-from . import buffers, processes, sources
+from . import buffers, processes, sources, surroundings
 from .failures import Record
 from .gang import GangSeat, RankPrints
 from .memory import METRICS, MemoryWatch, Use
@@ -56,7 +56,7 @@ class Agent:
         self._worker.stream_handlers["mlops-gang"] = self.order
         self._worker.metrics[METRICS] = self._used
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
-        self._spare.prepare()
+        self._spare.prepare({})
 
     def close(self) -> None:
         """End all runners."""
@@ -99,7 +99,7 @@ class Agent:
         if head["keep"]:
             sources.FINDER.bring(head["modules"])  # what is kept is kept here, as objects
         try:
-            run.open(code, bigs, head.get("imports", []))
+            run.open(code, bigs, head)
             if head.get("gang"):
                 folder = str(self._worker.local_directory)
                 return run.sit(GangSeat(key, part, run.reporter, run, self._worker.address, folder))
@@ -166,6 +166,7 @@ class RunHere:
         self._busy: set[RunnerHandle] = set()
         self._gang: GangSeat | None = None
         self._code = b""
+        self._environ: dict[str, str] = {}
         self._files: list[int] = []
 
     @property
@@ -174,13 +175,14 @@ class RunHere:
         with self._lock:
             return list(self._busy)
 
-    def open(self, code: bytes, bigs: tuple[Any, ...], imports: list[str]) -> None:
+    def open(self, code: bytes, bigs: tuple[Any, ...], head: dict[str, Any]) -> None:
         """Have what its runners need: its head, its big variables where they can be mapped, and the modules that it
         will import."""
         with self._sharing:
             if not self._code:
-                if imports:
-                    processes.learn(imports, lambda: not self.stopped)
+                self._environ = surroundings.for_imports(head.get("surroundings"))
+                if head.get("imports"):
+                    processes.learn(head["imports"], self._environ, lambda: not self.stopped)
                 self._files = [buffers.opened(big) for big in bigs]
                 self._code = code
 
@@ -194,7 +196,7 @@ class RunHere:
         with self._lock:
             runner = self._free.pop() if self._free else None
         if runner is None:
-            runner = RunnerHandle(self._spare.take(), self.reporter)
+            runner = RunnerHandle(self._spare.take(self._environ), self.reporter)
             with self._sharing:
                 runner.send(_opening(self._worker, self._code), tuple(self._files))
         return self._set_to_work(runner)
@@ -222,7 +224,7 @@ class RunHere:
         ------
         OSError, Stopped
         """
-        runner = RunnerHandle(self._spare.take(), prints)
+        runner = RunnerHandle(self._spare.take(self._environ), prints)
         opening = {**_opening(self._worker, self._code), "rank": {**told, "listens": listener >= 0}}
         runner.send(opening, (*self._files, *([listener] if listener >= 0 else [])))
         return self._set_to_work(runner)
@@ -305,11 +307,13 @@ class Spare:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: processes.RunnerProcess | None = None
-        self._of: tuple[str, ...] = ()
+        #: What it was made for: import paths, and variables.
+        self._of: tuple[list[str], dict[str, str]] = ([], {})
         self._closed = False
 
-    def take(self) -> processes.RunnerProcess:
-        """The spare one, or a new one when there is none. Another is made soon.
+    def take(self, environ: dict[str, str]) -> processes.RunnerProcess:
+        """The spare one, or a new one when there is none that has the variables `environ`, and all packages that are
+        there now. Another is made soon.
 
         Raises
         ------
@@ -317,18 +321,18 @@ class Spare:
         """
         with self._lock:
             process, self._process = self._process, None
-            path = self._of
-        if process is not None and (path != _paths() or process.outdated):  # packages have come meanwhile
+            made_for = self._of
+        if process is not None and (made_for != (sys.path, environ) or process.outdated):
             process.close()
             process = None
         if process is None:
-            process = processes.make()
-        self.prepare()
+            process = processes.make(environ)
+        self.prepare(environ)
         return process
 
-    def prepare(self) -> None:
-        """Make one, in the background."""
-        threading.Thread(target=self._make, name="mlops-spare", daemon=True).start()
+    def prepare(self, environ: dict[str, str]) -> None:
+        """Make one, in the background: the next run is likely to be of the same notebook."""
+        threading.Thread(target=self._make, args=(environ,), name="mlops-spare", daemon=True).start()
 
     def close(self) -> None:
         """Nobody needs one any more."""
@@ -338,16 +342,12 @@ class Spare:
         if process is not None:
             process.close()
 
-    def _make(self) -> None:
+    def _make(self, environ: dict[str, str]) -> None:
         with self._lock:
             if self._process is not None or self._closed:
                 return
             with contextlib.suppress(OSError):  # whoever needs one finds out why
-                self._process, self._of = processes.make(), _paths()
-
-
-def _paths() -> tuple[str, ...]:
-    return tuple(sys.path)
+                self._process, self._of = processes.make(environ), (list(sys.path), environ)
 
 
 def _opening(worker: Any, code: bytes) -> Message:

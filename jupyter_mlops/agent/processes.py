@@ -14,9 +14,11 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from .forking import NATIVE
 from .template import same_user
@@ -125,13 +127,18 @@ class RunnerProcess(ABC):
 class Forked(RunnerProcess):
     """One that the template has forked.
 
+    Parameters
+    ----------
+    environ : variables that the template has besides those of this process: many a module looks at them when it is
+        imported.
+
     Raises
     ------
     OSError : there is no template and none can be started, or it can't fork.
     """
 
-    def __init__(self) -> None:
-        self._control = Wire(_connected())
+    def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._control = Wire(_connected(environ))
         super().__init__()
         try:
             self._control.send({"do": "fork"}, self._files)
@@ -219,8 +226,9 @@ class Fresh(RunnerProcess):
         self._process.wait()
 
 
-def make() -> RunnerProcess:
-    """A new runner's process, with the paths and packages that this process has now.
+def make(environ: Mapping[str, str]) -> RunnerProcess:
+    """A new runner's process, with the paths and packages that this process has now. The template that it comes from
+    has the variables `environ` besides this process's: many a module looks at them when it is imported.
 
     Raises
     ------
@@ -228,17 +236,17 @@ def make() -> RunnerProcess:
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # no template can be had: slower, and the same in all else
-            return Forked()
+            return Forked(environ)
     return Fresh()
 
 
-def learn(modules: list[str], is_wanted: Callable[[], bool]) -> None:
+def learn(modules: list[str], environ: Mapping[str, str], is_wanted: Callable[[], bool]) -> None:
     """Have the template import `modules`, and wait for that as long as `is_wanted`: they are imported once for all
     workers of this machine, instead of in each runner. A no-op where there is no template."""
     learned = sys.platform != "linux"
     while not learned and is_wanted():
         try:
-            wire = Wire(_connected())
+            wire = Wire(_connected(environ))
         except OSError:  # whoever needs a runner finds out why
             return
         try:
@@ -254,10 +262,11 @@ def learn(modules: list[str], is_wanted: Callable[[], bool]) -> None:
             wire.close()
 
 
-def address() -> str:
+def address(environ: Mapping[str, str]) -> str:
     """The abstract address of the template of this process's cluster on this machine. A process with other packages
-    has another template, and so has one in another container."""
-    seen = [os.getuid(), sys.executable, sys.path, os.environ.get("JUPYTER_MLOPS_CLUSTER", os.getpid())]
+    has another template, and so has one in another container, and a notebook that has set other variables."""
+    seen: list[Any] = [os.getuid(), sys.executable, sys.path, os.environ.get("JUPYTER_MLOPS_CLUSTER", os.getpid())]
+    seen.append(sorted(environ.items()))
     seen += [str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("pid", "mnt")]
     texts = "".join(TEXTS.values())
     return f"\0jupyter-mlops-{hashlib.sha256((json.dumps(seen) + texts).encode()).hexdigest()[:40]}"
@@ -275,8 +284,8 @@ _templates: dict[str, list[subprocess.Popen[bytes]]] = {}
 _last_start: dict[str, float] = {}
 
 
-def _connected() -> socket.socket:
-    where = address()
+def _connected(environ: Mapping[str, str]) -> socket.socket:
+    where = address(environ)
     deadline = time.monotonic() + PATIENCE
     with _starting:
         while True:
@@ -292,7 +301,7 @@ def _connected() -> socket.socket:
                 raise PermissionError("another user has taken the address at which runners are asked for")
             alive = [process for process in _templates.get(where, []) if process.poll() is None]
             if not alive or time.monotonic() - _last_start[where] > AGAIN:
-                alive.append(_start_template(where))
+                alive.append(_start_template(where, environ))
                 _last_start[where] = time.monotonic()
             _templates[where] = alive
             if time.monotonic() > deadline:
@@ -300,8 +309,8 @@ def _connected() -> socket.socket:
             time.sleep(0.01)
 
 
-def _start_template(where: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
+def _start_template(where: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
     return _started(f"from {__package__} import template\ntemplate.start({where!r})", environment)
 
 

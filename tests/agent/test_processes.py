@@ -15,7 +15,7 @@ import cloudpickle
 import psutil
 import pytest
 
-from jupyter_mlops.agent import processes
+from jupyter_mlops.agent import processes, surroundings
 from jupyter_mlops.agent.processes import Forked, Fresh
 from jupyter_mlops.agent.seat import Died, RunnerHandle
 from jupyter_mlops.agent.template import LINGER
@@ -58,11 +58,20 @@ def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Make]:
 
 def call(runner: RunnerHandle, function: Callable[[], Any]) -> Any:
     """Have a new runner call a function; what that gave."""
+    outcome = outcome_of(runner, function)
+    assert not outcome.get("errors"), outcome
+    if outcome["modules"]:
+        runner.process.learn(outcome["modules"])
+    return pickle.loads(outcome["value"])
+
+
+def outcome_of(runner: RunnerHandle, function: Callable[[], Any], **more: Any) -> Any:
+    """All that a new runner says of a function; `more` is what its run's head has besides."""
     head = {"run": "r", "kind": "function", "modules": {}, "sources": {}, "filename": "", "retries": 0, "keep": False}
     worker = {"name": "w", "address": "", "scheduler": "", "local_directory": "", "nthreads": 1, "keys": {}}
     runner.send(
         {
-            "code": pickle.dumps({**head, "body": cloudpickle.dumps(function)}),
+            "code": pickle.dumps({**head, **more, "body": cloudpickle.dumps(function)}),
             "environ": dict(os.environ),
             "path": sys.path,
             "folder": str(Path.cwd()),
@@ -70,11 +79,7 @@ def call(runner: RunnerHandle, function: Callable[[], Any]) -> Any:
         }
     )
     runner.send({"index": 0})
-    outcome = runner.hear()
-    assert not outcome.get("errors"), outcome
-    if outcome["modules"]:
-        runner.process.learn(outcome["modules"])
-    return pickle.loads(outcome["value"])
+    return runner.hear()
 
 
 @pytest.mark.parametrize("kind", [Forked, Fresh])
@@ -159,11 +164,11 @@ def test_what_is_not_safe_to_fork_is_not_learned_and_all_else_is(make: Make, tmp
         (tmp_path / f"{name}.py").write_text(text)
     for name in ("aloof", "zealous"):
         (tmp_path / f"{name}.py").write_text("")
-    processes.learn(sorted([*UNSAFE, "aloof", "zealous", "nowhere"]), lambda: True)
+    processes.learn(sorted([*UNSAFE, "aloof", "zealous", "nowhere"]), {}, lambda: True)
     runner = make(Forked)
     template = psutil.Process(runner.process.pid).ppid()
     assert call(runner, lambda: sorted({*UNSAFE, "aloof", "zealous"} & set(sys.modules))) == ["aloof", "zealous"]
-    processes.learn([*UNSAFE, "nowhere"], lambda: True)  # what was in vain once is not tried for each run
+    processes.learn([*UNSAFE, "nowhere"], {}, lambda: True)  # what was in vain once is not tried for each run
     assert psutil.Process(make(Forked).process.pid).ppid() == template
 
 
@@ -173,11 +178,28 @@ def test_who_is_stopped_does_not_wait_for_what_is_learned(make: Make, tmp_path: 
         f"import pathlib, time\nhere = pathlib.Path({str(tmp_path)!r})\n(here / 'begun').touch()\n"
         "while not (here / 'enough').exists():\n    time.sleep(0.01)\n"
     )
-    processes.learn(["quick"], lambda: True)
-    processes.learn(["slow"], lambda: not (tmp_path / "begun").exists())
-    processes.learn(["quick"], lambda: True)  # nor does who needs nothing new
+    processes.learn(["quick"], {}, lambda: True)
+    processes.learn(["slow"], {}, lambda: not (tmp_path / "begun").exists())
+    processes.learn(["quick"], {}, lambda: True)  # nor does who needs nothing new
     (tmp_path / "enough").touch()
     assert call(make(Forked), lambda: "quick" in sys.modules)
+
+
+def test_who_has_set_variables_has_a_template_that_imports_with_them(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "choosy.py").write_text("import os\nchosen = os.environ.get('A_CHOICE', 'none')")
+
+    def chosen() -> str:
+        import choosy  # type: ignore[import-not-found]  # it is made here
+
+        return str(choosy.chosen)
+
+    for environ, expected in (({}, "none"), ({"A_CHOICE": "mine"}, "mine")):
+        processes.learn(["choosy"], environ, lambda: True)
+        runner = RunnerHandle(Forked(environ), Said())  # type: ignore[arg-type]  # it needs no more of a reporter
+        try:
+            assert call(runner, chosen) == expected
+        finally:
+            runner.process.close()
 
 
 def test_what_was_learned_is_in_memory_once(make: Make) -> None:
@@ -189,9 +211,34 @@ def test_what_was_learned_is_in_memory_once(make: Make) -> None:
         return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
     alone = call(make(Fresh), private)
-    processes.learn(["pandas"], lambda: True)
+    processes.learn(["pandas"], {}, lambda: True)
     runners = [make(Forked) for _ in range(2)]
     assert [call(runner, private) < 0.5 * alone for runner in runners] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("path", "machine", "missed"),
+    [
+        ("table.csv", "another", "/of/mine/table.csv"),
+        ("../table.csv", "another", "/of/mine/../table.csv"),
+        ("/of/mine/table.csv", "another", "/of/mine/table.csv"),
+        ("/of/others/table.csv", "another", None),
+        ("table.csv", surroundings.machine(), "/of/mine/table.csv"),  # the folder was removed
+    ],
+)
+def test_a_file_that_is_missed_since_the_folder_is_not_there_is_known(
+    make: Make, path: str, machine: str, missed: str | None
+) -> None:
+    def read() -> None:
+        try:
+            Path(path).read_text()
+        except OSError as error:
+            raise ValueError("no table") from error
+
+    there = {"machine": machine, "folder": "/of/mine", "environ": {}, "path": []}
+    (error,) = outcome_of(make(Forked), read, surroundings=there)["errors"]
+    known = {"file": missed, "folder": "/of/mine", "ran_in": str(Path.cwd())} if missed else None
+    assert error["error"] == "ValueError: no table" and error.get("missed") == known
 
 
 def test_a_template_ends_when_nobody_needs_it(make: Make) -> None:
