@@ -10,12 +10,25 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 import jupyter_mlops as mlops
 
 from ..runs.cluster import a_cluster
+from .kernels import Kernel
 
 
 @pytest.fixture(scope="session")
 def notebook_cluster() -> Iterator[mlops.Cluster]:
     with a_cluster("notes") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def kernel(
+    notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Kernel]:
+    """A real kernel for all tests of a file, whose first cell is the file's `SETUP`, if it has one."""
+    made = Kernel(tmp_path_factory.mktemp("notebook"))
+    shown = made.run(getattr(request.module, "SETUP", ""))
+    assert not shown.error, shown
+    yield made
+    made.close()
 
 
 @pytest.fixture

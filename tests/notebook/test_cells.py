@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -17,13 +16,6 @@ import jupyter_mlops as mlops
 from .kernels import Kernel
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    made = Kernel(tmp_path_factory.mktemp("cells"))
-    yield made
-    made.close()
 
 
 def test_the_line_of_the_magic_is_python(kernel: Kernel) -> None:

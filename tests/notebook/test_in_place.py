@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 import pytest
 
-import jupyter_mlops as mlops
 from jupyter_mlops.client.send.mutation import changed_in_place
 
 from .kernels import Kernel
@@ -39,13 +37,6 @@ model, point, rng = LinearRegression(), Point(1), numpy.random.default_rng(1)
 nested = {"deep": [Point(1)]}
 rows = list({"n": n} for n in range(3))
 """
-
-
-@pytest.fixture(scope="module")
-def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    made = Kernel(tmp_path_factory.mktemp("cells"))
-    yield made
-    made.close()
 
 
 @pytest.mark.slow

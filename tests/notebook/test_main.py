@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-
-import jupyter_mlops as mlops
 
 from .kernels import Kernel
 
 pytestmark = pytest.mark.slow
 
-NOTEBOOK = """
+SETUP = """
 import dataclasses, functools, typing
 
 @dataclasses.dataclass
@@ -39,6 +35,14 @@ def _(value: int):
 def _(value: Point):
     return kind(value.x) + " point"
 
+@functools.wraps(kind)
+def told(*values):
+    return [kind(value) for value in values]
+
+@functools.wraps(told)
+def louder(*values):
+    return [text.upper() for text in told(*values)]
+
 class Lazy:
     @functools.cached_property
     def value(self):
@@ -58,14 +62,6 @@ class Lazy:
 """
 
 
-@pytest.fixture(scope="module")
-def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    made = Kernel(tmp_path_factory.mktemp("main"))
-    made.run(NOTEBOOK)
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize(
     ("cell", "result"),
     [
@@ -73,6 +69,8 @@ def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFac
         ("class Mine:\n    pass\nimport pickle\ntype(pickle.loads(pickle.dumps(Mine()))) is Mine", "True"),
         ("fibonacci(80), fibonacci.cache_info().misses", "(23416728348467685, 81)"),
         ("kind(1), kind(''), kind(Point(1))", "('int', 'any', 'int point')"),
+        ("told(1, ''), told.dispatch(int)(1), told.__name__", "(['int', 'any'], 'int', 'kind')"),
+        ("louder(1), louder.registry is told.registry is louder.__wrapped__.__wrapped__.registry", "(['INT'], True)"),
         (
             "lazy = Lazy()\nlazy.value is lazy.value, lazy.method(), lazy.kind(1), lazy.kind('')",
             "(True, 4, 'int', 'any')",
@@ -120,9 +118,23 @@ def test_files_are_the_notebooks(kernel: Kernel) -> None:
     assert kernel.run("Path('written.txt').read_text()").result == "'by the cell'"
 
 
+def test_a_file_that_is_missing_is_no_fault_of_the_folder(kernel: Kernel) -> None:
+    assert "The code ran in" not in kernel.run("%%mlrun\\nopen('nowhere.csv')").error
+
+
 def test_the_environment_is_the_notebooks(kernel: Kernel) -> None:
     kernel.run("import os\nos.environ['MY_SETTING'] = '7'")
     assert kernel.run("%%mlrun\nimport os\nos.environ['MY_SETTING']").result == "'7'"
+
+
+def test_what_is_imported_finds_the_notebooks_environment(kernel: Kernel) -> None:
+    """Dask reads its variables once, when it is imported."""
+    cell = "%%mlrun\nimport dask\ndask.config.get('my.choice', None)"
+    assert not kernel.run(cell).result
+    kernel.run("import os\nos.environ['DASK_MY__CHOICE'] = '8'")
+    assert kernel.run(cell).result == "8"
+    kernel.run("del os.environ['DASK_MY__CHOICE']")
+    assert not kernel.run(cell).result
 
 
 def test_a_cell_that_exits_says_so(kernel: Kernel) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-
-import jupyter_mlops as mlops
 
 from .kernels import Kernel
 
@@ -39,14 +35,6 @@ def enclosed():
 
 start()
 """
-
-
-@pytest.fixture(scope="module")
-def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    made = Kernel(tmp_path_factory.mktemp("random"))
-    made.run(SETUP)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(

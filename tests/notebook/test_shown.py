@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 
 import pytest
-
-import jupyter_mlops as mlops
 
 from .kernels import Kernel, Shown
 
@@ -48,14 +45,6 @@ def caught(call):
     except mlops.errors.RunError as error:
         return error.__cause__
 """
-
-
-@pytest.fixture(scope="module")
-def kernel(notebook_cluster: mlops.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    made = Kernel(tmp_path_factory.mktemp("shown"))
-    assert not made.run(SETUP).error
-    yield made
-    made.close()
 
 
 def looks(shown: Shown) -> list[dict[str, str]]:
