@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -80,6 +81,27 @@ def ask_others() -> int:
     return sum(client.gather(client.map(lambda item: item + 1, range(10))))
 
 
+@by_value
+def square(item: int) -> int:
+    import time
+
+    time.sleep(0.02)
+    return item * item
+
+
+@by_value
+def kill_a_runner(chance: float) -> int:
+    """Kill one of the processes that run users' code in this pod, if there is one; how many."""
+    import psutil
+
+    found = psutil.process_iter(["cmdline", "ppid"])
+    forks = {each.pid: each for each in found if "template.start" in " ".join(each.info["cmdline"] or ())}
+    runners = [each for each in forks.values() if each.info["ppid"] in forks]
+    if runners:
+        runners[int(chance * len(runners))].kill()
+    return len(runners[:1])
+
+
 @pytest.mark.parametrize(("death", "words"), [(leave, "exit code 3"), (crash, "SIGSEGV")], ids=["exit", "crash"])
 def test_a_death_is_the_runs_and_not_the_pods(pods: Running, death: Callable[[], None], words: str) -> None:
     before = containers(pods)
@@ -95,6 +117,24 @@ def test_in_a_map_exactly_the_item_fails(pods: Running) -> None:
     assert [item for item in range(20) if results[item] != 2 * item] == [3]
     assert "exit code 9" in str(results[3])
     assert containers(pods) == before
+
+
+def test_a_map_is_right_whichever_runner_is_killed_whenever(pods: Running) -> None:
+    """`JUPYTER_MLOPS_KILLS=50` asks for more kills than the suite has time for."""
+    draw = random.Random(int(os.environ.get("JUPYTER_MLOPS_KILLS_SEED", "11")))
+    before, killed = containers(pods), 0
+    client = pods.cluster.client()
+    try:
+        workers = sorted(client.scheduler_info()["workers"])
+        for _ in range(int(os.environ.get("JUPYTER_MLOPS_KILLS", "4"))):
+            run, moment = mlops.map(square, range(60), cluster=pods.cluster, quiet=True), draw.randrange(40)
+            pods.until(lambda run=run, moment=moment: run.record.done >= moment)
+            killed += sum(client.run(kill_a_runner, draw.random(), workers=[draw.choice(workers)]).values())
+            assert run.result(PATIENCE) == [item * item for item in range(60)]
+        assert killed and containers(pods) == before
+        assert sorted(client.scheduler_info()["workers"]) == workers
+    finally:
+        client.close()
 
 
 def test_memory_ends_the_item_and_not_the_pod(pods: Running) -> None:
