@@ -31,9 +31,7 @@ class GangExecution(OneTask):
         errors = [error for outcome in given for error in outcome["errors"]]
         if errors:
             why = f"{errors[0]['item']}: {errors[0]['error']}"
-            self.error = RunFailed(
-                f"The gang {self.state.name!r} failed", why, todo(errors[0]["error"], self.state.variables)
-            )
+            self.error = RunFailed(f"The gang {self.state.name!r} failed", why, todo(errors[0], self.state.variables))
             self.error.__cause__ = exception_of(errors[0])
             return "failed", why
         self.given = given[0]
