@@ -60,10 +60,10 @@ function liveSummary(trans: TranslationBundle, run: RunState, now: number): stri
     run.kind === 'gang'
       ? trans._n('%2 rank', '%2 ranks', run.total ?? 0, number(run.total ?? 0))
       : share !== null
-      ? trans.__('%1 %', Math.floor(share * 100))
-      : run.done > 0
-        ? trans._n('%2 item', '%2 items', run.done, number(run.done))
-        : runPhase(trans, run.phase);
+        ? trans.__('%1 %', Math.floor(share * 100))
+        : run.done > 0
+          ? trans._n('%2 item', '%2 items', run.done, number(run.done))
+          : runPhase(trans, run.phase);
   const time =
     run.left !== null
       ? trans.__('%1 left', left(trans, run.left))
