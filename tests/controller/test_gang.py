@@ -138,6 +138,15 @@ def test_a_worker_that_goes_before_ranks_started_is_only_replaced(notes: Notes) 
     assert notes.taken() == [(0, "start"), (1, "start")] and notes.said == []
 
 
+def test_a_seat_whose_worker_did_not_take_it_is_given_another(notes: Notes) -> None:
+    gang = Gang(["a"], 1, notes)
+    gang.given(gang.seats[0], "leaving")
+    gang.refused(gang.seats[0])
+    assert [seat.key for seat in gang.empty] == ["a"]
+    _sit(gang, 0)
+    assert notes.taken() == [(0, "start")]
+
+
 def test_workers_that_go_again_and_again_end_it(gang: Gang, notes: Notes) -> None:
     for _ in range(MOST_ATTEMPTS):
         gang.left(gang.seats[1], 1)

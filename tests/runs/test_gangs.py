@@ -144,6 +144,21 @@ def test_a_cluster_with_too_few_workers_gets_more(cluster: mlops.Cluster) -> Non
     assert any("gang" in event.text for event in cluster.events())
 
 
+def test_a_gang_keeps_its_workers_until_its_end(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    def work(folder: Path) -> str:
+        (folder / str(mlops.rank())).touch()
+        while not (folder / "go").exists():
+            time.sleep(0.01)
+        return os.environ["TORCHELASTIC_RESTART_COUNT"]
+
+    run = mlops.train(work, tmp_path, workers=2, cluster=cluster)
+    until(lambda: len(list(tmp_path.iterdir())) == 2)
+    cluster.scale(1)
+    (tmp_path / "go").touch()
+    assert run.result(LONG) == "0"
+    until(lambda: len(pids_of(cluster)) == 1)
+
+
 def test_more_workers_than_there_can_be_are_refused_at_once(cluster: mlops.Cluster) -> None:
     with pytest.raises(errors.OutOfRange, match="allows"):
         mlops.train(where, workers=10_000, cluster=cluster)

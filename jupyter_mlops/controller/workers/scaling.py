@@ -145,8 +145,8 @@ class Scaling:
                 self._leaving.stay(scale, scale.wanted - actual)
                 counts = self._workers.counts[scale.group.name]
                 self._create(scale, scale.wanted - present(counts), now)
-            elif actual > scale.wanted:
-                self._leaving.let_go(scale, actual - scale.wanted, self._clock())
+            elif (left := actual - max(scale.wanted, self._need(scale))) > 0:
+                self._leaving.let_go(scale, left, self._clock())
         self._leaving.finish()
 
     def complete(self, group: str) -> bool:
@@ -215,8 +215,8 @@ class Scaling:
         return min(self.needed(scale.group.name, scale.adaptive), scale.group.maximum)
 
     def _meet_need(self, scale: GroupScale) -> None:
-        """More workers are wanted, if more are needed at once."""
-        if scale.wanted < (need := self._need(scale)):
+        """More workers are wanted, if more are needed at once. Those that are there are enough, whatever was wanted."""
+        if max(scale.wanted, present(self._workers.counts[scale.group.name])) < (need := self._need(scale)):
             why = "a gang starts on all of them at once"
             self._announce(f"{_workers(need, scale.group)} wanted instead of {scale.wanted}: {why}", None)
             scale.wanted = need

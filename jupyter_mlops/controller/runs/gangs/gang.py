@@ -106,6 +106,10 @@ class Gang:
         """The seat's task was sent to `worker`."""
         seat.phase, seat.worker = "given", worker
 
+    def refused(self, seat: SeatState) -> None:
+        """The worker didn't take the seat's task."""
+        seat.phase, seat.worker = "empty", ""
+
     def ready(self, seat: SeatState, worker: str, place: dict[str, Any], now: Time) -> None:
         """The seat has its thread, and none of its ranks runs."""
         seat.phase, seat.worker, seat.place, seat.ranks = "ready", worker, place, set()

@@ -156,15 +156,19 @@ class Gangs:
                 passed_over: set[str] = set()
                 for known in list(self._gangs.values()):
                     known.gang.look(time.monotonic())
-                    if known.gang.empty and known.group not in passed_over:
-                        passed_over.add(known.group)
+                    if known.group not in passed_over:
                         self._seat(known)
+                    if known.gang.empty:
+                        passed_over.add(known.group)
                 await asyncio.sleep(LOOK)
         finally:
             self._looking = False
 
     def _seat(self, known: _Known) -> None:
         """Give a gang the workers that it lacks, once there are enough of them."""
+        for seat in known.gang.seats:
+            if seat.phase == "given" and dask.waits(self._scheduler, seat.key):  # its worker has just begun to leave
+                known.gang.refused(seat)
         empty = known.gang.empty
         if not all(dask.waits(self._scheduler, seat.key) for seat in empty):
             return  # they are on their way
