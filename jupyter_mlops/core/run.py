@@ -94,6 +94,12 @@ class RunState(Record):
         """Its cluster, as exactly as it is known."""
         return self.cluster_id or self.cluster
 
+    @property
+    def seats(self) -> int:
+        """Workers that it runs on at the same time, if it is a gang; 1 where another version's record doesn't say."""
+        workers = self.options.get("gang")
+        return workers if isinstance(workers, int) and workers > 0 else 1
+
     def told_by(self, name: str, cluster: str) -> RunState:
         """The same as a run of the cluster with this name and id: its controller told of it, and has no say in that."""
         return self.model_copy(update={"cluster": name, "cluster_id": cluster})

@@ -142,7 +142,7 @@ async def _send_parts(tasks: Tasks, state: RunState, batches: list[dict[str, Any
         for index, batch in enumerate(sorted(batches, key=lambda batch: batch["start"]))
     ]
     if state.kind == "gang":
-        return len(tasks.send_seats([single(number) for number in range(int(state.options["gang"]))]))
+        return len(tasks.send_seats([single(number) for number in range(state.seats)]))
     parts = parts if state.kind == "map" else [single()]
     for index, packed in enumerate(parts):
         tasks.send(packed, index)

@@ -108,7 +108,7 @@ class Fetched:
 
     def _whole(self, parts: list[Part]) -> bool:
         if self._record.kind == "gang":
-            return len(parts) == int(self._record.options["gang"])
+            return len(parts) == self._record.seats
         if self._record.kind != "map" or self._record.total is None:
             return bool(parts)
         return sum(part["n"] for part in parts) >= self._record.total and (bool(parts) or not self._record.total)

@@ -21,7 +21,7 @@ class GangExecution(OneTask):
 
     async def work(self) -> tuple[RunPhase, str]:
         """As `Execution.work`."""
-        seats = int(self.state.options["gang"])
+        seats = self.state.seats
         futures = self.tasks.send_seats([single(number) for number in range(seats)])
         if self.state.detached:
             await self.tasks.plan(self.state.total, seats)

@@ -60,10 +60,9 @@ class Gangs:
 
     def open(self, run: LiveRun) -> None:
         """A gang's run was opened: its seats' tasks are about to come."""
-        options = run.state.options
-        keys = [f"mlrun-{run.state.id}-{number}" for number in range(int(options["gang"]))]
+        keys = [f"mlrun-{run.state.id}-{number}" for number in range(run.state.seats)]
         known = _Known(self._scheduler, run, self._fail)
-        known.gang = Gang(keys, int(options.get("per_worker", 1)), known)
+        known.gang = Gang(keys, max(1, (run.state.total or 1) // run.state.seats), known)
         self._gangs[run.state.id] = known
         self._keep_looking()
 
