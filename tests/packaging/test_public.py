@@ -32,10 +32,13 @@ NAMES = {
     "map",
     "panel",
     "profiles",
+    "rank",
     "run",
     "runs",
     "start",
+    "train",
     "unload_ipython_extension",
+    "world",
 }
 
 
