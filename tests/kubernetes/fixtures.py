@@ -6,9 +6,11 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from .api import StoringApi, storing_api
 from .clusters import MADE, OURS, Namespace
 from .kube import Kube, opened, reason_to_skip, turn
 
@@ -94,3 +96,13 @@ def _left(kube: Kube) -> list[str]:
 
 def _names(kube: Kube, kind: str, *options: str) -> list[str]:
     return [line.partition("/")[2] for line in kube.kubectl("get", kind, "-o", "name", *options).splitlines()]
+
+
+@pytest.fixture
+def api_of_ann(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoringApi]:
+    """A Kubernetes that only stores, whose current user is Ann, in a home of her own."""
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JUPYTERHUB_USER", "Ann")
+    with storing_api() as api:
+        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
+        yield api

@@ -10,7 +10,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -26,18 +25,14 @@ from jupyter_mlops.core.cluster import ClusterSpec, ClusterState
 from jupyter_mlops.core.errors import AmbiguousName, ClusterEnded
 from jupyter_mlops.core.profile import Group, Profile
 
-from .api import StoringApi, storing_api
+from .api import StoringApi
 
 
 @pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoringApi]:
+def api(api_of_ann: StoringApi) -> Iterator[StoringApi]:
     """The namespace that Ann shares with others; it is Ann who looks."""
-    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("JUPYTERHUB_USER", "Ann")
-    with storing_api() as api:
-        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
-        yield api
-        asyncio.run(_end_local())
+    yield api_of_ann
+    asyncio.run(_end_local())
 
 
 async def _end_local() -> None:

@@ -7,7 +7,7 @@ import base64
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from jupyter_mlops.places.kubernetes.names import ObjectNames
 from jupyter_mlops.places.kubernetes.records import record
 from jupyter_mlops.places.kubernetes.records.keeper import RecordKeeper
 
-from .api import StoringApi, storing_api
+from .api import StoringApi
 
 Json = dict[str, Any]
 GARBAGE = '{"name": "one", "profile'
@@ -38,12 +38,8 @@ SPEC = "jupyter-mlops/spec"
 
 
 @pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoringApi]:
-    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("JUPYTERHUB_USER", "Ann")
-    with storing_api() as api:
-        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
-        yield api
+def api(api_of_ann: StoringApi) -> StoringApi:
+    return api_of_ann
 
 
 @pytest.fixture
