@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from . import surroundings
 from .reports import Reporter
-from .seat import Died, Outcome, RunnerHandle, Stopped, dead
+from .seat import Died, Displayed, Outcome, RunnerHandle, Stopped, dead
 
 #: What a rank raises that has only lost the others: it is not shown as the cause.
 LOST_OTHERS = re.compile(
@@ -66,7 +66,7 @@ class GangSeat:
         self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._ranks: dict[int, RunnerHandle] = {}
         self._outcomes: dict[int, Outcome] = {}
-        self._displays: list[dict[str, Any]] = []
+        self._displays = Displayed()
         self._listener: socket.socket | None = None
         self._breaking = False
 
@@ -110,7 +110,7 @@ class GangSeat:
     def _ready(self, state: str, own: str) -> None:
         """Tell that ranks may be started here, and what others must know of this seat."""
         self._close_listener()
-        self._outcomes, self._displays = {}, []
+        self._outcomes, self._displays = {}, Displayed()
         self._listener = socket.create_server((self._host, 0))
         port = self._listener.getsockname()[1]
         self._tell(state, machine=f"{surroundings.machine()} {os.getuid()}", host=self._host, port=port, folder=own)
@@ -144,7 +144,7 @@ class GangSeat:
                 elif kind in ("metric", "param"):
                     self._reporter.send(kind, **message)
                 elif kind == "display" and rank == 0:
-                    self._displays.append(message)
+                    self._displays.add(message)
         except Died:
             error, last = runner.why()
             outcome = {"errors": [dead(error, last, rank, "")], "died": True}
@@ -176,7 +176,7 @@ class GangSeat:
             self._run.lost(runner)
         found = {rank: given for rank, given in self._outcomes.items() if not given.get("errors")}
         errors = self._outcomes.get(-1 if blame is None else blame, {}).get("errors", [])
-        outcome = {**found.get(0, {}), "n": len(self._outcomes), "errors": errors, "displays": self._displays}
+        outcome = {**found.get(0, {}), "n": len(self._outcomes), "errors": errors, "displays": self._displays.kept}
         return {**outcome, "ranks": {rank: given for rank, given in found.items() if rank}}
 
     def _tell(self, state: str, **what: Any) -> None:
@@ -219,7 +219,7 @@ class RankPrints:
 
 def _told(order: dict[str, Any], rank: int, local: int) -> dict[str, Any]:
     """What a rank must know of the gang: the variables of `torchrun`, and those that JAX and gloo read."""
-    host, port = ("127.0.0.1", order["port"]) if order["file"] else (order["host"], order["port"])
+    host, port = "127.0.0.1" if order["file"] else order["host"], order["port"]
     variables = {
         "RANK": rank,
         "WORLD_SIZE": order["world"],

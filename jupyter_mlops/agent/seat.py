@@ -181,12 +181,12 @@ class Seat:
     ) -> None:
         self._key, self._head, self._part, self._reporter, self._runners = key, head, part, reporter, runners
         self._careful = Careful(part, head["on_error"] == "raise")
-        self._displays: list[Message] = []
+        self._displays = Displayed()
 
     def sit(self) -> Outcome:
         """Have a runner execute the task; what it gave, as plain data."""
         try:
-            return {**self._in_turn(), "displays": self._displays}
+            return {**self._in_turn(), "displays": self._displays.kept}
         except Stopped:
             return {"stopped": True}
 
@@ -245,7 +245,7 @@ class Seat:
             if kind == "progress":
                 self._reporter.send(kind, key=self._key, **message)
             elif kind == "display":
-                self._display(message)
+                self._displays.add(message)
             elif kind in ("metric", "param"):
                 self._reporter.send(kind, **message)
             elif kind == "secede":
@@ -255,12 +255,19 @@ class Seat:
                 self._careful.hear(kind, message)
                 self._reporter.send("progress", key=self._key, **self._careful.counts())
 
-    def _display(self, message: Message) -> None:
-        """Keep what was displayed, unless it is too much; a new look takes the place of an old one."""
+
+class Displayed:
+    """What a task's code has displayed: it goes with the task's outcome."""
+
+    def __init__(self) -> None:
+        self.kept: list[Message] = []
+
+    def add(self, message: Message) -> None:
+        """Keep it, unless it is too much; a new look takes the place of an old one."""
         if message["update"]:
-            self._displays = [each for each in self._displays if not (each["update"] and each["id"] == message["id"])]
-        if len(self._displays) < DISPLAYS:
-            self._displays.append(message)
+            self.kept = [each for each in self.kept if not (each["update"] and each["id"] == message["id"])]
+        if len(self.kept) < DISPLAYS:
+            self.kept.append(message)
 
 
 class Careful:

@@ -36,11 +36,7 @@ def run(fn: Callable[..., Any], /, *args: Any, cluster: str | Cluster | None = N
     UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
     """
     own, kwargs = _split(options)
-    _check_callable(fn)
-    call = functools.partial(fn, *args, **kwargs) if args or kwargs else fn
-    chosen = _options(fn, cluster, own)
-    payload = ship_function(call, _source(fn), "function", _say(chosen))
-    return launch(payload, None, chosen, origin_of_kernel(), _say(chosen))
+    return _call(fn, args, kwargs, cluster, own)
 
 
 def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | None = None, **options: Any) -> Run:
@@ -93,11 +89,7 @@ def train(
     UnknownCluster, UnknownGroup, VersionMismatch, StartFailed, ClusterUnreachable
     """
     own, kwargs = _split(options, (*_OPTIONS, "per_worker"))
-    _check_callable(fn)
-    call = functools.partial(fn, *args, **kwargs) if args or kwargs else fn
-    chosen = _options(fn, cluster, {**own, "gang": workers})
-    payload = ship_function(call, _source(fn), "function", _say(chosen))
-    return launch(payload, None, chosen, origin_of_kernel(), _say(chosen))
+    return _call(fn, args, kwargs, cluster, {**own, "gang": workers})
 
 
 def rank() -> int:
@@ -158,6 +150,21 @@ _OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet",
 def _split(options: dict[str, Any], known: Collection[str] = _OPTIONS) -> tuple[dict[str, Any], dict[str, Any]]:
     own = {name: value for name, value in options.items() if name in known}
     return own, {name: value for name, value in options.items() if name not in known}
+
+
+def _call(
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    cluster: str | Cluster | None,
+    own: dict[str, Any],
+) -> Run:
+    """A run of `fn(*args, **kwargs)`, with the options `own`."""
+    _check_callable(fn)
+    call = functools.partial(fn, *args, **kwargs) if args or kwargs else fn
+    chosen = _options(fn, cluster, own)
+    payload = ship_function(call, _source(fn), "function", _say(chosen))
+    return launch(payload, None, chosen, origin_of_kernel(), _say(chosen))
 
 
 def _options(fn: Any, cluster: str | Cluster | None, own: dict[str, Any]) -> Options:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ....core.errors import RunFailed
 from ....core.run import RunPhase
-from .exceptions import exception_of
 from .items import single
-from .outcomes import todo
 from .single import OneTask
 
 
@@ -30,10 +27,7 @@ class GangExecution(OneTask):
         self.display(given[0]["displays"])
         errors = [error for outcome in given for error in outcome["errors"]]
         if errors:
-            why = f"{errors[0]['item']}: {errors[0]['error']}"
-            self.error = RunFailed(f"The gang {self.state.name!r} failed", why, todo(errors[0], self.state.variables))
-            self.error.__cause__ = exception_of(errors[0])
-            return "failed", why
+            return self._failed("gang", errors[0], f"{errors[0]['item']}: {errors[0]['error']}")
         self.given = given[0]
         self.of_others = {rank: each for outcome in given for rank, each in outcome["ranks"].items()}
         self._say_left(given[0].get("left", []))

@@ -49,12 +49,13 @@ class OneTask(Execution):
             self.given = given
             self._say_left(given.get("left", []))
             return "done", ""
-        error = RunFailed(
-            f"The run {self.state.name!r} failed", errors[0]["error"], todo(errors[0], self.state.variables)
-        )
-        error.__cause__ = exception_of(errors[0])
-        self.error = error
-        return "failed", errors[0]["error"]
+        return self._failed("run", errors[0], errors[0]["error"])
+
+    def _failed(self, noun: str, record: dict[str, Any], why: str) -> tuple[RunPhase, str]:
+        """How the run ends with the error of this record of its code's; `why` says it in words."""
+        self.error = RunFailed(f"The {noun} {self.state.name!r} failed", why, todo(record, self.state.variables))
+        self.error.__cause__ = exception_of(record)
+        return "failed", why
 
     def _say_left(self, names: list[str]) -> None:
         if names:

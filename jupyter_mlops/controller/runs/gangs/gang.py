@@ -98,6 +98,11 @@ class Gang:
         """The seats that no worker was given to."""
         return [] if self.over else [seat for seat in self.seats if seat.phase == "empty"]
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for something that nobody tells of: a worker, or the cause of an end."""
+        return not self.over and (bool(self._causes) or any(seat.phase in ("empty", "given") for seat in self.seats))
+
     def seat(self, key: str) -> SeatState | None:
         """The seat of that task."""
         return next((seat for seat in self.seats if seat.key == key), None)

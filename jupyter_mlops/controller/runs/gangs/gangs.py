@@ -68,10 +68,9 @@ class Gangs:
 
     def heard(self, run: LiveRun, worker: str, key: str, state: str, **what: Any) -> None:
         """A seat tells how it is, or how a rank has ended."""
-        known = self._gangs.get(run.state.id)
-        seat = known.gang.seat(key) if known is not None else None
-        if known is None or seat is None:
+        if (found := self._seat_of(run, key)) is None:
             return
+        known, seat = found
         if state == "rank":
             cause = None if what["done"] else Cause(what["rank"], what["cause"], what["error"])
             known.gang.ended(seat, what["rank"], cause, time.monotonic())
@@ -82,10 +81,9 @@ class Gangs:
 
     def left(self, run: LiveRun, key: str) -> None:
         """A seat's task isn't computed any more, and has not ended: its worker went."""
-        known = self._gangs.get(run.state.id)
-        seat = known.gang.seat(key) if known is not None else None
-        if known is None or seat is None:
+        if (found := self._seat_of(run, key)) is None:
             return
+        known, seat = found
         self._release(seat)
         dask.forgive(self._scheduler, key)
         known.gang.left(seat, time.monotonic())
@@ -99,10 +97,13 @@ class Gangs:
 
     def ended(self, run: LiveRun, key: str) -> None:
         """A seat's task has ended: its worker is free."""
+        if (found := self._seat_of(run, key)) is not None:
+            self._release(found[1])
+
+    def _seat_of(self, run: LiveRun, key: str) -> tuple[_Known, SeatState] | None:
         known = self._gangs.get(run.state.id)
         seat = known.gang.seat(key) if known is not None else None
-        if seat is not None:
-            self._release(seat)
+        return None if known is None or seat is None else (known, seat)
 
     # Workers
 
@@ -150,7 +151,7 @@ class Gangs:
     async def _look(self) -> None:
         """Look again and again, while a gang waits for something that nobody tells of."""
         try:
-            while self._gangs:
+            while self._crowded or any(known.gang.waits for known in self._gangs.values()):
                 self._clear()
                 passed_over: set[str] = set()
                 for known in list(self._gangs.values()):
