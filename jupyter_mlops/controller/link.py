@@ -90,8 +90,11 @@ class Link(Protocol):
         Raises `VersionMismatch`, and `Unavailable` where that is not possible.
         """
 
-    async def open_run(self, run: RunState) -> RunState:
-        """Make a run known before its tasks are sent; the answer has the cluster's shape. Raises `ClusterEnded`."""
+    async def open_run(self, run: RunState, client: str = "") -> RunState:
+        """Make a run known before its tasks are sent; the answer has the cluster's shape. Raises `ClusterEnded`.
+
+        `client`: the id of the Dask client that will send them. A run of which not all was sent ends with its client.
+        """
 
     async def plan_run(self, run: str, total: int | None, keys: list[str] | None = None) -> None:
         """Say how many items the run has and, for a detached run, the keys of all of its tasks: with the last of

@@ -97,9 +97,11 @@ class RemoteLink:
     async def ready_for_runs(self) -> None:
         """As `Link.ready_for_runs`: nothing is missing."""
 
-    async def open_run(self, run: RunState) -> RunState:
+    async def open_run(self, run: RunState, client: str = "") -> RunState:
         """As `Link.open_run`."""
-        return read_record(RunState, await self._ask("mlops_open_run", run=run.model_dump()), "run")
+        # The client is told within the run: there, an older controller ignores what it doesn't know.
+        opened = await self._ask("mlops_open_run", run={**run.model_dump(), "client": client})
+        return read_record(RunState, opened, "run")
 
     async def plan_run(self, run: str, total: int | None, keys: list[str] | None = None) -> None:
         """As `Link.plan_run`."""

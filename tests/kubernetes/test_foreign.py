@@ -56,7 +56,7 @@ async def test_a_kubecluster(namespace: Namespace, tmp_path: Path) -> None:
         assert state.cost.per_hour == pytest.approx(0.05 * 3600)
 
         link = await backend.link("theirs")
-        view = await until(link.view, lambda view: view.state.groups[1].problem, "a reason")
+        view = await until(link.view, lambda view: view.state.groups[1].problem and up(view) == 1, "a reason")
         assert view.state.groups[1].problem.what == "No node has 900 CPUs free"
         worker = next(each for each in view.workers if each.group == "default")
         assert worker.name.startswith("default-")

@@ -21,6 +21,7 @@ from distributed import wait
 import jupyter_mlops as mlops
 from jupyter_mlops import home
 from jupyter_mlops.core import errors
+from jupyter_mlops.home.runs import read_runs
 
 from .cluster import LONG, a_cluster, until
 from .test_functions import spin, workers_of
@@ -123,6 +124,27 @@ def test_an_attached_run_is_stopped_when_its_kernel_is_killed(cluster: mlops.Clu
     until(lambda: mlops.get_run(attached).state == "lost")
     until(lambda: cluster.state().counts.busy == 0)
     assert mlops.get_run(detached).result(LONG) == list(range(10))
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_a_run_ends_when_its_kernel_was_killed_before_it_had_sent_it(cluster: mlops.Cluster, detach: bool) -> None:
+    program = f"""
+        import os, signal
+        import jupyter_mlops as mlops
+        from jupyter_mlops.client.clusters.session import Session
+
+        def killed(session, *args, **options):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        Session.put = killed  # the run is known by then, and nothing of it was sent
+        mlops.map(abs, range(3), cluster="runs", detach={detach}).result()
+    """
+    before = {run.id for run in read_runs()}
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(program)])
+    assert killed.returncode == -signal.SIGKILL
+    (run,) = [run.id for run in read_runs() if run.id not in before]
+    until(lambda: mlops.get_run(run).state == "lost")
+    assert cluster.state().runs == []
 
 
 def test_two_processes_use_one_cluster_at_the_same_time(cluster: mlops.Cluster) -> None:

@@ -109,7 +109,7 @@ async def _send(
 ) -> RunState:
     total = sum(frame["n"] for frame in frames) if record.kind == "map" else record.total
     state = await asyncio.to_thread(_prepared, record, session, total)
-    opened = await session.link.open_run(state)
+    opened = await session.link.open_run(state, session.client.id)
     if not session.backend.writes_home:
         await asyncio.to_thread(run_folder(state.id).write_record, opened)
     try:

@@ -62,7 +62,7 @@ class RunHandlers:
     async def _open(self, run: dict[str, Any]) -> dict[str, Any]:
         self._check_alive()
         state = read_record(RunState, run, "run")
-        live_run = self._runs.get(state.id) or self._runs.open(state)
+        live_run = self._runs.get(state.id) or self._runs.open(state, str(run.get("client") or ""))
         return live_run.snapshot().model_dump()
 
     async def _plan(self, run: str, total: int | None, keys: Collection[str] | None = None) -> None:

@@ -42,7 +42,7 @@ class LiveRun:
         self.seq = 1
         self.changed = asyncio.Event()
         self.ended = asyncio.Event()
-        #: The Dask client that feeds an attached run, once it is known.
+        #: The Dask client that sends its tasks, once it is known.
         self.client: str | None = None
         self.seen = time.monotonic()
         #: Keys of all tasks of a detached run, once they are planned; and those that are over.
@@ -55,6 +55,11 @@ class LiveRun:
     def live(self) -> bool:
         """Whether it is not over."""
         return self.state.phase not in FINAL
+
+    @property
+    def fed(self) -> bool:
+        """Whether it still needs its kernel: an attached run until its end, a detached one until all of it is sent."""
+        return self.live and self.planned is None
 
     @property
     def timeout(self) -> float | None:

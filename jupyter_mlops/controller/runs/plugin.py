@@ -64,9 +64,9 @@ class RunPlugin(SchedulerPlugin):
                 run.client = client
 
     def remove_client(self, scheduler: Scheduler, client: str) -> None:
-        """A client left: the attached runs that it fed are lost."""
+        """A client left: the runs that it fed are lost."""
         for run in self._runs.all():
-            if run.client == client and run.live and not run.state.detached:
+            if run.client == client and run.fed:
                 self._runs.end(run, "lost", "RunLost: The kernel that fed it is gone.")
                 self._event(f"{run.state.name} is lost, since its kernel is gone", run.state.id)
 

@@ -39,8 +39,11 @@ REMEMBERED = 200
 #: Seconds between two views of a run's progress.
 INTERVAL: Seconds = 0.25
 
-#: Seconds after which an attached run whose kernel asks nothing any more is given up.
+#: Seconds after which a run is given up whose kernel should feed it and asks nothing any more.
 SILENCE: Seconds = 600.0
+
+#: The same where the kernel was gone before the run was known.
+GONE: Seconds = 30.0
 
 
 class RunRegistry:
@@ -120,11 +123,12 @@ class RunRegistry:
         await self._background.close()
         await asyncio.gather(*(run.disk.close() for run in self._runs.values()))
 
-    def open(self, state: RunState) -> LiveRun:
-        """Make a new run known."""
+    def open(self, state: RunState, client: str = "") -> LiveRun:
+        """Make a new run known, which the Dask client of that id will feed; one without an id is known by its tasks."""
         state = state.model_copy(update={"shape": self._shape(), "cluster": self._spec.name})
         share = self._worker if state.kind == "gang" else self._share
         run = self._runs[state.id] = LiveRun(state, self._home(state.id), RunCost(self._spec.price, share))
+        run.client = client or None
         if state.kind == "gang":
             self.gangs.open(run)
         run.write()
@@ -133,8 +137,7 @@ class RunRegistry:
         self._changed(run.snapshot())
         for old in [run_id for run_id, run in self._runs.items() if not run.live][:-REMEMBERED]:
             self._release(self._runs.pop(old))
-        if not state.detached:
-            self._background.spawn(self._give_up_when_silent(run))
+        self._background.spawn(self._give_up_when_silent(run))
         return run
 
     def restore(self, runs: Iterable[RunState]) -> None:
@@ -202,9 +205,10 @@ class RunRegistry:
             self._event(f"{run.state.name} took longer than {run.timeout:g} s", run.state.id)
 
     async def _give_up_when_silent(self, run: LiveRun) -> None:
-        """Give an attached run up when its kernel has long been silent."""
-        while run.live and not run.state.detached:
-            left = run.seen + SILENCE - time.monotonic()
+        """Give a run up when the kernel that feeds it has long been silent."""
+        while run.fed:
+            here = run.client is None or run.client in self._scheduler.clients
+            left = run.seen + (SILENCE if here else GONE) - time.monotonic()
             if left <= 0:
                 self.end(run, "lost", "RunLost: The kernel that fed it doesn't answer any more.")
                 return

@@ -129,7 +129,7 @@ class Execution:
                     self.channel.say(sentence)
 
     async def _open(self) -> None:
-        opened = await self.session.link.open_run(self.state)
+        opened = await self.session.link.open_run(self.state, self.session.client.id)
         self._opened.set()
         self._update(opened)
         if self._copy is not None:

@@ -79,9 +79,9 @@ class ForeignLink:
         """As `Link.ready_for_runs`: installs the book of runs in its scheduler."""
         await self._observer.connections.run(self._install())
 
-    async def open_run(self, run: RunState) -> RunState:
+    async def open_run(self, run: RunState, client: str = "") -> RunState:
         """As `Link.open_run`."""
-        return await (await self._run_link()).open_run(run)
+        return await (await self._run_link()).open_run(run, client)
 
     async def plan_run(self, run: str, total: int | None, keys: list[str] | None = None) -> None:
         """As `Link.plan_run`."""
