@@ -13,8 +13,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what each test needs and put it into a group; the groups that take long come first.
 
     Tests that look at screens are one group: two JupyterLabs with their browsers are more than two CPUs have patience
-    for. The others on a Kubernetes are another. Those that must have it to themselves come first there, and those that
-    look at pods on a screen come last here, so that neither waits for the other. All others are grouped by file.
+    for. Those that must have a Kubernetes to themselves are another, and begin at once; those that look at pods on a
+    screen come last there, so that neither waits for the other. All others are grouped by file. Those on a Kubernetes
+    wait more than they compute: they come among the later ones of those that compute.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -23,19 +24,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "session_kube" in fixtures:
             item.add_marker("kubernetes")
         item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_order)
+    pods = _spread([item for item in items if item.get_closest_marker("kubernetes")], 0.4)
+    places = {**_spread([item for item in items if item.get_closest_marker("slow")], 0.0), **pods}
+    items.sort(key=lambda item: (_order(item), places.get(_group(item), 0.0)))
 
 
 def _group(item: pytest.Item) -> str:
     if item.get_closest_marker("screen"):
         return "screens"
-    return "kubernetes" if item.get_closest_marker("kubernetes") else f"{item.path.parent.name}/{item.path.name}"
+    return "alone on kubernetes" if _alone(item) else f"{item.path.parent.name}/{item.path.name}"
+
+
+def _alone(item: pytest.Item) -> bool:
+    module = item.getparent(pytest.Module)
+    return bool(item.get_closest_marker("kubernetes")) and getattr(module and module.obj, "ALONE", False)
+
+
+def _spread(items: list[pytest.Item], start: float) -> dict[str, float]:
+    """A place between `start` and 1 for each of their groups, in their order."""
+    groups = list(dict.fromkeys(map(_group, items)))
+    return {group: start + (1 - start) * index / len(groups) for index, group in enumerate(groups)}
 
 
 def _order(item: pytest.Item) -> int:
     screen, kubernetes = item.get_closest_marker("screen"), item.get_closest_marker("kubernetes")
-    if kubernetes and not screen:
-        return 0 if getattr(item.getparent(pytest.Module).obj, "ALONE", False) else 1
     if screen:
-        return 3 if kubernetes else 2
-    return 4 if item.get_closest_marker("slow") else 5
+        return 2 if kubernetes else 1
+    if _alone(item):
+        return 0
+    return 3 if kubernetes or item.get_closest_marker("slow") else 4

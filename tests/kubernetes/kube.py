@@ -45,7 +45,8 @@ PACKAGES = (
 #: Where the image's environment is made: not below /tmp, wherever the repository is, since pods bring their own /tmp.
 WORKERS = Path("/var/tmp/jupyter-mlops-test")
 #: Who uses a Kubernetes of our own, who starts or stops it, how it is reached, and whose turn it is.
-USERS, CHANGING, READY, TURNS = (WORKERS / name for name in ("users.lock", "changing.lock", "ready.json", "turns.lock"))
+USERS, CHANGING, READY = (WORKERS / name for name in ("users.lock", "changing.lock", "ready.json"))
+TURNS, NODES = WORKERS / "turns.lock", WORKERS / "nodes.lock"
 #: Parts of Python's own library that no pod needs.
 UNUSED = ("site-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo")
 
@@ -123,19 +124,22 @@ class Kube:
 
     @contextmanager
     def fake_nodes(self, count: int, *options: str) -> Iterator[None]:
-        """Nodes that exist only in the API; pods placed on them run at once, without a container."""
+        """Nodes that exist only in the API; pods placed on them run at once, without a container.
+
+        Only one test has them at a time: they are found by what they are, and have the same names for all."""
         script = PROGRAM.with_name("fakenodes")
         if not script.exists():
             pytest.skip("nodes that exist only in the API come from a program beside the one that starts a Kubernetes")
         environment = {**os.environ, "KUBECONFIG": self.kubeconfig}
         command = [sys.executable, str(script), "--nodes", str(count), *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        try:
-            assert process.stdout is not None and process.stdout.readline() == "ready\n"
-            yield
-        finally:
-            process.terminate()
-            process.communicate(timeout=60)
+        with _locked(NODES):
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+            try:
+                assert process.stdout is not None and process.stdout.readline() == "ready\n"
+                yield
+            finally:
+                process.terminate()
+                process.communicate(timeout=60)
 
 
 def reason_to_skip() -> str:

@@ -92,6 +92,17 @@ class Running:
         assert receipt is not None
         return receipt
 
+    def problem(self) -> str:
+        """What is wrong with it; empty when nothing is."""
+        problem = self.cluster.state().problem
+        return problem.what if problem is not None else ""
+
+    def check_receipt(self) -> None:
+        """End it; its receipt agrees with what Kubernetes tells of its pods."""
+        receipt = self.stop()
+        seconds, pods = self.held(receipt.ended)
+        assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods)
+
     def held(self, until_when: float) -> tuple[float, int]:
         """Seconds that its workers' pods had nodes until then, as Kubernetes' own events tell, and how many pods."""
         placed: dict[str, float] = {}

@@ -19,8 +19,6 @@ from .clusters import PATIENCE, Namespace, in_thread, small
 from .kube import Kube
 from .running import Running, call, running, slowly, spin
 
-#: They break it, or change what all of it can do.
-ALONE = True
 #: What who may do nothing with a namespace may not do.
 EVERYTHING = (
     "get pods", "get pods/log", "create pods", "create pods/portforward", "create pods/exec", "get secrets",
@@ -152,12 +150,12 @@ def test_a_controller_that_may_not_create_pods_says_so(kube: Kube) -> None:
             del binding["metadata"][field]
         made.kube.kubectl("delete", "rolebinding", binding["metadata"]["name"], "-n", made.namespace.name)
         made.cluster.scale(2)
-        made.until(lambda: _problem(made).startswith(f"The service account '{made.name}-controller' may not create"))
+        made.until(lambda: made.problem().startswith(f"The service account '{made.name}-controller' may not create"))
         assert mlops.map(slowly, range(4), cluster=made.cluster).result(PATIENCE) == [0, 2, 4, 6]
         made.kube.apply(binding)
         made.ready(2)
-        assert not _problem(made)
-        _adds_up(made)
+        assert not made.problem()
+        made.check_receipt()
 
 
 def test_a_login_that_ends_is_renewed(kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,51 +198,6 @@ def test_the_namespace_is_deleted(kube: Kube) -> None:
             mlops.run(spin, cluster=made.cluster).result(PATIENCE)
         call(made.namespace.backend.forget(made.name))
         assert made.name not in [state.name for state in call(made.namespace.backend.clusters())]
-
-
-def test_a_pods_token_is_replaced(own_kube: Kube) -> None:
-    """The controller's service account is made anew: its token is worth nothing until the kubelet brings another."""
-    with running(own_kube, workers=1) as made:
-        name = f"{made.name}-controller"
-        (account,) = [
-            each for each in own_kube.get("serviceaccounts", made.namespace.name) if each["metadata"]["name"] == name
-        ]
-        for field in ("uid", "resourceVersion", "creationTimestamp"):
-            del account["metadata"][field]
-        own_kube.kubectl("delete", "serviceaccount", name, "-n", made.namespace.name)
-        own_kube.apply(account)
-        made.until(lambda: _answer_to(made) == "401")  # the API remembers for some seconds that it was worth something
-        made.cluster.scale(2)
-        made.until(lambda: _problem(made) == "Kubernetes doesn't accept your login")
-        own_kube.restart("kubelet")  # it keeps tokens for most of an hour, but only in its memory
-        made.ready(2)
-        _adds_up(made)
-
-
-def _answer_to(made: Running) -> str:
-    """What the API answers to the scheduler's pod, with the token that it has."""
-    program = (
-        "import ssl, urllib.error, urllib.request as r\n"
-        "at = '/var/run/secrets/kubernetes.io/serviceaccount/'\n"
-        "headers = {'Authorization': 'Bearer ' + open(at + 'token').read()}\n"
-        "ask = r.Request('https://kubernetes.default.svc/api', headers=headers)\n"
-        "try: print(r.urlopen(ask, context=ssl.create_default_context(cafile=at + 'ca.crt')).status)\n"
-        "except urllib.error.HTTPError as error: print(error.code)\n"
-    )
-    (pod,) = made.pods("scheduler")
-    command = ["exec", "-n", made.namespace.name, pod["metadata"]["name"], "--", "python", "-c", program]
-    return made.kube.kubectl(*command).strip()
-
-
-def _problem(made: Running) -> str:
-    problem = made.cluster.state().problem
-    return problem.what if problem is not None else ""
-
-
-def _adds_up(made: Running) -> None:
-    receipt = made.stop()
-    seconds, pods = made.held(receipt.ended)
-    assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods)
 
 
 def _with_plugin(made: Running, token: Path, folder: Path) -> Path:

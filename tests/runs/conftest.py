@@ -2,11 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cloudpickle
 import pytest
 
 import jupyter_mlops as mlops
 
 from .cluster import a_cluster
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_in_a_notebook(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Functions of a test file travel as a notebook's do, by value. Else each runner would import what tests need."""
+    cloudpickle.register_pickle_by_value(request.module)
+    yield
+    cloudpickle.unregister_pickle_by_value(request.module)
 
 
 @pytest.fixture(scope="session")
