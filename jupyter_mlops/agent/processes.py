@@ -139,6 +139,7 @@ class Forked(RunnerProcess):
 
     def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         self._control = Wire(_connected(environ))
+        self._handle = -1
         super().__init__()
         try:
             self._control.send({"do": "fork"}, self._files)
@@ -150,11 +151,20 @@ class Forked(RunnerProcess):
             self.close()
             raise OSError(answer["failed"])
         self.pid = answer["pid"]
+        self._handle = _handle_of(self.pid)
 
     def signal(self, number: int) -> None:
         """As `RunnerProcess.signal`: the template knows whether it is still the same process."""
-        with contextlib.suppress(OSError):
+        try:
             self._control.send({"do": "signal", "number": number})
+        except OSError:  # the template is gone
+            self._signal_directly(number)
+
+    def _signal_directly(self, number: int) -> None:
+        """Where there is no template to do it: a process that has ended gets none, nor who has its number now."""
+        with contextlib.suppress(OSError):
+            if self._handle >= 0:
+                signal.pidfd_send_signal(self._handle, number)
 
     def learn(self, modules: list[str]) -> None:
         """As `RunnerProcess.learn`: the template imports them."""
@@ -175,12 +185,27 @@ class Forked(RunnerProcess):
             answer = self._control.receive()
         return answer
 
+    def _orphaned(self) -> bool:
+        """Whether there is no template to end it."""
+        while _readable(self._control, 0.0):
+            if self._control.receive() is None:
+                return True
+        return False
+
     @property
     def outdated(self) -> bool:
         """As `RunnerProcess.outdated`: its template has learned since, or is gone."""
         return _readable(self._control, 0.0)
 
     def _kill(self) -> None:
+        if self._orphaned():
+            with contextlib.suppress(OSError):
+                if self._handle >= 0 and not _readable(self._handle, 0.0):
+                    os.killpg(self.pid, signal.SIGKILL)
+            self._signal_directly(signal.SIGKILL)
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
         self._control.close()
 
 
@@ -272,7 +297,15 @@ def address(environ: Mapping[str, str]) -> str:
     return f"\0jupyter-mlops-{hashlib.sha256((json.dumps(seen) + texts).encode()).hexdigest()[:40]}"
 
 
-def _readable(wire: Wire, timeout: float) -> bool:
+def _handle_of(pid: int) -> int:
+    """A file that stands for the process of that number, whoever has the number later; -1 where there is none."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # it has ended, or the system is too old
+        return -1
+
+
+def _readable(wire: Wire | int, timeout: float) -> bool:
     poll = select.poll()
     poll.register(wire, select.POLLIN)
     return bool(poll.poll(1000 * timeout))
