@@ -132,6 +132,10 @@ export function run(part: Partial<RunState> = {}): RunState {
     problem: null,
     repeatable: true,
     kept: false,
+    digest: '',
+    attempt: 0,
+    checkpoint: null,
+    checkpoints: '',
     ...part
   };
 }

@@ -10,6 +10,7 @@ import { isRunning } from '../state/state';
 import { fineSum, perThousand, source } from '../words/money';
 import { number, significant } from '../words/number';
 import { itemsOf, runPhase } from '../words/run';
+import { size } from '../words/size';
 import { clock, span } from '../words/time';
 
 /** Errors of items that are listed. */
@@ -29,7 +30,8 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
     [trans.__('Cluster'), run.group ? `${run.cluster} · ${run.group}` : run.cluster],
     [trans.__('Started'), clock(run.created, now)],
     ...(isRunning(run) ? [] : ([[trans.__('Took'), span(trans, took)]] as [string, string][])),
-    [trans.__('Items'), itemsOf(run)],
+    [run.kind === 'gang' ? trans.__('Ranks') : trans.__('Items'), itemsOf(run)],
+    ...saved(trans, run, now),
     ...costs(trans, run),
     ...Object.entries({ ...run.params, ...latest(run.metrics) })
   ];
@@ -53,7 +55,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
       )}
       {run.error && <pre className="jp-mlops-error">{run.error}</pre>}
       {run.errors.slice(0, MOST_ERRORS).map(error => (
-        <Fault key={error.index} error={error} />
+        <Fault key={error.index} error={error} rank={run.kind === 'gang'} />
       ))}
       {run.errors.length > MOST_ERRORS && (
         <p>{trans.__('and %1 more', run.errors.length - MOST_ERRORS)}</p>
@@ -90,6 +92,22 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
   );
 }
 
+/** How often a gang began again, and its last checkpoint. */
+function saved(trans: TranslationBundle, run: RunState, now: number): [string, string, string?][] {
+  const { attempt, checkpoint } = run;
+  const facts: [string, string, string?][] = [];
+  if (attempt > 1) {
+    facts.push([trans.__('Attempt'), number(attempt)]);
+  }
+  if (checkpoint) {
+    const age = trans.__('%1 ago', span(trans, Math.max(0, Math.floor(now - checkpoint.time))));
+    const best = checkpoint.best === null ? '' : significant(checkpoint.best, 5);
+    const words = [trans.__('step %1', number(checkpoint.step)), size(checkpoint.size), age, best];
+    facts.push([trans.__('Checkpoint'), words.filter(Boolean).join(' · '), run.checkpoints]);
+  }
+  return facts;
+}
+
 function costs(trans: TranslationBundle, run: RunState): [string, string, string][] {
   const unit = perThousand(trans, run);
   const words = fineSum(trans, run.cost);
@@ -103,13 +121,13 @@ function latest(metrics: Record<string, number>): Record<string, string> {
   );
 }
 
-function Fault({ error }: { error: ItemError }): JSX.Element {
+function Fault({ error, rank }: { error: ItemError; rank: boolean }): JSX.Element {
   const { trans } = useMlops();
   return (
     <details className="jp-mlops-fault" data-mlops="item-error">
       <summary>
-        {trans.__('item %1', number(error.index))} {error.item && <code>{error.item}</code>}:{' '}
-        {error.error}
+        {rank ? trans.__('rank %1', number(error.index)) : trans.__('item %1', number(error.index))}{' '}
+        {error.item && !rank && <code>{error.item}</code>}: {error.error}
       </summary>
       <pre className="jp-mlops-error">{error.traceback || error.error}</pre>
     </details>

@@ -230,13 +230,17 @@ export interface RunChange {
  * A run: its record when it starts, its progress while it lives, and what became of it.
  */
 export interface RunState {
+  attempt: number;
   busy: number;
+  checkpoint: Checkpoint | null;
+  checkpoints: string;
   cluster: string;
   cluster_id: string;
   code: string;
   cost: Cost;
   created: number;
   detached: boolean;
+  digest: string;
   done: number;
   ended: number | null;
   error: string;
@@ -271,6 +275,15 @@ export interface RunState {
   versions: {
     [k: string]: string;
   };
+}
+/**
+ * The last complete checkpoint of a run.
+ */
+export interface Checkpoint {
+  best: number | null;
+  size: number;
+  step: number;
+  time: number;
 }
 /**
  * One item that raised.

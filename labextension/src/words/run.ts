@@ -58,7 +58,7 @@ function liveSummary(trans: TranslationBundle, run: RunState, now: number): stri
   const share = progress(run);
   const far =
     run.kind === 'gang'
-      ? trans._n('%2 rank', '%2 ranks', run.total ?? 0, number(run.total ?? 0))
+      ? ranks(trans, run)
       : share !== null
         ? trans.__('%1 %', Math.floor(share * 100))
         : run.done > 0
@@ -69,6 +69,13 @@ function liveSummary(trans: TranslationBundle, run: RunState, now: number): stri
       ? trans.__('%1 left', left(trans, run.left))
       : span(trans, Math.max(0, Math.floor(now - run.created)));
   return `${far} · ${time}`;
+}
+
+/** How many ranks a gang has, and what it has saved: "4 ranks · step 1,200 saved". */
+function ranks(trans: TranslationBundle, run: RunState): string {
+  const all = trans._n('%2 rank', '%2 ranks', run.total ?? 0, number(run.total ?? 0));
+  const saved = run.checkpoint && trans.__('step %1 saved', number(run.checkpoint.step));
+  return [all, saved].filter(Boolean).join(' · ');
 }
 
 /** The line of a traceback that says what it was. */
