@@ -16,8 +16,9 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import profiles
     from .client.clusters.handle import Cluster, cluster, clusters, start
-    from .client.runs.api import get_run, log_metric, log_param, map, rank, run, runs, train, world
+    from .client.runs.api import get_run, map, run, runs, train
     from .client.runs.execution.outcomes import FailedItem
+    from .client.runs.inside import checkpoint, log_metric, log_param, rank, resume, stopping, world
     from .client.runs.run import Run
     from .core import errors
     from .core.errors import MlopsError
@@ -37,6 +38,7 @@ __all__ = [
     "Profile",
     "Run",
     "__version__",
+    "checkpoint",
     "cluster",
     "clusters",
     "errors",
@@ -48,9 +50,11 @@ __all__ = [
     "panel",
     "profiles",
     "rank",
+    "resume",
     "run",
     "runs",
     "start",
+    "stopping",
     "train",
     "unload_ipython_extension",
     "world",
@@ -70,26 +74,29 @@ _HOMES = {
     "Price": ".core.price",
     "Profile": ".core.profile",
     "Run": ".client.runs.run",
+    "checkpoint": ".client.runs.inside",
     "cluster": ".client.clusters.handle",
     "clusters": ".client.clusters.handle",
     "get_run": ".client.runs.api",
     "load_ipython_extension": ".notebook.extension",
-    "log_metric": ".client.runs.api",
-    "log_param": ".client.runs.api",
+    "log_metric": ".client.runs.inside",
+    "log_param": ".client.runs.inside",
     "map": ".client.runs.api",
     "panel": ".notebook.panel",
-    "rank": ".client.runs.api",
+    "rank": ".client.runs.inside",
+    "resume": ".client.runs.inside",
     "run": ".client.runs.api",
     "runs": ".client.runs.api",
     "start": ".client.clusters.handle",
+    "stopping": ".client.runs.inside",
     "train": ".client.runs.api",
     "unload_ipython_extension": ".notebook.extension",
-    "world": ".client.runs.api",
+    "world": ".client.runs.inside",
 }
 
 
 #: Those that are called on workers, too, where nothing is recorded.
-_ON_WORKERS = ("log_metric", "log_param", "rank", "world")
+_ON_WORKERS = ("checkpoint", "log_metric", "log_param", "rank", "resume", "stopping", "world")
 
 
 def __getattr__(name: str) -> Any:

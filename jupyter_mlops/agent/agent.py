@@ -58,6 +58,15 @@ class Agent:
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
         self._spare.prepare({})
 
+    def leave(self, seconds: float) -> None:
+        """The worker is about to go: gangs may save what they have, and go on without it. Blocks until they have, for
+        so many seconds at most."""
+        with self._lock:
+            seated = [run for run in self._runs.values() if run.leave()]
+        deadline = time.monotonic() + seconds
+        while any(run.seated for run in seated) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
     def close(self) -> None:
         """End all runners."""
         with self._lock:
@@ -102,7 +111,8 @@ class Agent:
             run.open(code, bigs, head)
             if head.get("gang"):
                 folder = str(self._worker.local_directory)
-                return run.sit(GangSeat(key, part, run.reporter, run, self._worker.address, folder))
+                where = head.get("checkpoints") or {"root": "", "earlier": []}  # of an older kernel
+                return run.sit(GangSeat(key, part, run.reporter, run, self._worker.address, folder, where))
             return Seat(key, head, part, run.reporter, run).sit()
         except OSError as error:  # no process, no memory, no file can be had
             why = f"{type(error).__name__}: the run's code can't be started: {error}"
@@ -245,6 +255,19 @@ class RunHere:
             seat = self._gang
         if seat is not None:
             seat.obey(order)
+
+    @property
+    def seated(self) -> bool:
+        """Whether its gang has a seat here."""
+        return self._gang is not None
+
+    def leave(self) -> bool:
+        """The worker is about to go; whether a gang of this run has a seat here."""
+        with self._lock:
+            seat = self._gang
+        if seat is not None:
+            seat.leave()
+        return seat is not None
 
     def give_back(self, runner: RunnerHandle) -> None:
         """The task is over; the runner waits for the next."""
@@ -405,6 +428,13 @@ def install(worker: Any, texts: dict[str, str]) -> Agent:
     return agent
 
 
+def leave(worker: Any, seconds: float) -> None:
+    """As `Agent.leave`, of `worker`."""
+    agent = _AGENTS.get(worker.id)
+    if agent is not None:
+        agent.leave(seconds)
+
+
 def uninstall(worker: Any) -> None:
     """The worker closes."""
     agent = _AGENTS.pop(worker.id, None)
@@ -419,4 +449,4 @@ def run(code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
     return _AGENTS[get_worker().id].run(code, batch, bigs)
 
 
-__all__ = ["OPERATION", "install", "log", "run", "uninstall"]
+__all__ = ["OPERATION", "install", "leave", "log", "run", "uninstall"]

@@ -15,10 +15,13 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from . import surroundings
+from .checkpoints import Manifest, checkpoints_at
+from .leaving import LeaveNotice
 from .reports import Reporter
 from .seat import Died, Displayed, Outcome, RunnerHandle, Stopped, dead
 
@@ -55,12 +58,21 @@ class GangSeat:
     run : the run on this worker.
     address : the worker's, in Dask.
     folder : of the worker, for files.
+    places : of checkpoints: `root`, where the run's are, empty where there is none; and `earlier`, those of runs that
+        it goes on from.
     """
 
     def __init__(
-        self, key: str, part: dict[str, Any], reporter: Reporter, run: RankSource, address: str, folder: str
+        self,
+        key: str,
+        part: dict[str, Any],
+        reporter: Reporter,
+        run: RankSource,
+        address: str,
+        folder: str,
+        places: dict[str, Any],
     ) -> None:
-        self._key, self._part, self._reporter, self._run = key, part, reporter, run
+        self._key, self._part, self._reporter, self._run, self._places = key, part, reporter, run, places
         self._host = urlsplit(address).hostname or "127.0.0.1"
         self._folder = folder
         self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -68,11 +80,16 @@ class GangSeat:
         self._outcomes: dict[int, Outcome] = {}
         self._displays = Displayed()
         self._listener: socket.socket | None = None
+        self._notice: LeaveNotice | None = None
         self._breaking = False
 
     def obey(self, order: dict[str, Any]) -> None:
         """The scheduler says what is to be done. Any thread may call this."""
         self._events.put(("order", order))
+
+    def leave(self) -> None:
+        """The worker is about to go: the gang shall go on without it. Any thread may call this."""
+        self._events.put(("leave", None))
 
     def stop(self) -> None:
         """The run is over: its ranks are being ended. Any thread may call this."""
@@ -87,6 +104,8 @@ class GangSeat:
                 kind, what = self._events.get()
                 if kind == "order" and what["do"] == "finish":
                     return self._finish(what["blame"])
+                if kind == "order" and what["do"] == "leave":
+                    raise _elsewhere()
                 self._take_in(kind, what, own)
                 if self._run.stopped and not self._ranks:
                     return {"stopped": True}
@@ -96,13 +115,21 @@ class GangSeat:
 
     def _take_in(self, kind: str, what: Any, own: str) -> None:
         if kind == "order" and what["do"] == "start":
-            self._start(what)
+            self._start(what, own)
+        elif kind == "order" and what["do"] == "keep":
+            self._keep(Manifest(**what["manifest"], run=what["run"], time=time.time()))
+        elif kind == "order" and what["do"] == "notice" and self._notice is not None:
+            self._tell("noticed", asked=self._notice.give())
+        elif kind == "order" and what["do"] == "agree" and self._notice is not None:
+            self._notice.agree(what["last"])
         elif kind == "order" and what["do"] == "break":
             self._breaking = True
             for runner in self._ranks.values():
                 runner.process.signal(signal.SIGKILL)
         elif kind == "ended":
             self._ended(*what)
+        elif kind == "leave":
+            self._tell("leaves")
         if self._breaking and not self._ranks:
             self._breaking = False
             self._ready("broken", own)
@@ -113,17 +140,51 @@ class GangSeat:
         self._outcomes, self._displays = {}, Displayed()
         self._listener = socket.create_server((self._host, 0))
         port = self._listener.getsockname()[1]
-        self._tell(state, machine=f"{surroundings.machine()} {os.getuid()}", host=self._host, port=port, folder=own)
+        machine = f"{surroundings.machine()} {os.getuid()}"
+        self._tell(state, machine=machine, host=self._host, port=port, folder=own, **self._to_resume())
 
-    def _start(self, order: dict[str, Any]) -> None:
+    def _to_resume(self) -> dict[str, Any]:
+        """What the ranks go on from: the run's newest checkpoint, or that of an earlier run. Rank 0's seat decides it,
+        which writes the manifests."""
+        if self._part["index"]:
+            return {}
+        for root in filter(None, (self._places["root"], *self._places["earlier"])):
+            try:
+                newest = checkpoints_at(root, self._folder).newest()
+            except Exception as error:  # noqa: BLE001 - each store has errors of its own
+                return {"fault": f"the checkpoints in {root} can't be read: {type(error).__name__}: {error}"}
+            if newest is not None:
+                known = {"root": root, "manifest": newest.to_json(), "step": newest.step, "time": newest.time}
+                return {"resume": {**known, "ours": root == self._places["root"]}}
+        return {}
+
+    def _keep(self, manifest: Manifest) -> None:
+        """All ranks have written a checkpoint: complete it."""
+        place = checkpoints_at(self._places["root"], self._folder)
+        try:
+            place.complete(manifest)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._tell("not kept", step=manifest.step, error=f"{type(error).__name__}: {error}")
+            return
+        self._tell("kept", step=manifest.step, best=manifest.best, size=sum(manifest.files.values()))
+        try:
+            place.prune()
+        except Exception as error:  # noqa: BLE001 - as above; the next one tries again
+            self._reporter.print("stderr", f"[gang] Old checkpoints can't be removed: {error}\n")
+
+    def _start(self, order: dict[str, Any], own: str) -> None:
         if order["file"]:  # nobody connects from elsewhere
             self._close_listener()
+        notice = f"{own}/notice-{order['attempt']}"
+        self._notice = LeaveNotice(notice, order["ranks"])
+        kept = {"root": self._places["root"], "attempt": order["attempt"], "resume": order["resume"]}
         for local in range(order["ranks"]):
             rank = order["first"] + local
             listener = self._listener.fileno() if self._listener is not None and rank == 0 else -1
             prints = RankPrints(self._reporter, f"[rank {rank}] " if order["world"] > 1 else "")
             try:
-                runner = self._run.take_rank(prints, _told(order, rank, local), listener)
+                told = {**_told(order, rank, local), "checkpoints": {**kept, "local": own}, "notice": [notice, local]}
+                runner = self._run.take_rank(prints, told, listener)
             except (OSError, Stopped) as error:
                 self._failed(rank, dead(f"{type(error).__name__}: rank {rank} can't be started: {error}", "", rank, ""))
                 return
@@ -143,6 +204,8 @@ class GangSeat:
                     outcome = message
                 elif kind in ("metric", "param"):
                     self._reporter.send(kind, **message)
+                elif kind == "checkpoint":
+                    self._tell("written", rank=rank, **message)
                 elif kind == "display" and rank == 0:
                     self._displays.add(message)
         except Died:
@@ -161,7 +224,7 @@ class GangSeat:
             self._failed(rank, outcome["errors"][0], died=outcome.get("died", False))
         else:
             self._outcomes[rank] = outcome
-            self._tell("rank", rank=rank, done=True)
+            self._tell("rank", rank=rank, done=True, early=outcome.pop("early", False))
 
     def _failed(self, rank: int, failure: dict[str, Any], died: bool = False) -> None:
         failure = {**failure, "index": rank, "item": f"rank {rank}"}
@@ -217,14 +280,21 @@ class RankPrints:
                 self._reporter.print(stream, f"{self._prefix}{text}\n")
 
 
+def _elsewhere() -> Exception:
+    """Raised in a task, it has Dask give the task to another worker."""
+    from distributed import Reschedule
+
+    return Reschedule()
+
+
 def _told(order: dict[str, Any], rank: int, local: int) -> dict[str, Any]:
     """What a rank must know of the gang: the variables of `torchrun`, and those that JAX and gloo read."""
     host, port = "127.0.0.1" if order["file"] else order["host"], order["port"]
     variables = {
         "RANK": rank,
         "WORLD_SIZE": order["world"],
-        "LOCAL_RANK": local,
-        "LOCAL_WORLD_SIZE": order["ranks"],
+        "LOCAL_RANK": order["local"] + local,
+        "LOCAL_WORLD_SIZE": order["local_world"],
         "GROUP_RANK": order["group_rank"],
         "GROUP_WORLD_SIZE": order["groups"],
         "ROLE_RANK": rank,

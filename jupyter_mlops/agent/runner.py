@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from . import clients, displays, failures, mainmodule, sources, surroundings
+from .checkpoints import OfRank
 from .code import Code
 from .failures import RunStopped, record
 from .kinds import KINDS, OURS, Kind, Outcome
+from .leaving import Stopping
 from .rendezvous import Meeting
 from .wire import Message, Wire
 
@@ -62,6 +64,9 @@ class Runner:
         self._wire, self._files = wire, files
         self._head: dict[str, Any] = pickle.loads(opened["code"])  # noqa: S301 - plain data of ours
         self._kind: Kind | None = None
+        #: Of a rank.
+        self.checkpoints: OfRank | None = None
+        self.stopping: Stopping | None = None
         self._modules = set(sys.modules)
         _move_in(opened)
         if "surroundings" in self._head:
@@ -81,12 +86,16 @@ class Runner:
         os.environ.update({name: value for name, value in told["defaults"].items() if name not in os.environ})
         os.environ.update(told["variables"])
         Meeting(**told["meeting"], listener=listener).install()
+        self.checkpoints = OfRank(**told["checkpoints"], tell=self.tell)
+        self.stopping = Stopping(*told["notice"])
 
     def serve(self) -> None:
         """Execute tasks as they come."""
         while (message := self._wire.receive()) is not None:
             outcome = self._execute(message)
             _flush()
+            if self.stopping is not None:
+                outcome["early"] = self.stopping.told
             self._wire.send({**outcome, "kind": "end", "modules": self._new_modules()})
 
     def tell(self, kind: str, **what: Any) -> None:

@@ -33,9 +33,10 @@ def _run_phase(state: RunState) -> str:
 
 
 def progress(state: RunState) -> str:
-    """How many items are done, of how many, and how many failed; the ranks of a gang."""
+    """How many items are done, of how many, and how many failed; the ranks of a gang, and what it has saved."""
     if state.kind == "gang":
-        return words.count(state.total or 0, "rank")
+        saved = f", step {state.checkpoint.step:,} saved" if state.checkpoint is not None else ""
+        return words.count(state.total or 0, "rank") + saved
     if state.kind != "map":
         return ""
     failed = f", {state.failed:,} failed" if state.failed else ""

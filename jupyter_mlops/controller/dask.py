@@ -178,9 +178,10 @@ def give_seat(scheduler: Scheduler, key: str, address: str) -> None:
     scheduler.transitions({key: "processing"}, f"mlops-seat-{time.time()}")
 
 
-def forgive(scheduler: Scheduler, key: str) -> None:
-    """That a task's worker went is not counted against the task."""
+def take_seat(scheduler: Scheduler, key: str, nowhere: str) -> None:
+    """Let a task whose worker went wait for another; that isn't counted against the task."""
     if key in scheduler.tasks:
+        scheduler.set_restrictions({key: nowhere})
         scheduler.tasks[key].suspicious = 0
 
 

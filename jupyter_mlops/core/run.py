@@ -22,6 +22,9 @@ FINAL: frozenset[RunPhase] = frozenset({"done", "failed", "cancelled", "lost"})
 #: Variables, metrics and so on that the state of a run shows; its journal has all metrics.
 MOST = 1000
 
+#: How often a gang begins again because a rank failed, unless its user says otherwise.
+RESTARTS = 3
+
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
@@ -42,6 +45,17 @@ class ItemError(Record):
     item: Saying
     error: Saying
     traceback: Saying = ""
+
+
+class Checkpoint(Record):
+    """The last complete checkpoint of a run."""
+
+    step: int
+    time: Time
+    #: How good it is, the higher the better; None where nobody said.
+    best: float | None = None
+    #: Bytes.
+    size: int = 0
 
 
 class RunState(Record):
@@ -82,6 +96,12 @@ class RunState(Record):
     errors: Annotated[list[ItemError], first(20)] = []
     metrics: Annotated[dict[str, float], first(MOST)] = {}
     params: Annotated[dict[str, Saying], first(MOST)] = {}
+    #: Of its code and of the plain values that went along: whose runs are alike.
+    digest: Label = ""
+    #: Of a gang: how often its ranks have begun, its last checkpoint, and the folder or URL of all of them.
+    attempt: int = 0
+    checkpoint: Checkpoint | None = None
+    checkpoints: Saying = ""
     #: What is wrong with its record; set by who reads it, never stored.
     problem: Problem | None = None
     #: Whether `again` works: its input was kept.

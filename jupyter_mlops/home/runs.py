@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "result"
 
     @property
+    def checkpoints(self) -> Path:
+        """The folder with the checkpoints of a gang, unless its user wants them elsewhere."""
+        return self.path / "checkpoints"
+
+    @property
     def marker(self) -> Path:
         """What of the run is in MLflow."""
         return self.path / "mlflow.json"

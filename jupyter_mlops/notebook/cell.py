@@ -24,7 +24,7 @@ from ..client.runs.view import display
 from ..client.send.capture import parse_cell
 from ..client.send.payload import RunPayload, ship_body, ship_cell
 from ..core.errors import InvalidSpec, RunError
-from ..core.run import FINAL
+from ..core.run import FINAL, RESTARTS
 from .errors import hide_own_frames
 from .expression import evaluate
 from .progress import view_for
@@ -226,7 +226,11 @@ def options_of(args: argparse.Namespace) -> Options:
         on_error=args.on_error,
         sync=args.sync,
         gang=_number("--gang", args.gang) if args.gang is not None else None,
-        per_worker=_number("--per-worker", args.per_worker) if args.per_worker is not None else 1,
+        per_worker=_number("--per-worker", args.per_worker) if args.per_worker is not None else None,
+        restarts=_number("--restarts", args.restarts) if args.restarts is not None else RESTARTS,
+        checkpoint=args.checkpoint,
+        fresh=args.fresh,
+        resume=args.resume,
     )
 
 

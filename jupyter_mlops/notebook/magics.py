@@ -34,7 +34,21 @@ class MlopsMagics(Magics):
         "as under torchrun: RANK, WORLD_SIZE and so on are set. All start together, or none. What comes back is rank "
         "0's; --out NAME@all gives a list with that of each rank.",
     )
-    @argument("--per-worker", metavar="N", help="With --gang: ranks on each worker (default: 1).")
+    @argument("--per-worker", metavar="N", help="With --gang: ranks on each worker (default: its GPUs, or 1).")
+    @argument(
+        "--restarts",
+        metavar="N",
+        help="With --gang: begin again up to N times when a rank fails, if there is a new checkpoint (default: 3).",
+    )
+    @argument(
+        "--checkpoint",
+        metavar="PATH",
+        help="With --gang: a folder that all workers see, or a URL, for its checkpoints (default: the run's folder).",
+    )
+    @argument(
+        "--fresh", action="store_true", help="With --gang: begin at the start, whatever checkpoint an earlier run left."
+    )
+    @argument("--resume", metavar="RUN", help="With --gang: go on from the newest checkpoint of this run.")
     @argument(
         "--name",
         help="What the run is called in lists (default: the first comment of the cell, or its notebook).",

@@ -10,6 +10,7 @@ from ..core.errors import InvalidSpec
 #: Options that take a value, and those that take none.
 VALUED = (
     "--as",
+    "--checkpoint",
     "--cluster",
     "--gang",
     "--group",
@@ -18,11 +19,13 @@ VALUED = (
     "--on-error",
     "--out",
     "--per-worker",
+    "--restarts",
+    "--resume",
     "--retries",
     "--timeout",
     "--workers",
 )
-FLAGS = ("--detach", "--keep", "--quiet", "--sync")
+FLAGS = ("--detach", "--fresh", "--keep", "--quiet", "--sync")
 OPTIONS = tuple(sorted(VALUED + FLAGS))
 
 _OPTION = re.compile(r"(--[A-Za-z][\w-]*)(=|(?=\s|$))")

@@ -16,6 +16,7 @@ class Notes:
         self.orders: list[tuple[int, str, dict[str, Any]]] = []
         self.said: list[str] = []
         self.failed: list[str] = []
+        self.began_from: list[int | None] = []
 
     def order(self, seat: SeatState, do: str, **what: Any) -> None:
         """Of a seat's number."""
@@ -28,6 +29,10 @@ class Notes:
     def fail(self, error: str) -> None:
         """The end."""
         self.failed.append(error)
+
+    def began(self, attempt: int, resume: dict[str, Any] | None) -> None:
+        """An attempt."""
+        self.began_from.append(None if resume is None else resume["step"])
 
     def taken(self) -> list[tuple[int, str]]:
         """Which seats were ordered what since the last call."""
@@ -50,10 +55,11 @@ def gang(notes: Notes) -> Gang:
     return made
 
 
-def _sit(gang: Gang, number: int, machine: str = "here") -> None:
+def _sit(gang: Gang, number: int, machine: str = "here", **place: Any) -> None:
     seat = gang.seats[number]
     gang.given(seat, f"worker-{number}")
-    gang.ready(seat, seat.worker, {"machine": machine, "host": f"host-{number}", "port": 1 + number, "folder": "/f"}, 0)
+    known = {"machine": machine, "host": f"host-{number}", "port": 1 + number, "folder": "/f", **place}
+    gang.ready(seat, seat.worker, known, 0)
 
 
 def _raised(rank: int, error: str = "ValueError: no") -> Cause:
@@ -79,6 +85,15 @@ def test_they_meet_in_a_file_where_they_share_a_machine(notes: Notes, machines: 
     for number, machine in enumerate(machines):
         _sit(gang, number, machine)
     assert [(what["file"], what["host"], what["port"]) for _, _, what in notes.orders] == [(file, "host-0", 1)] * 2
+
+
+def test_ranks_are_counted_by_machine(notes: Notes) -> None:
+    """As under torchrun: those of a machine share its GPUs."""
+    gang = Gang(["a", "b", "c"], 2, notes)
+    for number, machine in enumerate(("one", "other", "one")):
+        _sit(gang, number, machine)
+    told = [(what["local"], what["local_world"], what["group_rank"], what["groups"]) for _, _, what in notes.orders]
+    assert told == [(0, 4, 0, 2), (0, 2, 1, 2), (2, 4, 0, 2)]
 
 
 def test_when_all_ranks_have_ended_the_gang_has(gang: Gang, notes: Notes) -> None:
@@ -161,3 +176,140 @@ def test_a_worker_that_goes_with_the_last_word_ends_it(gang: Gang, notes: Notes)
         gang.ended(seat, seat.number, None, 1)
     gang.left(gang.seats[1], 2)
     assert "before it had told" in notes.failed[0]
+
+
+# Checkpoints, restarts, workers that are about to go
+
+
+def _write(gang: Gang, *ranks: int, step: int = 10, alone: bool = False) -> None:
+    for rank in ranks:
+        gang.written(rank, step, 0.5, alone, {f"file-{rank}": 1})
+
+
+def test_a_checkpoint_is_kept_once_all_have_written(gang: Gang, notes: Notes) -> None:
+    _write(gang, 1)
+    assert notes.taken() == []
+    _write(gang, 0)
+    ((number, do, what),) = notes.orders
+    assert (number, do) == (0, "keep"), "by rank 0's seat"
+    files = {"file-0": 1, "file-1": 1}
+    assert what["manifest"] == {"step": 10, "attempt": 1, "best": 0.5, "world": 2, "files": files}
+
+
+def test_one_that_writes_alone_waits_for_nobody(gang: Gang, notes: Notes) -> None:
+    _write(gang, 1, alone=True)
+    assert notes.taken() == [(0, "keep")]
+
+
+def test_a_later_one_takes_the_place_of_those_before_that_are_not_complete(gang: Gang, notes: Notes) -> None:
+    _write(gang, 0, step=10)
+    _write(gang, 0, 1, step=20)
+    assert notes.taken() == [(0, "keep")]
+    _write(gang, 1, step=10)
+    assert notes.taken() == []
+
+
+def _restarted(gang: Gang, notes: Notes, number: int) -> None:
+    """Both seats have ended their ranks, and are ready again."""
+    assert ("break" in {do for _, do in notes.taken()}) and gang.attempt == number
+    _sit(gang, 0, resume={"step": 10})
+    _sit(gang, 1)
+    assert gang.attempt == number + 1 and notes.taken() == [(0, "start"), (1, "start")]
+
+
+def test_a_failure_begins_again_only_after_a_new_checkpoint(gang: Gang, notes: Notes) -> None:
+    _write(gang, 0, 1)
+    notes.taken()
+    gang.kept(10, 1)
+    gang.ended(gang.seats[1], 1, _raised(1), 2)
+    assert notes.orders[-1][1] == "break"
+    gang.ended(gang.seats[0], 0, Cause(0, "lost others", "reset"), 2)
+    _restarted(gang, notes, 1)
+    assert notes.began_from == [None, 10] and "rank 1: ValueError: no" in notes.said[0]
+    gang.ended(gang.seats[1], 1, _raised(1), 3)
+    assert {(do, what["blame"]) for _, do, what in notes.orders} == {("finish", 1)}, "no progress since"
+
+
+def test_a_checkpoint_that_is_just_being_kept_is_waited_for(gang: Gang, notes: Notes) -> None:
+    _write(gang, 0, 1)
+    notes.taken()
+    gang.ended(gang.seats[1], 1, _raised(1), 2)
+    assert notes.taken() == []
+    gang.kept(10, 2.1)
+    assert (0, "break") in notes.taken()
+
+
+def test_it_begins_again_so_often_and_no_more(notes: Notes) -> None:
+    gang = Gang(["a"], 1, notes, restarts=2)
+    _sit(gang, 0)
+    for number in range(3):
+        _write(gang, 0, step=number)
+        gang.kept(number, 1)
+        notes.taken()
+        gang.ended(gang.seats[0], 0, _raised(0), 2)
+        if number < 2:
+            assert notes.taken() == [(0, "break")]
+            _sit(gang, 0)
+    assert notes.taken() == [(0, "finish")] and gang.attempt == 3
+
+
+def test_workers_that_go_use_up_no_restarts(notes: Notes) -> None:
+    gang = Gang(["a"], 1, notes, restarts=0)
+    _sit(gang, 0)
+    for _ in range(5):
+        gang.left(gang.seats[0], 1)
+        _sit(gang, 0)
+    assert gang.attempt == 6 and not notes.failed
+
+
+def test_a_checkpoint_that_cannot_be_kept_ends_nothing(gang: Gang, notes: Notes) -> None:
+    _write(gang, 0, 1)
+    gang.not_kept(10, "OSError: No space left on device", 1)
+    assert "step 10 is not kept: OSError" in notes.said[0]
+    gang.ended(gang.seats[0], 0, None, 2)
+    gang.ended(gang.seats[1], 1, None, 2)
+    assert notes.taken()[-2:] == [(0, "finish"), (1, "finish")]
+
+
+def test_checkpoints_that_cannot_be_read_end_it_before_it_begins_anew(notes: Notes) -> None:
+    gang = Gang(["a"], 1, notes)
+    _sit(gang, 0, fault="the checkpoints in /x can't be read")
+    assert notes.failed == ["the checkpoints in /x can't be read"] and notes.taken() == []
+
+
+def test_all_stop_at_one_step_and_begin_again_without_the_worker(gang: Gang, notes: Notes) -> None:
+    gang.leaving(gang.seats[1])
+    assert notes.taken() == [(0, "notice"), (1, "notice")]
+    gang.noticed(gang.seats[0], 7)
+    assert notes.taken() == []
+    gang.noticed(gang.seats[1], 8)
+    assert {(do, what["last"]) for _, do, what in notes.orders} == {("agree", 9)}
+    notes.taken()
+    gang.ended(gang.seats[0], 0, None, 1, early=True)
+    gang.ended(gang.seats[1], 1, None, 1, early=True)
+    assert notes.taken() == [(0, "break"), (1, "leave")]
+    gang.left(gang.seats[1], 2)
+    _sit(gang, 0, resume={"step": 9})
+    assert notes.taken() == []
+    _sit(gang, 1)
+    assert notes.taken() == [(0, "start"), (1, "start")] and notes.began_from == [None, 9]
+
+
+def test_who_ends_just_before_a_worker_goes_has_ended(gang: Gang, notes: Notes) -> None:
+    gang.leaving(gang.seats[1])
+    gang.ended(gang.seats[0], 0, None, 1)
+    gang.ended(gang.seats[1], 1, None, 1)
+    assert {do for _, do in notes.taken()} == {"notice", "finish"}
+
+
+def test_a_worker_that_is_about_to_go_gets_no_ranks(notes: Notes) -> None:
+    gang = Gang(["a", "b"], 1, notes)
+    _sit(gang, 0)
+    gang.leaving(gang.seats[0])
+    assert notes.taken() == [(0, "leave")]
+    _sit(gang, 1)
+    assert notes.taken() == []
+    gang.left(gang.seats[0], 1)
+    assert [seat.key for seat in gang.empty] == ["a"]
+    _sit(gang, 0)
+    assert notes.taken() == [(0, "start"), (1, "start")]

@@ -31,6 +31,7 @@ from ..clusters.choose import usable
 from ..clusters.listing import Listing, list_clusters
 from ..clusters.session import Session, connect
 from ..send.payload import RunPayload, head_bytes, names_dask
+from .checkpoints import place_of
 from .execution.items import part, partition, single
 from .execution.tasks import Tasks
 from .record import read_payload
@@ -109,6 +110,8 @@ async def _send(
 ) -> RunState:
     total = sum(frame["n"] for frame in frames) if record.kind == "map" else record.total
     state = await asyncio.to_thread(_prepared, record, session, total)
+    if record.kind == "gang":
+        state.checkpoints = await place_of(session, state.id, record.options.get("checkpoint"))
     opened = await session.link.open_run(state, session.client.id)
     if not session.backend.writes_home:
         await asyncio.to_thread(run_folder(state.id).write_record, opened)
@@ -119,6 +122,9 @@ async def _send(
         small = 0 if state.kept else SMALL
         head = {**first["head"], "run": state.id, "keep": False, "folder": folder, "small": small, "note": note}
         head["seal"] = await asyncio.to_thread(run_folder(state.id).new_key)
+        if state.kind == "gang":
+            left = [record.checkpoints] if record.checkpoints and record.phase != "done" else []
+            head["checkpoints"] = {"root": state.checkpoints, "earlier": left}
         if names_dask(RunPayload(first["head"], first["bigs"])):
             head["client"] = session.client_keys
         tasks.code = head_bytes(head)
@@ -197,6 +203,7 @@ def _prepared(record: RunState, session: Session, total: int | None) -> RunState
         owner=me(),
         created=time.time(),
         code=record.code,
+        digest=record.digest,
         options=record.options | {"detach": True},
         variables=record.variables,
         versions=record.versions,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
-import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
-from ...core.errors import Conflict, InvalidSpec
+from ...core.errors import InvalidSpec
 from ...home.runs import read_runs
 from ..clusters.handle import Cluster
 from ..send.payload import ship_function
@@ -79,8 +77,8 @@ def train(
     ----------
     workers : on how many; a cluster with fewer gets more.
     cluster : where; as for `%%mlrun --cluster`.
-    options : per_worker (ranks on each worker), name, group, timeout, detach, sync, as for `%%mlrun`; others are for
-        `fn`.
+    options : per_worker (ranks on each worker), restarts, checkpoint, fresh, resume, name, group, timeout, detach,
+        sync, as for `%%mlrun`; others are for `fn`.
 
     Raises
     ------
@@ -88,18 +86,8 @@ def train(
     OutOfRange : the cluster can't have so many workers.
     UnknownCluster, UnknownGroup, VersionMismatch, StartFailed, ClusterUnreachable
     """
-    own, kwargs = _split(options, (*_OPTIONS, "per_worker"))
+    own, kwargs = _split(options, (*_OPTIONS, *_OF_GANGS))
     return _call(fn, args, kwargs, cluster, {**own, "gang": workers})
-
-
-def rank() -> int:
-    """The number of this process in its gang, from 0 on; 0 where there is no gang, so that the same code runs alone."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def world() -> int:
-    """The number of processes in this gang; 1 where there is none."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def runs(limit: int = 20) -> list[Run]:
@@ -118,33 +106,8 @@ def get_run(id: str) -> Run:
     return find_run(id)
 
 
-def log_metric(key: str, value: float, step: int | None = None) -> None:
-    """Record a number of the run in whose code this is called; it appears in the run's history.
-
-    Raises
-    ------
-    Conflict : this is not a run's code.
-    """
-    _log("metric", key, float(value), step)
-
-
-def log_param(key: str, value: object) -> None:
-    """Record a setting of the run in whose code this is called.
-
-    Raises
-    ------
-    Conflict : this is not a run's code.
-    """
-    _log("param", key, str(value), None)
-
-
-def _log(kind: str, key: str, value: Any, step: int | None) -> None:
-    agent: Any = sys.modules.get("jupyter_mlops_agent.agent")
-    if agent is None or not agent.log(kind, str(key), value, step):
-        raise Conflict(f"A {kind} belongs to a run", "this code runs in none", "Call it in a %%mlrun cell.")
-
-
 _OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet", "keep", "on_error", "sync")
+_OF_GANGS = ("per_worker", "restarts", "checkpoint", "fresh", "resume")
 
 
 def _split(options: dict[str, Any], known: Collection[str] = _OPTIONS) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -67,6 +67,11 @@ def find_run(run: str) -> Run:
     return found
 
 
+async def state_now(run: str) -> RunState:
+    """What is known of a run now. Raises as `find_run`."""
+    return (await _execution(run)).state
+
+
 async def _execution(run: str) -> Execution:
     try:
         state = read_run(run)

@@ -10,6 +10,7 @@ from typing import Any
 from ... import home
 from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
+from ...core.profile import Group
 from ...core.run import Origin, RunState
 from ...home.owner import me
 from ...home.runs import run_folder
@@ -17,6 +18,7 @@ from ..clusters.choose import Say, choose
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.session import Session
 from ..send.payload import RunPayload
+from .checkpoints import PLACE, earlier, place_of
 from .execution.channel import Channel
 from .execution.execution import Execution
 from .execution.gang import GangExecution
@@ -29,6 +31,12 @@ from .options import Options
 from .origin import name_of
 from .record import PayloadFile, not_kept
 from .run import Run
+
+#: Said before a gang starts whose checkpoints nobody would see again.
+NO_PLACE = (
+    "Checkpoints can't be kept: there is no folder that all workers see. Ranks that begin again do so at the start. "
+    f"Name a path of a volume, or a URL like s3://…, with --checkpoint or as {PLACE} in the profile's environment."
+)
 
 #: Characters of the code that a record keeps.
 CODE = 20_000
@@ -67,7 +75,8 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     await session.link.ready_for_runs()
     await _scale(session, options)
     if options.gang is not None:
-        options = replace(options, group=await _group_of_gang(session, options))
+        group = await _group_of_gang(session, options)
+        options = replace(options, group=group.name, per_worker=options.per_worker or max(1, group.gpus))
     if options.sync:
         kernel().synced.add(session.id)
     sync = session.id in kernel().synced
@@ -75,7 +84,12 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
         say(f"{note[:1].upper()}{note[1:]}")
     run = secrets.token_hex(6)
     state = _state(run, session, payload, items, options, origin)
-    _complete(payload, state, options, session)
+    if options.gang is not None:
+        state.checkpoints = await place_of(session, run, options.checkpoint)
+        payload.head["checkpoints"] = {"root": state.checkpoints, "earlier": await earlier(state.digest, options)}
+        if not state.checkpoints and "checkpoint(" in payload.code:
+            say(NO_PLACE)
+    _complete(payload, state, options)
     return _execution(session, state, payload, items)
 
 
@@ -88,7 +102,7 @@ async def _scale(session: Session, options: Options) -> None:
         await session.link.adapt(*options.workers, options.group)
 
 
-async def _group_of_gang(session: Session, options: Options) -> str:
+async def _group_of_gang(session: Session, options: Options) -> Group:
     """The group that a gang runs on.
 
     Raises
@@ -99,7 +113,7 @@ async def _group_of_gang(session: Session, options: Options) -> str:
     profile = (await session.backend.spec(session.id)).profile
     group = profile.group(options.group) if options.group is not None else profile.groups[0]
     group.check(max(group.minimum, options.gang or 0))
-    return group.name
+    return group
 
 
 def _state(
@@ -122,12 +136,13 @@ def _state(
         versions=versions_of(sorted(payload.packages)),
         origin=origin,
         detached=options.detach,
-        total=items.total if items is not None else (options.gang or 1) * options.per_worker,
+        digest=payload.digest,
+        total=items.total if items is not None else (options.gang or 1) * (options.per_worker or 1),
         kept=options.detach and writes_home,
     )
 
 
-def _complete(payload: RunPayload, state: RunState, options: Options, session: Session) -> None:
+def _complete(payload: RunPayload, state: RunState, options: Options) -> None:
     folder = ""
     if state.kept:
         folder = str(home.private(run_folder(state.id).result))

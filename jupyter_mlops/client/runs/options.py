@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...core.errors import InvalidSpec
+from ...core.run import RESTARTS
 
 OnError = Literal["raise", "collect"]
 
@@ -29,7 +30,12 @@ class Options:
     on_error : of a map: stop at the first item that raises, or go on and collect the errors.
     sync : whether packages that the workers lack are brought to them.
     gang : workers on which the code runs at the same time, as one program of several processes; None for one process.
-    per_worker : processes (ranks) of a gang on each worker.
+    per_worker : processes (ranks) of a gang on each worker; one for each of its GPUs, or one, when not given.
+    restarts : how often a gang may begin again because a rank failed; only after a new checkpoint.
+    checkpoint : a folder that all workers see, or a URL, for a gang's checkpoints; the run's own folder where workers
+        see that, else the one that the profile's environment names.
+    fresh : whether a gang begins anew where an earlier run of the same code has left a checkpoint.
+    resume : the run whose newest checkpoint a gang goes on from; the last one of the same code, if that hadn't ended.
     """
 
     name: str | None = None
@@ -44,7 +50,11 @@ class Options:
     on_error: OnError = "collect"
     sync: bool = False
     gang: int | None = None
-    per_worker: int = 1
+    per_worker: int | None = None
+    restarts: int = RESTARTS
+    checkpoint: str | None = None
+    fresh: bool = False
+    resume: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
@@ -63,11 +73,24 @@ class Options:
         self._check_gang()
 
     def _check_gang(self) -> None:
-        for name, value, least in (("gang", self.gang, None), ("per_worker", self.per_worker, 1)):
-            if value != least and (type(value) is not int or value < 1):
+        for name, value in (("gang", self.gang), ("per_worker", self.per_worker)):
+            if value is not None and (type(value) is not int or value < 1):
                 raise InvalidSpec(f"{name} can't be {value!r}", "it is a number of processes", "Use 1 or more.")
-        if self.gang is None and self.per_worker != 1:
+        if self.gang is None and self.per_worker is not None:
             raise InvalidSpec("per_worker needs a gang", "it is how many of its ranks a worker has", "Add gang=N.")
+        if type(self.restarts) is not int or self.restarts < 0:
+            raise InvalidSpec(f"restarts can't be {self.restarts!r}", "it is how often", "Use 0 or more.")
+        others = {
+            "restarts": self.restarts != RESTARTS,
+            "checkpoint": self.checkpoint is not None,
+            "fresh": self.fresh,
+            "resume": self.resume is not None,
+        }
+        if self.gang is None and any(others.values()):
+            name = next(name for name, used in others.items() if used)
+            raise InvalidSpec(f"{name} needs a gang", "only a gang has checkpoints", "Add gang=1, or leave it out.")
+        if self.fresh and self.resume is not None:
+            raise InvalidSpec("fresh and resume can't be combined", "one of them begins anew", "Leave one of them out.")
         for other, used in (("keep", self.keep), ("retries", self.retries)):
             if self.gang is not None and used:
                 raise InvalidSpec(f"A gang can't have {other}", "its ranks are not tasks of their own", "Leave it out.")

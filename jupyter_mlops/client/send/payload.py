@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
+import hashlib
+import inspect
 import pickle
 import re
 import sys
+import types
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +52,8 @@ class RunPayload:
     packages: set[str] = field(default_factory=set)
     #: Import names of packages that its functions may import when they are called.
     lazy_imports: set[str] = field(default_factory=set)
+    #: Of the code, and of the plain values that go along.
+    digest: str = ""
 
 
 def ship_cell(
@@ -128,7 +134,23 @@ def _payload(
     lazy = (packed.lazy_imports | _beside(packages)) - known
     at_hand = needed | {name for name in lazy if can_be_had(name)}
     head["imports"] = sorted(at_hand | {name for name in names.imports if name.split(".")[0] in at_hand})
-    return RunPayload(head, bigs, list(variables), source, needed, lazy)
+    digest = _digest([source, *sorted(head["sources"].values())], variables)
+    return RunPayload(head, bigs, list(variables), source, needed, lazy, digest)
+
+
+def _digest(texts: list[str], variables: dict[str, Any]) -> str:
+    """Two runs have the same if their code is the same, and the cells that it was defined in, and the numbers and texts
+    that it uses. Larger objects are left out: a table that was read again need not have the same bytes."""
+    values = dict(variables)
+    for function in (value for value in variables.values() if callable(value)):
+        if isinstance(function, functools.partial):
+            values |= {f"argument {index}": value for index, value in enumerate(function.args)} | function.keywords
+            function = function.func
+        if isinstance(function, types.FunctionType):
+            used = inspect.getclosurevars(function)
+            values |= {**used.globals, **used.nonlocals}
+    plain = {name: value for name, value in sorted(values.items()) if isinstance(value, (int, float, str, type(None)))}
+    return hashlib.sha256(repr((texts, plain)).encode()).hexdigest()[:16]
 
 
 def _beside(packages: set[str]) -> set[str]:

@@ -37,6 +37,8 @@ FILES = (
     "clients",
     "surroundings",
     "rendezvous",
+    "checkpoints",
+    "leaving",
     "runner",
     "template",
     "processes",

@@ -7,6 +7,9 @@ read, and tested, in one place:
 - When a rank ends too early, all others are ended. One cause is to blame; what the others raised since they lost it
   isn't shown.
 - A worker that went isn't the code's fault: the gang begins again as soon as another worker has taken its seat.
+- After any other cause it begins again, a few times, if it has got on: with a checkpoint since it began last.
+- A checkpoint is kept once all ranks have written their parts.
+- When a worker is about to go all ranks may stop at the same step, and begin again without it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ....core.base import Seconds, Time
+from ....core.run import RESTARTS
 
 #: Where a task runs that waits for a seat: no worker has this address.
 NOWHERE = "tls://0.0.0.0:1"
@@ -26,7 +30,7 @@ PATIENCE: Seconds = 2.0
 #: How often a gang may begin again because workers went.
 MOST_ATTEMPTS = 100
 
-SeatPhase = Literal["empty", "given", "ready", "running", "breaking", "done"]
+SeatPhase = Literal["empty", "given", "ready", "running", "breaking", "done", "left"]
 
 CauseKind = Literal["gone", "died", "raised", "lost others"]
 
@@ -52,6 +56,8 @@ class SeatState:
     phase: SeatPhase = "empty"
     worker: str = ""
     ranks: set[int] = field(default_factory=set)
+    #: Whether its worker is about to go.
+    leaves: bool = False
     #: What others must know of it: machine, host, port, folder.
     place: dict[str, Any] = field(default_factory=dict)
 
@@ -60,13 +66,27 @@ class Hands(Protocol):
     """What a gang does."""
 
     def order(self, seat: SeatState, do: str, **what: Any) -> None:
-        """Tell a seat to `start`, `break` or `finish`."""
+        """Tell a seat what to do (`GangSeat.obey`)."""
 
     def say(self, text: str) -> None:
         """Tell who watches the run."""
 
     def fail(self, error: str) -> None:
         """End the run: no seat can tell more of the error."""
+
+    def began(self, attempt: int, resume: dict[str, Any] | None) -> None:
+        """All ranks of an attempt begin; with the step and time of the checkpoint that they go on from, and whether it
+        is of this run (`ours`)."""
+
+
+@dataclass
+class Parts:
+    """A checkpoint whose ranks have not all written their parts: what each wrote, file → bytes."""
+
+    best: float | None = None
+    files: dict[int, dict[str, int]] = field(default_factory=dict)
+    #: Whether one rank writes all of it.
+    alone: bool = False
 
 
 class Gang:
@@ -77,16 +97,28 @@ class Gang:
     keys : of the seats' tasks, in their order.
     per_worker : ranks of each seat.
     hands : does what is to be done.
+    restarts : how often it may begin again for other causes than a worker that went.
     """
 
-    def __init__(self, keys: Sequence[str], per_worker: int, hands: Hands) -> None:
+    def __init__(self, keys: Sequence[str], per_worker: int, hands: Hands, restarts: int = RESTARTS) -> None:
         self.seats = [SeatState(key, number) for number, key in enumerate(keys)]
         self.per_worker, self._hands = per_worker, hands
         self.attempt = 0
         self.over = False
+        self._restarts, self._most = restarts, restarts
         self._causes: list[Cause] = []
         #: When the first of these causes came, on the caller's clock.
         self._since: Time = 0.0
+        #: Of this attempt: checkpoints that aren't written by all ranks; how many are being completed; the last step
+        #: that is kept; and whether it was said that a rank's parts are missing.
+        self._parts: dict[int, Parts] = {}
+        self._keeping = 0
+        self._kept: int | None = None
+        self._said = False
+        #: Once a worker is about to go: how often, at most, the ranks of each seat have asked whether to stop; and
+        #: whether one has stopped since.
+        self._asked: dict[int, int] | None = None
+        self._early = False
 
     @property
     def world(self) -> int:
@@ -101,7 +133,8 @@ class Gang:
     @property
     def waits(self) -> bool:
         """Whether it waits for something that nobody tells of: a worker, or the cause of an end."""
-        return not self.over and (bool(self._causes) or any(seat.phase in ("empty", "given") for seat in self.seats))
+        open_seats = any(seat.phase in ("empty", "given") for seat in self.seats)
+        return not self.over and (bool(self._causes) or open_seats)
 
     def seat(self, key: str) -> SeatState | None:
         """The seat of that task."""
@@ -118,12 +151,19 @@ class Gang:
     def ready(self, seat: SeatState, worker: str, place: dict[str, Any], now: Time) -> None:
         """The seat has its thread, and none of its ranks runs."""
         seat.phase, seat.worker, seat.place, seat.ranks = "ready", worker, place, set()
+        if seat.leaves:
+            self._send_away(seat)
+            return
+        if fault := place.get("fault"):
+            self.over = True
+            self._hands.fail(fault)
         self.look(now)
 
-    def ended(self, seat: SeatState, rank: int, cause: Cause | None, now: Time) -> None:
-        """A rank has ended; `cause` is what went wrong."""
+    def ended(self, seat: SeatState, rank: int, cause: Cause | None, now: Time, early: bool = False) -> None:
+        """A rank has ended; `cause` is what went wrong, `early`: it has stopped because a worker is about to go."""
         if seat.phase != "running":
             return
+        self._early = self._early or early
         seat.ranks.discard(rank)
         if cause is not None:
             self._blame(cause, now)
@@ -137,10 +177,85 @@ class Gang:
         if self.over:
             self._hands.fail(f"{gone} before it had told how they ended")
             return
-        if self.attempt and seat.phase != "given":
+        if self.attempt and seat.phase not in ("given", "left"):
             self._blame(Cause(None, "gone", gone), now)
-        seat.phase, seat.worker, seat.ranks = "empty", "", set()
+        seat.phase, seat.worker, seat.ranks, seat.leaves = "empty", "", set(), False
         self.look(now)
+
+    # A worker that is about to go
+
+    def leaving(self, seat: SeatState) -> None:
+        """The seat's worker is about to go: its ranks have until then to save what they have."""
+        seat.leaves = True
+        if seat.phase == "ready":
+            self._send_away(seat)
+        elif seat.phase in ("running", "done") and self._asked is None and not self.over:
+            self._asked = {}
+            self._hands.say(f"[gang] The worker of {_ranks(seat, self.per_worker)} is about to go")
+            for each in self.seats:
+                self._hands.order(each, "notice")
+
+    def noticed(self, seat: SeatState, asked: int) -> None:
+        """The ranks of a seat know of it; one of them had asked so often whether to stop."""
+        if self._asked is None:
+            return
+        self._asked[seat.number] = asked
+        if len(self._asked) == len(self.seats):
+            for each in self.seats:
+                self._hands.order(each, "agree", last=max(self._asked.values()) + 1)
+
+    # Checkpoints
+
+    def written(self, rank: int, step: int, best: float | None, alone: bool, files: dict[str, int]) -> None:
+        """A rank has written its part of a checkpoint: of all of it, if it writes `alone`."""
+        if self.over or self._causes:
+            return
+        parts = self._parts.setdefault(step, Parts())
+        parts.files[rank], parts.alone = files, parts.alone or alone
+        parts.best = best if parts.best is None else parts.best
+        if not parts.alone and len(parts.files) < self.world:
+            self._say_who_is_missing(rank)
+            return
+        self._parts = {later: others for later, others in self._parts.items() if later > step}
+        self._keeping += 1
+        self._hands.order(
+            self.seats[0],
+            "keep",
+            manifest={
+                "step": step,
+                "attempt": self.attempt,
+                "best": parts.best,
+                "world": self.world,
+                "files": {name: size for rank in sorted(parts.files) for name, size in parts.files[rank].items()},
+            },
+        )
+
+    def kept(self, step: int, now: Time) -> None:
+        """A checkpoint is complete."""
+        self._keeping -= 1
+        self._kept = step
+        self.look(now)
+
+    def not_kept(self, step: int, error: str, now: Time) -> None:
+        """It could not be completed; the ranks go on."""
+        self._keeping -= 1
+        self._hands.say(f"[gang] The checkpoint of step {step} is not kept: {error}")
+        self.look(now)
+
+    def _say_who_is_missing(self, rank: int) -> None:
+        """A rank that has written a second checkpoint while the first one isn't complete may be the only one to write:
+        then none would ever be."""
+        mine = [step for step, parts in sorted(self._parts.items()) if rank in parts.files]
+        if len(mine) > 1 and not self._said:
+            self._said = True
+            missing = sorted(set(range(self.world)) - set(self._parts[mine[0]].files))
+            others = f"rank {missing[0]}" if len(missing) == 1 else f"ranks {', '.join(map(str, missing))}"
+            self._hands.say(
+                f"[gang] The checkpoint of step {mine[0]} isn't complete, since {others} wrote nothing: call "
+                "mlops.checkpoint in all ranks, or with alone=True in the one that writes all of it"
+            )
+
+    # What is to be done
 
     def look(self, now: Time) -> None:
         """Do what is to be done now."""
@@ -148,10 +263,15 @@ class Gang:
             return
         if self._causes:
             self._break_up(now)
-        elif all(seat.phase == "ready" for seat in self.seats):
+        if self._causes or self.over:
+            return
+        if all(seat.phase == "ready" for seat in self.seats):
             self._start()
         elif all(seat.phase == "done" for seat in self.seats):
-            self._finish(None)
+            if self._early:
+                self._leave()
+            else:
+                self._finish(None)
 
     def _blame(self, cause: Cause, now: Time) -> None:
         if not self._causes:
@@ -162,9 +282,10 @@ class Gang:
         """End what still runs; once nothing does, begin again or end."""
         cause = min(self._causes, key=lambda each: _ORDER.index(each.kind))
         runs = any(seat.phase == "running" for seat in self.seats)
-        if cause.kind == "lost others" and runs and now - self._since < PATIENCE:
-            return  # which one it lost, and why, is about to be known
-        if cause.kind != "gone":
+        soon = now - self._since < PATIENCE
+        if soon and ((cause.kind == "lost others" and runs) or (cause.kind != "gone" and self._keeping > 0)):
+            return  # which one it lost, and why, and whether the last checkpoint is complete, is about to be known
+        if cause.kind != "gone" and (self._kept is None or not self._restarts):
             self._finish(cause.rank)
             return
         for seat in self.seats:
@@ -176,19 +297,45 @@ class Gang:
 
     def _begin_again(self, cause: Cause) -> None:
         self._causes = []
-        if self.attempt >= MOST_ATTEMPTS:
-            self.over = True
-            self._hands.fail(f"{cause.error}, in {self.attempt} attempts")
+        if cause.kind == "gone":
+            if self.attempt >= MOST_ATTEMPTS:
+                self.over = True
+                self._hands.fail(f"{cause.error}, in {self.attempt} attempts")
+                return
+            self._hands.say(f"[gang] {cause.error}: all ranks begin again, as soon as another one is there")
             return
-        self._hands.say(f"[gang] {cause.error}: all ranks begin again, as soon as another one is there")
+        self._restarts -= 1
+        which = f"restart {self._most - self._restarts} of {self._most}"
+        self._hands.say(f"[gang] rank {cause.rank}: {cause.error}: all ranks begin again ({which})")
+
+    def _leave(self) -> None:
+        """All have stopped because a worker is about to go: begin again without it."""
+        self._hands.say("[gang] All ranks have stopped at the same step, and begin again on other workers")
+        self._early = False
+        for seat in self.seats:
+            if seat.leaves:
+                self._send_away(seat)
+            else:
+                seat.phase = "breaking"
+                self._hands.order(seat, "break")
+
+    def _send_away(self, seat: SeatState) -> None:
+        seat.phase = "left"
+        self._hands.order(seat, "leave")
 
     def _start(self) -> None:
         self.attempt += 1
+        self._asked, self._early = None, False
+        self._parts, self._keeping, self._kept, self._said = {}, 0, None, False
         first = self.seats[0]
-        together = all(seat.place["machine"] == first.place["machine"] for seat in self.seats)
+        resume = first.place.get("resume")
+        self._hands.began(self.attempt, resume)
+        where = [seat.place["machine"] for seat in self.seats]
+        machines = list(dict.fromkeys(where))  # a machine's ranks share its GPUs
         for seat in self.seats:
             begin = seat.number * self.per_worker
             seat.phase, seat.ranks = "running", set(range(begin, begin + self.per_worker))
+            machine = where[seat.number]
             self._hands.order(
                 seat,
                 "start",
@@ -196,10 +343,13 @@ class Gang:
                 world=self.world,
                 first=begin,
                 ranks=self.per_worker,
-                group_rank=seat.number,
-                groups=len(self.seats),
-                restarts=MOST_ATTEMPTS,
-                file=f"{first.place['folder']}/store-{self.attempt}" if together else "",
+                local=where[: seat.number].count(machine) * self.per_worker,
+                local_world=where.count(machine) * self.per_worker,
+                group_rank=machines.index(machine),
+                groups=len(machines),
+                restarts=self._most,
+                resume=resume,
+                file=f"{first.place['folder']}/store-{self.attempt}" if len(machines) == 1 else "",
                 host=first.place["host"],
                 port=first.place["port"],
             )

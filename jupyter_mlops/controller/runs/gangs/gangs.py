@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from ....core.base import Seconds, Time
 from ....core.resources import group_in
-from ....core.run import FINAL
-from ....core.words import count
+from ....core.run import FINAL, RESTARTS, Checkpoint
+from ....core.words import count, span
 from ... import dask
 from ...background import Background
 from ..liverun import LiveRun
-from .gang import Cause, Gang, SeatState
+from .gang import NOWHERE, Cause, Gang, SeatState
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -46,6 +46,8 @@ class Gangs:
         self._gangs: dict[str, _Known] = {}
         #: Workers that are seats' alone, and since when, until what waited on them was sent elsewhere.
         self._crowded: dict[str, Time] = {}
+        #: Workers that are about to go.
+        self._leaving: set[str] = set()
         self._background = Background()
         self._looking = False
 
@@ -62,7 +64,8 @@ class Gangs:
         """A gang's run was opened: its seats' tasks are about to come."""
         keys = [f"mlrun-{run.state.id}-{number}" for number in range(run.state.seats)]
         known = _Known(self._scheduler, run, self._fail)
-        known.gang = Gang(keys, max(1, (run.state.total or 1) // run.state.seats), known)
+        per_worker = max(1, (run.state.total or 1) // run.state.seats)
+        known.gang = Gang(keys, per_worker, known, int(run.state.options.get("restarts", RESTARTS)))
         self._gangs[run.state.id] = known
         self._keep_looking()
 
@@ -71,21 +74,34 @@ class Gangs:
         if (found := self._seat_of(run, key)) is None:
             return
         known, seat = found
+        now = time.monotonic()
         if state == "rank":
             cause = None if what["done"] else Cause(what["rank"], what["cause"], what["error"])
-            known.gang.ended(seat, what["rank"], cause, time.monotonic())
+            known.gang.ended(seat, what["rank"], cause, now, bool(what.get("early")))
+        elif state == "leaves":
+            self._leaving.add(worker)
+            known.gang.leaving(seat)
+        elif state == "noticed":
+            known.gang.noticed(seat, what["asked"])
+        elif state == "written":
+            known.gang.written(what["rank"], what["step"], what["best"], what["alone"], what["files"])
+        elif state == "kept":
+            known.keep(what["step"], what["best"], what["size"])
+            known.gang.kept(what["step"], now)
+        elif state == "not kept":
+            known.gang.not_kept(what["step"], what["error"], now)
         else:
             self._hold(worker)
-            known.gang.ready(seat, worker, what, time.monotonic())
+            known.gang.ready(seat, worker, what, now)
         self._keep_looking()
 
     def left(self, run: LiveRun, key: str) -> None:
-        """A seat's task isn't computed any more, and has not ended: its worker went."""
+        """A seat's task isn't computed any more, and has not ended: its worker went, or is about to."""
         if (found := self._seat_of(run, key)) is None:
             return
         known, seat = found
+        dask.take_seat(self._scheduler, key, NOWHERE)
         self._release(seat)
-        dask.forgive(self._scheduler, key)
         known.gang.left(seat, time.monotonic())
         self._keep_looking()
 
@@ -133,11 +149,12 @@ class Gangs:
 
     def _free(self, group: str) -> list[DaskWorker]:
         """Workers that a seat may be given, those with the least to do first."""
+        self._leaving &= self._scheduler.workers.keys()
         taken = {seat.worker for known in self._gangs.values() for seat in known.gang.seats}
         free = [
             worker
             for worker in self._scheduler.running
-            if worker.address not in taken and group_in(worker.resources) in (group, None)
+            if worker.address not in taken | self._leaving and group_in(worker.resources) in (group, None)
         ]
         return sorted(free, key=lambda worker: (len(worker.processing), worker.host, str(worker.name)))
 
@@ -208,6 +225,21 @@ class _Known:
         """As `Hands.fail`."""
         if self.run.state.phase not in FINAL:
             self._fail(self.run, error)
+
+    def began(self, attempt: int, resume: dict[str, Any] | None) -> None:
+        """As `Hands.began`."""
+        self.run.state.attempt = attempt
+        if resume is not None:
+            age = span(max(0.0, time.time() - resume["time"]))
+            whose = "" if resume["ours"] else " of an earlier run, which had not come to its end; --fresh begins anew"
+            self.say(f"[gang] It goes on from step {resume['step']}: a checkpoint, {age} old,{whose}".rstrip(","))
+        self.run.touch()
+
+    def keep(self, step: int, best: float | None, size: int) -> None:
+        """A checkpoint is complete."""
+        self.run.state.checkpoint = Checkpoint(step=step, best=best, size=size, time=time.time())
+        self.run.write()  # whoever runs it again after the scheduler's end looks for it
+        self.run.touch()
 
     def say_what_lacks(self, number: int) -> None:
         """That the gang waits for so many workers; once for each number."""

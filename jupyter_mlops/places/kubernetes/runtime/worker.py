@@ -14,6 +14,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import dask
@@ -31,6 +32,8 @@ PATIENCE = 600
 #: Seconds for each try to connect to a scheduler that was there before: its address swallows what is sent to it for a
 #: while, so the first tries are short; later ones are longer, for a scheduler that is busy.
 TRIES = (1, 1, 1, 2, 2, 4, 8)
+#: Part of the time that Kubernetes leaves us in which the ranks of gangs save what they have.
+GANGS = 0.6
 CONNECT = "distributed.comm.timeouts.connect"
 #: Why a worker closes when it lost its scheduler, and should look for it again.
 LOST = ("worker-handle-scheduler-connection-broken", "worker-heartbeat-missing", "worker-heartbeat-error")
@@ -133,10 +136,15 @@ async def _lived(worker: PodWorker, leaving: asyncio.Event, options: argparse.Na
 
 
 async def _hand_over(worker: PodWorker, grace: float) -> None:
-    """Give data and work to other workers, in the time that Kubernetes leaves us."""
+    """Give data and work to other workers, in the time that Kubernetes leaves us. Gangs come first: their ranks save
+    what they have."""
     print(f"{worker.name} is asked to end: handing over its data", file=sys.stderr)
+    ends = time.monotonic() + grace - 3
+    agent = sys.modules.get("jupyter_mlops_agent.agent")
+    if agent is not None:
+        await asyncio.to_thread(agent.leave, worker, GANGS * grace)
     try:
-        await wait_for(worker.close_gracefully(reason="pod-is-ending"), max(1.0, grace - 3))
+        await wait_for(worker.close_gracefully(reason="pod-is-ending"), max(1.0, ends - time.monotonic()))
     except (asyncio.TimeoutError, OSError) as error:
         print(f"{worker.name} could not hand over everything: {error!r}", file=sys.stderr)
         await worker.close(timeout=2, executor_wait=False, reason="pod-is-ending")

@@ -1,0 +1,126 @@
+"""What a run's code calls while it runs: what it logs, and, in a gang, who it is and what it saves.
+
+The same code also runs in the notebook: there it is rank 0 of 1, and nothing is kept. Workers import this module in
+each of their runners, so it imports little.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ...agent.checkpoints import CheckpointFolder
+
+
+def log_metric(key: str, value: float, step: int | None = None) -> None:
+    """Record a number of the run in whose code this is called; it appears in the run's history.
+
+    Raises
+    ------
+    Conflict : this is not a run's code.
+    """
+    _log("metric", key, float(value), step)
+
+
+def log_param(key: str, value: object) -> None:
+    """Record a setting of the run in whose code this is called.
+
+    Raises
+    ------
+    Conflict : this is not a run's code.
+    """
+    _log("param", key, str(value), None)
+
+
+def rank() -> int:
+    """The number of this process in its gang, from 0 on; 0 where there is no gang, so that the same code runs alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world() -> int:
+    """The number of processes in this gang; 1 where there is none."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+@contextmanager
+def checkpoint(step: int, best: float | None = None, alone: bool = False) -> Iterator[CheckpointFolder | Path]:
+    """A folder to save the training in, of a gang:
+
+        with mlops.checkpoint(step, best=accuracy) as folder:
+            torch.save(model.state_dict(), folder / f"rank-{mlops.rank()}.pt")
+
+    Each rank calls it for the same steps and writes its files, all into the same folder (on one machine, or a volume):
+    so they need different names. It doesn't wait for the others. The checkpoint counts when all have written; whatever
+    happens before leaves the one before as it was. The last two are kept, and the best one.
+
+    Parameters
+    ----------
+    step : of the training, 0 or more.
+    best : how good it is, the higher the better.
+    alone : this rank writes all of it, and no other calls this.
+
+    Raises
+    ------
+    InvalidInput : `step` isn't a number of 0 or more.
+    OSError : the folder can't be written.
+    """
+    import operator
+
+    if isinstance(step, bool) or operator.index(step) < 0:
+        from ...core.errors import InvalidInput
+
+        raise InvalidInput(f"step can't be {step!r}", "it counts from 0", "Give the number of the training's step.")
+    kept = getattr(_runner(), "checkpoints", None)
+    if kept is None:
+        with _nowhere() as folder:
+            yield folder
+        return
+    with kept.checkpoint(operator.index(step), None if best is None else float(best), bool(alone)) as place:
+        yield place
+
+
+def resume() -> CheckpointFolder | None:
+    """The folder of the checkpoint to go on from; None when there is none, or this is no gang. All ranks get the same.
+
+    It is a path that knows the `step` it was made at, and the `world`: how many ranks wrote it.
+    """
+    kept = getattr(_runner(), "checkpoints", None)
+    found: CheckpointFolder | None = kept.resume() if kept is not None else None
+    return found
+
+
+def stopping() -> bool:
+    """Whether a worker of the gang is about to go: then save a checkpoint and return; the gang goes on from there.
+
+    Ask once per step, in all ranks: they are all told so at the same step. Always false where there is no gang.
+    """
+    asked = getattr(_runner(), "stopping", None)
+    return bool(asked is not None and asked.ask())
+
+
+def _runner() -> Any:
+    """The runner of this process, where its code is a run's."""
+    return getattr(sys.modules.get("jupyter_mlops_agent.runner"), "RUNNER", None)
+
+
+@contextmanager
+def _nowhere() -> Iterator[Path]:
+    import tempfile
+
+    warnings.warn("checkpoints are kept of gangs: this one isn't (%%mlrun --gang 1)", stacklevel=5)
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _log(kind: str, key: str, value: Any, step: int | None) -> None:
+    agent: Any = sys.modules.get("jupyter_mlops_agent.agent")
+    if agent is None or not agent.log(kind, str(key), value, step):
+        from ...core.errors import Conflict
+
+        raise Conflict(f"A {kind} belongs to a run", "this code runs in none", "Call it in a %%mlrun cell.")

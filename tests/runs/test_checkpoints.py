@@ -1,0 +1,277 @@
+"""Checkpoints: what happens to a gang costs the steps since the last one, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops import errors
+from jupyter_mlops.home.runs import read_run
+
+from .cluster import LONG, a_cluster, until
+from .test_faults import is_scheduler
+from .test_functions import workers_of
+from .test_runners import pids_of
+
+#: Steps of the training below, and steps between two checkpoints.
+STEPS, EVERY = 40, 5
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[mlops.Cluster]:
+    """Three workers, of which a gang has two."""
+    with a_cluster("three", 3) as made:
+        yield made
+
+
+def train(notes: str, end: Callable[[int], None] = lambda step: None, pause: float = 0.02) -> int:
+    """A training whose state is a number in a file of each rank's. Writes down where each attempt began."""
+    import time
+
+    folder = mlops.resume()
+    begin = int((folder / f"rank-{mlops.rank()}").read_text()) if folder is not None else 0
+    assert folder is None or folder.step == begin
+    with Path(f"{notes}/{mlops.rank()}").open("a") as file:
+        file.write(f"{begin}\n")
+    step = begin
+    while step < STEPS:
+        time.sleep(pause)
+        end(step)
+        step += 1
+        stop = mlops.stopping()
+        if step % EVERY == 0 or stop:
+            with mlops.checkpoint(step, best=-abs(step - 10)) as place:
+                (place / f"rank-{mlops.rank()}").write_text(str(step))
+        if stop:
+            break
+    return step
+
+
+def begins(notes: Path) -> list[list[int]]:
+    """Where each rank's attempts began."""
+    return [[int(line) for line in (notes / str(rank)).read_text().split()] for rank in (0, 1)]
+
+
+def once(notes: Path, step: int, rank: int, end: Callable[[], Any]) -> Callable[[int], None]:
+    """Ends that rank at that step, the first time."""
+    marker = notes / "ended"
+
+    def at(now: int) -> None:
+        if now == step and mlops.rank() == rank and not marker.exists():
+            marker.touch()
+            end()
+
+    return at
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda: os.kill(os.getpid(), signal.SIGKILL),
+        lambda: os._exit(3),
+        lambda: sys.exit(3),
+        lambda: 1 // 0,
+        lambda: os.kill(os.getppid(), signal.SIGKILL),
+    ],
+    ids=["kill", "hard exit", "exit", "raise", "its template too"],
+)
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_that_ends_costs_the_steps_since_the_last_checkpoint(
+    cluster: mlops.Cluster, tmp_path: Path, rank: int, end: Callable[[], Any]
+) -> None:
+    run = mlops.train(train, str(tmp_path), once(tmp_path, 13, rank, end), workers=2, cluster=cluster)
+    assert run.result(LONG) == STEPS
+    assert begins(tmp_path) == [[0, 10], [0, 10]]
+    assert (run.record.attempt, run.record.failed) == (2, 0)
+    assert run.record.checkpoint is not None and run.record.checkpoint.step == STEPS
+    until(lambda: "[gang] It goes on from step 10" in run.prints())
+
+
+def test_a_worker_that_dies_costs_no_more(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    run = mlops.train(train, str(tmp_path), workers=2, cluster=cluster, restarts=0, pause=0.1)
+    until(lambda: run.record.checkpoint is not None and run.record.checkpoint.step >= 10)
+    os.kill(min(pids_of(cluster)), signal.SIGKILL)
+    assert run.result(LONG) == STEPS
+    first, second = begins(tmp_path)
+    assert first == second and len(first) == 2 and first[1] >= 10 and first[1] % EVERY == 0
+
+
+def test_who_gets_no_further_fails_at_once(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    """It raises each time at step 13: the second attempt makes no new checkpoint before."""
+
+    def end(step: int) -> None:
+        if step == 13 and mlops.rank() == 1:
+            raise ValueError("always")
+
+    with pytest.raises(errors.RunFailed, match="rank 1: ValueError: always"):
+        mlops.train(train, str(tmp_path), end, workers=2, cluster=cluster).result(LONG)
+    assert begins(tmp_path) == [[0, 10], [0, 10]]
+
+
+def test_no_more_restarts_than_are_wanted(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    end = once(tmp_path, 13, 0, lambda: os._exit(1))
+    with pytest.raises(errors.RunFailed, match="exit code 1"):
+        mlops.train(train, str(tmp_path), end, workers=2, cluster=cluster, restarts=0).result(LONG)
+
+
+def test_the_last_two_and_the_best_are_kept(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    run = mlops.train(train, str(tmp_path), workers=2, cluster=cluster, checkpoint=str(tmp_path / "kept"))
+    run.result(LONG)
+    root = tmp_path / "kept" / run.id
+    assert run.record.checkpoints == str(root)
+    until(lambda: len(list(root.glob("step-*"))) == 3)
+    kept = sorted(json.loads(path.read_text())["step"] for path in root.glob("*/mlops-checkpoint.json"))
+    assert kept == [10, 35, 40], "10 is the best one"
+    assert all(len(list(folder.iterdir())) == 3 for folder in root.glob("step-*")), "two ranks' files and a manifest"
+
+
+def test_the_same_code_goes_on_where_it_had_been_cancelled(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    def start(**options: Any) -> mlops.Run:
+        return mlops.train(train, str(tmp_path), workers=2, cluster=cluster, pause=0.05, **options)
+
+    def cancelled(run: mlops.Run, step: int) -> int:
+        until(lambda: run.record.checkpoint is not None and run.record.checkpoint.step >= step)
+        run.cancel()
+        run.wait(LONG)
+        done = read_run(run.id).checkpoint
+        assert done is not None
+        return done.step
+
+    first = start()
+    reached = cancelled(first, 10)
+    second = start()
+    more = cancelled(second, reached + 5)
+    third = start(fresh=True)
+    cancelled(third, 5)
+    fourth = start(resume=second.id)
+    assert fourth.result(LONG) == STEPS
+    assert begins(tmp_path)[0] == begins(tmp_path)[1] == [0, reached, 0, more]
+    until(lambda: "of an earlier run, which had not come to its end; --fresh" in second.prints())
+    assert start().result(LONG) == STEPS
+    assert begins(tmp_path)[0][4:] == [0], "the last one had come to its end"
+
+
+def test_other_code_or_other_numbers_begin_anew(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    run = mlops.train(train, str(tmp_path), workers=2, cluster=cluster, pause=0.05)
+    until(lambda: run.record.checkpoint is not None)
+    run.cancel()
+    run.wait(LONG)
+    assert mlops.train(train, str(tmp_path), workers=2, cluster=cluster, pause=0.04).result(LONG) == STEPS
+    assert begins(tmp_path)[0] == [0, 0]
+
+
+def test_a_run_whose_scheduler_was_killed_is_resumed_on_another_cluster(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    with a_cluster("doomed") as doomed:
+        run = mlops.train(train, str(tmp_path), workers=2, cluster=doomed, pause=0.05)
+        until(lambda: run.record.checkpoint is not None and run.record.checkpoint.step >= 10)
+        for process in psutil.process_iter():
+            if is_scheduler(process, "doomed"):
+                process.kill()
+        with pytest.raises(errors.RunLost):
+            run.result(LONG)
+    assert mlops.train(train, str(tmp_path), workers=2, cluster=cluster, pause=0.05).result(LONG) == STEPS
+    assert begins(tmp_path)[0][1] >= 10
+
+
+def test_one_rank_may_write_all_of_it(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    def work() -> int:
+        import time
+
+        folder = mlops.resume()
+        begin = folder.step if folder is not None else 0
+        for step in range(begin + 1, 20):
+            time.sleep(0.02)
+            if step == 15 and begin == 0 and mlops.rank() == 1:
+                os._exit(1)
+            if step % EVERY == 0 and mlops.rank() == 0:
+                with mlops.checkpoint(step, alone=True) as place:
+                    (place / "all").write_text("all")
+        return begin
+
+    run = mlops.train(work, workers=2, cluster=cluster)
+    assert run.result(LONG) in (10, 15)
+
+
+def test_a_rank_that_alone_writes_without_saying_so_is_told(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    def work() -> None:
+        import time
+
+        for step in range(3):
+            time.sleep(0.05)
+            if mlops.rank() == 0:
+                with mlops.checkpoint(step):
+                    pass
+
+    run = mlops.train(work, workers=2, cluster=cluster)
+    run.result(LONG)
+    until(lambda: "the checkpoint of step 0 isn't complete, since rank 1 wrote nothing" in run.prints().lower())
+    assert "alone=True" in run.prints() and run.record.checkpoint is None
+
+
+def test_a_checkpoint_whose_writing_failed_leaves_the_one_before(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    """The disk is full, say, in the middle of the second one."""
+
+    def work() -> list[str]:
+        folder = mlops.resume()
+        if folder is not None:
+            return sorted(path.name for path in folder.iterdir())
+        for step in (1, 2):
+            with mlops.checkpoint(step) as place:
+                (place / f"{step}-{mlops.rank()}").write_text("state")
+                if step == 2 and mlops.rank() == 1:
+                    raise OSError(28, "No space left on device")
+        return []
+
+    run = mlops.train(work, workers=2, cluster=cluster)
+    assert run.result(LONG) == ["1-0", "1-1", "mlops-checkpoint.json"]
+
+
+def test_a_place_that_cannot_be_written_is_said(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    def work() -> None:
+        with mlops.checkpoint(1):
+            pass
+
+    with pytest.raises(errors.RunFailed, match="Not a directory"):
+        mlops.train(work, workers=2, cluster=cluster, checkpoint=str(tmp_path / "file")).result(LONG)
+
+
+def test_ranks_stop_at_the_same_step_when_a_worker_is_about_to_go(three: mlops.Cluster, tmp_path: Path) -> None:
+    """Not one step is lost, and no restart is used up."""
+    run = mlops.train(train, str(tmp_path), workers=2, cluster=three, restarts=0, pause=0.1)
+    until(lambda: run.record.checkpoint is not None)
+
+    async def leave(dask_worker: Any) -> None:
+        await asyncio.to_thread(sys.modules["jupyter_mlops_agent.agent"].leave, dask_worker, 30.0)
+
+    seat = next(worker.address for worker in workers_of(three) if worker.phase == "busy")
+    with three.client() as client:
+        client.run(leave, workers=[seat])
+    assert run.result(LONG) == STEPS
+    first, second = begins(tmp_path)
+    assert first == second and len(first) == 2 and EVERY < first[1] < STEPS
+    assert run.record.attempt == 2
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, True, "3"])
+def test_a_step_is_a_number(step: Any) -> None:
+    with pytest.raises((errors.InvalidInput, TypeError)), mlops.checkpoint(step):
+        pass
+
+
+def test_where_there_is_no_gang_nothing_is_kept() -> None:
+    with pytest.warns(UserWarning, match="checkpoints are kept of gangs"), mlops.checkpoint(1) as folder:
+        (folder / "x").write_text("x")
+    assert not folder.exists()
+    assert mlops.resume() is None and not mlops.stopping()
