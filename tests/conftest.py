@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings
 from jupyter_core.paths import jupyter_data_dir
 
+from jupyter_mlops import home
 from jupyter_mlops.client.clusters.kernel import kernel
 from jupyter_mlops.tracking import recorder, target
 
@@ -85,6 +87,7 @@ def nothing_chosen() -> Iterator[None]:
     """The clusters that a file's tests used are none that the next file's have heard of."""
     yield
     kernel().selected, kernel().used = None, []
+    shutil.rmtree(home.home() / "last-seen", ignore_errors=True)
 
 
 def _files(folder: Path) -> set[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +110,51 @@ def test_a_rank_in_an_all_reduce_is_cancelled(cluster: mlops.Cluster) -> None:
     with pytest.raises(errors.RunCancelled):
         run.result(LONG)
     assert mlops.map(abs, [-1, -2], cluster=cluster).result(LONG) == [1, 2]
+
+
+def test_sharded_training_goes_on_after_a_kill_to_the_same_loss(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    """FSDP2 with PyTorch's own distributed checkpoints: each rank writes its shards."""
+
+    def train(marker: str, kill: bool) -> float:
+        import signal
+
+        import torch
+        import torch.distributed.checkpoint as dcp
+        from torch import distributed
+        from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+        from torch.distributed.fsdp import fully_shard
+
+        distributed.init_process_group("gloo")
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(*(torch.nn.Linear(16, 16) for _ in range(3)))
+        for layer in model:
+            fully_shard(layer)
+        fully_shard(model)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+        begin, folder = 0, mlops.resume()
+        if folder is not None:
+            begin = folder.step
+            of_model, of_optimizer = get_state_dict(model, optimizer)
+            dcp.load({"model": of_model, "optimizer": of_optimizer}, checkpoint_id=folder)
+            set_state_dict(model, optimizer, model_state_dict=of_model, optim_state_dict=of_optimizer)
+        for step in range(begin, 9):
+            torch.manual_seed(step)
+            inputs = torch.randn(8, 16)
+            loss = ((model(inputs) - inputs) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if step == 5 and kill and mlops.rank() == 1 and not Path(marker).exists():
+                Path(marker).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            if step % 2 == 1:
+                with mlops.checkpoint(step + 1) as place:
+                    of_model, of_optimizer = get_state_dict(model, optimizer)
+                    dcp.save({"model": of_model, "optimizer": of_optimizer}, checkpoint_id=place)
+        distributed.destroy_process_group()
+        return loss.item()
+
+    undisturbed = mlops.train(train, "", False, workers=2, cluster=cluster).result(LONG)
+    run = mlops.train(train, str(tmp_path / "killed"), True, workers=2, cluster=cluster)
+    assert run.result(LONG) == undisturbed
+    assert run.record.attempt == 2
