@@ -16,7 +16,7 @@ from jupyter_mlops.core.errors import Unavailable, UnknownCluster
 from jupyter_mlops.places.kubernetes.why.facts import moment
 
 from ..runs.cluster import until
-from .clusters import PATIENCE, Namespace, by_value, small, up
+from .clusters import PATIENCE, REAL, Namespace, by_value, small, up
 from .fixtures import free_namespace
 from .kube import Kube
 
@@ -118,12 +118,20 @@ class Running:
 
 
 @contextmanager
-def running(kube: Kube, workers: int = 2, **fields: Any) -> Iterator[Running]:
-    """A cluster in a namespace of its own."""
+def running(
+    kube: Kube,
+    workers: int = 2,
+    before: Callable[[str], object] = str,
+    pod: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Iterator[Running]:
+    """A cluster in a namespace of its own, for which `before` makes what is needed; `pod` is of its workers."""
     namespace = Namespace(kube, free_namespace(kube))
+    before(namespace.name)
+    template = {"spec": {**REAL["spec"], **(pod or {})}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", kube.kubeconfig)
-        spec = namespace.spec(small(workers), **fields)
+        spec = namespace.spec(small(workers, pod=template), **fields)
         call(namespace.backend.start(spec))
         made = Running(namespace, spec.name)
         try:
