@@ -116,11 +116,11 @@ describe('words', () => {
     const gang = run({ kind: 'gang', total: 2, done: 0, left: null });
     expect(summary(trans, gang, NOW)).toBe('2 ranks · 1 min');
     const checkpoint = { step: 1200, time: NOW - 3, best: null, size: 10 };
-    expect(summary(trans, { ...gang, checkpoint }, NOW)).toBe(
-      '2 ranks · step 1,200 saved · 1 min'
-    );
+    expect(summary(trans, { ...gang, checkpoint }, NOW)).toBe('2 ranks · step 1,200 saved · 1 min');
     const errors = [{ index: 1, item: 'rank 1', error: 'ValueError: no', traceback: '' }];
-    expect(summary(trans, { ...gang, phase: 'failed', errors }, NOW)).toBe('rank 1: ValueError: no');
+    expect(summary(trans, { ...gang, phase: 'failed', errors }, NOW)).toBe(
+      'rank 1: ValueError: no'
+    );
   });
 
   it('sum up all clusters for the status bar', () => {
