@@ -141,7 +141,13 @@ class GangSeat:
         self._listener = socket.create_server((self._host, 0))
         port = self._listener.getsockname()[1]
         machine = f"{surroundings.machine()} {os.getuid()}"
-        self._tell(state, machine=machine, host=self._host, port=port, folder=own, **self._to_resume())
+        place = {"machine": machine, "host": self._host, "port": port, "jax_port": self._free_port(), "folder": own}
+        self._tell(state, **place, **self._to_resume())
+
+    def _free_port(self) -> int:
+        """A port for JAX, which opens it itself: by then somebody may have taken it."""
+        with socket.create_server((self._host, 0)) as server:
+            return int(server.getsockname()[1])
 
     def _to_resume(self) -> dict[str, Any]:
         """What the ranks go on from: the run's newest checkpoint, or that of an earlier run. Rank 0's seat decides it,
@@ -304,7 +310,7 @@ def _told(order: dict[str, Any], rank: int, local: int) -> dict[str, Any]:
         "TORCHELASTIC_RUN_ID": order["run"],
         "TORCHELASTIC_RESTART_COUNT": order["attempt"] - 1,
         "TORCHELASTIC_MAX_RESTARTS": order["restarts"],
-        "JAX_COORDINATOR_ADDRESS": f"{host}:{port}",
+        "JAX_COORDINATOR_ADDRESS": f"{host}:{order['jax_port']}",
         "JAX_NUM_PROCESSES": order["world"],
         "JAX_PROCESS_ID": rank,
     }

@@ -1,4 +1,4 @@
-"""How the ranks of a gang find each other in PyTorch, and part: `torch.distributed` as under `torchrun`.
+"""How the ranks of a gang find each other in PyTorch and JAX, and part: `torch.distributed` as under `torchrun`.
 
 PyTorch's own way, a port that is told in `MASTER_PORT`, is open to whoever reaches it, and may be taken by the time it
 is used. So where all ranks are on one machine they meet in a file of the user's own; elsewhere rank 0 listens on a
@@ -7,6 +7,8 @@ socket that was bound before its number was told.
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -37,6 +39,7 @@ class Meeting:
     def install(self) -> None:
         """Have PyTorch use it, now or as soon as it is imported."""
         when_imported("torch.distributed", _keep_groups)
+        when_imported("jax.distributed", _tell_jax)
         when_imported(MODULE, lambda: getattr(sys.modules[MODULE], WAYS).update({DEFAULT: self._meet}))
 
     def _meet(self, url: str, timeout: Any = None, **_: Any) -> Iterator[Any]:
@@ -59,6 +62,31 @@ class Meeting:
                     self._host, self._port, world, self._listener >= 0, wait_for_workers=False, **limit, **listener
                 )
         return self._store
+
+
+def _tell_jax() -> None:
+    """Have `jax.distributed.initialize()` know what it else knows of the launchers of clusters only."""
+    module = sys.modules["jax.distributed"]
+    initialize = module.initialize
+
+    @functools.wraps(initialize)
+    def told(
+        coordinator_address: str | None = None,
+        num_processes: int | None = None,
+        process_id: int | None = None,
+        *args: Any,
+        **options: Any,
+    ) -> None:
+        """As JAX's."""
+        initialize(
+            coordinator_address or os.environ["JAX_COORDINATOR_ADDRESS"],
+            int(os.environ["JAX_NUM_PROCESSES"]) if num_processes is None else num_processes,
+            int(os.environ["JAX_PROCESS_ID"]) if process_id is None else process_id,
+            *args,
+            **options,
+        )
+
+    module.initialize = told  # type: ignore[attr-defined]  # it is a module
 
 
 def _keep_groups() -> None:

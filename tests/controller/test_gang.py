@@ -58,7 +58,7 @@ def gang(notes: Notes) -> Gang:
 def _sit(gang: Gang, number: int, machine: str = "here", **place: Any) -> None:
     seat = gang.seats[number]
     gang.given(seat, f"worker-{number}")
-    known = {"machine": machine, "host": f"host-{number}", "port": 1 + number, "folder": "/f", **place}
+    known = {"machine": machine, "host": f"host-{number}", "port": 1 + number, "jax_port": 9, "folder": "/f", **place}
     gang.ready(seat, seat.worker, known, 0)
 
 

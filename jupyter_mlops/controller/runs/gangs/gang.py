@@ -352,6 +352,7 @@ class Gang:
                 file=f"{first.place['folder']}/store-{self.attempt}" if len(machines) == 1 else "",
                 host=first.place["host"],
                 port=first.place["port"],
+                jax_port=first.place["jax_port"],
             )
 
     def _finish(self, blame: int | None) -> None:
