@@ -19,7 +19,6 @@ from ....core.errors import (
     UnknownRun,
 )
 from ....core.run import FINAL, RunPhase, RunState
-from ....core.waiting import wait_for
 from ...clusters.kernel import kernel
 from ...clusters.problems import ProblemsSaid
 from ...clusters.session import Session
@@ -38,6 +37,9 @@ logger = logging.getLogger("jupyter_mlops")
 #: too, a laptop may be carried home.
 SILENT = 3.0
 
+
+#: How often so many seconds are waited for what a run that is over has printed, while the cluster answers.
+REST = 10
 
 #: Seconds between two looks at what is wrong with the cluster, while a run waits.
 LOOK = 2.0
@@ -161,13 +163,19 @@ class Execution:
                 await self._finish_stopped(watching, working)
             else:
                 await self._close(phase, error)
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await wait_for(asyncio.shield(watching), SILENT)
+                await self._hear_the_rest(watching)
         finally:
             self.tasks.stopping = True
             for task in (watching, working):
                 task.cancel()
             await asyncio.gather(watching, working, return_exceptions=True)
+
+    async def _hear_the_rest(self, watching: asyncio.Task[None]) -> None:
+        """Take in what it printed last. A cluster that is busy may take long to tell it; one that is silent won't."""
+        for _ in range(REST):
+            done, _ = await asyncio.wait({watching}, timeout=SILENT)
+            if done or self._silent_since is not None:
+                return
 
     async def _has_ended_there(self, watching: asyncio.Task[None]) -> bool:
         """Whether the watcher hears within a moment that the run has ended. A cluster that is silent gets more time."""
