@@ -18,6 +18,7 @@ import cloudpickle
 
 from . import buffers, processes, sources, surroundings
 from .failures import Record
+from .forking import NATIVE
 from .gang import GangSeat, RankPrints
 from .memory import METRICS, MemoryWatch, Use
 from .outcomes import SmallResults, persist, written
@@ -236,6 +237,7 @@ class RunHere:
         """
         runner = RunnerHandle(self._spare.take(self._environ), prints)
         opening = {**_opening(self._worker, self._code), "rank": {**told, "listens": listener >= 0}}
+        opening["environ"] = _share(opening["environ"], told["ranks"])
         runner.send(opening, (*self._files, *([listener] if listener >= 0 else [])))
         return self._set_to_work(runner)
 
@@ -394,6 +396,13 @@ def _opening(worker: Any, code: bytes) -> Message:
             },
         },
     }
+
+
+def _share(environ: dict[str, str], ranks: int) -> dict[str, str]:
+    """The threads of native libraries of one of so many ranks of a worker, whose variables are `environ`."""
+    known = {name: environ.get(name, "") for name in NATIVE}
+    shared = {name: str(max(1, int(threads) // ranks)) for name, threads in known.items() if threads.isdigit()}
+    return environ | shared
 
 
 async def _versions(packages: list[str]) -> dict[str, str]:

@@ -190,6 +190,7 @@ class GangSeat:
             prints = RankPrints(self._reporter, f"[rank {rank}] " if order["world"] > 1 else "")
             try:
                 told = {**_told(order, rank, local), "checkpoints": {**kept, "local": own}, "notice": [notice, local]}
+                told["ranks"] = order["ranks"]
                 runner = self._run.take_rank(prints, told, listener)
             except (OSError, Stopped) as error:
                 self._failed(rank, dead(f"{type(error).__name__}: rank {rank} can't be started: {error}", "", rank, ""))

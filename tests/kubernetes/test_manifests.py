@@ -61,6 +61,7 @@ def test_a_user_of_a_hub_gets_a_namespace_and_nothing_beside_the_hub() -> None:
     (policy,) = [each for each in documents if each["kind"] == "NetworkPolicy"]
     (own, hers) = policy["spec"]["ingress"][0]["from"]
     assert own == {"podSelector": {}}
+    assert policy["spec"]["podSelector"]["matchLabels"]["jupyter-mlops/part"] == "scheduler", "no workers"
     assert hers["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "jhub"}
     assert hers["podSelector"]["matchLabels"] == {"jupyter-mlops/user": "ann"}
 

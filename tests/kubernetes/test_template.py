@@ -46,6 +46,22 @@ def test_passes_pod_security_restricted(which: str) -> None:
     assert kinds <= {"configMap", "secret", "emptyDir"}
 
 
+def test_a_worker_has_shared_memory_of_half_its_own() -> None:
+    pod = made(Group(memory="3 GiB"))
+    volume = {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(3 * 2**29)}}
+    assert volume in pod["spec"]["volumes"]
+    assert {"name": "shared-memory", "mountPath": "/dev/shm"} in container(pod)["volumeMounts"]
+    assert "shared-memory" not in str(scheduler_pod(spec(), IDS))
+
+
+def test_a_template_may_bring_its_own_shared_memory() -> None:
+    theirs = {"name": "dshm", "emptyDir": {"medium": "Memory"}}
+    mount = {"name": "dshm", "mountPath": "/dev/shm/"}
+    pod = made(Group(), pod={"spec": {"volumes": [theirs], "containers": [{"volumeMounts": [mount]}]}})
+    mounts = [each["name"] for each in container(pod)["volumeMounts"] if each["mountPath"].startswith("/dev/shm")]
+    assert mounts == ["dshm"] and "shared-memory" not in str(pod)
+
+
 def test_a_workers_pod_carries_its_shape_owner_and_labels() -> None:
     pod = made(Group(name="big", cpus=2.5, memory="3 GiB", gpus=2))
     assert container(pod)["resources"] == {

@@ -211,3 +211,10 @@ def test_on_one_machine_nothing_listens(cluster: mlops.Cluster) -> None:
     run = mlops.train(ports, workers=2, cluster=cluster)
     run.result(LONG)
     assert not any(open_ for _, open_ in run.results())
+
+
+def test_the_ranks_of_a_worker_share_its_threads() -> None:
+    from jupyter_mlops.agent.agent import _share
+
+    given = {"OMP_NUM_THREADS": "8", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "all", "HOME": "/"}
+    assert _share(given, 3) == {**given, "OMP_NUM_THREADS": "2"}

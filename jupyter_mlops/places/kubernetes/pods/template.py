@@ -20,6 +20,9 @@ from .merge import merge
 
 #: The container that user templates are merged over is named after its part of the cluster.
 
+#: What processes share through memory.
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a mount, no file
+
 _PORTS = {"tcp-comm": names.SCHEDULER_PORT, "http-dashboard": names.DASHBOARD_PORT}
 
 
@@ -45,6 +48,7 @@ def worker_pod(
     pod = _pod(spec, ids, WORKER, arguments, _resources(group.cpus, group.memory, group.gpus))
     pod = merge(pod, {"spec": {**_spot(group), **_gpus(group), "terminationGracePeriodSeconds": options.grace}})
     pod = merge(pod, _template(pod_of(group), WORKER, f"group {group.name!r}"))
+    pod = merge(pod, _shared_memory(pod, group))
     labels = ids.labels(spec.owner, "worker") | ids.dask_labels("worker")
     labels |= {
         names.GROUP: group.name,
@@ -111,6 +115,20 @@ def scheduler_size(workers: int) -> tuple[float, int]:
     """
     cpus = min(1.0, 0.1 + workers / 250)
     return round(cpus, 2), (256 + min(8192, workers * 4)) * 2**20
+
+
+def _shared_memory(pod: Mapping[str, Any], group: Group) -> dict[str, Any]:
+    """A /dev/shm of half the worker's memory, which it counts against, unless the templates bring one. A container's
+    own has 64 MB: processes that load data for PyTorch die of it, and NCCL does."""
+    mounts = [
+        mount for container in pod["spec"]["containers"] for mount in container.get("volumeMounts", ())
+        if container["name"] == WORKER
+    ]  # fmt: skip
+    if any(mount.get("mountPath", "").rstrip("/") == SHARED_MEMORY for mount in mounts):
+        return {}
+    volume = {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(group.memory // 2)}}
+    mount = {"name": "shared-memory", "mountPath": SHARED_MEMORY}
+    return {"spec": {"volumes": [volume], "containers": [{"name": WORKER, "volumeMounts": [mount]}]}}
 
 
 def _resources(cpus: float, memory: int, gpus: int) -> dict[str, Any]:

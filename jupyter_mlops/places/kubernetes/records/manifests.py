@@ -111,21 +111,27 @@ def rights(ids: ObjectNames, metadata: Json, announced: bool = False) -> dict[st
     }
 
 
-def network_policy(
-    name: str, namespace: str, selector: dict[str, str], metadata: Json | None = None, more: Json | None = None
-) -> Json:
-    """Only pods of the same namespace, and those of the peer `more`, reach pods with these labels. (A port-forward
-    comes from the node itself.)"""
+def network_policy(metadata: Json, selector: dict[str, str], *sources: Json) -> Json:
+    """Pods with these labels are reached by the peers `sources` and by no others. (A port-forward comes from the node
+    itself.) What several policies allow for a pod adds up."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": metadata or {"name": name, "namespace": namespace},
+        "metadata": metadata,
         "spec": {
             "podSelector": {"matchLabels": selector},
             "policyTypes": ["Ingress"],
-            "ingress": [{"from": [{"podSelector": {}}, *([more] if more else [])]}],
+            "ingress": [{"from": list(sources)}],
         },
     }
+
+
+def scheduler_policy(metadata: Json, selector: dict[str, str], *more: Json) -> Json:
+    """Schedulers with these labels are reached by the namespace's pods, where notebooks are, and by the peers `more`.
+
+    Workers are not: what the ranks of a gang send each other has neither a password nor encryption.
+    """
+    return network_policy(metadata, {**selector, names.PART: "scheduler"}, {"podSelector": {}}, *more)
 
 
 def manifests(
@@ -155,7 +161,7 @@ def manifests(
     subject = _user(user) if user else _account(service_account, namespace)
     return [
         *_rights(namespace, subject, operator),
-        network_policy("jupyter-mlops", namespace, {names.MANAGED_BY: names.US}),
+        scheduler_policy({"name": "jupyter-mlops", "namespace": namespace}, {names.MANAGED_BY: names.US}),
         *(node_rights(namespace, subject, room=room) if nodes or room else []),
     ]
 
@@ -192,7 +198,7 @@ def hub_manifests(hub: str, user: str, nodes: bool = True, operator: bool = Fals
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels | level}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": hub, "labels": labels}},
         *_rights(name, subject, operator),
-        network_policy("jupyter-mlops", name, labels, more=pods),
+        scheduler_policy({"name": "jupyter-mlops", "namespace": name}, labels, pods),
         *(node_rights(name, subject, room=room) if nodes or room else []),
     ]
 

@@ -189,13 +189,15 @@ def _owned(
         for role, pair in made_keys.pairs.items():  # no pod has that of clients
             data = {"tls.key": pair.key, "tls.crt": pair.certificate, "ca.crt": made_keys.authority}
             secrets.append({**secret(metadata(ids.tls_of(role)), data), "type": "kubernetes.io/tls"})
-    policy = manifests.network_policy(
-        ids.cluster, ids.namespace, {names.CLUSTER: ids.cluster}, metadata(f"{ids.cluster}-ports")
-    )
+    its = {names.CLUSTER: ids.cluster}
+    policies = [
+        manifests.network_policy(metadata(f"{ids.cluster}-ports"), its, {"podSelector": {"matchLabels": its}}),
+        manifests.scheduler_policy(metadata(f"{ids.cluster}-scheduler"), its),
+    ]
     return [
         *((("secrets", ""), each) for each in secrets),
         (("services", ""), _service(ids, metadata(ids.scheduler))),
-        (("networkpolicies", NETWORK), policy),
+        *((("networkpolicies", NETWORK), each) for each in policies),
         (("poddisruptionbudgets", POLICY), _budget(ids, metadata(ids.scheduler))),
     ]
 
