@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-ON_KUBERNETES = FOLDER / "05-on-kubernetes.ipynb"
+ON_KUBERNETES, WITH_TORCH = FOLDER / "05-on-kubernetes.ipynb", FOLDER / "06-deep-learning.ipynb"
+APART = (ON_KUBERNETES, WITH_TORCH)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,18 @@ async def _stop_all() -> None:
             await places.get(state.place).stop(state.name, force=True)
 
 
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path != ON_KUBERNETES], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path not in APART], ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, home: Path) -> None:
     _run(path)
+
+
+def test_the_one_with_pytorch(home: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch isn't installed: pip install 'jupyter-mlops[torch]'")
+    notebook = _run(WITH_TORCH)
+    said = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    assert "[gang] rank 1: ProcessEnded: the code's process was ended by SIGKILL" in said
+    assert "[gang] It goes on from step 5" in said and "60 epochs in all" in said
+    assert "of an earlier run, which had not come to its end" in said
 
 
 def test_the_one_on_kubernetes(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
