@@ -85,7 +85,7 @@ def pod_of(made: Running, worker: str) -> str:
     return next(pod["metadata"]["name"] for pod in made.pods() if pod["metadata"]["labels"][names.WORKER] == worker)
 
 
-def test_an_evicted_pod_costs_no_step_and_a_killed_one_those_since_the_last_checkpoint(
+def test_an_evicted_pod_costs_no_step_and_one_that_is_forced_those_since_the_last_checkpoint(
     module_kube: Kube, volume: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", module_kube.kubeconfig)
@@ -115,5 +115,5 @@ def test_an_evicted_pod_costs_no_step_and_a_killed_one_those_since_the_last_chec
         grace = ("--grace-period=0", "--force", "--wait=false")
         made.kube.kubectl("delete", "pod", "-n", made.namespace.name, pod_of(made, victim.name), *grace)
         begin, end = killed.result(PATIENCE)
-        assert end == STEPS and begin >= 2 * EVERY and begin % EVERY == 0, killed.prints()
+        assert end == STEPS and begin >= 2 * EVERY, killed.prints()  # some kubelets give notice even then
     made.kube.kubectl("delete", "pv", made.namespace.name, "--wait=false", "--ignore-not-found")
