@@ -273,6 +273,10 @@ class CheckpointFolder(type(Path())):  # type: ignore[misc]  # the class of path
     step: int
     world: int
 
+    def __reduce__(self) -> tuple[type[Path], tuple[str]]:
+        """Elsewhere, where this class isn't, it is a path and no more."""
+        return Path, (str(self),)
+
 
 class OfRank:
     """The checkpoints of a run, as one of its ranks knows them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +117,8 @@ def test_a_rank_says_what_it_wrote_only_if_all_went_well(place: str, tmp_path: P
     assert not told
     with rank.checkpoint(2, 0.5, alone=True) as folder:
         assert folder.step == 2
+        plain = pickle.loads(pickle.dumps(folder))
+        assert type(plain) is type(tmp_path) and plain == folder, "a notebook doesn't know its class"
         (folder / "x").write_text("all of it")
     assert told == [{"kind": "checkpoint", "step": 2, "best": 0.5, "alone": True, "files": {"x": 9}}]
 

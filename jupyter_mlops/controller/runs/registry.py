@@ -78,7 +78,7 @@ class RunRegistry:
         self._variables = VariableFiles(ClusterFolder(folder)) if folder else None
         self._shape, self._share, self._changed, self._event = shape, share, changed, event
         self.results = results
-        self.gangs = Gangs(scheduler, lambda run, error: self.end(run, "failed", error))
+        self.gangs = Gangs(scheduler, lambda run, error: self.end(run, "failed", error), self.mark)
         self._background = Background()
         self._runs: dict[str, LiveRun] = {}
         self._dirty: set[str] = set()

@@ -39,10 +39,13 @@ class Gangs:
     ----------
     scheduler : Dask's.
     fail : ends a run, with an error in words.
+    mark : a run went on: its watchers are told soon.
     """
 
-    def __init__(self, scheduler: Scheduler, fail: Callable[[LiveRun, str], None]) -> None:
-        self._scheduler, self._fail = scheduler, fail
+    def __init__(
+        self, scheduler: Scheduler, fail: Callable[[LiveRun, str], None], mark: Callable[[LiveRun], None]
+    ) -> None:
+        self._scheduler, self._fail, self._mark = scheduler, fail, mark
         self._gangs: dict[str, _Known] = {}
         #: Workers that are seats' alone, and since when, until what waited on them was sent elsewhere.
         self._crowded: dict[str, Time] = {}
@@ -63,7 +66,7 @@ class Gangs:
     def open(self, run: LiveRun) -> None:
         """A gang's run was opened: its seats' tasks are about to come."""
         keys = [f"mlrun-{run.state.id}-{number}" for number in range(run.state.seats)]
-        known = _Known(self._scheduler, run, self._fail)
+        known = _Known(self._scheduler, run, self._fail, self._mark)
         per_worker = max(1, (run.state.total or 1) // run.state.seats)
         known.gang = Gang(keys, per_worker, known, int(run.state.options.get("restarts", RESTARTS)))
         self._gangs[run.state.id] = known
@@ -204,8 +207,14 @@ class _Known:
 
     gang: Gang
 
-    def __init__(self, scheduler: Scheduler, run: LiveRun, fail: Callable[[LiveRun, str], None]) -> None:
-        self._scheduler, self.run, self._fail = scheduler, run, fail
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        run: LiveRun,
+        fail: Callable[[LiveRun, str], None],
+        mark: Callable[[LiveRun], None],
+    ) -> None:
+        self._scheduler, self.run, self._fail, self._mark = scheduler, run, fail, mark
         self.group = run.state.group or ""
         self._since = time.monotonic()
         self._said = 0
@@ -233,13 +242,13 @@ class _Known:
             age = span(max(0.0, time.time() - resume["time"]))
             whose = "" if resume["ours"] else " of an earlier run, which had not come to its end; --fresh begins anew"
             self.say(f"[gang] It goes on from step {resume['step']}: a checkpoint, {age} old,{whose}".rstrip(","))
-        self.run.touch()
+        self._mark(self.run)
 
     def keep(self, step: int, best: float | None, size: int) -> None:
         """A checkpoint is complete."""
         self.run.state.checkpoint = Checkpoint(step=step, best=best, size=size, time=time.time())
         self.run.write()  # whoever runs it again after the scheduler's end looks for it
-        self.run.touch()
+        self._mark(self.run)
 
     def say_what_lacks(self, number: int) -> None:
         """That the gang waits for so many workers; once for each number."""

@@ -1,0 +1,61 @@
+"""A gang in a notebook: what it says under the cell, and what the sidebar shows of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from .lab import Lab, cluster_of, open_lab
+from .looks import dark
+from .notebook import Notebook, write_notebook
+from .sidebar import Sidebar
+
+CELL = """
+%%mlrun --gang 2 --name "learn digits" --cluster pair
+import os, time
+folder = mlops.resume()
+begin = folder.step if folder is not None else 0
+for step in range(begin + 1, 61):
+    time.sleep(0.3)
+    if step == 13 and mlops.rank() == 1 and begin == 0:
+        os._exit(1)
+    if step % 5 == 0:
+        with mlops.checkpoint(step, best=step / 60) as folder:
+            (folder / f"rank-{mlops.rank()}").write_text("state")
+begin
+"""
+PAIR = {"title": "Pair", "groups": [{"workers": 2, "minimum": 0, "maximum": 3, "memory": "600 MiB"}]}
+#: Widths of the sidebar, in pixels.
+WIDTHS = (250, 600)
+
+
+def test_a_gang_says_what_it_saved_and_why_it_began_again(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None:
+    lab.api("profiles/pair", "PUT", PAIR)
+    write_notebook(lab.work, "gang.ipynb", ["%load_ext jupyter_mlops\nimport jupyter_mlops as mlops", CELL])
+    cluster_of(lab, "pair", "pair", 2)
+    open_lab(page, lab, "gang.ipynb")
+    sidebar = Sidebar(page).open()
+    sidebar.ready("pair", 2)
+    notebook = Notebook(page)
+    notebook.run(0)
+    output = notebook.run(1, wait=False)
+    row = sidebar.run("learn digits", "running")
+    expect(row).to_contain_text(re.compile(r"2 ranks · step \d+ saved"))
+    expect(output).to_contain_text("[gang] rank 1: ProcessEnded: the code ended its own process")
+    expect(output).to_contain_text("[gang] It goes on from step 10")
+    row.click()
+    details = page.locator("[data-mlops=run-details]")
+    expect(details).to_contain_text("Attempt2")
+    expect(details).to_contain_text("Checkpointstep")
+    for width in WIDTHS:
+        sidebar.resize(width)
+        assert sidebar.overflow() <= 0
+        for theme in ("light", "dark"):
+            dark(page, theme == "dark")
+            picture(f"gang-{theme}-{width}")
+    dark(page, on=False)
+    expect(sidebar.run("learn digits", "done")).to_be_visible()
+    expect(output).to_contain_text("10")
