@@ -46,7 +46,7 @@ def test_a_gang_says_what_it_saved_and_why_it_began_again(page: Page, lab: Lab, 
     expect(row).to_contain_text(re.compile(r"2 ranks · step \d+ saved"))
     expect(output).to_contain_text("[gang] rank 1: ProcessEnded: the code ended its own process")
     expect(output).to_contain_text("[gang] It goes on from step 10")
-    row.click()
+    row.locator("[data-mlops=run-open]").click()
     details = page.locator("[data-mlops=run-details]")
     expect(details).to_contain_text("Attempt2")
     expect(details).to_contain_text("Checkpointstep")
