@@ -49,7 +49,7 @@ def test_a_gang_says_what_it_saved_and_why_it_began_again(page: Page, lab: Lab, 
     row.locator("[data-mlops=run-open]").click()
     details = page.locator("[data-mlops=run-details]")
     expect(details).to_contain_text("Attempt2")
-    expect(details).to_contain_text("Checkpointstep")
+    expect(details).to_contain_text("Savedstep")
     for width in WIDTHS:
         sidebar.resize(width)
         assert sidebar.overflow() <= 0

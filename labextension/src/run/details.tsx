@@ -103,7 +103,7 @@ function saved(trans: TranslationBundle, run: RunState, now: number): [string, s
     const age = trans.__('%1 ago', span(trans, Math.max(0, Math.floor(now - checkpoint.time))));
     const best = checkpoint.best === null ? '' : significant(checkpoint.best, 5);
     const words = [trans.__('step %1', number(checkpoint.step)), size(checkpoint.size), age, best];
-    facts.push([trans.__('Checkpoint'), words.filter(Boolean).join(' · '), run.checkpoints]);
+    facts.push([trans.__('Saved'), words.filter(Boolean).join(' · '), run.checkpoints]);
   }
   return facts;
 }
