@@ -16,7 +16,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 #: What a complete checkpoint has; it is written last.
@@ -66,7 +66,10 @@ class Manifest:
     def of_json(cls, text: str | bytes) -> Manifest:
         """As it was stored; what a newer version has added is left out. Raises `ValueError`, `TypeError`."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+        found = cls(**{name: value for name, value in json.loads(text).items() if name in known})
+        if any(PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts for file in found.files):
+            raise ValueError("a file of it is elsewhere")
+        return found
 
 
 def name_of(step: int, attempt: int) -> str:

@@ -76,6 +76,14 @@ def test_half_a_manifest_and_strange_folders_are_none(make: Make, tmp_path: Path
     assert steps(make) == [(1, 10)]
 
 
+@pytest.mark.parametrize("file", ["../outside", "/etc/passwd", "deep/../../outside"])
+def test_a_manifest_that_names_files_elsewhere_is_none(make: Make, tmp_path: Path, file: str) -> None:
+    write(make, 10)
+    manifest = tmp_path / "kept" / "step-0000000010-1" / MANIFEST
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "files": {file: 1}}))
+    assert make().newest() is None
+
+
 def test_what_a_newer_version_says_more_is_passed_over(make: Make, tmp_path: Path) -> None:
     write(make, 10)
     manifest = tmp_path / "kept" / "step-0000000010-1" / MANIFEST
