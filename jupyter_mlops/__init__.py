@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
+from .agent.imported import when_imported
 
 if TYPE_CHECKING:
     from . import profiles
@@ -117,6 +118,19 @@ def _record_runs() -> None:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _joblib_knows_us() -> None:
+    """`joblib.parallel_config("mlops")` works; what it needs is imported then."""
+
+    def backend(**options: Any) -> Any:
+        _record_runs()
+        return importlib.import_module(".client.runs.joblib", __name__).MlopsBackend(**options)
+
+    importlib.import_module("joblib").register_parallel_backend("mlops", backend)
+
+
+when_imported("joblib", _joblib_knows_us)
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

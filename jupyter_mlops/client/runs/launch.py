@@ -21,6 +21,7 @@ from ..send.payload import RunPayload
 from .checkpoints import PLACE, earlier, place_of
 from .execution.channel import Channel
 from .execution.execution import Execution
+from .execution.feeding import FedExecution, Feed
 from .execution.gang import GangExecution
 from .execution.items import Items, Partitions, Sliced, Streamed, items_of
 from .execution.mapping import MapExecution
@@ -41,7 +42,7 @@ NO_PLACE = (
 #: Characters of the code that a record keeps.
 CODE = 20_000
 
-Items_ = Items | Partitions
+Items_ = Items | Partitions | Feed
 
 
 def launch(
@@ -57,7 +58,7 @@ def launch(
     ------
     InvalidItems, UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
     """
-    items = items_of(values) if payload.head["kind"] == "map" else None
+    items = values if isinstance(values, Feed) else items_of(values) if payload.head["kind"] == "map" else None
     if options.detach and isinstance(items, Streamed):
         items = Sliced(list(items.rest()))
     prepared = loop_thread().call(_prepare(payload, items, options, origin, say))
@@ -165,6 +166,9 @@ def _execution(session: Session, state: RunState, payload: RunPayload, items: It
         payload_file.finish()
         kind = GangExecution if state.kind == "gang" else OneTask
         return kind(session, state, payload, channel)
+    if isinstance(items, Feed):
+        not_kept(state.id, "its items came one after the other, from somebody who waited for them")
+        return FedExecution(session, state, payload, channel, items)
     buffer = ResultBuffer(keep=not isinstance(items, Streamed))
     if isinstance(items, Partitions):
         if items.computed:
