@@ -47,6 +47,7 @@ def train(notes: str, end: Callable[[int], None] = lambda step: None, pause: flo
     while step < STEPS:
         time.sleep(pause)
         end(step)
+        meet(notes, step)
         step += 1
         stop = mlops.stopping()
         if step % EVERY == 0 or stop:
@@ -55,6 +56,16 @@ def train(notes: str, end: Callable[[int], None] = lambda step: None, pause: flo
         if stop:
             break
     return step
+
+
+def meet(notes: str, step: int) -> None:
+    """Wait for the other rank, as an all-reduce does."""
+    import time
+
+    attempt = f"{os.environ['TORCHELASTIC_RUN_ID']}-{os.environ['TORCHELASTIC_RESTART_COUNT']}"
+    Path(notes, f"at-{attempt}-{step}-{mlops.rank()}").touch()
+    while not Path(notes, f"at-{attempt}-{step}-{1 - mlops.rank()}").exists():
+        time.sleep(0.001)
 
 
 def begins(notes: Path) -> list[list[int]]:

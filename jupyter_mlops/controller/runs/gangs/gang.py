@@ -243,10 +243,10 @@ class Gang:
         self.look(now)
 
     def _say_who_is_missing(self, rank: int) -> None:
-        """A rank that has written a second checkpoint while the first one isn't complete may be the only one to write:
-        then none would ever be."""
+        """A rank that has written three checkpoints of which none is complete may be the only one to write: then none
+        would ever be."""
         mine = [step for step, parts in sorted(self._parts.items()) if rank in parts.files]
-        if len(mine) > 1 and not self._said:
+        if len(mine) > 2 and not self._said:
             self._said = True
             missing = sorted(set(range(self.world)) - set(self._parts[mine[0]].files))
             others = f"rank {missing[0]}" if len(missing) == 1 else f"ranks {', '.join(map(str, missing))}"
