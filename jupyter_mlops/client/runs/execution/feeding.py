@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....core.run import RunPhase, RunState
 from ...clusters.session import Session
@@ -15,9 +15,10 @@ from . import items as parts
 from .channel import Channel
 from .exceptions import exception_of
 from .execution import Execution
-from .mapping import AGAIN
 from .outcomes import item_error, values_of
-from .tasks import TaskLost
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class FedExecution(Execution):
     async def _fetch(self, batch: FedBatch, index: int, start: int) -> None:
         """Send a batch, and hand on what it gives."""
         try:
-            outcome = await self._outcome(parts.part(index, start, batch.count, batch.packed, None), index)
+            part = parts.part(index, start, batch.count, batch.packed, None)
+            outcome = await self.tasks.insist(part, index, self.payload, self._outcome)
         except BaseException as error:
             await asyncio.to_thread(batch.done, error)
             raise
@@ -105,16 +107,7 @@ class FedExecution(Execution):
             given = await asyncio.to_thread(values_of, outcome)
         await asyncio.to_thread(batch.done, given)
 
-    async def _outcome(self, part: bytes, index: int) -> dict[str, Any]:
-        for attempt in range(AGAIN):
-            bigs, future = self.tasks.bigs, self.tasks.send(part, index)
-            try:
-                outcome = await self.tasks.outcome(future)
-            except TaskLost:
-                await self.tasks.drop_to_send_again(future)
-                if attempt == AGAIN - 1 or not await self.tasks.put_again(self.payload, everywhere=True, lost=bigs):
-                    raise
-            else:
-                self.tasks.drop(future)
-                return outcome
-        raise AssertionError("unreachable")
+    async def _outcome(self, future: Future[Any]) -> dict[str, Any]:
+        outcome = await self.tasks.outcome(future)
+        self.tasks.drop(future)
+        return outcome

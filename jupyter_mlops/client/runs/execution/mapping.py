@@ -22,7 +22,6 @@ from .execution import Execution
 from .items import Items
 from .outcomes import changed, item_error, todo, values_of
 from .result_buffer import ResultBuffer
-from .tasks import TaskLost
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -36,9 +35,6 @@ TASKS = 500
 
 #: Seconds that a detached map takes to learn how long its items take, before all of it is sent.
 PROBING = 2.0
-
-#: How often a batch is sent again because a big variable that it needs was lost.
-AGAIN = 5
 
 
 class MapExecution(Execution):
@@ -160,15 +156,10 @@ class MapExecution(Execution):
         plan = self._batcher.plan
         budget = None if self.state.detached else plan.budget()
         packed = parts.part(batch.index, batch.start, batch.count, batch.packed, budget)
-        for attempt in range(AGAIN):
-            bigs, future = self.tasks.bigs, self.tasks.send(packed, batch.index)
-            try:
-                self._accept(batch, await self._outcome_of(future, batch))
-                return
-            except TaskLost:
-                await self.tasks.drop_to_send_again(future)
-                if attempt == AGAIN - 1 or not await self.tasks.put_again(self.payload, everywhere=True, lost=bigs):
-                    raise
+        outcome = await self.tasks.insist(
+            packed, batch.index, self.payload, lambda future: self._outcome_of(future, batch)
+        )
+        self._accept(batch, outcome)
 
     async def _outcome_of(self, future: Future[Any], batch: Batch) -> dict[str, Any]:
         if not self.payload.head["keep"]:

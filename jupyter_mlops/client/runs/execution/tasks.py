@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ....agent import surroundings
@@ -22,6 +23,9 @@ ARRIVAL = 120.0
 
 #: Seconds that a cluster may be silent before a run on it is given up, and between two tries to get a result from it.
 GIVEN_UP, PAUSE = 300.0, 0.5
+
+#: How often a batch is sent again because a big variable that it needs was lost.
+AGAIN = 5
 
 #: What Dask raises when the way to a result breaks.
 _BROKEN = (OSError, asyncio.TimeoutError, asyncio.CancelledError)
@@ -160,6 +164,21 @@ class Tasks:
             except Unavailable:
                 if asyncio.get_running_loop().time() > deadline:
                     raise
+
+    async def insist(
+        self, part: bytes, index: int, payload: RunPayload, take: Callable[[Future[Any]], Awaitable[dict[str, Any]]]
+    ) -> dict[str, Any]:
+        """What the task number `index` gives, which many workers may run; it is sent again while only a big variable of
+        `payload` was lost. `take` gets what a sent task gave; raises what it does."""
+        for attempt in range(AGAIN):
+            bigs, future = self.bigs, self.send(part, index)
+            try:
+                return await take(future)
+            except TaskLost:
+                await self.drop_to_send_again(future)
+                if attempt == AGAIN - 1 or not await self.put_again(payload, everywhere=True, lost=bigs):
+                    raise
+        raise AssertionError("unreachable")
 
     async def outcome(self, future: Future[Any]) -> dict[str, Any]:
         """What a task gave; while the way to it is broken it is asked for again, since a new connection waits less
