@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import joblib
@@ -14,6 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import jupyter_mlops as mlops
+from jupyter_mlops.client.clusters.choose import choose
+from jupyter_mlops.client.clusters.kernel import loop_thread
+from jupyter_mlops.client.words import tell
+from jupyter_mlops.core.errors import RunCancelled
 from jupyter_mlops.home.runs import read_runs
 
 from .cluster import until
@@ -29,6 +35,18 @@ def on_the_cluster(cluster: mlops.Cluster) -> Any:
 
 def last() -> Any:
     return read_runs()[0]
+
+
+def live(cluster: mlops.Cluster) -> Any:
+    """The last run, as its cluster knows it."""
+    session = loop_thread().call(choose(cluster.name, tell))
+    return loop_thread().call(session.link.watch_run(last().id, 0)).run
+
+
+def cancel(cluster: mlops.Cluster) -> None:
+    """As the sidebar does it: past whoever waits for the run."""
+    session = loop_thread().call(choose(cluster.name, tell))
+    loop_thread().call(session.link.cancel_run(last().id, "it was cancelled in the sidebar"))
 
 
 def test_calls_give_what_they_give_here() -> None:
@@ -66,6 +84,42 @@ def test_what_a_call_raises_is_raised_and_ends_the_others(cluster: mlops.Cluster
         joblib.Parallel()(joblib.delayed(work)(number) for number in range(100))
     until(lambda: last().phase in ("failed", "cancelled"))
     until(lambda: cluster.state().counts.busy == 0)
+
+
+def test_who_cancels_the_run_ends_joblibs_call(cluster: mlops.Cluster) -> None:
+    caught: list[BaseException] = []
+
+    def wait() -> None:
+        with joblib.parallel_config("mlops", cluster=cluster.name, name="naps"), pytest.raises(BaseException) as raised:
+            joblib.Parallel()(joblib.delayed(time.sleep)(60) for _ in range(20))
+        caught.append(raised.value)
+
+    call = threading.Thread(target=wait)
+    call.start()
+    until(lambda: last().name == "naps" and cluster.state().counts.busy > 0)
+    cancel(cluster)
+    call.join(30)
+    assert isinstance(caught[0], RunCancelled)
+    until(lambda: last().phase == "cancelled")
+
+
+def test_who_cancels_it_before_all_calls_are_known_ends_it_too(cluster: mlops.Cluster) -> None:
+    more = threading.Event()
+
+    def calls() -> Iterator[Any]:
+        yield from (joblib.delayed(pow)(number, 2) for number in range(2))  # one for each worker
+        until(lambda: last().name == "slowly" and live(cluster).done == 2)  # nothing is under way
+        cancel(cluster)
+        until(lambda: last().phase == "cancelled")
+        more.set()
+        yield from (joblib.delayed(pow)(number, 2) for number in range(100))
+
+    with (
+        joblib.parallel_config("mlops", cluster=cluster.name, name="slowly"),
+        pytest.raises(RunCancelled, match="cancelled"),
+    ):
+        joblib.Parallel(batch_size=1, pre_dispatch=2)(calls())
+    assert more.is_set()
 
 
 def test_large_arguments_are_put_there_once() -> None:
