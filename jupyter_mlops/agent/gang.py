@@ -103,7 +103,7 @@ class GangSeat:
             while True:
                 kind, what = self._events.get()
                 if kind == "order" and what["do"] == "finish":
-                    return self._finish(what["blame"])
+                    return self._finish(what["blame"], what["seats"])
                 if kind == "order" and what["do"] == "leave":
                     raise _elsewhere()
                 self._take_in(kind, what, own)
@@ -150,10 +150,8 @@ class GangSeat:
             return int(server.getsockname()[1])
 
     def _to_resume(self) -> dict[str, Any]:
-        """What the ranks go on from: the run's newest checkpoint, or that of an earlier run. Rank 0's seat decides it,
-        which writes the manifests."""
-        if self._part["index"]:
-            return {}
+        """What the ranks go on from: the run's newest checkpoint, or that of an earlier run. What rank 0's seat finds
+        counts for all of them."""
         for root in filter(None, (self._places["root"], *self._places["earlier"])):
             try:
                 newest = checkpoints_at(root, self._folder).newest()
@@ -239,15 +237,21 @@ class GangSeat:
         cause = "died" if died else "lost others" if LOST_OTHERS.search(failure["error"]) else "raised"
         self._tell("rank", rank=rank, done=False, cause=cause, error=failure["error"])
 
-    def _finish(self, blame: int | None) -> Outcome:
-        """End what still runs; what rank 0 gave, if it was here, what each rank gave, and the error to blame."""
+    def _finish(self, blame: int | None, seats: int) -> Outcome:
+        """End what still runs; of how many seats this is one, what rank 0 gave, if it was here, what each rank gave,
+        and the error to blame."""
         for runner in self._ranks.values():
             runner.process.signal(signal.SIGKILL)
             self._run.lost(runner)
         found = {rank: given for rank, given in self._outcomes.items() if not given.get("errors")}
         errors = self._outcomes.get(-1 if blame is None else blame, {}).get("errors", [])
         outcome = {**found.get(0, {}), "n": len(self._outcomes), "errors": errors, "displays": self._displays.kept}
-        return {**outcome, "ranks": {rank: given for rank, given in found.items() if rank}}
+        return {
+            **outcome,
+            "seats": seats,
+            "leads": 0 in self._outcomes,
+            "ranks": {rank: each for rank, each in found.items() if rank},
+        }
 
     def _tell(self, state: str, **what: Any) -> None:
         self._reporter.send("seat", key=self._key, state=state, **what)

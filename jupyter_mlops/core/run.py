@@ -120,6 +120,18 @@ class RunState(Record):
         workers = self.options.get("gang")
         return workers if isinstance(workers, int) and workers > 0 else 1
 
+    @property
+    def per_worker(self) -> int:
+        """Ranks on each of its workers, if it is a gang."""
+        ranks = self.options.get("per_worker")
+        return ranks if isinstance(ranks, int) and ranks > 0 else max(1, (self.total or 1) // self.seats)
+
+    @property
+    def least_seats(self) -> int | None:
+        """Workers that are enough for it, if it is an elastic gang."""
+        least = self.options.get("at_least")
+        return least if isinstance(least, int) and 0 < least < self.seats else None
+
     def told_by(self, name: str, cluster: str) -> RunState:
         """The same as a run of the cluster with this name and id: its controller told of it, and has no say in that."""
         return self.model_copy(update={"cluster": name, "cluster_id": cluster})

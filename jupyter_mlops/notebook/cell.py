@@ -17,7 +17,7 @@ from IPython.utils.text import DollarFormatter
 from ..client.runs.execution.channel import Display
 from ..client.runs.execution.outcomes import FailedItem
 from ..client.runs.launch import launch
-from ..client.runs.options import Options, parse_seconds, parse_workers
+from ..client.runs.options import Options, of_gang, parse_seconds, parse_workers
 from ..client.runs.origin import number_of_cell, origin_of_kernel
 from ..client.runs.run import Run
 from ..client.runs.view import display
@@ -225,13 +225,18 @@ def options_of(args: argparse.Namespace) -> Options:
         keep=args.keep,
         on_error=args.on_error,
         sync=args.sync,
-        gang=_number("--gang", args.gang) if args.gang is not None else None,
+        **(_gang(args.gang) if args.gang is not None else {}),
         per_worker=_number("--per-worker", args.per_worker) if args.per_worker is not None else None,
         restarts=_number("--restarts", args.restarts) if args.restarts is not None else RESTARTS,
         checkpoint=args.checkpoint,
         fresh=args.fresh,
         resume=args.resume,
     )
+
+
+def _gang(text: str) -> dict[str, Any]:
+    numbers = [_number("--gang", number) for number in text.split(":", 1)]
+    return of_gang(numbers if len(numbers) > 1 else numbers[0])
 
 
 def _number(option: str, text: str) -> int:

@@ -30,9 +30,9 @@ class MlopsMagics(Magics):
     @argument(
         "--gang",
         metavar="N",
-        help="Run the cell on N workers at the same time, as one program whose processes (ranks) talk to each other, "
-        "as under torchrun: RANK, WORLD_SIZE and so on are set. All start together, or none. What comes back is rank "
-        "0's; --out NAME@all gives a list with that of each rank.",
+        help="Run the cell on N workers at the same time (MIN:MAX: on as many as can be had), as one program whose "
+        "processes (ranks) talk to each other, as under torchrun: RANK, WORLD_SIZE and so on are set. "
+        "All start together, or none. What comes back is rank 0's; --out NAME@all gives a list with that of each.",
     )
     @argument("--per-worker", metavar="N", help="With --gang: ranks on each worker (default: its GPUs, or 1).")
     @argument(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.controller.runs.gangs.gang import MOST_ATTEMPTS, PATIENCE, Cause, Gang, SeatState
+from jupyter_mlops.controller.runs.gangs.gang import GROW, MOST_ATTEMPTS, PATIENCE, SETTLE, Cause, Gang, SeatState
 
 
 class Notes:
@@ -17,6 +17,8 @@ class Notes:
         self.said: list[str] = []
         self.failed: list[str] = []
         self.began_from: list[int | None] = []
+        self.free = 0
+        self.without: list[str] = []
 
     def order(self, seat: SeatState, do: str, **what: Any) -> None:
         """Of a seat's number."""
@@ -30,7 +32,15 @@ class Notes:
         """The end."""
         self.failed.append(error)
 
-    def began(self, attempt: int, resume: dict[str, Any] | None) -> None:
+    def end_without(self, seats: list[SeatState]) -> None:
+        """Their keys."""
+        self.without += [seat.key for seat in seats]
+
+    def idle(self) -> int:
+        """Workers."""
+        return self.free
+
+    def began(self, attempt: int, world: int, resume: dict[str, Any] | None) -> None:
         """An attempt."""
         self.began_from.append(None if resume is None else resume["step"])
 
@@ -55,11 +65,11 @@ def gang(notes: Notes) -> Gang:
     return made
 
 
-def _sit(gang: Gang, number: int, machine: str = "here", **place: Any) -> None:
+def _sit(gang: Gang, number: int, machine: str = "here", now: float = 0, **place: Any) -> None:
     seat = gang.seats[number]
     gang.given(seat, f"worker-{number}")
     known = {"machine": machine, "host": f"host-{number}", "port": 1 + number, "jax_port": 9, "folder": "/f", **place}
-    gang.ready(seat, seat.worker, known, 0)
+    gang.ready(seat, seat.worker, known, now)
 
 
 def _raised(rank: int, error: str = "ValueError: no") -> Cause:
@@ -313,3 +323,104 @@ def test_a_worker_that_is_about_to_go_gets_no_ranks(notes: Notes) -> None:
     assert [seat.key for seat in gang.empty] == ["a"]
     _sit(gang, 0)
     assert notes.taken() == [(0, "start"), (1, "start")]
+
+
+@pytest.fixture
+def elastic(notes: Notes) -> Gang:
+    """Three seats with two ranks each, of which the first and the last run: for one there was no worker."""
+    made = Gang(["a", "b", "c"], 2, notes, at_least=1)
+    _sit(made, 0)
+    _sit(made, 2)
+    made.look(SETTLE)
+    assert [(number, what["first"], what["world"]) for number, _, what in notes.orders] == [(0, 0, 4), (2, 2, 4)]
+    notes.taken()
+    return made
+
+
+def test_an_elastic_gang_takes_the_workers_that_it_finds(notes: Notes) -> None:
+    gang = Gang(["a", "b", "c"], 1, notes, at_least=2)
+    notes.free = 1
+    gang.look(SETTLE)
+    assert len(gang.empty) == 3, "one isn't enough"
+    notes.free = 2
+    gang.look(2 * SETTLE - 1)
+    assert len(gang.empty) == 3, "another one may come"
+    gang.look(2 * SETTLE)
+    assert [seat.key for seat in gang.empty] == ["a", "b"]
+    _sit(gang, 0)
+    assert notes.taken() == []
+    _sit(gang, 1)
+    assert notes.taken() == [(0, "start"), (1, "start")] and gang.empty == []
+
+
+def test_it_begins_with_all_that_have_come_by_then(notes: Notes) -> None:
+    gang = Gang(["a", "b", "c"], 1, notes, at_least=1)
+    notes.free = 1
+    gang.look(SETTLE)
+    assert len(gang.empty) == 1
+    gang.have(2)
+    assert len(gang.empty) == 2
+    gang.have(9)
+    assert len(gang.empty) == 3
+
+
+def test_it_goes_on_with_fewer_when_nobody_takes_a_place(elastic: Gang, notes: Notes) -> None:
+    elastic.left(elastic.seats[0], 100)
+    assert notes.taken() == [(2, "break")]
+    _sit_again(elastic, 2, 101)
+    assert len(elastic.empty) == 1, "another one may come"
+    elastic.look(100 + SETTLE)
+    assert notes.taken() == []
+    elastic.look(101 + SETTLE)
+    assert [(number, what["first"], what["world"]) for number, _, what in notes.orders] == [(2, 0, 2)]
+
+
+def test_it_grows_right_after_a_checkpoint(elastic: Gang, notes: Notes) -> None:
+    notes.free = 1
+    elastic.kept(10, SETTLE + GROW - 1)
+    assert notes.taken() == [], "it has just begun"
+    notes.free = 0
+    elastic.kept(20, SETTLE + GROW)
+    assert notes.taken() == [] and elastic.empty == [], "there is none"
+    notes.free = 1
+    elastic.kept(30, SETTLE + GROW + 1)
+    assert notes.taken() == [(0, "break"), (2, "break")] and "1 more worker" in notes.said[-1]
+    _sit_again(elastic, 0, 1000)
+    _sit_again(elastic, 2, 1000)
+    assert [seat.key for seat in elastic.empty] == ["b"]
+    _sit(elastic, 1, now=1000)
+    assert [(number, what["world"]) for number, _, what in notes.orders] == [(0, 6), (1, 6), (2, 6)]
+
+
+def test_one_of_fixed_size_neither_makes_do_nor_grows(gang: Gang, notes: Notes) -> None:
+    notes.free = 5
+    gang.kept(10, 2 * GROW)
+    assert notes.taken() == []
+    gang.left(gang.seats[1], 2 * GROW)
+    _sit_again(gang, 0, 2 * GROW)
+    notes.taken()
+    gang.look(9 * GROW)
+    assert notes.taken() == [] and len(gang.empty) == 1
+
+
+def test_a_worker_that_comes_too_late_is_sent_away(elastic: Gang, notes: Notes) -> None:
+    _sit(elastic, 1, now=50)
+    assert notes.taken() == [(1, "leave")]
+    elastic.left(elastic.seats[1], 51)
+    assert elastic.empty == [] and notes.taken() == []
+
+
+def test_nobody_waits_for_seats_that_were_never_taken(elastic: Gang, notes: Notes) -> None:
+    for seat, ranks in ((elastic.seats[0], (0, 1)), (elastic.seats[2], (2, 3))):
+        for rank in ranks:
+            elastic.ended(seat, rank, None, 60)
+    assert [(number, do, what["seats"]) for number, do, what in notes.orders] == [(0, "finish", 2), (2, "finish", 2)]
+    assert notes.without == ["b"]
+    elastic.left(elastic.seats[1], 61)
+    assert notes.failed == []
+
+
+def _sit_again(gang: Gang, number: int, now: float) -> None:
+    """Its ranks have been ended."""
+    seat = gang.seats[number]
+    gang.ready(seat, seat.worker, seat.place, now)

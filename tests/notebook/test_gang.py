@@ -62,6 +62,9 @@ def test_the_stop_button_ends_all_ranks(kernel: Kernel) -> None:
     [
         ("--gang two", "--gang can't be 'two'"),
         ("--gang 0", "gang can't be 0"),
+        ("--gang 2:x", "--gang can't be 'x'"),
+        ("--gang 0:2", "gang can't be 0"),
+        ("--gang 3:2", "can't have 3 to 2 workers"),
         ("--gang 2 --per-worker 0", "per_worker can't be 0"),
         ("--per-worker 2", "per_worker needs a gang"),
         ("--gang 2 --map range(3)", "--map and --gang can't be combined"),

@@ -164,10 +164,32 @@ def test_more_workers_than_there_can_be_are_refused_at_once(cluster: mlops.Clust
         mlops.train(where, workers=10_000, cluster=cluster)
 
 
-@pytest.mark.parametrize("workers", [0, -1, True, 1.5, "2"])
+@pytest.mark.parametrize("workers", [0, -1, True, 1.5, "2", (0, 2), (1, 2, 3)])
 def test_a_gang_has_a_number_of_workers(cluster: mlops.Cluster, workers: Any) -> None:
     with pytest.raises(errors.InvalidSpec, match="gang can't be"):
         mlops.train(where, workers=workers, cluster=cluster)
+
+
+def test_an_elastic_one_makes_do_with_fewer_workers(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    """One of two is busy. What the ranks gave comes home, also where nobody waits for it."""
+
+    def wait(until: Path) -> None:
+        while not until.exists():
+            time.sleep(0.05)
+
+    busy = mlops.run(wait, tmp_path / "go", cluster=cluster)
+    until(lambda: cluster.state().counts.busy == 1)
+    try:
+        run = mlops.train(mlops.world, workers=(1, 2), cluster=cluster)
+        alone = mlops.train(mlops.world, workers=(1, 2), cluster=cluster, detach=True)
+        assert run.result(LONG) == 1 and list(run.results()) == [1]
+        assert alone.result(LONG) == 1 and alone.state == "done"
+        with pytest.raises(errors.OutOfRange, match="allows"):
+            mlops.train(where, workers=(10_000, 20_000), cluster=cluster)
+    finally:
+        (tmp_path / "go").touch()
+        busy.wait(LONG)
+    assert mlops.train(mlops.world, workers=(1, 10_000), cluster=cluster, per_worker=2).result(LONG) >= 4
 
 
 def test_a_detached_gang_goes_on_alone(cluster: mlops.Cluster) -> None:

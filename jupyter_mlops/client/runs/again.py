@@ -109,6 +109,7 @@ async def _send(
     session: Session, record: RunState, first: dict[str, Any], frames: list[dict[str, Any]], note: str
 ) -> RunState:
     total = sum(frame["n"] for frame in frames) if record.kind == "map" else record.total
+    total = record.seats * record.per_worker if record.kind == "gang" else total
     state = await asyncio.to_thread(_prepared, record, session, total)
     if record.kind == "gang":
         state.checkpoints = await place_of(session, state.id, record.options.get("checkpoint"))

@@ -15,7 +15,7 @@ from ..send.pickling import type_name
 from ..words import tell
 from .follow import find_run
 from .launch import launch
-from .options import Options
+from .options import Options, of_gang
 from .origin import origin_of_kernel
 from .run import Run
 
@@ -65,7 +65,12 @@ def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | Non
 
 
 def train(
-    fn: Callable[..., Any], /, *args: Any, workers: int, cluster: str | Cluster | None = None, **options: Any
+    fn: Callable[..., Any],
+    /,
+    *args: Any,
+    workers: int | tuple[int, int],
+    cluster: str | Cluster | None = None,
+    **options: Any,
 ) -> Run:
     """Run `fn(*args)` on several workers at the same time, as one program whose processes (ranks) talk to each other.
 
@@ -75,7 +80,8 @@ def train(
 
     Parameters
     ----------
-    workers : on how many; a cluster with fewer gets more.
+    workers : on how many; a cluster with fewer gets more. Or the smallest and the largest number, `(2, 8)`: it begins
+        with those that can be had, goes on with fewer when one goes, and with more after a checkpoint.
     cluster : where; as for `%%mlrun --cluster`.
     options : per_worker (ranks on each worker), restarts, checkpoint, fresh, resume, name, group, timeout, detach,
         sync, as for `%%mlrun`; others are for `fn`.
@@ -87,7 +93,7 @@ def train(
     UnknownCluster, UnknownGroup, VersionMismatch, StartFailed, ClusterUnreachable
     """
     own, kwargs = _split(options, (*_OPTIONS, *_OF_GANGS))
-    return _call(fn, args, kwargs, cluster, {**own, "gang": workers})
+    return _call(fn, args, kwargs, cluster, {**own, **of_gang(workers)})
 
 
 def runs(limit: int = 20) -> list[Run]:

@@ -77,7 +77,8 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     await _scale(session, options)
     if options.gang is not None:
         group = await _group_of_gang(session, options)
-        options = replace(options, group=group.name, per_worker=options.per_worker or max(1, group.gpus))
+        workers = min(options.gang, group.maximum) if options.at_least else options.gang
+        options = replace(options, gang=workers, group=group.name, per_worker=options.per_worker or max(1, group.gpus))
     if options.sync:
         kernel().synced.add(session.id)
     sync = session.id in kernel().synced
@@ -113,7 +114,7 @@ async def _group_of_gang(session: Session, options: Options) -> Group:
     """
     profile = (await session.backend.spec(session.id)).profile
     group = profile.group(options.group) if options.group is not None else profile.groups[0]
-    group.check(max(group.minimum, options.gang or 0))
+    group.check(max(group.minimum, options.at_least or options.gang or 0))
     return group
 
 

@@ -30,6 +30,7 @@ class Options:
     on_error : of a map: stop at the first item that raises, or go on and collect the errors.
     sync : whether packages that the workers lack are brought to them.
     gang : workers on which the code runs at the same time, as one program of several processes; None for one process.
+    at_least : workers with which a gang begins and goes on when it can't have all; all are needed when not given.
     per_worker : processes (ranks) of a gang on each worker; one for each of its GPUs, or one, when not given.
     restarts : how often a gang may begin again because a rank failed; only after a new checkpoint.
     checkpoint : a folder that all workers see, or a URL, for a gang's checkpoints; the run's own folder where workers
@@ -50,6 +51,7 @@ class Options:
     on_error: OnError = "collect"
     sync: bool = False
     gang: int | None = None
+    at_least: int | None = None
     per_worker: int | None = None
     restarts: int = RESTARTS
     checkpoint: str | None = None
@@ -73,9 +75,15 @@ class Options:
         self._check_gang()
 
     def _check_gang(self) -> None:
-        for name, value in (("gang", self.gang), ("per_worker", self.per_worker)):
+        for name, value in (("gang", self.gang), ("gang", self.at_least), ("per_worker", self.per_worker)):
             if value is not None and (type(value) is not int or value < 1):
                 raise InvalidSpec(f"{name} can't be {value!r}", "it is a number of processes", "Use 1 or more.")
+        if self.at_least is not None and self.at_least > (self.gang or 0):
+            raise InvalidSpec(
+                f"A gang can't have {self.at_least} to {self.gang} workers",
+                "the first number is the smaller one",
+                f"Write {self.gang}:{self.at_least}.",
+            )
         if self.gang is None and self.per_worker is not None:
             raise InvalidSpec("per_worker needs a gang", "it is how many of its ranks a worker has", "Add gang=N.")
         if type(self.restarts) is not int or self.restarts < 0:
@@ -134,6 +142,14 @@ def parse_workers(text: str) -> int | tuple[int, int]:
     parsed = check_workers((int(low), int(high)) if colon else int(low))
     assert parsed is not None
     return parsed
+
+
+def of_gang(workers: Any) -> dict[str, Any]:
+    """The options of a gang on so many workers, or on so many at least and at most. `Options` checks the numbers."""
+    if isinstance(workers, (tuple, list)) and len(workers) == 2:
+        least, most = workers
+        return {"gang": most, "at_least": least}
+    return {"gang": workers}
 
 
 def parse_seconds(text: str) -> float:

@@ -47,14 +47,14 @@ class Fetched:
         RunLost : it isn't there any more.
         ClusterUnreachable : nobody can say.
         """
-        return self._parts()[0]
+        return _leading(self._parts())
 
     @property
     def of_ranks(self) -> list[Part]:
         """What each rank of a gang gave. Raises as `given`."""
         parts = self._parts()
         others = {rank: given for part in parts for rank, given in part["ranks"].items()}
-        return [parts[0], *(others[rank] for rank in sorted(others))]
+        return [_leading(parts), *(others[rank] for rank in sorted(others))]
 
     def value(self) -> Any:
         """The whole result. Raises as `given`."""
@@ -108,7 +108,7 @@ class Fetched:
 
     def _whole(self, parts: list[Part]) -> bool:
         if self._record.kind == "gang":
-            return len(parts) == self._record.seats
+            return bool(parts) and len(parts) == parts[0].get("seats", self._record.seats)
         if self._record.kind != "map" or self._record.total is None:
             return bool(parts)
         return sum(part["n"] for part in parts) >= self._record.total and (bool(parts) or not self._record.total)
@@ -191,3 +191,8 @@ async def _in_memory(record: RunState) -> list[Part]:
 async def _kept(record: RunState) -> list[bytes]:
     backend, cluster = await placed(record.ran_on)
     return await backend.results(cluster, record.id)
+
+
+def _leading(parts: list[Part]) -> Part:
+    """The part of rank 0, of a gang's; the only one otherwise."""
+    return next((part for part in parts if part.get("leads")), parts[0])

@@ -23,12 +23,27 @@ class GangExecution(OneTask):
         if self.state.detached:
             await self.tasks.plan(self.state.total, seats)
             return "running", ""
-        given = await asyncio.gather(*map(self.tasks.outcome, futures))
-        self.display(given[0]["displays"])
+        given = await self._outcomes([asyncio.create_task(self.tasks.outcome(future)) for future in futures])
+        leading = given[0]
+        self.display(leading["displays"])
         errors = [error for outcome in given for error in outcome["errors"]]
         if errors:
             return self._failed("gang", errors[0], f"{errors[0]['item']}: {errors[0]['error']}")
-        self.given = given[0]
+        self.given = leading
         self.of_others = {rank: each for outcome in given for rank, each in outcome["ranks"].items()}
-        self._say_left(given[0].get("left", []))
+        self._say_left(leading.get("left", []))
         return "done", ""
+
+    async def _outcomes(self, waiting: list[asyncio.Task[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """What the seats gave that took part to the end; of an elastic gang that need not be all."""
+        given: list[dict[str, Any]] = []
+        try:
+            for outcome in asyncio.as_completed(waiting):
+                given.append(await outcome)
+                if len(given) >= given[0].get("seats", len(waiting)):
+                    break
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        return sorted(given, key=lambda outcome: not outcome.get("leads"))

@@ -10,6 +10,8 @@ read, and tested, in one place:
 - After any other cause it begins again, a few times, if it has got on: with a checkpoint since it began last.
 - A checkpoint is kept once all ranks have written their parts.
 - When a worker is about to go all ranks may stop at the same step, and begin again without it.
+- An elastic gang makes do with fewer workers than it was asked to have, rather than wait for them; when it could have
+  more it begins again with them, right after a checkpoint.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any, Literal, Protocol
 
 from ....core.base import Seconds, Time
 from ....core.run import RESTARTS
+from ....core.words import count
 
 #: Where a task runs that waits for a seat: no worker has this address.
 NOWHERE = "tls://0.0.0.0:1"
@@ -29,6 +32,12 @@ PATIENCE: Seconds = 2.0
 
 #: How often a gang may begin again because workers went.
 MOST_ATTEMPTS = 100
+
+#: Seconds that an elastic gang waits for more workers before it begins with those that there are.
+SETTLE: Seconds = 10.0
+
+#: Seconds between two beginnings of an elastic gang, at least, when the second one is for more workers only.
+GROW: Seconds = 600.0
 
 SeatPhase = Literal["empty", "given", "ready", "running", "breaking", "done", "left"]
 
@@ -47,7 +56,7 @@ class Cause:
     error: str
 
 
-@dataclass
+@dataclass(eq=False)
 class SeatState:
     """The gang's place on one worker: a Dask task. `ranks` are those that have not ended yet."""
 
@@ -55,6 +64,8 @@ class SeatState:
     number: int
     phase: SeatPhase = "empty"
     worker: str = ""
+    #: The first of its ranks in this attempt.
+    first: int = 0
     ranks: set[int] = field(default_factory=set)
     #: Whether its worker is about to go.
     leaves: bool = False
@@ -74,9 +85,15 @@ class Hands(Protocol):
     def fail(self, error: str) -> None:
         """End the run: no seat can tell more of the error."""
 
-    def began(self, attempt: int, resume: dict[str, Any] | None) -> None:
-        """All ranks of an attempt begin; with the step and time of the checkpoint that they go on from, and whether it
-        is of this run (`ours`)."""
+    def end_without(self, seats: list[SeatState]) -> None:
+        """The run doesn't wait for these seats, which had no part in the last attempt."""
+
+    def idle(self) -> int:
+        """Workers that have nothing to do and could be given a seat."""
+
+    def began(self, attempt: int, world: int, resume: dict[str, Any] | None) -> None:
+        """All ranks of an attempt begin, `world` in number; with the step and time of the checkpoint that they go on
+        from, and whether it is of this run (`ours`)."""
 
 
 @dataclass
@@ -98,11 +115,25 @@ class Gang:
     per_worker : ranks of each seat.
     hands : does what is to be done.
     restarts : how often it may begin again for other causes than a worker that went.
+    at_least : workers that are enough, if it is elastic; all seats need one otherwise.
+    now : the time, on the caller's clock.
     """
 
-    def __init__(self, keys: Sequence[str], per_worker: int, hands: Hands, restarts: int = RESTARTS) -> None:
-        self.seats = [SeatState(key, number) for number, key in enumerate(keys)]
+    def __init__(
+        self,
+        keys: Sequence[str],
+        per_worker: int,
+        hands: Hands,
+        restarts: int = RESTARTS,
+        at_least: int | None = None,
+        now: Time = 0.0,
+    ) -> None:
+        self.seats = [SeatState(key, number, first=number * per_worker) for number, key in enumerate(keys)]
         self.per_worker, self._hands = per_worker, hands
+        self._at_least = at_least or len(self.seats)
+        #: Seats that the next attempt waits for; since when nothing has changed in that; and those of this attempt.
+        self._wanted, self._still_since, self._attending = len(self.seats), now, self.seats
+        self._began: Time = now
         self.attempt = 0
         self.over = False
         self._restarts, self._most = restarts, restarts
@@ -123,18 +154,30 @@ class Gang:
     @property
     def world(self) -> int:
         """The number of ranks."""
-        return len(self.seats) * self.per_worker
+        return len(self._attending) * self.per_worker
+
+    @property
+    def elastic(self) -> bool:
+        """Whether it makes do with fewer workers than seats."""
+        return self._at_least < len(self.seats)
 
     @property
     def empty(self) -> list[SeatState]:
-        """The seats that no worker was given to."""
-        return [] if self.over else [seat for seat in self.seats if seat.phase == "empty"]
+        """The seats that are to be given a worker, now that no attempt runs."""
+        if self.over or self._runs:
+            return []
+        empty = [seat for seat in self.seats if seat.phase == "empty"]
+        return empty[: max(0, self._wanted - len(self.seats) + len(empty))]
 
     @property
     def waits(self) -> bool:
         """Whether it waits for something that nobody tells of: a worker, or the cause of an end."""
-        open_seats = any(seat.phase in ("empty", "given") for seat in self.seats)
-        return not self.over and (bool(self._causes) or open_seats)
+        given = not self._runs and any(seat.phase == "given" for seat in self.seats)
+        return not self.over and (bool(self._causes) or bool(self.empty) or given)
+
+    @property
+    def _runs(self) -> bool:
+        return any(seat.phase in ("running", "done") for seat in self.seats)
 
     def seat(self, key: str) -> SeatState | None:
         """The seat of that task."""
@@ -151,7 +194,8 @@ class Gang:
     def ready(self, seat: SeatState, worker: str, place: dict[str, Any], now: Time) -> None:
         """The seat has its thread, and none of its ranks runs."""
         seat.phase, seat.worker, seat.place, seat.ranks = "ready", worker, place, set()
-        if seat.leaves:
+        self._still_since = now
+        if seat.leaves or self._runs:  # it came too late for this attempt
             self._send_away(seat)
             return
         if fault := place.get("fault"):
@@ -174,11 +218,13 @@ class Gang:
     def left(self, seat: SeatState, now: Time) -> None:
         """The seat's task is computed by nobody any more: its worker went."""
         gone = f"the worker of {_ranks(seat, self.per_worker)} went"
-        if self.over:
+        attends = self.attempt > 0 and seat in self._attending
+        if self.over and attends:
             self._hands.fail(f"{gone} before it had told how they ended")
             return
-        if self.attempt and seat.phase not in ("given", "left"):
+        if attends and seat.phase not in ("given", "left"):
             self._blame(Cause(None, "gone", gone), now)
+        self._still_since = now
         seat.phase, seat.worker, seat.ranks, seat.leaves = "empty", "", set(), False
         self.look(now)
 
@@ -192,7 +238,7 @@ class Gang:
         elif seat.phase in ("running", "done") and self._asked is None and not self.over:
             self._asked = {}
             self._hands.say(f"[gang] The worker of {_ranks(seat, self.per_worker)} is about to go")
-            for each in self.seats:
+            for each in self._attending:
                 self._hands.order(each, "notice")
 
     def noticed(self, seat: SeatState, asked: int) -> None:
@@ -200,8 +246,8 @@ class Gang:
         if self._asked is None:
             return
         self._asked[seat.number] = asked
-        if len(self._asked) == len(self.seats):
-            for each in self.seats:
+        if len(self._asked) == len(self._attending):
+            for each in self._attending:
                 self._hands.order(each, "agree", last=max(self._asked.values()) + 1)
 
     # Checkpoints
@@ -219,7 +265,7 @@ class Gang:
         self._parts = {later: others for later, others in self._parts.items() if later > step}
         self._keeping += 1
         self._hands.order(
-            self.seats[0],
+            self._attending[0],
             "keep",
             manifest={
                 "step": step,
@@ -235,6 +281,7 @@ class Gang:
         self._keeping -= 1
         self._kept = step
         self.look(now)
+        self._grow(now)
 
     def not_kept(self, step: int, error: str, now: Time) -> None:
         """It could not be completed; the ranks go on."""
@@ -265,13 +312,36 @@ class Gang:
             self._break_up(now)
         if self._causes or self.over:
             return
-        if all(seat.phase == "ready" for seat in self.seats):
-            self._start()
-        elif all(seat.phase == "done" for seat in self.seats):
-            if self._early:
-                self._leave()
-            else:
-                self._finish(None)
+        if self._runs:
+            if all(seat.phase == "done" for seat in self._attending):
+                if self._early:
+                    self._leave()
+                else:
+                    self._finish(None)
+        elif len(ready := [seat for seat in self.seats if seat.phase == "ready"]) >= self._wanted:
+            self._start(ready, now)
+        elif self.elastic and now - self._still_since >= SETTLE:
+            self._still_since = now
+            if (here := len(ready) + self._hands.idle()) >= self._at_least:
+                self._wanted = min(here, len(self.seats))
+                self.look(now)
+
+    def have(self, idle: int) -> None:
+        """So many workers are idle: it wants to begin with all of them, now that no attempt runs."""
+        taken = sum(seat.phase != "empty" for seat in self.seats)
+        self._wanted = max(self._wanted, min(taken + idle, len(self.seats)))
+
+    def _grow(self, now: Time) -> None:
+        """Begin again with more workers, if there are any, and if it is long since it began."""
+        running = [seat for seat in self._attending if seat.phase == "running"]
+        if self.over or self._causes or len(running) < len(self._attending) or len(running) == len(self.seats):
+            return
+        if now - self._began < GROW or not (idle := self._hands.idle()):
+            return
+        self._wanted = min(len(running) + idle, len(self.seats))
+        more = count(self._wanted - len(running), "more worker")
+        self._hands.say(f"[gang] All ranks begin again, with {more}")
+        self._break(running)
 
     def _blame(self, cause: Cause, now: Time) -> None:
         if not self._causes:
@@ -288,15 +358,19 @@ class Gang:
         if cause.kind != "gone" and (self._kept is None or not self._restarts):
             self._finish(cause.rank)
             return
-        for seat in self.seats:
-            if seat.phase in ("running", "done"):
-                seat.phase = "breaking"
-                self._hands.order(seat, "break")
+        self._break([seat for seat in self.seats if seat.phase in ("running", "done")])
         if not any(seat.phase == "breaking" for seat in self.seats):
-            self._begin_again(cause)
+            self._begin_again(cause, now)
 
-    def _begin_again(self, cause: Cause) -> None:
+    def _break(self, seats: list[SeatState]) -> None:
+        """End their ranks."""
+        for seat in seats:
+            seat.phase = "breaking"
+            self._hands.order(seat, "break")
+
+    def _begin_again(self, cause: Cause, now: Time) -> None:
         self._causes = []
+        self._still_since = now
         if cause.kind == "gone":
             if self.attempt >= MOST_ATTEMPTS:
                 self.over = True
@@ -312,38 +386,38 @@ class Gang:
         """All have stopped because a worker is about to go: begin again without it."""
         self._hands.say("[gang] All ranks have stopped at the same step, and begin again on other workers")
         self._early = False
-        for seat in self.seats:
+        for seat in self._attending:
             if seat.leaves:
                 self._send_away(seat)
             else:
-                seat.phase = "breaking"
-                self._hands.order(seat, "break")
+                self._break([seat])
 
     def _send_away(self, seat: SeatState) -> None:
         seat.phase = "left"
         self._hands.order(seat, "leave")
 
-    def _start(self) -> None:
+    def _start(self, seats: list[SeatState], now: Time) -> None:
         self.attempt += 1
+        self._attending, self._wanted, self._began = seats, len(seats), now
         self._asked, self._early = None, False
         self._parts, self._keeping, self._kept, self._said = {}, 0, None, False
-        first = self.seats[0]
+        first = seats[0]
         resume = first.place.get("resume")
-        self._hands.began(self.attempt, resume)
-        where = [seat.place["machine"] for seat in self.seats]
+        self._hands.began(self.attempt, self.world, resume)
+        where = [seat.place["machine"] for seat in seats]
         machines = list(dict.fromkeys(where))  # a machine's ranks share its GPUs
-        for seat in self.seats:
-            begin = seat.number * self.per_worker
-            seat.phase, seat.ranks = "running", set(range(begin, begin + self.per_worker))
-            machine = where[seat.number]
+        for number, seat in enumerate(seats):
+            seat.phase, seat.first = "running", number * self.per_worker
+            seat.ranks = set(range(seat.first, seat.first + self.per_worker))
+            machine = where[number]
             self._hands.order(
                 seat,
                 "start",
                 attempt=self.attempt,
                 world=self.world,
-                first=begin,
+                first=seat.first,
                 ranks=self.per_worker,
-                local=where[: seat.number].count(machine) * self.per_worker,
+                local=where[:number].count(machine) * self.per_worker,
                 local_world=where.count(machine) * self.per_worker,
                 group_rank=machines.index(machine),
                 groups=len(machines),
@@ -358,10 +432,11 @@ class Gang:
     def _finish(self, blame: int | None) -> None:
         """Let each seat give what it has, and say which rank is to blame."""
         self.over = True
-        for seat in self.seats:
-            self._hands.order(seat, "finish", blame=blame)
+        self._hands.end_without([seat for seat in self.seats if seat not in self._attending])
+        for seat in self._attending:
+            self._hands.order(seat, "finish", blame=blame, seats=len(self._attending))
 
 
 def _ranks(seat: SeatState, per_worker: int) -> str:
-    first = seat.number * per_worker
-    return f"rank {first}" if per_worker == 1 else f"ranks {first} to {first + per_worker - 1}"
+    last = seat.first + per_worker - 1
+    return f"rank {seat.first}" if per_worker == 1 else f"ranks {seat.first} to {last}"

@@ -66,9 +66,9 @@ class Gangs:
     def open(self, run: LiveRun) -> None:
         """A gang's run was opened: its seats' tasks are about to come."""
         keys = [f"mlrun-{run.state.id}-{number}" for number in range(run.state.seats)]
-        known = _Known(self._scheduler, run, self._fail, self._mark)
-        per_worker = max(1, (run.state.total or 1) // run.state.seats)
-        known.gang = Gang(keys, per_worker, known, int(run.state.options.get("restarts", RESTARTS)))
+        known = _Known(self._scheduler, run, self._fail, self._mark, self._idle)
+        restarts = int(run.state.options.get("restarts", RESTARTS))
+        known.gang = Gang(keys, run.state.per_worker, known, restarts, run.state.least_seats, time.monotonic())
         self._gangs[run.state.id] = known
         self._keep_looking()
 
@@ -161,6 +161,9 @@ class Gangs:
         ]
         return sorted(free, key=lambda worker: (len(worker.processing), worker.host, str(worker.name)))
 
+    def _idle(self, group: str) -> int:
+        return sum(not worker.processing for worker in self._free(group))
+
     # Looking
 
     def _keep_looking(self) -> None:
@@ -189,6 +192,8 @@ class Gangs:
         for seat in known.gang.seats:
             if seat.phase == "given" and dask.waits(self._scheduler, seat.key):  # its worker has just begun to leave
                 known.gang.refused(seat)
+        if known.gang.elastic:
+            known.gang.have(known.idle())
         empty = known.gang.empty
         if not all(dask.waits(self._scheduler, seat.key) for seat in empty):
             return  # they are on their way
@@ -213,9 +218,11 @@ class _Known:
         run: LiveRun,
         fail: Callable[[LiveRun, str], None],
         mark: Callable[[LiveRun], None],
+        idle: Callable[[str], int],
     ) -> None:
         self._scheduler, self.run, self._fail, self._mark = scheduler, run, fail, mark
         self.group = run.state.group or ""
+        self._idle = idle
         self._since = time.monotonic()
         self._said = 0
 
@@ -235,9 +242,19 @@ class _Known:
         if self.run.state.phase not in FINAL:
             self._fail(self.run, error)
 
-    def began(self, attempt: int, resume: dict[str, Any] | None) -> None:
+    def end_without(self, seats: list[SeatState]) -> None:
+        """As `Hands.end_without`."""
+        self.run.over |= {seat.key for seat in seats}
+
+    def idle(self) -> int:
+        """As `Hands.idle`."""
+        return self._idle(self.group)
+
+    def began(self, attempt: int, world: int, resume: dict[str, Any] | None) -> None:
         """As `Hands.began`."""
-        self.run.state.attempt = attempt
+        if world != self.run.state.total:
+            self.say(f"[gang] It begins with {count(world, 'rank')}")
+        self.run.state.attempt, self.run.state.total = attempt, world
         if resume is not None:
             age = span(max(0.0, time.time() - resume["time"]))
             whose = "" if resume["ours"] else " of an earlier run, which had not come to its end; --fresh begins anew"
