@@ -57,8 +57,8 @@ def run() -> Iterator[Result]:
     lab = Lab(folder, environment)
     lab.start()
     try:
-        with chromium() as browser:
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
+        with chromium(folder / "chromium") as browser:
+            page = browser.new_page()
             show_workers(page, lab)
             server, main_thread = loads(page, lab)
             yield bounded("1,000 workers at 2 changes a second: server", "of a core", server, 0.25)

@@ -38,8 +38,8 @@ def run(sight: Sight, cluster: Cluster, pods: int, folder: Path) -> Iterator[Res
     lab = Lab(folder)
     lab.start()
     try:
-        with chromium() as browser:
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
+        with chromium(folder / "chromium") as browser:
+            page = browser.new_page()
             show_workers(page, lab, cluster)
             ways = [way(page, sight, cluster, pods + number) for number in range(1, CHANGES + 1)]
     finally:

@@ -6,21 +6,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import BrowserContext, Page
 
 from ..kubernetes.clusters import Namespace
 from ..kubernetes.fixtures import free_namespace
 from ..kubernetes.kube import Kube
-from .lab import PATIENCE, Lab, chromium, opened
+from .lab import PATIENCE, Lab, chromium, free_port, opened
 from .place import Place, in_pods
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
+@pytest.fixture(scope="session")
+def lab_port() -> int:
+    """The port of one JupyterLab after the other: to the browser they are one, whose code it has compiled."""
+    return free_port()
+
+
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, lab_port: int) -> Iterator[Lab]:
     """A running JupyterLab over a copy of the notebooks; a module's ENVIRONMENT is the server's too."""
-    with opened(tmp_path_factory.mktemp("lab"), getattr(request.module, "ENVIRONMENT", None)) as lab:
+    with opened(tmp_path_factory.mktemp("lab"), getattr(request.module, "ENVIRONMENT", None), lab_port) as lab:
         yield lab
 
 
@@ -38,10 +44,18 @@ def pods(pods_namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) ->
     return in_pods(pods_namespace, tmp_path_factory.mktemp("pods"))
 
 
+@pytest.fixture(scope="session")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What browsers keep from one file to the next: compiled code."""
+    return tmp_path_factory.mktemp("chromium")
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all tests."""
-    with chromium() as browser:
+def browser(profile: Path) -> Iterator[BrowserContext]:
+    """One for all tests; what it could not get is printed."""
+    with chromium(profile) as browser:
+        browser.set_default_timeout(PATIENCE * 1000)
+        browser.on("requestfailed", lambda lost: print("Request failed:", lost.url, lost.failure))
         yield browser
 
 
@@ -56,18 +70,20 @@ def jp_server_cleanup() -> None:
 
 
 @pytest.fixture
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A new page; what it looked like is kept when the test fails, and what it could not get is printed."""
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(PATIENCE * 1000)
-    page.context.on("requestfailed", lambda lost: print("Request failed:", lost.url, lost.failure))
-    failures = request.session.testsfailed
-    yield page
+def page(browser: BrowserContext, lab_port: int, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A new page of a browser that remembers nothing; what it looked like is kept when the test fails."""
+    empty, failures = browser.pages[0], request.session.testsfailed
+    yield browser.new_page()
+    left = [page for page in browser.pages if page != empty]
     if request.session.testsfailed > failures:
         SCREENSHOTS.mkdir(exist_ok=True)
-        for number, left in enumerate(page.context.pages):
-            left.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}-{number}.png")
-    page.context.close()
+        for number, page in enumerate(left):
+            page.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}-{number}.png")
+    for page in left:
+        page.close()
+    browser.clear_cookies()
+    stored = {"origin": f"http://127.0.0.1:{lab_port}", "storageTypes": "local_storage,indexeddb,service_workers"}
+    browser.new_cdp_session(empty).send("Storage.clearDataForOrigin", stored)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -30,9 +30,16 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 
 class Lab:
-    """A JupyterLab server in a process of its own, with a home of its own; it can be killed and started again."""
+    """A JupyterLab server in a process of its own, with a home of its own; it can be killed and started again.
 
-    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+    Parameters
+    ----------
+    folder : all of its folders are in there.
+    environment : variables that it has besides those of this process.
+    port : the one that it listens on; any that is free unless it matters.
+    """
+
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None, port: int | None = None) -> None:
         self.folder = folder
         self.work = folder / "work"
         if NOTEBOOKS.exists():
@@ -40,11 +47,14 @@ class Lab:
         else:
             self.work.mkdir()
         self.token = secrets.token_hex(16)
-        self.port = free_port()
+        self.port = port or free_port()
         settings = folder / "settings"
         quiet = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
         quiet.parent.mkdir(parents=True)
         quiet.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+        page = folder / "config" / "labconfig" / "page_config.json"
+        page.parent.mkdir(parents=True)
+        page.write_text(json.dumps({"buildCheck": False}))  # it would start Node for each page that is opened
         self.environment = {
             **os.environ,
             "JUPYTER_MLOPS_HOME": str(folder / "home"),
@@ -137,9 +147,9 @@ class Lab:
 
 
 @contextmanager
-def opened(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Lab]:
-    """A running JupyterLab, ended with its clusters afterwards."""
-    lab = Lab(folder, environment)
+def opened(folder: Path, environment: dict[str, str] | None = None, port: int | None = None) -> Iterator[Lab]:
+    """A running JupyterLab, ended with its clusters afterwards; the parameters are those of `Lab`."""
+    lab = Lab(folder, environment, port)
     lab.start()
     try:
         yield lab
@@ -148,14 +158,22 @@ def opened(folder: Path, environment: dict[str, str] | None = None) -> Iterator[
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The system's browser, else the one of Playwright's installer."""
+def chromium(profile: Path) -> Iterator[BrowserContext]:
+    """The system's browser, else the one of Playwright's installer, with its first, empty page.
+
+    Parameters
+    ----------
+    profile : the folder in which it keeps the code that it compiled: a JupyterLab that it knows opens for half of the
+        CPU. It knows it by its address.
+    """
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=flags)
-        yield browser
-        browser.close()
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=found, args=flags, viewport={"width": 1440, "height": 900}
+        )
+        yield context
+        context.close()
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from .lab import PATIENCE, Lab, command, open_lab, opened, until
+from .lab import Lab, command, open_lab, opened, until
 from .notebook import Notebook, write_notebook
 from .place import THIS_MACHINE, Place
 from .sidebar import Sidebar
@@ -32,8 +32,8 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 
 @pytest.fixture(scope="module")
-def lab(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with opened(tmp_path_factory.mktemp("lab"), place.environment) as lab:
+def lab(place: Place, tmp_path_factory: pytest.TempPathFactory, lab_port: int) -> Iterator[Lab]:
+    with opened(tmp_path_factory.mktemp("lab"), place.environment, lab_port) as lab:
         if place is not THIS_MACHINE:
             place.save(lab, place.profile, place.title, {"workers": place.workers, "maximum": 4})
         place.save(lab, "brief", "Brief", {"workers": 1}, limits={"idle_timeout": 25})
@@ -58,7 +58,6 @@ def test_from_nothing_to_a_receipt(page: Page, lab: Lab, place: Place) -> None:
     lab.kill()
     lab.start()
     later = context.new_page()
-    later.set_default_timeout(PATIENCE * 1000)
     open_lab(later, lab)
     still_there(later, name)
     stops_when_idle(later)

@@ -21,8 +21,8 @@ Take = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def lab(pods: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with opened(tmp_path_factory.mktemp("lab"), pods.environment) as lab:
+def lab(pods: Place, tmp_path_factory: pytest.TempPathFactory, lab_port: int) -> Iterator[Lab]:
+    with opened(tmp_path_factory.mktemp("lab"), pods.environment, lab_port) as lab:
         yield lab
 
 

@@ -33,8 +33,8 @@ def others(pods_namespace: Namespace, tmp_path: Path) -> Iterator[Future[None]]:
 
 
 @pytest.fixture
-def lab(pods: Place, others: Future[None], tmp_path: Path) -> Iterator[Lab]:
-    with opened(tmp_path / "lab", pods.environment) as lab:
+def lab(pods: Place, others: Future[None], tmp_path: Path, lab_port: int) -> Iterator[Lab]:
+    with opened(tmp_path / "lab", pods.environment, lab_port) as lab:
         write_notebook(lab.work, "theirs.ipynb", ["%load_ext jupyter_mlops", "%%mlrun --cluster theirs\nprint(6 * 7)"])
         pods.save(lab, "mine", "Mine", {"name": "default", "workers": 1, "maximum": 4})
         yield lab

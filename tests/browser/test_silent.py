@@ -23,7 +23,7 @@ class Silent(LocalBackend):
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, lab_port: int) -> Iterator[Lab]:
     """A JupyterLab with a place that doesn't answer."""
     folder = tmp_path_factory.mktemp("silent")
     info = folder / "packages" / "silent_place-1.0.dist-info"
@@ -31,7 +31,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: silent-place\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[jupyter_mlops.places]\nsilent = silent_place:Silent\n")
     (info.parent / "silent_place.py").write_text(SILENT)
-    with opened(folder, {"PYTHONPATH": str(info.parent)}) as lab:
+    with opened(folder, {"PYTHONPATH": str(info.parent)}, lab_port) as lab:
         yield lab
 
 
