@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from . import surroundings
 from .checkpoints import Manifest, checkpoints_at
 from .leaving import LeaveNotice
+from .points import Column
 from .reports import Reporter
 from .seat import Died, Displayed, Outcome, RunnerHandle, Stopped, dead
 
@@ -185,7 +186,8 @@ class GangSeat:
         for local in range(order["ranks"]):
             rank = order["first"] + local
             listener = self._listener.fileno() if self._listener is not None and rank == 0 else -1
-            prints = RankPrints(self._reporter, f"[rank {rank}] " if order["world"] > 1 else "")
+            prefix = f"[rank {rank}] " if order["world"] > 1 else ""
+            prints = RankPrints(self._reporter, prefix, rank, order["attempt"])
             try:
                 told = {**_told(order, rank, local), "checkpoints": {**kept, "local": own}, "notice": [notice, local]}
                 told["ranks"] = order["ranks"]
@@ -207,7 +209,7 @@ class GangSeat:
                 if kind == "end":
                     runner.process.learn(message.pop("modules"))
                     outcome = message
-                elif kind in ("metric", "param"):
+                elif kind == "param":
                     self._reporter.send(kind, **message)
                 elif kind == "checkpoint":
                     self._tell("written", rank=rank, **message)
@@ -263,16 +265,18 @@ class GangSeat:
 
 
 class RankPrints:
-    """What a rank prints: it goes to the run line by line, so that the lines of two ranks don't mix.
+    """What a rank prints: it goes to the run line by line, so that the lines of two ranks don't mix. And what it logs.
 
     Parameters
     ----------
     reporter : the run's.
     prefix : stands before each line.
+    rank, attempt : the rank's number, and the gang's attempt, from 1 on.
     """
 
-    def __init__(self, reporter: Reporter, prefix: str) -> None:
+    def __init__(self, reporter: Reporter, prefix: str, rank: int, attempt: int) -> None:
         self._reporter, self._prefix = reporter, prefix
+        self._rank, self._attempt = rank, attempt
         self._begun = {"stdout": "", "stderr": ""}
 
     def print(self, stream: str, text: str) -> None:
@@ -283,6 +287,10 @@ class RankPrints:
             self._begun[stream] = lines.pop()
         if lines:
             self._reporter.print(stream, "".join(f"{self._prefix}{line}" for line in lines))
+
+    def points(self, columns: dict[str, Column], left_out: int) -> None:
+        """Metrics were logged."""
+        self._reporter.points(columns, left_out, self._rank, self._attempt)
 
     def end(self) -> None:
         """Nothing more comes."""

@@ -67,7 +67,8 @@ class End:
 
 
 class RunnerProcess(ABC):
-    """A runner's process. `wire` reaches it; what it writes arrives at the files `out` and `err`."""
+    """A runner's process. `wire` reaches it; what it writes arrives at the files `out` and `err`, what it logs at
+    `points`."""
 
     pid: int
 
@@ -76,20 +77,21 @@ class RunnerProcess(ABC):
         self.wire = Wire(ours)
         self.out, self._out = os.pipe()
         self.err, self._err = os.pipe()
-        for file in (self.out, self.err):
+        self.points, self._points = os.pipe()
+        for file in (self.out, self.err, self.points):
             os.set_blocking(file, False)
         self._closing = threading.Lock()
         self._closed = False
 
     @property
-    def _files(self) -> tuple[int, int, int]:
-        return self._theirs.fileno(), self._out, self._err
+    def _files(self) -> tuple[int, int, int, int]:
+        return self._theirs.fileno(), self._out, self._err, self._points
 
     def _hand_over(self) -> None:
         """The process has its ends of the connections."""
         self._theirs.close()
-        os.close(self._out)
-        os.close(self._err)
+        for file in (self._out, self._err, self._points):
+            os.close(file)
 
     @abstractmethod
     def signal(self, number: int) -> None:
@@ -115,8 +117,8 @@ class RunnerProcess(ABC):
                 return
             self._closed = True
         self.wire.close()
-        os.close(self.out)
-        os.close(self.err)
+        for file in (self.out, self.err, self.points):
+            os.close(file)
         self._kill()
 
     @abstractmethod
@@ -214,9 +216,9 @@ class Fresh(RunnerProcess):
 
     def __init__(self) -> None:
         super().__init__()
-        end, out, err = self._files
+        end, out, err, points = self._files
         work = f"import socket\nfrom {__package__} import runner, wire\n"
-        work += f"runner.main(wire.Wire(socket.socket(fileno={end})), {out}, {err})"
+        work += f"runner.main(wire.Wire(socket.socket(fileno={end})), {out}, {err}, {points})"
         self._process = _started(work, dict(os.environ), self._files)
         self._hand_over()
         self.pid = self._process.pid

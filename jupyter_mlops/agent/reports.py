@@ -62,6 +62,10 @@ class Reporter:
             self._waiting = True
         self._on_loop(self._later)
 
+    def points(self, columns: dict[str, Any], left_out: int, rank: int = 0, attempt: int = 1) -> None:
+        """Metrics were logged, as `PointsIn` tells them. Prints don't wait for them, nor they for prints."""
+        self._send({"kind": "points", "columns": columns, "left_out": left_out, "rank": rank, "attempt": attempt})
+
     def send(self, kind: str, **what: Any) -> None:
         """Tell of anything else, after what was printed before it."""
         self.flush()

@@ -24,6 +24,7 @@ from .code import Code
 from .failures import RunStopped, record
 from .kinds import KINDS, OURS, Kind, Outcome
 from .leaving import Stopping
+from .points import LONGEST_KEY, PointsOut
 from .rendezvous import Meeting
 from .wire import Message, Wire
 
@@ -31,9 +32,9 @@ from .wire import Message, Wire
 RUNNER: Runner | None = None
 
 
-def main(wire: Wire, out: int, err: int) -> None:
+def main(wire: Wire, out: int, err: int, points: int) -> None:
     """Execute what comes over `wire` until it is hung up; what is written to the process's outputs goes to `out` and
-    `err`."""
+    `err`, what the code logs to `points`."""
     if os.getsid(0) != os.getpid():  # a fork of the template
         os.setsid()  # a group of its own, so that what the user's code starts ends with it
     _be_killed_first()
@@ -42,7 +43,7 @@ def main(wire: Wire, out: int, err: int) -> None:
     with contextlib.suppress(RunStopped):
         opened = wire.receive()
         if opened is not None:
-            Runner(wire, opened, wire.files).serve()
+            Runner(wire, opened, wire.files, PointsOut(points)).serve()
     with contextlib.suppress(BaseException):  # folders for a while, clients, pools: whoever made them has asked for it
         atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing's processes do
     _flush()
@@ -56,12 +57,13 @@ class Runner:
     wire : to the seat.
     opened : what the seat says of the run and of its worker.
     files : the run's big variables.
+    points : takes what the code logs.
     """
 
-    def __init__(self, wire: Wire, opened: Message, files: list[int]) -> None:
+    def __init__(self, wire: Wire, opened: Message, files: list[int], points: PointsOut) -> None:
         global RUNNER
         RUNNER = self
-        self._wire, self._files = wire, files
+        self._wire, self._files, self.points = wire, files, points
         self._head: dict[str, Any] = pickle.loads(opened["code"])  # noqa: S301 - plain data of ours
         self._kind: Kind | None = None
         #: Of a rank.
@@ -124,8 +126,10 @@ def log(kind: str, key: str, value: Any, step: int | None = None) -> bool:
     """Tell of a metric or parameter of the run; False where none runs."""
     if RUNNER is None:
         return False
-    known = float(value) if kind == "metric" else str(value)
-    RUNNER.tell(kind, key=key, value=known, step=None if step is None else int(step))
+    if kind == "metric":
+        RUNNER.points.add(key[:LONGEST_KEY], float(value), None if step is None else int(step))
+    else:
+        RUNNER.tell(kind, key=key, value=str(value))
     return True
 
 

@@ -10,10 +10,12 @@ import pickle
 import select
 import signal
 import threading
+import time
 from collections import deque
 from typing import Any, Protocol
 
 from . import memory
+from .points import Column, PointsIn
 from .processes import RunnerProcess
 from .reports import Reporter
 from .wire import Message
@@ -42,10 +44,13 @@ class Stopped(Exception):
 
 
 class Prints(Protocol):
-    """Takes what a runner writes."""
+    """Takes what a runner writes and logs."""
 
     def print(self, stream: str, text: str) -> None:
         """Something was written to `stdout` or `stderr`."""
+
+    def points(self, columns: dict[str, Column], left_out: int) -> None:
+        """Metrics were logged, as `PointsIn` tells them."""
 
 
 class RunnerHandle:
@@ -54,7 +59,7 @@ class RunnerHandle:
     Parameters
     ----------
     process : the runner's.
-    reporter : gets what it writes.
+    reporter : gets what it writes and logs.
     """
 
     def __init__(self, process: RunnerProcess, reporter: Prints) -> None:
@@ -64,6 +69,10 @@ class RunnerHandle:
         self._poll = select.poll()
         for file in (process.wire.fileno(), process.out, process.err):
             self._poll.register(file, select.POLLIN)
+        self._points = PointsIn(process.points, reporter.points)
+        #: When the points are looked at again, on the monotonic clock; None while the first ones are waited for.
+        self._again: float | None = None
+        self._poll.register(process.points, select.POLLIN)
         self._last: deque[str] = deque(maxlen=LINES)
         #: Bytes that the worker used, and its limit, when the runner was ended for it.
         self._ended_at: tuple[int, int] | None = None
@@ -91,7 +100,11 @@ class RunnerHandle:
         Died
         """
         while True:
-            for file, _ in self._poll.poll():
+            for file, _ in self._poll.poll(self._until_again()):
+                if file == self.process.points:
+                    self._poll.unregister(file)
+                    self._again = time.monotonic() + self._points.read()
+                    continue
                 if file != self.process.wire.fileno():
                     self._read(file)
                     continue
@@ -106,6 +119,7 @@ class RunnerHandle:
         for file in self._decoders:
             while self._read(file):
                 pass
+        self._points.drain()
 
     def why(self) -> tuple[str, str]:
         """How it ended: the name of the error, and a sentence; and what it wrote last."""
@@ -124,6 +138,17 @@ class RunnerHandle:
             text = f"ProcessEnded: the code ended its own process with exit code {end.code}"
         last = "".join(self._last).rstrip()
         return text, f"The last that it wrote:\n{last}\n" if last else ""
+
+    def _until_again(self) -> float | None:
+        """Milliseconds until the points are looked at again: they are gathered meanwhile."""
+        if self._again is None:
+            return None
+        left = self._again - time.monotonic()
+        if left > 0:
+            return 1000 * left
+        self._again = None
+        self._poll.register(self.process.points, select.POLLIN)
+        return None
 
     def _read(self, file: int) -> bool:
         """Read some; whether there may be more."""
@@ -246,7 +271,7 @@ class Seat:
                 self._reporter.send(kind, key=self._key, **message)
             elif kind == "display":
                 self._displays.add(message)
-            elif kind in ("metric", "param"):
+            elif kind == "param":
                 self._reporter.send(kind, **message)
             elif kind == "secede":
                 self._runners.delegates = True

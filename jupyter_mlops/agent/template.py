@@ -161,7 +161,7 @@ class Template:
         self._idle_since = time.monotonic()
 
     def _fork(self, client: _Client) -> None:
-        end, out, err = client.wire.files
+        end, out, err, points = client.wire.files
         parent = os.getpid()
         try:
             pid = os.fork()
@@ -170,9 +170,11 @@ class Template:
             client.wire.send({"failed": error.strerror or str(error)})
         if pid == 0:
             self._become(
-                lambda: runner.main(Wire(socket.socket(fileno=end)), out, err), keep={end, out, err}, parent=parent
+                lambda: runner.main(Wire(socket.socket(fileno=end)), out, err, points),
+                keep={end, out, err, points},
+                parent=parent,
             )
-        for file in (end, out, err):
+        for file in (end, out, err, points):
             os.close(file)
         client.wire.files = []
         if pid > 0:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..core.base import Seconds, Time
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
+from ..core.curve import MOST_POINTS, CurveLine, CurvesView
 from ..core.run import Entry, RunState
 
 #: The header that each request to Dask's dashboard, websockets too, must carry the key in.
@@ -112,6 +113,14 @@ class Link(Protocol):
     async def run_parts(self, run: str) -> dict[str, int]:
         """The tasks of a detached run whose results are in the workers' memory, to be had from Dask: key → bytes,
         about. Raises `UnknownRun`."""
+
+    async def run_curves(self, run: str, since: int = 0, most: int = MOST_POINTS) -> CurvesView:
+        """The curves of a run's metrics that changed after `since`, of at most `most` points each. Raises `UnknownRun`,
+        and `ClusterUnreachable` where the controller is of a version that has none."""
+
+    async def run_points(self, run: str, since: int = 0) -> tuple[int, list[CurveLine]]:
+        """The points that came after the line of the number `since`, to be copied, and the number of the last line:
+        all of them to who asks every few seconds, else those that are drawn. Raises as `run_curves`."""
 
     async def close(self) -> None:
         """Close the connection. The cluster lives on."""

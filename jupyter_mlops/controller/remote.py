@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ..core import errors
 from ..core.base import Seconds, Time, read_record
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
+from ..core.curve import MOST_POINTS, CurveData, CurveLine, CurvesView
 from ..core.errors import ClusterUnreachable, MlopsError, Unreadable
 from ..core.lines import read_list
 from ..core.run import Entry, RunState
@@ -128,6 +129,17 @@ class RemoteLink:
         """As `Link.run_parts`."""
         found = await self._ask("mlops_run_parts", run=run)
         return {str(key): int(size) for key, size in found.items()}
+
+    async def run_curves(self, run: str, since: int = 0, most: int = MOST_POINTS) -> CurvesView:
+        """As `Link.run_curves`."""
+        answer = await self._ask("mlops_run_curves", run=run, since=since, most=most)
+        seen = read_record(CurvesView, {**answer, "curves": []}, "curves")
+        return seen.model_copy(update={"curves": read_list(CurveData, answer.get("curves", []))})
+
+    async def run_points(self, run: str, since: int = 0) -> tuple[int, list[CurveLine]]:
+        """As `Link.run_points`."""
+        answer = await self._ask("mlops_run_points", run=run, since=since)
+        return int(_part(answer, "seq")), read_list(CurveLine, answer.get("lines", []))
 
     async def close(self) -> None:
         """As `Link.close`."""

@@ -19,7 +19,7 @@ RunPhase = Annotated[Literal["starting", "running", "done", "failed", "cancelled
 #: Phases that a run doesn't leave.
 FINAL: frozenset[RunPhase] = frozenset({"done", "failed", "cancelled", "lost"})
 
-#: Variables, metrics and so on that the state of a run shows; its journal has all metrics.
+#: Variables, metrics and so on that the state of a run shows; its curves have all metrics.
 MOST = 1000
 
 #: How often a gang begins again because a rank failed, unless its user says otherwise.
@@ -94,7 +94,8 @@ class RunState(Record):
     cost: Cost = Cost()
     error: Saying = ""
     errors: Annotated[list[ItemError], first(20)] = []
-    metrics: Annotated[dict[str, float], first(MOST)] = {}
+    #: What was logged last, by the first of its ranks; None for what is no finite number.
+    metrics: Annotated[dict[str, float | None], first(MOST)] = {}
     params: Annotated[dict[str, Saying], first(MOST)] = {}
     #: Of its code and of the plain values that went along: whose runs are alike.
     digest: Label = ""
@@ -182,7 +183,7 @@ class Entry(Record):
     text: str = ""
     stream: Annotated[Literal["stdout", "stderr"], otherwise("stdout")] = "stdout"
     worker: str = ""
-    #: For `metric` and `param`.
+    #: For `param`; for `metric`, too, in journals of earlier versions.
     key: str = ""
     value: float | str | None = None
     step: int | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from . import cluster, estimate, operation, profile, run, settings, stream
+from . import cluster, curve, estimate, operation, profile, run, settings, stream
 
 SHARED = (
     cluster.ClusterState,
@@ -21,6 +21,7 @@ SHARED = (
     cluster.Sample,
     run.RunState,
     run.Entry,
+    curve.CurvesView,
     operation.Operation,
     profile.Profile,
     estimate.Estimate,

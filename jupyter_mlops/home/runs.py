@@ -18,14 +18,18 @@ from typing import TYPE_CHECKING
 from .. import home
 
 if TYPE_CHECKING:
+    from ..core.curve import CurveLine
     from ..core.errors import Unreadable
     from ..core.run import Entry, RunState
 
-#: Its state, what it printed and logged.
-RECORD, JOURNAL = "record.json", "journal.jsonl"
+#: Its state, what it printed, and its metrics.
+RECORD, JOURNAL, CURVES = "record.json", "journal.jsonl", "curves.jsonl"
 
 #: How the mark of a run is named that was removed, and seconds that it is kept.
 _REMOVED, _MARKED = ".removed", 400 * 86400.0
+
+#: Bytes of points that are read at once.
+_SOME = 4_000_000
 
 _ID = re.compile(r"[0-9a-f]{12}")
 
@@ -160,6 +164,49 @@ class RunFolder:
     def add_to_journal(self, entries: Iterable[Entry]) -> None:
         """Add what it printed and logged; raises `StorageFull`, `Refused`."""
         home.append(self.path / JOURNAL, entries)
+
+    def curves(self) -> list[CurveLine]:
+        """All points of its metrics, in lines. Those of runs of earlier versions are in their journals.
+
+        Raises
+        ------
+        Unreadable : the file is closed to us.
+        """
+        from ..core.curve import CurveLine
+
+        if lines := home.read_lines(CurveLine, self.path / CURVES):
+            return lines
+        entries = [entry for entry in self.journal() if entry.kind == "metric" and isinstance(entry.value, float)]
+        lines = []
+        for number, entry in enumerate(entries):
+            step = number if entry.step is None else entry.step
+            lines.append(CurveLine(key=entry.key, steps=[step], values=[entry.value], times=[entry.time]))
+        return lines
+
+    def curves_after(self, offset: int) -> tuple[list[CurveLine], int]:
+        """Some of the lines of points that come after so many bytes, and the bytes until their end."""
+        from ..core.curve import CurveLine
+        from ..core.lines import read_lines
+
+        try:
+            with (self.path / CURVES).open("rb") as file:
+                file.seek(offset)
+                text = file.read(_SOME) + file.readline()
+        except FileNotFoundError:
+            return [], offset
+        text = text[: text.rfind(b"\n") + 1]
+        return read_lines(CurveLine, text.decode("utf-8", "replace")), offset + len(text)
+
+    def curves_stamp(self) -> int:
+        """Bytes of its points; 0 while there are none."""
+        try:
+            return (self.path / CURVES).stat().st_size
+        except OSError:
+            return 0
+
+    def add_to_curves(self, lines: Iterable[CurveLine]) -> None:
+        """Add points; raises `StorageFull`, `Refused`."""
+        home.append(self.path / CURVES, lines)
 
     def parts(self) -> list[Path]:
         """The parts of its result that are here: pickled outcomes of its tasks."""

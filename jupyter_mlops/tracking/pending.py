@@ -25,12 +25,13 @@ GRACE = 15.0
 
 @dataclass
 class Marker:
-    """How much of a run is in MLflow: the tracking URI, MLflow's own run, the last line of the journal, and whether the
-    end is there."""
+    """How much of a run is in MLflow: the tracking URI, MLflow's own run, the last line of the journal, the bytes of
+    its points, and whether the end is there."""
 
     uri: str = ""
     run: str = ""
     journal: int = 0
+    points: int = 0
     ended: bool = False
 
 

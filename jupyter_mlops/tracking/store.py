@@ -1,7 +1,8 @@
 """A run's record in MLflow. Blocking, slow at first use: only for the process of `sync.py`.
 
 What MLflow gets: tags `mlops.*` (id, kind, cluster, shape, owner, versions, notebook and cell, error), the options and
-the user's parameters as params, the journal's metrics with their steps, the cost, and the code as an artifact.
+the user's parameters as params, all points of the metrics with their steps (of other ranks than the first as
+`KEY/rank 1`), the cost, and the code as an artifact.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import json
 import logging
 import os
 import re
+import time
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import home
+from ..core.errors import Unreadable
 from ..core.run import FINAL, Entry, RunState
 from ..home.runs import RunFolder, run_folder
 from . import pending
@@ -30,7 +33,10 @@ ID_TAG = "mlops.run"
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "cancelled": "KILLED", "lost": "KILLED"}
 
 #: MLflow's own limits: bytes of a tag's and of a param's value, things in one batch.
-_TAG, _PARAM, _BATCH = 5000, 500, 100
+_TAG, _PARAM, _BATCH, _METRICS = 5000, 500, 100, 1000
+
+#: Seconds that are waited for the last points of a run whose end is told before its cluster has written them.
+_LAST = 1.0
 
 _NOT_IN_KEYS = re.compile(r"[^\w\-./ ]")
 
@@ -60,6 +66,9 @@ class MlflowStore:
                 marker.run = self._find(client, run) or self._create(client, run)
                 pending.write(folder, marker)
             self._journal(client, run, folder, marker)
+            if run.phase in FINAL:
+                _wait_for_the_last(folder)
+            self._points(client, folder, marker)
             if run.phase in FINAL:
                 self._end(client, run, marker.run)
                 marker.ended = True
@@ -102,7 +111,7 @@ class MlflowStore:
             client.log_batch(identity, params=rows[start : start + _BATCH])
 
     def _journal(self, client: MlflowClient, run: RunState, folder: RunFolder, marker: pending.Marker) -> None:
-        """What the run logged since the last time, with its steps."""
+        """What a run of an earlier version logged since the last time, with its steps."""
         from mlflow.entities import Metric
 
         entries = iter(folder.journal(marker.journal))
@@ -117,6 +126,26 @@ class MlflowStore:
             marker.journal = batch[-1].seq
         pending.write(folder, marker)
 
+    def _points(self, client: MlflowClient, folder: RunFolder, marker: pending.Marker) -> None:
+        """What the run logged since the last time."""
+        from mlflow.entities import Metric
+
+        while True:
+            lines, end = folder.curves_after(marker.points)
+            if end == marker.points:
+                return
+            metrics = [
+                Metric(
+                    _key(line.key if line.rank == 0 else f"{line.key}/rank {line.rank}"), value, int(at * 1000), step
+                )
+                for line in lines
+                for step, value, at in zip(line.steps, line.values, line.times, strict=False)
+            ]
+            for start in range(0, len(metrics), _METRICS):
+                client.log_batch(marker.run, metrics=metrics[start : start + _METRICS])
+            marker.points = end
+            pending.write(folder, marker)
+
     def _end(self, client: MlflowClient, run: RunState, identity: str) -> None:
         from mlflow.entities import Metric, RunTag
 
@@ -127,7 +156,8 @@ class MlflowStore:
         if run.cost.amount is not None:
             sums["mlops.cost"] = run.cost.amount
             sums |= {"mlops.cost_unknown_cpu_hours": run.cost.unknown.cpu_hours} if run.cost.lacks else {}
-        sums |= {_key(key): value for key, value in run.metrics.items() if _key(key) not in known.metrics}
+        last = {_key(key): value for key, value in run.metrics.items() if value is not None}
+        sums |= {key: value for key, value in last.items() if key not in known.metrics}
         client.log_batch(
             identity,
             metrics=[Metric(key, float(value), at, 0) for key, value in sums.items()][:1000],
@@ -152,6 +182,18 @@ def _make_tables(uri: str) -> None:
     unfinished.unlink(missing_ok=True)
     MlflowClient(f"sqlite:///{unfinished}")
     unfinished.replace(url.database)
+
+
+def _wait_for_the_last(folder: RunFolder) -> None:
+    """A cluster on this machine writes a run's end after all of its points."""
+    deadline = time.monotonic() + _LAST
+    while time.monotonic() < deadline:
+        try:
+            if folder.record().phase in FINAL:
+                return
+        except (FileNotFoundError, Unreadable):
+            return
+        time.sleep(0.02)
 
 
 def _experiment(client: MlflowClient, uri: str) -> str:

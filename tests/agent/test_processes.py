@@ -31,9 +31,13 @@ class Said:
 
     def __init__(self) -> None:
         self.text = ""
+        self.logged: list[tuple[dict[str, Any], int]] = []
 
     def print(self, stream: str, text: str) -> None:
         self.text += text
+
+    def points(self, columns: dict[str, Any], left_out: int) -> None:
+        self.logged.append((columns, left_out))
 
 
 Make = Callable[[type[Forked] | type[Fresh]], RunnerHandle]

@@ -45,6 +45,7 @@ def train(notes: str, end: Callable[[int], None] = lambda step: None, pause: flo
     step = begin
     while step < STEPS:
         time.sleep(pause)
+        mlops.log_metric("at", begin, step)
         end(step)
         meet(notes, step)
         step += 1
@@ -105,6 +106,10 @@ def test_a_rank_that_ends_costs_the_steps_since_the_last_checkpoint(
     assert (run.record.attempt, run.record.failed) == (2, 0)
     assert run.record.checkpoint is not None and run.record.checkpoint.step == STEPS
     until(lambda: "[gang] It goes on from step 10" in run.prints())
+    curves = run.curves
+    assert curves.attempts == {2: 10}
+    for curve in curves["at"].ranks.values():
+        assert (curve.steps, curve.values[9:11]) == (list(range(STEPS)), [0.0, 10.0]), "each step once"
 
 
 def test_a_worker_that_dies_costs_no_more(cluster: mlops.Cluster, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import math
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.client.runs.again import again
 from jupyter_mlops.core import errors
 from jupyter_mlops.core.cluster import Counts
+from jupyter_mlops.home.runs import run_folder
 
 from .cluster import LONG, until
 
@@ -279,10 +281,31 @@ def test_metrics_and_params_arrive(cluster: mlops.Cluster) -> None:
         jupyter_mlops.log_param("rate", 0.1)
         for step in range(3):
             jupyter_mlops.log_metric("loss", 1 / (step + 1), step)
+            jupyter_mlops.log_metric("counted", float("nan") if step == 1 else step)
+        for wrong in (
+            {"value": "much"},
+            {"value": 10**400},
+            {"value": 1.0, "step": 0.5},
+            {"value": 1.0, "step": 2**60},
+        ):
+            with pytest.raises(errors.InvalidInput, match="'bad' can't be recorded"):
+                jupyter_mlops.log_metric("bad", **wrong)
 
     run = mlops.run(train, cluster=cluster)
     run.result(LONG)
-    assert run.record.params == {"rate": "0.1"} and run.record.metrics == {"loss": pytest.approx(1 / 3)}
+    assert run.record.params == {"rate": "0.1"} and run.record.metrics == {"loss": pytest.approx(1 / 3), "counted": 2.0}
+    assert not [entry for entry in run_folder(run.id).journal() if entry.kind == "metric"], (
+        "prints have it for themselves"
+    )
+    until(lambda: len(run.curves) == 2)
+    assert list(run.curves) == ["loss", "counted"] and list(run.curves["loss"].ranks) == [0]
+    loss = run.curves["loss"]
+    assert (loss.steps, loss.values) == ([0, 1, 2], [1.0, pytest.approx(0.5), pytest.approx(1 / 3)])
+    assert run.curves["counted"].steps == [0, 1, 2] and math.isnan(run.curves["counted"].values[1])
+    assert repr(run.curves["counted"]) == "<counted: 3 points, steps 0 to 2, 0 to 2, last 2 ▁ █>"
+    assert list(run.curves.frame()["rank"]) == [0] * 6
+    with pytest.raises(KeyError, match="'los' is none of 'loss', 'counted'"):
+        run.curves["los"]
     with pytest.raises(errors.Conflict, match="belongs to a run"):
         mlops.log_metric("loss", 1.0)
 

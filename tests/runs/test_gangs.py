@@ -15,6 +15,7 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops import errors, home
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 
 from .cluster import LONG, until
 from .test_runners import pids_of
@@ -50,6 +51,29 @@ def test_what_ranks_print_has_their_number(cluster: mlops.Cluster) -> None:
     run.result(LONG)
     lines = [f"[rank {rank}] {text}" for rank in (0, 1) for text in ("a line in parts", "and one without an end")]
     until(lambda: sorted(run.prints().splitlines()) == sorted(lines))
+
+
+def test_each_rank_has_its_curves_and_a_flood_of_points_keeps_no_print_waiting(cluster: mlops.Cluster) -> None:
+    def train() -> None:
+        print("begin")
+        for step in range(3):
+            mlops.log_metric("loss", 10 * mlops.rank() + step, step)
+        for step in range(60_000 if mlops.rank() == 1 else 0):
+            mlops.log_metric("flood", -1.0 if step == 40_000 else step % 7, step)
+        print("end")
+
+    run = mlops.train(train, workers=2, cluster=cluster)
+    run.result(LONG)
+    until(lambda: len(run.curves.get("flood", ())) > 1 and run.curves["flood"].ranks[1].steps[-1] == 59_999)
+    assert {rank: curve.values for rank, curve in run.curves["loss"].ranks.items()} == {0: [0, 1, 2], 1: [10, 11, 12]}
+    assert run.record.metrics["loss"] == 2.0, "rank 0's"
+    assert min(run.curves["flood"].values) == -1.0
+    until(lambda: sum(line.endswith(("begin", "end")) for line in run.prints().splitlines()) == 4)
+    link = loop_thread().call(kernel().sessions.open(run.record.cluster)).link
+    view = loop_thread().call(link.run_curves(run.id, 0, 100))
+    flood = next(curve for curve in view.curves if curve.key == "flood")
+    assert len(flood.steps) <= 100 and -1.0 in flood.values
+    assert loop_thread().call(link.run_curves(run.id, view.seq)).curves == []
 
 
 def _waits_for_others() -> None:

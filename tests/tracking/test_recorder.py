@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from jupyter_mlops.core.curve import CurveLine
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.run import Entry, ItemError, Origin, RunState
 from jupyter_mlops.core.settings import Settings
@@ -165,7 +166,9 @@ def test_a_process_killed_while_it_makes_the_tables_spoils_nothing(home: Path) -
     assert not list(home.glob("*.unfinished*"))
 
 
-def test_failures_and_odd_names_arrive(home: Path) -> None:
+def test_failures_odd_names_and_the_points_of_all_ranks_arrive(home: Path) -> None:
+    from mlflow import MlflowClient
+
     state = ended(
         run(2),
         phase="failed",
@@ -175,8 +178,19 @@ def test_failures_and_odd_names_arrive(home: Path) -> None:
         params={"lr (start)": "1e-3", "long": "y" * 9000},
         metrics={"acc%": 1.0},
     )
+    folder = run_folder(state.id)
+    folder.write_record(state)
+    points = [([1, 2], [0.5, float("nan")], 0), ([1], [0.75], 1)]
+    folder.add_to_curves(
+        CurveLine(key="loss", rank=rank, steps=steps, values=values, times=[state.created] * len(steps))
+        for steps, values, rank in points
+    )
     MlflowStore(tracking_uri()).sync(state)
     (seen,) = found()
+    history_of = MlflowClient(tracking_uri()).get_metric_history
+    logged = [(each.step, str(each.value)) for each in history_of(seen.info.run_id, "loss")]
+    assert logged == [(1, "0.5"), (2, "nan")]
+    assert [each.value for each in history_of(seen.info.run_id, "loss/rank 1")] == [0.75]
     assert seen.info.status == "FAILED" and seen.data.tags["mlops.error"].startswith("ValueError")
     assert seen.data.params["lr _start_"] == "1e-3" and seen.data.metrics["acc_"] == 1.0
     assert "mlops.cost" not in seen.data.metrics

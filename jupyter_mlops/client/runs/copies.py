@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ... import home
 from ...agent import seals
-from ...core.errors import ClusterUnreachable, Unreadable
+from ...core.curve import CurveLine
+from ...core.errors import ClusterUnreachable, MlopsError, Unreadable
 from ...core.run import FINAL, Entry, RunState
 from ...home.runs import RunFolder, run_folder
 from .record import in_background
@@ -29,6 +31,9 @@ PARTS = 200
 
 #: Bytes of a result up to which it is brought home when the run is over, without being asked for.
 UNASKED = 256_000_000
+
+#: Seconds between two copies of what a run has logged.
+POINTS = 2.0
 
 #: How often parts are asked for whose worker died: others compute them again.
 ASKED = 60
@@ -48,12 +53,42 @@ class Copy:
         self._folder = run_folder(run)
         self._phase = ""
         self._entries: int | None = None
+        #: The number of the last line of points that is here, and when its last point was logged.
+        self._points: tuple[int, float] | None = None
+        self._asked = 0.0
 
     def take(self, state: RunState, entries: list[Entry]) -> None:
         """The run is now this, and said that. Writes in the background."""
         if entries or state.phase != self._phase or state.phase in FINAL:
             self._phase = state.phase
             in_background(self._write, state, entries)
+
+    async def take_points(self, session: Session, now: bool = False) -> None:
+        """Copy what was logged since the last time, every few seconds or `now`. A cluster that doesn't tell is asked
+        again the next time."""
+        if not now and time.monotonic() - self._asked < POINTS:
+            return
+        self._asked = time.monotonic()
+        if self._points is None:
+            self._points = await asyncio.to_thread(self._last_points)
+        since, at = self._points
+        try:
+            seq, lines = await session.link.run_points(self._folder.run, since)
+        except MlopsError:  # it is silent, or has none to tell
+            return
+        if lines and lines[0].seq != since + 1:  # not all are remembered there: what is drawn, beyond what is here
+            lines = [after(line, at) for line in lines]
+        lines = [line for line in lines if line.steps or line.begins is not None]
+        self._points = seq, max([at, *(time for line in lines for time in line.times)])
+        if lines:
+            in_background(self._write_points, lines)
+
+    def _last_points(self) -> tuple[int, float]:
+        lines = self._folder.curves()
+        return max((line.seq for line in lines), default=0), max((at for line in lines for at in line.times), default=0)
+
+    def _write_points(self, lines: list[CurveLine]) -> None:
+        self._folder.make().add_to_curves(lines)
 
     def _write(self, state: RunState, entries: list[Entry]) -> None:
         folder = self._folder.make()
@@ -64,6 +99,13 @@ class Copy:
         if new:
             self._entries = new[-1].seq
             folder.add_to_journal(new)
+
+
+def after(line: CurveLine, at: float) -> CurveLine:
+    """The points of `line` that were logged after that moment."""
+    rows = [row for row in zip(line.steps, line.values, line.times, strict=False) if row[2] > at]
+    steps, values, times = ([row[number] for row in rows] for number in range(3))
+    return line.model_copy(update={"steps": steps, "values": values, "times": times})
 
 
 async def bring_home(session: Session, run: str, most: int | None = None) -> bool:

@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 
 
 def log_metric(key: str, value: float, step: int | None = None) -> None:
-    """Record a number of the run in whose code this is called; it appears in the run's history.
+    """Record a number of the run in whose code this is called: a point of the curve of that name, which is drawn while
+    the run goes on, and in the run's history. A NaN is recorded, too.
+
+    Parameters
+    ----------
+    key : the metric's name, of 200 characters at most.
+    value : a number, or what is one, as a tensor or array with a single value.
+    step : of the training; without one, values are counted.
 
     Raises
     ------
+    InvalidInput : the value or the step is no number.
     Conflict : this is not a run's code.
     """
-    _log("metric", key, float(value), step)
+    _log("metric", key, _number(key, value), _step(key, step))
 
 
 def log_param(key: str, value: object) -> None:
@@ -116,6 +124,36 @@ def _nowhere() -> Iterator[Path]:
     warnings.warn("checkpoints are kept of gangs: this one isn't (%%mlrun --gang 1)", stacklevel=5)
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
+
+
+def _number(key: str, value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        why = "it is larger than any floating point number"
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor of several values
+        why = f"{value!r:.80} is no number: {error}"
+    from ...core.errors import InvalidInput
+
+    raise InvalidInput(f"The metric {key!r} can't be recorded", why, "Give one number.")
+
+
+def _step(key: str, step: Any) -> int | None:
+    if step is None:
+        return None
+    import operator
+
+    whole = step.is_integer() if isinstance(step, float) else not isinstance(step, bool)
+    try:
+        number = int(step) if isinstance(step, float) and whole else operator.index(step)
+        if whole and abs(number) < 2**53:
+            return number
+    except (TypeError, ValueError):
+        pass
+    from ...core.errors import InvalidInput
+
+    why = f"its step is {step!r:.80}, and has to be a whole number below 2⁵³"
+    raise InvalidInput(f"The metric {key!r} can't be recorded", why, "Give the number of the training's step.")
 
 
 def _log(kind: str, key: str, value: Any, step: int | None) -> None:

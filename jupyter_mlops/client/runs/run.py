@@ -26,6 +26,8 @@ from .view import Plain, Quiet, View
 if TYPE_CHECKING:
     from distributed import Client
 
+    from .curves import RunCurves
+
 #: Seconds between two looks while nothing is heard.
 TICK = 0.1
 
@@ -97,6 +99,14 @@ class Run:
         if self.record.kept and self.state in FINAL and self.record.failed:
             return [item_error(record) for part in load_parts(self.id) for record in part["errors"]]
         return list(self.record.errors)
+
+    @property
+    def curves(self) -> RunCurves:
+        """What it logged, by metric, step by step and rank by rank, until now: `run.curves["loss"].values`. All points
+        that its folder has; of a cluster elsewhere, those that its controller has."""
+        from .curves import curves_of
+
+        return curves_of(self.record)
 
     @property
     def futures(self) -> list[Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from ...core.base import Seconds, read_record
+from ...core.curve import FEWEST_POINTS, MOST_POINTS
 from ...core.errors import InvalidInput, Unavailable, UnknownRun
 from ...core.run import FINAL, RunPhase, RunState
 from ...core.waiting import until_set
@@ -49,6 +50,8 @@ class RunHandlers:
             "mlops_cancel_run": self._cancel,
             "mlops_watch_run": self._watch,
             "mlops_run_parts": self._parts,
+            "mlops_run_curves": self._curves,
+            "mlops_run_points": self._points,
         }
         self._scheduler.handlers.update({name: answering(handler) for name, handler in handlers.items()})
 
@@ -117,6 +120,13 @@ class RunHandlers:
         live_run.seen = time.monotonic()
         entries = [entry.model_dump(exclude_defaults=True) for entry in live_run.journal.since(since)]
         return {"seq": live_run.seq, "run": live_run.snapshot().model_dump(), "entries": entries}
+
+    async def _curves(self, run: str, since: int = 0, most: int = MOST_POINTS) -> dict[str, Any]:
+        return self._known(run).curves.view(since, min(max(most, FEWEST_POINTS), MOST_POINTS)).model_dump()
+
+    async def _points(self, run: str, since: int = 0) -> dict[str, Any]:
+        seq, lines = self._known(run).curves.lines(since)
+        return {"seq": seq, "lines": [line.model_dump(exclude_defaults=True) for line in lines]}
 
     async def _parts(self, run: str) -> dict[str, int]:
         return self._runs.results.parts(self._known(run))

@@ -39,6 +39,7 @@ FILES = (
     "rendezvous",
     "checkpoints",
     "leaving",
+    "points",
     "runner",
     "template",
     "processes",

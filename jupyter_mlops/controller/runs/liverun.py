@@ -12,8 +12,9 @@ from ...core.base import Time, read_record
 from ...core.estimate import time_left
 from ...core.run import FINAL, ItemError, RunPhase, RunState
 from ...core.words import count
-from ...home.runs import JOURNAL, RECORD, RunFolder
+from ...home.runs import CURVES, JOURNAL, RECORD, RunFolder
 from ..disk import Disk
+from .curves import CurveKeeper
 from .journal import Journal
 from .runcost import RunCost
 
@@ -38,6 +39,8 @@ class LiveRun:
         self.state, self.cost = state, cost
         self.disk = Disk(folder)
         self.journal = Journal(lambda line: self.disk.append(JOURNAL, line))
+        write = (lambda line: self.disk.append(CURVES, line)) if folder is not None else None
+        self.curves = CurveKeeper(write, self.say)
         #: Grows with every change, so that a watcher knows what it has seen.
         self.seq = 1
         self.changed = asyncio.Event()
@@ -77,6 +80,10 @@ class LiveRun:
         self.seq += 1
         self.journal.add(self.seq, now, **what)
         self.changed.set()
+
+    def say(self, text: str) -> None:
+        """Tell who watches it."""
+        self.log(time.time(), kind="print", text=text, stream="stderr")
 
     def started(self, key: str, worker: str, now: Time) -> None:
         """A task began to compute."""

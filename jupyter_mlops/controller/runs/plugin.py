@@ -106,8 +106,13 @@ class RunPlugin(SchedulerPlugin):
         now = time.time()
         if kind == "print":
             live_run.log(what.get("time", now), kind="print", text=what["text"], stream=what["stream"], worker=worker)
-        elif kind in ("metric", "param"):
-            self._log(live_run, kind, what, worker)
+        elif kind == "points":
+            live_run.curves.take(what, live_run.state.metrics)
+            self._runs.mark(live_run)
+        elif kind == "param":
+            live_run.state.params[what["key"]] = str(what["value"])
+            live_run.log(what["time"], kind=kind, key=what["key"], value=str(what["value"]), worker=worker)
+            self._runs.mark(live_run)
         elif kind == "start":
             live_run.started(what["key"], worker, now)
             self._runs.mark(live_run)
@@ -117,12 +122,6 @@ class RunPlugin(SchedulerPlugin):
             self._runs.results.add_part(run, what["index"], what["data"])
         elif kind in ("progress", "end"):
             self._progress(live_run, kind, what, now)
-
-    def _log(self, run: LiveRun, kind: str, what: dict[str, Any], worker: str) -> None:
-        value: Any = float(what["value"]) if kind == "metric" else str(what["value"])
-        (run.state.metrics if kind == "metric" else run.state.params)[what["key"]] = value
-        run.log(what["time"], kind=kind, key=what["key"], value=value, step=what.get("step"), worker=worker)
-        self._runs.mark(run)
 
     def _progress(self, run: LiveRun, kind: str, what: dict[str, Any], now: float) -> None:
         run.items(what["key"], what["done"], what["failed"])

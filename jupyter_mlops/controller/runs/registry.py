@@ -33,8 +33,8 @@ from .variables import VariableFiles
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-#: Runs that are over and still listed.
-REMEMBERED = 200
+#: Runs that are over and still listed, and those whose curves are still drawn in full.
+REMEMBERED, DRAWN = 200, 10
 
 #: Seconds between two views of a run's progress.
 INTERVAL: Seconds = 0.25
@@ -137,6 +137,8 @@ class RunRegistry:
         self._changed(run.snapshot())
         for old in [run_id for run_id, run in self._runs.items() if not run.live][:-REMEMBERED]:
             self._release(self._runs.pop(old))
+        for faded in [other for other in self._runs.values() if not other.live][: -DRAWN or None]:
+            faded.curves.fade()
         self._background.spawn(self._give_up_when_silent(run))
         return run
 

@@ -33,7 +33,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
     [run.kind === 'gang' ? trans.__('Ranks') : trans.__('Items'), itemsOf(run)],
     ...saved(trans, run, now),
     ...costs(trans, run),
-    ...Object.entries({ ...run.params, ...latest(run.metrics) })
+    ...Object.entries({ ...run.params, ...latest(trans, run.metrics) })
   ];
   return (
     <div className="jp-mlops-run-details" data-mlops="run-details">
@@ -115,10 +115,10 @@ function costs(trans: TranslationBundle, run: RunState): [string, string, string
   return [[trans.__('Cost'), known, source(trans, run.cost)]];
 }
 
-function latest(metrics: Record<string, number>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(metrics).map(([key, value]) => [key, significant(value, 5)])
-  );
+function latest(trans: TranslationBundle, metrics: RunState['metrics']): Record<string, string> {
+  const words = (value: number | null): string =>
+    value === null ? trans.__('not a number') : significant(value, 5);
+  return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, words(value)]));
 }
 
 function Fault({ error, rank }: { error: ItemError; rank: boolean }): JSX.Element {

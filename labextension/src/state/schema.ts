@@ -3,6 +3,7 @@
 export interface Schemas {
   Changes: Changes;
   ClusterState: ClusterState;
+  CurvesView: CurvesView;
   Entry: Entry;
   Estimate: Estimate;
   Event: Event;
@@ -253,7 +254,7 @@ export interface RunState {
   kind: 'cell' | 'map' | 'function' | 'gang';
   left: number | null;
   metrics: {
-    [k: string]: number;
+    [k: string]: number | null;
   };
   name: string;
   options: {
@@ -511,6 +512,34 @@ export interface Entry {
   time: number;
   value: number | string | null;
   worker: string;
+}
+/**
+ * The curves of a run that changed after the `seq` that was asked from. `seq` is to be handed in the next time.
+ */
+export interface CurvesView {
+  attempts: AttemptMark[];
+  curves: CurveData[];
+  left_out: number;
+  seq: number;
+}
+/**
+ * An attempt of a gang began at this step.
+ */
+export interface AttemptMark {
+  attempt: number;
+  step: number;
+}
+/**
+ * A curve as it is drawn: `values` are None where they are no finite numbers, and `odd` is the first of these, as
+ * text, with its step.
+ */
+export interface CurveData {
+  key: string;
+  odd: string;
+  odd_step: number | null;
+  rank: number;
+  steps: number[];
+  values: (number | null)[];
 }
 /**
  * The browser's first message; sent again each time when the browser follows something else, or doubts that the

@@ -218,6 +218,7 @@ class Execution:
             seq = view.seq
             self._update(view.run)
             if self._copy is not None:
+                await self._copy.take_points(self.session, now=view.run.phase in FINAL)
                 self._copy.take(self.state, view.entries)
             self.channel.put(self.state, view.entries)
             if view.run.phase in FINAL:

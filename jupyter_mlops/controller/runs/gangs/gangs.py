@@ -255,6 +255,8 @@ class _Known:
         if world != self.run.state.total:
             self.say(f"[gang] It begins with {count(world, 'rank')}")
         self.run.state.attempt, self.run.state.total = attempt, world
+        if attempt > 1 or resume is not None:
+            self.run.curves.begin(attempt, -1 if resume is None else resume["step"])
         if resume is not None:
             age = span(max(0.0, time.time() - resume["time"]))
             whose = "" if resume["ours"] else " of an earlier run, which had not come to its end; --fresh begins anew"

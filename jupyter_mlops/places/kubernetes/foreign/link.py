@@ -9,6 +9,7 @@ from ....controller.link import ClusterView, RunView
 from ....controller.remote import RemoteLink
 from ....core.base import Seconds, Time
 from ....core.cluster import Sample
+from ....core.curve import MOST_POINTS, CurveLine, CurvesView
 from ....core.errors import Refused
 from ....core.price import Price
 from ....core.run import RunState
@@ -102,6 +103,14 @@ class ForeignLink:
     async def run_parts(self, run: str) -> dict[str, int]:
         """As `Link.run_parts`."""
         return await (await self._run_link()).run_parts(run)
+
+    async def run_curves(self, run: str, since: int = 0, most: int = MOST_POINTS) -> CurvesView:
+        """As `Link.run_curves`."""
+        return await (await self._run_link()).run_curves(run, since, most)
+
+    async def run_points(self, run: str, since: int = 0) -> tuple[int, list[CurveLine]]:
+        """As `Link.run_points`."""
+        return await (await self._run_link()).run_points(run, since)
 
     async def close(self) -> None:
         """As `Link.close`."""

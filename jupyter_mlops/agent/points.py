@@ -1,0 +1,154 @@
+"""What a run's code logs, on its way from its runner to the scheduler.
+
+It has a pipe of its own, so that it neither waits behind other things nor keeps them waiting. A point is a line, which
+is written as a whole or not at all, from any thread and from processes that the code has forked. The seat reads the
+pipe a few times a second, and sends all that was in it as one message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+#: Seconds between two looks into the pipe, and when it was found rather full.
+GATHER, SOON = 0.25, 0.02
+
+#: Bytes in the pipe from which on it is looked into sooner.
+MUCH = 24_000
+
+#: Seconds that code waits for room in the pipe, once; then it waits no more until there is some.
+PATIENCE = 1.0
+
+#: Points a second that are passed on as they are, in the long run, and how many at once. Of more than that the
+#: smallest, the largest and the last ones are.
+RATE, BURST = 5000, 20_000
+
+#: Characters of a metric's name: a line has to fit into what a pipe takes as a whole.
+LONGEST_KEY = 200
+
+Column = dict[str, list[Any]]
+
+
+class PointsOut:
+    """The runner's end.
+
+    Parameters
+    ----------
+    file : the pipe, to write to.
+    """
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        os.set_blocking(file, False)
+        os.set_inheritable(file, False)
+        self._stuck = False
+        self._dropped = 0
+
+    def add(self, key: str, value: float, step: int | None) -> None:
+        """A point. It is lost if nobody has taken any for a second."""
+        line = json.dumps([key, step, value, round(time.time(), 3), self._dropped]).encode() + b"\n"
+        try:
+            if not self._written(line):
+                self._dropped += 1
+                return
+        except OSError:  # the seat is gone, and so will be this process
+            return
+        self._dropped = 0
+
+    def _written(self, line: bytes) -> bool:
+        try:
+            os.write(self._file, line)
+        except BlockingIOError:
+            if self._stuck or not self._room():
+                self._stuck = True
+                return False
+            return self._written(line)
+        self._stuck = False
+        return True
+
+    def _room(self) -> bool:
+        poll = select.poll()
+        poll.register(self._file, select.POLLOUT)
+        return bool(poll.poll(1000 * PATIENCE))
+
+
+class PointsIn:
+    """The seat's end.
+
+    Parameters
+    ----------
+    file : the pipe, to read from; it doesn't block.
+    tell : gets the points, by metric: `steps` (None where the code gave none), `values` and `times`; and how many were
+        left out.
+    """
+
+    def __init__(self, file: int, tell: Callable[[dict[str, Column], int], None]) -> None:
+        self._file, self._tell = file, tell
+        self._rest = b""
+        self._room, self._at = float(BURST), time.monotonic()
+
+    def read(self) -> float:
+        """Pass on what is there. Returns the seconds until it should be looked for again."""
+        data = self._rest
+        size = 0
+        with contextlib.suppress(BlockingIOError):
+            while size < 1 << 20 and (more := os.read(self._file, 65536)):
+                data += more
+                size += len(more)
+        lines, _, self._rest = data.rpartition(b"\n")
+        if lines:
+            self._pass_on(_points(lines))
+        return SOON if size > MUCH else GATHER
+
+    def drain(self) -> None:
+        """Pass on all that is there."""
+        while self.read() == SOON:
+            pass
+
+    def _pass_on(self, points: list[list[Any]]) -> None:
+        left_out = sum(point[4] for point in points)
+        columns: dict[str, Column] = {}
+        for key, step, value, at, _ in points:
+            column = columns.setdefault(key, {"steps": [], "values": [], "times": []})
+            column["steps"].append(step)
+            column["values"].append(value)
+            column["times"].append(at)
+        now = time.monotonic()
+        self._room = min(float(BURST), self._room + (now - self._at) * RATE)
+        self._at = now
+        if len(points) > self._room:
+            columns = {key: _telling(column) for key, column in columns.items()}
+            left_out += len(points) - sum(len(column["steps"]) for column in columns.values())
+        else:
+            self._room -= len(points)
+        self._tell(columns, left_out)
+
+
+def _points(lines: bytes) -> list[list[Any]]:
+    found: list[list[Any]]
+    try:
+        found = json.loads(b"[" + lines.replace(b"\n", b",") + b"]")
+    except ValueError:  # the code has written into this file, or was killed meanwhile
+        found = []
+        for line in lines.split(b"\n"):
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+    return [point for point in found if isinstance(point, list) and len(point) == 5 and isinstance(point[0], str)]
+
+
+def _telling(column: Column) -> Column:
+    """The smallest, the largest and the last value, and the first that is no finite number, in their order."""
+    values = column["values"]
+    finite = [index for index, value in enumerate(values) if math.isfinite(value)]
+    kept = {len(values) - 1}
+    if finite:
+        kept |= {min(finite, key=values.__getitem__), max(finite, key=values.__getitem__)}
+    if len(finite) < len(values):
+        kept.add(next(index for index, value in enumerate(values) if not math.isfinite(value)))
+    return {name: [each[index] for index in sorted(kept)] for name, each in column.items()}

@@ -1,0 +1,127 @@
+"""The curves of a live run: what its ranks log, by points of which a bounded number is in memory and all on disk."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ...core.base import read_record
+from ...core.curve import LARGEST_STEP, CurveLine, Curves, CurvesView, lines_of
+from ...core.errors import Unreadable
+from ...core.run import MOST
+
+#: Points that are kept whole for who copies them, where there is no disk.
+RECENT = 50_000
+
+#: Characters of points that are written to a run's file.
+ON_DISK = 2_000_000_000
+
+#: Points of each curve of a run that is long over.
+FADED = 200
+
+
+class CurveKeeper:
+    """Takes what the ranks of a run log.
+
+    Parameters
+    ----------
+    write : takes each line for the file; None where there is none.
+    say : tells who watches the run.
+    """
+
+    def __init__(self, write: Callable[[str], None] | None, say: Callable[[str], None]) -> None:
+        self._write, self._say = write, say
+        self._curves = Curves()
+        self._written = 0
+        #: Lines as they came, numbered; and points in them.
+        self._recent: deque[CurveLine] = deque()
+        self._points = 0
+        self._writers: dict[str, int] = {}
+        self._said: set[str] = set()
+
+    def take(self, what: dict[str, Any], metrics: dict[str, float | None]) -> None:
+        """Points of one rank, as `PointsIn` tells them; `metrics` is then what each metric was last.
+
+        What a rank tells may be anything: what are no points is left out.
+        """
+        rank, attempt = _whole(what.get("rank", 0)), _whole(what.get("attempt", 1))
+        columns = what.get("columns")
+        for key, column in columns.items() if isinstance(columns, dict) else ():
+            try:
+                line = self._line(key, rank, attempt, column)
+            except (Unreadable, KeyError, TypeError):
+                continue
+            self._add(line)
+            self._tell(line, metrics)
+        if what.get("left_out"):
+            self._note(
+                "[metrics] Some were logged faster than 5,000 a second by one process: of those beyond, the smallest, "
+                "the largest and the last ones are kept"
+            )
+
+    def begin(self, attempt: int, step: int) -> None:
+        """An attempt goes on from the checkpoint of a step; -1: it begins anew."""
+        self._add(CurveLine(attempt=attempt, begins=step))
+
+    def view(self, since: int, most: int) -> CurvesView:
+        """The curves that changed after `since`, of at most `most` points each."""
+        return self._curves.view(since, most)
+
+    def lines(self, since: int) -> tuple[int, list[CurveLine]]:
+        """All points that came after the line of the number `since`, and the number of the last one. Of those that are
+        not remembered, what is drawn."""
+        last = self._curves.seq
+        if since >= last:
+            return last, []
+        if self._recent and self._recent[0].seq <= since + 1:
+            return last, [line for line in self._recent if line.seq > since]
+        return last, list(lines_of(self._curves))
+
+    def fade(self) -> None:
+        """The run is long over: keep less of it."""
+        self._recent.clear()
+        self._curves.thin(FADED)
+
+    def _line(self, key: Any, rank: int, attempt: int, column: Any) -> CurveLine:
+        steps = column["steps"]
+        if None in steps:
+            first = self._curves.next_step(str(key), rank, attempt)
+            steps = [first + index if step is None else step for index, step in enumerate(steps)]
+        line = read_record(CurveLine, {**column, "key": key, "rank": rank, "attempt": attempt, "steps": steps})
+        if line.steps and max(map(abs, line.steps)) > LARGEST_STEP:
+            raise Unreadable("These points can't be read", "a step is too large")
+        return line
+
+    def _add(self, line: CurveLine) -> None:
+        self._curves.take(line)
+        if self._write is None:
+            line.seq = self._curves.seq
+            self._recent.append(line)
+            self._points += len(line.steps)
+            while self._points > RECENT:
+                self._points -= len(self._recent.popleft().steps)
+        elif self._written < ON_DISK:
+            text = line.model_dump_json(exclude_defaults=True)
+            self._written += len(text)
+            self._write(text)
+            if self._written >= ON_DISK:
+                self._note("[metrics] There are 2 GB of them: what comes from here on is drawn, and not kept")
+
+    def _tell(self, line: CurveLine, metrics: dict[str, float | None]) -> None:
+        """The last value of the first rank that logs it is a metric's."""
+        if not line.values or line.rank > self._writers.get(line.key, line.rank):
+            return
+        if line.key in metrics or len(metrics) < MOST:
+            self._writers[line.key] = line.rank
+            metrics[line.key] = line.values[-1] if math.isfinite(line.values[-1]) else None
+
+    def _note(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._say(f"{text}\n")
+
+
+def _whole(number: Any) -> int:
+    return number if isinstance(number, int) and 0 <= number < 1_000_000 else 0

@@ -1,0 +1,319 @@
+"""Curves: what a run's metrics were, step by step, for each of its ranks.
+
+A line of points is how they are told and stored; `Curves` is what is made of the lines. An attempt of a gang goes on
+from a checkpoint: what an earlier one logged after the checkpoint's step has not come to count, and what the new one
+logs takes the place of what was logged for the same steps. The lines of it all are kept.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Annotated, NamedTuple
+
+from pydantic import ConfigDict
+
+from .base import Label, Record, Time, first
+
+#: Points of a curve that are kept of any number, and of all curves of a run together.
+MOST_POINTS, ALL_POINTS = 2000, 100_000
+
+#: Points that a curve may have however many curves there are, and curves of a run. Further ones are not drawn.
+FEWEST_POINTS, MOST_CURVES = 48, 2000
+
+#: The largest step, and minus the smallest: a browser counts no further.
+LARGEST_STEP = 2**53 - 1
+
+#: Points of one line.
+LONGEST_LINE = 100_000
+
+
+class CurveLine(Record):
+    """Points of one metric of one rank, in the order in which they were logged; or that an attempt `begins` at a step:
+    that of the checkpoint that it goes on from, -1 where it begins anew."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    #: Its number, where it was copied from a cluster elsewhere, so that a second copy counts once.
+    seq: int = 0
+    key: Label = ""
+    rank: int = 0
+    attempt: int = 1
+    steps: Annotated[list[int], first(LONGEST_LINE)] = []
+    values: Annotated[list[float], first(LONGEST_LINE)] = []
+    times: Annotated[list[Time], first(LONGEST_LINE)] = []
+    begins: int | None = None
+
+
+class AttemptMark(Record):
+    """An attempt of a gang began at this step."""
+
+    attempt: int
+    step: int
+
+
+class CurveData(Record):
+    """A curve as it is drawn: `values` are None where they are no finite numbers, and `odd` is the first of these, as
+    text, with its step."""
+
+    key: Label
+    rank: int = 0
+    steps: list[int] = []
+    values: list[float | None] = []
+    odd: str = ""
+    odd_step: int | None = None
+
+
+class CurvesView(Record):
+    """The curves of a run that changed after the `seq` that was asked from. `seq` is to be handed in the next time."""
+
+    seq: int = 0
+    curves: list[CurveData] = []
+    attempts: list[AttemptMark] = []
+    #: Curves that are not drawn, since there are too many.
+    left_out: int = 0
+
+
+class Point(NamedTuple):
+    """A value of a metric."""
+
+    step: int
+    value: float
+    time: Time
+    attempt: int
+
+
+class Curve:
+    """A metric of one rank over the steps.
+
+    Parameters
+    ----------
+    most : points that are kept; None keeps all. Of more, those that say how it went are: within equal ranges of steps
+        the smallest, the largest and the last one, and the first that is no finite number.
+    """
+
+    def __init__(self, most: int | None = MOST_POINTS) -> None:
+        self.most = most
+        self._points: list[Point] = []
+        self._attempt, self._begins = 0, False
+        #: What was logged last.
+        self.last: Point | None = None
+        #: The change of the run's curves that it had last.
+        self.seq = 0
+
+    @property
+    def points(self) -> list[Point]:
+        """By step; of the same step, as they were logged."""
+        return sorted(self._points, key=lambda point: point.step)
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps, in their order."""
+        return [point.step for point in self.points]
+
+    @property
+    def values(self) -> list[float]:
+        """The values, in the order of their steps."""
+        return [point.value for point in self.points]
+
+    @property
+    def times(self) -> list[Time]:
+        """When they were logged, in seconds since the epoch, in the order of their steps."""
+        return [point.time for point in self.points]
+
+    def add(self, line: CurveLine) -> None:
+        """More points. Those of an attempt that is over don't count any more."""
+        if line.attempt < self._attempt or not line.steps:
+            return
+        if line.attempt > self._attempt or self._begins:
+            self._attempt, self._begins = line.attempt, False
+            self._cut(min(line.steps) - 1)
+        points = zip(line.steps, line.values, line.times, strict=False)
+        self._points += [Point(step, value, time, line.attempt) for step, value, time in points]
+        self.last = self._points[-1] if self._points else None
+        if self.most is not None and len(self._points) > self.most:
+            self._points = thinned(self._points, self.most)
+
+    def begin(self, line: CurveLine) -> None:
+        """An attempt goes on from a step."""
+        if line.begins is not None and line.attempt > self._attempt:
+            self._attempt, self._begins = line.attempt, True  # its first point may be at an earlier step still
+            self._cut(line.begins)
+
+    def thin(self, most: int) -> None:
+        """Keep at most so many points from here on."""
+        self.most = most
+        self._points = thinned(self._points, most)
+
+    def _cut(self, step: int) -> None:
+        self._points = [point for point in self._points if point.step <= step]
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+
+class Curves:
+    """All curves of a run: a metric's name and a rank → its curve.
+
+    Parameters
+    ----------
+    most : points of a curve; None keeps all of any number of curves.
+    """
+
+    def __init__(self, most: int | None = MOST_POINTS) -> None:
+        self._most = most
+        self._curves: dict[tuple[str, int], Curve] = {}
+        self._left_out: set[tuple[str, int]] = set()
+        self._copied: set[int] = set()
+        self.attempts: list[AttemptMark] = []
+        self.seq = 0
+
+    @classmethod
+    def of(cls, lines: Iterable[CurveLine], most: int | None = MOST_POINTS) -> Curves:
+        """Those that the lines make."""
+        made = cls(most)
+        for line in lines:
+            made.take(line)
+        return made
+
+    def take(self, line: CurveLine) -> None:
+        """A line more."""
+        if line.seq and line.seq in self._copied:
+            return
+        self._copied |= {line.seq} if line.seq else set()
+        self.seq += 1
+        if line.begins is not None:
+            self.attempts.append(AttemptMark(attempt=line.attempt, step=line.begins))
+            for curve in self._curves.values():
+                curve.begin(line)
+                curve.seq = self.seq
+            return
+        if self.attempts and line.attempt < self.attempts[-1].attempt:
+            return
+        curve_or_none = self._curves.get((line.key, line.rank)) or self._new(line)
+        if curve_or_none is not None:
+            curve_or_none.add(line)
+            curve_or_none.seq = self.seq
+
+    def next_step(self, key: str, rank: int, attempt: int) -> int:
+        """The step of a value that was logged without one: they are counted, an attempt's from its checkpoint on."""
+        curve = self._curves.get((key, rank))
+        if curve is not None and curve.last is not None and curve.last.attempt == attempt:
+            return min(curve.last.step + 1, LARGEST_STEP)
+        return max((mark.step for mark in self.attempts if mark.attempt == attempt), default=-1) + 1
+
+    def get(self, key: str, rank: int = 0) -> Curve | None:
+        """The curve of a metric and a rank; None where there is none."""
+        return self._curves.get((key, rank))
+
+    def ranks(self, key: str) -> dict[int, Curve]:
+        """The curves of a metric, by rank."""
+        return {rank: curve for (name, rank), curve in sorted(self._curves.items()) if name == key}
+
+    @property
+    def keys(self) -> list[str]:
+        """The metrics, as they came."""
+        return list(dict.fromkeys(key for key, _ in self._curves))
+
+    def thin(self, most: int) -> None:
+        """Keep at most so many points of each curve from here on."""
+        self._most = most
+        for curve in self._curves.values():
+            curve.thin(most)
+
+    def view(self, since: int = 0, most: int | None = None) -> CurvesView:
+        """As they are drawn, those that changed after the change `since`, of at most `most` points each."""
+        changed = [(key, rank, curve) for (key, rank), curve in self._curves.items() if curve.seq > since]
+        return CurvesView(
+            seq=self.seq,
+            curves=[_drawn(key, rank, curve.points, most) for key, rank, curve in changed],
+            attempts=self.attempts,
+            left_out=len(self._left_out),
+        )
+
+    def _new(self, line: CurveLine) -> Curve | None:
+        at = (line.key, line.rank)
+        if self._most is None:
+            self._curves[at] = Curve(None)
+            return self._curves[at]
+        if len(self._curves) >= MOST_CURVES:
+            if len(self._left_out) < MOST_CURVES:
+                self._left_out.add(at)
+            return None
+        self._curves[at] = Curve()
+        room = max(FEWEST_POINTS, min(self._most, ALL_POINTS // len(self._curves)))
+        for curve in self._curves.values():
+            curve.most = room  # what is more is thinned with the next points
+        return self._curves[at]
+
+
+def thinned(points: Iterable[Point], most: int) -> list[Point]:
+    """At most `most` of the points, by step.
+
+    Steps are divided into ranges of the same width, a power of two: the more points come, the wider. Each range keeps
+    its smallest, largest and last value, and the first that is no finite number. So no peak is lost, whatever its
+    width, and thinning again changes nothing that was thinned before until the ranges are wider.
+    """
+    ordered = sorted(points, key=lambda point: point.step)
+    if len(ordered) <= most:
+        return ordered
+    ranges = max(1, most // 6)
+    begin, end = ordered[0].step, ordered[-1].step
+    width = 1
+    while end // width - begin // width >= ranges:
+        width *= 2
+    kept = [ordered[0]]
+    at = 1
+    steps = [point.step for point in ordered]
+    while at < len(ordered):
+        after = bisect_right(steps, (steps[at] // width + 1) * width - 1, lo=at)
+        kept += _telling(ordered[at:after])
+        at = after
+    return kept[-most:]
+
+
+def _telling(points: list[Point]) -> list[Point]:
+    """The smallest, the largest and the last of some points, and the first that is no finite number; in their order."""
+    if len(points) < 3:
+        return points
+    values = [point.value for point in points]
+    finite = [index for index, value in enumerate(values) if math.isfinite(value)]
+    kept = {len(points) - 1}
+    if finite:
+        kept |= {min(finite, key=values.__getitem__), max(finite, key=values.__getitem__)}
+    if len(finite) < len(points):
+        kept.add(next(index for index, value in enumerate(values) if not math.isfinite(value)))
+    return [points[index] for index in sorted(kept)]
+
+
+def lines_of(curves: Curves) -> Iterator[CurveLine]:
+    """Lines that make the same curves again."""
+    marks = {mark.attempt: mark.step for mark in curves.attempts}
+    found: dict[int, list[CurveLine]] = {attempt: [] for attempt in marks}
+    for key in curves.keys:
+        for rank, curve in curves.ranks(key).items():
+            for point in curve.points:
+                lines = found.setdefault(point.attempt, [])
+                if not lines or (lines[-1].key, lines[-1].rank) != (key, rank):
+                    lines.append(CurveLine(key=key, rank=rank, attempt=point.attempt))
+                lines[-1].steps.append(point.step)
+                lines[-1].values.append(point.value)
+                lines[-1].times.append(point.time)
+    for attempt in sorted(found):
+        if attempt in marks:
+            yield CurveLine(attempt=attempt, begins=marks[attempt])
+        yield from found[attempt]
+
+
+def _drawn(key: str, rank: int, points: list[Point], most: int | None) -> CurveData:
+    shown = points if most is None else thinned(points, most)
+    odd = next((point for point in shown if not math.isfinite(point.value)), None)
+    return CurveData(
+        key=key,
+        rank=rank,
+        steps=[point.step for point in shown],
+        values=[point.value if math.isfinite(point.value) else None for point in shown],
+        odd="" if odd is None else str(odd.value),
+        odd_step=None if odd is None else odd.step,
+    )

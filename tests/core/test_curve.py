@@ -1,0 +1,132 @@
+"""What becomes of the points that ranks log."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_mlops.core.curve import (
+    ALL_POINTS,
+    FEWEST_POINTS,
+    MOST_CURVES,
+    MOST_POINTS,
+    Curve,
+    CurveLine,
+    Curves,
+    Point,
+    lines_of,
+    thinned,
+)
+from jupyter_mlops.core.lines import read_lines
+
+NAN = float("nan")
+
+
+def line(steps: Any, values: Any = None, **more: Any) -> CurveLine:
+    steps = list(steps)
+    values = [float(step) for step in steps] if values is None else values
+    return CurveLine(**{"key": "loss", "steps": steps, "values": values, "times": [1.0] * len(steps), **more})
+
+
+def begins(attempt: int, step: int) -> CurveLine:
+    return CurveLine(attempt=attempt, begins=step)
+
+
+def loss(*lines: CurveLine) -> list[tuple[int, float]]:
+    curve = Curves.of(lines).get("loss")
+    return [] if curve is None else list(zip(curve.steps, curve.values, strict=True))
+
+
+@given(
+    st.lists(st.tuples(st.integers(-1000, 100_000), st.floats()), min_size=1, max_size=400), st.sampled_from([48, 120])
+)
+def test_of_many_points_the_telling_ones_are_kept(rows: list[tuple[int, float]], most: int) -> None:
+    points = [Point(step, value, 0.0, 1) for step, value in rows]
+    kept = thinned(points, most)
+    assert len(kept) <= most and set(map(id, kept)) <= set(map(id, points))
+    assert [point.step for point in kept] == sorted(point.step for point in kept)
+    assert kept[0].step == min(step for step, _ in rows) and kept[-1].step == max(step for step, _ in rows)
+    finite = [value for _, value in rows if math.isfinite(value)]
+    shown = [point.value for point in kept if math.isfinite(point.value)]
+    assert (min(finite, default=0), max(finite, default=0)) == (min(shown, default=0), max(shown, default=0))
+    odd = any(not math.isfinite(value) for _, value in rows)
+    assert odd == any(not math.isfinite(point.value) for point in kept), "a NaN is never thinned away"
+
+
+def test_very_many_points_become_few_and_a_peak_of_one_is_among_them() -> None:
+    curve = Curve()
+    for begin in range(0, 200_000, 5000):
+        values = [1.0] * 5000
+        if begin == 100_000:
+            values[77] = 99.0
+        curve.add(line(range(begin, begin + 5000), values))
+    assert len(curve) <= MOST_POINTS
+    assert (curve.steps[0], curve.steps[-1]) == (0, 199_999) and max(curve.values) == 99.0
+    gaps = [after - before for before, after in zip(curve.steps, curve.steps[1:], strict=False)]
+    assert max(gaps) < 4000, "old ones are not fewer than new ones"
+
+
+def test_thousands_of_metrics_share_the_room() -> None:
+    curves = Curves()
+    for number in range(MOST_CURVES + 500):
+        curves.take(line(range(100), key=f"metric {number}"))
+    view = curves.view()
+    assert (len(view.curves), view.left_out) == (MOST_CURVES, 500)
+    for number in range(MOST_CURVES):
+        curves.take(line(range(100, 101), key=f"metric {number}"))
+    points = sum(len(curve.steps) for curve in curves.view().curves)
+    assert points <= max(ALL_POINTS, FEWEST_POINTS * MOST_CURVES)
+
+
+@pytest.mark.parametrize(
+    ("lines", "seen"),
+    [
+        ([line(range(5)), begins(2, 2), line([3, 4], [30.0, 40.0], attempt=2)], [0, 1, 2, 30, 40]),
+        ([line(range(5)), begins(2, 2), line([2, 3], [20.0, 30.0], attempt=2)], [0, 1, 20, 30]),
+        ([line(range(5)), begins(2, 2)], [0, 1, 2]),
+        ([line(range(5)), begins(2, -1), line([0], [9.0], attempt=2)], [9]),
+        ([line(range(3)), begins(2, 1), line([2], attempt=1)], [0, 1]),
+        ([line(range(3)), begins(2, 1), line([2], [20.0], attempt=2), line([2, 3], attempt=1)], [0, 1, 20]),
+        ([begins(1, 100), line([101, 102])], [101, 102]),
+        ([line([3, 1, 2, 1], [3.0, 1.0, 2.0, 1.5])], [1, 1.5, 2, 3]),
+    ],
+    ids=["goes on", "same step", "nothing yet", "anew", "late", "stale", "of another run", "backwards"],
+)
+def test_an_attempt_takes_the_place_of_what_came_after_its_checkpoint(
+    lines: list[CurveLine], seen: list[float]
+) -> None:
+    assert [value for _, value in loss(*lines)] == seen
+    again = Curves.of(lines_of(Curves.of(lines)))
+    assert again.view().curves == Curves.of(lines).view().curves
+    assert again.attempts == Curves.of(lines).attempts
+
+
+def test_values_without_a_step_are_counted_from_the_checkpoint_on() -> None:
+    curves = Curves()
+    assert curves.next_step("loss", 0, 1) == 0
+    curves.take(line([0, 1]))
+    assert (curves.next_step("loss", 0, 1), curves.next_step("loss", 1, 1)) == (2, 0)
+    curves.take(begins(2, 1))
+    assert curves.next_step("loss", 0, 2) == 2
+
+
+def test_lines_are_stored_and_read_whatever_is_wrong_with_some() -> None:
+    odd = line([1, 2, 3], [NAN, float("-inf"), 1e308])
+    text = "\n".join(each.model_dump_json(exclude_defaults=True) for each in [odd, line([4])])
+    text += '\n{"key": 5, "steps": "x"}\n{"key": "loss", "steps": [9]}\n{"key": "lo'
+    read = read_lines(CurveLine, text)
+    seen = Curves.of(read).view().curves[0]
+    assert (seen.steps, seen.values) == ([1, 2, 3, 4], [None, None, 1e308, 4.0])
+    assert (seen.odd, seen.odd_step) == ("nan", 1)
+
+
+def test_what_was_copied_twice_counts_once_and_who_asks_again_is_told_what_is_new() -> None:
+    assert loss(line([1], seq=1), line([2], seq=2), line([1], seq=1), line([2], seq=2)) == [(1, 1.0), (2, 2.0)]
+    curves = Curves.of([line([1]), line([1], key="acc")])
+    seen = curves.view().seq
+    curves.take(line([2], key="acc"))
+    assert [curve.key for curve in curves.view(seen).curves] == ["acc"]
