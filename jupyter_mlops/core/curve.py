@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, NamedTuple
 
 from pydantic import ConfigDict
@@ -176,6 +176,12 @@ class Curves:
         for line in lines:
             made.take(line)
         return made
+
+    @classmethod
+    def of_last(cls, metrics: Mapping[str, float | None], time: Time) -> Curves:
+        """Of each metric the last value, where a cluster of an earlier version tells no more."""
+        known = {key: value for key, value in metrics.items() if value is not None}
+        return cls.of(CurveLine(key=key, steps=[0], values=[value], times=[time]) for key, value in known.items())
 
     def take(self, line: CurveLine) -> None:
         """A line more."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from .. import home
 
 if TYPE_CHECKING:
-    from ..core.curve import CurveLine
+    from ..core.curve import CurveLine, Curves
     from ..core.errors import Unreadable
     from ..core.run import Entry, RunState
 
@@ -196,6 +196,19 @@ class RunFolder:
             return [], offset
         text = text[: text.rfind(b"\n") + 1]
         return read_lines(CurveLine, text.decode("utf-8", "replace")), offset + len(text)
+
+    def drawn_curves(self) -> Curves:
+        """The curves of its metrics, thinned; however many points there are, few are in memory. Raises as `curves`."""
+        from ..core.curve import Curves
+
+        curves, offset = Curves(), 0
+        while True:
+            lines, end = self.curves_after(offset)
+            if end == offset:
+                return curves if offset else Curves.of(self.curves())
+            for line in lines:
+                curves.take(line)
+            offset = end
 
     def curves_stamp(self) -> int:
         """Bytes of its points; 0 while there are none."""

@@ -12,6 +12,7 @@ from ..client.runs.view import Quiet, View, write
 from ..client.words import known_cost, progress, sentence, speed
 from ..core.run import FINAL, RunState
 from ..core.words import left, span
+from .curve import SmallCurve, last_value
 from .widgets import close
 
 #: Seconds between two changes of what is shown.
@@ -50,7 +51,7 @@ def caption(state: RunState, now: float) -> str:
     parts.append(span((state.ended or now) - state.created))
     if state.left is not None:
         parts.append(f"{left(state.left)} left")
-    parts += [text for text in (known_cost(state.cost),) if text]
+    parts += [text for text in (known_cost(state.cost), last_value(state.metrics)) if text]
     return " · ".join(parts)
 
 
@@ -82,6 +83,7 @@ class Bar:
         self._box: Any = None
         self._place: Any = None
         self._state: RunState | None = None
+        self._curve = SmallCurve()
 
     def show(self, state: RunState | None, entries: Sequence[Shown]) -> None:
         """As `View.show`."""
@@ -109,7 +111,7 @@ class Bar:
     def _draw(self, state: RunState) -> None:
         if self._box is None:
             self._make(state)
-        bar, label = self._box.children
+        bar, label, curve = self._box.children
         if state.total and state.kind == "map":
             bar.value = min(1.0, (state.done + state.failed) / state.total)
         else:  # nobody knows how far it is
@@ -117,12 +119,14 @@ class Bar:
         if state.failed:
             bar.bar_style = "warning"
         label.value = caption(state, time.time())
+        self._curve.look(state.metrics)
+        curve.value = self._curve.svg()
 
     def _make(self, state: RunState) -> None:
         import ipywidgets
         from IPython.display import display
 
         bar = ipywidgets.FloatProgress(value=0.0, min=0.0, max=1.0, layout={"width": "240px"})
-        self._box = ipywidgets.HBox([bar, ipywidgets.Label()])
+        self._box = ipywidgets.HBox([bar, ipywidgets.Label(), ipywidgets.HTML()], layout={"flex_flow": "row wrap"})
         looks = {**self._box._repr_mimebundle_(), "text/plain": sentence(state)}
         self._place = display(looks, raw=True, display_id=True)

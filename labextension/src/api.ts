@@ -2,6 +2,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import { request } from './request';
 import {
+  CurvesView,
   Entry,
   Estimate,
   Event,
@@ -65,6 +66,8 @@ export interface IApi {
   /** The newest `most` runs of the history. */
   runs(most: number): Promise<RunState[]>;
   journal(id: string): Promise<Entry[]>;
+  /** The curves of a run that changed after `since`, of at most `most` points each. */
+  curves(id: string, since: number, most: number): Promise<CurvesView>;
   cancel(id: string): Promise<Operation>;
   /** Remove a run that is over from the history, with all that was kept of it. */
   forgetRun(id: string): Promise<void>;
@@ -147,6 +150,10 @@ export class Api implements IApi {
 
   journal(id: string): Promise<Entry[]> {
     return this._ask(`${at('runs', id, 'journal')}?since=0`);
+  }
+
+  curves(id: string, since: number, most: number): Promise<CurvesView> {
+    return this._ask(`${at('runs', id, 'curves')}?since=${since}&most=${most}`);
   }
 
   cancel(id: string): Promise<Operation> {

@@ -29,6 +29,8 @@ export namespace CommandIDs {
   export const openPlots = 'jupyter-mlops:cluster-plots';
   /** Put the lines that connect to `cluster` into the current notebook, without running them. */
   export const insertCode = 'jupyter-mlops:cluster-insert';
+  /** Open the curves of `run` in a tab. */
+  export const openCurves = 'jupyter-mlops:run-curves';
   /** Cancel `run`. */
   export const cancelRun = 'jupyter-mlops:run-cancel';
   /** Run `run` again from its record. */

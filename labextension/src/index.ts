@@ -1,4 +1,5 @@
 import { core, mlops } from './plugins/core';
+import { curves } from './plugins/curves';
 import { dashboards } from './plugins/dashboards';
 import { details } from './plugins/details';
 import { notebook } from './plugins/notebook';
@@ -9,4 +10,4 @@ import { sidebar } from './plugins/sidebar';
 export { CommandIDs } from './commands';
 export { IMlops } from './tokens';
 
-export default [core, mlops, sidebar, details, dashboards, notebook, notices, settings];
+export default [core, mlops, sidebar, details, curves, dashboards, notebook, notices, settings];

@@ -1,7 +1,15 @@
 import { Signal } from '@lumino/signaling';
 
 import { IApi } from '../src/api';
-import { Changes, Fault, Hello, Operation, RunState, Settings } from '../src/state/schema';
+import {
+  Changes,
+  CurvesView,
+  Fault,
+  Hello,
+  Operation,
+  RunState,
+  Settings
+} from '../src/state/schema';
 import { IConnection } from '../src/state/state';
 import { IStream, Message } from '../src/state/stream';
 import { NOW, estimate, idOf, operation, settings, view } from './examples';
@@ -52,6 +60,7 @@ export class TestApi implements IApi {
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
   history: RunState[] = [];
+  drawn: CurvesView = { seq: 0, curves: [], attempts: [], left_out: 0 };
 
   start = (options: { profile: string }) =>
     this._answer('start', [options], operation({ kind: 'start', subject: idOf() }));
@@ -72,6 +81,7 @@ export class TestApi implements IApi {
   runs = (...args: [number]) => this._answer('runs', args, this.history);
   forgetRun = (...args: [string]) => this._answer('forgetRun', args, undefined);
   journal = (...args: [string]) => this._answer('journal', args, []);
+  curves = (...args: [string, number, number]) => this._answer('curves', args, this.drawn);
   cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));
   again = (...args: [string, string?]) => this._answer<Operation>('again', args, this.doing);
   operation = (...args: [string]) => this._answer('operation', args, operation());

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from .lab import Lab, cluster_of, open_lab
+from .accessible import assert_accessible
+from .lab import Lab, cluster_of, command, open_lab
 from .looks import dark
 from .notebook import Notebook, write_notebook
 from .sidebar import Sidebar
@@ -20,6 +21,8 @@ folder = mlops.resume()
 begin = folder.step if folder is not None else 0
 for step in range(begin + 1, 61):
     time.sleep(0.3)
+    mlops.log_metric("loss", 3 / step + 0.1 * mlops.rank(), step)
+    mlops.log_metric("accuracy", 1 - 1 / step, step)
     if step == 13 and mlops.rank() == 1 and begin == 0:
         os._exit(1)
     if step % 5 == 0:
@@ -50,12 +53,27 @@ def test_a_gang_says_what_it_saved_and_why_it_began_again(page: Page, lab: Lab, 
     details = page.locator("[data-mlops=run-details]")
     expect(details).to_contain_text("Attempt2")
     expect(details).to_contain_text("Savedstep")
+    curve = details.locator("[data-mlops=curve]").first
+    expect(curve).to_have_attribute("aria-label", re.compile(r"^loss: .* at step \d\d, from 3, .*, 2 ranks$"))
+    expect(output.locator("svg[aria-label^='loss: from']")).to_be_visible()
     for width in WIDTHS:
         sidebar.resize(width)
         assert sidebar.overflow() <= 0
         for theme in ("light", "dark"):
             dark(page, theme == "dark")
             picture(f"gang-{theme}-{width}")
+    details.locator("[data-mlops=open-curves]").click()
+    tab = page.locator("[data-mlops=curves-view]")
+    expect(tab.locator("[data-mlops=curve-numbers] tbody tr")).to_have_count(2)
+    tab.locator("[data-mlops=curve-each]").check()
+    tab.locator("[data-mlops=curve-log]").check()
+    expect(tab.locator(".u-legend")).to_contain_text("learn digits rank 1")
+    picture("curves-dark-log")
     dark(page, on=False)
+    tab.locator("[data-mlops=curve-each]").uncheck()
+    tab.locator("[data-mlops=curve-log]").uncheck()
+    picture("curves-light")
+    assert_accessible(page, "[data-mlops=curves-view]")
+    command(page, "docmanager:open", {"path": "gang.ipynb"})
     expect(sidebar.run("learn digits", "done")).to_be_visible()
     expect(output).to_contain_text("10")

@@ -78,6 +78,7 @@ def test_cells_run_on_pods(pods: mlops.Cluster, tmp_path: Path) -> None:
         shown = kernel.run("%%mlrun --workers 3\nmlops.log_metric('loss', 0.5)\n1 / 0")
         assert "ZeroDivisionError" in shown.error
         assert kernel.run("_mlrun.record.metrics").result == "{'loss': 0.5}"
+        assert kernel.run("_mlrun.curves['loss'].values").result == "[0.5]", "copied from its cluster"
         shown = kernel.run("%%mlrun --map range(200) --out squares\nprint('item', item)\nitem ** 2")
         assert not shown.error and "item 199" in shown.text
         assert kernel.run("squares == [i ** 2 for i in range(200)]").result == "True"

@@ -52,10 +52,14 @@ async def test_a_run_is_watched_and_cancelled(ask: Any, browse: Any) -> None:
     assert any(entry["text"].startswith("at ") for entry in browser.journal[run])
     assert [state["id"] for state in await ask("GET", "runs", cluster="one")] == [run]
     assert await ask("GET", "runs", cluster="other") == []
+    live = await ask("GET", f"runs/{run}/curves")
+    assert [(curve["key"], curve["rank"], curve["steps"][:2]) for curve in live["curves"]] == [("number", 0, [0, 1])]
 
     done = await finished(ask, await ask("DELETE", f"runs/{run}"))
     assert done["phase"] == "done", done
     await browser.until(lambda: browser.runs[run]["phase"] == "cancelled")
+    past = (await ask("GET", f"runs/{run}/curves", most="48"))["curves"][0]
+    assert past["values"][0] == 0 and len(past["steps"]) <= 48, "those that its folder has"
     said, _ = await kernel.communicate()
     assert said.decode().splitlines()[-1] == "RunCancelled"
     assert (await ask("DELETE", f"runs/{run}"))[0] == 409

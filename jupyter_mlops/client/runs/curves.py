@@ -121,9 +121,8 @@ def curves_of(record: RunState) -> RunCurves:
     lines = run_folder(record.id).curves()
     if not lines and not _writes_home(record):
         lines = _on_cluster(record)
-    if not lines:  # of a controller that knows of no curves: what it says of the run
-        last = {key: value for key, value in record.metrics.items() if value is not None}
-        lines = [CurveLine(key=key, steps=[0], values=[value], times=[record.created]) for key, value in last.items()]
+    if not lines:
+        return RunCurves(Curves.of_last(record.metrics, record.created))
     return RunCurves(Curves.of(lines, most=None))
 
 

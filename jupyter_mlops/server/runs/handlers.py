@@ -56,6 +56,19 @@ class JournalHandler(QuietHandler):
         self.reply(await self.services.runs.journal(run, int(self.number("since", 0, 0, 1e12))))
 
 
+class CurvesHandler(QuietHandler):
+    """What a run's metrics were."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """Its curves that changed after `since`, of at most `most` points each."""
+        from ...core.curve import FEWEST_POINTS, MOST_POINTS  # pydantic: not at the server's start
+
+        since, most = int(self.number("since", 0, 0, 1e12)), int(self.number("most", 400, FEWEST_POINTS, MOST_POINTS))
+        self.reply(await self.services.runs.curves(run, since, most))
+
+
 class AgainHandler(Handler):
     """A run's record as the start of a new run."""
 
@@ -71,5 +84,6 @@ HANDLERS = [
     (r"runs/([^/]+)", RunHandler),
     (r"runs/([^/]+)/record", RecordHandler),
     (r"runs/([^/]+)/journal", JournalHandler),
+    (r"runs/([^/]+)/curves", CurvesHandler),
     (r"runs/([^/]+)/again", AgainHandler),
 ]

@@ -9,6 +9,7 @@ from logging import Logger
 from typing import Any
 
 from ...core.base import Seconds
+from ...core.curve import Curves, CurvesView
 from ...core.errors import AmbiguousName, Conflict, InvalidInput, MlopsError, UnknownRun
 from ...core.naming import ClusterName
 from ...core.operation import Operation
@@ -27,6 +28,12 @@ MOST_LISTED = 200
 #: Seconds after which a run without a cluster is taken for lost: its cluster may not have been seen yet.
 _UNSEEN: Seconds = 60.0
 
+#: Seconds after its end in which a run's cluster knows more than its folder, perhaps.
+_WRITING: Seconds = 10.0
+
+#: Runs that are over whose curves are remembered.
+_PAST = 16
+
 #: Seconds between two writes of a living run to the history.
 _WRITE_EVERY: Seconds = 10.0
 
@@ -43,6 +50,8 @@ class RunManager:
         self._states: dict[str, RunState] = {}
         self._written: dict[str, float] = {}
         self._removed: set[str] = set()
+        #: Curves of runs that are over, as they were read last, and the size of their files.
+        self._past: dict[str, tuple[int, Curves]] = {}
         #: Operations that send a run again, by the run and the cluster that was named for it.
         self._repeating: dict[tuple[str, str | None], str] = {}
         self._tick = asyncio.Event()
@@ -155,6 +164,25 @@ class RunManager:
         """What it printed and logged after `since`; raises `UnknownRun`."""
         state = await self.state(run)
         return await asyncio.to_thread(run_folder(state.id).journal, since)
+
+    async def curves(self, run: str, since: int, most: int) -> CurvesView:
+        """The curves of its metrics that changed after `since`, of at most `most` points each; raises `UnknownRun`."""
+        state = await self.state(run)
+        if state.phase not in FINAL or time.time() - (state.ended or 0) < _WRITING:
+            with contextlib.suppress(MlopsError):  # it is silent, or of a version that knows of no curves
+                return await self._watcher.link(state.ran_on).run_curves(state.id, since, most)
+        return await asyncio.to_thread(self._past_curves, state, most)
+
+    def _past_curves(self, state: RunState, most: int) -> CurvesView:
+        folder = run_folder(state.id)
+        stamp = folder.curves_stamp()
+        known = self._past.get(state.id)
+        if known is None or known[0] != stamp:
+            while len(self._past) >= _PAST:
+                self._past.pop(next(iter(self._past)), None)
+            known = self._past[state.id] = (stamp, folder.drawn_curves())
+        curves = known[1] if known[1].keys else Curves.of_last(state.metrics, state.created)
+        return curves.view(0, most)
 
     async def cancel(self, run: str) -> Operation:
         """Stop its code. Raises `UnknownRun`, and `Conflict` when it is over."""

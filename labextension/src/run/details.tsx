@@ -2,6 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import { CommandIDs } from '../commands';
+import { SmallCurves } from '../curve/small';
 import { Button } from '../controls/button';
 import { Log } from '../controls/log';
 import { useFollow, useMlops, useSelector } from '../state/hooks';
@@ -45,6 +46,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
           </div>
         ))}
       </dl>
+      {run.problem === null && Object.keys(run.metrics).length > 0 && <SmallCurves run={run} />}
       {run.code && (
         <details className="jp-mlops-fault">
           <summary>{trans.__('Code')}</summary>

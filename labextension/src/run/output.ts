@@ -36,7 +36,10 @@ export function outputOf(
     facts.filter(Boolean).join('\n'),
     part(trans.__('Code'), run.code),
     part(trans.__('Output'), prints.join('')),
-    part(trans.__('Values'), values.map(([name, value]) => `${name}: ${value ?? 'nan'}`).join('\n')),
+    part(
+      trans.__('Values'),
+      values.map(([name, value]) => `${name}: ${value ?? 'nan'}`).join('\n')
+    ),
     part(trans.__('Errors'), [run.error, ...errors].filter(Boolean).join('\n\n')),
     part(trans.__('Result, in a notebook'), resultOf(run))
   ]

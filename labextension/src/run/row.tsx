@@ -2,6 +2,7 @@ import { closeIcon, refreshIcon } from '@jupyterlab/ui-components';
 import React, { memo, useState } from 'react';
 
 import { CommandIDs } from '../commands';
+import { LiveCurve } from '../curve/small';
 import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
 import { asProblem } from '../request';
@@ -114,6 +115,7 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
           <span style={{ transform: `scaleX(${share ?? 1})` }} />
         </div>
       )}
+      {live && !open && Object.keys(run.metrics).length > 0 && <LiveCurve run={run} />}
       {(doing === 'again' || doing === 'cancel') && (
         <p className="jp-mlops-doing" role="status" data-mlops="run-doing">
           {doing === 'again' ? trans.__('Sent again…') : trans.__('Cancelling…')}
