@@ -22,13 +22,14 @@ from ..client.clusters.others import check_meant
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.clusters.start import start as start_cluster
 from ..client.clusters.wait import wait_for_end, wait_for_workers
-from ..client.words import waits_for
+from ..client.words import limits_sentence, waits_for
 from ..controller.link import Link
 from ..core import naming
 from ..core.base import Seconds
 from ..core.cluster import ClusterState, Problem
 from ..core.errors import Conflict, InvalidInput, MlopsError, Unavailable
 from ..core.estimate import estimate
+from ..core.extend import LimitChange
 from ..core.owners import accounts
 from ..core.run import FINAL, RunState
 from ..core.words import count
@@ -117,6 +118,18 @@ async def adapt(asked: Namespace) -> None:
         await link.adapt(asked.minimum, asked.maximum, asked.group)
         bounds = f"{asked.minimum} to {asked.maximum} workers"
         await _done(asked, record, link, f"{asked.cluster} will have {bounds}, as its work needs.")
+
+
+async def limit(asked: Namespace) -> None:
+    """`limit`."""
+    change = LimitChange.typed(asked.budget, asked.lifetime)
+    async with _link_to(asked.cluster) as (record, link):
+        await link.limit(change)
+        state = record.told((await link.view(workers=False)).state)
+    if asked.json:
+        as_json(state)
+    else:
+        _say(f"{asked.cluster} {limits_sentence(state)}.")
 
 
 async def stop(asked: Namespace) -> None:
@@ -235,6 +248,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "start": start,
     "scale": scale,
     "adapt": adapt,
+    "limit": limit,
     "stop": stop,
     "logs": logs,
     "runs": runs,

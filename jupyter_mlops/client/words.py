@@ -23,7 +23,24 @@ def sentence(state: RunState, now: Time | None = None) -> str:
     if state.left is not None and state.phase not in FINAL:
         parts.append(f"{words.left(state.left)} left")
     parts += [text for text in (known_cost(state.cost), unit_price(state), f"on {state.cluster}") if text]
+    if state.phase not in FINAL:
+        stops = state.projection is not None and state.projection.stops_at is not None
+        parts += [text for text in (projection(state) if stops else "", state.budget) if text]
     return " · ".join(parts)
+
+
+def projection(state: RunState) -> str:
+    """What all of a map will cost, and where its cluster's budget would end it: "this map will cost about $31.00
+    ($28.00–$35.00); the budget is $20.00: it would stop at 64 %"; empty while that can't be told."""
+    known = state.projection
+    if known is None:
+        return ""
+    about, low, high = (words.money(each, known.currency) for each in (known.amount, known.low, known.high))
+    text = f"this map will cost about {about} ({low}–{high})"
+    if known.stops_at is None or known.budget is None:
+        return text
+    budget = words.exact_money(known.budget, known.currency)
+    return f"{text}; the budget is {budget}: it would stop at {known.stops_at:.0%}"
 
 
 def _run_phase(state: RunState) -> str:
@@ -109,6 +126,18 @@ def will_stop(stop: Stop, now: Time) -> str:
     if stop.cause == "budget":
         return f"budget lasts {left} at this rate"
     return f"stops in {left} at the latest" if stop.cause == "lifetime" else f"stops in {left}"
+
+
+def limits_sentence(state: ClusterState) -> str:
+    """Which money and time a cluster may use: "has a budget of $30.00, of which $4.10 is used and 1 d 1 h to live"."""
+    parts = []
+    if state.budget is not None:
+        used = words.about_and_assumed(state.budget.spent, state.budget.assumed, state.budget.currency)
+        limit = words.exact_money(state.budget.limit, state.budget.currency)
+        parts.append(f"a budget of {limit}, of which {used} is used")
+    if state.limits.lifetime is not None:
+        parts.append(f"{words.span(state.limits.lifetime)} to live")
+    return f"has {words.listed(parts)}" if parts else "has no limit of money or time"
 
 
 def tell(sentence: str) -> None:

@@ -16,6 +16,7 @@ from ..core.base import Seconds, Time
 from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
 from ..core.costs import Share
 from ..core.errors import UnknownWorker
+from ..core.extend import LimitChange
 from ..core.price import HostPrice
 from ..home.clusters import RUNS
 from . import dask, environment
@@ -109,9 +110,11 @@ class Controller:
             self._disk,
             self._changes,
             live_runs=lambda: self.runs.live,
+            work=lambda: self.runs.work,
             close_books=self._close_books,
             clock=clock,
         )
+        self.runs.budget = lambda: self.lifecycle.budget
         self.plugin = ClusterPlugin(self.workers, self.lifecycle.end_with_scheduler, self._earlier.work)
         self.dashboard = Dashboard(scheduler, dashboard_host)
         self.timeline = Timeline(self._disk, clock())
@@ -157,6 +160,12 @@ class Controller:
         self.scaling.adapt(minimum, maximum, group)
         self._used()
 
+    def change_limits(self, change: LimitChange) -> None:
+        """Other limits count from now on, and what was held back by the old ones goes on. Raises as `Link.limit`."""
+        self.lifecycle.change_limits(change, self.ledger.cost())
+        self._heed_budget()
+        self._used()
+
     def price_host(self, host: str, price: HostPrice) -> None:
         """This is what a host costs that workers run on, or may run on."""
         self.ledger.price_host(host, price)
@@ -199,7 +208,8 @@ class Controller:
         self._on_demand.look()
         self.lifecycle.check_place()
         self._send_heartbeat(now)
-        self.lifecycle.check_limits(self.ledger.cost())
+        self.lifecycle.check_limits(self.ledger.cost(), self.workers.processing > 0)
+        self._heed_budget()
         if self._reporter.any_joined or not self.scaling.wanted:
             self.lifecycle.run()
         if self.timeline.due(now):
@@ -207,6 +217,11 @@ class Controller:
         self.view.refresh()
         if awaited:
             self._changes.flush_now()
+
+    def _heed_budget(self) -> None:
+        budget = self.lifecycle.budget
+        self.scaling.no_growth = "" if budget is None else budget.why_no_growth
+        self.scaling.drain(budget is not None and budget.step == "drain")
 
     def _failed(self, error: Exception) -> None:
         self.lifecycle.report_fault(error)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from ..core.base import Time
+from ..core.base import Seconds, Time
+from ..core.budget import STEPS, Budget, BudgetStep
 from ..core.cluster import ClusterPhase, ClusterSpec, EndCause, EventKind, Problem, Receipt, Stop
 from ..core.errors import ClusterEnded
+from ..core.extend import LimitChange
 from ..core.price import Cost
+from ..core.profile import Limits
 from .changes import ChangeTracker
 from .disk import Disk
 from .events import Events
@@ -22,6 +26,9 @@ from .pool import Pool
 
 if TYPE_CHECKING:
     from distributed import Scheduler
+
+#: Seconds that a cluster without tasks stays while it is drained: the last results are on their way home.
+HOMEWARD: Seconds = 10.0
 
 logger = logging.getLogger("distributed.scheduler.mlops")
 
@@ -36,6 +43,7 @@ class Lifecycle:
     events : get the beginning, the end, and problems of the place.
     disk : is written out at the end.
     live_runs : gives the ids of runs that are not over.
+    work : gives the seconds until their maps are done; None where that isn't known.
     close_books : stops what is under way and closes the ledger: cause, why → the receipt, written but not yet on disk.
     clock : seconds since the epoch.
     """
@@ -50,6 +58,7 @@ class Lifecycle:
         changes: ChangeTracker,
         *,
         live_runs: Callable[[], list[str]],
+        work: Callable[[], Seconds | None],
         close_books: Callable[[EndCause, str], Awaitable[Receipt]],
         clock: Callable[[], Time],
     ) -> None:
@@ -61,6 +70,8 @@ class Lifecycle:
         #: Since when there has been nothing to do, and the end that the limits will bring, if nothing changes.
         self.idle_since: Time | None = None
         self.stop: Stop | None = None
+        #: What its budget has left, where it has one.
+        self.budget: Budget | None = None
         #: A fault of the controller itself, and what keeps the place from answering.
         self.fault: Problem | None = None
         self.place_problem: Problem | None = None
@@ -70,7 +81,11 @@ class Lifecycle:
         self._events, self._disk, self._changes = events, disk, changes
         self._close_books, self._clock = close_books, clock
         began = clock() if events.began is None else events.began
-        self._deadline = Deadline(scheduler, spec.profile.limits, began, live_runs, clock)
+        self._deadline = Deadline(scheduler, spec.profile.limits, spec.reference, disk, began, live_runs, clock, work)
+        #: The last step of the budget that was told of; None after a restart, which tells of none again.
+        self._told: BudgetStep | None = None if self.restarted else "fine"
+        #: Since when no task has run while it is drained, by a clock that nobody sets.
+        self._quiet: Seconds | None = None
         self._task: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
 
@@ -105,13 +120,46 @@ class Lifecycle:
         elif now is None and before is not None:
             self._events.add("cluster", f"Over: {before.what}")
 
-    def check_limits(self, cost: Cost) -> None:
-        """Work out when the limits end the cluster, which has cost `cost`; begin its end when that moment has come."""
+    @property
+    def limits(self) -> Limits:
+        """When it ends by itself."""
+        return self._deadline.limits
+
+    def change_limits(self, change: LimitChange, cost: Cost) -> None:
+        """Other limits count from now on. Raises `ClusterEnded`, `OutOfRange`, `InvalidSpec`."""
+        self.check_alive()
+        words = self._deadline.change(change, cost)
+        self._events.add("limit", f"By hand: {words}")
+        self._told = None  # the steps that are behind it are not news
+        self._look_at_limits(cost)
+
+    def check_limits(self, cost: Cost, runs_tasks: bool) -> None:
+        """Work out when the limits end the cluster, which has cost `cost`; begin its end when that moment has come, or
+        when it was drained."""
         self._deadline.heed_clock()
-        self.idle_since = self._deadline.idle_since()
-        self.stop = self._deadline.next(self.idle_since, cost)
+        self._look_at_limits(cost)
         if self.stop is not None and self.stop.at <= self._clock():
-            self.begin_end(self.stop.cause, self._deadline.reason(self.stop, cost))
+            self.begin_end(self.stop.cause, self._deadline.reason(self.stop, self.budget))
+        elif self.budget is not None and self.budget.step == "drain" and not runs_tasks:
+            self._quiet = time.monotonic() if self._quiet is None else self._quiet
+            if time.monotonic() - self._quiet >= HOMEWARD:
+                self.begin_end("budget", self.budget.why_over)
+        else:
+            self._quiet = None
+
+    def _look_at_limits(self, cost: Cost) -> None:
+        self.idle_since = self._deadline.idle_since()
+        self.budget = self._deadline.budget(cost)
+        self.stop = self._deadline.next(self.idle_since, self.budget)
+        if self.budget is None:
+            return
+        step = self.budget.step
+        if self._told is None:
+            self._told = step
+        elif STEPS.index(step) > STEPS.index(self._told):
+            self._told = step
+            if step != "stop":  # the end says so itself
+                self._events.add("limit", self.budget.sentence)
 
     # The end
 

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..core.base import Seconds, Time
+from ..core.budget import Budget, budget_of, reference_in
 from ..core.cluster import Stop
+from ..core.extend import LimitChange, LimitsEntry, changed
+from ..core.lines import read_lines
 from ..core.policy import next_stop
-from ..core.price import Cost
+from ..core.price import Cost, Price
 from ..core.profile import Limits
-from ..core.words import exact_money, money, span
+from ..core.words import span
+from ..home.clusters import LIMITS
 from . import dask
+from .disk import Disk
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -23,7 +28,7 @@ _SET: Seconds = 5.0
 
 
 class Deadline:
-    """Watches idleness, lifetime and budget.
+    """Watches idleness, lifetime and budget, which may be changed while the cluster lives.
 
     Times are told by the clock, since they are shown to people and outlive this process. When that is set, or the
     machine has slept, what seems to have passed has not: idleness begins anew, and the lifetime goes on from where it
@@ -34,21 +39,31 @@ class Deadline:
 
     Parameters
     ----------
+    limits : as the cluster was made with them.
+    reference : about what resources cost, for a budget that meets workers without a price.
+    disk : keeps what was changed of the limits.
     started : when the cluster began, in seconds since the epoch.
     live : the ids of runs that are not over.
+    work : seconds until their maps are done; None where that isn't known.
     """
 
     def __init__(
         self,
         scheduler: Scheduler,
         limits: Limits,
+        reference: Price,
+        disk: Disk,
         started: Time,
         live: Callable[[], list[str]],
         clock: Callable[[], Time],
+        work: Callable[[], Seconds | None],
     ) -> None:
         self.started = started
-        self.limits = limits
+        later = read_lines(LimitsEntry, disk.read(LIMITS))
+        self.limits = later[-1].limits if later else limits
+        self._reference, self._disk = reference, disk
         self._scheduler, self._live, self._clock = scheduler, live, clock
+        self._work = work
         self._touched = clock()
         self._ahead = clock() - time.monotonic()
 
@@ -74,15 +89,31 @@ class Deadline:
             return None
         return self._touched if since > self._clock() else max(since, self._touched)  # before the clock was set back
 
-    def next(self, idle_since: Time | None, cost: Cost) -> Stop | None:
-        """When and why the cluster will end, if nothing changes."""
-        return next_stop(self.limits, self._clock(), self.started, idle_since, cost.amount, cost.per_hour)
+    def budget(self, cost: Cost) -> Budget | None:
+        """What its budget has left; None where it has none."""
+        reference = reference_in(cost.currency, self._reference)
+        return budget_of(self.limits, cost, reference, self._clock(), self._work())
 
-    def reason(self, stop: Stop, cost: Cost) -> str:
+    def next(self, idle_since: Time | None, budget: Budget | None) -> Stop | None:
+        """When and why the cluster will end, if nothing changes."""
+        return next_stop(self.limits, self._clock(), self.started, idle_since, budget)
+
+    def change(self, change: LimitChange, cost: Cost) -> str:
+        """Other limits count from now on, also for a scheduler that comes after this one; what changed, in words.
+
+        Raises `OutOfRange`, `InvalidSpec`.
+        """
+        now, budget = self._clock(), self.budget(cost)
+        spent, assumed = (cost.amount or 0.0, 0.0) if budget is None else (budget.spent, budget.assumed)
+        self.limits, words = changed(self.limits, change, spent, assumed, now - self.started, cost.currency)
+        self._disk.append(LIMITS, LimitsEntry(time=now, limits=self.limits).model_dump_json())
+        self.touch()
+        return words
+
+    def reason(self, stop: Stop, budget: Budget | None) -> str:
         """Why it ended, in words."""
         if stop.cause == "idle":
             return f"it had nothing to do for {span(self.limits.idle_timeout or 0)}"
-        if stop.cause == "lifetime":
-            return f"it was allowed to live for {span(self.limits.lifetime or 0)}"
-        spent = money(cost.amount, cost.currency)
-        return f"it cost {spent} of a budget of {exact_money(self.limits.budget or 0, cost.currency)}"
+        if stop.cause == "budget" and budget is not None:
+            return budget.why_over
+        return f"it was allowed to live for {span(self.limits.lifetime or 0)}"

@@ -12,6 +12,7 @@ from typing import Protocol
 from ..core.base import Seconds, Time
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.curve import MOST_POINTS, CurveLine, CurvesView
+from ..core.extend import LimitChange
 from ..core.run import Entry, RunState
 
 #: The header that each request to Dask's dashboard, websockets too, must carry the key in.
@@ -74,6 +75,14 @@ class Link(Protocol):
     async def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Let the number of workers of `group` follow the work, between these bounds, which must lie within the
         profile's. Raises as `scale`."""
+
+    async def limit(self, change: LimitChange) -> None:
+        """Give it other limits: more money or time, or less. Returns when they count and what was held back by the old
+        ones goes on.
+
+        Raises `OutOfRange` for what it is past already, `InvalidSpec`, `ClusterEnded`, and `VersionMismatch` where its
+        controller is older than this.
+        """
 
     async def stop(self, cause: str = "user", why: str = "") -> None:
         """End the cluster: its workers, its scheduler. Returns when it is accepted; a no-op when it is stopping."""

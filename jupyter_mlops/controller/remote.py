@@ -12,7 +12,8 @@ from ..core import errors
 from ..core.base import Seconds, Time, read_record
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.curve import MOST_POINTS, CurveData, CurveLine, CurvesView
-from ..core.errors import ClusterUnreachable, MlopsError, Unreadable
+from ..core.errors import ClusterUnreachable, MlopsError, Unreadable, VersionMismatch
+from ..core.extend import LimitChange
 from ..core.lines import read_list
 from ..core.run import Entry, RunState
 from ..core.waiting import wait_for
@@ -80,6 +81,16 @@ class RemoteLink:
     async def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """As `Link.adapt`."""
         await self._ask("mlops_adapt", minimum=minimum, maximum=maximum, group=group)
+
+    async def limit(self, change: LimitChange) -> None:
+        """As `Link.limit`."""
+        if "limit" not in (await self.view(workers=False)).state.commands:
+            raise VersionMismatch(
+                "The cluster can't get other limits",
+                "an older version of jupyter-mlops started it, which doesn't know how",
+                "It keeps the limits that it has. Start another one when it ends.",
+            )
+        await self._ask("mlops_limit", **change.model_dump(exclude_none=True))
 
     async def stop(self, cause: str = "user", why: str = "") -> None:
         """As `Link.stop`."""

@@ -11,6 +11,7 @@ from pydantic import StrictInt
 
 from ..core.base import Input, Record, read_input, read_record
 from ..core.cluster import EndCause
+from ..core.extend import LimitChange
 from .answers import Handler, answering
 from .controller import Controller
 
@@ -68,6 +69,9 @@ def handlers(controller: Controller) -> dict[str, Handler]:
         adapt = read_input(AdaptCall, request, "adaptive scaling")
         controller.adapt(adapt.minimum, adapt.maximum, adapt.group)
 
+    async def mlops_limit(**request: Any) -> None:
+        controller.change_limits(read_input(LimitChange, request, "limit"))
+
     async def mlops_stop(**request: Any) -> None:
         stop = read_record(StopCall, request, "stop")
         controller.stop_soon(stop.cause, stop.why)
@@ -84,6 +88,7 @@ def handlers(controller: Controller) -> dict[str, Handler]:
         mlops_timeline,
         mlops_scale,
         mlops_adapt,
+        mlops_limit,
         mlops_stop,
         mlops_logs,
         mlops_dashboard,

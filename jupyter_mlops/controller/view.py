@@ -31,6 +31,9 @@ from .workers.scaling import Scaling
 if TYPE_CHECKING:
     from distributed import Scheduler
 
+#: What a controller can be asked to do. Older ones can't be asked for other limits.
+COMMANDS = ["scale", "adapt", "limit", "stop", "run"]
+
 _PHASES: tuple[WorkerPhase, ...] = ("requested", "pending", "starting", "idle", "busy", "retiring")
 
 
@@ -73,6 +76,8 @@ class StateView:
             ],
             life.fault,
             life.place_problem,
+            life.limits,
+            life.budget and life.budget.step,
             self.disk.problem,
             self.runs.live,
             self.timeline.card[-1:],
@@ -104,11 +109,13 @@ class StateView:
             memory_used=self.workers.memory_used,
             memory=sum(group.memory * _up(group.counts) for group in groups),
             cost=self.ledger.cost(),
-            limits=spec.profile.limits,
+            limits=life.limits,
+            budget=life.budget,
             idle_since=life.idle_since,
             stop=life.stop,
             problem=next((problem for problem in problems if problem), None),
             runs=self.runs.live,
+            commands=COMMANDS,
         )
         return state.model_dump() | {"timeline": self.timeline.card_rows}
 

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import computed_field
 
 from .base import Label, Name, Record, Saying, Time, otherwise
+from .budget import Budget
 from .errors import MlopsError
 from .formats import FORMAT
-from .price import Cost, Price
+from .price import REFERENCE, Cost, Price
 from .profile import Limits, Place, Profile
 from .words import count, span
 
@@ -53,6 +54,8 @@ class ClusterSpec(Record):
     owner: Label
     profile: Profile
     price: Price = Price()
+    #: About what resources cost in a cloud: what a budget holds for usage without a price.
+    reference: Price = REFERENCE
     created: Time
     #: Who made it: ours, or a peer ("KubeCluster", "kubectl"); others' clusters have fewer commands.
     maker: Label = OURS
@@ -164,6 +167,8 @@ class ClusterState(Record):
     memory: float = 0
     cost: Cost = Cost()
     limits: Limits = Limits()
+    #: None where it has none, and where its controller is too old to tell.
+    budget: Budget | None = None
     idle_since: Time | None = None
     stop: Stop | None = None
     problem: Problem | None = None

@@ -30,14 +30,14 @@ def cost_of(parts: Sequence[Part], price: Price) -> Cost:
 
     Currencies are not converted: all rates must be in the currency of `price`.
     """
-    total = unknown = NOTHING
+    total = unknown = unknown_now = NOTHING
     amount = per_hour = 0.0
     known, holds, lacks = not parts and price.known, False, 0
     for part in parts:
         total = plus(total, part.used)
         money = _money(part.rates, part.used)
         if money is None:
-            unknown = plus(unknown, part.used)
+            unknown, unknown_now = plus(unknown, part.used), plus(unknown_now, part.held)
             lacks += part.holders
         else:
             known, amount = True, amount + money / HOUR
@@ -53,6 +53,7 @@ def cost_of(parts: Sequence[Part], price: Price) -> Cost:
         date=date,
         usage=usage_of(total),
         unknown=usage_of(unknown),
+        unknown_now=usage_of(plus(NOTHING, unknown_now, HOUR)),
     )
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .base import Seconds, Time
+from .budget import Budget
 from .cluster import Stop
 from .profile import Limits
 
@@ -21,24 +22,16 @@ def next_stop(
     now: Time,
     started: Time,
     idle_since: Time | None,
-    amount: float | None = None,
-    per_hour: float | None = None,
+    budget: Budget | None = None,
 ) -> Stop | None:
-    """The soonest moment at which a limit ends the cluster, if nothing changes; None when no limit applies.
-
-    `amount` and `per_hour` are money so far and per hour; a budget with unknown money never ends a cluster.
-    """
+    """The soonest moment at which a limit ends the cluster, if nothing changes; None when no limit applies."""
     stops = []
     if limits.idle_timeout is not None and idle_since is not None:
         stops.append(Stop(at=idle_since + limits.idle_timeout, cause="idle"))
     if limits.lifetime is not None:
         stops.append(Stop(at=started + limits.lifetime, cause="lifetime"))
-    if limits.budget is not None and amount is not None:
-        left = limits.budget - amount
-        if left <= 0:
-            stops.append(Stop(at=now, cause="budget"))
-        elif per_hour:
-            stops.append(Stop(at=now + left / per_hour * 3600, cause="budget"))
+    if budget is not None and budget.until is not None:
+        stops.append(Stop(at=budget.until, cause="budget"))
     return min(stops, key=lambda stop: stop.at, default=None)
 
 

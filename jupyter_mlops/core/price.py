@@ -53,6 +53,11 @@ class Price(Input):
         return cpus * (self.cpu_hour or 0) + memory / GB * (self.gb_hour or 0) + gpus * (self.gpu_hour or 0)
 
 
+#: What resources cost in a cloud, about: OpenCost's default rates (opencost.io/docs), which are those of an n1 of
+#: Google in us-central1 and within a quarter of others. A reference is never a price: it is in no sum and no receipt.
+REFERENCE = Price(cpu_hour=0.031611, gb_hour=0.004237, gpu_hour=0.95, source="OpenCost’s default rates")
+
+
 class Usage(Record):
     """Resources held over time. Addable, so that totals per group, run or cluster are sums."""
 
@@ -97,8 +102,8 @@ class Cost(Record):
     """Money so far and per hour, with what it rests on. `amount` None means that no needed rate is known.
 
     `unpriced` are the workers now for which no price is known: they are not in `per_hour`. `unknown` is the part of
-    `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a place doesn't tell of hosts'
-    prices.
+    `usage` that no price is known for: it is not in `amount`; an hour adds `unknown_now` to it. `dedicated` is None
+    where a place doesn't tell of hosts' prices.
     """
 
     amount: float | None = None
@@ -109,6 +114,7 @@ class Cost(Record):
     date: str = ""
     usage: Usage = Usage()
     unknown: Usage = Usage()
+    unknown_now: Usage = Usage()
     dedicated: Dedicated | None = None
 
     @property

@@ -103,12 +103,15 @@ class Limits(Input):
     """When a cluster ends by itself. None switches a limit off.
 
     `idle_timeout`: seconds without work. `lifetime`: seconds since the start. `budget`: money, in the price's currency.
+    `unknown_price`: what a budget makes of workers whose price nobody knows: `assume` holds what they use against it,
+    at a reference price and a quarter more; `refuse` ends the cluster; `ignore` takes no notice of them.
     `restarts`: how many dead workers of a group are replaced within ten minutes before the group waits for a person.
     """
 
     idle_timeout: Period | None = 20 * 60
     lifetime: Period | None = 24 * 3600
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    unknown_price: Annotated[Literal["assume", "refuse", "ignore"], otherwise("assume")] = "assume"
     restarts: Annotated[int, Field(ge=0, le=1000)] = 10
 
 

@@ -11,6 +11,7 @@ from .cluster import Problem
 from .errors import Unreadable
 from .formats import FORMAT
 from .price import Cost
+from .projection import Projection
 
 RunKind = Annotated[Literal["cell", "map", "function", "gang"], otherwise("function")]
 
@@ -92,6 +93,9 @@ class RunState(Record):
     #: Seconds of worker threads that the run's tasks computed.
     busy: float = 0
     cost: Cost = Cost()
+    #: What all of a map will cost, and what its cluster's budget means for it, in words; only while it runs.
+    projection: Projection | None = None
+    budget: Saying = ""
     error: Saying = ""
     errors: Annotated[list[ItemError], first(20)] = []
     #: What was logged last, by the first of its ranks; None for what is no finite number.

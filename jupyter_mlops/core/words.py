@@ -82,6 +82,12 @@ def known_and_missing(amount: float | None, currency: str, missing: str) -> str:
     return f"{known} + {missing}" if missing else known
 
 
+def about_and_assumed(spent: float, assumed: float, currency: str) -> str:
+    """What is spent, and what is held beside it for usage without a price: "$4.00 + about $3.00 assumed"."""
+    known = money(spent, currency)
+    return f"{known} + about {money(assumed, currency)} assumed" if assumed > 0 else known
+
+
 def estimate(at_start: float | None, at_most: float | None, currency: str) -> str:
     """What a profile costs an hour: at the start, and at most where that is more."""
     if at_start is None or at_most is None:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 SPEC, RECORD, RECEIPT = "spec.json", "record.json", "receipt.json"
 
 #: Lines that are added while it lives; `RESULTS` are those of runs whose home is elsewhere.
-LEDGER, EVENTS, TIMELINE, RUNS, RESULTS = (
+LEDGER, EVENTS, LIMITS, TIMELINE, RUNS, RESULTS = (
     "ledger.jsonl",
     "events.jsonl",
+    "limits.jsonl",
     "timeline.jsonl",
     "runs.jsonl",
     "results.jsonl",

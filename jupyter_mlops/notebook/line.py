@@ -14,7 +14,9 @@ from ..client.clusters.listing import list_clusters
 from ..client.clusters.others import check_meant
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.runs.options import parse_workers
+from ..client.words import limits_sentence
 from ..core.errors import InvalidSpec
+from ..core.extend import LimitChange
 from ..core.naming import owned, spelled
 from .errors import hide_own_frames
 from .split import without_remark
@@ -34,7 +36,15 @@ def _read(parser: Any, line: str) -> argparse.Namespace:
 
 
 def _act(args: argparse.Namespace) -> Any:
-    actions = {"list": _list, "select": _select, "start": _start, "stop": _stop, "scale": _scale, "show": _show}
+    actions = {
+        "list": _list,
+        "select": _select,
+        "start": _start,
+        "stop": _stop,
+        "scale": _scale,
+        "limit": _limit,
+        "show": _show,
+    }
     return actions[args.action](args)
 
 
@@ -89,6 +99,12 @@ def _scale(args: argparse.Namespace) -> None:
     else:
         chosen.scale(workers, group=args.group)
         print(f"{chosen.name!r} is scaled to {workers} workers.")
+
+
+def _limit(args: argparse.Namespace) -> None:
+    chosen = cluster(_one(args, "limit"))
+    chosen.limit(**LimitChange.typed(args.budget, args.lifetime).model_dump())
+    print(f"{chosen.name!r} {limits_sentence(chosen.state())}.")
 
 
 def _show(args: argparse.Namespace) -> None:

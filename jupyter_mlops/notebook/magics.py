@@ -117,7 +117,7 @@ class MlopsMagics(Magics):
         "action",
         nargs="?",
         default="list",
-        choices=["list", "select", "start", "stop", "scale", "show"],
+        choices=["list", "select", "start", "stop", "scale", "limit", "show"],
         help="What to do (default: list).",
     )
     @argument(
@@ -128,6 +128,8 @@ class MlopsMagics(Magics):
     @argument("--name", help="With start: what to call the cluster.")
     @argument("--workers", metavar="N", type=int, help="With start: how many workers.")
     @argument("--group", help="With scale: which group of workers.")
+    @argument("--budget", metavar="MONEY", help="With limit: 30 in all, or +10 more.")
+    @argument("--lifetime", metavar="TIME", help="With limit: 30h since its start, or +1h more.")
     @argument("--sync", action="store_true", help="With start: bring packages of the notebook to its workers.")
     @line_magic
     def mlcluster(self, line: str) -> Any:
@@ -137,6 +139,7 @@ class MlopsMagics(Magics):
         %mlcluster start                 # start one of the default profile; or: start PROFILE --workers 4
         %mlcluster select NAME           # the cells of this notebook run there from now on
         %mlcluster scale NAME 4          # or 2:8, to follow the work
+        %mlcluster limit NAME --budget +10 --lifetime +1h     # more money and time; or 30 and 30h, in all
         %mlcluster show NAME
         %mlcluster stop NAME
         """

@@ -83,6 +83,9 @@ class Backend(ABC):
     #: Whether a Dask client reaches the workers themselves, and not only the scheduler.
     direct_workers: ClassVar[bool] = False
 
+    #: Whether its machines may have prices of their own, which are known once workers are there.
+    prices_hosts: ClassVar[bool] = False
+
     #: Whether a group may ask for spot machines: cheaper ones that may be taken away.
     has_spot: ClassVar[bool] = False
 

@@ -9,14 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.base import read_record
-from ..core.price import HostPrice, Price
+from ..core.price import REFERENCE, HostPrice, Price
 from .byhand import ByHand
 from .libcloud import Libcloud
 from .node import Node, NodePrice, Table
 from .skypilot import SkyPilot
-
-#: Ratios of CPU, GB and GPU by which a node's price is divided: OpenCost's default rates (opencost.io/docs).
-BASE = Price(cpu_hour=0.031611, gb_hour=0.004237, gpu_hour=0.95)
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def unknown(why: str, currency: str = "USD") -> HostPrice:
     return HostPrice(rates=Price(source=why, currency=currency))
 
 
-def rates(node: Node, price: NodePrice, base: Price = BASE) -> Price:
+def rates(node: Node, price: NodePrice, base: Price = REFERENCE) -> Price:
     """A node's price divided among its CPUs, memory and GPUs by the ratios of `base`, as OpenCost does it.
 
     The rates, multiplied by all that the node has, give the node's price again. The rates of a node that has nothing

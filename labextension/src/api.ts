@@ -28,6 +28,14 @@ export interface IStartOptions {
 /** An amount as a person typed it: the server reads "2 GiB" and "20 min" too, and says what is wrong with others. */
 export type Amount = number | string | null;
 
+/** Other limits for a live cluster; what is left out stays. */
+export interface ILimitChange {
+  budget?: Amount;
+  lifetime?: Amount;
+  more_money?: Amount;
+  more_time?: Amount;
+}
+
 /** What people may type in the place of an amount. */
 type Asked<T> = { [K in keyof T]: T[K] extends number | null ? Amount : T[K] };
 
@@ -47,6 +55,8 @@ export interface IApi {
   scale(cluster: string, group: string, workers: number): Promise<Operation>;
   /** Let the workers of `group` follow the work between two bounds. */
   adapt(cluster: string, group: string, minimum: number, maximum: number): Promise<Operation>;
+  /** Give a live cluster other limits: a whole budget or lifetime, or so much more. */
+  limit(cluster: string, change: ILimitChange): Promise<Operation>;
   /** End a cluster; `force`: by the place's own means, without asking its controller. */
   stop(cluster: string, force?: boolean): Promise<Operation>;
   /** Remove the record of a cluster that has ended. */
@@ -96,6 +106,10 @@ export class Api implements IApi {
   adapt(cluster: string, group: string, minimum: number, maximum: number): Promise<Operation> {
     const body = { group, minimum, maximum };
     return this._ask(at('clusters', cluster), 'PATCH', body);
+  }
+
+  limit(cluster: string, change: ILimitChange): Promise<Operation> {
+    return this._ask(at('clusters', cluster), 'PATCH', change);
   }
 
   stop(cluster: string, force = false): Promise<Operation> {

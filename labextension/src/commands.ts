@@ -13,6 +13,8 @@ export namespace CommandIDs {
   export const scaleCluster = 'jupyter-mlops:cluster-scale';
   /** Let the workers of `group` of `cluster` follow the work, between `minimum` and `maximum`. */
   export const adaptCluster = 'jupyter-mlops:cluster-adapt';
+  /** Give `cluster` another `budget` or `lifetime`, or `more_money` or `more_time`. */
+  export const limitCluster = 'jupyter-mlops:cluster-limit';
   /** Stop `cluster`, after saying what would be lost. */
   export const stopCluster = 'jupyter-mlops:cluster-stop';
   /** Remove the record of the ended `cluster`. */

@@ -1,4 +1,5 @@
 import {
+  Budget,
   ClusterState,
   Counts,
   Cost,
@@ -34,6 +35,7 @@ export function cost(part: Partial<Cost> = {}): Cost {
     date: '2026-11-21',
     usage: usage({ worker_hours: 1, cpu_hours: 1, gb_hours: 2 }),
     unknown: usage(),
+    unknown_now: usage(),
     dedicated: null,
     ...part
   };
@@ -87,14 +89,36 @@ export function cluster(part: Partial<ClusterState> = {}): ClusterState {
     memory_used: 6e8,
     memory: 12e9,
     cost: cost(),
-    limits: { idle_timeout: 1200, lifetime: 86400, budget: null, restarts: 10 },
+    limits: {
+      idle_timeout: 1200,
+      lifetime: 86400,
+      budget: null,
+      unknown_price: 'assume',
+      restarts: 10
+    },
+    budget: null,
     idle_since: null,
     stop: null,
     problem: null,
     unreadable: false,
     timeline: [],
     runs: [],
-    commands: ['scale', 'adapt', 'stop', 'run'],
+    commands: ['scale', 'adapt', 'limit', 'stop', 'run'],
+    ...part
+  };
+}
+
+export function budget(part: Partial<Budget> = {}): Budget {
+  return {
+    limit: 20,
+    spent: 4,
+    assumed: 0,
+    per_hour: 2,
+    projected: 0,
+    currency: 'USD',
+    step: 'fine',
+    until: NOW + 8 * 3600,
+    unbounded: false,
     ...part
   };
 }
@@ -125,6 +149,8 @@ export function run(part: Partial<RunState> = {}): RunState {
     left: 40,
     busy: 10,
     cost: cost({ amount: 0.03, per_hour: null }),
+    projection: null,
+    budget: '',
     error: '',
     errors: [],
     metrics: {},
@@ -226,7 +252,13 @@ export function profile(part: Partial<Profile> = {}): Profile {
     ],
     environment: {},
     options: {},
-    limits: { idle_timeout: 1200, lifetime: 86400, budget: null, restarts: 10 },
+    limits: {
+      idle_timeout: 1200,
+      lifetime: 86400,
+      budget: null,
+      unknown_price: 'assume',
+      restarts: 10
+    },
     price: null,
     source: 'shipped',
     ...part

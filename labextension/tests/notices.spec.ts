@@ -1,6 +1,6 @@
 import { noticesOf } from '../src/notice/notices';
 import { NOTHING } from '../src/state/state';
-import { NOW, cluster, run } from './examples';
+import { NOW, budget, cluster, run } from './examples';
 import { trans } from './stage';
 
 function texts(before: object, after: object): string[] {
@@ -33,6 +33,19 @@ describe('noticesOf', () => {
     expect(
       noticesOf(trans, unloaded, { ...NOTHING, ...runs(run({ phase: 'done', ended: NOW })) })
     ).toEqual([]);
+  });
+
+  it('tells of each step of a budget, once', () => {
+    const at = (step: 'fine' | 'half' | 'warn') =>
+      clusters(cluster({ budget: budget({ step, spent: step === 'warn' ? 16.2 : 10 }) }));
+    expect(texts(at('fine'), at('half'))).toEqual([
+      'Cluster flights: half of the budget is used ($10.00)'
+    ]);
+    expect(texts(at('half'), at('warn'))).toEqual([
+      'Cluster flights: 81% of the budget is used: from 90% on no worker is added ($16.20)'
+    ]);
+    expect(texts(at('warn'), at('warn'))).toEqual([]);
+    expect(texts(at('warn'), at('fine'))).toEqual([]);
   });
 
   it('tells why a cluster stopped, unless the user stopped it', () => {

@@ -5,6 +5,7 @@ import { CommandIDs } from '../src/commands';
 import { MlopsError } from '../src/request';
 import { Panel } from '../src/sidebar/panel';
 import {
+  budget,
   NOW,
   cluster,
   counts,
@@ -224,6 +225,41 @@ describe('Panel', () => {
     const value = cluster({ phase: 'ended', cause: 'budget' });
     await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: idOf(), value }));
     expect(find('announcer').textContent).toBe('Cluster flights: stopped: its budget was used up');
+  });
+});
+
+describe('Budget', () => {
+  it('is one bar with what it means, and is raised by a click', async () => {
+    const used = budget({ spent: 14, assumed: 3, step: 'warn', projected: 2 });
+    const stage = await panel({ clusters: [cluster({ budget: used })] });
+    const part = find('budget');
+    expect(part.textContent).toContain('$14.00 + about $3.00 assumed of $20.00');
+    expect(find('budget-lasts').textContent).toMatch(/^lasts until /);
+    expect(find('budget-step').textContent).toMatch(/^85% of the budget is used/);
+    const widths = [...part.querySelectorAll<HTMLElement>('[data-kind]')].map(
+      ({ dataset, style }) => `${dataset.kind} ${style.width}`
+    );
+    expect(widths).toEqual(['spent 70%', 'assumed 15%', 'projected 10%']);
+    await stage.after(() => find('more-money').click());
+    await stage.after(() => find('more-time').click());
+    expect(stage.api.asked).toEqual([
+      ['limit', idOf(), { more_money: 10 }],
+      ['limit', idOf(), { more_time: 3600 }]
+    ]);
+    stage.api.refusal = new MlopsError('ClusterEnded', 'It has ended');
+    await stage.after(() => find('more-money').click());
+    expect(document.body.textContent).toContain('It has ended');
+  });
+
+  it('has no buttons before its half, nor where the controller is older', async () => {
+    await panel({
+      clusters: [
+        cluster({ budget: budget() }),
+        cluster({ name: 'old', budget: budget({ step: 'half' }), commands: ['scale', 'stop'] })
+      ]
+    });
+    expect(document.querySelectorAll('[data-mlops="budget"]')).toHaveLength(2);
+    expect(document.querySelector('[data-mlops="more-money"]')).toBeNull();
   });
 });
 

@@ -2,6 +2,7 @@ import { lossesOf } from '../src/cluster/stop';
 import { announce } from '../src/sidebar/announcer';
 import { nameOf, NOTHING, spelled } from '../src/state/state';
 import { statusWords } from '../src/status/item';
+import { more, projection } from '../src/words/budget';
 import { willStop, workers } from '../src/words/cluster';
 import { brief, estimate, money, perHour, perThousand, source, sum } from '../src/words/money';
 import { summary } from '../src/words/run';
@@ -134,6 +135,36 @@ describe('words', () => {
     const unpriced = cost({ amount: null, per_hour: null, unpriced: 2 });
     const some = new Map([...clusters, ['d', cluster({ cost: unpriced })]]);
     expect(statusWords(trans, { ...NOTHING, clusters: some })).toBe('18 workers · $2.31/h + ?');
+  });
+
+  it('show in the status bar the budget of which most is used', () => {
+    const clusters = new Map([
+      ['a', cluster({ budget: examples.budget() })],
+      ['b', cluster({ budget: examples.budget({ spent: 12.5, step: 'half' }) })]
+    ]);
+    expect(statusWords(trans, { ...NOTHING, clusters })).toBe('$12.50 · $2.40/h · 62%');
+    const warned = examples.budget({ spent: 12.5, assumed: 4, step: 'warn' });
+    const one = new Map([['a', cluster({ budget: warned })]]);
+    expect(statusWords(trans, { ...NOTHING, clusters: one })).toBe(
+      '$12.50 + about $4.00 assumed · $1.20/h · budget 82%'
+    );
+  });
+
+  it('offer about half of a budget more', () => {
+    const sums = [0.001, 3, 5, 10, 20, 100, 1000].map(limit => more(examples.budget({ limit })));
+    expect(sums).toEqual([0.0005, 1, 2, 5, 10, 50, 500]);
+  });
+
+  it('tell what a map will cost, and where a budget would end it', () => {
+    const known = { amount: 31, low: 28, high: 35, currency: 'USD', budget: 20, stops_at: 0.644 };
+    expect(projection(trans, run({ projection: known }))).toBe(
+      'this map will cost about $31.00 ($28.00–$35.00); the budget is $20.00: it would stop at 64%'
+    );
+    const fits = { ...known, stops_at: null };
+    expect(projection(trans, run({ projection: fits }))).toBe(
+      'this map will cost about $31.00 ($28.00–$35.00)'
+    );
+    expect(projection(trans, run())).toBe('');
   });
 
   it('say what stopping would lose', () => {

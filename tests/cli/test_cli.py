@@ -86,6 +86,9 @@ def test_from_start_to_receipt(say: Say) -> None:
     code, out, _ = say("list", "--json")
     (state,) = json.loads(out)
     assert state["groups"][0]["adaptive"] is True
+    assert say("limit", "one", "--budget", "+5")[0] == 2, "it has no budget that could be raised"
+    code, out, _ = say("limit", "one", "--budget", "5", "--lifetime", "+1h")
+    assert code == 0 and re.fullmatch(r"one has a budget of \$5.00, of which .* is used and 1 d 1 h to live.\n", out)
     code, out, _ = say("logs", "one", "-n", "3")
     assert code == 0 and len(out.splitlines()) == 3
     assert say("receipt", "one")[0] == 1, "it hasn't ended"

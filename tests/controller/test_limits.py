@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import EndCause, Receipt
-from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable
+from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable, OutOfRange, Refused
+from jupyter_mlops.core.extend import LimitChange
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
 from jupyter_mlops.core.run import RunState
 
-from .cluster import Cluster, cluster, folder_of, make_spec, until
+from .cluster import MEMORY, Cluster, cluster, folder_of, make_spec, until
 
 _gate = threading.Event()
 
@@ -57,6 +59,78 @@ async def test_a_limit_ends_the_cluster_with_a_receipt(
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
         last = next(event for event in events if event["kind"] == "limit")
         assert word in last["text"]
+
+
+async def test_the_steps_of_a_budget_and_more_money(tmp_path: Path) -> None:
+    """The clock is set on, so that money is spent: a dollar an hour and worker."""
+    moved = 0.0
+
+    def clock() -> float:
+        return time.time() + moved
+
+    def spent(amount: float) -> None:
+        nonlocal moved
+        moved += (amount - (c.controller.ledger.cost().amount or 0)) * 3600
+
+    spec = make_spec(
+        Group(workers=1, maximum=2, memory=MEMORY),
+        limits=Limits(idle_timeout=None, lifetime=None, budget=10),
+        price=Price(cpu_hour=1),
+    )
+    async with cluster(spec, tmp_path, clock=clock) as c, c.client() as client:
+        await c.have(1)
+        for amount, step in ((5.2, "half"), (8.2, "warn"), (9.2, "no growth")):
+            spent(amount)
+            state = (await c.view_when(_at(step))).state
+            assert state.budget is not None and state.stop is not None
+            assert (state.stop.at, state.stop.cause) == (state.budget.until, "budget")
+            events = [event.text for event in (await c.link.view()).events if event.kind == "limit"]
+            assert len(events) == len(set(events)) and "$10.00" in events[-1]
+        with pytest.raises(Refused, match=r"of a budget of \$10.00 is used, and no worker is added"):
+            await c.link.scale(2)
+        with pytest.raises(OutOfRange, match=r"The budget can't be \$3.00.*of it is used already"):
+            await c.link.limit(LimitChange(budget=3))
+
+        await c.link.limit(LimitChange(more_money=10))
+        assert (await c.link.view()).state.limits.budget == 20
+        await c.link.scale(2)
+        await c.link.scale(1, now=True)
+        await c.have(1)
+
+        _gate.clear()
+        runs = client.submit(_wait, 1)
+        await until(lambda: c.controller.workers.counts["default"]["busy"])
+        spent(19.95)
+        await c.view_when(_at("drain"))
+        waits = client.submit(_wait, 2)
+        _gate.set()
+        assert await runs is None, "what ran may end"
+        await until(lambda: waits.key in c.scheduler.tasks)
+        assert c.scheduler.tasks[waits.key].state in ("no-worker", "queued")
+        await c.link.limit(LimitChange(more_money=10))
+        assert await waits is None, "with more money it goes on"
+        spent(29.95)
+        await ended(c)
+        receipt = receipt_of(tmp_path)
+        assert receipt.cause == "budget" and receipt.cost.amount is not None
+        assert 29.9 < receipt.cost.amount <= 30, "it was drained before its money was used up"
+    async with cluster(spec, tmp_path) as c:
+        assert (await c.link.view()).state.limits.budget == 30, "another scheduler knows of it"
+
+
+def _at(step: str) -> Callable[[ClusterView], bool]:
+    return lambda view: view.state.budget is not None and view.state.budget.step == step
+
+
+async def test_a_run_says_that_the_budget_stopped_it_and_how_far_it_came(tmp_path: Path) -> None:
+    spec = make_spec(Group(workers=0), limits=Limits(budget=0.001), price=Price(cpu_hour=3600))
+    async with cluster(spec, tmp_path) as c:
+        await c.link.open_run(a_run().model_copy(update={"kind": "map", "total": 40, "done": 10}))
+        await c.link.scale(1)
+        await ended(c)
+        last = (folder_of(tmp_path) / "runs.jsonl").read_text().splitlines()[-1]
+        error = RunState.model_validate_json(last).error
+        assert "of a budget of $0.001" in error and "10 of 40 items were done, 25%" in error
 
 
 async def test_the_state_says_when_it_will_stop(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlops.core.budget import Budget
 from jupyter_mlops.core.policy import PATIENCE, Load, adaptive_target, backoff, next_stop, patient_target
 from jupyter_mlops.core.profile import Limits
 
@@ -53,29 +54,15 @@ def test_backoff_grows_to_half_a_minute(deaths: int) -> None:
     assert 0 <= backoff(deaths) <= backoff(deaths + 1) <= 30
 
 
-@given(TIMES, TIMES, st.none() | TIMES, st.none() | st.floats(0, 100), st.none() | st.floats(0, 100))
-def test_the_soonest_limit_counts(
-    now: float, started: float, idle: float | None, amount: float | None, per_hour: float | None
-) -> None:
-    limits = Limits(idle_timeout=60, lifetime=600, budget=10)
-    stop = next_stop(limits, now, started, idle, amount, per_hour)
+@given(TIMES, TIMES, st.none() | TIMES, st.none() | TIMES)
+def test_the_soonest_limit_counts(now: float, started: float, idle: float | None, until: float | None) -> None:
+    budget = None if until is None else Budget(limit=10, until=until)
+    stop = next_stop(Limits(idle_timeout=60, lifetime=600, budget=10), now, started, idle, budget)
     assert stop is not None
-    assert stop.at <= started + 600
-    if idle is not None:
-        assert stop.at <= idle + 60
-    if amount is not None and amount >= 10:
-        assert stop.at <= now
-    if amount is None or (amount < 10 and not per_hour):
-        assert stop.cause != "budget", "unknown money never ends a cluster"
+    ends = {"lifetime": started + 600, "idle": None if idle is None else idle + 60, "budget": until}
+    assert stop.at == ends[stop.cause] == min(at for at in ends.values() if at is not None)
 
 
 def test_no_limits_no_end() -> None:
     assert next_stop(Limits(idle_timeout=None, lifetime=None), 1e9, 0, 0) is None
     assert next_stop(Limits(idle_timeout=60, lifetime=None), 1e9, 0, None) is None
-
-
-def test_a_budget_ends_when_it_will_be_used_up() -> None:
-    limits = Limits(idle_timeout=None, lifetime=None, budget=10)
-    stop = next_stop(limits, 100, 0, None, amount=4, per_hour=3)
-    assert stop is not None
-    assert (stop.at, stop.cause) == (100 + 7200, "budget")

@@ -229,6 +229,9 @@ def test_mlcluster_lists_shows_and_scales(run_cell: RunCell, capsys: pytest.Capt
     assert mlops.cluster("notes").state().groups[0].adaptive
     run_cell("%mlcluster scale 2")
     assert mlops.cluster("notes").state().groups[0].wanted == 2
+    run_cell("%mlcluster limit notes --lifetime +1h")
+    mlops.cluster("notes").limit(more_time="1 h")
+    assert mlops.cluster("notes").state().limits.lifetime == 26 * 3600
     assert "notes" in mlops.cluster("notes")._repr_html_()
 
 

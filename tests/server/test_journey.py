@@ -43,6 +43,11 @@ async def test_start_scale_stop_receipt(ask: Any, browse: Any, home: Path) -> No
     assert adapted["phase"] == "done"
     await browser.until(lambda: browser.clusters["flights"]["groups"][0]["adaptive"])
 
+    raised = await finished(ask, await ask("PATCH", "clusters/flights", {"budget": 3, "more_time": "1 h"}))
+    assert (raised["kind"], raised["phase"]) == ("limit", "done")
+    await browser.until(lambda: browser.clusters["flights"]["limits"]["lifetime"] == 25 * 3600)
+    assert browser.clusters["flights"]["budget"]["limit"] == 3
+
     stopped = await finished(ask, await ask("DELETE", "clusters/flights"))
     assert stopped["phase"] == "done", stopped
     await browser.until(lambda: browser.clusters["flights"]["phase"] == "ended")

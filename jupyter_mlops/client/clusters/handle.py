@@ -9,8 +9,10 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+from ...core.base import read_input
 from ...core.cluster import ClusterState, Event, Receipt, SilentPlace
 from ...core.errors import UnknownCluster
+from ...core.extend import LimitChange
 from ...core.naming import ClusterName
 from ...core.words import count
 from ..send.environment import exact_list, imported
@@ -73,6 +75,28 @@ class Cluster:
     def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Let the number of workers of `group` follow the work, between these bounds."""
         _call(_adapt(self.id, minimum, maximum, group))
+
+    def limit(
+        self,
+        budget: float | None = None,
+        lifetime: float | str | None = None,
+        more_money: float | None = None,
+        more_time: float | str | None = None,
+    ) -> None:
+        """Give it another budget or lifetime, or so much more of them. What the old ones held back goes on.
+
+        Parameters
+        ----------
+        budget, more_money : in its price's currency.
+        lifetime, more_time : seconds, or "1 h"; a lifetime counts from its start.
+
+        Raises
+        ------
+        OutOfRange : it has cost, or lived, more than that already; or it has no such limit to be raised.
+        VersionMismatch : it was started by an older version, which can't do that.
+        """
+        asked = {"budget": budget, "lifetime": lifetime, "more_money": more_money, "more_time": more_time}
+        _call(_limit(self.id, asked))
 
     def wait(self, n: int | None = None, timeout: float = PATIENCE) -> None:
         """Wait until `n` workers are ready; all that are wanted, when not given. Prints each problem that comes up.
@@ -145,6 +169,8 @@ def cluster_sentence(state: ClusterState) -> str:
         parts.append(f"{coming} coming")
     if state.cost.amount is not None:
         parts.append(known_cost(state.cost))
+    if state.phase != "ended" and state.budget is not None and state.budget.sentence:
+        parts.append(state.budget.sentence)
     parts += [f"{group}: {problem.what}" if group else problem.what for group, problem in problems_of(state)]
     return " · ".join(parts)
 
@@ -249,6 +275,11 @@ async def _scale(name: str, n: int, group: str | None, now: bool) -> None:
 
 async def _adapt(name: str, minimum: int, maximum: int, group: str | None) -> None:
     await (await kernel().sessions.open(name)).link.adapt(minimum, maximum, group)
+
+
+async def _limit(name: str, asked: dict[str, Any]) -> None:
+    change = read_input(LimitChange, {key: value for key, value in asked.items() if value is not None}, "limit")
+    await (await kernel().sessions.open(name)).link.limit(change)
 
 
 async def _wait(name: str, n: int | None, timeout: float, say: Callable[[str], None]) -> None:

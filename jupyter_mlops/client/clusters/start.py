@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ... import places
+from ...core.budget import check_priced
 from ...core.cluster import ClusterSpec, ClusterState
 from ...core.profile import Profile
 from ...home import settings
@@ -40,6 +41,8 @@ async def start(
     """
     spec = await asyncio.to_thread(_spec, profile, name, workers, group, packages)
     backend = places.get(spec.profile.place)
+    if not backend.prices_hosts:
+        check_priced(spec.profile.limits, spec.price, spec.reference)
     await backend.check(spec.profile)
     state = await backend.start(spec)
     if not isinstance(profile, Profile):

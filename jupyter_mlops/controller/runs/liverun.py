@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...core.base import Time, read_record
+from ...core.base import Seconds, Time, read_record
+from ...core.budget import Budget
 from ...core.estimate import time_left
+from ...core.projection import projection_of
 from ...core.run import FINAL, ItemError, RunPhase, RunState
 from ...core.words import count
 from ...home.runs import CURVES, JOURNAL, RECORD, RunFolder
@@ -53,6 +55,8 @@ class LiveRun:
         self.over: set[str] = set()
         self._items: dict[str, tuple[int, int]] = {}
         self.timer: asyncio.TimerHandle | None = None
+        #: What the cluster's budget has left.
+        self.budget: Callable[[], Budget | None] = lambda: None
 
     @property
     def live(self) -> bool:
@@ -124,11 +128,22 @@ class LiveRun:
         now = self.state.ended or now or time.time()
         state = self.state.model_copy()
         state.busy, state.cost = self.cost.busy(now), self.cost.cost(now)
-        if state.kind == "map" and state.phase == "running":
-            state.left = time_left(state.total, state.done + state.failed, state.created, now)
-        else:
-            state.left = None
+        state.left = self.left(now)
+        budget = self.budget() if self.live else None
+        done = state.done + state.failed
+        state.projection = projection_of(state.cost, state.total, done, state.left, budget, now)
+        state.budget = "" if budget is None else budget.sentence
         return state
+
+    @property
+    def maps(self) -> bool:
+        """Whether it is a map that runs."""
+        return self.state.kind == "map" and self.state.phase == "running"
+
+    def left(self, now: Time) -> Seconds | None:
+        """Seconds until it is done, at the speed so far; None where that can't be said."""
+        state = self.state
+        return time_left(state.total, state.done + state.failed, state.created, now) if self.maps else None
 
     def end(self, phase: RunPhase, error: str, now: Time) -> None:
         """It is over."""

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.base import Seconds
+from ...core.budget import Budget
 from ...core.cluster import ClusterSpec
 from ...core.costs import Share
 from ...core.run import RunPhase, RunState
+from ...core.words import count
 from ...home.clusters import ClusterFolder
 from .. import dask
 from ..background import Background
@@ -82,12 +84,20 @@ class RunRegistry:
         self._background = Background()
         self._runs: dict[str, LiveRun] = {}
         self._dirty: set[str] = set()
+        #: What the cluster's budget has left, where it has one.
+        self.budget: Callable[[], Budget | None] = lambda: None
         self._flusher: asyncio.TimerHandle | None = None
 
     @property
     def live(self) -> list[str]:
         """The ids of runs that are not over."""
         return [run_id for run_id, run in self._runs.items() if run.live]
+
+    @property
+    def work(self) -> Seconds | None:
+        """Seconds until the maps that run now are done, at the speed so far; None where it can't be said of one."""
+        left = [run.left(time.time()) for run in self._runs.values() if run.maps]
+        return None if None in left else max((each for each in left if each is not None), default=None)
 
     @property
     def detached(self) -> list[str]:
@@ -118,7 +128,7 @@ class RunRegistry:
     async def close(self, why: str) -> None:
         """Mark what still runs as lost, and write everything down."""
         for run in self.all():
-            self.end(run, "lost", f"RunLost: {sentence(why)}")
+            self.end(run, "lost", f"RunLost: {sentence(why)}{_how_far(run.state)}")
         await self.gangs.close()
         await self._background.close()
         await asyncio.gather(*(run.disk.close() for run in self._runs.values()))
@@ -128,7 +138,7 @@ class RunRegistry:
         state = state.model_copy(update={"shape": self._shape(), "cluster": self._spec.name})
         share = self._worker if state.kind == "gang" else self._share
         run = self._runs[state.id] = LiveRun(state, self._home(state.id), RunCost(self._spec.price, share))
-        run.client = client or None
+        run.client, run.budget = client or None, lambda: self.budget()
         if state.kind == "gang":
             self.gangs.open(run)
         run.write()
@@ -232,6 +242,16 @@ class RunRegistry:
             if run is not None:
                 run.touch()
                 self._changed(run.snapshot())
+
+
+def _how_far(state: RunState) -> str:
+    """How much of a map was done, as a sentence to follow another one."""
+    if state.kind != "map":
+        return ""
+    done = state.done + state.failed
+    if not state.total:
+        return f" {count(done, 'item')} {'was' if done == 1 else 'were'} done."
+    return f" {done:,} of {count(state.total, 'item')} were done, {done / state.total:.0%}."
 
 
 def sentence(text: str) -> str:

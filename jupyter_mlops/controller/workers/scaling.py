@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...core import words
 from ...core.base import Seconds, Time
 from ...core.cluster import GroupState, Problem, WorkerPhase
-from ...core.errors import MlopsError, OutOfRange, UnknownGroup
+from ...core.errors import MlopsError, OutOfRange, Refused, UnknownGroup
 from ...core.policy import adaptive_target, backoff, patient_target
 from ...core.profile import Group, Limits
 from ..background import Background
@@ -18,6 +18,7 @@ from .entry import WorkerEntry, present
 from .groupscale import GroupScale
 from .leaving import Leaving
 from .load import loads, waiting
+from .pausing import Pausing
 from .registry import WorkerRegistry
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ class Scaling:
         self._limits, self._announce, self._clock = limits, announce, clock
         self._background = Background()
         self._leaving = Leaving(scheduler, pool, workers, self.groups, announce, self._background)
+        self._pausing = Pausing(scheduler, workers)
+        #: Why no worker may be added, in words; empty where one may. Those that died are replaced.
+        self.no_growth = ""
+        #: Whether the money ends: no task begins any more, and no worker is made.
+        self._draining = False
         self._followed: Seconds = 0.0
         self._unheard: Time = 0.0
         self._waiting: dict[str | None, tuple[int, Seconds]] = {}
@@ -75,9 +81,10 @@ class Scaling:
         return self.groups[name]
 
     def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
-        """Want `workers` workers by hand. Raises `UnknownGroup`, `OutOfRange`."""
+        """Want `workers` workers by hand. Raises `UnknownGroup`, `OutOfRange`, `Refused`."""
         scale = self.group(group)
         scale.group.check(workers)
+        self._check_growth(scale, workers)
         before, scale.wanted, scale.now = scale.wanted, workers, now
         scale.adaptive, scale.lower_since = False, None
         scale.minimum, scale.maximum = scale.group.minimum, scale.group.maximum
@@ -86,7 +93,7 @@ class Scaling:
         self.reconcile()
 
     def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
-        """Follow the work between these bounds. Raises `UnknownGroup`, `OutOfRange`."""
+        """Follow the work between these bounds. Raises `UnknownGroup`, `OutOfRange`, `Refused`."""
         scale = self.group(group)
         for bound in (minimum, maximum):
             scale.group.check(bound)
@@ -96,11 +103,17 @@ class Scaling:
                 "the minimum is above the maximum",
                 "Swap them.",
             )
+        self._check_growth(scale, minimum)
         scale.adaptive, scale.now, scale.lower_since = True, False, None
         scale.minimum, scale.maximum = minimum, maximum
         scale.forgive()
         self._announce(f"{minimum} to {_workers(maximum, scale.group)} wanted, as the work needs", None)
         self.reconcile()
+
+    def drain(self, draining: bool) -> None:
+        """Let no task begin any more, or go on."""
+        self._draining = draining
+        self._pausing.pause(draining)
 
     def restore(self, names: Iterable[str], groups: Sequence[GroupState] | None) -> None:
         """Go on after an earlier scheduler, or begin.
@@ -205,14 +218,26 @@ class Scaling:
             load = found[scale.group.name]
             target = adaptive_target(load, scale.group.threads, workers, scale.minimum, scale.maximum)
             target, scale.lower_since = patient_target(target, scale.wanted, scale.lower_since, now)
-            target = max(scale.minimum, min(scale.maximum, target), self._need(scale))
+            target = self._afforded(scale, max(scale.minimum, min(scale.maximum, target), self._need(scale)))
             if target != scale.wanted:
                 why = f"{load.tasks} tasks to do" if load.tasks else "nothing to do"
                 self._announce(f"{_workers(target, scale.group)} wanted instead of {scale.wanted}: {why}", None)
                 scale.wanted = target
 
     def _need(self, scale: GroupScale) -> int:
-        return min(self.needed(scale.group.name, scale.adaptive), scale.group.maximum)
+        return self._afforded(scale, min(self.needed(scale.group.name, scale.adaptive), scale.group.maximum))
+
+    def _afforded(self, scale: GroupScale, target: int) -> int:
+        """`target`; no more workers than now where none may be added, but for one to finish what is begun."""
+        return min(target, max(scale.wanted, 1)) if self.no_growth else target
+
+    def _check_growth(self, scale: GroupScale, workers: int) -> None:
+        if self.no_growth and workers > scale.wanted:
+            raise Refused(
+                f"{_workers(workers, scale.group)} can't be had instead of {scale.wanted}",
+                self.no_growth,
+                "Raise the budget, then scale again.",
+            )
 
     def _meet_need(self, scale: GroupScale) -> None:
         """More workers are wanted, if more are needed at once. Those that are there are enough, whatever was wanted."""
@@ -222,7 +247,7 @@ class Scaling:
             scale.wanted = need
 
     def _create(self, scale: GroupScale, count: int, now: Seconds) -> None:
-        if count <= 0:
+        if count <= 0 or self._draining:
             return
         deaths = scale.recent_deaths(now)
         if deaths > self._limits.restarts:

@@ -11,7 +11,9 @@ import ipywidgets as w
 from ...client.clusters.problems import problems_of
 from ...client.words import phase, workers
 from ...core.base import Time
+from ...core.budget import Budget
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
+from ...core.extend import LimitChange
 from ...core.naming import owned
 from ...core.words import count, size
 from . import words
@@ -26,6 +28,9 @@ class Commands(Protocol):
 
     def adapt(self, cluster: str, minimum: int, maximum: int, group: str) -> None:
         """Let the number follow the work."""
+
+    def limit(self, cluster: str, change: LimitChange) -> None:
+        """Give it other limits."""
 
     def stop(self, cluster: str) -> None:
         """End the cluster."""
@@ -54,18 +59,23 @@ class ClusterPart:
         self.minimum = w.BoundedIntText(description="At least", layout=number())
         self.maximum = w.BoundedIntText(description="at most", layout=number())
         self.bounds = w.HBox([self.minimum, self.maximum])
+        self.more_money = w.Button(icon="plus", tooltip="Raise the budget")
+        self.more_time = w.Button(description="1 h", icon="plus", tooltip="Let the cluster live for an hour more")
+        self.raises = w.HBox([self.more_money, self.more_time])
         self.stop = w.Button(description="Stop…", icon="stop", tooltip="End this cluster")
         self.confirm = w.Button(description="Stop it", button_style="danger")
         self.keep = w.Button(description="Keep it")
         self._loss = w.HTML()
         self.question = w.HBox([self._loss, self.confirm, self.keep])
         self._controls = w.VBox([self.group, w.HBox([self.workers, self.adaptive]), self.bounds])
-        self.box = w.VBox([self.numbers, self._controls, self.stop, self.question])
+        self.box = w.VBox([self.numbers, self._controls, self.raises, self.stop, self.question])
         self.group.observe(self._group_chosen, "value")
         self.workers.observe(self._workers_moved, "value")
         self.adaptive.observe(self._adaptive_switched, "value")
         self.minimum.observe(self._minimum_moved, "value")
         self.maximum.observe(self._maximum_moved, "value")
+        self.more_money.on_click(lambda _: self._raise_budget())
+        self.more_time.on_click(lambda _: self._raise(LimitChange(more_time=3600)))
         self.stop.on_click(lambda _: self._ask_to_stop())
         self.keep.on_click(lambda _: show(self.question, False))
         self.confirm.on_click(lambda _: self._stop())
@@ -83,6 +93,7 @@ class ClusterPart:
         self.numbers.value = _no_cluster() if state is None else _numbers(state, time.time() if now is None else now)
         show(self.stop, state is not None and state.phase != "ended" and "stop" in state.commands)
         show(self._controls, live and state is not None and "scale" in state.commands and bool(state.groups))
+        self._show_raises(state if live else None)
         if state is not None and state.groups:
             self._show_groups(state)
             self._show_group()
@@ -92,6 +103,24 @@ class ClusterPart:
         was shown last is newer than it, or it failed."""
         self._held.discard(group)
         self._show_group()
+
+    def _show_raises(self, state: ClusterState | None) -> None:
+        """What raises a limit is there as soon as half of the budget is used, or its map won't end within it."""
+        may = state is not None and "limit" in state.commands
+        budget = state.budget if state is not None else None
+        told = budget is not None and (budget.step != "fine" or budget.projected > budget.left)
+        if budget is not None:
+            self.more_money.description = words.round_sum(budget.more, budget.currency)
+        show(self.more_money, may and told)
+        show(self.more_time, may and told and state is not None and state.limits.lifetime is not None)
+
+    def _raise_budget(self) -> None:
+        if self._state is not None and self._state.budget is not None:
+            self._raise(LimitChange(more_money=self._state.budget.more))
+
+    def _raise(self, change: LimitChange) -> None:
+        if self._state is not None:
+            self._commands.limit(self._state.id, change)
 
     def _show_groups(self, state: ClusterState) -> None:
         names = tuple(group.name for group in state.groups)
@@ -193,6 +222,7 @@ def _numbers(state: ClusterState, now: Time) -> str:
         "Memory": f"{size(state.memory_used)} of {size(state.memory)}",
         "Tasks": f"{state.work.processing:,} running, {state.work.queued:,} waiting, {state.work.done:,} done",
         "Cost": f"<span title='{escape(words.source(cost), quote=True)}'>{escape(words.cost(cost))}</span>",
+        **({"Budget": _budget(state.budget)} if state.budget is not None else {}),
         "End": escape(words.end(state, now)),
     }
     if state.phase == "ended":
@@ -202,6 +232,13 @@ def _numbers(state: ClusterState, now: Time) -> str:
     ]
     notes = [f"<div role='status'>⚠ {words.problem(problem, name)}</div>" for name, problem in problems_of(state)]
     return f"<table style='font-variant-numeric:tabular-nums'>{''.join(lines)}</table>{''.join(notes)}"
+
+
+def _budget(budget: Budget) -> str:
+    """What is used of a budget, as a bar with words."""
+    part = f"<progress max='{budget.limit}' value='{budget.spent + budget.assumed}' aria-label='budget'></progress>"
+    step = f"<br>{escape(budget.sentence)}" if budget.sentence else ""
+    return f"{part} {escape(budget.used)}{step}"
 
 
 def _set(widget: w.Widget, **traits: Any) -> None:

@@ -21,6 +21,7 @@ from ...core.base import Seconds, Time
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import MlopsError
 from ...core.estimate import Estimate, estimate
+from ...core.extend import LimitChange
 from ...core.naming import ClusterName
 from ...core.profile import Profile
 from ...home import settings
@@ -111,6 +112,10 @@ class Panel:
     def adapt(self, cluster: str, minimum: int, maximum: int, group: str) -> None:
         """Carry out a switch to adaptive scaling."""
         self._command(lambda link: link.adapt(minimum, maximum, group), group)
+
+    def limit(self, cluster: str, change: LimitChange) -> None:
+        """Give it other limits."""
+        self._watch.command(lambda link: link.limit(change), self._show_error)
 
     def stop(self, cluster: str) -> None:
         """End the cluster."""

@@ -19,6 +19,11 @@ def cost(value: Cost) -> str:
     return f"{cost_so_far(value)} so far, {words.per_hour(value.per_hour, value.currency, value.unpriced)}"
 
 
+def round_sum(amount: float, currency: str) -> str:
+    """A sum on a button: "$10"."""
+    return words.exact_money(amount, currency).removesuffix(".00")
+
+
 def source(cost: Cost) -> str:
     """What a sum rests on: whose rates, of when, and what was used."""
     used = f"{words.quantity(cost.usage.cpu_hours)} CPU-hours and {words.quantity(cost.usage.gb_hours)} GB-hours used"

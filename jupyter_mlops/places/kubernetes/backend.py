@@ -37,6 +37,7 @@ class KubernetesBackend(Backend):
     place: ClassVar[Place] = "kubernetes"
     title: ClassVar[str] = "Kubernetes"
     has_spot: ClassVar[bool] = True
+    prices_hosts: ClassVar[bool] = True
     profile_options: ClassVar[type[Input]] = KubernetesOptions
     group_options: ClassVar[type[Input]] = GroupOptions
 

@@ -16,13 +16,14 @@ from ...controller.link import Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
 from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
+from ...core.extend import LimitChange
 from ...core.naming import ClusterName, unknown
 from ...core.operation import Operation
 from ...core.words import count
 from ..history.keeper import Keeper
 from ..operations.manager import OperationManager, Progress
 from ..profiles.manager import ProfileManager
-from .request import AdaptRequest, ScaleRequest, adapt_or_scale, start_of
+from .request import AdaptRequest, ScaleRequest, change_of, start_of
 from .watcher import ClusterWatcher
 
 #: Seconds within which a controller that is well has said no.
@@ -112,14 +113,16 @@ class ClusterManager:
         return self._operations.begin("start", made.id, work)
 
     async def change(self, name: str, body: dict[str, Any]) -> Operation:
-        """ScaleRequest it, or let it follow its work. Raises `UnknownCluster`, `UnknownGroup`, `OutOfRange`,
-        `ClusterEnded`, `ClusterUnreachable`, `Refused`."""
-        asked = adapt_or_scale(body)
+        """Scale it, let it follow its work, or give it other limits. Raises `UnknownCluster`, `UnknownGroup`,
+        `OutOfRange`, `ClusterEnded`, `ClusterUnreachable`, `Refused`, `VersionMismatch`."""
+        asked = change_of(body)
         state = await self.state(name)
         if state.phase in ("stopping", "ended"):
             raise ClusterEnded(
                 f"The cluster {state.name!r} can't be changed", f"it is {state.phase}", "Start another one."
             )
+        if isinstance(asked, LimitChange):
+            return await self._limit(state, asked)
         verb = "adapt" if isinstance(asked, AdaptRequest) else "scale"
         _may(state, verb)
         group = _group(state, asked.group)
@@ -145,6 +148,15 @@ class ClusterManager:
             progress.tell(text=f"{asked.minimum} to {asked.maximum} workers")
 
         return self._operations.begin("adapt", state.id, work)
+
+    async def _limit(self, state: ClusterState, asked: LimitChange) -> Operation:
+        accepted = await self._asked(state, lambda link: link.limit(asked))
+
+        async def work(progress: Progress) -> None:
+            await accepted
+            progress.tell(text="Its limits are changed")
+
+        return self._operations.begin("limit", state.id, work)
 
     async def _asked(
         self, state: ClusterState, command: Callable[[Link], Coroutine[Any, Any, None]]

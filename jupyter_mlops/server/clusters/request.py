@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ...core.base import Input, read_input
+from ...core.extend import LimitChange
 from ...core.profile import MOST_WORKERS
 
 Number = Annotated[int, Field(ge=0, le=MOST_WORKERS, strict=True)]
@@ -42,8 +43,10 @@ def start_of(body: dict[str, Any]) -> StartRequest:
     return read_input(StartRequest, body, "request")
 
 
-def adapt_or_scale(body: dict[str, Any]) -> AdaptRequest | ScaleRequest:
+def change_of(body: dict[str, Any]) -> AdaptRequest | ScaleRequest | LimitChange:
     """`body` as what it looks like; raises `InvalidSpec`."""
+    if LimitChange.model_fields.keys() & body.keys():
+        return read_input(LimitChange, body, "request")
     if "minimum" in body or "maximum" in body:
         return read_input(AdaptRequest, body, "request")
     return read_input(ScaleRequest, body, "request")

@@ -13,6 +13,7 @@ import { isUnreadable, problemsOf, spelled } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { brief, briefRate, source } from '../words/money';
 import { Bar } from './bar';
+import { BudgetPart } from './budget';
 import { Chart } from './chart';
 import { byWhom, isOurs, may, pathOf, stopLabel, whose } from './others';
 import { Scale } from './scale';
@@ -72,6 +73,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
           </div>
         </>
       )}
+      {known && <BudgetPart cluster={cluster} onProblem={setProblem} />}
       {own.map(problem => (
         <ProblemLine key={problem.what} problem={problem} />
       ))}
@@ -197,11 +199,13 @@ function WillStop({ cluster }: { cluster: ClusterState }): JSX.Element | null {
   const { stop, idle_since } = cluster;
   const words = !isOurs(cluster)
     ? '' // its maker knows
-    : stop !== null
-      ? willStop(trans, stop, now)
-      : idle_since === null && cluster.limits.idle_timeout !== null
-        ? ''
-        : trans.__('stops only when you stop it');
+    : stop !== null && stop.cause === 'budget' && cluster.budget
+      ? '' // its bar says it
+      : stop !== null
+        ? willStop(trans, stop, now)
+        : idle_since === null && cluster.limits.idle_timeout !== null
+          ? ''
+          : trans.__('stops only when you stop it');
   const near = stop !== null && stop.at - now < 2 * 60;
   return words ? (
     <div className={`jp-mlops-stop${near ? ' jp-mod-near' : ''}`} data-mlops="will-stop">
@@ -229,6 +233,7 @@ function More({ cluster }: { cluster: ClusterState }): JSX.Element {
             { command: CommandIDs.insertCode, args }
           ]
         : []),
+      ...(may(cluster, 'limit') ? [{ command: CommandIDs.limitCluster, args }] : []),
       ...(may(cluster, 'stop') ? [{ command: CommandIDs.stopCluster, args }] : [])
     ]);
     setOpen(false);

@@ -9,6 +9,7 @@ import { idOf, isLive, newest, spelled } from '../state/state';
 import { Store } from '../state/store';
 import { ended, wanted, workers } from '../words/cluster';
 import { estimate } from '../words/money';
+import { askLimits } from './limits';
 import { askWorkers } from './number';
 import { may, Verb } from './others';
 import { confirmStop } from './stop';
@@ -96,6 +97,34 @@ export function addClusterCommands(
       const group = cluster?.groups[0];
       if (cluster && group) {
         await report(api.adapt(cluster.id, group.name, group.minimum, group.maximum));
+      }
+    }
+  });
+
+  commands.addCommand(CommandIDs.limitCluster, {
+    label: args =>
+      args.cluster
+        ? trans.__('Budget and lifetime…')
+        : trans.__('Budget and Lifetime of a Cluster…'),
+    describedBy: takes({
+      cluster: 'string',
+      budget: 'number',
+      lifetime: 'string',
+      more_money: 'number',
+      more_time: 'string'
+    }),
+    execute: async args => {
+      const { cluster: named, ...change } = args as Args & Record<string, string>;
+      if (named !== undefined && Object.keys(change).length > 0) {
+        store.putOperation(await api.limit(named, change));
+        return;
+      }
+      const cluster =
+        store.state.clusters.get(idOf(store.state.clusters, named)) ??
+        (await pick(trans.__('Other limits for which cluster?'), 'limit'));
+      const asked = cluster && (await askLimits(trans, cluster));
+      if (cluster && asked) {
+        await report(api.limit(cluster.id, asked).then(done => store.putOperation(done)));
       }
     }
   });

@@ -1,7 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState, RunState } from '../state/schema';
+import { Budget, ClusterState, RunState } from '../state/schema';
 import { IState, isLive, isRunning } from '../state/state';
+import { step, used } from '../words/budget';
 import { ended } from '../words/cluster';
 import { money } from '../words/money';
 import { summary } from '../words/run';
@@ -35,6 +36,10 @@ export function noticesOf(trans: TranslationBundle, before: IState, after: IStat
   if (before.clusters !== after.clusters) {
     for (const [id, cluster] of after.clusters) {
       const old = before.clusters.get(id);
+      const step = old && isLive(cluster) ? budgetNotice(trans, old, cluster) : null;
+      if (step) {
+        notices.push(step);
+      }
       if (old && isLive(old) && !isLive(cluster) && cluster.cause !== 'user') {
         notices.push(clusterNotice(trans, cluster));
       }
@@ -87,6 +92,29 @@ function runNotice(trans: TranslationBundle, run: RunState): INotice[] {
       // Who cancels knows.
       return [];
   }
+}
+
+/** That the budget of a cluster has come to its next step; null where it hasn't. */
+function budgetNotice(
+  trans: TranslationBundle,
+  { budget: before }: ClusterState,
+  cluster: ClusterState
+): INotice | null {
+  const { budget } = cluster;
+  // The end has a notice of its own.
+  if (!before || !budget || budget.step === 'stop' || rank(budget) <= rank(before)) {
+    return null;
+  }
+  const words = step(trans, budget);
+  return {
+    kind: budget.step === 'half' ? 'info' : 'warning',
+    text: trans.__('Cluster %1: %2 (%3)', cluster.name, words, used(trans, budget)),
+    cluster
+  };
+}
+
+function rank({ step }: Budget): number {
+  return ['fine', 'half', 'warn', 'no growth', 'drain', 'stop'].indexOf(step);
 }
 
 function clusterNotice(trans: TranslationBundle, cluster: ClusterState): INotice {

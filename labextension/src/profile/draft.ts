@@ -49,7 +49,13 @@ export const NEW_DRAFT: IDraft = {
   place: 'local',
   options: {},
   groups: [NEW_GROUP],
-  limits: { idle_timeout: '20 min', lifetime: '24 h', budget: '', restarts: '10' },
+  limits: {
+    idle_timeout: '20 min',
+    lifetime: '24 h',
+    budget: '',
+    unknown_price: 'assume',
+    restarts: '10'
+  },
   priced: false,
   price: NO_RATES,
   environment: ''
@@ -151,6 +157,7 @@ export function profileOf(draft: IDraft): IProfileRequest {
       idle_timeout: measure(limits.idle_timeout),
       lifetime: measure(limits.lifetime),
       budget: amount(limits.budget),
+      unknown_price: limits.unknown_price,
       restarts: amount(limits.restarts)
     },
     price: priced

@@ -218,6 +218,28 @@ function Ends({ draft, trans, onChange }: IPartProps): JSX.Element {
         {limit('idle_timeout', trans.__('never'))}
         {limit('lifetime', trans.__('never'))}
         {limit('budget', trans.__('none'))}
+        {draft.limits.budget.trim() !== '' && (
+          <label className="jp-mlops-field">
+            <span>{words['limits.unknown_price']}</span>
+            <select
+              className="jp-mod-styled"
+              value={draft.limits.unknown_price}
+              data-mlops="field-unknown-price"
+              onChange={event =>
+                onChange({
+                  limits: {
+                    ...draft.limits,
+                    unknown_price: event.target.value as IDraft['limits']['unknown_price']
+                  }
+                })
+              }
+            >
+              <option value="assume">{trans.__('assume one, with care')}</option>
+              <option value="refuse">{trans.__('stop: the budget needs prices')}</option>
+              <option value="ignore">{trans.__('count what is known')}</option>
+            </select>
+          </label>
+        )}
         <RemarkLines labels={only(words, 'limits.')} />
       </div>
     </fieldset>

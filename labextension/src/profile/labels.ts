@@ -13,6 +13,7 @@ export function labels(trans: TranslationBundle): Record<string, string> {
     'limits.idle_timeout': trans.__('Unused for'),
     'limits.lifetime': trans.__('After at most'),
     'limits.budget': trans.__('Budget'),
+    'limits.unknown_price': trans.__('Without a price'),
     'price.cpu_hour': trans.__('CPU'),
     'price.gb_hour': trans.__('GB of memory'),
     'price.gpu_hour': trans.__('GPU'),

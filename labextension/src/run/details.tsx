@@ -8,6 +8,7 @@ import { Log } from '../controls/log';
 import { useFollow, useMlops, useSelector } from '../state/hooks';
 import { Entry, ItemError, RunState } from '../state/schema';
 import { isRunning } from '../state/state';
+import { projection } from '../words/budget';
 import { fineSum, perThousand, source } from '../words/money';
 import { number, significant } from '../words/number';
 import { itemsOf, runPhase } from '../words/run';
@@ -114,7 +115,15 @@ function costs(trans: TranslationBundle, run: RunState): [string, string, string
   const unit = perThousand(trans, run);
   const words = fineSum(trans, run.cost);
   const known = unit ? trans.__('%1 (%2)', words, unit) : words;
-  return [[trans.__('Cost'), known, source(trans, run.cost)]];
+  const early = projection(trans, run);
+  const why = trans.__(
+    'At what its items so far cost. In four of five cases it lies between the two; it is off by 1.28 / √items.'
+  );
+  return [
+    [trans.__('Cost'), known, source(trans, run.cost)],
+    ...(early ? [[trans.__('In all'), early, why] as [string, string, string]] : []),
+    ...(run.budget ? [[trans.__('Budget'), run.budget, ''] as [string, string, string]] : [])
+  ];
 }
 
 function latest(trans: TranslationBundle, metrics: RunState['metrics']): Record<string, string> {

@@ -67,6 +67,7 @@ export interface ClusterChange {
  * A cluster now: what a card shows. Small and of the same size at 4 and at 1,000 workers.
  */
 export interface ClusterState {
+  budget: Budget | null;
   cause:
     ('user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted' | 'other') | null;
   commands: string[];
@@ -104,11 +105,30 @@ export interface ClusterState {
   work: Work;
 }
 /**
+ * A budget now. Money is in `currency`; `left` is never negative.
+ *
+ * `spent` is what is known to be spent, `assumed` what is held for usage without a price; `per_hour` is what an hour
+ * takes off both. `projected` is what the maps that run now will still take. `until` is when it is used up at this
+ * rate; None where nothing is taken off it. `unbounded` says that there are workers without a price, and nothing to
+ * hold against the budget for them.
+ */
+export interface Budget {
+  assumed: number;
+  currency: string;
+  limit: number;
+  per_hour: number;
+  projected: number;
+  spent: number;
+  step: 'fine' | 'half' | 'warn' | 'no growth' | 'drain' | 'stop';
+  unbounded: boolean;
+  until: number | null;
+}
+/**
  * Money so far and per hour, with what it rests on. `amount` None means that no needed rate is known.
  *
  * `unpriced` are the workers now for which no price is known: they are not in `per_hour`. `unknown` is the part of
- * `usage` that no price is known for: it is not in `amount`. `dedicated` is None where a place doesn't tell of hosts'
- * prices.
+ * `usage` that no price is known for: it is not in `amount`; an hour adds `unknown_now` to it. `dedicated` is None
+ * where a place doesn't tell of hosts' prices.
  */
 export interface Cost {
   amount: number | null;
@@ -118,6 +138,7 @@ export interface Cost {
   per_hour: number | null;
   source: string | null;
   unknown: Usage;
+  unknown_now: Usage;
   unpriced: number;
   usage: Usage;
 }
@@ -182,6 +203,8 @@ export interface Problem {
  * When a cluster ends by itself. None switches a limit off.
  *
  * `idle_timeout`: seconds without work. `lifetime`: seconds since the start. `budget`: money, in the price's currency.
+ * `unknown_price`: what a budget makes of workers whose price nobody knows: `assume` holds what they use against it,
+ * at a reference price and a quarter more; `refuse` ends the cluster; `ignore` takes no notice of them.
  * `restarts`: how many dead workers of a group are replaced within ten minutes before the group waits for a person.
  */
 export interface Limits {
@@ -189,6 +212,7 @@ export interface Limits {
   idle_timeout: number | null;
   lifetime: number | null;
   restarts: number;
+  unknown_price: 'assume' | 'refuse' | 'ignore';
 }
 /**
  * When the cluster will stop by itself, and why.
@@ -232,6 +256,7 @@ export interface RunChange {
  */
 export interface RunState {
   attempt: number;
+  budget: string;
   busy: number;
   checkpoint: Checkpoint | null;
   checkpoints: string;
@@ -267,6 +292,7 @@ export interface RunState {
   };
   phase: 'starting' | 'running' | 'done' | 'failed' | 'cancelled' | 'lost';
   problem: Problem | null;
+  projection: Projection | null;
   repeatable: boolean;
   shape: {
     [k: string]: number;
@@ -305,6 +331,19 @@ export interface Origin {
   number: number | null;
 }
 /**
+ * Money for all of a map: about, and between what in four of five cases; in `currency`.
+ *
+ * `stops_at` is the part of its items at which the budget, `budget`, would end it; None where it doesn't.
+ */
+export interface Projection {
+  amount: number;
+  budget: number | null;
+  currency: string;
+  high: number;
+  low: number;
+  stops_at: number | null;
+}
+/**
  * An operation is now `value`.
  */
 export interface OperationChange {
@@ -319,7 +358,7 @@ export interface Operation {
   created: number;
   ended: number | null;
   id: string;
-  kind: 'start' | 'scale' | 'adapt' | 'stop' | 'cancel' | 'again';
+  kind: 'start' | 'scale' | 'adapt' | 'limit' | 'stop' | 'cancel' | 'again';
   phase: 'running' | 'done' | 'failed';
   problem: Problem | null;
   progress: number | null;

@@ -5,7 +5,9 @@ import { CommandIDs } from '../commands';
 import { mlopsIcon } from '../icons';
 import { GatedWidget } from '../sidebar/gated';
 import { IContext, useMlops, useSelector } from '../state/hooks';
+import { Budget, ClusterState } from '../state/schema';
 import { IState, isLive } from '../state/state';
+import { percent, used } from '../words/budget';
 import { present } from '../words/cluster';
 import { perHour } from '../words/money';
 import { number } from '../words/number';
@@ -25,7 +27,9 @@ function Status(): JSX.Element | null {
     <button
       type="button"
       className="jp-mlops-status"
-      title={trans.__('ML Ops: workers of all clusters and their cost per hour')}
+      title={trans.__(
+        'ML Ops: workers of all clusters and their cost per hour; of budgets the one of which most is used'
+      )}
       onClick={() => void commands.execute(CommandIDs.openPanel)}
       data-mlops="status"
     >
@@ -35,7 +39,10 @@ function Status(): JSX.Element | null {
   ) : null;
 }
 
-/** "14 workers · $2.31/h", over all live clusters, "$2.31/h + ?" where one has no price; empty while there is none. */
+/**
+ * "14 workers · $2.31/h", over all live clusters, "$2.31/h + ?" where one has no price; "$4.10 · $2.30/h · 62 %" where one
+ * has a budget, of which so much is used; empty while there is none.
+ */
 export function statusWords(trans: TranslationBundle, state: IState): string {
   const live = [...state.clusters.values()].filter(isLive);
   if (live.length === 0) {
@@ -54,7 +61,19 @@ export function statusWords(trans: TranslationBundle, state: IState): string {
   const sums = [...rates].map(([currency, rate]) => perHour(trans, rate, currency));
   const isPart = live.some(({ cost }) => cost.unpriced > 0 || cost.per_hour === null);
   const rate = [...sums, ...(sums.length > 0 && isPart ? ['?'] : [])].join(' + ');
+  const nearest = nearestEnd(live);
+  if (nearest) {
+    const part = trans.__('%1%', percent(nearest));
+    const warned = ['fine', 'half'].includes(nearest.step) ? part : trans.__('budget %1', part);
+    return [used(trans, nearest), rate, warned].filter(Boolean).join(' · ');
+  }
   return [trans._n('%2 worker', '%2 workers', count, number(count)), rate]
     .filter(Boolean)
     .join(' · ');
+}
+
+/** Of all budgets the one of which most is used. */
+function nearestEnd(live: readonly ClusterState[]): Budget | null {
+  const budgets = live.flatMap(({ budget }) => budget ?? []);
+  return budgets.sort((one, other) => percent(other) - percent(one))[0] ?? null;
 }

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Cost, Estimate, RunState } from '../state/schema';
-import { decimals, significant } from './number';
+import { decimals, exact, significant } from './number';
 
 /** Currency → its sign. */
 const SIGNS: Readonly<Record<string, string>> = {
@@ -50,6 +50,11 @@ export function money(trans: TranslationBundle, amount: number | null, currency:
 export function fineMoney(amount: number, currency: string): string {
   const number = amount === 0 || amount >= FINE ? decimals(amount, 2) : significant(amount, 2);
   return withCurrency(number, currency);
+}
+
+/** An amount that somebody named, with all of its digits and at least two decimals: "$0.0316", "$3.00". */
+export function exactMoney(amount: number, currency: string): string {
+  return withCurrency(exact(amount), currency);
 }
 
 /** Money for an hour; where of some workers nobody knows what they cost, it says so. */

@@ -19,6 +19,11 @@ export function decimals(value: number, digits: number): string {
   });
 }
 
+/** A number with all of its digits, and at least two decimals: "0.0316", "3.00". */
+export function exact(value: number): string {
+  return value.toLocaleString(LANGUAGE, { minimumFractionDigits: 2, maximumFractionDigits: 12 });
+}
+
 /** A number with at most so many digits that say something: "0.0042", "1,234.5". */
 export function significant(value: number, digits: number): string {
   return value.toLocaleString(LANGUAGE, {

@@ -68,6 +68,13 @@ export function clock(seconds: number, now: number): string {
   return isSameDay(seconds, now) ? time : `${DAYS.format(moment)} ${time}`;
 }
 
+/** A moment that is expected, to the minute: "17:40", "22 Nov 17:40". */
+export function moment(seconds: number, now: number): string {
+  const then = new Date(seconds * 1000);
+  const time = MINUTES.format(then);
+  return isSameDay(seconds, now) ? time : `${DAYS.format(then)} ${time}`;
+}
+
 /** A moment on an axis whose marks are `step` seconds apart, no finer than that: "14:05"; the day where one begins. */
 export function tick(seconds: number, step: number): string {
   const moment = new Date(seconds * 1000);

@@ -11,6 +11,7 @@ from ....core.base import Seconds, Time
 from ....core.cluster import Sample
 from ....core.curve import MOST_POINTS, CurveLine, CurvesView
 from ....core.errors import Refused
+from ....core.extend import LimitChange
 from ....core.price import Price
 from ....core.run import RunState
 from . import change
@@ -59,6 +60,14 @@ class ForeignLink:
             f"The cluster {self._cluster.name!r} can't follow its work from here",
             f"it was made with {self._cluster.maker}",
             "Set a number of workers, or use what it was made with.",
+        )
+
+    async def limit(self, change: LimitChange) -> None:
+        """Raises `Refused`: it has no limits of ours."""
+        raise Refused(
+            f"The cluster {self._cluster.name!r} has no limits that can be changed from here",
+            f"it was made with {self._cluster.maker}",
+            "Stop it when it has cost enough.",
         )
 
     async def stop(self, cause: str = "user", why: str = "") -> None:

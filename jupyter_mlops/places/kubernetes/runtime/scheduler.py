@@ -92,8 +92,8 @@ async def run(spec: ClusterSpec) -> None:
         folder,
         state=lambda: controller.view.state(),
         runs=lambda: controller.runs.live_states(),
-        # that it works, and the runs that somebody without its kernel may look for in a moment
-        news=lambda: (controller.lifecycle.phase, controller.runs.detached),
+        # that it works, its limits, and the runs that somebody without its kernel may look for in a moment
+        news=lambda: (controller.lifecycle.phase, controller.lifecycle.limits, controller.runs.detached),
     )
     earlier = await keeper.restore()
     if (folder / EVENTS).exists():

@@ -1,0 +1,99 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { Budget, RunState } from '../state/schema';
+import { exactMoney, money, perHour } from './money';
+import { moment } from './time';
+
+/** What is spent, and what is held beside it for usage without a price: "$4.00 + about $3.00 assumed". */
+export function used(trans: TranslationBundle, budget: Budget): string {
+  const known = money(trans, budget.spent, budget.currency);
+  return budget.assumed > 0
+    ? trans.__('%1 + about %2 assumed', known, money(trans, budget.assumed, budget.currency))
+    : known;
+}
+
+/** The part of it that is used, in per cent: 62. */
+export function percent({ spent, assumed, limit }: Budget): number {
+  return Math.floor(((spent + assumed) / limit) * 100);
+}
+
+/** Until when it lasts, if nothing changes; empty where nothing is taken off it. */
+export function lasts(trans: TranslationBundle, budget: Budget, now: number): string {
+  return budget.until === null ? '' : trans.__('lasts until %1', moment(budget.until, now));
+}
+
+/** What its step means; empty where nothing is to be said. */
+export function step(trans: TranslationBundle, budget: Budget): string {
+  switch (budget.step) {
+    case 'half':
+      return trans.__('half of the budget is used');
+    case 'warn':
+      return trans.__('%1% of the budget is used: from 90% on no worker is added', percent(budget));
+    case 'no growth':
+      return trans.__('%1% of the budget is used: no worker is added', percent(budget));
+    case 'drain':
+      return trans.__('the budget is nearly used up: no task begins, those that run may end');
+    case 'stop':
+      return budget.unbounded
+        ? trans.__('it has workers without a price, for which its budget can’t be kept')
+        : trans.__('the budget is used up');
+    default:
+      return '';
+  }
+}
+
+/** All that is known of it, a line each. */
+export function details(trans: TranslationBundle, budget: Budget, now: number): string {
+  const { currency } = budget;
+  const free = Math.max(0, budget.limit - budget.spent - budget.assumed);
+  const lines = [
+    trans.__('Budget: %1', exactMoney(budget.limit, currency)),
+    trans.__('Spent, as the prices say: %1', money(trans, budget.spent, currency)),
+    budget.assumed > 0 &&
+      trans.__(
+        'Assumed for what has no price: about %1, a quarter above OpenCost’s default rates',
+        money(trans, budget.assumed, currency)
+      ),
+    budget.projected > 0 &&
+      trans.__(
+        'What the maps that run now will still take: about %1',
+        money(trans, budget.projected, currency)
+      ),
+    trans.__('Free: %1', money(trans, free, currency)),
+    budget.until !== null &&
+      trans.__(
+        'At %1 it lasts until %2',
+        perHour(trans, budget.per_hour, currency),
+        moment(budget.until, now)
+      )
+  ];
+  return lines.filter(Boolean).join('\n');
+}
+
+/** What all of a map will cost, and where its cluster's budget would end it; empty while that can't be told. */
+export function projection(trans: TranslationBundle, run: RunState): string {
+  const known = run.projection;
+  if (!known) {
+    return '';
+  }
+  const { currency, budget, stops_at } = known;
+  const [about, low, high] = [known.amount, known.low, known.high].map(each =>
+    money(trans, each, currency)
+  );
+  const cost = trans.__('this map will cost about %1 (%2–%3)', about, low, high);
+  return stops_at === null || budget === null
+    ? cost
+    : trans.__(
+        '%1; the budget is %2: it would stop at %3%',
+        cost,
+        exactMoney(budget, currency),
+        Math.round(stops_at * 100)
+      );
+}
+
+/** A round sum to raise it by: about half of it, 10 for 20. */
+export function more({ limit }: Budget): number {
+  const unit = 10 ** Math.floor(Math.log10(limit / 2));
+  const times = [5, 2, 1].find(each => each * unit <= (limit / 2) * (1 + 1e-9)) ?? 1;
+  return times * unit;
+}
