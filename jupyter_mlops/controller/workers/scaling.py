@@ -232,7 +232,7 @@ class Scaling:
         return min(target, max(scale.wanted, 1)) if self.no_growth else target
 
     def _check_growth(self, scale: GroupScale, workers: int) -> None:
-        if self.no_growth and workers > scale.wanted:
+        if self._afforded(scale, workers) < workers:
             raise Refused(
                 f"{_workers(workers, scale.group)} can't be had instead of {scale.wanted}",
                 self.no_growth,
