@@ -84,6 +84,8 @@ async def profiles_(asked: Namespace) -> None:
     if asked.json:
         return as_json(known)
     price = settings.load().price
+    for name, why in sorted(profiles.overruled().items()):
+        note(f"{name}: {why}.")
     return _say(profiles_table([(profile, estimate(profile, profile.price or price)) for profile in known]))
 
 

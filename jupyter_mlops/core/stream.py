@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Record, Seconds, Time
+from .base import Record, Saying, Seconds, Time
 from .cluster import ClusterState, Event, SilentPlace, WorkerState
 from .estimate import Estimate
 from .operation import Operation
@@ -20,6 +20,8 @@ class ProfileView(Record):
     profile: Profile
     estimate: Estimate
     last_used: Time | None = None
+    #: What is to be known of it, such as that it goes before another one of its name.
+    note: Saying = ""
 
 
 class PlaceView(Record):

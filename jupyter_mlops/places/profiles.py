@@ -1,4 +1,4 @@
-"""Profiles: those that come with the places, the administrator's, the user's. A later one of the same name wins."""
+"""Profiles: those that come with the places, the user's, the administrator's. A later one of the same name wins."""
 
 from __future__ import annotations
 
@@ -25,11 +25,21 @@ def all_profiles() -> list[Profile]:
     A file that isn't a valid profile is skipped, with a warning that names the file and its fault.
     """
     found = {profile.name: profile for profile in _shipped()}
-    for folder in reversed(_admin_folders()):
-        found.update((profile.name, profile) for profile in _read(folder, "admin"))
     found.update((profile.name, profile) for profile in _read(home.profiles_dir(), "user"))
+    found.update(_admins())
     used = settings.load().last_used
     return sorted(found.values(), key=lambda profile: -used.get(profile.name, 0.0))
+
+
+def overruled() -> dict[str, str]:
+    """Profiles of the user that don't count, since the administrator has one of their name: name → that, in words."""
+    admins = _admins()
+    own = [profile.name for profile in _read(home.profiles_dir(), "user")]
+    return {
+        name: "your profile of this name isn’t used: your administrator’s goes before it, with its limits"
+        for name in own
+        if name in admins
+    }
 
 
 def read(data: object) -> Profile:
@@ -92,11 +102,12 @@ def delete(name: str) -> None:
     UnknownProfile : there is none.
     NameTaken : it is a shipped or an administrator's one, which can't be removed.
     """
-    if get(name).source != "user":
+    files = home.profiles_dir().glob("*.json")
+    own = [path for path in files if any(profile.name == name for profile in _load(path, "user"))]
+    if not own and get(name).source != "user":
         raise NameTaken(f"The profile {name!r} can't be removed", "only those that you saved can")
-    for path in home.profiles_dir().glob("*.json"):
-        if any(profile.name == name for profile in _load(path, "user")):
-            path.unlink(missing_ok=True)
+    for path in own:
+        path.unlink(missing_ok=True)
 
 
 def mark_used(name: str) -> None:
@@ -117,6 +128,12 @@ def _shipped() -> list[Profile]:
         except Exception as error:  # noqa: BLE001 - another package's code; the profiles of the others are listed
             warnings.warn(f"The profiles of the place {place!r} are skipped: {error}", stacklevel=3)
     return found
+
+
+def _admins() -> dict[str, Profile]:
+    """The administrator's profiles, by name."""
+    folders = reversed(_admin_folders())
+    return {profile.name: profile for folder in folders for profile in _read(folder, "admin")}
 
 
 def _admin_folders() -> list[Path]:

@@ -266,7 +266,7 @@ export function profile(part: Partial<Profile> = {}): Profile {
 }
 
 export function view(part: Partial<ProfileView> = {}): ProfileView {
-  return { profile: profile(), estimate: estimate(), last_used: null, ...part };
+  return { profile: profile(), estimate: estimate(), last_used: null, note: '', ...part };
 }
 
 /** As a server with what comes with the package tells them. */
@@ -303,6 +303,7 @@ export function settings(part: Partial<Settings> = {}): Settings {
       source: null,
       date: ''
     },
+    adjust: { exchange: null, discount: null },
     tracking_uri: null,
     default_profile: null,
     kinds: {},

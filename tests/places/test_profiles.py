@@ -88,6 +88,16 @@ def test_others_profiles_cannot_be_changed(tmp_path: Path) -> None:
         profiles.get("gentel")
 
 
+def test_a_users_profile_goes_behind_the_administrators_and_says_so(tmp_path: Path) -> None:
+    profiles.save(MINE.model_copy(update={"name": "team", "title": "Mine"}))
+    assert (profiles.get("team").title, profiles.overruled()) == ("Mine", {})
+    _admin(tmp_path, "team.json", json.dumps({"title": "Ours", "groups": [{"workers": 1}]}))
+    assert (profiles.get("team").title, profiles.get("team").source) == ("Ours", "admin")
+    assert "your administrator’s goes before it" in profiles.overruled()["team"]
+    profiles.delete("team")
+    assert not profiles.overruled(), "one's own file can be removed all the same"
+
+
 def test_an_administrator_can_replace_a_shipped_profile(tmp_path: Path) -> None:
     _admin(tmp_path, "gentle.json", json.dumps({"title": "Ours", "groups": [{"workers": 1}]}))  # named by its file
     assert (profiles.get("gentle").title, profiles.get("gentle").source) == ("Ours", "admin")

@@ -71,12 +71,13 @@ def _places() -> list[PlaceView]:
 
 
 def _views() -> list[ProfileView]:
-    known = settings.load()
+    known, notes = settings.load(), profiles.overruled()
     return [
         ProfileView(
             profile=profile,
             estimate=estimate(profile, profile.price or known.price),
             last_used=known.last_used.get(profile.name),
+            note=notes.get(profile.name, ""),
         )
         for profile in profiles.all_profiles()
     ]

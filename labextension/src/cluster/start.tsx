@@ -69,7 +69,7 @@ export function openProfiles(
 }
 
 /** A profile's workers and end, in a line. */
-export function describe(trans: TranslationBundle, { profile }: ProfileView): string {
+export function describe(trans: TranslationBundle, { profile, note }: ProfileView): string {
   const groups = profile.groups.map(group => {
     const each = shape(trans, group);
     return group.adaptive && group.minimum !== group.maximum
@@ -78,5 +78,5 @@ export function describe(trans: TranslationBundle, { profile }: ProfileView): st
   });
   const { idle_timeout } = profile.limits;
   const end = idle_timeout && trans.__('stops after %1 unused', about(trans, idle_timeout));
-  return [...groups, end].filter(Boolean).join(' · ');
+  return [...groups, end, note].filter(Boolean).join(' · ');
 }
