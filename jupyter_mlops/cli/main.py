@@ -79,9 +79,14 @@ def parser() -> argparse.ArgumentParser:
     command = add("receipt", "Show what a cluster that ended cost.")
     command.add_argument("cluster")
     command = add("prices", "Show or change the prices that clusters started from now on are priced by.")
-    command.add_argument("what", nargs="?", default="list", choices=["list", "import", "set", "remove"])
+    verbs = ["list", "import", "set", "exchange", "discount", "remove"]
+    command.add_argument("what", nargs="?", default="list", choices=verbs)
     command.add_argument(
-        "arguments", nargs="*", metavar="…", help="import FILE (CSV as SkyPilot's); set TYPE AMOUNT; remove NAME"
+        "arguments",
+        nargs="*",
+        metavar="…",
+        help="import FILE (CSV as SkyPilot's); set TYPE AMOUNT; exchange EUR 0.92 (what a dollar is); "
+        "discount 18 (per cent of list prices); remove NAME, exchange or discount",
     )
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
     add_image(commands.add_parser("image", help="Write a Dockerfile that has exactly this environment."))

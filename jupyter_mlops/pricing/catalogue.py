@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..core.adjust import Adjustment
 from ..core.base import read_record
 from ..core.price import REFERENCE, HostPrice, Price
 from .byhand import ByHand
@@ -27,6 +28,8 @@ class Catalogue:
     lists: Sequence[SkyPilot] = ()
     libcloud: Libcloud | None = None
     nodes: Mapping[str, Node] = field(default_factory=dict)
+    #: What becomes of prices of lists.
+    adjust: Adjustment = field(default_factory=Adjustment)
 
     @property
     def tables(self) -> Iterator[Table]:
@@ -37,13 +40,28 @@ class Catalogue:
             yield self.libcloud
 
     def price(self, node: Node) -> HostPrice:
-        """What `node` costs. Prices in another currency than the user's are not converted: they are unknown."""
-        currency = self.by_hand.rates.currency
+        """What `node` costs. Prices of lists in another currency than the user's are unknown, unless somebody has said
+        what one is in the other."""
+        currency, listed = self.by_hand.rates.currency, ""
         for table in self.tables:
             found = table.price(node)
+            if found is not None and table is not self.by_hand:
+                listed = listed or found.currency
+                found = self._adjusted(found, currency)
             if found is not None and found.currency == currency:
                 return HostPrice(rates=found.rates or rates(node, found), per_hour=found.per_hour)
-        return unknown(f"no price of {node} is known", currency)
+        why = f"no price of {node} is known"
+        if listed and listed != currency:
+            why += " in your currency, only in the lists’: say what one is in the other (jupyter mlops prices exchange)"
+        return unknown(why, currency)
+
+    def _adjusted(self, found: NodePrice, currency: str) -> NodePrice | None:
+        adjusted = self.adjust.of(found.per_hour, found.currency, currency)
+        if adjusted is None:
+            return None
+        per_hour, how = adjusted
+        source = f"{found.source}, {how}" if how else found.source
+        return dataclasses.replace(found, per_hour=per_hour, currency=currency, source=source)
 
     def within(self) -> Catalogue:
         """The part of the catalogue for the regions that its nodes are in."""
@@ -74,6 +92,7 @@ class Catalogue:
             [SkyPilot.of(each) for each in sent["lists"]],
             Libcloud(sent["libcloud"]) if sent["libcloud"] else None,
             {node["name"]: Node(**node) for node in sent["nodes"]},
+            read_record(Adjustment, sent.get("adjust") or {}),
         )
 
 
@@ -102,6 +121,7 @@ def _bytes(catalogue: Catalogue) -> bytes:
         "rates": catalogue.by_hand.rates.model_dump(),
         "kinds": dict(catalogue.by_hand.kinds),
         "lists": [each.as_json() for each in catalogue.lists],
+        "adjust": catalogue.adjust.model_dump(),
         "libcloud": catalogue.libcloud.as_json() if catalogue.libcloud else None,
         "nodes": [dataclasses.asdict(node) for node in catalogue.nodes.values()],
     }

@@ -54,6 +54,16 @@ def test_prices_by_hand_and_lists(say: Say, tmp_path: Path) -> None:
     assert code == 2 and "kinds.m5.large must be 0 at least" in text
     assert say("set", "m5.large")[0] == 2
 
+    assert say("exchange", "EUR", "0.92") == (0, "$1.00 is €0.92, in clusters that start from now on.\n")
+    assert say("discount", "18")[0] == 0
+    assert say("discount", "much")[0] == say("discount", "100")[0] == say("exchange", "EUR", "-1")[0] == 2
+    assert "€0.92" in (text := say()[1]) and "− 18 %" in text and "set by" in text
+    adjust = settings.load().adjust
+    assert adjust.exchange is not None and adjust.discount is not None
+    assert (adjust.exchange.rate, adjust.discount.percent) == (0.92, 18)
+    assert say("remove", "exchange")[0] == say("remove", "discount")[0] == 0
+    assert settings.load().adjust.exchange is None
+
     assert say("remove", "p4d.24xlarge")[0] == say("remove", "aws.csv")[0] == 0
     assert say("remove", "aws.csv") == (2, "There is no price list named 'aws.csv'.\n")
 

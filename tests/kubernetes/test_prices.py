@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlops.core.adjust import Adjustment, Discount, Exchange
 from jupyter_mlops.core.errors import InvalidInput, UnknownPriceList
-from jupyter_mlops.core.price import GB, HostPrice, Price
+from jupyter_mlops.core.price import GB, REFERENCE, HostPrice, Price
 from jupyter_mlops.places.kubernetes.node import is_spot
 from jupyter_mlops.places.kubernetes.pricelist import MOST
 from jupyter_mlops.pricing import ByHand, Catalogue, Libcloud, Node, NodePrice, SkyPilot
@@ -146,6 +147,23 @@ def test_a_node_s_price_and_who_says_so() -> None:
         price = catalogue().price(odd)
         assert price.per_hour is None and not price.rates.known and str(odd) in price.rates.source
     assert catalogue(Price(currency="EUR")).price(NODE).per_hour is None, "dollars aren't added to euros"
+
+
+def test_a_list_price_less_a_discount_in_another_currency() -> None:
+    exchange = Exchange(rate=0.5, currency="EUR", date="2026-11-01", by="ada")
+    adjust = Adjustment(exchange=exchange, discount=Discount(percent=25, date="2026-11-03", by="ada"))
+    euros = replace(catalogue(Price(currency="EUR")), adjust=adjust)
+    price = Catalogue.unpacked(euros.packed(MOST)).price(NODE)
+    assert price.per_hour == pytest.approx(0.192 * 0.75 * 0.5) and price.rates.currency == "EUR"
+    for part in ("list price $0.192", "− 25 % (set by ada, 2026-11-03)", "$1.00 = €0.50 (set by ada, 2026-11-01)"):
+        assert part in (price.rates.source or ""), "both values can be seen, and who said so when"
+    pounds = replace(euros, by_hand=ByHand(Price(currency="GBP"))).price(NODE)
+    assert pounds.per_hour is None and "say what one is in the other" in (pounds.rates.source or "")
+    by_hand = replace(euros, by_hand=ByHand(Price(currency="EUR"), {"m5.xlarge": 0.5})).price(NODE)
+    assert by_hand.per_hour == 0.5, "what was set by hand is what is paid"
+    held = adjust.reference(REFERENCE, "EUR")
+    assert (held.currency, held.cpu_hour) == ("EUR", pytest.approx(0.031611 / 2))
+    assert adjust.reference(REFERENCE, "GBP") == REFERENCE
 
 
 def test_what_travels_to_the_controller_is_what_its_regions_need() -> None:

@@ -7,6 +7,7 @@ import time
 from ... import places
 from ...core.base import read_input
 from ...core.cluster import ClusterSpec
+from ...core.price import REFERENCE
 from ...core.profile import Profile
 from ...home import settings
 from ...home.owner import me
@@ -42,11 +43,14 @@ def new_spec(
         profile = profile.model_copy(update={"groups": groups})
     elif group is not None:
         profile.group(group)
+    known = settings.load()
+    price = profile.price or known.price
     fields = {
         "name": free_name(profile) if name is None else name,
         "owner": me(),
         "profile": profile,
-        "price": profile.price or settings.load().price,
+        "price": price,
+        "reference": known.adjust.reference(REFERENCE, price.currency),
         "created": time.time(),
     }
     return read_input(ClusterSpec, fields, "cluster")

@@ -36,4 +36,4 @@ def _packed(spec: ClusterSpec, nodes: Mapping[str, Node]) -> bytes:
     by_hand = ByHand(spec.price, {} if of_profile else settings.load().kinds)
     if spec.price.known:
         return Catalogue(by_hand, nodes=nodes).packed(MOST)
-    return Catalogue(by_hand, own.lists(), libcloud(), nodes).within().packed(MOST)
+    return Catalogue(by_hand, own.lists(), libcloud(), nodes, settings.load().adjust).within().packed(MOST)

@@ -23,8 +23,10 @@ class SettingManager:
         return await asyncio.to_thread(home_settings.load)
 
     async def save(self, body: dict[str, Any]) -> Settings:
-        """Replace them; raises `InvalidSpec`, `UnknownProfile`. When profiles were used stays, unless it is given."""
-        values = read_input(Settings, {"last_used": (await self.get()).last_used, **body}, "settings")
+        """Replace them; raises `InvalidSpec`, `UnknownProfile`. When profiles were used, and what becomes of
+        list prices, stays, unless it is given."""
+        known = await self.get()
+        values = read_input(Settings, {"last_used": known.last_used, "adjust": known.adjust, **body}, "settings")
         if values.default_profile is not None:
             await asyncio.to_thread(home_profiles.get, values.default_profile)
         await asyncio.to_thread(home_settings.save, values)

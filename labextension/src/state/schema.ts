@@ -380,6 +380,7 @@ export interface ProfilesChange {
 export interface ProfileView {
   estimate: Estimate;
   last_used: number | null;
+  note: string;
   profile: Profile;
 }
 /**
@@ -617,9 +618,11 @@ export interface Receipt {
 /**
  * `price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, in the same
  * currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder; `off`: no MLflow);
+ * `adjust` is what becomes of list prices that are known to be others in the user's own bill or currency;
  * `default_profile` is what a run starts when there is no cluster; `last_used` is profile → when.
  */
 export interface Settings {
+  adjust: Adjustment;
   default_profile: string | null;
   format: number;
   kinds: {
@@ -630,6 +633,30 @@ export interface Settings {
   };
   price: Price;
   tracking_uri: string | null;
+}
+/**
+ * What becomes of a list price: less by the discount, and in another currency.
+ */
+export interface Adjustment {
+  discount: Discount | null;
+  exchange: Exchange | null;
+}
+/**
+ * List prices are too high by `percent` of them, as `by` said on the day `date`.
+ */
+export interface Discount {
+  by: string;
+  date: string;
+  percent: number;
+}
+/**
+ * A dollar is `rate` of `currency`, as `by` said on the day `date`.
+ */
+export interface Exchange {
+  by: string;
+  currency: string;
+  date: string;
+  rate: number;
 }
 /**
  * Everything, sent first, and again when a browser was away for longer than the server remembers.
