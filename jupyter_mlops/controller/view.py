@@ -15,6 +15,7 @@ from ..core.cluster import (
     Work,
     WorkerPhase,
 )
+from ..core.price import reference_of
 from .changes import ChangeTracker
 from .disk import Disk
 from .events import Events
@@ -89,6 +90,7 @@ class StateView:
     def state(self) -> dict[str, Any]:
         """A `ClusterState` as it is sent."""
         life, spec, groups = self.lifecycle, self.spec, [self._group(scale) for scale in self.scaling.groups.values()]
+        cost = self.ledger.cost()
         problems = [life.fault, life.place_problem, self.disk.problem, *(group.problem for group in groups)]
         state = ClusterState(
             name=spec.name,
@@ -108,7 +110,8 @@ class StateView:
             cpus=sum(group.cpus * _up(group.counts) for group in groups),
             memory_used=self.workers.memory_used,
             memory=sum(group.memory * _up(group.counts) for group in groups),
-            cost=self.ledger.cost(),
+            cost=cost,
+            reference=reference_of(cost, spec.reference),
             limits=life.limits,
             budget=life.budget,
             idle_since=life.idle_since,

@@ -10,7 +10,7 @@ from .base import Label, Name, Record, Saying, Time, otherwise
 from .budget import Budget
 from .errors import MlopsError
 from .formats import FORMAT
-from .price import REFERENCE, Cost, Price
+from .price import REFERENCE, Cost, Price, Reference
 from .profile import Limits, Place, Profile
 from .words import count, span
 
@@ -166,6 +166,8 @@ class ClusterState(Record):
     memory_used: float = 0
     memory: float = 0
     cost: Cost = Cost()
+    #: About what it would cost in a cloud, where nobody knows what it costs.
+    reference: Reference | None = None
     limits: Limits = Limits()
     #: None where it has none, and where its controller is too old to tell.
     budget: Budget | None = None

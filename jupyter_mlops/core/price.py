@@ -126,6 +126,24 @@ class Cost(Record):
         return f"{quantity(gpus or cpus)} {'GPU' if gpus else 'CPU'}-hours unknown"
 
 
+class Reference(Record):
+    """About what an hour of what is held now would cost in a cloud. It is told where nobody knows a price, and is in no
+    sum, budget or receipt."""
+
+    per_hour: float
+    currency: str = "USD"
+    source: Source = None
+
+
+def reference_of(cost: Cost, rates: Price) -> Reference | None:
+    """What is held now at the reference `rates`; None where anything of it has a price, or nothing is held."""
+    now = cost.unknown_now
+    per_hour = rates.per_hour(now.cpu_hours, now.gb_hours * GB, now.gpu_hours)
+    if cost.amount is not None or not per_hour:
+        return None
+    return Reference(per_hour=per_hour, currency=rates.currency, source=rates.source)
+
+
 #: Prices that a sum names one by one.
 _NAMED = 3
 

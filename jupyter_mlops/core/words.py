@@ -88,6 +88,11 @@ def about_and_assumed(spent: float, assumed: float, currency: str) -> str:
     return f"{known} + about {money(assumed, currency)} assumed" if assumed > 0 else known
 
 
+def reference(per_hour: float, currency: str) -> str:
+    """What something without a price would cost elsewhere: "about $0.17/h if it were a cloud machine"."""
+    return f"about {fine_money(per_hour, currency)}/h if it were a cloud machine"
+
+
 def estimate(at_start: float | None, at_most: float | None, currency: str) -> str:
     """What a profile costs an hour: at the start, and at most where that is more."""
     if at_start is None or at_most is None:

@@ -97,6 +97,7 @@ export function cluster(part: Partial<ClusterState> = {}): ClusterState {
       restarts: 10
     },
     budget: null,
+    reference: null,
     idle_since: null,
     stop: null,
     problem: null,

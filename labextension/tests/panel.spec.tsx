@@ -263,6 +263,14 @@ describe('Budget', () => {
   });
 });
 
+it('says what a cluster without a price would cost in a cloud, and sums nothing of it up', async () => {
+  const reference = { per_hour: 0.17, currency: 'USD', source: 'OpenCost' };
+  const unknown = cost({ amount: null, per_hour: null });
+  await panel({ clusters: [cluster({ cost: unknown, reference })] });
+  expect(find('reference').textContent).toBe('about $0.17/h if it were a cloud machine');
+  expect(find('cost').textContent).toBe('cost unknown');
+});
+
 describe('Scale', () => {
   it('sends five clicks as one request, and shows the number at once', async () => {
     const stage = await panel({ clusters: [cluster()] });

@@ -1,7 +1,17 @@
 import TABLE from '../../tests/core/words.json';
 import { Counts, Stop, Usage } from '../src/state/schema';
 import { ended, willStop, workers } from '../src/words/cluster';
-import { estimate, fineMoney, money, perHour, quantity, sum } from '../src/words/money';
+import { used } from '../src/words/budget';
+import {
+  estimate,
+  exactMoney,
+  fineMoney,
+  money,
+  perHour,
+  quantity,
+  reference,
+  sum
+} from '../src/words/money';
 import { shape, size } from '../src/words/size';
 import { about, left, span } from '../src/words/time';
 import * as examples from './examples';
@@ -11,6 +21,10 @@ import { trans } from './stage';
 const FUNCTIONS: Record<string, (...given: never[]) => string> = {
   money: (amount: number | null, currency: string) => money(trans, amount, currency),
   fine_money: fineMoney,
+  exact_money: exactMoney,
+  about_and_assumed: (spent: number, assumed: number, currency: string) =>
+    used(trans, examples.budget({ spent, assumed, currency })),
+  reference: (perHour: number, currency: string) => reference(trans, perHour, currency),
   per_hour: (amount: number | null, currency: string, unpriced?: number) =>
     perHour(trans, amount, currency, unpriced),
   estimate: (at_start: number | null, at_most: number | null, currency: string) =>

@@ -11,7 +11,7 @@ from jupyter_mlops.core.errors import InvalidSpec, MlopsError, OutOfRange
 from jupyter_mlops.core.extend import LimitChange, changed
 from jupyter_mlops.core.ledger import Ledger, LedgerEntry
 from jupyter_mlops.core.policy import next_stop
-from jupyter_mlops.core.price import GB, REFERENCE, Cost, HostPrice, Price, Usage
+from jupyter_mlops.core.price import GB, REFERENCE, Cost, HostPrice, Price, Usage, reference_of
 from jupyter_mlops.core.profile import Limits
 from jupyter_mlops.core.projection import projection_of
 
@@ -154,6 +154,16 @@ def test_a_map_is_told_what_it_will_cost(done: int, rest: int, amount: float, le
         assert done / (done + rest) <= told.stops_at <= 1 + 1e-9
     assert projection_of(Cost(), done + rest, done, left, budget, 0) is None, "an unknown price stays unknown"
     assert projection_of(cost, done + rest, done, None, budget, 0) is None
+
+
+def test_a_reference_is_told_where_nothing_has_a_price_and_is_in_no_sum() -> None:
+    held = Usage(worker_hours=1, cpu_hours=2, gb_hours=24)
+    cost = Cost(unknown=held, unknown_now=held)
+    told = reference_of(cost, REFERENCE)
+    assert told is not None and told.per_hour == pytest.approx(2 * 0.031611 + 24 * 0.004237)
+    assert cost.amount is None and cost.per_hour is None
+    assert reference_of(cost.model_copy(update={"amount": 0.0}), REFERENCE) is None, "free is a price"
+    assert reference_of(Cost(), REFERENCE) is None
 
 
 def test_no_budget_no_step() -> None:

@@ -221,7 +221,8 @@ def _numbers(state: ClusterState, now: Time) -> str:
         "CPU": f"{state.cpu:.1f} of {count(state.cpus, 'CPU')}",
         "Memory": f"{size(state.memory_used)} of {size(state.memory)}",
         "Tasks": f"{state.work.processing:,} running, {state.work.queued:,} waiting, {state.work.done:,} done",
-        "Cost": f"<span title='{escape(words.source(cost), quote=True)}'>{escape(words.cost(cost))}</span>",
+        "Cost": f"<span title='{escape(words.source(cost), quote=True)}'>{escape(words.cost(cost))}</span>"
+        + (f" <span style='{QUIET}'>{escape(words.reference(state.reference))}</span>" if state.reference else ""),
         **({"Budget": _budget(state.budget)} if state.budget is not None else {}),
         "End": escape(words.end(state, now)),
     }

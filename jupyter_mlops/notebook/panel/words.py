@@ -8,7 +8,7 @@ from ...client.words import cost_so_far, known_cost, will_stop
 from ...core import words
 from ...core.base import Time
 from ...core.cluster import ClusterState, Problem
-from ...core.price import NO_PRICE, Cost
+from ...core.price import NO_PRICE, Cost, Reference
 from ...core.run import RunState
 
 
@@ -22,6 +22,11 @@ def cost(value: Cost) -> str:
 def round_sum(amount: float, currency: str) -> str:
     """A sum on a button: "$10"."""
     return words.exact_money(amount, currency).removesuffix(".00")
+
+
+def reference(value: Reference) -> str:
+    """About what it would cost in a cloud."""
+    return f"({words.reference(value.per_hour, value.currency)})"
 
 
 def source(cost: Cost) -> str:

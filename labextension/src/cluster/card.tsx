@@ -8,10 +8,10 @@ import { ProblemLine } from '../controls/problem';
 import { clientCode } from '../notebook/code';
 import { useMlops, useSelector, useNow } from '../state/hooks';
 import { useFailure } from '../state/operations';
-import { ClusterState, Cost, Problem } from '../state/schema';
+import { ClusterState, Cost, Problem, Reference } from '../state/schema';
 import { isUnreadable, problemsOf, spelled } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
-import { brief, briefRate, source } from '../words/money';
+import { brief, briefRate, reference, source } from '../words/money';
 import { Bar } from './bar';
 import { BudgetPart } from './budget';
 import { Chart } from './chart';
@@ -73,6 +73,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
           </div>
         </>
       )}
+      {known && cluster.reference && <CloudPrice value={cluster.reference} />}
       {known && <BudgetPart cluster={cluster} onProblem={setProblem} />}
       {own.map(problem => (
         <ProblemLine key={problem.what} problem={problem} />
@@ -189,6 +190,20 @@ function Money({ cost }: { cost: Cost }): JSX.Element {
         </>
       )}
     </span>
+  );
+}
+
+/** About what it would cost in a cloud; it is no price, and stands apart from all that is. */
+function CloudPrice({ value }: { value: Reference }): JSX.Element {
+  const { trans } = useMlops();
+  const title = trans.__(
+    'For comparison, in no sum: %1, for what its workers hold now. What it costs you is said in the settings.',
+    value.source ?? ''
+  );
+  return (
+    <div className="jp-mlops-reference" title={title} data-mlops="reference">
+      {reference(trans, value.per_hour, value.currency)}
+    </div>
   );
 }
 

@@ -96,6 +96,7 @@ export interface ClusterState {
   place: string;
   problem: Problem | null;
   profile: string;
+  reference: Reference | null;
   runs: string[];
   started: number | null;
   stop: Stop | null;
@@ -213,6 +214,15 @@ export interface Limits {
   lifetime: number | null;
   restarts: number;
   unknown_price: 'assume' | 'refuse' | 'ignore';
+}
+/**
+ * About what an hour of what is held now would cost in a cloud. It is told where nobody knows a price, and is in no
+ * sum, budget or receipt.
+ */
+export interface Reference {
+  currency: string;
+  per_hour: number;
+  source: string | null;
 }
 /**
  * When the cluster will stop by itself, and why.

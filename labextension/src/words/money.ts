@@ -73,6 +73,11 @@ export function perHour(
     : known;
 }
 
+/** What something without a price would cost elsewhere: "about $0.17/h if it were a cloud machine". */
+export function reference(trans: TranslationBundle, perHour: number, currency: string): string {
+  return trans.__('about %1/h if it were a cloud machine', fineMoney(perHour, currency));
+}
+
 /** The same where there is little room: what is unknown is only marked. */
 export function briefRate(trans: TranslationBundle, cost: Rate): string {
   const known = perHour(trans, cost.per_hour, cost.currency);
