@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 import jupyter_mlops
 
 PACKAGE = Path(jupyter_mlops.__file__).parent
+SIDEBAR = PACKAGE.parent / "labextension" / "src"
 HOME = PACKAGE / "core" / "words.py"
 
 #: Names of what is an amount of money or the unit of one.
@@ -18,10 +21,44 @@ _MONEY = re.compile(r"(^|_)(amount|money|cost|price|budget|spent|per_hour|at_sta
 _NUMBER = re.compile(r"[,.][0-9]*[fgeE%]|\.[0-9]+$")
 
 
+#: The same in TypeScript: an amount that is rounded, or a currency or its sign in a text.
+_IN_TYPESCRIPT = re.compile(
+    r"^(?!.*\bkey ?=).*("  # what tells rows apart is read by nobody
+    r"\b\w*(amount|money|cost|price|budget|spent|per_?hour|at_start|at_most)\.to(Fixed|Locale|Precision)"
+    r"|`[^`]*[$€£¥]\$\{[^`]*`|`[^`]*\s\$\{[\w.]*currency\}[^`]*`)",
+    re.IGNORECASE,
+)
+
+
 def test_money_is_written_by_the_words_only() -> None:
     paths = [path for path in PACKAGE.rglob("*.py") if path != HOME]
     found = [f"{path.relative_to(PACKAGE)}:{line}" for path in paths for line in written(path.read_text("utf-8"))]
     assert not found, f"use jupyter_mlops/core/words.py: {', '.join(found)}"
+
+
+def test_the_sidebar_writes_money_in_its_words_only() -> None:
+    if not SIDEBAR.is_dir():
+        pytest.skip("there is no labextension beside the package")
+    paths = [path for path in SIDEBAR.rglob("*.ts*") if path.parent.name != "words" and path.name != "schema.ts"]
+    lines = [(path, line) for path in paths for line in path.read_text("utf-8").splitlines()]
+    found = [f"{path.relative_to(SIDEBAR)}: {line.strip()}" for path, line in lines if _IN_TYPESCRIPT.search(line)]
+    assert not found, f"use labextension/src/words/money.ts: {', '.join(found)}"
+
+
+@pytest.mark.parametrize(
+    ("line", "writes"),
+    [
+        ("amount.toFixed(2)", True),
+        ("cost.per_hour.toLocaleString('en')", True),
+        ("`$${amount}`", True),
+        ("`${amount} ${cost.currency}`", True),
+        ("value.memory_gb.toFixed(1)", False),
+        ("money(trans, amount, currency)", False),
+        ("const key = `${owner}`", False),
+    ],
+)
+def test_the_rule_sees_how_the_sidebar_may_write_it(line: str, writes: bool) -> None:
+    assert bool(_IN_TYPESCRIPT.search(line)) == writes
 
 
 def test_the_rule_sees_how_money_may_be_written() -> None:
