@@ -65,6 +65,8 @@ class Runner:
         RUNNER = self
         self._wire, self._files, self.points = wire, files, points
         self._head: dict[str, Any] = pickle.loads(opened["code"])  # noqa: S301 - plain data of ours
+        #: The id of the run.
+        self.run: str = self._head["run"]
         self._kind: Kind | None = None
         #: Of a rank.
         self.checkpoints: OfRank | None = None

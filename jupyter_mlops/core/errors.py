@@ -14,11 +14,14 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
     ├── NotFound
     │   ├── UnknownProfile  ├── UnknownCluster  ├── UnknownGroup
     │   ├── UnknownWorker   ├── UnknownRun      ├── UnknownOperation
+    │   ├── UnknownModel    ├── UnknownVersion
     │   └── UnknownPriceList
     ├── Conflict                right in itself, but not in this state
     │   ├── NameTaken
     │   ├── ClusterEnded
     │   ├── NotRepeatable       a run whose input was not kept
+    │   ├── ModelChanged        a version that isn't what was saved
+    │   ├── GatesFailed         a version that may not become the champion
     │   └── Unreadable          a stored file or an answer that isn't what it should be
     ├── VersionMismatch         kernel and cluster differ in a way that breaks runs
     ├── Refused                 the caller may not do this
@@ -182,6 +185,18 @@ class UnknownPriceList(NotFound):
     noun = "price list"
 
 
+class UnknownModel(NotFound):
+    """No model has that name."""
+
+    noun = "model"
+
+
+class UnknownVersion(NotFound):
+    """The model has no version of that number."""
+
+    noun = "version"
+
+
 class Conflict(MlopsError):
     """Right in itself, but not in this state."""
 
@@ -196,6 +211,14 @@ class ClusterEnded(Conflict):
 
 class NotRepeatable(Conflict):
     """The run's input was not kept, so that it can't be run again from its record."""
+
+
+class ModelChanged(Conflict):
+    """A version of a model isn't what was saved: a file of it has changed, or it gives another answer."""
+
+
+class GatesFailed(Conflict):
+    """A version doesn't fulfil what its model's gates demand of a champion."""
 
 
 class Unreadable(Conflict):

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops
-from jupyter_mlops.home import clusters, runs
+from jupyter_mlops.home import clusters, models, runs
 
 ROOT = Path(jupyter_mlops.__file__).parent
 
 #: Keeps copies under the same names in Secrets, and is not held to these rules yet.
 EXEMPT = "places/kubernetes/"
 
-CLUSTER, RUN = "home/clusters.py", "home/runs.py"
+CLUSTER, RUN, MODEL = "home/clusters.py", "home/runs.py", "home/models.py"
 
 #: Which file may spell a name.
 OWNERS = {
@@ -25,6 +25,8 @@ OWNERS = {
     **{name: {CLUSTER} for name in (clusters.RECEIPT, clusters.LEDGER, clusters.EVENTS, clusters.TIMELINE)},
     **{name: {CLUSTER} for name in (clusters.RUNS, clusters.RESULTS)},
     **{name: {RUN} for name in (runs.JOURNAL, "payload.pkl", "payload.new", "payload.why", "mlflow.json")},
+    **{name: {MODEL} for name in (models.TRAIL, models.RULES, models.ALIASES, models.FOREIGN, models.VERSION)},
+    **{name: {MODEL} for name in (models.BASELINE, models.VERDICT, models.CHECK, models.CARD, models.SBOM)},
     "settings.json": {"home/settings.py"},
     "history.sqlite": {"server/services.py"},
 }

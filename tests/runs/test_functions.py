@@ -463,3 +463,24 @@ def workers_of(cluster: mlops.Cluster) -> list[Any]:
         return (await (await kernel().sessions.open(cluster.name)).link.view()).workers
 
     return [worker for worker in loop_thread().call(ask()) if worker.phase in ("idle", "busy")]
+
+
+def test_a_model_is_saved_in_the_code_of_a_run(cluster: mlops.Cluster) -> None:
+    def train() -> str:
+        import numpy as np
+
+        import jupyter_mlops as mlops
+
+        X = np.arange(20.0).reshape(10, 2)
+        return mlops.save_model(lambda X: 2 * X[:, 0], "doubled", valid=(X, 2 * X[:, 0])).name
+
+    run = mlops.run(train, cluster=cluster)
+    assert run.result() == "doubled@1"
+    version = mlops.model("doubled").version(1)
+    assert (version.record.made.run, version.metrics["rmse"].value) == (run.id, 0.0)
+    assert mlops.model("doubled").trail[0].actor.how == "run"
+    assert version.load()(np.ones((1, 2))) == [2.0]
+    assert version.cost is not None and "save_model" in (version.path.parent / "source.py").read_text()
+    twice = mlops.run(lambda: lambda X: 3 * X[:, 0], cluster=cluster)
+    second = mlops.save_model(twice, "doubled", valid=(np.ones((9, 2)), np.full(9, 3.0)))
+    assert (second.name, second.record.made.run, second.metrics["rmse"].value) == ("doubled@2", twice.id, 0.0)

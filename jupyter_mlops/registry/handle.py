@@ -1,0 +1,289 @@
+"""Models as their users hold them: `mlops.save_model`, `mlops.model`, `mlops.models`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..client.words import cost_so_far
+from ..core.errors import UnknownModel, UnknownVersion
+from ..core.model import Baseline, Measured, ModelState, ModelVersion
+from ..core.price import Cost
+from ..core.trail import TrailEntry
+from ..core.words import about
+from ..home.models import ModelFolder, model_folder, model_folders
+from .doors import run_of
+from .load import Finding, load, verify, verify_trail
+
+#: Metrics that a line names.
+_NAMED = 2
+
+
+def save_model(
+    model: Any,
+    name: str,
+    *,
+    valid: Any = None,
+    train: Any = None,
+    example: Any = None,
+    metrics: Mapping[str, float] | None = None,
+    task: str | None = None,
+    run: Any = None,
+    note: str = "",
+    keep_rows: bool = True,
+) -> Version:
+    """Save a model as a new version, in a notebook or in the code of a run on this machine.
+
+    Parameters
+    ----------
+    model : an estimator or pipeline of scikit-learn, a module of PyTorch, a booster, an object with `predict`, or a
+        function of rows; or a run whose result is one of these.
+    name : of the model: up to 48 small letters, digits and dashes.
+    valid : (X, y), rows that it wasn't trained on, of which metrics, example, signature and, without `train`, the
+        baseline are taken. Of more than 100,000 rows a part is.
+    train : X or (X, y), rows that it was trained on, for the baseline and their digest.
+    example : rows by which it is tried when it is loaded; default: the first five.
+    metrics : numbers that were measured elsewhere, by name.
+    task : classification, regression or other; default: what model and y look like.
+    run : the run that made it; default: the one in whose code this is called.
+    note : a sentence for people.
+    keep_rows : whether the held-out rows are kept in the version's folder, so that a later version can be compared on
+        them (up to 64 MB). Without them their digest and the answers to them are.
+
+    Raises
+    ------
+    InvalidInput : it is no model, has such no name, or can't answer `valid`, which isn't whole.
+    NotPicklable : names what of it can't be pickled.
+    Conflict : this code runs where the home folder isn't.
+    StorageFull, Refused : nothing was kept.
+    """
+    from .save import save
+
+    if hasattr(model, "record") and hasattr(model, "result"):  # a run
+        run, model = (model if run is None else run), model.result()
+    record = save(
+        model,
+        name,
+        valid=valid,
+        train=train,
+        example=example,
+        metrics=metrics,
+        task=task,
+        run=run,
+        note=note,
+        keep_rows=keep_rows,
+    )
+    return Version(model_folder(name), record)
+
+
+def model(name: str) -> Model:
+    """The model of that name, from any kernel.
+
+    Raises
+    ------
+    UnknownModel : there is none; a near name is suggested.
+    """
+    return Model(find_model(name))
+
+
+def models() -> Models:
+    """All models, by name; as a list that shows itself as a table."""
+    return Models(map(Model, model_folders()))
+
+
+def find_model(name: str) -> ModelFolder:
+    """The folder of a model that is there; raises `UnknownModel`."""
+    known = {folder.name: folder for folder in model_folders()}
+    if name not in known:
+        raise UnknownModel.named(str(name), known)
+    return known[name]
+
+
+def find_version(folder: ModelFolder, number: int | str | None) -> ModelVersion:
+    """The record of a version: by its number, by "champion", or the newest for None.
+
+    Raises
+    ------
+    UnknownVersion : there is none.
+    Unreadable : its record can't be read.
+    """
+    if number in (None, "newest"):
+        numbers = folder.numbers()
+        if not numbers:
+            raise UnknownVersion(f"{folder.name} has no versions", "", "Save one: mlops.save_model(model, name).")
+        number = numbers[-1]
+    if number == "champion":
+        number = folder.aliases().champion
+        if number is None:
+            todo = f"Promote one: mlops.model({folder.name!r}).promote({(folder.numbers() or [1])[-1]})."
+            raise UnknownVersion(f"{folder.name} has no champion", "none of its versions was promoted", todo)
+    text = str(number).removeprefix(f"{folder.name}@")
+    if not text.isdigit() or int(text) not in folder.numbers():
+        raise UnknownVersion.named(f"{folder.name}@{text}", [f"{folder.name}@{each}" for each in folder.numbers()])
+    return folder.version(int(text)).record()
+
+
+def split_name(name: str) -> tuple[str, str | None]:
+    """The model and the version of "churn@3", "churn@champion" or "churn"."""
+    model_name, _, number = name.partition("@")
+    return model_name, number or None
+
+
+class Version:
+    """A version of a model. It never changes."""
+
+    def __init__(self, folder: ModelFolder, record: ModelVersion) -> None:
+        self._folder = folder
+        self.record = record
+
+    @property
+    def name(self) -> str:
+        """As people name it: "churn@3"."""
+        return self.record.name
+
+    @property
+    def number(self) -> int:
+        """Its number, from 1 on."""
+        return self.record.number
+
+    @property
+    def metrics(self) -> dict[str, Measured]:
+        """Its metrics on the held-out rows, each with `value`, and the 95 % interval from `low` to `high`."""
+        return self.record.metrics
+
+    @property
+    def path(self) -> Path:
+        """The folder of its artifact, which `mlflow.pyfunc.load_model` takes, too."""
+        return self._folder.version(self.number).artifact
+
+    @property
+    def card(self) -> str:
+        """Its card, in Markdown."""
+        return self._folder.version(self.number).card()
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """What its data looked like."""
+        return self._folder.version(self.number).baseline()
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the run cost that made it; None where it wasn't made by one."""
+        return cost_of(self.record)
+
+    def load(self) -> Any:
+        """The model, once its files are seen to be those that were saved, and its example to give its stored answer.
+
+        Warns where the environment differs, and says how.
+
+        Raises
+        ------
+        ModelChanged : a file or the example's answer has changed.
+        Refused : others could have written it, or registered it in MLflow.
+        Conflict : it can't be loaded in this environment.
+        """
+        return load(self._folder, self.record)
+
+    def verify(self) -> list[Finding]:
+        """Whether files, environment and trail are as they were; nothing is loaded."""
+        return verify(self._folder, self.record)
+
+    def __repr__(self) -> str:
+        champion = self._folder.aliases().champion == self.number
+        return f"<{line(self.record, champion, time.time())}>"
+
+
+class Model:
+    """A model: its versions, and which of them its name means."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._folder = folder
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._folder.name
+
+    @property
+    def state(self) -> ModelState:
+        """All that is known of it now."""
+        return self._folder.state()
+
+    @property
+    def versions(self) -> list[Version]:
+        """Its versions, the newest first; those that others registered in MLflow at the end."""
+        return [Version(self._folder, record) for record in self.state.versions]
+
+    @property
+    def champion(self) -> Version | None:
+        """The version that was promoted last; None where none was."""
+        found = self.state.champion
+        return None if found is None else Version(self._folder, found)
+
+    def version(self, number: int | str | None = None) -> Version:
+        """A version by its number, or "champion"; the newest by default. Raises `UnknownVersion`."""
+        return Version(self._folder, find_version(self._folder, number))
+
+    def load(self, number: int | str = "champion") -> Any:
+        """The model of a version, the champion's by default; raises as `Version.load`, and `UnknownVersion`."""
+        return self.version(number).load()
+
+    @property
+    def trail(self) -> list[TrailEntry]:
+        """Who did what to it and why, the first first."""
+        return self._folder.trail()
+
+    def verify(self) -> list[Finding]:
+        """Whether trail and versions are as they were; nothing is loaded."""
+        found = []
+        for record in self.state.versions:
+            if record.problem is None and not record.registered:
+                found += [
+                    each.model_copy(update={"what": f"{each.what} of {record.name}"})
+                    for each in verify(self._folder, record)
+                    if each.what != "trail"
+                ]
+        return [verify_trail(self._folder), *found]
+
+    def __repr__(self) -> str:
+        state, now = self.state, time.time()
+        head = f"{self.name}: {len(state.versions)} versions" if len(state.versions) != 1 else f"{self.name}: 1 version"
+        champion = state.aliases.champion
+        lines = [f"  {line(each, each.number == champion, now)}" for each in state.versions[:10]]
+        return "\n".join([head, *lines, *(["  …"] if len(state.versions) > 10 else [])])
+
+
+class Models(list[Model]):
+    """Models, which show themselves a line each."""
+
+    def __init__(self, found: Iterator[Model]) -> None:
+        super().__init__(found)
+
+    def __repr__(self) -> str:
+        now, lines = time.time(), []
+        for each in self:
+            state = each.state
+            shown = state.champion or next(iter(state.versions), None)
+            told = line(shown, shown.number == state.aliases.champion, now) if shown else f"{each.name}: no versions"
+            lines.append(told)
+        return "\n".join(lines) or "No models. Save one: mlops.save_model(model, name, valid=(X, y))"
+
+
+def line(version: ModelVersion, champion: bool, now: float) -> str:
+    """A version in a line: "churn@3 (champion) accuracy 0.873 sklearn, 12 min ago, ada"."""
+    if version.problem is not None:
+        return f"{version.name}: {version.problem.what}"
+    known = [f"{name} {each.value:.4g}" for name, each in list(version.metrics.items())[:_NAMED]]
+    told = [*known, version.flavor, f"{about(now - version.created)} ago", version.owner]
+    told += ["registered by others in MLflow"] if version.registered else []
+    cost = cost_of(version)
+    told += [cost_so_far(cost)] if cost is not None and cost.amount is not None else []
+    return f"{version.name}{' (champion)' if champion else ''}: {', '.join(filter(None, told))}"
+
+
+def cost_of(version: ModelVersion) -> Cost | None:
+    """What the run cost that made it, by that run's record as long as there is one."""
+    record = run_of(version.made.run)
+    return version.made.cost if record is None else record.cost
