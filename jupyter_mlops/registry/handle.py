@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..client.words import cost_so_far
-from ..core.errors import UnknownModel, UnknownVersion
-from ..core.model import Baseline, Measured, ModelState, ModelVersion
+from ..core.gate import GateRules, Verdict
+from ..core.model import Baseline, Measured, ModelState, ModelVersion, PackageCheck
 from ..core.price import Cost
 from ..core.trail import TrailEntry
 from ..core.words import about
 from ..home.models import ModelFolder, model_folder, model_folders
 from .doors import run_of
+from .find import find_model, find_version
 from .load import Finding, load, verify, verify_trail
 
 #: Metrics that a line names.
@@ -93,44 +94,6 @@ def models() -> Models:
     return Models(map(Model, model_folders()))
 
 
-def find_model(name: str) -> ModelFolder:
-    """The folder of a model that is there; raises `UnknownModel`."""
-    known = {folder.name: folder for folder in model_folders()}
-    if name not in known:
-        raise UnknownModel.named(str(name), known)
-    return known[name]
-
-
-def find_version(folder: ModelFolder, number: int | str | None) -> ModelVersion:
-    """The record of a version: by its number, by "champion", or the newest for None.
-
-    Raises
-    ------
-    UnknownVersion : there is none.
-    Unreadable : its record can't be read.
-    """
-    if number in (None, "newest"):
-        numbers = folder.numbers()
-        if not numbers:
-            raise UnknownVersion(f"{folder.name} has no versions", "", "Save one: mlops.save_model(model, name).")
-        number = numbers[-1]
-    if number == "champion":
-        number = folder.aliases().champion
-        if number is None:
-            todo = f"Promote one: mlops.model({folder.name!r}).promote({(folder.numbers() or [1])[-1]})."
-            raise UnknownVersion(f"{folder.name} has no champion", "none of its versions was promoted", todo)
-    text = str(number).removeprefix(f"{folder.name}@")
-    if not text.isdigit() or int(text) not in folder.numbers():
-        raise UnknownVersion.named(f"{folder.name}@{text}", [f"{folder.name}@{each}" for each in folder.numbers()])
-    return folder.version(int(text)).record()
-
-
-def split_name(name: str) -> tuple[str, str | None]:
-    """The model and the version of "churn@3", "churn@champion" or "churn"."""
-    model_name, _, number = name.partition("@")
-    return model_name, number or None
-
-
 class Version:
     """A version of a model. It never changes."""
 
@@ -190,6 +153,17 @@ class Version:
         """Whether files, environment and trail are as they were; nothing is loaded."""
         return verify(self._folder, self.record)
 
+    def check_packages(self) -> PackageCheck:
+        """Look its packages up for known weaknesses, by pip-audit, which asks PyPI; the answer is kept.
+
+        Raises
+        ------
+        Unavailable : pip-audit isn't installed, or can't ask.
+        """
+        from .promote import check_packages
+
+        return check_packages(self._folder, self.record)
+
     def __repr__(self) -> str:
         champion = self._folder.aliases().champion == self.number
         return f"<{line(self.record, champion, time.time())}>"
@@ -229,6 +203,59 @@ class Model:
     def load(self, number: int | str = "champion") -> Any:
         """The model of a version, the champion's by default; raises as `Version.load`, and `UnknownVersion`."""
         return self.version(number).load()
+
+    @property
+    def gates(self) -> GateRules:
+        """What a version has to fulfil to become the champion."""
+        return self._folder.rules()
+
+    def set_gates(self, *, why: str = "", **rules: Any) -> GateRules:
+        """Set the gates: those that are given, and no others.
+
+        Parameters
+        ----------
+        why : for the trail.
+        rules : `metrics={"accuracy": {"least": 0.8}}`, `improvement={"metric": "accuracy", "least": 0.005}`,
+            `latency="0.05 s"`, `size="200 MB"`, `slices=[{"column": "region", "metric": "accuracy", "least": 0.7}]`,
+            `packages={"licences": ["BSD", "MIT"], "forbidden": ["x"], "checked_within": "30d"}`.
+
+        Raises
+        ------
+        InvalidSpec : names what is wrong with them.
+        """
+        from .promote import set_rules
+
+        return set_rules(self._folder, rules, why)
+
+    def judge(self, number: int | str | None = None, valid: Any = None) -> Verdict:
+        """How a version does at the gates, by default the newest; nothing is changed, and no trail written."""
+        from .judge import judge
+
+        champion = self._folder.aliases().champion
+        compared = None if champion is None else find_version(self._folder, champion)
+        return judge(self._folder, find_version(self._folder, number), compared, self.gates, valid)
+
+    def promote(
+        self, number: int | str | None = None, *, why: str = "", override: str = "", valid: Any = None
+    ) -> Verdict:
+        """Make a version the champion, which the model's name then means; by default the newest.
+
+        Parameters
+        ----------
+        why : for the trail.
+        override : why it is promoted though it fails a gate; in the trail, with the gates' figures.
+        valid : (X, y), other held-out rows for the comparison than those that it was saved with.
+
+        Raises
+        ------
+        GatesFailed : it fails a gate; says which, with figures. That it was refused is in the trail.
+        Conflict : somebody has promoted another version meanwhile.
+        ModelChanged : a file isn't the one that was saved.
+        UnknownVersion, InvalidInput
+        """
+        from .promote import promote
+
+        return promote(self._folder, number, why=why, override=override, valid=valid)
 
     @property
     def trail(self) -> list[TrailEntry]:
