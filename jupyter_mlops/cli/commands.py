@@ -39,6 +39,7 @@ from ..tracking import history
 from .follow import Follower
 from .image import image
 from .kubernetes import kubernetes
+from .models import models
 from .prices import prices
 from .show import (
     accounts_table,
@@ -257,6 +258,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "cancel": cancel,
     "forget": forget,
     "receipt": receipt,
+    "models": models,
     "prices": prices,
     "kubernetes": kubernetes,
     "image": image,

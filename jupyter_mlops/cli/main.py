@@ -88,6 +88,11 @@ def parser() -> argparse.ArgumentParser:
         help="import FILE (CSV as SkyPilot's); set TYPE AMOUNT; exchange EUR 0.92 (what a dollar is); "
         "discount 18 (per cent of list prices); remove NAME, exchange or discount",
     )
+    command = add("models", "List models, show and promote their versions, and look whether they are as they were.")
+    command.add_argument("what", nargs="?", default="list", choices=["list", "show", "promote", "verify", "check"])
+    command.add_argument("name", nargs="?", help="of a model, or of a version: churn, churn@3, churn@champion")
+    command.add_argument("--why", default="", help="promote: the reason, for the trail")
+    command.add_argument("--override", default="", help="promote: why it is done though a gate fails")
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
     add_image(commands.add_parser("image", help="Write a Dockerfile that has exactly this environment."))
     return top

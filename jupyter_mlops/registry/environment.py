@@ -63,7 +63,8 @@ def python_version() -> str:
 
 def freeze() -> str:
     """All that is installed here, as `pip freeze` writes it."""
-    found = {(str(each.metadata["Name"]), str(each.version)) for each in importlib.metadata.distributions()}
+    told = [each.metadata for each in importlib.metadata.distributions()]
+    found = {(str(each["Name"]), str(each["Version"])) for each in told}
     return "".join(f"{name}=={version}\n" for name, version in sorted(found, key=lambda each: each[0].lower()))
 
 

@@ -7,19 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..client.words import cost_so_far
 from ..core.gate import GateRules, Verdict
 from ..core.model import Baseline, Measured, ModelState, ModelVersion, PackageCheck
 from ..core.price import Cost
 from ..core.trail import TrailEntry
-from ..core.words import about
 from ..home.models import ModelFolder, model_folder, model_folders
-from .doors import run_of
 from .find import find_model, find_version
+from .lines import cost_of, line, model_lines
 from .load import Finding, load, verify, verify_trail
-
-#: Metrics that a line names.
-_NAMED = 2
 
 
 def save_model(
@@ -275,11 +270,7 @@ class Model:
         return [verify_trail(self._folder), *found]
 
     def __repr__(self) -> str:
-        state, now = self.state, time.time()
-        head = f"{self.name}: {len(state.versions)} versions" if len(state.versions) != 1 else f"{self.name}: 1 version"
-        champion = state.aliases.champion
-        lines = [f"  {line(each, each.number == champion, now)}" for each in state.versions[:10]]
-        return "\n".join([head, *lines, *(["  …"] if len(state.versions) > 10 else [])])
+        return "\n".join(model_lines(self.state, time.time()))
 
 
 class Models(list[Model]):
@@ -296,21 +287,3 @@ class Models(list[Model]):
             told = line(shown, shown.number == state.aliases.champion, now) if shown else f"{each.name}: no versions"
             lines.append(told)
         return "\n".join(lines) or "No models. Save one: mlops.save_model(model, name, valid=(X, y))"
-
-
-def line(version: ModelVersion, champion: bool, now: float) -> str:
-    """A version in a line: "churn@3 (champion) accuracy 0.873 sklearn, 12 min ago, ada"."""
-    if version.problem is not None:
-        return f"{version.name}: {version.problem.what}"
-    known = [f"{name} {each.value:.4g}" for name, each in list(version.metrics.items())[:_NAMED]]
-    told = [*known, version.flavor, f"{about(now - version.created)} ago", version.owner]
-    told += ["registered by others in MLflow"] if version.registered else []
-    cost = cost_of(version)
-    told += [cost_so_far(cost)] if cost is not None and cost.amount is not None else []
-    return f"{version.name}{' (champion)' if champion else ''}: {', '.join(filter(None, told))}"
-
-
-def cost_of(version: ModelVersion) -> Cost | None:
-    """What the run cost that made it, by that run's record as long as there is one."""
-    record = run_of(version.made.run)
-    return version.made.cost if record is None else record.cost

@@ -1,0 +1,132 @@
+"""`jupyter mlops models`: models, their versions, gates and trail."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+
+from ..core.errors import InvalidInput, MlopsError, ModelChanged
+from ..core.gate import GateResult
+from ..core.model import ModelState
+from ..core.trail import Actor
+from ..core.words import about
+from ..home.models import model_folders
+from ..home.owner import me
+from .show import as_json, table
+
+#: Lines of the trail that are shown.
+_TRAIL = 10
+
+
+async def models(asked: Namespace) -> None:
+    """`models`, `models show NAME`, `models promote NAME@N`, `models verify [NAME]`, `models check NAME@N`."""
+    if asked.what == "list":
+        return _list(asked)
+    if asked.what == "verify" and asked.name is None:
+        return _verify(asked, [folder.name for folder in model_folders()])
+    if not asked.name:
+        raise InvalidInput(f"`models {asked.what}` needs a name", "", "See: jupyter mlops models")
+    commands = {"show": _show, "promote": _promote, "check": _check}
+    return commands[asked.what](asked) if asked.what in commands else _verify(asked, [asked.name])
+
+
+def _list(asked: Namespace) -> None:
+    states = [folder.state() for folder in model_folders()]
+    if asked.json:
+        return as_json(states)
+    return _say(models_table(states, time.time()) if states else "No models.")
+
+
+def models_table(states: Sequence[ModelState], now: float) -> str:
+    """Models, with their champion, or else their newest version."""
+    rows = []
+    for state in states:
+        shown = state.champion or next(iter(state.versions), None)
+        champion = "" if state.aliases.champion is None else f"@{state.aliases.champion}"
+        metric = next((f"{name} {each.value:.4g}" for name, each in shown.metrics.items()), "") if shown else ""
+        age = "" if shown is None else about(now - shown.created)
+        problem = state.problem.what if state.problem else ""
+        owner = shown.owner if shown else ""
+        versions, gated = str(len(state.versions)), "yes" if state.gated else ""
+        rows.append((state.name, champion, versions, metric, gated, age, owner, problem))
+    return table(("NAME", "CHAMPION", "VERSIONS", "METRIC", "GATES", "AGE", "OWNER", ""), rows, right="VERSIONS")
+
+
+def _show(asked: Namespace) -> None:
+    from ..registry.find import find_model, find_version, split_name
+    from ..registry.lines import model_lines
+
+    name, number = split_name(asked.name)
+    folder = find_model(name)
+    if number is not None:
+        version = find_version(folder, number)
+        return as_json(version) if asked.json else _say(folder.version(version.number).card())
+    if asked.json:
+        return as_json({"model": folder.state(), "gates": folder.rules(), "trail": folder.trail()})
+    trail = [
+        f"  {time.strftime('%Y-%m-%d %H:%M', time.localtime(each.time))}  {each.actor.name} ({each.actor.how}) "
+        f"{each.verb} {each.object}{f': {each.why}' if each.why else ''}"
+        for each in folder.trail()[-_TRAIL:]
+    ]
+    rules = json.dumps(folder.rules().model_dump(mode="json", exclude_defaults=True))
+    gates = [] if folder.rules().empty else [f"Gates: {rules}"]
+    return _say("\n".join([*model_lines(folder.state(), time.time()), *gates, "Trail:", *trail]))
+
+
+def _promote(asked: Namespace) -> None:
+    from ..registry.find import find_model, split_name
+    from ..registry.promote import promote
+
+    name, number = split_name(asked.name)
+    if number is None:
+        raise InvalidInput("Which version is to be promoted?", "", f"Name it, like {name}@3.")
+    actor = Actor(name=me(), how="cli")
+    verdict = promote(find_model(name), number, why=asked.why, override=asked.override, actor=actor)
+    if asked.json:
+        return as_json(verdict)
+    return _say("\n".join([f"{name}@{verdict.version} is the champion.", *map(gate_line, verdict.results)]))
+
+
+def gate_line(result: GateResult) -> str:
+    """How a version did at a gate, in a line."""
+    return f"  {'passed' if result.passed else 'FAILED'}  {result.gate}: {result.words}"
+
+
+def _check(asked: Namespace) -> None:
+    from ..registry.find import find_model, find_version, split_name
+    from ..registry.promote import check_packages
+
+    name, number = split_name(asked.name)
+    folder = find_model(name)
+    check = check_packages(folder, find_version(folder, number), Actor(name=me(), how="cli"))
+    if asked.json:
+        return as_json(check)
+    rows = [(each.package, each.version, each.id, ", ".join(each.fixed)) for each in check.found]
+    return _say(table(("PACKAGE", "VERSION", "WEAKNESS", "FIXED IN"), rows) if rows else "No weakness is known.")
+
+
+def _verify(asked: Namespace, names: list[str]) -> None:
+    """Fails where something isn't as it was; an environment that differs is told, and no fault."""
+    from ..registry.handle import model
+
+    found = {name: model(name).verify() for name in names}
+    if asked.json:
+        as_json({name: list(each) for name, each in found.items()})
+    bad: list[str] = []
+    for name, findings in found.items():
+        for each in findings:
+            wrong = not each.passed and not each.what.startswith("environment")
+            bad += [f"{name}: {each.words}"] if wrong else []
+            mark = "WRONG" if wrong else "ok" if each.passed else "differs"
+            if not asked.json:
+                _say(f"{mark:<8}{name}: {each.what}: {each.words}")
+    if bad:
+        error: MlopsError = ModelChanged("Something isn't as it was", "; ".join(bad[:3]), "")
+        raise error
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
