@@ -319,6 +319,11 @@ def models_dir() -> Path:
     return home.private(home.home() / "models")
 
 
+def is_model_name(name: object) -> bool:
+    """Whether a model can be called so, and a folder."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
 def model_folder(name: str) -> ModelFolder:
     """The folder of a model, which may not be there yet.
 
@@ -326,7 +331,7 @@ def model_folder(name: str) -> ModelFolder:
     ------
     InvalidInput : this is no name of a model, and so none of a folder.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not is_model_name(name):
         from ..core.errors import InvalidInput
 
         raise InvalidInput(

@@ -7,14 +7,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import Unavailable
 from ..core.gate import GateRules, Verdict
 from ..core.model import Baseline, Measured, ModelState, ModelVersion, PackageCheck
 from ..core.price import Cost
 from ..core.trail import TrailEntry
 from ..home.models import ModelFolder, model_folder, model_folders
+from ..tracking.child import bring_models
 from .find import find_model, find_version
 from .lines import cost_of, line, model_lines
 from .load import Finding, load, verify, verify_trail
+
+#: Seconds that MLflow is waited for.
+_PATIENCE = 120.0
 
 
 def save_model(
@@ -84,8 +89,20 @@ def model(name: str) -> Model:
     return Model(find_model(name))
 
 
-def models() -> Models:
-    """All models, by name; as a list that shows itself as a table."""
+def models(mlflow: bool = False) -> Models:
+    """All models, by name; as a list that shows itself, a line each.
+
+    Parameters
+    ----------
+    mlflow : whether MLflow is asked first for versions that others have registered there, which takes seconds; else
+        those are listed that were seen the last time.
+
+    Raises
+    ------
+    Unavailable : MLflow can't be asked.
+    """
+    if mlflow and not bring_models(_PATIENCE):
+        raise Unavailable("MLflow can't be asked for its models", "", "Look at the tracking URI in the settings.")
     return Models(map(Model, model_folders()))
 
 

@@ -19,7 +19,7 @@ from .find import find_version
 from .judge import judge
 from .load import check_files, check_private
 from .measure import METRICS
-from .save import write_trail
+from .save import tell_mlflow, write_trail
 
 #: Seconds that a look for weaknesses of packages may take.
 _PATIENCE = 300.0
@@ -76,6 +76,7 @@ def promote(
         folder.write_aliases(
             Aliases(champion=version.number, since=entry.time, by=actor.name, trail=entry.seq, trail_digest=digest)
         )
+    tell_mlflow()
     return verdict
 
 

@@ -32,6 +32,7 @@ from ..home.models import (
     model_folder,
 )
 from ..home.owner import me
+from ..tracking.child import bring_models
 from . import mlmodel
 from .answers import ask, meant, same, task_of
 from .baseline import baseline_of
@@ -139,7 +140,15 @@ def _keep(
             with contextlib.suppress(OSError):
                 kept.path.rename(draft.path)  # which is removed
             raise
+    tell_mlflow()
     return record
+
+
+def tell_mlflow() -> None:
+    """Have MLflow's registry show what has changed, without waiting for it. What a run does its server has brought, or
+    the next kernel: a process that a run starts ends with the run."""
+    if here().how != "run":
+        bring_models()
 
 
 def write_trail(

@@ -5,12 +5,44 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from .. import home
+from .target import tracking_uri
 
 if TYPE_CHECKING:
     from ..core.run import RunState
+
+
+def bring_models(wait: float = 0.0) -> bool:
+    """Have a process of its own make MLflow's registry say of models what the home folder says.
+
+    Parameters
+    ----------
+    wait : seconds that its end is waited for at most. With 0 nobody waits, and what it can't do is done later.
+
+    Returns whether it has done it; true where there is nothing to do.
+    """
+    if not tracking_uri():
+        return True
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyter_mlops.tracking.sync"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=home.home(),
+        start_new_session=True,
+    )
+    if not wait:
+        threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves nothing
+        return False
+    try:
+        return process.wait(wait) == 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
 
 
 class Child:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from .. import home
+from ..home.models import model_folders
 from ..home.runs import RunFolder, run_folders
 
 #: Phases that a run doesn't leave; as `core.run.FINAL`, which would import pydantic.
@@ -66,6 +67,19 @@ def unsynced() -> list[str]:
         if stamp is not None and now - stamp[0] / 1e9 >= GRACE and _is_unsynced(folder):
             found.append((stamp, folder.run))
     return [run for _, run in sorted(found)]
+
+
+def unsynced_models() -> list[str]:
+    """Names of models of which MLflow may not have all, since they have changed after they were brought there."""
+    found = []
+    for folder in model_folders():
+        try:
+            known = json.loads(folder.marker.read_bytes())["stamp"]
+        except (OSError, ValueError, KeyError, TypeError):
+            known = None
+        if known != list(folder.stamp()) and folder.numbers():
+            found.append(folder.name)
+    return found
 
 
 def _is_unsynced(folder: RunFolder) -> bool:

@@ -21,6 +21,8 @@ from ..core.errors import Unreadable
 from ..core.run import FINAL, Entry, RunState
 from ..home.runs import RunFolder, run_folder
 from . import pending
+from .registered import sync_models
+from .target import shows_models
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -73,6 +75,11 @@ class MlflowStore:
                 self._end(client, run, marker.run)
                 marker.ended = True
                 pending.write(folder, marker)
+
+    def sync_models(self) -> None:
+        """Make MLflow's registry say of models what the home folder says, where it can; as `sync` otherwise."""
+        if shows_models(self.uri):
+            sync_models(self._opened(), self.uri)
 
     def _opened(self) -> MlflowClient:
         if self._client is None:

@@ -32,7 +32,7 @@ _NICE = 10
 
 
 def sync() -> int:
-    """Bring all runs that MLflow lacks. Returns how many there were. Raises what MLflow raises."""
+    """Bring all runs and models that MLflow lacks. Returns how many runs there were. Raises what MLflow raises."""
     if not (uri := tracking_uri()):
         return 0
     runs = pending.unsynced()
@@ -43,6 +43,7 @@ def sync() -> int:
         except (UnknownRun, Unreadable):  # removed meanwhile, or a record that can't be read
             continue
         store.sync(state)
+    store.sync_models()
     return len(runs)
 
 

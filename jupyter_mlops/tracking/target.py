@@ -19,3 +19,9 @@ def tracking_uri() -> str:
     user wants nothing in MLflow."""
     uri = os.environ.get(VARIABLE) or settings.load().tracking_uri or f"sqlite:///{home.home() / 'mlflow.sqlite'}"
     return "" if uri == OFF else uri
+
+
+def shows_models(uri: str) -> bool:
+    """Whether models are registered at a tracking URI: a file on this machine, since a version is registered by the
+    path of its artifact, which a server elsewhere can't read."""
+    return uri.startswith(("sqlite:", "file:")) or "://" not in uri

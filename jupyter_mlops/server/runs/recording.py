@@ -13,7 +13,7 @@ from ... import home
 from ...core.base import Seconds
 from ...core.waiting import wait_for
 from ...tracking import pending
-from ...tracking.target import tracking_uri
+from ...tracking.target import shows_models, tracking_uri
 
 #: Seconds between looks for runs that are not in MLflow, and after a failure.
 _EVERY: Seconds = 10.0
@@ -21,6 +21,11 @@ _AFTER_FAILURE: Seconds = 300.0
 
 #: Seconds that the process may take.
 _PATIENCE: Seconds = 300.0
+
+
+def _missing() -> bool:
+    """Whether there are runs or models that are not in MLflow."""
+    return bool(pending.unsynced() or (shows_models(tracking_uri()) and pending.unsynced_models()))
 
 
 class Recording:
@@ -44,7 +49,7 @@ class Recording:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(_EVERY)
-            missing = await asyncio.to_thread(pending.unsynced) if tracking_uri() else []
+            missing = await asyncio.to_thread(_missing) if tracking_uri() else False
             if missing and not await self._sync():
                 await asyncio.sleep(_AFTER_FAILURE)
 
