@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from . import cluster, curve, estimate, operation, profile, run, settings, stream
+from . import cluster, curve, estimate, gate, model, operation, profile, promotion, run, settings, stream
 
 SHARED = (
     cluster.ClusterState,
@@ -23,6 +23,10 @@ SHARED = (
     run.Entry,
     curve.CurvesView,
     operation.Operation,
+    model.ModelState,
+    promotion.ModelView,
+    promotion.Promotion,
+    gate.Verdict,
     profile.Profile,
     estimate.Estimate,
     settings.Settings,

@@ -15,6 +15,7 @@ from traitlets import Float
 
 from .clusters.handlers import HANDLERS as CLUSTERS
 from .dashboard.handlers import HANDLERS as DASHBOARD
+from .models.handlers import HANDLERS as MODELS
 from .operations.handlers import HANDLERS as OPERATIONS
 from .profiles.handlers import HANDLERS as PROFILES
 from .runs.handlers import HANDLERS as RUNS
@@ -22,7 +23,7 @@ from .settings.handlers import HANDLERS as SETTINGS
 from .stream.handlers import HANDLERS as STREAM
 
 #: A name in a route. What is no name gets a 404 from the managers, with the nearest name.
-ROUTES = [*PROFILES, *SETTINGS, *CLUSTERS, *DASHBOARD, *RUNS, *OPERATIONS, *STREAM]
+ROUTES = [*PROFILES, *SETTINGS, *CLUSTERS, *DASHBOARD, *RUNS, *MODELS, *OPERATIONS, *STREAM]
 
 
 class MlopsApp(ExtensionApp):

@@ -11,6 +11,7 @@ from .clusters.manager import ClusterManager
 from .clusters.watcher import ClusterWatcher
 from .dashboard.addresses import DashboardKeys
 from .history.keeper import Keeper
+from .models.manager import ModelManager
 from .operations.manager import OperationManager
 from .profiles.manager import ProfileManager
 from .runs.journals import Journals
@@ -36,6 +37,7 @@ class Services:
         self.hub = Hub()
         self.keeper = Keeper(home.home() / "history.sqlite", keep_days * _DAY, log)
         self.operations = OperationManager(self.hub, log)
+        self.models = ModelManager()
         self.profiles = ProfileManager(self.hub)
         self.settings = SettingManager(self.profiles)
         self.watcher = ClusterWatcher(self.hub, self.keeper, list_interval, quiet_interval, log)

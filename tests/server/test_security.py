@@ -105,7 +105,7 @@ class Nobody(Authorizer):
     """Lets nobody do anything with what is ours."""
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
-        return resource != "jupyter-mlops"
+        return not resource.startswith(("jupyter-mlops", "mlops:"))
 
 
 async def test_who_is_not_authorised_gets_nothing(

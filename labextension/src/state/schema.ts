@@ -8,14 +8,18 @@ export interface Schemas {
   Estimate: Estimate;
   Event: Event;
   Hello: Hello;
+  ModelState: ModelState;
+  ModelView: ModelView;
   Operation: Operation;
   Problem: Problem;
   Profile: Profile;
+  Promotion: Promotion;
   Receipt: Receipt;
   RunState: RunState;
   Sample: Sample;
   Settings: Settings;
   Snapshot: Snapshot;
+  Verdict: Verdict;
   WorkerState: WorkerState;
 }
 /**
@@ -603,6 +607,220 @@ export interface Hello {
   follow_runs: string[];
   seq: number | null;
   type: 'hello';
+}
+/**
+ * A model: its versions, newest first, and which of them is its champion.
+ */
+export interface ModelState {
+  aliases: Aliases;
+  gated: boolean;
+  name: string;
+  problem: Problem | null;
+  versions: ModelVersion[];
+}
+/**
+ * Which version a model's name means, and where its trail had come to when that was written.
+ */
+export interface Aliases {
+  by: string;
+  champion: number | null;
+  format: number;
+  since: number | null;
+  trail: number;
+  trail_digest: string;
+}
+/**
+ * One version of a model, as it was saved.
+ */
+export interface ModelVersion {
+  created: number;
+  digest: string;
+  files: {
+    [k: string]: string;
+  };
+  flavor: string;
+  format: number;
+  made: Lineage;
+  metrics: {
+    [k: string]: Measured;
+  };
+  model: string;
+  note: string;
+  number: number;
+  owner: string;
+  packages: {
+    [k: string]: string;
+  };
+  platform: string;
+  problem: Problem | null;
+  python: string;
+  registered: string;
+  runs_code: boolean;
+  signature: Signature;
+  size: number;
+  task: 'classification' | 'regression' | 'other';
+}
+/**
+ * Where a version comes from: run, notebook and cell, data, and what making it cost.
+ */
+export interface Lineage {
+  cell: string;
+  cost: Cost | null;
+  notebook: string;
+  number: number | null;
+  run: string;
+  run_name: string;
+  train: string;
+  valid: string;
+}
+/**
+ * A metric on held-out rows, with the 95 % interval of a bootstrap; a metric that was given has none.
+ */
+export interface Measured {
+  high: number | null;
+  low: number | null;
+  more: boolean;
+  rows: number;
+  value: number;
+}
+/**
+ * What a model takes and gives: a table with named columns, or an array.
+ *
+ * `shape` is that of one row of an array, `answer_shape` that of the answer to one row; empty is a number or label.
+ */
+export interface Signature {
+  answer: string;
+  answer_shape: number[];
+  columns: ColumnSpec[];
+  dtype: string;
+  kind: 'table' | 'array' | 'unknown';
+  shape: number[];
+}
+/**
+ * A column that a model takes: its name, its type as numpy or pandas writes it, whether it may be missing.
+ */
+export interface ColumnSpec {
+  dtype: string;
+  name: string;
+  optional: boolean;
+}
+/**
+ * A model with its gates, how its versions did at them, and the end of its trail.
+ */
+export interface ModelView {
+  gates: GateRules;
+  model: ModelState;
+  trail: TrailEntry[];
+  verdicts: Verdict[];
+}
+/**
+ * The gates of one model.
+ */
+export interface GateRules {
+  format: number;
+  improvement: Improvement | null;
+  latency: number | null;
+  metrics: {
+    [k: string]: Bound;
+  };
+  packages: PackageRules | null;
+  size: number | null;
+  slices: SliceRule[];
+}
+/**
+ * By how much a version has to be better than the present champion for a change to be worth it.
+ *
+ * `least` is in the metric's own unit; of metrics like an error, where less is better, it is by how much that falls.
+ */
+export interface Improvement {
+  least: number;
+  metric: string;
+}
+/**
+ * What a number may be at least, or at most.
+ */
+export interface Bound {
+  least: number | null;
+  most: number | null;
+}
+/**
+ * What the packages may be that a version needs.
+ *
+ * Lists that are empty allow everything. `checked_within` demands that they were looked up for known weaknesses
+ * within that time, and that none was found.
+ */
+export interface PackageRules {
+  allowed: string[];
+  checked_within: number | null;
+  forbidden: string[];
+  licences: string[];
+}
+/**
+ * A bound on a metric for each value of a column. Values with less than `rows` rows are passed over.
+ */
+export interface SliceRule {
+  column: string;
+  least: number | null;
+  metric: string;
+  most: number | null;
+  rows: number;
+}
+/**
+ * One line. `before` and `after` are what changed, as for a promotion the champions' numbers.
+ */
+export interface TrailEntry {
+  actor: Actor;
+  after: string;
+  before: string;
+  digest: string;
+  format: number;
+  gates: GateResult[];
+  object: string;
+  override: boolean;
+  previous: string;
+  seq: number;
+  time: number;
+  verb: 'saved' | 'promoted' | 'refused' | 'ruled' | 'checked' | 'other';
+  why: string;
+}
+/**
+ * Who did something, and by which door.
+ */
+export interface Actor {
+  how: 'notebook' | 'run' | 'cli' | 'sidebar' | 'other';
+  name: string;
+}
+/**
+ * How a version did at one gate.
+ */
+export interface GateResult {
+  gate: string;
+  high: number | null;
+  low: number | null;
+  passed: boolean;
+  value: number | null;
+  words: string;
+}
+/**
+ * How a version did at all gates, and which champion it was compared with.
+ */
+export interface Verdict {
+  champion: number | null;
+  format: number;
+  results: GateResult[];
+  time: number;
+  version: number;
+}
+/**
+ * A version that is to be promoted, and why.
+ *
+ * `expected` is the number of the champion that the person saw, 0 for none; None asks for no comparison.
+ */
+export interface Promotion {
+  expected: number | null;
+  override: string;
+  version: number;
+  why: string;
 }
 /**
  * The final sum of a cluster that ended; kept after everything else of it is gone.

@@ -1,0 +1,1 @@
+"""Models: their versions, gates and trail, and which version is the champion."""

@@ -1,0 +1,72 @@
+"""Routes of models. A site's Authorizer can tell who looks (`mlops:models`) from who promotes (`mlops:promote`)."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.utils import ensure_async
+from tornado import web
+
+from ..base import Handler, QuietHandler
+
+MODELS, PROMOTE = "mlops:models", "mlops:promote"
+
+
+class ModelsHandler(QuietHandler):
+    """All models."""
+
+    auth_resource = MODELS
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """List them, with their versions."""
+        self.reply(await self.services.models.states())
+
+
+class ModelHandler(QuietHandler):
+    """One model."""
+
+    auth_resource = MODELS
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """It, with its gates, how its versions did at them, and its trail."""
+        self.reply(await self.services.models.view(name))
+
+
+class CardHandler(Handler):
+    """The card of a version."""
+
+    auth_resource = MODELS
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str, number: str) -> None:
+        """Its text, in Markdown."""
+        self.reply({"card": await self.services.models.card(name, number)})
+
+
+class PromoteHandler(Handler):
+    """Which version a model's name means."""
+
+    auth_resource = PROMOTE
+
+    @web.authenticated
+    @authorized(action="write")  # type: ignore[untyped-decorator]  # typed without arguments only
+    async def post(self, name: str) -> None:
+        """Promote one, if it passes the gates. To override them is to ask for `execute`."""
+        asked = self.services.models.read_promotion(self.body())
+        user = self.current_user
+        if asked.override and not await ensure_async(self.authorizer.is_authorized(self, user, "execute", PROMOTE)):
+            raise web.HTTPError(403, f"User is not authorized to execute on resource: {PROMOTE}.")
+        anonymous = user.name is None or user.name.startswith("Anonymous")
+        self.reply(await self.services.models.promote(name, asked, "" if anonymous else user.username))
+
+
+HANDLERS = [
+    (r"models", ModelsHandler),
+    (r"models/([^/]+)", ModelHandler),
+    (r"models/([^/]+)/versions/([^/]+)/card", CardHandler),
+    (r"models/([^/]+)/promote", PromoteHandler),
+]

@@ -1,0 +1,110 @@
+"""Models as browsers see them. Nothing is unpickled in the server: gates are judged by a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from ... import home
+from ...core import errors
+from ...core.base import Seconds, read_input, read_record
+from ...core.errors import MlopsError, Unavailable, Unreadable
+from ...core.gate import GateRules, Verdict
+from ...core.model import ModelState
+from ...core.promotion import ModelView, Promotion, PromotionAnswer, PromotionAsked
+from ...core.trail import Actor, TrailEntry
+from ...core.waiting import wait_for
+from ...home.models import model_folders
+from ...home.owner import me
+from ...registry.find import find_model, find_version
+
+#: Seconds that gates may take.
+_PATIENCE: Seconds = 300.0
+
+#: Entries of a trail that are sent, and versions whose verdicts are.
+_TRAIL, _VERDICTS = 100, 50
+
+
+class ModelManager:
+    """The door to the home folder's models, off the event loop."""
+
+    async def states(self) -> list[ModelState]:
+        """All, by name."""
+        return await asyncio.to_thread(lambda: [folder.state() for folder in model_folders()])
+
+    async def view(self, name: str) -> ModelView:
+        """One with all that is told of it; raises `UnknownModel`, `Unreadable`."""
+        return await asyncio.to_thread(_view, name)
+
+    async def card(self, name: str, number: str) -> str:
+        """A version's card; raises `UnknownModel`, `UnknownVersion`."""
+
+        def read() -> str:
+            folder = find_model(name)
+            return folder.version(find_version(folder, number).number).card()
+
+        return await asyncio.to_thread(read)
+
+    def read_promotion(self, body: dict[str, Any]) -> Promotion:
+        """What was asked for; raises `InvalidSpec`."""
+        return read_input(Promotion, body, "promotion")
+
+    async def promote(self, name: str, asked: Promotion, user: str) -> Verdict:
+        """Promote a version for `user` (empty: who owns this server), and wait until its gates have judged.
+
+        Raises
+        ------
+        GatesFailed, Conflict, ModelChanged, UnknownModel, UnknownVersion, Unavailable
+        """
+        folder = await asyncio.to_thread(find_model, name)
+        actor = Actor(name=user or me(), how="sidebar")
+        work = PromotionAsked(model=folder.name, promotion=asked, actor=actor)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "jupyter_mlops.registry.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=home.home(),
+        )
+        try:
+            answer, said = await wait_for(process.communicate(work.model_dump_json().encode()), _PATIENCE)
+        except asyncio.TimeoutError:
+            raise Unavailable(f"{name} isn't promoted", f"its gates took more than {_PATIENCE:.0f} s", "") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return _verdict_of(answer, said)
+
+
+def _view(name: str) -> ModelView:
+    folder = find_model(name)
+    verdicts = []
+    for number in folder.numbers()[-_VERDICTS:]:
+        verdict = folder.version(number).verdict()
+        verdicts += [verdict] if verdict is not None else []
+    trail: list[TrailEntry] = folder.trail()[-_TRAIL:]
+    rules: GateRules = folder.rules()
+    return ModelView(model=folder.state(), gates=rules, verdicts=verdicts, trail=trail)
+
+
+def _verdict_of(answer: bytes, said: bytes) -> Verdict:
+    """The verdict in an answer of `worker`, or raises the error in it.
+
+    Parameters
+    ----------
+    said : what the process wrote to its standard error.
+    """
+    try:
+        told = read_record(PromotionAnswer, answer.strip().split(b"\n")[-1], "answer")
+    except Unreadable:
+        lines = said.decode(errors="replace").strip().splitlines()
+        why = lines[-1] if lines else "the process that judges it ended"
+        raise Unavailable("The version isn't promoted", why, "Try it in a notebook.") from None
+    if told.verdict is not None:
+        return told.verdict
+    kind: Any = getattr(errors, told.error, MlopsError)
+    raise kind(told.what, told.why, told.todo)

@@ -1,0 +1,81 @@
+"""Models over the server's routes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jupyter_server.auth.authorizer import Authorizer
+from traitlets.config import Config
+
+import jupyter_mlops as mlops
+
+
+@pytest.fixture
+def ones(home: Path) -> mlops.Model:
+    valid = (np.ones((20, 1)), np.full(20, 2.0))
+    for value in (2.0, 2.5):
+        mlops.save_model(lambda X, value=value: np.full(len(X), value), "ones", valid=valid)
+    model = mlops.model("ones")
+    model.set_gates(metrics={"rmse": {"most": 0.1}}, latency="10s")
+    return model
+
+
+async def test_models_are_seen_and_promoted_with_the_gates_figures(ask: Any, ones: mlops.Model) -> None:
+    (state,) = await ask("GET", "models")
+    assert [each["number"] for each in state["versions"]] == [2, 1] and state["gated"]
+    status, refused = await ask("POST", "models/ones/promote", {"version": 2, "why": "later"})
+    assert (status, refused["error"]) == (409, "GatesFailed") and "rmse: 0.5" in refused["why"]
+    verdict = await ask("POST", "models/ones/promote", {"version": 1, "why": "right", "expected": 0})
+    assert [each["passed"] for each in verdict["results"]] == [True, True]
+    status, late = await ask("POST", "models/ones/promote", {"version": 2, "override": "now", "expected": 0})
+    assert status == 409 and "has promoted ones@1 meanwhile" in late["why"]
+    view = await ask("GET", "models/ones")
+    assert view["model"]["aliases"]["champion"] == 1 and view["gates"]["latency"] == 10
+    assert [(each["verb"], each["actor"]["how"], each["why"]) for each in view["trail"][3:]] == [
+        ("refused", "sidebar", "later"),
+        ("promoted", "sidebar", "right"),
+    ]
+    assert {each["version"] for each in view["verdicts"]} == {1, 2}
+    assert (await ask("GET", "models/ones/versions/1/card"))["card"].startswith("---\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "models/nobody", None, 404),
+        ("GET", "models/ones/versions/9/card", None, 404),
+        ("GET", "models/ones/versions/%2e%2e/card", None, 404),
+        ("POST", "models/ones/promote", {}, 400),
+        ("POST", "models/ones/promote", {"version": "x"}, 400),
+        ("POST", "models/ones/promote", {"version": 1, "who": "me"}, 400),
+        ("POST", "models/nobody/promote", {"version": 1}, 404),
+        ("POST", "models/ones/promote", {"version": 9}, 404),
+    ],
+)
+async def test_what_is_wrong_is_said(
+    ask: Any, ones: mlops.Model, method: str, path: str, body: Any, status: int
+) -> None:
+    answer = await ask(method, path, body)
+    assert answer[0] == status and answer[1]["what"]
+
+
+class Careful(Authorizer):
+    """Everybody may promote, nobody may override."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return (action, resource) != ("execute", "mlops:promote")
+
+
+class TestWhereNobodyMayOverride:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: Config) -> Config:
+        jp_server_config.ServerApp.authorizer_class = Careful
+        return jp_server_config
+
+    async def test_an_override_needs_a_right(self, ask: Any, ones: mlops.Model) -> None:
+        status, _ = await ask("POST", "models/ones/promote", {"version": 2, "override": "I want it"})
+        assert status == 403 and ones.champion is None
+        assert (await ask("POST", "models/ones/promote", {"version": 1}))["version"] == 1
