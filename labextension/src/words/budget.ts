@@ -6,10 +6,14 @@ import { moment } from './time';
 
 /** What is spent, and what is held beside it for usage without a price: "$4.00 + about $3.00 assumed". */
 export function used(trans: TranslationBundle, budget: Budget): string {
-  const known = money(trans, budget.spent, budget.currency);
-  return budget.assumed > 0
-    ? trans.__('%1 + about %2 assumed', known, money(trans, budget.assumed, budget.currency))
-    : known;
+  const { spent, assumed, currency } = budget;
+  const known = money(trans, spent, currency);
+  if (assumed <= 0) {
+    return known;
+  }
+  const held = trans.__('about %1 assumed', money(trans, assumed, currency));
+  // What nobody knows is not nothing.
+  return spent > 0 ? trans.__('%1 + %2', known, held) : held;
 }
 
 /** The part of it that is used, in per cent: 62. */
