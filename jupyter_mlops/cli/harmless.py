@@ -30,6 +30,9 @@ class HarmlessStream(io.TextIOBase):
         """As `TextIO.flush`."""
         self._stream.flush()
 
+    def close(self) -> None:
+        """Nothing: the stream is closed by whoever opened it, and may be by the time this one is forgotten."""
+
     def isatty(self) -> bool:
         """As `TextIO.isatty`."""
         return self._stream.isatty()

@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -370,7 +370,7 @@ def _check_records(scene: Scene) -> None:
 def _in_mlflow(scene: Scene) -> set[str]:
     """The runs that are there, each once, when all that is late was brought."""
     subprocess.run([sys.executable, "-m", "jupyter_mlops.tracking.sync"], check=True, timeout=PATIENCE)
-    with sqlite3.connect(scene.home / "mlflow.sqlite") as store:
+    with closing(sqlite3.connect(scene.home / "mlflow.sqlite", isolation_level=None)) as store:
         found = [row[0] for row in store.execute("SELECT value FROM tags WHERE key = 'mlops.run'")]
     assert len(found) == len(set(found)), "a run is in MLflow twice"
     return set(found)

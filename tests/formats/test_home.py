@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_its_settings_and_profiles_count(home: Path) -> None:
 
 def test_its_history_in_mlflow_goes_on(home: Path, mlflow: None) -> None:
     def runs() -> list[tuple[str, str]]:
-        with sqlite3.connect(home / "mlflow.sqlite") as database:
+        with closing(sqlite3.connect(home / "mlflow.sqlite", isolation_level=None)) as database:
             return list(database.execute("SELECT name, status FROM runs ORDER BY start_time"))
 
     before = runs()

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ async def test_a_broken_history_is_no_reason_not_to_serve(ask: Any, home: Path, 
 
 
 async def test_a_history_of_a_newer_release_is_left_alone(home: Path, jp_serverapp: Any) -> None:
-    with sqlite3.connect(home / "history.sqlite") as database:
+    with closing(sqlite3.connect(home / "history.sqlite", isolation_level=None)) as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
     keeper = Keeper(home / "history.sqlite", 1, jp_serverapp.log)

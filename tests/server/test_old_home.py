@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class TestWithoutTheFolders:
     def home(self, home: Path) -> Path:
         for path in [*(home / "clusters").iterdir(), *(home / "runs").iterdir()]:
             path.rename(home / f"moved-{path.name}")
-        with sqlite3.connect(home / "history.sqlite") as database:
+        with closing(sqlite3.connect(home / "history.sqlite", isolation_level=None)) as database:
             database.execute("UPDATE clusters SET state = '{' WHERE name = 'killed'")
             database.execute("UPDATE clusters SET receipt = '{' WHERE name = 'stopped'")
             database.execute("UPDATE runs SET state = '[]' WHERE id = '4f010c4c6e0f'")
@@ -98,6 +99,6 @@ async def test_what_is_spoilt_on_the_disk_is_a_row_and_what_was_known_of_it_stay
     assert (status, error["error"]) == (409, "Unreadable"), error
     status, error = await ask("POST", "clusters", {"profile": "gentle", "name": "stopped"})
     assert (status, error["error"]) == (409, "NameTaken"), error
-    with sqlite3.connect(home / "history.sqlite") as database:
+    with closing(sqlite3.connect(home / "history.sqlite", isolation_level=None)) as database:
         (state,) = database.execute("SELECT state FROM clusters WHERE name = 'stopped'").fetchone()
     assert "ada" in state, "no row is overwritten by what can't be read"
