@@ -163,7 +163,7 @@ class Controller:
     def change_limits(self, change: LimitChange) -> None:
         """Other limits count from now on, and what was held back by the old ones goes on. Raises as `Link.limit`."""
         self.lifecycle.change_limits(change, self.ledger.cost())
-        self._heed_budget()
+        self._heed_end()
         self._used()
 
     def price_host(self, host: str, price: HostPrice) -> None:
@@ -209,7 +209,7 @@ class Controller:
         self.lifecycle.check_place()
         self._send_heartbeat(now)
         self.lifecycle.check_limits(self.ledger.cost(), self.workers.processing > 0)
-        self._heed_budget()
+        self._heed_end()
         if self._reporter.any_joined or not self.scaling.wanted:
             self.lifecycle.run()
         if self.timeline.due(now):
@@ -218,10 +218,12 @@ class Controller:
         if awaited:
             self._changes.flush_now()
 
-    def _heed_budget(self) -> None:
+    def _heed_end(self) -> None:
+        """Act on what its limits leave it."""
         budget = self.lifecycle.budget
         self.scaling.no_growth = "" if budget is None else budget.why_no_growth
         self.scaling.drain(budget is not None and budget.step == "drain")
+        self.runs.gangs.end_soon(self.lifecycle.ends_soon)
 
     def _failed(self, error: Exception) -> None:
         self.lifecycle.report_fault(error)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Seconds that a cluster without tasks stays while it is drained: the last results are on their way home.
 HOMEWARD: Seconds = 10.0
 
+#: Seconds before a cluster's end at which gangs are told of it, to save what they have.
+NOTICE: Seconds = 120.0
+
 logger = logging.getLogger("distributed.scheduler.mlops")
 
 
@@ -124,6 +127,13 @@ class Lifecycle:
     def limits(self) -> Limits:
         """When it ends by itself."""
         return self._deadline.limits
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether its lifetime or its budget is about to end it, whatever runs."""
+        if self.budget is not None and self.budget.step == "drain":
+            return True
+        return self.stop is not None and self.stop.cause != "idle" and self.stop.at - self._clock() <= NOTICE
 
     def change_limits(self, change: LimitChange, cost: Cost) -> None:
         """Other limits count from now on. Raises `ClusterEnded`, `OutOfRange`, `InvalidSpec`."""

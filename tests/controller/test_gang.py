@@ -424,3 +424,22 @@ def _sit_again(gang: Gang, number: int, now: float) -> None:
     """Its ranks have been ended."""
     seat = gang.seats[number]
     gang.ready(seat, seat.worker, seat.place, now)
+
+
+def test_before_the_cluster_ends_all_save_and_leave(gang: Gang, notes: Notes) -> None:
+    gang.ending()
+    gang.ending()
+    assert notes.taken() == [(0, "notice"), (1, "notice")] and notes.said == ["[gang] The cluster is about to go"]
+    gang.noticed(gang.seats[0], 1)
+    gang.noticed(gang.seats[1], 2)
+    assert notes.taken() == [(0, "agree"), (1, "agree")]
+    gang.ended(gang.seats[0], 0, None, 1, early=True)
+    gang.ended(gang.seats[1], 1, None, 1, early=True)
+    assert notes.taken() == [(0, "leave"), (1, "leave")] and "stopped at the same step" in notes.said[-1]
+    for seat in gang.seats:
+        gang.left(seat, 2)
+    gang.ending()
+    assert notes.taken() == [] and len(gang.empty) == 2
+    for number in (0, 1):  # it was given more time
+        _sit(gang, number, now=3)
+    assert notes.taken() == [(0, "start"), (1, "start")]

@@ -21,11 +21,13 @@ class Pausing:
 
     def pause(self, paused: bool) -> None:
         """Pause all workers, those that have come since the last call too; or let all go on."""
-        if not paused and not self._paused:
-            return
-        for entry in list(self._workers.entries.values()):
-            if entry.dask is not None and not entry.expected and paused != (entry in self._paused):
-                dask.drain(self._scheduler, entry.dask, going=paused)
+        for entry in self._workers.entries.values():
+            if entry.dask is None or entry.expected:
+                continue
+            if paused and entry.dask in self._scheduler.running:  # a gang keeps tasks from its workers itself
+                dask.drain(self._scheduler, entry.dask)
                 self._paused.add(entry)
+            elif not paused and entry in self._paused:
+                dask.drain(self._scheduler, entry.dask, going=False)
         if not paused:
             self._paused.clear()

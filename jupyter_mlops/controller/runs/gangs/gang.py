@@ -235,9 +235,20 @@ class Gang:
         seat.leaves = True
         if seat.phase == "ready":
             self._send_away(seat)
-        elif seat.phase in ("running", "done") and self._asked is None and not self.over:
+        elif seat.phase in ("running", "done"):
+            self._give_notice(f"The worker of {_ranks(seat, self.per_worker)}")
+
+    def ending(self) -> None:
+        """The cluster is about to end: all ranks have until then to save what they have."""
+        if self._runs:
+            for seat in self._attending:
+                seat.leaves = True
+            self._give_notice("The cluster")
+
+    def _give_notice(self, who: str) -> None:
+        if self._asked is None and not self.over:
             self._asked = {}
-            self._hands.say(f"[gang] The worker of {_ranks(seat, self.per_worker)} is about to go")
+            self._hands.say(f"[gang] {who} is about to go")
             for each in self._attending:
                 self._hands.order(each, "notice")
 
@@ -383,8 +394,10 @@ class Gang:
         self._hands.say(f"[gang] rank {cause.rank}: {cause.error}: all ranks begin again ({which})")
 
     def _leave(self) -> None:
-        """All have stopped because a worker is about to go: begin again without it."""
-        self._hands.say("[gang] All ranks have stopped at the same step, and begin again on other workers")
+        """All have stopped because a worker is about to go, or all of them: begin again without it."""
+        self._hands.say(
+            "[gang] All ranks have stopped at the same step, and begin again when workers stay"
+        )
         self._early = False
         for seat in self._attending:
             if seat.leaves:

@@ -53,6 +53,8 @@ class Gangs:
         self._leaving: set[str] = set()
         self._background = Background()
         self._looking = False
+        #: Whether the cluster is about to end: no gang begins any more.
+        self._ending = False
 
     async def close(self) -> None:
         """Stop what is under way."""
@@ -71,6 +73,14 @@ class Gangs:
         known.gang = Gang(keys, run.state.per_worker, known, restarts, run.state.least_seats, time.monotonic())
         self._gangs[run.state.id] = known
         self._keep_looking()
+
+    def end_soon(self, soon: bool) -> None:
+        """The cluster is about to end, or isn't any more. May be called again and again."""
+        for known in self._gangs.values() if soon else ():
+            known.gang.ending()
+        if soon != self._ending:
+            self._ending = soon
+            self._keep_looking()
 
     def heard(self, run: LiveRun, worker: str, key: str, state: str, **what: Any) -> None:
         """A seat tells how it is, or how a rank has ended."""
@@ -179,7 +189,7 @@ class Gangs:
                 passed_over: set[str] = set()
                 for known in list(self._gangs.values()):
                     known.gang.look(time.monotonic())
-                    if known.group not in passed_over:
+                    if known.group not in passed_over and not self._ending:
                         self._seat(known)
                     if known.gang.empty:
                         passed_over.add(known.group)
