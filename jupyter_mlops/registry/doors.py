@@ -21,7 +21,7 @@ def running() -> str:
     ------
     Conflict : it runs where the home folder isn't: what is saved there would be gone with the worker.
     """
-    runner: Any = getattr(sys.modules.get("jupyter_mlops_agent.runner"), "RUNNER", None)
+    runner = _runner()
     if runner is None:
         return ""
     run: str = runner.run
@@ -34,9 +34,14 @@ def running() -> str:
     return run
 
 
+def _runner() -> Any:
+    """The runner whose process this is; None in any other."""
+    return getattr(sys.modules.get("jupyter_mlops_agent.runner"), "RUNNER", None)
+
+
 def here() -> Actor:
     """Who acts in this process."""
-    if "jupyter_mlops_agent.runner" in sys.modules:
+    if _runner() is not None:
         return Actor(name=me(), how="run")
     shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     how: Door = "notebook" if getattr(shell, "kernel", None) is not None else "other"

@@ -395,9 +395,7 @@ class Gang:
 
     def _leave(self) -> None:
         """All have stopped because a worker is about to go, or all of them: begin again without it."""
-        self._hands.say(
-            "[gang] All ranks have stopped at the same step, and begin again when workers stay"
-        )
+        self._hands.say("[gang] All ranks have stopped at the same step, and begin again when workers stay")
         self._early = False
         for seat in self._attending:
             if seat.leaves:
