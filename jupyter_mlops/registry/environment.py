@@ -23,7 +23,7 @@ from typing import Any
 
 from .._version import __version__
 from ..agent.versions import distribution_of
-from ..client.send.environment import can_be_had, needed
+from ..client.send.environment import can_be_had, canonical, needed
 from ..client.send.pickling import pack
 from ..core.errors import NotPicklable
 from ..core.model import ModelVersion
@@ -108,9 +108,12 @@ def modules_beside(imports: Iterable[str]) -> dict[str, str]:
 
 
 def is_beside(module: ModuleType) -> bool:
-    """Whether a module is the user's own: a text that is installed nowhere."""
-    path, name = getattr(module, "__file__", None) or "", module.__name__
-    if not path.endswith(".py") or name.partition(".")[0] in (_OWN, "jupyter_mlops_agent", "__main__"):
+    """Whether a module is the user's own: a text that is installed nowhere, or of a project that is installed as
+    editable. What is installed may lie anywhere, and some libraries make up modules with a file that isn't there."""
+    path, top = getattr(module, "__file__", None) or "", module.__name__.partition(".")[0]
+    if not path.endswith(".py") or not Path(path).is_absolute() or top in (_OWN, "jupyter_mlops_agent", "__main__"):
+        return False
+    if (name := distribution_of(top)) and not needed([name])[canonical(name)].editable:
         return False
     return not set(_INSTALLED) & set(Path(path).parts) and not path.startswith(sysconfig.get_paths()["stdlib"])
 

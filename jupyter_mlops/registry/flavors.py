@@ -128,8 +128,8 @@ class Torch(Flavor):
         except Exception as error:  # noqa: BLE001 - whatever an object raises that can't be pickled
             raise not_picklable(model, error) from None
         (data / "model.pth").write_bytes(target.getvalue())
-        (data / "pickle_module_info.txt").write_text("cloudpickle", encoding="utf-8")
-        how = {"data": "data", "pickle_module_name": "cloudpickle", "model_config": {"device": None}}
+        (data / "pickle_module_info.txt").write_text("pickle", encoding="utf-8")  # reads what cloudpickle writes
+        how = {"data": "data", "pickle_module_name": "pickle", "model_config": {"device": None}}
         return {
             "python_function": {"loader_module": "mlflow.pytorch", **how},
             "pytorch": {"model_data": "data", "pytorch_version": str(torch.__version__), "code": None},
@@ -137,11 +137,10 @@ class Torch(Flavor):
 
     def read(self, folder: Path) -> Any:
         """The module, for answers, on the CPU."""
-        import cloudpickle
         import torch
 
         path = folder / "data" / "model.pth"
-        model = torch.load(path, map_location="cpu", pickle_module=cloudpickle, weights_only=False)
+        model = torch.load(path, map_location="cpu", weights_only=False)
         model.eval()
         return model
 

@@ -297,3 +297,20 @@ def test_a_worker_elsewhere_says_how_to_save_instead(home: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "jupyter_mlops_agent.runner", Runner)  # type: ignore[arg-type]
     with pytest.raises(Conflict, match=r"save it in the notebook: mlops.save_model\(model, name, run=run\)"):
         mlops.save_model(fitted(), "churn")
+
+
+def test_what_is_installed_elsewhere_than_usual_is_a_package_and_no_code_beside_the_notebook(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by `pip install --target`: its compiled parts would not go along."""
+    folder = Path.cwd() / "target"
+    (folder / "oddly_placed-1.5.dist-info").mkdir(parents=True)
+    (folder / "oddly_placed-1.5.dist-info" / "METADATA").write_text("Name: oddly_placed\nVersion: 1.5\n")
+    (folder / "oddly_placed.py").write_text("def rule(X):\n    return X[:, 0]\n")
+    monkeypatch.syspath_prepend(str(folder))
+    import oddly_placed  # type: ignore[import-not-found]
+
+    version = mlops.save_model(oddly_placed.rule, "odd", example=np.ones((2, 2)))
+    assert version.record.packages["oddly-placed"] == "1.5"
+    assert [path.name for path in (version.path / "code").iterdir()] == ["mlops_model_loader.py"]
+    monkeypatch.delitem(sys.modules, "oddly_placed")
