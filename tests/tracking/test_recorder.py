@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,15 +48,32 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables with nothing in them: it takes seconds of a CPU to make them."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("tables") / "mlflow.sqlite"
+    MlflowClient(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def recorder(home: Path) -> Iterator[Recorder]:
+def home(empty_home: Path, tables: Path) -> Path:
+    """One in which something was recorded before."""
+    shutil.copy(tables, empty_home / "mlflow.sqlite")
+    return empty_home
+
+
+@pytest.fixture
+def recorder(empty_home: Path) -> Iterator[Recorder]:
     recorder = Recorder()
     yield recorder
     recorder.close()
@@ -100,7 +118,7 @@ def found() -> list[Run]:
     return list(client.search_runs([experiment.experiment_id]))
 
 
-def test_a_run_is_there_from_its_start_to_its_end(home: Path, recorder: Recorder) -> None:
+def test_a_run_is_there_from_its_start_to_its_end(empty_home: Path, recorder: Recorder) -> None:
     from mlflow import MlflowClient
 
     state = run()
@@ -119,7 +137,7 @@ def test_a_run_is_there_from_its_start_to_its_end(home: Path, recorder: Recorder
         Entry(seq=2, time=state.created + 2, kind="metric", key="loss", value=0.5, step=1),
         Entry(seq=3, time=state.created + 3, kind="metric", key="loss", value=0.1, step=2),
     ]
-    (home / "runs" / state.id / "journal.jsonl").write_text("".join(f"{e.model_dump_json()}\n" for e in entries))
+    (empty_home / "runs" / state.id / "journal.jsonl").write_text("".join(f"{e.model_dump_json()}\n" for e in entries))
     recorder.record(ended(state))
     recorder.record(ended(state))
     assert recorder.flush(60)
@@ -130,8 +148,8 @@ def test_a_run_is_there_from_its_start_to_its_end(home: Path, recorder: Recorder
     client = MlflowClient(tracking_uri())
     assert [(m.step, m.value) for m in client.get_metric_history(seen.info.run_id, "loss")] == [(1, 0.5), (2, 0.1)]
     (code,) = [a.path for a in client.list_artifacts(seen.info.run_id)]
-    assert code == "code.py" and seen.info.artifact_uri.startswith(home.as_uri())
-    assert not (home / "mlruns").exists(), "nothing lies beside the notebook"
+    assert code == "code.py" and seen.info.artifact_uri.startswith(empty_home.as_uri())
+    assert not (empty_home / "mlruns").exists(), "nothing lies beside the notebook"
     assert pending.unsynced() == []
 
 
@@ -157,13 +175,13 @@ MlflowStore(tracking_uri()).sync(history.get("000000000001"))
 """
 
 
-def test_a_process_killed_while_it_makes_the_tables_spoils_nothing(home: Path) -> None:
+def test_a_process_killed_while_it_makes_the_tables_spoils_nothing(empty_home: Path) -> None:
     history.save(ended(run()))
     for _ in range(2):
         assert subprocess.run([sys.executable, "-c", DIES], check=False).returncode == -signal.SIGKILL
     MlflowStore(tracking_uri()).sync(ended(run()))
     assert [seen.info.status for seen in found()] == ["FINISHED"]
-    assert not list(home.glob("*.unfinished*"))
+    assert not list(empty_home.glob("*.unfinished*"))
 
 
 def test_failures_odd_names_and_the_points_of_all_ranks_arrive(home: Path) -> None:
@@ -209,9 +227,9 @@ def _sync(home: str) -> None:
     MlflowStore(tracking_uri()).sync(ended(run(7)))
 
 
-def test_a_kernel_and_a_server_at_once_make_one(home: Path) -> None:
+def test_a_kernel_and_a_server_at_once_make_one(empty_home: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_sync, args=(str(home),)) for _ in range(3)]
+    processes = [context.Process(target=_sync, args=(str(empty_home),)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
@@ -305,14 +323,14 @@ def test_another_tracking_uri_gets_the_runs_that_come(home: Path, recorder: Reco
 
 
 def test_off_makes_no_process_and_what_was_missed_can_be_brought(
-    home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    empty_home: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.save(Settings(tracking_uri="off"))
     history.save(ended(run(1)))
     recorder.record(ended(run(1)))
     assert recorder.flush(60)
     assert sync() == 0
-    assert (_children(), (home / "mlflow.sqlite").exists()) == ([], False)
+    assert (_children(), (empty_home / "mlflow.sqlite").exists()) == ([], False)
     settings.save(Settings())
     monkeypatch.setattr(pending, "GRACE", 0.0)
     assert pending.unsynced() == [run(1).id]
