@@ -105,6 +105,7 @@ def _check(asked: Namespace) -> None:
     if asked.json:
         return as_json(check)
     rows = [(each.package, each.version, each.id, ", ".join(each.fixed)) for each in check.found]
+    rows += [(each, "", "unknown to PyPI", "") for each in check.unknown]
     return _say(table(("PACKAGE", "VERSION", "WEAKNESS", "FIXED IN"), rows) if rows else "No weakness is known.")
 
 

@@ -177,3 +177,5 @@ class PackageCheck(Record):
     format: int = FORMAT
     time: Time
     found: Annotated[list[Vulnerability], first(1000)] = Field(default_factory=list)
+    #: Packages of which nothing is known there: private ones, say, and versions that were never published.
+    unknown: Annotated[list[Label], first(1000)] = Field(default_factory=list)

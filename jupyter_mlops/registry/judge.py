@@ -256,8 +256,11 @@ def _weaknesses(case: Case, within: float) -> GateResult:
     age = time.time() - check.time
     when = f"checked {words.about(age)} ago, wanted within {words.about(within)}"
     known = [f"{each.package} {each.version} ({each.id})" for each in check.found]
-    told = f"{_some(known)}; {when}" if known else f"none is known, {when}"
-    return GateResult(gate="weaknesses", passed=not known and age <= within, words=told)
+    told = _some(known) if known else "none is known"
+    if check.unknown:
+        told += f"; nothing is known of {_some(check.unknown)}"
+    passed = not known and not check.unknown and age <= within
+    return GateResult(gate="weaknesses", passed=passed, words=f"{told}; {when}")
 
 
 def licences_in(bill: bytes) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from ..core.errors import Conflict, GatesFailed, InvalidInput, InvalidSpec, Unav
 from ..core.gate import GateRules, Verdict
 from ..core.model import Aliases, ModelVersion, PackageCheck, Vulnerability
 from ..core.trail import Actor
+from ..core.words import count
 from ..home.models import ModelFolder
 from .doors import here
 from .find import find_version
@@ -131,10 +132,11 @@ def check_packages(folder: ModelFolder, version: ModelVersion, actor: Actor | No
         for each in found.get("dependencies", [])
         for one in each.get("vulns", [])
     ]
-    check = PackageCheck(time=time.time(), found=known)
+    unknown = [each["name"] for each in found.get("dependencies", []) if "skip_reason" in each]
+    check = PackageCheck(time=time.time(), found=known, unknown=unknown)
     with folder.locked():
         folder.version(version.number).write_check(check)
-        after = f"{len(known)} known weaknesses"
+        after = f"{count(len(known), 'known weakness', 'known weaknesses')}, {count(len(unknown), 'unknown package')}"
         write_trail(folder, actor or here(), "checked", version.name, after=after, digest=version.digest)
     return check
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -149,6 +150,30 @@ def test_a_check_of_packages_is_worth_something_for_a_while(coins: mlops.Model) 
         folder.write_check(PackageCheck(time=time.time() - age, found=weak))
         assert result(coins, 1, "weaknesses").passed is passed
     assert "numpy 2 (PYSEC-1)" in result(coins, 1, "weaknesses").words
+
+
+def test_packages_are_looked_up_and_those_that_nobody_knows_are_told(
+    coins: mlops.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in for pip-audit, which asks the internet: it answers what pip-audit does."""
+    stand_in = tmp_path / "pip_audit.py"
+    stand_in.write_text(
+        "import json, sys\n"
+        "asked = [line.split('==') for line in open(sys.argv[sys.argv.index('-r') + 1]).read().split()]\n"
+        "weak = {'numpy': [{'id': 'PYSEC-1', 'fix_versions': ['9']}]}\n"
+        "print(json.dumps({'dependencies': [{'name': n, 'version': v, 'vulns': weak.get(n, [])} if n != 'cloudpickle'\n"
+        "    else {'name': n, 'skip_reason': 'Dependency not found on PyPI'} for n, v in asked], 'fixes': []}))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    check = coins.version(1).check_packages()
+    assert [(each.package, each.id, each.fixed) for each in check.found] == [("numpy", "PYSEC-1", ["9"])]
+    assert check.unknown == ["cloudpickle"] and coins.trail[-1].after == "1 known weakness, 1 unknown package"
+    coins.set_gates(packages={"checked_within": "30d"})
+    told = result(coins, 1, "weaknesses")
+    assert not told.passed and "PYSEC-1" in told.words and "nothing is known of cloudpickle" in told.words
+    stand_in.write_text("print('no answer')")
+    with pytest.raises(mlops.errors.Unavailable, match="gave no answer"):
+        coins.version(1).check_packages()
 
 
 @pytest.mark.parametrize(
