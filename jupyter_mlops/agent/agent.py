@@ -57,6 +57,7 @@ class Agent:
         self._worker.stream_handlers["mlops-gang"] = self.order
         self._worker.metrics[METRICS] = self._used
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
+        self._worker.handlers["mlops_stacks"] = self.stacks
         self._spare.prepare({})
 
     def leave(self, seconds: float) -> None:
@@ -147,6 +148,14 @@ class Agent:
         """The scheduler says what a gang's seat is to do."""
         self._run(run).obey({"run": run, **order})
 
+    async def stacks(self, run: str) -> list[dict[str, Any]]:
+        """Where the code of a run is at this moment, runner by runner."""
+        with self._lock:
+            here = self._runs.get(run)
+        runners = here.at_work if here is not None else []
+        texts = await asyncio.gather(*(asyncio.to_thread(runner.stacks) for runner in runners))
+        return [{"rank": runner.rank, "text": text} for runner, text in zip(runners, texts, strict=True)]
+
     async def _used(self, worker: Any) -> dict[str, float]:
         """What the runners use, for Dask's heartbeats: bytes, and per cents of a CPU."""
         return self._use.now([(runner.process.pid, runner.memory) for runner in self._at_work()])
@@ -209,7 +218,7 @@ class RunHere:
         if runner is None:
             runner = RunnerHandle(self._spare.take(self._environ), self.reporter)
             with self._sharing:
-                runner.send(_opening(self._worker, self._code), tuple(self._files))
+                runner.open(_opening(self._worker, self._code), tuple(self._files))
         return self._set_to_work(runner)
 
     def _set_to_work(self, runner: RunnerHandle) -> RunnerHandle:
@@ -238,7 +247,8 @@ class RunHere:
         runner = RunnerHandle(self._spare.take(self._environ), prints)
         opening = {**_opening(self._worker, self._code), "rank": {**told, "listens": listener >= 0}}
         opening["environ"] = _share(opening["environ"], told["ranks"])
-        runner.send(opening, (*self._files, *([listener] if listener >= 0 else [])))
+        runner.rank = int(told["variables"]["RANK"])
+        runner.open(opening, tuple(self._files), listener)
         return self._set_to_work(runner)
 
     def sit(self, seat: GangSeat) -> dict[str, Any]:
@@ -278,13 +288,13 @@ class RunHere:
             if not self.stopped:
                 self._free.append(runner)
                 return
-        runner.process.close()
+        runner.close()
 
     def lost(self, runner: RunnerHandle) -> None:
         """The runner has ended by itself."""
         with self._lock:
             self._busy.discard(runner)
-        runner.process.close()
+        runner.close()
 
     def release(self) -> None:
         """It needs no runners for now."""
@@ -292,7 +302,7 @@ class RunHere:
             free, self._free = self._free, []
             idle = not self._busy
         for runner in free:
-            runner.process.close()
+            runner.close()
         with self._sharing:
             files = self._files if idle else []
             if idle:

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import clients, displays, failures, mainmodule, sources, surroundings
+from . import clients, displays, failures, mainmodule, sources, stacks, surroundings
 from .checkpoints import OfRank
 from .code import Code
 from .failures import RunStopped, record
@@ -56,7 +56,7 @@ class Runner:
     ----------
     wire : to the seat.
     opened : what the seat says of the run and of its worker.
-    files : the run's big variables.
+    files : the run's big variables, the file that takes stacks, and the socket at which rank 0 meets the others.
     points : takes what the code logs.
     """
 
@@ -64,6 +64,8 @@ class Runner:
         global RUNNER
         RUNNER = self
         self._wire, self._files, self.points = wire, files, points
+        listener = files.pop() if opened.get("rank", {}).get("listens") else -1
+        stacks.heed(files.pop())
         self._head: dict[str, Any] = pickle.loads(opened["code"])  # noqa: S301 - plain data of ours
         #: The id of the run.
         self.run: str = self._head["run"]
@@ -77,16 +79,15 @@ class Runner:
             theirs = self._head["surroundings"]
             failures.away_from(None if surroundings.move_in(theirs) else theirs["folder"])
         if "rank" in opened:
-            self._join(opened["rank"])
+            self._join(opened["rank"], listener)
         sources.install()
         keys = self._head.get("client") or opened["worker"]["keys"]  # where workers have none that clients may use
         clients.install({**opened["worker"], "keys": keys}, self.tell)
         displays.install(self.tell)
         self._main = mainmodule.make()
 
-    def _join(self, told: Message) -> None:
+    def _join(self, told: Message, listener: int) -> None:
         """Be a rank of a gang."""
-        listener = self._files.pop() if told["listens"] else -1
         os.environ.update({name: value for name, value in told["defaults"].items() if name not in os.environ})
         os.environ.update(told["variables"])
         Meeting(**told["meeting"], listener=listener).install()

@@ -18,6 +18,7 @@ from . import memory
 from .points import Column, PointsIn
 from .processes import RunnerProcess
 from .reports import Reporter
+from .stacks import StackFile
 from .wire import Message
 
 #: Lines that are kept of what a runner wrote last, to be shown with its death.
@@ -64,6 +65,9 @@ class RunnerHandle:
 
     def __init__(self, process: RunnerProcess, reporter: Prints) -> None:
         self.process, self._reporter = process, reporter
+        self._stacks = StackFile()
+        #: Of a gang.
+        self.rank: int | None = None
         self._shared, self._kills = memory.used(process.pid), memory.kills()
         self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}
         self._poll = select.poll()
@@ -86,6 +90,19 @@ class RunnerHandle:
         """As `Eater.end_for_memory`."""
         self._ended_at = self._ended_at or (used, limit)
         self.process.signal(signal.SIGKILL)
+
+    def open(self, opening: Message, files: tuple[int, ...] = (), listener: int = -1) -> None:
+        """Tell it what it is to live with, before all else: the run's big variables, and a socket to listen at."""
+        self.send(opening, (*files, self._stacks.number, *([listener] if listener >= 0 else [])))
+
+    def stacks(self) -> str:
+        """Where its Python code is at this moment. Takes a second at most; any thread may ask."""
+        return self._stacks.ask(self.process.signal)
+
+    def close(self) -> None:
+        """Let it end, with all that it has started."""
+        self.process.close()
+        self._stacks.close()
 
     def send(self, message: Message, files: tuple[int, ...] = ()) -> None:
         """Send it something; that it died meanwhile is found out when it is heard."""

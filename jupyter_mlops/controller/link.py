@@ -14,6 +14,7 @@ from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.curve import MOST_POINTS, CurveLine, CurvesView
 from ..core.extend import LimitChange
 from ..core.run import Entry, RunState
+from ..core.stack import PythonStack
 
 #: The header that each request to Dask's dashboard, websockets too, must carry the key in.
 DASHBOARD_KEY_HEADER = "X-Jupyter-MLOps-Key"
@@ -130,6 +131,10 @@ class Link(Protocol):
     async def run_points(self, run: str, since: int = 0) -> tuple[int, list[CurveLine]]:
         """The points that came after the line of the number `since`, to be copied, and the number of the last line:
         all of them to who asks every few seconds, else those that are drawn. Raises as `run_curves`."""
+
+    async def run_stacks(self, run: str) -> list[PythonStack]:
+        """Where the code of a run is at this moment: the Python stack of each of its processes. Raises as
+        `run_curves`."""
 
     async def close(self) -> None:
         """Close the connection. The cluster lives on."""

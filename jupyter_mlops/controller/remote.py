@@ -16,6 +16,7 @@ from ..core.errors import ClusterUnreachable, MlopsError, Unreadable, VersionMis
 from ..core.extend import LimitChange
 from ..core.lines import read_list
 from ..core.run import Entry, RunState
+from ..core.stack import PythonStack
 from ..core.waiting import wait_for
 from .link import ClusterView, RunView
 from .messages import Messenger
@@ -151,6 +152,11 @@ class RemoteLink:
         """As `Link.run_points`."""
         answer = await self._ask("mlops_run_points", run=run, since=since)
         return int(_part(answer, "seq")), read_list(CurveLine, answer.get("lines", []))
+
+    async def run_stacks(self, run: str) -> list[PythonStack]:
+        """As `Link.run_stacks`."""
+        answer = await self._ask("mlops_run_stacks", run=run)
+        return read_list(PythonStack, answer.get("stacks", []))
 
     async def close(self) -> None:
         """As `Link.close`."""

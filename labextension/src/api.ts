@@ -10,6 +10,7 @@ import {
   Price,
   Profile,
   ProfileView,
+  PythonStack,
   Receipt,
   RunState,
   Sample,
@@ -78,6 +79,8 @@ export interface IApi {
   journal(id: string): Promise<Entry[]>;
   /** The curves of a run that changed after `since`, of at most `most` points each. */
   curves(id: string, since: number, most: number): Promise<CurvesView>;
+  /** The Python stacks of a run's processes, now. */
+  stacks(id: string): Promise<PythonStack[]>;
   cancel(id: string): Promise<Operation>;
   /** Remove a run that is over from the history, with all that was kept of it. */
   forgetRun(id: string): Promise<void>;
@@ -168,6 +171,10 @@ export class Api implements IApi {
 
   curves(id: string, since: number, most: number): Promise<CurvesView> {
     return this._ask(`${at('runs', id, 'curves')}?since=${since}&most=${most}`);
+  }
+
+  stacks(id: string): Promise<PythonStack[]> {
+    return this._ask(at('runs', id, 'stacks'));
   }
 
   cancel(id: string): Promise<Operation> {

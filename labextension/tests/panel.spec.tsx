@@ -454,6 +454,22 @@ describe('Runs', () => {
     expect(stage.api.asked).toEqual([['cancel', 'aaaaaaaaaaaa']]);
   });
 
+  it('shows where the code of a run is, on demand', async () => {
+    const stage = await panel({ runs: [run({ kind: 'gang' })] });
+    await stage.after(() => find('run-open').click());
+    stage.api.where = [
+      { worker: 'default-1', rank: 0, text: 'File "a.py", line 3 in wait', why: '' },
+      { worker: 'default-2', rank: 1, text: '', why: 'it has just ended' }
+    ];
+    await stage.after(() => find('stacks').click(), 500);
+    expect(find('stack-texts').textContent).toBe(
+      'rank 0 on default-1:\nFile "a.py", line 3 in wait\n\nrank 1 on default-2:\nit has just ended'
+    );
+    stage.api.refusal = new Error('The cluster did not answer');
+    await stage.after(() => find('stacks').click());
+    expect(find('problem').textContent).toContain('The cluster did not answer');
+  });
+
   it('follows the journal of an opened run only', async () => {
     const stage = await panel({ runs: [run()] });
     await stage.after(() => find('run-open').click());

@@ -7,6 +7,7 @@ import {
   Fault,
   Hello,
   Operation,
+  PythonStack,
   RunState,
   Settings
 } from '../src/state/schema';
@@ -60,6 +61,7 @@ export class TestApi implements IApi {
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
   history: RunState[] = [];
+  where: PythonStack[] = [];
   drawn: CurvesView = { seq: 0, curves: [], attempts: [], left_out: 0 };
 
   start = (options: { profile: string }) =>
@@ -82,6 +84,7 @@ export class TestApi implements IApi {
   runs = (...args: [number]) => this._answer('runs', args, this.history);
   forgetRun = (...args: [string]) => this._answer('forgetRun', args, undefined);
   journal = (...args: [string]) => this._answer('journal', args, []);
+  stacks = (...args: [string]) => this._answer('stacks', args, this.where);
   curves = (...args: [string, number, number]) => this._answer('curves', args, this.drawn);
   cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));
   again = (...args: [string, string?]) => this._answer<Operation>('again', args, this.doing);

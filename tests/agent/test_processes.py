@@ -57,7 +57,7 @@ def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Make]:
 
     yield new
     for runner in made:
-        runner.process.close()
+        runner.close()
 
 
 def call(runner: RunnerHandle, function: Callable[[], Any]) -> Any:
@@ -73,7 +73,7 @@ def outcome_of(runner: RunnerHandle, function: Callable[[], Any], **more: Any) -
     """All that a new runner says of a function; `more` is what its run's head has besides."""
     head = {"run": "r", "kind": "function", "modules": {}, "sources": {}, "filename": "", "retries": 0, "keep": False}
     worker = {"name": "w", "address": "", "scheduler": "", "local_directory": "", "nthreads": 1, "keys": {}}
-    runner.send(
+    runner.open(
         {
             "code": pickle.dumps({**head, **more, "body": cloudpickle.dumps(function)}),
             "environ": dict(os.environ),
@@ -203,7 +203,7 @@ def test_who_has_set_variables_has_a_template_that_imports_with_them(make: Make,
         try:
             assert call(runner, chosen) == expected
         finally:
-            runner.process.close()
+            runner.close()
 
 
 def test_what_was_learned_is_in_memory_once(make: Make) -> None:

@@ -81,6 +81,7 @@ async def ask_everything(c: Cluster) -> None:
     assert (await c.link.watch_run(RUN.id, 0, 0)).run.id == RUN.id
     await c.link.run_parts(RUN.id)
     assert (await c.link.run_curves(RUN.id)).curves == []
+    assert await c.link.run_stacks(RUN.id) == []
     assert (await c.link.run_points(RUN.id))[1] == []
     assert (await c.link.close_run(RUN.id, "done")).id == RUN.id
     await c.link.logs()

@@ -105,6 +105,25 @@ def test_one_rank_ends_all_and_is_to_blame(cluster: mlops.Cluster, death: Callab
     assert pids_of(cluster) == before, "and still there"
 
 
+def test_it_is_told_where_each_rank_is_also_in_c_code(cluster: mlops.Cluster) -> None:
+    def work() -> None:
+        def wait_for_nobody() -> None:
+            import os
+
+            os.read(os.pipe()[0], 1)  # no Python code runs meanwhile
+
+        wait_for_nobody()
+
+    run = mlops.train(work, workers=2, cluster=cluster)
+    until(lambda: [each.text.count("in wait_for_nobody") for each in run.stacks()] == [1, 1])
+    stacks = run.stacks()
+    assert [each.rank for each in stacks] == [0, 1] and "rank 1 on " in repr(stacks)
+    assert "jupyter-mlops" not in repr(stacks), "our own frames are left out"
+    run.cancel()
+    until(lambda: run.state == "cancelled")
+    assert run.stacks() == []
+
+
 def test_an_exception_is_the_users_own(cluster: mlops.Cluster) -> None:
     class Odd(Exception):
         pass

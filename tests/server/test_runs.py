@@ -52,6 +52,8 @@ async def test_a_run_is_watched_and_cancelled(ask: Any, browse: Any) -> None:
     assert any(entry["text"].startswith("at ") for entry in browser.journal[run])
     assert [state["id"] for state in await ask("GET", "runs", cluster="one")] == [run]
     assert await ask("GET", "runs", cluster="other") == []
+    (stack,) = await ask("GET", f"runs/{run}/stacks")
+    assert stack["worker"] == "default-1" and "in count" in stack["text"]
     live = await ask("GET", f"runs/{run}/curves")
     assert [(curve["key"], curve["rank"], curve["steps"][:2]) for curve in live["curves"]] == [("number", 0, [0, 1])]
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import Conflict, RunError
 from ...core.price import Cost
 from ...core.run import FINAL, ItemError, RunState
+from ...core.stack import PythonStack, PythonStacks
 from ..clusters.handle import cluster
-from ..clusters.kernel import loop_thread
+from ..clusters.kernel import kernel, loop_thread
 from .execution.channel import Channel
 from .execution.execution import Execution
 from .execution.mapping import MapExecution
@@ -107,6 +108,19 @@ class Run:
         from .curves import curves_of
 
         return curves_of(self.record)
+
+    def stacks(self) -> PythonStacks:
+        """Where its code is at this moment: the Python stack of each of its processes, also of one that is blocked in C
+        code. Of a gang, of each rank. Empty when it is over.
+
+        Raises
+        ------
+        ClusterUnreachable, ClusterEnded : nobody can say.
+        VersionMismatch : an older version started its cluster, which doesn't know how.
+        """
+        if self.record.phase in FINAL:
+            return PythonStacks()
+        return PythonStacks(loop_thread().call(_stacks(self.record)))
 
     @property
     def futures(self) -> list[Any]:
@@ -287,6 +301,11 @@ class Run:
             f"<div><b>{html.escape(self.name)}</b> <code>{self.id}</code><br>"
             f'<span style="{style}">{html.escape(sentence(self.record))}</span></div>'
         )
+
+
+async def _stacks(record: RunState) -> list[PythonStack]:
+    session = await kernel().sessions.open(record.ran_on)
+    return await session.link.run_stacks(record.id)
 
 
 __all__ = ["Run", "RunError", "View"]

@@ -16,6 +16,7 @@ from .. import dask
 from ..answers import answering
 from .liverun import LiveRun, TellOfRun
 from .registry import RunRegistry, sentence
+from .stacks import stacks_of
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -52,6 +53,7 @@ class RunHandlers:
             "mlops_run_parts": self._parts,
             "mlops_run_curves": self._curves,
             "mlops_run_points": self._points,
+            "mlops_run_stacks": self._stacks,
         }
         self._scheduler.handlers.update({name: answering(handler) for name, handler in handlers.items()})
 
@@ -127,6 +129,10 @@ class RunHandlers:
     async def _points(self, run: str, since: int = 0) -> dict[str, Any]:
         seq, lines = self._known(run).curves.lines(since)
         return {"seq": seq, "lines": [line.model_dump(exclude_defaults=True) for line in lines]}
+
+    async def _stacks(self, run: str) -> dict[str, Any]:
+        found = await stacks_of(self._scheduler, self._known(run).state.id)
+        return {"stacks": [each.model_dump(exclude_defaults=True) for each in found]}
 
     async def _parts(self, run: str) -> dict[str, int]:
         return self._runs.results.parts(self._known(run))

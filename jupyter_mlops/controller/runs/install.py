@@ -40,6 +40,7 @@ FILES = (
     "checkpoints",
     "leaving",
     "points",
+    "stacks",
     "runner",
     "template",
     "processes",

@@ -69,6 +69,16 @@ class CurvesHandler(QuietHandler):
         self.reply(await self.services.runs.curves(run, since, most))
 
 
+class StacksHandler(Handler):
+    """Where a run's code is at this moment."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """The Python stacks of its processes."""
+        self.reply(await self.services.runs.stacks(run))
+
+
 class AgainHandler(Handler):
     """A run's record as the start of a new run."""
 
@@ -85,5 +95,6 @@ HANDLERS = [
     (r"runs/([^/]+)/record", RecordHandler),
     (r"runs/([^/]+)/journal", JournalHandler),
     (r"runs/([^/]+)/curves", CurvesHandler),
+    (r"runs/([^/]+)/stacks", StacksHandler),
     (r"runs/([^/]+)/again", AgainHandler),
 ]

@@ -14,6 +14,7 @@ from ...core.errors import AmbiguousName, Conflict, InvalidInput, MlopsError, Un
 from ...core.naming import ClusterName
 from ...core.operation import Operation
 from ...core.run import FINAL, Entry, RunState
+from ...core.stack import PythonStack
 from ...core.waiting import until_set
 from ...home.runs import run_folder
 from ...tracking import history
@@ -183,6 +184,12 @@ class RunManager:
             known = self._past[state.id] = (stamp, folder.drawn_curves())
         curves = known[1] if known[1].keys else Curves.of_last(state.metrics, state.created)
         return curves.view(0, most)
+
+    async def stacks(self, run: str) -> list[PythonStack]:
+        """Where its code is at this moment, process by process; none when it is over. Raises `UnknownRun`,
+        `ClusterUnreachable`."""
+        state = await self.state(run)
+        return [] if state.phase in FINAL else await self._watcher.link(state.ran_on).run_stacks(state.id)
 
     async def cancel(self, run: str) -> Operation:
         """Stop its code. Raises `UnknownRun`, and `Conflict` when it is over."""

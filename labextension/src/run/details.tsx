@@ -14,6 +14,7 @@ import { number, significant } from '../words/number';
 import { itemsOf, runPhase } from '../words/run';
 import { size } from '../words/size';
 import { clock, span } from '../words/time';
+import { Stacks } from './stacks';
 
 /** Errors of items that are listed. */
 const MOST_ERRORS = 20;
@@ -64,6 +65,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
         <p>{trans.__('and %1 more', run.errors.length - MOST_ERRORS)}</p>
       )}
       {journal && <Prints entries={journal} />}
+      {run.problem === null && isRunning(run) && <Stacks run={run} />}
       <div className="jp-mlops-actions">
         <Button
           label={trans.__('Go to the cell that this run came from')}

@@ -14,6 +14,7 @@ export interface Schemas {
   Problem: Problem;
   Profile: Profile;
   Promotion: Promotion;
+  PythonStack: PythonStack;
   Receipt: Receipt;
   RunState: RunState;
   Sample: Sample;
@@ -821,6 +822,17 @@ export interface Promotion {
   override: string;
   version: number;
   why: string;
+}
+/**
+ * The Python stack of one process of a run: all of its threads, the innermost call first.
+ *
+ * `rank` is None where the run is no gang; `text` is empty where none is to be had, and `why` says why.
+ */
+export interface PythonStack {
+  rank: number | null;
+  text: string;
+  why: string;
+  worker: string;
 }
 /**
  * The final sum of a cluster that ended; kept after everything else of it is gone.

@@ -14,6 +14,7 @@ from ....core.errors import Refused
 from ....core.extend import LimitChange
 from ....core.price import Price
 from ....core.run import RunState
+from ....core.stack import PythonStack
 from . import change
 from .discover import Discovered
 from .install import install
@@ -120,6 +121,10 @@ class ForeignLink:
     async def run_points(self, run: str, since: int = 0) -> tuple[int, list[CurveLine]]:
         """As `Link.run_points`."""
         return await (await self._run_link()).run_points(run, since)
+
+    async def run_stacks(self, run: str) -> list[PythonStack]:
+        """As `Link.run_stacks`."""
+        return await (await self._run_link()).run_stacks(run)
 
     async def close(self) -> None:
         """As `Link.close`."""

@@ -1,0 +1,48 @@
+"""Asks a run's workers where its code is."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ...core.stack import NONE, PythonStack
+from ...core.waiting import wait_for
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+    from distributed.scheduler import WorkerState as DaskWorker
+
+#: Workers that are asked, at most, and seconds that one may take.
+MOST, PATIENCE = 64, 5.0
+
+
+async def stacks_of(scheduler: Scheduler, run: str) -> list[PythonStack]:
+    """The stacks of a run's processes, in the order of their ranks; those of its first workers where it has many."""
+    prefix = f"mlrun-{run}-"
+    workers = [
+        worker for worker in scheduler.workers.values() if any(str(key).startswith(prefix) for key in _keys(worker))
+    ]
+    found = await asyncio.gather(*(_ask(scheduler, worker, run) for worker in islice(workers, MOST)))
+    return sorted((each for stacks in found for each in stacks), key=lambda each: (each.rank or 0, each.worker))
+
+
+def _keys(worker: DaskWorker) -> list[Any]:
+    return [task.key for task in worker.processing]
+
+
+async def _ask(scheduler: Scheduler, worker: DaskWorker, run: str) -> list[PythonStack]:
+    name = str(worker.name)
+    try:
+        told = await wait_for(
+            scheduler.broadcast(msg={"op": "mlops_stacks", "run": run}, workers=[worker.address], on_error="raise"),
+            PATIENCE,
+        )
+    except asyncio.TimeoutError:
+        return [PythonStack(worker=name, why=f"the worker didn't answer within {PATIENCE:.0f} s")]
+    except Exception as error:  # noqa: BLE001 - of any kind: it went, or is of a version that has no stacks
+        return [PythonStack(worker=name, why=f"the worker can't be asked: {type(error).__name__}")]
+    return [
+        PythonStack(worker=name, rank=each["rank"], text=each["text"], why="" if each["text"] else NONE)
+        for each in told[worker.address]
+    ]
