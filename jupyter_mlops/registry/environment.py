@@ -5,17 +5,15 @@ Also what is told of the packages: licences, and the bill of materials (SBOM) in
 
 from __future__ import annotations
 
-import ast
 import importlib.metadata
 import inspect
 import json
 import platform
 import sys
 import sysconfig
-import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +22,7 @@ from typing import Any
 from .._version import __version__
 from ..agent.versions import distribution_of
 from ..client.send.environment import can_be_had, canonical, needed
+from ..client.send.modules import imports_in
 from ..client.send.pickling import pack
 from ..core.errors import NotPicklable
 from ..core.model import ModelVersion
@@ -35,9 +34,6 @@ _INSTALLED = ("site-packages", "dist-packages")
 _MOST_NAME = 80
 
 _OWN = __name__.partition(".")[0]
-
-#: Python 3.11 can't parse in two threads at once.
-_PARSING = threading.Lock()
 
 
 def imports_of(model: Any) -> set[str]:
@@ -127,20 +123,10 @@ def _path_of(name: str, module: ModuleType) -> str:
     return f"{base}/__init__.py" if hasattr(module, "__path__") else f"{base}.py"
 
 
-def _imported(name: str, module: ModuleType, text: str) -> Iterator[str]:
+def _imported(name: str, module: ModuleType, text: str) -> list[str]:
     parts = name.split(".")
-    yield from (".".join(parts[:length]) for length in range(1, len(parts)))
-    package = parts if hasattr(module, "__path__") else parts[:-1]
-    with _PARSING:
-        tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            stem = ".".join([*base, *([node.module] if node.module else [])])
-            yield stem
-            yield from (f"{stem}.{alias.name}" for alias in node.names)
+    package = name if hasattr(module, "__path__") else name.rpartition(".")[0]
+    return [*(".".join(parts[:length]) for length in range(1, len(parts))), *imports_in(text, package)]
 
 
 # Licences and the bill of materials.

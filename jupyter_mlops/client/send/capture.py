@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ...core.errors import InvalidCell
 from .flow import Flow, flow_of
+from .syntax import parse
 
 _SHELL = re.compile(r"^\s*(%{1,2}\w|!\S|\?\w)")
 
@@ -38,7 +39,7 @@ def parse_cell(source: str, filename: str) -> ast.Module:
     InvalidCell : it has a magic or a shell command, which only work in the kernel; or it is nested too deeply.
     """
     try:
-        return ast.parse(source, filename)
+        return parse(source, filename)
     except SyntaxError as error:
         line = error.text or ""
         if _SHELL.match(line):

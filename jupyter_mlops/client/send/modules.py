@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from .syntax import parse
+
 #: Characters of all modules together; more than that isn't what lies beside a notebook.
 MOST = 20_000_000
 
@@ -127,17 +129,23 @@ def _text(path: Path) -> str | None:
 def _imported(name: str, module: Module) -> list[str]:
     known = _imports.get(name)
     if known is None or known[0] != module.text:
-        known = _imports[name] = (module.text, _read_imports(name, module))
+        package = name if module.package else name.rpartition(".")[0]
+        known = _imports[name] = (module.text, imports_in(module.text, package))
     return known[1]
 
 
-def _read_imports(name: str, module: Module) -> list[str]:
+def imports_in(text: str, package: str) -> list[str]:
+    """The modules that a module's text imports, and names that may be modules; none where it can't be parsed.
+
+    Parameters
+    ----------
+    package : that the module is in, or is itself; empty outside of one.
+    """
     try:
-        tree = ast.parse(module.text)
+        tree = parse(text)
     except SyntaxError:  # it will be said where it is imported
         return []
     found = []
-    package = name if module.package else name.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
