@@ -21,7 +21,7 @@ from typing import Any
 
 from .._version import __version__
 from ..agent.versions import distribution_of
-from ..client.send.environment import can_be_had, canonical, needed
+from ..client.send.environment import Needed, can_be_had, needed
 from ..client.send.modules import imports_in
 from ..client.send.pickling import pack
 from ..core.errors import NotPicklable
@@ -109,9 +109,10 @@ def is_beside(module: ModuleType) -> bool:
     path, top = getattr(module, "__file__", None) or "", module.__name__.partition(".")[0]
     if not path.endswith(".py") or not Path(path).is_absolute() or top in (_OWN, "jupyter_mlops_agent", "__main__"):
         return False
-    if (name := distribution_of(top)) and not needed([name])[canonical(name)].editable:
+    if set(_INSTALLED) & set(Path(path).parts) or path.startswith(sysconfig.get_paths()["stdlib"]):
         return False
-    return not set(_INSTALLED) & set(Path(path).parts) and not path.startswith(sysconfig.get_paths()["stdlib"])
+    name = distribution_of(top)
+    return not name or Needed(importlib.metadata.distribution(name)).editable
 
 
 def _loaded(top: str) -> list[str]:
