@@ -84,15 +84,19 @@ def opened(big: bytes | str) -> int:
     return os.open(big, os.O_RDONLY) if isinstance(big, str) else shared(big)
 
 
+def unnamed() -> int:
+    """An empty file in memory; where the system has none, on the disk. Whoever asked for it closes it."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("jupyter-mlops")
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
 def shared(data: bytes) -> int:
     """A file in memory that holds `data`, for the runners of this machine to map. Whoever asked for it closes it."""
-    if hasattr(os, "memfd_create"):
-        file = os.memfd_create("jupyter-mlops")
-    else:
-        import tempfile
-
-        with tempfile.TemporaryFile() as unnamed:
-            file = os.dup(unnamed.fileno())
+    file = unnamed()
     with open(os.dup(file), "wb") as target:  # noqa: PTH123 - it has no path
         target.write(data)
     return file

@@ -60,7 +60,7 @@ class GangSeat:
     address : the worker's, in Dask.
     folder : of the worker, for files.
     places : of checkpoints: `root`, where the run's are, empty where there is none; and `earlier`, those of runs that
-        it goes on from.
+        it goes on from; and whether the gang is `elastic`.
     """
 
     def __init__(
@@ -151,8 +151,10 @@ class GangSeat:
             return int(server.getsockname()[1])
 
     def _to_resume(self) -> dict[str, Any]:
-        """What the ranks go on from: the run's newest checkpoint, or that of an earlier run. What rank 0's seat finds
-        counts for all of them."""
+        """What the ranks go on from: the run's newest checkpoint, or that of an earlier run. Rank 0's seat decides it,
+        which is the first one where the gang is not elastic."""
+        if self._part["index"] and not self._places.get("elastic"):
+            return {}
         for root in filter(None, (self._places["root"], *self._places["earlier"])):
             try:
                 newest = checkpoints_at(root, self._folder).newest()

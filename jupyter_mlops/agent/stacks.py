@@ -10,9 +10,10 @@ import contextlib
 import faulthandler
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable
+
+from . import buffers
 
 #: A signal that hardly any other code uses.
 SIGNAL = getattr(signal, "SIGRTMAX", signal.SIGUSR2 + 3) - 3
@@ -42,11 +43,11 @@ class StackFile:
     """The seat's end: where a runner writes its stacks."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as the runner
+        self._file = open(buffers.unnamed(), "rb", buffering=0)  # noqa: PTH123, SIM115 - it has no path; it stays open
 
     @property
     def number(self) -> int:
-        """The open file, for the runner."""
+        """The open file, for the runner; raises `ValueError` once that has ended."""
         return self._file.fileno()
 
     def ask(self, send: Callable[[int], None]) -> str:

@@ -31,7 +31,7 @@ from ..clusters.choose import usable
 from ..clusters.listing import Listing, list_clusters
 from ..clusters.session import Session, connect
 from ..send.payload import RunPayload, head_bytes, names_dask
-from .checkpoints import place_of
+from .checkpoints import place_of, places_of
 from .execution.items import part, partition, single
 from .execution.tasks import Tasks
 from .record import read_payload
@@ -125,7 +125,7 @@ async def _send(
         head["seal"] = await asyncio.to_thread(run_folder(state.id).new_key)
         if state.kind == "gang":
             left = [record.checkpoints] if record.checkpoints and record.phase != "done" else []
-            head["checkpoints"] = {"root": state.checkpoints, "earlier": left}
+            head["checkpoints"] = places_of(state, left)
         if names_dask(RunPayload(first["head"], first["bigs"])):
             head["client"] = session.client_keys
         tasks.code = head_bytes(head)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
 
 from ...core.errors import Conflict, InvalidSpec, UnknownRun
 from ...core.run import FINAL, RunState
@@ -14,6 +15,11 @@ from .options import Options
 
 #: The variable of a profile's environment that names a folder of its volume, or a URL, for the checkpoints of its runs.
 PLACE = "JUPYTER_MLOPS_CHECKPOINTS"
+
+
+def places_of(state: RunState, others: list[str]) -> dict[str, Any]:
+    """What a gang's seats must know of its checkpoints: where they are, and those of runs that it goes on from."""
+    return {"root": state.checkpoints, "earlier": others, "elastic": state.least_seats is not None}
 
 
 async def place_of(session: Session, run: str, asked: str | None) -> str:

@@ -18,7 +18,7 @@ from ..clusters.choose import Say, choose
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.session import Session
 from ..send.payload import RunPayload
-from .checkpoints import PLACE, earlier, place_of
+from .checkpoints import PLACE, earlier, place_of, places_of
 from .execution.channel import Channel
 from .execution.execution import Execution
 from .execution.feeding import FedExecution, Feed
@@ -88,7 +88,7 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     state = _state(run, session, payload, items, options, origin)
     if options.gang is not None:
         state.checkpoints = await place_of(session, run, options.checkpoint)
-        payload.head["checkpoints"] = {"root": state.checkpoints, "earlier": await earlier(state.digest, options)}
+        payload.head["checkpoints"] = places_of(state, await earlier(state.digest, options))
         if not state.checkpoints and "checkpoint(" in payload.code:
             say(NO_PLACE)
     _complete(payload, state, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...core.stack import NONE, PythonStack
 from ...core.waiting import wait_for
@@ -21,14 +21,12 @@ async def stacks_of(scheduler: Scheduler, run: str) -> list[PythonStack]:
     """The stacks of a run's processes, in the order of their ranks; those of its first workers where it has many."""
     prefix = f"mlrun-{run}-"
     workers = [
-        worker for worker in scheduler.workers.values() if any(str(key).startswith(prefix) for key in _keys(worker))
+        worker
+        for worker in scheduler.workers.values()
+        if any(str(task.key).startswith(prefix) for task in worker.processing)
     ]
     found = await asyncio.gather(*(_ask(scheduler, worker, run) for worker in islice(workers, MOST)))
     return sorted((each for stacks in found for each in stacks), key=lambda each: (each.rank or 0, each.worker))
-
-
-def _keys(worker: DaskWorker) -> list[Any]:
-    return [task.key for task in worker.processing]
 
 
 async def _ask(scheduler: Scheduler, worker: DaskWorker, run: str) -> list[PythonStack]:
