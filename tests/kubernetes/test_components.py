@@ -89,7 +89,7 @@ def test_after_all_of_it_the_ledger_adds_up_and_nothing_is_left(kube: Kube, busy
     told = [event.text for event in busy.cluster.events()]
     receipt = busy.stop()
     seconds, pods = busy.held(receipt.ended)
-    assert pods == 5, told  # none was made twice
+    assert pods == 5, "\n".join(told)  # none was made twice
     assert receipt.cause == "user" and receipt.most_workers == 5
     assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods)
     assert receipt.runs == 6
