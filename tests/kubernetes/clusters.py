@@ -122,11 +122,11 @@ def by_value(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def small(workers: int, name: str = "default", **fields: Any) -> Group:
-    """A group of small workers."""
+    """A group of small workers. The more it may have, the more of the node's two CPUs its scheduler asks for."""
     size = {"cpus": 0.05, "memory": "300 MiB"}
     options = {"pod": fields.pop("pod", REAL)}
     return Group(
-        **{"name": name, "workers": workers, "maximum": max(workers, 60), "options": options, **size, **fields}
+        **{"name": name, "workers": workers, "maximum": max(workers, 10), "options": options, **size, **fields}
     )
 
 
