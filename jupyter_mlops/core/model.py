@@ -162,6 +162,14 @@ class Baseline(Record):
     answers: Bins | None = None
 
 
+class Finding(Record):
+    """One thing that was looked at in a version, and whether it is as it should be: its files, its environment."""
+
+    what: Label
+    passed: bool
+    words: Saying
+
+
 class Vulnerability(Record):
     """A known weakness of a package: its name there, and the versions that don't have it."""
 

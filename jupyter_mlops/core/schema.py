@@ -25,6 +25,7 @@ SHARED = (
     stack.PythonStack,
     operation.Operation,
     model.ModelState,
+    model.Finding,
     promotion.ModelView,
     promotion.Promotion,
     gate.Verdict,

@@ -11,6 +11,7 @@ from .cluster import ClusterState, Event, SilentPlace, WorkerState
 from .estimate import Estimate
 from .operation import Operation
 from .profile import Place, Profile
+from .promotion import ModelSummary
 from .run import Entry, RunState
 
 
@@ -80,6 +81,14 @@ class SilentChange(Record):
     value: list[SilentPlace]
 
 
+class ModelsChange(Record):
+    """The models are now these, by name."""
+
+    noun: Literal["models"] = "models"
+    id: Literal[""] = ""
+    value: list[ModelSummary]
+
+
 class WorkersChange(Record):
     """Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
 
@@ -118,6 +127,7 @@ Change = Annotated[
     | OperationChange
     | ProfilesChange
     | SilentChange
+    | ModelsChange
     | WorkersChange
     | EventsChange
     | JournalChange,
@@ -139,6 +149,7 @@ class Snapshot(Record):
     operations: list[Operation]
     profiles: list[ProfileView]
     silent: list[SilentPlace] = []
+    models: list[ModelSummary] = []
     #: Another message follows within that time, if only an empty one: a browser can tell a quiet server from a dead
     #: connection. 0 is a server that promises nothing.
     beat: Seconds = 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..core.base import Record
     from ..core.gate import GateRules, Verdict
     from ..core.model import Aliases, Baseline, ModelState, ModelVersion, PackageCheck
+    from ..core.promotion import ModelSummary
     from ..core.trail import Break, TrailEntry
 
     _RecordT = TypeVar("_RecordT", bound=Record)
@@ -252,6 +253,22 @@ class ModelFolder:
             return state.model_copy(update={"aliases": self.aliases(), "gated": not self.rules().empty})
         except Unreadable as fault:
             return state.model_copy(update={"problem": Problem.of(fault), "gated": True})
+
+    def summary(self) -> ModelSummary:
+        """The model in a line; what can't be read says so."""
+        from ..core.cluster import Problem
+        from ..core.errors import Unreadable
+        from ..core.gate import GateRules
+        from ..core.promotion import summary_of
+
+        state, rules, verdict = self.state(), GateRules(), None
+        try:
+            numbers = self.numbers()
+            rules = self.rules()
+            verdict = self.version(numbers[-1]).verdict() if numbers else None
+        except Unreadable as fault:
+            state = state.model_copy(update={"problem": state.problem or Problem.of(fault)})
+        return summary_of(state, rules, verdict, max(self.stamp(), default=0) / 1e9)
 
     def stamp(self) -> tuple[int, ...]:
         """Changes when something of the model has changed."""

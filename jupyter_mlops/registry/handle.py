@@ -9,14 +9,14 @@ from typing import Any
 
 from ..core.errors import Unavailable
 from ..core.gate import GateRules, Verdict
-from ..core.model import Baseline, Measured, ModelState, ModelVersion, PackageCheck
+from ..core.model import Baseline, Finding, Measured, ModelState, ModelVersion, PackageCheck
 from ..core.price import Cost
 from ..core.trail import TrailEntry
 from ..home.models import ModelFolder, model_folder, model_folders
 from ..tracking.child import bring_models
 from .find import find_model, find_version
 from .lines import cost_of, line, model_lines
-from .load import Finding, load, verify, verify_trail
+from .load import load, verify, verify_trail
 
 #: Seconds that MLflow is waited for.
 _PATIENCE = 120.0

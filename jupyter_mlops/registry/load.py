@@ -7,9 +7,8 @@ import sys
 import warnings
 from typing import Any
 
-from ..core.base import Record
 from ..core.errors import Conflict, ModelChanged, Refused, UnknownVersion
-from ..core.model import ModelVersion
+from ..core.model import Finding, ModelVersion
 from ..core.words import count, listed
 from ..home.models import EXAMPLE, EXAMPLE_ANSWER, ModelFolder, VersionFolder, digest_of_files
 from .answers import ask, same
@@ -19,14 +18,6 @@ from .rows import rows_from, undump
 
 #: Things that an error names one by one.
 _NAMED = 4
-
-
-class Finding(Record):
-    """One thing that was looked at in a version, and whether it is as it should be."""
-
-    what: str
-    passed: bool
-    words: str
 
 
 def load(folder: ModelFolder, version: ModelVersion, quiet: bool = False) -> Any:

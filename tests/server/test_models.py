@@ -11,6 +11,7 @@ from jupyter_server.auth.authorizer import Authorizer
 from traitlets.config import Config
 
 import jupyter_mlops as mlops
+from jupyter_mlops.home.models import model_folder
 
 
 @pytest.fixture
@@ -39,6 +40,14 @@ async def test_models_are_seen_and_promoted_with_the_gates_figures(ask: Any, one
         ("promoted", "sidebar", "right"),
     ]
     assert {each["version"] for each in view["verdicts"]} == {1, 2}
+    looked = await ask("GET", "models/ones/versions/1/verify")
+    assert [(each["what"], each["passed"]) for each in looked] == [
+        ("files", True),
+        ("environment", True),
+        ("trail", True),
+    ]
+    told = model_folder("ones").summary()
+    assert (told.champion, told.newest, told.metric, told.failed) == (1, 2, "rmse", ["rmse"])
     assert (await ask("GET", "models/ones/versions/1/card"))["card"].startswith("---\n")
 
 
@@ -47,6 +56,7 @@ async def test_models_are_seen_and_promoted_with_the_gates_figures(ask: Any, one
     [
         ("GET", "models/nobody", None, 404),
         ("GET", "models/ones/versions/9/card", None, 404),
+        ("GET", "models/ones/versions/9/verify", None, 404),
         ("GET", "models/ones/versions/%2e%2e/card", None, 404),
         ("POST", "models/ones/promote", {}, 400),
         ("POST", "models/ones/promote", {"version": "x"}, 400),

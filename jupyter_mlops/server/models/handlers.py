@@ -47,6 +47,18 @@ class CardHandler(Handler):
         self.reply({"card": await self.services.models.card(name, number)})
 
 
+class VerifyHandler(QuietHandler):
+    """Whether a version is as it was saved."""
+
+    auth_resource = MODELS
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str, number: str) -> None:
+        """What was looked at: its files, its environment, the model's trail. Nothing is loaded."""
+        self.reply(await self.services.models.verify(name, number))
+
+
 class PromoteHandler(Handler):
     """Which version a model's name means."""
 
@@ -68,5 +80,6 @@ HANDLERS = [
     (r"models", ModelsHandler),
     (r"models/([^/]+)", ModelHandler),
     (r"models/([^/]+)/versions/([^/]+)/card", CardHandler),
+    (r"models/([^/]+)/versions/([^/]+)/verify", VerifyHandler),
     (r"models/([^/]+)/promote", PromoteHandler),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from logging import Logger
 from typing import Any
 
 from ... import home
@@ -11,23 +12,65 @@ from ...core import errors
 from ...core.base import Seconds, read_input, read_record
 from ...core.errors import MlopsError, Unavailable, Unreadable
 from ...core.gate import GateRules, Verdict
-from ...core.model import ModelState
-from ...core.promotion import ModelView, Promotion, PromotionAnswer, PromotionAsked
+from ...core.model import Finding, ModelState
+from ...core.promotion import ModelSummary, ModelView, Promotion, PromotionAnswer, PromotionAsked
 from ...core.trail import Actor, TrailEntry
 from ...core.waiting import wait_for
 from ...home.models import model_folders
 from ...home.owner import me
 from ...registry.find import find_model, find_version
+from ..stream.hub import Hub
 
 #: Seconds that gates may take.
 _PATIENCE: Seconds = 300.0
+
+#: Between two looks at whether a model has changed, while there is a browser.
+_LOOK: Seconds = 2.0
 
 #: Entries of a trail that are sent, and versions whose verdicts are.
 _TRAIL, _VERDICTS = 100, 50
 
 
 class ModelManager:
-    """The door to the home folder's models, off the event loop."""
+    """The door to the home folder's models, off the event loop; tells browsers of them.
+
+    Notebooks, runs and the command line write models, too: the folders are looked at while there is a browser.
+    """
+
+    def __init__(self, hub: Hub, log: Logger) -> None:
+        self._hub, self._log = hub, log
+        self._known: dict[str, tuple[tuple[int, ...], ModelSummary]] = {}
+        self._looking = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def publish(self) -> None:
+        """Tell browsers of the models as they are now."""
+        async with self._looking:
+            self._known = await asyncio.to_thread(_summaries, self._known)
+        self._hub.put("models", "", [summary for _, summary in self._known.values()])
+
+    async def _run(self) -> None:
+        said = ""
+        while True:
+            try:
+                if self._hub.subscribers:
+                    await self.publish()
+                    said = ""
+            except (OSError, MlopsError) as error:
+                if str(error) != said:
+                    said = str(error)
+                    self._log.warning("jupyter-mlops: the models can't be listed: %s", said)
+            await asyncio.sleep(_LOOK)
 
     async def states(self) -> list[ModelState]:
         """All, by name."""
@@ -45,6 +88,17 @@ class ModelManager:
             return folder.version(find_version(folder, number).number).card()
 
         return await asyncio.to_thread(read)
+
+    async def verify(self, name: str, number: str) -> list[Finding]:
+        """Whether a version is as it was saved; nothing is loaded. Raises `UnknownModel`, `UnknownVersion`."""
+
+        def look() -> list[Finding]:
+            from ...registry.load import verify  # numpy: not at the server's start
+
+            folder = find_model(name)
+            return verify(folder, find_version(folder, number))
+
+        return await asyncio.to_thread(look)
 
     def read_promotion(self, body: dict[str, Any]) -> Promotion:
         """What was asked for; raises `InvalidSpec`."""
@@ -77,7 +131,21 @@ class ModelManager:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+        await self.publish()
         return _verdict_of(answer, said)
+
+
+def _summaries(
+    known: dict[str, tuple[tuple[int, ...], ModelSummary]],
+) -> dict[str, tuple[tuple[int, ...], ModelSummary]]:
+    """All models in a line; those are read again that have changed."""
+    found = {}
+    for folder in model_folders():
+        stamp = folder.stamp()
+        before = known.get(folder.name)
+        same = before is not None and before[0] == stamp
+        found[folder.name] = before if before and same else (stamp, folder.summary())
+    return found
 
 
 def _view(name: str) -> ModelView:

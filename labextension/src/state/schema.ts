@@ -7,6 +7,7 @@ export interface Schemas {
   Entry: Entry;
   Estimate: Estimate;
   Event: Event;
+  Finding: Finding;
   Hello: Hello;
   ModelState: ModelState;
   ModelView: ModelView;
@@ -35,6 +36,7 @@ export interface Changes {
     | OperationChange
     | ProfilesChange
     | SilentChange
+    | ModelsChange
     | WorkersChange
     | EventsChange
     | JournalChange
@@ -494,6 +496,40 @@ export interface SilentPlace {
   seen: number | null;
 }
 /**
+ * The models are now these, by name.
+ */
+export interface ModelsChange {
+  id: '';
+  noun: 'models';
+  value: ModelSummary[];
+}
+/**
+ * A model in a line: its champion, or its newest version where it has none.
+ */
+export interface ModelSummary {
+  champion: number | null;
+  changed: number;
+  failed: string[];
+  measured: Measured | null;
+  metric: string;
+  name: string;
+  newest: number | null;
+  owner: string;
+  problem: Problem | null;
+  since: number | null;
+  versions: number;
+}
+/**
+ * A metric on held-out rows, with the 95 % interval of a bootstrap; a metric that was given has none.
+ */
+export interface Measured {
+  high: number | null;
+  low: number | null;
+  more: boolean;
+  rows: number;
+  value: number;
+}
+/**
  * Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
  *
  * Sent only for the clusters that this browser follows.
@@ -597,6 +633,14 @@ export interface CurveData {
   values: (number | null)[];
 }
 /**
+ * One thing that was looked at in a version, and whether it is as it should be: its files, its environment.
+ */
+export interface Finding {
+  passed: boolean;
+  what: string;
+  words: string;
+}
+/**
  * The browser's first message; sent again each time when the browser follows something else, or doubts that the
  * connection still is one. Each is answered, if only with no changes.
  *
@@ -673,16 +717,6 @@ export interface Lineage {
   run_name: string;
   train: string;
   valid: string;
-}
-/**
- * A metric on held-out rows, with the 95 % interval of a bootstrap; a metric that was given has none.
- */
-export interface Measured {
-  high: number | null;
-  low: number | null;
-  more: boolean;
-  rows: number;
-  value: number;
 }
 /**
  * What a model takes and gives: a table with named columns, or an array.
@@ -905,6 +939,7 @@ export interface Snapshot {
   beat: number;
   clusters: ClusterState[];
   epoch: string;
+  models: ModelSummary[];
   now: number;
   operations: Operation[];
   places: PlaceView[];
