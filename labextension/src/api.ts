@@ -6,15 +6,19 @@ import {
   Entry,
   Estimate,
   Event,
+  Finding,
+  ModelView,
   Operation,
   Price,
   Profile,
   ProfileView,
+  Promotion,
   PythonStack,
   Receipt,
   RunState,
   Sample,
   Settings,
+  Verdict,
   WorkerState
 } from './state/schema';
 
@@ -86,6 +90,14 @@ export interface IApi {
   forgetRun(id: string): Promise<void>;
   /** Run it again, detached, on the cluster it ran on or on another. */
   again(id: string, cluster?: string): Promise<Operation>;
+  /** A model with its versions, gates, how its versions did at them, and its trail. */
+  model(name: string): Promise<ModelView>;
+  /** A version's card, in Markdown. */
+  card(model: string, version: number): Promise<string>;
+  /** Whether a version is as it was saved. */
+  verify(model: string, version: number): Promise<Finding[]>;
+  /** Make a version its model's champion, if it passes the gates or they are overridden. Takes seconds. */
+  promote(model: string, promotion: Promotion): Promise<Verdict>;
   operation(id: string): Promise<Operation>;
   estimate(profile: IProfileRequest): Promise<Estimate>;
   saveProfile(profile: IProfileRequest): Promise<ProfileView>;
@@ -187,6 +199,23 @@ export class Api implements IApi {
 
   again(id: string, cluster?: string): Promise<Operation> {
     return this._ask(at('runs', id, 'again'), 'POST', cluster ? { cluster } : {});
+  }
+
+  model(name: string): Promise<ModelView> {
+    return this._ask(at('models', name));
+  }
+
+  async card(model: string, version: number): Promise<string> {
+    const path = at('models', model, 'versions', String(version), 'card');
+    return (await this._ask<{ card: string }>(path)).card;
+  }
+
+  verify(model: string, version: number): Promise<Finding[]> {
+    return this._ask(at('models', model, 'versions', String(version), 'verify'));
+  }
+
+  promote(model: string, promotion: Promotion): Promise<Verdict> {
+    return this._ask(at('models', model, 'promote'), 'POST', promotion);
   }
 
   operation(id: string): Promise<Operation> {

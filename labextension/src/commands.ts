@@ -43,6 +43,12 @@ export namespace CommandIDs {
   export const forgetRun = 'jupyter-mlops:run-forget';
   /** Go to the cell that `run` came from. */
   export const revealRun = 'jupyter-mlops:run-reveal';
+  /** Show `run` in the sidebar, opened. */
+  export const openRun = 'jupyter-mlops:run-open';
+  /** Open the details of `model` in a tab. */
+  export const openModel = 'jupyter-mlops:model-open';
+  /** Ask whether to make `version` the champion of `model`, saying what its gates say. */
+  export const promoteModel = 'jupyter-mlops:model-promote';
   /** Make a profile, or change the one named `profile`. */
   export const editProfile = 'jupyter-mlops:profile-edit';
   /** Open the settings. */

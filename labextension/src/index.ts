@@ -2,6 +2,7 @@ import { core, mlops } from './plugins/core';
 import { curves } from './plugins/curves';
 import { dashboards } from './plugins/dashboards';
 import { details } from './plugins/details';
+import { models } from './plugins/models';
 import { notebook } from './plugins/notebook';
 import { notices } from './plugins/notices';
 import { settings } from './plugins/settings';
@@ -10,4 +11,15 @@ import { sidebar } from './plugins/sidebar';
 export { CommandIDs } from './commands';
 export { IMlops } from './tokens';
 
-export default [core, mlops, sidebar, details, curves, dashboards, notebook, notices, settings];
+export default [
+  core,
+  mlops,
+  sidebar,
+  details,
+  curves,
+  models,
+  dashboards,
+  notebook,
+  notices,
+  settings
+];

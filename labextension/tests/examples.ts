@@ -288,6 +288,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     operations: [],
     profiles: [view()],
     silent: [],
+    models: [],
     beat: 0,
     ...part
   };

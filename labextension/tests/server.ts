@@ -5,11 +5,15 @@ import {
   Changes,
   CurvesView,
   Fault,
+  Finding,
   Hello,
+  ModelView,
   Operation,
+  Promotion,
   PythonStack,
   RunState,
-  Settings
+  Settings,
+  Verdict
 } from '../src/state/schema';
 import { IConnection } from '../src/state/state';
 import { IStream, Message } from '../src/state/stream';
@@ -58,6 +62,8 @@ export class TestApi implements IApi {
   kept: Settings = settings();
   lines: string[] = [];
   doubts: Fault[] = [];
+  modelView: ModelView | null = null;
+  looked: Finding[] = [];
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
   history: RunState[] = [];
@@ -88,6 +94,11 @@ export class TestApi implements IApi {
   curves = (...args: [string, number, number]) => this._answer('curves', args, this.drawn);
   cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));
   again = (...args: [string, string?]) => this._answer<Operation>('again', args, this.doing);
+  model = (...args: [string]) => this._answer('model', args, this.modelView!);
+  card = (...args: [string, number]) => this._answer('card', args, '# A card');
+  verify = (...args: [string, number]) => this._answer('verify', args, this.looked);
+  promote = (...args: [string, Promotion]) =>
+    this._answer('promote', args, null as never as Verdict);
   operation = (...args: [string]) => this._answer('operation', args, operation());
   estimate = (...args: [unknown]) =>
     this._answer('estimate', args, estimate({ doubts: this.doubts }));

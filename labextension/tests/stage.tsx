@@ -5,6 +5,7 @@ import React from 'react';
 
 import { addClusterCommands } from '../src/cluster/commands';
 import { CommandIDs } from '../src/commands';
+import { addModelCommands } from '../src/models/commands';
 import { addRunCommands } from '../src/run/commands';
 import { Gate } from '../src/state/gate';
 import { Provide } from '../src/state/hooks';
@@ -25,13 +26,16 @@ export class Stage {
 
   constructor() {
     addClusterCommands(this.commands, this.store, trans);
+    addModelCommands(this.commands, this.store, trans);
     addRunCommands(this.commands, this.store, trans);
     const others = [
       CommandIDs.openPanel,
       CommandIDs.openDetails,
       CommandIDs.useCluster,
       CommandIDs.revealRun,
-      CommandIDs.openSettings
+      CommandIDs.openSettings,
+      CommandIDs.openModel,
+      CommandIDs.openRun
     ];
     for (const id of others) {
       this.commands.addCommand(id, { execute: args => void this.executed.push([id, args]) });
@@ -41,8 +45,13 @@ export class Stage {
   }
 
   show(view: JSX.Element): RenderResult {
+    return render(this.within(view));
+  }
+
+  /** A view with the context that it needs. */
+  within(view: JSX.Element): JSX.Element {
     const context = { ...this, commands: this.commands, trans };
-    return render(<Provide context={context}>{view}</Provide>);
+    return <Provide context={context}>{view}</Provide>;
   }
 
   /** What the stream says within `action` is on screen afterwards. */

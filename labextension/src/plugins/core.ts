@@ -5,6 +5,7 @@ import { Token } from '@lumino/coreutils';
 
 import { Api } from '../api';
 import { addClusterCommands } from '../cluster/commands';
+import { addModelCommands } from '../models/commands';
 import { addProfileCommands } from '../profile/commands';
 import { MlopsError } from '../request';
 import { addRunCommands } from '../run/commands';
@@ -52,6 +53,7 @@ export const core: JupyterFrontEndPlugin<Store> = {
     const store = new Store(stream, api);
     addClusterCommands(app.commands, store, trans);
     addRunCommands(app.commands, store, trans);
+    addModelCommands(app.commands, store, trans);
     addProfileCommands(app.commands, store, trans);
     store.start();
     registry?.load(SETTINGS).then(

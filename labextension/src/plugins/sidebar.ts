@@ -1,15 +1,21 @@
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette } from '@jupyterlab/apputils';
+import { ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 
+import { choose, report } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { mlopsIcon } from '../icons';
 import { Sidebar } from '../sidebar/widget';
+import { newest, runOf } from '../state/state';
 import { Store } from '../state/store';
 import { StatusItem } from '../status/item';
+import { clock } from '../words/time';
 import { DOMAIN, IStore } from './core';
+
+/** Runs that are looked through for one that the stream doesn't tell of. */
+const MOST_RUNS = 2000;
 
 /** The sidebar, and the ways to it. */
 export const sidebar: JupyterFrontEndPlugin<void> = {
@@ -45,6 +51,24 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
         }
       }
     });
+    app.commands.addCommand(CommandIDs.openRun, {
+      label: trans.__('Show a Run…'),
+      caption: trans.__('Show a run in the sidebar, opened'),
+      describedBy: takes({ run: 'string' }),
+      execute: async args => {
+        const id = (args.run as string | undefined) ?? (await pickRun(store, trans));
+        if (id === undefined) {
+          return;
+        }
+        if (!runOf(store.state, id)) {
+          await report(store.loadOlder(MOST_RUNS));
+        }
+        app.shell.activateById(widget.id);
+        if (!(await widget.openRun(id))) {
+          Notification.info(trans.__('This run is no longer in the history'), { autoClose: 5000 });
+        }
+      }
+    });
     launcher?.add({
       command: CommandIDs.openPanel,
       args: { new: true },
@@ -61,3 +85,14 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     }
   }
 };
+
+async function pickRun(store: Store, trans: TranslationBundle): Promise<string | undefined> {
+  const run = await choose(
+    trans,
+    trans.__('Show which run?'),
+    newest(store.state.runs.values(), run => run.id),
+    run => `${run.name}, ${clock(run.created, store.now())}`,
+    trans.__('No run yet')
+  );
+  return run?.id;
+}

@@ -1,10 +1,11 @@
-import { Dialog, ReactWidget } from '@jupyterlab/apputils';
+import { ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import React from 'react';
 
 import { choose } from '../ask';
 import { CommandIDs, takes } from '../commands';
+import { FormDialog } from '../controls/form';
 import { Profile, ProfileView } from '../state/schema';
 import { Store } from '../state/store';
 import { draftOf, NEW_DRAFT } from './draft';
@@ -79,18 +80,4 @@ async function openEditor(
   });
   dialog.addClass('jp-mlops-dialog');
   await dialog.launch();
-}
-
-/**
- * A dialog around a form that has buttons of its own. Lab's would take Enter and the arrows for the dialog's buttons, of
- * which there are none, and Esc for its cross.
- */
-class FormDialog extends Dialog<unknown> {
-  protected _evtKeydown(event: KeyboardEvent): void {
-    if (event.key === 'Escape') {
-      event.stopPropagation();
-      event.preventDefault();
-      this.reject();
-    }
-  }
 }

@@ -2,7 +2,7 @@ import React from 'react';
 
 import { useMlops } from '../state/hooks';
 
-/** Where one types what clusters and runs are looked for; Escape shows all again. */
+/** Where one types what clusters, runs and models are looked for; Escape shows all again. */
 export function Filter(props: { value: string; onChange: (value: string) => void }): JSX.Element {
   const { trans } = useMlops();
   return (
@@ -10,8 +10,10 @@ export function Filter(props: { value: string; onChange: (value: string) => void
       <input
         type="search"
         value={props.value}
-        placeholder={trans.__('Filter clusters and runs')}
-        aria-label={trans.__('Filter clusters and runs by name, state, cluster, notebook or error')}
+        placeholder={trans.__('Filter clusters, runs and models')}
+        aria-label={trans.__(
+          'Filter clusters, runs and models by name, state, cluster, notebook or error'
+        )}
         title={trans.__(
           'By name, state, cluster, notebook, error or code; several words must all be there'
         )}

@@ -3,18 +3,21 @@ import React, { useState } from 'react';
 import { Clusters } from '../cluster/list';
 import { StartButton } from '../cluster/start';
 import { Runs } from '../run/list';
+import { Models } from '../models/list';
 import { useMlops, useSelector } from '../state/hooks';
 import { Announcer } from './announcer';
 import { Banner } from './banner';
 import { Filter } from './filter';
 
-/** Clusters and runs up to which all can be seen at a glance. */
+/** Clusters, runs and models up to which all can be seen at a glance. */
 const FEW = 8;
 
 /** What the sidebar shows. */
 export function Panel(): JSX.Element {
   const { trans } = useMlops();
-  const isMany = useSelector(state => state.clusters.size + state.runs.size > FEW);
+  const isMany = useSelector(
+    state => state.clusters.size + state.runs.size + state.models.length > FEW
+  );
   const [typed, setTyped] = useState('');
   const wanted = isMany ? typed.trim() : '';
   return (
@@ -28,6 +31,7 @@ export function Panel(): JSX.Element {
       <div className="jp-mlops-body" tabIndex={-1}>
         <Clusters wanted={wanted} />
         <Runs wanted={wanted} />
+        <Models wanted={wanted} />
       </div>
       <Announcer />
     </>

@@ -21,7 +21,8 @@ export function reduce(state: IState, message: Snapshot | Changes, now: number):
       runs: new Map(message.runs.map(value => [value.id, value])),
       operations: new Map(message.operations.map(value => [value.id, value])),
       profiles: message.profiles,
-      silent: message.silent
+      silent: message.silent,
+      models: message.models
     });
   }
   return settle(message.changes.reduce(change, heard));
@@ -53,6 +54,8 @@ function change(state: IState, change: Change): IState {
       return { ...state, profiles: change.value };
     case 'silent':
       return { ...state, silent: change.value };
+    case 'models':
+      return { ...state, models: change.value };
     case 'workers':
       return { ...state, workers: putWorkers(state.workers, change) };
     case 'events':

@@ -2,6 +2,7 @@ import {
   ClusterState,
   Entry,
   Event,
+  ModelSummary,
   Operation,
   PlaceView,
   Problem,
@@ -55,6 +56,8 @@ export interface IState {
   operations: ReadonlyMap<string, Operation>;
   places: ReadonlyMap<string, PlaceView>;
   profiles: readonly ProfileView[];
+  /** The models, by name. */
+  models: readonly ModelSummary[];
   /** Places that don't answer: there may be clusters in them that are not listed. */
   silent: readonly SilentPlace[];
   starts: readonly IStart[];
@@ -80,6 +83,7 @@ export const NOTHING: IState = {
   operations: new Map(),
   places: new Map(),
   profiles: [],
+  models: [],
   silent: [],
   starts: [],
   workers: new Map(),

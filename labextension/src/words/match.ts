@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState, RunState } from '../state/schema';
+import { ClusterState, ModelSummary, RunState } from '../state/schema';
 import { IState } from '../state/state';
 import { phase } from './cluster';
 import { runPhase } from './run';
@@ -35,4 +35,9 @@ export function matchesRun(trans: TranslationBundle, run: RunState, wanted: stri
     [name, cluster, owner, notebook, runPhase(trans, run.phase), error, ...errors, code],
     wanted
   );
+}
+
+/** Whether a model is one that is looked for: by its name, owner, measure or the gates that it failed. */
+export function matchesModel(model: ModelSummary, wanted: string): boolean {
+  return matches([model.name, model.owner, model.metric, ...model.failed], wanted);
 }

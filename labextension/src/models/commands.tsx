@@ -1,0 +1,97 @@
+import { ReactWidget } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import React from 'react';
+
+import { choose, report } from '../ask';
+import { CommandIDs, takes } from '../commands';
+import { FormDialog } from '../controls/form';
+import { Gate } from '../state/gate';
+import { Provide } from '../state/hooks';
+import { ModelView, ModelVersion } from '../state/schema';
+import { Store } from '../state/store';
+import { versionName, when } from '../words/model';
+import { PromoteForm } from './promote';
+
+/** Add the command that promotes. */
+export function addModelCommands(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle
+): void {
+  commands.addCommand(CommandIDs.promoteModel, {
+    label: trans.__('Promote a Version of a Model…'),
+    caption: trans.__('Make a version the one that its model’s name means'),
+    describedBy: takes({ model: 'string', version: 'number' }),
+    execute: async args => {
+      const name = (args.model as string | undefined) ?? (await pickModel(store, trans));
+      if (name !== undefined) {
+        await report(ask(name, args.version as number | undefined));
+      }
+    }
+  });
+
+  const ask = async (name: string, asked?: number): Promise<void> => {
+    const view = await store.api.model(name);
+    const version = asked ?? (await pickVersion(store, trans, view))?.number;
+    if (version !== undefined) {
+      await openForm(commands, store, trans, view, version);
+    }
+  };
+}
+
+/** The name of the model that somebody picks; undefined when none is. */
+export async function pickModel(
+  store: Store,
+  trans: TranslationBundle
+): Promise<string | undefined> {
+  const { models } = store.state;
+  const none = trans.__('No model yet');
+  return (await choose(trans, trans.__('Which model?'), models, model => model.name, none))?.name;
+}
+
+/** Whether a version can become the champion. */
+export function isPromotable(view: ModelView, version: ModelVersion): boolean {
+  const isChampion = version.number === view.model.aliases.champion;
+  return !isChampion && !version.registered && version.problem === null;
+}
+
+function pickVersion(
+  store: Store,
+  trans: TranslationBundle,
+  view: ModelView
+): Promise<ModelVersion | null> {
+  return choose(
+    trans,
+    trans.__('Promote which version of %1?', view.model.name),
+    view.model.versions.filter(version => isPromotable(view, version)),
+    ({ number, created }) =>
+      `${versionName(view.model.name, number)}, ${when(trans, created, store.now())}`,
+    trans.__('%1 has no version but its champion', view.model.name)
+  );
+}
+
+async function openForm(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle,
+  view: ModelView,
+  version: number
+): Promise<void> {
+  const gate = new Gate(store);
+  const body = ReactWidget.create(
+    <Provide context={{ store, gate, commands, trans }}>
+      <PromoteForm view={view} version={version} onClose={() => dialog.reject()} />
+    </Provide>
+  );
+  const dialog = new FormDialog({
+    title: trans.__('Promote %1?', versionName(view.model.name, version)),
+    body,
+    buttons: [],
+    hasClose: false,
+    focusNodeSelector: 'input'
+  });
+  dialog.addClass('jp-mlops-dialog');
+  await dialog.launch();
+  gate.dispose();
+}

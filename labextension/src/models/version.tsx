@@ -1,0 +1,230 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import React, { useState } from 'react';
+
+import { CommandIDs } from '../commands';
+import { Button } from '../controls/button';
+import { ProblemLine } from '../controls/problem';
+import { asProblem } from '../request';
+import { useMlops } from '../state/hooks';
+import { Finding, ModelVersion, ModelView, Problem, Verdict } from '../state/schema';
+import { measured, when } from '../words/model';
+import { number, significant } from '../words/number';
+import { size } from '../words/size';
+import { clock } from '../words/time';
+import { isPromotable } from './commands';
+import { Results } from './gates';
+import { verdictOf } from './promote';
+
+/** Measures that the line of a version has. */
+const NAMED = 2;
+
+interface IVersionProps {
+  view: ModelView;
+  version: ModelVersion;
+  /** Whether it is open from the beginning. */
+  isFirst: boolean;
+}
+
+/** A version in a line; opened, all there is to know about it. */
+export function Version({ view, version, isFirst }: IVersionProps): JSX.Element {
+  const { commands, store, trans } = useMlops();
+  const [isOpen, setOpen] = useState(isFirst);
+  const { name, aliases } = view.model;
+  const isChampion = version.number === aliases.champion && !version.registered;
+  const verdict = version.registered ? null : verdictOf(view, version.number);
+  const info = infoOf(trans, version);
+  return (
+    <li
+      className="jp-mlops-model-version"
+      data-mlops="version"
+      data-number={version.number}
+      data-champion={isChampion}
+    >
+      <div className="jp-mlops-version-row">
+        <button
+          type="button"
+          className="jp-mlops-name"
+          aria-expanded={isOpen}
+          onClick={() => setOpen(!isOpen)}
+          data-mlops="version-open"
+        >
+          {name}@{version.number}
+        </button>
+        {isChampion && <span className="jp-mlops-alias">{trans.__('champion')}</span>}
+        <span className="jp-mlops-info" title={info}>
+          {info}
+        </span>
+        <GatesWord verdict={verdict} />
+        <span className="jp-mlops-info">{when(trans, version.created, store.now())}</span>
+        {isPromotable(view, version) && (
+          <Button
+            label={trans.__('Make %1@%2 the champion', name, version.number)}
+            popup="dialog"
+            onClick={() =>
+              commands.execute(CommandIDs.promoteModel, { model: name, version: version.number })
+            }
+            handle="promote"
+          >
+            {trans.__('promote…')}
+          </Button>
+        )}
+      </div>
+      {version.problem && <ProblemLine problem={version.problem} />}
+      {isOpen && version.problem === null && (
+        <Facts model={name} version={version} verdict={verdict} />
+      )}
+    </li>
+  );
+}
+
+/** How it did at its gates, in a word. */
+function GatesWord({ verdict }: { verdict: Verdict | null }): JSX.Element | null {
+  const { trans } = useMlops();
+  if (!verdict || verdict.results.length === 0) {
+    return null;
+  }
+  const failed = verdict.results.filter(result => !result.passed).map(result => result.gate);
+  return (
+    <span
+      className="jp-mlops-gates-word"
+      data-passed={failed.length === 0}
+      data-mlops="gates-word"
+      title={failed.join(', ')}
+    >
+      {failed.length === 0
+        ? trans._n('✓ %1 gate', '✓ %1 gates', verdict.results.length)
+        : trans.__('✗ %1', failed.join(', '))}
+    </span>
+  );
+}
+
+function infoOf(trans: TranslationBundle, version: ModelVersion): string {
+  const measures = Object.entries(version.metrics)
+    .slice(0, NAMED)
+    .map(([name, { value }]) => `${name} ${significant(value, 3)}`);
+  const others = version.registered ? [trans.__('registered by others in MLflow')] : [];
+  return [...measures, ...others, version.owner].filter(Boolean).join(' · ');
+}
+
+function Facts(props: {
+  model: string;
+  version: ModelVersion;
+  verdict: Verdict | null;
+}): JSX.Element {
+  const { store, trans } = useMlops();
+  const { model, version, verdict } = props;
+  const facts: [string, React.ReactNode][] = [
+    ...Object.entries(version.metrics).map(([name, value]): [string, string] => [
+      name,
+      measured(trans, value)
+    ]),
+    [trans.__('Saved'), `${clock(version.created, store.now())}, ${version.owner}`],
+    [trans.__('From run'), <FromRun version={version} />],
+    [
+      trans.__('Size'),
+      trans._n(
+        '%2 in %1 file',
+        '%2 in %1 files',
+        Object.keys(version.files).length,
+        size(version.size)
+      )
+    ],
+    [trans.__('Kind'), [version.flavor, version.task].filter(Boolean).join(', ')],
+    [
+      trans.__('Needs'),
+      trans.__(
+        'Python %1, %2 packages',
+        version.python,
+        number(Object.keys(version.packages).length)
+      )
+    ],
+    [trans.__('Note'), version.note]
+  ];
+  return (
+    <div className="jp-mlops-run-details" data-mlops="version-details">
+      <dl>
+        {facts
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+      </dl>
+      {verdict && verdict.results.length > 0 && (
+        <>
+          <h4>{trans.__('Gates, judged %1', clock(verdict.time, store.now()))}</h4>
+          <Results results={verdict.results} />
+        </>
+      )}
+      {!version.registered && <Looks model={model} version={version.number} />}
+    </div>
+  );
+}
+
+/** Where it was made; a click leads to the run. */
+function FromRun({ version }: { version: ModelVersion }): JSX.Element {
+  const { commands, trans } = useMlops();
+  const { run, run_name, notebook } = version.made;
+  if (!run) {
+    return <>{notebook ? trans.__('none; made in %1', notebook) : trans.__('none')}</>;
+  }
+  return (
+    <button
+      type="button"
+      className="jp-mlops-link"
+      title={trans.__('Show the run in the sidebar')}
+      onClick={() => void commands.execute(CommandIDs.openRun, { run })}
+      data-mlops="version-run"
+    >
+      {run_name || run}
+    </button>
+  );
+}
+
+/** What is asked for by a click: whether it is as it was saved, and its card. */
+function Looks({ model, version }: { model: string; version: number }): JSX.Element {
+  const { store, trans } = useMlops();
+  const [found, setFound] = useState<readonly Finding[] | null>(null);
+  const [card, setCard] = useState<string | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const ask = async <T,>(task: Promise<T>, done: (answer: T) => void): Promise<void> => {
+    try {
+      done(await task);
+      setProblem(null);
+    } catch (error) {
+      setProblem(asProblem(error));
+    }
+  };
+  return (
+    <>
+      <div className="jp-mlops-actions">
+        <Button
+          label={trans.__('Look whether its files, environment and trail are as they were')}
+          onClick={() => ask(store.api.verify(model, version), setFound)}
+          handle="verify"
+        >
+          {trans.__('verify')}
+        </Button>
+        <Button
+          label={trans.__('Show its model card')}
+          expanded={card !== null}
+          onClick={() =>
+            card === null ? ask(store.api.card(model, version), setCard) : setCard(null)
+          }
+          handle="card"
+        >
+          {trans.__('card')}
+        </Button>
+      </div>
+      {problem && <ProblemLine problem={problem} />}
+      <div role="status">{found && <Results results={found} />}</div>
+      {card !== null && (
+        <pre className="jp-mlops-prints" tabIndex={0} aria-label={trans.__('Model card')}>
+          {card || trans.__('It has no card.')}
+        </pre>
+      )}
+    </>
+  );
+}
