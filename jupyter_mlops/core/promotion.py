@@ -58,7 +58,7 @@ class ModelSummary(Record):
     """A model in a line: its champion, or its newest version where it has none."""
 
     name: Label
-    #: How many versions it has, and the number of the newest; None where it has none.
+    #: How many versions it has, and the number of the newest that was saved here; None where others registered all.
     versions: int = 0
     newest: int | None = None
     champion: int | None = None
@@ -90,7 +90,7 @@ def summary_of(state: ModelState, rules: GateRules, verdict: Verdict | None, cha
     metric = _main_metric(shown, rules)
     return ModelSummary(
         name=state.name,
-        versions=len(own),
+        versions=len(state.versions),
         newest=newest.number if newest else None,
         champion=state.aliases.champion,
         owner=shown.owner if shown else "",

@@ -250,7 +250,8 @@ class ModelFolder:
                 found.append(unreadable_version(self.name, number, fault))
         state = ModelState(name=self.name, versions=[*found, *self.registered()])
         try:
-            return state.model_copy(update={"aliases": self.aliases(), "gated": not self.rules().empty})
+            state = state.model_copy(update={"aliases": self.aliases(), "gated": True})
+            return state.model_copy(update={"gated": not self.rules().empty})
         except Unreadable as fault:
             return state.model_copy(update={"problem": Problem.of(fault), "gated": True})
 

@@ -19,6 +19,7 @@ class Sidebar:
         self.gone = self.root.locator("[data-mlops=gone]")
         self.clusters = self.root.locator("[data-mlops=clusters]")
         self.runs = self.root.locator("[data-mlops=runs]")
+        self.models = self.root.locator("[data-mlops=models]")
 
     def open(self) -> Sidebar:
         """Show it by a click on its icon at the side; wait until it knows its clusters."""

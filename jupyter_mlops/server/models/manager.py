@@ -57,7 +57,8 @@ class ModelManager:
         """Tell browsers of the models as they are now."""
         async with self._looking:
             self._known = await asyncio.to_thread(_summaries, self._known)
-        self._hub.put("models", "", [summary for _, summary in self._known.values()])
+        # One without a version is being saved for the first time, or all of them were removed.
+        self._hub.put("models", "", [summary for _, summary in self._known.values() if summary.versions])
 
     async def _run(self) -> None:
         said = ""

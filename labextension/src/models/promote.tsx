@@ -137,7 +137,7 @@ function Gates(props: {
       <p>
         {isRefused
           ? trans.__('Its gates refuse it:')
-          : trans.__('This its gates said at %1. They judge it again before it is promoted.', at)}
+          : trans.__('Its gates said this at %1. They judge it again before it is promoted.', at)}
       </p>
       <Results results={verdict.results} />
     </>

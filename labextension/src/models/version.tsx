@@ -51,7 +51,7 @@ export function Version({ view, version, isFirst }: IVersionProps): JSX.Element 
           {name}@{version.number}
         </button>
         {isChampion && <span className="jp-mlops-alias">{trans.__('champion')}</span>}
-        <span className="jp-mlops-info" title={info}>
+        <span className="jp-mlops-info jp-mlops-version-info" title={info}>
           {info}
         </span>
         <GatesWord verdict={verdict} />

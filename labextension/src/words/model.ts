@@ -31,8 +31,8 @@ export function when(trans: TranslationBundle, seconds: number, now: number): st
 
 /** A model in a few words: its main measure, and since when; or that nothing is its champion. */
 export function modelInfo(trans: TranslationBundle, model: ModelSummary, now: number): string {
-  if (model.versions === 0) {
-    return trans.__('no version');
+  if (model.newest === null) {
+    return trans.__('registered by others in MLflow');
   }
   const measure = model.measured && `${model.metric} ${significant(model.measured.value, 3)}`;
   const since = model.since === null ? '' : when(trans, model.since, now);

@@ -1,0 +1,59 @@
+"""Models in the sidebar: a version is saved in Python, seen, and promoted against its gates."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from playwright.sync_api import Page, expect
+
+from .accessible import assert_accessible
+from .lab import Lab, open_lab
+from .sidebar import Sidebar
+
+ENVIRONMENT = {"JUPYTER_MLOPS_TRACKING_URI": "off"}
+
+#: The first is right, the second isn't.
+SAVE = """
+import numpy as np
+import jupyter_mlops as mlops
+valid = (np.ones((20, 1)), np.full(20, 2.0))
+for value in (2.0, 2.5):
+    mlops.save_model(lambda X, value=value: np.full(len(X), value), "ones", valid=valid)
+ones = mlops.model("ones")
+ones.set_gates(metrics={"rmse": {"most": 0.1}})
+ones.promote(1)
+"""
+
+
+def test_a_version_is_seen_and_promoted_with_a_reason(page: Page, lab: Lab) -> None:
+    open_lab(page, lab)
+    sidebar = Sidebar(page).open()
+    expect(sidebar.models).to_contain_text("mlops.save_model(")
+    subprocess.run([sys.executable, "-c", SAVE], env=lab.environment, cwd=lab.folder, check=True)
+    line = sidebar.models.locator("[data-mlops=model][data-name=ones]")
+    expect(line.locator("[data-mlops=model-open]")).to_have_text("ones@1")  # told by the stream
+    expect(line.locator("[data-mlops=model-info]")).to_contain_text("rmse 0")
+
+    line.locator("[data-mlops=model-open]").click()
+    details = page.locator(".jp-mlops-details")
+    expect(details.locator("[data-champion=true]")).to_contain_text("ones@1")
+    details.locator("[data-mlops=verify]").click()
+    expect(details.locator("[data-mlops=result]").filter(has_text="trail")).to_contain_text("each follows")
+    assert_accessible(page, ".jp-mlops-details")
+
+    details.locator("[data-number='2'] [data-mlops=promote]").click()
+    dialog = page.locator("[data-mlops=promote-dialog]")
+    expect(dialog.locator("[data-mlops=promote-why]")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog.locator("[data-mlops=result]")).to_contain_text("rmse 0.5")
+    expect(dialog.locator("[data-mlops=promote-now]")).to_have_attribute("aria-disabled", "true")
+    assert_accessible(page, ".jp-mlops-dialog")
+    page.keyboard.type("the first is wrong")
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(details.locator("[data-champion=true]")).to_contain_text("ones@2")
+    trail = details.locator("[data-mlops=trail-entry]").first
+    expect(trail).to_contain_text("sidebar")
+    expect(trail).to_contain_text("the first is wrong")
+    expect(line.locator("[data-mlops=model-failed]")).to_have_text("@2 failed rmse")
