@@ -39,7 +39,7 @@ def projection(state: RunState) -> str:
     text = f"this map will cost about {about} ({low}–{high})"
     if known.stops_at is None or known.budget is None:
         return text
-    budget = words.exact_money(known.budget, known.currency)
+    budget = words.fine_money(known.budget, known.currency)
     return f"{text}; the budget is {budget}: it would stop at {known.stops_at:.0%}"
 
 
@@ -133,7 +133,7 @@ def limits_sentence(state: ClusterState) -> str:
     parts = []
     if state.budget is not None:
         used = words.about_and_assumed(state.budget.spent, state.budget.assumed, state.budget.currency)
-        limit = words.exact_money(state.budget.limit, state.budget.currency)
+        limit = words.fine_money(state.budget.limit, state.budget.currency)
         parts.append(f"a budget of {limit}, of which {used} is used")
     if state.limits.lifetime is not None:
         parts.append(f"{words.span(state.limits.lifetime)} to live")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..core.base import Seconds, Time
-from ..core.budget import Budget, budget_of, reference_in
+from ..core.budget import Budget, budget_of, check_priced, reference_in
 from ..core.cluster import Stop
 from ..core.extend import LimitChange, LimitsEntry, changed
 from ..core.lines import read_lines
@@ -105,7 +105,10 @@ class Deadline:
         """
         now, budget = self._clock(), self.budget(cost)
         spent, assumed = (cost.amount or 0.0, 0.0) if budget is None else (budget.spent, budget.assumed)
-        self.limits, words = changed(self.limits, change, spent, assumed, now - self.started, cost.currency)
+        limits, words = changed(self.limits, change, spent, assumed, now - self.started, cost.currency)
+        if self.limits.budget is None and cost.unknown_now.worker_hours:
+            check_priced(limits, Price(currency=cost.currency), self._reference)
+        self.limits = limits
         self._disk.append(LIMITS, LimitsEntry(time=now, limits=self.limits).model_dump_json())
         self.touch()
         return words

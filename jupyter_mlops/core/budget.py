@@ -9,7 +9,7 @@ from .base import Record, Seconds, Time, otherwise
 from .errors import InvalidSpec
 from .price import GB, HOUR, REFERENCE, Cost, Price, Usage
 from .profile import Limits
-from .words import about_and_assumed, exact_money
+from .words import about_and_assumed, fine_money
 
 #: What is done, in the order in which it comes: nothing, it is said, it is warned of, no worker is added, no task
 #: begins any more, the cluster ends.
@@ -101,7 +101,7 @@ class Budget(Record):
 
     @property
     def _limit(self) -> str:
-        return exact_money(self.limit, self.currency)
+        return fine_money(self.limit, self.currency)
 
 
 def budget_of(
@@ -141,23 +141,34 @@ def budget_of(
     return budget.model_copy(update={"step": _step(budget), "until": until, "projected": projected})
 
 
-def check_priced(limits: Limits, price: Price, reference: Price) -> None:
-    """Raise `InvalidSpec` for a budget that could never be kept, since nobody knows what its workers cost."""
+def check_priced(limits: Limits, price: Price, reference: Price, *, listed: bool = False) -> None:
+    """Raise `InvalidSpec` for a budget that could never be kept, since nobody knows what its workers cost.
+
+    Parameters
+    ----------
+    price : the rates that somebody set for the workers.
+    reference : about what resources cost in a cloud.
+    listed : lists may know what the machines cost. They are in the reference's currency.
+    """
     if limits.budget is None or price.known or limits.unknown_price == "ignore":
         return
-    budget = exact_money(limits.budget, price.currency)
-    if limits.unknown_price == "refuse":
+    known = reference_in(price.currency, reference) is not None
+    if known and (listed or limits.unknown_price == "assume"):
+        return
+    budget = fine_money(limits.budget, price.currency)
+    if known:
         raise InvalidSpec(
             f"The budget of {budget} can't be kept",
             "nobody said what these workers cost, and it needs prices",
             "Set your rates in the settings, or let the budget assume some (limits.unknown_price).",
         )
-    if reference_in(price.currency, reference) is None:
-        raise InvalidSpec(
-            f"The budget of {budget} can't be kept",
-            "nobody said what these workers cost, nor what a dollar is in its currency, to assume something",
-            "Set your rates or the exchange rate, or let the budget ignore what has no price (limits.unknown_price).",
-        )
+    code = price.currency
+    raise InvalidSpec(
+        f"The budget of {budget} can't be kept",
+        f"nobody said what these workers cost, nor what a dollar is in {code}",
+        f"Say it: jupyter mlops prices exchange {code} RATE. Or set your rates in the settings, or let the "
+        "budget ignore what has no price (limits.unknown_price).",
+    )
 
 
 def reference_in(currency: str, reference: Price = REFERENCE) -> Price | None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from .base import Input, Period, Record, Seconds, Time, read_input
 from .errors import InvalidSpec, OutOfRange
 from .profile import Limits
-from .words import about_and_assumed, exact_money, span
+from .words import about_and_assumed, fine_money, span
 
 Money = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -67,12 +67,12 @@ def changed(
     if (budget := _budget(limits, change, currency)) is not None:
         if budget <= spent + assumed:
             raise OutOfRange(
-                f"The budget can't be {exact_money(budget, currency)}",
+                f"The budget can't be {fine_money(budget, currency)}",
                 f"{about_and_assumed(spent, assumed, currency)} of it is used already",
                 "Name more than that, or stop the cluster.",
             )
         new["budget"] = budget
-        said.append(f"its budget is {exact_money(budget, currency)}")
+        said.append(f"its budget is {fine_money(budget, currency)}")
     if (lifetime := _lifetime(limits, change)) is not None:
         if lifetime <= age:
             raise OutOfRange(
@@ -91,7 +91,7 @@ def _budget(limits: Limits, change: LimitChange, currency: str) -> float | None:
     if change.budget is not None:
         raise InvalidSpec("The budget is named twice", "as a whole and as so much more", "Name one of both.")
     if limits.budget is None:
-        more = exact_money(change.more_money, currency)
+        more = fine_money(change.more_money, currency)
         raise OutOfRange(
             f"The budget can't be raised by {more}", "the cluster has none", "Nothing has to be raised; or set one."
         )

@@ -14,7 +14,7 @@ from distributed import Client
 
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.core.cluster import EndCause, Receipt
-from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable, OutOfRange, Refused
+from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable, InvalidSpec, OutOfRange, Refused
 from jupyter_mlops.core.extend import LimitChange
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
@@ -120,6 +120,14 @@ async def test_the_steps_of_a_budget_and_more_money(tmp_path: Path) -> None:
 
 def _at(step: str) -> Callable[[ClusterView], bool]:
     return lambda view: view.state.budget is not None and view.state.budget.step == step
+
+
+async def test_a_budget_that_nobody_can_keep_does_not_end_a_live_cluster(tmp_path: Path) -> None:
+    async with cluster(make_spec(Group(workers=1, memory=MEMORY), price=Price(currency="EUR")), tmp_path) as c:
+        await c.have(1)
+        with pytest.raises(InvalidSpec, match="what a dollar is in EUR"):
+            await c.link.limit(LimitChange(budget=3))
+        assert (await c.link.view()).state.limits.budget is None
 
 
 async def test_a_run_says_that_the_budget_stopped_it_and_how_far_it_came(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def cost(value: Cost) -> str:
 
 def round_sum(amount: float, currency: str) -> str:
     """A sum on a button: "$10"."""
-    return words.exact_money(amount, currency).removesuffix(".00")
+    return words.fine_money(amount, currency).removesuffix(".00")
 
 
 def reference(value: Reference) -> str:

@@ -8,7 +8,7 @@ import { useMlops, useNow, useSelector } from '../state/hooks';
 import { ClusterState, Problem, RunState } from '../state/schema';
 import { isRunning, IState } from '../state/state';
 import { details, lasts, more, percent, projection, step, used } from '../words/budget';
-import { exactMoney } from '../words/money';
+import { fineMoney } from '../words/money';
 import { may } from './others';
 
 /** Seconds before the end of its lifetime from which more time is offered. */
@@ -52,7 +52,7 @@ export function BudgetPart({ cluster, onProblem }: IBudgetProps): JSX.Element | 
       </div>
       <div className="jp-mlops-budget-words" title={details(trans, budget, now)}>
         <span>
-          {trans.__('%1 of %2', used(trans, budget), exactMoney(budget.limit, budget.currency))}
+          {trans.__('%1 of %2', used(trans, budget), fineMoney(budget.limit, budget.currency))}
         </span>
         <span data-mlops="budget-lasts">{lasts(trans, budget, now)}</span>
       </div>
@@ -105,7 +105,7 @@ function Raise({ cluster, money, hasTime, onProblem }: IRaiseProps): JSX.Element
     setBusy(false);
   };
   const disabled = busy || cluster.phase !== 'running';
-  const sum = money === null ? '' : exactMoney(money, cluster.cost.currency).replace(/\.00$/, '');
+  const sum = money === null ? '' : fineMoney(money, cluster.cost.currency).replace(/\.00$/, '');
   return (
     <div className="jp-mlops-raise" role="group" aria-label={trans.__('Raise the limits')}>
       {money !== null && (

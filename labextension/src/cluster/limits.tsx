@@ -5,7 +5,7 @@ import React from 'react';
 import { ILimitChange } from '../api';
 import { ClusterState } from '../state/schema';
 import { used } from '../words/budget';
-import { exactMoney } from '../words/money';
+import { fineMoney } from '../words/money';
 import { span } from '../words/time';
 
 /** Ask for another budget and lifetime of a cluster; null when nothing shall be changed. */
@@ -18,7 +18,7 @@ export async function askLimits(
   const hasMoney = budget
     ? trans.__(
         '%1, of which %2 is used',
-        exactMoney(budget.limit, cost.currency),
+        fineMoney(budget.limit, cost.currency),
         used(trans, budget)
       )
     : trans.__('none now');

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Budget, RunState } from '../state/schema';
-import { exactMoney, money, perHour } from './money';
+import { fineMoney, money, perHour } from './money';
 import { moment } from './time';
 
 /** What is spent, and what is held beside it for usage without a price: "$4.00 + about $3.00 assumed". */
@@ -51,7 +51,7 @@ export function details(trans: TranslationBundle, budget: Budget, now: number): 
   const { currency } = budget;
   const free = Math.max(0, budget.limit - budget.spent - budget.assumed);
   const lines = [
-    trans.__('Budget: %1', exactMoney(budget.limit, currency)),
+    trans.__('Budget: %1', fineMoney(budget.limit, currency)),
     trans.__('Spent, as the prices say: %1', money(trans, budget.spent, currency)),
     budget.assumed > 0 &&
       trans.__(
@@ -90,7 +90,7 @@ export function projection(trans: TranslationBundle, run: RunState): string {
     : trans.__(
         '%1; the budget is %2: it would stop at %3%',
         cost,
-        exactMoney(budget, currency),
+        fineMoney(budget, currency),
         Math.round(stops_at * 100)
       );
 }
