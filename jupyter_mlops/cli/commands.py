@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from .. import places
+from ..client.clusters.estimate import estimate_of
 from ..client.clusters.follow import following
 from ..client.clusters.listing import Listing, list_clusters
 from ..client.clusters.live import live_state, open_link
@@ -28,7 +29,6 @@ from ..core import naming
 from ..core.base import Seconds
 from ..core.cluster import ClusterState, Problem
 from ..core.errors import Conflict, InvalidInput, MlopsError, Unavailable
-from ..core.estimate import estimate
 from ..core.extend import LimitChange
 from ..core.owners import accounts
 from ..core.run import FINAL, RunState
@@ -84,10 +84,10 @@ async def profiles_(asked: Namespace) -> None:
     known = profiles.all_profiles()
     if asked.json:
         return as_json(known)
-    price = settings.load().price
+    mine = settings.load()
     for name, why in sorted(profiles.overruled().items()):
         note(f"{name}: {why}.")
-    return _say(profiles_table([(profile, estimate(profile, profile.price or price)) for profile in known]))
+    return _say(profiles_table([(profile, estimate_of(profile, mine)) for profile in known]))
 
 
 async def start(asked: Namespace) -> None:

@@ -15,7 +15,7 @@ from ..core.cluster import ClusterState, Receipt
 from ..core.estimate import Estimate
 from ..core.naming import spelled
 from ..core.owners import Account
-from ..core.price import GB, NO_PRICE, Cost
+from ..core.price import GB, NO_PRICE, Cost, Reference
 from ..core.profile import Profile
 from ..core.run import FINAL, RunState, per_thousand
 from ..core.words import about, count, fine_money, harmless, listed, quantity, size, span
@@ -61,7 +61,8 @@ def clusters_table(states: Sequence[ClusterState], now: float) -> str:
         )
         for state in states
     ]
-    return table(head, rows, right="WORKERS,BUSY,AGE,COST,PER HOUR")
+    elsewhere = [None if state.phase == "ended" else state.reference for state in states]
+    return _with_references(head, rows, elsewhere, right="WORKERS,BUSY,AGE,COST,PER HOUR")
 
 
 def problem_lines(states: Sequence[ClusterState]) -> list[str]:
@@ -117,7 +118,7 @@ def profiles_table(profiles: Sequence[tuple[Profile, Estimate]]) -> str:
                 profile.title,
             )
         )
-    return table(head, rows, right="CPUS,MEMORY,PER HOUR")
+    return _with_references(head, rows, [costs.reference for _, costs in profiles], right="CPUS,MEMORY,PER HOUR")
 
 
 def runs_table(runs: Sequence[RunState], now: float) -> str:
@@ -158,6 +159,17 @@ def receipt_text(receipt: Receipt) -> str:
     lines += [(f"Group {name}", _final(cost)) for name, cost in receipt.groups.items()]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines)
+
+
+def _with_references(
+    head: Sequence[str], rows: Sequence[Sequence[str]], references: Sequence[Reference | None], right: str
+) -> str:
+    """A table with one column more where any of its rows has no price: about what it would cost in a cloud."""
+    if not any(references):
+        return table(head, rows, right=right)
+    told = [f"about {fine_money(each.per_hour, each.currency)}/h" if each else "" for each in references]
+    more = [(*row, words) for row, words in zip(rows, told, strict=True)]
+    return table((*head, "IN A CLOUD"), more, right=right)
 
 
 def _rate(cost: Cost) -> str:

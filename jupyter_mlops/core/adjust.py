@@ -37,6 +37,14 @@ class Adjustment(Record):
     exchange: Exchange | None = None
     discount: Discount | None = None
 
+    def signed(self, by: str, date: str) -> Adjustment:
+        """The same, where what nobody has signed was said by `by` on the day `date`."""
+        signature = {"by": by, "date": date}
+        parts = {"exchange": self.exchange, "discount": self.discount}
+        return self.model_copy(
+            update={name: part.model_copy(update=signature) for name, part in parts.items() if part and not part.by}
+        )
+
     def of(self, per_hour: float, listed: str, currency: str) -> tuple[float, str] | None:
         """What a price of `per_hour`, listed in the currency `listed`, is in `currency`; and how that came about, in
         words, which are empty where it is the list's own. None where nobody said what one is in the other."""

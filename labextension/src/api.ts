@@ -4,8 +4,10 @@ import { request } from './request';
 import {
   CurvesView,
   Entry,
+  Discount,
   Estimate,
   Event,
+  Exchange,
   Finding,
   ModelView,
   Operation,
@@ -49,6 +51,15 @@ export interface IProfileRequest extends Omit<Profile, 'groups' | 'limits' | 'pr
   groups: Asked<Profile['groups'][number]>[];
   limits: Asked<Profile['limits']>;
   price: Asked<Price> | null;
+}
+
+/** Settings to be saved. What is said of list prices the server signs. */
+export interface ISettingsRequest extends Omit<Settings, 'price' | 'adjust'> {
+  price: Asked<Price>;
+  adjust: {
+    exchange: Asked<Pick<Exchange, 'rate' | 'currency'>> | null;
+    discount: Asked<Pick<Discount, 'percent'>> | null;
+  };
 }
 
 /**
@@ -103,7 +114,7 @@ export interface IApi {
   saveProfile(profile: IProfileRequest): Promise<ProfileView>;
   deleteProfile(name: string): Promise<void>;
   settings(): Promise<Settings>;
-  saveSettings(settings: Settings): Promise<Settings>;
+  saveSettings(settings: ISettingsRequest): Promise<Settings>;
 }
 
 /** The server's REST interface. */
@@ -238,7 +249,7 @@ export class Api implements IApi {
     return this._ask('settings');
   }
 
-  saveSettings(settings: Settings): Promise<Settings> {
+  saveSettings(settings: ISettingsRequest): Promise<Settings> {
     return this._ask('settings', 'PUT', settings);
   }
 

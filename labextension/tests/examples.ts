@@ -226,6 +226,7 @@ export function estimate(part: Partial<Estimate> = {}): Estimate {
     source: 'your settings',
     cpus: 8,
     memory_gb: 16,
+    reference: null,
     doubts: [],
     ...part
   };

@@ -11,6 +11,7 @@ import {
   counts,
   cost,
   entry,
+  estimate,
   group,
   idOf,
   operation,
@@ -82,6 +83,43 @@ describe('Panel', () => {
     expect(find('cost').textContent).toBe('cost unknown');
     await stage.after(() => find('set-rates').click());
     expect(stage.executed).toEqual([[CommandIDs.openSettings, {}]]);
+  });
+
+  it('lets somebody say what a cluster without a price costs, and what list prices become', async () => {
+    const unknown = cost({ amount: null, per_hour: null });
+    const reference = { per_hour: 0.17, currency: 'USD', source: 'OpenCost' };
+    const stage = await panel({
+      clusters: [cluster({ cost: unknown, reference, cpus: 4 })],
+      profiles: [view({ estimate: estimate({ at_start: null, reference }) })]
+    });
+    const write = (handle: string, value: string): boolean =>
+      fireEvent.change(find(handle), { target: { value } });
+    await stage.after(() => find('costs-me').click(), 500);
+    write('price-amount', '0.5');
+    write('price-per', '4');
+    write('price-currency', 'EUR');
+    write('price-exchange', 'much');
+    stage.api.refusal = new MlopsError('InvalidSpec', 'These settings aren’t valid', 'a number');
+    await stage.after(() => fireEvent.submit(find('price-form')), 500);
+    expect(find('problem').textContent).toMatch(/These settings aren’t valid/);
+    expect((find('price-exchange') as HTMLInputElement).value).toBe('much');
+
+    stage.api.refusal = null;
+    write('price-exchange', '0.92');
+    write('price-discount', '18');
+    await stage.after(() => fireEvent.submit(find('price-form')), 500);
+    expect(stage.api.kept.price).toMatchObject({
+      cpu_hour: 0.125,
+      currency: 'EUR',
+      source: 'your settings'
+    });
+    expect(stage.api.kept.adjust).toEqual({
+      exchange: { rate: '0.92', currency: 'EUR' },
+      discount: { percent: '18' }
+    });
+    expect(document.querySelector('[data-mlops=price-form]')).toBeNull();
+    await stage.after(() => find('free-for-me').click(), 500);
+    expect(stage.api.kept.price).toMatchObject({ cpu_hour: 0, gb_hour: 0, gpu_hour: 0 });
   });
 
   it('says what is wrong, why, and what to do', async () => {

@@ -1,6 +1,6 @@
 import { Signal } from '@lumino/signaling';
 
-import { IApi } from '../src/api';
+import { IApi, ISettingsRequest } from '../src/api';
 import {
   Changes,
   CurvesView,
@@ -105,9 +105,9 @@ export class TestApi implements IApi {
   saveProfile = (...args: [unknown]) => this._answer('saveProfile', args, view());
   deleteProfile = (...args: [string]) => this._answer('deleteProfile', args, undefined);
   settings = () => this._answer('settings', [], this.kept);
-  saveSettings = (value: Settings) => {
-    this.kept = value;
-    return this._answer('saveSettings', [value], value);
+  saveSettings = (value: ISettingsRequest) => {
+    this.kept = value as Settings;
+    return this._answer('saveSettings', [value], this.kept);
   };
 
   private async _answer<T>(name: string, args: unknown[], answer: T): Promise<T> {

@@ -15,7 +15,7 @@ from jupyter_mlops.core import errors
 from jupyter_mlops.core.base import Name, Period, parse_period, parse_size, read_input, read_record
 from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRange, UnknownGroup, UnknownProfile
 from jupyter_mlops.core.estimate import estimate, time_left
-from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.price import REFERENCE, Price
 from jupyter_mlops.core.profile import MOST_WORKERS, Group, Limits, Profile
 from jupyter_mlops.core.schema import SHARED, schema
 
@@ -243,15 +243,16 @@ def test_estimates() -> None:
     group = Group(workers=2, maximum=4, cpus=2, memory=4 * 10**9)
     profile = Profile(name="p", groups=[group], limits=Limits(lifetime=7200, budget=100))
     price = Price(cpu_hour=1, gb_hour=0.5)
-    found = estimate(profile, price)
+    found = estimate(profile, price, REFERENCE)
     assert (found.at_start, found.at_most, found.most) == (8, 16, 32)
     assert (found.cpus, found.memory_gb) == (4, 8)
-    assert estimate(profile, Price()).at_start is None
-    assert estimate(profile, Price()).most is None, "unknown is not free, and not bounded"
+    assert estimate(profile, Price(), REFERENCE).at_start is None
+    assert found.reference is None and estimate(profile, Price(), REFERENCE).reference is not None
+    assert estimate(profile, Price(), REFERENCE).most is None, "unknown is not free, and not bounded"
     cheap = profile.model_copy(update={"limits": Limits(lifetime=None, budget=5)})
-    assert estimate(cheap, price).most == 5
+    assert estimate(cheap, price, REFERENCE).most == 5
     endless = profile.model_copy(update={"limits": Limits(lifetime=None)})
-    assert estimate(endless, price).most is None
+    assert estimate(endless, price, REFERENCE).most is None
 
 
 @given(st.none() | st.integers(0, 10**9), st.integers(-1, 10**9), st.floats(0, 1e9), st.floats(0, 1e9))

@@ -13,6 +13,7 @@ from typing import Any
 
 import ipywidgets as w
 
+from ...client.clusters.estimate import estimate_of
 from ...client.clusters.kernel import kernel
 from ...client.clusters.listing import placed
 from ...client.clusters.start import start
@@ -20,7 +21,7 @@ from ...controller.link import Link
 from ...core.base import Seconds, Time
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import MlopsError
-from ...core.estimate import Estimate, estimate
+from ...core.estimate import Estimate
 from ...core.extend import LimitChange
 from ...core.naming import ClusterName
 from ...core.profile import Profile
@@ -249,5 +250,5 @@ def panel(cluster: str | None = None) -> Panel:
 
 
 def _profiles() -> list[tuple[Profile, Estimate]]:
-    price = settings.load().price
-    return [(profile, estimate(profile, profile.price or price)) for profile in profiles.all_profiles()]
+    known = settings.load()
+    return [(profile, estimate_of(profile, known)) for profile in profiles.all_profiles()]

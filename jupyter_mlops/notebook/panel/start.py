@@ -18,6 +18,7 @@ from ...core.price import GB, NO_PRICE
 from ...core.profile import Profile
 from .looks import QUIET, field, show
 from .words import problem as problem_html
+from .words import reference
 
 #: The choice that stands for no cluster.
 NONE = ""
@@ -105,7 +106,8 @@ def _others(state: ClusterState) -> list[str]:
 
 def _about(profile: Profile, estimate: Estimate) -> str:
     shape = words.shape(estimate.cpus, estimate.memory_gb * GB)
-    return escape(f"{profile.description} {shape} at start. Price: {estimate.source or NO_PRICE}.")
+    told = f" {reference(estimate.reference)}" if estimate.reference else ""
+    return escape(f"{profile.description} {shape} at start. Price: {estimate.source or NO_PRICE}{told}.")
 
 
 def _price(estimate: Estimate) -> str:

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 from ... import places
+from ...client.clusters.estimate import estimate_of
 from ...core.errors import InvalidSpec, Unavailable
-from ...core.estimate import Estimate, estimate
+from ...core.estimate import Estimate
 from ...core.stream import PlaceView, ProfileView
 from ...home import settings
 from ...places import profiles
@@ -53,7 +54,7 @@ class ProfileManager:
         if set(body) != {"profile"}:
             raise InvalidSpec("This request isn't valid", "it must have a profile, and nothing else")
         profile = profiles.read(body["profile"])
-        found = estimate(profile, profile.price or (await asyncio.to_thread(settings.load)).price)
+        found = estimate_of(profile, await asyncio.to_thread(settings.load))
         doubts = await asyncio.to_thread(places.get(profile.place).doubts, profile)
         return found.model_copy(update={"doubts": doubts})
 
@@ -75,7 +76,7 @@ def _views() -> list[ProfileView]:
     return [
         ProfileView(
             profile=profile,
-            estimate=estimate(profile, profile.price or known.price),
+            estimate=estimate_of(profile, known),
             last_used=known.last_used.get(profile.name),
             note=notes.get(profile.name, ""),
         )

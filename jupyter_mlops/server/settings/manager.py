@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Any
 
 from ...core.base import read_input
 from ...core.settings import Settings
 from ...home import settings as home_settings
+from ...home.owner import me
 from ...places import profiles as home_profiles
 from ..profiles.manager import ProfileManager
 
@@ -27,6 +29,7 @@ class SettingManager:
         list prices, stays, unless it is given."""
         known = await self.get()
         values = read_input(Settings, {"last_used": known.last_used, "adjust": known.adjust, **body}, "settings")
+        values = values.model_copy(update={"adjust": values.adjust.signed(me(), date.today().isoformat())})
         if values.default_profile is not None:
             await asyncio.to_thread(home_profiles.get, values.default_profile)
         await asyncio.to_thread(home_settings.save, values)

@@ -16,6 +16,7 @@ import { Bar } from './bar';
 import { BudgetPart } from './budget';
 import { Chart } from './chart';
 import { byWhom, isOurs, may, pathOf, stopLabel, whose } from './others';
+import { PricePart } from './price';
 import { Scale } from './scale';
 
 interface ICardProps {
@@ -74,6 +75,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
         </>
       )}
       {known && cluster.reference && <CloudPrice value={cluster.reference} />}
+      {known && cluster.reference && cluster.mine && <PricePart cluster={cluster} />}
       {known && <BudgetPart cluster={cluster} onProblem={setProblem} />}
       {own.map(problem => (
         <ProblemLine key={problem.what} problem={problem} />

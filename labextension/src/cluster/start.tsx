@@ -8,7 +8,7 @@ import { Button } from '../controls/button';
 import { IMenuItem, openMenu } from '../controls/menu';
 import { useMlops, useSelector } from '../state/hooks';
 import { ProfileView } from '../state/schema';
-import { estimate } from '../words/money';
+import { estimate, reference } from '../words/money';
 import { shape } from '../words/size';
 import { about } from '../words/time';
 
@@ -69,7 +69,10 @@ export function openProfiles(
 }
 
 /** A profile's workers and end, in a line. */
-export function describe(trans: TranslationBundle, { profile, note }: ProfileView): string {
+export function describe(
+  trans: TranslationBundle,
+  { profile, estimate: cost, note }: ProfileView
+): string {
   const groups = profile.groups.map(group => {
     const each = shape(trans, group);
     return group.adaptive && group.minimum !== group.maximum
@@ -77,6 +80,8 @@ export function describe(trans: TranslationBundle, { profile, note }: ProfileVie
       : trans._n('%1 worker, %2', '%1 workers, each %2', group.workers, each);
   });
   const { idle_timeout } = profile.limits;
+  const elsewhere =
+    cost.reference && reference(trans, cost.reference.per_hour, cost.reference.currency);
   const end = idle_timeout && trans.__('stops after %1 unused', about(trans, idle_timeout));
-  return [...groups, end, note].filter(Boolean).join(' · ');
+  return [...groups, end, elsewhere, note].filter(Boolean).join(' · ');
 }

@@ -2,15 +2,17 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import { Estimate } from '../state/schema';
-import { estimate, money, rates } from '../words/money';
+import { estimate, money, rates, reference } from '../words/money';
 
 /** What a draft would cost. */
 export function EstimateLine(props: { value: Estimate; trans: TranslationBundle }): JSX.Element {
   const { value, trans } = props;
+  const elsewhere = value.reference;
   const cpus = trans._n('%1 CPU', '%1 CPUs', value.cpus);
   const parts = [
     trans.__('%1 and %2 GB at the start', cpus, value.memory_gb.toFixed(1)),
     estimate(trans, value),
+    elsewhere && reference(trans, elsewhere.per_hour, elsewhere.currency),
     value.most !== null && trans.__('%1 at most', money(trans, value.most, value.currency))
   ];
   return (

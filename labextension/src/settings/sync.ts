@@ -6,6 +6,7 @@ import { report } from '../ask';
 import { Price, Settings } from '../state/schema';
 import { IState } from '../state/state';
 import { Store } from '../state/store';
+import { signed } from './price';
 
 /** The settings that both Lab and the server keep. The others are Lab's alone. */
 export interface IShared {
@@ -40,6 +41,7 @@ export class SettingsSync implements IDisposable {
     private readonly store: Store
   ) {
     store.changed.connect(this._onState, this);
+    store.settingsSaved.connect(() => this._then(() => this._pull()), this);
     settings.changed.connect(this._onSettings, this);
     this._onState(store, { ...store.state, epoch: null });
   }
@@ -158,7 +160,5 @@ export function merge(current: Settings, shared: IShared): Settings {
 }
 
 function signature(rates: Pick<Price, 'cpu_hour' | 'gb_hour'>): Pick<Price, 'source' | 'date'> {
-  return rates.cpu_hour === null && rates.gb_hour === null
-    ? { source: null, date: '' }
-    : { source: 'your settings', date: new Date().toISOString().slice(0, 10) };
+  return rates.cpu_hour === null && rates.gb_hour === null ? { source: null, date: '' } : signed();
 }

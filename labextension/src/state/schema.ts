@@ -413,6 +413,7 @@ export interface Estimate {
   doubts: Fault[];
   memory_gb: number;
   most: number | null;
+  reference: Reference | null;
   source: string | null;
 }
 /**

@@ -1,7 +1,7 @@
 import { DisposableDelegate, IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { IApi, IStartOptions } from '../api';
+import { IApi, ISettingsRequest, IStartOptions } from '../api';
 import { asProblem } from '../request';
 import { put, reduce } from './reduce';
 import { Hello, Operation, ProfileView } from './schema';
@@ -120,6 +120,17 @@ export class Store implements IDisposable {
       this._changed.connect(look);
       look();
     });
+  }
+
+  /** Emitted when this page has changed the server's settings, other than through Lab's. */
+  get settingsSaved(): ISignal<this, void> {
+    return this._settingsSaved;
+  }
+
+  /** Replace the server's settings; throws `MlopsError`. */
+  async saveSettings(settings: ISettingsRequest): Promise<void> {
+    await this.api.saveSettings(settings);
+    this._settingsSaved.emit();
   }
 
   /** Take in a profile that the server saved, before the stream tells of it: the next menu has it. */
@@ -243,6 +254,7 @@ export class Store implements IDisposable {
     };
   }
 
+  private readonly _settingsSaved = new Signal<this, void>(this);
   private readonly _changed = new Signal<this, IState>(this);
   private readonly _followed = {
     cluster: new Map<string, number>(),

@@ -1,0 +1,70 @@
+import { Amount, ISettingsRequest } from '../api';
+import { Settings } from '../state/schema';
+
+/** What a user says of prices, as typed. What is empty is not known. */
+export interface ISaid {
+  amount: string;
+  /** What the amount is for: an hour of one CPU, or an hour of `cpus` of them. */
+  cpus: number;
+  currency: string;
+  /** What a dollar is in the currency. */
+  rate: string;
+  /** What is paid less than the lists say, in per cent. */
+  percent: string;
+}
+
+/** What the settings say of prices now. */
+export function saidOf({ price, adjust }: Settings): ISaid {
+  return {
+    amount: text(price.cpu_hour),
+    cpus: 1,
+    currency: price.currency,
+    rate: text(adjust.exchange?.rate ?? null),
+    percent: text(adjust.discount?.percent ?? null)
+  };
+}
+
+/** The settings with what was said. An amount that is no number goes as it is, so that the server says what is wrong. */
+export function withSaid(current: Settings, said: ISaid): ISettingsRequest {
+  const before = saidOf(current);
+  const { amount, cpus, rate, percent } = said;
+  const currency = said.currency.trim();
+  const typed = amount.trim();
+  const isNew = typed !== before.amount || cpus !== 1 || currency !== before.currency;
+  const each: Amount = typed === '' ? null : isNaN(Number(typed)) ? typed : Number(typed) / cpus;
+  const price = { ...current.price, currency, ...(isNew && { cpu_hour: each }) };
+  const exchange = { rate: rate.trim(), currency };
+  return {
+    ...current,
+    price: isNew ? { ...price, ...signed() } : price,
+    adjust: {
+      exchange:
+        exchange.rate === ''
+          ? null
+          : exchange.rate === before.rate && currency === current.adjust.exchange?.currency
+            ? current.adjust.exchange
+            : exchange,
+      discount:
+        percent.trim() === ''
+          ? null
+          : percent.trim() === before.percent
+            ? current.adjust.discount
+            : { percent: percent.trim() }
+    }
+  };
+}
+
+/** The settings of somebody for whom all machines are free. */
+export function free(current: Settings): ISettingsRequest {
+  const rates = { cpu_hour: 0, gb_hour: 0, gpu_hour: 0 };
+  return { ...current, price: { ...current.price, ...rates, ...signed() } };
+}
+
+/** Who says so, and when. */
+export function signed(): { source: string; date: string } {
+  return { source: 'your settings', date: new Date().toISOString().slice(0, 10) };
+}
+
+function text(value: number | null): string {
+  return value === null ? '' : String(value);
+}
