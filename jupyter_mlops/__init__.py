@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .client.clusters.handle import Cluster, cluster, clusters, start
     from .client.runs.api import get_run, map, run, runs, train
     from .client.runs.execution.outcomes import FailedItem
+    from .client.runs.fit import fit
     from .client.runs.inside import checkpoint, log_metric, log_param, rank, resume, stopping, world
     from .client.runs.run import Run
     from .core import errors
@@ -46,6 +47,7 @@ __all__ = [
     "cluster",
     "clusters",
     "errors",
+    "fit",
     "get_run",
     "load_ipython_extension",
     "log_metric",
@@ -86,6 +88,7 @@ _HOMES = {
     "checkpoint": ".client.runs.inside",
     "cluster": ".client.clusters.handle",
     "clusters": ".client.clusters.handle",
+    "fit": ".client.runs.fit",
     "get_run": ".client.runs.api",
     "load_ipython_extension": ".notebook.extension",
     "log_metric": ".client.runs.inside",

@@ -107,6 +107,7 @@ class Agent:
     ) -> dict[str, Any]:
         if part.get("partition"):
             part, bigs = {**part, "items": bytes(cloudpickle.dumps([bigs[0]], protocol=5))}, bigs[1:]
+        given, bigs = (bigs[0], bigs[1:]) if part.get("given") else (None, bigs)
         if head["keep"]:
             sources.FINDER.bring(head["modules"])  # what is kept is kept here, as objects
         try:
@@ -114,7 +115,8 @@ class Agent:
             if head.get("gang"):
                 folder = str(self._worker.local_directory)
                 where = head.get("checkpoints") or {"root": "", "earlier": []}  # of an older kernel
-                return run.sit(GangSeat(key, part, run.reporter, run, self._worker.address, folder, where))
+                seat = GangSeat(key, part, run.reporter, run, self._worker.address, folder, where)
+                return run.sit(seat, buffers.put(given) if given is not None else -1)
             return Seat(key, head, part, run.reporter, run).sit()
         except OSError as error:  # no process, no memory, no file can be had
             why = f"{type(error).__name__}: the run's code can't be started: {error}"
@@ -185,6 +187,7 @@ class RunHere:
         self._sharing = threading.Lock()
         self._busy: set[RunnerHandle] = set()
         self._gang: GangSeat | None = None
+        self._given = -1
         self._code = b""
         self._environ: dict[str, str] = {}
         self._files: list[int] = []
@@ -245,21 +248,26 @@ class RunHere:
         OSError, Stopped
         """
         runner = RunnerHandle(self._spare.take(self._environ), prints)
-        opening = {**_opening(self._worker, self._code), "rank": {**told, "listens": listener >= 0}}
+        own = {"listens": listener >= 0, "given": self._given >= 0}
+        opening = {**_opening(self._worker, self._code), "rank": {**told, **own}}
         opening["environ"] = _share(opening["environ"], told["ranks"])
         runner.rank = int(told["variables"]["RANK"])
-        runner.open(opening, tuple(self._files), listener)
+        given = (self._given,) if self._given >= 0 else ()
+        runner.open(opening, (*self._files, *given), listener)
         return self._set_to_work(runner)
 
-    def sit(self, seat: GangSeat) -> dict[str, Any]:
-        """Have the run's gang take part; returns what its seat gives."""
+    def sit(self, seat: GangSeat, given: int) -> dict[str, Any]:
+        """Have the run's gang take part; returns what its seat gives. `given` is a file with what its ranks are given,
+        -1 where that is nothing; it is closed."""
         with self._lock:
-            self._gang = seat
+            self._gang, self._given = seat, given
         try:
             return {"stopped": True} if self.stopped else seat.sit()
         finally:
             with self._lock:
-                self._gang = None
+                self._gang, self._given = None, -1
+            if given >= 0:
+                os.close(given)
 
     def obey(self, order: dict[str, Any]) -> None:
         """What the gang's seat is to do. One that has left is to do nothing."""

@@ -102,6 +102,15 @@ def shared(data: bytes) -> int:
     return file
 
 
+def put(value: Any) -> int:
+    """A file in memory that holds `value`, packed, for the runners of this machine to map. Whoever asked for it closes
+    it."""
+    file = unnamed()
+    with open(os.dup(file), "wb") as target:  # noqa: PTH123 - it has no path
+        target.writelines(pieces(value))
+    return file
+
+
 def mapped(file: int) -> memoryview:
     """What a file in memory holds; to be written to by this process alone, which gets a copy of what it writes to."""
     if not os.fstat(file).st_size:

@@ -7,10 +7,15 @@ socket that was bound before its number was told.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
 import os
+import socket
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +23,9 @@ from .imported import when_imported
 
 #: The module that knows how processes meet, and its table of ways by the scheme of a URL, of which one is the default.
 MODULE, WAYS, DEFAULT = "torch.distributed.rendezvous", "_rendezvous_handlers", "env"
+
+#: Seconds between two looks for what the others give.
+LOOK = 0.01
 
 
 class Meeting:
@@ -41,6 +49,42 @@ class Meeting:
         when_imported("torch.distributed", _keep_groups)
         when_imported("jax.distributed", _tell_jax)
         when_imported(MODULE, lambda: getattr(sys.modules[MODULE], WAYS).update({DEFAULT: self._meet}))
+
+    def share(self, value: Any) -> list[Any]:
+        """What each rank gives here, plain data, in their order; all of them have to call it, once. What others send is
+        never executed."""
+        if self._world == 1:
+            return [value]
+        return self._share_in_files(value) if self._file else self._share_by_rank_0(value)
+
+    def _share_in_files(self, value: Any) -> list[Any]:
+        files = [Path(f"{self._file}-shared-{rank}") for rank in range(self._world)]
+        new = files[self._rank].with_suffix(".new")
+        new.write_text(json.dumps(value))
+        new.rename(files[self._rank])
+        while not all(file.exists() for file in files):  # the gang's own end ends this, too
+            time.sleep(LOOK)
+        return [json.loads(file.read_text()) for file in files]
+
+    def _share_by_rank_0(self, value: Any) -> list[Any]:
+        if self._rank:
+            with socket.create_connection((self._host, self._port)) as connection, connection.makefile("rw") as lines:
+                lines.write(json.dumps([self._rank, value]) + "\n")
+                lines.flush()
+                found: list[Any] = json.loads(lines.readline())
+                return found
+        given: dict[int, Any] = {0: value}
+        with contextlib.ExitStack() as open_ones, socket.socket(fileno=os.dup(self._listener)) as listener:
+            others = []
+            while len(given) < self._world:
+                lines = open_ones.enter_context(listener.accept()[0].makefile("rw"))
+                rank, theirs = json.loads(lines.readline())
+                given[rank] = theirs
+                others.append(lines)
+            shared = [given[rank] for rank in range(self._world)]
+            for lines in others:
+                lines.write(json.dumps(shared) + "\n")
+        return shared
 
     def _meet(self, url: str, timeout: Any = None, **_: Any) -> Iterator[Any]:
         asked = parse_qs(urlsplit(url).query)  # what the code itself says goes first

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import clients, displays, failures, mainmodule, sources, stacks, surroundings
+from . import buffers, clients, displays, failures, mainmodule, sources, stacks, surroundings
 from .checkpoints import OfRank
 from .code import Code
 from .failures import RunStopped, record
@@ -56,7 +56,8 @@ class Runner:
     ----------
     wire : to the seat.
     opened : what the seat says of the run and of its worker.
-    files : the run's big variables, the file that takes stacks, and the socket at which rank 0 meets the others.
+    files : the run's big variables, what a rank is given of its own, the file that takes stacks, and the socket at
+        which rank 0 meets the others.
     points : takes what the code logs.
     """
 
@@ -66,13 +67,17 @@ class Runner:
         self._wire, self._files, self.points = wire, files, points
         listener = files.pop() if opened.get("rank", {}).get("listens") else -1
         stacks.heed(files.pop())
+        self._given = files.pop() if opened.get("rank", {}).get("given") else -1
         self._head: dict[str, Any] = pickle.loads(opened["code"])  # noqa: S301 - plain data of ours
         #: The id of the run.
         self.run: str = self._head["run"]
+        #: The worker's, in Dask.
+        self.address: str = opened["worker"]["address"]
         self._kind: Kind | None = None
         #: Of a rank.
         self.checkpoints: OfRank | None = None
         self.stopping: Stopping | None = None
+        self.meeting: Meeting | None = None
         self._modules = set(sys.modules)
         _move_in(opened)
         if "surroundings" in self._head:
@@ -90,7 +95,8 @@ class Runner:
         """Be a rank of a gang."""
         os.environ.update({name: value for name, value in told["defaults"].items() if name not in os.environ})
         os.environ.update(told["variables"])
-        Meeting(**told["meeting"], listener=listener).install()
+        self.meeting = Meeting(**told["meeting"], listener=listener)
+        self.meeting.install()
         self.checkpoints = OfRank(**told["checkpoints"], tell=self.tell)
         self.stopping = Stopping(*told["notice"])
 
@@ -102,6 +108,10 @@ class Runner:
             if self.stopping is not None:
                 outcome["early"] = self.stopping.told
             self._wire.send({**outcome, "kind": "end", "modules": self._new_modules()})
+
+    def given(self) -> Any:
+        """What this rank was given of its own; None where it was given nothing."""
+        return buffers.loaded(buffers.mapped(self._given)) if self._given >= 0 else None
 
     def tell(self, kind: str, **what: Any) -> None:
         """Tell the seat something of the task that runs now. Any thread may."""

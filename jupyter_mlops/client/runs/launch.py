@@ -22,6 +22,7 @@ from .checkpoints import PLACE, earlier, place_of, places_of
 from .execution.channel import Channel
 from .execution.execution import Execution
 from .execution.feeding import FedExecution, Feed
+from .execution.fit import FitExecution, FitTables
 from .execution.gang import GangExecution
 from .execution.items import Items, Partitions, Sliced, Streamed, items_of
 from .execution.mapping import MapExecution
@@ -39,10 +40,13 @@ NO_PLACE = (
     f"Name a path of a volume, or a URL like s3://…, with --checkpoint or as {PLACE} in the profile's environment."
 )
 
+#: What the code of a fit begins with: it saves checkpoints of its own.
+FIT = "mlops.fit("
+
 #: Characters of the code that a record keeps.
 CODE = 20_000
 
-Items_ = Items | Partitions | Feed
+Items_ = Items | Partitions | Feed | FitTables
 
 
 def launch(
@@ -52,13 +56,15 @@ def launch(
     origin: Origin,
     say: Say,
 ) -> Run:
-    """Start a run; `values` are a map's items, None otherwise. Returns as soon as it is sent on its way.
+    """Start a run; `values` are a map's items, or what a fit is given, None otherwise. Returns as soon as it is sent on
+    its way.
 
     Raises
     ------
     InvalidItems, UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
     """
-    items = values if isinstance(values, Feed) else items_of(values) if payload.head["kind"] == "map" else None
+    given = isinstance(values, (Feed, FitTables))
+    items = values if given else items_of(values) if payload.head["kind"] == "map" else None
     if options.detach and isinstance(items, Streamed):
         items = Sliced(list(items.rest()))
     prepared = loop_thread().call(_prepare(payload, items, options, origin, say))
@@ -89,7 +95,7 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     if options.gang is not None:
         state.checkpoints = await place_of(session, run, options.checkpoint)
         payload.head["checkpoints"] = places_of(state, await earlier(state.digest, options))
-        if not state.checkpoints and "checkpoint(" in payload.code:
+        if not state.checkpoints and any(word in payload.code for word in ("checkpoint(", FIT)):
             say(NO_PLACE)
     _complete(payload, state, options)
     return _execution(session, state, payload, items)
@@ -139,9 +145,15 @@ def _state(
         origin=origin,
         detached=options.detach,
         digest=payload.digest,
-        total=items.total if items is not None else (options.gang or 1) * (options.per_worker or 1),
+        total=_total(items, options),
         kept=options.detach and writes_home,
     )
+
+
+def _total(items: Items_ | None, options: Options) -> int | None:
+    if items is None or isinstance(items, FitTables):
+        return (options.gang or 1) * (options.per_worker or 1)
+    return items.total
 
 
 def _complete(payload: RunPayload, state: RunState, options: Options) -> None:
@@ -162,6 +174,9 @@ def _complete(payload: RunPayload, state: RunState, options: Options) -> None:
 
 def _execution(session: Session, state: RunState, payload: RunPayload, items: Items_ | None) -> Execution:
     channel = Channel()
+    if isinstance(items, FitTables):
+        not_kept(state.id, "its rows are in the memory of its cluster only")
+        return FitExecution(session, state, payload, channel, items)
     if items is None:
         payload_file = PayloadFile(state.id, payload.head, payload.bigs)
         payload_file.finish()

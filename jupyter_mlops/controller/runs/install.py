@@ -42,6 +42,7 @@ FILES = (
     "points",
     "stacks",
     "runner",
+    "fitting",
     "template",
     "processes",
     "seat",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....core.run import RunPhase
 from .items import single
 from .single import OneTask
+
+if TYPE_CHECKING:
+    from distributed import Future
 
 
 class GangExecution(OneTask):
@@ -19,7 +22,7 @@ class GangExecution(OneTask):
     async def work(self) -> tuple[RunPhase, str]:
         """As `Execution.work`."""
         seats = self.state.seats
-        futures = self.tasks.send_seats([single(number) for number in range(seats)])
+        futures = await self._send(seats)
         if self.state.detached:
             await self.tasks.plan(self.state.total, seats)
             return "running", ""
@@ -33,6 +36,10 @@ class GangExecution(OneTask):
         self.of_others = {rank: each for outcome in given for rank, each in outcome["ranks"].items()}
         self._say_left(leading.get("left", []))
         return "done", ""
+
+    async def _send(self, seats: int) -> list[Future[Any]]:
+        """Send the tasks of the seats."""
+        return self.tasks.send_seats([single(number) for number in range(seats)])
 
     async def _outcomes(self, waiting: list[asyncio.Task[dict[str, Any]]]) -> list[dict[str, Any]]:
         """What the seats gave that took part to the end; of an elastic gang that need not be all."""

@@ -198,6 +198,11 @@ def single(index: int = 0) -> bytes:
     return pickle.dumps({"index": index}, protocol=5)
 
 
+def seat(index: int) -> bytes:
+    """The part of a gang's seat whose ranks are given the task's first input."""
+    return pickle.dumps({"index": index, "given": True}, protocol=5)
+
+
 def partition(index: int) -> bytes:
     """The part of a run whose item is the task's first input: a partition of a Dask collection."""
     return pickle.dumps({"index": index, "start": index, "n": 1, "partition": True, "budget": None}, protocol=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....agent import surroundings
@@ -96,11 +96,13 @@ class Tasks:
         self._futures.add(future)
         return future
 
-    def send_seats(self, parts: list[bytes]) -> list[Future[Any]]:
-        """Send the seats of a gang, which wait until the cluster has a worker for each."""
+    def send_seats(self, parts: list[bytes], given: Sequence[Any] = ()) -> list[Future[Any]]:
+        """Send the seats of a gang, which wait until the cluster has a worker for each. `given` is what each of them is
+        given of its own, with futures in it: Dask brings it there, and makes it anew when it was lost."""
+        own = [[each] for each in given] or [[] for _ in parts]
         futures = [
             self._session.client.submit(
-                enter, self.code, part, *self.bigs, key=self.key(number), workers=[NOWHERE], pure=False
+                enter, self.code, part, *own[number], *self.bigs, key=self.key(number), workers=[NOWHERE], pure=False
             )
             for number, part in enumerate(parts)
         ]
@@ -131,6 +133,18 @@ class Tasks:
             futures: list[Future[Any]] = self._session.client.compute(pending)
         self._futures.update(futures)
         return futures
+
+    def futures_of(self, parts: list[Any]) -> list[Future[Any]]:
+        """Futures of partitions, which are delayed objects, to be computed now, or futures of somebody else's."""
+        from distributed import Future
+
+        pending = iter(self.compute([part for part in parts if hasattr(part, "__dask_graph__")]))
+        found = [
+            next(pending) if hasattr(part, "__dask_graph__") else Future(part.key, self._session.client)
+            for part in parts
+        ]
+        self._futures.update(found)
+        return found
 
     def drop(self, future: Future[Any]) -> None:
         """Let go of one."""
