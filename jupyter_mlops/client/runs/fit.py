@@ -34,9 +34,9 @@ def fit(
     *,
     sample_weight: Any = None,
     qid: Any = None,
-    eval_set: Sequence[tuple[Any, Any]] = (),
-    eval_sample_weight: Sequence[Any] = (),
-    eval_qid: Sequence[Any] = (),
+    eval_set: Sequence[tuple[Any, Any]] | None = None,
+    eval_sample_weight: Sequence[Any] | None = None,
+    eval_qid: Sequence[Any] | None = None,
     eval_metric: str | Sequence[str] | None = None,
     every: int = 20,
     workers: int | None = None,
@@ -78,7 +78,7 @@ def fit(
     library = _library_of(estimator)
     _check(estimator, library, qid, eval_metric, every, options)
     rows = _aligned({"X": X, "y": y, "weight": sample_weight, "qid": qid})
-    evals = _evals(eval_set, eval_sample_weight, eval_qid, qid is not None)
+    evals = _evals(eval_set, eval_sample_weight or (), eval_qid or (), qid is not None)
     here = [{name: value for name, value in table.items() if not _is_remote(value)} for table in evals]
     there = [{name: _parts(name, value) for name, value in table.items() if _is_remote(value)} for table in evals]
     tables = FitTables(rows, there, _homes([*rows.values(), *(part for table in there for part in table.values())]))
@@ -116,7 +116,7 @@ async def _workers(cluster: str | None, say: Callable[[str], None], group: str |
     session = await choose(cluster, say, None, group)
     profile = (await session.backend.spec(session.id)).profile
     wanted = (profile.group(group) if group is not None else profile.groups[0]).name
-    workers = session.client.scheduler_info(n_workers=-1)["workers"].values()
+    workers = (await session.client.scheduler.identity(n_workers=-1))["workers"].values()
     return session.id, max(1, sum(group_in(info["resources"]) in (wanted, None) for info in workers))
 
 
@@ -182,7 +182,7 @@ def _evals(pairs: Any, weights: Sequence[Any], qids: Sequence[Any], ranks: bool)
     if not all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs):
         raise InvalidInput("eval_set isn't a list of pairs", "", "Write eval_set=[(X_valid, y_valid)].")
     for name, given in (("eval_sample_weight", weights), ("eval_qid", qids)):
-        if len(given or ()) not in (0, len(pairs)):
+        if len(given) not in (0, len(pairs)):
             why = f"it has {len(given)} entries, and eval_set has {len(pairs)}"
             raise InvalidInput(f"{name} doesn't go with eval_set", why)
     if pairs and ranks != bool(qids):
@@ -246,7 +246,7 @@ def _parts(name: str, value: Any) -> Column:
             "dask.dataframe.from_pandas(X, npartitions=…) or dask.array.from_array(X, chunks=…) make them of it.",
         )
     if len(getattr(value, "numblocks", ())) > 1:  # of an array, a row is in one chunk
-        value = value.rechunk({axis: -1 for axis in range(1, value.ndim)})
+        value = value.rechunk(dict.fromkeys(range(1, value.ndim), -1))
     parts = value.to_delayed()
     return list(parts.ravel()) if hasattr(parts, "ravel") else list(parts)
 

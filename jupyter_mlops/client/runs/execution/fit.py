@@ -99,9 +99,8 @@ class FitExecution(GangExecution):
             return {name: [next(found) for _ in column] for name, column in table.items()}
 
         tables = FitTables(futures(self._tables.rows), [futures(table) for table in self._tables.evals])
-        await self._wait(
-            [part for table in (tables.rows, *tables.evals) for column in table.values() for part in column]
-        )
+        columns = [column for table in (tables.rows, *tables.evals) for column in table.values()]
+        await self._wait([future for column in columns for future in column])
         return tables
 
     async def _wait(self, futures: list[Future[Any]]) -> None:
@@ -127,7 +126,7 @@ class FitExecution(GangExecution):
 
     async def _places(self, seats: int) -> list[str]:
         """The workers that will most likely be given the seats, in their order, as the scheduler chooses them."""
-        workers = self.session.client.scheduler_info(n_workers=-1)["workers"]
+        workers = (await self.session.client.scheduler.identity(n_workers=-1))["workers"]
         ours = [
             (info["host"], str(info["name"]), address)
             for address, info in workers.items()
@@ -139,7 +138,7 @@ class FitExecution(GangExecution):
 
 
 def shares(holders: list[Sequence[str]], places: list[str]) -> list[list[int]]:
-    """Which partitions each of the workers in `places` trains on: about as many on each, those that it has if it can be.
+    """Which partitions each of the workers in `places` trains on: about as many each, those that it has where possible.
 
     Parameters
     ----------
