@@ -355,8 +355,9 @@ def _fit_lightgbm(estimator: Any, rows: Table, evals: list[Table], settings: dic
 
     classifies = isinstance(estimator, lightgbm.LGBMClassifier)
     own = estimator.get_params()
-    with socket.create_server(("", 0)) as server:  # LightGBM opens it itself, a moment after
-        port = server.getsockname()[1]
+    with socket.socket() as kept:  # LightGBM opens it itself, a moment after; until then whoever comes is to come again
+        kept.bind(("", 0))
+        port = kept.getsockname()[1]
         told = _told_by_all(rows, classifies, address=f"{_host()}:{port}")
     rounds = Rounds(own["n_estimators"], settings["every"])
     limit = next((own[name] for name in STOPPING if own.get(name)), None)
