@@ -55,7 +55,7 @@ const Row = memo(function Row({ model }: { model: ModelSummary }): JSX.Element {
           onClick={() => void commands.execute(CommandIDs.openModel, { model: model.name })}
           data-mlops="model-open"
         >
-          {model.name}
+          <span>{model.name}</span>
           {number !== null && <span className="jp-mlops-version">@{number}</span>}
         </button>
         <span className="jp-mlops-info" title={info} data-mlops="model-info">
