@@ -1,4 +1,4 @@
-import React, { useState } from 'react';
+import React, { useRef, useState } from 'react';
 
 import { ProblemLine } from '../controls/problem';
 import { asProblem, MlopsError } from '../request';
@@ -26,6 +26,7 @@ export function PromoteForm({ view, version, onClose }: IPromoteProps): JSX.Elem
   const [why, setWhy] = useState('');
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
+  const reason = useRef<HTMLInputElement>(null);
   const isMissing = isRefused && !why.trim();
 
   const send = async (): Promise<void> => {
@@ -44,6 +45,7 @@ export function PromoteForm({ view, version, onClose }: IPromoteProps): JSX.Elem
           () => setProblem(asProblem(error))
         );
         setRefused(true);
+        reason.current?.focus();
       } else {
         setProblem(asProblem(error));
       }
@@ -76,6 +78,7 @@ export function PromoteForm({ view, version, onClose }: IPromoteProps): JSX.Elem
             : trans.__('Why, for the trail; may be left out')}
         </span>
         <input
+          ref={reason}
           type="text"
           className="jp-mod-styled"
           value={why}
