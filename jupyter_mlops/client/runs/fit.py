@@ -116,7 +116,8 @@ async def _workers(cluster: str | None, say: Callable[[str], None], group: str |
     session = await choose(cluster, say, None, group)
     profile = (await session.backend.spec(session.id)).profile
     wanted = (profile.group(group) if group is not None else profile.groups[0]).name
-    workers = (await session.client.scheduler.identity(n_workers=-1))["workers"].values()
+    scheduler: Any = session.client.scheduler
+    workers = (await scheduler.identity(n_workers=-1))["workers"].values()
     return session.id, max(1, sum(group_in(info["resources"]) in (wanted, None) for info in workers))
 
 

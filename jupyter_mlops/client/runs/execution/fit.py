@@ -126,7 +126,8 @@ class FitExecution(GangExecution):
 
     async def _places(self, seats: int) -> list[str]:
         """The workers that will most likely be given the seats, in their order, as the scheduler chooses them."""
-        workers = (await self.session.client.scheduler.identity(n_workers=-1))["workers"]
+        scheduler: Any = self.session.client.scheduler
+        workers = (await scheduler.identity(n_workers=-1))["workers"]
         ours = [
             (info["host"], str(info["name"]), address)
             for address, info in workers.items()
