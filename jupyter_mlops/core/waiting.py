@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .base import Seconds
 
 T = TypeVar("T")
+
+#: Seconds after which what still goes on is cancelled again.
+_AGAIN: Seconds = 5.0
 
 
 async def wait_for(awaitable: Awaitable[T], timeout: Seconds) -> T:
@@ -26,8 +29,7 @@ async def wait_for(awaitable: Awaitable[T], timeout: Seconds) -> T:
         done, _ = await asyncio.wait({waited}, timeout=timeout)
     finally:
         if not done:  # it is late, or the caller was cancelled
-            waited.cancel()
-            await asyncio.gather(waited, return_exceptions=True)
+            await end_tasks(waited)
     if not done:
         raise asyncio.TimeoutError
     return waited.result()
@@ -39,3 +41,17 @@ async def until_set(event: asyncio.Event, timeout: Seconds) -> bool:
         return await wait_for(event.wait(), timeout)
     except asyncio.TimeoutError:
         return event.is_set()  # at the last moment
+
+
+async def end_tasks(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and return when they have ended, whatever they end with.
+
+    Each is cancelled again for as long as it goes on: Dask uses `asyncio.wait_for`, which loses a cancellation as told
+    above. A loop that tries to connect would go on for ever, and with it whoever waits for its end.
+    """
+    going = {task for task in tasks if not task.done()}
+    while going:
+        for task in going:
+            task.cancel()
+        _, going = await asyncio.wait(going, timeout=_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)  # what they raised was seen

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
-from jupyter_mlops.core.waiting import until_set, wait_for
+from jupyter_mlops.core import waiting
+from jupyter_mlops.core.waiting import end_tasks, until_set, wait_for
 
 
 async def test_an_answer_in_time_is_given_and_an_error_is_raised() -> None:
@@ -58,3 +60,17 @@ async def test_the_callers_cancellation_reaches_what_is_waited_for() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled() and waited.cancelled()
+
+
+async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def connect() -> None:
+        for _ in range(3):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+        raise OSError
+
+    monkeypatch.setattr(waiting, "_AGAIN", 0.01)
+    tasks = [asyncio.create_task(connect()), asyncio.create_task(asyncio.sleep(3600))]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(end_tasks(*tasks), 30)
+    assert isinstance(tasks[0].exception(), OSError) and tasks[1].cancelled()

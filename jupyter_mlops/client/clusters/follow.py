@@ -14,7 +14,7 @@ from ...controller.link import ClusterView, Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Problem
 from ...core.errors import ClusterUnreachable, Conflict, MlopsError, NotFound
-from ...core.waiting import until_set
+from ...core.waiting import end_tasks, until_set
 from .live import LinkOpener, open_link
 from .problems import unreachable
 
@@ -139,8 +139,7 @@ class ClusterFollower:
     async def close(self) -> None:
         """Follow no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
 
     async def _run(self) -> None:
         while True:
@@ -179,8 +178,7 @@ class ClusterFollower:
                         f"The cluster {self.name!r} doesn't answer", f"for {_PATIENCE:.0f} seconds", "It may be stuck."
                     )
             finally:
-                poll.cancel()
-                await asyncio.gather(poll, return_exceptions=True)
+                await end_tasks(poll)
                 self._poll = None
 
     def _hear(self, view: ClusterView, workers: bool) -> None:
@@ -252,8 +250,7 @@ async def following(record: ClusterState, opener: LinkOpener | None = None) -> A
     try:
         yield follower
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        await end_tasks(looking)
         await follower.close()
 
 

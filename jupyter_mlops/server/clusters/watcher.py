@@ -20,7 +20,7 @@ from ...core.base import Seconds
 from ...core.cluster import ClusterState, Problem, SilentPlace
 from ...core.errors import ClusterEnded
 from ...core.run import RunState
-from ...core.waiting import until_set
+from ...core.waiting import end_tasks, until_set
 from ..history.keeper import Keeper
 from ..stream.hub import Hub
 
@@ -75,8 +75,7 @@ class ClusterWatcher:
     async def close(self) -> None:
         """Let go of all clusters, which live on."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
         await asyncio.gather(*(follower.close() for follower in self._followers.values()))
         self._followers.clear()
 

@@ -15,7 +15,7 @@ from ...core.gate import GateRules, Verdict
 from ...core.model import Finding, ModelState
 from ...core.promotion import ModelSummary, ModelView, Promotion, PromotionAnswer, PromotionAsked
 from ...core.trail import Actor, TrailEntry
-from ...core.waiting import wait_for
+from ...core.waiting import end_tasks, wait_for
 from ...home.models import model_folders
 from ...home.owner import me
 from ...registry.find import find_model, find_version
@@ -50,8 +50,7 @@ class ModelManager:
     async def close(self) -> None:
         """Stop looking."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
 
     async def publish(self) -> None:
         """Tell browsers of the models as they are now."""

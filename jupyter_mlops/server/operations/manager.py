@@ -12,6 +12,7 @@ from ...core.base import Seconds
 from ...core.cluster import Problem
 from ...core.errors import MlopsError, UnknownOperation
 from ...core.operation import Operation, OperationKind
+from ...core.waiting import end_tasks
 from ..stream.hub import Hub
 
 #: Seconds that an operation is listed after its end.
@@ -68,9 +69,7 @@ class OperationManager:
 
     async def close(self) -> None:
         """Let go of what is under way: the clusters carry on with it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
 
     async def _run(self, operation: str, work: Work) -> None:
         problem = None

@@ -10,6 +10,7 @@ from ...core.base import Seconds
 from ...core.cluster import ClusterState
 from ...core.errors import MlopsError
 from ...core.run import FINAL
+from ...core.waiting import end_tasks
 from ...home.runs import run_folder
 from ..clusters.watcher import ClusterWatcher
 from ..stream.hub import Hub
@@ -29,9 +30,7 @@ class Journals:
 
     async def close(self) -> None:
         """Stop following."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await end_tasks(*self._tasks.values())
         self._tasks.clear()
 
     def _follow(self) -> None:

@@ -11,7 +11,7 @@ from logging import Logger
 
 from ... import home
 from ...core.base import Seconds
-from ...core.waiting import wait_for
+from ...core.waiting import end_tasks, wait_for
 from ...tracking import pending
 from ...tracking.target import shows_models, tracking_uri
 
@@ -43,8 +43,7 @@ class Recording:
     async def close(self) -> None:
         """Stop looking, and the process: what it hadn't done is done the next time."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -19,6 +19,7 @@ from ....core.errors import (
     UnknownRun,
 )
 from ....core.run import FINAL, RunPhase, RunState
+from ....core.waiting import end_tasks
 from ...clusters.kernel import kernel
 from ...clusters.problems import ProblemsSaid
 from ...clusters.session import Session
@@ -166,9 +167,7 @@ class Execution:
                 await self._hear_the_rest(watching)
         finally:
             self.tasks.stopping = True
-            for task in (watching, working):
-                task.cancel()
-            await asyncio.gather(watching, working, return_exceptions=True)
+            await end_tasks(watching, working)
 
     async def _hear_the_rest(self, watching: asyncio.Task[None]) -> None:
         """Take in what it printed last. A cluster that is busy may take long to tell it; one that is silent won't."""
@@ -197,8 +196,7 @@ class Execution:
 
     async def _finish_stopped(self, watching: asyncio.Task[None], working: asyncio.Task[Any]) -> None:
         self.tasks.stopping = True
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await end_tasks(working)
         watching.result()  # raises when the cluster is gone
         if self.state.phase != "done":
             self.error = error_of_state(self.state)

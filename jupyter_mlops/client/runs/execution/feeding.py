@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....core.errors import RunFailed
 from ....core.run import RunPhase, RunState
+from ....core.waiting import end_tasks
 from ...clusters.session import Session
 from ...send.payload import RunPayload
 from . import items as parts
@@ -124,9 +125,7 @@ class FedExecution(Execution):
         except _ItemRaised as raised:
             return "failed", str(raised)
         finally:
-            for task in (sending, *self._flying):
-                task.cancel()
-            await asyncio.gather(sending, *self._flying, return_exceptions=True)
+            await end_tasks(sending, *self._flying)
             if self._broken.done():
                 self._broken.exception()  # it was seen, whoever came first
         await self.session.link.plan_run(self.state.id, self._items)

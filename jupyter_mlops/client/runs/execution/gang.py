@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ....core.run import RunPhase
+from ....core.waiting import end_tasks
 from .items import single
 from .single import OneTask
 
@@ -50,7 +51,5 @@ class GangExecution(OneTask):
                 if len(given) >= given[0].get("seats", len(waiting)):
                     break
         finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+            await end_tasks(*waiting)
         return sorted(given, key=lambda outcome: not outcome.get("leads"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ....controller.runs.install import kept_results, without_results
 from ....core.errors import ItemsFailed, NotPicklable, RunFailed
 from ....core.run import ItemError, RunPhase, RunState
+from ....core.waiting import end_tasks
 from ....core.words import count
 from ...clusters.session import Session
 from ...send.payload import RunPayload
@@ -239,9 +240,7 @@ class MapExecution(Execution):
                     break
         finally:
             self.tasks.stopping = True  # those that compute are the cluster's from here on
-            for task in flying:
-                task.cancel()
-            await asyncio.gather(*flying, return_exceptions=True)
+            await end_tasks(*flying)
         return [batch for task, batch in flying.items() if task.cancelled() or task.exception()]
 
     async def _send_all(self, sent: list[Batch]) -> None:

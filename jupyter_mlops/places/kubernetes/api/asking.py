@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....core.cluster import Problem
+from ....core.waiting import end_tasks
 from .client import Answer, Unreachable
 
 #: Requests under way at once. Measured: more doesn't make 500 pods come sooner, and the API's fairness counts them.
@@ -72,9 +73,7 @@ class PodQueue:
     async def close(self) -> None:
         """Ask for nothing more."""
         self._orders.clear()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
 
     def _fill(self) -> None:
         for _ in range(min(len(self._orders), AT_ONCE - self._busy)):

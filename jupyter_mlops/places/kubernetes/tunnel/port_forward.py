@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from ....core.waiting import wait_for
+from ....core.waiting import end_tasks, wait_for
 from ..api.client import Answer, Api, Unreachable
 from .peer import is_ours
 from .resumable import CHUNK, Endpoint, first_of, greet, resume
@@ -89,8 +89,7 @@ class PortForward:
 
     async def close(self) -> None:
         """Close it."""
-        self._feeding.cancel()
-        await asyncio.gather(self._feeding, return_exceptions=True)
+        await end_tasks(self._feeding)
         await self._socket.close()
 
     async def _feed(self) -> None:
@@ -135,9 +134,7 @@ class Tunnel:
         """Close the port and all connections."""
         if self._server is not None:
             self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await end_tasks(*self._connections)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

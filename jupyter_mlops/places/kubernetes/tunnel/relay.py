@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from ....core.waiting import end_tasks
 from .. import names
 from .resumable import CHUNK, COUNT, NAME, UNKNOWN, Endpoint
 
@@ -34,9 +35,7 @@ class Relay:
         """Close all connections."""
         if self._server is not None:
             self._server.close()
-        for task in [*self._carriers.values(), *self._tasks]:
-            task.cancel()
-        await asyncio.gather(*self._carriers.values(), *self._tasks, return_exceptions=True)
+        await end_tasks(*self._carriers.values(), *self._tasks)
         await asyncio.gather(*(endpoint.close() for endpoint in self._endpoints.values()))
 
     async def _accept(self, carrier: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,8 +47,7 @@ class Relay:
             (seen,) = COUNT.unpack(await carrier.readexactly(COUNT.size))
             old = self._carriers.pop(name, None)
             if old is not None:  # it is broken, only that it has not been noticed here
-                old.cancel()
-                await asyncio.gather(old, return_exceptions=True)
+                await end_tasks(old)
             self._carriers[name] = task
             await self._carry(name, seen, carrier, writer)
         except (OSError, EOFError) as error:

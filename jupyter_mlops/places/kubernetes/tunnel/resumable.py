@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
+from ....core.waiting import end_tasks
+
 Send = Callable[[bytes], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
@@ -89,9 +91,7 @@ async def first_of(*works: Coroutine[Any, Any, Any]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*tasks)
 
 
 class Endpoint:
@@ -131,8 +131,7 @@ class Endpoint:
     async def close(self) -> None:
         """Close the connection to the client or scheduler."""
         self.over.set()
-        self._pump.cancel()
-        await asyncio.gather(self._pump, return_exceptions=True)
+        await end_tasks(self._pump)
         self._writer.close()
         with contextlib.suppress(OSError):
             # Its future is shared: who is cancelled while waiting would cancel it for all others who wait.
