@@ -1,0 +1,71 @@
+"""Sweeps: one objective, tried with many settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from .asha import Goal
+from .base import Record, Saying, Time, first, otherwise
+
+TrialPhase = Annotated[Literal["running", "done", "pruned", "failed", "stopped"], otherwise("stopped")]
+
+#: What there is in one trial, at most.
+MOST = 200
+
+#: Phases of trials that aren't tried again when the sweep goes on.
+FINISHED: frozenset[TrialPhase] = frozenset({"done", "pruned", "failed"})
+
+
+class Trial(Record):
+    """One setting that was tried. `value` is what the sweep looks for; of a trial that was pruned, what it reported
+    last."""
+
+    number: int
+    #: The objective's arguments.
+    params: Annotated[dict[str, Any], first(MOST)] = {}
+    phase: TrialPhase = "running"
+    value: float | None = None
+    #: What else the objective returned, by name.
+    metrics: Annotated[dict[str, float | None], first(MOST)] = {}
+    #: How many values it has reported.
+    reports: int = 0
+    began: Time
+    ended: Time | None = None
+    error: Saying = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it need not be tried again."""
+        return self.phase in FINISHED
+
+
+class TrialReport(Record):
+    """A value that a trial reported while it ran: `count` is which of its reports, from 1."""
+
+    trial: int
+    count: int
+    value: float
+
+
+def latest(trials: Iterable[Trial]) -> list[Trial]:
+    """The last word on each trial, by number."""
+    last = {trial.number: trial for trial in trials}
+    return [last[number] for number in sorted(last)]
+
+
+def in_order(trials: Iterable[Trial], goal: Goal) -> list[Trial]:
+    """Those that came to their end, the best ones first and the earlier of two equals; then the others."""
+    sign = -1.0 if goal == "max" else 1.0
+
+    def order(trial: Trial) -> tuple[bool, bool, float, int]:
+        return trial.phase != "done", trial.value is None, sign * (trial.value or 0.0), trial.number
+
+    return sorted(trials, key=order)
+
+
+def best_of(trials: Iterable[Trial], goal: Goal) -> Trial | None:
+    """The best one that came to its end, the earliest of several; None while there is none."""
+    return next(
+        iter(in_order((each for each in trials if each.phase == "done" and each.value is not None), goal)), None
+    )
