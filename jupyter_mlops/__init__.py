@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from .client.runs.api import get_run, map, run, runs, train
     from .client.runs.execution.outcomes import FailedItem
     from .client.runs.fit import fit
-    from .client.runs.inside import checkpoint, log_metric, log_param, rank, resume, stopping, world
+    from .client.runs.inside import checkpoint, log_metric, log_param, rank, report, resume, stopping, world
     from .client.runs.run import Run
+    from .client.runs.sweeps.api import sweep
+    from .client.runs.sweeps.result import Sweep
     from .core import errors
     from .core.errors import MlopsError
     from .core.price import Price
     from .core.profile import Group, Limits, Profile
+    from .core.space import log, uniform, whole
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
     from .notebook.panel.panel import Panel, panel
     from .registry.handle import Model, Version, model, models, save_model
@@ -41,6 +44,7 @@ __all__ = [
     "Price",
     "Profile",
     "Run",
+    "Sweep",
     "Version",
     "__version__",
     "checkpoint",
@@ -50,6 +54,7 @@ __all__ = [
     "fit",
     "get_run",
     "load_ipython_extension",
+    "log",
     "log_metric",
     "log_param",
     "map",
@@ -58,14 +63,18 @@ __all__ = [
     "panel",
     "profiles",
     "rank",
+    "report",
     "resume",
     "run",
     "runs",
     "save_model",
     "start",
     "stopping",
+    "sweep",
     "train",
+    "uniform",
     "unload_ipython_extension",
+    "whole",
     "world",
 ]
 
@@ -84,6 +93,7 @@ _HOMES = {
     "Price": ".core.price",
     "Profile": ".core.profile",
     "Run": ".client.runs.run",
+    "Sweep": ".client.runs.sweeps.result",
     "Version": ".registry.handle",
     "checkpoint": ".client.runs.inside",
     "cluster": ".client.clusters.handle",
@@ -91,6 +101,7 @@ _HOMES = {
     "fit": ".client.runs.fit",
     "get_run": ".client.runs.api",
     "load_ipython_extension": ".notebook.extension",
+    "log": ".core.space",
     "log_metric": ".client.runs.inside",
     "log_param": ".client.runs.inside",
     "map": ".client.runs.api",
@@ -98,20 +109,24 @@ _HOMES = {
     "models": ".registry.handle",
     "panel": ".notebook.panel",
     "rank": ".client.runs.inside",
+    "report": ".client.runs.inside",
     "resume": ".client.runs.inside",
     "run": ".client.runs.api",
     "runs": ".client.runs.api",
     "save_model": ".registry.handle",
     "start": ".client.clusters.handle",
     "stopping": ".client.runs.inside",
+    "sweep": ".client.runs.sweeps.api",
     "train": ".client.runs.api",
+    "uniform": ".core.space",
     "unload_ipython_extension": ".notebook.extension",
+    "whole": ".core.space",
     "world": ".client.runs.inside",
 }
 
 
 #: Those that are called on workers, too, where nothing is recorded.
-_ON_WORKERS = ("checkpoint", "log_metric", "log_param", "rank", "resume", "stopping", "world")
+_ON_WORKERS = ("checkpoint", "log_metric", "log_param", "rank", "report", "resume", "stopping", "world")
 
 
 def __getattr__(name: str) -> Any:

@@ -55,6 +55,7 @@ class Agent:
         self._worker.stream_handlers["mlops-stop"] = self.stop
         self._worker.stream_handlers["mlops-over"] = self.over
         self._worker.stream_handlers["mlops-gang"] = self.order
+        self._worker.stream_handlers["mlops-prune"] = self.prune
         self._worker.metrics[METRICS] = self._used
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
         self._worker.handlers["mlops_stacks"] = self.stacks
@@ -149,6 +150,12 @@ class Agent:
     def order(self, run: str, **order: Any) -> None:
         """The scheduler says what a gang's seat is to do."""
         self._run(run).obey({"run": run, **order})
+
+    def prune(self, run: str, trial: int) -> None:
+        """The scheduler says: a trial of a sweep is to end when it reports next."""
+        for runner in self._run(run).at_work:
+            if runner.index == trial:
+                runner.send({"prune": trial})
 
     async def stacks(self, run: str) -> list[dict[str, Any]]:
         """Where the code of a run is at this moment, runner by runner."""

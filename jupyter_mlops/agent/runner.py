@@ -26,6 +26,7 @@ from .kinds import KINDS, OURS, Kind, Outcome
 from .leaving import Stopping
 from .points import LONGEST_KEY, PointsOut
 from .rendezvous import Meeting
+from .trial import TrialHere
 from .wire import Message, Wire
 
 #: The runner of this process; None where there is none.
@@ -78,6 +79,8 @@ class Runner:
         self.checkpoints: OfRank | None = None
         self.stopping: Stopping | None = None
         self.meeting: Meeting | None = None
+        #: Of a sweep: the trial that is executed.
+        self.trial: TrialHere | None = None
         self._modules = set(sys.modules)
         _move_in(opened)
         if "surroundings" in self._head:
@@ -103,6 +106,10 @@ class Runner:
     def serve(self) -> None:
         """Execute tasks as they come."""
         while (message := self._wire.receive()) is not None:
+            if "prune" in message:  # it came too late
+                continue
+            if self._head.get("sweep"):
+                self.trial = TrialHere(message["index"], self._wire, self.tell)
             outcome = self._execute(message)
             _flush()
             if self.stopping is not None:

@@ -68,6 +68,8 @@ class RunnerHandle:
         self._stacks = StackFile()
         #: Of a gang.
         self.rank: int | None = None
+        #: The task that it executes.
+        self.index: int | None = None
         self._shared, self._kills = memory.used(process.pid), memory.kills()
         self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}
         self._poll = select.poll()
@@ -243,6 +245,7 @@ class Seat:
 
     def _sit(self) -> Outcome:
         runner = self._runners.take()
+        runner.index = self._part["index"]
         runner.send(self._part)
         try:
             outcome = self._listen(runner)
@@ -261,6 +264,7 @@ class Seat:
         """The batch again, item by item: an item whose runner ends is that item's error, and no other's."""
         while not self._careful.done and not self._runners.stopped:
             runner = self._runners.take()
+            runner.index = self._part["index"]
             runner.send({**self._part, "careful": True, "after": self._careful.next})
             try:
                 outcome = self._listen(runner)
@@ -284,7 +288,7 @@ class Seat:
                 if modules:
                     runner.process.learn(modules)
                 return message
-            if kind == "progress":
+            if kind in ("progress", "report"):
                 self._reporter.send(kind, key=self._key, **message)
             elif kind == "display":
                 self._displays.add(message)

@@ -46,6 +46,8 @@ def projection(state: RunState) -> str:
 def _run_phase(state: RunState) -> str:
     if state.phase in ("failed", "cancelled", "lost") and state.error:
         return f"{state.phase}: {state.error.splitlines()[0][:200]}"
+    if state.kind == "sweep" and state.error:  # done early
+        return f"{state.phase}, {state.error}"
     return state.phase
 
 
@@ -54,20 +56,21 @@ def progress(state: RunState) -> str:
     if state.kind == "gang":
         saved = f", step {state.checkpoint.step:,} saved" if state.checkpoint is not None else ""
         return words.count(state.total or 0, "rank") + saved
-    if state.kind != "map":
+    if state.kind not in ("map", "sweep"):
         return ""
+    unit = "trial" if state.kind == "sweep" else "item"
     failed = f", {state.failed:,} failed" if state.failed else ""
     done = state.done + state.failed
     if state.total is None or state.phase in FINAL:
-        return words.count(done, "item") + failed
-    return f"{done:,} of {words.count(state.total, 'item')}{failed}"
+        return words.count(done, unit) + failed
+    return f"{done:,} of {words.count(state.total, unit)}{failed}"
 
 
 def speed(state: RunState, now: Time | None = None) -> str:
     """Items a second so far; a minute, where they are few."""
     seconds = (state.ended or now or time.time()) - state.created
     done = state.done + state.failed
-    if state.kind != "map" or not done or seconds <= 0:
+    if state.kind not in ("map", "sweep") or not done or seconds <= 0:
         return ""
     rate = done / seconds
     return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate >= 0.1 else f"{rate * 60:.1f}/min"

@@ -7,7 +7,7 @@ msgpack over Dask's comms; the names of the handlers are in `rpc.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..core.base import Seconds, Time
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
@@ -15,6 +15,7 @@ from ..core.curve import MOST_POINTS, CurveLine, CurvesView
 from ..core.extend import LimitChange
 from ..core.run import Entry, RunState
 from ..core.stack import PythonStack
+from ..core.sweep import TrialReport
 
 #: The header that each request to Dask's dashboard, websockets too, must carry the key in.
 DASHBOARD_KEY_HEADER = "X-Jupyter-MLOps-Key"
@@ -45,6 +46,8 @@ class RunView:
     seq: int
     run: RunState
     entries: list[Entry] = field(default_factory=list)
+    #: Of a sweep.
+    reports: list[TrialReport] = field(default_factory=list)
 
 
 class Link(Protocol):
@@ -119,6 +122,13 @@ class Link(Protocol):
 
     async def watch_run(self, run: str, since: int, timeout: Seconds = 20.0) -> RunView:
         """The run as soon as its journal or state changed after `since`. Raises `UnknownRun`."""
+
+    async def prune_trials(self, run: str, trials: list[int]) -> None:
+        """Have these trials of a sweep end when they report next. A no-op for those that are over. Raises as
+        `run_curves`."""
+
+    async def note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
+        """Say which trial of a sweep is the best one so far: its value and arguments. Raises as `run_curves`."""
 
     async def run_parts(self, run: str) -> dict[str, int]:
         """The tasks of a detached run whose results are in the workers' memory, to be had from Dask: key → bytes,

@@ -17,6 +17,7 @@ from ..core.extend import LimitChange
 from ..core.lines import read_list
 from ..core.run import Entry, RunState
 from ..core.stack import PythonStack
+from ..core.sweep import TrialReport
 from ..core.waiting import wait_for
 from .link import ClusterView, RunView
 from .messages import Messenger
@@ -124,6 +125,14 @@ class RemoteLink:
         """As `Link.close_run`."""
         return read_record(RunState, await self._ask("mlops_close_run", run=run, phase=phase, error=error), "run")
 
+    async def prune_trials(self, run: str, trials: list[int]) -> None:
+        """As `Link.prune_trials`."""
+        await self._ask("mlops_prune_trials", run=run, trials=trials)
+
+    async def note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
+        """As `Link.note_best`."""
+        await self._ask("mlops_note_best", run=run, value=value, params=params)
+
     async def cancel_run(self, run: str, why: str = "") -> None:
         """As `Link.cancel_run`."""
         await self._ask("mlops_cancel_run", run=run, why=why)
@@ -135,6 +144,7 @@ class RemoteLink:
             seq=_part(answer, "seq"),
             run=read_record(RunState, _part(answer, "run"), "run"),
             entries=read_list(Entry, answer.get("entries", [])),
+            reports=read_list(TrialReport, answer.get("reports", [])),
         )
 
     async def run_parts(self, run: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ from .formats import FORMAT
 from .price import Cost
 from .projection import Projection
 
-RunKind = Annotated[Literal["cell", "map", "function", "gang"], otherwise("function")]
+RunKind = Annotated[Literal["cell", "map", "function", "gang", "sweep"], otherwise("function")]
 
 RunPhase = Annotated[Literal["starting", "running", "done", "failed", "cancelled", "lost"], otherwise("running")]
 
@@ -84,7 +84,7 @@ class RunState(Record):
     detached: bool = False
     #: The cluster's shape when the run started: group → workers.
     shape: dict[str, int] = {}
-    #: Items of a map; tasks otherwise. None while the total is not known (a generator).
+    #: Items of a map, trials of a sweep; tasks otherwise. None while the total is not known (a generator).
     total: int | None = None
     done: int = 0
     failed: int = 0

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from ..core.curve import CurveLine, Curves
     from ..core.errors import Unreadable
     from ..core.run import Entry, RunState
+    from ..core.sweep import Trial
 
 #: Its state, what it printed, and its metrics.
 RECORD, JOURNAL, CURVES = "record.json", "journal.jsonl", "curves.jsonl"
+
+#: The trials of a sweep.
+TRIALS = "trials.jsonl"
 
 #: How the mark of a run is named that was removed, and seconds that it is kept.
 _REMOVED, _MARKED = ".removed", 400 * 86400.0
@@ -220,6 +224,16 @@ class RunFolder:
     def add_to_curves(self, lines: Iterable[CurveLine]) -> None:
         """Add points; raises `StorageFull`, `Refused`."""
         home.append(self.path / CURVES, lines)
+
+    def trials(self) -> list[Trial]:
+        """The trials of a sweep, by number; the last line of each counts. Raises as `curves`."""
+        from ..core.sweep import Trial, latest
+
+        return latest(home.read_lines(Trial, self.path / TRIALS))
+
+    def add_to_trials(self, trials: Iterable[Trial]) -> None:
+        """Add what became of trials; raises `StorageFull`, `Refused`."""
+        home.append(self.path / TRIALS, trials)
 
     def parts(self) -> list[Path]:
         """The parts of its result that are here: pickled outcomes of its tasks."""

@@ -26,6 +26,7 @@ from .copies import Copy
 from .execution.channel import Channel
 from .execution.execution import Execution
 from .run import Run
+from .sweeps.result import Sweep
 
 
 class Follow(Execution):
@@ -62,7 +63,8 @@ def find_run(run: str) -> Run:
     UnknownRun : nothing is known of it; a near id is suggested.
     ClusterUnreachable : a place that doesn't answer may know it.
     """
-    found = Run(loop_thread().call(_execution(run)))
+    execution = loop_thread().call(_execution(run))
+    found = Sweep(execution) if execution.state.kind == "sweep" else Run(execution)
     found.start()
     return found
 

@@ -46,6 +46,26 @@ def log_param(key: str, value: object) -> None:
     _log("param", key, str(value), None)
 
 
+def report(value: float) -> None:
+    """Say how good a trial of a sweep is so far, after an epoch for one: `prune="asha"` compares trials that have
+    reported equally often, and a trial that is behind ends at a later report. It never waits.
+
+    Does nothing where no trial runs, so that the objective can be called here, too.
+
+    Parameters
+    ----------
+    value : what the objective would return now.
+
+    Raises
+    ------
+    InvalidInput : it is no number.
+    """
+    trial = getattr(_runner(), "trial", None)
+    number = _number("report", value)
+    if trial is not None:
+        trial.report(number)
+
+
 def rank() -> int:
     """The number of this process in its gang, from 0 on; 0 where there is no gang, so that the same code runs alone."""
     return int(os.environ.get("RANK", "0"))

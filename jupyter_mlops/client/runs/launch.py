@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ... import home
 from ...agent.versions import versions_of
@@ -29,10 +29,14 @@ from .execution.mapping import MapExecution
 from .execution.partitions import PartitionExecution
 from .execution.result_buffer import ResultBuffer
 from .execution.single import OneTask
+from .execution.sweep import SweepExecution
 from .options import Options
 from .origin import name_of
 from .record import PayloadFile, not_kept
 from .run import Run
+from .sweeps.plan import SweepPlan
+
+_Run = TypeVar("_Run", bound=Run)
 
 #: Said before a gang starts whose checkpoints nobody would see again.
 NO_PLACE = (
@@ -46,29 +50,28 @@ FIT = "mlops.fit("
 #: Characters of the code that a record keeps.
 CODE = 20_000
 
-Items_ = Items | Partitions | Feed | FitTables
+Items_ = Items | Partitions | Feed | FitTables | SweepPlan
 
 
-def launch(
-    payload: RunPayload,
-    values: Any,
-    options: Options,
-    origin: Origin,
-    say: Say,
-) -> Run:
-    """Start a run; `values` are a map's items, or what a fit is given, None otherwise. Returns as soon as it is sent on
-    its way.
+def launch(payload: RunPayload, values: Any, options: Options, origin: Origin, say: Say) -> Run:
+    """Start a run; `values` are a map's items, what a fit is given or a sweep's plan, None otherwise. Returns as soon
+    as it is sent on its way.
 
     Raises
     ------
     InvalidItems, UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
     """
-    given = isinstance(values, (Feed, FitTables))
+    return launch_as(Run, payload, values, options, origin, say)
+
+
+def launch_as(made: type[_Run], payload: RunPayload, values: Any, options: Options, origin: Origin, say: Say) -> _Run:
+    """The same, as a `made`. Raises as `launch`, and `Conflict` for a budget that can't be kept."""
+    given = isinstance(values, (Feed, FitTables, SweepPlan))
     items = values if given else items_of(values) if payload.head["kind"] == "map" else None
     if options.detach and isinstance(items, Streamed):
         items = Sliced(list(items.rest()))
     prepared = loop_thread().call(_prepare(payload, items, options, origin, say))
-    run = Run(prepared, options.quiet)
+    run = made(prepared, options.quiet)
     run.start()
     if options.detach:
         prepared.sent.wait()
@@ -81,6 +84,8 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     session = await choose(options.cluster, say, workers, options.group)
     await session.link.ready_for_runs()
     await _scale(session, options)
+    if isinstance(items, SweepPlan):
+        await items.check(session)
     if options.gang is not None:
         group = await _group_of_gang(session, options)
         workers = min(options.gang, group.maximum) if options.at_least else options.gang
@@ -132,14 +137,14 @@ def _state(
     return RunState(
         id=run,
         name=options.name or name_of(payload.code, origin) or kind,
-        kind="gang" if options.gang else kind,
+        kind="gang" if options.gang else "sweep" if isinstance(items, SweepPlan) else kind,
         cluster=session.name,
         cluster_id=session.id,
         group=options.group,
         owner=me(),
         created=time.time(),
         code=payload.code[:CODE],
-        options=options.recorded(),
+        options=options.recorded() | (items.options if isinstance(items, SweepPlan) else {}),
         variables=payload.variables,
         versions=versions_of(sorted(payload.packages)),
         origin=origin,
@@ -166,6 +171,7 @@ def _complete(payload: RunPayload, state: RunState, options: Options) -> None:
         "on_error": options.on_error,
         "keep": options.keep,
         "gang": options.gang is not None,
+        "sweep": state.kind == "sweep",
         "folder": folder,
         "seal": run_folder(state.id).new_key() if state.detached else b"",
         "small": SMALL if state.detached and not state.kept else 0,
@@ -185,6 +191,9 @@ def _execution(session: Session, state: RunState, payload: RunPayload, items: It
     if isinstance(items, Feed):
         not_kept(state.id, "its items came one after the other, from somebody who waited for them")
         return FedExecution(session, state, payload, channel, items)
+    if isinstance(items, SweepPlan):
+        not_kept(state.id, "its settings were drawn while it ran; run the same sweep again, and it goes on")
+        return SweepExecution(session, state, payload, channel, items)
     buffer = ResultBuffer(keep=not isinstance(items, Streamed))
     if isinstance(items, Partitions):
         if items.computed:

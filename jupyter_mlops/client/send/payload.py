@@ -134,11 +134,11 @@ def _payload(
     lazy = (packed.lazy_imports | _beside(packages)) - known
     at_hand = needed | {name for name in lazy if can_be_had(name)}
     head["imports"] = sorted(at_hand | {name for name in names.imports if name.split(".")[0] in at_hand})
-    digest = _digest([source, *sorted(head["sources"].values())], variables)
+    digest = digest_of([source, *sorted(head["sources"].values())], variables)
     return RunPayload(head, bigs, list(variables), source, needed, lazy, digest)
 
 
-def _digest(texts: list[str], variables: dict[str, Any]) -> str:
+def digest_of(texts: list[str], variables: dict[str, Any]) -> str:
     """Two runs have the same if their code is the same, and the cells that it was defined in, and the numbers and texts
     that it uses. Larger objects are left out: a table that was read again need not have the same bytes."""
     values = dict(variables)

@@ -50,6 +50,8 @@ class RunHandlers:
             "mlops_close_run": self._close,
             "mlops_cancel_run": self._cancel,
             "mlops_watch_run": self._watch,
+            "mlops_prune_trials": self._prune,
+            "mlops_note_best": self._note_best,
             "mlops_run_parts": self._parts,
             "mlops_run_curves": self._curves,
             "mlops_run_points": self._points,
@@ -121,7 +123,21 @@ class RunHandlers:
             await until_set(live_run.ended, 0.01)  # what comes at once is told at once
         live_run.seen = time.monotonic()
         entries = [entry.model_dump(exclude_defaults=True) for entry in live_run.journal.since(since)]
-        return {"seq": live_run.seq, "run": live_run.snapshot().model_dump(), "entries": entries}
+        reports = [report.model_dump() for report in live_run.reports_since(since)]
+        return {"seq": live_run.seq, "run": live_run.snapshot().model_dump(), "entries": entries, "reports": reports}
+
+    async def _prune(self, run: str, trials: list[int]) -> None:
+        live_run = self._known(run)
+        for trial in trials:
+            task = self._scheduler.tasks.get(f"mlrun-{live_run.state.id}-{trial}")
+            if task is not None and task.processing_on is not None:
+                told = {"op": "mlops-prune", "run": run, "trial": trial}
+                self._scheduler.worker_send(task.processing_on.address, told)
+
+    async def _note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
+        live_run = self._known(run)
+        live_run.note_best(value, params)
+        self._runs.mark(live_run)
 
     async def _curves(self, run: str, since: int = 0, most: int = MOST_POINTS) -> dict[str, Any]:
         return self._known(run).curves.view(since, min(max(most, FEWEST_POINTS), MOST_POINTS)).model_dump()

@@ -41,6 +41,7 @@ FILES = (
     "leaving",
     "points",
     "stacks",
+    "trial",
     "runner",
     "fitting",
     "template",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ...core.budget import Budget
 from ...core.estimate import time_left
 from ...core.projection import projection_of
 from ...core.run import FINAL, ItemError, RunPhase, RunState
+from ...core.sweep import TrialReport
 from ...core.words import count
 from ...home.runs import CURVES, JOURNAL, RECORD, RunFolder
 from ..disk import Disk
@@ -22,6 +24,9 @@ from .runcost import RunCost
 
 #: Errors of items that a run's state shows; the result has all of them.
 ERRORS = 20
+
+#: Reports of trials that are kept for who drives a sweep.
+REPORTS = 10_000
 
 #: Takes what happened to a run, as a sentence, and the run's id.
 TellOfRun = Callable[[str, str], None]
@@ -54,6 +59,8 @@ class LiveRun:
         self.planned: set[str] | None = None
         self.over: set[str] = set()
         self._items: dict[str, tuple[int, int]] = {}
+        #: What the trials of a sweep reported, each with the `seq` it came with.
+        self._reports: deque[tuple[int, TrialReport]] = deque(maxlen=REPORTS)
         self.timer: asyncio.TimerHandle | None = None
         #: What the cluster's budget has left.
         self.budget: Callable[[], Budget | None] = lambda: None
@@ -107,6 +114,26 @@ class LiveRun:
         self.state.done += done - failed - before[0] + before[1]
         self.state.failed += failed - before[1]
 
+    def reported(self, key: str, count: int, value: float) -> None:
+        """A trial reported its value of that number."""
+        self.touch()
+        trial = int(key.rpartition("-")[2])
+        self._reports.append((self.seq, TrialReport(trial=trial, count=count, value=value)))
+
+    def reports_since(self, seq: int) -> list[TrialReport]:
+        """What trials reported after that."""
+        found = []
+        for at, report in reversed(self._reports):
+            if at <= seq:
+                break
+            found.append(report)
+        return found[::-1]
+
+    def note_best(self, value: float, params: dict[str, Any]) -> None:
+        """The best trial of a sweep so far."""
+        self.state.metrics["best"] = value
+        self.state.params.update({name: str(given) for name, given in params.items()})
+
     def errors(self, errors: list[dict[str, Any]]) -> None:
         """These items raised."""
         known = {error.index for error in self.state.errors}
@@ -121,6 +148,8 @@ class LiveRun:
         first = state.errors[0]
         if state.kind == "gang":
             return f"rank {first.index}: {first.error}"
+        if state.kind == "sweep":
+            return f"trial {first.index}: {first.error}"
         return f"item {first.index} ({first.item}): {first.error}" if state.kind == "map" else first.error
 
     def snapshot(self, now: Time | None = None) -> RunState:
@@ -137,8 +166,8 @@ class LiveRun:
 
     @property
     def maps(self) -> bool:
-        """Whether it is a map that runs."""
-        return self.state.kind == "map" and self.state.phase == "running"
+        """Whether it is a map or a sweep that runs."""
+        return self.state.kind in ("map", "sweep") and self.state.phase == "running"
 
     def left(self, now: Time) -> Seconds | None:
         """Seconds until it is done, at the speed so far; None where that can't be said."""

@@ -184,7 +184,7 @@ class RunRegistry:
         run.end(phase, error, time.time())
         self.gangs.closed(run)
         self.results.finish(run)
-        if phase != "done":
+        if phase != "done" or run.state.kind == "sweep":  # it may be done before all of its trials are
             stopping.stop(self._scheduler, run)
             self._release(run)
         else:

@@ -8,6 +8,7 @@ import logging
 import threading
 from typing import Any
 
+from ....controller.link import RunView
 from ....core.errors import (
     ClusterEnded,
     ClusterUnreachable,
@@ -56,6 +57,9 @@ class Execution:
     payload : its code and variables.
     channel : where prints and progress go.
     """
+
+    #: Seconds after which the cluster tells of the run again, though nothing changed but its cost.
+    watched = 20.0
 
     def __init__(self, session: Session, state: RunState, payload: RunPayload, channel: Channel) -> None:
         self.session, self.state, self.payload, self.channel = session, state, payload, channel
@@ -107,6 +111,9 @@ class Execution:
         """Send the tasks and take their results. Returns how the run ended, and its error as text."""
         raise NotImplementedError
 
+    def hear(self, view: RunView) -> None:
+        """The cluster told of the run."""
+
     def display(self, shown: list[dict[str, Any]]) -> None:
         """Show what a task's code displayed, up to a number."""
         room = max(0, DISPLAYS - self._displayed)
@@ -138,7 +145,7 @@ class Execution:
         if self._copy is not None:
             self._copy.take(self.state, [])
         kernel().tell(self.state)
-        await self.tasks.prepare(self.payload, everywhere=self.state.kind in ("map", "gang"))
+        await self.tasks.prepare(self.payload, everywhere=self.state.kind in ("map", "gang", "sweep"))
 
     async def _race(self) -> None:
         """Work until it is done, or until the cluster says that the run is over."""
@@ -206,7 +213,7 @@ class Execution:
         seq = 0
         while True:
             try:
-                view = await self.session.link.watch_run(self.state.id, seq)
+                view = await self.session.link.watch_run(self.state.id, seq, self.watched)
             except UnknownRun as error:
                 raise ClusterUnreachable("The cluster forgot the run", str(error)) from error
             except ClusterUnreachable as error:
@@ -219,6 +226,7 @@ class Execution:
                 await self._copy.take_points(self.session, now=view.run.phase in FINAL)
                 self._copy.take(self.state, view.entries)
             self.channel.put(self.state, view.entries)
+            self.hear(view)
             if view.run.phase in FINAL:
                 return
 

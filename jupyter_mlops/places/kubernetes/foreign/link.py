@@ -5,6 +5,8 @@ Its scheduler is asked from the moment that a person turns to this very cluster:
 
 from __future__ import annotations
 
+from typing import Any
+
 from ....controller.link import ClusterView, RunView
 from ....controller.remote import RemoteLink
 from ....core.base import Seconds, Time
@@ -109,6 +111,14 @@ class ForeignLink:
     async def watch_run(self, run: str, since: int, timeout: Seconds = 20.0) -> RunView:
         """As `Link.watch_run`."""
         return await (await self._run_link()).watch_run(run, since, timeout)
+
+    async def prune_trials(self, run: str, trials: list[int]) -> None:
+        """As `Link.prune_trials`."""
+        await (await self._run_link()).prune_trials(run, trials)
+
+    async def note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
+        """As `Link.note_best`."""
+        await (await self._run_link()).note_best(run, value, params)
 
     async def run_parts(self, run: str) -> dict[str, int]:
         """As `Link.run_parts`."""

@@ -1,0 +1,90 @@
+"""A trial of a sweep, in its runner: what its objective reports, and whether it is to end early."""
+
+from __future__ import annotations
+
+import math
+import select
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .displays import Tell
+from .reports import Meter
+from .wire import Wire
+
+#: Reports a second that a trial tells of in the long run, and how many at once. The others are only counted.
+RATE, BURST = 20.0, 100.0
+
+
+class Pruned(BaseException):
+    """Raised inside the objective by `mlops.report`: others are better. No `except Exception` holds it up."""
+
+
+class TrialHere:
+    """The trial that this process executes.
+
+    Parameters
+    ----------
+    index : its number, which is its task's.
+    wire : over which the seat says that it is to end.
+    tell : tells the seat.
+    """
+
+    def __init__(self, index: int, wire: Wire, tell: Tell) -> None:
+        self._index, self._wire, self._tell = index, wire, tell
+        self._lock = threading.Lock()
+        self._meter = Meter(RATE, BURST)
+        self._poll = select.poll()
+        self._poll.register(wire.fileno(), select.POLLIN)
+        self.reports, self.value, self._pruned = 0, math.nan, False
+
+    def report(self, value: float) -> None:
+        """Tell of a value, and go on at once: what becomes of it is heard at a later one.
+
+        Raises
+        ------
+        Pruned : the trial ends here.
+        """
+        with self._lock:
+            self.reports, self.value = self.reports + 1, value
+            if self._meter.let("."):
+                self._tell("report", count=self.reports, value=value)
+            while not self._pruned and self._poll.poll(0):
+                message = self._wire.receive()
+                if message is None:  # the seat is gone, and this process ends soon
+                    break
+                self._pruned = message.get("prune") == self._index
+        if self._pruned:
+            raise Pruned
+
+    def execute(self, objective: Callable[..., Any], params: Mapping[str, Any], metric: str | None) -> dict[str, Any]:
+        """Call the objective. Returns the trial's phase, value, other metrics and number of reports; raises what the
+        objective does.
+
+        Parameters
+        ----------
+        metric : which of several numbers the sweep is about, by name.
+        """
+        try:
+            value, others = _measured(objective(**params), metric)
+        except Pruned:
+            return {"phase": "pruned", "value": self.value, "metrics": {}, "reports": self.reports}
+        return {"phase": "done", "value": value, "metrics": others, "reports": self.reports}
+
+
+def _measured(given: Any, metric: str | None) -> tuple[float, dict[str, float]]:
+    """The number that an objective returned, and others beside it."""
+    numbers = dict(given) if isinstance(given, Mapping) else {metric: given}
+    if metric is None and len(numbers) == 1:
+        (metric,) = numbers
+    if metric not in numbers:
+        names = ", ".join(repr(name) for name in numbers)
+        raise ValueError(f"the objective returned {names}: metric= says which of them the sweep is about")
+    try:
+        found = {str(name): float(number) for name, number in numbers.items()}
+        value = found.pop(str(metric))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the objective has to return a number, or a dict of them: {error}") from None
+    if not math.isfinite(value):
+        raise ValueError(f"the objective returned {value}, which can't be compared")
+    return value, found

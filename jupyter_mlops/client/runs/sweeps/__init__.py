@@ -1,0 +1,1 @@
+"""Sweeps: one objective, tried with many settings on a cluster."""

@@ -1,0 +1,184 @@
+"""Sweeps on a real cluster: what is found, what fails, ends early, stops, and goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops import Group, Price, Profile, profiles
+from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
+from jupyter_mlops.core.errors import Conflict, InvalidSpec, RunFailed
+from jupyter_mlops.home.runs import read_runs, run_folder
+
+from .cluster import LONG, until
+
+pytestmark = pytest.mark.slow
+
+X = {"x": mlops.uniform(0, 1)}
+
+
+def square(x: float, shift: float = 0.5) -> float:
+    return -((x - shift) ** 2)
+
+
+def slow(x: float) -> float:
+    time.sleep(0.3)
+    return x
+
+
+def test_the_best_is_found_and_a_trial_that_fails_or_dies_is_no_more_than_that(cluster: mlops.Cluster) -> None:
+    def objective(x: float, kind: str) -> dict[str, float]:
+        import jupyter_mlops
+
+        jupyter_mlops.report(x)
+        if kind == "raises":
+            raise ValueError("never that")
+        if kind == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"loss": x, "other": 1 - x}
+
+    space = {"x": [0.25, 0.5, 0.75], "kind": ["good", "raises", "dies"]}
+    found = mlops.sweep(objective, space, sampler="grid", goal="min", metric="loss", cluster=cluster)
+    best = found.result()
+    assert (best.params, best.value, best.metrics) == ({"x": 0.25, "kind": "good"}, 0.25, {"other": 0.75})
+    assert [trial.phase for trial in found.trials] == ["done", "failed", "failed"] * 3
+    assert found.trials[1].error == "ValueError: never that" and "SIGKILL" in found.trials[2].error
+    table = found.table()
+    assert list(table.index[:3]) == [0, 3, 6] and table.value[0] == 0.25
+    record = read_runs()[0]
+    assert (record.kind, record.done, record.failed, record.metrics["best"]) == ("sweep", 3, 6, 0.25)
+    assert run_folder(found.id).trials() == found.trials
+    again = mlops.get_run(found.id)
+    assert isinstance(again, mlops.Sweep) and again.best == best and again.result() == best
+
+
+def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster) -> None:
+    def objective(quality: int) -> int:
+        import time as clock
+
+        import jupyter_mlops
+
+        try:
+            for _ in range(400 if quality < 9 else 4):
+                jupyter_mlops.report(quality)
+                clock.sleep(0.05)
+        except Exception:  # noqa: BLE001 - as loops of trainers do
+            return 100
+        return quality
+
+    qualities = [9, 9, 1, 2, 3, 4]
+    found = mlops.sweep(objective, {"quality": qualities}, sampler="grid", prune="asha", cluster=cluster)
+    assert found.result(LONG).value == 9
+    assert [trial.phase for trial in found.trials] == ["done", "done", *["pruned"] * 4]
+    assert all(trial.reports < 400 and trial.value == trial.params["quality"] for trial in found.trials[2:])
+
+
+def test_it_stops_at_a_time_and_goes_on_when_it_is_run_again(
+    cluster: mlops.Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = mlops.sweep(slow, X, trials=20, seed=7, time=1.2, cluster=cluster, quiet=True)
+    first.result()
+    done = [trial for trial in first.trials if trial.phase == "done"]
+    assert first.state == "done" and "its time of" in first.record.error and 0 < len(done) < 20
+    assert {trial.phase for trial in first.trials} == {"done", "stopped"}
+    capsys.readouterr()
+    second = mlops.sweep(slow, X, trials=len(done) + 2, cluster=cluster)
+    assert f"Going on with {len(done)} trial" in capsys.readouterr().out
+    second.result()
+    assert [trial for trial in second.trials if trial in done] == done and second.record.done == 2
+    assert len({trial.params["x"] for trial in second.trials}) == len(done) + 2
+    fresh = mlops.sweep(slow, X, trials=len(done) + 3, fresh=True, cluster=cluster, time=0.1, quiet=True)
+    fresh.wait()
+    assert not [trial for trial in fresh.trials if trial in done]
+
+
+DRIVER = """
+import sys, time
+import cloudpickle
+import jupyter_mlops as mlops
+cloudpickle.register_pickle_by_value(sys.modules["__main__"])
+def objective(x):
+    import time
+    time.sleep(0.2)
+    return x
+print(mlops.sweep(objective, {"x": mlops.uniform(0, 1)}, trials=int(sys.argv[2]), cluster=sys.argv[1]).result())
+"""
+
+
+def test_a_killed_driver_costs_the_trials_under_way_and_no_more(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    command = [sys.executable, str(script), cluster.name, "16"]
+    begun = time.time()
+    driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def done() -> list[Any]:
+        mine = [run for run in read_runs() if run.kind == "sweep" and run.created > begun]
+        return [trial for trial in run_folder(mine[0].id).trials() if trial.phase == "done"] if mine else []
+
+    until(lambda: len(done()) >= 4)
+    driver.kill()
+    driver.communicate()
+    kept = done()
+    until(lambda: read_runs()[0].phase == "lost")
+    again = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=True)
+    assert f"Going on with {len(kept)} trials" in again.stdout
+    last = read_runs()[0]
+    assert (last.phase, last.done) == ("done", 16 - len(kept))
+    trials = run_folder(last.id).trials()
+    assert [trial.number for trial in trials] == list(range(16)) and all(trial in trials for trial in kept)
+
+
+@pytest.fixture(scope="module")
+def priced() -> Iterator[mlops.Cluster]:
+    group = Group(name="default", workers=1, cpus=1, memory="1 GiB")
+    profiles.save(Profile(name="of-sweeps", groups=[group], price=Price(cpu_hour=3600, source="the test's")))
+    made = mlops.start("of-sweeps", name="of-sweeps")
+    try:
+        made.wait(1)
+        yield made
+    finally:
+        made.stop()
+        loop_thread().call(kernel().sessions.close("of-sweeps"))
+        until(lambda: made.state().phase == "ended")
+
+
+def test_it_stops_at_an_amount_of_money(priced: mlops.Cluster, cluster: mlops.Cluster) -> None:
+    with pytest.raises(Conflict, match="can't stop at 5: nobody knows what the workers of 'runs' cost"):
+        mlops.sweep(slow, X, budget=5, cluster=cluster)
+    found = mlops.sweep(slow, X, trials=100, budget=2.5, cluster=priced, name="bought", quiet=True)
+    assert found.result().value is not None
+    assert found.state == "done" and "its budget of $2.50" in found.record.error
+    assert found.cost.amount is not None and 1 < found.cost.amount < 3.5
+    spent = mlops.sweep(slow, X, trials=100, budget=found.cost.amount, cluster=priced, name="bought", quiet=True)
+    spent.wait()  # what the first one cost counts
+    assert spent.record.done == 0 and len(spent.trials) == len([each for each in found.trials if each.finished])
+
+
+def test_what_can_t_be_is_said_before_anything_starts(cluster: mlops.Cluster) -> None:
+    with pytest.raises(InvalidSpec, match="don't fit: it is called with y"):
+        mlops.sweep(square, {"y": [1]}, cluster=cluster)
+    with pytest.raises(InvalidSpec, match="can't be detached"):
+        mlops.sweep(square, X, detach=True, cluster=cluster)
+    with pytest.raises(InvalidSpec, match="prune can't be 'hyper'"):
+        mlops.sweep(square, X, prune="hyper", cluster=cluster)
+    with pytest.raises(RunFailed, match="all of its trials did"):
+        mlops.sweep(lambda x: "good", X, trials=2, cluster=cluster, quiet=True).result()
+
+
+def test_a_study_draws_and_learns(cluster: mlops.Cluster) -> None:
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=1))
+    found = mlops.sweep(square, X, trials=25, study=study, cluster=cluster, quiet=True)
+    best = found.result()
+    assert len(study.trials) == 25 and study.best_value == best.value and study.best_params == best.params
+    assert abs(best.params["x"] - 0.5) < 0.1
