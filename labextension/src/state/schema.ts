@@ -293,7 +293,7 @@ export interface RunState {
   group: string | null;
   id: string;
   kept: boolean;
-  kind: 'cell' | 'map' | 'function' | 'gang';
+  kind: 'cell' | 'map' | 'function' | 'gang' | 'sweep';
   left: number | null;
   metrics: {
     [k: string]: number | null;
