@@ -110,7 +110,7 @@ async def test_an_older_controller_s_answers_are_read(tmp_path: Path) -> None:
 async def test_a_newer_kernel_s_run_and_end_are_taken(tmp_path: Path) -> None:
     async with cluster(make_spec(), tmp_path) as c:
         call = rpc(c.scheduler.address)
-        run = {**RUN.model_dump(), "kind": "sweep", "trials": 4, "origin": {"notebook": "a.ipynb", "branch": "x"}}
+        run = {**RUN.model_dump(), "kind": "federated", "sites": 4, "origin": {"notebook": "a.ipynb", "branch": "x"}}
         answer = await call.mlops_open_run(run=run)
         assert answer["format"] == 1 and answer["ok"]["kind"] == "function"
         assert answer["ok"]["origin"]["notebook"] == "a.ipynb"

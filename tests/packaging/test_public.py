@@ -29,6 +29,7 @@ NAMES = {
     "cluster",
     "clusters",
     "errors",
+    "fit",
     "get_run",
     "load_ipython_extension",
     "log",
