@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.errors import InvalidInput, InvalidSpec
-from ...core.resources import group_in
 from ..clusters.choose import choose
 from ..clusters.handle import Cluster
 from ..clusters.kernel import loop_thread
 from ..send.payload import ship_function
 from ..send.pickling import type_name
 from ..words import tell
-from .execution.fit import Column, FitTables
+from .execution.fit import Column, FitTables, workers_of
 from .launch import FIT, launch
 from .options import Options
 from .origin import origin_of_kernel
@@ -116,9 +115,7 @@ async def _workers(cluster: str | None, say: Callable[[str], None], group: str |
     session = await choose(cluster, say, None, group)
     profile = (await session.backend.spec(session.id)).profile
     wanted = (profile.group(group) if group is not None else profile.groups[0]).name
-    scheduler: Any = session.client.scheduler
-    workers = (await scheduler.identity(n_workers=-1))["workers"].values()
-    return session.id, max(1, sum(group_in(info["resources"]) in (wanted, None) for info in workers))
+    return session.id, max(1, len(await workers_of(session, wanted)))
 
 
 # What is refused

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....core.errors import InvalidItems, RunFailed
 from ....core.resources import group_in
-from ....core.run import RunState
+from ....core.run import RunPhase, RunState
 from ....core.words import count
 from ...clusters.session import Session
 from ...send.payload import RunPayload
@@ -65,6 +65,14 @@ class FitExecution(GangExecution):
     ) -> None:
         super().__init__(session, state, payload, channel)
         self._tables = tables
+
+    async def work(self) -> tuple[RunPhase, str]:
+        """As `Execution.work`."""
+        try:
+            return await super().work()
+        except RunFailed as error:  # its rows can't be had: the cluster has to hear of it
+            self.error = error
+            return "failed", str(error)
 
     async def _send(self, seats: int) -> list[Future[Any]]:
         tables = await self._computed()
@@ -126,16 +134,17 @@ class FitExecution(GangExecution):
 
     async def _places(self, seats: int) -> list[str]:
         """The workers that will most likely be given the seats, in their order, as the scheduler chooses them."""
-        scheduler: Any = self.session.client.scheduler
-        workers = (await scheduler.identity(n_workers=-1))["workers"]
-        ours = [
-            (info["host"], str(info["name"]), address)
-            for address, info in workers.items()
-            if group_in(info["resources"]) in (self.state.group, None)
-        ]
-        chosen = sorted(ours)[:seats]
+        workers = await workers_of(self.session, self.state.group)
+        chosen = sorted((info["host"], str(info["name"]), address) for address, info in workers.items())[:seats]
         chosen.sort(key=lambda each: (each[0], len(each[1]), each[1]))
         return [address for _, _, address in chosen] + [""] * (seats - len(chosen))
+
+
+async def workers_of(session: Session, group: str | None) -> dict[str, dict[str, Any]]:
+    """What Dask says of the workers that a gang of this group may have, by address."""
+    scheduler: Any = session.client.scheduler
+    workers = (await scheduler.identity(n_workers=-1))["workers"]
+    return {address: info for address, info in workers.items() if group_in(info["resources"]) in (group, None)}
 
 
 def shares(holders: list[Sequence[str]], places: list[str]) -> list[list[int]]:

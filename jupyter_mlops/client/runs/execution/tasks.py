@@ -136,15 +136,9 @@ class Tasks:
 
     def futures_of(self, parts: list[Any]) -> list[Future[Any]]:
         """Futures of partitions, which are delayed objects, to be computed now, or futures of somebody else's."""
-        from distributed import Future
+        from dask.delayed import delayed
 
-        pending = iter(self.compute([part for part in parts if hasattr(part, "__dask_graph__")]))
-        found = [
-            next(pending) if hasattr(part, "__dask_graph__") else Future(part.key, self._session.client)
-            for part in parts
-        ]
-        self._futures.update(found)
-        return found
+        return self.compute([part if hasattr(part, "__dask_graph__") else delayed(part) for part in parts])
 
     def drop(self, future: Future[Any]) -> None:
         """Let go of one."""
