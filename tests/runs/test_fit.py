@@ -104,6 +104,8 @@ def test_a_rank_and_a_worker_that_die_cost_some_rounds(
     assert sorted(run.curves.attempts) == [2, 3] and min(run.curves.attempts.values()) >= 20
     assert len(next(iter(run.curves.values())).values) == total
     assert {len(values) for metrics in _evals(model).values() for values in metrics.values()} == {total}
+    booster = model.get_booster() if kind is xgboost.XGBClassifier else model.booster_
+    assert getattr(booster, "num_boosted_rounds", getattr(booster, "current_iteration", None))() == total
     alone = kind(**options).fit(X, Y)
     assert (model.predict(X) == Y).mean() > (alone.predict(X) == Y).mean() - 0.01
 
