@@ -77,7 +77,8 @@ class Meeting:
         with contextlib.ExitStack() as open_ones, socket.socket(fileno=os.dup(self._listener)) as listener:
             others = []
             while len(given) < self._world:
-                lines = open_ones.enter_context(listener.accept()[0].makefile("rw"))
+                connection = open_ones.enter_context(listener.accept()[0])
+                lines = open_ones.enter_context(connection.makefile("rw"))
                 rank, theirs = json.loads(lines.readline())
                 given[rank] = theirs
                 others.append(lines)
