@@ -71,7 +71,7 @@ class _start:  # a context
     """`jupyter mlops start …` in a process of its own, interrupted at the end: the lines that it writes."""
 
     def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "jupyter_mlops.cli.main", "start", *arguments]
+        command = [sys.executable, "-X", "faulthandler", "-m", "jupyter_mlops.cli.main", "start", *arguments]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
         self._lines: list[str] = []
         assert self._process.stderr is not None
@@ -84,7 +84,11 @@ class _start:  # a context
 
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(PATIENCE)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)  # its last lines tell what each of its threads is at
         self._reader.join()
+        assert self._process.wait() != -signal.SIGABRT, "".join(self._lines)
         assert self._process.stderr is not None
         self._process.stderr.close()
