@@ -28,7 +28,7 @@ class SettingManager:
         """Replace them; raises `InvalidSpec`, `UnknownProfile`. When profiles were used, and what becomes of
         list prices, stays, unless it is given."""
         known = await self.get()
-        values = read_input(Settings, {"last_used": known.last_used, "adjust": known.adjust, **body}, "settings")
+        values = read_input(Settings, {"last_used": known.last_used, "adjust": known.adjust, **body}, "setting")
         values = values.model_copy(update={"adjust": values.adjust.signed(me(), date.today().isoformat())})
         if values.default_profile is not None:
             await asyncio.to_thread(home_profiles.get, values.default_profile)
