@@ -118,8 +118,14 @@ describe('Panel', () => {
       discount: { percent: '18' }
     });
     expect(document.querySelector('[data-mlops=price-form]')).toBeNull();
-    await stage.after(() => find('free-for-me').click(), 500);
-    expect(stage.api.kept.price).toMatchObject({ cpu_hour: 0, gb_hour: 0, gpu_hour: 0 });
+    expect(document.activeElement).toBe(find('costs-me'));
+
+    await stage.after(() => find('costs-me').click(), 500);
+    write('price-currency', 'USD');
+    expect(document.querySelector('[data-mlops=price-exchange]')).toBeNull();
+    await stage.after(() => fireEvent.submit(find('price-form')), 500);
+    expect(stage.api.kept.price.currency).toBe('USD');
+    expect(stage.api.kept.adjust.exchange).toEqual({ rate: '0.92', currency: 'EUR' });
   });
 
   it('says what is wrong, why, and what to do', async () => {

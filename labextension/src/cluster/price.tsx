@@ -4,7 +4,7 @@ import { ISettingsRequest } from '../api';
 import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
 import { asProblem } from '../request';
-import { free, ISaid, saidOf, withSaid } from '../settings/price';
+import { free, ISaid, LISTED, saidOf, withSaid } from '../settings/price';
 import { useMlops, useSelector } from '../state/hooks';
 import { ClusterState, Problem, Settings } from '../state/schema';
 
@@ -13,6 +13,8 @@ export function PricePart({ cluster }: { cluster: ClusterState }): JSX.Element {
   const { store, trans } = useMlops();
   const [said, setSaid] = useState<ISaid | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
+  const part = useRef<HTMLDivElement>(null);
+  const wasOpen = useRef(false);
   const isSaid = useSelector(state =>
     state.profiles.some(
       ({ profile, estimate }) => profile.name === cluster.profile && estimate.at_start !== null
@@ -36,8 +38,20 @@ export function PricePart({ cluster }: { cluster: ClusterState }): JSX.Element {
       await store.saveSettings(change(await store.api.settings()));
       setSaid(null);
     });
+  const cancel = (): void => {
+    setSaid(null);
+    setProblem(null);
+  };
+  const focusFirst = (): void => part.current?.querySelector('button')?.focus();
+  useEffect(() => {
+    // The form had the keyboard: it goes back to the button that opened it.
+    if (wasOpen.current && said === null) {
+      focusFirst();
+    }
+    wasOpen.current = said !== null;
+  }, [said]);
   return (
-    <div className="jp-mlops-price" data-mlops="price">
+    <div className="jp-mlops-price" ref={part} data-mlops="price">
       {said === null && (
         <div className="jp-mlops-price-line">
           {isSaid && (
@@ -68,7 +82,7 @@ export function PricePart({ cluster }: { cluster: ClusterState }): JSX.Element {
           said={said}
           cpus={cluster.cpus}
           onChange={setSaid}
-          onCancel={() => setSaid(null)}
+          onCancel={cancel}
           onSave={() => save(known => withSaid(known, said))}
         />
       )}
@@ -79,16 +93,23 @@ export function PricePart({ cluster }: { cluster: ClusterState }): JSX.Element {
 
 interface IFormProps {
   said: ISaid;
-  /** CPUs that the cluster has now. */
+  /** CPUs that the cluster has. */
   cpus: number;
   onChange: (said: ISaid) => void;
   onCancel: () => void;
   onSave: () => Promise<void>;
 }
 
-function Form({ said, cpus, onChange, onCancel, onSave }: IFormProps): JSX.Element {
+function Form({ said, onChange, onCancel, onSave, ...props }: IFormProps): JSX.Element {
   const { trans } = useMlops();
+  // Those that it had when the form was opened: what was chosen stays a choice when workers come and go.
+  const [cpus] = useState(props.cpus);
   const amount = useRef<HTMLInputElement>(null);
+  const onKeyDown = (event: React.KeyboardEvent): void => {
+    if (event.key === 'Escape') {
+      onCancel();
+    }
+  };
   const field = (name: keyof ISaid, label: string, handle: string, first = false): JSX.Element => (
     <label>
       <span>{label}</span>
@@ -97,14 +118,14 @@ function Form({ said, cpus, onChange, onCancel, onSave }: IFormProps): JSX.Eleme
         className="jp-mod-styled"
         value={said[name]}
         ref={first ? amount : undefined}
-        onKeyDown={event => event.key === 'Escape' && onCancel()}
+        onKeyDown={onKeyDown}
         onChange={event => onChange({ ...said, [name]: event.target.value })}
         data-mlops={handle}
       />
     </label>
   );
   useEffect(() => amount.current?.focus(), []);
-  const currency = said.currency.trim() || '?';
+  const currency = said.currency.trim();
   return (
     <form
       className="jp-mlops-price-form"
@@ -123,6 +144,7 @@ function Form({ said, cpus, onChange, onCancel, onSave }: IFormProps): JSX.Eleme
           <select
             className="jp-mod-styled"
             value={said.cpus}
+            onKeyDown={onKeyDown}
             onChange={event => onChange({ ...said, cpus: Number(event.target.value) })}
             data-mlops="price-per"
           >
@@ -132,9 +154,10 @@ function Form({ said, cpus, onChange, onCancel, onSave }: IFormProps): JSX.Eleme
         </label>
       </div>
       <fieldset>
-        <legend>{trans.__('Where clouds’ price lists count')}</legend>
-        {field('rate', trans.__('A dollar is, in %1', currency), 'price-exchange')}
-        {field('percent', trans.__('You pay less by, in %'), 'price-discount')}
+        <legend>{trans.__('Where a cloud’s price list counts')}</legend>
+        {currency !== LISTED &&
+          field('rate', trans.__('$1 in %1', currency || '?'), 'price-exchange')}
+        {field('percent', trans.__('Discount in %'), 'price-discount')}
       </fieldset>
       <small>{trans.__('Counts for all your clusters that start from now on.')}</small>
       <div>

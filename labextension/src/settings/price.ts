@@ -1,6 +1,9 @@
 import { Amount, ISettingsRequest } from '../api';
 import { Settings } from '../state/schema';
 
+/** The currency of price lists. */
+export const LISTED = 'USD';
+
 /** What a user says of prices, as typed. What is empty is not known. */
 export interface ISaid {
   amount: string;
@@ -19,7 +22,7 @@ export function saidOf({ price, adjust }: Settings): ISaid {
     amount: text(price.cpu_hour),
     cpus: 1,
     currency: price.currency,
-    rate: text(adjust.exchange?.rate ?? null),
+    rate: text(adjust.exchange?.currency === price.currency ? adjust.exchange.rate : null),
     percent: text(adjust.discount?.percent ?? null)
   };
 }
@@ -33,17 +36,14 @@ export function withSaid(current: Settings, said: ISaid): ISettingsRequest {
   const isNew = typed !== before.amount || cpus !== 1 || currency !== before.currency;
   const each: Amount = typed === '' ? null : isNaN(Number(typed)) ? typed : Number(typed) / cpus;
   const price = { ...current.price, currency, ...(isNew && { cpu_hour: each }) };
-  const exchange = { rate: rate.trim(), currency };
+  // A rate of another currency isn't in the form: it stays.
+  const isOld = rate.trim() === before.rate && currency === before.currency;
+  const exchange = rate.trim() === '' ? null : { rate: rate.trim(), currency };
   return {
     ...current,
-    price: isNew ? { ...price, ...signed() } : price,
+    price: isNew && typed !== '' ? { ...price, ...signed() } : price,
     adjust: {
-      exchange:
-        exchange.rate === ''
-          ? null
-          : exchange.rate === before.rate && currency === current.adjust.exchange?.currency
-            ? current.adjust.exchange
-            : exchange,
+      exchange: isOld || currency === LISTED ? current.adjust.exchange : exchange,
       discount:
         percent.trim() === ''
           ? null
