@@ -128,6 +128,24 @@ describe('Panel', () => {
     expect(stage.api.kept.adjust.exchange).toEqual({ rate: '0.92', currency: 'EUR' });
   });
 
+  it('asks before it counts all machines as free', async () => {
+    const reference = { per_hour: 0.17, currency: 'USD', source: 'OpenCost' };
+    const stage = await panel({
+      clusters: [cluster({ reference })],
+      profiles: [view({ estimate: estimate({ at_start: null, reference }) })]
+    });
+    const answer = async (which: string): Promise<void> => {
+      await stage.after(() => find('free-for-me').click(), 500);
+      expect(find('free-dialog').textContent).toMatch(/this machine and all Kubernetes clusters/);
+      const button = document.querySelector<HTMLElement>(`.jp-Dialog-footer .jp-mod-${which}`);
+      await stage.after(() => button!.click(), 500);
+    };
+    await answer('reject');
+    expect(stage.api.asked).toEqual([]);
+    await answer('accept');
+    expect(stage.api.kept.price).toMatchObject({ cpu_hour: 0, gb_hour: 0, gpu_hour: 0 });
+  });
+
   it('says what is wrong, why, and what to do', async () => {
     const problem = { what: 'No node has 4 CPUs free', why: '3 nodes are coming', todo: 'Wait.' };
     await panel({ clusters: [cluster({ groups: [group({ problem })] })] });

@@ -7,6 +7,7 @@ import { asProblem } from '../request';
 import { free, ISaid, LISTED, saidOf, withSaid } from '../settings/price';
 import { useMlops, useSelector } from '../state/hooks';
 import { ClusterState, Problem, Settings } from '../state/schema';
+import { confirmFree } from './free';
 
 /** Where nobody knows what a cluster costs, its owner may say it: for those that start from now on. */
 export function PricePart({ cluster }: { cluster: ClusterState }): JSX.Element {
@@ -43,6 +44,12 @@ export function PricePart({ cluster }: { cluster: ClusterState }): JSX.Element {
     setProblem(null);
   };
   const focusFirst = (): void => part.current?.querySelector('button')?.focus();
+  const sayFree = async (): Promise<void> => {
+    if (await confirmFree(trans)) {
+      await save(free);
+      focusFirst();
+    }
+  };
   useEffect(() => {
     // The form had the keyboard: it goes back to the button that opened it.
     if (wasOpen.current && said === null) {
@@ -69,8 +76,9 @@ export function PricePart({ cluster }: { cluster: ClusterState }): JSX.Element {
           {!isSaid && (
             <Button
               label={trans.__('Count all machines as free, in clusters that start from now on')}
-              onClick={() => save(free)}
+              onClick={sayFree}
               handle="free-for-me"
+              popup="dialog"
             >
               {trans.__('It is free for me')}
             </Button>
