@@ -97,4 +97,4 @@ def test_what_is_in_git_has_no_outputs(path: Path) -> None:
 
 
 def test_they_are_all_here() -> None:
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06"]
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06", "07"]

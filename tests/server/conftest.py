@@ -93,6 +93,7 @@ class Browser:
         self.places: dict[str, Any] = {}
         self.profiles: list[Any] = []
         self.silent: list[Any] = []
+        self.models: list[Any] = []
         self.workers: dict[str, dict[str, Any]] = {}
         self.events: dict[str, list[Any]] = {}
         self.journal: dict[str, list[Any]] = {}
@@ -128,7 +129,7 @@ class Browser:
             self.runs = {value["id"]: value for value in message["runs"]}
             self.operations = {value["id"]: value for value in message["operations"]}
             self.places = {value["name"]: value for value in message["places"]}
-            self.profiles, self.silent = message["profiles"], message["silent"]
+            self.profiles, self.silent, self.models = message["profiles"], message["silent"], message["models"]
             self.workers, self.events, self.journal = {}, {}, {}
             return
         for change in message["changes"]:
@@ -138,7 +139,7 @@ class Browser:
         noun, key, value = change["noun"], change["id"], change["value"]
         if noun in ("cluster", "workers", "events"):
             key = ClusterName.of(key).name
-        if noun in ("profiles", "silent"):
+        if noun in ("profiles", "silent", "models"):
             setattr(self, noun, value)
         elif noun == "workers":
             table = self.workers.setdefault(key, {})
