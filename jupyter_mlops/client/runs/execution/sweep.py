@@ -10,7 +10,7 @@ from ....controller.link import RunView
 from ....core.errors import RunFailed
 from ....core.run import RunPhase, RunState
 from ....core.sweep import Trial, TrialReport, best_of
-from ....core.waiting import until_set
+from ....core.waiting import end_tasks, until_set
 from ....core.words import exact_money, span
 from ....home.runs import run_folder
 from ...clusters.session import Session
@@ -81,9 +81,7 @@ class SweepExecution(Execution):
             why = await self._drive()
         finally:
             stopped = [self._end(number, "stopped") for number in self._flying.values()]
-            for task in self._flying:
-                task.cancel()
-            await asyncio.gather(*self._flying, return_exceptions=True)
+            await end_tasks(*self._flying)
             for trial in stopped:
                 await self.plan.sampler.tell(trial)
             await self._write()
