@@ -4,20 +4,16 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { choose } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { CurvesWidget } from '../curve/widget';
-import { mlopsIcon } from '../icons';
 import { newest, runOf } from '../state/state';
 import { Store } from '../state/store';
 import { clock } from '../words/time';
 import { DOMAIN, IStore } from './core';
-
-/** Lab remembers for each kind of widgets on which side they are. */
-const CURVES = 'ML Ops Curves';
+import { Tabs } from './tabs';
 
 /** The curves of runs, as tabs of the main area. */
 export const curves: JupyterFrontEndPlugin<void> = {
@@ -35,8 +31,12 @@ export const curves: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const context = { store, commands: app.commands, trans };
-    const tracker = new WidgetTracker<MainAreaWidget<CurvesWidget>>({
-      namespace: 'jupyter-mlops-curves'
+    const tabs = new Tabs<CurvesWidget>(app, labShell, restorer, {
+      namespace: 'jupyter-mlops-curves',
+      type: 'ML Ops Curves',
+      command: CommandIDs.openCurves,
+      args: content => ({ run: content.run }),
+      name: content => content.run
     });
 
     app.commands.addCommand(CommandIDs.openCurves, {
@@ -46,7 +46,12 @@ export const curves: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const id = (args.run as string | undefined) ?? (await ask());
         if (id !== undefined) {
-          app.shell.activateById((tracker.find(open => open.content.run === id) ?? make(id)).id);
+          const label = runOf(store.state, id)?.name ?? id;
+          tabs.show(id, () => ({
+            content: new CurvesWidget(context, id),
+            label,
+            caption: trans.__('Curves of the run %1', label)
+          }));
         }
       }
     });
@@ -66,23 +71,5 @@ export const curves: JupyterFrontEndPlugin<void> = {
       );
       return named?.id;
     }
-
-    function make(run: string): MainAreaWidget<CurvesWidget> {
-      const widget = new MainAreaWidget({ content: new CurvesWidget(context, run) });
-      widget.id = `jupyter-mlops-curves-${run}`;
-      widget.title.label = runOf(store.state, run)?.name ?? run;
-      widget.title.caption = trans.__('Curves of the run %1', widget.title.label);
-      widget.title.icon = mlopsIcon;
-      widget.toolbar.hide();
-      app.shell.add(widget, labShell ? 'main' : 'right', { type: CURVES });
-      void tracker.add(widget);
-      return widget;
-    }
-
-    void restorer?.restore(tracker, {
-      command: CommandIDs.openCurves,
-      args: widget => ({ run: widget.content.run }),
-      name: widget => widget.content.run
-    });
   }
 };

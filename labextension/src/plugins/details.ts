@@ -4,20 +4,16 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { clusterOf } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { Part } from '../details/part';
 import { DetailsWidget } from '../details/widget';
-import { mlopsIcon } from '../icons';
 import { nameOf } from '../state/state';
 import { Store } from '../state/store';
 import { DOMAIN, IStore } from './core';
-
-/** Lab remembers for each kind of widgets on which side they are: who moves one moves all of its kind. */
-const DETAILS = 'ML Ops Details';
+import { Tabs } from './tabs';
 
 /** The details of clusters, as tabs of the main area. */
 export const details: JupyterFrontEndPlugin<void> = {
@@ -35,8 +31,12 @@ export const details: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const context = { store, commands: app.commands, trans };
-    const tracker = new WidgetTracker<MainAreaWidget<DetailsWidget>>({
-      namespace: 'jupyter-mlops-details'
+    const tabs = new Tabs<DetailsWidget>(app, labShell, restorer, {
+      namespace: 'jupyter-mlops-details',
+      type: 'ML Ops Details',
+      command: CommandIDs.openDetails,
+      args: content => ({ cluster: content.cluster, part: content.shown.part }),
+      name: content => content.cluster
     });
 
     app.commands.addCommand(CommandIDs.openDetails, {
@@ -49,33 +49,15 @@ export const details: JupyterFrontEndPlugin<void> = {
           return;
         }
         const part = args.part as Part | undefined;
-        const open = tracker.find(widget => widget.content.cluster === cluster);
-        if (open && part) {
-          open.content.shown.show(part);
+        if (part) {
+          tabs.find(cluster)?.shown.show(part);
         }
-        const widget = open ?? makeDetails(cluster, part);
-        app.shell.activateById(widget.id);
+        tabs.show(cluster, () => ({
+          content: new DetailsWidget(context, cluster, part),
+          label: nameOf(cluster),
+          caption: trans.__('Details of the cluster %1', nameOf(cluster))
+        }));
       }
-    });
-
-    function makeDetails(cluster: string, part?: Part): MainAreaWidget<DetailsWidget> {
-      const content = new DetailsWidget(context, cluster, part);
-      const widget = new MainAreaWidget({ content });
-      widget.id = `jupyter-mlops-details-${cluster}`;
-      widget.title.label = nameOf(cluster);
-      widget.title.caption = trans.__('Details of the cluster %1', nameOf(cluster));
-      widget.title.icon = mlopsIcon;
-      widget.toolbar.hide();
-      // Notebook 7 has one document a page, and room for others beside it.
-      app.shell.add(widget, labShell ? 'main' : 'right', { type: DETAILS });
-      void tracker.add(widget);
-      return widget;
-    }
-
-    void restorer?.restore(tracker, {
-      command: CommandIDs.openDetails,
-      args: widget => ({ cluster: widget.content.cluster, part: widget.content.shown.part }),
-      name: widget => widget.content.cluster
     });
   }
 };

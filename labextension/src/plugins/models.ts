@@ -4,18 +4,14 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs, takes } from '../commands';
-import { mlopsIcon } from '../icons';
 import { pickModel } from '../models/commands';
 import { ModelWidget } from '../models/widget';
 import { Store } from '../state/store';
 import { DOMAIN, IStore } from './core';
-
-/** Lab remembers for each kind of widgets on which side they are. */
-const MODELS = 'ML Ops Models';
+import { Tabs } from './tabs';
 
 /** The details of models, as tabs of the main area. */
 export const models: JupyterFrontEndPlugin<void> = {
@@ -33,8 +29,12 @@ export const models: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const context = { store, commands: app.commands, trans };
-    const tracker = new WidgetTracker<MainAreaWidget<ModelWidget>>({
-      namespace: 'jupyter-mlops-models'
+    const tabs = new Tabs<ModelWidget>(app, labShell, restorer, {
+      namespace: 'jupyter-mlops-model',
+      type: 'ML Ops Models',
+      command: CommandIDs.openModel,
+      args: content => ({ model: content.model }),
+      name: content => content.model
     });
 
     app.commands.addCommand(CommandIDs.openModel, {
@@ -44,28 +44,13 @@ export const models: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const name = (args.model as string | undefined) ?? (await pickModel(store, trans));
         if (name !== undefined) {
-          const open = tracker.find(widget => widget.content.model === name);
-          app.shell.activateById((open ?? make(name)).id);
+          tabs.show(name, () => ({
+            content: new ModelWidget(context, name),
+            label: name,
+            caption: trans.__('Details of the model %1', name)
+          }));
         }
       }
-    });
-
-    function make(name: string): MainAreaWidget<ModelWidget> {
-      const widget = new MainAreaWidget({ content: new ModelWidget(context, name) });
-      widget.id = `jupyter-mlops-model-${name}`;
-      widget.title.label = name;
-      widget.title.caption = trans.__('Details of the model %1', name);
-      widget.title.icon = mlopsIcon;
-      widget.toolbar.hide();
-      app.shell.add(widget, labShell ? 'main' : 'right', { type: MODELS });
-      void tracker.add(widget);
-      return widget;
-    }
-
-    void restorer?.restore(tracker, {
-      command: CommandIDs.openModel,
-      args: widget => ({ model: widget.content.model }),
-      name: widget => widget.content.model
     });
   }
 };
