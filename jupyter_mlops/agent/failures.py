@@ -119,7 +119,7 @@ def _pickled(error: BaseException) -> bytes | None:
     args = tuple(value if travels(value) else short(value) for value in error.args)
     try:
         return bytes(cloudpickle.dumps((type(error), args[:1] if is_group else args, attributes), protocol=5))
-    except Exception:  # noqa: BLE001 - as above; its text is kept
+    except Exception:  # noqa: BLE001 - a user's class may fail in any way; its text is kept
         return None
 
 

@@ -367,7 +367,7 @@ def test_big_variables_travel_once_and_can_not_be_spoiled(cluster: mlops.Cluster
 def test_what_keeps_a_run_from_a_worker_is_said_while_one_waits(
     cluster: mlops.Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gc.collect()  # what earlier tests kept there holds no worker any more
+    gc.collect()  # should earlier tests have kept something there, it holds no worker any more
     cluster.scale(0)
     until(lambda: cluster.state().counts == Counts())
     run, found = mlops.run(lambda: 7, cluster=cluster), list[int]()
