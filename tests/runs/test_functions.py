@@ -367,7 +367,6 @@ def test_big_variables_travel_once_and_can_not_be_spoiled(cluster: mlops.Cluster
 def test_what_keeps_a_run_from_a_worker_is_said_while_one_waits(
     cluster: mlops.Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gc.collect()  # should earlier tests have kept something there, it holds no worker any more
     cluster.scale(0)
     until(lambda: cluster.state().counts == Counts())
     run, found = mlops.run(lambda: 7, cluster=cluster), list[int]()
@@ -377,6 +376,15 @@ def test_what_keeps_a_run_from_a_worker_is_said_while_one_waits(
     cluster.scale(2)
     waiting.join()
     assert found == [7]
+
+
+def test_much_that_is_printed_at_once_is_kept_to_its_end(cluster: mlops.Cluster) -> None:
+    def chatty() -> None:
+        sys.stdout.write("x" * 600_000 + "\nthe end\n")
+
+    run = mlops.run(chatty, cluster=cluster, quiet=True)
+    run.result(LONG)
+    assert run.prints() == "x" * 600_000 + "\nthe end\n"
 
 
 def variables_of(cluster: mlops.Cluster) -> list[Path]:

@@ -16,7 +16,7 @@ ENTRIES = 20_000
 #: Characters of a journal that are written to its file.
 ON_DISK = 64_000_000
 
-#: Characters of one entry.
+#: Characters of one entry: a longer text becomes several, so that no message to a watcher is huge.
 LONGEST = 100_000
 
 
@@ -36,21 +36,22 @@ class Journal:
         self.seq = 0
 
     def add(self, change: int, time: Time, **what: Any) -> None:
-        """Add an entry, which came with the run's change number `change`."""
-        text = what.get("text", "")
-        if len(text) > LONGEST:
-            what["text"] = text[:LONGEST] + f"\n[{len(text) - LONGEST} more characters]\n"
-        self.seq += 1
-        entry = Entry(seq=self.seq, time=time, **what)
+        """Add an entry, which came with the run's change number `change`; more than one for a long text."""
+        text = what.pop("text", "")
+        for start in range(0, max(1, len(text)), LONGEST):
+            self.seq += 1
+            self._add(change, Entry(seq=self.seq, time=time, text=text[start : start + LONGEST], **what))
+
+    def since(self, change: int) -> list[Entry]:
+        """The entries that came after `change` and are still in memory."""
+        return self._entries.after(change)
+
+    def _add(self, change: int, entry: Entry) -> None:
         self._entries.add(entry, change)
         self._size += len(entry.text)
         while self._size > KEPT or len(self._entries) > ENTRIES:
             self._size -= len(self._entries.drop_oldest().text)
         self._to_disk(entry)
-
-    def since(self, change: int) -> list[Entry]:
-        """The entries that came after `change` and are still in memory."""
-        return self._entries.after(change)
 
     def _to_disk(self, entry: Entry) -> None:
         if self._written > ON_DISK:
