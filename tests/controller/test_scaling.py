@@ -85,6 +85,8 @@ async def test_workers_stay_when_their_data_has_nowhere_to_go(tmp_path: Path) ->
         assert view.state.groups[0].problem == problem, "its card says so for as long as it is so"
         del future
         await c.view_when(lambda view: view.state.groups[0].problem is None)
+        await c.view_when(lambda view: view.state.groups[0].wanted == 0)
+        await c.have(0)
 
 
 async def test_a_busy_worker_ends_its_task_before_it_goes(tmp_path: Path) -> None:

@@ -27,8 +27,9 @@ class GroupScale:
         self.deaths: deque[Seconds] = deque()
         self.problem: Problem | None = None
         self.cause: Problem | None = None
-        #: Workers that could not be let go.
+        #: Workers that could not be let go for their data, and how many were wanted by hand when they were to go.
         self.kept: list[WorkerEntry] = []
+        self.fewer: int | None = None
         self.last_number = 0
         #: Whether workers are let go without waiting for what they run.
         self.now = False
@@ -60,16 +61,35 @@ class GroupScale:
         """A person has looked at it: try again at once."""
         self.deaths.clear()
         self.problem = self.cause = None
-        self.kept = []
+        self.kept, self.fewer = [], None
+
+    def keep(self, kept: list[WorkerEntry], there: int) -> None:
+        """These workers hold data and could not be let go: `there` are wanted until it is released."""
+        if there > self.wanted:
+            if not self.adaptive and self.fewer is None:
+                self.fewer = self.wanted
+            self.wanted = there
+        self.kept = [entry for entry in self._holding() if entry not in kept] + kept
+
+    def released(self) -> int | None:
+        """How many are wanted again, now that the workers that had to stay hold no data; None where none had to, by
+        hand, or one still holds some."""
+        if self.fewer is None or self._holding():
+            return None
+        fewer, self.fewer, self.kept = self.fewer, None, []
+        return fewer
 
     @property
     def trouble(self) -> Problem | None:
         """What a person has to know: its workers keep dying, or stay though fewer were wanted."""
         return self.problem or self._keeping()
 
+    def _holding(self) -> list[WorkerEntry]:
+        return [entry for entry in self.kept if entry.dask is not None and entry.dask.has_what]
+
     def _keeping(self) -> Problem | None:
         """Which workers could not be let go, and why; None once their data is released."""
-        kept = [entry for entry in self.kept if entry.dask is not None and entry.dask.has_what]
+        kept = self._holding()
         if not kept:
             return None
         one = len(kept) == 1
@@ -77,7 +97,7 @@ class GroupScale:
         return Problem(
             what=f"{count(len(kept), 'worker')} {'stays' if one else 'stay'}: {names}",
             why=f"{'it holds' if one else 'they hold'} data that no other worker has room for",
-            todo="Release the data (del the futures) and scale again, or stop the cluster.",
+            todo=f"Release the data (del the futures): {'it goes' if one else 'they go'} then. Or stop the cluster.",
         )
 
     def dying(self) -> Problem:

@@ -93,7 +93,6 @@ class Leaving:
         for entry in stayed:
             self._take_back(entry)
         self._workers.expect(stayed, going=False)
-        scale.wanted = max(scale.wanted, present(self._workers.counts[scale.group.name]))
-        scale.kept = stayed
+        scale.keep(stayed, present(self._workers.counts[scale.group.name]))
         if (problem := scale.trouble) is not None:
             self._announce(problem.what, problem)

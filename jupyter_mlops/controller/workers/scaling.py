@@ -152,6 +152,7 @@ class Scaling:
         self._follow_work(now)
         self._end_stragglers()
         for scale in self.groups.values():
+            self._let_go_released(scale)
             counts = self._workers.counts[scale.group.name]
             actual = present(counts)
             if actual < scale.wanted:
@@ -245,6 +246,12 @@ class Scaling:
             why = "a gang starts on all of them at once"
             self._announce(f"{_workers(need, scale.group)} wanted instead of {scale.wanted}: {why}", None)
             scale.wanted = need
+
+    def _let_go_released(self, scale: GroupScale) -> None:
+        if (fewer := scale.released()) is not None and fewer < scale.wanted:
+            why = "the data that kept more is released"
+            self._announce(f"{_workers(fewer, scale.group)} wanted, as asked for: {why}", None)
+            scale.wanted = fewer
 
     def _create(self, scale: GroupScale, count: int, now: Seconds) -> None:
         if count <= 0 or self._draining:
