@@ -52,6 +52,7 @@ class Agent:
     def install(self) -> None:
         """Listen to the scheduler, and have a runner ready."""
         sources.install()
+        processes.OWN.add(str(self._worker.local_directory))
         self._worker.stream_handlers["mlops-stop"] = self.stop
         self._worker.stream_handlers["mlops-over"] = self.over
         self._worker.stream_handlers["mlops-gang"] = self.order
@@ -372,7 +373,7 @@ class Spare:
         with self._lock:
             process, self._process = self._process, None
             made_for = self._of
-        if process is not None and (made_for != (sys.path, environ) or process.outdated):
+        if process is not None and (made_for != (processes.paths(), environ) or process.outdated):
             process.close()
             process = None
         if process is None:
@@ -397,7 +398,7 @@ class Spare:
             if self._process is not None or self._closed:
                 return
             with contextlib.suppress(OSError):  # whoever needs one finds out why
-                self._process, self._of = processes.make(environ), (list(sys.path), environ)
+                self._process, self._of = processes.make(environ), (processes.paths(), environ)
 
 
 def _opening(worker: Any, code: bytes) -> Message:

@@ -43,6 +43,9 @@ LOOK = 0.1
 #: Seconds after which another one is started, should the first not listen; one too many ends at once.
 AGAIN = 10.0
 
+#: Folders from which only the worker of this process imports: Dask puts a worker's own first in `sys.path`.
+OWN: set[str] = set()
+
 #: What a new Python process runs: it gets the texts of these modules first, or half of them where its worker just died.
 _BOOT = """
 import json, sys
@@ -289,10 +292,15 @@ def learn(modules: list[str], environ: Mapping[str, str], is_wanted: Callable[[]
             wire.close()
 
 
+def paths() -> list[str]:
+    """What the template imports from: it serves all workers of a machine, whose own folders its runners get later."""
+    return [path for path in sys.path if path not in OWN]
+
+
 def address(environ: Mapping[str, str]) -> str:
     """The abstract address of the template of this process's cluster on this machine. A process with other packages
     has another template, and so has one in another container, and a notebook that has set other variables."""
-    seen: list[Any] = [os.getuid(), sys.executable, sys.path, os.environ.get("JUPYTER_MLOPS_CLUSTER", os.getpid())]
+    seen: list[Any] = [os.getuid(), sys.executable, paths(), os.environ.get("JUPYTER_MLOPS_CLUSTER", os.getpid())]
     seen.append(sorted(environ.items()))
     seen += [str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("pid", "mnt")]
     texts = "".join(TEXTS.values())
@@ -358,7 +366,7 @@ def _started(work: str, environment: dict[str, str], files: tuple[int, ...] = ()
         pass_fds=files,
         start_new_session=True,
     )
-    told = {"package": __package__, "texts": TEXTS, "path": sys.path}
+    told = {"package": __package__, "texts": TEXTS, "path": paths()}
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # it ended at once: whoever waits for it finds out
         process.stdin.write(json.dumps(told).encode() + b"\n")

@@ -378,6 +378,16 @@ def test_what_keeps_a_run_from_a_worker_is_said_while_one_waits(
     assert found == [7]
 
 
+def test_the_workers_of_a_machine_have_their_processes_from_one_template(cluster: mlops.Cluster) -> None:
+    def process(item: int) -> tuple[int, int]:
+        time.sleep(0.2)  # so that each worker gets some
+        return os.getpid(), os.getppid()
+
+    mlops.map(process, range(4), cluster=cluster).result(LONG)  # from now on the template has what it imports
+    found = mlops.map(process, range(4), cluster=cluster).result(LONG)
+    assert len({pid for pid, _ in found}) >= 2 and len({template for _, template in found}) == 1, found
+
+
 def test_much_that_is_printed_at_once_is_kept_to_its_end(cluster: mlops.Cluster) -> None:
     def chatty() -> None:
         sys.stdout.write("x" * 600_000 + "\nthe end\n")
