@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from joblib.parallel import (  # type: ignore[import-untyped]  # it has no types
-    AutoBatchingMixin,
     ParallelBackendBase,
     SequentialBackend,
 )
@@ -32,7 +31,7 @@ from .run import Run
 HELD = 100_000
 
 
-class MlopsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
+class MlopsBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
     """A joblib back end.
 
     Parameters
@@ -71,6 +70,12 @@ class MlopsBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc
         """As joblib's."""
         self.parallel = parallel
         return self.effective_n_jobs(n_jobs)
+
+    def compute_batch_size(self) -> int:
+        """As joblib's: calls of the next batch. It goes by what those before took on their workers; joblib itself goes
+        by when they came back, and so takes waiting for work."""
+        call = self._call
+        return call.batch_size() if call is not None else 1
 
     def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Any:
         """As joblib's: `func` is a batch of calls."""
@@ -121,7 +126,12 @@ class _Call:
     def submit(self, calls: list[Any], callback: Callable[[Any], None] | None) -> None:
         """Send some more."""
         packed = pack_items([self._held.without(*call) for call in calls], 0)
+        self._feed.plan.weigh(len(calls), len(packed))
         self._feed.put(FedBatch(len(calls), packed, callback or (lambda _: None)))
+
+    def batch_size(self) -> int:
+        """Calls of the next batch."""
+        return self._feed.plan.size(None, 1) if self._feed.plan.measured else 1
 
     def end(self) -> None:
         """No more come: the run ends with those that are under way."""

@@ -15,6 +15,7 @@ from ....core.waiting import end_tasks
 from ...clusters.session import Session
 from ...send.payload import RunPayload
 from . import items as parts
+from .batches import Plan
 from .channel import Channel
 from .exceptions import exception_of
 from .execution import Execution
@@ -40,6 +41,8 @@ class Feed:
     total: int | None = None
 
     def __init__(self) -> None:
+        #: How many items a batch should have, by what those that were executed took.
+        self.plan = Plan(None)
         self._batches: deque[FedBatch | None] = deque()
         self._unanswered: set[FedBatch] = set()
         self._ended_by: BaseException | None = None
@@ -157,6 +160,7 @@ class FedExecution(Execution):
             first = outcome["errors"][0]
             self._raised = self._raised or exception_of(first)
             raise _ItemRaised(item_error(first).error)
+        self._feed.plan.measure(batch.count, outcome.get("seconds", 0.0))
         given = await asyncio.to_thread(values_of, outcome)
         await asyncio.to_thread(self._feed.answer, batch, given)
 
