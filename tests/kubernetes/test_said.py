@@ -71,7 +71,10 @@ class _start:  # a context
     """`jupyter mlops start …` in a process of its own, interrupted at the end: the lines that it writes."""
 
     def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-X", "faulthandler", "-m", "jupyter_mlops.cli.main", "start", *arguments]
+        # in the background of a shell, where tests may run, an interrupt is ignored, and so it is by all children
+        main = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        main += "from jupyter_mlops.cli.main import main; sys.exit(main())"
+        command = [sys.executable, "-X", "faulthandler", "-c", main, "start", *arguments]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
         self._lines: list[str] = []
         assert self._process.stderr is not None
