@@ -9,7 +9,19 @@ import sys
 from . import start, table
 from .measure import write
 
-NAMES = ("imports", "start", "runs", "runners", "fits", "training", "metrics", "scale", "controller", "kubernetes")
+NAMES = (
+    "imports",
+    "start",
+    "runs",
+    "runners",
+    "fits",
+    "sweeps",
+    "training",
+    "metrics",
+    "scale",
+    "controller",
+    "kubernetes",
+)
 
 
 def main(names: list[str]) -> None:
