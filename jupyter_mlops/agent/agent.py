@@ -154,9 +154,8 @@ class Agent:
 
     def prune(self, run: str, trial: int) -> None:
         """The scheduler says: a trial of a sweep is to end when it reports next."""
-        for runner in self._run(run).at_work:
-            if runner.index == trial:
-                runner.send({"prune": trial})
+        for runner in self._run(run).at_work:  # the one that executes it heeds it
+            runner.send({"prune": trial})
 
     async def stacks(self, run: str) -> list[dict[str, Any]]:
         """Where the code of a run is at this moment, runner by runner."""

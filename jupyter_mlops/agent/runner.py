@@ -109,7 +109,7 @@ class Runner:
             if "prune" in message:  # it came too late
                 continue
             if self._head.get("sweep"):
-                self.trial = TrialHere(message["index"], self._wire, self.tell)
+                self.trial = self.trial or TrialHere(self._wire, self.tell)
             outcome = self._execute(message)
             _flush()
             if self.stopping is not None:

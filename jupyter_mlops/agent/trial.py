@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import select
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,21 +22,23 @@ class Pruned(BaseException):
 
 
 class TrialHere:
-    """The trial that this process executes.
+    """The trial that this process executes; one after the other.
 
     Parameters
     ----------
-    index : its number, which is its task's.
-    wire : over which the seat says that it is to end.
+    wire : over which the seat says that one is to end.
     tell : tells the seat.
     """
 
-    def __init__(self, index: int, wire: Wire, tell: Tell) -> None:
-        self._index, self._wire, self._tell = index, wire, tell
+    def __init__(self, wire: Wire, tell: Tell) -> None:
+        self._wire, self._tell = wire, tell
         self._lock = threading.Lock()
-        self._meter = Meter(RATE, BURST)
         self._poll = select.poll()
         self._poll.register(wire.fileno(), select.POLLIN)
+        self._begin(-1)
+
+    def _begin(self, number: int) -> None:
+        self._number, self._meter = number, Meter(RATE, BURST)
         self.reports, self.value, self._pruned = 0, math.nan, False
 
     def report(self, value: float) -> None:
@@ -48,28 +51,34 @@ class TrialHere:
         with self._lock:
             self.reports, self.value = self.reports + 1, value
             if self._meter.let("."):
-                self._tell("report", count=self.reports, value=value)
+                self._tell("report", trial=self._number, count=self.reports, value=value)
             while not self._pruned and self._poll.poll(0):
                 message = self._wire.receive()
                 if message is None:  # the seat is gone, and this process ends soon
                     break
-                self._pruned = message.get("prune") == self._index
+                self._pruned = message.get("prune") == self._number
         if self._pruned:
             raise Pruned
 
-    def execute(self, objective: Callable[..., Any], params: Mapping[str, Any], metric: str | None) -> dict[str, Any]:
-        """Call the objective. Returns the trial's phase, value, other metrics and number of reports; raises what the
-        objective does.
+    def execute(
+        self, number: int, objective: Callable[..., Any], params: Mapping[str, Any], metric: str | None
+    ) -> dict[str, Any]:
+        """Call the objective. Returns the trial's phase, value, other metrics and number of reports, and the seconds
+        that it took; raises what the objective does.
 
         Parameters
         ----------
+        number : the trial's.
         metric : which of several numbers the sweep is about, by name.
         """
+        self._begin(number)
+        began = time.perf_counter()
         try:
             value, others = _measured(objective(**params), metric)
+            ended = {"phase": "done", "value": value, "metrics": others}
         except Pruned:
-            return {"phase": "pruned", "value": self.value, "metrics": {}, "reports": self.reports}
-        return {"phase": "done", "value": value, "metrics": others, "reports": self.reports}
+            ended = {"phase": "pruned", "value": self.value, "metrics": {}}
+        return {**ended, "reports": self.reports, "seconds": time.perf_counter() - began}
 
 
 def _measured(given: Any, metric: str | None) -> tuple[float, dict[str, float]]:

@@ -61,6 +61,26 @@ def test_the_best_is_found_and_a_trial_that_fails_or_dies_is_no_more_than_that(c
     assert isinstance(again, mlops.Sweep) and again.best == best and again.result() == best
 
 
+def test_short_trials_share_tasks_and_each_keeps_what_is_its_own(cluster: mlops.Cluster) -> None:
+    def objective(number: int) -> float:
+        if number % 50 == 7:
+            raise ValueError(f"not {number}")
+        if number == 120:
+            time.sleep(1.2)  # longer than such a task goes on: those behind it are tried in others
+        return number / 2
+
+    found = mlops.sweep(
+        objective, {"number": list(range(200))}, sampler="grid", trials=200, cluster=cluster, quiet=True
+    )
+    assert found.result(LONG).value == 199 / 2
+    assert [trial.params["number"] for trial in found.trials] == list(range(200))
+    failed = [trial for trial in found.trials if trial.phase == "failed"]
+    assert [trial.error for trial in failed] == [f"ValueError: not {n}" for n in (7, 57, 107, 157)]
+    assert all(trial.value == trial.params["number"] / 2 for trial in found.trials if trial.phase == "done")
+    assert (found.record.done, found.record.failed) == (196, 4)
+    assert len({(trial.began, trial.ended) for trial in found.trials}) > 100, "each has its own time"
+
+
 def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster) -> None:
     def objective(quality: int) -> int:
         import time as clock

@@ -114,10 +114,9 @@ class LiveRun:
         self.state.done += done - failed - before[0] + before[1]
         self.state.failed += failed - before[1]
 
-    def reported(self, key: str, count: int, value: float) -> None:
+    def reported(self, trial: int, count: int, value: float) -> None:
         """A trial reported its value of that number."""
         self.touch()
-        trial = int(key.rpartition("-")[2])
         self._reports.append((self.seq, TrialReport(trial=trial, count=count, value=value)))
 
     def reports_since(self, seq: int) -> list[TrialReport]:

@@ -117,7 +117,7 @@ class RunPlugin(SchedulerPlugin):
             live_run.started(what["key"], worker, now)
             self._runs.mark(live_run)
         elif kind == "report":
-            live_run.reported(what["key"], what["count"], what["value"])
+            live_run.reported(what["trial"], what["count"], what["value"])
         elif kind == "seat":
             self._runs.gangs.heard(live_run, worker, what.pop("key"), what.pop("state"), **what)
         elif kind == "result":

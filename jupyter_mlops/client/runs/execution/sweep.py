@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ....controller.link import RunView
@@ -33,6 +34,17 @@ LOOK = 1.0
 #: Seconds between two looks at how many threads there are.
 THREADS = 2.0
 
+#: Seconds that trials take which are sent together, by what the last ones took: a task's own cost is next to nothing
+#: of it. And seconds after which such a task returns those that it has.
+TOGETHER, RETURNS = 0.2, 1.0
+
+#: Trials of a task at most.
+MOST = 1000
+
+
+#: A trial that ended, and the record of its error.
+_Ended = tuple[Trial, dict[str, Any] | None]
+
 
 class SweepExecution(Execution):
     """A sweep, driven from this process.
@@ -58,7 +70,12 @@ class SweepExecution(Execution):
         self._looked = -THREADS
         self._room = 1
         self._next = self._ended = 0
-        self._flying: dict[asyncio.Task[tuple[Trial, dict[str, Any] | None]], int] = {}
+        #: Trials of each task that is under way; and those that a task had no time for.
+        self._flying: dict[asyncio.Task[list[_Ended]], list[Trial]] = {}
+        self._returned: deque[Trial] = deque()
+        #: Seconds that the last trials took; and whether one has reported a value before its end.
+        self._took: deque[float] = deque(maxlen=20)
+        self._reported = False
         self._reports: list[TrialReport] = []
         self._news = asyncio.Event()
         #: Trials that changed since they were written down.
@@ -80,10 +97,12 @@ class SweepExecution(Execution):
                 await self._tell_best(self.best)
             why = await self._drive()
         finally:
-            stopped = [self._end(number, "stopped") for number in self._flying.values()]
+            left = [*self._returned, *(trial for trials in self._flying.values() for trial in trials)]
             await end_tasks(*self._flying)
-            for trial in stopped:
-                await self.plan.sampler.tell(trial)
+            for trial in left:
+                stopped = self._as_it_ended(trial.number, phase="stopped")
+                self._change(stopped)
+                await self.plan.sampler.tell(stopped)
             await self._write()
         if self.best is None and self._raised is not None:
             error = RunFailed(
@@ -131,20 +150,36 @@ class SweepExecution(Execution):
         """Send as many trials as there is room for. Returns why no more begin, though there are more."""
         await self._look_for_room()
         while len(self._flying) < self._room:
-            while self._next in self.trials:
-                self._next += 1
-            if self._next >= self.plan.total:
-                return ""
             if not self.plan.affords(self._cost, self._ended, len(self._flying)):
                 return f"its budget of {self._budget} has no room for another trial"
-            number, self._next = self._next, self._next + 1
-            params = await self.plan.sampler.ask(number)
-            trial = Trial(number=number, params=params, began=time.time())
-            self._change(trial)
-            task = asyncio.create_task(self._try(trial))
-            self._flying[task] = number
+            trials = [trial for _ in range(self._size()) if (trial := await self._next_trial()) is not None]
+            if not trials:
+                return ""
+            task = asyncio.create_task(self._try(trials))
+            self._flying[task] = trials
             task.add_done_callback(lambda _: self._news.set())
         return ""
+
+    def _size(self) -> int:
+        """How many trials the next task has: one, unless they are short and report nothing on their way."""
+        if self.plan.counts_each or self._reported or not self._took:
+            return 1
+        each = max(sum(self._took) / len(self._took), 1e-6)
+        share = (self.plan.total - self._next) // self._room
+        return max(1, min(int(TOGETHER / each), share, MOST))
+
+    async def _next_trial(self) -> Trial | None:
+        """The next one to be tried; None when there are no more."""
+        if self._returned:
+            return self._returned.popleft()
+        while self._next in self.trials:
+            self._next += 1
+        if self._next >= self.plan.total:
+            return None
+        number, self._next = self._next, self._next + 1
+        trial = Trial(number=number, params=await self.plan.sampler.ask(number), began=time.time())
+        self._change(trial)
+        return trial
 
     async def _look_for_room(self) -> None:
         """As many trials at once as there are threads. The next ones wait there already, unless each of them counts:
@@ -153,29 +188,33 @@ class SweepExecution(Execution):
             self._room = self.plan.at_once
         elif time.monotonic() - self._looked >= THREADS:
             threads = await self.tasks.threads()
-            ahead = self.plan.budget is None and self.plan.draws_ahead
-            self._room, self._looked = threads * (3 if ahead else 1), time.monotonic()
+            self._room, self._looked = threads * (1 if self.plan.counts_each else 3), time.monotonic()
 
-    async def _try(self, trial: Trial) -> tuple[Trial, dict[str, Any] | None]:
-        """Send a trial, and wait for it. Returns how it ended, and the record of its error."""
-        packed = pack_items([trial.params], trial.number)
-        part = parts.part(trial.number, trial.number, 1, packed, None)
+    async def _try(self, trials: list[Trial]) -> list[_Ended]:
+        """Send trials, and wait for them. Returns how they ended; fewer where the task had no time for all."""
+        first = trials[0].number
+        packed = pack_items([(trial.number, trial.params) for trial in trials], first)
+        part = parts.part(first, first, len(trials), packed, None if self.plan.counts_each else RETURNS)
         try:
-            outcome = await self.tasks.insist(part, trial.number, self.payload, self._outcome)
+            outcome = await self.tasks.insist(part, first, self.payload, self._outcome)
         except TaskLost as lost:
             if type(lost.__cause__).__name__ != "KilledWorker":
                 raise
-            return self._as_it_ended(trial.number, phase="failed", error=str(lost)), None
+            return [(self._as_it_ended(trial.number, phase="failed", error=str(lost)), None) for trial in trials]
         self.display(outcome.get("displays", []))
-        began = time.time() - outcome["seconds"]  # it may have waited for a thread
-        self.trials[trial.number] = self.trials[trial.number].model_copy(update={"began": began})
         if outcome.get("broken"):
             raise _Broken(outcome["errors"][0])
-        if outcome["errors"]:
-            first = outcome["errors"][0]
-            return self._as_it_ended(trial.number, phase="failed", error=first["error"]), first
-        (given,) = values_of(outcome)
-        return self._as_it_ended(trial.number, **given), None
+        failures = {failure["index"] - first: failure for failure in outcome["errors"]}
+        ended: list[_Ended] = []
+        at = time.time() - outcome["seconds"]  # they may have waited for a thread
+        for position, (trial, given) in enumerate(zip(trials, values_of(outcome), strict=False)):
+            failure = failures.get(position)
+            how = {"phase": "failed", "error": failure["error"]} if failure else dict(given)
+            began, at = at, at + how.pop("seconds", 0.0)
+            if len(trials) == 1:
+                at = time.time()
+            ended.append((self.trials[trial.number].model_copy(update={**how, "began": began, "ended": at}), failure))
+        return ended
 
     async def _outcome(self, future: Future[Any]) -> dict[str, Any]:
         outcome = await self.tasks.outcome(future)
@@ -185,33 +224,32 @@ class SweepExecution(Execution):
     def _as_it_ended(self, number: int, **what: Any) -> Trial:
         return self.trials[number].model_copy(update={**what, "ended": time.time()})
 
-    def _end(self, number: int, phase: str) -> Trial:
-        trial = self._as_it_ended(number, phase=phase)
-        self._change(trial)
-        return trial
-
     def _change(self, trial: Trial) -> None:
         self.trials[trial.number] = trial
         self._changed.append(trial)
 
     async def _take_landed(self) -> None:
         """Take in how trials ended."""
-        better = None
+        before = self.best
         for task in [task for task in self._flying if task.done()]:
-            trial, failure = await self._result_of(task)
-            del self._flying[task]
-            self._ended += 1
-            self._change(trial)
-            await self.plan.sampler.tell(trial)
-            if trial.phase == "failed" and self._raised is None:
-                self._raised = exception_of(failure) if failure else RunFailed(trial.error)
-                self.channel.say(f"[trial {trial.number} failed: {trial.error}]")
-            if best_of([trial, *([self.best] if self.best else [])], self.plan.goal) is trial:
-                better = self.best = trial
-        if better is not None:
-            await self._tell_best(better)
+            ended = await self._result_of(task)
+            self._returned.extend(self._flying.pop(task)[len(ended) :])
+            for trial, failure in ended:
+                await self._take(trial, failure)
+        if self.best is not None and self.best is not before:
+            await self._tell_best(self.best)
 
-    async def _result_of(self, task: asyncio.Task[tuple[Trial, dict[str, Any] | None]]) -> tuple[Trial, Any]:
+    async def _take(self, trial: Trial, failure: dict[str, Any] | None) -> None:
+        self._ended += 1
+        self._took.append((trial.ended or trial.began) - trial.began)
+        self._change(trial)
+        await self.plan.sampler.tell(trial)
+        if trial.phase == "failed" and self._raised is None:
+            self._raised = exception_of(failure) if failure else RunFailed(trial.error)
+            self.channel.say(f"[trial {trial.number} failed: {trial.error}]")
+        self.best = best_of([trial, *([self.best] if self.best else [])], self.plan.goal)
+
+    async def _result_of(self, task: asyncio.Task[list[_Ended]]) -> list[_Ended]:
         try:
             return await task
         except _Broken as broken:
@@ -221,7 +259,8 @@ class SweepExecution(Execution):
     async def _hear_reports(self) -> None:
         """Take in what trials reported, and end those that are behind."""
         reports, self._reports = self._reports, []
-        flying = set(self._flying.values())
+        flying = {trial.number for trials in self._flying.values() for trial in trials}
+        self._reported = self._reported or bool(reports)
         behind = []
         for report in reports:
             if report.trial not in flying:

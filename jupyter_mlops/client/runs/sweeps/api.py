@@ -152,9 +152,10 @@ def sweep(
 def _performer(objective: Callable[..., Any], metric: str | None) -> Callable[[Any], Any]:
     """Executes a trial on a worker; it travels by value."""
 
-    def perform(params: Any) -> Any:
+    def perform(trial: Any) -> Any:
+        number, params = trial
         runner: Any = sys.modules["jupyter_mlops_agent.runner"]
-        return runner.RUNNER.trial.execute(objective, params, metric)
+        return runner.RUNNER.trial.execute(number, objective, params, metric)
 
     return perform
 

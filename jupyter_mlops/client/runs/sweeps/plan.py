@@ -41,6 +41,12 @@ class SweepPlan:
     spent: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def counts_each(self) -> bool:
+        """Whether each trial that begins counts: for money, for what is drawn after it, or since so many were asked
+        for at once. Otherwise the next ones may be sent before there is room for them, several together."""
+        return self.budget is not None or self.at_once is not None or not self.draws_ahead
+
     async def check(self, session: Session) -> None:
         """See that the sweep can keep to its budget on this cluster.
 
