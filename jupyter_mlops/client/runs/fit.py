@@ -95,6 +95,7 @@ def fit(
     kind = type(estimator).__name__
     chosen = Options(**{"cluster": named, "gang": workers, "per_worker": 1, "name": f"fit {kind}", **options})
     payload = ship_function(trainer, f"{FIT}{_shown(estimator)}, X, y, every={every})", "function", say)
+    payload.packages.add("sklearn")  # neither library asks for it, and their estimators don't work without it
     return launch(payload, tables, chosen, origin_of_kernel(), say)
 
 
