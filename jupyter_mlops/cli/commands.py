@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from .. import places
-from ..client.clusters.estimate import estimate_of
+from ..client.clusters.estimate import estimates
 from ..client.clusters.follow import following
 from ..client.clusters.listing import Listing, list_clusters
 from ..client.clusters.live import live_state, open_link
@@ -45,12 +45,16 @@ from .show import (
     accounts_table,
     as_json,
     clusters_table,
+    estimate_lines,
     problem_lines,
     profiles_table,
     receipt_text,
     runs_table,
 )
 from .waiting import WaitingLine, note, note_refusals
+
+#: Seconds that places have to tell what their machines cost.
+_PATIENCE: Seconds = 5.0
 
 #: Seconds that the code of a run that is cancelled has to stop.
 _CANCEL: Seconds = 60.0
@@ -83,11 +87,15 @@ async def profiles_(asked: Namespace) -> None:
     """`profiles`."""
     known = profiles.all_profiles()
     if asked.json:
-        return as_json(known)
+        as_json(known)
+        return
     mine = settings.load()
     for name, why in sorted(profiles.overruled().items()):
         note(f"{name}: {why}.")
-    return _say(profiles_table([(profile, estimate_of(profile, mine)) for profile in known]))
+    found = list(zip(known, await estimates(known, mine, _PATIENCE), strict=True))
+    _say(profiles_table(found))
+    if lines := estimate_lines(found, time.time()):
+        _say("\n" + "\n".join(lines))
 
 
 async def start(asked: Namespace) -> None:

@@ -18,7 +18,7 @@ from ..core.owners import Account
 from ..core.price import GB, NO_PRICE, Cost, Reference
 from ..core.profile import Profile
 from ..core.run import FINAL, RunState, per_thousand
-from ..core.words import about, count, fine_money, harmless, listed, quantity, size, span
+from ..core.words import about, count, fine_money, harmless, listed, machines, quantity, sentences, size, span
 
 
 def as_json(value: Any) -> None:
@@ -114,11 +114,28 @@ def profiles_table(profiles: Sequence[tuple[Profile, Estimate]]) -> str:
                 f"{group.workers} ({group.minimum}–{group.maximum}){more}",
                 f"{costs.cpus:g}",
                 size(costs.memory_gb * GB),
-                fine_money(costs.at_start, costs.currency),
+                _at_start(costs),
                 profile.title,
             )
         )
     return _with_references(head, rows, [costs.reference for _, costs in profiles], right="CPUS,MEMORY,PER HOUR")
+
+
+def _at_start(costs: Estimate) -> str:
+    about = "about " if costs.asked is not None and costs.at_start is not None else ""
+    return about + fine_money(costs.at_start, costs.currency)
+
+
+def estimate_lines(profiles: Sequence[tuple[Profile, Estimate]], now: float) -> list[str]:
+    """What the estimates rest on that nobody set the rates of, or why there is none, a line each."""
+    lines = []
+    for profile, costs in profiles:
+        known = costs.asked is not None and costs.at_start is not None
+        if known or (costs.at_start is None and costs.source):
+            told = f"{costs.source}{', ' + costs.date if costs.date else ''}"
+            about = machines(costs.whole, costs.tail, costs.currency, round(now - (costs.asked or now)))
+            lines.append(f"{profile.name}: {sentences(told, about if known else '')}")
+    return lines
 
 
 def runs_table(runs: Sequence[RunState], now: float) -> str:

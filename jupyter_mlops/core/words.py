@@ -94,12 +94,23 @@ def reference(per_hour: float, currency: str) -> str:
     return f"about {fine_money(per_hour, currency)}/h if it were a cloud machine"
 
 
-def estimate(at_start: float | None, at_most: float | None, currency: str) -> str:
-    """What a profile costs an hour: at the start, and at most where that is more."""
+def estimate(at_start: float | None, at_most: float | None, currency: str, is_about: bool = False) -> str:
+    """What a profile costs an hour: at the start, and at most where that is more; "about …" where nobody set a price
+    and it is known from machines like those that it will get."""
     if at_start is None or at_most is None:
         return "cost unknown"
     start, most = fine_money(at_start, currency), fine_money(at_most, currency)
-    return f"{start}/h" if start == most else f"{start}–{most}/h"
+    amount = f"{start}/h" if start == most else f"{start}–{most}/h"
+    return f"about {amount}" if is_about else amount
+
+
+def machines(whole: float | None, tail: float | None, currency: str, age: float) -> str:
+    """What an estimate of machines rests on that were there `age` seconds ago, and what these cost as a whole."""
+    parts = [f"About: the cheapest kind of machine that a worker fits on, of those that were there {span(age)} ago"]
+    if whole and tail is not None:
+        parts.append(f"Whole machines, if nobody else uses them: {fine_money(whole, currency)}/h")
+        parts.append(f"An autoscaler keeps empty ones for about 10 min: about {money(tail, currency)} at the end")
+    return sentences(*parts)
 
 
 def quantity(amount: float) -> str:

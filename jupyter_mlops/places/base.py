@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..controller.link import Link
-from ..core.base import Input, Time, read_input
+from ..core.base import Input, Seconds, Time, read_input
 from ..core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ..core.errors import ClusterEnded, ClusterUnreachable, Fault, StartFailed
+from ..core.estimate import Quotes
+from ..core.price import Price
 from ..core.profile import Place, Profile
 from ..core.run import RunState
 from ..core.waiting import wait_for
@@ -130,6 +132,16 @@ class Backend(ABC):
         A place that has more to check begins with `super().check`.
         """
         self.check_options(profile)
+
+    async def quotes(self, profile: Profile, price: Price, patience: Seconds = 0.0) -> Quotes | None:
+        """What workers of `profile` would cost on the machines that there are, before there are any workers; None where
+        the place doesn't know better than `price`, the rates that somebody set. Never raises: what keeps it from
+        knowing is said in its answer.
+
+        Waits for `patience` seconds at most, where it has to ask for the machines. With none it tells what it knew
+        last, and asks beside, for those who come again.
+        """
+        return None
 
     @abstractmethod
     async def start(self, spec: ClusterSpec) -> ClusterState:

@@ -53,6 +53,7 @@ class Services:
         await self.runs.start()
         await self.profiles.publish_places()
         await self.profiles.publish()
+        self.profiles.start()
         await self.watcher.start()
         self.models.start()
         self.recording.start()
@@ -62,6 +63,7 @@ class Services:
         """Let go of everything. Clusters and runs live on."""
         if self._pruning is not None:
             self._pruning.cancel()
+        await self.profiles.close()
         await self.recording.close()
         await self.operations.close()
         await self.models.close()

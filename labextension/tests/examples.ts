@@ -226,6 +226,10 @@ export function estimate(part: Partial<Estimate> = {}): Estimate {
     source: 'your settings',
     cpus: 8,
     memory_gb: 16,
+    date: '',
+    asked: null,
+    whole: null,
+    tail: null,
     reference: null,
     doubts: [],
     ...part

@@ -4,7 +4,7 @@ import React from 'react';
 import { draftOf, moved, NEW_DRAFT, profileOf, withPoint } from '../src/profile/draft';
 import { Editor } from '../src/profile/editor';
 import { MlopsError } from '../src/request';
-import { PLACES, profile } from './examples';
+import { NOW, PLACES, profile } from './examples';
 import { TestApi } from './server';
 import { find, trans } from './stage';
 
@@ -62,6 +62,7 @@ describe('Editor', () => {
     const [onSaved, onClose] = [jest.fn(), jest.fn()];
     render(
       <Editor
+        now={() => NOW}
         api={api}
         trans={trans}
         draft={NEW_DRAFT}

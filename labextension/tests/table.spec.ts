@@ -6,6 +6,7 @@ import {
   estimate,
   exactMoney,
   fineMoney,
+  machines,
   money,
   perHour,
   quantity,
@@ -27,8 +28,18 @@ const FUNCTIONS: Record<string, (...given: never[]) => string> = {
   reference: (perHour: number, currency: string) => reference(trans, perHour, currency),
   per_hour: (amount: number | null, currency: string, unpriced?: number) =>
     perHour(trans, amount, currency, unpriced),
-  estimate: (at_start: number | null, at_most: number | null, currency: string) =>
-    estimate(trans, examples.estimate({ at_start, at_most, currency })),
+  estimate: (
+    at_start: number | null,
+    at_most: number | null,
+    currency: string,
+    isAbout: boolean = false
+  ) =>
+    estimate(
+      trans,
+      examples.estimate({ at_start, at_most, currency, asked: isAbout ? examples.NOW : null })
+    ),
+  machines: (whole: number | null, tail: number | null, currency: string, age: number) =>
+    machines(trans, { whole, tail, currency }, age),
   sum: (amount: number | null, unknown: Usage) => sum(trans, examples.cost({ amount, unknown })),
   quantity,
   span: (seconds: number) => span(trans, seconds),

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from jupyter_mlops.core import errors
 from jupyter_mlops.core.base import Name, Period, parse_period, parse_size, read_input, read_record
 from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRange, UnknownGroup, UnknownProfile
-from jupyter_mlops.core.estimate import estimate, time_left
+from jupyter_mlops.core.estimate import Quote, Quotes, estimate, time_left
 from jupyter_mlops.core.price import REFERENCE, Price
 from jupyter_mlops.core.profile import MOST_WORKERS, Group, Limits, Profile
 from jupyter_mlops.core.schema import SHARED, schema
@@ -237,6 +237,22 @@ def test_every_error_says_what_it_means() -> None:
     drawn = errors.__doc__ or ""
     missing = [cls.__name__ for cls in classes if cls.__name__ not in drawn]
     assert not missing, f"not in the tree of the module's docstring: {missing}"
+
+
+def test_estimates_of_machines() -> None:
+    groups = [Group(name="a", workers=2, maximum=4), Group(name="b", workers=0, maximum=3, spot=True)]
+    profile = Profile(name="p", groups=groups, limits=Limits(lifetime=3600))
+    a = Quote(group="a", per_hour=0.1, at_most=0.1, whole=0.4, source="m5 in here: a list", date="2026-11-01")
+    b = Quote(group="b", per_hour=0.02, at_most=0.1, whole=0.1, source="m5 spot in here: a list", date="2026-11-01")
+    found = estimate(profile, Price(), REFERENCE, Quotes(groups=[a, b], asked=1.0))
+    assert (found.at_start, found.at_most) == (pytest.approx(0.2), pytest.approx(0.7)), "spot may become on demand"
+    assert (found.most, found.whole, found.tail) == (pytest.approx(0.7), 0.4, pytest.approx(0.4 / 6))
+    assert (found.source, found.date) == (f"{a.source}; {b.source}", "2026-11-01") and found.reference is None
+    unknown = Quote(group="b", source="no spot node that is there takes it")
+    found = estimate(profile, Price(), REFERENCE, Quotes(groups=[a, unknown], asked=1.0))
+    assert found.at_start == pytest.approx(0.2) and found.at_most is None, "nothing is guessed"
+    found = estimate(profile, Price(), REFERENCE, Quotes(why="Kubernetes doesn't answer"))
+    assert (found.at_start, found.asked, found.source) == (None, None, "Kubernetes doesn't answer")
 
 
 def test_estimates() -> None:

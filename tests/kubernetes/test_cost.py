@@ -16,7 +16,7 @@ from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterUnreachable
 from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.lines import read_lines
-from jupyter_mlops.core.price import GB, Cost
+from jupyter_mlops.core.price import GB, Cost, Price
 from jupyter_mlops.home.owner import me
 from jupyter_mlops.places.kubernetes import quantity
 from jupyter_mlops.places.kubernetes.records.keeper import unpacked
@@ -53,6 +53,11 @@ async def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> Non
     spec = readable.spec(small(1), small(2, "big", **big), price=None)
     with kube.fake_nodes(2, "--cpu", "8", "--memory", "32Gi"):
         await in_thread(lambda: _label(kube, "fake-1", UNHEARD))
+        told = await readable.backend.quotes(spec.profile, Price(), patience=20)
+        assert told is not None and told.asked == pytest.approx(time.time(), abs=20)
+        quotes = {quote.group: quote for quote in told.groups}
+        assert quotes["default"].per_hour == pytest.approx(_share(kube)), "what it will cost, before it is there"
+        assert "m5.2xlarge in us-east-1" in (quotes["big"].source or "") and quotes["big"].whole == 2 * DOUBLE
         async with readable.cluster(spec, workers=1) as (name, link):
             view = await until(lambda: _view(link), _all_priced, "all three nodes have been looked at")
             _check(view.state, _share(kube))

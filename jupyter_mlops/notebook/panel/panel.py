@@ -13,7 +13,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from ...client.clusters.estimate import estimate_of
+from ...client.clusters.estimate import estimate_of, estimates
 from ...client.clusters.kernel import kernel
 from ...client.clusters.listing import placed
 from ...client.clusters.start import start
@@ -24,7 +24,6 @@ from ...core.errors import MlopsError
 from ...core.estimate import Estimate
 from ...core.extend import LimitChange
 from ...core.naming import ClusterName
-from ...core.profile import Profile
 from ...home import settings
 from ...places import profiles
 from ..widgets import close
@@ -37,6 +36,9 @@ from .watch import PanelWatch, Seen
 
 #: A cell that runs for longer is worth a word about clicks that wait.
 LONG_CELL: Seconds = 1.0
+
+#: Seconds that places have to tell what their machines cost; nobody waits for it.
+_PATIENCE: Seconds = 10.0
 
 #: The widget, and what the browser's part of this package takes it for, so that it says what to do when the widget is
 #: gone. `labextension/src/notebook/panel.ts` has the same word.
@@ -76,8 +78,8 @@ class Panel:
         self._busy_since: Time | None = None
         self._shell: Any = None
         self._hook()
-        self.head.show_profiles(_profiles())
         self._watch = PanelWatch(self._show_seen, self._show_error)
+        self._show_profiles()
         self._watch.start(cluster or "")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -140,9 +142,21 @@ class Panel:
             self._show_error(error)
             if made:
                 self.choose(made.id)
-                self.head.show_profiles(_profiles())
+                self._show_profiles()
 
         self._watch.carry_out(start(profile, name), done)
+
+    def _show_profiles(self) -> None:
+        """Offer the profiles at once, and again when places have told what their machines cost."""
+        known = settings.load()
+        found = profiles.all_profiles()
+        self.head.show_profiles([(profile, estimate_of(profile, known)) for profile in found])
+
+        def done(told: list[Estimate] | None, error: MlopsError | None) -> None:
+            if told is not None:
+                self.head.show_profiles(list(zip(found, told, strict=True)))
+
+        self._watch.carry_out(estimates(found, known, _PATIENCE), done)
 
     def _cancel(self, run: str) -> None:
         self._watch.command(lambda link: link.cancel_run(run, "in the panel"), self._show_error)
@@ -247,8 +261,3 @@ def panel(cluster: str | None = None) -> Panel:
     elif cluster is not None:
         _open.choose(cluster)
     return _open
-
-
-def _profiles() -> list[tuple[Profile, Estimate]]:
-    known = settings.load()
-    return [(profile, estimate_of(profile, known)) for profile in profiles.all_profiles()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -107,8 +108,14 @@ def _others(state: ClusterState) -> list[str]:
 def _about(profile: Profile, estimate: Estimate) -> str:
     shape = words.shape(estimate.cpus, estimate.memory_gb * GB)
     told = f" {reference(estimate.reference)}" if estimate.reference else ""
-    return escape(f"{profile.description} {shape} at start. Price: {estimate.source or NO_PRICE}{told}.")
+    source = f"{estimate.source or NO_PRICE}{', ' + estimate.date if estimate.date else ''}"
+    about = ""
+    if estimate.asked is not None and estimate.at_start is not None:
+        age = round(time.time() - estimate.asked)
+        about = words.machines(estimate.whole, estimate.tail, estimate.currency, age)
+    return escape(words.sentences(profile.description, f"{shape} at start", f"Price: {source}{told}", about))
 
 
 def _price(estimate: Estimate) -> str:
-    return words.estimate(estimate.at_start, estimate.at_most, estimate.currency)
+    is_about = estimate.asked is not None
+    return words.estimate(estimate.at_start, estimate.at_most, estimate.currency, is_about)

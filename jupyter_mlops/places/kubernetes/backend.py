@@ -9,11 +9,13 @@ import asyncio
 from typing import ClassVar
 
 from ...controller.link import Link
-from ...core.base import Input, Time
+from ...core.base import Input, Seconds, Time
 from ...core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
+from ...core.estimate import Quotes
+from ...core.price import Price
 from ...core.profile import Place, Profile
 from ...core.run import RunState
-from ...home import last_seen
+from ...home import last_seen, settings
 from .. import keys
 from ..base import Address, Backend
 from ..package_index import is_public, package_index
@@ -22,6 +24,7 @@ from .api import kubeconfig
 from .api.where import everywhere, remember, where
 from .check import check
 from .finder import ClusterFinder
+from .market import NodeMarket
 from .options import GroupOptions, KubernetesOptions, options_of
 from .placed import PlacedCluster, unreadable
 from .pods.template import scheduler_pod, worker_pod
@@ -44,6 +47,7 @@ class KubernetesBackend(Backend):
     def __init__(self) -> None:
         self._connections = Connections()
         self._finder = ClusterFinder(self._connections)
+        self._market = NodeMarket(self._connections)
 
     def shipped_profiles(self) -> list[Profile]:
         """As in `Backend`, where there is a way to a Kubernetes cluster."""
@@ -64,6 +68,15 @@ class KubernetesBackend(Backend):
         spec = ClusterSpec(name="check", owner="check", profile=profile, created=0)
         _check_templates(spec)
         await self._connections.run(self._check(spec))
+
+    async def quotes(self, profile: Profile, price: Price, patience: Seconds = 0.0) -> Quotes | None:
+        """As in `Backend`: on the cheapest kind of node that there is and that takes a worker. Rates that somebody set
+        are what pods cost anyhow, unless there are prices of instance types beside them."""
+        if price.known and (profile.price is not None or not (await asyncio.to_thread(settings.load)).kinds):
+            return None
+        found = await self._connections.run(self._market.quotes(profile, price, patience))
+        is_whole = found.asked is not None and all(each.per_hour is not None for each in found.groups)
+        return None if price.known and not is_whole else found
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """As in `Backend`. Raises `InvalidSpec` before anything is made, too."""

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Mapping
 
 from ...core.cluster import ClusterSpec
+from ...core.price import Price
+from ...core.profile import Profile
 from ...home import settings
 from ...pricing import ByHand, Catalogue, Node
 from ...pricing import lists as own
 from ...pricing.libcloud import libcloud
-from .api.client import Answer, Api, Unreachable
+from .api.client import Answer, Api, Json, Unreachable
 from .node import node_of
 
 #: Nodes that are looked at: they tell of the regions and kinds that there are.
@@ -21,19 +23,26 @@ MOST = 400_000
 
 async def price_list(api: Api, spec: ClusterSpec) -> bytes:
     """A packed `Catalogue` for `spec`: the user's own prices, and those of the regions that there are nodes in."""
-    query = {"limit": NODES, "resourceVersion": "0"}
     try:
-        found = await api.request("GET", api.path("nodes", namespace=""), query=query, timeout=5.0)
+        found = await nodes_of(api)
     except (Answer, Unreachable):
-        found = {}  # they may not be read: the controller may be allowed to
-    nodes = [node_of(each) for each in found.get("items") or []]
-    return await asyncio.to_thread(_packed, spec, {node.name: node for node in nodes})
+        found = []  # they may not be read: the controller may be allowed to
+    nodes = {node.name: node for node in map(node_of, found)}
+    return await asyncio.to_thread(lambda: catalogue_of(spec.profile, spec.price, nodes).within().packed(MOST))
 
 
-def _packed(spec: ClusterSpec, nodes: Mapping[str, Node]) -> bytes:
-    """A profile's rates are the last word; rates of the settings give way to their prices of instance types only."""
-    of_profile = spec.profile.price is not None and spec.profile.price.known
-    by_hand = ByHand(spec.price, {} if of_profile else settings.load().kinds)
-    if spec.price.known:
-        return Catalogue(by_hand, nodes=nodes).packed(MOST)
-    return Catalogue(by_hand, own.lists(), libcloud(), nodes, settings.load().adjust).within().packed(MOST)
+async def nodes_of(api: Api) -> list[Json]:
+    """The nodes of a Kubernetes cluster, out of the API's memory. Raises `Answer`, `Unreachable`."""
+    query = {"limit": NODES, "resourceVersion": "0"}
+    found = await api.request("GET", api.path("nodes", namespace=""), query=query, timeout=5.0)
+    return list(found.get("items") or [])
+
+
+def catalogue_of(profile: Profile, price: Price, nodes: Mapping[str, Node]) -> Catalogue:
+    """The prices that count for clusters of `profile`, whose rates are `price`. A profile's rates are the last word;
+    rates of the settings give way to their prices of instance types only. May read files."""
+    of_profile = profile.price is not None and profile.price.known
+    by_hand = ByHand(price, {} if of_profile else settings.load().kinds)
+    if price.known:
+        return Catalogue(by_hand, nodes=nodes)
+    return Catalogue(by_hand, own.lists(), libcloud(), nodes, settings.load().adjust)

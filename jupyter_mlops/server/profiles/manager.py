@@ -6,13 +6,23 @@ import asyncio
 from typing import Any
 
 from ... import places
-from ...client.clusters.estimate import estimate_of
+from ...client.clusters.estimate import estimates
+from ...core.base import Seconds
 from ...core.errors import InvalidSpec, Unavailable
 from ...core.estimate import Estimate
+from ...core.profile import Profile
+from ...core.settings import Settings
 from ...core.stream import PlaceView, ProfileView
+from ...core.waiting import end_tasks, until_set
 from ...home import settings
 from ...places import profiles
 from ..stream.hub import Hub
+
+#: Seconds between two looks at what the machines of places cost now, while a browser is there.
+_EVERY: Seconds = 60.0
+#: Seconds that a place may take to tell, where somebody waits for it: a form, and the looks beside.
+_PATIENCE: Seconds = 3.0
+_LONG: Seconds = 10.0
 
 
 class ProfileManager:
@@ -20,10 +30,32 @@ class ProfileManager:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._looking: asyncio.Task[None] | None = None
+        #: Set when browsers are to be told at once what machines cost now.
+        self._look = asyncio.Event()
 
-    async def views(self) -> list[ProfileView]:
-        """All, the last used first."""
-        return await asyncio.to_thread(_views)
+    def start(self) -> None:
+        """Keep the estimates of places that have to be asked fresh, from now on."""
+        self._looking = asyncio.create_task(self._keep_fresh())
+
+    async def close(self) -> None:
+        """Ask no more."""
+        if self._looking is not None:
+            await end_tasks(self._looking)
+
+    async def views(self, patience: Seconds = 0.0) -> list[ProfileView]:
+        """All, the last used first. Waits for `patience` seconds at most for places to tell what machines cost there;
+        with none, what they told last counts."""
+        known, notes, found = await asyncio.to_thread(_known)
+        return [
+            ProfileView(
+                profile=profile,
+                estimate=estimate,
+                last_used=known.last_used.get(profile.name),
+                note=notes.get(profile.name, ""),
+            )
+            for profile, estimate in zip(found, await estimates(found, known, patience), strict=True)
+        ]
 
     async def publish_places(self) -> None:
         """Tell browsers of the places, once: they are those that were installed when the server started."""
@@ -31,10 +63,21 @@ class ProfileManager:
             self._hub.put("place", place.name, place)
 
     async def publish(self) -> list[ProfileView]:
-        """Tell browsers of the profiles as they are now."""
+        """Tell browsers of the profiles as they are now. No place keeps anybody waiting: what it says of its machines
+        is told when it has."""
         views = await self.views()
         self._hub.put("profiles", "", list(views))
+        self._look.set()
         return views
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            asked = await until_set(self._look, _EVERY)
+            self._look.clear()
+            if asked or self._hub.subscribers:
+                views = await self.views(_LONG)
+                if not self._look.is_set():  # else profiles may have changed meanwhile
+                    self._hub.put("profiles", "", list(views))
 
     async def save(self, name: str, body: dict[str, Any]) -> ProfileView:
         """Save a user's profile; raises `InvalidSpec`, `NameTaken`."""
@@ -54,7 +97,8 @@ class ProfileManager:
         if set(body) != {"profile"}:
             raise InvalidSpec("This request isn't valid", "it must have a profile, and nothing else")
         profile = profiles.read(body["profile"])
-        found = estimate_of(profile, await asyncio.to_thread(settings.load))
+        known = await asyncio.to_thread(settings.load)
+        (found,) = await estimates([profile], known, _PATIENCE)
         doubts = await asyncio.to_thread(places.get(profile.place).doubts, profile)
         return found.model_copy(update={"doubts": doubts})
 
@@ -71,14 +115,5 @@ def _places() -> list[PlaceView]:
     return found
 
 
-def _views() -> list[ProfileView]:
-    known, notes = settings.load(), profiles.overruled()
-    return [
-        ProfileView(
-            profile=profile,
-            estimate=estimate_of(profile, known),
-            last_used=known.last_used.get(profile.name),
-            note=notes.get(profile.name, ""),
-        )
-        for profile in profiles.all_profiles()
-    ]
+def _known() -> tuple[Settings, dict[str, str], list[Profile]]:
+    return settings.load(), profiles.overruled(), profiles.all_profiles()

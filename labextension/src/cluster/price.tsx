@@ -18,7 +18,8 @@ export function PricePart({ cluster }: { cluster: ClusterState }): JSX.Element {
   const wasOpen = useRef(false);
   const isSaid = useSelector(state =>
     state.profiles.some(
-      ({ profile, estimate }) => profile.name === cluster.profile && estimate.at_start !== null
+      ({ profile, estimate }) =>
+        profile.name === cluster.profile && estimate.at_start !== null && estimate.asked === null
     )
   );
   const attempt = async (what: () => Promise<void>): Promise<void> => {

@@ -8,7 +8,8 @@ import { Button } from '../controls/button';
 import { IMenuItem, openMenu } from '../controls/menu';
 import { useMlops, useSelector } from '../state/hooks';
 import { ProfileView } from '../state/schema';
-import { estimate, reference } from '../words/money';
+import { Store } from '../state/store';
+import { basis, estimate, reference } from '../words/money';
 import { shape } from '../words/size';
 import { about } from '../words/time';
 
@@ -19,7 +20,7 @@ export function StartButton({ wide = false }: { wide?: boolean }): JSX.Element {
   const [open, setOpen] = useState(false);
   const onClick = async (anchor: HTMLElement): Promise<void> => {
     setOpen(true);
-    await openProfiles(commands, trans, store.state.profiles, anchor);
+    await openProfiles(commands, trans, store, anchor);
     setOpen(false);
     anchor.focus();
   };
@@ -45,16 +46,17 @@ export function StartButton({ wide = false }: { wide?: boolean }): JSX.Element {
 export function openProfiles(
   commands: CommandRegistry,
   trans: TranslationBundle,
-  profiles: readonly ProfileView[],
+  store: Store,
   anchor: HTMLElement
 ): Promise<void> {
-  const items: (IMenuItem | null)[] = profiles.map(view => ({
+  const items: (IMenuItem | null)[] = store.state.profiles.map(view => ({
     command: CommandIDs.startCluster,
     args: {
       profile: view.profile.name,
       label: view.profile.title || view.profile.name,
       detail: describe(trans, view),
-      aside: estimate(trans, view.estimate)
+      aside: estimate(trans, view.estimate),
+      hint: basis(trans, view.estimate, store.now())
     }
   }));
   return openMenu(commands, anchor, [

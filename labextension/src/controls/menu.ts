@@ -8,7 +8,7 @@ export interface IMenuItem {
   command: string;
   /**
    * The command's arguments. `label` is what the item says, instead of the command's own label; `detail` a second line
-   * below it; `aside` what stands at its right end.
+   * below it; `aside` what stands at its right end, and `hint` what that rests on.
    */
   args: ReadonlyJSONObject;
 }
@@ -54,9 +54,9 @@ class Renderer extends Menu.Renderer {
   }
 
   renderShortcut(data: Menu.IRenderData): VirtualElement {
-    const { aside } = data.item.args as { aside?: string };
+    const { aside, hint } = data.item.args as { aside?: string; hint?: string };
     return aside
-      ? h.div({ className: 'lm-Menu-itemShortcut jp-mlops-menu-aside' }, aside)
+      ? h.div({ className: 'lm-Menu-itemShortcut jp-mlops-menu-aside', title: hint ?? '' }, aside)
       : super.renderShortcut(data);
   }
 }

@@ -61,6 +61,7 @@ async function openEditor(
     <Editor
       api={store.api}
       trans={trans}
+      now={() => store.now()}
       draft={profile && !isOwn ? { ...draft, name: `my-${draft.name}` } : draft}
       places={places}
       taken={taken}

@@ -13,6 +13,8 @@ import { IVerdict, ownFaults, placed, refused, useVerdict } from './verdict';
 interface IEditorProps {
   api: IApi;
   trans: TranslationBundle;
+  /** The server's time, in seconds since the epoch. */
+  now: () => number;
   draft: IDraft;
   /** Places that this server has a way to. */
   places: readonly PlaceView[];
@@ -110,7 +112,7 @@ export function Editor(props: IEditorProps): JSX.Element {
           <Environment draft={draft} trans={trans} onChange={set} />
         </div>
       </Remarked>
-      <Conclusion {...{ verdict, remarks, draft, trans, goTo }} />
+      <Conclusion {...{ verdict, remarks, draft, trans, goTo }} now={props.now()} />
       <div className="jp-Dialog-footer">
         {props.removable && (
           <button
@@ -308,6 +310,7 @@ function Conclusion(props: {
   remarks: IRemarks;
   draft: IDraft;
   trans: TranslationBundle;
+  now: number;
   goTo: (at: string) => void;
 }): JSX.Element {
   const { verdict, remarks, draft, trans, goTo } = props;
@@ -325,7 +328,7 @@ function Conclusion(props: {
         </div>
       )}
       {!problem && wrong.length === 0 && estimate && (
-        <EstimateLine value={estimate} trans={trans} />
+        <EstimateLine value={estimate} trans={trans} now={props.now} />
       )}
       {wrong.length > 0 && (
         <p className="jp-mlops-wrong" data-mlops="wrong">

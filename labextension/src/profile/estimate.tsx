@@ -2,11 +2,15 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import { Estimate } from '../state/schema';
-import { estimate, money, rates, reference } from '../words/money';
+import { basis, estimate, money, reference } from '../words/money';
 
 /** What a draft would cost. */
-export function EstimateLine(props: { value: Estimate; trans: TranslationBundle }): JSX.Element {
-  const { value, trans } = props;
+export function EstimateLine(props: {
+  value: Estimate;
+  trans: TranslationBundle;
+  now: number;
+}): JSX.Element {
+  const { value, trans, now } = props;
   const elsewhere = value.reference;
   const cpus = trans._n('%1 CPU', '%1 CPUs', value.cpus);
   const parts = [
@@ -16,7 +20,7 @@ export function EstimateLine(props: { value: Estimate; trans: TranslationBundle 
     value.most !== null && trans.__('%1 at most', money(trans, value.most, value.currency))
   ];
   return (
-    <p className="jp-mlops-estimate" title={rates(trans, value)} data-mlops="estimate">
+    <p className="jp-mlops-estimate" title={basis(trans, value, now)} data-mlops="estimate">
       {parts.filter(Boolean).join(' · ')}
     </p>
   );

@@ -403,18 +403,23 @@ export interface ProfileView {
 /**
  * Money per hour of a profile's workers at start and at most, and the most it can cost before a limit ends it.
  *
- * None is unknown; `most` is also None when nothing bounds the time.
+ * None is unknown; `most` is also None when nothing bounds the time. `asked` is None where somebody set the rates;
+ * else it is about what the machines cost that a place had then.
  */
 export interface Estimate {
+  asked: number | null;
   at_most: number | null;
   at_start: number | null;
   cpus: number;
   currency: string;
+  date: string;
   doubts: Fault[];
   memory_gb: number;
   most: number | null;
   reference: Reference | null;
   source: string | null;
+  tail: number | null;
+  whole: number | null;
 }
 /**
  * What is wrong with a field of what people send.

@@ -2,6 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Cost, Estimate, RunState } from '../state/schema';
 import { decimals, exact, significant } from './number';
+import { span } from './time';
 
 /** Currency → its sign. */
 const SIGNS: Readonly<Record<string, string>> = {
@@ -190,11 +191,44 @@ export function quantity(amount: number): string {
 
 /** What a profile costs an hour: at the start, and at most where that is more. */
 export function estimate(trans: TranslationBundle, value: Estimate): string {
-  const { at_start, at_most, currency } = value;
+  const { at_start, at_most, currency, asked } = value;
   if (at_start === null || at_most === null) {
     return trans.__('cost unknown');
   }
   const start = fineMoney(at_start, currency);
   const most = fineMoney(at_most, currency);
-  return start === most ? trans.__('%1/h', start) : trans.__('%1–%2/h', start, most);
+  const amount = start === most ? trans.__('%1/h', start) : trans.__('%1–%2/h', start, most);
+  return asked === null ? amount : trans.__('about %1', amount);
+}
+
+/** What an estimate rests on: whose rates, or which machines that were there when. */
+export function basis(trans: TranslationBundle, value: Estimate, now: number): string {
+  const { asked, at_start } = value;
+  return asked === null || at_start === null
+    ? rates(trans, value)
+    : `${rates(trans, value)}\n${machines(trans, value, now - asked)}`;
+}
+
+/** What an estimate of machines rests on that were there `age` seconds ago, and what these cost as a whole. */
+export function machines(
+  trans: TranslationBundle,
+  { whole, tail, currency }: Pick<Estimate, 'whole' | 'tail' | 'currency'>,
+  age: number
+): string {
+  const parts = [
+    trans.__(
+      'About: the cheapest kind of machine that a worker fits on, of those that were there %1 ago.',
+      span(trans, Math.max(0, Math.round(age)))
+    )
+  ];
+  if (whole && tail !== null) {
+    parts.push(
+      trans.__('Whole machines, if nobody else uses them: %1/h.', fineMoney(whole, currency)),
+      trans.__(
+        'An autoscaler keeps empty ones for about 10 min: about %1 at the end.',
+        money(trans, tail, currency)
+      )
+    );
+  }
+  return parts.join(' ');
 }
