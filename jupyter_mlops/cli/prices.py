@@ -41,7 +41,8 @@ def _list(asked: Namespace) -> None:
     rates = {"CPU-hour": known.price.cpu_hour, "GB-hour": known.price.gb_hour, "GPU-hour": known.price.gpu_hour}
     currency = known.price.currency
     rows = [(name, exact_money(amount, currency), "by hand") for name, amount in rates.items() if amount is not None]
-    rows += [(kind, f"{exact_money(amount, currency)}/h", "by hand") for kind, amount in sorted(known.kinds.items())]
+    for kind, amount in sorted(known.kinds.items()):
+        rows.append((kind, f"{exact_money(amount, known.currencies[kind])}/h", "by hand"))
     adjust = known.adjust
     if adjust.exchange is not None:
         said = f"set by {adjust.exchange.by}, {adjust.exchange.date}"
@@ -63,7 +64,8 @@ def _set(asked: Namespace) -> None:
     _expect(asked, 2)
     kind, amount = asked.arguments
     known = settings.load()
-    wanted = known.model_dump() | {"kinds": {**known.kinds, kind: amount}}
+    currencies = {**known.currencies, kind: known.price.currency}
+    wanted = known.model_dump() | {"kinds": {**known.kinds, kind: amount}, "currencies": currencies}
     found = read_input(Settings, wanted, "price")
     settings.save(found)
     price = exact_money(found.kinds[kind], found.price.currency)

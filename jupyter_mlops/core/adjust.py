@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from .base import Label, Record
-from .price import Price
+from .price import Currency, Price
 from .words import exact_money
 
 #: The currency of the lists.
@@ -18,7 +18,7 @@ class Exchange(Record):
     """A dollar is `rate` of `currency`, as `by` said on the day `date`."""
 
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    currency: Annotated[str, Field(min_length=1, max_length=8)]
+    currency: Currency
     date: Label = ""
     by: Label = ""
 
@@ -45,20 +45,21 @@ class Adjustment(Record):
             update={name: part.model_copy(update=signature) for name, part in parts.items() if part and not part.by}
         )
 
-    def of(self, per_hour: float, listed: str, currency: str) -> tuple[float, str] | None:
-        """What a price of `per_hour`, listed in the currency `listed`, is in `currency`; and how that came about, in
-        words, which are empty where it is the list's own. None where nobody said what one is in the other."""
-        words, amount = [], per_hour
+    def of(self, per_hour: float, listed: str, currency: str, what: str = "list price") -> tuple[float, str] | None:
+        """What a price of `per_hour`, which is `what` in the currency `listed`, is in `currency`; and how that came
+        about, in words, which are empty where nothing became of it. None where nobody said what one is in the
+        other."""
+        words, amount = "", per_hour
         if self.discount is not None and self.discount.percent:
             amount *= 1 - self.discount.percent / 100
-            words.append(f"− {self.discount.percent:g} % {_said(self.discount)}")
+            words = f" − {self.discount.percent:g} % {_said(self.discount)}"
         if listed != currency:
             exchange = self.exchange
             if exchange is None or listed != LISTED or exchange.currency != currency:
                 return None
             amount *= exchange.rate
-            words.append(f"{exact_money(1, LISTED)} = {exact_money(exchange.rate, currency)} {_said(exchange)}")
-        return amount, f"list price {exact_money(per_hour, listed)} {'; '.join(words)}" if words else ""
+            words += f"; {exact_money(1, LISTED)} = {exact_money(exchange.rate, currency)} {_said(exchange)}"
+        return amount, f"{what} {exact_money(per_hour, listed)}{words}" if words else ""
 
     def reference(self, price: Price, currency: str) -> Price:
         """A reference in `currency`; as it is where nobody said what a dollar is in that."""
@@ -70,6 +71,14 @@ class Adjustment(Record):
             for name, rate in (("cpu_hour", price.cpu_hour), ("gb_hour", price.gb_hour), ("gpu_hour", price.gpu_hour))
         }
         return price.model_copy(update={**rates, "currency": currency})
+
+
+def exchange_todo(code: str) -> str:
+    """Where a user says what a dollar is in the currency `code`."""
+    return (
+        f"say what a dollar is in {code}, in Settings → Settings Editor → ML Ops, or with "
+        f"`jupyter mlops prices exchange {code} RATE`"
+    )
 
 
 def _said(by: Exchange | Discount) -> str:

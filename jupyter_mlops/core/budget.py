@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
+from .adjust import exchange_todo
 from .base import Record, Seconds, Time, otherwise
 from .errors import InvalidSpec
 from .price import GB, HOUR, REFERENCE, Cost, Price, Usage
@@ -22,6 +23,9 @@ _HALF, _WARN, _NO_GROWTH = 0.5, 0.8, 0.9
 
 #: What unknown usage is held at, as a multiple of the reference: machines of three clouds cost within a quarter of it.
 CAUTION = 1.25
+
+#: Where a profile says what its budget makes of workers without a price.
+_UNPRICED = "*Without a price* in the form of its profile, `unknown_price` in its file"
 
 #: Seconds that running tasks get to end before the money does. Less, where that would be more than a tenth of the
 #: budget: the drain never comes before growth has ended.
@@ -160,14 +164,15 @@ def check_priced(limits: Limits, price: Price, reference: Price, *, listed: bool
         raise InvalidSpec(
             f"The budget of {budget} can't be kept",
             "nobody said what these workers cost, and it needs prices",
-            "Set your rates in the settings, or let the budget assume some (limits.unknown_price).",
+            f"Set your rates in Settings → Settings Editor → ML Ops, or let the budget assume some: {_UNPRICED}.",
         )
     code = price.currency
+    todo = exchange_todo(code)
     raise InvalidSpec(
         f"The budget of {budget} can't be kept",
         f"nobody said what these workers cost, nor what a dollar is in {code}",
-        f"Say it: jupyter mlops prices exchange {code} RATE. Or set your rates in the settings, or let the "
-        "budget ignore what has no price (limits.unknown_price).",
+        f"{todo[0].upper()}{todo[1:]}. Or set your rates there, or let the budget ignore what has no price: "
+        f"{_UNPRICED}.",
     )
 
 

@@ -22,6 +22,17 @@ NO_PRICE = "no price is set"
 Source = Annotated[str | None, BeforeValidator(lambda source: None if source == NO_PRICE else source)]
 
 
+def _code(currency: object) -> object:
+    """A code of three letters is the same however it is written: "eur" is EUR."""
+    if isinstance(currency, str) and len(code := currency.strip()) == 3 and code.isascii() and code.isalpha():
+        return code.upper()
+    return currency
+
+
+#: What money is in: a code of three letters, or a word of one's own.
+Currency = Annotated[str, BeforeValidator(_code), Field(min_length=1, max_length=8)]
+
+
 class Price(Input):
     """Rates per resource-hour. A rate that nobody named is None: unknown, never free.
 
@@ -31,7 +42,7 @@ class Price(Input):
     cpu_hour: Rate | None = None
     gb_hour: Rate | None = None
     gpu_hour: Rate | None = None
-    currency: Annotated[str, Field(min_length=1, max_length=8)] = "USD"
+    currency: Currency = "USD"
     source: Source = None
     date: str = ""
 

@@ -12,9 +12,12 @@ from ..core.settings import Settings
 
 
 def load() -> Settings:
-    """The settings; the defaults when there are none, or, with a warning, when the file can't be read."""
+    """The settings; the defaults when there are none, or, with a warning, when the file can't be read.
+
+    Prices of instance types have their currencies, so that these stay theirs when the user goes over to another.
+    """
     try:
-        return home.read(Settings, _file())
+        return home.read(Settings, _file()).pinned()
     except FileNotFoundError:
         return Settings()
     except Unreadable as error:

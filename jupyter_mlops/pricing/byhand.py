@@ -14,16 +14,18 @@ BY_HAND = "set by hand"
 
 @dataclass(frozen=True)
 class ByHand:
-    """Prices per instance type, else rates per CPU, GB and GPU."""
+    """Prices per instance type, else rates per CPU, GB and GPU. The former may be in other `currencies` than these."""
 
     rates: Price
     kinds: Mapping[str, Rate] = field(default_factory=dict)
+    currencies: Mapping[str, str] = field(default_factory=dict)
 
     def price(self, node: Node) -> NodePrice | None:
         """As `Table.price`. Rates are charged as they are; the whole node is what they make of all that it has."""
         source = self.rates.source or BY_HAND
         if node.kind in self.kinds:
-            return NodePrice(self.kinds[node.kind], f"{node}: {BY_HAND}", "", self.rates.currency)
+            currency = self.currencies.get(node.kind, self.rates.currency)
+            return NodePrice(self.kinds[node.kind], f"{node}: {BY_HAND}", "", currency)
         per_hour = self.rates.per_hour(node.cpus, node.memory, node.gpus)
         if per_hour is None:
             return None

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..core.adjust import Adjustment
+from ..core.adjust import LISTED, Adjustment, exchange_todo
 from ..core.base import read_record
 from ..core.price import REFERENCE, HostPrice, Price
 from .byhand import ByHand
@@ -40,23 +40,24 @@ class Catalogue:
             yield self.libcloud
 
     def price(self, node: Node) -> HostPrice:
-        """What `node` costs. Prices of lists in another currency than the user's are unknown, unless somebody has said
-        what one is in the other."""
-        currency, listed = self.by_hand.rates.currency, ""
+        """What `node` costs, as the first table says that knows it. In another currency than the user's it is unknown,
+        unless somebody has said what one is in the other."""
+        currency = self.by_hand.rates.currency
         for table in self.tables:
             found = table.price(node)
-            if found is not None and table is not self.by_hand:
-                listed = listed or found.currency
-                found = self._adjusted(found, currency)
-            if found is not None and found.currency == currency:
-                return HostPrice(rates=found.rates or rates(node, found), per_hour=found.per_hour)
-        why = f"no price of {node} is known"
-        if listed and listed != currency:
-            why += " in your currency, only in the lists’: say what one is in the other (jupyter mlops prices exchange)"
-        return unknown(why, currency)
+            if found is None:
+                continue
+            adjusted = self._adjusted(found, currency, is_listed=table is not self.by_hand)
+            if adjusted is None:
+                return unknown(_not_converted(node, found.currency, currency), currency)
+            return HostPrice(rates=adjusted.rates or rates(node, adjusted), per_hour=adjusted.per_hour)
+        return unknown(f"no price of {node} is known", currency)
 
-    def _adjusted(self, found: NodePrice, currency: str) -> NodePrice | None:
-        adjusted = self.adjust.of(found.per_hour, found.currency, currency)
+    def _adjusted(self, found: NodePrice, currency: str, is_listed: bool) -> NodePrice | None:
+        """`found` in `currency`; of what the user set by hand there is no discount."""
+        adjust = self.adjust if is_listed else Adjustment(exchange=self.adjust.exchange)
+        what = "list price" if is_listed else "price"
+        adjusted = adjust.of(found.per_hour, found.currency, currency, what)
         if adjusted is None:
             return None
         per_hour, how = adjusted
@@ -88,7 +89,7 @@ class Catalogue:
         """What was sent."""
         sent = json.loads(gzip.decompress(data))
         return cls(
-            ByHand(read_record(Price, sent["rates"]), sent["kinds"]),
+            ByHand(read_record(Price, sent["rates"]), sent["kinds"], sent.get("currencies") or {}),
             [SkyPilot.of(each) for each in sent["lists"]],
             Libcloud(sent["libcloud"]) if sent["libcloud"] else None,
             {node["name"]: Node(**node) for node in sent["nodes"]},
@@ -116,10 +117,17 @@ def rates(node: Node, price: NodePrice, base: Price = REFERENCE) -> Price:
     return Price(**parts, currency=price.currency, source=price.source, date=price.date)
 
 
+def _not_converted(node: Node, known: str, currency: str) -> str:
+    """Why a price in the currency `known` is none in `currency`."""
+    todo = exchange_todo(currency) if known == LISTED else f"`jupyter mlops prices set {node.kind} AMOUNT` sets it anew"
+    return f"the price of {node} is known in {known} only; {todo}"
+
+
 def _bytes(catalogue: Catalogue) -> bytes:
     sent = {
         "rates": catalogue.by_hand.rates.model_dump(),
         "kinds": dict(catalogue.by_hand.kinds),
+        "currencies": dict(catalogue.by_hand.currencies),
         "lists": [each.as_json() for each in catalogue.lists],
         "adjust": catalogue.adjust.model_dump(),
         "libcloud": catalogue.libcloud.as_json() if catalogue.libcloud else None,

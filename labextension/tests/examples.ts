@@ -314,6 +314,7 @@ export function settings(part: Partial<Settings> = {}): Settings {
     tracking_uri: null,
     default_profile: null,
     kinds: {},
+    currencies: {},
     last_used: { 'this-machine': 5 },
     ...part
   };

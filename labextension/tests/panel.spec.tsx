@@ -97,7 +97,8 @@ describe('Panel', () => {
     await stage.after(() => find('costs-me').click(), 500);
     write('price-amount', '0.5');
     write('price-per', '4');
-    write('price-currency', 'EUR');
+    write('price-currency', 'eur');
+    write('price-gpu', '2');
     write('price-exchange', 'much');
     stage.api.refusal = new MlopsError('InvalidSpec', 'These settings aren’t valid', 'a number');
     await stage.after(() => fireEvent.submit(find('price-form')), 500);
@@ -110,6 +111,7 @@ describe('Panel', () => {
     await stage.after(() => fireEvent.submit(find('price-form')), 500);
     expect(stage.api.kept.price).toMatchObject({
       cpu_hour: 0.125,
+      gpu_hour: 2,
       currency: 'EUR',
       source: 'your settings'
     });
@@ -121,7 +123,7 @@ describe('Panel', () => {
     expect(document.activeElement).toBe(find('costs-me'));
 
     await stage.after(() => find('costs-me').click(), 500);
-    write('price-currency', 'USD');
+    write('price-currency', 'usd');
     expect(document.querySelector('[data-mlops=price-exchange]')).toBeNull();
     await stage.after(() => fireEvent.submit(find('price-form')), 500);
     expect(stage.api.kept.price.currency).toBe('USD');

@@ -89,6 +89,24 @@ describe('SettingsSync', () => {
     });
   });
 
+  it('sends what list prices become, and leaves alone who said the rest', async () => {
+    const { stage, lab, both } = await sync({}, { currency: 'EUR' });
+    const discount = { percent: 18, by: 'ada', date: 'd' };
+    stage.api.kept = { ...stage.api.kept, adjust: { exchange: null, discount } };
+    stage.stream.say(snapshot({ epoch: 'e2' }));
+    await new Promise(resolve => setTimeout(resolve, 300));
+    await both.idle;
+    expect(lab.composite).toMatchObject({ discount: 18 });
+    lab.edit({ dollar: 0.92 });
+    await both.idle;
+    const exchange = { rate: 0.92, currency: 'EUR', by: '', date: '' };
+    expect(stage.api.kept.adjust).toEqual({ exchange, discount });
+    lab.edit({ currency: 'CHF', discount: null });
+    await both.idle;
+    expect(stage.api.kept.adjust).toEqual({ exchange, discount: null });
+    expect(lab.composite.dollar).toBeNull();
+  });
+
   it('asks a restarted server again', async () => {
     const { stage, lab, both } = await sync({}, {});
     stage.api.kept = serverSettings({ default_profile: 'elastic' });

@@ -13,7 +13,7 @@ from jupyter_mlops.cli.show import accounts_table, clusters_table, receipt_text,
 from jupyter_mlops.client.words import cost_so_far
 from jupyter_mlops.core.cluster import ClusterState, Receipt
 from jupyter_mlops.core.owners import accounts
-from jupyter_mlops.core.price import Cost, Dedicated, Usage
+from jupyter_mlops.core.price import Cost, Dedicated, Price, Usage
 from jupyter_mlops.core.run import RunState, per_thousand
 from jupyter_mlops.home import settings
 
@@ -54,7 +54,12 @@ def test_prices_by_hand_and_lists(say: Say, tmp_path: Path) -> None:
     assert code == 2 and "kinds.m5.large must be 0 at least" in text
     assert say("set", "m5.large")[0] == 2
 
-    assert say("exchange", "EUR", "0.92") == (0, "$1.00 is €0.92, in clusters that start from now on.\n")
+    settings.save(settings.load().model_copy(update={"price": Price(currency="EUR")}))
+    assert say("set", "m5.large", "0.1")[0] == 0
+    lines = say()[1].splitlines()
+    assert "€0.10/h" in lines[1] and "$12.50/h" in lines[2], "what was said in dollars is no euros now"
+
+    assert say("exchange", "eur", "0.92") == (0, "$1.00 is €0.92, in clusters that start from now on.\n")
     assert say("discount", "18")[0] == 0
     assert say("discount", "much")[0] == say("discount", "100")[0] == say("exchange", "EUR", "-1")[0] == 2
     assert "€0.92" in (text := say()[1]) and "− 18 %" in text and "set by" in text

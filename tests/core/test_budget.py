@@ -136,7 +136,10 @@ def test_a_budget_that_can_never_be_kept_is_refused_at_the_start() -> None:
     check_priced(limits(5, unknown_price="ignore"), euros, REFERENCE)
     check_priced(limits(None, unknown_price="refuse"), Price(), REFERENCE)
     check_priced(limits(5, unknown_price="refuse"), Price(), REFERENCE, listed=True)
-    with pytest.raises(InvalidSpec, match="prices exchange EUR RATE"):
+    with pytest.raises(
+        InvalidSpec,
+        match=r"Say what a dollar is in EUR, in Settings .* or with `jupyter mlops prices exchange EUR RATE`",
+    ):
         check_priced(limits(5), euros, REFERENCE, listed=True)
     assert Budget(limit=1 / 3).why_over == "it cost $0.00 of a budget of $0.33"
 

@@ -158,9 +158,17 @@ def test_a_list_price_less_a_discount_in_another_currency() -> None:
     for part in ("list price $0.192", "− 25 % (set by ada, 2026-11-03)", "$1.00 = €0.50 (set by ada, 2026-11-01)"):
         assert part in (price.rates.source or ""), "both values can be seen, and who said so when"
     pounds = replace(euros, by_hand=ByHand(Price(currency="GBP"))).price(NODE)
-    assert pounds.per_hour is None and "say what one is in the other" in (pounds.rates.source or "")
+    assert pounds.per_hour is None and "say what a dollar is in GBP" in (pounds.rates.source or "")
     by_hand = replace(euros, by_hand=ByHand(Price(currency="EUR"), {"m5.xlarge": 0.5})).price(NODE)
     assert by_hand.per_hour == 0.5, "what was set by hand is what is paid"
+    dollars = ByHand(Price(currency="EUR", cpu_hour=1), {"m5.xlarge": 0.5}, {"m5.xlarge": "USD"})
+    price = Catalogue.unpacked(replace(euros, by_hand=dollars).packed(MOST)).price(NODE)
+    assert price.per_hour == 0.25 and "price $0.50; $1.00 = €0.50" in (price.rates.source or ""), "less no discount"
+    for currency in ("USD", "CHF"):
+        odd = replace(dollars, rates=Price(currency="GBP", cpu_hour=1), currencies={"m5.xlarge": currency})
+        price = replace(euros, by_hand=odd).price(NODE)
+        assert price.per_hour is None and not price.rates.known, "it is no sum of pounds"
+        assert f"is known in {currency} only" in (price.rates.source or "")
     held = adjust.reference(REFERENCE, "EUR")
     assert (held.currency, held.cpu_hour) == ("EUR", pytest.approx(0.031611 / 2))
     assert adjust.reference(REFERENCE, "GBP") == REFERENCE

@@ -41,7 +41,8 @@ async def start(
     """
     spec = await asyncio.to_thread(_spec, profile, name, workers, group, packages)
     backend = places.get(spec.profile.place)
-    if not (backend.prices_hosts and (await asyncio.to_thread(settings.load)).kinds):
+    by_hand = (await asyncio.to_thread(settings.load)).currencies if backend.prices_hosts else {}
+    if spec.price.currency not in by_hand.values():
         check_priced(spec.profile.limits, spec.price, spec.reference, listed=backend.prices_hosts)
     await backend.check(spec.profile)
     state = await backend.start(spec)

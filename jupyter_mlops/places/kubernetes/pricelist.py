@@ -42,7 +42,8 @@ def catalogue_of(profile: Profile, price: Price, nodes: Mapping[str, Node]) -> C
     """The prices that count for clusters of `profile`, whose rates are `price`. A profile's rates are the last word;
     rates of the settings give way to their prices of instance types only. May read files."""
     of_profile = profile.price is not None and profile.price.known
-    by_hand = ByHand(price, {} if of_profile else settings.load().kinds)
+    known = settings.load()
+    by_hand = ByHand(price) if of_profile else ByHand(price, known.kinds, known.currencies)
     if price.known:
-        return Catalogue(by_hand, nodes=nodes)
-    return Catalogue(by_hand, own.lists(), libcloud(), nodes, settings.load().adjust)
+        return Catalogue(by_hand, nodes=nodes, adjust=known.adjust)
+    return Catalogue(by_hand, own.lists(), libcloud(), nodes, known.adjust)

@@ -25,10 +25,11 @@ class SettingManager:
         return await asyncio.to_thread(home_settings.load)
 
     async def save(self, body: dict[str, Any]) -> Settings:
-        """Replace them; raises `InvalidSpec`, `UnknownProfile`. When profiles were used, and what becomes of
-        list prices, stays, unless it is given."""
+        """Replace them; raises `InvalidSpec`, `UnknownProfile`. When profiles were used, what becomes of list
+        prices, and what prices by hand are in, stays, unless it is given."""
         known = await self.get()
-        values = read_input(Settings, {"last_used": known.last_used, "adjust": known.adjust, **body}, "setting")
+        kept = {"last_used": known.last_used, "adjust": known.adjust, "currencies": known.currencies}
+        values = read_input(Settings, {**kept, **body}, "setting")
         values = values.model_copy(update={"adjust": values.adjust.signed(me(), date.today().isoformat())})
         if values.default_profile is not None:
             await asyncio.to_thread(home_profiles.get, values.default_profile)

@@ -4,7 +4,7 @@ import { ISettingsRequest } from '../api';
 import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
 import { asProblem } from '../request';
-import { free, ISaid, LISTED, saidOf, withSaid } from '../settings/price';
+import { codeOf, free, ISaid, LISTED, saidOf, withSaid } from '../settings/price';
 import { useMlops, useSelector } from '../state/hooks';
 import { ClusterState, Problem, Settings } from '../state/schema';
 import { confirmFree } from './free';
@@ -134,7 +134,7 @@ function Form({ said, onChange, onCancel, onSave, ...props }: IFormProps): JSX.E
     </label>
   );
   useEffect(() => amount.current?.focus(), []);
-  const currency = said.currency.trim();
+  const currency = codeOf(said.currency);
   return (
     <form
       className="jp-mlops-price-form"
@@ -161,6 +161,7 @@ function Form({ said, onChange, onCancel, onSave, ...props }: IFormProps): JSX.E
             {cpus > 1 && <option value={cpus}>{trans.__('these %1 CPUs', cpus)}</option>}
           </select>
         </label>
+        {field('gpu', trans.__('A GPU for an hour'), 'price-gpu')}
       </div>
       <fieldset>
         <legend>{trans.__('Where a cloud’s price list counts')}</legend>

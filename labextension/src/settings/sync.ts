@@ -14,6 +14,9 @@ export interface IShared {
   gbHour: number | null;
   gpuHour: number | null;
   currency: string;
+  /** What a dollar is in the currency, and what is paid less than lists say, in per cent. */
+  dollar: number | null;
+  discount: number | null;
   defaultProfile: string | null;
   trackingUri: string | null;
 }
@@ -24,6 +27,8 @@ export const DEFAULTS: IShared = {
   gbHour: null,
   gpuHour: null,
   currency: 'USD',
+  dollar: null,
+  discount: null,
   defaultProfile: null,
   trackingUri: null
 };
@@ -128,12 +133,15 @@ function isSame(one: IShared, other: IShared): boolean {
 
 /** The server's settings as Lab shows them. */
 export function sharedOf(settings: Settings): IShared {
-  const { price, default_profile, tracking_uri } = settings;
+  const { price, adjust, default_profile, tracking_uri } = settings;
+  const { exchange, discount } = adjust;
   return {
     cpuHour: price.cpu_hour,
     gbHour: price.gb_hour,
     gpuHour: price.gpu_hour,
     currency: price.currency,
+    dollar: exchange?.currency === price.currency ? exchange.rate : null,
+    discount: discount?.percent || null,
     defaultProfile: default_profile,
     trackingUri: tracking_uri
   };
@@ -154,8 +162,23 @@ export function merge(current: Settings, shared: IShared): Settings {
   return {
     ...current,
     price,
+    adjust: adjusted(current, shared),
     default_profile: shared.defaultProfile || null,
     tracking_uri: shared.trackingUri || null
+  };
+}
+
+/** What becomes of list prices: what Lab has left alone stays, what is new the server signs. */
+function adjusted(current: Settings, shared: IShared): Settings['adjust'] {
+  const { adjust } = current;
+  const before = sharedOf(current);
+  const unsigned = { date: '', by: '' };
+  const { currency, dollar, discount } = shared;
+  const exchange = dollar === null ? null : { rate: dollar, currency, ...unsigned };
+  const less = discount === null ? null : { percent: discount, ...unsigned };
+  return {
+    exchange: dollar === before.dollar ? adjust.exchange : exchange,
+    discount: discount === before.discount ? adjust.discount : less
   };
 }
 

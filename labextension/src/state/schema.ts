@@ -896,13 +896,17 @@ export interface Receipt {
   why: string;
 }
 /**
- * `price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, in the same
- * currency; `tracking_uri` an MLflow tracking URI (None: SQLite in the home folder; `off`: no MLflow);
+ * `price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, each in its
+ * own of `currencies`, which may not be the one that `price` is in now; `tracking_uri` an MLflow tracking URI (None:
+ * SQLite in the home folder; `off`: no MLflow);
  * `adjust` is what becomes of list prices that are known to be others in the user's own bill or currency;
  * `default_profile` is what a run starts when there is no cluster; `last_used` is profile → when.
  */
 export interface Settings {
   adjust: Adjustment;
+  currencies: {
+    [k: string]: string;
+  };
   default_profile: string | null;
   format: number;
   kinds: {
