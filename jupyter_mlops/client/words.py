@@ -30,17 +30,19 @@ def sentence(state: RunState, now: Time | None = None) -> str:
 
 
 def projection(state: RunState) -> str:
-    """What all of a map will cost, and where its cluster's budget would end it: "this map will cost about $31.00
-    ($28.00–$35.00); the budget is $20.00: it would stop at 64 %"; empty while that can't be told."""
+    """What all of a map or sweep will cost, and where its cluster's budget would end it: "this map will cost about
+    $31.00 ($28.00–$35.00); the budget is $20.00: it would stop at 64 %"; empty while that can't be told."""
     known = state.projection
     if known is None:
         return ""
     about, low, high = (words.money(each, known.currency) for each in (known.amount, known.low, known.high))
-    text = f"this map will cost about {about} ({low}–{high})"
+    text = "" if known.amount is None else f"this {state.kind} will cost about {about} ({low}–{high})"
     if known.stops_at is None or known.budget is None:
         return text
-    budget = words.fine_money(known.budget, known.currency)
-    return f"{text}; the budget is {budget}: it would stop at {known.stops_at:.0%}"
+    budget, part = words.fine_money(known.budget, known.currency), f"{known.stops_at:.0%}"
+    if not text:
+        return f"the budget is {budget}: this {state.kind} would stop at {part}"
+    return f"{text}; the budget is {budget}: it would stop at {part}"
 
 
 def _run_phase(state: RunState) -> str:

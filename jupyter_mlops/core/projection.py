@@ -1,4 +1,5 @@
-"""What a map will cost, said as soon as its time left is known; and where its cluster's budget would end it."""
+"""What a map or a sweep will cost, said as soon as its time left is known; and where its cluster's budget would end
+it."""
 
 from __future__ import annotations
 
@@ -18,23 +19,31 @@ _LEAST, _MOST = 0.05, 0.5
 
 
 class Projection(Record):
-    """Money for all of a map: about, and between what in four of five cases; in `currency`.
+    """Money for all of a map: about, and between what in four of five cases; in `currency`. None where a part of it has
+    no price: a budget may hold that, and end it all the same.
 
     `stops_at` is the part of its items at which the budget, `budget`, would end it; None where it doesn't.
     """
 
-    amount: float
-    low: float
-    high: float
+    amount: float | None = None
+    low: float | None = None
+    high: float | None = None
     currency: str = "USD"
     budget: float | None = None
     stops_at: float | None = None
 
 
 def projection_of(
-    cost: Cost, total: int | None, done: int, left: Seconds | None, budget: Budget | None, now: Time
+    cost: Cost,
+    total: int | None,
+    done: int,
+    left: Seconds | None,
+    budget: Budget | None,
+    now: Time,
+    most: float | None = None,
 ) -> Projection | None:
-    """The projection of a map at what its items so far cost; None while that, or its time left, can't be told.
+    """The projection of a map at what its items so far cost; None while its time left can't be told, and where neither
+    its cost is known nor anything ends it.
 
     Parameters
     ----------
@@ -43,19 +52,26 @@ def projection_of(
     left : seconds until it is done.
     budget : of its cluster.
     now : seconds since the epoch.
+    most : money at which it is done by itself, as a sweep may be.
     """
-    if left is None or not total or not done or cost.amount is None or cost.lacks:
+    if left is None or not total or not done:
         return None
-    rest = cost.amount * (total - done) / done
-    spread = max(_LEAST, min(_MOST, _ONE_ITEM / math.sqrt(done)))
+    is_known = cost.amount is not None and not cost.lacks
+    spent = cost.amount or 0.0
+    rest = spent * (total - done) / done
+    part = 1.0 if most is None or rest <= 0 else min(1.0, max(0.0, most - spent) / rest)
     stops_at = None
-    if budget is not None and budget.until is not None and 0 <= budget.until - now < left:
+    if budget is not None and budget.until is not None and 0 <= budget.until - now < left * part:
         stops_at = (done + (total - done) * (budget.until - now) / left) / total
+    limit = budget.limit if budget else None
+    if not is_known:
+        return None if stops_at is None else Projection(currency=cost.currency, budget=limit, stops_at=stops_at)
+    spread = max(_LEAST, min(_MOST, _ONE_ITEM / math.sqrt(done)))
     return Projection(
-        amount=cost.amount + rest,
-        low=cost.amount + rest * (1 - spread),
-        high=cost.amount + rest * (1 + spread),
+        amount=spent + rest * part,
+        low=spent + rest * min(part, 1 - spread),
+        high=spent + rest * (part if part < 1 else 1 + spread),
         currency=cost.currency,
-        budget=budget.limit if budget else None,
+        budget=limit,
         stops_at=stops_at,
     )

@@ -164,6 +164,10 @@ describe('words', () => {
     expect(projection(trans, run({ projection: fits }))).toBe(
       'this map will cost about $31.00 ($28.00–$35.00)'
     );
+    const unknown = { ...known, amount: null, low: null, high: null };
+    expect(projection(trans, run({ kind: 'sweep', projection: unknown }))).toBe(
+      'the budget is $20.00: this sweep would stop at 64%'
+    );
     expect(projection(trans, run())).toBe('');
   });
 

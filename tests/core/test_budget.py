@@ -159,7 +159,11 @@ def test_a_map_is_told_what_it_will_cost(done: int, rest: int, amount: float, le
     assert (told.stops_at is not None) == (until < left)
     if told.stops_at is not None:
         assert done / (done + rest) <= told.stops_at <= 1 + 1e-9
-    assert projection_of(Cost(), done + rest, done, left, budget, 0) is None, "an unknown price stays unknown"
+    unknown = projection_of(Cost(), done + rest, done, left, budget, 0)
+    assert (unknown is None) == (told.stops_at is None), "what is assumed for an unknown price may end it"
+    assert unknown is None or (unknown.amount, unknown.stops_at) == (None, told.stops_at)
+    capped = projection_of(cost, done + rest, done, left, None, 0, most=amount)
+    assert capped is not None and capped.low <= capped.amount <= capped.high == pytest.approx(amount), "a sweep's own"
     assert projection_of(cost, done + rest, done, None, budget, 0) is None
 
 

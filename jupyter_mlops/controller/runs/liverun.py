@@ -159,9 +159,15 @@ class LiveRun:
         state.left = self.left(now)
         budget = self.budget() if self.live else None
         done = state.done + state.failed
-        state.projection = projection_of(state.cost, state.total, done, state.left, budget, now)
+        state.projection = projection_of(state.cost, state.total, done, state.left, budget, now, self._most)
         state.budget = "" if budget is None else budget.sentence
         return state
+
+    @property
+    def _most(self) -> float | None:
+        """Money at which it is done by itself."""
+        most = self.state.options.get("budget") if self.state.kind == "sweep" else None
+        return float(most) if most else None
 
     @property
     def maps(self) -> bool:

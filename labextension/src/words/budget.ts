@@ -74,25 +74,34 @@ export function details(trans: TranslationBundle, budget: Budget, now: number): 
   return lines.filter(Boolean).join('\n');
 }
 
-/** What all of a map will cost, and where its cluster's budget would end it; empty while that can't be told. */
+/** What all of a map or sweep will cost, and where its cluster's budget would end it; empty while that can't be told. */
 export function projection(trans: TranslationBundle, run: RunState): string {
   const known = run.projection;
   if (!known) {
     return '';
   }
   const { currency, budget, stops_at } = known;
+  const isSweep = run.kind === 'sweep';
   const [about, low, high] = [known.amount, known.low, known.high].map(each =>
     money(trans, each, currency)
   );
-  const cost = trans.__('this map will cost about %1 (%2–%3)', about, low, high);
-  return stops_at === null || budget === null
-    ? cost
-    : trans.__(
-        '%1; the budget is %2: it would stop at %3%',
-        cost,
-        fineMoney(budget, currency),
-        Math.round(stops_at * 100)
-      );
+  const cost =
+    known.amount === null
+      ? ''
+      : isSweep
+        ? trans.__('this sweep will cost about %1 (%2–%3)', about, low, high)
+        : trans.__('this map will cost about %1 (%2–%3)', about, low, high);
+  if (stops_at === null || budget === null) {
+    return cost;
+  }
+  const limit = fineMoney(budget, currency);
+  const part = Math.round(stops_at * 100);
+  if (cost === '') {
+    return isSweep
+      ? trans.__('the budget is %1: this sweep would stop at %2%', limit, part)
+      : trans.__('the budget is %1: this map would stop at %2%', limit, part);
+  }
+  return trans.__('%1; the budget is %2: it would stop at %3%', cost, limit, part);
 }
 
 /** A round sum to raise it by: about half of it, 10 for 20. */
