@@ -14,6 +14,7 @@ from distributed import Client
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterUnreachable
+from jupyter_mlops.core.extend import LimitChange
 from jupyter_mlops.core.ledger import LedgerEntry
 from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import GB, Cost, Price
@@ -62,9 +63,13 @@ async def test_workers_pay_for_the_nodes_they_are_on(readable: Namespace) -> Non
             view = await until(lambda: _view(link), _all_priced, "all three nodes have been looked at")
             _check(view.state, _share(kube))
             first = await in_thread(lambda: _since(readable))
+            await link.limit(LimitChange(budget=50, more_time="1 h"))
             await in_thread(lambda: _delete_scheduler(readable))
             view = await until(lambda: _view(link), lambda view: up(view) == 1 and _starts(view) == 2, "it is back")
             _check(view.state, _share(kube))
+            limits, budget = view.state.limits, view.state.budget
+            assert (limits.budget, limits.lifetime) == (50, (spec.profile.limits.lifetime or 0) + 3600)
+            assert budget is not None and budget.limit == 50 and budget.assumed > 0, "of the node without a price"
             before = time.time()
             used = (await _view(link)).state.cost.usage.worker_hours * 3600
             least, most = (sum(at - since for since in first) for at in (before, time.time()))
