@@ -137,6 +137,17 @@ class RunState(Record):
         least = self.options.get("at_least")
         return least if isinstance(least, int) and 0 < least < self.seats else None
 
+    @property
+    def known(self) -> int:
+        """Trials that earlier runs of the same sweep have finished; its `total` has them, too."""
+        known = self.options.get("known")
+        return known if self.kind == "sweep" and isinstance(known, int) and known > 0 else 0
+
+    @property
+    def best(self) -> float | None:
+        """Of a sweep, the best value so far; None while there is none."""
+        return self.metrics.get("best") if self.kind == "sweep" else None
+
     def told_by(self, name: str, cluster: str) -> RunState:
         """The same as a run of the cluster with this name and id: its controller told of it, and has no say in that."""
         return self.model_copy(update={"cluster": name, "cluster_id": cluster})

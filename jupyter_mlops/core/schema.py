@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from . import cluster, curve, estimate, gate, model, operation, profile, promotion, run, settings, stack, stream
+from . import cluster, curve, estimate, gate, model, operation, profile, promotion, run, settings, stack, stream, sweep
 
 SHARED = (
     cluster.ClusterState,
@@ -22,6 +22,7 @@ SHARED = (
     run.RunState,
     run.Entry,
     curve.CurvesView,
+    sweep.TrialsView,
     stack.PythonStack,
     operation.Operation,
     model.ModelState,

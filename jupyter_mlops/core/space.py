@@ -14,6 +14,9 @@ from typing import Any
 
 from .errors import InvalidSpec
 
+#: Values up to which the record of a sweep has all that an argument may be.
+LISTED = 50
+
 
 @dataclass(frozen=True)
 class Between:
@@ -155,6 +158,11 @@ class Space:
         """Two spaces are the same if this is."""
         return repr(self.dimensions)
 
+    @property
+    def extents(self) -> dict[str, dict[str, Any]]:
+        """What each argument may be, as the fields of an `Extent` that say something."""
+        return {name: _extent(dimension) for name, dimension in self.dimensions.items()}
+
     def random(self, seed: int, number: int) -> dict[str, Any]:
         """The arguments of the trial of that number, drawn."""
         random = Random(f"{seed}-{number}")  # noqa: S311 - nobody is kept out by it
@@ -187,6 +195,13 @@ class Space:
                 raise InvalidSpec("A grid has no end", why, "List its values, or use sampler='random'.")
             listed[name] = dimension.values
         return listed
+
+
+def _extent(dimension: Dimension) -> dict[str, Any]:
+    if isinstance(dimension, OneOf):
+        return {"values": list(dimension.values)} if len(dimension.values) <= LISTED else {}
+    ends = {"low": dimension.low, "high": dimension.high}
+    return {**ends, "log": True} if isinstance(dimension, Between) and dimension.log else ends
 
 
 def _dimension(value: Any) -> Dimension:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from .asha import Goal
-from .base import Record, Saying, Time, first, otherwise
+from .base import Record, Saying, Seconds, Time, first, otherwise
 
 TrialPhase = Annotated[Literal["running", "done", "pruned", "failed", "stopped"], otherwise("stopped")]
 
@@ -38,6 +38,42 @@ class Trial(Record):
     def finished(self) -> bool:
         """Whether it need not be tried again."""
         return self.phase in FINISHED
+
+
+class Extent(Record):
+    """What an argument of the objective may be: any number between two, or one of some values. Neither is said of one
+    with very many values."""
+
+    low: float | None = None
+    high: float | None = None
+    #: Whether each power of ten is as likely as the next.
+    log: bool = False
+    values: Annotated[list[Any], first(MOST)] = []
+
+
+class SweepOptions(Record):
+    """What was asked of a sweep, as its run's options say it."""
+
+    goal: Annotated[Goal, otherwise("max")] = "max"
+    #: Which of the objective's numbers it is about; None where there is one only.
+    metric: str | None = None
+    #: Money and seconds after which it ends.
+    budget: float | None = None
+    time: Seconds | None = None
+    prune: str | None = None
+    #: What the runs before, of the same sweep, cost.
+    spent: float = 0.0
+    space: Annotated[dict[str, Extent], first(MOST)] = {}
+
+
+class TrialsView(Record):
+    """A sweep, and those of its trials that changed after the `seq` that was asked from. `seq` is to be handed in the
+    next time; at once, if there are `more`."""
+
+    seq: int = 0
+    sweep: SweepOptions = SweepOptions()
+    trials: list[Trial] = []
+    more: bool = False
 
 
 class TrialReport(Record):

@@ -13,15 +13,18 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .. import home
 
 if TYPE_CHECKING:
+    from ..core.base import Record
     from ..core.curve import CurveLine, Curves
     from ..core.errors import Unreadable
     from ..core.run import Entry, RunState
     from ..core.sweep import Trial
+
+    _RecordT = TypeVar("_RecordT", bound=Record)
 
 #: Its state, what it printed, and its metrics.
 RECORD, JOURNAL, CURVES = "record.json", "journal.jsonl", "curves.jsonl"
@@ -32,8 +35,8 @@ TRIALS = "trials.jsonl"
 #: How the mark of a run is named that was removed, and seconds that it is kept.
 _REMOVED, _MARKED = ".removed", 400 * 86400.0
 
-#: Bytes of points that are read at once.
-_SOME = 4_000_000
+#: Bytes of points, and of trials for a browser, that are read at once.
+_SOME, _FEW = 4_000_000, 500_000
 
 _ID = re.compile(r"[0-9a-f]{12}")
 
@@ -190,16 +193,8 @@ class RunFolder:
     def curves_after(self, offset: int) -> tuple[list[CurveLine], int]:
         """Some of the lines of points that come after so many bytes, and the bytes until their end."""
         from ..core.curve import CurveLine
-        from ..core.lines import read_lines
 
-        try:
-            with (self.path / CURVES).open("rb") as file:
-                file.seek(offset)
-                text = file.read(_SOME) + file.readline()
-        except FileNotFoundError:
-            return [], offset
-        text = text[: text.rfind(b"\n") + 1]
-        return read_lines(CurveLine, text.decode("utf-8", "replace")), offset + len(text)
+        return self._lines_after(CurveLine, CURVES, offset, _SOME)
 
     def drawn_curves(self) -> Curves:
         """The curves of its metrics, thinned; however many points there are, few are in memory. Raises as `curves`."""
@@ -231,9 +226,30 @@ class RunFolder:
 
         return latest(home.read_lines(Trial, self.path / TRIALS))
 
+    def trials_after(self, offset: int) -> tuple[list[Trial], int, bool]:
+        """What some of the lines of trials say that come after so many bytes, by number, the last one of each; the
+        bytes until their end, and whether there are more."""
+        from ..core.sweep import Trial, latest
+
+        lines, end = self._lines_after(Trial, TRIALS, offset, _FEW)
+        return latest(lines), end, end - offset >= _FEW
+
     def add_to_trials(self, trials: Iterable[Trial]) -> None:
         """Add what became of trials; raises `StorageFull`, `Refused`."""
         home.append(self.path / TRIALS, trials)
+
+    def _lines_after(self, kind: type[_RecordT], name: str, offset: int, some: int) -> tuple[list[_RecordT], int]:
+        """About `some` bytes of a file's whole lines after so many bytes, as records, and the bytes until their end."""
+        from ..core.lines import read_lines
+
+        try:
+            with (self.path / name).open("rb") as file:
+                file.seek(offset)
+                text = file.read(some) + file.readline()
+        except FileNotFoundError:
+            return [], offset
+        text = text[: text.rfind(b"\n") + 1]
+        return read_lines(kind, text.decode("utf-8", "replace")), offset + len(text)
 
     def parts(self) -> list[Path]:
         """The parts of its result that are here: pickled outcomes of its tasks."""

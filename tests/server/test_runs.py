@@ -10,6 +10,8 @@ import pytest
 
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.core.space import Space, uniform
+from jupyter_mlops.core.sweep import Trial
 from jupyter_mlops.home.runs import run_folder
 from jupyter_mlops.tracking import history, pending
 
@@ -149,3 +151,44 @@ async def test_what_is_wrong_is_said(ask: Any) -> None:
     status, error = await ask("POST", "runs/123456789abc/again")
     assert (status, error["error"]) == (409, "NotRepeatable"), error
     assert pending.read(run_folder("123456789abc")).run == ""
+
+
+async def test_the_trials_of_a_sweep_are_told_bit_by_bit(ask: Any) -> None:
+    options = {"goal": "min", "space": Space({"x": uniform(0, 1), "kind": ["a", "b"]}).extents, "of another": 1}
+    sweep = RunState(
+        id="5eeb00000000",
+        name="search",
+        kind="sweep",
+        cluster="gone",
+        owner="",
+        created=1,
+        phase="done",
+        options=options,
+    )
+    folder = run_folder(sweep.id)
+    folder.write_record(sweep)
+    folder.add_to_trials(Trial(number=number, params={"x": 0.5}, began=1) for number in range(3))
+    folder.add_to_trials([Trial(number=1, phase="done", value=4, began=1, ended=2)])
+    with (folder.path / "trials.jsonl").open("a") as file:
+        file.write('{"number": 2, "pha')  # its writer was killed
+
+    first = await ask("GET", f"runs/{sweep.id}/trials")
+    assert [(trial["number"], trial["phase"], trial["value"]) for trial in first["trials"]] == [
+        (0, "running", None),
+        (1, "done", 4.0),
+        (2, "running", None),
+    ]
+    assert first["sweep"]["goal"] == "min" and first["sweep"]["space"]["x"]["high"] == 1 and not first["more"]
+    folder.add_to_trials([Trial(number=number, began=1, error="e" * 900) for number in range(1, 900)])
+    told, seq, more = [], first["seq"], True
+    while more:
+        view = await ask("GET", f"runs/{sweep.id}/trials", since=str(seq))
+        assert len(view["trials"]) < 700, "no answer has all of them"
+        told += [trial["number"] for trial in view["trials"]]
+        seq, more = view["seq"], view["more"]
+    assert told == list(range(1, 900))
+
+    run_folder("5eeb00000001").write_record(sweep.model_copy(update={"id": "5eeb00000001", "kind": "map"}))
+    status, error = await ask("GET", "runs/5eeb00000001/trials")
+    assert status == 409 and error["why"] == "it is a map"
+    assert (await ask("GET", "runs/5eeb00000002/trials"))[0] == 404

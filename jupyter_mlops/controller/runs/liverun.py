@@ -129,8 +129,10 @@ class LiveRun:
         return found[::-1]
 
     def note_best(self, value: float, params: dict[str, Any]) -> None:
-        """The best trial of a sweep so far."""
-        self.state.metrics["best"] = value
+        """The best trial of a sweep so far; how it got better over the trials is a curve."""
+        tried = self.state.known + self.state.done + self.state.failed
+        point = {"steps": [tried], "values": [value], "times": [time.time()]}
+        self.curves.take({"columns": {"best": point}}, self.state.metrics)
         self.state.params.update({name: str(given) for name, given in params.items()})
 
     def errors(self, errors: list[dict[str, Any]]) -> None:
@@ -159,7 +161,7 @@ class LiveRun:
         state.left = self.left(now)
         budget = self.budget() if self.live else None
         done = state.done + state.failed
-        state.projection = projection_of(state.cost, state.total, done, state.left, budget, now, self._most)
+        state.projection = projection_of(state.cost, self._total, done, state.left, budget, now, self._most)
         state.budget = "" if budget is None else budget.sentence
         return state
 
@@ -177,7 +179,12 @@ class LiveRun:
     def left(self, now: Time) -> Seconds | None:
         """Seconds until it is done, at the speed so far; None where that can't be said."""
         state = self.state
-        return time_left(state.total, state.done + state.failed, state.created, now) if self.maps else None
+        return time_left(self._total, state.done + state.failed, state.created, now) if self.maps else None
+
+    @property
+    def _total(self) -> int | None:
+        """Items that it has to do: not those trials that were known when it began."""
+        return None if self.state.total is None else self.state.total - self.state.known
 
     def end(self, phase: RunPhase, error: str, now: Time) -> None:
         """It is over."""

@@ -69,6 +69,16 @@ class CurvesHandler(QuietHandler):
         self.reply(await self.services.runs.curves(run, since, most))
 
 
+class TrialsHandler(QuietHandler):
+    """What a sweep has tried."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """Its trials that changed after `since`."""
+        self.reply(await self.services.runs.trials(run, int(self.number("since", 0, 0, 1e12))))
+
+
 class StacksHandler(Handler):
     """Where a run's code is at this moment."""
 
@@ -95,6 +105,7 @@ HANDLERS = [
     (r"runs/([^/]+)/record", RecordHandler),
     (r"runs/([^/]+)/journal", JournalHandler),
     (r"runs/([^/]+)/curves", CurvesHandler),
+    (r"runs/([^/]+)/trials", TrialsHandler),
     (r"runs/([^/]+)/stacks", StacksHandler),
     (r"runs/([^/]+)/again", AgainHandler),
 ]

@@ -8,13 +8,14 @@ import time
 from logging import Logger
 from typing import Any
 
-from ...core.base import Seconds
+from ...core.base import Seconds, read_record
 from ...core.curve import Curves, CurvesView
-from ...core.errors import AmbiguousName, Conflict, InvalidInput, MlopsError, UnknownRun
+from ...core.errors import AmbiguousName, Conflict, InvalidInput, MlopsError, UnknownRun, Unreadable
 from ...core.naming import ClusterName
 from ...core.operation import Operation
 from ...core.run import FINAL, Entry, RunState
 from ...core.stack import PythonStack
+from ...core.sweep import SweepOptions, TrialsView
 from ...core.waiting import until_set
 from ...home.runs import run_folder
 from ...tracking import history
@@ -184,6 +185,22 @@ class RunManager:
             known = self._past[state.id] = (stamp, folder.drawn_curves())
         curves = known[1] if known[1].keys else Curves.of_last(state.metrics, state.created)
         return curves.view(0, most)
+
+    async def trials(self, run: str, since: int) -> TrialsView:
+        """What was asked of a sweep, and its trials that changed after `since`. Who drives it writes them into its
+        folder, whatever its cluster.
+
+        Raises `UnknownRun`, and `Conflict` when it is no sweep.
+        """
+        state = await self.state(run)
+        if state.kind != "sweep":
+            raise Conflict(f"The run {state.name!r} has no trials", f"it is a {state.kind}", "Only a sweep has some.")
+        try:
+            sweep = read_record(SweepOptions, state.options)
+        except Unreadable:  # of a version that says it in another way: its trials are what they are
+            sweep = SweepOptions()
+        trials, seq, more = await asyncio.to_thread(run_folder(state.id).trials_after, since)
+        return TrialsView(seq=seq, sweep=sweep, trials=trials, more=more)
 
     async def stacks(self, run: str) -> list[PythonStack]:
         """Where its code is at this moment, process by process; none when it is over. Raises `UnknownRun`,

@@ -21,6 +21,7 @@ export interface Schemas {
   Sample: Sample;
   Settings: Settings;
   Snapshot: Snapshot;
+  TrialsView: TrialsView;
   Verdict: Verdict;
   WorkerState: WorkerState;
 }
@@ -959,4 +960,57 @@ export interface Snapshot {
   seq: number;
   silent: SilentPlace[];
   type: 'snapshot';
+}
+/**
+ * A sweep, and those of its trials that changed after the `seq` that was asked from. `seq` is to be handed in the
+ * next time; at once, if there are `more`.
+ */
+export interface TrialsView {
+  more: boolean;
+  seq: number;
+  sweep: SweepOptions;
+  trials: Trial[];
+}
+/**
+ * What was asked of a sweep, as its run's options say it.
+ */
+export interface SweepOptions {
+  budget: number | null;
+  goal: 'max' | 'min';
+  metric: string | null;
+  prune: string | null;
+  space: {
+    [k: string]: Extent;
+  };
+  spent: number;
+  time: number | null;
+}
+/**
+ * What an argument of the objective may be: any number between two, or one of some values. Neither is said of one
+ * with very many values.
+ */
+export interface Extent {
+  high: number | null;
+  log: boolean;
+  low: number | null;
+  values: unknown[];
+}
+/**
+ * One setting that was tried. `value` is what the sweep looks for; of a trial that was pruned, what it reported
+ * last.
+ */
+export interface Trial {
+  began: number;
+  ended: number | null;
+  error: string;
+  metrics: {
+    [k: string]: number | null;
+  };
+  number: number;
+  params: {
+    [k: string]: unknown;
+  };
+  phase: 'running' | 'done' | 'pruned' | 'failed' | 'stopped';
+  reports: number;
+  value: number | null;
 }

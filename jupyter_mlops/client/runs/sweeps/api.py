@@ -122,6 +122,8 @@ def sweep(
         "spent": before.spent,
         "seed": seed,
         "sampler": how,
+        "space": found.extents,
+        "known": len(before.trials),
     }
     recorded |= {"metric": metric, "budget": budget, "time": seconds, "prune": prune, "resume": before.run}
     plan = SweepPlan(
