@@ -20,6 +20,7 @@ import {
   RunState,
   Sample,
   Settings,
+  TrialsView,
   Verdict,
   WorkerState
 } from './state/schema';
@@ -94,6 +95,8 @@ export interface IApi {
   journal(id: string): Promise<Entry[]>;
   /** The curves of a run that changed after `since`, of at most `most` points each. */
   curves(id: string, since: number, most: number): Promise<CurvesView>;
+  /** A sweep, and those of its trials that changed after `since`. */
+  trials(id: string, since: number): Promise<TrialsView>;
   /** The Python stacks of a run's processes, now. */
   stacks(id: string): Promise<PythonStack[]>;
   cancel(id: string): Promise<Operation>;
@@ -194,6 +197,10 @@ export class Api implements IApi {
 
   curves(id: string, since: number, most: number): Promise<CurvesView> {
     return this._ask(`${at('runs', id, 'curves')}?since=${since}&most=${most}`);
+  }
+
+  trials(id: string, since: number): Promise<TrialsView> {
+    return this._ask(`${at('runs', id, 'trials')}?since=${since}`);
   }
 
   stacks(id: string): Promise<PythonStack[]> {

@@ -13,6 +13,7 @@ import {
   PythonStack,
   RunState,
   Settings,
+  TrialsView,
   Verdict
 } from '../src/state/schema';
 import { IConnection } from '../src/state/state';
@@ -68,6 +69,7 @@ export class TestApi implements IApi {
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
   history: RunState[] = [];
   where: PythonStack[] = [];
+  tried: TrialsView[] = [];
   drawn: CurvesView = { seq: 0, curves: [], attempts: [], left_out: 0 };
 
   start = (options: { profile: string }) =>
@@ -92,6 +94,7 @@ export class TestApi implements IApi {
   journal = (...args: [string]) => this._answer('journal', args, []);
   stacks = (...args: [string]) => this._answer('stacks', args, this.where);
   curves = (...args: [string, number, number]) => this._answer('curves', args, this.drawn);
+  trials = (...args: [string, number]) => this._answer('trials', args, this.tried.shift()!);
   cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));
   again = (...args: [string, string?]) => this._answer<Operation>('again', args, this.doing);
   model = (...args: [string]) => this._answer('model', args, this.modelView!);

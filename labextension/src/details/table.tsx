@@ -30,6 +30,10 @@ interface ITableProps<T> {
   rows: readonly T[];
   columns: readonly IColumn<T>[];
   name: (row: T) => string;
+  /** What it is ordered by at first; the first column, upwards, unless it is said. */
+  first?: { id: string; down: boolean };
+  /** How wide it is at least, where that is not as columns were measured. */
+  minWidth?: string;
 }
 
 const collator = new Intl.Collator(undefined, { numeric: true });
@@ -38,7 +42,7 @@ const collator = new Intl.Collator(undefined, { numeric: true });
 export function Table<T>(props: ITableProps<T>): JSX.Element {
   const { rows, name } = props;
   const columns = useColumns(rows, props.columns);
-  const [order, setOrder] = useState({ id: columns[0].id, down: false });
+  const [order, setOrder] = useState(props.first ?? { id: columns[0].id, down: false });
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
   const element = useRef<HTMLDivElement>(null);
@@ -59,7 +63,7 @@ export function Table<T>(props: ITableProps<T>): JSX.Element {
   const last = Math.min(sorted.length, Math.ceil((top + height) / ROW) + MARGIN);
   const template = columns.map(column => column.width).join(' ');
   const characters = columns.reduce((sum, column) => sum + (column.characters ?? 0), 0);
-  const minWidth = `max(970px, 760px + ${characters}ch)`;
+  const minWidth = props.minWidth ?? `max(970px, 760px + ${characters}ch)`;
   const sortBy = (id: string): void =>
     setOrder({ id, down: order.id === id ? !order.down : false });
   return (

@@ -5,13 +5,15 @@ import { CommandIDs } from '../commands';
 import { SmallCurves } from '../curve/small';
 import { Button } from '../controls/button';
 import { Log } from '../controls/log';
+import { SweepPart, useSweep } from '../sweep/details';
+import { sweepFacts } from '../sweep/facts';
 import { useFollow, useMlops, useSelector } from '../state/hooks';
 import { Entry, ItemError, RunState } from '../state/schema';
 import { isRunning } from '../state/state';
 import { projection } from '../words/budget';
 import { fineSum, perThousand, source } from '../words/money';
 import { number, significant } from '../words/number';
-import { itemsOf, runPhase } from '../words/run';
+import { itemsOf, partOf, runPhase } from '../words/run';
 import { size } from '../words/size';
 import { clock, span } from '../words/time';
 import { Stacks } from './stacks';
@@ -26,6 +28,8 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
   const { commands, store, trans } = useMlops();
   useFollow('run', run.id);
   const journal = useSelector(state => state.journals.get(run.id));
+  const tried = useSweep(run);
+  const sweeps = run.kind === 'sweep';
   const now = store.now();
   const took = (run.ended ?? now) - run.created;
   const facts: [string, string, string?][] = [
@@ -33,10 +37,14 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
     [trans.__('Cluster'), run.group ? `${run.cluster} · ${run.group}` : run.cluster],
     [trans.__('Started'), clock(run.created, now)],
     ...(isRunning(run) ? [] : ([[trans.__('Took'), span(trans, took)]] as [string, string][])),
-    [run.kind === 'gang' ? trans.__('Ranks') : trans.__('Items'), itemsOf(run)],
+    ...(sweeps
+      ? sweepFacts(trans, run, tried.sweep, tried.ordered, tried.best)
+      : [itemsFact(trans, run)]),
     ...saved(trans, run, now),
     ...costs(trans, run),
-    ...Object.entries({ ...run.params, ...latest(trans, run.metrics) })
+    ...Object.entries({ ...run.params, ...latest(trans, run.metrics) }).filter(
+      ([name]) => !sweeps || (name !== 'best' && !tried.names.includes(name))
+    )
   ];
   return (
     <div className="jp-mlops-run-details" data-mlops="run-details">
@@ -48,6 +56,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
           </div>
         ))}
       </dl>
+      {sweeps && <SweepPart run={run} shown={tried} />}
       {run.problem === null && Object.keys(run.metrics).length > 0 && <SmallCurves run={run} />}
       {run.code && (
         <details className="jp-mlops-fault">
@@ -57,9 +66,11 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
           </pre>
         </details>
       )}
-      {run.error && <pre className="jp-mlops-error">{run.error}</pre>}
+      {run.error && !(sweeps && run.phase === 'done') && (
+        <pre className="jp-mlops-error">{run.error}</pre>
+      )}
       {run.errors.slice(0, MOST_ERRORS).map(error => (
-        <Fault key={error.index} error={error} rank={run.kind === 'gang'} />
+        <Fault key={error.index} error={error} kind={run.kind} />
       ))}
       {run.errors.length > MOST_ERRORS && (
         <p>{trans.__('and %1 more', run.errors.length - MOST_ERRORS)}</p>
@@ -95,6 +106,10 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
       </div>
     </div>
   );
+}
+
+function itemsFact(trans: TranslationBundle, run: RunState): [string, string] {
+  return [run.kind === 'gang' ? trans.__('Ranks') : trans.__('Items'), itemsOf(run)];
 }
 
 /** How often a gang began again, and its last checkpoint. */
@@ -134,13 +149,13 @@ function latest(trans: TranslationBundle, metrics: RunState['metrics']): Record<
   return Object.fromEntries(Object.entries(metrics).map(([key, value]) => [key, words(value)]));
 }
 
-function Fault({ error, rank }: { error: ItemError; rank: boolean }): JSX.Element {
+function Fault({ error, kind }: { error: ItemError; kind: RunState['kind'] }): JSX.Element {
   const { trans } = useMlops();
   return (
     <details className="jp-mlops-fault" data-mlops="item-error">
       <summary>
-        {rank ? trans.__('rank %1', number(error.index)) : trans.__('item %1', number(error.index))}{' '}
-        {error.item && !rank && <code>{error.item}</code>}: {error.error}
+        {partOf(trans, kind, error.index)}
+        {error.item && kind !== 'gang' && <code> {error.item}</code>}: {error.error}
       </summary>
       <pre className="jp-mlops-error">{error.traceback || error.error}</pre>
     </details>

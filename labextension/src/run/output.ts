@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Entry, RunState } from '../state/schema';
 import { fineSum } from '../words/money';
-import { itemsOf, runPhase } from '../words/run';
+import { itemsOf, partOf, runPhase } from '../words/run';
 import { span } from '../words/time';
 
 /** All that a run wrote, and what it was, as a text for people and for `grep`. */
@@ -30,7 +30,7 @@ export function outputOf(
   const values = Object.entries({ ...run.params, ...run.metrics });
   const errors = run.errors.map(
     ({ index, item, error, traceback }) =>
-      `${trans.__('item %1', String(index))} ${item}: ${error}\n${traceback}`
+      `${partOf(trans, run.kind, index)} ${item}: ${error}\n${traceback}`
   );
   return [
     facts.filter(Boolean).join('\n'),

@@ -3,6 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { RunState } from '../state/schema';
 import { isRunning } from '../state/state';
 import { number } from './number';
+import { best, trialsOf, tried } from './sweep';
 import { left, span } from './time';
 import { wordOf } from './word';
 
@@ -26,9 +27,18 @@ export function itemsOf(run: RunState): string {
   return run.failed ? `${total} (${number(run.failed)} ✗)` : total;
 }
 
+/** What of a run an error is of: "item 12", "rank 1", "trial 3". */
+export function partOf(trans: TranslationBundle, kind: RunState['kind'], index: number): string {
+  return kind === 'gang'
+    ? trans.__('rank %1', number(index))
+    : kind === 'sweep'
+      ? trans.__('trial %1', number(index))
+      : trans.__('item %1', number(index));
+}
+
 /** How far a run is, 0 to 1; null while that can't be said. The ranks of a gang end at once. */
 export function progress(run: RunState): number | null {
-  return run.total && run.kind !== 'gang' ? Math.min(1, (run.done + run.failed) / run.total) : null;
+  return run.total && run.kind !== 'gang' ? Math.min(1, tried(run) / run.total) : null;
 }
 
 /** A run in a few words: how far it is; or how long it took; or why it failed. */
@@ -37,15 +47,15 @@ export function summary(trans: TranslationBundle, run: RunState, now: number): s
     return liveSummary(trans, run, now);
   }
   const [first] = run.errors;
-  const fault =
-    first &&
-    (run.kind === 'gang'
-      ? trans.__('rank %1: %2', number(first.index), first.error)
-      : trans.__('item %1: %2', number(first.index), first.error));
+  const fault = first && `${partOf(trans, run.kind, first.index)}: ${first.error}`;
   if (run.phase === 'failed' || run.phase === 'lost') {
     return fault ?? (lastLine(run.error) || runPhase(trans, run.phase));
   }
   const took = span(trans, (run.ended ?? run.created) - run.created);
+  if (run.kind === 'sweep') {
+    const word = run.phase === 'done' ? '' : runPhase(trans, run.phase);
+    return [word, best(trans, run), trialsOf(trans, run, false), took].filter(Boolean).join(' · ');
+  }
   const faults = run.failed ? trans.__('%1 failed', number(run.failed)) : '';
   const word = run.phase === 'done' ? '' : runPhase(trans, run.phase);
   return [word, took, faults, fault].filter(Boolean).join(' · ');
@@ -59,11 +69,13 @@ function liveSummary(trans: TranslationBundle, run: RunState, now: number): stri
   const far =
     run.kind === 'gang'
       ? ranks(trans, run)
-      : share !== null
-        ? trans.__('%1 %', Math.floor(share * 100))
-        : run.done > 0
-          ? trans._n('%2 item', '%2 items', run.done, number(run.done))
-          : runPhase(trans, run.phase);
+      : run.kind === 'sweep'
+        ? [trialsOf(trans, run, true), best(trans, run)].filter(Boolean).join(' · ')
+        : share !== null
+          ? trans.__('%1 %', Math.floor(share * 100))
+          : run.done > 0
+            ? trans._n('%2 item', '%2 items', run.done, number(run.done))
+            : runPhase(trans, run.phase);
   const time =
     run.left !== null
       ? trans.__('%1 left', left(trans, run.left))
