@@ -147,7 +147,7 @@ def runs_table(runs: Sequence[RunState], now: float) -> str:
             run.name[:40],
             run.cluster,
             run.phase,
-            f"{run.done}/{'?' if run.total is None else run.total}",
+            _far(run),
             span((run.ended or now) - run.created) if run.ended or run.phase not in FINAL else "",
             cost_so_far(run.cost),
             fine_money(per_thousand(run), run.cost.currency) if run.kind == "map" else "",
@@ -156,6 +156,14 @@ def runs_table(runs: Sequence[RunState], now: float) -> str:
         for run in runs
     ]
     return table(head, rows, right="ITEMS,TOOK,COST,PER 1,000")
+
+
+def _far(run: RunState) -> str:
+    """How many of its items are done; of a sweep, how many trials are over, and its best value."""
+    of = "?" if run.total is None else run.total
+    if run.kind != "sweep":
+        return f"{run.done}/{of}"
+    return f"{run.tried}/{of}" + ("" if run.best is None else f", best {run.best:.4g}")
 
 
 def receipt_text(receipt: Receipt) -> str:

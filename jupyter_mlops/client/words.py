@@ -12,6 +12,9 @@ from ..core.cluster import ClusterState, Counts, Stop
 from ..core.price import Cost
 from ..core.run import FINAL, RunState, per_thousand
 
+#: Classes of an element in which two sums of money are no formula: JupyterLab sets what stands between two "$" as one.
+PLAIN = "mathjax_ignore tex2jax_ignore"
+
 
 def sentence(state: RunState, now: Time | None = None) -> str:
     """The run's state, progress, time and cost in one line."""
@@ -54,7 +57,8 @@ def _run_phase(state: RunState) -> str:
 
 
 def progress(state: RunState) -> str:
-    """How many items are done, of how many, and how many failed; the ranks of a gang, and what it has saved."""
+    """How many items are done, of how many, and how many failed; the ranks of a gang, and what it has saved; the best
+    value of a sweep."""
     if state.kind == "gang":
         saved = f", step {state.checkpoint.step:,} saved" if state.checkpoint is not None else ""
         return words.count(state.total or 0, "rank") + saved
@@ -62,10 +66,10 @@ def progress(state: RunState) -> str:
         return ""
     unit = "trial" if state.kind == "sweep" else "item"
     failed = f", {state.failed:,} failed" if state.failed else ""
-    done = state.done + state.failed
+    best = f" · best {state.best:.4g}" if state.best is not None else ""
     if state.total is None or state.phase in FINAL:
-        return words.count(done, unit) + failed
-    return f"{done:,} of {words.count(state.total, unit)}{failed}"
+        return words.count(state.tried, unit) + failed + best
+    return f"{state.tried:,} of {words.count(state.total, unit)}{failed}{best}"
 
 
 def speed(state: RunState, now: Time | None = None) -> str:

@@ -144,6 +144,11 @@ class RunState(Record):
         return known if self.kind == "sweep" and isinstance(known, int) and known > 0 else 0
 
     @property
+    def tried(self) -> int:
+        """Items that are done or have failed; of a sweep with those that were known when it began."""
+        return self.known + self.done + self.failed
+
+    @property
     def best(self) -> float | None:
         """Of a sweep, the best value so far; None while there is none."""
         return self.metrics.get("best") if self.kind == "sweep" else None

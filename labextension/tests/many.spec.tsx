@@ -191,13 +191,13 @@ describe('a run’s output', () => {
   it('has what it was, printed and raised', () => {
     const errors = [{ index: 4, item: 'a.csv', error: 'KeyError: 3', traceback: 'Traceback …' }];
     const done = run({ phase: 'failed', ended: NOW, errors, code: 'print(1)', failed: 1 });
-    const text = outputOf(trans, done, [entry(1, 'one\n'), entry(2, 'two')], NOW);
+    const text = outputOf(trans, done, [entry(1, 'one\n'), entry(2, 'two')], [], NOW);
     expect(text).toMatch(/^clean flights\nfailed · on flights · \d{4}-.* · 1 min · 61 \/ 100/);
     expect(text).toContain('── Output ──\none\ntwo\n');
     expect(text).toContain('── Code ──\nprint(1)');
     expect(text).toContain('item 4 a.csv: KeyError: 3\nTraceback …');
     expect(text).not.toContain('get_run');
-    const kept = outputOf(trans, run({ phase: 'done', detached: true }), [], NOW);
+    const kept = outputOf(trans, run({ phase: 'done', detached: true }), [], [], NOW);
     expect(kept).toContain("mlops.get_run('aaaaaaaaaaaa').result()");
   });
 

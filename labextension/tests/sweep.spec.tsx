@@ -1,12 +1,15 @@
 import React from 'react';
 
 import { RunDetails } from '../src/run/details';
+import { outputOf } from '../src/run/output';
 import { useSelector } from '../src/state/hooks';
 import { Extent, RunState, SweepOptions, Trial, TrialsView } from '../src/state/schema';
 import { axesOf, linesOf, MOST_LINES } from '../src/sweep/axes';
+import { allTrials } from '../src/sweep/fetch';
 import { inOrder } from '../src/sweep/order';
 import { pathOf } from '../src/sweep/parallel';
 import { summary } from '../src/words/run';
+import { given } from '../src/words/sweep';
 import { cost, NOW, run, snapshot } from './examples';
 import { find, Stage, trans } from './stage';
 
@@ -88,6 +91,13 @@ describe('The lines of a sweep', () => {
     const [lr, n, value] = axesOf(null, ['lr', 'n'], odd, 'value');
     expect(lr.ticks).toHaveLength(6);
     expect(n.at(50)).toBe(1);
+    expect([1.5e-5, 1e9, 0.0312, true, null].map(given)).toEqual([
+      '1.5e-05',
+      '1e+09',
+      '0.0312',
+      'True',
+      'None'
+    ]);
     expect([value.at(1), value.at(1e5), value.at(null)]).toEqual([0, 1, null]);
     expect(axesOf(null, [], [], 'value')[0].ticks).toEqual([]);
   });
@@ -129,7 +139,7 @@ describe('A sweep', () => {
     await stage.after(() => stage.stream.say(snapshot({ runs: [live] })));
     const facts = find('run-details').querySelector('dl')!.textContent;
     expect(facts).toContain(
-      'Trials37 of 100 trials: 2 done, 1 pruned, 1 failed, 1 under way' +
+      'Trials37 of 100: 2 done, 1 pruned, 1 failed, 1 under way' +
         'Best auc0.4, trial 4Withlr 1, act tanh, seed 3' +
         'Limit$0.06, of which $0.03 (50 %) is spent · 20 min'
     );
@@ -148,6 +158,19 @@ describe('A sweep', () => {
       ['trials', live.id, 0],
       ['trials', live.id, 7]
     ]);
+  });
+
+  it('has its trials in what is downloaded, as a table', async () => {
+    const api = new Stage().api;
+    api.tried = [view(TRIALS.slice(0, 3), { more: true }), view(TRIALS.slice(3))];
+    const over = search({ phase: 'done', ended: NOW });
+    const text = outputOf(trans, over, [], await allTrials(api, over), NOW);
+    expect(text).toContain('37 trials, best 0.9813');
+    expect(text).toContain(
+      'trial\tvalue\tlr\tact\tseed\tphase\tseconds\terror\n4\t0.4\t1\ttanh\t3\tdone\t20.00\t\n'
+    );
+    expect(text).toContain('2\t\t0.01\tgelu\t3\tfailed\t20.00\tValueError: no\n');
+    expect(text).toContain('3\t\t0.01\tgelu\t3\tstopped');
   });
 
   it('is asked for what changed while it goes on, and once more at its end', async () => {

@@ -203,6 +203,10 @@ def test_runs_are_listed(say: Say) -> None:
     )
     history.save(state)
     _, row = say("runs")[1].splitlines()
+    sweep = {"id": "abc000000001", "kind": "sweep", "failed": 1, "options": {"known": 3}, "metrics": {"best": 0.98125}}
+    history.save(state.model_copy(update=sweep))
+    assert "8/10, best 0.9812" in say("runs")[1]
+    history.forget(history.get("abc000000001"))
     assert row.split() == [
         "abc000000000",
         "clean",

@@ -165,6 +165,10 @@ def test_a_line_for_each_run() -> None:
     assert "ValueError: 3 &lt; 4" in part.lines["b" * 12].text.value
     assert part.lines["b" * 12].cancel.layout.display == "none"
     assert gone.box.comm is None, "a line that left must let go of its widgets"
+    sweep = run("c", kind="sweep", total=100, done=30, options={"known": 20}, metrics={"best": 0.98125}, left=12.0)
+    part.show([sweep], now=9)
+    assert "50 of 100 trials · best 0.9812, 10 s left" in part.lines["c" * 12].text.value
+    assert part.lines["c" * 12].bar.value == 0.5
 
 
 @pytest.mark.parametrize(

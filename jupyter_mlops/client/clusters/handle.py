@@ -16,7 +16,7 @@ from ...core.extend import LimitChange
 from ...core.naming import ClusterName
 from ...core.words import count
 from ..send.environment import exact_list, imported
-from ..words import known_cost, tell
+from ..words import PLAIN, known_cost, tell
 from .choose import go_on, usable
 from .follow import following
 from .kernel import kernel, loop_thread
@@ -151,10 +151,10 @@ class Cluster:
         state = self.state()
         style = "color:var(--jp-ui-font-color2,#616161)"
         groups = "".join(f"<br>{html.escape(line)}" for line in group_lines(state))
-        return (
-            f"<div><b>{html.escape(self.name)}</b> <span style='{style}'>{html.escape(cluster_sentence(state))}"
-            f"{groups}</span> <a href='{html.escape(self.dashboard_link)}' target='_blank'>dashboard</a></div>"
-        )
+        line = html.escape(cluster_sentence(state))
+        link = f"<a href='{html.escape(self.dashboard_link)}' target='_blank'>dashboard</a>"
+        name = f"<b>{html.escape(self.name)}</b>"
+        return f"<div class='{PLAIN}'>{name} <span style='{style}'>{line}{groups}</span> {link}</div>"
 
 
 def cluster_sentence(state: ClusterState) -> str:

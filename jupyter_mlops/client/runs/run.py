@@ -294,11 +294,11 @@ class Run:
         return f"<Run {self.id} {self.name!r}: {self.state}>"
 
     def _repr_html_(self) -> str:
-        from ..words import sentence
+        from ..words import PLAIN, sentence
 
         style = "color:var(--jp-ui-font-color2,#616161)"
         return (
-            f"<div><b>{html.escape(self.name)}</b> <code>{self.id}</code><br>"
+            f"<div class='{PLAIN}'><b>{html.escape(self.name)}</b> <code>{self.id}</code><br>"
             f'<span style="{style}">{html.escape(sentence(self.record))}</span></div>'
         )
 

@@ -130,8 +130,7 @@ class LiveRun:
 
     def note_best(self, value: float, params: dict[str, Any]) -> None:
         """The best trial of a sweep so far; how it got better over the trials is a curve."""
-        tried = self.state.known + self.state.done + self.state.failed
-        point = {"steps": [tried], "values": [value], "times": [time.time()]}
+        point = {"steps": [self.state.tried], "values": [value], "times": [time.time()]}
         self.curves.take({"columns": {"best": point}}, self.state.metrics)
         self.state.params.update({name: str(given) for name, given in params.items()})
 

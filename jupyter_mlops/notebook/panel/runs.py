@@ -110,7 +110,7 @@ class Line:
         error = f"<br>{escape(lines[-1])}" if lines else ""
         self.text.value = f"<b>{escape(run.name)}</b> {escape(words.progress(run, now))}{error}"
         if run.total:
-            self.bar.value = (run.done + run.failed) / run.total
+            self.bar.value = min(1.0, run.tried / run.total)
         elif over:
             self.bar.value = 1.0
         self.bar.bar_style = _style(run)

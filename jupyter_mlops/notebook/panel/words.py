@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ...client.words import cost_so_far, known_cost, will_stop
+from ...client.words import progress as far_of
 from ...core import words
 from ...core.base import Time
 from ...core.cluster import ClusterState, Problem
@@ -52,12 +53,21 @@ def progress(run: RunState, now: Time) -> str:
 
 
 def _far(run: RunState, now: Time) -> str:
+    if run.kind == "sweep":
+        return _far_of_sweep(run, now)
     failed = f", {words.count(run.failed, 'item')} failed" if run.failed else ""
     if run.phase in ("starting", "running"):
         done = f"{run.done:,} of {run.total:,}" if run.total else f"{run.done:,} done" if run.done else run.phase
         return done + (f", {words.left(run.left)} left" if run.left is not None else "") + failed
     took = f" in {words.span((run.ended or now) - run.created)}" if run.phase == "done" else ""
     return f"{run.phase}{took}{failed}"
+
+
+def _far_of_sweep(run: RunState, now: Time) -> str:
+    tried = far_of(run)
+    if run.phase in ("starting", "running"):
+        return tried + (f", {words.left(run.left)} left" if run.left is not None else "")
+    return f"{run.phase} in {words.span((run.ended or now) - run.created)}: {tried}"
 
 
 def problem(value: Problem, name: str = "") -> str:

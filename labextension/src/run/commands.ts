@@ -6,6 +6,7 @@ import { CommandIDs, takes } from '../commands';
 import { RunState } from '../state/schema';
 import { isRunning, newest, runOf } from '../state/state';
 import { Store } from '../state/store';
+import { allTrials } from '../sweep/fetch';
 import { runPhase } from '../words/run';
 import { clock } from '../words/time';
 import { confirmForget } from './forget';
@@ -80,7 +81,8 @@ export function addRunCommands(
 
   const save = async (run: RunState): Promise<void> => {
     const entries = await store.api.journal(run.id);
-    download(fileOf(run), outputOf(trans, run, entries, store.now()));
+    const trials = run.kind === 'sweep' ? await allTrials(store.api, run) : [];
+    download(fileOf(run), outputOf(trans, run, entries, trials, store.now()));
   };
 
   commands.addCommand(CommandIDs.forgetRun, {

@@ -56,8 +56,8 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
           </div>
         ))}
       </dl>
-      {sweeps && <SweepPart run={run} shown={tried} />}
       {run.problem === null && Object.keys(run.metrics).length > 0 && <SmallCurves run={run} />}
+      {sweeps && <SweepPart run={run} shown={tried} />}
       {run.code && (
         <details className="jp-mlops-fault">
           <summary>{trans.__('Code')}</summary>

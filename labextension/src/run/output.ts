@@ -1,8 +1,11 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { Entry, RunState } from '../state/schema';
+import { Entry, RunState, Trial } from '../state/schema';
+import { isRunning } from '../state/state';
+import { argumentsOf } from '../sweep/order';
 import { fineSum } from '../words/money';
 import { itemsOf, partOf, runPhase } from '../words/run';
+import { best, trialsOf } from '../words/sweep';
 import { span } from '../words/time';
 
 /** All that a run wrote, and what it was, as a text for people and for `grep`. */
@@ -10,6 +13,7 @@ export function outputOf(
   trans: TranslationBundle,
   run: RunState,
   entries: readonly Entry[],
+  trials: readonly Trial[],
   now: number
 ): string {
   const facts = [
@@ -19,7 +23,9 @@ export function outputOf(
       trans.__('on %1', run.cluster),
       new Date(run.created * 1000).toISOString(),
       span(trans, (run.ended ?? now) - run.created),
-      trans.__('%1 items', itemsOf(run)),
+      run.kind === 'sweep'
+        ? [trialsOf(trans, run, isRunning(run)), best(trans, run)].filter(Boolean).join(', ')
+        : trans.__('%1 items', itemsOf(run)),
       fineSum(trans, run.cost)
     ].join(' · '),
     run.origin.notebook
@@ -40,12 +46,34 @@ export function outputOf(
       trans.__('Values'),
       values.map(([name, value]) => `${name}: ${value ?? 'nan'}`).join('\n')
     ),
+    part(trans.__('Trials'), tableOf(trials)),
     part(trans.__('Errors'), [run.error, ...errors].filter(Boolean).join('\n\n')),
     part(trans.__('Result, in a notebook'), resultOf(run))
   ]
     .filter(Boolean)
     .join('\n\n')
     .concat('\n');
+}
+
+/** The trials as a table, its cells between tabs, so that spreadsheets and pandas read it. */
+function tableOf(trials: readonly Trial[]): string {
+  const names = argumentsOf(null, trials);
+  const metrics = [...new Set(trials.flatMap(trial => Object.keys(trial.metrics)))];
+  const rows = trials.map(trial => [
+    trial.number,
+    trial.value,
+    ...names.map(name => trial.params[name]),
+    ...metrics.map(name => trial.metrics[name]),
+    trial.phase,
+    trial.ended === null ? '' : (trial.ended - trial.began).toFixed(2),
+    trial.error
+  ]);
+  const head = ['trial', 'value', ...names, ...metrics, 'phase', 'seconds', 'error'];
+  return rows.length
+    ? [head, ...rows]
+        .map(row => row.map(cell => String(cell ?? '').replace(/\s+/g, ' ')).join('\t'))
+        .join('\n')
+    : '';
 }
 
 /** The code that gives its result, where one is kept. It is made of the user's own classes, which no browser can read. */

@@ -1,5 +1,4 @@
 import { Extent, SweepOptions, Trial } from '../state/schema';
-import { significant } from '../words/number';
 import { given } from '../words/sweep';
 
 /** Trials that are drawn at most. */
@@ -18,6 +17,21 @@ export interface IAxis {
   log: boolean;
   /** The place of a value; null of one that it has none for. */
   at: (value: unknown) => number | null;
+}
+
+/** How wide and how opaque the lines of each level are, where there are few of them, and where there are many. */
+const FEW_LINES = { widths: [0.75, 0.9, 1.1, 1.4, 1.9], opacities: [0.3, 0.4, 0.55, 0.75, 1] };
+const MANY_LINES = { widths: [0.5, 0.5, 0.6, 0.8, 1.2], opacities: [0.07, 0.1, 0.14, 0.25, 0.65] };
+
+/** The width, in pixels, and the opacity of a line of that level, or of one that came to no end, among so many. */
+export function strength(level: number | null, among: number): { width: number; opacity: number } {
+  const share = Math.min(1, Math.max(0, Math.log10(among / 20)));
+  const at = level ?? 0;
+  const between = (few: number, many: number): number => few + (many - few) * share;
+  return {
+    width: between(FEW_LINES.widths[at], MANY_LINES.widths[at]),
+    opacity: between(FEW_LINES.opacities[at], MANY_LINES.opacities[at])
+  };
 }
 
 /** A trial as a line over the axes: its places on them, null where it has none. */
@@ -118,10 +132,10 @@ function rangeAxis(name: string, low: number, high: number, log: boolean): IAxis
   const [from, to] = [scale(low), scale(high)];
   const ticks =
     low === high
-      ? [{ at: 0.5, words: significant(low, 4) }]
+      ? [{ at: 0.5, words: given(low) }]
       : [
-          { at: 0, words: significant(low, 4) },
-          { at: 1, words: significant(high, 4) }
+          { at: 0, words: given(low) },
+          { at: 1, words: given(high) }
         ];
   return {
     name,

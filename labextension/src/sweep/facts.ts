@@ -4,7 +4,7 @@ import { RunState, SweepOptions, Trial } from '../state/schema';
 import { isRunning } from '../state/state';
 import { exactMoney, fineMoney } from '../words/money';
 import { number, significant } from '../words/number';
-import { settingsOf, trialPhase, trialsOf } from '../words/sweep';
+import { settingsOf, trialPhase, tried } from '../words/sweep';
 import { span } from '../words/time';
 
 /** A line of what is known: its name, its words, and where these come from. */
@@ -29,9 +29,9 @@ export function sweepFacts(
   const known = run.metrics.best;
   const value = best?.value ?? (typeof known === 'number' ? known : null);
   const words = value === null ? '' : significant(value, 5);
-  const found: Fact[] = [
-    [trans.__('Trials'), [trialsOf(trans, run, live), counts.join(', ')].filter(Boolean).join(': ')]
-  ];
+  const over = number(tried(run));
+  const far = live && run.total !== null ? trans.__('%1 of %2', over, number(run.total)) : over;
+  const found: Fact[] = [[trans.__('Trials'), [far, counts.join(', ')].filter(Boolean).join(': ')]];
   if (value !== null) {
     const whose = best ? trans.__('%1, trial %2', words, number(best.number)) : words;
     found.push([sweep?.metric ? trans.__('Best %1', sweep.metric) : trans.__('Best'), whose]);

@@ -1,9 +1,11 @@
 import { useEffect, useRef, useState } from 'react';
 
+import { IApi } from '../api';
 import { asProblem } from '../request';
 import { useMlops } from '../state/hooks';
 import { Problem, RunState, SweepOptions, Trial, TrialsView } from '../state/schema';
 import { isRunning } from '../state/state';
+import { ended, inOrder } from './order';
 
 /** Milliseconds between two questions for the trials of a sweep that goes on. */
 const PERIOD = 2000;
@@ -25,6 +27,17 @@ export function mergeTrials(known: ITried, view: TrialsView): ITried {
   const trials = new Map(known.trials);
   view.trials.forEach(trial => trials.set(trial.number, trial));
   return { seq: view.seq, sweep: view.sweep, trials };
+}
+
+/** All trials of a sweep until now, the best ones first. */
+export async function allTrials(api: IApi, run: RunState): Promise<Trial[]> {
+  let known = UNTRIED;
+  for (let more = true; more;) {
+    const view = await api.trials(run.id, known.seq);
+    known = mergeTrials(known, view);
+    more = view.more;
+  }
+  return inOrder(ended(run, known.trials.values()), known.sweep?.goal ?? 'max');
 }
 
 /**

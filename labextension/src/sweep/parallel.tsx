@@ -5,10 +5,10 @@ import { useMlops } from '../state/hooks';
 import { SweepOptions, Trial } from '../state/schema';
 import { number, significant } from '../words/number';
 import { settingsOf, trialPhase } from '../words/sweep';
-import { axesOf, IAxis, ITrialLine, linesOf, MOST_LINES } from './axes';
+import { axesOf, IAxis, ITrialLine, linesOf, MOST_LINES, strength } from './axes';
 
 /** Pixels: between two axes at least, beside the outer ones, for the names and words above, and for those below. */
-const GAP = 54;
+const GAP = 46;
 const SIDE = 6;
 const TOP = 32;
 const BOTTOM = 16;
@@ -62,6 +62,7 @@ export function Parallel({ sweep, names, ordered, best, height }: IProps): JSX.E
                 key={line.trial.number}
                 line={line}
                 best={line.trial === best}
+                among={lines.length}
                 gap={gap}
                 height={reaches}
                 title={titleOf(trans, line.trial)}
@@ -94,14 +95,18 @@ const Line = memo(
   function Line(props: {
     line: ITrialLine;
     best: boolean;
+    among: number;
     gap: number;
     height: number;
     title: string;
   }): JSX.Element {
     const { line, best } = props;
+    const { width, opacity } = strength(line.level, props.among);
     return (
       <path
         d={pathOf(line.places, props.gap, props.height)}
+        strokeWidth={width}
+        strokeOpacity={opacity}
         data-level={best ? 'best' : (line.level ?? undefined)}
         data-phase={line.trial.phase}
         data-trial={line.trial.number}
@@ -114,6 +119,7 @@ const Line = memo(
     old.line.trial === now.line.trial &&
     old.line.level === now.line.level &&
     old.best === now.best &&
+    old.among === now.among &&
     old.gap === now.gap &&
     old.height === now.height &&
     old.line.places.every((place, index) => place === now.line.places[index])

@@ -11,10 +11,14 @@ import { span } from '../words/time';
 /** Rows that are in sight without scrolling, and pixels of a row, and of what stands above. */
 const ROWS = 10;
 const ROW = 24;
-const HEAD = 44;
-/** Characters of a column, about, and pixels of one. */
-const WIDE = 9;
-const CHARACTER = 8;
+const HEAD = 40;
+/** Characters of a column, at least and at most; pixels of one, and of what stands between two columns. */
+const NARROW = 6;
+const WIDE = 14;
+const CHARACTER = 7.5;
+const BETWEEN = 8;
+/** Trials by which columns are measured. */
+const MEASURED = 200;
 
 interface IProps {
   label: string;
@@ -40,10 +44,17 @@ export function Trials(props: IProps): JSX.Element {
   );
   const goal = sweep?.goal ?? 'max';
   const columns = useMemo(
-    () => columnsOf(trans, sweep, names, metrics, ranks, best, store.now()),
+    () =>
+      columnsOf(trans, sweep, names, metrics, ranks, best, store.now()).map(column =>
+        measured(column, ordered)
+      ),
     // The moment is how long those take that are under way: it counts when something else has changed.
     // eslint-disable-next-line react-hooks/exhaustive-deps -- see above
-    [trans, sweep, names, metrics, ranks, best]
+    [trans, sweep, names, metrics, ranks, best, ordered]
+  );
+  const minWidth = columns.reduce(
+    (sum, { characters }) => sum + (characters ?? 0) * CHARACTER + BETWEEN,
+    BETWEEN
   );
   return (
     <div
@@ -57,7 +68,7 @@ export function Trials(props: IProps): JSX.Element {
         columns={columns}
         name={nameOf}
         first={{ id: 'value', down: goal === 'max' }}
-        minWidth={`${columns.length * WIDE * CHARACTER}px`}
+        minWidth={`${minWidth}px`}
       />
     </div>
   );
@@ -65,6 +76,17 @@ export function Trials(props: IProps): JSX.Element {
 
 function nameOf(trial: Trial): string {
   return String(trial.number);
+}
+
+/** A column as wide as its head and its words need, within bounds, and its share of what is left. */
+function measured(column: IColumn<Trial>, trials: readonly Trial[]): IColumn<Trial> {
+  const words = trials.slice(0, MEASURED).map(trial => {
+    const shown = column.show(trial);
+    return typeof shown === 'string' ? shown.length : NARROW;
+  });
+  const longest = Math.max(NARROW, column.label.length + 2, ...words);
+  const characters = Math.min(WIDE, longest) + 1;
+  return { ...column, width: `minmax(${characters}ch, ${column.width})`, characters };
 }
 
 function columnsOf(
@@ -79,7 +101,7 @@ function columnsOf(
   // Ordered by the value, the best trials stand first, and those that have come to no end last.
   const sign = sweep?.goal === 'min' ? 1 : -1;
   const took = (trial: Trial): number => Math.max(0, (trial.ended ?? now) - trial.began);
-  const width = `minmax(${WIDE - 2}ch, 1fr)`;
+  const width = '1fr';
   return [
     {
       id: 'number',
@@ -96,7 +118,7 @@ function columnsOf(
         ),
       by: trial => trial.number,
       numeric: true,
-      width: '6ch'
+      width
     },
     {
       id: 'value',
@@ -146,7 +168,7 @@ function columnsOf(
         </span>
       ),
       by: trial => trial.phase,
-      width: `minmax(${WIDE}ch, 1.5fr)`
+      width: '1.5fr'
     }
   ];
 }

@@ -16,10 +16,10 @@ export function trialPhase(trans: TranslationBundle, value: Trial['phase']): str
   return wordOf(words, value);
 }
 
-/** What a trial was given, as the notebook writes it: "0.00312", "relu", "True". */
+/** What a trial was given, as the notebook writes it: "0.00312", "1.5e-05", "relu", "True". */
 export function given(value: unknown): string {
   return typeof value === 'number'
-    ? significant(value, 4)
+    ? short(value)
     : typeof value === 'boolean'
       ? value
         ? 'True'
@@ -27,6 +27,15 @@ export function given(value: unknown): string {
       : value === null || value === undefined
         ? 'None'
         : String(value);
+}
+
+function short(value: number): string {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-4 && size < 1e9) || !Number.isFinite(value)) {
+    return significant(value, 4);
+  }
+  const [digits, power] = value.toExponential(3).split('e');
+  return `${Number(digits)}e${power.replace(/\b\d$/, '0$&')}`;
 }
 
 /** A trial's arguments in a line: "lr 0.00312, act relu". */

@@ -111,8 +111,6 @@ class SweepExecution(Execution):
             error.__cause__ = self._raised
             self.error = error
             return "failed", f"all trials failed; the first one: {self._raised!r:.300}"
-        if why:
-            self.channel.say(f"[The sweep has stopped: {why}]")
         return "done", why
 
     async def _drive(self) -> str:

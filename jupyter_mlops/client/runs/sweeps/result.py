@@ -8,6 +8,7 @@ from ....core.asha import Goal
 from ....core.errors import NotFound
 from ....core.sweep import Trial, best_of, in_order
 from ....home.runs import run_folder
+from ...words import PLAIN
 from ..run import Run
 from ..view import View
 from .view import SweepView, table_html
@@ -75,7 +76,7 @@ class Sweep(Run):
         return f"<Sweep {self.id} {self.name!r}: {self.state}, {len(self.trials)} trials{found}>"
 
     def _repr_html_(self) -> str:
-        return f"<div>{super()._repr_html_()}{table_html(self.trials, self.goal)}</div>"
+        return f"<div class='{PLAIN}'>{super()._repr_html_()}{table_html(self.trials, self.goal)}</div>"
 
 
 def _given(params: dict[str, Any]) -> str:

@@ -12,8 +12,8 @@ from uuid import uuid4
 from ....core.asha import Goal
 from ....core.run import FINAL, RunState
 from ....core.sweep import Trial, best_of, in_order
-from ....core.words import span
-from ...words import put, sentence
+from ....core.words import count, span
+from ...words import PLAIN, put, sentence
 from ..execution.channel import Display, Shown
 from ..view import display, write
 
@@ -53,49 +53,66 @@ class SweepView:
     def _draw(self, state: RunState) -> None:
         line, trials = f"{state.name}: {sentence(state)}", self._trials()
         if not self._notebook:
-            put(f"{line}{_best(trials, self._goal)}\n", sys.stderr)
+            put(f"{line}\n", sys.stderr)
             return
         bundle = {
             "text/plain": f"{line}\n{table_text(trials, self._goal)}",
-            "text/html": f"<div>{html.escape(line)}</div>{table_html(trials, self._goal)}",
+            "text/html": f"<div class='{PLAIN}'>{html.escape(line)}{table_html(trials, self._goal)}</div>",
         }
         display(Display(bundle, self._id, update=self._drawn))
         self._drawn = True
 
 
 def table_html(trials: Sequence[Trial], goal: Goal) -> str:
-    """The best trials, and those that run, as a table."""
-    head, *rows = _table(trials, goal)
+    """The best trials as a table."""
+    (_, head), *rows = _table(trials, goal)
+    if not rows:
+        return ""
     first = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+    body = "".join(f"<tr>{''.join(_td(cell, best) for cell in row)}</tr>" for best, row in rows)
+    style = "color:var(--jp-ui-font-color2,#616161)"
+    rest = f"<div style='{style}'>{_rest(trials)}</div>" if len(trials) > SHOWN else ""
+    return f"<table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table>{rest}"
 
 
 def table_text(trials: Sequence[Trial], goal: Goal) -> str:
     """The same as lines of text."""
-    rows = _table(trials, goal)
+    rows = [row for _, row in _table(trials, goal)]
+    if len(rows) == 1:
+        return ""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "".join(f"{line}\n" for line in lines) if len(rows) > 1 else ""
+    return "".join(f"{line}\n" for line in [*lines, *([_rest(trials)] if len(trials) > SHOWN else [])])
 
 
-def _table(trials: Sequence[Trial], goal: Goal) -> list[list[str]]:
+def _table(trials: Sequence[Trial], goal: Goal) -> list[tuple[bool, list[str]]]:
+    """The head and the rows, each with whether it is the best trial's."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    rows = [["trial", *names, "value", "phase", "time"]]
+    best = best_of(trials, goal)
+    rows = [(False, ["trial", *names, "value", "state", "time"])]
     for trial in in_order(trials, goal)[:SHOWN]:
         took = span((trial.ended or time.time()) - trial.began)
         values = [_cell(trial.params.get(name, "")) for name in names]
-        rows.append([str(trial.number), *values, _cell(trial.value), trial.phase, took])
+        mark = "★ " if trial is best else ""
+        rows.append((trial is best, [f"{mark}{trial.number}", *values, _cell(trial.value), _state(trial), took]))
     return rows
+
+
+def _td(cell: str, best: bool) -> str:
+    return f"<td><b>{html.escape(cell)}</b></td>" if best else f"<td>{html.escape(cell)}</td>"
+
+
+def _rest(trials: Sequence[Trial]) -> str:
+    return f"The best {SHOWN} of {count(len(trials), 'trial')}; .table() has all of them."
+
+
+def _state(trial: Trial) -> str:
+    word = "under way" if trial.phase == "running" else trial.phase
+    return f"{word}: {trial.error:.60}" if trial.error else word
 
 
 def _cell(value: Any) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _best(trials: Sequence[Trial], goal: Goal) -> str:
-    best = best_of(trials, goal)
-    return "" if best is None else f" · best {_cell(best.value)} (trial {best.number})"
 
 
 def _in_notebook() -> bool:
