@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
 from .runner import log
+from .sampling import UseSampler
 from .seat import RunnerHandle, Seat, Stopped, dead
 from .versions import versions_of
 from .wire import Message
@@ -46,7 +48,7 @@ class Agent:
         self._small = SmallResults()
         self._spare = Spare()
         limit = int(getattr(worker.memory_manager, "memory_limit", 0) or 0)
-        self._watch = MemoryWatch(limit, self._at_work)
+        self._watch = MemoryWatch(limit, self._at_work, self._seen)
         self._use = Use()
 
     def install(self) -> None:
@@ -100,6 +102,7 @@ class Agent:
             outcome = persist(outcome, head, part["index"], run.reporter)
         elif head.get("small") and "stopped" not in outcome:
             self._small.send(run.reporter, head, part["index"], outcome)
+        run.sampler.task_ended()
         _report_end(run.reporter, key, outcome)
         outcome["seconds"] = time.perf_counter() - began
         return outcome
@@ -136,6 +139,14 @@ class Agent:
     def _at_work(self) -> list[RunnerHandle]:
         with self._lock:
             return [runner for run in self._runs.values() for runner in run.at_work]
+
+    def _seen(self, own: int, memory: Mapping[RunnerHandle, int]) -> None:
+        """What the worker itself uses, and each of the runners at work."""
+        with self._lock:
+            runs = list(self._runs.values())
+        for run in runs:
+            if mine := [(runner.process.pid, memory[runner]) for runner in run.at_work if runner in memory]:
+                run.sampler.look(own, mine)
 
     def stop(self, run: str) -> None:
         """The scheduler says: stop the code of `run`."""
@@ -184,6 +195,7 @@ class RunHere:
     def __init__(self, run_id: str, worker: Any, spare: Spare, watch: MemoryWatch) -> None:
         self._worker, self._spare, self._watch = worker, spare, watch
         self.reporter = Reporter(worker, run_id)
+        self.sampler = UseSampler(lambda use: self.reporter.send("use", **use))
         self.stopped = False
         #: Whether its code has waited for other tasks of the cluster; its tasks then take turns instead of threads.
         self.delegates = False
@@ -309,6 +321,8 @@ class RunHere:
         """The runner has ended by itself."""
         with self._lock:
             self._busy.discard(runner)
+        if runner.ran_out:
+            self.sampler.ran_out()
         runner.close()
 
     def release(self) -> None:

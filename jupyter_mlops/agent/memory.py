@@ -7,9 +7,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 #: The name of what workers tell of their runners in Dask's metrics.
 METRICS = "mlops-runners"
@@ -102,10 +102,16 @@ class MemoryWatch:
     ----------
     limit : bytes that the worker and its runners may use together; 0 for no limit.
     runners : those that are at work now.
+    seen : gets what was seen at each look: the bytes of the worker's own process, and those of each runner.
     """
 
-    def __init__(self, limit: int, runners: Callable[[], Iterable[Eater]]) -> None:
-        self._limit, self._runners = limit, runners
+    def __init__(
+        self,
+        limit: int,
+        runners: Callable[[], Iterable[Eater]],
+        seen: Callable[[int, Mapping[Any, int]], None] = lambda own, runners: None,
+    ) -> None:
+        self._limit, self._runners, self._seen = limit, runners, seen
         self._wanted, self._closed = threading.Event(), False
         if limit and sys.platform == "linux":  # elsewhere the system doesn't tell
             threading.Thread(target=self._watch, name="mlops-memory", daemon=True).start()
@@ -122,13 +128,15 @@ class MemoryWatch:
     def _watch(self) -> None:
         pause = threading.Event()
         while self._wanted.wait() and not self._closed:
-            runners = [(runner.memory, runner) for runner in self._runners()]
+            runners = {runner: runner.memory for runner in self._runners()}
             if not runners:
                 self._wanted.clear()
                 continue
-            total = used_by_this() + sum(memory for memory, _ in runners)
+            own = used_by_this()
+            total = own + sum(runners.values())
             if total > TERMINATE * self._limit:
-                max(runners, key=lambda known: known[0])[1].end_for_memory(total, self._limit)
+                max(runners, key=runners.__getitem__).end_for_memory(total, self._limit)
+            self._seen(own, runners)
             pause.wait(LOOK)
 
 

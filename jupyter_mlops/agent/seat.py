@@ -82,6 +82,8 @@ class RunnerHandle:
         self._last: deque[str] = deque(maxlen=LINES)
         #: Bytes that the worker used, and its limit, when the runner was ended for it.
         self._ended_at: tuple[int, int] | None = None
+        #: Whether it ended because there was no memory left; known once it was asked why it ended.
+        self.ran_out = False
 
     @property
     def memory(self) -> int:
@@ -146,9 +148,11 @@ class RunnerHandle:
         if self._ended_at is not None:
             used, limit = (_size(number) for number in self._ended_at)
             text = f"OutOfMemory: the code's process was ended, since its worker used {used} of {limit}"
+            self.ran_out = True
         elif end.code == -signal.SIGKILL and memory.kills() > self._kills:
             text = "OutOfMemory: the system ended the code's process, since the memory of its container was full"
             text += f"; the process had {_size(end.peak)}" if end.peak else ""
+            self.ran_out = True
         elif end.code is None:
             text = "ProcessEnded: the code's process ended, and nobody saw how"
         elif end.code < 0:

@@ -49,6 +49,7 @@ from .show import (
     problem_lines,
     profiles_table,
     receipt_text,
+    run_text,
     runs_table,
 )
 from .waiting import WaitingLine, note, note_refusals
@@ -200,6 +201,9 @@ async def logs(asked: Namespace) -> None:
 
 async def runs(asked: Namespace) -> None:
     """`runs`."""
+    if asked.run:
+        run = history.get(asked.run)
+        return as_json(run) if asked.json else _say(run_text(run, time.time()))
     found = history.runs(asked.limit, asked.cluster)
     if asked.json:
         return as_json(found)

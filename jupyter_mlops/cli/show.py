@@ -166,6 +166,22 @@ def _far(run: RunState) -> str:
     return f"{run.tried}/{of}" + ("" if run.best is None else f", best {run.best:.4g}")
 
 
+def run_text(run: RunState, now: float) -> str:
+    """A run, a line for each thing; with what it used of its workers, and which others would have done."""
+    lines = [
+        ("Run", f"{run.name} ({run.id})"),
+        ("State", run.phase),
+        ("Cluster", " · ".join(filter(None, [run.cluster, run.group, run.profile]))),
+        ("Trials" if run.kind == "sweep" else "Items", _far(run)),
+        ("Took", span((run.ended or now) - run.created) if run.ended or run.phase not in FINAL else "unknown"),
+        ("Cost", _final(run.cost)),
+        *((f"Used of {use.group}", f"{use.sentence} at most") for use in run.use),
+        *(("Advice", each.text) for each in run.advice),
+        *([("Error", run.error)] if run.error else []),
+    ]
+    return _lines(lines)
+
+
 def receipt_text(receipt: Receipt) -> str:
     """A receipt, a line for each thing."""
     usage = receipt.cost.usage
@@ -182,8 +198,12 @@ def receipt_text(receipt: Receipt) -> str:
         ("Tasks, runs", f"{receipt.tasks}, {receipt.runs}"),
     ]
     lines += [(f"Group {name}", _final(cost)) for name, cost in receipt.groups.items()]
+    return _lines(lines)
+
+
+def _lines(lines: Sequence[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines)
+    return "\n".join(f"{name:<{width}}  {harmless(text)}" for name, text in lines)
 
 
 def _with_references(

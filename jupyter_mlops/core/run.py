@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from .base import Label, Record, Saying, Time, first, otherwise
 from .cluster import Problem
@@ -12,6 +12,7 @@ from .errors import Unreadable
 from .formats import FORMAT
 from .price import Cost
 from .projection import Projection
+from .sizing import Advice, GroupUse, advice_of
 
 RunKind = Annotated[Literal["cell", "map", "function", "gang", "sweep"], otherwise("function")]
 
@@ -69,6 +70,8 @@ class RunState(Record):
     #: Its cluster's name, and which of that name it was (`ClusterState.id`); empty in records of older versions.
     cluster: Label
     cluster_id: Label = ""
+    #: The name of its cluster's profile; empty as above.
+    profile: Label = ""
     group: Label | None = None
     owner: Label
     phase: RunPhase = "starting"
@@ -113,6 +116,15 @@ class RunState(Record):
     repeatable: bool = False
     #: Whether its result was kept on disk (detached runs) and can be fetched.
     kept: bool = False
+    #: What it used of the workers, by group.
+    use: Annotated[list[GroupUse], first(16)] = []
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy doesn't know properties below decorators
+    @property
+    def advice(self) -> list[Advice]:
+        """Which workers would have done, once it is over; of one that didn't come to its end, only what it lacked."""
+        found = advice_of(self.use) if self.phase in FINAL else []
+        return [each for each in found if self.phase == "done" or each.kind == "more memory"]
 
     @property
     def ran_on(self) -> str:

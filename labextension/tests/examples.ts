@@ -163,6 +163,9 @@ export function run(part: Partial<RunState> = {}): RunState {
     attempt: 0,
     checkpoint: null,
     checkpoints: '',
+    profile: 'this-machine',
+    use: [],
+    advice: [],
     ...part
   };
 }

@@ -23,6 +23,7 @@ from jupyter_mlops.client.clusters.live import open_link
 from jupyter_mlops.core.price import Cost, Price
 from jupyter_mlops.core.profile import Group, Limits, Profile
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.core.sizing import GroupUse
 from jupyter_mlops.places import profiles
 from jupyter_mlops.tracking import history
 
@@ -200,8 +201,12 @@ def test_runs_are_listed(say: Say) -> None:
         done=4,
         error="Traceback …\nValueError: no",
         cost=Cost(amount=1.5),
+        use=[GroupUse(group="big", cpus=4, memory=4 * 10**9, peak=38 * 10**8, busy=0.9, out=1)],
     )
     history.save(state)
+    shown = say("runs", "abc")[1]
+    assert "\nCost         $1.50\nUsed of big  3.8 GB of 4.0 GB and 0.9 of 4 CPUs at most\nAdvice       Mem" in shown
+    assert "try a group with 6.0 GB\nError        Traceback …" in shown
     _, row = say("runs")[1].splitlines()
     sweep = {"id": "abc000000001", "kind": "sweep", "failed": 1, "options": {"known": 3}, "metrics": {"best": 0.98125}}
     history.save(state.model_copy(update=sweep))

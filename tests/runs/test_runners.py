@@ -150,11 +150,16 @@ def test_memory_ends_the_item_and_says_so() -> None:
     try:
         cluster.wait(1, LONG)
         before = pids_of(cluster)
-        results = mlops.map(work, range(6), cluster=cluster).result(2 * LONG)
+        run = mlops.map(work, range(6), cluster=cluster)
+        results = run.result(2 * LONG)
         assert [result for result in results if isinstance(result, int)] == [0, 1, 3, 5]
         for item in (2, 4):
             assert re.search(r"OutOfMemory: .* used \d+ MB of 700 MB", str(results[item]))
         assert pids_of(cluster) == before
+        used = run.record.use[0]
+        assert (used.group, used.workers, used.memory) == ("default", 1, 700_000_000) and used.out >= 2
+        assert 0.9 * used.memory < used.peak < 2 * used.memory and used.own_peak + used.largest <= 1.1 * used.peak
+        assert repr(run.advice()) == "Memory ran out on its workers, which have 700 MB: try a group with 1.5 GB"
     finally:
         cluster.stop()
 

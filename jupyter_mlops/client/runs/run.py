@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import Conflict, RunError
 from ...core.price import Cost
 from ...core.run import FINAL, ItemError, RunState
+from ...core.sizing import AdviceList
 from ...core.stack import PythonStack, PythonStacks
 from ..clusters.handle import cluster
 from ..clusters.kernel import kernel, loop_thread
@@ -108,6 +109,11 @@ class Run:
         from .curves import curves_of
 
         return curves_of(self.record)
+
+    def advice(self) -> AdviceList:
+        """Which workers would have done for it, or are worth a try where memory ran out: from what it used. Empty while
+        it goes on, where it was measured for less than a minute, and where no other workers are known to be better."""
+        return AdviceList(self.record.advice)
 
     def stacks(self) -> PythonStacks:
         """Where its code is at this moment: the Python stack of each of its processes, also of one that is blocked in C

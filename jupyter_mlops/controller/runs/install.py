@@ -24,6 +24,7 @@ FILES = (
     "seals",
     "outcomes",
     "memory",
+    "sampling",
     "buffers",
     "mainmodule",
     "imported",

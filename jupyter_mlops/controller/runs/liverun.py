@@ -21,6 +21,7 @@ from ..disk import Disk
 from .curves import CurveKeeper
 from .journal import Journal
 from .runcost import RunCost
+from .use import GroupAt, UseKeeper
 
 #: Errors of items that a run's state shows; the result has all of them.
 ERRORS = 20
@@ -40,10 +41,14 @@ class LiveRun:
     state : what the kernel says of it.
     folder : the run's own folder; None keeps it in memory only.
     cost : adds up what it costs.
+    group_at : see `GroupAt`.
     """
 
-    def __init__(self, state: RunState, folder: Path | None, cost: RunCost) -> None:
+    def __init__(
+        self, state: RunState, folder: Path | None, cost: RunCost, group_at: GroupAt = lambda address: None
+    ) -> None:
         self.state, self.cost = state, cost
+        self.use = UseKeeper(group_at, together=state.kind == "gang")
         self.disk = Disk(folder)
         self.journal = Journal(lambda line: self.disk.append(JOURNAL, line))
         write = (lambda line: self.disk.append(CURVES, line)) if folder is not None else None
@@ -157,7 +162,7 @@ class LiveRun:
         now = self.state.ended or now or time.time()
         state = self.state.model_copy()
         state.busy, state.cost = self.cost.busy(now), self.cost.cost(now)
-        state.left = self.left(now)
+        state.left, state.use = self.left(now), self.use.groups
         budget = self.budget() if self.live else None
         done = state.done + state.failed
         state.projection = projection_of(state.cost, self._total, done, state.left, budget, now, self._most)

@@ -118,6 +118,8 @@ class RunPlugin(SchedulerPlugin):
             self._runs.mark(live_run)
         elif kind == "report":
             live_run.reported(what["trial"], what["count"], what["value"])
+        elif kind == "use":
+            live_run.use.take(worker, what)
         elif kind == "seat":
             self._runs.gangs.heard(live_run, worker, what.pop("key"), what.pop("state"), **what)
         elif kind == "result":

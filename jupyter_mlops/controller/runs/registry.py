@@ -17,7 +17,10 @@ from ...core.base import Seconds
 from ...core.budget import Budget
 from ...core.cluster import ClusterSpec
 from ...core.costs import Share
+from ...core.price import Price
+from ...core.resources import group_in
 from ...core.run import RunPhase, RunState
+from ...core.sizing import GroupUse
 from ...core.words import count
 from ...home.clusters import ClusterFolder
 from .. import dask
@@ -135,9 +138,11 @@ class RunRegistry:
 
     def open(self, state: RunState, client: str = "") -> LiveRun:
         """Make a new run known, which the Dask client of that id will feed; one without an id is known by its tasks."""
-        state = state.model_copy(update={"shape": self._shape(), "cluster": self._spec.name})
+        known = {"shape": self._shape(), "cluster": self._spec.name, "profile": self._spec.profile.name}
+        state = state.model_copy(update=known)
         share = self._worker if state.kind == "gang" else self._share
-        run = self._runs[state.id] = LiveRun(state, self._home(state.id), RunCost(self._spec.price, share))
+        cost = RunCost(self._spec.price, share)
+        run = self._runs[state.id] = LiveRun(state, self._home(state.id), cost, self._group_at)
         run.client, run.budget = client or None, lambda: self.budget()
         if state.kind == "gang":
             self.gangs.open(run)
@@ -199,6 +204,15 @@ class RunRegistry:
             return share
         shape = [part * worker.nthreads for part in share.shape]
         return Share((shape[0], shape[1], shape[2], shape[3]), share.rates)
+
+    def _group_at(self, address: str) -> GroupUse | None:
+        share, worker = self._share(address), self._scheduler.workers.get(address)
+        name = group_in(worker.resources) if worker is not None else None
+        group = next((group for group in self._spec.profile.groups if group.name == name), None)
+        if group is None:
+            return None
+        rates = share.rates if share is not None else Price()
+        return GroupUse(group=group.name, cpus=group.cpus, memory=group.memory, gpus=group.gpus, rates=rates)
 
     def _home(self, run_id: str) -> Path | None:
         """The run's own folder."""

@@ -273,6 +273,10 @@ export interface RunChange {
  * A run: its record when it starts, its progress while it lives, and what became of it.
  */
 export interface RunState {
+  /**
+   * Which workers would have done, once it is over; of one that didn't come to its end, only what it lacked.
+   */
+  advice: Advice[];
   attempt: number;
   budget: string;
   busy: number;
@@ -310,16 +314,33 @@ export interface RunState {
   };
   phase: 'starting' | 'running' | 'done' | 'failed' | 'cancelled' | 'lost';
   problem: Problem | null;
+  profile: string;
   projection: Projection | null;
   repeatable: boolean;
   shape: {
     [k: string]: number;
   };
   total: number | null;
+  use: GroupUse[];
   variables: string[];
   versions: {
     [k: string]: string;
   };
+}
+/**
+ * Which workers would have done for a run, or are worth a try where memory ran out.
+ *
+ * `cpus` and `memory` (bytes) are those of one worker, `saving` is the part of the money that they cost less (0.62),
+ * None where no price is known. `text` says it, `evidence` what it rests on.
+ */
+export interface Advice {
+  cpus: number;
+  evidence: string;
+  group: string;
+  kind: 'less' | 'more memory';
+  memory: number;
+  saving: number | null;
+  text: string;
 }
 /**
  * The last complete checkpoint of a run.
@@ -361,6 +382,44 @@ export interface Projection {
   high: number | null;
   low: number | null;
   stops_at: number | null;
+}
+/**
+ * What a run used of the workers of one group: of each, the most of any of them.
+ *
+ * `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker. `peak` is the memory of a worker with all of
+ * the run's processes, `own_peak` that of the worker's own process, `largest` that of one process of the run with what
+ * it started: a rank's, or that of a worker's thread. `busy` are the CPUs that it computed on for 95 % of the time at
+ * most, and `cpu_seconds` is what all of the workers computed. `at_once` is how many tasks ran on one worker at the
+ * same time, which need a CPU each; 1 for a gang. `out` is how often memory ran out.
+ */
+export interface GroupUse {
+  at_once: number;
+  busy: number;
+  cpu_seconds: number;
+  cpus: number;
+  gpus: number;
+  group: string;
+  largest: number;
+  memory: number;
+  out: number;
+  own_peak: number;
+  peak: number;
+  rates: Price;
+  seconds: number;
+  workers: number;
+}
+/**
+ * Rates per resource-hour. A rate that nobody named is None: unknown, never free.
+ *
+ * `cpu_hour`, `gb_hour` and `gpu_hour` are money for one CPU, one GB (10⁹ bytes) of memory and one GPU for an hour.
+ */
+export interface Price {
+  cpu_hour: number | null;
+  currency: string;
+  date: string;
+  gb_hour: number | null;
+  gpu_hour: number | null;
+  source: string | null;
 }
 /**
  * An operation is now `value`.
@@ -472,19 +531,6 @@ export interface Group {
   };
   spot: boolean;
   workers: number;
-}
-/**
- * Rates per resource-hour. A rate that nobody named is None: unknown, never free.
- *
- * `cpu_hour`, `gb_hour` and `gpu_hour` are money for one CPU, one GB (10⁹ bytes) of memory and one GPU for an hour.
- */
-export interface Price {
-  cpu_hour: number | null;
-  currency: string;
-  date: string;
-  gb_hour: number | null;
-  gpu_hour: number | null;
-  source: string | null;
 }
 /**
  * The places that don't answer are now these; a cluster that isn't listed may be in one of them.
