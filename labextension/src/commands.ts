@@ -49,7 +49,7 @@ export namespace CommandIDs {
   export const openModel = 'jupyter-mlops:model-open';
   /** Ask whether to make `version` the champion of `model`, saying what its gates say. */
   export const promoteModel = 'jupyter-mlops:model-promote';
-  /** Make a profile, or change the one named `profile`. */
+  /** Make a profile, or change the one named `profile`; or that of `run`, with the workers that would have done for it. */
   export const editProfile = 'jupyter-mlops:profile-edit';
   /** Open the settings. */
   export const openSettings = 'jupyter-mlops:settings-open';

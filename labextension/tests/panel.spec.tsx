@@ -518,6 +518,27 @@ describe('Runs', () => {
     expect(stage.api.asked).toEqual([['cancel', 'aaaaaaaaaaaa']]);
   });
 
+  it('says which workers would have done, with a way to a profile of them', async () => {
+    const [text, evidence] = ['1 CPU and 1.5 GB would have done', 'Measured for 2 min'];
+    const advice = [
+      {
+        kind: 'less' as const,
+        group: 'default',
+        cpus: 1,
+        memory: 15e8,
+        saving: null,
+        text,
+        evidence
+      }
+    ];
+    const over = run({ phase: 'done', ended: NOW, advice });
+    const stage = await panel({ runs: [over], profiles: [view()] });
+    await stage.after(() => find('run-open').click());
+    expect(find('advice').querySelector('p')!.outerHTML).toContain(`${evidence}">${text}.`);
+    await stage.after(() => find('save-advice').click());
+    expect(stage.executed).toContainEqual([CommandIDs.editProfile, { run: 'aaaaaaaaaaaa' }]);
+  });
+
   it('shows where the code of a run is, on demand', async () => {
     const stage = await panel({ runs: [run({ kind: 'gang' })] });
     await stage.after(() => find('run-open').click());

@@ -1,7 +1,15 @@
 import { act, fireEvent, render } from '@testing-library/react';
 import React from 'react';
 
-import { draftOf, moved, NEW_DRAFT, profileOf, withPoint } from '../src/profile/draft';
+import {
+  draftOf,
+  freeName,
+  moved,
+  NEW_DRAFT,
+  profileOf,
+  sized,
+  withPoint
+} from '../src/profile/draft';
 import { Editor } from '../src/profile/editor';
 import { MlopsError } from '../src/request';
 import { NOW, PLACES, profile } from './examples';
@@ -49,6 +57,20 @@ describe('drafts', () => {
     const sent = profileOf({ ...draft, ...moved(draft, 'kubernetes') });
     expect(sent).toMatchObject({ place: 'kubernetes', options: {}, groups: [{ options: {} }] });
     expect(JSON.stringify(sent)).not.toMatch(/gpu"|short/);
+  });
+});
+
+describe('Advice', () => {
+  it('is a new name and other numbers in a draft, and says what it changes', () => {
+    const group = { ...profile().groups[0], cpus: 4, memory: 4 * 1024 ** 3 };
+    const advice = { kind: 'less' as const, group: group.name, cpus: 1, memory: 15e8 };
+    const [draft, changes] = sized(trans, draftOf(profile({ groups: [group] })), [
+      { ...advice, saving: null, text: '', evidence: '' }
+    ]);
+    expect(draft.groups[0]).toMatchObject({ cpus: '1', memory: '1.5 GB' });
+    expect(changes).toEqual([`${group.name}: CPUs 4 → 1`, `${group.name}: memory 4 GiB → 1.5 GB`]);
+    expect(freeName('a-sized', new Set(['a-sized', 'a-sized-2']))).toBe('a-sized-3');
+    expect(freeName('a'.repeat(60), new Set(['a'.repeat(48)]))).toBe(`${'a'.repeat(46)}-2`);
   });
 });
 

@@ -35,7 +35,8 @@ export class Stage {
       CommandIDs.revealRun,
       CommandIDs.openSettings,
       CommandIDs.openModel,
-      CommandIDs.openRun
+      CommandIDs.openRun,
+      CommandIDs.editProfile
     ];
     for (const id of others) {
       this.commands.addCommand(id, { execute: args => void this.executed.push([id, args]) });

@@ -6,9 +6,10 @@ import React from 'react';
 import { choose } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { FormDialog } from '../controls/form';
-import { Profile, ProfileView } from '../state/schema';
+import { Advice, Profile, ProfileView } from '../state/schema';
+import { runOf } from '../state/state';
 import { Store } from '../state/store';
-import { draftOf, NEW_DRAFT } from './draft';
+import { draftOf, freeName, NEW_DRAFT, sized } from './draft';
 import { Editor } from './editor';
 
 /** Add the command that edits profiles. */
@@ -20,10 +21,12 @@ export function addProfileCommands(
   commands.addCommand(CommandIDs.editProfile, {
     label: args => (args.label as string) ?? trans.__('New Profile…'),
     caption: trans.__('Make a profile, or change one'),
-    describedBy: takes({ profile: 'string', choose: 'boolean' }),
+    describedBy: takes({ profile: 'string', choose: 'boolean', run: 'string' }),
     execute: async args => {
       const { profiles } = store.state;
-      let view = profiles.find(view => view.profile.name === args.profile);
+      const run = runOf(store.state, String(args.run));
+      const name = run ? run.profile : args.profile;
+      let view = profiles.find(view => view.profile.name === name);
       if (args.choose) {
         const chosen = await choose<ProfileView>(
           trans,
@@ -37,18 +40,21 @@ export function addProfileCommands(
         }
         view = chosen;
       }
-      await openEditor(store, trans, view?.profile ?? null);
+      await openEditor(store, trans, view?.profile ?? null, run?.advice ?? []);
     }
   });
 }
 
-/** Others' profiles are saved under a new name, as the user's own. */
+/**
+ * Others' profiles are saved under a new name, as the user's own; and so is one with the workers that `advice` names.
+ */
 async function openEditor(
   store: Store,
   trans: TranslationBundle,
-  profile: Profile | null
+  profile: Profile | null,
+  advice: readonly Advice[]
 ): Promise<void> {
-  const isOwn = profile?.source === 'user';
+  const isOwn = profile?.source === 'user' && advice.length === 0;
   const draft = profile ? draftOf(profile) : NEW_DRAFT;
   const used = new Set(store.state.profiles.map(view => view.profile.place));
   const places = [...store.state.places.values()].filter(place => used.has(place.name));
@@ -57,12 +63,15 @@ async function openEditor(
   if (isOwn) {
     taken.delete(profile.name);
   }
+  const name = advice.length > 0 ? freeName(`${draft.name}-sized`, taken) : `my-${draft.name}`;
+  const [advised, changes] = sized(trans, draft, advice);
   const body = ReactWidget.create(
     <Editor
       api={store.api}
       trans={trans}
       now={() => store.now()}
-      draft={profile && !isOwn ? { ...draft, name: `my-${draft.name}` } : draft}
+      draft={profile && !isOwn ? { ...advised, name } : draft}
+      changes={changes}
       places={places}
       taken={taken}
       removable={isOwn}

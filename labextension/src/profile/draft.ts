@@ -1,5 +1,7 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
 import { Amount, IProfileRequest } from '../api';
-import { Group, Limits, Price, Profile } from '../state/schema';
+import { Advice, Group, Limits, Price, Profile } from '../state/schema';
 import { size } from '../words/size';
 
 /** Amounts are text while they are typed: "2 GiB", "20 min"; an empty one is none. */
@@ -24,6 +26,9 @@ export interface IDraft extends Pick<
   /** A line for each variable: "NAME=value". */
   environment: string;
 }
+
+/** Characters of a profile's name. */
+const LONGEST = 48;
 
 /** What a new group starts with. */
 export const NEW_GROUP: IGroupDraft = {
@@ -64,6 +69,40 @@ export const NEW_DRAFT: IDraft = {
 /** What changes in `draft` when it is for another place, which doesn't know the options of the first. */
 export function moved(draft: IDraft, place: string): Partial<IDraft> {
   return { place, options: {}, groups: draft.groups.map(group => ({ ...group, options: {} })) };
+}
+
+/** `draft` with the workers that `advice` names, and in words what that changes. */
+export function sized(
+  trans: TranslationBundle,
+  draft: IDraft,
+  advice: readonly Advice[]
+): [IDraft, string[]] {
+  const changes: string[] = [];
+  const groups = draft.groups.map(group => {
+    const found = advice.find(each => each.group === group.name);
+    if (!found) {
+      return group;
+    }
+    const { cpus, memory } = { cpus: String(found.cpus), memory: size(found.memory) };
+    if (cpus !== group.cpus) {
+      changes.push(trans.__('%1: CPUs %2 → %3', group.name, group.cpus, cpus));
+    }
+    if (memory !== group.memory) {
+      changes.push(trans.__('%1: memory %2 → %3', group.name, group.memory, memory));
+    }
+    return { ...group, cpus, memory };
+  });
+  return [{ ...draft, groups }, changes];
+}
+
+/** `name`, or with a number behind it where it is taken; as long as a name may be. */
+export function freeName(name: string, taken: ReadonlySet<string>): string {
+  const numbered = (number: number): string => (number > 1 ? `-${number}` : '');
+  let number = 1;
+  while (taken.has(name.slice(0, LONGEST - numbered(number).length) + numbered(number))) {
+    number += 1;
+  }
+  return name.slice(0, LONGEST - numbered(number).length) + numbered(number);
 }
 
 /** `profile` to be edited. */

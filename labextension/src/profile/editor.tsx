@@ -16,6 +16,8 @@ interface IEditorProps {
   /** The server's time, in seconds since the epoch. */
   now: () => number;
   draft: IDraft;
+  /** What is other in it than in the profile that it was made from, in words. */
+  changes?: readonly string[];
   /** Places that this server has a way to. */
   places: readonly PlaceView[];
   /** Names of the user's other profiles. */
@@ -100,6 +102,7 @@ export function Editor(props: IEditorProps): JSX.Element {
     >
       <Remarked remarks={remarks}>
         <div className="jp-mlops-editor-fields">
+          <Changes changes={props.changes ?? []} />
           <About draft={draft} trans={trans} places={props.places} onChange={set} />
           <Groups
             trans={trans}
@@ -144,6 +147,20 @@ export function Editor(props: IEditorProps): JSX.Element {
         </button>
       </div>
     </form>
+  );
+}
+
+/** What was changed before anybody typed. */
+function Changes({ changes }: { changes: readonly string[] }): JSX.Element | null {
+  if (changes.length === 0) {
+    return null;
+  }
+  return (
+    <ul className="jp-mlops-changes" data-mlops="changes">
+      {changes.map(change => (
+        <li key={change}>{change}</li>
+      ))}
+    </ul>
   );
 }
 

@@ -16,6 +16,7 @@ import { number, significant } from '../words/number';
 import { itemsOf, partOf, runPhase } from '../words/run';
 import { size } from '../words/size';
 import { clock, span } from '../words/time';
+import { AdviceLines, usedOf } from './advice';
 import { Stacks } from './stacks';
 
 /** Errors of items that are listed. */
@@ -42,6 +43,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
       : [itemsFact(trans, run)]),
     ...saved(trans, run, now),
     ...costs(trans, run),
+    ...usedOf(trans, run),
     ...Object.entries({ ...run.params, ...latest(trans, run.metrics) }).filter(
       ([name]) => !sweeps || (name !== 'best' && !tried.names.includes(name))
     )
@@ -56,6 +58,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
           </div>
         ))}
       </dl>
+      <AdviceLines run={run} />
       {run.problem === null && Object.keys(run.metrics).length > 0 && <SmallCurves run={run} />}
       {sweeps && <SweepPart run={run} shown={tried} />}
       {run.code && (

@@ -1,0 +1,61 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import React from 'react';
+
+import { CommandIDs } from '../commands';
+import { Button } from '../controls/button';
+import { useMlops, useSelector } from '../state/hooks';
+import { GroupUse, RunState } from '../state/schema';
+import { size } from '../words/size';
+
+/** Which workers would have done for a run, with a way to a profile that has them. */
+export function AdviceLines({ run }: { run: RunState }): JSX.Element | null {
+  const { commands, trans } = useMlops();
+  const known = useSelector(state =>
+    state.profiles.some(view => view.profile.name === run.profile)
+  );
+  if (run.advice.length === 0) {
+    return null;
+  }
+  return (
+    <div className="jp-mlops-advice" data-mlops="advice">
+      {run.advice.map(each => (
+        <p key={each.group} title={each.evidence}>
+          {run.advice.length > 1 ? `${each.group}: ${each.text}` : each.text}.
+        </p>
+      ))}
+      <div className="jp-mlops-actions">
+        <Button
+          label={
+            known
+              ? trans.__('Look at the profile with these workers, under a new name, and save it')
+              : trans.__('The profile of its cluster, %1, isn’t here any more', run.profile)
+          }
+          disabled={!known}
+          popup="dialog"
+          onClick={() => void commands.execute(CommandIDs.editProfile, { run: run.id })}
+          handle="save-advice"
+        >
+          {trans.__('save as a profile…')}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+/** What it used of the workers of each group, as facts: name, words, tooltip. */
+export function usedOf(trans: TranslationBundle, run: RunState): [string, string, string][] {
+  const title = trans.__(
+    'The most memory that one worker used, with all that the run started there; and the CPUs that were enough for 95 % of the time'
+  );
+  const words = (use: GroupUse): string =>
+    trans.__(
+      '%1 of %2 · %3 of %4 CPUs',
+      size(use.peak),
+      size(use.memory),
+      use.busy.toFixed(use.busy < 10 ? 1 : 0),
+      use.cpus
+    );
+  const name = (use: GroupUse): string =>
+    run.use.length > 1 ? trans.__('Used of %1', use.group) : trans.__('Used');
+  return run.use.filter(use => use.peak > 0).map(use => [name(use), words(use), title]);
+}
