@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .client.runs.api import get_run, map, run, runs, train
     from .client.runs.execution.outcomes import FailedItem
     from .client.runs.fit import fit
-    from .client.runs.inside import checkpoint, log_metric, log_param, rank, report, resume, stopping, world
+    from .client.runs.inside import checkpoint, log_metric, log_param, progress, rank, report, resume, stopping, world
     from .client.runs.run import Run
     from .client.runs.sweeps.api import sweep
     from .client.runs.sweeps.result import Sweep
@@ -62,6 +62,7 @@ __all__ = [
     "models",
     "panel",
     "profiles",
+    "progress",
     "rank",
     "report",
     "resume",
@@ -108,6 +109,7 @@ _HOMES = {
     "model": ".registry.handle",
     "models": ".registry.handle",
     "panel": ".notebook.panel",
+    "progress": ".client.runs.inside",
     "rank": ".client.runs.inside",
     "report": ".client.runs.inside",
     "resume": ".client.runs.inside",
@@ -126,7 +128,7 @@ _HOMES = {
 
 
 #: Those that are called on workers, too, where nothing is recorded.
-_ON_WORKERS = ("checkpoint", "log_metric", "log_param", "rank", "report", "resume", "stopping", "world")
+_ON_WORKERS = ("checkpoint", "log_metric", "log_param", "progress", "rank", "report", "resume", "stopping", "world")
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,7 @@ from . import buffers, processes, sources, surroundings
 from .failures import Record
 from .forking import NATIVE
 from .gang import GangSeat, RankPrints
-from .memory import METRICS, MemoryWatch, Use
+from .memory import METRICS, MemoryWatch, Use, stopped
 from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
@@ -174,7 +174,10 @@ class Agent:
             here = self._runs.get(run)
         runners = here.at_work if here is not None else []
         texts = await asyncio.gather(*(asyncio.to_thread(runner.stacks) for runner in runners))
-        return [{"rank": runner.rank, "text": text} for runner, text in zip(runners, texts, strict=True)]
+        return [
+            {"rank": runner.rank, "text": text, "stopped": not text and stopped(runner.process.pid)}
+            for runner, text in zip(runners, texts, strict=True)
+        ]
 
     async def _used(self, worker: Any) -> dict[str, float]:
         """What the runners use, for Dask's heartbeats: bytes, and per cents of a CPU."""

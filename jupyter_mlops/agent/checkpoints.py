@@ -291,17 +291,30 @@ class OfRank:
     resume : what it goes on from, if there is something: the place, and the manifest.
     local : a folder of this worker.
     tell : tells the seat.
+    saving : is entered while a step is saved.
     """
 
     def __init__(
-        self, root: str, attempt: int, resume: dict[str, Any] | None, local: str, tell: Callable[..., None]
+        self,
+        root: str,
+        attempt: int,
+        resume: dict[str, Any] | None,
+        local: str,
+        tell: Callable[..., None],
+        saving: Callable[[int], contextlib.AbstractContextManager[None]] = lambda step: contextlib.nullcontext(),
     ) -> None:
         self._root, self._attempt, self._resume, self._local, self._tell = root, attempt, resume, local, tell
+        self._saving = saving
         self._resumed: CheckpointFolder | None = None
 
     @contextlib.contextmanager
     def checkpoint(self, step: int, best: float | None, alone: bool) -> Iterator[CheckpointFolder]:
         """A folder for this rank's files; when the block has ended without an error, they are its part."""
+        with self._saving(step), self._begun(step, best, alone) as folder:
+            yield folder
+
+    @contextlib.contextmanager
+    def _begun(self, step: int, best: float | None, alone: bool) -> Iterator[CheckpointFolder]:
         if not self._root:
             with tempfile.TemporaryDirectory(dir=self._local) as nowhere:
                 yield _folder(nowhere, step, 1)

@@ -25,6 +25,7 @@ from .leaving import LeaveNotice
 from .points import Column
 from .reports import Reporter
 from .seat import Died, Displayed, Outcome, RunnerHandle, Stopped, dead
+from .steps import StepsIn
 
 #: What a rank raises that has only lost the others: it is not shown as the cause.
 LOST_OTHERS = re.compile(
@@ -34,6 +35,9 @@ LOST_OTHERS = re.compile(
 
 #: Characters that are gathered of a line that isn't ended.
 LINE = 10_000
+
+#: Seconds between two looks at how far the ranks are.
+LOOK = 1.0
 
 
 class RankSource(Protocol):
@@ -82,6 +86,9 @@ class GangSeat:
         self._displays = Displayed()
         self._listener: socket.socket | None = None
         self._notice: LeaveNotice | None = None
+        self._steps: StepsIn | None = None
+        #: The first of the ranks here.
+        self._first = 0
         self._breaking = False
 
     def obey(self, order: dict[str, Any]) -> None:
@@ -102,7 +109,11 @@ class GangSeat:
         try:
             self._ready("seated", own)
             while True:
-                kind, what = self._events.get()
+                try:
+                    kind, what = self._events.get(timeout=LOOK)
+                except queue.Empty:
+                    self._tell_steps()
+                    continue
                 if kind == "order" and what["do"] == "finish":
                     return self._finish(what["blame"], what["seats"])
                 if kind == "order" and what["do"] == "leave":
@@ -113,6 +124,17 @@ class GangSeat:
         finally:
             self._close_listener()
             shutil.rmtree(own, ignore_errors=True)
+
+    def _tell_steps(self) -> None:
+        """Tell how far the ranks are, and what each uses."""
+        news = self._steps.news() if self._steps is not None and self._ranks else None
+        ranks = [
+            {**each, "rank": rank, "memory": self._ranks[rank].memory}
+            for rank, each in enumerate(news or (), self._first)
+            if rank in self._ranks
+        ]
+        if ranks:
+            self._tell("steps", ranks=ranks)
 
     def _take_in(self, kind: str, what: Any, own: str) -> None:
         if kind == "order" and what["do"] == "start":
@@ -184,6 +206,8 @@ class GangSeat:
             self._close_listener()
         notice = f"{own}/notice-{order['attempt']}"
         self._notice = LeaveNotice(notice, order["ranks"])
+        steps = f"{own}/steps-{order['attempt']}"
+        self._steps, self._first = StepsIn(steps, order["ranks"]), order["first"]
         kept = {"root": self._places["root"], "attempt": order["attempt"], "resume": order["resume"]}
         for local in range(order["ranks"]):
             rank = order["first"] + local
@@ -192,7 +216,7 @@ class GangSeat:
             prints = RankPrints(self._reporter, prefix, rank, order["attempt"])
             try:
                 told = {**_told(order, rank, local), "checkpoints": {**kept, "local": own}, "notice": [notice, local]}
-                told["ranks"] = order["ranks"]
+                told |= {"ranks": order["ranks"], "steps": [steps, local]}
                 runner = self._run.take_rank(prints, told, listener)
             except (OSError, Stopped) as error:
                 self._failed(rank, dead(f"{type(error).__name__}: rank {rank} can't be started: {error}", "", rank, ""))

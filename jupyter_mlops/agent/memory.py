@@ -51,6 +51,13 @@ def computed(pid: int) -> float:
     return total
 
 
+def stopped(pid: int) -> bool:
+    """Whether a process waits for SIGCONT."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
+    return False
+
+
 #: Where the system counts the processes of a container that it killed for memory: cgroups of version 2 and 1.
 _KILLS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 

@@ -26,6 +26,7 @@ from .kinds import KINDS, OURS, Kind, Outcome
 from .leaving import Stopping
 from .points import LONGEST_KEY, PointsOut
 from .rendezvous import Meeting
+from .steps import StepsOut
 from .trial import TrialHere
 from .wire import Message, Wire
 
@@ -79,6 +80,7 @@ class Runner:
         self.checkpoints: OfRank | None = None
         self.stopping: Stopping | None = None
         self.meeting: Meeting | None = None
+        self.steps: StepsOut | None = None
         #: Of a sweep: the trial that is executed.
         self.trial: TrialHere | None = None
         self._modules = set(sys.modules)
@@ -100,7 +102,8 @@ class Runner:
         os.environ.update(told["variables"])
         self.meeting = Meeting(**told["meeting"], listener=listener)
         self.meeting.install()
-        self.checkpoints = OfRank(**told["checkpoints"], tell=self.tell)
+        self.steps = StepsOut(*told["steps"])
+        self.checkpoints = OfRank(**told["checkpoints"], tell=self.tell, saving=self.steps.saving)
         self.stopping = Stopping(*told["notice"])
 
     def serve(self) -> None:
@@ -148,6 +151,8 @@ def log(kind: str, key: str, value: Any, step: int | None = None) -> bool:
         return False
     if kind == "metric":
         RUNNER.points.add(key[:LONGEST_KEY], float(value), None if step is None else int(step))
+        if step is not None and RUNNER.steps is not None:
+            RUNNER.steps.step(int(step))
     else:
         RUNNER.tell(kind, key=key, value=str(value))
     return True

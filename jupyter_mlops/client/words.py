@@ -24,7 +24,9 @@ def sentence(state: RunState, now: Time | None = None) -> str:
         parts.append(items)
     parts.append(words.span((state.ended or now or time.time()) - state.created))
     if state.left is not None and state.phase not in FINAL:
-        parts.append(f"{words.left(state.left)} left")
+        cost = state.to_finish
+        more = "" if cost is None else f" for {words.money(cost, state.cost.currency)}"
+        parts.append(f"{words.left(state.left)} left{more}")
     parts += [text for text in (known_cost(state.cost), unit_price(state), f"on {state.cluster}") if text]
     if state.phase not in FINAL:
         stops = state.projection is not None and state.projection.stops_at is not None

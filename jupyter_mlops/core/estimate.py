@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .base import Name, Record, Saying, Seconds, Time
 from .errors import Fault
-from .price import GB, HOUR, Price, Reference, Source, sources
+from .price import GB, HOUR, Cost, Price, Reference, Source, sources
 from .profile import Profile
 
 #: Seconds for which Kubernetes' autoscaler keeps a machine that is empty, by its defaults: it is paid for until then.
@@ -109,24 +109,7 @@ def estimate(profile: Profile, price: Price, rates: Price, quotes: Quotes | None
     )
 
 
-def _by_rates(profile: Profile, price: Price, counts: list[int]) -> float | None:
-    pairs = list(zip(counts, profile.groups, strict=True))
-    return price.per_hour(
-        sum(count * group.cpus for count, group in pairs),
-        sum(count * group.memory for count, group in pairs),
-        sum(count * group.gpus for count, group in pairs),
-    )
-
-
-def _by_quotes(profile: Profile, amounts: Mapping[str, float | None], counts: list[int]) -> float | None:
-    """The sum of a group's amount times its count; None where an amount is unknown that is needed."""
-    total = 0.0
-    for count, group in zip(counts, profile.groups, strict=True):
-        amount = amounts.get(group.name)
-        if count and amount is None:
-            return None
-        total += count * (amount or 0.0)
-    return total
+from .price import GB, HOUR, Cost, Price, Reference, Source, sources
 
 
 #: A smaller part than this says nothing of the speed: the first items also load what they import.

@@ -13,6 +13,7 @@ from .formats import FORMAT
 from .price import Cost
 from .projection import Projection
 from .sizing import Advice, GroupUse, advice_of
+from .steps import RankState
 
 RunKind = Annotated[Literal["cell", "map", "function", "gang", "sweep"], otherwise("function")]
 
@@ -110,6 +111,9 @@ class RunState(Record):
     attempt: int = 0
     checkpoint: Checkpoint | None = None
     checkpoints: Saying = ""
+    #: Of a gang, while it runs: its ranks, and the money that the steps that are left will cost.
+    ranks: Annotated[list[RankState], first(256)] = []
+    to_finish: float | None = None
     #: What is wrong with its record; set by who reads it, never stored.
     problem: Problem | None = None
     #: Whether `again` works: its input was kept.

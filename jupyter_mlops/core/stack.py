@@ -8,6 +8,10 @@ from .base import Label, Record, Saying
 NONE = "no Python code of its own is under way: it waits or computes in C code, or has just ended"
 
 
+#: The same of a process that waits for SIGCONT.
+STOPPED = "its process is stopped (by SIGSTOP, or in a debugger), and does nothing"
+
+
 class PythonStack(Record):
     """The Python stack of one process of a run: all of its threads, the innermost call first.
 

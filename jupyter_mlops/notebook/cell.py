@@ -231,7 +231,12 @@ def options_of(args: argparse.Namespace) -> Options:
         checkpoint=args.checkpoint,
         fresh=args.fresh,
         resume=args.resume,
+        hang=_hang(args.hang) if args.hang is not None else None,
     )
+
+
+def _hang(text: str) -> float:
+    return 0.0 if text == "off" else parse_seconds(text, "hang")
 
 
 def _gang(text: str) -> dict[str, Any]:

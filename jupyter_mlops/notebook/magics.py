@@ -41,6 +41,12 @@ class MlopsMagics(Magics):
         help="With --gang: begin again up to N times when a rank fails, if there is a new checkpoint (default: 3).",
     )
     @argument(
+        "--hang",
+        metavar="TIME",
+        help="With --gang: it hangs when no rank has made a step for so long, and begins again; off: never (default: "
+        "a minute, or more where steps take long; only of ranks that call mlops.progress).",
+    )
+    @argument(
         "--checkpoint",
         metavar="PATH",
         help="With --gang: a folder that all workers see, or a URL, for its checkpoints (default: the run's folder).",

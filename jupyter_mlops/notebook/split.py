@@ -14,6 +14,7 @@ VALUED = (
     "--cluster",
     "--gang",
     "--group",
+    "--hang",
     "--map",
     "--name",
     "--on-error",

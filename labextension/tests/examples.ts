@@ -165,6 +165,8 @@ export function run(part: Partial<RunState> = {}): RunState {
     checkpoints: '',
     profile: 'this-machine',
     use: [],
+    ranks: [],
+    to_finish: null,
     advice: [],
     ...part
   };

@@ -443,3 +443,19 @@ def test_before_the_cluster_ends_all_save_and_leave(gang: Gang, notes: Notes) ->
     for number in (0, 1):  # it was given more time
         _sit(gang, number, now=3)
     assert notes.taken() == [(0, "start"), (1, "start")]
+
+
+def test_a_hang_ends_an_attempt_and_counts_as_a_restart(notes: Notes, gang: Gang) -> None:
+    hang = Cause(1, "hung", "RunHung: no step")
+    gang.written(0, 3, None, True, {})
+    gang.kept(3, 0)
+    notes.taken()
+    gang.hung(hang, 0)
+    assert notes.taken() == [(0, "break"), (1, "break")]
+    gang.hung(hang, 0)  # once is enough
+    for number in (0, 1):
+        _sit(gang, number)
+    assert notes.said[-1] == "[gang] rank 1: RunHung: no step: all ranks begin again (restart 1 of 3)"
+    assert gang.attempt == 2 and notes.failed == []
+    gang.hung(Cause(None, "hung", "RunHung: none gets on"), 0)
+    assert notes.failed == ["RunHung: none gets on"], "it hasn't got on since: no rank can tell more"

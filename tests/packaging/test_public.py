@@ -40,6 +40,7 @@ NAMES = {
     "models",
     "panel",
     "profiles",
+    "progress",
     "rank",
     "report",
     "resume",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -283,3 +284,37 @@ def test_the_ranks_of_a_worker_share_its_threads() -> None:
 
     given = {"OMP_NUM_THREADS": "8", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "all", "HOME": "/"}
     assert _share(given, 3) == {**given, "OMP_NUM_THREADS": "2"}
+
+
+def test_a_gang_that_hangs_says_where_all_ranks_are_and_goes_on_from_its_checkpoint(
+    cluster: mlops.Cluster, tmp_path: Path
+) -> None:
+    def train(folder: Path) -> int:
+        def meet(step: int) -> None:
+            (folder / f"{mlops.rank()} {step} {begun is None}").touch()
+            while not (folder / f"{1 - mlops.rank()} {step} {begun is None}").exists():
+                time.sleep(0.01)
+
+        begun = mlops.resume()
+        for step in range(begun.step if begun else 0, 40):
+            if step == 20 and begun is None and mlops.rank() == 1:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            meet(step)
+            mlops.progress(step, 40)
+            if step == 10:
+                with mlops.checkpoint(step) as place:
+                    (place / str(mlops.rank())).touch()
+        return begun.step
+
+    run = mlops.train(train, tmp_path, workers=2, hang=2.0, cluster=cluster)
+    until(lambda: [rank.step for rank in run.record.ranks] == [19, 19])
+    assert [rank.phase for rank in run.record.ranks] == ["running"] * 2 and run.record.left > 0
+    assert len({rank.worker for rank in run.record.ranks}) == 2
+    assert run.result(LONG) == 10
+    text = "no rank has made a step for [2-9].* s: the process of rank 1 is stopped"
+    prints = run.prints()
+    assert re.search(rf"\[gang\] It hangs: {text}. Where each rank is:\nrank 0 on .*:\n(.*\n)* .* in meet\n", prints)
+    assert re.search(rf"rank 1: RunHung: {text}: all ranks begin again \(restart 1 of 3\)", prints)
+    used = run.record.use[0]
+    assert run.record.attempt == 2 and (used.workers, used.at_once) == (2, 1) and 2 <= used.seconds < 60
+    assert used.own_peak + used.largest <= 1.1 * used.peak and 0 < used.busy < 2 and run.advice() == []

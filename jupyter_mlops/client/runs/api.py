@@ -83,8 +83,8 @@ def train(
     workers : on how many; a cluster with fewer gets more. Or the smallest and the largest number, `(2, 8)`: it begins
         with those that can be had, goes on with fewer when one goes, and with more after a checkpoint.
     cluster : where; as for `%%mlrun --cluster`.
-    options : per_worker (ranks on each worker), restarts, checkpoint, fresh, resume, name, group, timeout, detach,
-        sync, as for `%%mlrun`; others are for `fn`.
+    options : per_worker (ranks on each worker), restarts, hang, checkpoint, fresh, resume, name, group, timeout,
+        detach, sync, as for `%%mlrun`; others are for `fn`.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def get_run(id: str) -> Run:
 
 
 _OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet", "keep", "on_error", "sync")
-_OF_GANGS = ("per_worker", "restarts", "checkpoint", "fresh", "resume")
+_OF_GANGS = ("per_worker", "restarts", "hang", "checkpoint", "fresh", "resume")
 
 
 def _split(options: dict[str, Any], known: Collection[str] = _OPTIONS) -> tuple[dict[str, Any], dict[str, Any]]:

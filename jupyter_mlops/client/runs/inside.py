@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,28 @@ def report(value: float) -> None:
     number = _number("report", value)
     if trial is not None:
         trial.report(number)
+
+
+def progress(step: int, total: int | None = None) -> None:
+    """Say how far the training is, of a gang, in each of its ranks: once for each step. With `total` it is said when it
+    will be done, and what it will cost. A gang none of whose ranks has made a step for long is taken to hang, and
+    begins again from its last checkpoint (`--hang`); the same step once more is a sign of life. It never waits.
+
+    Does nothing where there is no gang.
+
+    Parameters
+    ----------
+    step : that was made.
+    total : how many steps there will be.
+
+    Raises
+    ------
+    InvalidInput : one of them is no whole number of 0 or more.
+    """
+    numbers = [None if number is None else _whole(name, number) for name, number in (("step", step), ("total", total))]
+    steps = getattr(_runner(), "steps", None)
+    if steps is not None:
+        steps.step(*numbers, watched=True)
 
 
 def rank() -> int:
@@ -144,6 +166,17 @@ def _nowhere() -> Iterator[Path]:
     warnings.warn("checkpoints are kept of gangs: this one isn't (%%mlrun --gang 1)", stacklevel=5)
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
+
+
+def _whole(name: str, number: Any) -> int:
+    import operator
+
+    with suppress(TypeError):
+        if not isinstance(number, bool) and 0 <= operator.index(number) < 2**53:
+            return operator.index(number)
+    from ...core.errors import InvalidInput
+
+    raise InvalidInput(f"{name} can't be {number!r:.80}", "it counts steps", "Give a whole number of 0 or more.")
 
 
 def _number(key: str, value: Any) -> float:

@@ -36,6 +36,8 @@ class Options:
     checkpoint : a folder that all workers see, or a URL, for a gang's checkpoints; the run's own folder where workers
         see that, else the one that the profile's environment names.
     fresh : whether a gang begins anew where an earlier run of the same code has left a checkpoint.
+    hang : seconds without a step of any rank after which a gang is taken to hang, and begins again; 0: never. When not
+        given: a minute, or more where steps take long, and only of ranks that tell each step with `mlops.progress`.
     resume : the run whose newest checkpoint a gang goes on from; the last one of the same code, if that hadn't ended.
     """
 
@@ -56,6 +58,7 @@ class Options:
     restarts: int = RESTARTS
     checkpoint: str | None = None
     fresh: bool = False
+    hang: float | None = None
     resume: str | None = None
 
     def __post_init__(self) -> None:
@@ -88,7 +91,10 @@ class Options:
             raise InvalidSpec("per_worker needs a gang", "it is how many of its ranks a worker has", "Add gang=N.")
         if type(self.restarts) is not int or self.restarts < 0:
             raise InvalidSpec(f"restarts can't be {self.restarts!r}", "it is how often", "Use 0 or more.")
+        if self.hang is not None and not (type(self.hang) in (int, float) and 0 <= self.hang < float("inf")):
+            raise InvalidSpec(f"hang can't be {self.hang!r}", "it is in seconds", "Use more than 0, or 0 for never.")
         others = {
+            "hang": self.hang is not None,
             "restarts": self.restarts != RESTARTS,
             "checkpoint": self.checkpoint is not None,
             "fresh": self.fresh,
@@ -96,7 +102,7 @@ class Options:
         }
         if self.gang is None and any(others.values()):
             name = next(name for name, used in others.items() if used)
-            raise InvalidSpec(f"{name} needs a gang", "only a gang has checkpoints", "Add gang=1, or leave it out.")
+            raise InvalidSpec(f"{name} needs a gang", "its ranks begin again together", "Add gang=1, or leave it out.")
         if self.fresh and self.resume is not None:
             raise InvalidSpec("fresh and resume can't be combined", "one of them begins anew", "Leave one of them out.")
         for other, used in (("keep", self.keep), ("retries", self.retries)):
@@ -152,8 +158,8 @@ def of_gang(workers: Any) -> dict[str, Any]:
     return {"gang": workers}
 
 
-def parse_seconds(text: str) -> float:
-    """`"90"`, `"90s"`, `"2 min"` or `"1h30m"` as seconds.
+def parse_seconds(text: str, name: str = "timeout") -> float:
+    """`"90"`, `"90s"`, `"2 min"` or `"1h30m"` as seconds; an error calls it `name`.
 
     Raises
     ------
@@ -166,4 +172,4 @@ def parse_seconds(text: str) -> float:
     try:
         return float(parse_period(text))  # type: ignore[arg-type]  # it is text
     except ValueError:
-        raise InvalidSpec(f"timeout can't be {text!r}", "", "Write it like 90, 90s, 2min or 1h30m.") from None
+        raise InvalidSpec(f"{name} can't be {text!r}", "", "Write it like 90, 90s, 2min or 1h30m.") from None

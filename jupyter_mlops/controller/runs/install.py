@@ -40,6 +40,7 @@ FILES = (
     "rendezvous",
     "checkpoints",
     "leaving",
+    "steps",
     "points",
     "stacks",
     "trial",

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...core.base import Seconds, Time, read_record
 from ...core.budget import Budget
-from ...core.estimate import time_left
+from ...core.estimate import time_left, to_finish
 from ...core.projection import projection_of
 from ...core.run import FINAL, ItemError, RunPhase, RunState
 from ...core.sweep import TrialReport
@@ -67,6 +67,8 @@ class LiveRun:
         #: What the trials of a sweep reported, each with the `seq` it came with.
         self._reports: deque[tuple[int, TrialReport]] = deque(maxlen=REPORTS)
         self.timer: asyncio.TimerHandle | None = None
+        #: Until a gang has made all of its steps, as its ranks tell; None where they don't.
+        self.seconds_left: Seconds | None = None
         #: What the cluster's budget has left.
         self.budget: Callable[[], Budget | None] = lambda: None
 
@@ -165,7 +167,9 @@ class LiveRun:
         state.left, state.use = self.left(now), self.use.groups
         budget = self.budget() if self.live else None
         done = state.done + state.failed
-        state.projection = projection_of(state.cost, self._total, done, state.left, budget, now, self._most)
+        if self.maps:
+            state.projection = projection_of(state.cost, self._total, done, state.left, budget, now, self._most)
+        state.to_finish = to_finish(state.cost, state.left) if state.kind == "gang" else None
         state.budget = "" if budget is None else budget.sentence
         return state
 
@@ -183,6 +187,8 @@ class LiveRun:
     def left(self, now: Time) -> Seconds | None:
         """Seconds until it is done, at the speed so far; None where that can't be said."""
         state = self.state
+        if state.kind == "gang":
+            return self.seconds_left if state.phase == "running" else None
         return time_left(self._total, state.done + state.failed, state.created, now) if self.maps else None
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...core.stack import NONE, PythonStack
+from ...core.stack import NONE, STOPPED, PythonStack
 from ...core.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ async def _ask(scheduler: Scheduler, worker: DaskWorker, run: str) -> list[Pytho
     except Exception as error:  # noqa: BLE001 - of any kind: it went, or is of a version that has no stacks
         return [PythonStack(worker=name, why=f"the worker can't be asked: {type(error).__name__}")]
     return [
-        PythonStack(worker=name, rank=each["rank"], text=each["text"], why="" if each["text"] else NONE)
-        for each in told[worker.address]
+        PythonStack(worker=name, rank=each["rank"], text=each["text"], why=_why(each)) for each in told[worker.address]
     ]
+
+
+def _why(told: dict[str, Any]) -> str:
+    """Why a process has told no stack; empty where it has."""
+    if told["text"]:
+        return ""
+    return STOPPED if told.get("stopped") else NONE

@@ -316,10 +316,12 @@ export interface RunState {
   problem: Problem | null;
   profile: string;
   projection: Projection | null;
+  ranks: RankState[];
   repeatable: boolean;
   shape: {
     [k: string]: number;
   };
+  to_finish: number | null;
   total: number | null;
   use: GroupUse[];
   variables: string[];
@@ -382,6 +384,19 @@ export interface Projection {
   high: number | null;
   low: number | null;
   stops_at: number | null;
+}
+/**
+ * A rank of a gang now. `step` is the last that it has made, of `total`, at the time `seen`; None where its code
+ * tells of none. `memory` are the bytes that it uses.
+ */
+export interface RankState {
+  memory: number;
+  phase: 'starting' | 'running' | 'saving' | 'done' | 'failed';
+  rank: number;
+  seen: number | null;
+  step: number | null;
+  total: number | null;
+  worker: string;
 }
 /**
  * What a run used of the workers of one group: of each, the most of any of them.

@@ -8,6 +8,7 @@ read, and tested, in one place:
   isn't shown.
 - A worker that went isn't the code's fault: the gang begins again as soon as another worker has taken its seat.
 - After any other cause it begins again, a few times, if it has got on: with a checkpoint since it began last.
+- When no rank gets on it hangs, which ends an attempt as any other cause does.
 - A checkpoint is kept once all ranks have written their parts.
 - When a worker is about to go all ranks may stop at the same step, and begin again without it.
 - An elastic gang makes do with fewer workers than it was asked to have, rather than wait for them; when it could have
@@ -41,19 +42,25 @@ GROW: Seconds = 600.0
 
 SeatPhase = Literal["empty", "given", "ready", "running", "breaking", "done", "left"]
 
-CauseKind = Literal["gone", "died", "raised", "lost others"]
+CauseKind = Literal["gone", "died", "raised", "lost others", "hung"]
 
 #: The kinds of causes, what is most likely to blame first: whoever lost another rank is not.
-_ORDER: tuple[CauseKind, ...] = ("gone", "died", "raised", "lost others")
+_ORDER: tuple[CauseKind, ...] = ("gone", "died", "raised", "lost others", "hung")
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why an attempt ended: of which rank (None: of a whole seat), how, and its error in words."""
+    """Why an attempt ended: of which rank (None: of a whole seat, or of nobody knows which), how, and its error in
+    words."""
 
     rank: int | None
     kind: CauseKind
     error: str
+
+    @property
+    def words(self) -> str:
+        """It, with whose it is."""
+        return self.error if self.rank is None else f"rank {self.rank}: {self.error}"
 
 
 @dataclass(eq=False)
@@ -215,6 +222,12 @@ class Gang:
             seat.phase = "done"
         self.look(now)
 
+    def hung(self, cause: Cause, now: Time) -> None:
+        """None of its ranks gets on."""
+        if not self.over and self._runs and not self._causes:
+            self._blame(cause, now)
+            self.look(now)
+
     def left(self, seat: SeatState, now: Time) -> None:
         """The seat's task is computed by nobody any more: its worker went."""
         gone = f"the worker of {_ranks(seat, self.per_worker)} went"
@@ -367,7 +380,11 @@ class Gang:
         if soon and ((cause.kind == "lost others" and runs) or (cause.kind != "gone" and self._keeping > 0)):
             return  # which one it lost, and why, and whether the last checkpoint is complete, is about to be known
         if cause.kind != "gone" and (self._kept is None or not self._restarts):
-            self._finish(cause.rank)
+            if cause.kind == "hung":  # no rank can tell of it
+                self.over = True
+                self._hands.fail(cause.words)
+            else:
+                self._finish(cause.rank)
             return
         self._break([seat for seat in self.seats if seat.phase in ("running", "done")])
         if not any(seat.phase == "breaking" for seat in self.seats):
@@ -391,7 +408,7 @@ class Gang:
             return
         self._restarts -= 1
         which = f"restart {self._most - self._restarts} of {self._most}"
-        self._hands.say(f"[gang] rank {cause.rank}: {cause.error}: all ranks begin again ({which})")
+        self._hands.say(f"[gang] {cause.words}: all ranks begin again ({which})")
 
     def _leave(self) -> None:
         """All have stopped because a worker is about to go, or all of them: begin again without it."""

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 from ....core.base import Seconds, Time
 from ....core.resources import group_in
 from ....core.run import FINAL, RESTARTS, Checkpoint
+from ....core.stack import STOPPED, PythonStacks
 from ....core.words import count, span
 from ... import dask
 from ...background import Background
 from ..liverun import LiveRun
+from ..stacks import stacks_of
 from .gang import NOWHERE, Cause, Gang, SeatState
+from .steps import StepWatch
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks while a gang waits for workers, or for a cause.
 LOOK: Seconds = 0.1
+
+#: Seconds between two looks whether a gang hangs.
+WATCH: Seconds = 1.0
 
 #: Seconds after which a gang that waits says so.
 SILENCE: Seconds = 3.0
@@ -52,7 +58,7 @@ class Gangs:
         #: Workers that are about to go.
         self._leaving: set[str] = set()
         self._background = Background()
-        self._looking = False
+        self._looking = self._watching = False
         #: Whether the cluster is about to end: no gang begins any more.
         self._ending = False
 
@@ -88,7 +94,14 @@ class Gangs:
             return
         known, seat = found
         now = time.monotonic()
+        if state == "steps":
+            known.steps.take(what["ranks"], now)
+            known.show_ranks()
+            self._keep_watching()
+            return
         if state == "rank":
+            known.steps.ended(what["rank"], "done" if what["done"] else "failed")
+            known.show_ranks()
             cause = None if what["done"] else Cause(what["rank"], what["cause"], what["error"])
             known.gang.ended(seat, what["rank"], cause, now, bool(what.get("early")))
         elif state == "leaves":
@@ -174,6 +187,39 @@ class Gangs:
     def _idle(self, group: str) -> int:
         return sum(not worker.processing for worker in self._free(group))
 
+    # Watching for hangs
+
+    def _keep_watching(self) -> None:
+        if not self._watching:
+            self._watching = True
+            self._background.spawn(self._watch())
+
+    async def _watch(self) -> None:
+        """Look again and again whether a gang hangs."""
+        try:
+            while watched := [known for known in self._gangs.values() if known.steps.watches]:
+                for known in watched:
+                    if known.steps.silent(time.monotonic()) is not None:
+                        await self._end_hang(known)
+                await asyncio.sleep(WATCH)
+        finally:
+            self._watching = False
+
+    async def _end_hang(self, known: _Known) -> None:
+        """Say where all ranks are, and have the attempt ended; unless they got on meanwhile."""
+        attempt = known.gang.attempt
+        stacks = await stacks_of(self._scheduler, known.run.state.id)
+        now = time.monotonic()
+        silent = known.steps.silent(now)
+        if silent is None or known.gang.attempt != attempt or known.gang.over:
+            return
+        stopped = [each.rank for each in stacks if each.why == STOPPED and each.rank is not None]
+        rank, words = known.steps.who(stopped, silent, now)
+        known.say(f"[gang] It hangs: {words}. Where each rank is:\n{PythonStacks(stacks)!r}\n")
+        known.steps.clear()
+        known.gang.hung(Cause(rank, "hung", f"RunHung: {words}"), now)
+        self._keep_looking()
+
     # Looking
 
     def _keep_looking(self) -> None:
@@ -232,12 +278,23 @@ class _Known:
     ) -> None:
         self._scheduler, self.run, self._fail, self._mark = scheduler, run, fail, mark
         self.group = run.state.group or ""
+        hang = run.state.options.get("hang")
+        self.steps = StepWatch(float(hang) if isinstance(hang, (int, float)) else None)
         self._idle = idle
         self._since = time.monotonic()
         self._said = 0
 
+    def show_ranks(self) -> None:
+        """Tell who watches the run how its ranks do."""
+        self.run.state.ranks = self.steps.states
+        self.run.seconds_left = self.steps.left
+        self._mark(self.run)
+
     def order(self, seat: SeatState, do: str, **what: Any) -> None:
         """As `Hands.order`."""
+        if do == "start":
+            name = getattr(self._scheduler.workers.get(seat.worker), "name", "")
+            self.steps.begin(seat.ranks, str(name))
         if seat.worker in self._scheduler.workers:
             order = {"op": "mlops-gang", "run": self.run.state.id, "do": do, **what}
             self._scheduler.worker_send(seat.worker, order)
@@ -265,6 +322,8 @@ class _Known:
         if world != self.run.state.total:
             self.say(f"[gang] It begins with {count(world, 'rank')}")
         self.run.state.attempt, self.run.state.total = attempt, world
+        self.steps.clear()
+        self.show_ranks()
         if attempt > 1 or resume is not None:
             self.run.curves.begin(attempt, -1 if resume is None else resume["step"])
         if resume is not None:
