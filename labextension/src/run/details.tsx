@@ -11,12 +11,13 @@ import { useFollow, useMlops, useSelector } from '../state/hooks';
 import { Entry, ItemError, RunState } from '../state/schema';
 import { isRunning } from '../state/state';
 import { projection } from '../words/budget';
-import { fineSum, perThousand, source } from '../words/money';
+import { fineSum, money, perThousand, source } from '../words/money';
 import { number, significant } from '../words/number';
 import { itemsOf, partOf, runPhase } from '../words/run';
 import { size } from '../words/size';
 import { clock, span } from '../words/time';
 import { AdviceLines, usedOf } from './advice';
+import { Ranks } from './ranks';
 import { Stacks } from './stacks';
 
 /** Errors of items that are listed. */
@@ -59,6 +60,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
         ))}
       </dl>
       <AdviceLines run={run} />
+      <Ranks run={run} />
       {run.problem === null && Object.keys(run.metrics).length > 0 && <SmallCurves run={run} />}
       {sweeps && <SweepPart run={run} shown={tried} />}
       {run.code && (
@@ -141,6 +143,15 @@ function costs(trans: TranslationBundle, run: RunState): [string, string, string
   );
   return [
     [trans.__('Cost'), known, source(trans, run.cost)],
+    ...(run.to_finish === null || !isRunning(run)
+      ? []
+      : [
+          [
+            trans.__('To finish'),
+            trans.__('about %1', money(trans, run.to_finish, run.cost.currency)),
+            trans.__('Its steps that are left, at the pace of the last fifty')
+          ] as [string, string, string]
+        ]),
     ...(early ? [[trans.__('In all'), early, why] as [string, string, string]] : []),
     ...(run.budget ? [[trans.__('Budget'), run.budget, ''] as [string, string, string]] : [])
   ];
