@@ -109,7 +109,30 @@ def estimate(profile: Profile, price: Price, rates: Price, quotes: Quotes | None
     )
 
 
-from .price import GB, HOUR, Cost, Price, Reference, Source, sources
+def to_finish(cost: Cost, left: Seconds | None) -> float | None:
+    """Money that something that costs so much an hour will still cost in `left` seconds; None where that, or a part of
+    what it costs, is unknown."""
+    return None if left is None or cost.per_hour is None or cost.unpriced else cost.per_hour * left / HOUR
+
+
+def _by_rates(profile: Profile, price: Price, counts: list[int]) -> float | None:
+    pairs = list(zip(counts, profile.groups, strict=True))
+    return price.per_hour(
+        sum(count * group.cpus for count, group in pairs),
+        sum(count * group.memory for count, group in pairs),
+        sum(count * group.gpus for count, group in pairs),
+    )
+
+
+def _by_quotes(profile: Profile, amounts: Mapping[str, float | None], counts: list[int]) -> float | None:
+    """The sum of a group's amount times its count; None where an amount is unknown that is needed."""
+    total = 0.0
+    for count, group in zip(counts, profile.groups, strict=True):
+        amount = amounts.get(group.name)
+        if count and amount is None:
+            return None
+        total += count * (amount or 0.0)
+    return total
 
 
 #: A smaller part than this says nothing of the speed: the first items also load what they import.
