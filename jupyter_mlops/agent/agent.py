@@ -422,7 +422,7 @@ def _opening(worker: Any, code: bytes) -> Message:
     security = worker.security
     return {
         "code": code,
-        "environ": dict(os.environ),
+        "environ": processes.environment(),
         "path": list(sys.path),
         "folder": str(Path.cwd()),
         "worker": {

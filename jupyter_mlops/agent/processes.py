@@ -34,6 +34,10 @@ PATIENCE = 60.0
 #: must not have: pyarrow's allocator, which pandas loads, too.
 ALONE = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
+#: What workers have, since they live long, so that free memory goes back to the system at once. Code that makes arrays
+#: in a loop would pay for it with a page fault for each page, each time; its process ends with its run.
+THRIFTY = ("MALLOC_TRIM_THRESHOLD_", "65536")
+
 #: Seconds that a runner which has hung up has for its end.
 PARTING = 2.0
 
@@ -222,7 +226,7 @@ class Fresh(RunnerProcess):
         end, out, err, points = self._files
         work = f"import socket\nfrom {__package__} import runner, wire\n"
         work += f"runner.main(wire.Wire(socket.socket(fileno={end})), {out}, {err}, {points})"
-        self._process = _started(work, dict(os.environ), self._files)
+        self._process = _started(work, environment(), self._files)
         self._hand_over()
         self.pid = self._process.pid
 
@@ -292,6 +296,11 @@ def learn(modules: list[str], environ: Mapping[str, str], is_wanted: Callable[[]
             wire.close()
 
 
+def environment() -> dict[str, str]:
+    """The variables of this process, as its runners have them."""
+    return {name: value for name, value in os.environ.items() if (name, value) != THRIFTY}
+
+
 def paths() -> list[str]:
     """What the template imports from: it serves all workers of a machine, whose own folders its runners get later."""
     return [path for path in sys.path if path not in OWN]
@@ -353,16 +362,16 @@ def _connected(environ: Mapping[str, str]) -> socket.socket:
 
 
 def _start_template(where: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
-    return _started(f"from {__package__} import template\ntemplate.start({where!r})", environment)
+    own = {**environment(), **environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
+    return _started(f"from {__package__} import template\ntemplate.start({where!r})", own)
 
 
-def _started(work: str, environment: dict[str, str], files: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+def _started(work: str, environ: dict[str, str], files: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-c", _BOOT + work],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        env=environment,
+        env=environ,
         pass_fds=files,
         start_new_session=True,
     )
