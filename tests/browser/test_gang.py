@@ -1,4 +1,4 @@
-"""A gang in a notebook: what it says under the cell, and what the sidebar shows of it."""
+"""A gang and a sweep in a notebook: what they say under the cell, and what the sidebar shows of them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,24 @@ for step in range(begin + 1, 61):
             (folder / f"rank-{mlops.rank()}").write_text("state")
 begin
 """
+SWEEP = """
+def objective(x, kind):
+    if kind == "bad":
+        raise ValueError("never that")
+    return x
+found = mlops.sweep(objective, {"x": mlops.log(0.01, 1), "kind": ["good", "bad"]}, trials=12, seed=1, cluster="pair")
+found.result()
+"""
 PAIR = {"title": "Pair", "groups": [{"workers": 2, "minimum": 0, "maximum": 3, "memory": "600 MiB"}]}
 #: Widths of the sidebar, in pixels.
 WIDTHS = (250, 600)
 
 
-def test_a_gang_says_what_it_saved_and_why_it_began_again(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None:
+def test_a_gang_says_why_it_began_again_and_a_sweep_what_it_tried(
+    page: Page, lab: Lab, picture: Callable[[str], Path]
+) -> None:
     lab.api("profiles/pair", "PUT", PAIR)
-    write_notebook(lab.work, "gang.ipynb", ["%load_ext jupyter_mlops\nimport jupyter_mlops as mlops", CELL])
+    write_notebook(lab.work, "gang.ipynb", ["%load_ext jupyter_mlops\nimport jupyter_mlops as mlops", CELL, SWEEP])
     cluster_of(lab, "pair", "pair", 2)
     open_lab(page, lab, "gang.ipynb")
     sidebar = Sidebar(page).open()
@@ -77,3 +87,26 @@ def test_a_gang_says_what_it_saved_and_why_it_began_again(page: Page, lab: Lab, 
     command(page, "docmanager:open", {"path": "gang.ipynb"})
     expect(sidebar.run("learn digits", "done")).to_be_visible()
     expect(output).to_contain_text("10")
+    sidebar.run("learn digits").locator("[data-mlops=run-open]").click()
+    _sweep(page, sidebar, notebook, picture)
+
+
+def _sweep(page: Page, sidebar: Sidebar, notebook: Notebook, picture: Callable[[str], Path]) -> None:
+    table = notebook.run(2).locator("table")
+    expect(table.locator("td").first).to_contain_text("★")
+    row = sidebar.run("objective", "done")
+    expect(row).to_contain_text(re.compile(r"best 0\.\d+ · 12 trials"))
+    row.locator("[data-mlops=run-open]").click()
+    details = row.locator("[data-mlops=run-details]")
+    expect(details).to_contain_text(re.compile(r"Trials12: \d done, \d failed"))
+    expect(details.locator("[data-mlops=parallel] path")).to_have_count(12)
+    rows = details.locator("[data-mlops=table-row]")
+    expect(rows.first).to_contain_text("the best one")
+    details.locator("[data-mlops=sort-state]").click()
+    expect(rows.nth(11)).to_contain_text("failed: ValueError: never that")
+    for width in WIDTHS:
+        sidebar.resize(width)
+        for theme in ("light", "dark"):
+            dark(page, theme == "dark")
+            picture(f"sweep-{theme}-{width}")
+    assert_accessible(page, "[data-mlops=run-details]")

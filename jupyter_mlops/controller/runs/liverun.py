@@ -136,10 +136,14 @@ class LiveRun:
         return found[::-1]
 
     def note_best(self, value: float, params: dict[str, Any]) -> None:
-        """The best trial of a sweep so far; how it got better over the trials is a curve."""
+        """The best trial of a sweep so far."""
+        self._draw_best(value)
+        self.state.params.update({name: str(given) for name, given in params.items()})
+
+    def _draw_best(self, value: float) -> None:
+        """How the best value of a sweep got better, over the trials, is a curve."""
         point = {"steps": [self.state.tried], "values": [value], "times": [time.time()]}
         self.curves.take({"columns": {"best": point}}, self.state.metrics)
-        self.state.params.update({name: str(given) for name, given in params.items()})
 
     def errors(self, errors: list[dict[str, Any]]) -> None:
         """These items raised."""
@@ -199,6 +203,8 @@ class LiveRun:
     def end(self, phase: RunPhase, error: str, now: Time) -> None:
         """It is over."""
         self.cost.end(now)
+        if self.state.best is not None:
+            self._draw_best(self.state.best)  # until then it was no better
         self.state.phase, self.state.error, self.state.ended = phase, error, now
         self.ended.set()
         if self.timer is not None:

@@ -94,7 +94,9 @@ export const Row = memo(function Row({ run }: { run: RunState }): JSX.Element {
             label={
               run.repeatable
                 ? trans.__('Run %1 again', run.name)
-                : trans.__('Can’t be run again: its input was not kept')
+                : run.kind === 'sweep'
+                  ? trans.__('A sweep is run again by running its cell again')
+                  : trans.__('Can’t be run again: its input was not kept')
             }
             disabled={!run.repeatable}
             busy={doing !== null}

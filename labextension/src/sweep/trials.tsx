@@ -13,9 +13,9 @@ const ROWS = 10;
 const ROW = 24;
 const HEAD = 40;
 /** Characters of a column, at least and at most; pixels of one, and of what stands between two columns. */
-const NARROW = 6;
+const NARROW = 5;
 const WIDE = 14;
-const CHARACTER = 7.5;
+const CHARACTER = 7.2;
 const BETWEEN = 8;
 /** Trials by which columns are measured. */
 const MEASURED = 200;
@@ -82,10 +82,10 @@ function nameOf(trial: Trial): string {
 function measured(column: IColumn<Trial>, trials: readonly Trial[]): IColumn<Trial> {
   const words = trials.slice(0, MEASURED).map(trial => {
     const shown = column.show(trial);
-    return typeof shown === 'string' ? shown.length : NARROW;
+    return typeof shown === 'string' ? shown.length : 0;
   });
-  const longest = Math.max(NARROW, column.label.length + 2, ...words);
-  const characters = Math.min(WIDE, longest) + 1;
+  const longest = Math.max(NARROW, column.label.length + 1, ...words);
+  const characters = Math.min(WIDE, longest);
   return { ...column, width: `minmax(${characters}ch, ${column.width})`, characters };
 }
 
