@@ -33,6 +33,8 @@ export namespace CommandIDs {
   export const insertCode = 'jupyter-mlops:cluster-insert';
   /** Open the curves of `run` in a tab. */
   export const openCurves = 'jupyter-mlops:run-curves';
+  /** Open the trials of the sweep `run` in a tab. */
+  export const openTrials = 'jupyter-mlops:run-trials';
   /** Cancel `run`. */
   export const cancelRun = 'jupyter-mlops:run-cancel';
   /** Run `run` again from its record. */

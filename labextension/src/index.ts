@@ -7,6 +7,7 @@ import { notebook } from './plugins/notebook';
 import { notices } from './plugins/notices';
 import { settings } from './plugins/settings';
 import { sidebar } from './plugins/sidebar';
+import { sweeps } from './plugins/sweeps';
 
 export { CommandIDs } from './commands';
 export { IMlops } from './tokens';
@@ -17,6 +18,7 @@ export default [
   sidebar,
   details,
   curves,
+  sweeps,
   models,
   dashboards,
   notebook,

@@ -36,7 +36,8 @@ export class Stage {
       CommandIDs.openSettings,
       CommandIDs.openModel,
       CommandIDs.openRun,
-      CommandIDs.editProfile
+      CommandIDs.editProfile,
+      CommandIDs.openTrials
     ];
     for (const id of others) {
       this.commands.addCommand(id, { execute: args => void this.executed.push([id, args]) });

@@ -1,5 +1,6 @@
 import React from 'react';
 
+import { CommandIDs } from '../src/commands';
 import { RunDetails } from '../src/run/details';
 import { outputOf } from '../src/run/output';
 import { useSelector } from '../src/state/hooks';
@@ -8,6 +9,7 @@ import { axesOf, linesOf, MOST_LINES } from '../src/sweep/axes';
 import { allTrials } from '../src/sweep/fetch';
 import { inOrder } from '../src/sweep/order';
 import { pathOf } from '../src/sweep/parallel';
+import { SweepView } from '../src/sweep/view';
 import { summary } from '../src/words/run';
 import { given } from '../src/words/sweep';
 import { cost, NOW, run, snapshot } from './examples';
@@ -150,6 +152,8 @@ describe('A sweep', () => {
     expect(table.textContent).toContain('failed: ValueError: no');
     await stage.after(() => find('sort-param-lr', table).click());
     expect(numbers()[4]).toContain('4');
+    await stage.after(() => find('open-trials').click());
+    expect(stage.executed).toEqual([[CommandIDs.openTrials, { run: live.id }]]);
     expect(find('parallel').querySelectorAll('path')).toHaveLength(5);
     expect(find('parallel').querySelector('[role=img]')!.getAttribute('aria-label')).toBe(
       '5 trials over lr, act, auc. The best one: 0.4 with lr 1, act tanh, seed 3'
@@ -158,6 +162,18 @@ describe('A sweep', () => {
       ['trials', live.id, 0],
       ['trials', live.id, 7]
     ]);
+  });
+
+  it('has a tab of its own, with room', async () => {
+    const stage = new Stage();
+    stage.api.tried = [view(TRIALS)];
+    const live = search();
+    stage.show(<SweepView run={live.id} />);
+    await stage.after(() => stage.stream.say(snapshot({ runs: [live] })));
+    expect(find('sweep-view').textContent).toContain('Best0.4, trial 4');
+    expect(find('trials').querySelectorAll('[data-mlops=table-row]')).toHaveLength(5);
+    stage.show(<SweepView run="bbbbbbbbbbbb" />);
+    expect(document.body.textContent).toContain('There is no such run any more.');
   });
 
   it('has its trials in what is downloaded, as a table', async () => {

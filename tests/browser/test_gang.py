@@ -110,3 +110,8 @@ def _sweep(page: Page, sidebar: Sidebar, notebook: Notebook, picture: Callable[[
             dark(page, theme == "dark")
             picture(f"sweep-{theme}-{width}")
     assert_accessible(page, "[data-mlops=run-details]")
+    details.locator("[data-mlops=open-trials]").click()
+    tab = page.locator("[data-mlops=sweep-view]")
+    expect(tab.locator("[data-mlops=parallel] path")).to_have_count(12)
+    picture("sweep-tab-dark")
+    assert_accessible(page, "[data-mlops=sweep-view]")

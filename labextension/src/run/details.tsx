@@ -63,6 +63,17 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
       <Ranks run={run} />
       {run.problem === null && Object.keys(run.metrics).length > 0 && <SmallCurves run={run} />}
       {sweeps && <SweepPart run={run} shown={tried} />}
+      {sweeps && tried.ordered.length > 0 && (
+        <div className="jp-mlops-actions">
+          <Button
+            label={trans.__('Open the trials of %1 in a tab', run.name)}
+            onClick={() => commands.execute(CommandIDs.openTrials, { run: run.id })}
+            handle="open-trials"
+          >
+            {trans.__('trials')}
+          </Button>
+        </div>
+      )}
       {run.code && (
         <details className="jp-mlops-fault">
           <summary>{trans.__('Code')}</summary>
