@@ -25,6 +25,14 @@ describe('noticesOf', () => {
     ]);
   });
 
+  it('tells what a sweep has found: that trials fail is no news', () => {
+    const sweep = { kind: 'sweep', metrics: { best: 0.98125 }, failed: 2 } as const;
+    const done = run({ ...sweep, phase: 'done', ended: NOW });
+    expect(texts(runs(run(sweep)), runs(done))).toEqual([
+      '“clean flights” is done after 1 min, $0.03: best 0.9813, 63 trials'
+    ]);
+  });
+
   it('keeps quiet about short, cancelled and old ones', () => {
     expect(texts(runs(run()), runs(run({ phase: 'done', ended: NOW - 55 })))).toEqual([]);
     expect(texts(runs(run()), runs(run({ phase: 'cancelled', ended: NOW })))).toEqual([]);

@@ -6,6 +6,7 @@ import { step, used } from '../words/budget';
 import { ended } from '../words/cluster';
 import { money } from '../words/money';
 import { summary } from '../words/run';
+import { best, trialsOf } from '../words/sweep';
 import { span } from '../words/time';
 
 /** Seconds that a run must have taken for its end to be news: who waits that long is looking elsewhere. */
@@ -58,6 +59,11 @@ function runNotice(trans: TranslationBundle, run: RunState): INotice[] {
   const cost = amount === null ? '' : `, ${money(trans, amount, currency)}`;
   switch (run.phase) {
     case 'done':
+      if (run.kind === 'sweep') {
+        const found = [best(trans, run), trialsOf(trans, run, false)].filter(Boolean).join(', ');
+        const text = trans.__('“%1” is done after %2%3: %4', run.name, time, cost, found);
+        return [{ kind: 'success', text, run }];
+      }
       return run.failed
         ? [
             {

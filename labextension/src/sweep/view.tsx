@@ -2,7 +2,7 @@ import React from 'react';
 
 import { useMlops, useSelector } from '../state/hooks';
 import { RunState } from '../state/schema';
-import { source, sum } from '../words/money';
+import { fineSum, source } from '../words/money';
 import { runPhase } from '../words/run';
 import { SweepPart, useSweep } from './details';
 import { sweepFacts } from './facts';
@@ -33,7 +33,9 @@ function Known({ run }: { run: RunState }): JSX.Element {
       <div className="jp-mlops-summary">
         <h2>{run.name}</h2>
         <span>{runPhase(trans, run.phase)}</span>
-        <span title={source(trans, run.cost)}>{sum(trans, run.cost)}</span>
+        {run.cost.amount !== null && (
+          <span title={source(trans, run.cost)}>{fineSum(trans, run.cost)}</span>
+        )}
         <span>{run.cluster}</span>
       </div>
       <dl>
