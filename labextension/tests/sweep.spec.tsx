@@ -78,6 +78,7 @@ describe('The lines of a sweep', () => {
     expect(axes.map(axis => axis.name)).toEqual(['lr', 'act', 'value']);
     expect(axes[0].at(0.01)).toBeCloseTo(0.5);
     expect(axes[0].ticks.map(tick => tick.words)).toEqual(['0.0001', '1']);
+    expect(axes[0].marks).toEqual([0.25, 0.5, 0.75].map(place => expect.closeTo(place)));
     expect(axes[1].ticks).toEqual([
       { at: 0, words: 'relu' },
       { at: 0.5, words: 'gelu' },

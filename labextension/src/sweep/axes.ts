@@ -14,7 +14,8 @@ export interface IAxis {
   ticks: { at: number; words: string }[];
   /** Whether the words stand for single values, and not for the ends of a range. */
   named: boolean;
-  log: boolean;
+  /** Of a logarithmic one, where the powers of ten are. */
+  marks: number[];
   /** The place of a value; null of one that it has none for. */
   at: (value: unknown) => number | null;
 }
@@ -42,8 +43,9 @@ export interface ITrialLine {
   level: number | null;
 }
 
-/** Values of which an axis names each. */
+/** Values of which an axis names each, and powers of ten that it marks. */
 const NAMED = 8;
+const MARKS = 20;
 
 /**
  * The axes of a sweep: one for each argument that isn't the same in all trials, and one for what came of them.
@@ -119,7 +121,7 @@ function choiceAxis(name: string, values: readonly unknown[]): IAxis {
   return {
     name,
     named: true,
-    log: false,
+    marks: [],
     ticks: values
       .map(value => ({ at: places.get(key(value))!, words: given(value) }))
       .filter((_, index) => index % every === 0),
@@ -140,7 +142,7 @@ function rangeAxis(name: string, low: number, high: number, log: boolean): IAxis
   return {
     name,
     named: false,
-    log,
+    marks: log ? powers(low, high).map(power => (scale(power) - from) / (to - from)) : [],
     ticks: Number.isFinite(low) ? ticks : [],
     at: value => {
       if (typeof value !== 'number' || !Number.isFinite(value)) {
@@ -150,6 +152,15 @@ function rangeAxis(name: string, low: number, high: number, log: boolean): IAxis
       return Number.isFinite(place) ? Math.min(1, Math.max(0, place)) : null;
     }
   };
+}
+
+/** The powers of ten between two numbers, if they aren't too many. */
+function powers(low: number, high: number): number[] {
+  const [first, last] = [Math.floor(Math.log10(low)) + 1, Math.ceil(Math.log10(high)) - 1];
+  const count = last - first + 1;
+  return count > 0 && count <= MARKS
+    ? Array.from({ length: count }, (_, index) => 10 ** (first + index))
+    : [];
 }
 
 /** A thousand times as much at one end as at the other: on a plain axis all would lie at its lower end. */

@@ -55,7 +55,7 @@ export function Parallel({ sweep, names, ordered, best, height }: IProps): JSX.E
         <svg width={width} height={height} aria-hidden="true">
           <g transform={`translate(${SIDE}, ${TOP})`}>
             {axes.map((axis, index) => (
-              <line key={axis.name} x1={index * gap} x2={index * gap} y1={0} y2={reaches} />
+              <AxisLine key={axis.name} axis={axis} x={index * gap} height={reaches} />
             ))}
             {lines.map(line => (
               <Line
@@ -135,6 +135,17 @@ export function pathOf(places: readonly (number | null)[], gap: number, height: 
 
 function round(value: number): number {
   return Math.round(value * 10) / 10;
+}
+
+function AxisLine({ axis, x, height }: { axis: IAxis; x: number; height: number }): JSX.Element {
+  return (
+    <>
+      <line x1={x} x2={x} y1={0} y2={height} />
+      {axis.marks.map(at => (
+        <line key={at} x1={x - 3} x2={x + 3} y1={(1 - at) * height} y2={(1 - at) * height} />
+      ))}
+    </>
+  );
 }
 
 function AxisWords(props: {
