@@ -84,7 +84,7 @@ def known_and_missing(amount: float | None, currency: str, missing: str) -> str:
 
 def about_and_assumed(spent: float, assumed: float, currency: str) -> str:
     """What is spent, and what is held beside it for usage without a price: "$4.00 + about $3.00 assumed"."""
-    held = f"about {money(assumed, currency)} assumed" if assumed > 0 else ""
+    held = f"{'about ' if assumed >= _CENT else ''}{money(assumed, currency)} assumed" if assumed > 0 else ""
     known = money(spent, currency) if spent > 0 or not held else ""  # what nobody knows is not nothing
     return " + ".join(filter(None, [known, held]))
 

@@ -97,7 +97,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, asyncio.TimeoutError):
         return f"Kubernetes didn't say within {_LOOK:.0f} s which nodes it has"
     if isinstance(error, MlopsError):
-        return error.why or error.what
+        return error.what
     return f"Kubernetes didn't say which nodes it has: {error or type(error).__name__}"
 
 

@@ -84,6 +84,7 @@ export function describe(
   const { idle_timeout } = profile.limits;
   const elsewhere =
     cost.reference && reference(trans, cost.reference.per_hour, cost.reference.currency);
+  const why = cost.at_start === null && cost.source;
   const end = idle_timeout && trans.__('stops after %1 unused', about(trans, idle_timeout));
-  return [...groups, end, elsewhere, note].filter(Boolean).join(' · ');
+  return [...groups, end, why, elsewhere, note].filter(Boolean).join(' · ');
 }

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Budget, RunState } from '../state/schema';
-import { fineMoney, money, perHour } from './money';
+import { CENT, fineMoney, money, perHour } from './money';
 import { moment } from './time';
 
 /** What is spent, and what is held beside it for usage without a price: "$4.00 + about $3.00 assumed". */
@@ -11,7 +11,9 @@ export function used(trans: TranslationBundle, budget: Budget): string {
   if (assumed <= 0) {
     return known;
   }
-  const held = trans.__('about %1 assumed', money(trans, assumed, currency));
+  const amount = money(trans, assumed, currency);
+  const held =
+    assumed < CENT ? trans.__('%1 assumed', amount) : trans.__('about %1 assumed', amount);
   // What nobody knows is not nothing.
   return spent > 0 ? trans.__('%1 + %2', known, held) : held;
 }

@@ -18,7 +18,7 @@ const SIGNS: Readonly<Record<string, string>> = {
 };
 
 /** The least that two decimals can tell. */
-const CENT = 0.01;
+export const CENT = 0.01;
 
 /** Below this amount of money a cent is too coarse a unit. What is above it is written as 0.10. */
 const FINE = 0.0995;
@@ -203,7 +203,10 @@ export function estimate(trans: TranslationBundle, value: Estimate): string {
 
 /** What an estimate rests on: whose rates, or which machines that were there when. */
 export function basis(trans: TranslationBundle, value: Estimate, now: number): string {
-  const { asked, at_start } = value;
+  const { asked, at_start, source } = value;
+  if (source === null) {
+    return trans.__('No price is set. Rates that you name in the settings are for all profiles.');
+  }
   return asked === null || at_start === null
     ? rates(trans, value)
     : `${rates(trans, value)}\n${machines(trans, value, now - asked)}`;
