@@ -272,9 +272,16 @@ describe('Panel', () => {
   });
 
   it('lists the profiles with their estimates, and starts one with a click', async () => {
-    const stage = await panel({ profiles: [view()] });
+    const asked = { at_start: null, asked: NOW, source: 'no node takes it' };
+    const profiles = [view(), view({ estimate: estimate(asked) })];
+    const stage = await panel({
+      profiles: [...profiles, view({ estimate: estimate({ asked: NOW }) })]
+    });
     await stage.after(() => find('new').click());
-    const item = document.querySelector('.lm-Menu-item')!;
+    const [item, unknown, about] = document.querySelectorAll('.lm-Menu-item');
+    expect(unknown.textContent).toMatch(/unused · no node takes itcost unknown$/);
+    expect(about.textContent).toMatch(/about \$1.20–\$2.40\/h$/);
+    expect(about.querySelector('[title]')!.getAttribute('title')).toMatch(/^Price: .*\nAbout: /);
     expect(item.textContent).toBe(
       'This machine8 workers, each 1 CPU and 2.1 GB · stops after 20 min unused$1.20–$2.40/h'
     );
