@@ -21,6 +21,9 @@ STEPS: tuple[BudgetStep, ...] = ("fine", "half", "warn", "no growth", "drain", "
 #: The part of a budget at which a step comes.
 _HALF, _WARN, _NO_GROWTH = 0.5, 0.8, 0.9
 
+#: What is offered for the maps that run now, as a multiple of what they are expected to take.
+_RESERVE = 1.15
+
 #: What unknown usage is held at, as a multiple of the reference: machines of three clouds cost within a quarter of it.
 CAUTION = 1.25
 
@@ -66,9 +69,14 @@ class Budget(Record):
 
     @property
     def more(self) -> float:
-        """A round sum to raise it by: about half of it, 10 for 20."""
+        """A round sum to raise it by: about half of it, 10 for 20; more where the maps that run now need more."""
         unit: float = 10.0 ** math.floor(math.log10(self.limit / 2))
-        return next((times * unit for times in (5, 2) if times * unit <= self.limit / 2 * (1 + 1e-9)), unit)
+        half = next((times * unit for times in (5, 2) if times * unit <= self.limit / 2 * (1 + 1e-9)), unit)
+        lacks = self.spent + self.assumed + _RESERVE * self.projected - self.limit
+        if lacks <= half:
+            return half
+        unit = 10.0 ** math.floor(math.log10(lacks))
+        return next((times * unit for times in (1, 2, 5) if times * unit >= lacks), 10 * unit)
 
     @property
     def used(self) -> str:

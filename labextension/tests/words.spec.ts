@@ -151,8 +151,11 @@ describe('words', () => {
   });
 
   it('offer about half of a budget more', () => {
-    const sums = [0.001, 3, 5, 10, 20, 100, 1000].map(limit => more(examples.budget({ limit })));
+    const limits = [0.001, 3, 5, 10, 20, 100, 1000];
+    const sums = limits.map(limit => more(examples.budget({ limit, spent: 0 })));
     expect(sums).toEqual([0.0005, 1, 2, 5, 10, 50, 500]);
+    const short = examples.budget({ limit: 20, spent: 4, projected: 31 });
+    expect(more(short)).toBe(20); // for the maps that run now
   });
 
   it('tell what a map will cost, and where a budget would end it', () => {

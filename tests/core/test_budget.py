@@ -149,6 +149,12 @@ def test_what_is_offered_is_a_round_part_of_a_budget(limit: float) -> None:
     assert 0.19 <= Budget(limit=limit).more / limit <= 0.51
 
 
+@given(st.floats(1e-3, 1e6), st.floats(0, 2), st.floats(0, 1e3))
+def test_what_is_offered_pays_for_the_maps_that_run(limit: float, part: float, work: float) -> None:
+    budget = Budget(limit=limit, spent=part * limit, projected=work * limit)
+    assert budget.limit + budget.more >= (budget.spent + budget.projected) * (1 - 1e-9)
+
+
 @given(st.integers(1, 5000), st.integers(0, 5000), st.floats(0, 1e3), st.floats(1, 1e5), st.floats(0, 1e5))
 def test_a_map_is_told_what_it_will_cost(done: int, rest: int, amount: float, left: float, until: float) -> None:
     cost, budget = Cost(amount=amount), Budget(limit=20, until=until)

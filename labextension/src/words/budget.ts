@@ -106,9 +106,17 @@ export function projection(trans: TranslationBundle, run: RunState): string {
   return trans.__('%1; the budget is %2: it would stop at %3%', cost, limit, part);
 }
 
-/** A round sum to raise it by: about half of it, 10 for 20. */
-export function more({ limit }: Budget): number {
-  const unit = 10 ** Math.floor(Math.log10(limit / 2));
-  const times = [5, 2, 1].find(each => each * unit <= (limit / 2) * (1 + 1e-9)) ?? 1;
-  return times * unit;
+/** What is offered for the maps that run now, as a multiple of what they are expected to take. */
+const RESERVE = 1.15;
+
+/** A round sum to raise it by: about half of it, 10 for 20; more where the maps that run now need more. */
+export function more({ limit, spent, assumed, projected }: Budget): number {
+  const part = 10 ** Math.floor(Math.log10(limit / 2));
+  const half = part * ([5, 2, 1].find(each => each * part <= (limit / 2) * (1 + 1e-9)) ?? 1);
+  const lacks = spent + assumed + RESERVE * projected - limit;
+  if (lacks <= half) {
+    return half;
+  }
+  const unit = 10 ** Math.floor(Math.log10(lacks));
+  return unit * ([1, 2, 5].find(each => each * unit >= lacks) ?? 10);
 }
