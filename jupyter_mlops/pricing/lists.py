@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 from .. import home
@@ -39,8 +40,8 @@ def lists() -> list[SkyPilot]:
     found = []
     for file in sorted(folder().glob("*.csv")):
         try:
-            found.append(_read(file, _text(file)))
-        except MlopsError as error:
+            found.append(_kept(file, file.stat().st_ctime_ns))
+        except (MlopsError, OSError) as error:
             warnings.warn(f"The prices in {file} are ignored: {error}", stacklevel=2)
     return found
 
@@ -51,6 +52,12 @@ def remove(name: str) -> None:
     if name not in names:
         raise UnknownPriceList.named(name, names)
     (folder() / name).unlink()
+
+
+@lru_cache(maxsize=32)
+def _kept(file: Path, changed: int) -> SkyPilot:
+    """A list as it is since it was `changed`: estimates ask for it time and again, and some have 30,000 lines."""
+    return _read(file, _text(file))
 
 
 def _read(file: Path, text: str) -> SkyPilot:
