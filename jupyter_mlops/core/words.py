@@ -95,13 +95,14 @@ def reference(per_hour: float, currency: str) -> str:
 
 
 def estimate(at_start: float | None, at_most: float | None, currency: str, is_about: bool = False) -> str:
-    """What a profile costs an hour: at the start, and at most where that is more; "about …" where nobody set a price
-    and it is known from machines like those that it will get."""
-    if at_start is None or at_most is None:
+    """What a profile costs an hour: at the start, and at most where that is more; "from …" where that isn't known.
+    "about …" where nobody set a price, and it is known from machines like those that it will get."""
+    if at_start is None:
         return "cost unknown"
     start, most = fine_money(at_start, currency), fine_money(at_most, currency)
-    amount = f"{start}/h" if start == most else f"{start}–{most}/h"
-    return f"about {amount}" if is_about else amount
+    amount = f"{start}/h" if at_most is None or start == most else f"{start}–{most}/h"
+    amount = f"about {amount}" if is_about else amount
+    return f"from {amount}" if at_most is None else amount
 
 
 def machines(whole: float | None, tail: float | None, currency: str, age: float) -> str:

@@ -84,6 +84,8 @@ def test_spot_may_become_on_demand(quote: Any) -> None:
     assert found.per_hour == pytest.approx(share(0.07, 1, 2, 4)) and "spot" in found.source
     assert found.at_most == pytest.approx(share(0.192, 1, 2, 4))
     assert quote(group, options={"spot_fallback": None}).at_most == found.per_hour
+    alone = quote(group, [NODES[2]])
+    assert alone.per_hour == found.per_hour and alone.at_most is None, "on demand has no price here"
     none = quote(group, NODES[:1])
     assert none.per_hour is None and none.source == "no spot node that is there takes a worker of 1 CPU and 2.1 GB"
 

@@ -39,12 +39,13 @@ _Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class _Seen:
-    """The nodes that there were, or why they can't be told. `at` is when they were, `tried` when it was asked last."""
+    """The nodes that there were, or why they can't be told. `at` is when they were, `tried` when it was asked last, by
+    the clock that nobody sets."""
 
     offers: Sequence[Offer]
     why: str
     at: Time | None
-    tried: Time
+    tried: Seconds
 
 
 class NodeMarket:
@@ -61,7 +62,7 @@ class NodeMarket:
         place = where(profile)
         key = (kubeconfig.stamp(), place.context)
         seen = self._seen.get(key)
-        if seen is None or time.time() - seen.tried > _FRESH:
+        if seen is None or time.monotonic() - seen.tried > _FRESH:
             if (asking := self._asking.get(key)) is None or asking.done():
                 asking = self._asking[key] = asyncio.create_task(self._look(key))
             if patience > 0:
@@ -83,9 +84,9 @@ class NodeMarket:
             known = before or _Seen((), why, None, 0)
             if isinstance(error, Answer):  # it answers, and means it
                 known = _Seen((), why, None, 0)
-            self._seen[key] = _Seen(known.offers, why, known.at, time.time())
+            self._seen[key] = _Seen(known.offers, why, known.at, time.monotonic())
         else:
-            self._seen[key] = _Seen(offers, "", time.time(), time.time())
+            self._seen[key] = _Seen(offers, "", time.time(), time.monotonic())
 
     async def _nodes(self, context: str) -> list[dict[str, object]]:
         return await nodes_of(await self._connections.api(context, ""))
@@ -110,10 +111,9 @@ def quotes_of(profile: Profile, price: Price, offers: Sequence[Offer]) -> list[Q
 def _quote(profile: Profile, group: Group, catalogue: Catalogue, offers: Sequence[Offer]) -> Quote:
     try:
         found = _cheapest(profile, group, catalogue, offers)
-        instead = None
+        instead = found
         if group.spot and options_of(profile).spot_fallback is not None:
-            on_demand = _cheapest(profile, group.model_copy(update={"spot": False}), catalogue, offers)
-            instead = on_demand.share
+            instead = _cheapest(profile, group.model_copy(update={"spot": False}), catalogue, offers)
     except InvalidSpec as error:  # its pod templates; the form and the start say so
         return Quote(group=group.name, source=error.why or error.what)
     if found.share is None:
@@ -121,7 +121,7 @@ def _quote(profile: Profile, group: Group, catalogue: Catalogue, offers: Sequenc
     return Quote(
         group=group.name,
         per_hour=found.share,
-        at_most=max(found.share, instead or 0.0),
+        at_most=None if instead.share is None else max(found.share, instead.share),
         whole=(found.price.per_hour or 0.0) * math.ceil(group.workers / found.room),
         source=found.price.rates.source,
         date=found.price.rates.date,

@@ -189,16 +189,17 @@ export function quantity(amount: number): string {
   return decimals(amount, amount >= 100 ? 0 : amount >= 1 ? 1 : 2);
 }
 
-/** What a profile costs an hour: at the start, and at most where that is more. */
+/** What a profile costs an hour: at the start, and at most where that is more; "from …" where that isn't known. */
 export function estimate(trans: TranslationBundle, value: Estimate): string {
   const { at_start, at_most, currency, asked } = value;
-  if (at_start === null || at_most === null) {
+  if (at_start === null) {
     return trans.__('cost unknown');
   }
   const start = fineMoney(at_start, currency);
-  const most = fineMoney(at_most, currency);
-  const amount = start === most ? trans.__('%1/h', start) : trans.__('%1–%2/h', start, most);
-  return asked === null ? amount : trans.__('about %1', amount);
+  const most = at_most === null ? start : fineMoney(at_most, currency);
+  const known = start === most ? trans.__('%1/h', start) : trans.__('%1–%2/h', start, most);
+  const amount = asked === null ? known : trans.__('about %1', known);
+  return at_most === null ? trans.__('from %1', amount) : amount;
 }
 
 /** What an estimate rests on: whose rates, or which machines that were there when. */
