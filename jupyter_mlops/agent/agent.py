@@ -21,13 +21,14 @@ from . import buffers, processes, sources, surroundings
 from .failures import Record
 from .forking import NATIVE
 from .gang import GangSeat, RankPrints
-from .memory import METRICS, MemoryWatch, Use, stopped
+from .memory import METRICS, MemoryWatch, stopped
 from .outcomes import SmallResults, persist, written
 from .packages import platform_of
 from .reports import OPERATION, Reporter
 from .runner import log
 from .sampling import UseSampler
 from .seat import RunnerHandle, Seat, Stopped, dead
+from .use import Use
 from .versions import versions_of
 from .wire import Message
 
@@ -131,7 +132,7 @@ class Agent:
         with self._lock:
             run = self._runs.get(run_id)
             if run is None:
-                run = self._runs[run_id] = RunHere(run_id, self._worker, self._spare, self._watch)
+                run = self._runs[run_id] = RunHere(run_id, self._worker, self._spare, self._watch, self._use)
                 for old in [known for known, other in self._runs.items() if not other.at_work][:-RUNS]:
                     self._runs.pop(old).close()
             return run
@@ -180,8 +181,8 @@ class Agent:
         ]
 
     async def _used(self, worker: Any) -> dict[str, float]:
-        """What the runners use, for Dask's heartbeats: bytes, and per cents of a CPU."""
-        return self._use.now([(runner.process.pid, runner.memory) for runner in self._at_work()])
+        """What the runners use, for Dask's heartbeats, as `Use.now` has it."""
+        return self._use.now(self._at_work())
 
 
 class RunHere:
@@ -193,10 +194,11 @@ class RunHere:
     worker : Dask's worker.
     spare : gives processes.
     watch : watches the memory of those at work.
+    use : adds up what they use.
     """
 
-    def __init__(self, run_id: str, worker: Any, spare: Spare, watch: MemoryWatch) -> None:
-        self._worker, self._spare, self._watch = worker, spare, watch
+    def __init__(self, run_id: str, worker: Any, spare: Spare, watch: MemoryWatch, use: Use) -> None:
+        self._worker, self._spare, self._watch, self._use = worker, spare, watch, use
         self.reporter = Reporter(worker, run_id)
         self.sampler = UseSampler(lambda use: self.reporter.send("use", **use))
         self.stopped = False
@@ -248,6 +250,7 @@ class RunHere:
 
     def _set_to_work(self, runner: RunnerHandle) -> RunnerHandle:
         """The same, counted among those at work. Raises `Stopped`."""
+        self._use.begin(runner.pid)
         with self._lock:
             self._busy.add(runner)
         if self.stopped:  # whoever stops it may have looked before this one was there
@@ -313,6 +316,7 @@ class RunHere:
 
     def give_back(self, runner: RunnerHandle) -> None:
         """The task is over; the runner waits for the next."""
+        self._use.end(runner.pid)
         with self._lock:
             self._busy.discard(runner)
             if not self.stopped:
@@ -322,6 +326,7 @@ class RunHere:
 
     def lost(self, runner: RunnerHandle) -> None:
         """The runner has ended by itself."""
+        self._use.end(runner.pid)
         with self._lock:
             self._busy.discard(runner)
         if runner.ran_out:

@@ -1,4 +1,4 @@
-"""What runners and their children use, and which runner goes when a worker's memory is at its limit."""
+"""The memory of runners and their children, and which runner goes when a worker's memory is at its limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +19,7 @@ LOOK = 0.1
 #: Part of the worker's limit at which a runner is ended: Dask's own default for a worker.
 TERMINATE = 0.95
 
-_PAGE, _TICKS = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 #: What of a process's memory is its own. Files that it has mapped are not: the system can drop what it read of them.
@@ -36,18 +35,6 @@ def used(pid: int) -> int:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
                 total += sum(used(int(child)) for child in (thread / "children").read_text().split())
-    return total
-
-
-def computed(pid: int) -> float:
-    """CPU seconds that a process and its descendants, those that have ended too, have computed; 0 when it is gone."""
-    total = 0.0
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total = sum(map(int, fields[11:15])) / _TICKS
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                total += sum(computed(int(child)) for child in (thread / "children").read_text().split())
     return total
 
 
@@ -69,26 +56,6 @@ def kills() -> int:
             counts = dict(line.split() for line in Path(path).read_text().splitlines())
             return int(counts.get("oom_kill", 0))
     return 0
-
-
-class Use:
-    """Adds up what runners use, from one look to the next."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[int, float] = {}
-        self._at = time.monotonic()
-
-    def now(self, runners: Iterable[tuple[int, int]]) -> dict[str, float]:
-        """Bytes, and per cents of a CPU since the last look; `runners` are their processes and memory."""
-        now, known = time.monotonic(), self._seconds
-        memory, self._seconds = 0, {}
-        for pid, held in runners:
-            memory += held
-            self._seconds[pid] = computed(pid)
-        fresh = sum(max(0.0, seconds - known.get(pid, 0.0)) for pid, seconds in self._seconds.items())
-        share = 100 * fresh / max(now - self._at, 1e-3)
-        self._at = now
-        return {"memory": float(memory), "cpu": round(share, 1)}
 
 
 class Eater(Protocol):

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .memory import computed
+from .use import computed
 
 #: Seconds over which the use of CPUs is averaged, and after which it is told again.
 WINDOW, TELL = 2.0, 10.0

@@ -86,6 +86,11 @@ class RunnerHandle:
         self.ran_out = False
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.process.pid
+
+    @property
     def memory(self) -> int:
         """As `Eater.memory`."""
         return max(0, memory.used(self.process.pid) - self._shared)

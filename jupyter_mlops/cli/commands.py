@@ -23,7 +23,7 @@ from ..client.clusters.others import check_meant
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.clusters.start import start as start_cluster
 from ..client.clusters.wait import wait_for_end, wait_for_workers
-from ..client.words import limits_sentence, waits_for
+from ..client.words import let_go_sentence, limits_sentence, waits_for
 from ..controller.link import Link
 from ..core import naming
 from ..core.base import Seconds
@@ -51,6 +51,7 @@ from .show import (
     receipt_text,
     run_text,
     runs_table,
+    waste_lines,
 )
 from .waiting import WaitingLine, note, note_refusals
 
@@ -77,6 +78,8 @@ async def list_(asked: Namespace) -> None:
     elif states:
         _say(clusters_table(states, time.time()))
         if lines := problem_lines(states):
+            _say("\n" + "\n".join(lines))
+        if lines := waste_lines(states):
             _say("\n" + "\n".join(lines))
     elif not listing.silent:
         hint = "" if every else ", or see those that ended with --all"
@@ -122,6 +125,16 @@ async def scale(asked: Namespace) -> None:
     async with _link_to(asked.cluster) as (record, link):
         await link.scale(asked.workers, asked.group, asked.now)
         await _done(asked, record, link, f"{asked.cluster} will have {count(asked.workers, 'worker')}.")
+
+
+async def let_go(asked: Namespace) -> None:
+    """`let-go`."""
+    async with _link_to(asked.cluster) as (record, link):
+        names = await link.let_go(asked.workers, asked.group)
+        state = record.told((await link.view(workers=False)).state)
+    if asked.json:
+        return as_json(state)
+    return _say(f"{let_go_sentence(names)}.")
 
 
 async def adapt(asked: Namespace) -> None:
@@ -262,6 +275,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "profiles": profiles_,
     "start": start,
     "scale": scale,
+    "let-go": let_go,
     "adapt": adapt,
     "limit": limit,
     "stop": stop,

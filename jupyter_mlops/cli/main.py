@@ -12,6 +12,7 @@ from typing import Any
 
 from .._version import __version__
 from ..core.errors import InvalidInput, MlopsError, NotFound
+from ..core.profile import MOST_WORKERS
 from ..core.unhandled import log_unhandled
 from .harmless import harmless_output
 from .image import add_image
@@ -49,6 +50,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("workers", type=int)
     command.add_argument("-g", "--group", help="default: the first")
     command.add_argument("--now", action="store_true", help="don't wait for what the workers run")
+    command = add("let-go", "Let workers go that have long been idle.")
+    command.add_argument("cluster")
+    command.add_argument("-g", "--group", help="default: the first")
+    command.add_argument("-n", "--workers", type=_positive, default=MOST_WORKERS, help="how many at most; default: all")
     command = add("adapt", "Let the number of workers of a cluster follow its work.")
     command.add_argument("cluster")
     command.add_argument("minimum", type=int)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from ..client.clusters.problems import problem_sentence, problems_of
-from ..client.words import cost_so_far
+from ..client.words import cost_so_far, waste_sentences
 from ..core.cluster import ClusterState, Receipt
 from ..core.estimate import Estimate
 from ..core.naming import spelled
@@ -73,6 +73,22 @@ def problem_lines(states: Sequence[ClusterState]) -> list[str]:
         for state in states
         for group, problem in problems_of(state)
     ]
+
+
+def waste_lines(states: Sequence[ClusterState]) -> list[str]:
+    """Which workers of these clusters cost money and do nothing, a line each, and what to do."""
+    exact = spelled(states)
+    lines = []
+    for state in states:
+        for waste, text in zip(state.waste, waste_sentences(state), strict=True):
+            group = f" --group {waste.group}" if len(state.groups) > 1 else ""
+            todo = (
+                f"Let {waste.spare:,} go: jupyter mlops let-go {exact[state.id]}{group}"
+                if waste.spare
+                else waste.advice
+            )
+            lines.append(". ".join(filter(None, [f"{exact[state.id]}: {text}", todo])))
+    return lines
 
 
 def accounts_table(accounts: Sequence[Account]) -> str:

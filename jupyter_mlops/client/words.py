@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import TextIO
 
 from ..core import words
 from ..core.base import Time
 from ..core.cluster import ClusterState, Counts, Stop
+from ..core.idle import NAMED
 from ..core.price import Cost
 from ..core.run import FINAL, RunState, per_thousand
 
@@ -149,6 +151,18 @@ def limits_sentence(state: ClusterState) -> str:
     if state.limits.lifetime is not None:
         parts.append(f"{words.span(state.limits.lifetime)} to live")
     return f"has {words.listed(parts)}" if parts else "has no limit of money or time"
+
+
+def waste_sentences(state: ClusterState) -> list[str]:
+    """Which of its workers cost money and do nothing, a sentence for each kind: "7 of 40 workers idle for 12 min: $0.84
+    so far, $4.20/h"."""
+    return [waste.sentence(named=len(state.groups) > 1) for waste in state.waste]
+
+
+def let_go_sentence(names: Sequence[str]) -> str:
+    """Which workers go: "2 idle workers go: small-3 and small-9"."""
+    verb = "goes" if len(names) == 1 else "go"
+    return f"{words.count(len(names), 'idle worker')} {verb}: {words.first_of(names, NAMED)}"
 
 
 def tell(sentence: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..core.base import Seconds, Time
 from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
 from ..core.costs import Share
-from ..core.errors import UnknownWorker
+from ..core.errors import Conflict, UnknownWorker
 from ..core.extend import LimitChange
 from ..core.price import HostPrice
 from ..home.clusters import RUNS
@@ -40,6 +40,7 @@ from .workers.ondemand import OnDemand
 from .workers.registry import WorkerRegistry
 from .workers.reporter import WorkerReporter
 from .workers.scaling import Scaling
+from .workers.waste import WasteWatch
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -86,6 +87,14 @@ class Controller:
         self.ledger = LedgerFile(self._disk, spec, clock, host_seen)
         self.workers = WorkerRegistry(profile.groups, self._changes, clock)
         self.scaling = Scaling(scheduler, pool, self.workers, profile.groups, profile.limits, self._announce, clock)
+        self._waste = WasteWatch(
+            scheduler,
+            self.workers,
+            self._changes,
+            lambda name: self.ledger.share(name, 1),
+            spec.price,
+            self.scaling.spare,
+        )
         self.pulse = Pulse(self.look, self._failed)
         self._reporter = WorkerReporter(profile.groups, self.ledger, self.events, self.scaling, self.pulse)
         self.workers.subscribe(self._reporter)
@@ -124,6 +133,7 @@ class Controller:
             lifecycle=self.lifecycle,
             workers=self.workers,
             scaling=self.scaling,
+            waste=self._waste,
             tasks=self.plugin,
             ledger=self.ledger,
             runs=self.runs,
@@ -159,6 +169,22 @@ class Controller:
         self.lifecycle.check_alive()
         self.scaling.adapt(minimum, maximum, group)
         self._used()
+
+    def let_go(self, workers: int, group: str | None = None) -> list[str]:
+        """Let go of at most so many workers that have long been idle; which. Raises as `Link.let_go`."""
+        self.lifecycle.check_alive()
+        scale = self.scaling.group(group)
+        chosen = self._waste.idle(scale.group.name)[: min(workers, self.scaling.spare(scale.group.name))]
+        if not chosen:
+            raise Conflict(
+                f"No worker of group {scale.group.name!r} is let go",
+                "none of them is idle any more, or the group needs them",
+                "Scale it by hand to have fewer.",
+            )
+        self.scaling.let_go(scale.group.name, chosen)
+        self._waste.tell()
+        self.view.refresh()
+        return [entry.name for entry in chosen]
 
     def change_limits(self, change: LimitChange) -> None:
         """Other limits count from now on, and what was held back by the old ones goes on. Raises as `Link.limit`."""
@@ -203,6 +229,7 @@ class Controller:
         """Look at everything once. `awaited` is whether somebody waits for what this look finds."""
         now = self._clock()
         self.workers.refresh()
+        self._waste.look(now)
         self.scaling.reconcile()
         self._reporter.flush()
         self._on_demand.look()

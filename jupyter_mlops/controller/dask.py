@@ -6,6 +6,7 @@ us and not in somebody's cluster. This module imports Dask: only what runs besid
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -63,7 +64,16 @@ NEEDED = {
         "unrunnable",
         "worker_send",
     ),
-    "WorkerState": ("_network_occ", "executing", "long_running", "nbytes", "processing", "task_prefix_count"),
+    "WorkerState": (
+        "_network_occ",
+        "executing",
+        "has_what",
+        "last_seen",
+        "long_running",
+        "nbytes",
+        "processing",
+        "task_prefix_count",
+    ),
     "TaskState": (
         "exception_text",
         "host_restrictions",
@@ -104,6 +114,38 @@ def memory_of(worker: DaskWorker) -> float:
 def cpu_of(worker: DaskWorker) -> float:
     """CPUs that a worker was using then, with its runners."""
     return (float(worker.metrics.get("cpu", 0)) + float(worker.metrics.get(METRICS, {}).get("cpu", 0))) / 100
+
+
+#: CPUs that a worker needs for itself, about: heartbeats, and the clock of its event loop.
+_OWN_CPU = 0.05
+
+
+def cpu_of_tasks(worker: DaskWorker) -> float:
+    """CPUs that the tasks of a worker were using then, about."""
+    return max(0.0, _number(worker.metrics.get("cpu")) / 100 - _OWN_CPU) + _number(_told(worker).get("cpu")) / 100
+
+
+def moved_by(worker: DaskWorker) -> float | None:
+    """Bytes that a worker and its runners have read, written, sent and received until then, beside what stays on its
+    machine; None where that can't be told."""
+    moved = _told(worker).get("bytes")
+    return None if moved is None else _number(moved)
+
+
+def unheard_for(worker: DaskWorker) -> Seconds:
+    """Seconds since a worker was heard of. Of a clock that was set back, less than nothing."""
+    return time.time() - float(worker.last_seen)
+
+
+def _told(worker: DaskWorker) -> dict[str, Any]:
+    """What a worker's agent tells of its runners."""
+    told = worker.metrics.get(METRICS)
+    return told if isinstance(told, dict) else {}
+
+
+def _number(value: object) -> float:
+    """A number that a worker told; 0 where it is none."""
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0
 
 
 def expected_duration(scheduler: Scheduler, task: TaskState) -> Seconds:

@@ -76,6 +76,14 @@ class Link(Protocol):
         `UnknownGroup`, `ClusterEnded`.
         """
 
+    async def let_go(self, workers: int, group: str | None = None) -> list[str]:
+        """Let go of workers of `group` (the first one) that have long been idle, at most `workers` of them and never
+        below its minimum; the names of those that go. Data that they hold moves to others first.
+
+        Raises `Conflict` where there is none any more, `UnknownGroup`, `ClusterEnded`, and `VersionMismatch` where its
+        controller is older than this.
+        """
+
     async def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Let the number of workers of `group` follow the work, between these bounds, which must lie within the
         profile's. Raises as `scale`."""

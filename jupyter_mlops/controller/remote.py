@@ -80,18 +80,19 @@ class RemoteLink:
         """As `Link.scale`."""
         await self._ask("mlops_scale", workers=workers, group=group, now=now)
 
+    async def let_go(self, workers: int, group: str | None = None) -> list[str]:
+        """As `Link.let_go`."""
+        await self._check_knows("let_go", "The cluster can't let go of idle workers", "Scale it by hand instead.")
+        return [str(name) for name in await self._ask("mlops_let_go", workers=workers, group=group)]
+
     async def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """As `Link.adapt`."""
         await self._ask("mlops_adapt", minimum=minimum, maximum=maximum, group=group)
 
     async def limit(self, change: LimitChange) -> None:
         """As `Link.limit`."""
-        if "limit" not in (await self.view(workers=False)).state.commands:
-            raise VersionMismatch(
-                "The cluster can't get other limits",
-                "an older version of jupyter-mlops started it, which doesn't know how",
-                "It keeps the limits that it has. Start another one when it ends.",
-            )
+        todo = "It keeps the limits that it has. Start another one when it ends."
+        await self._check_knows("limit", "The cluster can't get other limits", todo)
         await self._ask("mlops_limit", **change.model_dump(exclude_none=True))
 
     async def stop(self, cause: str = "user", why: str = "") -> None:
@@ -174,6 +175,11 @@ class RemoteLink:
         messenger, self._messenger = self._messenger, None
         if messenger is not None:
             messenger.close()
+
+    async def _check_knows(self, command: str, what: str, todo: str) -> None:
+        """Raise `VersionMismatch` where the controller doesn't know this command."""
+        if command not in (await self.view(workers=False)).state.commands:
+            raise VersionMismatch(what, "an older version of jupyter-mlops started it, which doesn't know how", todo)
 
     async def _ask(self, operation: str, wait: Seconds = 0.0, **request: Any) -> Any:
         """The answer to a request; `wait` is how long the controller may take on purpose."""

@@ -27,6 +27,13 @@ class ScaleCall(Input):
     now: bool = False
 
 
+class LetGoCall(Input):
+    """What `mlops_let_go` takes."""
+
+    workers: StrictInt
+    group: str | None = None
+
+
 class AdaptCall(Input):
     """What `mlops_adapt` takes."""
 
@@ -65,6 +72,10 @@ def handlers(controller: Controller) -> dict[str, Handler]:
         scale = read_input(ScaleCall, request, "scaling")
         controller.scale(scale.workers, scale.group, scale.now)
 
+    async def mlops_let_go(**request: Any) -> list[str]:
+        going = read_input(LetGoCall, request, "letting go")
+        return controller.let_go(going.workers, going.group)
+
     async def mlops_adapt(**request: Any) -> None:
         adapt = read_input(AdaptCall, request, "adaptive scaling")
         controller.adapt(adapt.minimum, adapt.maximum, adapt.group)
@@ -87,6 +98,7 @@ def handlers(controller: Controller) -> dict[str, Handler]:
         mlops_watch,
         mlops_timeline,
         mlops_scale,
+        mlops_let_go,
         mlops_adapt,
         mlops_limit,
         mlops_stop,

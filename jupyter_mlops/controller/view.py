@@ -28,12 +28,13 @@ from .timeline import Timeline
 from .workers.groupscale import GroupScale
 from .workers.registry import WorkerRegistry
 from .workers.scaling import Scaling
+from .workers.waste import WasteWatch
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-#: What a controller can be asked to do. Older ones can't be asked for other limits.
-COMMANDS = ["scale", "adapt", "limit", "stop", "run"]
+#: What a controller can be asked to do. Older ones can't be asked for other limits, or to let workers go.
+COMMANDS = ["scale", "let_go", "adapt", "limit", "stop", "run"]
 
 _PHASES: tuple[WorkerPhase, ...] = ("requested", "pending", "starting", "idle", "busy", "retiring")
 
@@ -50,6 +51,7 @@ class StateView:
     lifecycle: Lifecycle
     workers: WorkerRegistry
     scaling: Scaling
+    waste: WasteWatch
     tasks: ClusterPlugin
     ledger: LedgerFile
     runs: RunRegistry
@@ -77,6 +79,7 @@ class StateView:
             ],
             life.fault,
             life.place_problem,
+            self.waste.found,
             life.limits,
             life.budget and life.budget.step,
             self.disk.problem,
@@ -117,6 +120,7 @@ class StateView:
             idle_since=life.idle_since,
             stop=life.stop,
             problem=next((problem for problem in problems if problem), None),
+            waste=self.waste.found,
             runs=self.runs.live,
             commands=COMMANDS,
         )

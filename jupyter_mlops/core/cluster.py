@@ -10,6 +10,7 @@ from .base import Label, Name, Record, Saying, Time, otherwise
 from .budget import Budget
 from .errors import MlopsError
 from .formats import FORMAT
+from .idle import Waste, WasteKind
 from .price import REFERENCE, Cost, Price, Reference
 from .profile import Limits, Place, Profile
 from .words import count, span
@@ -176,6 +177,8 @@ class ClusterState(Record):
     problem: Problem | None = None
     #: Whether a part of its record can't be read, as `problem` says; what that part has is then missing here.
     unreadable: bool = False
+    #: Workers that cost money and do nothing; empty where its controller is too old to tell.
+    waste: list[Waste] = []
     #: The last 15 minutes, oldest first, for the card's chart; a longer history is asked for.
     timeline: list[Sample] = []
     #: Live runs, so that stopping can say what would be lost.
@@ -241,6 +244,8 @@ class WorkerState(Record):
     threads: int = 1
     processing: int = 0
     done: int = 0
+    #: That it costs money and does nothing, once it has been so for minutes.
+    waste: WasteKind | None = None
     #: Why it is pending, or why it died.
     problem: Problem | None = None
 

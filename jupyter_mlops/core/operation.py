@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from .base import Record, Time, otherwise
 from .cluster import Problem
 
-OperationKind = Annotated[Literal["start", "scale", "adapt", "limit", "stop", "cancel", "again"], otherwise("start")]
+OperationKind = Annotated[
+    Literal["start", "scale", "let_go", "adapt", "limit", "stop", "cancel", "again"], otherwise("start")
+]
 OperationPhase = Annotated[Literal["running", "done", "failed"], otherwise("running")]
 
 

@@ -177,6 +177,11 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def first_of(names: Sequence[str], most: int) -> str:
+    """The same of the first names, and how many more there are: "a, b and 3 more"."""
+    return listed(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most:,} more"
+
+
 def sentences(*parts: str) -> str:
     """Parts of an explanation, each as a sentence with its full stop; empty ones are left out."""
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)

@@ -14,7 +14,7 @@ from ..client.clusters.listing import list_clusters
 from ..client.clusters.others import check_meant
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.runs.options import parse_workers
-from ..client.words import limits_sentence
+from ..client.words import let_go_sentence, limits_sentence
 from ..core.errors import InvalidSpec
 from ..core.extend import LimitChange
 from ..core.naming import owned, spelled
@@ -42,6 +42,7 @@ def _act(args: argparse.Namespace) -> Any:
         "start": _start,
         "stop": _stop,
         "scale": _scale,
+        "let-go": _let_go,
         "limit": _limit,
         "show": _show,
     }
@@ -99,6 +100,11 @@ def _scale(args: argparse.Namespace) -> None:
     else:
         chosen.scale(workers, group=args.group)
         print(f"{chosen.name!r} is scaled to {workers} workers.")
+
+
+def _let_go(args: argparse.Namespace) -> None:
+    chosen = cluster(_one(args, "let-go"))
+    print(f"{chosen.name!r}: {let_go_sentence(chosen.let_go(group=args.group, n=args.workers))}.")
 
 
 def _limit(args: argparse.Namespace) -> None:

@@ -123,7 +123,7 @@ class MlopsMagics(Magics):
         "action",
         nargs="?",
         default="list",
-        choices=["list", "select", "start", "stop", "scale", "limit", "show"],
+        choices=["list", "select", "start", "stop", "scale", "let-go", "limit", "show"],
         help="What to do (default: list).",
     )
     @argument(
@@ -132,8 +132,8 @@ class MlopsMagics(Magics):
         help="The cluster's name (start: the profile's); scale: also the number, as in 'scale NAME 4' or 'scale 2:8'.",
     )
     @argument("--name", help="With start: what to call the cluster.")
-    @argument("--workers", metavar="N", type=int, help="With start: how many workers.")
-    @argument("--group", help="With scale: which group of workers.")
+    @argument("--workers", metavar="N", type=int, help="With start: how many workers; with let-go: at most.")
+    @argument("--group", help="With scale and let-go: which group of workers.")
     @argument("--budget", metavar="MONEY", help="With limit: 30 in all, or +10 more.")
     @argument("--lifetime", metavar="TIME", help="With limit: 30h since its start, or +1h more.")
     @argument("--sync", action="store_true", help="With start: bring packages of the notebook to its workers.")
@@ -145,6 +145,7 @@ class MlopsMagics(Magics):
         %mlcluster start                 # start one of the default profile; or: start PROFILE --workers 4
         %mlcluster select NAME           # the cells of this notebook run there from now on
         %mlcluster scale NAME 4          # or 2:8, to follow the work
+        %mlcluster let-go NAME           # workers that have long been idle
         %mlcluster limit NAME --budget +10 --lifetime +1h     # more money and time; or 30 and 30h, in all
         %mlcluster show NAME
         %mlcluster stop NAME

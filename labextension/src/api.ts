@@ -70,6 +70,8 @@ export interface IApi {
   start(options: IStartOptions): Promise<Operation>;
   /** Want `workers` workers in `group`. Adaptive scaling of it ends. */
   scale(cluster: string, group: string, workers: number): Promise<Operation>;
+  /** Let at most `workers` workers of `group` go that have long been idle. */
+  letGo(cluster: string, group: string, workers: number): Promise<Operation>;
   /** Let the workers of `group` follow the work between two bounds. */
   adapt(cluster: string, group: string, minimum: number, maximum: number): Promise<Operation>;
   /** Give a live cluster other limits: a whole budget or lifetime, or so much more. */
@@ -130,6 +132,10 @@ export class Api implements IApi {
 
   scale(cluster: string, group: string, workers: number): Promise<Operation> {
     return this._ask(at('clusters', cluster), 'PATCH', { group, workers });
+  }
+
+  letGo(cluster: string, group: string, workers: number): Promise<Operation> {
+    return this._ask(at('clusters', cluster), 'PATCH', { group, let_go: workers });
   }
 
   adapt(cluster: string, group: string, minimum: number, maximum: number): Promise<Operation> {

@@ -14,6 +14,7 @@ export namespace CommandIDs {
   /** Let the workers of `group` of `cluster` follow the work, between `minimum` and `maximum`. */
   export const adaptCluster = 'jupyter-mlops:cluster-adapt';
   /** Give `cluster` another `budget` or `lifetime`, or `more_money` or `more_time`. */
+  export const letGo = 'jupyter-mlops:cluster-let-go';
   export const limitCluster = 'jupyter-mlops:cluster-limit';
   /** Stop `cluster`, after saying what would be lost. */
   export const stopCluster = 'jupyter-mlops:cluster-stop';

@@ -14,6 +14,7 @@ import {
   Settings,
   Snapshot,
   Usage,
+  Waste,
   WorkerState
 } from '../src/state/schema';
 
@@ -102,9 +103,27 @@ export function cluster(part: Partial<ClusterState> = {}): ClusterState {
     stop: null,
     problem: null,
     unreadable: false,
+    waste: [],
     timeline: [],
     runs: [],
-    commands: ['scale', 'adapt', 'limit', 'stop', 'run'],
+    commands: ['scale', 'let_go', 'adapt', 'limit', 'stop', 'run'],
+    ...part
+  };
+}
+
+export function waste(part: Partial<Waste> = {}): Waste {
+  return {
+    kind: 'idle',
+    group: 'default',
+    workers: 7,
+    of: 40,
+    seconds: 720,
+    amount: 0.84,
+    per_hour: 4.2,
+    currency: 'USD',
+    source: 'your settings',
+    spare: 0,
+    names: ['small-1', 'small-2'],
     ...part
   };
 }
@@ -187,6 +206,7 @@ export function worker(part: Partial<WorkerState> = {}): WorkerState {
     threads: 1,
     processing: 0,
     done: 3,
+    waste: null,
     problem: null,
     ...part
   };

@@ -17,7 +17,8 @@ import {
   operation,
   run,
   snapshot,
-  view
+  view,
+  waste
 } from './examples';
 import { Stage, find } from './stage';
 
@@ -331,6 +332,29 @@ describe('Budget', () => {
     });
     expect(document.querySelectorAll('[data-mlops="budget"]')).toHaveLength(2);
     expect(document.querySelector('[data-mlops="more-money"]')).toBeNull();
+  });
+});
+
+describe('Waste', () => {
+  it('says who does nothing and what that costs, and lets them go by a click', async () => {
+    const idle = waste({ spare: 5 });
+    const stuck = waste({ kind: 'stuck', workers: 1, amount: null, per_hour: null });
+    const stage = await panel({ clusters: [cluster({ waste: [idle, stuck] })] });
+    const lines = [...document.querySelectorAll('[data-mlops="waste"]')];
+    expect(lines.map(line => line.textContent)).toEqual([
+      '7 of 40 workers idle for 12 min: $0.84 so far, $4.20/hLet 5 go',
+      '1 of 40 workers busy without doing anything for 12 min'
+    ]);
+    expect(lines[0].querySelector('span')!.title).toMatch(
+      /small-1, small-2 and 5 more\nMeasured: /
+    );
+    await stage.after(() => find('let-go').click());
+    expect(stage.api.asked).toEqual([['letGo', idOf(), 'default', 5]]);
+  });
+
+  it('has no button where the controller is older', async () => {
+    await panel({ clusters: [cluster({ waste: [waste({ spare: 5 })], commands: ['scale'] })] });
+    expect(document.querySelector('[data-mlops="let-go"]')).toBeNull();
   });
 });
 

@@ -77,6 +77,8 @@ export class TestApi implements IApi {
   scale = (...args: [string, string, number]) => this._answer('scale', args, operation());
   adapt = (...args: [string, string, number, number]) =>
     this._answer('adapt', args, operation({ kind: 'adapt' }));
+  letGo = (...args: [string, string, number]) =>
+    this._answer('letGo', args, operation({ kind: 'let_go' }));
   limit = (...args: [string, object]) => this._answer('limit', args, operation({ kind: 'limit' }));
   stop = (...args: [string, boolean?]) => this._answer('stop', args, operation({ kind: 'stop' }));
   forget = (...args: [string]) => this._answer('forget', args, undefined);

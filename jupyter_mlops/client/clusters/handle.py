@@ -14,9 +14,10 @@ from ...core.cluster import ClusterState, Event, Receipt, SilentPlace
 from ...core.errors import UnknownCluster
 from ...core.extend import LimitChange
 from ...core.naming import ClusterName
+from ...core.profile import MOST_WORKERS
 from ...core.words import count
 from ..send.environment import exact_list, imported
-from ..words import PLAIN, known_cost, tell
+from ..words import PLAIN, known_cost, tell, waste_sentences
 from .choose import go_on, usable
 from .follow import following
 from .kernel import kernel, loop_thread
@@ -71,6 +72,22 @@ class Cluster:
         `now` lets go of workers without waiting for what they run. Raises `OutOfRange`, `UnknownGroup`.
         """
         _call(_scale(self.id, n, group, now))
+
+    def let_go(self, group: str | None = None, n: int | None = None) -> list[str]:
+        """Let go of workers of `group` (the first one) that have been idle for ten minutes; the names of those that go.
+
+        The group has as many fewer from then on, and never less than its minimum. Data that they hold moves first.
+
+        Parameters
+        ----------
+        n : how many at most; all of them, when not given.
+
+        Raises
+        ------
+        Conflict : none has been idle for so long, or the group needs them.
+        UnknownGroup, VersionMismatch
+        """
+        return _call(_let_go(self.id, group, n))
 
     def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Let the number of workers of `group` follow the work, between these bounds."""
@@ -171,6 +188,7 @@ def cluster_sentence(state: ClusterState) -> str:
         parts.append(known_cost(state.cost))
     if state.phase != "ended" and state.budget is not None and state.budget.sentence:
         parts.append(state.budget.sentence)
+    parts += waste_sentences(state)
     parts += [f"{group}: {problem.what}" if group else problem.what for group, problem in problems_of(state)]
     return " · ".join(parts)
 
@@ -271,6 +289,10 @@ async def _state(name: str) -> ClusterState:
 
 async def _scale(name: str, n: int, group: str | None, now: bool) -> None:
     await (await kernel().sessions.open(name)).link.scale(n, group, now)
+
+
+async def _let_go(name: str, group: str | None, n: int | None) -> list[str]:
+    return await (await kernel().sessions.open(name)).link.let_go(MOST_WORKERS if n is None else n, group)
 
 
 async def _adapt(name: str, minimum: int, maximum: int, group: str | None) -> None:

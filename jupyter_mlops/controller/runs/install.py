@@ -24,6 +24,7 @@ FILES = (
     "seals",
     "outcomes",
     "memory",
+    "use",
     "sampling",
     "buffers",
     "mainmodule",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...core.base import Time
 from ...core.cluster import Problem, WorkerPhase
+from ...core.idle import WasteKind
 
 if TYPE_CHECKING:
     from distributed.scheduler import WorkerState as DaskWorker
@@ -33,6 +34,8 @@ class WorkerEntry:
     processing: int = 0
     done: int = 0
     problem: Problem | None = None
+    #: That it costs money and does nothing.
+    waste: WasteKind | None = None
     #: Whether the controller, or somebody through Dask, wants it to go.
     expected: bool = False
     #: Whether its resources are held, and whether they ever were.
@@ -67,6 +70,7 @@ class WorkerEntry:
             "threads": self.threads,
             "processing": self.processing,
             "done": self.done,
+            "waste": self.waste,
             "problem": None if self.problem is None else self.problem.model_dump(),
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...core.base import Time
@@ -57,14 +57,18 @@ class Leaving:
         if scale.now:
             chosen, rest = chosen + rest, []
         if chosen:
-            self._workers.expect(chosen)
-            self._background.spawn(self._release(scale, chosen))
+            self.let_go_of(scale, chosen)
         if rest and not scale.adaptive:  # adaptive scaling has time: its work is about to end
             self._workers.expect(rest)
             for entry in rest:
                 self._draining[entry] = now
                 if entry.dask is not None:
                     dask.drain(self._scheduler, entry.dask)
+
+    def let_go_of(self, scale: GroupScale, entries: Sequence[WorkerEntry]) -> None:
+        """Let go of these workers, which have no task; their data moves."""
+        self._workers.expect(entries)
+        self._background.spawn(self._release(scale, list(entries)))
 
     def finish(self) -> None:
         """Those that have ended what they ran go; tasks that wait behind it run elsewhere."""

@@ -10,6 +10,7 @@ from ...core import words
 from ...core.base import Seconds, Time
 from ...core.cluster import GroupState, Problem, WorkerPhase
 from ...core.errors import MlopsError, OutOfRange, Refused, UnknownGroup
+from ...core.idle import NAMED
 from ...core.policy import adaptive_target, backoff, patient_target
 from ...core.profile import Group, Limits
 from ..background import Background
@@ -109,6 +110,21 @@ class Scaling:
         scale.forgive()
         self._announce(f"{minimum} to {_workers(maximum, scale.group)} wanted, as the work needs", None)
         self.reconcile()
+
+    def spare(self, group: str) -> int:
+        """Workers of a group that may go, for all that is asked of it: its minimum, and what gangs need."""
+        scale = self.groups[group]
+        return max(0, min(scale.wanted, present(self._workers.counts[group])) - max(scale.minimum, self._need(scale)))
+
+    def let_go(self, group: str, entries: Sequence[WorkerEntry]) -> None:
+        """Let go of exactly these workers, which nothing is to take the place of."""
+        scale = self.groups[group]
+        before, scale.wanted = scale.wanted, max(scale.minimum, scale.wanted - len(entries))
+        scale.lower_since = None
+        names = words.first_of([entry.name for entry in entries], NAMED)
+        text = f"{_workers(scale.wanted, scale.group)} wanted by hand instead of {before}: {names}, idle, let go"
+        self._announce(text, None)
+        self._leaving.let_go_of(scale, entries)
 
     def drain(self, draining: bool) -> None:
         """Let no task begin any more, or go on."""

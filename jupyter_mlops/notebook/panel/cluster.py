@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import ipywidgets as w
 
 from ...client.clusters.problems import problems_of
-from ...client.words import phase, workers
+from ...client.words import phase, waste_sentences, workers
 from ...core.base import Time
 from ...core.budget import Budget
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
 from ...core.extend import LimitChange
+from ...core.idle import Waste
 from ...core.naming import owned
 from ...core.words import count, size
 from . import words
@@ -28,6 +29,9 @@ class Commands(Protocol):
 
     def adapt(self, cluster: str, minimum: int, maximum: int, group: str) -> None:
         """Let the number follow the work."""
+
+    def let_go(self, cluster: str, workers: int, group: str) -> None:
+        """Let so many idle workers go."""
 
     def limit(self, cluster: str, change: LimitChange) -> None:
         """Give it other limits."""
@@ -62,13 +66,14 @@ class ClusterPart:
         self.more_money = w.Button(icon="plus", tooltip="Raise the budget")
         self.more_time = w.Button(description="1 h", icon="plus", tooltip="Let the cluster live for an hour more")
         self.raises = w.HBox([self.more_money, self.more_time])
+        self.let_go = w.Button(tooltip="Let workers go that have long been idle")
         self.stop = w.Button(description="Stop…", icon="stop", tooltip="End this cluster")
         self.confirm = w.Button(description="Stop it", button_style="danger")
         self.keep = w.Button(description="Keep it")
         self._loss = w.HTML()
         self.question = w.HBox([self._loss, self.confirm, self.keep])
         self._controls = w.VBox([self.group, w.HBox([self.workers, self.adaptive]), self.bounds])
-        self.box = w.VBox([self.numbers, self._controls, self.raises, self.stop, self.question])
+        self.box = w.VBox([self.numbers, self.let_go, self._controls, self.raises, self.stop, self.question])
         self.group.observe(self._group_chosen, "value")
         self.workers.observe(self._workers_moved, "value")
         self.adaptive.observe(self._adaptive_switched, "value")
@@ -76,6 +81,7 @@ class ClusterPart:
         self.maximum.observe(self._maximum_moved, "value")
         self.more_money.on_click(lambda _: self._raise_budget())
         self.more_time.on_click(lambda _: self._raise(LimitChange(more_time=3600)))
+        self.let_go.on_click(lambda _: self._let_go())
         self.stop.on_click(lambda _: self._ask_to_stop())
         self.keep.on_click(lambda _: show(self.question, False))
         self.confirm.on_click(lambda _: self._stop())
@@ -94,6 +100,7 @@ class ClusterPart:
         show(self.stop, state is not None and state.phase != "ended" and "stop" in state.commands)
         show(self._controls, live and state is not None and "scale" in state.commands and bool(state.groups))
         self._show_raises(state if live else None)
+        self._show_spare(state if live else None)
         if state is not None and state.groups:
             self._show_groups(state)
             self._show_group()
@@ -113,6 +120,18 @@ class ClusterPart:
             self.more_money.description = words.round_sum(budget.more, budget.currency)
         show(self.more_money, may and told)
         show(self.more_time, may and told and state is not None and state.limits.lifetime is not None)
+
+    def _show_spare(self, state: ClusterState | None) -> None:
+        """A button for the workers that may be let go."""
+        spare = _spare(state)
+        if spare is not None:
+            self.let_go.description = f"Let {spare.spare:,} go"
+        show(self.let_go, spare is not None)
+
+    def _let_go(self) -> None:
+        spare = _spare(self._state)
+        if self._state is not None and spare is not None:
+            self._commands.let_go(self._state.id, spare.spare, spare.group)
 
     def _raise_budget(self) -> None:
         if self._state is not None and self._state.budget is not None:
@@ -207,6 +226,14 @@ class ClusterPart:
             self._commands.stop(self._state.id)
 
 
+def _spare(state: ClusterState | None) -> Waste | None:
+    """The idle workers of a group that may be let go; those that cost most, where several groups have some."""
+    if state is None or "let_go" not in state.commands:
+        return None
+    found = [waste for waste in state.waste if waste.spare]
+    return max(found, key=lambda waste: (waste.per_hour or 0.0, waste.spare), default=None)
+
+
 def _no_cluster() -> str:
     return f"<span style='{QUIET}'>No cluster is chosen: start one from a profile above.</span>"
 
@@ -224,6 +251,7 @@ def _numbers(state: ClusterState, now: Time) -> str:
         "Cost": f"<span title='{escape(words.source(cost), quote=True)}'>{escape(words.cost(cost))}</span>"
         + (f" <span style='{QUIET}'>{escape(words.reference(state.reference))}</span>" if state.reference else ""),
         **({"Budget": _budget(state.budget)} if state.budget is not None else {}),
+        **({"Idle": "<br>".join(map(escape, waste_sentences(state)))} if state.waste else {}),
         "End": escape(words.end(state, now)),
     }
     if state.phase == "ended":

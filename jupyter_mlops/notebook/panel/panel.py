@@ -116,6 +116,14 @@ class Panel:
         """Carry out a switch to adaptive scaling."""
         self._command(lambda link: link.adapt(minimum, maximum, group), group)
 
+    def let_go(self, cluster: str, workers: int, group: str) -> None:
+        """Let idle workers go."""
+
+        async def let_go(link: Link) -> None:
+            await link.let_go(workers, group)
+
+        self._watch.command(let_go, self._show_error)
+
     def limit(self, cluster: str, change: LimitChange) -> None:
         """Give it other limits."""
         self._watch.command(lambda link: link.limit(change), self._show_error)

@@ -39,7 +39,7 @@ class ClusterHandler(Handler):
     @web.authenticated
     @authorized
     async def patch(self, name: str) -> None:
-        """Scale it by hand, or let it follow its work."""
+        """Scale it, let idle workers go, let it follow its work, or give it other limits."""
         self.reply(await self.services.clusters.change(name, self.body()), 202)
 
     @web.authenticated

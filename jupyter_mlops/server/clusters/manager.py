@@ -12,6 +12,7 @@ from ...client.clusters.others import check_meant
 from ...client.clusters.problems import problems_of
 from ...client.clusters.start import start
 from ...client.clusters.wait import Readiness, wait_for_end, wait_for_scale
+from ...client.words import let_go_sentence
 from ...controller.link import Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
@@ -23,7 +24,7 @@ from ...core.words import count
 from ..history.keeper import Keeper
 from ..operations.manager import OperationManager, Progress
 from ..profiles.manager import ProfileManager
-from .request import AdaptRequest, ScaleRequest, change_of, start_of
+from .request import AdaptRequest, LetGoRequest, ScaleRequest, change_of, start_of
 from .watcher import ClusterWatcher
 
 #: Seconds within which a controller that is well has said no.
@@ -113,8 +114,8 @@ class ClusterManager:
         return self._operations.begin("start", made.id, work)
 
     async def change(self, name: str, body: dict[str, Any]) -> Operation:
-        """Scale it, let it follow its work, or give it other limits. Raises `UnknownCluster`, `UnknownGroup`,
-        `OutOfRange`, `ClusterEnded`, `ClusterUnreachable`, `Refused`, `VersionMismatch`."""
+        """Scale it, let idle workers go, let it follow its work, or give it other limits. Raises `UnknownCluster`,
+        `UnknownGroup`, `OutOfRange`, `Conflict`, `ClusterEnded`, `ClusterUnreachable`, `Refused`, `VersionMismatch`."""
         asked = change_of(body)
         state = await self.state(name)
         if state.phase in ("stopping", "ended"):
@@ -123,9 +124,11 @@ class ClusterManager:
             )
         if isinstance(asked, LimitChange):
             return await self._limit(state, asked)
-        verb = "adapt" if isinstance(asked, AdaptRequest) else "scale"
+        verb = {AdaptRequest: "adapt", LetGoRequest: "let_go"}.get(type(asked), "scale")
         _may(state, verb)
         group = _group(state, asked.group)
+        if isinstance(asked, LetGoRequest):
+            return await self._let_go(state, group, asked)
         if isinstance(asked, AdaptRequest):
             return await self._adapt(state, group, asked)
         return await self._scale(state, group, asked)
@@ -139,6 +142,20 @@ class ClusterManager:
             await wait_for_scale(cluster, state.name, group.name, _teller(progress))
 
         return self._operations.begin("scale", state.id, work)
+
+    async def _let_go(self, state: ClusterState, group: GroupState, asked: LetGoRequest) -> Operation:
+        gone: list[str] = []
+
+        async def command(link: Link) -> None:
+            gone.extend(await link.let_go(asked.let_go, group.name))
+
+        accepted = await self._asked(state, command)
+
+        async def work(progress: Progress) -> None:
+            await accepted
+            progress.tell(text=let_go_sentence(gone))
+
+        return self._operations.begin("let_go", state.id, work)
 
     async def _adapt(self, state: ClusterState, group: GroupState, asked: AdaptRequest) -> Operation:
         accepted = await self._asked(state, lambda link: link.adapt(asked.minimum, asked.maximum, group.name))

@@ -30,6 +30,13 @@ class ScaleRequest(Input):
     now: bool = False
 
 
+class LetGoRequest(Input):
+    """At most `let_go` workers of `group` (the first one) that have long been idle shall go."""
+
+    let_go: Number
+    group: str | None = None
+
+
 class AdaptRequest(Input):
     """As many workers in `group` (the first one) as the work needs, between these bounds."""
 
@@ -43,10 +50,12 @@ def start_of(body: dict[str, Any]) -> StartRequest:
     return read_input(StartRequest, body, "request")
 
 
-def change_of(body: dict[str, Any]) -> AdaptRequest | ScaleRequest | LimitChange:
+def change_of(body: dict[str, Any]) -> AdaptRequest | LetGoRequest | ScaleRequest | LimitChange:
     """`body` as what it looks like; raises `InvalidSpec`."""
     if LimitChange.model_fields.keys() & body.keys():
         return read_input(LimitChange, body, "request")
+    if "let_go" in body:
+        return read_input(LetGoRequest, body, "request")
     if "minimum" in body or "maximum" in body:
         return read_input(AdaptRequest, body, "request")
     return read_input(ScaleRequest, body, "request")

@@ -18,6 +18,7 @@ import { Chart } from './chart';
 import { byWhom, isOurs, may, pathOf, stopLabel, whose } from './others';
 import { PricePart } from './price';
 import { Scale } from './scale';
+import { WastePart } from './waste';
 
 interface ICardProps {
   cluster: ClusterState;
@@ -77,6 +78,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
       {known && cluster.reference && <CloudPrice value={cluster.reference} />}
       {known && cluster.reference && cluster.mine && <PricePart cluster={cluster} />}
       {known && <BudgetPart cluster={cluster} onProblem={setProblem} />}
+      {known && <WastePart cluster={cluster} onProblem={setProblem} />}
       {own.map(problem => (
         <ProblemLine key={problem.what} problem={problem} />
       ))}

@@ -79,6 +79,28 @@ export function addClusterCommands(
     }
   });
 
+  commands.addCommand(CommandIDs.letGo, {
+    label: trans.__('Let Idle Workers of a Cluster Go'),
+    describedBy: takes({ cluster: 'string', group: 'string', workers: 'integer' }),
+    execute: async args => {
+      const cluster =
+        store.state.clusters.get(idOf(store.state.clusters, args.cluster as string)) ??
+        (await pick(trans.__('Let idle workers of which cluster go?'), 'let_go'));
+      const group = (args.group as string) ?? cluster?.waste.find(({ spare }) => spare)?.group;
+      if (!cluster) {
+        return;
+      }
+      const most =
+        (args.workers as number) ?? cluster.waste.find(each => each.group === group)?.spare;
+      const going = api.letGo(cluster.id, group ?? cluster.groups[0].name, most ?? 1);
+      if (args.cluster === undefined) {
+        await report(going.then(operation => store.putOperation(operation)));
+      } else {
+        store.putOperation(await going);
+      }
+    }
+  });
+
   commands.addCommand(CommandIDs.adaptCluster, {
     label: trans.__('Let a Cluster Follow Its Work'),
     describedBy: takes({

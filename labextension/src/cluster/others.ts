@@ -5,7 +5,7 @@ import { ClusterState } from '../state/schema';
 /** Clusters of others: what can be done with them from here, and what must be said before. */
 
 /** What a cluster may be asked. */
-export type Verb = 'scale' | 'adapt' | 'limit' | 'stop' | 'run';
+export type Verb = 'scale' | 'let_go' | 'adapt' | 'limit' | 'stop' | 'run';
 
 /** The maker of the clusters that we made. */
 const OURS = 'jupyter-mlops';

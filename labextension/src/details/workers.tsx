@@ -1,9 +1,12 @@
 import { TranslationBundle } from '@jupyterlab/translation';
-import React, { useMemo, useRef } from 'react';
+import React, { useMemo, useRef, useState } from 'react';
 
+import { WastePart } from '../cluster/waste';
+import { ProblemLine } from '../controls/problem';
 import { useMlops, useSelector } from '../state/hooks';
-import { WorkerState } from '../state/schema';
+import { Problem, WorkerState } from '../state/schema';
 import { workerPhase } from '../words/cluster';
+import { wasteWord } from '../words/waste';
 import { number } from '../words/number';
 import { size } from '../words/size';
 import { clock } from '../words/time';
@@ -14,6 +17,7 @@ import { IColumn, Table } from './table';
 export function WorkersPart({ cluster, shown }: IPartProps): JSX.Element {
   const { store, trans } = useMlops();
   const workers = useSelector(state => state.workers.get(cluster.id));
+  const [problem, setProblem] = useState<Problem | null>(null);
   const rows = useMemo(() => [...(workers?.values() ?? [])], [workers]);
   const openLog = useRef((name: string) => shown.show('logs', name)).current;
   const columns = useMemo(
@@ -34,12 +38,16 @@ export function WorkersPart({ cluster, shown }: IPartProps): JSX.Element {
     );
   }
   return (
-    <Table
-      label={trans.__('Workers of %1', cluster.name)}
-      rows={rows}
-      columns={columns}
-      name={nameOf}
-    />
+    <>
+      <WastePart cluster={cluster} onProblem={setProblem} />
+      {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
+      <Table
+        label={trans.__('Workers of %1', cluster.name)}
+        rows={rows}
+        columns={columns}
+        name={nameOf}
+      />
+    </>
   );
 }
 
@@ -89,7 +97,7 @@ function columnsOf(
       by: worker => ORDER.indexOf(worker.phase),
       show: worker => (
         <span className="jp-mlops-phase" data-kind={worker.phase}>
-          {workerPhase(trans, worker.phase)}
+          {wasteWord(trans, worker.waste) || workerPhase(trans, worker.phase)}
         </span>
       )
     },

@@ -111,6 +111,7 @@ export interface ClusterState {
   timeline: Sample[];
   uid: string;
   unreadable: boolean;
+  waste: Waste[];
   work: Work;
 }
 /**
@@ -251,6 +252,22 @@ export interface Sample {
   running: number;
   time: number;
   wanted: number;
+}
+/**
+ * Workers of a group that cost money and do nothing.
+ */
+export interface Waste {
+  amount: number | null;
+  currency: string;
+  group: string;
+  kind: 'idle' | 'starved' | 'stuck';
+  names: string[];
+  of: number;
+  per_hour: number | null;
+  seconds: number;
+  source: string | null;
+  spare: number;
+  workers: number;
 }
 /**
  * Dask's tasks: `processing` on workers, `queued` without a worker yet, `erred` and `done` since the start.
@@ -451,7 +468,7 @@ export interface Operation {
   created: number;
   ended: number | null;
   id: string;
-  kind: 'start' | 'scale' | 'adapt' | 'limit' | 'stop' | 'cancel' | 'again';
+  kind: 'start' | 'scale' | 'let_go' | 'adapt' | 'limit' | 'stop' | 'cancel' | 'again';
   phase: 'running' | 'done' | 'failed';
   problem: Problem | null;
   progress: number | null;
@@ -628,6 +645,7 @@ export interface WorkerState {
   processing: number;
   since: number;
   threads: number;
+  waste: ('idle' | 'starved' | 'stuck') | null;
 }
 /**
  * New events of the cluster `id`, oldest first. Sent only for the clusters that this browser follows.

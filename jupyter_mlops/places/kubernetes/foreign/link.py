@@ -57,6 +57,14 @@ class ForeignLink:
         """As `Link.scale`; who goes first, and whether work is waited for, is up to the cluster's maker."""
         await self._observer.connections.run(self._scale(workers, group))
 
+    async def let_go(self, workers: int, group: str | None = None) -> list[str]:
+        """Raises `Refused`: nobody looks at what its workers do."""
+        raise Refused(
+            f"The cluster {self._cluster.name!r} can't let go of idle workers",
+            f"it was made with {self._cluster.maker}",
+            "Scale it by hand.",
+        )
+
     async def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Raises `Refused`: that is up to the cluster's maker."""
         raise Refused(

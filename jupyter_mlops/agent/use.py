@@ -1,0 +1,109 @@
+"""What runners and their children compute and move, for a worker's heartbeats."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+#: What of a process's traffic is told: all that it reads and writes, from and to files and pipes.
+_MOVED = ("rchar:", "wchar:")
+
+
+def computed(pid: int) -> float:
+    """CPU seconds that a process and its descendants, those that have ended too, have computed; 0 when it is gone."""
+    total = 0.0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total = sum(map(int, fields[11:15])) / _TICKS
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                total += sum(computed(int(child)) for child in (thread / "children").read_text().split())
+    return total
+
+
+def moved(pid: int) -> int:
+    """Bytes that a process has read and written; 0 when it is gone."""
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(_MOVED))
+    return 0
+
+
+def sent_and_received() -> int:
+    """Bytes that this machine, or this container where it has a network of its own, has exchanged with others."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        total = 0
+        for line in Path("/proc/net/dev").read_text().splitlines()[2:]:
+            name, _, numbers = line.partition(":")
+            if name.strip() != "lo":
+                fields = numbers.split()
+                total += int(fields[0]) + int(fields[8])
+        return total
+    return 0
+
+
+class Metered(Protocol):
+    """A runner at work."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it uses."""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+
+
+class Use:
+    """Adds up what runners use. What they do between two tasks is nobody's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[int, tuple[float, int]] = {}
+        #: Since the worker began.
+        self._seconds, self._bytes = 0.0, 0
+        self._told, self._at = 0.0, time.monotonic()
+
+    def begin(self, pid: int) -> None:
+        """A runner begins a task."""
+        with self._lock:
+            self._last[pid] = computed(pid), moved(pid)
+
+    def end(self, pid: int) -> None:
+        """A runner has ended its task, or itself."""
+        with self._lock:
+            self._add(pid)
+            self._last.pop(pid, None)
+
+    def now(self, runners: Iterable[Metered]) -> dict[str, float]:
+        """Bytes of memory, per cents of a CPU since the last look, and bytes that were moved since the worker began,
+        as far as the system tells."""
+        memory = float(sum(runner.memory for runner in runners))
+        with self._lock:
+            for pid in list(self._last):
+                self._add(pid)
+            now = time.monotonic()
+            share = 100 * (self._seconds - self._told) / max(now - self._at, 1e-3)
+            self._told, self._at = self._seconds, now
+            told = {"memory": memory, "cpu": round(share, 1)}
+            if sys.platform == "linux":
+                told["bytes"] = float(self._bytes + sent_and_received())
+            return told
+
+    def _add(self, pid: int) -> None:
+        """Count what a runner has used since it was looked at last; nothing where it is gone."""
+        before = self._last.get(pid)
+        if before is None:
+            return
+        seconds, read = computed(pid), moved(pid)
+        self._seconds += max(0.0, seconds - before[0])
+        self._bytes += max(0, read - before[1])
+        self._last[pid] = max(seconds, before[0]), max(read, before[1])
