@@ -31,6 +31,7 @@ from ..core.cluster import ClusterState, Problem
 from ..core.errors import Conflict, InvalidInput, MlopsError, Unavailable
 from ..core.extend import LimitChange
 from ..core.owners import accounts
+from ..core.profile import MOST_WORKERS
 from ..core.run import FINAL, RunState
 from ..core.words import count
 from ..home import settings
@@ -130,7 +131,7 @@ async def scale(asked: Namespace) -> None:
 async def let_go(asked: Namespace) -> None:
     """`let-go`."""
     async with _link_to(asked.cluster) as (record, link):
-        names = await link.let_go(asked.workers, asked.group)
+        names = await link.let_go(asked.workers or MOST_WORKERS, asked.group)
         state = record.told((await link.view(workers=False)).state)
     if asked.json:
         return as_json(state)

@@ -12,7 +12,6 @@ from typing import Any
 
 from .._version import __version__
 from ..core.errors import InvalidInput, MlopsError, NotFound
-from ..core.profile import MOST_WORKERS
 from ..core.unhandled import log_unhandled
 from .harmless import harmless_output
 from .image import add_image
@@ -53,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     command = add("let-go", "Let workers go that have long been idle.")
     command.add_argument("cluster")
     command.add_argument("-g", "--group", help="default: the first")
-    command.add_argument("-n", "--workers", type=_positive, default=MOST_WORKERS, help="how many at most; default: all")
+    command.add_argument("-n", "--workers", type=_positive, help="how many at most; default: all")
     command = add("adapt", "Let the number of workers of a cluster follow its work.")
     command.add_argument("cluster")
     command.add_argument("minimum", type=int)

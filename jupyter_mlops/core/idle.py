@@ -149,8 +149,8 @@ class Waste(Record):
         """What they do, how long, and what that costs: "7 of 40 workers idle for 12 min: $0.84 so far, $4.20/h"; with
         the group's name, if it is to be `named`."""
         of = f" of group {self.group}" if named else ""
-        head = f"{self.workers:,} of {words.count(self.of, 'worker')}{of} {_DOING[self.kind]}"
-        head += f" for {words.about(self.seconds)}"
+        doing = _DOING[self.kind].format(words.about(self.seconds))
+        head = f"{self.workers:,} of {words.count(self.of, 'worker')}{of} {doing}"
         if self.amount is None:
             return head
         spent = words.money(self.amount, self.currency)
@@ -162,7 +162,11 @@ class Waste(Record):
         return _ADVICE[self.kind]
 
 
-_DOING = {"idle": "idle", "starved": "get no task though some wait", "stuck": "busy without doing anything"}
+_DOING = {
+    "idle": "idle for {}",
+    "starved": "without a task for {} though some wait",
+    "stuck": "busy for {} without doing anything",
+}
 
 _ADVICE = {
     "idle": "",

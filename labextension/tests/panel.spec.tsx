@@ -343,7 +343,7 @@ describe('Waste', () => {
     const lines = [...document.querySelectorAll('[data-mlops="waste"]')];
     expect(lines.map(line => line.textContent)).toEqual([
       '7 of 40 workers idle for 12 min: $0.84 so far, $4.20/hLet 5 go',
-      '1 of 40 workers busy without doing anything for 12 min'
+      '1 of 40 workers busy for 12 min without doing anything'
     ]);
     expect(lines[0].querySelector('span')!.title).toMatch(
       /small-1, small-2 and 5 more\nMeasured: /

@@ -1,5 +1,5 @@
 import TABLE from '../../tests/core/words.json';
-import { Counts, Stop, Usage } from '../src/state/schema';
+import { Counts, Stop, Usage, Waste } from '../src/state/schema';
 import { ended, willStop, workers } from '../src/words/cluster';
 import { used } from '../src/words/budget';
 import {
@@ -15,6 +15,7 @@ import {
 } from '../src/words/money';
 import { shape, size } from '../src/words/size';
 import { about, left, span } from '../src/words/time';
+import { waste } from '../src/words/waste';
 import * as examples from './examples';
 import { trans } from './stage';
 
@@ -51,6 +52,7 @@ const FUNCTIONS: Record<string, (...given: never[]) => string> = {
     workers(trans, examples.counts(counts), wanted),
   will_stop: (cause: Stop['cause'], left: number) =>
     willStop(trans, { at: examples.NOW + left, cause }, examples.NOW),
+  waste: (value: Waste, named: boolean) => waste(trans, examples.waste(value), named),
   ended: (cause: Stop['cause'] | null) => ended(trans, cause)
 };
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jupyter_mlops.client import words as told
 from jupyter_mlops.core import words
 from jupyter_mlops.core.cluster import Counts, Stop
+from jupyter_mlops.core.idle import Waste
 from jupyter_mlops.core.price import Cost, Usage
 
 _NOW = 1_000.0
@@ -31,8 +32,12 @@ def _will_stop(cause: Any, left: float) -> str:
     return told.will_stop(Stop(at=_NOW + left, cause=cause), _NOW)
 
 
+def _waste(value: Any, named: bool) -> str:
+    return Waste(**value).sentence(named)
+
+
 #: The functions whose names or arguments are not those of the table.
-_OTHERS = {"sum": _sum, "workers": _workers, "will_stop": _will_stop, "ended": words.ending}
+_OTHERS = {"waste": _waste, "sum": _sum, "workers": _workers, "will_stop": _will_stop, "ended": words.ending}
 
 _TABLE: dict[str, list[list[Any]]] = json.loads(Path(__file__).with_name("words.json").read_text("utf-8"))
 

@@ -19,8 +19,8 @@ export function waste(trans: TranslationBundle, value: Waste, named = false): st
   const args = [number(value.workers), of, about(trans, value.seconds)];
   const head = {
     idle: trans.__('%1 of %2 idle for %3', ...args),
-    starved: trans.__('%1 of %2 get no task though some wait for %3', ...args),
-    stuck: trans.__('%1 of %2 busy without doing anything for %3', ...args)
+    starved: trans.__('%1 of %2 without a task for %3 though some wait', ...args),
+    stuck: trans.__('%1 of %2 busy for %3 without doing anything', ...args)
   }[value.kind];
   const { amount, per_hour, currency } = value;
   return amount === null
