@@ -28,6 +28,7 @@ from .reports import OPERATION, Reporter
 from .runner import log
 from .sampling import UseSampler
 from .seat import RunnerHandle, Seat, Stopped, dead
+from .spent import Spent
 from .use import Use
 from .versions import versions_of
 from .wire import Message
@@ -50,7 +51,7 @@ class Agent:
         self._spare = Spare()
         limit = int(getattr(worker.memory_manager, "memory_limit", 0) or 0)
         self._watch = MemoryWatch(limit, self._at_work, self._seen)
-        self._use = Use()
+        self._use, self._spent = Use(), Spent(worker)
 
     def install(self) -> None:
         """Listen to the scheduler, and have a runner ready."""
@@ -61,6 +62,7 @@ class Agent:
         self._worker.stream_handlers["mlops-gang"] = self.order
         self._worker.stream_handlers["mlops-prune"] = self.prune
         self._worker.metrics[METRICS] = self._used
+        self._spent.install()
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
         self._worker.handlers["mlops_stacks"] = self.stacks
         self._spare.prepare({})
@@ -82,6 +84,7 @@ class Agent:
             run.close()
         self._spare.close()
         self._watch.close()
+        self._spent.close()
 
     def run(self, code: bytes, batch: bytes, bigs: tuple[Any, ...]) -> Any:
         """One task: `code` is what its run shares, `batch` its own part. Returns plain data."""
@@ -180,9 +183,10 @@ class Agent:
             for runner, text in zip(runners, texts, strict=True)
         ]
 
-    async def _used(self, worker: Any) -> dict[str, float]:
-        """What the runners use, for Dask's heartbeats, as `Use.now` has it."""
-        return self._use.now(self._at_work())
+    async def _used(self, worker: Any) -> dict[str, Any]:
+        """What the runners use, and what the worker's threads have done, for Dask's heartbeats."""
+        used = self._use.now(self._at_work())
+        return {**used, "spent": self._spent.now(self._use.seconds)}
 
 
 class RunHere:

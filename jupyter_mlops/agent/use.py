@@ -72,6 +72,11 @@ class Use:
         self._seconds, self._bytes = 0.0, 0
         self._told, self._at = 0.0, time.monotonic()
 
+    @property
+    def seconds(self) -> float:
+        """CPU seconds that runners have computed since the worker began, as of the last look."""
+        return self._seconds
+
     def begin(self, pid: int) -> None:
         """A runner begins a task."""
         with self._lock:

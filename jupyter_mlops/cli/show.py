@@ -18,6 +18,7 @@ from ..core.owners import Account
 from ..core.price import GB, NO_PRICE, Cost, Reference
 from ..core.profile import Profile
 from ..core.run import FINAL, RunState, per_thousand
+from ..core.spend import LEAST
 from ..core.words import about, count, fine_money, harmless, listed, machines, quantity, sentences, size, span
 
 
@@ -80,7 +81,7 @@ def waste_lines(states: Sequence[ClusterState]) -> list[str]:
     exact = spelled(states)
     lines = []
     for state in states:
-        for waste, text in zip(state.waste, waste_sentences(state), strict=True):
+        for waste, text in zip(state.waste, waste_sentences(state), strict=False):
             group = f" --group {waste.group}" if len(state.groups) > 1 else ""
             todo = (
                 f"Let {waste.spare:,} go: jupyter mlops let-go {exact[state.id]}{group}"
@@ -93,7 +94,7 @@ def waste_lines(states: Sequence[ClusterState]) -> list[str]:
 
 def accounts_table(accounts: Sequence[Account]) -> str:
     """What each owner's clusters cost together."""
-    head = ("OWNER", "CLUSTERS", "LIVE", "CPU-HOURS", "PER HOUR", "COST")
+    head = ("OWNER", "CLUSTERS", "LIVE", "CPU-HOURS", "PER HOUR", "COST", "WENT TO")
     rows = [
         (
             account.owner,
@@ -102,6 +103,7 @@ def accounts_table(accounts: Sequence[Account]) -> str:
             quantity(account.cost.usage.cpu_hours),
             _rate(account.cost),
             _shared(account),
+            account.spend.sentence,
         )
         for account in accounts
     ]
@@ -210,6 +212,7 @@ def receipt_text(receipt: Receipt) -> str:
         *_dedicated(receipt.cost),
         ("Price", ", ".join(filter(None, [receipt.cost.source or NO_PRICE, receipt.cost.date]))),
         ("Used", listed([f"{quantity(amount)} {unit}-hours" for unit, amount in used.items()])),
+        *_spent(receipt),
         ("Most workers", str(receipt.most_workers)),
         ("Tasks, runs", f"{receipt.tasks}, {receipt.runs}"),
     ]
@@ -219,7 +222,7 @@ def receipt_text(receipt: Receipt) -> str:
 
 def _lines(lines: Sequence[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {harmless(text)}" for name, text in lines)
+    return "\n".join(f"{name:<{width}}  {harmless(text)}".rstrip() for name, text in lines)
 
 
 def _with_references(
@@ -242,6 +245,16 @@ def _rate(cost: Cost) -> str:
 def _final(cost: Cost) -> str:
     """The final sum, as finely as it deserves, and what of it isn't known."""
     return " + ".join(filter(None, [fine_money(cost.amount, cost.currency), cost.lacks]))
+
+
+def _spent(receipt: Receipt) -> list[tuple[str, str]]:
+    """A line for each thing that it went to."""
+    spend, lines = receipt.spend, []
+    for word, share, amount, hours in spend.told if spend is not None else ():
+        if share >= LEAST:
+            money = "" if amount is None else f"{fine_money(amount, receipt.cost.currency)}, "
+            lines.append((f"  {word}", f"{money}{quantity(hours)} worker-hours, {share:.0%}"))
+    return [("Went to", ""), *lines] if lines else []
 
 
 def _dedicated(cost: Cost) -> list[tuple[str, str]]:

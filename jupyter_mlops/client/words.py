@@ -156,6 +156,8 @@ def limits_sentence(state: ClusterState) -> str:
 def waste_sentences(state: ClusterState) -> list[str]:
     """Which of its workers cost money and do nothing, a sentence for each kind: "7 of 40 workers idle for 12 min: $0.84
     so far, $4.20/h"."""
+    if state.phase != "running":
+        return []
     return [waste.sentence(named=len(state.groups) > 1) for waste in state.waste]
 
 

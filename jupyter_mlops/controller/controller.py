@@ -40,6 +40,7 @@ from .workers.ondemand import OnDemand
 from .workers.registry import WorkerRegistry
 from .workers.reporter import WorkerReporter
 from .workers.scaling import Scaling
+from .workers.spending import Spending
 from .workers.waste import WasteWatch
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class Controller:
         self.pulse = Pulse(self.look, self._failed)
         self._reporter = WorkerReporter(profile.groups, self.ledger, self.events, self.scaling, self.pulse)
         self.workers.subscribe(self._reporter)
+        self._spending = Spending(self._disk, self.ledger, clock)
+        self.workers.subscribe(self._spending)
         self._on_demand = OnDemand(self.workers, self.ledger, self.events)
         self._run_states = RunStates(self._disk, self._changes)
         self.runs = RunRegistry(
@@ -134,6 +137,7 @@ class Controller:
             workers=self.workers,
             scaling=self.scaling,
             waste=self._waste,
+            spending=self._spending,
             tasks=self.plugin,
             ledger=self.ledger,
             runs=self.runs,
@@ -230,6 +234,7 @@ class Controller:
         now = self._clock()
         self.workers.refresh()
         self._waste.look(now)
+        self._spending.look(now)
         self.scaling.reconcile()
         self._reporter.flush()
         self._on_demand.look()
@@ -293,5 +298,7 @@ class Controller:
         self.workers.refresh()
         self._reporter.flush()
         self.timeline.add(self.view.sample(self._clock()))
+        self._spending.close(now := self._clock())
+        spent = self._spending.keep(now)
         self.ledger.close_all()
-        return self.ledger.receipt(cause, why, self.plugin.done, len(self._run_states))
+        return self.ledger.receipt(cause, why, spent, self.plugin.done, len(self._run_states))

@@ -83,7 +83,7 @@ NEEDED = {
         "worker_restrictions",
     ),
     "ClientState": ("wants_what",),
-    "Worker": ("_get_client",),  # `places/dask_nodes.py` has its own
+    "Worker": ("_get_client", "active_keys", "digest_metric"),  # `places/dask_nodes.py` has its own
 }
 
 __all__ = [
@@ -130,6 +130,12 @@ def moved_by(worker: DaskWorker) -> float | None:
     machine; None where that can't be told."""
     moved = _told(worker).get("bytes")
     return None if moved is None else _number(moved)
+
+
+def spent_by(worker: DaskWorker, names: Collection[str]) -> dict[str, Seconds] | None:
+    """What its threads have done since it joined, by name; None where it doesn't tell."""
+    told = _told(worker).get("spent")
+    return {name: _number(told.get(name)) for name in names} if isinstance(told, dict) else None
 
 
 def unheard_for(worker: DaskWorker) -> Seconds:

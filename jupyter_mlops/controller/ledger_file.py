@@ -12,6 +12,7 @@ from ..core.ledger import Ledger, LedgerEntry
 from ..core.lines import read_lines
 from ..core.price import Cost, HostPrice, Price
 from ..core.receipt import receipt_of
+from ..core.spend import SpendEntry
 from ..home.clusters import LEDGER, RECEIPT
 from .disk import Disk
 
@@ -111,9 +112,9 @@ class LedgerFile:
         """Money and usage until now."""
         return self.ledger.cost(self._spec.price, self._clock(), group)
 
-    def receipt(self, cause: EndCause, why: str, tasks: int, runs: int) -> Receipt:
+    def receipt(self, cause: EndCause, why: str, spent: list[SpendEntry], tasks: int, runs: int) -> Receipt:
         """Write the final sum, and return it."""
-        receipt = receipt_of(self.ledger, self._spec, self._clock(), cause, why, tasks=tasks, runs=runs)
+        receipt = receipt_of(self.ledger, self._spec, self._clock(), cause, why, spent=spent, tasks=tasks, runs=runs)
         self._disk.replace(RECEIPT, receipt.model_dump_json())
         return receipt
 

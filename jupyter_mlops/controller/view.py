@@ -28,6 +28,7 @@ from .timeline import Timeline
 from .workers.groupscale import GroupScale
 from .workers.registry import WorkerRegistry
 from .workers.scaling import Scaling
+from .workers.spending import Spending
 from .workers.waste import WasteWatch
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class StateView:
     workers: WorkerRegistry
     scaling: Scaling
     waste: WasteWatch
+    spending: Spending
     tasks: ClusterPlugin
     ledger: LedgerFile
     runs: RunRegistry
@@ -121,6 +123,7 @@ class StateView:
             stop=life.stop,
             problem=next((problem for problem in problems if problem), None),
             waste=self.waste.found,
+            spend=self.spending.spend,
             runs=self.runs.live,
             commands=COMMANDS,
         )

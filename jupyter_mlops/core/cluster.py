@@ -13,6 +13,7 @@ from .formats import FORMAT
 from .idle import Waste, WasteKind
 from .price import REFERENCE, Cost, Price, Reference
 from .profile import Limits, Place, Profile
+from .spend import Spend
 from .words import count, span
 
 ClusterPhase = Annotated[Literal["starting", "running", "stopping", "ended", "unreachable"], otherwise("running")]
@@ -177,6 +178,8 @@ class ClusterState(Record):
     problem: Problem | None = None
     #: Whether a part of its record can't be read, as `problem` says; what that part has is then missing here.
     unreadable: bool = False
+    #: What its workers were there for, as of some seconds ago; None where its controller is too old to tell.
+    spend: Spend | None = None
     #: Workers that cost money and do nothing; empty where its controller is too old to tell.
     waste: list[Waste] = []
     #: The last 15 minutes, oldest first, for the card's chart; a longer history is asked for.
@@ -280,6 +283,8 @@ class Receipt(Record):
     cost: Cost
     #: Cost by group name.
     groups: dict[str, Cost] = {}
+    #: What its workers were there for; None where an older version wrote it.
+    spend: Spend | None = None
     most_workers: int = 0
     tasks: int = 0
     runs: int = 0

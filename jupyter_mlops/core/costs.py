@@ -63,5 +63,11 @@ def usage_of(used: Vector) -> Usage:
     return Usage(worker_hours=workers / HOUR, cpu_hours=cpus / HOUR, gb_hours=gb / HOUR, gpu_hours=gpus / HOUR)
 
 
+def money_of(part: Part) -> float | None:
+    """What a part costs so far; None where a needed rate is unknown."""
+    money = _money(part.rates, part.used)
+    return None if money is None else money / HOUR
+
+
 def _money(rates: Price, amounts: Vector) -> float | None:
     return rates.per_hour(amounts[1], amounts[2] * GB, amounts[3])

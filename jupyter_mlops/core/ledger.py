@@ -135,14 +135,24 @@ class Ledger:
 
     def cost(self, price: Price, now: Time, group: str | None = None) -> Cost:
         """Money and usage until `now`; `price` counts for workers whose host has no price of its own."""
-        passed = self._passed_at(now)
-        parts = [
-            Part(self._price(tag, price), sums.used(passed), sums.held, sums.count)
-            for (name, tag), sums in self._sums.items()
-            if sums.ever and (group is None or name == group)
-        ]
+        parts = [part for (name, _), part in self.parts(price, now).items() if group is None or name == group]
         cost = cost_of(parts, price)
-        return cost if group is not None else cost.model_copy(update={"dedicated": self._dedicated(passed)})
+        if group is not None:
+            return cost
+        return cost.model_copy(update={"dedicated": self._dedicated(self._passed_at(now))})
+
+    def parts(self, price: Price, now: Time) -> dict[tuple[str, str], Part]:
+        """What was used until `now`, by `key`, which workers of one group with the same rates share."""
+        passed = self._passed_at(now)
+        return {
+            key: Part(self._price(key[1], price), sums.used(passed), sums.held, sums.count)
+            for key, sums in self._sums.items()
+            if sums.ever
+        }
+
+    def key(self, group: str, host: str) -> tuple[str, str]:
+        """Which of the `parts` the workers of a group on a host belong to."""
+        return group, self._tag(host if host in self._hosts else "")
 
     def _dedicated(self, passed: float) -> Dedicated | None:
         if not any((self._priced.ever, self._unpriced.ever)):

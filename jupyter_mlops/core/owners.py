@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from .base import Record
 from .cluster import ClusterState
 from .price import Cost, Usage
+from .spend import Spend
 
 
 class Account(Record):
@@ -18,6 +19,8 @@ class Account(Record):
     live: int = 0
     unpriced: int = 0
     cost: Cost = Cost()
+    #: What their workers were there for, as far as it was measured.
+    spend: Spend = Spend()
 
 
 def accounts(states: Iterable[ClusterState]) -> list[Account]:
@@ -32,6 +35,7 @@ def accounts(states: Iterable[ClusterState]) -> list[Account]:
             live=sum(state.phase != "ended" for state in theirs),
             unpriced=sum(state.cost.amount is None for state in theirs),
             cost=_together(theirs, currency),
+            spend=sum((state.spend for state in theirs if state.spend is not None), Spend(currency=currency)),
         )
         for (owner, currency), theirs in sorted(found.items())
     ]

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .base import Time
 from .cluster import ClusterSpec, EndCause, Receipt
 from .ledger import Ledger, LedgerEntry
+from .spend import SpendEntry, spend_of
 
 
 def receipt_of(
-    ledger: Ledger, spec: ClusterSpec, ended: Time, cause: EndCause, why: str = "", *, tasks: int = 0, runs: int = 0
+    ledger: Ledger,
+    spec: ClusterSpec,
+    ended: Time,
+    cause: EndCause,
+    why: str = "",
+    *,
+    spent: Iterable[SpendEntry] = (),
+    tasks: int = 0,
+    runs: int = 0,
 ) -> Receipt:
     """The final sum of a cluster. Workers that the ledger has open are closed at `ended`.
 
@@ -18,6 +29,7 @@ def receipt_of(
     spec : what was asked for; its price counts where hosts have none.
     ended : when it ended, in seconds since the epoch.
     cause, why : why it ended.
+    spent : what was measured of its workers' time.
     tasks, runs : how many it had done.
     """
     for worker in ledger.open_workers:
@@ -33,6 +45,7 @@ def receipt_of(
         why=why,
         cost=ledger.cost(spec.price, ended),
         groups={group.name: ledger.cost(spec.price, ended, group.name) for group in spec.profile.groups},
+        spend=spend_of(ledger, spec.price, ended, spent),
         most_workers=ledger.most_workers,
         tasks=tasks,
         runs=runs,

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 SPEC, RECORD, RECEIPT = "spec.json", "record.json", "receipt.json"
 
 #: Lines that are added while it lives; `RESULTS` are those of runs whose home is elsewhere.
-LEDGER, EVENTS, LIMITS, TIMELINE, RUNS, RESULTS = (
+LEDGER, SPEND, EVENTS, LIMITS, TIMELINE, RUNS, RESULTS = (
     "ledger.jsonl",
+    "spend.jsonl",
     "events.jsonl",
     "limits.jsonl",
     "timeline.jsonl",

@@ -119,6 +119,8 @@ def _show(args: argparse.Namespace) -> None:
     print(f"{chosen.name}: {cluster_sentence(state)}")
     for line in group_lines(state):
         print(f"  {line}")
+    if state.spend is not None and state.spend.sentence:
+        print(f"  went to: {state.spend.sentence}")
     for group, problem in problems_of(state):
         print(f"  ! {problem_sentence(group, problem)}")
     for event in chosen.events()[-5:]:

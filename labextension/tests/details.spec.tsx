@@ -87,6 +87,23 @@ describe('Details', () => {
     expect(find('tab-cost').getAttribute('aria-selected')).toBe('true');
     expect(find('tab-workers').tabIndex).toBe(-1);
     expect(find('receipt-sheet').textContent).toContain('$0.42');
+    expect(document.querySelector('[data-mlops="spend"]')).toBeNull();
+    const none = { moving: 0, spilling: 0, booting: 0, leaving: 0, overhead: 0 };
+    const value = cluster({
+      spend: {
+        hours: { ...none, computing: 3, waiting: 0.99, idle: 0.01 },
+        amount: { ...none, computing: 0.3, waiting: 0.119, idle: 0.001 },
+        currency: 'USD'
+      }
+    });
+    await stage.after(() => stage.stream.change(2, { noun: 'cluster', id: idOf(), value }));
+    const rows = [...find('spend').querySelectorAll('tbody tr')];
+    expect(rows.map(row => [...row.children].map(cell => cell.textContent))).toEqual([
+      ['computing', '71%', '3.0', '$0.30'],
+      ['waiting', '28%', '0.99', '$0.12'],
+      ['idle', '< 1%', '0.01', '< $0.01']
+    ]);
+    expect(rows[0].getAttribute('title')).toMatch(/Measured: the CPU time/);
   });
 
   it('count CPU-hours where nobody named a price, and lead to the rates', async () => {

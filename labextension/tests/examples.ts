@@ -104,6 +104,7 @@ export function cluster(part: Partial<ClusterState> = {}): ClusterState {
     problem: null,
     unreadable: false,
     waste: [],
+    spend: null,
     timeline: [],
     runs: [],
     commands: ['scale', 'let_go', 'adapt', 'limit', 'stop', 'run'],

@@ -70,6 +70,7 @@ async def test_a_new_scheduler_goes_on_where_the_old_one_was_killed(tmp_path: Pa
     text = "".join(line.model_dump_json() + "\n" for line in lines) + '{"time": 1200, "kind": "clo'
     (folder / "ledger.jsonl").write_text(text)
     os.utime(folder / "ledger.jsonl", (4600, 4600))
+    (folder / "spend.jsonl").write_text('{"group": "default", "seconds": {"computing": 1800, "idle": 900}}\n')
     (folder / "events.jsonl").write_text('{"seq": 1, "time": 990, "kind": "cluster", "text": "The cluster started"}\n')
 
     pool = InProcessPool()
@@ -92,6 +93,12 @@ async def test_a_new_scheduler_goes_on_where_the_old_one_was_killed(tmp_path: Pa
     entries = read_lines(LedgerEntry, (folder / "ledger.jsonl").read_text())
     gone = next(entry for entry in entries if entry.worker == "default-7" and entry.kind == "close")
     assert gone.time == 4600, "it cost money until the scheduler's last sign of life"
+    receipt = Receipt.model_validate_json((folder / "receipt.json").read_text())
+    assert receipt.spend is not None
+    hours = receipt.spend.hours
+    assert hours.computing == pytest.approx(0.5, abs=0.01) and hours.idle >= 0.25, "what was measured before counts on"
+    assert hours.booting + hours.leaving < 0.1, "nothing is made up of the time before"
+    assert hours.total == pytest.approx(receipt.cost.usage.worker_hours, rel=1e-9)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ OWNERS = {
     clusters.SPEC: {CLUSTER},
     clusters.RECORD: {CLUSTER, RUN},
     **{name: {CLUSTER} for name in (clusters.RECEIPT, clusters.LEDGER, clusters.EVENTS, clusters.TIMELINE)},
+    clusters.SPEND: {CLUSTER},
     **{name: {CLUSTER} for name in (clusters.RUNS, clusters.RESULTS)},
     **{name: {RUN} for name in (runs.JOURNAL, "payload.pkl", "payload.new", "payload.why", "mlflow.json")},
     **{name: {MODEL} for name in (models.TRAIL, models.RULES, models.ALIASES, models.FOREIGN, models.VERSION)},

@@ -13,6 +13,7 @@ from jupyter_mlops.client.words import sentence
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import per_thousand
+from jupyter_mlops.core.spend import SpendParts
 from jupyter_mlops.places import profiles
 
 from .cluster import LONG, until
@@ -63,3 +64,26 @@ def test_runs_at_once_pay_for_their_threads_and_no_more_than_the_cluster(priced:
     spent = priced.state().cost.amount
     assert spent is not None and before is not None
     assert sum(run.record.cost.amount or 0 for run in runs) <= spent - before
+
+    def compute(seconds: float) -> None:
+        began = time.process_time()
+        while time.process_time() < began + seconds:
+            pass
+
+    mlops.run(compute, 3.0, cluster=priced, quiet=True).result(LONG)
+    until(lambda: _went(priced).computing > 2.5)  # the controller looks every 5 s
+    priced.stop()
+    until(lambda: priced.state().phase == "ended")
+    receipt = priced.receipt()
+    assert receipt is not None and receipt.spend is not None and receipt.spend.amount is not None
+    went = receipt.spend.amount
+    assert went.total == pytest.approx(receipt.cost.amount, abs=1e-9), "it adds up to the ledger"
+    assert 2.5 < went.computing < 12, "what runners compute, and not how long their seats wait for them"
+    assert went.waiting >= 0.8 * 240 * 0.05, "what slept, at least"
+    assert went.idle > 0 and went.booting > 0
+    assert went.overhead < 0.2 * went.total
+
+
+def _went(cluster: mlops.Cluster) -> SpendParts:
+    spend = cluster.state().spend
+    return spend.amount if spend is not None and spend.amount is not None else SpendParts()

@@ -26,6 +26,7 @@ FILES = (
     "memory",
     "use",
     "sampling",
+    "spent",
     "buffers",
     "mainmodule",
     "imported",

@@ -228,7 +228,7 @@ class ClusterPart:
 
 def _spare(state: ClusterState | None) -> Waste | None:
     """The idle workers of a group that may be let go; those that cost most, where several groups have some."""
-    if state is None or "let_go" not in state.commands:
+    if state is None or state.phase != "running" or "let_go" not in state.commands:
         return None
     found = [waste for waste in state.waste if waste.spare]
     return max(found, key=lambda waste: (waste.per_hour or 0.0, waste.spare), default=None)
@@ -250,8 +250,9 @@ def _numbers(state: ClusterState, now: Time) -> str:
         "Tasks": f"{state.work.processing:,} running, {state.work.queued:,} waiting, {state.work.done:,} done",
         "Cost": f"<span title='{escape(words.source(cost), quote=True)}'>{escape(words.cost(cost))}</span>"
         + (f" <span style='{QUIET}'>{escape(words.reference(state.reference))}</span>" if state.reference else ""),
+        **({"Went to": escape(state.spend.sentence)} if state.spend is not None and state.spend.sentence else {}),
         **({"Budget": _budget(state.budget)} if state.budget is not None else {}),
-        **({"Idle": "<br>".join(map(escape, waste_sentences(state)))} if state.waste else {}),
+        **({"Idle": "<br>".join(map(escape, waste_sentences(state)))} if waste_sentences(state) else {}),
         "End": escape(words.end(state, now)),
     }
     if state.phase == "ended":

@@ -352,6 +352,7 @@ def _end_of(entry: Entry) -> dict[str, object]:
         "ended": receipt.ended,
         "cause": receipt.cause,
         "cost": receipt.cost,
+        "spend": receipt.spend,
         "commands": [],
     }
     if entry.fault is None and receipt.cause in ("failed", "killed", "machine restarted", "other"):

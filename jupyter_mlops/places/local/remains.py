@@ -14,7 +14,8 @@ from ...core.ledger import Ledger, LedgerEntry
 from ...core.price import Cost
 from ...core.receipt import receipt_of
 from ...core.run import RunState
-from ...home.clusters import EVENTS, LEDGER, RUNS
+from ...core.spend import SpendEntry
+from ...home.clusters import EVENTS, LEDGER, RUNS, SPEND
 from . import processes
 from .folder import Folder
 from .record import LocalRecord
@@ -55,7 +56,10 @@ def settle(
     ended = max(ended, spec.created)
     ledger = Ledger(folder.lines(LEDGER, LedgerEntry))
     runs = len({run.id for run in folder.lines(RUNS, RunState)})
-    receipt = receipt_of(ledger, spec, ended, cause, why, runs=runs)
+    spent: list[SpendEntry] = []
+    with contextlib.suppress(Unreadable):  # what it cost counts, also where nobody knows for what
+        spent = folder.lines(SPEND, SpendEntry)
+    receipt = receipt_of(ledger, spec, ended, cause, why, spent=spent, runs=runs)
     folder.release()
     with contextlib.suppress(MlopsError):  # what is in memory is right; the next look writes it
         folder.write_receipt(receipt)

@@ -17,7 +17,7 @@ interface IWasteProps {
 /** The workers that cost money and do nothing, with a button for those that can go. */
 export function WastePart({ cluster, onProblem }: IWasteProps): JSX.Element | null {
   const { trans } = useMlops();
-  if (cluster.waste.length === 0) {
+  if (cluster.waste.length === 0 || cluster.phase !== 'running') {
     return null;
   }
   return (
@@ -60,7 +60,7 @@ function LetGo({ cluster, value, onProblem }: IWasteProps & { value: Waste }): J
         number(value.spare),
         cluster.name
       )}
-      disabled={busy || cluster.phase !== 'running'}
+      disabled={busy}
       onClick={letGo}
       handle="let-go"
     >

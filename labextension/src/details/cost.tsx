@@ -1,9 +1,11 @@
-import React from 'react';
+import React, { useState } from 'react';
 
+import { WastePart } from '../cluster/waste';
 import { CommandIDs } from '../commands';
+import { ProblemLine } from '../controls/problem';
 import { accounts } from '../state/accounts';
 import { useMlops, useSelector } from '../state/hooks';
-import { Cost, Receipt } from '../state/schema';
+import { Cost, Problem, Receipt } from '../state/schema';
 import { ended } from '../words/cluster';
 import { dedicated, perHour, quantity, rates, sum } from '../words/money';
 import { number } from '../words/number';
@@ -11,6 +13,7 @@ import { clock, span } from '../words/time';
 import { CostTable, ICostRow } from './costtable';
 import { useFetched } from './fetched';
 import { IPartProps } from './part';
+import { SpendPart } from './spend';
 
 /** What it cost: so far, or in the end; by group; and what that rests on. */
 export function CostPart(props: IPartProps): JSX.Element {
@@ -21,6 +24,8 @@ export function CostPart(props: IPartProps): JSX.Element {
     isOver ? store.api.receipt(cluster.id) : null
   );
   const cost = receipt?.cost ?? cluster.cost;
+  const spend = receipt?.spend ?? cluster.spend;
+  const [problem, setProblem] = useState<Problem | null>(null);
   const groups: ICostRow[] = receipt
     ? Object.entries(receipt.groups).map(([name, cost]) => ({ name, cost }))
     : cluster.groups.map(({ name, cost }) => ({ name, cost }));
@@ -29,6 +34,9 @@ export function CostPart(props: IPartProps): JSX.Element {
       <Sum cost={cost} isOver={isOver} />
       <CostTable head={trans.__('Group')} rows={groups} total={cost} />
       <p className="jp-mlops-hint">{rates(trans, cost)}</p>
+      {spend && <SpendPart spend={spend} />}
+      <WastePart cluster={cluster} onProblem={setProblem} />
+      {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
       {cost.dedicated && <Nodes cost={cost} isOver={isOver} />}
       <Facts {...props} receipt={receipt ?? null} />
       <Owners />

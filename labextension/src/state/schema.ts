@@ -106,6 +106,7 @@ export interface ClusterState {
   profile: string;
   reference: Reference | null;
   runs: string[];
+  spend: Spend | null;
   started: number | null;
   stop: Stop | null;
   timeline: Sample[];
@@ -232,6 +233,41 @@ export interface Reference {
   currency: string;
   per_hour: number;
   source: string | null;
+}
+/**
+ * What a cluster's workers were there for: in hours of them, and in money, where that is known.
+ *
+ * The hours add up to those that the ledger has, and the money to its amount: usage without a price is in the hours
+ * only.
+ */
+export interface Spend {
+  amount: SpendParts | null;
+  currency: string;
+  hours: SpendParts;
+}
+/**
+ * An amount by what it went to: time of workers, or money.
+ *
+ * Attributes
+ * ----------
+ * computing : code that used a CPU.
+ * waiting : code that ran without one: for files, networks, sleeps, locks such as Python's own.
+ * moving : threads without a task while data came from other workers, or went to them.
+ * spilling : data that was written to disk, or read from it, since memory was short.
+ * booting : from when a worker's resources were held until it joined.
+ * idle : threads without a task, also while data lay there.
+ * leaving : from when a worker was to go, or lost its connection, until its resources were free.
+ * overhead : what nobody measured: the time without a scheduler, and the last seconds of a worker that died.
+ */
+export interface SpendParts {
+  booting: number;
+  computing: number;
+  idle: number;
+  leaving: number;
+  moving: number;
+  overhead: number;
+  spilling: number;
+  waiting: number;
 }
 /**
  * When the cluster will stop by itself, and why.
@@ -973,6 +1009,7 @@ export interface Receipt {
   place: string;
   profile: string;
   runs: number;
+  spend: Spend | null;
   tasks: number;
   why: string;
 }

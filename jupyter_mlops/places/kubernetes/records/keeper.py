@@ -32,7 +32,16 @@ logger = logging.getLogger("distributed.scheduler.mlops")
 _T = TypeVar("_T")
 
 #: Files of the controller's folder that are stored, the most important first.
-FILES = ("ledger.jsonl", "limits.jsonl", "events.jsonl", "runs.jsonl", "timeline.jsonl", LOGS, "results.jsonl")
+FILES = (
+    "ledger.jsonl",
+    "limits.jsonl",
+    "spend.jsonl",
+    "events.jsonl",
+    "runs.jsonl",
+    "timeline.jsonl",
+    LOGS,
+    "results.jsonl",
+)
 #: Seconds between two looks at the ledger (which is also the sign of life that costs end with), and at all else
 #: unless there is news.
 LEDGER_EVERY, EVERY = 1.0, 5.0

@@ -14,6 +14,7 @@ from ....core.ledger import Ledger, LedgerEntry
 from ....core.lines import read_lines
 from ....core.receipt import receipt_of
 from ....core.run import RunState
+from ....core.spend import SpendEntry
 from .. import names
 from ..api.client import MERGE_PATCH, Answer, Api, Json
 from ..why import Facts, pending, refusal, restarted
@@ -101,7 +102,8 @@ async def write_end(entry: StoredCluster, cause: EndCause, why: str, ended: Time
     try:
         ledger = Ledger(read_lines(LedgerEntry, unpacked(stored, "ledger.jsonl")))
         runs = len({run.id for run in read_lines(RunState, unpacked(stored, "runs.jsonl"))})
-        receipt = receipt_of(ledger, entry.spec, ended, cause, why, runs=runs)
+        spent = read_lines(SpendEntry, unpacked(stored, "spend.jsonl"))
+        receipt = receipt_of(ledger, entry.spec, ended, cause, why, spent=spent, runs=runs)
         if not stored.item and entry.state is not None:  # its history is gone, but not what was told last
             receipt = receipt.model_copy(update={"cost": last_cost(entry)})
     except Unreadable:  # then what it used is what its controller said last, and the cluster ends all the same
