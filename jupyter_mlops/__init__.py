@@ -9,6 +9,7 @@ Nothing heavy is imported before it is used: `%load_ext` and `import` take milli
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
@@ -132,10 +133,12 @@ _ON_WORKERS = ("checkpoint", "log_metric", "log_param", "progress", "rank", "rep
 
 
 def __getattr__(name: str) -> Any:
+    if name not in _MODULES and name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _ON_WORKERS and "IPython" in sys.modules:
+        importlib.import_module(".notebook.errors", __name__).shorten_tracebacks()
     if name in _MODULES:
         return importlib.import_module(_MODULES[name], __name__)
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOMES[name].startswith((".client", ".notebook")) and name not in _ON_WORKERS:
         _record_runs()
     return getattr(importlib.import_module(_HOMES[name], __name__), name)

@@ -7,7 +7,7 @@ import contextlib
 import linecache
 import traceback
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import cloudpickle
@@ -91,10 +91,15 @@ def cause_of(error: BaseException) -> BaseException | None:
 
 
 def strip(frames: TracebackType | None, ours: str) -> TracebackType | None:
-    """The traceback from the first frame on that is the user's."""
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(ours):
+    """The traceback from the first frame on that is the user's: before it are ours, and asyncio's where we wait."""
+    while frames is not None and _before_users(frames.tb_frame, ours):
         frames = frames.tb_next
     return frames
+
+
+def _before_users(frame: FrameType, ours: str) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    return frame.f_code.co_filename.startswith(ours) or name.partition(".")[0] == "asyncio"
 
 
 def _frames(frames: TracebackType | None) -> list[tuple[str, str, int, int]]:

@@ -8,7 +8,7 @@ from itertools import count, islice
 from typing import Any
 
 from .failures import Record, RunStopped, record, short
-from .pickling import dumps
+from .pickling import packed
 from .streams import Streams
 
 #: Seconds between two looks at the clock.
@@ -75,12 +75,11 @@ class ItemBatch:
         failed = {error["index"] for error in self.errors}
         for position, result in enumerate(self.results):
             try:
-                dumps(result)
-            except Exception as error:  # noqa: BLE001 - whatever a user's object raises
+                packed(result)
+            except TypeError as error:
                 self.results[position] = None
                 if self._start + position not in failed:
-                    why = TypeError(f"the result, a {type(result).__name__}, can't be sent back: {error}")
-                    found = record(why, self._ours, whole=len(self.errors) < WHOLE)
+                    found = record(error, self._ours, whole=len(self.errors) < WHOLE)
                     self.errors.append({**found, "index": self._start + position, "item": short(self._items[position])})
 
     def _values(self, items: Iterable[Any]) -> Iterator[Any]:

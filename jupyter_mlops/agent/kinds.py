@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import pickle
+import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from .code import Code, variables_of
 from .displays import Screen, Tell
 from .failures import RunStopped, record, short
 from .items import ItemBatch
-from .pickling import dumps
+from .pickling import dumps, packed
 
 #: Our own frames start with this file name.
 OURS = "<jupyter-mlops"
@@ -112,12 +112,12 @@ class Function(Kind):
         function, _ = self.code.load()
         mainmodule.adopt_globals(function)
         given = variables_of(function)
-        value = function()
+        value = Awaiting(function)()
         self.screen.show_figures()
         left = changed(self.code, given, variables_of(function), COMPARED)
         if self.head["keep"]:
-            return {"kept": dumps(value), "names": None, "left": left}
-        return {"value": dumps(value), "has_value": True, "left": left}
+            return {"kept": packed(value), "names": None, "left": left}
+        return {"value": packed(value), "has_value": True, "left": left}
 
 
 class Map(Kind):
@@ -130,7 +130,7 @@ class Map(Kind):
         mainmodule.adopt_globals(function)
         #: What items may change in place; None once that was looked at.
         self._given: Mapping[str, Any] | None = variables_of(function)
-        self._function = _awaiting(function) if inspect.iscoroutinefunction(function) else function
+        self._function: Callable[[Any], Any] = Awaiting(function)
 
     def execute(self, part: dict[str, Any]) -> Outcome:
         """As `Kind.execute`."""
@@ -139,6 +139,8 @@ class Map(Kind):
             return self._one_by_one(part, items)
         batch = self._batch(items, part["start"])
         batch.run(part.get("budget"), self.head["on_error"] == "raise", self._progress)
+        if isinstance(self._function, Awaiting) and not self._function.waited:
+            self._function = self._loaded  # the same, and faster
         self.screen.show_figures()
         return {"start": part["start"], "left": self._left(), **self._packed(batch)}
 
@@ -186,11 +188,31 @@ def _listed(items: Any) -> Any:
     return list(items)
 
 
-def _awaiting(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function that waits for what an async one gives; all items of a runner share a loop."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    return lambda item: loop.run_until_complete(function(item))
+class Awaiting:
+    """Calls a function, and waits for what it gives, if that is a coroutine. All calls share a loop.
+
+    An async function is called within the loop. Of any other it shows only then: a lambda, a partial, an object with an
+    async `__call__`.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def waited(self) -> bool:
+        """Whether it ever had to."""
+        return self._loop is not None
+
+    def __call__(self, *args: Any) -> Any:
+        """What the function gives for `args`, waited for."""
+        value = self._function(*args)
+        if not isinstance(value, types.CoroutineType):
+            return value
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        return self._loop.run_until_complete(value)
 
 
 KINDS: dict[str, type[Kind]] = {"cell": Cell, "function": Function, "map": Map}

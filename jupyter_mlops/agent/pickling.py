@@ -22,6 +22,19 @@ def dumps(value: Any) -> bytes:
         return target.getvalue()
 
 
+def packed(result: Any) -> bytes:
+    """What the user's code gave, as bytes.
+
+    Raises
+    ------
+    TypeError : it can't be pickled.
+    """
+    try:
+        return dumps(result)
+    except Exception as error:  # noqa: BLE001 - a user's object may raise anything
+        raise TypeError(f"the result, a {type(result).__name__}, can't be sent back: {error}") from None
+
+
 def travels(value: Any) -> bool:
     """Whether `value` can be pickled, and be had from that again."""
     try:

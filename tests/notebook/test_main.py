@@ -103,6 +103,8 @@ class Lazy:
             "    task = asyncio.create_task(asyncio.sleep(0, 7))\nawait task",
             "7",
         ),
+        ("import asyncio\ntask = asyncio.create_task(asyncio.sleep(9))\ntask.done()", "False"),
+        ("import asyncio\nasyncio.run(asyncio.sleep(0, 8))", "8"),
     ],
 )
 def test_code_is_at_home(kernel: Kernel, cell: str, result: str) -> None:

@@ -125,12 +125,12 @@ def test_errors_of_items_are_told_and_stay_in_their_places(
     results = run_cell("%%mlrun --map range(3)\n1 // (item - 1)")
     assert isinstance(results[1], mlops.FailedItem) and results[0] == -1
     shown = capsys.readouterr().err
-    assert "1 of 3 items raised" in shown and "line 2, in cell" in shown
+    assert "1 of 3 items raised" in shown and "line 2, in <module>" in shown
     run_cell("def inverse(n):\n    return 1 / n")
     number = len(run_cell("In"))
     run_cell("%%mlrun --map range(2) --out r\ninverse(item)")
     shown = capsys.readouterr().err
-    assert f"Cell In[{number}], line 2, in cell\n    inverse(item)" in shown, shown
+    assert f"Cell In[{number}], line 2, in <module>\n    inverse(item)" in shown, shown
     assert f"Cell In[{number - 2}], line 2, in inverse\n    return 1 / n" in shown and "ipython" not in shown
 
 

@@ -39,6 +39,9 @@ def deep(n):
 def throw(error):
     raise error
 
+async def later(item=0):
+    throw(Mine(1, 2))
+
 def caught(call):
     try:
         mlops.run(call).result()
@@ -119,6 +122,7 @@ def test_many_displays_are_cut_with_a_remark(kernel: Kernel) -> None:
         ("input('name? ')", "EOFError: nobody can type an answer on a worker"),
         ("get_ipython().run_line_magic('time', '1')", "NameError: get_ipython() is the notebook's own"),
         ("def f():\n    return get_ipython()\nf()", "NameError: get_ipython() is the notebook's own"),
+        ("exit(3)", "SystemExit: 3"),
     ],
 )
 def test_what_only_a_notebook_has(kernel: Kernel, cell: str, sentence: str) -> None:
@@ -141,6 +145,31 @@ def test_a_traceback_has_the_users_own_lines(kernel: Kernel) -> None:
     arrows = re.findall(r"-> \d+ (.*)", text)
     assert [line.strip() for line in arrows] == ["deep(1)", "return deep(n - 1)", "raise Mine(1, 2)"]
     assert "jupyter_mlops" not in text and text.count("Mine: 1 and 2") == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "places"),
+    [
+        ("%%mlrun --map range(2)\n\nx = 1\n1 / 0", ["1 / 0"]),
+        ("%%mlrun --map range(2)\nimport asyncio\nawait asyncio.sleep(0)\n1 / 0", ["1 / 0"]),
+        ("%%mlrun\n\nclass A:\n    x = 1\n    y = 1 / 0", ["class A:", "A: y = 1 / 0"]),
+        ("%%mlrun\n\nlist(1 / n for n in [0])", ["list(1 / n for n in [0])", "<genexpr>: list(1 / n for n in [0])"]),
+        ("%%mlrun\nawait later()", ["await later()", "later: throw(Mine(1, 2))", "throw: raise error"]),
+        ("mlops.map(later, [1, 2]).result()", ["later: throw(Mine(1, 2))", "throw: raise error", "mlops.map("]),
+        (
+            "def f():\n    mlops.run(later).result()\nf()",
+            ["later: throw(Mine(1, 2))", "throw: raise error", "f()", "f: mlops"],
+        ),
+        ("mlops.map(deep, 5)", ["mlops.map(deep, 5)"]),
+        ("mlops.cluster('nowhere')", ["mlops.cluster('nowhere')"]),
+    ],
+)
+def test_each_frame_is_the_users_and_shows_its_line_and_function(kernel: Kernel, cell: str, places: list[str]) -> None:
+    text = plain(kernel.run(cell))
+    frames = re.findall(r"(?:line|:)\D?\d+(?:, in (\S+?)\(.*\))?\n(?:.*\n)*?-+> \d+ +(.*)", text)
+    said = [f"{name}: {line}" if name else line for name, line in frames]
+    assert len(said) == len(places) and all(map(str.startswith, said, places)), text
+    assert not re.search(r"jupyter.mlops/|<jupyter|asyncio/|concurrent/", text), text
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import re
@@ -307,7 +308,13 @@ def test_async_functions_are_waited_for(cluster: mlops.Cluster) -> None:
         await asyncio.sleep(0.001)
         return item + 1
 
-    assert mlops.map(soon, range(10), cluster=cluster).result(LONG) == list(range(1, 11))
+    class Soon:
+        async def __call__(self, item: int) -> int:
+            return await soon(item)
+
+    for call in (soon, functools.partial(soon), lambda item: soon(item), Soon()):
+        assert mlops.map(call, range(10), cluster=cluster).result(LONG) == list(range(1, 11))
+    assert mlops.run(soon, 1, cluster=cluster).result(LONG) == 2
 
 
 def test_what_a_run_imports_is_there_before_its_first_task(cluster: mlops.Cluster) -> None:

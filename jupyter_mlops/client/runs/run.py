@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from ...core.errors import Conflict, RunError
+from ...core.errors import Conflict, NotReady, RunError
 from ...core.price import Cost
 from ...core.run import FINAL, ItemError, RunState
 from ...core.sizing import AdviceList
@@ -141,7 +141,7 @@ class Run:
 
         Raises
         ------
-        TimeoutError : it isn't after `timeout` seconds; it goes on.
+        NotReady : it isn't after `timeout` seconds; it goes on. It is a `TimeoutError`, too.
         """
         view = view or self._view()
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -149,7 +149,7 @@ class Run:
         while not self._channel.over.is_set():
             left = TICK if deadline is None else min(TICK, deadline - time.monotonic())
             if left <= 0:
-                raise TimeoutError(f"the run {self.name!r} is still {self.state}")
+                raise NotReady(f"The run {self.name!r} is still {self.state}", "", "It goes on: ask for it again.")
             seen = self._channel.wait(seen, left)
             self._serve()
             view.show(*self._channel.take())
@@ -163,7 +163,7 @@ class Run:
         ------
         RunFailed, ItemsFailed : the code raised; the cause is chained.
         RunCancelled, RunTimeout, RunLost
-        TimeoutError : it isn't over after `timeout` seconds; it goes on.
+        NotReady : it isn't over after `timeout` seconds; it goes on. It is a `TimeoutError`, too.
         """
         self.wait(timeout, view)
         self._raise()

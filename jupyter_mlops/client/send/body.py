@@ -70,7 +70,14 @@ def function_of(
     function = made["cell"]
     assert isinstance(function, FunctionType)
     function.__module__ = "__main__"
+    function.__code__ = _at_the_top(function.__code__)
     return function
+
+
+def _at_the_top(code: CodeType) -> CodeType:
+    """The code, which tracebacks show as that of a cell: they would look for a function with the text of a `def`."""
+    whole: dict[str, Any] = {"co_qualname": "<module>"} if hasattr(code, "co_qualname") else {}
+    return code.replace(co_name="<module>", **whole)
 
 
 def check_body(tree: ast.Module) -> None:

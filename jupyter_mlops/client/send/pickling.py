@@ -82,6 +82,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
             self.files.add(obj.co_filename)
         if kind is MethodType and obj.__name__ == "get_ipython":
             return "get_ipython"  # a runner has one that says that it is none
+        if kind.__module__ == "IPython.core.autocall":
+            return "exit"  # the notebook's `exit` and `quit` hold all of it
         self.packages.add(package_of(obj))
         if self._generators is not None and is_generator(obj):
             return GENERATOR, _number_in(self._generators, obj)

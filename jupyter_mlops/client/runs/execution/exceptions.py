@@ -49,16 +49,24 @@ def _traceback(frames: list[Frame] | dict[str, Any]) -> TracebackType | None:
     """A traceback through `frames`, outermost first."""
     found = None
     for filename, name, first, line in reversed(_before_0_2(frames) if isinstance(frames, dict) else frames):
-        frame = _frame(filename, name, first, line)
+        frame = frame_at(filename, name, first, line)
         found = TracebackType(found, frame, frame.f_lasti, line)
     return found
 
 
-def _frame(filename: str, name: str, first: int, line: int) -> FrameType:
-    """A frame that is at `line` of a function that begins at `first`: IPython asks the frame and its code for both."""
+def frame_at(filename: str, name: str, first: int, line: int, qualname: str | None = None) -> FrameType:
+    """A frame that is at `line` of a function that begins at `first`: IPython asks the frame and its code for both.
+
+    Parameters
+    ----------
+    qualname : the function's name in its class or function, if it is another one.
+    """
     code = compile("\n" * (line - first) + "frame = look()", filename, "exec")
+    names: dict[str, Any] = {"co_name": name}
+    if hasattr(code, "co_qualname"):
+        names["co_qualname"] = qualname or name
     space: dict[str, Any] = {"look": inspect.currentframe, "__name__": "__main__", "__file__": filename}
-    exec(code.replace(co_name=name, co_firstlineno=first), space)  # noqa: S102 - three words of ours
+    exec(code.replace(co_firstlineno=first, **names), space)  # noqa: S102 - three words of ours
     frame: FrameType = space["frame"]
     return frame
 
