@@ -8,6 +8,7 @@ from typing import Any
 
 import cloudpickle
 
+from . import mainmodule
 from .buffers import same
 from .code import Code
 
@@ -40,6 +41,36 @@ def changed(code: Code, given: Mapping[str, Any], now: Mapping[str, Any], most: 
     except Exception:  # noqa: BLE001 - a user's class may refuse to be made a second time
         return [name for name in names if name in surely]
     return [name for name in differ if name in surely or _alike(fresh[name], again[name])]
+
+
+class Attributes:
+    """What classes and functions of the notebook hold themselves: that never comes back.
+
+    Parameters
+    ----------
+    given : what was loaded, before the code runs.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        classes = {kind.__qualname__: kind for kind in mainmodule.classes()}
+        functions = {name: value for name, value in given.items() if isinstance(value, types.FunctionType)}
+        self._held = [(name, each, _data_of(each)) for name, each in (classes | functions).items()]
+
+    def changed(self) -> list[str]:
+        """The names of those that hold something else now."""
+        return [name for name, each, before in self._held if _data_of(each) != before]
+
+
+def _data_of(holder: Any) -> dict[str, Any]:
+    """The attributes that are data, as far as they can be compared: as a pickle, else as what it is."""
+    found: dict[str, Any] = {}
+    for name, value in vars(holder).items():
+        if not name.startswith("__") and not callable(value) and not hasattr(type(value), "__get__"):
+            try:
+                found[name] = cloudpickle.dumps(value, protocol=5)
+            except Exception:  # noqa: BLE001 - a user's object may raise anything
+                found[name] = id(value)
+    return found
 
 
 def _may_change(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import mainmodule
 from .cells import pack_names, pack_value, run_cell
-from .changes import changed
+from .changes import Attributes, changed
 from .code import Code, variables_of
 from .displays import Screen, Tell
 from .failures import RunStopped, record, short
@@ -62,6 +62,9 @@ class Kind(ABC):
 class Cell(Kind):
     """A plain cell: its statements, and its last expression."""
 
+    #: The notebook's classes and functions that hold something else since the code ran.
+    _held: list[str]
+
     def execute(self, part: dict[str, Any]) -> Outcome:
         """As `Kind.execute`."""
         return self._attempts(self._of_rank if part.get("rank") else self._once)
@@ -70,14 +73,16 @@ class Cell(Kind):
         """In a gang the notebook gets what rank 0 gives, and of the other ranks what it asks all for."""
         self._run()
         names, refused = pack_names(self.space, self.head.get("of_all", []))
-        return {"names": names, "refused": refused, "value": None, "bundle": {}, "has_value": False, "left": []}
+        return {"names": names, "refused": refused, "value": None, "bundle": {}, "has_value": False, "held": self._held}
 
     def _run(self) -> tuple[Mapping[str, Any], Any, bool]:
         """What was given to the cell, the value of its last expression, and whether it has one."""
         given, _ = self.code.load()
         self.space.update(given)
+        attributes = Attributes(given)
         value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
         self.screen.show_figures()
+        self._held = attributes.changed()
         return given, value, has_value
 
     def _once(self) -> Outcome:
@@ -86,9 +91,10 @@ class Cell(Kind):
         touched = [name for name in changed(self.code, given, self.space, COMPARED) if name not in back]
         if self.head["keep"]:
             kept = {name: self.space[name] for name in back if name in self.space}
-            return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": touched}
+            return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": touched, "held": self._held}
+        changed_here: list[str] = []
         if not self.head.get("only"):
-            back, touched = back + touched, []
+            back, changed_here, touched = back + touched, touched, []
         names, refused = pack_names(self.space, back)
         packed, bundle = pack_value(value) if has_value else (None, {})
         return {
@@ -97,7 +103,9 @@ class Cell(Kind):
             "value": packed,
             "bundle": bundle,
             "has_value": has_value,
+            "changed": changed_here,
             "left": touched,
+            "held": self._held,
         }
 
 
@@ -112,9 +120,10 @@ class Function(Kind):
         function, _ = self.code.load()
         mainmodule.adopt_globals(function)
         given = variables_of(function)
+        attributes = Attributes(given)
         value = Awaiting(function)()
         self.screen.show_figures()
-        left = changed(self.code, given, variables_of(function), COMPARED)
+        left = attributes.changed() + changed(self.code, given, variables_of(function), COMPARED)
         if self.head["keep"]:
             return {"kept": packed(value), "names": None, "left": left}
         return {"value": packed(value), "has_value": True, "left": left}
@@ -130,6 +139,7 @@ class Map(Kind):
         mainmodule.adopt_globals(function)
         #: What items may change in place; None once that was looked at.
         self._given: Mapping[str, Any] | None = variables_of(function)
+        self._attributes = Attributes(self._given)
         self._function: Callable[[Any], Any] = Awaiting(function)
 
     def execute(self, part: dict[str, Any]) -> Outcome:
@@ -147,10 +157,13 @@ class Map(Kind):
     def _left(self) -> list[str]:
         """What the first batch changed in place: for others, and for the notebook, it is lost."""
         given, self._given = self._given, None
-        if not given:
+        if given is None:
             return []
+        left = self._attributes.changed()
+        if not given:
+            return left
         self._streams.begin(0)  # as they were loaded
-        return changed(self.code, given, variables_of(self._loaded), COMPARED_ITEMS)
+        return left + changed(self.code, given, variables_of(self._loaded), COMPARED_ITEMS)
 
     def _one_by_one(self, part: dict[str, Any], items: Any) -> Outcome:
         """Each item by itself, from number `after` of the batch on: told of before and after, since one of them ended

@@ -33,9 +33,15 @@ def adopt_classes() -> None:
     """Let classes that the notebook defines be found by their names, as `pickle` looks for them: cloudpickle makes them
     without telling `__main__`."""
     space = vars(sys.modules["__main__"])
-    for kind in list(pickling._DYNAMIC_CLASS_TRACKER_BY_CLASS):  # noqa: SLF001 - it says what it has made nowhere else
-        if kind.__module__ == "__main__" and "." not in kind.__qualname__:
+    for kind in classes():
+        if "." not in kind.__qualname__:
             space.setdefault(kind.__qualname__, kind)
+
+
+def classes() -> list[type]:
+    """The classes of the notebook that are here."""
+    made: list[type] = list(pickling._DYNAMIC_CLASS_TRACKER_BY_CLASS)  # noqa: SLF001 - it says so nowhere else
+    return [kind for kind in made if kind.__module__ == "__main__"]
 
 
 def adopt_globals(function: Any) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import pickle
+import types
 from collections import ChainMap
 from typing import Any, ClassVar, NoReturn
 
 import cloudpickle
+from cloudpickle import cloudpickle as pickling
 
 
 def dumps(value: Any) -> bytes:
@@ -48,5 +50,23 @@ def _refused(file: io.TextIOWrapper) -> NoReturn:
     raise pickle.PicklingError(f"the open file {file.name!r} can't travel")
 
 
+def with_slots(kind: Any, reduced: Any) -> Any:
+    """What cloudpickle makes of a class, with its slots: objects of the class come back to one that has them."""
+    if not isinstance(kind, type) or not isinstance(reduced, tuple) or not vars(kind).get("__slots__"):
+        return reduced
+    make, made, (attributes, slots), *rest = reduced
+    if make is not pickling._make_skeleton_class:  # noqa: SLF001 - it goes by this name
+        return reduced
+    made = (*made[:3], {**made[3], "__slots__": kind.__slots__}, *made[4:])  # type: ignore[attr-defined]  # it has them
+    members = types.MemberDescriptorType
+    attributes = {name: value for name, value in attributes.items() if not isinstance(value, members)}
+    attributes.pop("__slots__")
+    return make, made, (attributes, slots), *rest
+
+
 class _ResultPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    def reducer_override(self, obj: Any) -> Any:
+        """As cloudpickle's, and classes with their slots."""
+        return with_slots(obj, super().reducer_override(obj))
+
     dispatch_table: ClassVar[Any] = ChainMap({io.TextIOWrapper: _refused}, *cloudpickle.Pickler.dispatch_table.maps)

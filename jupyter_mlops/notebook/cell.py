@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import io
 import keyword
-import pickle
 import sys
 import tokenize
-import types
 import unicodedata
 from typing import Any
 
 from IPython.utils.text import DollarFormatter
 
+from ..client.runs.execution.arrived import arrived
 from ..client.runs.execution.channel import Display
 from ..client.runs.execution.outcomes import FailedItem
 from ..client.runs.launch import launch
@@ -28,6 +27,7 @@ from ..core.run import FINAL, RESTARTS
 from .errors import hide_own_frames
 from .expression import evaluate
 from .progress import view_for
+from .renew import renew
 from .split import VALUED, split, unquoted
 
 
@@ -162,13 +162,12 @@ class CellRun:
         if self._options.keep:
             self._shell.user_ns.update(run.kept_names())
             return None
-        values: dict[str, Any] = pickle.loads(given["names"])  # noqa: S301 - the user's own cell made it
+        values: dict[str, Any] = arrived(given["names"])
         if self._args.of_all:
-            ranks = [pickle.loads(each["names"]) for each in run.of_ranks()]  # noqa: S301 - as above
+            ranks = [arrived(each["names"]) for each in run.of_ranks()]
             values |= {name: [names.get(name) for names in ranks] for name in self._args.of_all}
-        self._shell.user_ns.update(
-            {name: _move_to_notebook(value, self._shell.user_ns) for name, value in values.items()}
-        )
+        renew(self._shell.user_ns, {name: values.pop(name) for name in given.get("changed", ()) if name in values})
+        self._shell.user_ns.update(values)
         for name, kind in given["refused"].items():
             print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
         if not given["has_value"] or _hides_value(self._cell):
@@ -252,18 +251,6 @@ def _number(option: str, text: str) -> int:
 
 def _names(out: str | None) -> list[str] | None:
     return [name.strip() for name in out.split(",") if name.strip()] if out else None
-
-
-def _move_to_notebook(value: Any, space: dict[str, Any]) -> Any:
-    """A function that the cell defined sees the notebook's variables, as if it had been defined there."""
-    if not isinstance(value, types.FunctionType) or value.__module__ != "__main__":
-        return value
-    home = types.FunctionType(value.__code__, space, value.__name__, value.__defaults__, value.__closure__)
-    home.__kwdefaults__, home.__dict__ = value.__kwdefaults__, value.__dict__
-    home.__doc__, home.__annotations__, home.__qualname__ = value.__doc__, value.__annotations__, value.__qualname__
-    for name, used in value.__globals__.items():
-        space.setdefault(name, used)
-    return home
 
 
 def _hides_value(cell: str) -> bool:

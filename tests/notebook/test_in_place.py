@@ -11,12 +11,17 @@ from jupyter_mlops.client.send.mutation import changed_in_place
 from .kernels import Kernel
 
 SETUP = """
-import collections, numpy, pandas, random
+import collections, dataclasses, numpy, pandas, random
 from sklearn.linear_model import LinearRegression
 
 class Point:
     def __init__(self, x):
         self.x = x
+
+@dataclasses.dataclass(slots=True)
+class Narrow:
+    x: int
+    parent: object = None
 
 class Once:
     loaded = []
@@ -36,6 +41,10 @@ array, large = numpy.zeros(3), numpy.zeros(2_000_000)
 model, point, rng = LinearRegression(), Point(1), numpy.random.default_rng(1)
 nested = {"deep": [Point(1)]}
 rows = list({"n": n} for n in range(3))
+narrow, whole = Narrow(1), array[:2]
+same_acc, holding, pipe = acc, {"acc": acc, "df": df}, [model]
+point.child = Point(2)
+point.child.parent = point
 """
 
 
@@ -58,6 +67,12 @@ rows = list({"n": n} for n in range(3))
         ("nested['deep'][0].x = 7", "nested['deep'][0].x", "7"),
         ("def grow(things):\n    things.extend('ab')\ngrow(acc)", "acc", "[1, 'a', 'b']"),
         ("setattr(point, 'x', 8)", "point.x", "8"),
+        ("narrow.x = 9; made = Narrow(2)", "narrow, made.x", "(Narrow(x=9, parent=None), 2)"),
+        ("acc.append(2)", "same_acc is acc is holding['acc'], same_acc", "(True, [1, 2])"),
+        ("df['b'] = 3; df.attrs['of'] = 1", "holding['df'].b.tolist(), df.attrs", "([3, 3, 3], {'of': 1})"),
+        ("array[1] = 5", "whole.tolist()", "[0.0, 5.0]"),
+        ("model.fit([[0.], [1.]], [1., 3.])", "pipe[0].coef_.round(3).tolist()", "[2.0]"),
+        ("point.x = 3; point.child.x = 4", "point.x, point.child.x, point.child.parent is point", "(3, 4, True)"),
         ("acc.append(once.x)", "acc", "[1, 1]"),
         ("rng.random(); None", "rng.random() == numpy.random.default_rng(1).random(2)[1]", "True"),
         ("import random\nrandom.shuffle(acc)\nacc += [0]", "acc", "[1, 0]"),
@@ -97,6 +112,36 @@ def test_what_does_not_come_back_is_said_once(kernel: Kernel, cell: str, line: s
     shown = kernel.run(cell)
     assert not shown.error and shown.text.count("changed on the worker") == 1 and line in shown.text, shown
     assert kernel.run("acc, conf").result == "([1], {'k': 1})"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%mlrun\nPoint.count = 5",
+        "%%mlrun\npoint.__class__.names = ['a']\npoint",
+        "%%mlrun\nPoint.shared.append(1)",
+        "%%mlrun --map range(2)\nPoint.count = item",
+        "mlops.run(lambda: setattr(Point, 'count', 5)).result()",
+    ],
+)
+def test_what_classes_hold_stays_here_and_is_said(kernel: Kernel, cell: str) -> None:
+    kernel.run(SETUP + "\nPoint.shared = []")
+    shown = kernel.run(cell)
+    assert not shown.error and shown.text.count("'Point' changed on the worker") == 1, shown
+    assert kernel.run("hasattr(Point, 'count'), hasattr(Point, 'names'), Point.shared").result == "(False, False, [])"
+
+
+@pytest.mark.slow
+def test_what_can_not_be_loaded_here_is_said(kernel: Kernel) -> None:
+    kernel.run(
+        SETUP + "\nhere = True\nclass There:\n    def __setstate__(self, state):\n        vars(self).update(state)"
+    )
+    kernel.run("There.__setstate__ = lambda self, state: 1 / 0 if 'here' in globals() else None\nthere = There()")
+    for cell in ("%%mlrun\nmade = There()\nmade.x = 1", "%%mlrun --map range(2)\nmade = There()\nmade.x = 1\nmade"):
+        shown = kernel.run(cell)
+        assert "can't be loaded in the notebook: ZeroDivisionError" in shown.error, shown
+        assert "jupyter_mlops/" not in "".join(shown.traceback), shown
 
 
 @pytest.mark.slow

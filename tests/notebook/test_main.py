@@ -113,6 +113,20 @@ def test_code_is_at_home(kernel: Kernel, cell: str, result: str) -> None:
     assert shown.result == result
 
 
+def test_what_comes_back_sees_the_notebook(kernel: Kernel) -> None:
+    """Also after an object of a class of the notebook came back from a worker, which had that class, too."""
+    kernel.run(
+        "k = 1\nclass Mine:\n    def k(self): return k\n    def later(self): return later\n"
+        "class Failed(Exception):\n    def k(self): return k\nmethod, old = Mine.k, Mine()"
+    )
+    kernel.run("%%mlrun\nold.x = 1\nmine = Mine()")
+    kernel.run("%%mlrun\nclass New:\n    def k(self): return k\nnew, calls = New(), [lambda: k]")
+    kernel.run("of_items = mlops.map(lambda n: Mine(), range(2)).result()\nk, later = 2, 3")
+    assert "Failed" in kernel.run("%%mlrun\nraise Failed(k)").error
+    look = "[each.k() for each in (old, mine, new, of_items[1], Failed())], calls[0](), mine.later(), Mine.k is method"
+    assert kernel.run(look).result == "([2, 2, 2, 2, 2], 2, 3, True)"
+
+
 def test_files_are_the_notebooks(kernel: Kernel) -> None:
     kernel.run("from pathlib import Path\nPath('table.csv').write_text('a\\n1\\n')")
     assert kernel.run("%%mlrun\nopen('table.csv').read()").result == "'a\\n1\\n'"

@@ -17,6 +17,7 @@ from typing import Any
 
 import cloudpickle
 
+from ...agent.pickling import with_slots
 from ...agent.streams import GENERATOR, is_generator
 from ...core.errors import NotPicklable
 from ...core.words import listed
@@ -64,7 +65,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         made = _made_by_functools(obj)
         if made is not None:
             return made
-        reduced = super().reducer_override(obj)
+        reduced = with_slots(obj, super().reducer_override(obj))
         if type(obj) is not FunctionType or not isinstance(reduced, tuple) or len(reduced) < 3:
             return reduced  # it is no function, or has a name there
         attributes, others = reduced[2]

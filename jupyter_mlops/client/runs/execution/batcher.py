@@ -4,7 +4,6 @@ again."""
 from __future__ import annotations
 
 import asyncio
-import pickle
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError as Cancelled
@@ -13,6 +12,7 @@ from typing import Any
 
 from ....core.errors import NotPicklable, RunFailed
 from ...send.pickling import pack_items
+from .arrived import arrived
 from .batches import Plan
 from .channel import Channel
 from .items import Items, Streamed
@@ -103,7 +103,7 @@ class Batcher:
     def take_back(self, batch: Batch, done: int) -> None:
         """Take back the items after the first `done` of a batch: the task had no time for them."""
         if isinstance(self.items, Streamed):
-            self._unfinished[batch.start + done] = pickle.loads(batch.packed)[done:]  # noqa: S301 - we packed it
+            self._unfinished[batch.start + done] = arrived(batch.packed)[done:]
         self._rest.append((batch.start + done, batch.count - done))
         self._rest = deque(sorted(self._rest))
 
@@ -119,7 +119,7 @@ class Batcher:
     @staticmethod
     def pack_done(batch: Batch, count: int) -> bytes:
         """The first `count` items of a batch, as they travel."""
-        return batch.packed if count == batch.count else pack_items(pickle.loads(batch.packed)[:count], batch.start)  # noqa: S301 - we packed it
+        return batch.packed if count == batch.count else pack_items(arrived(batch.packed)[:count], batch.start)
 
     def _next_returned(self, threads: int) -> Batch:
         size = self.plan.size(self._left(), threads)

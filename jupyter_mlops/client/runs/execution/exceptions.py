@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import pickle
 from types import FrameType, TracebackType
 from typing import Any
+
+from .arrived import arrived
 
 #: File, function, the function's first line, and the line that ran.
 Frame = tuple[str, str, int, int]
@@ -32,7 +33,7 @@ def _itself(record: dict[str, Any], members: list[BaseException]) -> BaseExcepti
     if not record.get("exception"):
         return None
     try:
-        found = pickle.loads(record["exception"])  # noqa: S301 - the user's own code made it
+        found = arrived(record["exception"])
         if isinstance(found, tuple):  # what it is made of: its own `__init__` wants other arguments
             kind, args, attributes = found
             args = (*args, members) if members else args

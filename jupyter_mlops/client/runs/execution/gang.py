@@ -35,7 +35,7 @@ class GangExecution(OneTask):
             return self._failed("gang", errors[0], f"{errors[0]['item']}: {errors[0]['error']}")
         self.given = leading
         self.of_others = {rank: each for outcome in given for rank, each in outcome["ranks"].items()}
-        self._say_left(leading.get("left", []))
+        self._say_left(leading.get("left", []), leading.get("held", []))
         return "done", ""
 
     async def _send(self, seats: int) -> list[Future[Any]]:

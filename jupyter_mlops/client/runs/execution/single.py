@@ -47,7 +47,7 @@ class OneTask(Execution):
         errors = given.get("errors")
         if not errors:
             self.given = given
-            self._say_left(given.get("left", []))
+            self._say_left(given.get("left", []), given.get("held", []))
             return "done", ""
         return self._failed("run", errors[0], errors[0]["error"])
 
@@ -57,7 +57,10 @@ class OneTask(Execution):
         self.error.__cause__ = exception_of(record)
         return "failed", why
 
-    def _say_left(self, names: list[str]) -> None:
+    def _say_left(self, names: list[str], held: list[str]) -> None:
+        if held:
+            stayed = "What classes and functions hold themselves doesn't come back"
+            self.channel.say(f"{changed(held)} on the worker; here it is as it was. {stayed}.")
         if names:
             todo = "--out names what comes back"
             if self.state.kind == "function":
