@@ -25,7 +25,7 @@ def arrived(data: bytes) -> Any:
     RunFailed : it can't be had here; the cause is chained.
     """
     try:
-        return _Unpickler(io.BytesIO(data)).load()
+        return _Arrival(io.BytesIO(data)).load()
     except Exception as error:  # noqa: BLE001 - a user's class may raise anything, or isn't here
         frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
         raise RunFailed(
@@ -35,7 +35,7 @@ def arrived(data: bytes) -> Any:
         ) from error.with_traceback(frames)
 
 
-class _Unpickler(pickle.Unpickler):
+class _Arrival(pickle.Unpickler):
     """As pickle's, with its own ways to make classes and functions of a notebook."""
 
     def __init__(self, file: io.BytesIO) -> None:
