@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import dask
 from distributed.comm.registry import backends
 from distributed.comm.tcp import (
+    TCP,
     TLS,
+    TCPBackend,
+    TCPConnector,
     TLSBackend,
     TLSConnector,
     TLSListener,
@@ -88,10 +91,13 @@ NEEDED = {
 
 __all__ = [
     "NEEDED",
+    "TCP",
     "TLS",
     "Pickled",
     "RoutingApplication",
     "Serialized",
+    "TCPBackend",
+    "TCPConnector",
     "TLSBackend",
     "TLSConnector",
     "TLSListener",

@@ -7,16 +7,13 @@ knows no roles, and unpickles what any message holds; so its connections are mad
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import msgpack  # type: ignore[import-untyped]  # it has no types
-from tornado.iostream import StreamClosedError
 
 from ..agent.reports import OPERATION
 from . import dask, roles
 from .background import logger
+from .frames import frames_of, unopened
 
 #: What workers ask of a scheduler: Dask's own, and the locks, queues and shuffles that begin so.
 CALLS = frozenset(
@@ -67,28 +64,12 @@ class GuardedComm(dask.TLS):
         """As Dask's."""
         if not self.of_worker:
             return await super().read(deserializers)  # type: ignore[no-untyped-call]  # Dask's
-        return _opaque(await self._frames())
+        return unopened(await frames_of(self))
 
     @property
     def of_worker(self) -> bool:
         """Whether the other end is a worker."""
         return roles.role_of(self.extra_info.get("peercert")) == roles.WORKER
-
-    async def _frames(self) -> list[Any]:
-        """The frames of the next message."""
-        stream = self.stream
-        if stream is None:
-            raise dask.convert_stream_closed_error(self, StreamClosedError())
-        try:
-            _, count = struct.unpack("=QQ", await stream.read_bytes(16))
-            lengths = struct.unpack(f"={count}Q", await stream.read_bytes(8 * count))
-            return [await dask.read_bytes_rw(stream, length) for length in lengths]
-        except StreamClosedError as error:
-            self.abort()
-            raise dask.convert_stream_closed_error(self, error) from error
-        except BaseException:  # nobody knows where the next message begins
-            self.abort()
-            raise
 
 
 class AskedComm(GuardedComm):
@@ -128,22 +109,6 @@ def _refusal(operation: Any) -> Any:
 
 def _may_ask(operation: Any) -> bool:
     return isinstance(operation, str) and (operation in CALLS or operation.startswith(CALLS_BEGIN))
-
-
-def _opaque(frames: Sequence[Any]) -> Any:
-    """A message whose pickles stay what they are: they may be passed on to clients and other workers."""
-
-    def member(found: dict[Any, Any]) -> Any:
-        for mark, kind in (("__Serialized__", dask.Serialized), ("__Pickled__", dask.Pickled)):
-            if isinstance(found.get(mark), int) and found[mark] > 0:
-                header = msgpack.unpackb(
-                    frames[found[mark]], object_hook=dask.msgpack_decode_default, use_list=False, strict_map_key=False
-                )
-                first = found[mark] + 1
-                return kind(header, list(frames[first : first + header["num-sub-frames"]]))
-        return dask.msgpack_decode_default(found)
-
-    return msgpack.unpackb(frames[0], object_hook=member, use_list=False, strict_map_key=False)
 
 
 class GuardedConnector(dask.TLSConnector):

@@ -190,9 +190,14 @@ class Sessions:
             await self._sessions.pop(cluster).close()
 
 
-async def connect(state: ClusterState, timeout: float) -> Session:
-    """A connection of the caller's own, which the caller closes; raises as `Sessions.open`."""
+async def connect(state: ClusterState, timeout: float, only_sends: bool = False) -> Session:
+    """A connection of the caller's own, which the caller closes; raises as `Sessions.open`.
+
+    `only_sends` : results and errors stay pickled, since the caller is no kernel.
+    """
     from distributed import Client
+
+    from .deaf import deaf
 
     name = state.name
     if state.phase in ("ended", "stopping"):
@@ -202,12 +207,12 @@ async def connect(state: ClusterState, timeout: float) -> Session:
     try:
         address = await backend.address(state.id, timeout)
         client = await Client(
-            address.url,
+            deaf(address.url) if only_sends else address.url,
             security=address.security,
             asynchronous=True,
             set_as_default=False,
             timeout=timeout,
-            direct_to_workers=backend.direct_workers,
+            direct_to_workers=backend.direct_workers and not only_sends,
         )
     except BaseException as error:
         await link.close()

@@ -74,7 +74,7 @@ async def again(run: str, cluster: str | None = None) -> Repeated:
     record = await asyncio.to_thread(read_run, run)
     first, *batches = await asyncio.to_thread(list, read_payload(run))
     listing = await list_clusters()
-    session = await connect(listing.named(cluster) if cluster else _cluster_of(record, listing), 60.0)
+    session = await connect(listing.named(cluster) if cluster else _cluster_of(record, listing), 60.0, only_sends=True)
     try:
         if record.group is not None:
             (await session.backend.spec(session.id)).profile.group(record.group)
