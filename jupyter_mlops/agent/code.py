@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import io
 import pickle
@@ -12,6 +11,9 @@ from typing import Any
 
 from . import buffers, mainmodule, sources
 from .streams import Streams
+
+#: Among the variables of a cell: modules that are to be imported before it runs.
+MODULES = "@modules"
 
 
 class _Unpickler(pickle.Unpickler):
@@ -24,7 +26,7 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         """The big variable number `pid`, or the generator or the function of notebooks that it says."""
         if isinstance(pid, str):
-            return getattr(builtins, pid)
+            return mainmodule.stand_in(pid)
         return self._streams[pid[1]] if isinstance(pid, tuple) else self._bigs[pid]
 
 
@@ -64,6 +66,8 @@ class Code:
         streams = Streams(pickle.loads(self._generators) if self._generators else [])  # noqa: S301 - the user's own
         streams.begin(0)
         loaded = _Unpickler(self._body, bigs, streams).load()
+        if isinstance(loaded, dict):
+            loaded.pop(MODULES, None)
         mainmodule.adopt_classes()
         return loaded, streams
 

@@ -91,15 +91,25 @@ def cause_of(error: BaseException) -> BaseException | None:
 
 
 def strip(frames: TracebackType | None, ours: str) -> TracebackType | None:
-    """The traceback from the first frame on that is the user's: before it are ours, and asyncio's where we wait."""
+    """The traceback from the first to the last frame that is the user's, or a library's that it called: before it are
+    ours, and asyncio's where we wait, after it what we refuse, `input()` for one."""
     while frames is not None and _before_users(frames.tb_frame, ours):
         frames = frames.tb_next
+    last, each = frames, frames
+    while each is not None:
+        last, each = (last if _is_ours(each.tb_frame, ours) else each), each.tb_next
+    if last is not None:
+        last.tb_next = None
     return frames
 
 
 def _before_users(frame: FrameType, ours: str) -> bool:
     name = str(frame.f_globals.get("__name__", ""))
-    return frame.f_code.co_filename.startswith(ours) or name.partition(".")[0] == "asyncio"
+    return _is_ours(frame, ours) or name.partition(".")[0] == "asyncio"
+
+
+def _is_ours(frame: FrameType, ours: str) -> bool:
+    return frame.f_code.co_filename.startswith(ours)
 
 
 def _frames(frames: TracebackType | None) -> list[tuple[str, str, int, int]]:

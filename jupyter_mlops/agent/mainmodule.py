@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import getpass
 import sys
 import types
 from typing import Any
@@ -12,21 +13,40 @@ from cloudpickle import cloudpickle as pickling
 
 def make() -> types.ModuleType:
     """A `__main__` with nothing in it. What only a notebook has says so when it is called."""
-    for name, refusal in (("input", _input), ("get_ipython", _get_ipython)):
-        refusal.__module__, refusal.__qualname__ = "builtins", name  # what the notebook's own is called
-        setattr(builtins, name, refusal)
+    _input.__module__, _input.__qualname__ = "builtins", "input"  # what the notebook's own is called
+    builtins.input = _input
+    getpass.getpass = _input  # a notebook has its own, too
+    sys.breakpointhook = _breakpoint
     module = types.ModuleType("__main__")
-    module.__dict__.update(__builtins__=builtins, __annotations__={})
+    module.__dict__.update(__builtins__=builtins, __annotations__={}, get_ipython=NO_NOTEBOOK)
     sys.modules["__main__"] = module
     return module
 
 
-def _input(prompt: object = "") -> str:
+def _input(prompt: object = "", stream: object = None) -> str:
     raise EOFError("nobody can type an answer on a worker: ask in a cell of the notebook, and use its answer here")
 
 
-def _get_ipython() -> Any:
-    raise NameError("get_ipython() is the notebook's own: what needs it has to run in a cell without %%mlrun")
+def _breakpoint(*args: Any, **kwargs: Any) -> None:
+    raise EOFError("nobody can type to a debugger on a worker: run the code in a cell without %%mlrun")
+
+
+class _NoNotebook:
+    """`get_ipython` of the notebook's code. Libraries find none: by that name they tell where they are."""
+
+    def __call__(self) -> Any:
+        raise NameError("get_ipython() is the notebook's own: what needs it has to run in a cell without %%mlrun")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (builtins, "get_ipython")
+
+
+NO_NOTEBOOK = _NoNotebook()
+
+
+def stand_in(name: str) -> Any:
+    """What there is here of a function that every notebook has."""
+    return NO_NOTEBOOK if name == "get_ipython" else getattr(builtins, name)
 
 
 def adopt_classes() -> None:

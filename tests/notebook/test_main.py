@@ -9,7 +9,7 @@ from .kernels import Kernel
 pytestmark = pytest.mark.slow
 
 SETUP = """
-import dataclasses, functools, typing
+import dataclasses, functools, typing, xml.dom.minidom
 
 @dataclasses.dataclass
 class Point:
@@ -82,6 +82,7 @@ class Lazy:
             '\'def double(value: "Point") -> "Point":\'',
         ),
         ("import sys\nsys.modules['__main__'].Point is Point, __name__", "(True, '__main__')"),
+        ("xml.dom.minidom.parseString('<a/>').documentElement.tagName, xml.__name__", "('a', 'xml')"),
         (
             "from concurrent.futures import ProcessPoolExecutor\n"
             "with ProcessPoolExecutor(2) as pool:\n    done = list(pool.map(double, [Point(1), Point(2)]))\n"
@@ -125,6 +126,20 @@ def test_what_comes_back_sees_the_notebook(kernel: Kernel) -> None:
     assert "Failed" in kernel.run("%%mlrun\nraise Failed(k)").error
     look = "[each.k() for each in (old, mine, new, of_items[1], Failed())], calls[0](), mine.later(), Mine.k is method"
     assert kernel.run(look).result == "([2, 2, 2, 2, 2], 2, 3, True)"
+
+
+def test_packages_are_the_notebooks(kernel: Kernel) -> None:
+    """Without an `__init__.py` beside the notebook, and on its `sys.path`; one that was edited is sent again."""
+    kernel.run(
+        "import pathlib, sys\nsys.path.insert(0, 'lib')\nfor place in ('parts', 'lib/others'):\n"
+        "    pathlib.Path(place).mkdir(parents=True)\n    (pathlib.Path(place) / 'one.py').write_text('value = 1')\n"
+        "import parts.one, others.one"
+    )
+    assert (
+        kernel.run("%%mlrun\nfrom parts import one\none.value, parts.one.value, others.one.value").result == "(1, 1, 1)"
+    )
+    kernel.run("pathlib.Path('parts/one.py').write_text('value = 20')")
+    assert kernel.run("%%mlrun\nparts.one.value, others.one.value").result == "(20, 1)"
 
 
 def test_files_are_the_notebooks(kernel: Kernel) -> None:

@@ -123,6 +123,8 @@ def test_many_displays_are_cut_with_a_remark(kernel: Kernel) -> None:
         ("get_ipython().run_line_magic('time', '1')", "NameError: get_ipython() is the notebook's own"),
         ("def f():\n    return get_ipython()\nf()", "NameError: get_ipython() is the notebook's own"),
         ("exit(3)", "SystemExit: 3"),
+        ("import getpass\ngetpass.getpass('password? ')", "EOFError: nobody can type an answer on a worker"),
+        ("breakpoint()", "EOFError: nobody can type to a debugger on a worker"),
     ],
 )
 def test_what_only_a_notebook_has(kernel: Kernel, cell: str, sentence: str) -> None:
@@ -132,6 +134,8 @@ def test_what_only_a_notebook_has(kernel: Kernel, cell: str, sentence: str) -> N
 
 def test_a_library_that_asks_for_a_notebook_finds_none(kernel: Kernel) -> None:
     assert kernel.run("%%mlrun\nimport IPython\nmine = get_ipython\nIPython.get_ipython() is None").result == "True"
+    asks = "%%mlrun\nimport types\nlibrary = types.ModuleType('library')\nexec('get_ipython', vars(library))"
+    assert "name 'get_ipython' is not defined" in kernel.run(asks).error  # as `rich` asks
     assert kernel.run("mine() is get_ipython()").result == "True"
 
 

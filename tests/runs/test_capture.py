@@ -102,7 +102,7 @@ def test_code_that_python_can_not_compile_is_said() -> None:
         names_of(parse_cell("-" * 50_000 + "a", "cell"))
 
 
-@pytest.mark.parametrize("line", ["%time x", "!ls", "%%bash"])
+@pytest.mark.parametrize("line", ["%time x", "!ls", "%%bash", "files = !ls", "a, b = %sx ls", "len?", "x.y??", "?len"])
 def test_a_command_of_the_notebook_is_refused_by_its_line(line: str) -> None:
     with pytest.raises(InvalidCell, match="Line 2"):
         parse_cell(f"x = 1\n{line}\n", "cell")

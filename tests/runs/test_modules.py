@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,36 @@ def test_relative_imports_of_packages_are_followed(tmp_path: Path) -> None:
         path.write_text("")
     names = {"pack", "pack.one", "pack.inner", "pack.inner.two", "pack.three"}
     assert set(beside(tmp_path, ["pack"])) == names
+
+
+def test_a_module_is_read_in_its_own_encoding(tmp_path: Path) -> None:
+    """One that can't be read is no module: who imports it is told why."""
+    (tmp_path / "old.py").write_bytes("# -*- coding: latin-1 -*-\nname = 'é'".encode("latin-1"))
+    (tmp_path / "wrong.py").write_bytes(b"name = '\xe9'")
+    (tmp_path / "folder.py").mkdir()
+    found = beside(tmp_path, ["old", "wrong", "folder"])
+    assert set(found) == {"old"} and "'é'" in found["old"].text
+
+
+def test_a_file_named_as_a_standard_module_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it is what the notebook has by that name."""
+    for name in ("random", "this"):
+        (tmp_path / f"{name}.py").write_text("mine = True")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not beside(tmp_path, ["random", "this"])
+    monkeypatch.setitem(sys.modules, "this", types.ModuleType("this"))
+    sys.modules["this"].__file__ = str(tmp_path / "this.py")
+    assert set(beside(tmp_path, ["random", "this"])) == {"this"}
+
+
+def test_packages_without_a_file_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("notebook/parts_of_it", "elsewhere/others_of_it"):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        (folder / "one.py").write_text("")
+        monkeypatch.syspath_prepend(str(folder.parent))
+    found = beside(tmp_path / "notebook", ["parts_of_it.one", "others_of_it.one"])
+    assert set(found) == {"parts_of_it", "parts_of_it.one", "others_of_it", "others_of_it.one"}
 
 
 def test_code_runs_where_the_folder_is_the_root(cluster: mlops.Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

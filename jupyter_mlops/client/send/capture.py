@@ -11,7 +11,8 @@ from ...core.errors import InvalidCell
 from .flow import Flow, flow_of
 from .syntax import parse
 
-_SHELL = re.compile(r"^\s*(%{1,2}\w|!\S|\?\w)")
+_COMMAND = r"(?:%{1,2}\w|!\S|\?\w)"
+_SHELL = re.compile(rf"\s*(?:{_COMMAND}|[\w.,\[\]\s]+=\s*{_COMMAND}|[^#'\"]*\w\?{{1,2}}\s*$)")
 
 #: Names that occur where a `with` block ends an exception of its own, so that what comes after it runs all the same.
 _SUPPRESSORS = frozenset({"suppress", "raises", "assertRaises", "ignoring", "ignored"})

@@ -90,14 +90,30 @@ def _search(root: Path) -> list[str]:
 
 
 def _find(root: Path, name: str) -> Module | None:
-    if name.partition(".")[0] == _OWN:
-        return None
-    base = root.joinpath(*name.split("."))
+    top, base = name.partition(".")[0], root.joinpath(*name.split("."))
+    if top == _OWN or (top in sys.stdlib_module_names and top not in _loaded(root)):
+        return None  # a file that is named as a standard module isn't what the notebook has, unless it is
     for path, package in ((base / "__init__.py", True), (base.with_suffix(".py"), False)):
         text = _text(path)
         if text is not None and not _is_installed(path):
             return Module(str(path), text, package)
-    return None
+    return Module(str(base / "__init__.py"), "", True) if _is_namespace(base, name) else None
+
+
+def _is_namespace(base: Path, name: str) -> bool:
+    """Whether a folder without `__init__.py` is all that the notebook means by a package's name."""
+    return base.is_dir() and [Path(place).resolve() for place in _places_of(name)] == [base.resolve()]
+
+
+def _places_of(name: str) -> list[str]:
+    """The folders of a package that has no file of its own; none of any other."""
+    try:
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        if spec is None and "." not in name:
+            spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return []
+    return list(spec.submodule_search_locations or []) if spec is not None and not spec.origin else []
 
 
 def _folder_elsewhere(top: str) -> Path | None:
@@ -108,6 +124,9 @@ def _folder_elsewhere(top: str) -> Path | None:
         spec = getattr(sys.modules.get(top), "__spec__", None) or importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
+    if spec is not None and not spec.origin and len(places := _places_of(top)) == 1:
+        folder = Path(places[0]).parent
+        return None if _INSTALLED.intersection(folder.parts) or _is_installed(folder) else folder
     path = Path(spec.origin) if spec is not None and spec.origin and spec.has_location else None
     if path is None or path.suffix != ".py" or _INSTALLED.intersection(path.parts) or _is_installed(path):
         return None
@@ -115,14 +134,16 @@ def _folder_elsewhere(top: str) -> Path | None:
 
 
 def _text(path: Path) -> str | None:
+    """The text of a module, in the encoding that it says; None where there is none that can be read: who imports it is
+    told why."""
     try:
         stat = path.stat()
-    except OSError:
+        known = _texts.get(str(path))
+        if known is None or known[:2] != (stat.st_mtime, stat.st_size):
+            known = (stat.st_mtime, stat.st_size, importlib.util.decode_source(path.read_bytes()))
+            _texts[str(path)] = known
+    except (OSError, SyntaxError, UnicodeError):
         return None
-    known = _texts.get(str(path))
-    if known is None or known[:2] != (stat.st_mtime, stat.st_size):
-        known = (stat.st_mtime, stat.st_size, path.read_text(encoding="utf-8"))
-        _texts[str(path)] = known
     return known[2]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import cloudpickle
 
+from ...agent.code import MODULES
 from ...agent.streams import drawn
 from ...core.errors import InvalidCell
 from . import cells, modules
@@ -66,7 +67,8 @@ def ship_cell(
     if unknown:
         assigned = ", ".join(names.assigns) or "nothing"
         raise InvalidCell(f"The cell doesn't assign {unknown[0]!r}", f"it assigns {assigned}", "Change --out.")
-    packed = pack(variables, variables, say)
+    inner = _submodules(tree, variables)
+    packed = pack({**variables, MODULES: inner} if inner else variables, variables, say)
     back = out if out is not None else [name for name in names.assigns if not _IPYTHONS.fullmatch(name)]
     for module in stars(tree) if out is None else ():
         say(f"What `from {module} import *` names stays on the worker: import it in the notebook, too.")
@@ -88,6 +90,20 @@ def ship_body(
     payload = _payload("map", source, filename, names, variables, packed)
     payload.head["changes"] = changes
     return payload
+
+
+def _submodules(tree: ast.Module, variables: dict[str, Any]) -> list[types.ModuleType]:
+    """The modules inside of those among `variables` that the code may mean: after `import urllib.request` its
+    `urllib.request` is one, and brings its package along, but not the other way round. (For functions, cloudpickle does
+    the same.)"""
+    words = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    outer = tuple(f"{value.__name__}." for value in variables.values() if isinstance(value, types.ModuleType))
+    found = []
+    for name, module in list(sys.modules.items()):
+        place = next((start for start in outer if name.startswith(start)), None)
+        if place is not None and words.issuperset(name[len(place) :].split(".")) and module.__name__ == name:
+            found.append(module)
+    return found
 
 
 def _taken(space: dict[str, Any], names: Collection[str]) -> dict[str, Any]:

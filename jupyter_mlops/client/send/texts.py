@@ -15,11 +15,14 @@ _AT = re.compile(r"@([^\W\d]\w*)")
 _TABLE = re.compile(r"\b(?:from|join)\s+([^\W\d]\w*)", re.IGNORECASE)
 
 #: Functions whose texts are Python, and the modules whose functions of the same kind are called by attribute.
-_PYTHON = frozenset({"eval", "exec"})
+_PYTHON = frozenset({"compile", "eval", "exec"})
 _MODULES = frozenset({"pd", "pandas", "ne", "numexpr"})
 
 #: What gives all variables by their names.
 _SPACES = frozenset({"globals", "locals", "vars"})
+
+#: The module that the notebook's variables are in.
+_MAIN = "__main__"
 
 #: Methods whose texts may name variables with an @, or tables as SQL does.
 _QUERIES = frozenset({"query", "eval"})
@@ -31,16 +34,20 @@ def names_in_texts(tree: ast.Module) -> frozenset[str]:
     them. What is put together when the cell runs can't be known."""
     found: set[str] = set()
     called = {_last_name(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for text in _texts(tree):
+    texts = list(_texts(tree))
+    names = {*texts, *(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))}
+    for text in texts:
         if called & _QUERIES:
             found |= set(_AT.findall(text))
         if called & _SQL:
             found |= set(_TABLE.findall(text))
+        if (called & _SPACES or _MAIN in names) and text.isidentifier():
+            found.add(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             found |= _names_of_call(node)
-        elif isinstance(node, ast.Subscript) and _is_space(node.value):
-            found |= set(_own_texts(node.slice))
+        elif isinstance(node, ast.Attribute) and _last_name(node.value) == _MAIN:
+            found.add(node.attr)
     return frozenset(found)
 
 
@@ -70,13 +77,7 @@ def _names_of_call(call: ast.Call) -> set[str]:
     by_module = isinstance(function, ast.Attribute) and _last_name(function.value) in _MODULES
     if (isinstance(function, ast.Name) and function.id in _PYTHON) or by_module:
         return {name for text in first for name in _reads(text)}
-    if isinstance(function, ast.Attribute) and function.attr in ("get", "__getitem__") and _is_space(function.value):
-        return set(first)
     return set()
-
-
-def _is_space(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SPACES
 
 
 def _last_name(node: ast.expr) -> str:

@@ -18,7 +18,10 @@ from .exceptions import exception_of
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 
 #: Python's own error, and pandas' for the texts of `query` and `eval`.
-_NO_NAME = re.compile(r"(?:NameError|UndefinedVariableError): (?:local variable|name) '(\w+)' is not defined")
+_NO_NAME = re.compile(
+    r"(?:NameError|UndefinedVariableError): (?:local variable|name) '(\w+)' is not defined"
+    r"|AttributeError: module '__main__' has no attribute '(\w+)'"
+)
 
 
 class FailedItem(RunFailed):
@@ -47,10 +50,12 @@ def todo(record: dict[str, Any], sent: Collection[str] = ()) -> str:
             "that workers reach, too, such as a volume or a URL; or read the file here, and use the variable in the "
             "code."
         )
-    if (lacks := _NO_NAME.match(error)) and lacks[1] not in sent and lacks[1] in vars(sys.modules["__main__"]):
+    lacks = _NO_NAME.match(error)
+    name = (lacks[1] or lacks[2]) if lacks else ""
+    if name and name not in sent and name in vars(sys.modules["__main__"]):
         return (
-            f"This notebook has {lacks[1]!r}. It stayed here, since the code names it in a text only, or not at all: "
-            f"a line of the code that says just {lacks[1]} sends it."
+            f"This notebook has {name!r}. It stayed here, since the code names it in a text only, or not at all: "
+            f"a line of the code that says just {name} sends it."
         )
     found = _NO_MODULE.match(error)
     package = found.group(1).partition(".")[0] if found else ""
