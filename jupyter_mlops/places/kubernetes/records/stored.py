@@ -103,7 +103,14 @@ def state_of(entry: StoredCluster) -> ClusterState:
         failed = receipt.cause in ("failed", "killed", "deleted")
         problem = entry.fault or (Problem(what=f"Ended: {receipt.cause}", why=receipt.why) if failed else None)
         update = {"phase": "ended", "ended": receipt.ended, "cause": receipt.cause, "cost": receipt.cost}
-        over = {"problem": problem, "commands": [], "stop": None, "runs": [], "waste": [], "spend": receipt.spend}
+        over: dict[str, Any] = {
+            "problem": problem,
+            "commands": [],
+            "stop": None,
+            "runs": [],
+            "waste": [],
+            "spend": receipt.spend,
+        }
         return state.model_copy(update={**update, **over})
     if entry.fault is not None:
         return state.model_copy(update={"phase": "unreachable", "problem": entry.fault, "commands": ["stop"]})
