@@ -156,7 +156,7 @@ def size(amount: float) -> str:
     amount, power = max(0.0, amount), 0
     while amount >= 999.5 and power < len(_SIZES) - 1:
         amount, power = amount / 1000, power + 1
-    digits = 1 if power > 2 and amount < 100 else 0
+    digits = 1 if power > 2 and amount < 99.95 else 0
     return f"{amount:.{digits}f} {_SIZES[power]}"
 
 

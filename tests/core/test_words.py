@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_mlops.client import words as told
@@ -101,6 +101,7 @@ def test_what_takes_longer_is_never_said_to_be_shorter(one: float, other: float)
 
 
 @given(st.integers(0, 10**17))
+@example(99_950_000_000)
 def test_a_size_is_near_and_short(amount: int) -> None:
     number, name = words.size(amount).split(" ")
     unit = 1000 ** ["B", "kB", "MB", "GB", "TB", "PB"].index(name)

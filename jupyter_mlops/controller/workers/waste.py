@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from distributed.scheduler import WorkerState as DaskWorker
 
 
-class _Seen(NamedTuple):
+class _Work(NamedTuple):
     """What a worker had to do at the last look, since when that has been so, and the bytes that it had moved."""
 
     tasks: tuple[int, int]
@@ -51,7 +51,7 @@ class WasteWatch:
         self._scheduler, self._workers, self._changes = scheduler, workers, changes
         self._share, self._price, self._spare = share, price, spare
         self._watch = IdleWatch()
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _Work] = {}
         self._at: Time = 0.0
 
     def look(self, now: Time) -> None:
@@ -95,12 +95,12 @@ class WasteWatch:
     def _there(self) -> list[tuple[WorkerEntry, DaskWorker]]:
         return [(entry, ws) for entry in self._workers.entries.values() if (ws := entry.dask) and not entry.expected]
 
-    def _look_at(self, entry: WorkerEntry, ws: DaskWorker, before: _Seen | None, now: Time, waits: bool) -> Look:
+    def _look_at(self, entry: WorkerEntry, ws: DaskWorker, before: _Work | None, now: Time, waits: bool) -> Look:
         tasks, moved, rate = (entry.done, len(ws.processing)), dask.moved_by(ws), None
         since = before.since if before is not None and before.tasks == tasks and before.since <= now else now
         if before is not None and before.moved is not None and moved is not None and now > self._at:
             rate = abs(moved - before.moved) / (now - self._at)  # of another process, where it fell
-        self._seen[entry.name] = _Seen(tasks, since, moved)
+        self._seen[entry.name] = _Work(tasks, since, moved)
         return Look(
             heard=dask.unheard_for(ws),
             busy=now - since if ws.processing else None,

@@ -10,7 +10,7 @@ export function size(bytes: number): string {
     amount /= 1000;
     power += 1;
   }
-  const digits = power > 2 && amount < 100 ? 1 : 0;
+  const digits = power > 2 && amount < 99.95 ? 1 : 0;
   return `${amount.toFixed(digits)} ${UNITS[power]}`;
 }
 
