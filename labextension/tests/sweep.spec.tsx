@@ -208,10 +208,12 @@ describe('A sweep', () => {
       await said(seq, { done: 36 + seq });
     }
     expect(asked()).toHaveLength(1);
-    stage.api.tried = [view([], { seq: 8 })];
+    stage.api.tried = [
+      view([trial(3, { phase: 'running', value: 0.5, reports: 2, ended: null })], { seq: 8 })
+    ];
     await stage.after(() => undefined, 2000);
     expect(asked()[1]).toEqual(['trials', live.id, 7]);
-    expect(find('trials').textContent).toContain('under way');
+    expect(find('trials').textContent).toMatch(/0\.5 ….*under way/);
     stage.api.tried = [view([trial(5)], { seq: 9 })];
     await said(7, { phase: 'lost', ended: NOW });
     expect(asked()[2]).toEqual(['trials', live.id, 8]);

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,9 @@ def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster) -> None:
     assert found.result(LONG).value == 9
     assert [trial.phase for trial in found.trials] == ["done", "done", *["pruned"] * 4]
     assert all(trial.reports < 400 and trial.value == trial.params["quality"] for trial in found.trials[2:])
+    written = map(json.loads, (run_folder(found.id).path / "trials.jsonl").read_text().splitlines())
+    so_far = [each["reports"] for each in written if each["number"] == 5 and "phase" not in each and "value" in each]
+    assert so_far and all(later >= 2 * before for before, later in pairwise(so_far)), "others see how good it is so far"
 
 
 def test_it_stops_at_a_time_and_goes_on_when_it_is_run_again(

@@ -123,7 +123,16 @@ function columnsOf(
     {
       id: 'value',
       label: sweep?.metric ?? trans.__('Value'),
-      show: trial => (trial.value === null ? '' : significant(trial.value, 5)),
+      show: trial =>
+        trial.value === null ? (
+          ''
+        ) : trial.phase === 'running' ? (
+          <span className="jp-mlops-faint" title={trans.__('so far')}>
+            {significant(trial.value, 5)} …
+          </span>
+        ) : (
+          significant(trial.value, 5)
+        ),
       by: trial => sign * (ranks.get(trial.number) ?? 0),
       numeric: true,
       width

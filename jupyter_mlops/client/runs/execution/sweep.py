@@ -80,6 +80,8 @@ class SweepExecution(Execution):
         self._news = asyncio.Event()
         #: Trials that changed since they were written down.
         self._changed: list[Trial] = list(plan.known)
+        #: How often trials that are under way had reported when that was written down last.
+        self._noted: dict[int, int] = {}
         #: What the first trial that failed raised.
         self._raised: BaseException | None = None
 
@@ -239,6 +241,7 @@ class SweepExecution(Execution):
 
     async def _take(self, trial: Trial, failure: dict[str, Any] | None) -> None:
         self._ended += 1
+        self._noted.pop(trial.number, None)
         self._took.append((trial.ended or trial.began) - trial.began)
         self._change(trial)
         await self.plan.sampler.tell(trial)
@@ -263,13 +266,20 @@ class SweepExecution(Execution):
         for report in reports:
             if report.trial not in flying:
                 continue
-            self.trials[report.trial] = self.trials[report.trial].model_copy(
-                update={"value": report.value, "reports": report.count}
-            )
+            self._note(report)
             if await self.plan.sampler.prunes(report):
                 behind.append(report.trial)
         if behind:
             await self.session.link.prune_trials(self.state.id, sorted(set(behind)))
+
+    def _note(self, report: TrialReport) -> None:
+        """How good a trial is so far. It is written down whenever it has reported twice as often as the last time: so
+        others see it, and the file stays small."""
+        trial = self.trials[report.trial].model_copy(update={"value": report.value, "reports": report.count})
+        self.trials[report.trial] = trial
+        if report.count >= 2 * self._noted.get(report.trial, 0):
+            self._noted[report.trial] = report.count
+            self._changed.append(trial)
 
     async def _tell_best(self, trial: Trial) -> None:
         assert trial.value is not None
