@@ -15,10 +15,12 @@ from typing import Any
 from distributed import Scheduler
 from distributed.scheduler import WorkerState
 
+from jupyter_mlops.agent.memory import METRICS
 from jupyter_mlops.controller.controller import Controller
 from jupyter_mlops.controller.rpc import serve
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group
+from jupyter_mlops.core.spend import Told
 from tests.controller.cluster import MEMORY, make_spec
 from tests.controller.test_cost import HEARTBEATS, WORKERS, SilentPool, join
 
@@ -118,7 +120,10 @@ async def _scheduler(controlled: bool) -> AsyncIterator[tuple[Controller, list[W
 def metrics(chance: float) -> dict[str, Any]:
     """What an idle worker tells of itself."""
     spilled = {"memory": 0, "disk": 0}
-    return {"cpu": 3 * chance, "memory": round(150e6 + chance * 2e6), "managed_bytes": 0, "spilled_bytes": spilled}
+    spent = dict.fromkeys(Told._fields, chance)
+    runners = {"memory": 0.0, "cpu": 0.0, "bytes": 1e6 * chance, "spent": spent}
+    memory = round(150e6 + chance * 2e6)
+    return {"cpu": 3 * chance, "memory": memory, "managed_bytes": 0, "spilled_bytes": spilled, METRICS: runners}
 
 
 async def _beat(workers: list[WorkerState]) -> None:
@@ -126,5 +131,5 @@ async def _beat(workers: list[WorkerState]) -> None:
     chance, turn = random.Random(1), itertools.cycle(workers)
     while True:
         for worker in itertools.islice(turn, int(HEARTBEATS * LOT)):
-            worker.metrics = metrics(chance.random())
+            worker.metrics, worker.last_seen = metrics(chance.random()), time.time()
         await asyncio.sleep(LOT)

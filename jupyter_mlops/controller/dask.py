@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -138,10 +138,10 @@ def moved_by(worker: DaskWorker) -> float | None:
     return None if moved is None else _number(moved)
 
 
-def spent_by(worker: DaskWorker, names: Collection[str]) -> dict[str, Seconds] | None:
-    """What its threads have done since it joined, by name; None where it doesn't tell."""
+def spent_by(worker: DaskWorker, names: Sequence[str]) -> list[Seconds] | None:
+    """What its threads have done since it joined, in the order of `names`; None where it doesn't tell."""
     told = _told(worker).get("spent")
-    return {name: _number(told.get(name)) for name in names} if isinstance(told, dict) else None
+    return [max(0.0, _number(told.get(name))) for name in names] if isinstance(told, dict) else None
 
 
 def unheard_for(worker: DaskWorker) -> Seconds:

@@ -88,7 +88,7 @@ class IdleWatch:
 
     def __init__(self) -> None:
         self._seen: dict[str, deque[tuple[Time, WorkerUse]]] = {}
-        self._since: dict[str, tuple[WorkerUse, Time]] = {}
+        self._judged: dict[str, Judgement] = {}
         self._at: Time | None = None
 
     def due(self, now: Time) -> bool:
@@ -105,25 +105,23 @@ class IdleWatch:
         self._seen = {worker: self._seen.get(worker, deque(maxlen=2 * _LOOKS)) for worker in uses}
         for worker, use in uses.items():
             self._seen[worker].append((now, use))
-        self._since = {worker: found for worker in uses if (found := self._judge(worker)) is not None}
+        self._judged = {worker: found for worker in uses if (found := self._judge(worker)) is not None}
 
     def verdict(self, worker: str) -> Judgement | None:
         """What a worker has been doing for a window; None while it can't be told."""
-        if worker not in self._since:
-            return None
-        use, since = self._since[worker]
-        before = [each for _, each in list(self._seen[worker])[:-_LOOKS]]
-        return Judgement(use, since, len(before) == _LOOKS and before.count(use) >= _MOST)
+        return self._judged.get(worker)
 
-    def _judge(self, worker: str) -> tuple[WorkerUse, Time] | None:
-        window = list(self._seen[worker])[-_LOOKS:]
-        use = window[-1][1]
-        if len(window) < _LOOKS or sum(each == use for _, each in window) < _MOST:
+    def _judge(self, worker: str) -> Judgement | None:
+        seen = [each for _, each in self._seen[worker]]
+        use, before = seen[-1], seen[:-_LOOKS]
+        if len(seen) < _LOOKS or seen[-_LOOKS:].count(use) < _MOST:
             return None
-        known = self._since.get(worker)
-        if known is not None and known[0] == use:
-            return known
-        return use, next(at for at, each in window if each == use)
+        known = self._judged.get(worker)
+        if known is not None and known.use == use:
+            since = known.since
+        else:
+            since = next(at for at, each in list(self._seen[worker])[-_LOOKS:] if each == use)
+        return Judgement(use, since, len(before) == _LOOKS and before.count(use) >= _MOST)
 
 
 class Waste(Record):

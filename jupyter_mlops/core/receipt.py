@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .base import Time
 from .cluster import ClusterSpec, EndCause, Receipt
 from .ledger import Ledger, LedgerEntry
-from .spend import SpendEntry, spend_of
+from .spend import SpendEntry, measured_in, spend_of
 
 
 def receipt_of(
@@ -45,7 +45,7 @@ def receipt_of(
         why=why,
         cost=ledger.cost(spec.price, ended),
         groups={group.name: ledger.cost(spec.price, ended, group.name) for group in spec.profile.groups},
-        spend=spend_of(ledger, spec.price, ended, spent),
+        spend=spend_of(ledger, spec.price, ended, measured_in(spent)),
         most_workers=ledger.most_workers,
         tasks=tasks,
         runs=runs,

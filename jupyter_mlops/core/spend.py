@@ -4,7 +4,7 @@ workers, and the time and the money from the ledger."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from .base import Label, Record, Seconds, Time
@@ -15,6 +15,12 @@ from .price import HOUR, Price
 #: What time goes to, in the order in which it is told.
 PARTS = ("computing", "waiting", "moving", "spilling", "booting", "idle", "leaving", "overhead")
 
+
+#: None of anything.
+_NOTHING: Sequence[float] = (0.0,) * len(PARTS)
+
+#: A group, and the host of some of its workers; empty where nobody knows it.
+GroupHost = tuple[str, str]
 
 #: The least share that is named in a sentence.
 LEAST = 0.005
@@ -44,17 +50,23 @@ class SpendParts(Record):
     leaving: float = 0
     overhead: float = 0
 
+    @classmethod
+    def of(cls, amounts: Sequence[float]) -> SpendParts:
+        """These amounts, in the order of `PARTS`."""
+        return cls(**dict(zip(PARTS, amounts, strict=True)))
+
+    @property
+    def amounts(self) -> list[float]:
+        """Its amounts, in the order of `PARTS`."""
+        return [getattr(self, name) for name in PARTS]
+
     @property
     def total(self) -> float:
         """The whole amount."""
-        return math.fsum(getattr(self, name) for name in PARTS)
+        return math.fsum(self.amounts)
 
     def __add__(self, other: SpendParts) -> SpendParts:
-        return SpendParts(**{name: getattr(self, name) + getattr(other, name) for name in PARTS})
-
-    def times(self, factor: float) -> SpendParts:
-        """Each part, so many times."""
-        return SpendParts(**{name: getattr(self, name) * factor for name in PARTS})
+        return SpendParts.of([one + more for one, more in zip(self.amounts, other.amounts, strict=True)])
 
 
 #: What the parts are called.
@@ -147,14 +159,14 @@ class WorkerTime:
             self._there += passed
         if told is None:
             return
-        told = Told(*(max(0.0, each) / max(1, threads) for each in told))
-        new = Told(*(max(0.0, now - before) for now, before in zip(told, self._told, strict=True)))
-        self._told = told
+        before, part = self._told, 1 / max(1, threads)
+        busy, moving, flushing = told.busy * part, told.moving * part, told.flushing * part
+        self._told = Told(busy, told.computing * part, told.spilling * part, moving, flushing)
         # data that moves while all threads have tasks costs nothing more
-        room = max(0.0, passed - new.busy)
-        moving = min(new.moving, room)
-        self._moving += moving
-        self._flushing += min(new.flushing, room - moving)
+        room = max(0.0, passed - max(0.0, busy - before.busy))
+        moved = min(max(0.0, moving - before.moving), room)
+        self._moving += moved
+        self._flushing += min(max(0.0, flushing - before.flushing), room - moved)
 
     def begin_anew(self) -> None:
         """It joins again, as another process: what that tells begins at nothing."""
@@ -162,54 +174,58 @@ class WorkerTime:
         self._told = Told()
 
     @property
-    def parts(self) -> SpendParts:
-        """What it was spent on so far, in seconds of the worker; they add up to the time since its beginning."""
-        told = Told(*(one + other for one, other in zip(self._before, self._told, strict=True)))
-        busy = min(told.busy, self._there)
-        within = min(told.spilling, busy)
-        computing = min(told.computing, busy - within)
-        moving = min(self._moving, self._there - busy)
-        flushing = min(self._flushing, self._there - busy - moving)
-        return SpendParts(
-            computing=computing,
-            waiting=busy - within - computing,
-            moving=moving,
-            spilling=within + flushing,
-            booting=self._booting,
-            idle=self._there - busy - moving - flushing,
-            leaving=self._leaving,
-        )
+    def seconds(self) -> Sequence[Seconds]:
+        """What it was spent on so far, in the order of `PARTS`; they add up to the time since its beginning."""
+        before, told, there = self._before, self._told, self._there
+        busy = min(before.busy + told.busy, there)
+        within = min(before.spilling + told.spilling, busy)
+        computing = min(before.computing + told.computing, busy - within)
+        moving = min(self._moving, there - busy)
+        flushing = min(self._flushing, there - busy - moving)
+        waiting, idle = busy - within - computing, there - busy - moving - flushing
+        return (computing, waiting, moving, within + flushing, self._booting, idle, self._leaving, 0.0)
 
 
-def spend_of(ledger: Ledger, price: Price, now: Time, measured: Iterable[SpendEntry]) -> Spend:
+def spend_of(ledger: Ledger, price: Price, now: Time, measured: Mapping[GroupHost, Sequence[Seconds]]) -> Spend:
     """What the workers of a ledger were there for until `now`; what wasn't measured of it is overhead.
 
     Parameters
     ----------
     price : counts where a host has no price of its own.
-    measured : what was measured of it.
+    measured : what was measured of it, in the order of `PARTS`.
     """
-    found: dict[tuple[str, str], SpendParts] = {}
-    for entry in measured:
-        key = ledger.key(entry.group, entry.host)
-        found[key] = found.get(key, SpendParts()) + entry.seconds
-    hours, amount = SpendParts(), None
+    found: dict[tuple[str, str], Sequence[Seconds]] = {}
+    for (group, host), seconds in measured.items():
+        add(found, ledger.key(group, host), seconds)
+    hours, amount, known = _NOTHING, _NOTHING, False
     for key, part in ledger.parts(price, now).items():
-        seconds = part.used[0]
-        parts = _fitted(found.get(key, SpendParts()), seconds)
-        hours += parts.times(1 / HOUR)
-        money = money_of(part)
+        total, money = part.used[0], money_of(part)
+        seconds = _fitted(found.get(key, _NOTHING), total)
+        hours = [sum_ + each / HOUR for sum_, each in zip(hours, seconds, strict=True)]
         if money is not None:
-            amount = (amount or SpendParts()) + _fitted(
-                parts.times(money / seconds) if seconds else SpendParts(), money
-            )
-    return Spend(hours=hours, amount=amount, currency=price.currency)
+            priced = _fitted([each * money / total if total else 0.0 for each in seconds], money)
+            amount, known = [sum_ + each for sum_, each in zip(amount, priced, strict=True)], True
+    return Spend(hours=SpendParts.of(hours), amount=SpendParts.of(amount) if known else None, currency=price.currency)
 
 
-def _fitted(parts: SpendParts, total: float) -> SpendParts:
-    """`parts` such that they add up to `total`: the rest is overhead, and what is too much is taken from all."""
-    known = parts.total
+def add(sums: dict[GroupHost, Sequence[Seconds]], place: GroupHost, seconds: Sequence[Seconds]) -> None:
+    """Add what was measured in one more place to `sums`."""
+    known = sums.get(place)
+    sums[place] = seconds if known is None else [one + other for one, other in zip(known, seconds, strict=True)]
+
+
+def measured_in(entries: Iterable[SpendEntry]) -> dict[GroupHost, Sequence[Seconds]]:
+    """What lines of `spend.jsonl` have, together."""
+    sums: dict[GroupHost, Sequence[Seconds]] = {}
+    for entry in entries:
+        add(sums, (entry.group, entry.host), entry.seconds.amounts)
+    return sums
+
+
+def _fitted(amounts: Sequence[float], total: float) -> Sequence[float]:
+    """`amounts` such that they add up to `total`: the rest is overhead, and what is too much is taken from all."""
+    known = math.fsum(amounts)
     if known > total:
-        parts = parts.times(total / known)
-        known = parts.total
-    return parts.model_copy(update={"overhead": max(0.0, parts.overhead + total - known)})
+        amounts = [each * total / known for each in amounts]
+        known = math.fsum(amounts)
+    return [*amounts[:-1], max(0.0, amounts[-1] + total - known)]

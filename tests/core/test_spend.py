@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.core.ledger import Ledger, LedgerEntry
 from jupyter_mlops.core.price import GB, HOUR, HostPrice, Price
-from jupyter_mlops.core.spend import PARTS, Spend, SpendEntry, SpendParts, Told, WorkerTime, spend_of
+from jupyter_mlops.core.spend import PARTS, Spend, SpendEntry, SpendParts, Told, WorkerTime, measured_in, spend_of
 
 SECONDS = st.floats(0, 1e7)
 TOLD = st.builds(Told, *[SECONDS] * 5)
@@ -19,10 +19,6 @@ WINDOWS = st.lists(
     st.tuples(st.floats(-100, 1e5), st.sampled_from(["booting", "there", "leaving"]), st.none() | TOLD, st.booleans()),
     max_size=20,
 )
-
-
-def all_of(parts: SpendParts) -> list[float]:
-    return [getattr(parts, name) for name in PARTS]
 
 
 @given(WINDOWS, st.integers(1, 8))
@@ -34,8 +30,8 @@ def test_a_worker_s_parts_add_up_to_its_time_whatever_it_tells(windows: Any, thr
         if anew:
             time.begin_anew()
         time.go(now, phase, told, threads)
-        assert all(part >= 0 for part in all_of(time.parts))
-        assert time.parts.total == pytest.approx(last - 1e9, abs=1e-6)
+        assert all(part >= 0 for part in time.seconds)
+        assert sum(time.seconds) == pytest.approx(last - 1e9, abs=1e-6)
 
 
 def test_what_a_worker_did() -> None:
@@ -46,7 +42,9 @@ def test_what_a_worker_did() -> None:
     # both threads are busy all the time: what moves meanwhile costs nothing more
     time.go(260, "there", Told(320, 250, 10, 230, 4), 2)
     time.go(270, "leaving", None, 2)
-    assert time.parts == SpendParts(computing=125, waiting=30, moving=15, spilling=7, booting=60, idle=23, leaving=10)
+    assert SpendParts.of(time.seconds) == SpendParts(
+        computing=125, waiting=30, moving=15, spilling=7, booting=60, idle=23, leaving=10
+    )
 
 
 NAMES, HOSTS = ["a-1", "a-2", "b-1"], ["", "big", "small"]
@@ -74,13 +72,13 @@ def test_parts_add_up_to_the_ledger(events: Any, measured: list[SpendEntry], pri
         rates = HostPrice(rates=Price(cpu_hour=0.1, source=host), per_hour=1.0)
         ledger.add(LedgerEntry(time=now, kind="host", host=host, price=rates))
     now += 100
-    spend, cost = spend_of(ledger, price, now, measured), ledger.cost(price, now)
-    assert all(part >= 0 for part in all_of(spend.hours))
+    spend, cost = spend_of(ledger, price, now, measured_in(measured)), ledger.cost(price, now)
+    assert all(part >= 0 for part in spend.hours.amounts)
     assert spend.hours.total == pytest.approx(cost.usage.worker_hours, rel=1e-9, abs=1e-9)
     if spend.amount is None:
         assert not cost.amount
     else:
-        assert all(part >= 0 for part in all_of(spend.amount))
+        assert all(part >= 0 for part in spend.amount.amounts)
         assert cost.amount is not None and math.isclose(spend.amount.total, cost.amount, rel_tol=1e-12, abs_tol=1e-9)
 
 
@@ -94,7 +92,7 @@ def test_each_part_costs_what_its_own_host_costs() -> None:
         SpendEntry(group="a", host="dear", seconds=SpendParts(computing=HOUR)),
         SpendEntry(group="a", host="cheap", seconds=SpendParts(idle=HOUR / 2)),
     ]
-    spend = spend_of(ledger, Price(), HOUR, measured)
+    spend = spend_of(ledger, Price(), HOUR, measured_in(measured))
     assert spend.amount == SpendParts(computing=10, idle=0.5, overhead=0.5)
     both = spend + Spend(hours=SpendParts(idle=1))
     assert both.hours == SpendParts(computing=1, idle=1.5, overhead=0.5) and both.amount == spend.amount

@@ -71,7 +71,7 @@ def test_runs_at_once_pay_for_their_threads_and_no_more_than_the_cluster(priced:
             pass
 
     mlops.run(compute, 3.0, cluster=priced, quiet=True).result(LONG)
-    until(lambda: _went(priced).computing > 2.5)  # the controller looks every 5 s
+    until(lambda: _went(priced).computing > 2.5)  # the controller looks every 10 s
     priced.stop()
     until(lambda: priced.state().phase == "ended")
     receipt = priced.receipt()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...core.base import Seconds, Time
 from ...core.lines import read_lines
-from ...core.spend import Spend, SpendEntry, SpendParts, Told, WorkerTime, spend_of
+from ...core.spend import GroupHost, Spend, SpendEntry, SpendParts, Told, WorkerTime, add, measured_in, spend_of
 from ...home.clusters import SPEND
 from .. import dask
 from ..disk import Disk
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from distributed.scheduler import WorkerState as DaskWorker
 
 #: Seconds between two looks at what workers tell, and between two copies on the disk.
-INTERVAL: Seconds = 5.0
+INTERVAL: Seconds = 10.0
 KEPT: Seconds = 30.0
-
-_Key = tuple[str, str]
 
 
 class _HeldWorker:
@@ -43,14 +41,12 @@ class Spending:
 
     def __init__(self, disk: Disk, ledger: LedgerFile, clock: Callable[[], Time]) -> None:
         self._disk, self._ledger, self._clock = disk, ledger, clock
-        self._done: dict[_Key, SpendParts] = {}
-        for line in read_lines(SpendEntry, disk.read(SPEND)):
-            self._add((line.group, line.host), line.seconds)
+        self._done = measured_in(read_lines(SpendEntry, disk.read(SPEND)))
         #: After an earlier scheduler: what its workers did until now is in the file, or nobody knows it.
         self._from: Time = clock() if ledger.earlier else 0.0
         self._held: dict[str, _HeldWorker] = {}
         self._looked = self._kept = 0.0
-        self._measured: list[SpendEntry] = []
+        self._measured = self._done
         #: As of the last look.
         self.spend = Spend()
 
@@ -65,9 +61,8 @@ class Spending:
         found = dict(self._done)
         for held in self._held.values():
             self._go(held, now)
-            key = _key(held.entry)
-            found[key] = found[key] + held.time.parts if key in found else held.time.parts
-        self._measured = [SpendEntry(group=group, host=host, seconds=parts) for (group, host), parts in found.items()]
+            add(found, _place(held.entry), held.time.seconds)
+        self._measured = found
         self.spend = spend_of(self._ledger.ledger, self._ledger.price, now, self._measured)
         if abs(now - self._kept) >= KEPT:
             self.keep(now)
@@ -75,10 +70,12 @@ class Spending:
     def keep(self, now: Time) -> list[SpendEntry]:
         """Write what was measured so far; returns it."""
         self._kept = now
-        self._disk.replace(
-            SPEND, "".join(line.model_dump_json(exclude_defaults=True) + "\n" for line in self._measured)
-        )
-        return self._measured
+        lines = [
+            SpendEntry(group=group, host=host, seconds=SpendParts.of(seconds))
+            for (group, host), seconds in self._measured.items()
+        ]
+        self._disk.replace(SPEND, "".join(line.model_dump_json(exclude_defaults=True) + "\n" for line in lines))
+        return lines
 
     def began(self, entry: WorkerEntry, at: Time | None) -> None:
         """It costs money since `at`, or from now on."""
@@ -101,7 +98,7 @@ class Spending:
         held = self._held.pop(entry.name, None)
         if held is not None:
             self._go(held, self._clock() if at is None else at)
-            self._add(_key(entry), held.time.parts)
+            add(self._done, _place(entry), held.time.seconds)
 
     def ended(self, entry: WorkerEntry) -> None:
         """That it holds nothing any more is what counts."""
@@ -112,16 +109,13 @@ class Spending:
     def explained(self, entry: WorkerEntry) -> None:
         """As `ended`."""
 
-    def _add(self, key: _Key, parts: SpendParts) -> None:
-        self._done[key] = self._done[key] + parts if key in self._done else parts
-
     def _go(self, held: _HeldWorker, now: Time, joins: bool = False) -> None:
         """Count a worker's time until now."""
         entry, ws = held.entry, held.ws
         if ws is None:
             return held.time.go(now, "booting", None, entry.threads)
         spent = dask.spent_by(ws, Told._fields)
-        told = Told(**spent) if spent is not None else None
+        told = None if spent is None else Told._make(spent)
         if joins or entry.dask is not ws:
             return held.time.go(now, "leaving", told, entry.threads)
         if entry.expected and not ws.processing:
@@ -130,6 +124,6 @@ class Spending:
         return held.time.go(now, "there", told, entry.threads)
 
 
-def _key(entry: WorkerEntry) -> _Key:
+def _place(entry: WorkerEntry) -> GroupHost:
     """Whose rates count for it: as in the ledger, where only a place says on which host a worker is."""
     return entry.group, "" if entry.foreign else entry.host

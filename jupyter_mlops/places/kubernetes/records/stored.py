@@ -102,16 +102,10 @@ def state_of(entry: StoredCluster) -> ClusterState:
     if receipt is not None:
         failed = receipt.cause in ("failed", "killed", "deleted")
         problem = entry.fault or (Problem(what=f"Ended: {receipt.cause}", why=receipt.why) if failed else None)
-        update = {"phase": "ended", "ended": receipt.ended, "cause": receipt.cause, "cost": receipt.cost}
-        over: dict[str, Any] = {
-            "problem": problem,
-            "commands": [],
-            "stop": None,
-            "runs": [],
-            "waste": [],
-            "spend": receipt.spend,
-        }
-        return state.model_copy(update={**update, **over})
+        ended = {"phase": "ended", "ended": receipt.ended, "cause": receipt.cause, "problem": problem}
+        money = {"cost": receipt.cost, "spend": receipt.spend}
+        nothing: dict[str, object] = {"commands": [], "stop": None, "runs": [], "waste": []}
+        return state.model_copy(update={**ended, **money, **nothing})
     if entry.fault is not None:
         return state.model_copy(update={"phase": "unreachable", "problem": entry.fault, "commands": ["stop"]})
     if entry.record is None or "deletionTimestamp" in entry.record["metadata"]:
