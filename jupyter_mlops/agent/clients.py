@@ -12,6 +12,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from . import pickling
 from .imported import when_imported
 from .wire import Message
 
@@ -61,6 +62,8 @@ class _Inside:
     def __init__(self, worker: Message, tell: Any) -> None:
         self._worker, self._tell = worker, tell
         self._view = WorkerView(worker)
+        #: The keys of futures that came along with the code.
+        self._brought: set[str] = set()
 
     def adapt(self) -> None:
         """Dask is there."""
@@ -76,6 +79,7 @@ class _Inside:
         dask.config.set(settings)
         logging.getLogger("distributed.preloading").setLevel(logging.WARNING)  # it tells of the preload
         sys.modules["distributed.client"].Future.client = property(self._client_of)
+        pickling.REFUSALS.append(self._ends_with_the_run)
         self._replace("distributed.worker", "get_worker", lambda: self._view)
         self._replace("distributed.worker", "secede", lambda: self._tell("secede"))
         self._replace("distributed.worker", "rejoin", lambda: None)
@@ -92,11 +96,20 @@ class _Inside:
     def _client_of(self, future: Any) -> Any:
         """The client of a future; one that came along with the code gets that of the run's cluster."""
         if future._client is None:
+            self._brought.add(future.key)
             client = self._view._get_client()
             future.bind_client(client)
             client._send_to_scheduler({"op": "client-desires-keys", "keys": [future.key], "client": client.id})
         future._bind_late()
         return future._client
+
+    def _ends_with_the_run(self, value: Any) -> str:
+        """Why a future can't go back: its client, which holds its task, ends with the run."""
+        if type(value) is not sys.modules["distributed.client"].Future or value._client is None:
+            return ""
+        if value.key in self._brought:
+            return ""
+        return "a future ends with the run that made it: give its result back, or make it in the notebook"
 
     def _worker_client(self) -> Any:
         @contextlib.contextmanager

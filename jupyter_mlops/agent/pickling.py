@@ -6,10 +6,14 @@ import io
 import pickle
 import types
 from collections import ChainMap
+from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 import cloudpickle
 from cloudpickle import cloudpickle as pickling
+
+#: Each says why an object can't go back; nothing where it can.
+REFUSALS: list[Callable[[Any], str]] = []
 
 
 def dumps(value: Any) -> bytes:
@@ -66,7 +70,9 @@ def with_slots(kind: Any, reduced: Any) -> Any:
 
 class _ResultPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     def reducer_override(self, obj: Any) -> Any:
-        """As cloudpickle's, and classes with their slots."""
+        """As cloudpickle's, and classes with their slots. What ends with the run is refused."""
+        for why in filter(None, (refusal(obj) for refusal in REFUSALS)):
+            raise pickle.PicklingError(why)
         return with_slots(obj, super().reducer_override(obj))
 
     dispatch_table: ClassVar[Any] = ChainMap({io.TextIOWrapper: _refused}, *cloudpickle.Pickler.dispatch_table.maps)

@@ -166,8 +166,7 @@ class CellRun:
         if self._args.of_all:
             ranks = [arrived(each["names"]) for each in run.of_ranks()]
             values |= {name: [names.get(name) for names in ranks] for name in self._args.of_all}
-        renew(self._shell.user_ns, {name: values.pop(name) for name in given.get("changed", ()) if name in values})
-        self._shell.user_ns.update(values)
+        renew(self._shell.user_ns, values, given.get("changed", ()))
         for name, kind in given["refused"].items():
             print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
         if not given["has_value"] or _hides_value(self._cell):

@@ -11,24 +11,29 @@ import copyreg
 import gc
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-#: Objects within a changed one that are looked at: what holds itself, or much, takes the old one's place as a whole.
+#: Objects within what came back that are looked at: what holds more takes the old one's place as a whole.
 MOST = 20_000
 
 #: What doesn't move to another object: pandas' flags know theirs by a weak reference.
 _STAYS = "_flags"
 
 
-def renew(space: dict[str, Any], changed: Mapping[str, Any]) -> None:
-    """Make what the names in `space` mean the same as in `changed`: the objects themselves where they can be changed,
-    else all names that mean such an object mean the new one."""
-    for name, new in changed.items():
+def renew(space: dict[str, Any], came: Mapping[str, Any], changed: Collection[str]) -> None:
+    """Let the names in `space` mean what `came` has. What is `changed` was changed in place: the objects themselves
+    become so where they can, else all names that mean such an object mean the new one.
+
+    Where what came holds a changed object, that one has to be it: then all of it takes the place of the old.
+    """
+    news = {id(came[name]) for name in changed if name in came}
+    shared = any(_holds(value, news) or (id(value) in news and name not in changed) for name, value in came.items())
+    for name, new in came.items():
         old = space.get(name)
-        if old is None:
+        if name not in changed or old is None:
             space[name] = new
-        elif not _became(old, new):
+        elif shared or not _became(old, new):
             space.update({other: new for other, value in space.items() if value is old})
 
 
@@ -39,8 +44,6 @@ def _became(old: Any, new: Any) -> bool:
         return False
     if kind is getattr(sys.modules.get("numpy"), "ndarray", None):
         return _array_became(old, new)
-    if _holds_itself(new):
-        return False
     if kind in (list, bytearray, array.array):
         old[:] = new
     elif kind in (dict, collections.OrderedDict, collections.defaultdict, collections.Counter, set):
@@ -63,12 +66,13 @@ def _array_became(old: Any, new: Any) -> bool:
     return True
 
 
-def _holds_itself(whole: Any) -> bool:
-    todo = [whole]
+def _holds(whole: Any, news: Collection[int]) -> bool:
+    """Whether an object with one of these ids is somewhere within `whole`, or may be."""
+    todo = [whole] if news else []
     seen: set[int] = set()
     while todo:
         for each in gc.get_referents(todo.pop()):
-            if each is whole or len(seen) > MOST:
+            if id(each) in news or len(seen) > MOST:
                 return True
             if gc.is_tracked(each) and id(each) not in seen and not isinstance(each, _SHARED):
                 seen.add(id(each))

@@ -74,6 +74,14 @@ def test_an_error_of_a_future_is_its_own(kernel: Kernel) -> None:
     assert "ZeroDivisionError" in kernel.run("%%mlrun\nfailing.result()").error
 
 
+def test_futures_of_a_run_end_with_it_and_those_of_the_notebook_come_back(kernel: Kernel) -> None:
+    shown = kernel.run("%%mlrun\nmade = da.ones(4, chunks=2).persist()\nlater_on = array.sum() + array.mean()")
+    assert "'made' stayed on the worker" in shown.text and not shown.error, shown
+    assert kernel.run("'made' in globals(), float(later_on.compute())").result == "(False, 10001.0)"
+    shown = kernel.run("mlops.run(lambda: da.ones(4, chunks=2).persist()).result()")
+    assert "a future ends with the run that made it" in shown.error, shown
+
+
 @pytest.mark.parametrize(
     ("code", "result"),
     [

@@ -184,7 +184,7 @@ MACHINE_LEARNING = [
     Cell("search.predict(X)[:5].tolist()", r"\[[01], [01], [01], [01], [01]\]"),
     Cell("search.score(X, y) > 0.8", "True"),
     here("%matplotlib inline\nimport dask.array as da\nimport matplotlib.pyplot as plt"),
-    Cell(
+    here(
         "around = da.random.default_rng(0)\n"
         "points = da.concatenate([around.normal(n * 10, 1, (300, 2), chunks=(100, 2)) for n in range(3)]).persist()\n"
         "points",
