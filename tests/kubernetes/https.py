@@ -97,7 +97,8 @@ class Server:
     def __init__(self, port: int, asked: list[Asked]) -> None:
         self.url, self.asked = f"https://127.0.0.1:{port}", asked
         #: Status and body of its answers.
-        self.status, self.answer = 200, dict[str, Any]()
+        self.status = 200
+        self.answer: dict[str, Any] | bytes = {}
 
 
 @contextlib.contextmanager
@@ -123,7 +124,7 @@ def serving(authority: Authority, pair: tuple[Path, Path]) -> Iterator[Server]:
             telling = [(key.lower(), value) for key, value in self.headers.items() if key.lower().startswith(_TELLING)]
             name = called.get(self.connection.fileno())
             made.asked.append(Asked(self.path, name, names[0] if names else None, sorted(telling)))
-            body = json.dumps(made.answer).encode()
+            body = made.answer if isinstance(made.answer, bytes) else json.dumps(made.answer).encode()
             self.send_response(made.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -62,6 +62,18 @@ async def test_a_cluster_that_may_be_there_is_not_called_unknown(kubeconfig: Pat
         await placed("mine")
 
 
+@pytest.mark.parametrize("page", [b"<html>Log in to this network</html>", b"[]", b"\xff", b"[" * 100_000])
+async def test_what_is_no_kubernetes_is_called_so(
+    page: bytes, kubeconfig: Path, server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority = {"certificate-authority": str(tmp_path / "tls" / "ca.crt")}
+    kubeconfig.write_text(json.dumps(config(server.url, **authority)))
+    server.answer = page
+    with pytest.raises(ClusterUnreachable, match="What answers isn't Kubernetes"):
+        await placed("mine")
+    assert not caplog.records
+
+
 def test_a_run_that_may_be_there_is_not_called_unknown(kubeconfig: Path) -> None:
     with pytest.raises(ClusterUnreachable, match="no run named 'abcdef123456' where one could look: Kubernetes"):
         mlops.get_run("abcdef123456")

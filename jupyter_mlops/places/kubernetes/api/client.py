@@ -114,7 +114,7 @@ class Api:
         Unreachable : it doesn't answer.
         """
         data = await self._read(method, path, body, query, content, timeout)
-        return (await _parse(data)) if parse and data else {}
+        return (await self._parse(data)) if parse and data else {}
 
     async def text(self, path: str, query: Mapping[str, Any] | None = None, timeout: float = 30.0) -> str:
         """An answer that is text: a log. Raises as `request`."""
@@ -202,6 +202,21 @@ class Api:
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise _unreachable(self.host, error) from error
 
+    async def _parse(self, data: bytes) -> Json:
+        """Parsed JSON; big ones in a thread, so that the loop goes on meanwhile."""
+        try:
+            found = json.loads(data) if len(data) < 200_000 else await asyncio.to_thread(json.loads, data)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            return found
+        begins = data[:40].decode("utf-8", errors="replace")
+        raise Unreachable(
+            "What answers isn't Kubernetes",
+            f"{self.host} sent {begins!r}",
+            "Check the server's address in the kubeconfig, and whether this network wants a login first.",
+        )
+
     async def _send(
         self, method: str, path: str, body: Json | None, query: Mapping[str, Any] | None, content: str, timeout: Any
     ) -> Any:
@@ -256,13 +271,6 @@ def _unreachable(host: str, error: BaseException) -> Unreachable:
     if isinstance(error, asyncio.TimeoutError):
         why = f"{host} said nothing in time"
     return Unreachable("Kubernetes doesn't answer", why, "Check the network (VPN?) and the kubeconfig.")
-
-
-async def _parse(data: bytes) -> Json:
-    """Parsed JSON; big ones in a thread, so that the loop goes on meanwhile."""
-    if len(data) < 200_000:
-        return json.loads(data)  # type: ignore[no-any-return]  # the API answers objects
-    return await asyncio.to_thread(json.loads, data)
 
 
 def _status(data: bytes) -> Json:
