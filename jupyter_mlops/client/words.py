@@ -37,8 +37,8 @@ def sentence(state: RunState, now: Time | None = None) -> str:
 
 
 def projection(state: RunState) -> str:
-    """What all of a map or sweep will cost, and where its cluster's budget would end it: "this map will cost about
-    $31.00 ($28.00–$35.00); the budget is $20.00: it would stop at 64 %"; empty while that can't be told."""
+    """What all of a map, sweep or gang will cost, and where its cluster's budget would end it: "this map will cost
+    about $31.00 ($28.00–$35.00); the budget is $20.00: it would stop at 64 %"; empty while that can't be told."""
     known = state.projection
     if known is None:
         return ""

@@ -1,5 +1,5 @@
-"""What a map or a sweep will cost, said as soon as its time left is known; and where its cluster's budget would end
-it."""
+"""What a map, a sweep or a gang will cost, said as soon as its time left is known; and where its cluster's budget would
+end it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from .price import Cost
 #: 90 %, times the standard error of a mean).
 _ONE_ITEM = 1.28
 
+#: The same of a gang, whose steps are alike.
+_STEPS = 0.1
+
 #: The forecast is never said to be nearer, nor to be further off, than these parts of what is left.
 _LEAST, _MOST = 0.05, 0.5
 
 
 class Projection(Record):
-    """Money for all of a map: about, and between what in four of five cases; in `currency`. None where a part of it has
+    """Money for all of a run: about, and between what in four of five cases; in `currency`. None where a part of it has
     no price: a budget may hold that, and end it all the same.
 
-    `stops_at` is the part of its items at which the budget, `budget`, would end it; None where it doesn't.
+    `stops_at` is the part of its work at which the budget, `budget`, would end it; None where it doesn't.
     """
 
     amount: float | None = None
@@ -56,22 +59,43 @@ def projection_of(
     """
     if left is None or not total or not done:
         return None
-    is_known = cost.amount is not None and not cost.lacks
     spent = cost.amount or 0.0
     rest = spent * (total - done) / done
     part = 1.0 if most is None or rest <= 0 else min(1.0, max(0.0, most - spent) / rest)
-    stops_at = None
-    if budget is not None and budget.until is not None and 0 <= budget.until - now < left * part:
-        stops_at = (done + (total - done) * (budget.until - now) / left) / total
-    limit = budget.limit if budget else None
-    if not is_known:
-        return None if stops_at is None else Projection(currency=cost.currency, budget=limit, stops_at=stops_at)
+    lasts = _lasts(budget, now, left * part)
+    stops_at = None if lasts is None else (done + (total - done) * lasts / left) / total
     spread = max(_LEAST, min(_MOST, _ONE_ITEM / math.sqrt(done)))
-    return Projection(
-        amount=spent + rest * part,
-        low=spent + rest * min(part, 1 - spread),
-        high=spent + rest * (part if part < 1 else 1 + spread),
-        currency=cost.currency,
-        budget=limit,
-        stops_at=stops_at,
-    )
+    low, high = rest * min(part, 1 - spread), rest * (part if part < 1 else 1 + spread)
+    return _projection(cost, (low, rest * part, high), budget, stops_at)
+
+
+def projection_of_steps(
+    cost: Cost, rest: float | None, age: Seconds, left: Seconds | None, budget: Budget | None, now: Time
+) -> Projection | None:
+    """The projection of a gang that has lived for `age` seconds, and whose steps that are left cost `rest` and take
+    `left` seconds, as in `projection_of`."""
+    if left is None or age <= 0:
+        return None
+    lasts = _lasts(budget, now, left)
+    stops_at = None if lasts is None else (age + lasts) / (age + left)
+    rests = None if rest is None else (rest * (1 - _STEPS), rest, rest * (1 + _STEPS))
+    return _projection(cost, rests, budget, stops_at)
+
+
+def _lasts(budget: Budget | None, now: Time, left: Seconds) -> Seconds | None:
+    """Seconds until `budget` ends what takes `left` seconds more; None where it doesn't."""
+    if budget is None or budget.until is None:
+        return None
+    lasts = budget.until - now
+    return lasts if 0 <= lasts < left else None
+
+
+def _projection(
+    cost: Cost, rests: tuple[float, float, float] | None, budget: Budget | None, stops_at: float | None
+) -> Projection | None:
+    """What it cost so far and the `rests`, the least, the likely and the most of what is to come."""
+    limit = budget.limit if budget else None
+    if rests is None or cost.amount is None or cost.lacks:
+        return None if stops_at is None else Projection(currency=cost.currency, budget=limit, stops_at=stops_at)
+    low, amount, high = (cost.amount + each for each in rests)
+    return Projection(amount=amount, low=low, high=high, currency=cost.currency, budget=limit, stops_at=stops_at)

@@ -13,7 +13,7 @@ from jupyter_mlops.core.ledger import Ledger, LedgerEntry
 from jupyter_mlops.core.policy import next_stop
 from jupyter_mlops.core.price import GB, REFERENCE, Cost, HostPrice, Price, Usage, reference_of
 from jupyter_mlops.core.profile import Limits
-from jupyter_mlops.core.projection import projection_of
+from jupyter_mlops.core.projection import projection_of, projection_of_steps
 
 HOUR = 3600.0
 MONEY = st.floats(0, 1e4)
@@ -171,6 +171,16 @@ def test_a_map_is_told_what_it_will_cost(done: int, rest: int, amount: float, le
     capped = projection_of(cost, done + rest, done, left, None, 0, most=amount)
     assert capped is not None and capped.low <= capped.amount <= capped.high == pytest.approx(amount), "a sweep's own"
     assert projection_of(cost, done + rest, done, None, budget, 0) is None
+
+
+def test_a_gang_is_told_what_it_will_cost() -> None:
+    budget = Budget(limit=20, until=60)
+    told = projection_of_steps(Cost(amount=10), 20, age=100, left=200, budget=budget, now=0)
+    assert told is not None and (told.low, told.amount, told.high) == (28, 30, 32)
+    assert told.stops_at == pytest.approx(160 / 300)
+    unknown = projection_of_steps(Cost(), None, age=100, left=200, budget=budget, now=0)
+    assert unknown is not None and (unknown.amount, unknown.stops_at) == (None, told.stops_at)
+    assert projection_of_steps(Cost(amount=10), 20, age=100, left=None, budget=budget, now=0) is None
 
 
 def test_a_reference_is_told_where_nothing_has_a_price_and_is_in_no_sum() -> None:

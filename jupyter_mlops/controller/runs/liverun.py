@@ -12,7 +12,7 @@ from typing import Any
 from ...core.base import Seconds, Time, read_record
 from ...core.budget import Budget
 from ...core.estimate import time_left, to_finish
-from ...core.projection import projection_of
+from ...core.projection import projection_of, projection_of_steps
 from ...core.run import FINAL, ItemError, RunPhase, RunState
 from ...core.sweep import TrialReport
 from ...core.words import count
@@ -173,7 +173,10 @@ class LiveRun:
         done = state.done + state.failed
         if self.maps:
             state.projection = projection_of(state.cost, self._total, done, state.left, budget, now, self._most)
-        state.to_finish = to_finish(state.cost, state.left) if state.kind == "gang" else None
+        elif state.kind == "gang":
+            age, rest = now - state.created, to_finish(state.cost, state.left)
+            state.to_finish = rest
+            state.projection = projection_of_steps(state.cost, rest, age, state.left, budget, now)
         state.budget = "" if budget is None else budget.sentence
         return state
 

@@ -98,9 +98,12 @@ class RunRegistry:
 
     @property
     def work(self) -> Seconds | None:
-        """Seconds until the maps that run now are done, at the speed so far; None where it can't be said of one."""
-        left = [run.left(time.time()) for run in self._runs.values() if run.maps]
-        return None if None in left else max((each for each in left if each is not None), default=None)
+        """Seconds until what runs now is done, at the speed so far; None where it can't be said of a map. Gangs count
+        where they tell of their steps."""
+        left = [(run.left(time.time()), run.maps) for run in self._runs.values() if run.live]
+        if any(seconds is None and maps for seconds, maps in left):
+            return None
+        return max((seconds for seconds, _ in left if seconds is not None), default=None)
 
     @property
     def detached(self) -> list[str]:

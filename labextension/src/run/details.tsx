@@ -149,9 +149,12 @@ function costs(trans: TranslationBundle, run: RunState): [string, string, string
   const words = fineSum(trans, run.cost);
   const known = unit ? trans.__('%1 (%2)', words, unit) : words;
   const early = projection(trans, run);
-  const why = trans.__(
-    'At what its items so far cost. In four of five cases it lies between the two; it is off by 1.28 / √items.'
-  );
+  const why =
+    run.kind === 'gang'
+      ? trans.__('At the pace of its last fifty steps.')
+      : trans.__(
+          'At what its items so far cost. In four of five cases it lies between the two; it is off by 1.28 / √items.'
+        );
   return [
     [trans.__('Cost'), known, source(trans, run.cost)],
     ...(run.to_finish === null || !isRunning(run)

@@ -425,10 +425,10 @@ export interface Origin {
   number: number | null;
 }
 /**
- * Money for all of a map: about, and between what in four of five cases; in `currency`. None where a part of it has
+ * Money for all of a run: about, and between what in four of five cases; in `currency`. None where a part of it has
  * no price: a budget may hold that, and end it all the same.
  *
- * `stops_at` is the part of its items at which the budget, `budget`, would end it; None where it doesn't.
+ * `stops_at` is the part of its work at which the budget, `budget`, would end it; None where it doesn't.
  */
 export interface Projection {
   amount: number | null;

@@ -61,10 +61,7 @@ export function details(trans: TranslationBundle, budget: Budget, now: number): 
         money(trans, budget.assumed, currency)
       ),
     budget.projected > 0 &&
-      trans.__(
-        'What the maps that run now will still take: about %1',
-        money(trans, budget.projected, currency)
-      ),
+      trans.__('What runs now will still take: about %1', money(trans, budget.projected, currency)),
     trans.__('Free: %1', money(trans, free, currency)),
     budget.until !== null &&
       trans.__(
@@ -76,34 +73,35 @@ export function details(trans: TranslationBundle, budget: Budget, now: number): 
   return lines.filter(Boolean).join('\n');
 }
 
-/** What all of a map or sweep will cost, and where its cluster's budget would end it; empty while that can't be told. */
+/** What all of a map, sweep or gang will cost, and where its cluster's budget would end it; empty while that can't be told. */
 export function projection(trans: TranslationBundle, run: RunState): string {
   const known = run.projection;
   if (!known) {
     return '';
   }
   const { currency, budget, stops_at } = known;
-  const isSweep = run.kind === 'sweep';
   const [about, low, high] = [known.amount, known.low, known.high].map(each =>
     money(trans, each, currency)
   );
+  const what = noun(trans, run.kind);
   const cost =
-    known.amount === null
-      ? ''
-      : isSweep
-        ? trans.__('this sweep will cost about %1 (%2–%3)', about, low, high)
-        : trans.__('this map will cost about %1 (%2–%3)', about, low, high);
+    known.amount === null ? '' : trans.__('%1 will cost about %2 (%3–%4)', what, about, low, high);
   if (stops_at === null || budget === null) {
     return cost;
   }
   const limit = fineMoney(budget, currency);
   const part = Math.round(stops_at * 100);
-  if (cost === '') {
-    return isSweep
-      ? trans.__('the budget is %1: this sweep would stop at %2%', limit, part)
-      : trans.__('the budget is %1: this map would stop at %2%', limit, part);
-  }
-  return trans.__('%1; the budget is %2: it would stop at %3%', cost, limit, part);
+  return cost
+    ? trans.__('%1; the budget is %2: it would stop at %3%', cost, limit, part)
+    : trans.__('the budget is %1: %2 would stop at %3%', limit, what, part);
+}
+
+function noun(trans: TranslationBundle, kind: RunState['kind']): string {
+  return kind === 'gang'
+    ? trans.__('this gang')
+    : kind === 'sweep'
+      ? trans.__('this sweep')
+      : trans.__('this map');
 }
 
 /** What is offered for the maps that run now, as a multiple of what they are expected to take. */
