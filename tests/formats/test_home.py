@@ -67,8 +67,10 @@ def test_its_runs_are_there_with_journals_results_and_what_runs_them_again() -> 
 
 
 def test_its_settings_and_profiles_count(home: Path) -> None:
-    assert settings.load().price.cpu_hour == 3600
-    assert settings.load().kinds == {"m5.large": 0.1}
+    found = settings.load()
+    assert found.price.cpu_hour == 3600
+    assert found.kinds == {"m5.large": 0.1}
+    assert found.currencies == {"m5.large": found.price.currency}, "what its currency was then stays so"
     assert (first := profiles.all_profiles()[0]).name == "mine"
     assert (first.groups[0].memory, first.limits.idle_timeout, first.source) == (512 * 1024**2, 3600, "user")
     profiles.mark_used("gentle")
