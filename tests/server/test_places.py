@@ -41,6 +41,12 @@ async def test_a_place_of_another_package(browse: Any, ask: Any) -> None:
     assert (profiles["corner"]["place"], profiles["corner"]["options"]) == ("shed", {"shelf": "low"})
     browser = await browse()
     await browser.until(lambda: browser.places)
+
+    def estimate() -> Any:
+        return next(view["estimate"] for view in browser.profiles if view["profile"]["name"] == "corner")
+
+    await browser.until(lambda: estimate()["asked"])  # nobody waited for it
+    assert (estimate()["at_start"], estimate()["at_most"], estimate()["source"]) == (2, 12, "its owner")
     titles = {name: place["title"] for name, place in browser.places.items()}
     assert titles == {"local": "this machine", "kubernetes": "Kubernetes", "shed": "the shed", "far": "far"}
     assert [name for name, place in browser.places.items() if place["has_spot"]] == ["kubernetes"]
