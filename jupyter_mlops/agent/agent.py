@@ -149,8 +149,10 @@ class Agent:
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
-            if mine := [(runner.process.pid, memory[runner]) for runner in run.at_work if runner in memory]:
-                run.sampler.look(own, mine)
+            mine = [runner for runner in run.at_work if runner in memory]
+            if mine:
+                shared = max(runner.shared for runner in mine)
+                run.sampler.look(own, shared, [(runner.process.pid, memory[runner]) for runner in mine])
 
     def stop(self, run: str) -> None:
         """The scheduler says: stop the code of `run`."""

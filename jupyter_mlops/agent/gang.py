@@ -129,7 +129,7 @@ class GangSeat:
         """Tell how far the ranks are, and what each uses."""
         news = self._steps.news() if self._steps is not None and self._ranks else None
         ranks = [
-            {**each, "rank": rank, "memory": self._ranks[rank].memory}
+            {**each, "rank": rank, "memory": self._ranks[rank].shared + self._ranks[rank].memory}
             for rank, each in enumerate(news or (), self._first)
             if rank in self._ranks
         ]

@@ -42,12 +42,12 @@ class UseSampler:
         self._looked = self._told = -math.inf
         self._told_peak = 0
 
-    def look(self, own: int, runners: Sequence[tuple[int, int]]) -> None:
-        """Look at the run's runners that are at work: their processes, and the bytes that each uses. `own` is what the
-        worker itself uses."""
-        total = own + sum(memory for _, memory in runners)
+    def look(self, own: int, shared: int, runners: Sequence[tuple[int, int]]) -> None:
+        """Look at the run's runners that are at work: their processes, and the bytes that each has beside the `shared`
+        ones, which all of them have from their template, and which count once. `own` is what the worker itself uses."""
+        total = own + shared + sum(memory for _, memory in runners)
         self._peak, self._own_peak = max(self._peak, total), max(self._own_peak, own)
-        self._largest = max(self._largest, *(memory for _, memory in runners))
+        self._largest = max(self._largest, *(shared + memory for _, memory in runners))
         self._at_once = max(self._at_once, len(runners))
         now, last, self._looked = time.monotonic(), self._looked, time.monotonic()
         if now - last > GAP:

@@ -70,7 +70,8 @@ class RunnerHandle:
         self.rank: int | None = None
         #: The task that it executes.
         self.index: int | None = None
-        self._shared, self._kills = memory.used(process.pid), memory.kills()
+        #: Bytes that it shares with its template, about.
+        self.shared, self._kills = memory.used(process.pid), memory.kills()
         self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}
         self._poll = select.poll()
         for file in (process.wire.fileno(), process.out, process.err):
@@ -93,7 +94,7 @@ class RunnerHandle:
     @property
     def memory(self) -> int:
         """As `Eater.memory`."""
-        return max(0, memory.used(self.process.pid) - self._shared)
+        return max(0, memory.used(self.process.pid) - self.shared)
 
     def end_for_memory(self, used: int, limit: int) -> None:
         """As `Eater.end_for_memory`."""

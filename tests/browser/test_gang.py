@@ -66,6 +66,13 @@ def test_a_gang_says_why_it_began_again_and_a_sweep_what_it_tried(
     curve = details.locator("[data-mlops=curve]").first
     expect(curve).to_have_attribute("aria-label", re.compile(r"^loss: .* at step \d\d, from 3, .*, 2 ranks$"))
     expect(output.locator("svg[aria-label^='loss: from']")).to_be_visible()
+    ranks = details.locator("[data-mlops=rank]")
+    expect(ranks).to_have_count(2)
+    ranks.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(details.locator("[data-mlops=rank-words]")).to_have_text(
+        re.compile(r"^rank 1 · (running|saving) · step \d+ · (\d behind · )?default-[12] · \d+ MB$")
+    )
     for width in WIDTHS:
         sidebar.resize(width)
         assert sidebar.overflow() <= 0

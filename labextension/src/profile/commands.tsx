@@ -55,6 +55,7 @@ async function openEditor(
   advice: readonly Advice[]
 ): Promise<void> {
   const isOwn = profile?.source === 'user' && advice.length === 0;
+  const isNew = !profile || advice.length > 0;
   const draft = profile ? draftOf(profile) : NEW_DRAFT;
   const used = new Set(store.state.profiles.map(view => view.profile.place));
   const places = [...store.state.places.values()].filter(place => used.has(place.name));
@@ -81,7 +82,7 @@ async function openEditor(
     />
   );
   const dialog = new FormDialog({
-    title: profile ? trans.__('Edit profile') : trans.__('New profile'),
+    title: isNew ? trans.__('New profile') : trans.__('Edit profile'),
     body,
     buttons: [],
     // A click beside it would lose what was typed.

@@ -92,7 +92,8 @@ export function sized(
     }
     return { ...group, cpus, memory };
   });
-  return [{ ...draft, groups }, changes];
+  const title = draft.title && trans.__('%1, right-sized', draft.title);
+  return [{ ...draft, title: advice.length > 0 ? title : draft.title, groups }, changes];
 }
 
 /** `name`, or with a number behind it where it is taken; as long as a name may be. */

@@ -53,7 +53,7 @@ export function Ranks({ run }: { run: RunState }): JSX.Element | null {
             type="button"
             className="jp-mlops-square"
             data-phase={rank.phase}
-            data-lags={lag(rank, foremost) > 0 || undefined}
+            data-lags={isLate(rank, foremost) || undefined}
             tabIndex={index === current ? 0 : -1}
             aria-label={words(trans, rank, foremost)}
             title={words(trans, rank, foremost)}
@@ -79,6 +79,11 @@ export function Ranks({ run }: { run: RunState }): JSX.Element | null {
 /** Steps that a rank is behind the foremost one. */
 function lag(rank: RankState, foremost: number): number {
   return rank.step === null ? 0 : foremost - rank.step;
+}
+
+/** Whether a rank that goes on is behind by more than the step that is under way. */
+function isLate(rank: RankState, foremost: number): boolean {
+  return rank.phase !== 'done' && rank.phase !== 'failed' && lag(rank, foremost) > 1;
 }
 
 /** How much of its square is filled: how far it is, in per cent of the foremost. */
