@@ -24,7 +24,7 @@ RankPhase = Annotated[Literal["starting", "running", "saving", "done", "failed"]
 
 class RankState(Record):
     """A rank of a gang now. `step` is the last that it has made, of `total`, at the time `seen`; None where its code
-    tells of none. `memory` are the bytes that it uses."""
+    tells of none. `lag` is how many steps it is behind the foremost rank, and `memory` are the bytes that it uses."""
 
     rank: int
     worker: Label = ""
@@ -32,6 +32,7 @@ class RankState(Record):
     step: int | None = None
     total: int | None = None
     seen: Time | None = None
+    lag: int = 0
     memory: int = 0
 
 
@@ -54,6 +55,23 @@ class RankSteps(Record):
     def is_at_the_end(self) -> bool:
         """Whether it has made its last step, whether it counts from 0 or from 1."""
         return self.step is not None and self.total is not None and self.step + 1 >= self.total
+
+
+def lags(steps: dict[int, RankSteps], told: dict[int, Time]) -> dict[int, int]:
+    """How many steps each rank is behind the foremost one, by rank. They tell at different moments: what the foremost
+    one made since another one told isn't that one's lag.
+
+    Parameters
+    ----------
+    steps, told : what each rank told last, and when.
+    """
+    known = {rank: each.step for rank, each in steps.items() if each.step is not None}
+    if not known:
+        return {}
+    first = max(known, key=known.__getitem__)
+    pace = steps[first].pace
+    since = {rank: max(0.0, told[first] - told[rank]) / pace if pace else 0.0 for rank in known}
+    return {rank: max(0, round(known[first] - step - since[rank])) for rank, step in known.items()}
 
 
 def silent_for(steps: Sequence[RankSteps], hang: Seconds | None) -> Seconds | None:

@@ -573,21 +573,21 @@ describe('Runs', () => {
   it('shows the ranks of a gang as squares that the keyboard goes through', async () => {
     const rank = { worker: 'default-1', total: 40, seen: NOW, memory: 69e6 };
     const ranks = [
-      { ...rank, rank: 0, phase: 'running' as const, step: 20 },
-      { ...rank, rank: 1, phase: 'saving' as const, step: 15 },
-      { ...rank, rank: 2, phase: 'failed' as const, step: null, memory: 0 }
+      { ...rank, rank: 0, phase: 'running' as const, step: 20, lag: 0 },
+      { ...rank, rank: 1, phase: 'saving' as const, step: 15, lag: 4 },
+      { ...rank, rank: 2, phase: 'failed' as const, step: null, lag: 0, memory: 0 }
     ];
     const stage = await panel({ runs: [run({ kind: 'gang', total: 3, ranks, to_finish: 0.42 })] });
     await stage.after(() => find('run-open').click());
     expect(find('run-details').textContent).toContain('To finishabout $0.42');
-    expect(find('rank-words').textContent).toBe('step 20 of 40 · rank 1 is 5 behind');
+    expect(find('rank-words').textContent).toBe('step 20 of 40 · rank 1 is 4 behind');
     const squares = [...find('ranks').querySelectorAll('button')];
     expect(squares.map(square => square.tabIndex)).toEqual([0, -1, -1]);
     expect(squares.map(square => square.textContent)).toEqual(['', '↓', '✗']);
     await stage.after(() => squares[0].focus());
     await stage.after(() => fireEvent.keyDown(squares[0], { key: 'ArrowRight' }));
     expect(document.activeElement).toBe(squares[1]);
-    const words = 'rank 1 · saving · step 15 of 40 · 5 behind · default-1 · 69 MB';
+    const words = 'rank 1 · saving · step 15 of 40 · 4 behind · default-1 · 69 MB';
     expect(find('rank-words').textContent).toBe(words);
     expect(squares[1].title).toBe(words);
     await stage.after(() => fireEvent.keyDown(squares[1], { key: 'End' }));

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.core.steps import SILENCE, WARM, RankSteps, silent_for, time_to_finish, who_hangs
+from jupyter_mlops.core.steps import SILENCE, WARM, RankSteps, lags, silent_for, time_to_finish, who_hangs
 
 STEPS = st.builds(
     RankSteps,
@@ -61,6 +61,13 @@ def test_the_rank_that_is_stopped_or_behind_is_the_cause_and_nobody_where_that_i
     assert who_hangs({0: at(8), 1: at(7)}, [0], 70) == (0, f"{words}: the process of rank 0 is stopped")
     assert who_hangs({0: at(8), 1: at(8)}, [], 70) == (None, f"{words}, and all that tell theirs are at step 8")
     assert who_hangs({0: at(8), 1: at(7), 2: at(7)}, [], 70)[0] is None
+
+
+def test_a_rank_that_told_earlier_is_not_behind_by_what_the_others_made_since() -> None:
+    steps = {0: at(100, pace=0.1), 1: at(91, pace=0.1), 2: at(60, pace=0.1), 3: RankSteps()}
+    assert lags(steps, {0: 50.0, 1: 49.1, 2: 50.0, 3: 50.0}) == {0: 0, 1: 0, 2: 40}
+    assert lags({0: at(7), 1: at(5)}, {0: 9.0, 1: 1.0}) == {0: 0, 1: 2}, "nobody knows how fast it is"
+    assert lags({}, {}) == {}
 
 
 def test_it_is_done_when_its_slowest_rank_is() -> None:

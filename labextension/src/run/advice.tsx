@@ -48,13 +48,13 @@ export function usedOf(trans: TranslationBundle, run: RunState): [string, string
     'The most memory that one worker used, with all that the run started there; and the CPUs that were enough for 95 % of the time'
   );
   const words = (use: GroupUse): string =>
-    trans.__(
-      '%1 of %2 · %3 of %4 CPUs',
-      size(use.peak),
-      size(use.memory),
-      use.busy.toFixed(use.busy < 10 ? 1 : 0),
-      use.cpus
-    );
+    [
+      trans.__('%1 of %2', size(use.peak), size(use.memory)),
+      use.seconds > 0 &&
+        trans._n('%2 of %1 CPU', '%2 of %1 CPUs', use.cpus, use.busy.toFixed(use.busy < 10 ? 1 : 0))
+    ]
+      .filter(Boolean)
+      .join(' · ');
   const name = (use: GroupUse): string =>
     run.use.length > 1 ? trans.__('Used of %1', use.group) : trans.__('Used');
   return run.use.filter(use => use.peak > 0).map(use => [name(use), words(use), title]);

@@ -53,10 +53,10 @@ export function Ranks({ run }: { run: RunState }): JSX.Element | null {
             type="button"
             className="jp-mlops-square"
             data-phase={rank.phase}
-            data-lags={isLate(rank, foremost) || undefined}
+            data-lags={isLate(rank) || undefined}
             tabIndex={index === current ? 0 : -1}
-            aria-label={words(trans, rank, foremost)}
-            title={words(trans, rank, foremost)}
+            aria-label={words(trans, rank)}
+            title={words(trans, rank)}
             onKeyDown={move}
             onFocus={() => (setAt(index), setTold(index))}
             onBlur={() => setTold(null)}
@@ -69,21 +69,14 @@ export function Ranks({ run }: { run: RunState }): JSX.Element | null {
           </button>
         ))}
       </div>
-      <p data-mlops="rank-words">
-        {shown ? words(trans, shown, foremost) : together(trans, run, foremost)}
-      </p>
+      <p data-mlops="rank-words">{shown ? words(trans, shown) : together(trans, run, foremost)}</p>
     </div>
   );
 }
 
-/** Steps that a rank is behind the foremost one. */
-function lag(rank: RankState, foremost: number): number {
-  return rank.step === null ? 0 : foremost - rank.step;
-}
-
 /** Whether a rank that goes on is behind by more than the step that is under way. */
-function isLate(rank: RankState, foremost: number): boolean {
-  return rank.phase !== 'done' && rank.phase !== 'failed' && lag(rank, foremost) > 1;
+function isLate(rank: RankState): boolean {
+  return rank.phase !== 'done' && rank.phase !== 'failed' && rank.lag > 1;
 }
 
 /** How much of its square is filled: how far it is, in per cent of the foremost. */
@@ -95,7 +88,7 @@ function filled(rank: RankState, foremost: number): number {
 }
 
 /** All that is known of a rank: "rank 1 · running · step 19 of 40 · 1 behind · default-2 · 69 MB". */
-function words(trans: TranslationBundle, rank: RankState, foremost: number): string {
+function words(trans: TranslationBundle, rank: RankState): string {
   const phases: Record<RankState['phase'], string> = {
     starting: trans.__('starting'),
     running: trans.__('running'),
@@ -103,12 +96,11 @@ function words(trans: TranslationBundle, rank: RankState, foremost: number): str
     done: trans.__('done'),
     failed: trans.__('failed')
   };
-  const behind = lag(rank, foremost);
   return [
     trans.__('rank %1', number(rank.rank)),
     wordOf(phases, rank.phase),
     rank.step !== null && stepOf(trans, rank.step, rank.total),
-    behind > 0 && trans.__('%1 behind', number(behind)),
+    rank.lag > 0 && trans.__('%1 behind', number(rank.lag)),
     rank.worker,
     rank.memory > 0 && size(rank.memory)
   ]
@@ -125,12 +117,10 @@ function together(trans: TranslationBundle, { ranks, total }: RunState, foremost
       .filter(Boolean)
       .join(' · ');
   }
-  const last = steps.reduce((one, other) => (other.step! < one.step! ? other : one));
+  const last = steps.reduce((one, other) => (other.lag > one.lag ? other : one));
   const far = stepOf(trans, foremost, last.total);
   const behind =
-    last.step! < foremost
-      ? trans.__('rank %1 is %2 behind', number(last.rank), number(foremost - last.step!))
-      : '';
+    last.lag > 0 ? trans.__('rank %1 is %2 behind', number(last.rank), number(last.lag)) : '';
   return [far, behind, some].filter(Boolean).join(' · ');
 }
 

@@ -440,9 +440,10 @@ export interface Projection {
 }
 /**
  * A rank of a gang now. `step` is the last that it has made, of `total`, at the time `seen`; None where its code
- * tells of none. `memory` are the bytes that it uses.
+ * tells of none. `lag` is how many steps it is behind the foremost rank, and `memory` are the bytes that it uses.
  */
 export interface RankState {
+  lag: number;
   memory: number;
   phase: 'starting' | 'running' | 'saving' | 'done' | 'failed';
   rank: number;

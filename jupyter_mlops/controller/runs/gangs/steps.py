@@ -8,7 +8,7 @@ from typing import Any
 
 from ....core.base import Seconds, Time, read_record
 from ....core.errors import Unreadable
-from ....core.steps import RankPhase, RankState, RankSteps, silent_for, time_to_finish, who_hangs
+from ....core.steps import RankPhase, RankState, RankSteps, lags, silent_for, time_to_finish, who_hangs
 
 #: Ranks that are shown.
 MOST = 256
@@ -37,7 +37,9 @@ class StepWatch:
     @property
     def states(self) -> list[RankState]:
         """All ranks, in their order."""
-        return [self._states[rank] for rank in sorted(self._states)][:MOST]
+        behind = lags(self._steps, self._at)
+        shown = [self._states[rank] for rank in sorted(self._states)[:MOST]]
+        return [state.model_copy(update={"lag": behind.get(state.rank, 0)}) for state in shown]
 
     @property
     def left(self) -> Seconds | None:
@@ -69,6 +71,7 @@ class StepWatch:
     def ended(self, rank: int, phase: RankPhase) -> None:
         """A rank has ended."""
         self._steps.pop(rank, None)
+        self._at.pop(rank, None)
         if known := self._states.get(rank):
             self._states[rank] = known.model_copy(update={"phase": phase})
 
