@@ -46,7 +46,7 @@ def shorten_tracebacks() -> None:
 
 
 def _rendered(error: MlopsError) -> list[str]:
-    from IPython import get_ipython
+    from IPython.core.getipython import get_ipython
 
     shell: Any = get_ipython()
     lines = _caused(shell, error)

@@ -10,7 +10,8 @@ from .magics import MlopsMagics
 
 def load_ipython_extension(shell: Any) -> None:
     """Register `%%mlrun` and `%mlcluster`."""
-    shell.register_magics(MlopsMagics(shell))
+    magics: Any = MlopsMagics  # it has no types in older versions of IPython
+    shell.register_magics(magics(shell))
     for command in ("%%mlrun", "%mlcluster"):
         shell.set_hook("complete_command", complete, str_key=command)
 

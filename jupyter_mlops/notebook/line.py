@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from IPython import get_ipython
+from IPython.core.getipython import get_ipython
 
 from ..client.clusters.handle import Cluster, cluster, cluster_sentence, clusters, group_lines, start
 from ..client.clusters.kernel import kernel, loop_thread

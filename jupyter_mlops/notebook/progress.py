@@ -35,7 +35,7 @@ def view_for(quiet: bool) -> View:
 def _has_widgets() -> bool:
     try:
         import ipywidgets  # noqa: F401 - only whether it is there
-        from IPython import get_ipython
+        from IPython.core.getipython import get_ipython
     except ImportError:
         return False
     return getattr(get_ipython(), "kernel", None) is not None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.model import Baseline, Bins
 from .rows import PlainColumn, Rows, texts_of
@@ -16,7 +18,7 @@ BINS, VALUES = 20, 50
 _MOST = 2000
 
 
-def baseline_of(rows: Rows, rows_of: str, answers: np.ndarray | None = None) -> Baseline:
+def baseline_of(rows: Rows, rows_of: str, answers: NDArray[Any] | None = None) -> Baseline:
     """The counts of each feature, and of what the model answered.
 
     Parameters

@@ -36,7 +36,7 @@ def name_of(code: str, origin: Origin) -> str:
 def origin_of_kernel() -> Origin:
     """The notebook and kernel that this process serves, and the cell that it runs now."""
     try:
-        from IPython import get_ipython
+        from IPython.core.getipython import get_ipython
     except ImportError:  # not in a notebook
         return Origin(notebook=os.environ.get(NOTEBOOK, ""))
     shell: Any = get_ipython()

@@ -234,7 +234,7 @@ class Panel:
         show(self._trouble, error is not None)
 
     def _hook(self) -> None:
-        from IPython import get_ipython
+        from IPython.core.getipython import get_ipython
 
         self._shell = get_ipython()
         if self._shell is not None:
