@@ -16,6 +16,7 @@ export function EstimateLine(props: {
   const parts = [
     trans.__('%1 and %2 GB at the start', cpus, value.memory_gb.toFixed(1)),
     estimate(trans, value),
+    value.at_start === null && value.source,
     elsewhere && reference(trans, elsewhere.per_hour, elsewhere.currency),
     value.most !== null && trans.__('%1 at most', money(trans, value.most, value.currency))
   ];
