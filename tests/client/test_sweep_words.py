@@ -31,7 +31,7 @@ def test_the_table_marks_the_best_trial_and_says_what_it_leaves_out() -> None:
     assert table_text(trials(4), "min").splitlines()[1].split()[:2] == ["★", "1"]
     assert "The best 10 of 300 trials" in table_text(trials(300), "max").splitlines()[-1]
     html = table_html(trials(300), "max")
-    assert "<td><b>★ 0</b></td>" in html and "&lt;b&gt;" in html and html.count("<tr>") == 11
+    assert "<td><b>★\N{NO-BREAK SPACE}0</b></td>" in html and "&lt;b&gt;" in html and html.count("<tr>") == 11
     assert table_html([], "max") == table_text([], "max") == ""
 
 

@@ -17,6 +17,9 @@ from ...words import PLAIN, put, sentence
 from ..execution.channel import Display, Shown
 from ..view import display, write
 
+#: Characters of a cell up to which it is one line.
+UNBROKEN = 20
+
 #: Trials that are shown, and seconds between two looks of the table, and two lines.
 SHOWN, TABLE, LINES = 10, 1.0, 5.0
 
@@ -99,7 +102,8 @@ def _table(trials: Sequence[Trial], goal: Goal) -> list[tuple[bool, list[str]]]:
 
 
 def _td(cell: str, best: bool) -> str:
-    return f"<td><b>{html.escape(cell)}</b></td>" if best else f"<td>{html.escape(cell)}</td>"
+    text = html.escape(cell if len(cell) > UNBROKEN else cell.replace(" ", "\N{NO-BREAK SPACE}"))
+    return f"<td><b>{text}</b></td>" if best else f"<td>{text}</td>"
 
 
 def _rest(trials: Sequence[Trial]) -> str:
