@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .use import computed
+from .use import computed, waited
 
 #: Seconds over which the use of CPUs is averaged, and after which it is told again.
 WINDOW, TELL = 2.0, 10.0
@@ -35,10 +35,10 @@ class UseSampler:
         self._tell = tell
         self._peak = self._own_peak = self._largest = self._at_once = self._out = 0
         self._cpu_seconds = 0.0
-        #: Seconds, by the CPUs that were used, in grains.
+        #: Seconds, by the CPUs that were used or waited for, in grains: on a busy machine code gets less than it needs.
         self._seconds: defaultdict[int, float] = defaultdict(float)
-        #: When the window began, with the CPU seconds of each process then; and when it was looked at last.
-        self._since, self._before = -math.inf, dict[int, float]()
+        #: When the window began, with the seconds that each process had computed and waited then; and the last look.
+        self._since, self._before = -math.inf, dict[int, tuple[float, float]]()
         self._looked = self._told = -math.inf
         self._told_peak = 0
 
@@ -86,18 +86,23 @@ class UseSampler:
         )
 
     def _begin(self, now: float, runners: Sequence[tuple[int, int]]) -> None:
-        self._since, self._before = now, {pid: computed(pid) for pid, _ in runners} | {0: time.process_time()}
+        self._since = now
+        self._before = {pid: (computed(pid), waited(pid)) for pid, _ in runners} | {0: (time.process_time(), 0.0)}
 
     def _count(self, now: float, runners: Sequence[tuple[int, int]]) -> None:
         """The window is over, and the next one begins. What a runner that has ended computed in it is left out."""
         since, before = self._since, self._before
         self._begin(now, runners)
-        fresh = sum(max(0.0, seconds - before.get(pid, 0.0)) for pid, seconds in self._before.items())
-        self._cpu_seconds += fresh
-        self._seconds[math.ceil(fresh / (now - since) / GRAIN - 1e-9)] += now - since
+        cpu = waits = 0.0
+        for pid, (computed_so_far, waited_so_far) in self._before.items():
+            computed_before, waited_before = before.get(pid, (0.0, 0.0))
+            cpu += max(0.0, computed_so_far - computed_before)
+            waits += max(0.0, waited_so_far - waited_before)
+        self._cpu_seconds += cpu
+        self._seconds[math.ceil((cpu + waits) / (now - since) / GRAIN - 1e-9)] += now - since
 
     def _busy(self) -> float:
-        """CPUs that were enough for most of the time."""
+        """CPUs that were, or would have been, enough for most of the time."""
         left = MOSTLY * sum(self._seconds.values())
         for grains, seconds in sorted(self._seconds.items()):
             left -= seconds

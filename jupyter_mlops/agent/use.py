@@ -29,6 +29,19 @@ def computed(pid: int) -> float:
     return total
 
 
+def waited(pid: int) -> float:
+    """Seconds for which the threads of a process and of its descendants could have computed, and had no CPU: another
+    process, or a limit, kept them from it. Of those that have ended nothing is known; 0 where the system doesn't tell.
+    """
+    total = 0.0
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                total += int((thread / "schedstat").read_text().split()[1]) / 1e9
+                total += sum(waited(int(child)) for child in (thread / "children").read_text().split())
+    return total
+
+
 def moved(pid: int) -> int:
     """Bytes that a process has read and written; 0 when it is gone."""
     with contextlib.suppress(OSError, ValueError):

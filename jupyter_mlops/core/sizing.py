@@ -24,7 +24,7 @@ SPARE, OWN_FULL = 1.25, 0.70
 MORE = 1.5
 
 #: CPUs that may be lacking for a twentieth of the time.
-LACK = 0.1
+LACK = 0.2
 
 #: Less than this part of memory or of money isn't worth another profile.
 WORTH_MEMORY, WORTH_MONEY = 0.2, 0.1
@@ -41,9 +41,10 @@ class GroupUse(Record):
 
     `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker. `peak` is the memory of a worker with all of
     the run's processes, `own_peak` that of the worker's own process, `largest` that of one process of the run with what
-    it started: a rank's, or that of a worker's thread. `busy` are the CPUs that it computed on for 95 % of the time at
-    most, and `cpu_seconds` is what all of the workers computed. `at_once` is how many tasks ran on one worker at the
-    same time, which need a CPU each; 1 for a gang. `out` is how often memory ran out.
+    it started: a rank's, or that of a worker's thread. `busy` are the CPUs that it computed on, or
+    waited for since others had them, for 95 % of the time at most; `cpu_seconds` is what all of the workers computed.
+    `at_once` is how many tasks ran on one worker at the same time, which need a CPU each; 1 for a gang. `out` is how
+    often memory ran out.
     """
 
     group: Label
@@ -166,7 +167,7 @@ def _more_memory(use: GroupUse) -> Advice:
 
 def _evidence(use: GroupUse) -> str:
     parts = ["the highest peak of memory, with a quarter to spare"]
-    parts.append("the CPUs that it computed on for 95 % of the time at most")
+    parts.append("the CPUs that it computed on, or waited for, for 95 % of the time at most")
     tasks = f"; {count(use.at_once, 'task')} at once, with a CPU each" if use.at_once > 1 else ""
     where = f"{count(use.workers, 'worker')} of {use.group!r}"
     return f"Measured for {span(use.seconds)} on {where}: {listed(parts)}{tasks}"

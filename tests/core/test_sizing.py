@@ -55,7 +55,7 @@ def test_it_says_what_was_used_what_would_have_done_and_what_it_saves() -> None:
     "changed",
     [
         {"seconds": LEAST - 1},
-        {"busy": 3.2, "peak": 2.9 * GB},
+        {"busy": 3.3, "peak": 2.9 * GB},
         {"at_once": 4, "own_peak": 2.4 * GB},
         {"busy": 3.9, "peak": 2.1 * GB, "rates": PRICED},
     ],

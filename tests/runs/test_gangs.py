@@ -317,4 +317,4 @@ def test_a_gang_that_hangs_says_where_all_ranks_are_and_goes_on_from_its_checkpo
     assert re.search(rf"rank 1: RunHung: {text}: all ranks begin again \(restart 1 of 3\)", prints)
     used = run.record.use[0]
     assert run.record.attempt == 2 and (used.workers, used.at_once) == (2, 1) and 2 <= used.seconds < 60
-    assert used.own_peak + used.largest <= 1.1 * used.peak and 0 < used.busy < 2 and run.advice() == []
+    assert used.own_peak + used.largest <= 1.1 * used.peak and used.busy > 0 and run.advice() == []
