@@ -69,6 +69,8 @@ def test_the_stop_button_ends_all_ranks(kernel: Kernel) -> None:
         ("--per-worker 2", "per_worker needs a gang"),
         ("--gang 2 --map range(3)", "--map and --gang can't be combined"),
         ("--gang 2 --keep", "A gang can't have keep"),
+        ("--gang 2 --hang soon", "hang can't be 'soon'"),
+        ("--hang off", "hang needs a gang"),
         ("--gang 2 --retries 2", "A gang can't have retries"),
         ("--out x@all", "NAME@all goes with --gang"),
         ("--gang 2 --out x@some", "NAME@all goes with --gang"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.core.errors import InvalidItems, InvalidSpec
-from jupyter_mlops.notebook.cell import arguments
+from jupyter_mlops.notebook.cell import arguments, options_of
 from jupyter_mlops.notebook.expression import evaluate
 from jupyter_mlops.notebook.magics import MlopsMagics
 from jupyter_mlops.notebook.split import OPTIONS, split, without_remark
@@ -111,6 +111,8 @@ def test_values_of_the_other_options() -> None:
     assert args.name == "run #3 --detach" and not args.detach
     assert (args.cluster, args.group, args.map) == ("mon", "mon", "[f'{i}' for i in xs]")
     assert _arguments("--name {nothing} $").name == "{nothing} $"
+    hangs = [options_of(_arguments(f"--gang 2{text}")).hang for text in ("", " --hang 5 min", " --hang off")]
+    assert hangs == [None, 300, 0]
 
 
 def test_a_remark_ends_a_line_of_words() -> None:

@@ -34,6 +34,9 @@ def test_ranks_know_themselves_and_the_run_gives_what_rank_0_gave(cluster: mlops
     assert len({each[3] for each in seen} - pids_of(cluster)) == 2, "each has a process of its own"
     assert run.record.kind == "gang" and run.record.total == run.record.done == 2
     assert (mlops.rank(), mlops.world()) == (0, 1), "here there is no gang"
+    mlops.progress(3, 4)
+    with pytest.raises(errors.InvalidInput, match="step can't be -1"):
+        mlops.progress(-1)
 
 
 def test_several_ranks_on_each_worker(cluster: mlops.Cluster) -> None:
