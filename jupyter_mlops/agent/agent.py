@@ -322,21 +322,23 @@ class RunHere:
 
     def give_back(self, runner: RunnerHandle) -> None:
         """The task is over; the runner waits for the next."""
-        self._use.end(runner.pid)
         with self._lock:
             self._busy.discard(runner)
             if not self.stopped:
                 self._free.append(runner)
                 return
-        runner.close()
+        self._close(runner)
 
     def lost(self, runner: RunnerHandle) -> None:
         """The runner has ended by itself."""
-        self._use.end(runner.pid)
         with self._lock:
             self._busy.discard(runner)
         if runner.ran_out:
             self.sampler.ran_out()
+        self._close(runner)
+
+    def _close(self, runner: RunnerHandle) -> None:
+        self._use.end(runner.pid)
         runner.close()
 
     def release(self) -> None:
@@ -345,7 +347,7 @@ class RunHere:
             free, self._free = self._free, []
             idle = not self._busy
         for runner in free:
-            runner.close()
+            self._close(runner)
         with self._sharing:
             files = self._files if idle else []
             if idle:

@@ -76,7 +76,7 @@ class Metered(Protocol):
 
 
 class Use:
-    """Adds up what runners use. What they do between two tasks is nobody's."""
+    """Adds up what runners use, from one look to the next."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -91,12 +91,13 @@ class Use:
         return self._seconds
 
     def begin(self, pid: int) -> None:
-        """A runner begins a task."""
+        """A runner begins a task: its first, if it is to be counted from now on."""
         with self._lock:
-            self._last[pid] = computed(pid), moved(pid)
+            if pid not in self._last:
+                self._last[pid] = computed(pid), moved(pid)
 
     def end(self, pid: int) -> None:
-        """A runner has ended its task, or itself."""
+        """A runner ends, or has ended."""
         with self._lock:
             self._add(pid)
             self._last.pop(pid, None)

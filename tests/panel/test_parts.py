@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_mlops.core.cluster import ClusterSpec, ClusterState, Counts, GroupState, Problem, Stop
 from jupyter_mlops.core.errors import InvalidInput, InvalidItems
+from jupyter_mlops.core.idle import Waste
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import RunState
@@ -27,6 +28,9 @@ class Asked:
 
     def adapt(self, *args: Any) -> None:
         self.of.append(("adapt", *args))
+
+    def let_go(self, *args: Any) -> None:
+        self.of.append(("let_go", *args))
 
     def stop(self, *args: Any) -> None:
         self.of.append(("stop", *args))
@@ -115,6 +119,19 @@ def test_the_adaptive_switch(part: ClusterPart, asked: Asked) -> None:
         ("adapt", FLIGHTS, 1, 4, "default"),
         ("scale", FLIGHTS, 2, "default"),
     ]
+
+
+def test_idle_workers_are_told_and_let_go_by_a_click(part: ClusterPart, asked: Asked) -> None:
+    idle = Waste(
+        kind="idle", group="default", workers=7, of=40, seconds=720, amount=0.84, per_hour=4.2, spare=5, names=["a"]
+    )
+    part.show(state(waste=[idle], commands=["scale"]), spec())
+    assert "7 of 40 workers idle for 12 min: $0.84 so far, $4.20/h" in part.numbers.value
+    assert part.let_go.layout.display == "none", "its controller is older"
+    part.show(state(waste=[idle], commands=["scale", "let_go"]), spec())
+    assert part.let_go.description == "Let 5 go" and not part.let_go.layout.display
+    part.let_go.click()
+    assert asked.of == [("let_go", FLIGHTS, 5, "default")]
 
 
 def test_stopping_asks_first_and_says_what_would_be_lost(part: ClusterPart, asked: Asked) -> None:
