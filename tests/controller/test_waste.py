@@ -58,6 +58,7 @@ async def test_idle_workers_are_named_and_let_go_down_to_the_minimum(tmp_path: P
         assert (waste.workers, waste.of, waste.spare) == (1, 3, 0), "who goes is not told of any more"
         await c.have(3)
         view = await c.link.view()
+        assert not any(row.waste for row in view.workers if row.name == gone)
         assert view.state.groups[0].wanted == 3 and gone not in c.workers()
         assert [event.text for event in view.events if gone in event.text and "let go" in event.text]
 

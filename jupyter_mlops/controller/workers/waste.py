@@ -52,6 +52,7 @@ class WasteWatch:
         self._share, self._price, self._spare = share, price, spare
         self._watch = IdleWatch()
         self._seen: dict[str, _Work] = {}
+        self._named: dict[str, WorkerEntry] = {}
         self._at: Time = 0.0
 
     def look(self, now: Time) -> None:
@@ -70,14 +71,17 @@ class WasteWatch:
     def tell(self) -> None:
         """Say anew what there is to say: workers are about to go."""
         named: dict[tuple[WasteKind, str], list[WorkerEntry]] = {}
+        before, self._named = self._named, {}
         for entry, _ in self._there():
             verdict = self._watch.verdict(entry.name)
             waste = WASTES.get(verdict.use) if verdict is not None else None
-            if waste != entry.waste:
-                entry.waste = waste
-                self._changes.changed("worker", entry.name)
             if waste is not None:
                 named.setdefault((waste, entry.group), []).append(entry)
+                self._named[entry.name] = entry
+                before.pop(entry.name, None)
+                self._mark(entry, waste)
+        for entry in before.values():
+            self._mark(entry, None)
         self.found = [self._waste(kind, group, entries) for (kind, group), entries in sorted(named.items())]
 
     def idle(self, group: str) -> list[WorkerEntry]:
@@ -91,6 +95,11 @@ class WasteWatch:
             if verdict.use == "idle" and verdict.sure:
                 found.append((verdict.since, entry))
         return [entry for _, entry in sorted(found, key=lambda each: each[0])]
+
+    def _mark(self, entry: WorkerEntry, waste: WasteKind | None) -> None:
+        if entry.waste != waste:
+            entry.waste = waste
+            self._changes.changed("worker", entry.name)
 
     def _there(self) -> list[tuple[WorkerEntry, DaskWorker]]:
         return [(entry, ws) for entry in self._workers.entries.values() if (ws := entry.dask) and not entry.expected]
