@@ -52,6 +52,17 @@ def test_it_is_named_within_five_minutes_and_may_go_within_ten() -> None:
     assert watch.verdict("a") is None, "who has work now is not idle, whatever it was"
 
 
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_what_was_seen_before_a_jump_of_the_clock_says_nothing(jump: float) -> None:
+    watch, now = IdleWatch(), 1e6
+    for _ in range(40):
+        watch.see(now, {"a": "idle"})
+        now += INTERVAL
+    assert watch.verdict("a") is not None
+    watch.see(now + jump, {"a": "idle"})
+    assert watch.verdict("a") is None
+
+
 #: Steps of the clock from one look to the next: as it should be, none, back, far ahead.
 STEPS = st.sampled_from([INTERVAL, INTERVAL, INTERVAL + 3, 0.0, 1.0, -3600.0, 3600.0])
 USES: Any = st.sampled_from(["idle", "idle", "idle", "busy", "unknown", "waiting", "stuck", "starved"])
