@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.core.cluster import Receipt
 from jupyter_mlops.core.errors import Conflict
 from jupyter_mlops.core.idle import INTERVAL
-from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.price import HOUR, Price
 from jupyter_mlops.core.profile import Group, Limits
 
-from .cluster import MEMORY, Cluster, cluster, make_spec, until
+from .cluster import MEMORY, Cluster, cluster, folder_of, make_spec, until
 
 _gate = threading.Event()
 
@@ -52,6 +53,7 @@ async def test_idle_workers_are_named_and_let_go_down_to_the_minimum(tmp_path: P
         minutes(5)
         [waste] = (await c.link.view()).state.waste
         assert waste.spare == 1, "the group needs three"
+        moved += 25  # since the last look at what its time is spent on
         [gone] = await c.link.let_go(7)
         assert gone in ("default-3", "default-4")
         [waste] = (await c.link.view()).state.waste
@@ -70,6 +72,10 @@ async def test_idle_workers_are_named_and_let_go_down_to_the_minimum(tmp_path: P
         _gate.set()
         assert await runs is None
         del held, nowhere
+    receipt = Receipt.model_validate_json((folder_of(tmp_path) / "receipt.json").read_text())
+    assert receipt.spend is not None
+    assert receipt.spend.hours.leaving < 25 / HOUR, "it left after it was let go, not since it was looked at last"
+    assert receipt.spend.hours.total == pytest.approx(receipt.cost.usage.worker_hours, rel=1e-9)
 
 
 def _address(c: Cluster, name: str) -> str:

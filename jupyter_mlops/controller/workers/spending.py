@@ -113,15 +113,17 @@ class Spending:
         """Count a worker's time until now."""
         entry, ws = held.entry, held.ws
         if ws is None:
-            return held.time.go(now, "booting", None, entry.threads)
+            held.time.go(now, "booting", None, entry.threads)
+            return
         spent = dask.spent_by(ws, Told._fields)
         told = None if spent is None else Told._make(spent)
-        if joins or entry.dask is not ws:
-            return held.time.go(now, "leaving", told, entry.threads)
-        if entry.expected and not ws.processing:
-            held.time.go(min(now, entry.since), "there", told, entry.threads)
-            return held.time.go(now, "leaving", None, entry.threads)
-        return held.time.go(now, "there", told, entry.threads)
+        if joins:  # it was away, nobody knows since when
+            held.time.go(now, "leaving", told, entry.threads)
+            return
+        connected = entry.dask is ws
+        leaves = entry.expected and not ws.processing if connected else entry.phase in ("retiring", "lost")
+        held.time.go(min(now, entry.since) if leaves else now, "there", told, entry.threads)
+        held.time.go(now, "leaving", None, entry.threads)
 
 
 def _place(entry: WorkerEntry) -> GroupHost:
