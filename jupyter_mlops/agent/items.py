@@ -53,15 +53,15 @@ class ItemBatch:
         while len(self.results) < total:
             expected = min(total, len(self.results) + size)
             before = time.perf_counter()
+            raised: BaseException | None = None
             try:
                 self.results.extend(self._values(islice(iterator, expected - len(self.results))))
             except RunStopped:
                 raise
             except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
-                self._failed(error)
-            else:
-                if len(self.results) < expected:  # map() takes a StopIteration for the end
-                    self._failed(StopIteration("the code raised StopIteration"))
+                raised = error
+            if len(self.results) < expected:  # map() takes a StopIteration for the end
+                self._failed(raised or StopIteration("the code raised StopIteration"))
             now = time.perf_counter()
             if (stop_at_error and self.errors) or (budget is not None and now - began >= budget):
                 return

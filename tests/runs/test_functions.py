@@ -229,6 +229,8 @@ def test_retries_are_per_item(cluster: mlops.Cluster, tmp_path: Path) -> None:
 
     run = mlops.map(flaky, range(9), cluster=cluster, retries=1)
     assert run.result(LONG) == list(range(9)) and not run.errors
+    failed, _ = mlops.map(lambda item: 1 // item, [0, 1], cluster=cluster, retries=2, quiet=True).result(LONG)
+    assert failed.__cause__.__context__ is None  # an attempt's error led to no other's
 
 
 def test_results_that_stay_on_the_cluster(cluster: mlops.Cluster) -> None:
