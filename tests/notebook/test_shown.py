@@ -165,6 +165,7 @@ def test_a_traceback_has_the_users_own_lines(kernel: Kernel) -> None:
             ["later: throw(Mine(1, 2))", "throw: raise error", "f()", "f: mlops"],
         ),
         ("mlops.map(deep, 5)", ["mlops.map(deep, 5)"]),
+        ("def items():\n    yield 1 / 0\nmlops.map(deep, items()).result()", ["items: yield 1 / 0", "mlops.map("]),
         ("mlops.cluster('nowhere')", ["mlops.cluster('nowhere')"]),
     ],
 )

@@ -104,7 +104,8 @@ def test_code_that_python_can_not_compile_is_said() -> None:
 
 @pytest.mark.parametrize("line", ["%time x", "!ls", "%%bash", "files = !ls", "a, b = %sx ls", "len?", "x.y??", "?len"])
 def test_a_command_of_the_notebook_is_refused_by_its_line(line: str) -> None:
-    with pytest.raises(InvalidCell, match="Line 2"):
+    todo = "Put %%time above %%mlrun" if line == "%time x" else "into a cell of its own"
+    with pytest.raises(InvalidCell, match=f"Line 2 .* {todo}"):
         parse_cell(f"x = 1\n{line}\n", "cell")
 
 

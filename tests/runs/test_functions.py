@@ -188,7 +188,17 @@ def test_dask_collections_by_partition_on_the_cluster(cluster: mlops.Cluster) ->
     assert mlops.get_run(detached.id).result(LONG) == [1, 5, 9, 13, 17]
 
 
-@pytest.mark.parametrize("items", [5, None, 1.5, len])
+class Query:
+    """As polars' LazyFrame: Python takes it for a sequence, which it isn't."""
+
+    def __getitem__(self, index: int) -> Any:
+        raise TypeError("not subscriptable")
+
+    def collect(self) -> list[int]:
+        return [1]
+
+
+@pytest.mark.parametrize("items", [5, None, 1.5, len, Query()])
 def test_what_has_no_items_is_refused(cluster: mlops.Cluster, items: Any) -> None:
     with pytest.raises(errors.InvalidItems, match="no items"):
         mlops.map(str, items, cluster=cluster)

@@ -14,6 +14,9 @@ from .syntax import parse
 _COMMAND = r"(?:%{1,2}\w|!\S|\?\w)"
 _SHELL = re.compile(rf"\s*(?:{_COMMAND}|[\w.,\[\]\s]+=\s*{_COMMAND}|[^#'\"]*\w\?{{1,2}}\s*$)")
 
+#: Magics that take a whole cell as it is, that of %%mlrun, too.
+_AROUND = re.compile(r"\s*%{1,2}(capture|time)\b")
+
 #: Names that occur where a `with` block ends an exception of its own, so that what comes after it runs all the same.
 _SUPPRESSORS = frozenset({"suppress", "raises", "assertRaises", "ignoring", "ignored"})
 
@@ -44,10 +47,11 @@ def parse_cell(source: str, filename: str) -> ast.Module:
     except SyntaxError as error:
         line = error.text or ""
         if _SHELL.match(line):
+            around = _AROUND.match(line)
             raise InvalidCell(
                 f"Line {error.lineno} can't run on a worker",
                 f"{line.strip()!r} is a command of the notebook, and the cell leaves the notebook",
-                "Put it into a cell of its own.",
+                f"Put %%{around[1]} above %%mlrun." if around else "Put it into a cell of its own.",
             ) from None
         raise
     except (RecursionError, MemoryError):

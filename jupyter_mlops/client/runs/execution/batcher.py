@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError as Cancelled
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from ....core.errors import NotPicklable, RunFailed
@@ -150,9 +151,9 @@ class Batcher:
             raise
         except NotPicklable:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the code that gives items may raise anything
             failed = RunFailed(f"The items of the run {self._run!r} ended early", f"{type(error).__name__}: {error}")
-            raise failed from error
+            raise failed from error.with_traceback(_users(error.__traceback__))
 
     def _left(self) -> int | None:
         """Items that are still to be given out; None while nobody knows how many an iterator has."""
@@ -160,3 +161,14 @@ class Batcher:
         if self._end:
             return returned
         return None if self.items.total is None else self.items.total - self.items.taken + returned
+
+
+#: Whose frames stand between a run and the code that gives its items.
+_BETWEEN = frozenset({__name__.partition(".")[0], "asyncio", "concurrent"})
+
+
+def _users(frames: TracebackType | None) -> TracebackType | None:
+    """The frames from the first one on that is of the user's code, or a library's."""
+    while frames is not None and str(frames.tb_frame.f_globals.get("__name__")).partition(".")[0] in _BETWEEN:
+        frames = frames.tb_next
+    return frames

@@ -147,13 +147,16 @@ def items_of(values: Any) -> Items | Partitions:
     ):
         return Sliced(list(values))
     try:
+        if not hasattr(values, "__iter__") and not hasattr(
+            values, "__len__"
+        ):  # only asked, it would say that it has none
+            raise TypeError
         return Streamed(iter(values))
     except TypeError:
-        raise InvalidItems(
-            f"There are no items to map over in {_described(values)}",
-            "",
-            "Use a list, a range, an array, a table, a generator, a pattern of files or a Dask collection.",
-        ) from None
+        todo = "Use a list, a range, an array, a table, a generator, a pattern of files or a Dask collection."
+        if callable(getattr(values, "collect", None)):  # polars' LazyFrame, a query of something else
+            todo = "Collect it first: what .collect() gives may have items."
+        raise InvalidItems(f"There are no items to map over in {_described(values)}", "", todo) from None
 
 
 def _described(values: Any) -> str:
