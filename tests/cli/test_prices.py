@@ -96,7 +96,7 @@ def test_each_owner_has_an_account() -> None:
     assert (again.cost.currency, again.cost.amount) == ("EUR", 7), "currencies aren't added up"
     assert (bob.cost.amount, bob.cost.unknown.cpu_hours, cost_so_far(bob.cost)) == (None, 4, "unknown")
     rows = accounts_table(accounts(states)).splitlines()
-    assert rows[0].split() == ["OWNER", "CLUSTERS", "LIVE", "CPU-HOURS", "PER", "HOUR", "COST"]
+    assert rows[0].split() == ["OWNER", "CLUSTERS", "LIVE", "CPU-HOURS", "PER", "HOUR", "COST", "WENT", "TO"]
     assert len(rows) == 4
 
 
