@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -460,9 +460,9 @@ def _share(environ: dict[str, str], ranks: int) -> dict[str, str]:
     return environ | shared
 
 
-async def _versions(packages: list[str]) -> dict[str, str]:
-    """Files are read for it."""
-    return await asyncio.to_thread(versions_of, packages)
+async def _versions(packages: list[str], machine: str = "", path: Sequence[str] = ()) -> dict[str, str]:
+    """The versions that runs of a notebook have which imports from `path` on `machine`. Files are read for it."""
+    return await asyncio.to_thread(versions_of, packages, surroundings.paths_of(machine, path))
 
 
 def _report_end(reporter: Reporter, key: str, outcome: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from . import memory
 from .points import Column, PointsIn
 from .processes import RunnerProcess
 from .reports import Reporter
-from .stacks import StackFile
+from .stacks import FATAL, StackFile, crash_without_ours
 from .wire import Message
 
 #: Lines that are kept of what a runner wrote last, to be shown with its death.
@@ -29,6 +29,9 @@ DEATHS = 2
 
 #: What a task may display.
 DISPLAYS = 50
+
+#: Milliseconds for Python to write all of a crash.
+CRASH = 200.0
 
 #: How often runners may end before they have begun an item.
 EARLY = 5
@@ -81,6 +84,8 @@ class RunnerHandle:
         self._again: float | None = None
         self._poll.register(process.points, select.POLLIN)
         self._last: deque[str] = deque(maxlen=LINES)
+        #: What Python writes of a crash, until that is whole.
+        self._crash = ""
         #: Bytes that the worker used, and its limit, when the runner was ended for it.
         self._ended_at: tuple[int, int] | None = None
         #: Whether it ended because there was no memory left; known once it was asked why it ended.
@@ -127,7 +132,10 @@ class RunnerHandle:
         Died
         """
         while True:
-            for file, _ in self._poll.poll(self._until_again()):
+            ready = self._poll.poll(self._until_again())
+            if not ready:
+                self._tell_crash()
+            for file, _ in ready:
                 if file == self.process.points:
                     self._poll.unregister(file)
                     self._again = time.monotonic() + self._points.read()
@@ -146,6 +154,7 @@ class RunnerHandle:
         for file in self._decoders:
             while self._read(file):
                 pass
+        self._tell_crash()
         self._points.drain()
 
     def why(self) -> tuple[str, str]:
@@ -169,7 +178,9 @@ class RunnerHandle:
         return text, f"The last that it wrote:\n{last}\n" if last else ""
 
     def _until_again(self) -> float | None:
-        """Milliseconds until the points are looked at again: they are gathered meanwhile."""
+        """Milliseconds until the points are looked at again: they are gathered meanwhile. Or for a crash to be told."""
+        if self._crash:
+            return CRASH
         if self._again is None:
             return None
         left = self._again - time.monotonic()
@@ -190,9 +201,20 @@ class RunnerHandle:
                 self._poll.unregister(file)
             return False
         text = self._decoders[file].decode(data)
-        self._last.extend(text.splitlines(keepends=True)[-LINES:])
-        self._reporter.print("stdout" if file == self.process.out else "stderr", text)
+        if file == self.process.err and (self._crash or FATAL in text):
+            self._crash += text
+        else:
+            self._print("stdout" if file == self.process.out else "stderr", text)
         return True
+
+    def _tell_crash(self) -> None:
+        text, self._crash = crash_without_ours(self._crash), ""
+        if text:
+            self._print("stderr", text)
+
+    def _print(self, stream: str, text: str) -> None:
+        self._last.extend(text.splitlines(keepends=True)[-LINES:])
+        self._reporter.print(stream, text)
 
 
 class Runners(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -29,6 +30,10 @@ MOST = 100_000
 
 #: How frames of our own code are told, and the one that calls the run's.
 _OURS, _CALLER = '"<jupyter-mlops ', '"<jupyter-mlops kinds>"'
+
+#: How it begins what Python writes of a crash, and our frames in it, with that of the program itself at their end.
+FATAL = "Fatal Python error: "
+_FRAMES = re.compile(r'(?:^  File "<jupyter-mlops \w+>", line .*\n)+(?:^  File "<string>", line .*\n)?', re.MULTILINE)
 
 
 def heed(file: int) -> None:
@@ -93,6 +98,11 @@ def without_ours(text: str) -> str:
             threads.append([line])
     shown = [[line, *_of_the_code(frames)] for line, *frames in threads]
     return "\n\n".join("\n".join(lines) for lines in shown if len(lines) > 1)
+
+
+def crash_without_ours(text: str) -> str:
+    """What Python wrote of a crash, without the frames that have called the run's code."""
+    return _FRAMES.sub("", text)
 
 
 def _of_the_code(frames: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -49,14 +50,21 @@ def here() -> Surroundings:
 def move_in(other: Surroundings) -> bool:
     """Give this process the surroundings of another one, as far as they can be had here; whether its folder can."""
     os.environ.update(other["environ"])
+    sys.path += paths_of(other["machine"], other["path"])
     if other["machine"] != machine():
         return False
-    sys.path += [path for path in other["path"] if path not in sys.path and not _is_of_python(path)]
     try:
         os.chdir(other["folder"])
     except OSError:  # it was removed
         return False
     return True
+
+
+def paths_of(of_machine: str, path: Sequence[str]) -> list[str]:
+    """What another process of that machine imports from, and this one doesn't, as far as it can be had here."""
+    if of_machine != machine():
+        return []
+    return [each for each in path if each not in sys.path and not _is_of_python(each)]
 
 
 def for_imports(other: Surroundings | None) -> dict[str, str]:

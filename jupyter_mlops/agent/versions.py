@@ -6,6 +6,8 @@ import functools
 import importlib.metadata
 import importlib.util
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 #: Distributions whose name isn't that of their package.
 NAMES = {
@@ -43,13 +45,29 @@ def distribution_of(package: str) -> str:
     return name
 
 
-def versions_of(packages: list[str]) -> dict[str, str]:
+def versions_of(packages: list[str], elsewhere: Sequence[str] = ()) -> dict[str, str]:
     """The versions of Python, what a run needs, and the import names `packages`; "" for one that isn't installed and
-    "?" for one that doesn't say."""
+    "?" for one that doesn't say. `elsewhere` are folders that are imported from after those of this process."""
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
     for package in ["dask", "distributed", "cloudpickle", *packages]:
-        found.setdefault(package, _version(package))
+        found.setdefault(package, _version(package) or _version_in(elsewhere, package))
     return found
+
+
+def home_of(package: str) -> Path | None:
+    """The folder into which pip has put the distribution that brings the import name `package`; None where none did: a
+    project that was installed as editable stays where it is."""
+    name = distribution_of(package)
+    found = importlib.metadata.distribution(name) if name else None
+    return Path(str(found.locate_file(""))) if found is not None and found.read_text("WHEEL") else None
+
+
+def _version_in(folders: Sequence[str], package: str) -> str:
+    if not folders:
+        return ""
+    name = NAMES.get(package, package)
+    found = importlib.metadata.distributions(name=name, path=list(folders))
+    return next((each.version for each in found), "")
 
 
 @functools.lru_cache(maxsize=1000)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..agent.packages import platform_of
+from ..agent.surroundings import paths_of
 from ..agent.versions import versions_of
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
 
-async def mlops_versions(packages: list[str]) -> dict[str, str]:
+async def mlops_versions(packages: list[str], machine: str = "", path: Sequence[str] = ()) -> dict[str, str]:
     """As workers answer; files are read for it."""
-    return await asyncio.to_thread(versions_of, packages)
+    return await asyncio.to_thread(versions_of, packages, paths_of(machine, path))
 
 
 def mlops_platform() -> dict[str, str]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import markupsafe
 import pytest
 
 from .kernels import Kernel
@@ -140,6 +144,21 @@ def test_packages_are_the_notebooks(kernel: Kernel) -> None:
     )
     kernel.run("pathlib.Path('parts/one.py').write_text('value = 20')")
     assert kernel.run("%%mlrun\nparts.one.value, others.one.value").result == "(20, 1)"
+
+
+def test_what_pip_has_put_into_a_folder_is_imported_from_there(kernel: Kernel, tmp_path: Path) -> None:
+    """As `pip install --target` does; a compiled package is no text that could be sent."""
+    source = Path(markupsafe.__file__).parent
+    shutil.copytree(source, tmp_path / "markedup", ignore=shutil.ignore_patterns("__pycache__"))
+    about = tmp_path / "markedup-7.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: markedup\nVersion: 7.0\n")
+    (about / "WHEEL").write_text("Wheel-Version: 1.0\n")
+    (about / "RECORD").write_text("markedup/__init__.py,,\n")
+    kernel.run(f"import sys\nsys.path.append({str(tmp_path)!r})\nimport markedup")
+    cell = "%%mlrun\nimport markedup._speedups\nstr(markedup.escape('<')), markedup._speedups.__file__"
+    shown = kernel.run(cell)
+    assert not shown.error and str(tmp_path) in shown.result and "&lt;" in shown.result, shown
 
 
 def test_files_are_the_notebooks(kernel: Kernel) -> None:

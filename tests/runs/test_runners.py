@@ -53,6 +53,8 @@ def test_a_death_is_the_runs_and_not_the_workers(cluster: mlops.Cluster, death: 
     run = mlops.run(death, cluster=cluster)
     with pytest.raises(errors.RunFailed, match=words):
         run.result(LONG)
+    assert "test_runners.py" in run.prints() if words == "SIGSEGV" else not run.prints()
+    assert "<jupyter-mlops" not in run.prints() and "<string>" not in run.prints(), "none of our frames"
     assert mlops.run(lambda: 7, cluster=cluster).result(LONG) == 7
     assert pids_of(cluster) == before
 

@@ -5,12 +5,15 @@ What is brought goes to the workers of now, to those that join later, and to the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ...agent import surroundings
 from ...agent.versions import distribution_of, versions_of
 from ...core.errors import VersionMismatch
 from ..send.environment import RUNTIME, Needed, canonical, needed
+from ..send.modules import lies_elsewhere
 from .bundle import pack
 from .compare import Difference, describe_or_refuse, differences
 from .plugins import for_scheduler, for_workers
@@ -75,7 +78,9 @@ class WorkerPackages:
     async def versions(self, packages: Iterable[str]) -> dict[str, str]:
         """The versions on some workers; where they don't agree, the lower one. Before there is a worker, those of the
         scheduler, which has the same image."""
-        message = {"packages": sorted(packages)}
+        message: dict[str, Any] = {"packages": sorted(packages)}
+        if any(map(lies_elsewhere, packages)):  # where the workers see it, too, their runs import it from there
+            message |= {"machine": surroundings.machine(), "path": list(sys.path)}
         workers = list((await self._client.nthreads()) or {})[:ASKED]
         scheduler: Any = self._client.scheduler
         if not workers:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from ...agent.versions import home_of
 from .syntax import parse
 
 #: Characters of all modules together; more than that isn't what lies beside a notebook.
@@ -130,7 +131,14 @@ def _folder_elsewhere(top: str) -> Path | None:
     path = Path(spec.origin) if spec is not None and spec.origin and spec.has_location else None
     if path is None or path.suffix != ".py" or _INSTALLED.intersection(path.parts) or _is_installed(path):
         return None
-    return path.parent.parent if path.name == "__init__.py" else path.parent
+    folder = path.parent.parent if path.name == "__init__.py" else path.parent
+    return None if home_of(top) == folder else folder
+
+
+def lies_elsewhere(package: str) -> bool:
+    """Whether pip has put a package into a folder besides the environment, to which `sys.path` leads."""
+    home = home_of(package)
+    return home is not None and not (_INSTALLED.intersection(home.parts) or _is_installed(home))
 
 
 def _text(path: Path) -> str | None:
