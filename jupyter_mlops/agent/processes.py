@@ -287,9 +287,10 @@ def learn(modules: list[str], environ: Mapping[str, str], is_wanted: Callable[[]
             wire.send({"do": "learn", "modules": modules, "wait": True})
             while not _readable(wire, LOOK) and is_wanted():
                 pass
-            # an heir that serves now, or is to leave out a package, is asked again; and so is who follows a dead one
+            # an heir that serves now, or is to leave out a package, is asked again; and so is who follows a dead one,
+            # or has just taken over, which is told to all who are connected
             answer = wire.receive() if _readable(wire, 0.0) else None
-            learned = answer is not None and answer["learned"]
+            learned = answer is not None and answer.get("learned", False)
         except OSError:
             pass
         finally:
