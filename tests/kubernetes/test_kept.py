@@ -130,4 +130,4 @@ def as_of_0_1_0(api: StoringApi, cluster: str) -> None:
 
 
 def _is_plain(file: str) -> bool:
-    return not file.endswith((".gz", ".zip"))
+    return not file.endswith((".gz", ".zlib"))

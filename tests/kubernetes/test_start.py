@@ -33,6 +33,11 @@ def test_a_spec_that_can_not_be_read_lacks_no_packages(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_secret_has_room_for_the_code_and_prices() -> None:
+    """It holds 1 MiB."""
+    assert sum(len(content) for content in code.packed().values()) < 700_000
+
+
 def test_packages_of_the_profile_that_can_not_be_installed_end_the_pod(tmp_path: Path) -> None:
     done = _start(tmp_path, ["nowhere==1.0"], [])
     assert done.returncode == 1 and "The packages of the profile can't be installed: nowhere==1.0" in done.stderr

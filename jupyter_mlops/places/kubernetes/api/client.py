@@ -7,6 +7,7 @@ out: the controller reads thousands of pods a minute on the scheduler's own loop
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -223,11 +224,12 @@ class Api:
         """The open answer."""
         url, session = self.host + path + (f"?{urlencode(query)}" if query else ""), rest.session(self._client)
         headers = {"Accept": JSON} | ({"Content-Type": content} if body is not None else {})
-        data = None if body is None else json.dumps(body, separators=(",", ":"))
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
 
         async def send(login: CIMultiDict[str], tries: int = TRIES) -> Any:
+            sent = None if data is None else io.BytesIO(data)  # piece by piece, however large it is
             response = await session.request(
-                method, url, data=data, headers=_with(login, headers), timeout=timeout, **rest.way(self._client)
+                method, url, data=sent, headers=_with(login, headers), timeout=timeout, **rest.way(self._client)
             )
             if response.status < 300:
                 return response

@@ -2,7 +2,7 @@
 
     python start.py scheduler|worker [ARGUMENT …]
 
-It travels beside `code.zip` in a Secret of the cluster's and runs before there is a package: standard library only. An
+It travels beside `code.zlib` in a Secret of the cluster's and runs before there is a package: standard library only. An
 image that has this very version of the package isn't given another copy.
 """
 
@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import json
 import os
 import runpy
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ def main() -> None:
     sys.path[:] = [path for path in sys.path if path not in ("", str(HERE))]
     _bring_packages(brought / "packages", scheduler=sys.argv[1] == "scheduler")
     if not _has_code():
-        with zipfile.ZipFile(HERE / "code.zip") as archive:
+        with zipfile.ZipFile(io.BytesIO(zlib.decompress((HERE / "code.zlib").read_bytes()))) as archive:
             archive.extractall(brought / "code")
         sys.path.insert(0, str(brought / "code"))
     program = sys.argv[1]
