@@ -108,11 +108,13 @@ class GangSeat:
         own = tempfile.mkdtemp(prefix="gang-", dir=self._folder)
         try:
             self._ready("seated", own)
+            look = time.monotonic()
             while True:
                 try:
-                    kind, what = self._events.get(timeout=LOOK)
+                    kind, what = self._events.get(timeout=max(0.0, look - time.monotonic()))
                 except queue.Empty:
                     self._tell_steps()
+                    look = time.monotonic() + LOOK
                     continue
                 if kind == "order" and what["do"] == "finish":
                     return self._finish(what["blame"], what["seats"])
