@@ -30,8 +30,8 @@ DEATHS = 2
 #: What a task may display.
 DISPLAYS = 50
 
-#: Milliseconds for Python to write all of a crash.
-CRASH = 200.0
+#: Seconds for Python to write all of a crash.
+CRASH = 0.2
 
 #: How often runners may end before they have begun an item.
 EARLY = 5
@@ -71,8 +71,6 @@ class RunnerHandle:
         self._stacks = StackFile()
         #: Of a gang.
         self.rank: int | None = None
-        #: The task that it executes.
-        self.index: int | None = None
         #: Bytes that it shares with its template, about.
         self.shared, self._kills = memory.used(process.pid), memory.kills()
         self._decoders = {file: codecs.getincrementaldecoder("utf-8")("replace") for file in (process.out, process.err)}
@@ -84,8 +82,8 @@ class RunnerHandle:
         self._again: float | None = None
         self._poll.register(process.points, select.POLLIN)
         self._last: deque[str] = deque(maxlen=LINES)
-        #: What Python writes of a crash, until that is whole.
-        self._crash = ""
+        #: What Python writes of a crash, until that is whole; and when it surely is.
+        self._crash, self._whole_at = "", 0.0
         #: Bytes that the worker used, and its limit, when the runner was ended for it.
         self._ended_at: tuple[int, int] | None = None
         #: Whether it ended because there was no memory left; known once it was asked why it ended.
@@ -132,10 +130,7 @@ class RunnerHandle:
         Died
         """
         while True:
-            ready = self._poll.poll(self._until_again())
-            if not ready:
-                self._tell_crash()
-            for file, _ in ready:
+            for file, _ in self._poll.poll(self._until_again()):
                 if file == self.process.points:
                     self._poll.unregister(file)
                     self._again = time.monotonic() + self._points.read()
@@ -148,6 +143,8 @@ class RunnerHandle:
                 if message is None:
                     raise Died
                 return message
+            if self._crash and time.monotonic() >= self._whole_at:
+                self._tell_crash()
 
     def drain(self) -> None:
         """Take in what it has written so far."""
@@ -180,7 +177,7 @@ class RunnerHandle:
     def _until_again(self) -> float | None:
         """Milliseconds until the points are looked at again: they are gathered meanwhile. Or for a crash to be told."""
         if self._crash:
-            return CRASH
+            return 1000 * max(0.0, self._whole_at - time.monotonic())
         if self._again is None:
             return None
         left = self._again - time.monotonic()
@@ -202,6 +199,7 @@ class RunnerHandle:
             return False
         text = self._decoders[file].decode(data)
         if file == self.process.err and (self._crash or FATAL in text):
+            self._whole_at = self._whole_at if self._crash else time.monotonic() + CRASH
             self._crash += text
         else:
             self._print("stdout" if file == self.process.out else "stderr", text)
@@ -277,7 +275,6 @@ class Seat:
 
     def _sit(self) -> Outcome:
         runner = self._runners.take()
-        runner.index = self._part["index"]
         runner.send(self._part)
         try:
             outcome = self._listen(runner)
@@ -296,7 +293,6 @@ class Seat:
         """The batch again, item by item: an item whose runner ends is that item's error, and no other's."""
         while not self._careful.done and not self._runners.stopped:
             runner = self._runners.take()
-            runner.index = self._part["index"]
             runner.send({**self._part, "careful": True, "after": self._careful.next})
             try:
                 outcome = self._listen(runner)
