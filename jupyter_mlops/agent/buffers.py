@@ -111,6 +111,15 @@ def put(value: Any) -> int:
     return file
 
 
+def common(path: str) -> mmap.mmap:
+    """What a file holds, for all processes that ask for it: what one writes, the others read. Raises `OSError`."""
+    file = os.open(path, os.O_RDWR)
+    try:
+        return mmap.mmap(file, 0)
+    finally:
+        os.close(file)
+
+
 def mapped(file: int) -> memoryview:
     """What a file in memory holds; to be written to by this process alone, which gets a copy of what it writes to."""
     if not os.fstat(file).st_size:

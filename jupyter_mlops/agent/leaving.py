@@ -7,11 +7,11 @@ any rank has been told no. The numbers are in a file that a seat shares with its
 
 from __future__ import annotations
 
-import mmap
-import os
 import struct
 import time
 from pathlib import Path
+
+from .buffers import common
 
 #: In the file: whether there is notice, the question that is answered yes (0: not agreed yet), and each rank's count.
 _NOTICE, _LAST, _COUNTS = 0, 1, 2
@@ -26,11 +26,7 @@ class _Numbers:
     """Numbers in a file, shared by processes."""
 
     def __init__(self, path: str) -> None:
-        descriptor = os.open(path, os.O_RDWR)
-        try:
-            self._shared = mmap.mmap(descriptor, 0)
-        finally:
-            os.close(descriptor)
+        self._shared = common(path)
 
     def get(self, index: int) -> int:
         """The number at a place."""

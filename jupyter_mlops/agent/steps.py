@@ -4,8 +4,6 @@ rank no message."""
 from __future__ import annotations
 
 import contextlib
-import mmap
-import os
 import statistics
 import struct
 import time
@@ -13,6 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from .buffers import common
 
 #: Of a rank: its last step and how many there will be (-1 for none), when the step was made on the machine's monotonic
 #: clock, how many it has made; the median and the longest of their times, and the median for a step of its own count,
@@ -39,7 +39,7 @@ class StepsOut:
     """
 
     def __init__(self, path: str, local: int) -> None:
-        self._shared, self._at = _mapped(path), local * _RECORD.size
+        self._shared, self._at = common(path), local * _RECORD.size
         self._known = dict.fromkeys(_FIELDS, 0.0) | {"step": -1.0, "total": -1.0}
         self._times: deque[float] = deque(maxlen=LATEST)
         self._paces: deque[float] = deque(maxlen=LATEST)
@@ -98,7 +98,7 @@ class StepsIn:
 
     def __init__(self, path: str, ranks: int) -> None:
         Path(path).write_bytes(bytes(_RECORD.size * ranks))
-        self._shared, self._ranks = _mapped(path), ranks
+        self._shared, self._ranks = common(path), ranks
         self._told: list[tuple[Any, ...]] = []
         self._when = 0.0
 
@@ -125,11 +125,3 @@ def _told(known: dict[str, float], now: float) -> dict[str, Any]:
         "saving": known["saving"] > 0,
         "watched": known["watched"] > 0,
     }
-
-
-def _mapped(path: str) -> mmap.mmap:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        return mmap.mmap(descriptor, 0)
-    finally:
-        os.close(descriptor)
