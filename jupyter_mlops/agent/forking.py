@@ -16,6 +16,10 @@ from dataclasses import dataclass
 #: Environment variables that limit the threads which native libraries make. Who forks others wants none.
 NATIVE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
+#: Has malloc give free memory back to the system at once, as Dask's nanny has it for its workers, which live long. Read
+#: by a process when it begins.
+THRIFTY = ("MALLOC_TRIM_THRESHOLD_", "65536")
+
 _PR_SET_PDEATHSIG = 1
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from .forking import NATIVE
+from .forking import NATIVE, THRIFTY
 from .template import same_user
 from .wire import Message, Wire
 
@@ -33,10 +33,6 @@ PATIENCE = 60.0
 #: Variables that keep libraries from starting a thread as soon as they are imported, which a process that forks others
 #: must not have: pyarrow's allocator, which pandas loads, too.
 ALONE = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
-
-#: What workers have, since they live long, so that free memory goes back to the system at once. Code that makes arrays
-#: in a loop would pay for it with a page fault for each page, each time; its process ends with its run.
-THRIFTY = ("MALLOC_TRIM_THRESHOLD_", "65536")
 
 #: Seconds that a runner which has hung up has for its end.
 PARTING = 2.0
@@ -298,7 +294,8 @@ def learn(modules: list[str], environ: Mapping[str, str], is_wanted: Callable[[]
 
 
 def environment() -> dict[str, str]:
-    """The variables of this process, as its runners have them."""
+    """The variables of this process, as its runners have them. Code that makes arrays in a loop would pay for `THRIFTY`
+    with a page fault for each page, each time; and its process ends with its run."""
     return {name: value for name, value in os.environ.items() if (name, value) != THRIFTY}
 
 

@@ -18,9 +18,6 @@ from . import processes
 from .folder import Folder
 from .tls import make_keys
 
-#: Makes malloc give memory back: as Dask's nanny sets it for its workers. Read by a process when it begins.
-_MALLOC = {"MALLOC_TRIM_THRESHOLD_": "65536"}
-
 
 def launch(folder: Folder, spec: ClusterSpec) -> None:
     """Start the scheduler program of the cluster in `folder`. Returns when the folder is complete.
@@ -57,7 +54,7 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
 def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
-        **_MALLOC,
+        **dict([forking.THRIFTY]),
         **spec.profile.environment,
         **dict.fromkeys(forking.NATIVE, "1"),  # each worker sets its own
         processes.MARK: mark,
