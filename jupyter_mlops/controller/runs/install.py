@@ -50,6 +50,7 @@ FILES = (
     "fitting",
     "template",
     "processes",
+    "spare",
     "seat",
     "gang",
     "agent",
