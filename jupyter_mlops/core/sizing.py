@@ -36,23 +36,15 @@ _STEPS = ((GB, GB / 4), (4 * GB, GB / 2), (16 * GB, GB), (64 * GB, 4 * GB), (mat
 LEAST_MEMORY = round(GB / 2)
 
 
-class GroupUse(Record):
-    """What a run used of the workers of one group: of each, the most of any of them.
+class WorkerUse(Record):
+    """What a run used of one worker, from its first task there until now.
 
-    `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker. `peak` is the memory of a worker with all of
-    the run's processes, `own_peak` that of the worker's own process, `largest` that of one process of the run with what
-    it started: a rank's, or that of a worker's thread. `busy` are the CPUs that it computed on, or
-    waited for since others had them, for 95 % of the time at most; `cpu_seconds` is what all of the workers computed.
-    `at_once` is how many tasks ran on one worker at the same time, which need a CPU each; 1 for a gang. `out` is how
-    often memory ran out.
+    `peak` is the memory of the worker with all of the run's processes, `own_peak` that of its own process, `largest`
+    that of one process of the run with what it started: a rank's, or that of a worker's thread. `busy` are the CPUs
+    that the run computed on for 95 % of the time at most, and `cpu_seconds` is what it computed. `at_once` is how many
+    tasks ran at the same time, which need a CPU each; 1 for a gang. `out` is how often memory ran out.
     """
 
-    group: Label
-    cpus: float
-    memory: int
-    gpus: int = 0
-    rates: Price = Price()
-    workers: int = 0
     seconds: Seconds = 0
     peak: int = 0
     own_peak: int = 0
@@ -61,6 +53,20 @@ class GroupUse(Record):
     cpu_seconds: float = 0
     at_once: int = 1
     out: int = 0
+
+
+class GroupUse(WorkerUse):
+    """The same of the workers of one group: of each, the most of any of them; of `cpu_seconds` and `out` the sum.
+
+    `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker.
+    """
+
+    group: Label
+    cpus: float
+    memory: int
+    gpus: int = 0
+    rates: Price = Price()
+    workers: int = 0
 
     @property
     def sentence(self) -> str:
@@ -73,19 +79,6 @@ class GroupUse(Record):
         most = {name: max(getattr(self, name), getattr(told, name)) for name in _MOST}
         more = {name: getattr(self, name) + getattr(told, name) - getattr(earlier, name) for name in _SUMS}
         return self.model_copy(update={**most, **more, "workers": self.workers + (before is None)})
-
-
-class WorkerUse(Record):
-    """The same of one worker, from its first task of the run until now."""
-
-    seconds: Seconds = 0
-    peak: int = 0
-    own_peak: int = 0
-    largest: int = 0
-    busy: float = 0
-    cpu_seconds: float = 0
-    at_once: int = 1
-    out: int = 0
 
 
 #: Of several workers the most counts; or their sum.
