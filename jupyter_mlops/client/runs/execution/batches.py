@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ....core.base import Seconds
+
 #: Seconds that a task should take: long enough that its overhead doesn't count, short enough to be spread evenly.
 TARGET = 0.7
 
@@ -38,9 +40,11 @@ class Plan:
     Parameters
     ----------
     total : items of the map, None when unknown.
+    target : seconds that a task should take.
     """
 
     total: int | None
+    target: Seconds = TARGET
     _seconds: float = field(default=0.0, init=False)
     _items: int = field(default=0, init=False)
     _bytes_per_item: float = field(default=0.0, init=False)
@@ -81,7 +85,7 @@ class Plan:
             light = int(PROBE_BYTES / self._bytes_per_item) if self._bytes_per_item else 100
             return max(1, min(most, share, PROBE_ITEMS, light))
         item = max(self.item_time, 1e-9)
-        wanted = TARGET / item
+        wanted = self.target / item
         if left is not None:  # towards the end ever smaller ones, so that all threads end together
             wanted = min(wanted, max(left / (2 * threads), LEAST / item))
         return max(1, min(most, int(wanted)))

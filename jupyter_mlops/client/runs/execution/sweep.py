@@ -19,6 +19,7 @@ from ...send.payload import RunPayload
 from ...send.pickling import pack_items
 from ..sweeps.plan import SweepPlan
 from . import items as parts
+from .batches import BUDGET, Plan
 from .channel import Channel
 from .exceptions import exception_of
 from .execution import Execution
@@ -34,12 +35,8 @@ LOOK = 1.0
 #: Seconds between two looks at how many threads there are.
 THREADS = 2.0
 
-#: Seconds that trials take which are sent together, by what the last ones took: a task's own cost is next to nothing
-#: of it. And seconds after which such a task returns those that it has.
-TOGETHER, RETURNS = 0.2, 1.0
-
-#: Trials of a task at most.
-MOST = 1000
+#: Seconds that trials take which are sent together: a task's own cost is next to nothing of it.
+TOGETHER = 0.2
 
 
 #: A trial that ended, and the record of its error.
@@ -73,8 +70,8 @@ class SweepExecution(Execution):
         #: Trials of each task that is under way; and those that a task had no time for.
         self._flying: dict[asyncio.Task[list[_Ended]], list[Trial]] = {}
         self._returned: deque[Trial] = deque()
-        #: Seconds that the last trials took; and whether one has reported a value before its end.
-        self._took: deque[float] = deque(maxlen=20)
+        #: How many trials a task has, by what they took; and whether one has reported a value before its end.
+        self._sizes = Plan(plan.total, TOGETHER)
         self._reported = False
         self._reports: list[TrialReport] = []
         self._news = asyncio.Event()
@@ -162,11 +159,9 @@ class SweepExecution(Execution):
 
     def _size(self) -> int:
         """How many trials the next task has: one, unless they are short and report nothing on their way."""
-        if self.plan.counts_each or self._reported or not self._took:
+        if self.plan.counts_each or self._reported or not self._sizes.measured:
             return 1
-        each = max(sum(self._took) / len(self._took), 1e-6)
-        share = (self.plan.total - self._next) // self._room
-        return max(1, min(int(TOGETHER / each), share, MOST))
+        return self._sizes.size(self.plan.total - self._next, self._room)
 
     async def _next_trial(self) -> Trial | None:
         """The next one to be tried; None when there are no more."""
@@ -194,7 +189,7 @@ class SweepExecution(Execution):
         """Send trials, and wait for them. Returns how they ended; fewer where the task had no time for all."""
         first = trials[0].number
         packed = pack_items([(trial.number, trial.params) for trial in trials], first)
-        part = parts.part(first, first, len(trials), packed, None if self.plan.counts_each else RETURNS)
+        part = parts.part(first, first, len(trials), packed, None if self.plan.counts_each else BUDGET)
         try:
             outcome = await self.tasks.insist(part, first, self.payload, self._outcome)
         except TaskLost as lost:
@@ -234,6 +229,7 @@ class SweepExecution(Execution):
         for task in [task for task in self._flying if task.done()]:
             ended = await self._result_of(task)
             self._returned.extend(self._flying.pop(task)[len(ended) :])
+            self._sizes.measure(len(ended), sum((trial.ended or trial.began) - trial.began for trial, _ in ended))
             for trial, failure in ended:
                 await self._take(trial, failure)
         if self.best is not None and self.best is not before:
@@ -242,7 +238,6 @@ class SweepExecution(Execution):
     async def _take(self, trial: Trial, failure: dict[str, Any] | None) -> None:
         self._ended += 1
         self._noted.pop(trial.number, None)
-        self._took.append((trial.ended or trial.began) - trial.began)
         self._change(trial)
         await self.plan.sampler.tell(trial)
         if trial.phase == "failed" and self._raised is None:
