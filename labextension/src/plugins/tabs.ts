@@ -1,9 +1,18 @@
-import { ILabShell, ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
+import {
+  ILabShell,
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { Widget } from '@lumino/widgets';
 
 import { mlopsIcon } from '../icons';
+import { Store } from '../state/store';
+import { DOMAIN, IStore } from './core';
 
 /** One kind of tabs of the main area, which come back when the page is loaded again. */
 export interface ITabs<T extends Widget> {
@@ -65,4 +74,37 @@ export class Tabs<T extends Widget> {
     void this.tracker.add(widget);
     return widget;
   }
+}
+
+/** What commands and tabs work with. */
+export interface ITabContext {
+  store: Store;
+  commands: CommandRegistry;
+  trans: TranslationBundle;
+}
+
+/** A plugin that has one kind of tabs; `add` adds the command that opens them. */
+export function tabsPlugin<T extends Widget>(
+  id: string,
+  description: string,
+  kind: ITabs<T>,
+  add: (context: ITabContext, tabs: Tabs<T>) => void
+): JupyterFrontEndPlugin<void> {
+  return {
+    id,
+    description,
+    autoStart: true,
+    requires: [IStore],
+    optional: [ITranslator, ILayoutRestorer, ILabShell],
+    activate: (
+      app: JupyterFrontEnd,
+      store: Store,
+      translator: ITranslator | null,
+      restorer: ILayoutRestorer | null,
+      labShell: ILabShell | null
+    ): void => {
+      const trans = (translator ?? nullTranslator).load(DOMAIN);
+      add({ store, commands: app.commands, trans }, new Tabs<T>(app, labShell, restorer, kind));
+    }
+  };
 }

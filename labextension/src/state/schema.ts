@@ -453,14 +453,9 @@ export interface RankState {
   worker: string;
 }
 /**
- * What a run used of the workers of one group: of each, the most of any of them.
+ * The same of the workers of one group: of each, the most of any of them; of `cpu_seconds` and `out` the sum.
  *
- * `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker. `peak` is the memory of a worker with all of
- * the run's processes, `own_peak` that of the worker's own process, `largest` that of one process of the run with what
- * it started: a rank's, or that of a worker's thread. `busy` are the CPUs that it computed on, or
- * waited for since others had them, for 95 % of the time at most; `cpu_seconds` is what all of the workers computed.
- * `at_once` is how many tasks ran on one worker at the same time, which need a CPU each; 1 for a gang. `out` is how
- * often memory ran out.
+ * `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker.
  */
 export interface GroupUse {
   at_once: number;
