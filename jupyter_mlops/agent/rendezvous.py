@@ -43,6 +43,7 @@ class Meeting:
         self._rank, self._world = rank, world
         self._file, self._host, self._port, self._listener = file, host, port, listener
         self._store: Any = None
+        self._groups = 0
 
     def install(self) -> None:
         """Have PyTorch use it, now or as soon as it is imported."""
@@ -90,11 +91,19 @@ class Meeting:
     def _meet(self, url: str, timeout: Any = None, **_: Any) -> Iterator[Any]:
         asked = parse_qs(urlsplit(url).query)  # what the code itself says goes first
         rank, world = int(asked.get("rank", [self._rank])[0]), int(asked.get("world_size", [self._world])[0])
-        yield self._opened(timeout, world), rank, world
+        yield self._for_next_group(self._opened(timeout, world)), rank, world
         raise RuntimeError("A process group's members can't be changed: run the cell again")
 
+    def _for_next_group(self, store: Any) -> Any:
+        """A part of the store that no earlier group wrote to: PyTorch names each group of the whole world alike, and a
+        rank that comes first would find the others' last addresses there."""
+        from torch import distributed
+
+        self._groups += 1
+        return distributed.PrefixStore(f"group-{self._groups}", store)
+
     def _opened(self, timeout: Any, world: int) -> Any:
-        """The store; one for all groups of this process, which PyTorch tells apart by their names."""
+        """The store, one for all groups of this process: its socket, or file, is there once."""
         if self._store is None:
             from torch import distributed
 

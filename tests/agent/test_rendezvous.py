@@ -1,10 +1,13 @@
-"""Where ranks on several machines meet in PyTorch: at a socket that was bound before its number was told."""
+"""Where ranks meet in PyTorch: on one machine in a file, on several at a socket that was bound before its number was
+told."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +16,11 @@ pytest.importorskip("torch", reason="PyTorch isn't installed: pip install 'jupyt
 pytestmark = pytest.mark.slow
 
 RANK = """
-import sys
+import sys, time
 from jupyter_mlops.agent.rendezvous import Meeting
 
-rank, port, listener = map(int, sys.argv[1:])
-Meeting(rank, 2, "", "127.0.0.1", port, listener).install()
+rank, port, listener = map(int, sys.argv[1:4])
+Meeting(rank, 2, sys.argv[4], "127.0.0.1", port, listener).install()
 
 import torch
 from torch import distributed
@@ -28,17 +31,21 @@ for _ in range(2):  # a second group after the first, as notebooks make
     distributed.all_reduce(total)
     print(int(total))
     distributed.destroy_process_group()
+    time.sleep(rank)  # who comes first must not take the first group's addresses for the second's
 """
 
 
-def test_two_ranks_meet() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+@pytest.mark.parametrize("shared", [True, False], ids=["file", "socket"])
+def test_two_ranks_meet(shared: bool, tmp_path: Path) -> None:
+    file = str(tmp_path / "store") if shared else ""
+    with contextlib.ExitStack() as left, socket.create_server(("127.0.0.1", 0)) as listener:
         ranks = []
         for rank in (1, 0):
-            file = listener.fileno() if rank == 0 else -1
-            command = [sys.executable, "-c", RANK, str(rank), str(port), str(file)]
+            descriptor = listener.fileno() if rank == 0 and not shared else -1
+            command = [sys.executable, "-c", RANK, str(rank), str(listener.getsockname()[1]), str(descriptor), file]
             ranks.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=[listener.fileno()]))
-    for rank in ranks:
-        assert rank.communicate(timeout=120)[0].split() == ["3", "3"]
-        assert rank.returncode == 0
+            left.callback(ranks[-1].wait)
+            left.callback(ranks[-1].kill)
+        for process in ranks:
+            assert process.communicate(timeout=60)[0].split() == ["3", "3"]
+            assert process.returncode == 0
