@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -23,6 +24,9 @@ STEPS = 300
 
 #: Seconds in which what a start has imported is imported once more, for those that come later: its CPU time, too.
 LEARNING = 15
+
+#: Seconds for `torchrun` to go on, which hangs now and then or gives up, and how often it may try.
+PATIENCE, TRIES = 60, 5
 
 #: A small network, trained by all ranks together; writes the CPU seconds of a step into the file that it is told.
 PROGRAM = """
@@ -183,8 +187,15 @@ def _killed_there() -> float:
         script, path = folder / "program.py", folder / "net.pt"
         script.write_text(f"{KILLED}\nPATH = {str(path)!r}\n{FILE}\ntrain({name!r}, save, load)\n")
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={RANKS}"]
-        subprocess.run([*command, "--max-restarts=3", str(script)], check=True, stderr=subprocess.DEVNULL)
-        return _between(folder)
+        command += ["--max-restarts=3", str(script)]
+        for _ in range(TRIES):
+            with contextlib.suppress(subprocess.SubprocessError):
+                subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=PATIENCE)
+                return _between(folder)
+            for left in folder.iterdir():
+                if left != script:
+                    left.unlink()
+        raise RuntimeError(f"torchrun has not once gone on after a rank was killed, in {TRIES} tries")
 
 
 def _between(folder: Path) -> float:

@@ -40,9 +40,6 @@ PARTING = 2.0
 #: Seconds between two looks whether what is waited for is still wanted.
 LOOK = 0.1
 
-#: Seconds after which another one is started, should the first not listen; one too many ends at once.
-AGAIN = 10.0
-
 #: Folders from which only the worker of this process imports: Dask puts a worker's own first in `sys.path`.
 OWN: set[str] = set()
 
@@ -265,8 +262,9 @@ def make(environ: Mapping[str, str]) -> RunnerProcess:
     OSError
     """
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # no template can be had: slower, and the same in all else
-            return Forked(environ)
+        for _ in range(2):  # a template may be at its end when it is asked
+            with contextlib.suppress(OSError):  # no template can be had: slower, and the same in all else
+                return Forked(environ)
     return Fresh()
 
 
@@ -329,39 +327,44 @@ def _readable(wire: Wire | int, timeout: float) -> bool:
 
 
 _starting = threading.Lock()
-#: The templates that this process has started, by their addresses, and when the last of each was.
-_templates: dict[str, list[subprocess.Popen[bytes]]] = {}
-_last_start: dict[str, float] = {}
+#: The templates that this process has started.
+_templates: list[subprocess.Popen[bytes]] = []
 
 
 def _connected(environ: Mapping[str, str]) -> socket.socket:
     where = address(environ)
     deadline = time.monotonic() + PATIENCE
     with _starting:
-        while True:
+        while time.monotonic() < deadline:
             end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 end.connect(where)
-            except OSError:
+            except OSError:  # there is none, or it has more to do than it can
                 end.close()
+                if not _start_template(where, environ):
+                    time.sleep(0.01)
             else:
                 if same_user(end):
                     return end
                 end.close()
                 raise PermissionError("another user has taken the address at which runners are asked for")
-            alive = [process for process in _templates.get(where, []) if process.poll() is None]
-            if not alive or time.monotonic() - _last_start[where] > AGAIN:
-                alive.append(_start_template(where, environ))
-                _last_start[where] = time.monotonic()
-            _templates[where] = alive
-            if time.monotonic() > deadline:
-                raise OSError("the process that runners are forked from doesn't start")
-            time.sleep(0.01)
+    raise OSError("the process that runners are forked from doesn't start")
 
 
-def _start_template(where: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    own = {**environment(), **environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
-    return _started(f"from {__package__} import template\ntemplate.start({where!r})", own)
+def _start_template(where: str, environ: Mapping[str, str]) -> bool:
+    """Whether this process has started the template of the address `where`; else another one has. Whoever has the
+    address starts it: so eight workers that begin together make one, and wait in the queue of its socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        try:
+            listener.bind(where)
+        except OSError:
+            return False
+        listener.listen(128)
+        own = {**environment(), **environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
+        file = listener.fileno()
+        process = _started(f"from {__package__} import template\ntemplate.start({file})", own, (file,))
+        _templates[:] = [each for each in _templates if each.poll() is None] + [process]
+        return True
 
 
 def _started(work: str, environ: dict[str, str], files: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:

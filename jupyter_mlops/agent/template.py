@@ -312,14 +312,9 @@ def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-def start(address: str) -> None:
-    """Be the template that is reached under the abstract `address`, unless there is one."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        listener.bind(address)
-    except OSError:  # another worker's template was quicker
-        return
-    listener.listen(128)
+def start(file: int) -> None:
+    """Be the template whose socket, at which it is asked for runners, is the open file `file`."""
+    listener = socket.socket(fileno=file)
     listener.setblocking(False)
     for name in BASE:
         importlib.import_module(name)

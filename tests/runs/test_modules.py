@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.client.send.modules import beside
+from jupyter_mlops.client.send.payload import ship_function
 
 #: No names of modules, though values and code may have them: builtins come from nowhere, dots lead beyond the top.
 NO_NAMES = ["", ".", "..", ".x", "a..b"]
@@ -66,6 +68,24 @@ def test_packages_without_a_file_of_their_own(tmp_path: Path, monkeypatch: pytes
         monkeypatch.syspath_prepend(str(folder.parent))
     found = beside(tmp_path / "notebook", ["parts_of_it.one", "others_of_it.one"])
     assert set(found) == {"parts_of_it", "parts_of_it.one", "others_of_it", "others_of_it.one"}
+
+
+def test_what_the_used_ones_import_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it is imported once for all workers; what other modules of the folder import is not."""
+    (tmp_path / "helping_out.py").write_text(
+        "from helping_in import np\nimport json, attr.validators\ndef clean(item):\n    import pandas\n    return item"
+    )
+    (tmp_path / "helping_in.py").write_text("import numpy as np\ndef unused():\n    import scipy")
+    (tmp_path / "never_used.py").write_text("import yaml")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    clean = importlib.import_module("helping_out").clean
+    importlib.import_module("never_used")
+    try:
+        assert ship_function(clean, "", "map").head["imports"] == ["attr", "attr.validators", "numpy", "pandas"]
+    finally:
+        for name in ("helping_out", "helping_in", "never_used"):
+            del sys.modules[name]
 
 
 def test_code_runs_where_the_folder_is_the_root(cluster: mlops.Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

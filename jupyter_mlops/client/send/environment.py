@@ -116,10 +116,14 @@ def exact_list(packages: Collection[str]) -> list[str]:
 
 def package_of(value: Any) -> str:
     """The import name of the package that `value` comes from; empty for one that is defined in the notebook."""
+    return module_of(value).partition(".")[0]
+
+
+def module_of(value: Any) -> str:
+    """The name of the module that `value` comes from; empty for one that is defined in the notebook."""
     if isinstance(value, ModuleType):
         module = value.__name__
     else:
         owner = value if isinstance(value, (type, FunctionType, BuiltinFunctionType)) else type(value)
         module = str(getattr(owner, "__module__", "") or "")
-    package = module.partition(".")[0]
-    return "" if package in ("builtins", "__main__") else package
+    return "" if module in ("builtins", "__main__") else module

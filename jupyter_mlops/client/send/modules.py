@@ -8,7 +8,8 @@ import importlib.util
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,13 +36,13 @@ _OWN = __name__.partition(".")[0]
 
 _texts: dict[str, tuple[float, int, str]] = {}
 _last: dict[Path, tuple[frozenset[str] | None, list[str]]] = {}
-_imports: dict[str, tuple[str, list[str]]] = {}
+_imports: dict[tuple[str, bool], tuple[str, list[str]]] = {}
 
 
 def beside(root: Path, imports: Iterable[str]) -> dict[str, Module]:
     """The modules under `root` that are loaded or named in `imports`, with those that they import in turn."""
     root = root.resolve()
-    if _is_installed(root):
+    if is_installed(root):
         return {}
     found: dict[str, Module] = {}
     todo, looked = [*imports, *_loaded(root)], set[str]()
@@ -56,9 +57,27 @@ def beside(root: Path, imports: Iterable[str]) -> dict[str, Module]:
             module = _find(root, part) or (_find(other, part) if other is not None else None)
             if module is not None:
                 found[part] = module
-                todo += _imported(part, module)
+                todo += _imported(part, module, lazy=True)
     if sum(len(module.text) for module in found.values()) > MOST:
         return {}
+    return found
+
+
+def imports_from(brought: Mapping[str, Module], start: Iterable[str]) -> set[str]:
+    """The modules besides those in `brought` that are imported as soon as the modules `start` are.
+
+    Parameters
+    ----------
+    start : names of modules, in `brought` or not.
+    """
+    todo, looked, found = [*start], set[str](), set[str]()
+    while todo:
+        for part in _with_parents(todo.pop()):
+            if part not in brought:
+                found.add(part)
+            elif part not in looked:
+                looked.add(part)
+                todo += _imported(part, brought[part], lazy=False)
     return found
 
 
@@ -85,7 +104,7 @@ def _search(root: Path) -> list[str]:
         path = getattr(module, "__file__", None)
         if not path or not path.startswith(start) or name.partition(".")[0] in ("__main__", _OWN):
             continue
-        if not _is_installed(path):  # an environment often lies beside the notebook, too
+        if not is_installed(path):  # an environment often lies beside the notebook, too
             found.append(name)
     return found
 
@@ -96,7 +115,7 @@ def _find(root: Path, name: str) -> Module | None:
         return None  # a file that is named as a standard module isn't what the notebook has, unless it is
     for path, package in ((base / "__init__.py", True), (base.with_suffix(".py"), False)):
         text = _text(path)
-        if text is not None and not _is_installed(path):
+        if text is not None and not is_installed(path):
             return Module(str(path), text, package)
     return Module(str(base / "__init__.py"), "", True) if _is_namespace(base, name) else None
 
@@ -127,9 +146,9 @@ def _folder_elsewhere(top: str) -> Path | None:
         return None
     if spec is not None and not spec.origin and len(places := _places_of(top)) == 1:
         folder = Path(places[0]).parent
-        return None if _INSTALLED.intersection(folder.parts) or _is_installed(folder) else folder
+        return None if _INSTALLED.intersection(folder.parts) or is_installed(folder) else folder
     path = Path(spec.origin) if spec is not None and spec.origin and spec.has_location else None
-    if path is None or path.suffix != ".py" or _INSTALLED.intersection(path.parts) or _is_installed(path):
+    if path is None or path.suffix != ".py" or _INSTALLED.intersection(path.parts) or is_installed(path):
         return None
     folder = path.parent.parent if path.name == "__init__.py" else path.parent
     return None if home_of(top) == folder else folder
@@ -138,7 +157,7 @@ def _folder_elsewhere(top: str) -> Path | None:
 def lies_elsewhere(package: str) -> bool:
     """Whether pip has put a package into a folder besides the environment, to which `sys.path` leads."""
     home = home_of(package)
-    return home is not None and not (_INSTALLED.intersection(home.parts) or _is_installed(home))
+    return home is not None and not (_INSTALLED.intersection(home.parts) or is_installed(home))
 
 
 def _text(path: Path) -> str | None:
@@ -155,27 +174,28 @@ def _text(path: Path) -> str | None:
     return known[2]
 
 
-def _imported(name: str, module: Module) -> list[str]:
-    known = _imports.get(name)
+def _imported(name: str, module: Module, lazy: bool) -> list[str]:
+    known = _imports.get((name, lazy))
     if known is None or known[0] != module.text:
         package = name if module.package else name.rpartition(".")[0]
-        known = _imports[name] = (module.text, imports_in(module.text, package))
+        known = _imports[name, lazy] = (module.text, imports_in(module.text, package, lazy))
     return known[1]
 
 
-def imports_in(text: str, package: str) -> list[str]:
+def imports_in(text: str, package: str, lazy: bool = True) -> list[str]:
     """The modules that a module's text imports, and names that may be modules; none where it can't be parsed.
 
     Parameters
     ----------
     package : that the module is in, or is itself; empty outside of one.
+    lazy : with those that its functions import when they are called.
     """
     try:
         tree = parse(text)
     except SyntaxError:  # it will be said where it is imported
         return []
     found = []
-    for node in ast.walk(tree):
+    for node in _nodes(tree, lazy):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -188,7 +208,17 @@ def imports_in(text: str, package: str) -> list[str]:
     return [name for name in found if name]
 
 
-def _is_installed(path: Path | str) -> bool:
+def _nodes(tree: ast.AST, lazy: bool) -> Iterator[ast.AST]:
+    """All nodes; unless `lazy`, without what functions do."""
+    todo = deque([tree])
+    while todo:
+        node = todo.popleft()
+        yield node
+        if lazy or not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            todo.extend(ast.iter_child_nodes(node))
+
+
+def is_installed(path: Path | str) -> bool:
     """Whether it belongs to the environment, which the workers have too."""
     return any(str(path).startswith(f"{place}/") or str(path) == place for place in _places())
 

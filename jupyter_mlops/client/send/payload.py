@@ -127,10 +127,10 @@ def _payload(
 ) -> RunPayload:
     body, bigs = packed.data, packed.bigs
     imports = {*names.imports, *packed.packages, *packed.lazy_imports} - {_OWN}
-    brought = {name: tuple(module) for name, module in modules.beside(Path.cwd(), imports).items()}
+    brought = modules.beside(Path.cwd(), imports)
     head = {
         "kind": kind,
-        "modules": brought,
+        "modules": {name: tuple(module) for name, module in brought.items()},
         "sources": cells.texts(packed.files) | ({filename: source} if filename else {}),
         "labels": cells.labels({filename, *packed.files}),
         "filename": filename,
@@ -147,9 +147,11 @@ def _payload(
     packages = packed.packages | {name.split(".")[0] for name in names.imports}
     known = {"", "__main__", _OWN, *sys.stdlib_module_names, *(name.split(".")[0] for name in brought)}
     needed = {name for name in packages - known if can_be_had(name)}
-    lazy = (packed.lazy_imports | _beside(packages)) - known
+    # loaded here, or a package: other names that are imported from modules need not be modules
+    inside = {name for name in modules.imports_from(brought, {*names.imports, *packed.modules}) if name in sys.modules}
+    lazy = (packed.lazy_imports | _beside(packages) | {name.split(".")[0] for name in inside}) - known
     at_hand = needed | {name for name in lazy if can_be_had(name)}
-    head["imports"] = sorted(at_hand | {name for name in names.imports if name.split(".")[0] in at_hand})
+    head["imports"] = sorted(at_hand | {name for name in names.imports | inside if name.split(".")[0] in at_hand})
     digest = digest_of([source, *sorted(head["sources"].values())], variables)
     return RunPayload(head, bigs, list(variables), source, needed, lazy, digest)
 

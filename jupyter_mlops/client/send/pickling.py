@@ -22,7 +22,8 @@ from ...agent.streams import GENERATOR, is_generator
 from ...core.errors import NotPicklable
 from ...core.words import listed
 from ..room import with_room
-from .environment import package_of
+from .environment import module_of
+from .modules import is_installed
 from .texts import names_in_code
 
 #: Bytes from which on a variable is put on the cluster once, instead of travelling with every task.
@@ -53,7 +54,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
     def __init__(self, target: io.BytesIO, bigs: list[Any], generators: list[Any] | None = None) -> None:
         super().__init__(target, protocol=5)
         self._bigs, self._generators = bigs, generators
-        self.packages: set[str] = set()
+        #: The modules that objects are of.
+        self.modules: set[str] = set()
         #: What functions import when they are called, perhaps.
         self.lazy_imports: set[str] = set()
         #: The files that functions were defined in.
@@ -81,11 +83,13 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         if kind is CodeType:
             self.lazy_imports |= _imports(obj)
             self.files.add(obj.co_filename)
+        if kind is FunctionType and not is_installed(obj.__code__.co_filename):  # it may travel as a name only
+            self.lazy_imports |= _imports(obj.__code__)
         if kind is MethodType and obj.__name__ == "get_ipython":
             return "get_ipython"  # a runner has one that says that it is none
         if kind.__module__ == "IPython.core.autocall":
             return "exit"  # the notebook's `exit` and `quit` hold all of it
-        self.packages.add(package_of(obj))
+        self.modules.add(module_of(obj))
         if self._generators is not None and is_generator(obj):
             return GENERATOR, _number_in(self._generators, obj)
         package = kind.__module__.partition(".")[0]
@@ -202,17 +206,22 @@ def no_words(text: str) -> None:
 class Packed:
     """The user's objects as they travel.
 
-    `bigs` are the large objects, which were taken out of `data`. `packages` are the import names of the packages that
-    the objects are of, `lazy_imports` those that functions among them may import when they are called, and `files` the
-    files that these functions are from. `generators` are the random generators that were taken out.
+    `bigs` are the large objects, which were taken out of `data`. `modules` are those that the objects are of,
+    `lazy_imports` the packages that functions among them may import when they are called, and `files` the files that
+    these functions are from. `generators` are the random generators that were taken out.
     """
 
     data: bytes
     bigs: list[Any]
-    packages: set[str]
+    modules: set[str]
     lazy_imports: set[str]
     files: set[str]
     generators: list[Any]
+
+    @property
+    def packages(self) -> set[str]:
+        """The import names of the packages that the objects are of."""
+        return {module.partition(".")[0] for module in self.modules}
 
 
 def pack(value: Any, named: dict[str, Any], say: Say = no_words, generators: bool = False) -> Packed:
@@ -275,7 +284,7 @@ def _packed(value: Any, named: dict[str, Any], generators: bool, deep: bool = Fa
         if _is_depth(error) and not deep:
             raise _TooDeep from None
         raise _culprit(named, error) from None
-    return Packed(target.getvalue(), bigs, pickler.packages, pickler.lazy_imports, pickler.files, found)
+    return Packed(target.getvalue(), bigs, pickler.modules, pickler.lazy_imports, pickler.files, found)
 
 
 class _TooDeep(Exception):
