@@ -20,7 +20,7 @@ from .measure import Result, compared, in_turn
 from .runners import cpu
 
 RANKS = 2
-STEPS = 300
+STEPS = 1000
 
 #: Seconds in which what a start has imported is imported once more, for those that come later: its CPU time, too.
 LEARNING = 15
