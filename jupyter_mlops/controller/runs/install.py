@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...agent.loading import load
+
 if TYPE_CHECKING:
     from distributed import Worker
 
@@ -64,6 +66,11 @@ def agent_texts() -> dict[str, str]:
     """The agent's modules, as they travel: text by name, in the order in which they can be run."""
     folder = Path(__file__).parents[2] / "agent"
     return {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in FILES}
+
+
+def load_agent() -> None:
+    """Load the agent's modules into this process, which workers are forked from: each would compile them by itself."""
+    load(PACKAGE, agent_texts())
 
 
 def plugin() -> bytes:

@@ -26,6 +26,7 @@ import tornado.netutil
 from distributed.versions import get_versions
 
 from ...agent import forking
+from ...controller.runs.install import load_agent
 from ...home.clusters import ClusterFolder
 from . import processes
 from .logs import bound_logs
@@ -179,8 +180,9 @@ class ForkServer:
 
 
 def warm_up() -> None:
-    """Do once what each worker would do first: look for versions, load the machine's certificates."""
+    """Do once what each worker would do first: look for versions, load the machine's certificates, and the agent."""
     get_versions()
+    load_agent()
     certificates = getattr(tornado.netutil, "_client_ssl_defaults", None)  # newer Tornados load them when needed
     if callable(certificates):
         certificates()
