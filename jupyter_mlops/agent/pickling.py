@@ -16,6 +16,22 @@ from cloudpickle import cloudpickle as pickling
 REFUSALS: list[Callable[[Any], str]] = []
 
 
+#: Where `types.CodeType` takes the name of the file.
+_FILENAME = 10
+
+
+def _code(code: types.CodeType) -> tuple[Any, ...]:
+    make, made = cloudpickle.Pickler.dispatch_table[types.CodeType](code)
+    return make, (*made[:_FILENAME], code.co_filename, *made[_FILENAME + 1 :])
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    """As cloudpickle's. Code keeps the name of its file, by which errors find their lines: since 3.1.3, cloudpickle
+    itself drops it."""
+
+    dispatch_table: ClassVar[Any] = ChainMap({types.CodeType: _code}, *cloudpickle.Pickler.dispatch_table.maps)
+
+
 def dumps(value: Any) -> bytes:
     """`value` as bytes. An open file is refused, which cloudpickle would give back as its text.
 
@@ -68,11 +84,11 @@ def with_slots(kind: Any, reduced: Any) -> Any:
     return make, made, (attributes, slots), *rest
 
 
-class _ResultPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+class _ResultPickler(Pickler):
     def reducer_override(self, obj: Any) -> Any:
         """As cloudpickle's, and classes with their slots. What ends with the run is refused."""
         for why in filter(None, (refusal(obj) for refusal in REFUSALS)):
             raise pickle.PicklingError(why)
         return with_slots(obj, super().reducer_override(obj))
 
-    dispatch_table: ClassVar[Any] = ChainMap({io.TextIOWrapper: _refused}, *cloudpickle.Pickler.dispatch_table.maps)
+    dispatch_table: ClassVar[Any] = ChainMap({io.TextIOWrapper: _refused}, *Pickler.dispatch_table.maps)

@@ -90,6 +90,7 @@ async def ask_everything(c: Cluster) -> None:
 async def test_a_newer_controller_s_answers_are_read(tmp_path: Path) -> None:
     async with cluster(make_spec(), tmp_path) as c:
         await c.have(2)
+        await until(lambda: any("joined" in event.text for event in c.controller.events.all()))
         before = await c.link.view()
         answers_changed(c.scheduler, newer)
         view = await c.link.view()

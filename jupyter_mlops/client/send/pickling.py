@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-import cloudpickle
-
-from ...agent.pickling import with_slots
+from ...agent.pickling import Pickler, with_slots
 from ...agent.streams import GENERATOR, is_generator
 from ...core.errors import NotPicklable
 from ...core.words import listed
@@ -42,7 +40,7 @@ _PLAIN = frozenset({int, float, str, bytes, bool, type(None), list, tuple, dict,
 _SIZED = ("numpy", "pandas", "pyarrow", "scipy", "polars")
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+class _Pickler(Pickler):
     """Takes big arrays and tables out, wherever they are, and notes which packages the objects are of.
 
     Parameters
@@ -250,20 +248,26 @@ def pack_items(items: Any, first: int) -> bytes:
     NotPicklable : names the one that can't travel, with its type.
     """
     try:
-        return bytes(cloudpickle.dumps(items, protocol=5))
+        return _plainly(items)
     except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
         if not _is_depth(error):
             raise _culprit_item(items, first, error) from None
     try:
-        return with_room(lambda: bytes(cloudpickle.dumps(items, protocol=5)))
+        return with_room(lambda: _plainly(items))
     except Exception as error:  # noqa: BLE001 - as above
         raise _culprit_item(items, first, error) from None
+
+
+def _plainly(value: Any) -> bytes:
+    with io.BytesIO() as target:
+        Pickler(target, protocol=5).dump(value)
+        return target.getvalue()
 
 
 def _culprit_item(items: Any, first: int, error: Exception) -> NotPicklable:
     for number, item in enumerate(items, start=first):
         try:
-            cloudpickle.dumps(item, protocol=5)
+            _plainly(item)
         except Exception as own:  # noqa: BLE001 - a user's object may raise anything: this is the one
             return NotPicklable(
                 f"Item {number}, a {type_name(item)}, can't travel to a worker",
