@@ -300,5 +300,4 @@ class Controller:
         self.timeline.add(self.view.sample(self._clock()))
         self._spending.close(now := self._clock())
         spent = self._spending.keep(now)
-        self.ledger.close_all()
         return self.ledger.receipt(cause, why, spent, self.plugin.done, len(self._run_states))

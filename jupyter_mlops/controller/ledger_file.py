@@ -99,11 +99,6 @@ class LedgerFile:
             if worker not in held:
                 self.close(worker, self._last_alive)
 
-    def close_all(self) -> None:
-        """Nobody holds anything any more."""
-        for worker in self.ledger.open_workers:
-            self.close(worker)
-
     def heartbeat(self) -> None:
         """Leave word that the scheduler lives: until when it did can be seen in the time of the ledger's file."""
         self._disk.touch(LEDGER)
@@ -113,13 +108,19 @@ class LedgerFile:
         return self.ledger.cost(self._spec.price, self._clock(), group)
 
     def receipt(self, cause: EndCause, why: str, spent: list[SpendEntry], tasks: int, runs: int) -> Receipt:
-        """Write the final sum, and return it."""
-        receipt = receipt_of(self.ledger, self._spec, self._clock(), cause, why, spent=spent, tasks=tasks, runs=runs)
+        """Nobody holds anything any more: write the final sum, and return it."""
+        now, held = self._clock(), self.ledger.open_workers
+        receipt = receipt_of(self.ledger, self._spec, now, cause, why, spent=spent, tasks=tasks, runs=runs)
+        for worker in held:  # closed in memory by then
+            self._write(LedgerEntry(time=now, kind="close", worker=worker))
         self._disk.replace(RECEIPT, receipt.model_dump_json())
         return receipt
 
     def _add(self, entry: LedgerEntry) -> bool:
         changed = self.ledger.add(entry)
         if changed:
-            self._disk.append(LEDGER, entry.model_dump_json(exclude_defaults=True))
+            self._write(entry)
         return changed
+
+    def _write(self, entry: LedgerEntry) -> None:
+        self._disk.append(LEDGER, entry.model_dump_json(exclude_defaults=True))

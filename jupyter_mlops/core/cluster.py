@@ -13,6 +13,7 @@ from .formats import FORMAT
 from .idle import Waste, WasteKind
 from .price import REFERENCE, Cost, Price, Reference
 from .profile import Limits, Place, Profile
+from .saving import CostBaseline
 from .spend import Spend
 from .words import count, span
 
@@ -285,6 +286,10 @@ class Receipt(Record):
     groups: dict[str, Cost] = {}
     #: What its workers were there for; None where an older version wrote it.
     spend: Spend | None = None
+    #: Names of the groups that asked for spot machines.
+    spot: list[Label] = []
+    #: What it would have cost without what saves money; None where an older version wrote it.
+    baseline: CostBaseline | None = None
     most_workers: int = 0
     tasks: int = 0
     runs: int = 0

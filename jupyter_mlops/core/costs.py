@@ -17,12 +17,16 @@ class Share(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What holders with the same rates used, in seconds times their shapes, and what they hold now."""
+    """What holders with the same rates used, in seconds times their shapes, and what they hold now.
+
+    `of_list` is which part these rates are of list prices on demand.
+    """
 
     rates: Price
     used: Vector
     held: Vector = NOTHING
     holders: int = 0
+    of_list: float = 1.0
 
 
 def cost_of(parts: Sequence[Part], price: Price) -> Cost:

@@ -35,7 +35,7 @@ class LedgerEntry(Record):
         return (1.0, self.cpus, self.memory / GB, self.gpus)
 
 
-#: Whose rates count: "" the cluster's, "?NAME" those of a host that isn't priced yet, else a key of `Ledger._rates`.
+#: Whose rates count: "" the cluster's, "?NAME" those of a host that isn't priced yet, else a key of `Ledger._told`.
 _Tag = str
 
 
@@ -67,7 +67,7 @@ class Ledger:
 
     def __init__(self, entries: Iterable[LedgerEntry] = ()) -> None:
         self._sums: dict[tuple[str, _Tag], Sums] = {}
-        self._rates: dict[_Tag, Price] = {}
+        self._told: dict[_Tag, HostPrice] = {}
         self._open: dict[str, _Open] = {}
         self._hosts: dict[str, _Host] = {}
         #: Hosts with a known price (as a vector of 1 and money an hour) and those without.
@@ -145,7 +145,7 @@ class Ledger:
         """What was used until `now`, by `key`, which workers of one group with the same rates share."""
         passed = self._passed_at(now)
         return {
-            key: Part(self._price(key[1], price), sums.used(passed), sums.held, sums.count)
+            key: Part(self._price(key[1], price), sums.used(passed), sums.held, sums.count, self._of_list(key[1]))
             for key, sums in self._sums.items()
             if sums.ever
         }
@@ -235,13 +235,17 @@ class Ledger:
         price = self._hosts[host].price
         if price is None:
             return f"?{host}"
-        tag = price.rates.model_dump_json()
-        self._rates.setdefault(tag, price.rates)
+        tag = f"{price.of_list} {price.rates.model_dump_json()}"
+        self._told.setdefault(tag, price)
         return tag
 
     def _price(self, tag: _Tag, price: Price) -> Price:
-        rates = self._rates.get(tag, price)
+        rates = self._told[tag].rates if tag in self._told else price
         return price if price.known and not rates.known else rates
+
+    def _of_list(self, tag: _Tag) -> float:
+        told = self._told.get(tag)
+        return told.of_list if told is not None and told.rates.known else 1.0
 
     def _sums_of(self, price: HostPrice) -> Sums:
         return self._unpriced if price.per_hour is None else self._priced

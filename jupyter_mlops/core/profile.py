@@ -45,6 +45,14 @@ def _names_variables(environment: dict[str, str], info: ValidationInfo) -> dict[
 Environment = Annotated[dict[str, str], AfterValidator(_names_variables)]
 
 
+class WorkerShape(Input):
+    """What one worker has: `cpus` CPUs, `memory` bytes, `gpus` GPUs."""
+
+    cpus: Annotated[float, Field(gt=0, le=1024)]
+    memory: Bytes
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+
+
 class Group(Input):
     """Workers of one shape.
 
@@ -63,6 +71,8 @@ class Group(Input):
     adaptive: bool = False
     #: What only the profile's place knows; the place says what there may be, and checks it.
     options: dict[str, Any] = {}
+    #: What its workers had before they were sized by the advice of a run: what was saved by that is told from it.
+    before: WorkerShape | None = None
 
     @property
     def threads(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from .base import Time
 from .cluster import ClusterSpec, EndCause, Receipt
 from .ledger import Ledger, LedgerEntry
+from .saving import baseline_of
 from .spend import SpendEntry, measured_in, spend_of
 
 
@@ -21,7 +22,7 @@ def receipt_of(
     tasks: int = 0,
     runs: int = 0,
 ) -> Receipt:
-    """The final sum of a cluster. Workers that the ledger has open are closed at `ended`.
+    """The final sum of a cluster. Workers that the ledger has open are what it ends with, and are closed at `ended`.
 
     Parameters
     ----------
@@ -32,6 +33,7 @@ def receipt_of(
     spent : what was measured of its workers' time.
     tasks, runs : how many it had done.
     """
+    baseline = baseline_of(ledger, spec.price, spec.profile, spec.created, ended, cause == "idle")
     for worker in ledger.open_workers:
         ledger.add(LedgerEntry(time=ended, kind="close", worker=worker))
     return Receipt(
@@ -46,6 +48,8 @@ def receipt_of(
         cost=ledger.cost(spec.price, ended),
         groups={group.name: ledger.cost(spec.price, ended, group.name) for group in spec.profile.groups},
         spend=spend_of(ledger, spec.price, ended, measured_in(spent)),
+        spot=[group.name for group in spec.profile.groups if group.spot],
+        baseline=baseline,
         most_workers=ledger.most_workers,
         tasks=tasks,
         runs=runs,

@@ -165,6 +165,11 @@ class RunState(Record):
         return self.known + self.done + self.failed
 
     @property
+    def items_over(self) -> int:
+        """Items of a map, or trials of a sweep, that it did or failed to do; 0 for what has none."""
+        return self.done + self.failed if self.kind in ("map", "sweep") else 0
+
+    @property
     def best(self) -> float | None:
         """Of a sweep, the best value so far; None while there is none."""
         return self.metrics.get("best") if self.kind == "sweep" else None

@@ -10,7 +10,22 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from . import cluster, curve, estimate, gate, model, operation, profile, promotion, run, settings, stack, stream, sweep
+from . import (
+    cluster,
+    curve,
+    estimate,
+    gate,
+    model,
+    money,
+    operation,
+    profile,
+    promotion,
+    run,
+    settings,
+    stack,
+    stream,
+    sweep,
+)
 
 SHARED = (
     cluster.ClusterState,
@@ -30,6 +45,7 @@ SHARED = (
     promotion.ModelView,
     promotion.Promotion,
     gate.Verdict,
+    money.MoneyView,
     profile.Profile,
     estimate.Estimate,
     settings.Settings,

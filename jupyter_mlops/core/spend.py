@@ -200,10 +200,10 @@ def spend_of(ledger: Ledger, price: Price, now: Time, measured: Mapping[GroupHos
     hours, amount, known = _NOTHING, _NOTHING, False
     for key, part in ledger.parts(price, now).items():
         total, money = part.used[0], money_of(part)
-        seconds = _fitted(found.get(key, _NOTHING), total)
+        seconds = fitted(found.get(key, _NOTHING), total)
         hours = [sum_ + each / HOUR for sum_, each in zip(hours, seconds, strict=True)]
         if money is not None:
-            priced = _fitted([each * money / total if total else 0.0 for each in seconds], money)
+            priced = fitted([each * money / total if total else 0.0 for each in seconds], money)
             amount, known = [sum_ + each for sum_, each in zip(amount, priced, strict=True)], True
     return Spend(hours=SpendParts.of(hours), amount=SpendParts.of(amount) if known else None, currency=price.currency)
 
@@ -222,7 +222,7 @@ def measured_in(entries: Iterable[SpendEntry]) -> dict[GroupHost, Sequence[Secon
     return sums
 
 
-def _fitted(amounts: Sequence[float], total: float) -> Sequence[float]:
+def fitted(amounts: Sequence[float], total: float) -> Sequence[float]:
     """`amounts` such that they add up to `total`: the rest is overhead, and what is too much is taken from all."""
     known = math.fsum(amounts)
     if known > total:

@@ -50,8 +50,24 @@ class Catalogue:
             adjusted = self._adjusted(found, currency, is_listed=table is not self.by_hand)
             if adjusted is None:
                 return unknown(_not_converted(node, found.currency, currency), currency)
-            return HostPrice(rates=adjusted.rates or rates(node, adjusted), per_hour=adjusted.per_hour)
+            return HostPrice(
+                rates=adjusted.rates or rates(node, adjusted),
+                per_hour=adjusted.per_hour,
+                of_list=1.0 if table is self.by_hand else self._of_list(node, adjusted),
+            )
         return unknown(f"no price of {node} is known", currency)
+
+    def _of_list(self, node: Node, paid: NodePrice) -> float:
+        """Which part of its list price on demand is paid for `node`; 1 where no list has that."""
+        on_demand = dataclasses.replace(node, spot=False)
+        for table in self.tables:
+            found = None if table is self.by_hand else table.price(on_demand)
+            whole = found and Adjustment(exchange=self.adjust.exchange).of(
+                found.per_hour, found.currency, paid.currency
+            )
+            if whole:
+                return paid.per_hour / whole[0]
+        return 1.0
 
     def _adjusted(self, found: NodePrice, currency: str, is_listed: bool) -> NodePrice | None:
         """`found` in `currency`; of what the user set by hand there is no discount."""

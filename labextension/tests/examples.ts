@@ -279,7 +279,8 @@ export function profile(part: Partial<Profile> = {}): Profile {
         minimum: 0,
         maximum: 16,
         adaptive: false,
-        options: {}
+        options: {},
+        before: null
       }
     ],
     environment: {},

@@ -64,10 +64,16 @@ describe('Advice', () => {
   it('is a new name and other numbers in a draft, and says what it changes', () => {
     const group = { ...profile().groups[0], cpus: 4, memory: 4 * 1024 ** 3 };
     const advice = { kind: 'less' as const, group: group.name, cpus: 1, memory: 15e8 };
-    const [draft, changes] = sized(trans, draftOf(profile({ groups: [group] })), [
-      { ...advice, saving: null, text: '', evidence: '' }
-    ]);
+    const from = profile({ groups: [group] });
+    const told = [{ ...advice, saving: null, text: '', evidence: '' }];
+    const [draft, changes] = sized(trans, draftOf(from), told, from);
     expect(draft.groups[0]).toMatchObject({ cpus: '1', memory: '1.5 GB' });
+    const before = { cpus: 4, memory: 4 * 1024 ** 3, gpus: 0 };
+    expect(profileOf(draft).groups[0].before).toEqual(before);
+    const again = profile({ groups: [{ ...group, cpus: 1, before }] });
+    const [later] = sized(trans, draftOf(again), told, again);
+    expect(later.groups[0].before).toEqual(before);
+    expect(profileOf(draftOf(from)).groups[0].before).toBeNull();
     expect(changes).toEqual([`${group.name}: CPUs 4 → 1`, `${group.name}: memory 4 GiB → 1.5 GB`]);
     expect(freeName('a-sized', new Set(['a-sized', 'a-sized-2']))).toBe('a-sized-3');
     expect(freeName('a'.repeat(60), new Set(['a'.repeat(48)]))).toBe(`${'a'.repeat(46)}-2`);

@@ -17,7 +17,7 @@ from jupyter_mlops.core.base import Input, Record
 _MATCHING = {"^[a-z]": "flights", "^[0-9a-f]{12}": "0123456789ab"}
 
 #: Tables, of which each key is a name of somebody's and no field: no version adds one of its own.
-TABLES = {"environment", "options", "versions", "shape", "metrics", "params", "kinds", "last_used"}
+TABLES = {"environment", "options", "versions", "shape", "metrics", "params", "kinds", "last_used", "listed", "sized"}
 
 
 def _classes(base: type[BaseModel]) -> Iterator[type[BaseModel]]:

@@ -155,12 +155,15 @@ def test_a_list_price_less_a_discount_in_another_currency() -> None:
     euros = replace(catalogue(Price(currency="EUR")), adjust=adjust)
     price = Catalogue.unpacked(euros.packed(MOST)).price(NODE)
     assert price.per_hour == pytest.approx(0.192 * 0.75 * 0.5) and price.rates.currency == "EUR"
+    assert price.of_list == pytest.approx(0.75)
+    spot = Catalogue.unpacked(euros.packed(MOST)).price(replace(NODE, spot=True))
+    assert spot.of_list == pytest.approx(0.08 * 0.75 / 0.192), "of the price on demand"
     for part in ("list price $0.192", "− 25 % (set by ada, 2026-11-03)", "$1.00 = €0.50 (set by ada, 2026-11-01)"):
         assert part in (price.rates.source or ""), "both values can be seen, and who said so when"
     pounds = replace(euros, by_hand=ByHand(Price(currency="GBP"))).price(NODE)
     assert pounds.per_hour is None and "say what a dollar is in GBP" in (pounds.rates.source or "")
     by_hand = replace(euros, by_hand=ByHand(Price(currency="EUR"), {"m5.xlarge": 0.5})).price(NODE)
-    assert by_hand.per_hour == 0.5, "what was set by hand is what is paid"
+    assert (by_hand.per_hour, by_hand.of_list) == (0.5, 1), "what was set by hand is what is paid"
     dollars = ByHand(Price(currency="EUR", cpu_hour=1), {"m5.xlarge": 0.5}, {"m5.xlarge": "USD"})
     price = Catalogue.unpacked(replace(euros, by_hand=dollars).packed(MOST)).price(NODE)
     assert price.per_hour == 0.25 and "price $0.50; $1.00 = €0.50" in (price.rates.source or ""), "less no discount"

@@ -29,6 +29,7 @@ OWNERS = {
     **{name: {MODEL} for name in (models.TRAIL, models.RULES, models.ALIASES, models.FOREIGN, models.VERSION)},
     **{name: {MODEL} for name in (models.BASELINE, models.VERDICT, models.CHECK, models.CARD, models.SBOM)},
     "settings.json": {"home/settings.py"},
+    "bills.jsonl": {"home/bills.py"},
     "history.sqlite": {"server/services.py"},
 }
 

@@ -65,7 +65,7 @@ async function openEditor(
     taken.delete(profile.name);
   }
   const name = advice.length > 0 ? freeName(`${draft.name}-sized`, taken) : `my-${draft.name}`;
-  const [advised, changes] = sized(trans, draft, advice);
+  const [advised, changes] = sized(trans, draft, advice, profile);
   const body = ReactWidget.create(
     <Editor
       api={store.api}

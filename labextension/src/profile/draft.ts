@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Amount, IProfileRequest } from '../api';
-import { Advice, Group, Limits, Price, Profile } from '../state/schema';
+import { Advice, Group, Limits, Price, Profile, WorkerShape } from '../state/schema';
 import { size } from '../words/size';
 
 /** Amounts are text while they are typed: "2 GiB", "20 min"; an empty one is none. */
@@ -41,7 +41,8 @@ export const NEW_GROUP: IGroupDraft = {
   minimum: '0',
   maximum: '8',
   adaptive: false,
-  options: {}
+  options: {},
+  before: null
 };
 
 const NO_RATES: RatesDraft = { cpu_hour: '', gb_hour: '', gpu_hour: '', currency: 'USD' };
@@ -75,7 +76,8 @@ export function moved(draft: IDraft, place: string): Partial<IDraft> {
 export function sized(
   trans: TranslationBundle,
   draft: IDraft,
-  advice: readonly Advice[]
+  advice: readonly Advice[],
+  profile: Profile | null
 ): [IDraft, string[]] {
   const changes: string[] = [];
   const groups = draft.groups.map(group => {
@@ -90,10 +92,17 @@ export function sized(
     if (memory !== group.memory) {
       changes.push(trans.__('%1: memory %2 → %3', group.name, group.memory, memory));
     }
-    return { ...group, cpus, memory };
+    // What is saved by that is told from what it was at first.
+    const was = profile?.groups.find(each => each.name === group.name);
+    const before = was ? (was.before ?? shapeOf(was)) : null;
+    return { ...group, cpus, memory, before };
   });
   const title = draft.title && trans.__('%1, right-sized', draft.title);
   return [{ ...draft, title: advice.length > 0 ? title : draft.title, groups }, changes];
+}
+
+function shapeOf({ cpus, memory, gpus }: Group): WorkerShape {
+  return { cpus, memory, gpus };
 }
 
 /** `name`, or with a number behind it where it is taken; as long as a name may be. */
@@ -117,7 +126,11 @@ export function draftOf({
 }: Profile): IDraft {
   return {
     ...rest,
-    groups: groups.map(group => ({ ...typed(group), memory: exactSize(group.memory) })),
+    groups: groups.map(group => ({
+      ...typed(group),
+      memory: exactSize(group.memory),
+      before: group.before
+    })),
     limits: {
       ...typed(limits),
       idle_timeout: period(limits.idle_timeout),

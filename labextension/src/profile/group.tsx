@@ -20,7 +20,7 @@ interface IGroupProps {
 }
 
 /** What of a group is typed. */
-type TextKey = Exclude<keyof IGroupDraft, 'spot' | 'adaptive' | 'options'>;
+type TextKey = Exclude<keyof IGroupDraft, 'spot' | 'adaptive' | 'options' | 'before'>;
 
 /** A group of workers of one shape. */
 export function GroupFields(props: IGroupProps): JSX.Element {

@@ -24,7 +24,7 @@ export function labels(trans: TranslationBundle): Record<string, string> {
 /** What a field of a group is called in the form. */
 export function groupLabels(
   trans: TranslationBundle
-): Record<Exclude<keyof IGroupDraft, 'options'>, string> {
+): Record<Exclude<keyof IGroupDraft, 'options' | 'before'>, string> {
   return {
     name: trans.__('Name'),
     workers: trans.__('Workers'),

@@ -11,6 +11,7 @@ export interface Schemas {
   Hello: Hello;
   ModelState: ModelState;
   ModelView: ModelView;
+  MoneyView: MoneyView;
   Operation: Operation;
   Problem: Problem;
   Profile: Profile;
@@ -585,6 +586,7 @@ export interface Profile {
  */
 export interface Group {
   adaptive: boolean;
+  before: WorkerShape | null;
   cpus: number;
   gpus: number;
   maximum: number;
@@ -596,6 +598,14 @@ export interface Group {
   };
   spot: boolean;
   workers: number;
+}
+/**
+ * What one worker has: `cpus` CPUs, `memory` bytes, `gpus` GPUs.
+ */
+export interface WorkerShape {
+  cpus: number;
+  gpus: number;
+  memory: number;
 }
 /**
  * The places that don't answer are now these; a cluster that isn't listed may be in one of them.
@@ -967,6 +977,79 @@ export interface Verdict {
   version: number;
 }
 /**
+ * A month: its name, what it cost by currency, what its savings are compared with, and what a million items cost
+ * over all months, of the runs that cost most. `silent` are places that did not answer, which may have more.
+ */
+export interface MoneyView {
+  baseline: string;
+  month: string;
+  silent: string[];
+  sums: MonthSum[];
+  title: string;
+  trends: Trend[];
+}
+/**
+ * What the clusters of a month cost together, in one currency.
+ *
+ * A cluster counts in the month in which it ended, one that lives in the current one. `unpriced` are those without any
+ * price, `unknown` the usage that no price is known for. `forecast` is what the whole month will cost at the pace so
+ * far; None in its first days, and for a month that is over. `saving` is of clusters that have ended.
+ */
+export interface MonthSum {
+  amount: number | null;
+  clusters: number;
+  currency: string;
+  forecast: number | null;
+  live: number;
+  month: string;
+  per_hour: number | null;
+  saving: Saving | null;
+  unknown: Usage;
+  unpriced: number;
+}
+/**
+ * From a baseline to what was paid: `baseline` − `stopped` − `sized` − `cheaper` = `paid`.
+ *
+ * `stopped` is what was not spent since clusters were stopped when nobody used them. It compares with hours that never
+ * were. `sized`, what workers cost less since their profile follows the advice of a run, and `cheaper`, what spot and
+ * discounts took off list prices, are measured. One that is negative was a loss.
+ */
+export interface Saving {
+  /**
+   * What it would have cost.
+   */
+  baseline: number;
+  cheaper: number;
+  currency: string;
+  paid: number;
+  sized: number;
+  stopped: number;
+}
+/**
+ * What runs of one name, of one owner, cost over months, the first first. Only maps and sweeps have items, and only
+ * those of which all is known count.
+ */
+export interface Trend {
+  currency: string;
+  months: UnitCost[];
+  name: string;
+  owner: string;
+}
+/**
+ * A month of one kind of run: how many there were, their items, and what they cost in all, with their share of
+ * booting, waiting for work and leaving.
+ */
+export interface UnitCost {
+  amount: number;
+  items: number;
+  month: string;
+  /**
+   * Money for a million items.
+   */
+  per_million: number;
+  runs: number;
+}
+/**
  * A version that is to be promoted, and why.
  *
  * `expected` is the number of the champion that the person saw, 0 for none; None asks for no comparison.
@@ -992,6 +1075,7 @@ export interface PythonStack {
  * The final sum of a cluster that ended; kept after everything else of it is gone.
  */
 export interface Receipt {
+  baseline: CostBaseline | null;
   cause: 'user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted' | 'other';
   cost: Cost;
   created: number;
@@ -1007,8 +1091,28 @@ export interface Receipt {
   profile: string;
   runs: number;
   spend: Spend | null;
+  spot: string[];
   tasks: number;
   why: string;
+}
+/**
+ * What a cluster would have cost without what saves money: on demand, at list prices, in its receipt's currency.
+ *
+ * `listed` is what its groups used, at these prices; only what has a price is in it. `sized` is the same with the
+ * workers that groups had before they were sized by advice, of these groups only. `per_hour` is what an hour costs of
+ * what it held, so sized, when it was stopped because nobody used it, else 0; `until` is until when it would have gone
+ * on at most, and `most` is what its budget had left for that.
+ */
+export interface CostBaseline {
+  listed: {
+    [k: string]: number;
+  };
+  most: number | null;
+  per_hour: number;
+  sized: {
+    [k: string]: number;
+  };
+  until: number;
 }
 /**
  * `price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, each in its

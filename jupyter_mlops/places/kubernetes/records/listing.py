@@ -105,11 +105,11 @@ async def write_end(entry: StoredCluster, cause: EndCause, why: str, ended: Time
         spent = read_lines(SpendEntry, unpacked(stored, "spend.jsonl"))
         receipt = receipt_of(ledger, entry.spec, ended, cause, why, spent=spent, runs=runs)
         if not stored.item and entry.state is not None:  # its history is gone, but not what was told last
-            receipt = receipt.model_copy(update={"cost": last_cost(entry)})
+            receipt = receipt.model_copy(update=_last_known(entry))
     except Unreadable:  # then what it used is what its controller said last, and the cluster ends all the same
-        receipt = receipt_of(Ledger([]), entry.spec, ended, cause, why).model_copy(update={"cost": last_cost(entry)})
+        receipt = receipt_of(Ledger([]), entry.spec, ended, cause, why).model_copy(update=_last_known(entry))
     if entry.fault is not None:  # without the spec, prices are not known
-        receipt = receipt.model_copy(update={"cost": last_cost(entry)})
+        receipt = receipt.model_copy(update=_last_known(entry))
     body = change({"receipt.json": receipt.model_dump_json()}, entry.storage)
     path = entry.api.path(entry.storage, entry.ids.receipt)
     try:
@@ -118,6 +118,12 @@ async def write_end(entry: StoredCluster, cause: EndCause, why: str, ended: Time
         if answer.status != 404:
             raise
     return receipt
+
+
+def _last_known(entry: StoredCluster) -> dict[str, object]:
+    """What becomes of a receipt whose ledger is lost: its cost is the last one that was told, and nobody can say what
+    that would have been without what saves money."""
+    return {"cost": last_cost(entry), "baseline": None}
 
 
 async def _receipts(api: Api, storage: Storage, selector: str) -> list[KeptFiles]:
@@ -235,4 +241,4 @@ def _receipt(entry: StoredCluster, why: str) -> Receipt:
     if entry.receipt is not None:
         return entry.receipt.model_copy(update={"why": why} if entry.receipt.cause == "deleted" else {})
     receipt = receipt_of(Ledger([]), entry.spec, time.time(), "deleted", why)
-    return receipt if entry.state is None else receipt.model_copy(update={"cost": last_cost(entry)})
+    return receipt if entry.state is None else receipt.model_copy(update=_last_known(entry))
