@@ -18,6 +18,7 @@ from .agent.imported import when_imported
 if TYPE_CHECKING:
     from . import profiles
     from .client.clusters.handle import Cluster, cluster, clusters, start
+    from .client.costs.report import CostReport, costs
     from .client.runs.api import get_run, map, run, runs, train
     from .client.runs.execution.outcomes import FailedItem
     from .client.runs.fit import fit
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cluster",
+    "CostReport",
     "FailedItem",
     "Group",
     "Limits",
@@ -51,6 +53,7 @@ __all__ = [
     "checkpoint",
     "cluster",
     "clusters",
+    "costs",
     "errors",
     "fit",
     "get_run",
@@ -86,6 +89,7 @@ _MODULES = {"errors": ".core.errors", "profiles": ".profiles"}
 #: Public name → module that has it.
 _HOMES = {
     "Cluster": ".client.clusters.handle",
+    "CostReport": ".client.costs.report",
     "FailedItem": ".client.runs.execution.outcomes",
     "Group": ".core.profile",
     "Limits": ".core.profile",
@@ -100,6 +104,7 @@ _HOMES = {
     "checkpoint": ".client.runs.inside",
     "cluster": ".client.clusters.handle",
     "clusters": ".client.clusters.handle",
+    "costs": ".client.costs.report",
     "fit": ".client.runs.fit",
     "get_run": ".client.runs.api",
     "load_ipython_extension": ".notebook.extension",

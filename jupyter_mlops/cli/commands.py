@@ -37,6 +37,7 @@ from ..core.words import count
 from ..home import settings
 from ..places import profiles
 from ..tracking import history
+from .costs import costs
 from .follow import Follower
 from .image import image
 from .kubernetes import kubernetes
@@ -286,6 +287,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "forget": forget,
     "receipt": receipt,
     "models": models,
+    "costs": costs,
     "prices": prices,
     "kubernetes": kubernetes,
     "image": image,

@@ -83,6 +83,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("run", nargs="+", help="its id, or the beginning of it")
     command = add("receipt", "Show what a cluster that ended cost.")
     command.add_argument("cluster")
+    command = add("costs", "Show or export what a month cost, what it will, and what was saved.")
+    command.add_argument("-m", "--month", help="2026-11, in UTC; default: the current one")
+    ways = ["cluster", "owner", "profile", "run"]
+    command.add_argument("-b", "--by", default="cluster", choices=ways, help="what lines are of (default: %(default)s)")
+    command.add_argument("-e", "--export", metavar="FILE", help="write it: *.csv, *.parquet, *.focus.csv or *.html")
+    formats = ["csv", "parquet", "focus", "html"]
+    command.add_argument("--as", dest="format", choices=formats, help="export: so, whatever FILE is called")
     command = add("prices", "Show or change the prices that clusters started from now on are priced by.")
     verbs = ["list", "import", "set", "exchange", "discount", "remove"]
     command.add_argument("what", nargs="?", default="list", choices=verbs)

@@ -11,11 +11,17 @@ from ..core import words
 from ..core.base import Time
 from ..core.cluster import ClusterState, Counts, Stop
 from ..core.idle import NAMED
+from ..core.month import Month, MonthSum
 from ..core.price import Cost
 from ..core.run import FINAL, RunState, per_thousand
+from ..core.saving import Saving
+from ..core.unitcost import Trend
 
 #: Classes of an element in which two sums of money are no formula: JupyterLab sets what stands between two "$" as one.
 PLAIN = "mathjax_ignore tex2jax_ignore"
+
+#: Money that is only what sums of numbers with sixteen digits differ by.
+_NOTHING = 1e-9
 
 
 def sentence(state: RunState, now: Time | None = None) -> str:
@@ -159,6 +165,50 @@ def waste_sentences(state: ClusterState) -> list[str]:
     if state.phase != "running":
         return []
     return [waste.sentence(named=len(state.groups) > 1) for waste in state.waste]
+
+
+def month_sentences(month: MonthSum, of: Month, now: Time) -> list[str]:
+    """What a month cost, what it will, and what was saved, a sentence each: "November 2026 so far: $41.20, 7 clusters;
+    about $55.00 at this pace"."""
+    currency = month.currency
+    unknown = f"{words.quantity(month.unknown.cpu_hours)} CPU-hours unknown" if month.unknown.cpu_hours else ""
+    cost = words.known_and_missing(month.amount, currency, unknown)
+    so_far = " so far" if of.start <= now < of.end else ""
+    parts = [f"{of.title}{so_far}: {cost}, {words.count(month.clusters, 'cluster')}"]
+    if month.live and month.per_hour is not None:
+        parts.append(f"now {words.per_hour(month.per_hour, currency)}")
+    if month.forecast is not None:
+        parts.append(f"about {words.money(month.forecast, currency)} at this pace")
+    return ["; ".join(parts), *([saving_sentence(month.saving)] if month.saving is not None else [])]
+
+
+def saving_sentence(saving: Saving) -> str:
+    """From the baseline to what was paid: "Ended clusters: $60.00 by the careful baseline − $15.00 stopped when idle −
+    $4.00 spot and discounts = $41.00 paid"."""
+    steps = [
+        (saving.stopped, "stopped when idle"),
+        (saving.sized, "right size"),
+        (saving.cheaper, "spot and discounts"),
+    ]
+    told = [
+        f"{'−' if amount > 0 else '+'} {words.money(abs(amount), saving.currency)} {word}"
+        for amount, word in steps
+        if abs(amount) > _NOTHING
+    ]
+    baseline, paid = words.money(saving.baseline, saving.currency), words.money(saving.paid, saving.currency)
+    if not told:
+        return f"Nothing was saved: the careful baseline costs the same, {baseline}"
+    return " ".join(["Ended clusters:", baseline, "by the careful baseline", *told, "=", paid, "paid"])
+
+
+def trend_sentence(trend: Trend) -> str:
+    """How the cost of a million items moved: "resize since 2026-03: items × 20, cost × 1.7, a million items $4.10 →
+    $0.35"."""
+    first, last = trend.months[0], trend.months[-1]
+    before, after = (words.fine_money(each.per_million, trend.currency) for each in (first, last))
+    times = "" if trend.cost_times is None else f", cost × {trend.cost_times:.3g}"
+    items = f"items × {trend.items_times:.3g}"
+    return f"{trend.name} since {first.month}: {items}{times}, a million items {before} → {after}"
 
 
 def let_go_sentence(names: Sequence[str]) -> str:

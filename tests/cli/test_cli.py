@@ -69,7 +69,7 @@ def test_a_terminal_is_told_nothing_that_it_would_obey(say: Say, home: Path) -> 
     assert "sum" in say("runs")[1]
 
 
-def test_from_start_to_receipt(say: Say) -> None:
+def test_from_start_to_receipt(say: Say, tmp_path: Path) -> None:
     assert say("list") == (
         0,
         "No cluster. Start one with: jupyter mlops start, or see those that ended with --all\n",
@@ -101,7 +101,16 @@ def test_from_start_to_receipt(say: Say) -> None:
     code, out, _ = say("receipt", "one")
     assert re.search(r"^Cost +\$0\.\d+$", out, re.M), out
     code, out, _ = say("receipt", "one", "--json")
-    assert json.loads(out)["cost"]["amount"] > 0
+    assert (cost := json.loads(out)["cost"]["amount"]) > 0
+
+    code, out, _ = say("costs", "--json")
+    (line,) = json.loads(out)["lines"]
+    assert (line["name"], line["amount"]) == ("one", cost)
+    code, out, _ = say("costs", "--by", "owner")
+    assert code == 0 and re.search(r"1 cluster\b", out) and "OWNER" in out
+    file = tmp_path / "costs.csv"
+    assert say("costs", "-e", str(file))[1].startswith(f"{file}: 1 row of ")
+    assert "one,one.local~" in file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -120,6 +129,8 @@ def test_from_start_to_receipt(say: Say) -> None:
         (["cancel", "abc"], 2, "There is no run named 'abc'"),
         (["forget"], 2, "required: run"),
         (["forget", "abc"], 2, "There is no run named 'abc'"),
+        (["costs", "--month", "may"], 2, "'may' is no month"),
+        (["costs", "--export", "costs.xlsx"], 2, "Name the file *.csv"),
         (["receipt", "none"], 2, "There is no cluster named 'none'"),
         (["dance"], 2, "invalid choice"),
         ([], 2, "required: COMMAND"),

@@ -13,6 +13,7 @@ import jupyter_mlops as mlops
 
 NAMES = {
     "Cluster",
+    "CostReport",
     "FailedItem",
     "Group",
     "Limits",
@@ -28,6 +29,7 @@ NAMES = {
     "checkpoint",
     "cluster",
     "clusters",
+    "costs",
     "errors",
     "fit",
     "get_run",
