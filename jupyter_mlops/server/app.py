@@ -10,12 +10,14 @@ import asyncio
 import importlib
 from typing import Any
 
+from jupyter_server.auth.authorizer import AllowAllAuthorizer
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Float
 
 from .clusters.handlers import HANDLERS as CLUSTERS
 from .dashboard.handlers import HANDLERS as DASHBOARD
 from .models.handlers import HANDLERS as MODELS
+from .money.handlers import HANDLERS as MONEY
 from .operations.handlers import HANDLERS as OPERATIONS
 from .profiles.handlers import HANDLERS as PROFILES
 from .runs.handlers import HANDLERS as RUNS
@@ -23,7 +25,7 @@ from .settings.handlers import HANDLERS as SETTINGS
 from .stream.handlers import HANDLERS as STREAM
 
 #: A name in a route. What is no name gets a 404 from the managers, with the nearest name.
-ROUTES = [*PROFILES, *SETTINGS, *CLUSTERS, *DASHBOARD, *RUNS, *MODELS, *OPERATIONS, *STREAM]
+ROUTES = [*PROFILES, *SETTINGS, *CLUSTERS, *DASHBOARD, *RUNS, *MODELS, *MONEY, *OPERATIONS, *STREAM]
 
 
 class MlopsApp(ExtensionApp):
@@ -65,6 +67,10 @@ class MlopsApp(ExtensionApp):
 
         services = Services(self.list_interval, self.quiet_interval, self.keep_days, self.log)
         await services.start()
+        # There no Authorizer is asked: only where it would allow everybody who is logged in.
+        server = self.serverapp
+        if server is not None and server.authenticate_prometheus and type(server.authorizer) is AllowAllAuthorizer:
+            services.metrics.join()
         return services
 
     async def stop_extension(self) -> None:

@@ -12,6 +12,8 @@ from .clusters.watcher import ClusterWatcher
 from .dashboard.addresses import DashboardKeys
 from .history.keeper import Keeper
 from .models.manager import ModelManager
+from .money.manager import MoneyManager
+from .money.metrics import MetricsCollector
 from .operations.manager import OperationManager
 from .profiles.manager import ProfileManager
 from .runs.journals import Journals
@@ -43,6 +45,8 @@ class Services:
         self.watcher = ClusterWatcher(self.hub, self.keeper, list_interval, quiet_interval, log)
         self.runs = RunManager(self.hub, self.keeper, self.operations, self.watcher, log)
         self.clusters = ClusterManager(self.watcher, self.keeper, self.operations, self.profiles)
+        self.money = MoneyManager(self.watcher)
+        self.metrics = MetricsCollector(lambda: self.watcher.states.values())
         self.dashboards = DashboardKeys()
         self.journals = Journals(self.hub, self.runs, self.watcher, log)
         self.recording = Recording(log)
@@ -63,6 +67,8 @@ class Services:
         """Let go of everything. Clusters and runs live on."""
         if self._pruning is not None:
             self._pruning.cancel()
+        self.metrics.leave()
+        await self.money.close()
         await self.profiles.close()
         await self.recording.close()
         await self.operations.close()

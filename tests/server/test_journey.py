@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from pathlib import Path
 from typing import Any
 
 from .conftest import SMALL, finished
 
 
-async def test_start_scale_stop_receipt(ask: Any, browse: Any, home: Path) -> None:
+async def test_start_scale_stop_receipt(ask: Any, browse: Any, jp_fetch: Any, home: Path) -> None:
     await ask("PUT", "profiles/small", SMALL)
     browser = await browse()
     await browser.read()
@@ -56,7 +59,23 @@ async def test_start_scale_stop_receipt(ask: Any, browse: Any, home: Path) -> No
     assert receipt["cost"]["amount"] > 0 and receipt["most_workers"] == 2
     assert await ask("GET", "clusters/flights/timeline")
 
+    money = await ask("GET", "money")
+    (month,) = money["sums"]
+    assert (month["clusters"], month["amount"]) == (1, receipt["cost"]["amount"])
+    assert month["saving"]["paid"] == month["amount"] and "24 h at most" in money["baseline"]
+    exported = await jp_fetch("jupyter-mlops", "money", "export", params={"as": "csv"})
+    assert exported.headers["Content-Disposition"] == f'attachment; filename="costs-{money["month"]}.csv"'
+    (row,) = csv.DictReader(io.StringIO(exported.body.decode()))
+    assert (row["cluster"], row["group"], float(row["amount"])) == ("flights", "default", month["amount"])
+    assert (await ask("GET", "money/export", **{"as": "xlsx"}))[0] == 400
+    for path in (("jupyter-mlops", "metrics"), ("metrics",)):
+        text = (await jp_fetch(*path)).body.decode()
+        (line,) = re.findall(r'^mlops_cost_total\{.*cluster="flights".*currency="USD".*\} (.*)$', text, re.M)
+        assert float(line) == month["amount"]
+
     assert await ask("DELETE", "clusters/flights") is None
     await browser.until(lambda: "flights" not in browser.clusters)
     assert browser.snapshots == 1, "all of it came as changes"
     assert (await ask("GET", "clusters/flights/receipt")) == receipt, "a receipt outlives the record"
+    (later,) = (await ask("GET", "money"))["sums"]
+    assert (later["clusters"], later["saving"]) == (1, month["saving"]), "and so does its bill"

@@ -12,6 +12,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.routing import Router
 from tornado.web import RequestHandler
 from tornado.websocket import websocket_connect
+from traitlets.config import Config
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -134,6 +135,17 @@ async def test_who_may_not_execute_starts_and_repeats_nothing(
             refused.add((verb, name))
     keyed = ("GET", "dashboards/some-name/some-name")  # there is no such key
     assert refused - {keyed} == {("POST", "clusters"), ("POST", "runs/some-name/again")}
+
+
+class TestWhereAnAuthorizerDecides:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: Config) -> Config:
+        jp_server_config.ServerApp.authorizer_class = Spectator
+        return jp_server_config
+
+    async def test_jupyter_s_own_metrics_which_ask_none_say_nothing_of_money(self, jp_fetch: Any) -> None:
+        assert b"mlops_clusters" in (await jp_fetch("jupyter-mlops", "metrics")).body
+        assert b"mlops_" not in (await jp_fetch("metrics")).body
 
 
 async def test_the_stream_opens_for_our_own_page(

@@ -79,6 +79,11 @@ class ClusterWatcher:
         await asyncio.gather(*(follower.close() for follower in self._followers.values()))
         self._followers.clear()
 
+    @property
+    def silent(self) -> list[SilentPlace]:
+        """The places that didn't answer at the last look."""
+        return list(self._silent.values())
+
     def find(self, name: str) -> ClusterState | None:
         """The newest state of the cluster that `name` means, if it is listed; raises `AmbiguousName`."""
         return self.states.get(name) or naming.find(name, self.states.values())

@@ -1,0 +1,1 @@
+"""What clusters and runs cost over time: months, exports, metrics."""
