@@ -1,6 +1,6 @@
 import { ServerConnection } from '@jupyterlab/services';
 
-import { request } from './request';
+import { IFile, request, requestFile } from './request';
 import {
   CurvesView,
   Entry,
@@ -10,6 +10,7 @@ import {
   Exchange,
   Finding,
   ModelView,
+  MoneyView,
   Operation,
   Price,
   Profile,
@@ -32,6 +33,9 @@ export interface IStartOptions {
   workers?: number;
   group?: string;
 }
+
+/** What a month's costs can be exported as. */
+export type CostFormat = 'csv' | 'parquet' | 'focus' | 'html';
 
 /** An amount as a person typed it: the server reads "2 GiB" and "20 min" too, and says what is wrong with others. */
 export type Amount = number | string | null;
@@ -114,6 +118,10 @@ export interface IApi {
   verify(model: string, version: number): Promise<Finding[]>;
   /** Make a version its model's champion, if it passes the gates or they are overridden. Takes seconds. */
   promote(model: string, promotion: Promotion): Promise<Verdict>;
+  /** What this month cost so far, and what was saved. */
+  money(): Promise<MoneyView>;
+  /** The same as a file. */
+  costs(as: CostFormat): Promise<IFile>;
   operation(id: string): Promise<Operation>;
   estimate(profile: IProfileRequest): Promise<Estimate>;
   saveProfile(profile: IProfileRequest): Promise<ProfileView>;
@@ -240,6 +248,14 @@ export class Api implements IApi {
 
   promote(model: string, promotion: Promotion): Promise<Verdict> {
     return this._ask(at('models', model, 'promote'), 'POST', promotion);
+  }
+
+  money(): Promise<MoneyView> {
+    return this._ask('money');
+  }
+
+  costs(as: CostFormat): Promise<IFile> {
+    return requestFile(`money/export?as=${as}`, this.server);
   }
 
   operation(id: string): Promise<Operation> {

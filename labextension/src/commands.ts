@@ -54,6 +54,8 @@ export namespace CommandIDs {
   export const promoteModel = 'jupyter-mlops:model-promote';
   /** Make a profile, or change the one named `profile`; or that of `run`, with the workers that would have done for it. */
   export const editProfile = 'jupyter-mlops:profile-edit';
+  /** Save what this month cost as a file: `as` csv, parquet, focus or html. */
+  export const exportCosts = 'jupyter-mlops:costs-export';
   /** Open the settings. */
   export const openSettings = 'jupyter-mlops:settings-open';
 }

@@ -40,13 +40,50 @@ export function asProblem(error: unknown): Problem {
 export async function request<T>(
   path: string,
   settings: ServerConnection.ISettings,
-  init: { method?: string; body?: unknown } = {}
+  init: IRequest = {}
 ): Promise<T> {
+  const response = await respond(path, settings, init);
+  const data = parse(await response.text());
+  if (!response.ok) {
+    throw refusal(response, data);
+  }
+  return data as T;
+}
+
+/** What is sent with a request; `body` as JSON. */
+interface IRequest {
+  method?: string;
+  body?: unknown;
+}
+
+/** A file that the server made: what it is called, and what is in it. */
+export interface IFile {
+  name: string;
+  content: Blob;
+}
+
+/** Ask the server for a file. Otherwise as `request`. */
+export async function requestFile(
+  path: string,
+  settings: ServerConnection.ISettings
+): Promise<IFile> {
+  const response = await respond(path, settings, {});
+  if (!response.ok) {
+    throw refusal(response, parse(await response.text()));
+  }
+  const said = response.headers.get('Content-Disposition') ?? '';
+  return { name: /filename="([^"]+)"/.exec(said)?.[1] ?? 'file', content: await response.blob() };
+}
+
+async function respond(
+  path: string,
+  settings: ServerConnection.ISettings,
+  init: IRequest
+): Promise<Response> {
   const url = `${URLExt.join(settings.baseUrl, 'jupyter-mlops')}/${path}`;
   const { method = 'GET', body } = init;
-  let response: Response;
   try {
-    response = await ServerConnection.makeRequest(
+    return await ServerConnection.makeRequest(
       url,
       { method, body: body === undefined ? undefined : JSON.stringify(body) },
       settings
@@ -54,12 +91,6 @@ export async function request<T>(
   } catch {
     throw new MlopsError('ServerGone', 'The Jupyter server doesn’t answer');
   }
-  const text = await response.text();
-  const data = parse(text);
-  if (!response.ok) {
-    throw refusal(response, data);
-  }
-  return data as T;
 }
 
 /** The body of an answer that refuses: ours, or Jupyter's, which has a `message` only. */

@@ -8,6 +8,7 @@ import {
   Finding,
   Hello,
   ModelView,
+  MoneyView,
   Operation,
   Promotion,
   PythonStack,
@@ -65,6 +66,14 @@ export class TestApi implements IApi {
   doubts: Fault[] = [];
   modelView: ModelView | null = null;
   looked: Finding[] = [];
+  spent: MoneyView = {
+    month: '2026-11',
+    title: 'November 2026',
+    sums: [],
+    baseline: 'the same clusters',
+    trends: [],
+    silent: []
+  };
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
   history: RunState[] = [];
@@ -74,6 +83,9 @@ export class TestApi implements IApi {
 
   start = (options: { profile: string }) =>
     this._answer('start', [options], operation({ kind: 'start', subject: idOf() }));
+  money = () => this._answer('money', [], this.spent);
+  costs = (as: string) =>
+    this._answer('costs', [as], { name: `costs.${as}`, content: new Blob(['cost']) });
   scale = (...args: [string, string, number]) => this._answer('scale', args, operation());
   adapt = (...args: [string, string, number, number]) =>
     this._answer('adapt', args, operation({ kind: 'adapt' }));

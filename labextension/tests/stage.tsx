@@ -6,6 +6,7 @@ import React from 'react';
 import { addClusterCommands } from '../src/cluster/commands';
 import { CommandIDs } from '../src/commands';
 import { addModelCommands } from '../src/models/commands';
+import { addMoneyCommands } from '../src/money/commands';
 import { addRunCommands } from '../src/run/commands';
 import { Gate } from '../src/state/gate';
 import { Provide } from '../src/state/hooks';
@@ -27,6 +28,7 @@ export class Stage {
   constructor() {
     addClusterCommands(this.commands, this.store, trans);
     addModelCommands(this.commands, this.store, trans);
+    addMoneyCommands(this.commands, this.store, trans);
     addRunCommands(this.commands, this.store, trans);
     const others = [
       CommandIDs.openPanel,

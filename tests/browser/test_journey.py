@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from .accessible import assert_accessible
 from .lab import Lab, command, open_lab, opened, until
 from .notebook import Notebook, write_notebook
 from .place import THIS_MACHINE, Place
@@ -61,6 +63,7 @@ def test_from_nothing_to_a_receipt(page: Page, lab: Lab, place: Place) -> None:
     open_lab(later, lab)
     still_there(later, name)
     stops_when_idle(later)
+    tells_the_month(later)
 
 
 def name_a_price(page: Page, lab: Lab) -> None:
@@ -137,3 +140,21 @@ def stops_when_idle(page: Page) -> None:
     receipt = page.locator("[data-mlops=receipt-sheet]:visible")
     expect(receipt).to_contain_text("in all")
     expect(receipt).to_contain_text("your settings")
+
+
+def tells_the_month(page: Page) -> None:
+    sidebar = Sidebar(page)
+    money = sidebar.root.locator("[data-mlops=money]")
+    money.locator("[data-mlops=fold-money]").click()
+    expect(money.locator("[data-mlops=month-sum]")).to_contain_text("$")
+    expect(money.locator("[data-mlops=waterfall]")).to_contain_text("Stopped when idle− $")
+    assert_accessible(page, "[data-mlops=money]")
+    sidebar.resize(250)
+    assert sidebar.overflow() == 0
+    money.locator("[data-mlops=export-costs]").click()
+    with page.expect_download() as download:
+        sidebar.menu_item("CSV").click()
+    assert re.fullmatch(r"costs-\d{4}-\d\d\.csv", download.value.suggested_filename)
+    with download.value.path().open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and all(float(row["amount"]) > 0 for row in rows)

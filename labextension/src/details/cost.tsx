@@ -2,6 +2,7 @@ import React, { useState } from 'react';
 
 import { WastePart } from '../cluster/waste';
 import { CommandIDs } from '../commands';
+import { ExportButton } from '../money/export';
 import { ProblemLine } from '../controls/problem';
 import { accounts } from '../state/accounts';
 import { useMlops, useSelector } from '../state/hooks';
@@ -40,6 +41,7 @@ export function CostPart(props: IPartProps): JSX.Element {
       {cost.dedicated && <Nodes cost={cost} isOver={isOver} />}
       <Facts {...props} receipt={receipt ?? null} />
       <Owners />
+      <ExportButton />
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { Token } from '@lumino/coreutils';
 import { Api } from '../api';
 import { addClusterCommands } from '../cluster/commands';
 import { addModelCommands } from '../models/commands';
+import { addMoneyCommands } from '../money/commands';
 import { addProfileCommands } from '../profile/commands';
 import { MlopsError } from '../request';
 import { addRunCommands } from '../run/commands';
@@ -54,6 +55,7 @@ export const core: JupyterFrontEndPlugin<Store> = {
     addClusterCommands(app.commands, store, trans);
     addRunCommands(app.commands, store, trans);
     addModelCommands(app.commands, store, trans);
+    addMoneyCommands(app.commands, store, trans);
     addProfileCommands(app.commands, store, trans);
     store.start();
     registry?.load(SETTINGS).then(

@@ -93,9 +93,11 @@ export function fileOf(run: RunState): string {
   return `${name ? `${name}-` : ''}${run.id}.txt`;
 }
 
-/** Give the browser a text as a file. */
-export function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
+/** Give the browser a text, or something else, as a file. */
+export function download(name: string, content: string | Blob): void {
+  const text = { type: 'text/plain;charset=utf-8' };
+  const blob = typeof content === 'string' ? new Blob([content], text) : content;
+  const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

@@ -4,6 +4,7 @@ import { Clusters } from '../cluster/list';
 import { StartButton } from '../cluster/start';
 import { Runs } from '../run/list';
 import { Models } from '../models/list';
+import { Money } from '../money/section';
 import { useMlops, useSelector } from '../state/hooks';
 import { Announcer } from './announcer';
 import { Banner } from './banner';
@@ -32,6 +33,7 @@ export function Panel(): JSX.Element {
         <Clusters wanted={wanted} />
         <Runs wanted={wanted} />
         <Models wanted={wanted} />
+        <Money />
       </div>
       <Announcer />
     </>

@@ -13,6 +13,8 @@ interface ISectionProps {
   count: number;
   /** How many of them are shown, where a filter leaves some out. */
   shown: number;
+  /** Whether it is folded until somebody opens it. */
+  folded?: boolean;
   /** What stands at the right end of its heading. */
   tools?: React.ReactNode;
   children: React.ReactNode;
@@ -22,7 +24,10 @@ interface ISectionProps {
 export function Section(props: ISectionProps): JSX.Element {
   const { name, title, count, shown } = props;
   const { trans } = useMlops();
-  const [fold, setFold] = useKept(`fold-${name}`, ['open', 'closed']);
+  const [fold, setFold] = useKept(
+    `fold-${name}`,
+    props.folded ? (['closed', 'open'] as const) : (['open', 'closed'] as const)
+  );
   const isOpen = fold === 'open';
   const Caret = isOpen ? caretDownIcon : caretRightIcon;
   const id = `jp-mlops-${name}`;
