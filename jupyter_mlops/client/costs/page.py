@@ -22,7 +22,8 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 50rem; padding: 0 1rem }
 table { border-collapse: collapse; margin: 0 0 2rem; width: 100% }
 th, td { border-bottom: 1px solid #8884; padding: .25rem .5rem; text-align: left; vertical-align: top }
-td + td, th + th { text-align: right }
+td, th + th { text-align: right }
+.bars td:last-child { text-align: left }
 thead th { font-weight: 600 }
 tbody th { font-weight: 400 }
 .sum { font-size: 1.6rem; margin: .5rem 0 }
@@ -77,36 +78,37 @@ def _sum(month: MonthSum) -> Iterable[str]:
 
 
 def _saving(saving: Saving) -> Iterable[str]:
-    """The waterfall: a bar for the baseline, one for each step, and one for what was paid."""
+    """The waterfall: a bar for the baseline, one for each step, which begins where the one above ends, and one for what
+    was paid."""
+    kept = saving.baseline - saving.stopped
+    shaped = kept - saving.sized
     steps = [
-        ("Baseline", saving.baseline, "", "compared with"),
-        ("Stopped when idle", -saving.stopped, _way(saving.stopped), "compared with not stopping"),
-        ("Right size", -saving.sized, _way(saving.sized), "measured: shapes"),
-        ("Spot and discounts", -saving.cheaper, _way(saving.cheaper), "measured: rates"),
-        ("Paid", saving.paid, "", "measured"),
+        ("Baseline", 0.0, saving.baseline, "what is compared with"),
+        ("Stopped when idle", saving.baseline, kept, "compared with not stopping"),
+        ("Right size", kept, shaped, "measured by the workers that there were before"),
+        ("Spot and discounts", shaped, saving.paid, "measured by their rates"),
+        ("Paid", 0.0, saving.paid, "measured"),
     ]
-    most = max(abs(amount) for _, amount, _, _ in steps) or 1.0
+    most = max(saving.baseline, kept, shaped, saving.paid) or 1.0
     yield f"<h2>Saved</h2><p>{escape(saving_sentence(saving))}.</p>"
     yield '<table class="bars"><tbody>'
-    for name, amount, way, basis in steps:
-        sign = "−" if amount < 0 else ""
-        amount_words = f"{sign}{words.money(abs(amount), saving.currency)}"
-        bar = f'<span class="bar {way}" style="width:{100 * abs(amount) / most:.1f}%"></span>'
+    for name, start, end, basis in steps:
+        change = end - start
+        sign, kind = ("", "") if not start else ("− ", "saved") if change <= 0 else ("+ ", "lost")
+        told = f"{sign if change else ''}{words.money(abs(change), saving.currency)}"
+        style = f"margin-left:{100 * min(start, end) / most:.1f}%;width:{100 * abs(change) / most:.1f}%"
         yield f'<tr><th scope="row">{name}<br><span class="hint">{basis}</span></th>'
-        yield f"<td>{escape(amount_words)}</td><td>{bar}</td></tr>"
+        yield f'<td>{escape(told)}</td><td><span class="bar {kind}" style="{style}"></span></td></tr>'
     yield f'</tbody></table><p class="hint">The baseline: {escape(CAREFUL)}.</p>'
-
-
-def _way(saved: float) -> str:
-    return "saved" if saved >= 0 else "lost"
 
 
 def _lines(title: str, lines: Sequence[CostLine]) -> Iterable[str]:
     yield f"<h2>{title}</h2>"
+    hours = any(line.usage.cpu_hours for line in lines)  # runs have none of their own
     yield from _table(
-        ("Name", "CPU-hours", "Cost"),
+        ("Name", *(["CPU-hours"] if hours else []), "Cost"),
         [
-            (line.name, words.quantity(line.usage.cpu_hours) if line.usage.cpu_hours else "", cost_so_far(line.cost))
+            (line.name, *([words.quantity(line.usage.cpu_hours)] if hours else []), cost_so_far(line.cost))
             for line in lines[:_MOST]
         ],
     )
