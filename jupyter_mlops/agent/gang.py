@@ -316,9 +316,9 @@ class RankPrints:
         if lines:
             self._reporter.print(stream, "".join(f"{self._prefix}{line}" for line in lines))
 
-    def points(self, columns: dict[str, Column], left_out: int) -> None:
+    def points(self, columns: dict[str, Column], left_out: int, trial: int | None) -> None:
         """Metrics were logged."""
-        self._reporter.points(columns, left_out, self._rank, self._attempt)
+        self._reporter.points(columns, left_out, trial, self._rank, self._attempt)
 
     def end(self) -> None:
         """Nothing more comes."""

@@ -49,10 +49,17 @@ class PointsOut:
         os.set_inheritable(file, False)
         self._stuck = False
         self._dropped = 0
+        self._trial: int | None = None
+        self._begins = False
+
+    def begin_trial(self, trial: int | None) -> None:
+        """What is logged from here on is a trial's of a sweep, which begins; None: it has ended."""
+        self._trial, self._begins = trial, trial is not None
 
     def add(self, key: str, value: float, step: int | None) -> None:
         """A point. It is lost if nobody has taken any for a second."""
-        line = json.dumps([key, step, value, round(time.time(), 3), self._dropped]).encode() + b"\n"
+        whose = [self._trial, self._begins]
+        line = json.dumps([key, step, value, round(time.time(), 3), self._dropped, *whose]).encode() + b"\n"
         try:
             if not self._written(line):
                 self._dropped += 1
@@ -60,6 +67,7 @@ class PointsOut:
         except OSError:  # the seat is gone, and so will be this process
             return
         self._dropped = 0
+        self._begins = False
 
     def _written(self, line: bytes) -> bool:
         try:
@@ -85,10 +93,10 @@ class PointsIn:
     ----------
     file : the pipe, to read from; it doesn't block.
     tell : gets the points, by metric: `steps` (None where the code gave none), `values` and `times`; and how many were
-        left out.
+        left out; and, of a trial of a sweep, its number, and whether these are the first since it began.
     """
 
-    def __init__(self, file: int, tell: Callable[[dict[str, Column], int], None]) -> None:
+    def __init__(self, file: int, tell: Callable[[dict[str, Column], int, int | None, bool], None]) -> None:
         self._file, self._tell = file, tell
         self._rest = b""
         self._room, self._at = float(BURST), time.monotonic()
@@ -113,9 +121,9 @@ class PointsIn:
 
     def _pass_on(self, points: list[list[Any]]) -> None:
         left_out = sum(point[4] for point in points)
-        columns: dict[str, Column] = {}
-        for key, step, value, at, _ in points:
-            column = columns.setdefault(key, {"steps": [], "values": [], "times": []})
+        columns: dict[tuple[int | None, str], Column] = {}
+        for key, step, value, at, _, trial, _ in points:
+            column = columns.setdefault((trial, key), {"steps": [], "values": [], "times": []})
             column["steps"].append(step)
             column["values"].append(value)
             column["times"].append(at)
@@ -123,11 +131,17 @@ class PointsIn:
         self._room = min(float(BURST), self._room + (now - self._at) * RATE)
         self._at = now
         if len(points) > self._room:
-            columns = {key: _telling(column) for key, column in columns.items()}
+            columns = {of: _telling(column) for of, column in columns.items()}
             left_out += len(points) - sum(len(column["steps"]) for column in columns.values())
         else:
             self._room -= len(points)
-        self._tell(columns, left_out)
+        by_trial: dict[int | None, dict[str, Column]] = {}
+        for (trial, key), column in columns.items():
+            by_trial.setdefault(trial, {})[key] = column
+        begun = {point[5] for point in points if point[6]}
+        for trial, of_trial in by_trial.items():
+            self._tell(of_trial, left_out, trial, trial in begun)
+            left_out = 0
 
 
 def _points(lines: bytes) -> list[list[Any]]:
@@ -139,7 +153,7 @@ def _points(lines: bytes) -> list[list[Any]]:
         for line in lines.split(b"\n"):
             with contextlib.suppress(ValueError):
                 found.append(json.loads(line))
-    return [point for point in found if isinstance(point, list) and len(point) == 5 and isinstance(point[0], str)]
+    return [point for point in found if isinstance(point, list) and len(point) == 7 and isinstance(point[0], str)]
 
 
 def _telling(column: Column) -> Column:

@@ -62,9 +62,18 @@ class Reporter:
             self._waiting = True
         self._on_loop(self._later)
 
-    def points(self, columns: dict[str, Any], left_out: int, rank: int = 0, attempt: int = 1) -> None:
+    def points(
+        self,
+        columns: dict[str, Any],
+        left_out: int,
+        trial: int | None = None,
+        begins: bool = False,
+        rank: int = 0,
+        attempt: int = 1,
+    ) -> None:
         """Metrics were logged, as `PointsIn` tells them. Prints don't wait for them, nor they for prints."""
-        self._send({"kind": "points", "columns": columns, "left_out": left_out, "rank": rank, "attempt": attempt})
+        whose = {"rank": rank, "attempt": attempt, "trial": trial, "begins": begins}
+        self._send({"kind": "points", "columns": columns, "left_out": left_out, **whose})
 
     def send(self, kind: str, **what: Any) -> None:
         """Tell of anything else, after what was printed before it."""

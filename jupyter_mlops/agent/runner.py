@@ -112,7 +112,7 @@ class Runner:
             if "prune" in message:  # it came too late
                 continue
             if self._head.get("sweep"):
-                self.trial = self.trial or TrialHere(self._wire, self.tell)
+                self.trial = self.trial or TrialHere(self._wire, self.tell, self.points)
             outcome = self._execute(message)
             _flush()
             if self.stopping is not None:

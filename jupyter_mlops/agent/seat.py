@@ -53,7 +53,7 @@ class Prints(Protocol):
     def print(self, stream: str, text: str) -> None:
         """Something was written to `stdout` or `stderr`."""
 
-    def points(self, columns: dict[str, Column], left_out: int) -> None:
+    def points(self, columns: dict[str, Column], left_out: int, trial: int | None, begins: bool) -> None:
         """Metrics were logged, as `PointsIn` tells them."""
 
 

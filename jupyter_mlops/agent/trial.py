@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .displays import Tell
+from .points import PointsOut
 from .reports import Meter
 from .wire import Wire
 
@@ -28,16 +29,18 @@ class TrialHere:
     ----------
     wire : over which the seat says that one is to end.
     tell : tells the seat.
+    points : takes what the objective logs, which is of the trial.
     """
 
-    def __init__(self, wire: Wire, tell: Tell) -> None:
-        self._wire, self._tell = wire, tell
+    def __init__(self, wire: Wire, tell: Tell, points: PointsOut) -> None:
+        self._wire, self._tell, self._points = wire, tell, points
         self._lock = threading.Lock()
         self._poll = select.poll()
         self._poll.register(wire.fileno(), select.POLLIN)
         self._begin(-1)
 
     def _begin(self, number: int) -> None:
+        self._points.begin_trial(number if number >= 0 else None)
         self._number, self._meter = number, Meter(RATE, BURST)
         self.reports, self.value, self._pruned = 0, math.nan, False
 
@@ -78,6 +81,8 @@ class TrialHere:
             ended = {"phase": "done", "value": value, "metrics": others}
         except Pruned:
             ended = {"phase": "pruned", "value": self.value, "metrics": {}}
+        finally:
+            self._points.begin_trial(None)
         return {**ended, "reports": self.reports, "seconds": time.perf_counter() - began}
 
 

@@ -1,4 +1,4 @@
-"""Curves: what a run's metrics were, step by step, for each of its ranks.
+"""Curves: what a run's metrics were, step by step, for each of its ranks, and of a sweep for each of its trials.
 
 A line of points is how they are told and stored; `Curves` is what is made of the lines. An attempt of a gang goes on
 from a checkpoint: what an earlier one logged after the checkpoint's step has not come to count, and what the new one
@@ -22,6 +22,9 @@ MOST_POINTS, ALL_POINTS = 2000, 100_000
 #: Points that a curve may have however many curves there are, and curves of a run. Further ones are not drawn.
 FEWEST_POINTS, MOST_CURVES = 48, 2000
 
+#: Points that are told of at once, of all curves together.
+TOLD_POINTS = 60_000
+
 #: The largest step, and minus the smallest: a browser counts no further.
 LARGEST_STEP = 2**53 - 1
 
@@ -31,7 +34,7 @@ LONGEST_LINE = 100_000
 
 class CurveLine(Record):
     """Points of one metric of one rank, in the order in which they were logged; or that an attempt `begins` at a step:
-    that of the checkpoint that it goes on from, -1 where it begins anew."""
+    that of the checkpoint that it goes on from, -1 where it begins anew. Within a sweep it is of a `trial`."""
 
     model_config = ConfigDict(ser_json_inf_nan="strings")
 
@@ -39,6 +42,7 @@ class CurveLine(Record):
     seq: int = 0
     key: Label = ""
     rank: int = 0
+    trial: int | None = None
     attempt: int = 1
     steps: Annotated[list[int], first(LONGEST_LINE)] = []
     values: Annotated[list[float], first(LONGEST_LINE)] = []
@@ -47,10 +51,11 @@ class CurveLine(Record):
 
 
 class AttemptMark(Record):
-    """An attempt of a gang began at this step."""
+    """An attempt of a gang, which may be a trial of a sweep, began at this step."""
 
     attempt: int
     step: int
+    trial: int | None = None
 
 
 class CurveData(Record):
@@ -59,6 +64,7 @@ class CurveData(Record):
 
     key: Label
     rank: int = 0
+    trial: int | None = None
     steps: list[int] = []
     values: list[float | None] = []
     odd: str = ""
@@ -82,6 +88,14 @@ class Point(NamedTuple):
     value: float
     time: Time
     attempt: int
+
+
+class CurveOf(NamedTuple):
+    """Whose curve it is: of which metric, trial (None outside of trials) and rank."""
+
+    key: str
+    trial: int | None = None
+    rank: int = 0
 
 
 class Curve:
@@ -154,7 +168,7 @@ class Curve:
 
 
 class Curves:
-    """All curves of a run: a metric's name and a rank → its curve.
+    """All curves of a run: a metric's name, a trial and a rank → its curve.
 
     Parameters
     ----------
@@ -163,10 +177,12 @@ class Curves:
 
     def __init__(self, most: int | None = MOST_POINTS) -> None:
         self._most = most
-        self._curves: dict[tuple[str, int], Curve] = {}
-        self._left_out: set[tuple[str, int]] = set()
+        self._curves: dict[CurveOf, Curve] = {}
+        self._left_out: set[CurveOf] = set()
         self._copied: set[int] = set()
         self.attempts: list[AttemptMark] = []
+        #: The newest attempt, by trial.
+        self._newest: dict[int | None, int] = {}
         self.seq = 0
 
     @classmethod
@@ -190,37 +206,40 @@ class Curves:
         self._copied |= {line.seq} if line.seq else set()
         self.seq += 1
         if line.begins is not None:
-            self.attempts.append(AttemptMark(attempt=line.attempt, step=line.begins))
-            for curve in self._curves.values():
+            self.attempts.append(AttemptMark(attempt=line.attempt, step=line.begins, trial=line.trial))
+            self._newest[line.trial] = line.attempt
+            for curve in [curve for of, curve in self._curves.items() if of.trial == line.trial]:
                 curve.begin(line)
                 curve.seq = self.seq
             return
-        if self.attempts and line.attempt < self.attempts[-1].attempt:
+        if line.attempt < self._newest.get(line.trial, line.attempt):
             return
-        curve_or_none = self._curves.get((line.key, line.rank)) or self._new(line)
+        of = CurveOf(line.key, line.trial, line.rank)
+        curve_or_none = self._curves.get(of) or self._new(of)
         if curve_or_none is not None:
             curve_or_none.add(line)
             curve_or_none.seq = self.seq
 
-    def next_step(self, key: str, rank: int, attempt: int) -> int:
+    def next_step(self, of: CurveOf, attempt: int) -> int:
         """The step of a value that was logged without one: they are counted, an attempt's from its checkpoint on."""
-        curve = self._curves.get((key, rank))
+        curve = self._curves.get(of)
         if curve is not None and curve.last is not None and curve.last.attempt == attempt:
             return min(curve.last.step + 1, LARGEST_STEP)
-        return max((mark.step for mark in self.attempts if mark.attempt == attempt), default=-1) + 1
+        marks = (mark.step for mark in self.attempts if (mark.attempt, mark.trial) == (attempt, of.trial))
+        return max(marks, default=-1) + 1
 
-    def get(self, key: str, rank: int = 0) -> Curve | None:
+    def get(self, key: str, rank: int = 0, trial: int | None = None) -> Curve | None:
         """The curve of a metric and a rank; None where there is none."""
-        return self._curves.get((key, rank))
+        return self._curves.get(CurveOf(key, trial, rank))
 
-    def ranks(self, key: str) -> dict[int, Curve]:
-        """The curves of a metric, by rank."""
-        return {rank: curve for (name, rank), curve in sorted(self._curves.items()) if name == key}
+    def of_key(self, key: str) -> dict[CurveOf, Curve]:
+        """The curves of a metric, by trial and rank."""
+        return {of: curve for of, curve in sorted(self._curves.items(), key=_in_order) if of.key == key}
 
     @property
     def keys(self) -> list[str]:
         """The metrics, as they came."""
-        return list(dict.fromkeys(key for key, _ in self._curves))
+        return list(dict.fromkeys(of.key for of in self._curves))
 
     def thin(self, most: int) -> None:
         """Keep at most so many points of each curve from here on."""
@@ -229,29 +248,36 @@ class Curves:
             curve.thin(most)
 
     def view(self, since: int = 0, most: int | None = None) -> CurvesView:
-        """As they are drawn, those that changed after the change `since`, of at most `most` points each."""
-        changed = [(key, rank, curve) for (key, rank), curve in self._curves.items() if curve.seq > since]
+        """As they are drawn, those that changed after the change `since`, of at most `most` points each: fewer, where
+        there are very many curves."""
+        changed = [(of, curve) for of, curve in self._curves.items() if curve.seq > since]
+        if most is not None:
+            most = min(most, max(FEWEST_POINTS, TOLD_POINTS // max(1, len(self._curves))))
         return CurvesView(
             seq=self.seq,
-            curves=[_drawn(key, rank, curve.points, most) for key, rank, curve in changed],
+            curves=[_drawn(of, curve.points, most) for of, curve in changed],
             attempts=self.attempts,
             left_out=len(self._left_out),
         )
 
-    def _new(self, line: CurveLine) -> Curve | None:
-        at = (line.key, line.rank)
+    def _new(self, of: CurveOf) -> Curve | None:
         if self._most is None:
-            self._curves[at] = Curve(None)
-            return self._curves[at]
+            self._curves[of] = Curve(None)
+            return self._curves[of]
         if len(self._curves) >= MOST_CURVES:
             if len(self._left_out) < MOST_CURVES:
-                self._left_out.add(at)
+                self._left_out.add(of)
             return None
-        self._curves[at] = Curve()
+        self._curves[of] = Curve()
         room = max(FEWEST_POINTS, min(self._most, ALL_POINTS // len(self._curves)))
         for curve in self._curves.values():
             curve.most = room  # what is more is thinned with the next points
-        return self._curves[at]
+        return self._curves[of]
+
+
+def _in_order(item: tuple[CurveOf, Curve]) -> tuple[int, int]:
+    of, _ = item
+    return -1 if of.trial is None else of.trial, of.rank
 
 
 def thinned(points: Iterable[Point], most: int) -> list[Point]:
@@ -295,29 +321,30 @@ def _telling(points: list[Point]) -> list[Point]:
 
 def lines_of(curves: Curves) -> Iterator[CurveLine]:
     """Lines that make the same curves again."""
-    marks = {mark.attempt: mark.step for mark in curves.attempts}
-    found: dict[int, list[CurveLine]] = {attempt: [] for attempt in marks}
+    marks = {(mark.trial, mark.attempt): mark.step for mark in curves.attempts}
+    found: dict[tuple[int | None, int], list[CurveLine]] = {at: [] for at in marks}
     for key in curves.keys:
-        for rank, curve in curves.ranks(key).items():
+        for of, curve in curves.of_key(key).items():
             for point in curve.points:
-                lines = found.setdefault(point.attempt, [])
-                if not lines or (lines[-1].key, lines[-1].rank) != (key, rank):
-                    lines.append(CurveLine(key=key, rank=rank, attempt=point.attempt))
+                lines = found.setdefault((of.trial, point.attempt), [])
+                if not lines or (lines[-1].key, lines[-1].rank) != (key, of.rank):
+                    lines.append(CurveLine(key=key, rank=of.rank, trial=of.trial, attempt=point.attempt))
                 lines[-1].steps.append(point.step)
                 lines[-1].values.append(point.value)
                 lines[-1].times.append(point.time)
-    for attempt in sorted(found):
-        if attempt in marks:
-            yield CurveLine(attempt=attempt, begins=marks[attempt])
-        yield from found[attempt]
+    for trial, attempt in sorted(found, key=lambda at: (-1 if at[0] is None else at[0], at[1])):
+        if (trial, attempt) in marks:
+            yield CurveLine(trial=trial, attempt=attempt, begins=marks[trial, attempt])
+        yield from found[trial, attempt]
 
 
-def _drawn(key: str, rank: int, points: list[Point], most: int | None) -> CurveData:
+def _drawn(of: CurveOf, points: list[Point], most: int | None) -> CurveData:
     shown = points if most is None else thinned(points, most)
     odd = next((point for point in shown if not math.isfinite(point.value)), None)
     return CurveData(
-        key=key,
-        rank=rank,
+        key=of.key,
+        rank=of.rank,
+        trial=of.trial,
         steps=[point.step for point in shown],
         values=[point.value if math.isfinite(point.value) else None for point in shown],
         odd="" if odd is None else str(odd.value),

@@ -2,15 +2,13 @@
 
 What MLflow gets: tags `mlops.*` (id, kind, cluster, shape, owner, versions, notebook and cell, error), the options and
 the user's parameters as params, all points of the metrics with their steps (of other ranks than the first as
-`KEY/rank 1`), the cost, and the code as an artifact.
+`KEY/rank 1`), the cost, and the code as an artifact. Trials of a sweep are nested runs (`trials.py`).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import time
 from itertools import islice
 from pathlib import Path
@@ -23,6 +21,8 @@ from ..home.runs import RunFolder, run_folder
 from . import pending
 from .registered import sync_models
 from .target import shows_models
+from .text import BATCH, METRICS, PARAM, TAG, key_of, text_of
+from .trials import NestedRuns
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,13 +34,8 @@ ID_TAG = "mlops.run"
 
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "cancelled": "KILLED", "lost": "KILLED"}
 
-#: MLflow's own limits: bytes of a tag's and of a param's value, things in one batch.
-_TAG, _PARAM, _BATCH, _METRICS = 5000, 500, 100, 1000
-
 #: Seconds that are waited for the last points of a run whose end is told before its cluster has written them.
 _LAST = 1.0
-
-_NOT_IN_KEYS = re.compile(r"[^\w\-./ ]")
 
 
 class MlflowStore:
@@ -70,8 +65,12 @@ class MlflowStore:
             self._journal(client, run, folder, marker)
             if run.phase in FINAL:
                 _wait_for_the_last(folder)
-            self._points(client, folder, marker)
+            nested = NestedRuns(client, self._experiment, run, folder, marker)
+            if run.kind == "sweep":
+                nested.bring()
+            self._points(client, folder, marker, nested)
             if run.phase in FINAL:
+                nested.end()
                 self._end(client, run, marker.run)
                 marker.ended = True
                 pending.write(folder, marker)
@@ -113,18 +112,18 @@ class MlflowStore:
     def _params(self, client: MlflowClient, identity: str, params: dict[str, Any]) -> None:
         from mlflow.entities import Param
 
-        rows = [Param(_key(key), _text(value)[:_PARAM]) for key, value in params.items() if value is not None]
-        for start in range(0, len(rows), _BATCH):
-            client.log_batch(identity, params=rows[start : start + _BATCH])
+        rows = [Param(key_of(key), text_of(value)[:PARAM]) for key, value in params.items() if value is not None]
+        for start in range(0, len(rows), BATCH):
+            client.log_batch(identity, params=rows[start : start + BATCH])
 
     def _journal(self, client: MlflowClient, run: RunState, folder: RunFolder, marker: pending.Marker) -> None:
         """What a run of an earlier version logged since the last time, with its steps."""
         from mlflow.entities import Metric
 
         entries = iter(folder.journal(marker.journal))
-        while batch := list(islice(entries, _BATCH)):
+        while batch := list(islice(entries, BATCH)):
             metrics = [
-                Metric(_key(entry.key), float(entry.value or 0), int(entry.time * 1000), entry.step or 0)
+                Metric(key_of(entry.key), float(entry.value or 0), int(entry.time * 1000), entry.step or 0)
                 for entry in batch
                 if entry.kind == "metric" and _is_number(entry)
             ]
@@ -133,7 +132,7 @@ class MlflowStore:
             marker.journal = batch[-1].seq
         pending.write(folder, marker)
 
-    def _points(self, client: MlflowClient, folder: RunFolder, marker: pending.Marker) -> None:
+    def _points(self, client: MlflowClient, folder: RunFolder, marker: pending.Marker, nested: NestedRuns) -> None:
         """What the run logged since the last time."""
         from mlflow.entities import Metric
 
@@ -141,15 +140,15 @@ class MlflowStore:
             lines, end = folder.curves_after(marker.points)
             if end == marker.points:
                 return
-            metrics = [
-                Metric(
-                    _key(line.key if line.rank == 0 else f"{line.key}/rank {line.rank}"), value, int(at * 1000), step
-                )
-                for line in lines
-                for step, value, at in zip(line.steps, line.values, line.times, strict=False)
-            ]
-            for start in range(0, len(metrics), _METRICS):
-                client.log_batch(marker.run, metrics=metrics[start : start + _METRICS])
+            by_run: dict[str, list[Metric]] = {}
+            for line in lines:
+                identity, name = nested.place_of(line)
+                points = zip(line.steps, line.values, line.times, strict=False)
+                metrics = [Metric(key_of(name), value, int(at * 1000), step) for step, value, at in points]
+                by_run.setdefault(identity, []).extend(metrics)
+            for identity, metrics in by_run.items():
+                for start in range(0, len(metrics), METRICS):
+                    client.log_batch(identity, metrics=metrics[start : start + METRICS])
             marker.points = end
             pending.write(folder, marker)
 
@@ -158,12 +157,12 @@ class MlflowStore:
 
         at = int((run.ended or run.created) * 1000)
         known = client.get_run(identity).data
-        self._params(client, identity, {k: v for k, v in run.params.items() if _key(k) not in known.params})
+        self._params(client, identity, {k: v for k, v in run.params.items() if key_of(k) not in known.params})
         sums = {"mlops.items_done": run.done, "mlops.items_failed": run.failed, "mlops.busy_seconds": run.busy}
         if run.cost.amount is not None:
             sums["mlops.cost"] = run.cost.amount
             sums |= {"mlops.cost_unknown_cpu_hours": run.cost.unknown.cpu_hours} if run.cost.lacks else {}
-        last = {_key(key): value for key, value in run.metrics.items() if value is not None}
+        last = {key_of(key): value for key, value in run.metrics.items() if value is not None}
         sums |= {key: value for key, value in last.items() if key not in known.metrics}
         client.log_batch(
             identity,
@@ -234,15 +233,7 @@ def _tags(run: RunState) -> dict[str, str]:
         "mlflow.source.name": run.origin.notebook,
         "mlflow.source.type": "NOTEBOOK" if run.origin.notebook else None,
     }
-    return {key: _text(value)[:_TAG] for key, value in tags.items() if value not in (None, "", [], {})}
-
-
-def _key(key: str) -> str:
-    return _NOT_IN_KEYS.sub("_", key)[:250]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return {key: text_of(value)[:TAG] for key, value in tags.items() if value not in (None, "", [], {})}
 
 
 def _is_number(entry: Entry) -> bool:

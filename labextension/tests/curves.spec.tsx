@@ -1,7 +1,18 @@
 import React from 'react';
 
 import { describe as inWords } from '../src/curve/chart';
-import { drawn, facts, mainKey, merge, NONE, smoothed } from '../src/curve/data';
+import {
+  drawn,
+  facts,
+  mainKey,
+  merge,
+  MOST_FAINT,
+  NONE,
+  smoothed,
+  strongest,
+  trialGroups,
+  trialsWith
+} from '../src/curve/data';
 import { SmallCurves } from '../src/curve/small';
 import { CurvesView } from '../src/curve/view';
 import { useSelector } from '../src/state/hooks';
@@ -12,13 +23,19 @@ import { find, Stage, trans } from './stage';
 const curve = (more: Partial<CurveData> = {}): CurveData => ({
   key: 'loss',
   rank: 0,
+  trial: null,
   steps: [0, 1, 2],
   values: [4, 2, 1],
   odd: '',
   odd_step: null,
   ...more
 });
-const options = { each: false, log: false, smoothing: 0, rank: (rank: number) => `rank ${rank}` };
+const options = {
+  each: false,
+  log: false,
+  smoothing: 0,
+  part: ({ rank }: CurveData) => `rank ${rank}`
+};
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -51,6 +68,45 @@ describe('Curves', () => {
     expect(smoothed([null, 4, 2], 0.5)).toEqual([null, 4, 8 / 3]);
     expect(facts(curve({ values: [null, null, null] }))).toBeNull();
     expect(drawn([], options).data).toEqual([[]]);
+  });
+
+  it('of a sweep are those of its best trials before all others', () => {
+    const trials = Array.from({ length: 7 }, (_, trial) => curve({ trial }));
+    expect(strongest(trialsWith(trials.slice(2), [4, 3, 9]))).toEqual([4, 3, 2, 5, 6]);
+    const strong = strongest(trialsWith(trials, [4, 3]));
+    expect(strong).toEqual([4, 3, 0]);
+    const groups = trialGroups(trials, strong, trial => `trial ${trial}`);
+    const { lines } = drawn(groups, options);
+    expect(lines.map(({ kind, group }) => [kind, group])).toEqual([
+      ...Array.from({ length: 4 }, () => ['faint', -1]),
+      ['own', 0],
+      ['own', 1],
+      ['own', 2]
+    ]);
+    const many = Array.from({ length: MOST_FAINT + 2 }, (_, trial) => curve({ trial }));
+    const band = drawn(
+      trialGroups(many, [1], trial => `trial ${trial}`),
+      options
+    );
+    expect(band.lines.map(line => line.kind)).toEqual(['high', 'low', 'own']);
+    expect(inWords(trans, 'loss', groups)).toMatch(/^loss, trial 4: .*\. 4 other trials, faint$/);
+  });
+
+  it('of trials that are ticked stand out', async () => {
+    const stage = new Stage();
+    const done = run({ phase: 'done', ended: 1, kind: 'sweep', metrics: { loss: 1 } });
+    const curves = Array.from({ length: 8 }, (_, trial) => curve({ trial }));
+    stage.api.drawn = { seq: 3, curves, attempts: [], left_out: 0 };
+    const asked = { goal: 'max', metric: 'auc', budget: null, time: null, prune: null } as const;
+    const sweep = { ...asked, spent: 0, space: {} };
+    stage.api.tried = [{ seq: 1, sweep, trials: [], more: false }];
+    stage.show(<CurvesView run={done.id} />);
+    await stage.after(() => stage.stream.say(snapshot({ runs: [done] })));
+    expect(find('curve-rest').textContent).toMatch(/^The other 5 trials are faint/);
+    const ticks = [...find('curve-numbers').querySelectorAll('input')];
+    expect(ticks.map(tick => tick.checked).filter(Boolean)).toHaveLength(3);
+    await stage.after(() => ticks[5].click());
+    expect(find('curve').getAttribute('aria-label')).toMatch(/trial 5.*4 other trials, faint$/);
   });
 
   it('are told in words', () => {

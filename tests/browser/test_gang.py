@@ -32,6 +32,8 @@ begin
 """
 SWEEP = """
 def objective(x, kind):
+    for step in range(20):
+        mlops.log_metric("loss", (1 + step) ** -x, step)
     if kind == "bad":
         raise ValueError("never that")
     return x
@@ -111,14 +113,30 @@ def _sweep(page: Page, sidebar: Sidebar, notebook: Notebook, picture: Callable[[
     expect(rows.first).to_contain_text("the best one")
     details.locator("[data-mlops=sort-state]").click()
     expect(rows.nth(11)).to_contain_text("failed: ValueError: never that")
+    curve = details.locator("[data-mlops=curve]").first
+    expect(curve).to_have_attribute("aria-label", re.compile(r"^loss, trial \d+: .*\. 11 other trials, faint$"))
     for width in WIDTHS:
         sidebar.resize(width)
         for theme in ("light", "dark"):
             dark(page, theme == "dark")
+            curve.scroll_into_view_if_needed()
             picture(f"sweep-{theme}-{width}")
     assert_accessible(page, "[data-mlops=run-details]")
+    details.locator("[data-mlops=open-curves]").click()
+    tab = page.locator("[data-mlops=curves-view]").last
+    ticks = tab.locator("[data-mlops=curve-numbers] input")
+    expect(ticks).to_have_count(12)
+    expect(tab.locator("[data-mlops=curve-rest]")).to_contain_text("The other 9 trials are faint")
+    ticks.nth(11).check()
+    expect(tab.locator("[data-mlops=curve-rest]")).to_contain_text("The other 8 trials are faint")
+    picture("curves-sweep-dark")
+    assert_accessible(page, ".lm-Widget:not(.lm-mod-hidden) > [data-mlops=curves-view]")
+    dark(page, on=False)
+    picture("curves-sweep-light")
+    command(page, "docmanager:open", {"path": "gang.ipynb"})
     details.locator("[data-mlops=open-trials]").click()
     tab = page.locator("[data-mlops=sweep-view]")
     expect(tab.locator("[data-mlops=parallel] path")).to_have_count(12)
+    dark(page, on=True)
     picture("sweep-tab-dark")
     assert_accessible(page, "[data-mlops=sweep-view]")

@@ -14,8 +14,10 @@ from jupyter_mlops.core.curve import (
     FEWEST_POINTS,
     MOST_CURVES,
     MOST_POINTS,
+    TOLD_POINTS,
     Curve,
     CurveLine,
+    CurveOf,
     Curves,
     Point,
     lines_of,
@@ -107,11 +109,33 @@ def test_an_attempt_takes_the_place_of_what_came_after_its_checkpoint(
 
 def test_values_without_a_step_are_counted_from_the_checkpoint_on() -> None:
     curves = Curves()
-    assert curves.next_step("loss", 0, 1) == 0
+    assert curves.next_step(CurveOf("loss"), 1) == 0
     curves.take(line([0, 1]))
-    assert (curves.next_step("loss", 0, 1), curves.next_step("loss", 1, 1)) == (2, 0)
+    assert (curves.next_step(CurveOf("loss"), 1), curves.next_step(CurveOf("loss", rank=1), 1)) == (2, 0)
     curves.take(begins(2, 1))
-    assert curves.next_step("loss", 0, 2) == 2
+    assert curves.next_step(CurveOf("loss"), 2) == 2
+
+
+def test_trials_of_a_sweep_have_curves_and_attempts_of_their_own() -> None:
+    lines = [
+        line(range(4), trial=0),
+        line(range(4), trial=7),
+        line([5]),
+        CurveLine(trial=7, attempt=2, begins=1),
+        line([2], [20.0], trial=7, attempt=2),
+        line([9], trial=7, attempt=1),  # stale
+        line([4], trial=0),
+    ]
+    curves = Curves.of(lines)
+    seen = {(of.trial, of.rank): curve.values for of, curve in curves.of_key("loss").items()}
+    assert seen == {(None, 0): [5], (0, 0): [0, 1, 2, 3, 4], (7, 0): [0, 1, 20]}
+    assert list(seen) == [(None, 0), (0, 0), (7, 0)], "in their order"
+    assert (curves.next_step(CurveOf("loss", 7), 2), curves.next_step(CurveOf("loss", 8), 1)) == (3, 0)
+    again = Curves.of(lines_of(curves))
+    assert {(each.trial, *each.values) for each in again.view().curves} == {(t, *v) for (t, _), v in seen.items()}
+    many = Curves.of(line(range(500), trial=trial) for trial in range(400))
+    told = [len(each.steps) for each in many.view(most=MOST_POINTS).curves]
+    assert len(told) == 400 and sum(told) <= TOLD_POINTS
 
 
 def test_lines_are_stored_and_read_whatever_is_wrong_with_some() -> None:

@@ -41,6 +41,8 @@ def test_the_best_is_found_and_a_trial_that_fails_or_dies_is_no_more_than_that(c
     def objective(x: float, kind: str) -> dict[str, float]:
         import jupyter_mlops
 
+        for step in range(2):
+            jupyter_mlops.log_metric("error", x + step)
         jupyter_mlops.report(x)
         if kind == "raises":
             raise ValueError("never that")
@@ -54,6 +56,8 @@ def test_the_best_is_found_and_a_trial_that_fails_or_dies_is_no_more_than_that(c
     assert (best.params, best.value, best.metrics) == ({"x": 0.25, "kind": "good"}, 0.25, {"other": 0.75})
     assert [trial.phase for trial in found.trials] == ["done", "failed", "failed"] * 3
     assert found.trials[1].error == "ValueError: never that" and "SIGKILL" in found.trials[2].error
+    logged = {number: curve.values for number, curve in found.curves["error"].trials.items()}
+    assert logged == {trial.number: [trial.params["x"], trial.params["x"] + 1] for trial in found.trials}
     table = found.table()
     assert list(table.index[:3]) == [0, 3, 6] and table.value[0] == 0.25
     record = read_runs()[0]
@@ -65,6 +69,9 @@ def test_the_best_is_found_and_a_trial_that_fails_or_dies_is_no_more_than_that(c
 
 def test_short_trials_share_tasks_and_each_keeps_what_is_its_own(cluster: mlops.Cluster) -> None:
     def objective(number: int) -> float:
+        import jupyter_mlops
+
+        jupyter_mlops.log_metric("seen", number)
         if number % 50 == 7:
             raise ValueError(f"not {number}")
         if number == 120:
@@ -81,6 +88,9 @@ def test_short_trials_share_tasks_and_each_keeps_what_is_its_own(cluster: mlops.
     assert all(trial.value == trial.params["number"] / 2 for trial in found.trials if trial.phase == "done")
     assert (found.record.done, found.record.failed) == (196, 4)
     assert len({(trial.began, trial.ended) for trial in found.trials}) > 100, "each has its own time"
+    assert {number: curve.values for number, curve in found.curves["seen"].trials.items()} == {
+        number: [number] for number in range(200)
+    }
 
 
 def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster) -> None:

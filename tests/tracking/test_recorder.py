@@ -22,6 +22,7 @@ from jupyter_mlops.core.curve import CurveLine
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.run import Entry, ItemError, Origin, RunState
 from jupyter_mlops.core.settings import Settings
+from jupyter_mlops.core.sweep import Trial
 from jupyter_mlops.home import settings
 from jupyter_mlops.home.runs import run_folder
 from jupyter_mlops.tracking import history, pending
@@ -212,6 +213,45 @@ def test_failures_odd_names_and_the_points_of_all_ranks_arrive(home: Path) -> No
     assert seen.info.status == "FAILED" and seen.data.tags["mlops.error"].startswith("ValueError")
     assert seen.data.params["lr _start_"] == "1e-3" and seen.data.metrics["acc_"] == 1.0
     assert "mlops.cost" not in seen.data.metrics
+
+
+def test_trials_of_a_sweep_are_nested_runs(home: Path) -> None:
+    from mlflow import MlflowClient
+
+    state = run(9).model_copy(update={"kind": "sweep", "options": {"metric": "auc"}})
+    folder = run_folder(state.id)
+    folder.write_record(state)
+
+    def trial(number: int, **more: Any) -> Trial:
+        return Trial(number=number, params={"lr": number / 10, "act": "relu"}, began=state.created, **more)
+
+    def log(number: int | None, *values: float) -> None:
+        steps = list(range(len(values)))
+        times = [state.created] * len(steps)
+        folder.add_to_curves([CurveLine(key="loss", trial=number, steps=steps, values=list(values), times=times)])
+
+    of_earlier = {"phase": "done", "value": 0.9, "ended": state.created - 9}
+    folder.add_to_trials([trial(0, **of_earlier), trial(1), trial(2), trial(3)])
+    log(1, 5.0, 4.0)
+    MlflowStore(tracking_uri()).sync(state)
+    folder.add_to_trials([trial(1, phase="done", value=0.7, metrics={"f1": 0.6}, ended=state.created + 5)])
+    folder.add_to_trials([trial(2, phase="failed", error="ValueError: no", ended=state.created + 6)])
+    log(2, 3.0)
+    log(5000, 8.0)
+    marker = json.loads(folder.marker.read_text())
+    folder.marker.write_text(json.dumps({**marker, "nested": {}}))  # a process was killed before it could write them
+    MlflowStore(tracking_uri()).sync(ended(state, phase="lost"))
+    client = MlflowClient(tracking_uri())
+    (parent,) = [each for each in found() if "mlops.run" in each.data.tags]
+    nested = [each for each in found() if each.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    of = {each.data.tags["mlops.trial"]: each for each in nested}
+    assert sorted(of) == ["1", "2", "3"] and len(nested) == 3
+    assert [of[each].info.status for each in "123"] == ["FINISHED", "FAILED", "KILLED"]
+    assert of["1"].data.params == {"lr": "0.1", "act": "relu"}
+    assert of["1"].data.metrics == {"loss": 4.0, "auc": 0.7, "f1": 0.6}
+    assert len(client.get_metric_history(of["1"].info.run_id, "loss")) == 2
+    assert of["2"].data.tags["mlops.error"] == "ValueError: no" and of["2"].data.metrics == {"loss": 3.0}
+    assert parent.data.metrics["loss/trial 5000"] == 8.0
 
 
 def test_recording_returns_at_once(home: Path, recorder: Recorder) -> None:

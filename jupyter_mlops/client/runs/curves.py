@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ... import places
-from ...core.curve import Curve, CurveLine, Curves
+from ...core.curve import Curve, CurveLine, CurveOf, Curves
 from ...core.errors import MlopsError
 from ...core.naming import ClusterName
 from ...core.run import RunState
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 #: Values that are shown of a curve.
 SHOWN = 48
 
+#: Trials that are shown of a metric.
+SEVERAL = 10
+
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -31,27 +35,40 @@ class MetricCurves:
     Attributes
     ----------
     key : the metric's name.
-    ranks : rank → its `Curve`, with `steps`, `values` and `times`. What is no gang has rank 0 only.
+    ranks : rank → its `Curve`, with `steps`, `values` and `times`. What is no gang has rank 0 only. Empty where trials
+        of a sweep logged it.
+    trials : of a sweep, the number of a trial → its `MetricCurves`.
     """
 
-    def __init__(self, key: str, ranks: Mapping[int, Curve]) -> None:
-        self.key, self.ranks = key, dict(ranks)
+    def __init__(self, key: str, curves: Mapping[CurveOf, Curve]) -> None:
+        self.key = key
+        self.ranks = {of.rank: curve for of, curve in curves.items() if of.trial is None}
+        by_trial: dict[int, dict[CurveOf, Curve]] = {}
+        for of, curve in curves.items():
+            if of.trial is not None:
+                by_trial.setdefault(of.trial, {})[CurveOf(key, None, of.rank)] = curve
+        self.trials = {trial: MetricCurves(key, ranks) for trial, ranks in by_trial.items()}
+        self._first = next(iter(curves.values()))
 
     @property
     def steps(self) -> list[int]:
-        """Of the first rank that logged it."""
-        return next(iter(self.ranks.values())).steps
+        """Of the first rank that logged it; of a sweep, of its first trial."""
+        return self._first.steps
 
     @property
     def values(self) -> list[float]:
-        """Of the first rank that logged it, one for each of the `steps`."""
-        return next(iter(self.ranks.values())).values
+        """Of the first rank that logged it, or the first trial: one for each of the `steps`."""
+        return self._first.values
 
     def __len__(self) -> int:
-        return len(next(iter(self.ranks.values())))
+        return len(self._first)
 
     def __repr__(self) -> str:
-        curve = next(iter(self.ranks.values()))
+        if not self.ranks:
+            shown = [f"trial {number}: {each!r}" for number, each in islice(self.trials.items(), SEVERAL)]
+            shown += ["…"] if len(self.trials) > SEVERAL else []
+            return "\n  ".join([f"{self.key} of {count(len(self.trials), 'trial')}", *shown])
+        curve = self._first
         points = curve.points
         of = "" if list(self.ranks) == [0] else f" of {count(len(self.ranks), 'rank')}"
         line = f"<{self.key}{of}: {count(len(points), 'point')}"
@@ -74,10 +91,10 @@ class RunCurves(Mapping[str, MetricCurves]):
         self._curves = curves
 
     def __getitem__(self, key: str) -> MetricCurves:
-        ranks = self._curves.ranks(key)
-        if not ranks:
+        curves = self._curves.of_key(key)
+        if not curves:
             raise KeyError(f"{key!r} is none of {', '.join(map(repr, self)) or 'its metrics: there are none'}")
-        return MetricCurves(key, ranks)
+        return MetricCurves(key, curves)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._curves.keys)
@@ -88,20 +105,22 @@ class RunCurves(Mapping[str, MetricCurves]):
     @property
     def attempts(self) -> dict[int, int]:
         """The attempts of a gang that went on from a checkpoint, or began anew (-1): attempt → step."""
-        return {mark.attempt: mark.step for mark in self._curves.attempts}
+        return {mark.attempt: mark.step for mark in self._curves.attempts if mark.trial is None}
 
     def frame(self) -> pandas.DataFrame:
-        """All points as a table with the columns key, rank, step, value, time (UTC) and attempt. It needs pandas."""
+        """All points as a table with the columns key, rank, step, value, time (UTC), attempt and, of a sweep's trials,
+        trial. It needs pandas."""
         import pandas
 
         rows = [
-            (key, rank, point.step, point.value, point.time, point.attempt)
+            (key, of.rank, point.step, point.value, point.time, point.attempt, of.trial)
             for key in self
-            for rank, curve in self._curves.ranks(key).items()
+            for of, curve in self._curves.of_key(key).items()
             for point in curve.points
         ]
-        table = pandas.DataFrame(rows, columns=["key", "rank", "step", "value", "time", "attempt"])
+        table = pandas.DataFrame(rows, columns=["key", "rank", "step", "value", "time", "attempt", "trial"])
         table["time"] = pandas.to_datetime(table["time"], unit="s", utc=True)
+        table["trial"] = table["trial"].astype("Int64")
         return table
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core.base import read_record
-from ...core.curve import LARGEST_STEP, CurveLine, Curves, CurvesView, lines_of
+from ...core.curve import LARGEST_STEP, CurveLine, CurveOf, Curves, CurvesView, lines_of
 from ...core.errors import Unreadable
 from ...core.run import MOST
 
@@ -40,6 +40,8 @@ class CurveKeeper:
         self._points = 0
         self._writers: dict[str, int] = {}
         self._said: set[str] = set()
+        #: How often trials of a sweep have begun that logged something.
+        self._begun: dict[int, int] = {}
 
     def take(self, what: dict[str, Any], metrics: dict[str, float | None]) -> None:
         """Points of one rank, as `PointsIn` tells them; `metrics` is then what each metric was last.
@@ -47,10 +49,13 @@ class CurveKeeper:
         What a rank tells may be anything: what are no points is left out.
         """
         rank, attempt = _whole(what.get("rank", 0)), _whole(what.get("attempt", 1))
+        trial = None if what.get("trial") is None else _whole(what["trial"])
+        if trial is not None:
+            attempt = max(attempt, self._attempt_of(trial, bool(what.get("begins"))))
         columns = what.get("columns")
         for key, column in columns.items() if isinstance(columns, dict) else ():
             try:
-                line = self._line(key, rank, attempt, column)
+                line = self._line(CurveOf(str(key), trial, rank), attempt, column)
             except (Unreadable, KeyError, TypeError):
                 continue
             self._add(line)
@@ -61,9 +66,9 @@ class CurveKeeper:
                 "the largest and the last ones are kept"
             )
 
-    def begin(self, attempt: int, step: int) -> None:
+    def begin(self, attempt: int, step: int, trial: int | None = None) -> None:
         """An attempt goes on from the checkpoint of a step; -1: it begins anew."""
-        self._add(CurveLine(attempt=attempt, begins=step))
+        self._add(CurveLine(attempt=attempt, begins=step, trial=trial))
 
     def view(self, since: int, most: int) -> CurvesView:
         """The curves that changed after `since`, of at most `most` points each."""
@@ -84,12 +89,21 @@ class CurveKeeper:
         self._recent.clear()
         self._curves.thin(FADED)
 
-    def _line(self, key: Any, rank: int, attempt: int, column: Any) -> CurveLine:
+    def _attempt_of(self, trial: int, begins: bool) -> int:
+        """How often a trial that logs has begun: again, where its process or worker died."""
+        known = self._begun.get(trial, 0)
+        if begins:
+            self._begun[trial] = known + 1
+            if known:
+                self.begin(known + 1, -1, trial)
+        return self._begun.get(trial, 1)
+
+    def _line(self, of: CurveOf, attempt: int, column: Any) -> CurveLine:
         steps = column["steps"]
         if None in steps:
-            first = self._curves.next_step(str(key), rank, attempt)
+            first = self._curves.next_step(of, attempt)
             steps = [first + index if step is None else step for index, step in enumerate(steps)]
-        line = read_record(CurveLine, {**column, "key": key, "rank": rank, "attempt": attempt, "steps": steps})
+        line = read_record(CurveLine, {**column, **of._asdict(), "attempt": attempt, "steps": steps})
         if line.steps and max(map(abs, line.steps)) > LARGEST_STEP:
             raise Unreadable("These points can't be read", "a step is too large")
         return line

@@ -35,6 +35,10 @@ export function faded(color: string, opacity: number): string {
   const alpha = Math.round(opacity * 255)
     .toString(16)
     .padStart(2, '0');
+  const known = /^rgba\((.*), ([\d.]+)\)$/.exec(hex); // one that lets something through already
+  if (known) {
+    return `rgba(${known[1]}, ${Number(known[2]) * opacity})`;
+  }
   return hex.startsWith('#') ? hex.slice(0, 7) + alpha : color;
 }
 

@@ -4,6 +4,7 @@ import type uPlot from 'uplot';
 
 import { faded, IPalette, Plot, Plotter } from '../cluster/plot';
 import { useMlops } from '../state/hooks';
+import { CurveData } from '../state/schema';
 import { number, significant } from '../words/number';
 import { drawn, facts, ICurves, IDrawn, IGroup } from './data';
 
@@ -50,7 +51,7 @@ export function CurveChart(props: IProps): JSX.Element {
   const marks = useRef(props.marks);
   marks.current = props.marks;
   const seen = useMemo(
-    () => drawn(groups, { each, log, smoothing, rank: rank => trans.__('rank %1', number(rank)) }),
+    () => drawn(groups, { each, log, smoothing, part: curve => partOfRun(trans, curve) }),
     [groups, each, log, smoothing, trans]
   );
   const lines = useRef(seen.lines);
@@ -83,13 +84,24 @@ export function CurveChart(props: IProps): JSX.Element {
   );
 }
 
+/** Which of a run's curves it is. */
+export function partOfRun(trans: TranslationBundle, { trial, rank }: CurveData): string {
+  const ofTrial = trial === null ? '' : trans.__('trial %1', number(trial));
+  return ofTrial && rank === 0 ? ofTrial : `${ofTrial} ${trans.__('rank %1', number(rank))}`.trim();
+}
+
 /** A chart in words. */
 export function describe(
   trans: TranslationBundle,
   metric: string,
   groups: readonly IGroup[]
 ): string {
-  const sentences = groups.map(({ name, curves }) => {
+  const seen = [...groups.filter(group => !group.faint), ...groups.filter(group => group.faint)];
+  const sentences = seen.map(({ name, curves, faint }) => {
+    if (faint) {
+      const others = new Set(curves.map(curve => curve.trial)).size;
+      return trans._n('%2 other trial, faint', '%2 other trials, faint', others, number(others));
+    }
     const [first] = curves;
     const known = first && facts(first);
     const who = [metric, name].filter(Boolean).join(', ');
@@ -104,7 +116,11 @@ export function describe(
       trans.__('largest %1', significant(known.high, 4))
     ];
     if (curves.length > 1) {
-      parts.push(trans.__('%1 ranks', number(curves.length)));
+      const ranks = new Set(curves.map(curve => curve.rank)).size;
+      const trials = new Set(curves.map(curve => curve.trial)).size;
+      parts.push(
+        trials > 1 ? trans.__('%1 trials', number(trials)) : trans.__('%1 ranks', number(ranks))
+      );
     }
     const odd = curves.find(curve => curve.odd);
     if (odd) {
@@ -122,7 +138,7 @@ export function marksOf(
   checkpoint: { step: number } | null
 ): IMark[] {
   const marks = curves.attempts
-    .filter(mark => mark.step >= 0)
+    .filter(mark => mark.step >= 0 && mark.trial === null)
     .map(({ attempt, step }) => ({ step, words: trans.__('attempt %1', number(attempt)) }));
   return checkpoint ? [...marks, { step: checkpoint.step, words: trans.__('saved') }] : marks;
 }
@@ -136,14 +152,20 @@ function plotter(
   return (element, colors, library) => {
     const style = getComputedStyle(element);
     const colorOf = (group: number): string =>
-      style.getPropertyValue(COLORS[group % COLORS.length]).trim() || 'gray';
+      group < 0
+        ? colors.text
+        : style.getPropertyValue(COLORS[group % COLORS.length]).trim() || 'gray';
     const points = (chart: uPlot, series: number): boolean =>
       (chart.data[series] as (number | null)[]).filter(value => value !== null).length < 2;
     const seriesOf = ({ group, kind, label }: IDrawn['lines'][number], index: number) => {
       const color = colorOf(group);
       const edge = kind === 'low' || kind === 'high';
-      const ranks = lines.filter(line => line.group === group && line.kind === 'rank');
-      const faint = ranks.length > 1 && ranks[0] !== lines[index];
+      if (kind === 'faint') {
+        const stroke = faded(color, 0.45);
+        return { label, stroke, width: 1, points: { show: false } };
+      }
+      const own = lines.filter(line => line.group === group && line.kind === 'own');
+      const faint = own.length > 1 && own[0] !== lines[index];
       return {
         label,
         value: latest,
@@ -201,11 +223,11 @@ function plotter(
       [[], ...lines.map(() => [])],
       element
     );
-    // An edge of a band is no line that anybody chooses.
+    // An edge of a band is no line that anybody chooses, nor is one in the background.
     element.querySelectorAll('.u-series').forEach((row, index) => {
       const line = lines[index - 1];
-      const edge = line?.kind === 'low' || line?.kind === 'high';
-      (row as HTMLElement).style.display = edge ? 'none' : '';
+      const chosen = !line || line.kind === 'mean' || line.kind === 'own';
+      (row as HTMLElement).style.display = chosen ? '' : 'none';
     });
     return chart;
   };

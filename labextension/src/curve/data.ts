@@ -5,21 +5,32 @@ import { AttemptMark, CurveData, CurvesView } from '../state/schema';
 /** The curves of a run as they are known here. */
 export interface ICurves {
   seq: number;
-  /** Metric → rank → curve. */
-  byKey: ReadonlyMap<string, ReadonlyMap<number, CurveData>>;
+  /** Metric → trial and rank, as `placeOf` has them → curve, in their order. */
+  byKey: ReadonlyMap<string, ReadonlyMap<string, CurveData>>;
   attempts: readonly AttemptMark[];
   leftOut: number;
 }
 
 export const NONE: ICurves = { seq: 0, byKey: new Map(), attempts: [], leftOut: 0 };
 
+/** Which of a metric's curves it is: of which trial of a sweep, and of which rank. */
+function placeOf({ trial, rank }: CurveData): string {
+  return `${trial ?? ''} ${rank}`;
+}
+
+function inOrder([, one]: [string, CurveData], [, other]: [string, CurveData]): number {
+  return (one.trial ?? -1) - (other.trial ?? -1) || one.rank - other.rank;
+}
+
 /** What is known, with what changed. */
 export function merge(known: ICurves, view: CurvesView): ICurves {
-  const byKey = new Map(known.byKey);
+  const changed = new Map<string, Map<string, CurveData>>();
   for (const curve of view.curves) {
-    const ranks = new Map(byKey.get(curve.key)).set(curve.rank, curve);
-    byKey.set(curve.key, new Map([...ranks].sort(([one], [other]) => one - other)));
+    const own = changed.get(curve.key) ?? new Map(known.byKey.get(curve.key));
+    changed.set(curve.key, own.set(placeOf(curve), curve));
   }
+  const byKey = new Map(known.byKey);
+  changed.forEach((own, key) => byKey.set(key, new Map([...own].sort(inOrder))));
   return { seq: view.seq, byKey, attempts: view.attempts, leftOut: view.left_out };
 }
 
@@ -86,18 +97,29 @@ export function summed(
   return [mean, low, high];
 }
 
-/** One run's curves of a metric, with the run's name. */
+/** One run's curves of a metric, or those of one of its trials, with its name. */
 export interface IGroup {
   name: string;
   curves: readonly CurveData[];
+  /** Whether it is only the background of others: the trials of a sweep that nobody looks at now. */
+  faint?: boolean;
 }
 
-/** What a line of a chart is: the mean of a group, an edge of the band around it, or a rank's own. */
+/**
+ * What a line of a chart is: the mean of a group, an edge of the band around it, one curve's own, or one of a faint
+ * group, whose number is -1.
+ */
 export interface ILine {
   group: number;
-  kind: 'mean' | 'low' | 'high' | 'rank';
+  kind: 'mean' | 'low' | 'high' | 'own' | 'faint';
   label: string;
 }
+
+/** Faint lines that are drawn; of more there is a band from the lowest to the highest. */
+export const MOST_FAINT = 100;
+/** Trials that are drawn strongly without being asked for: all of few, else the best ones. */
+export const FEW_TRIALS = 5;
+export const BEST_TRIALS = 3;
 
 /** What is drawn: the lines, and their values over the steps. */
 export interface IDrawn {
@@ -105,14 +127,44 @@ export interface IDrawn {
   data: uPlot.AlignedData;
 }
 
+/** The trials that have one of the curves, in the order of `best`, the others after those. */
+export function trialsWith(curves: readonly CurveData[], best: readonly number[]): number[] {
+  const known = new Set(curves.flatMap(curve => curve.trial ?? []));
+  return [...new Set([...best.filter(trial => known.has(trial)), ...known])];
+}
+
+/** The trials among them, the best ones first, that are drawn strongly without being asked for. */
+export function strongest(trials: readonly number[]): readonly number[] {
+  return trials.length <= FEW_TRIALS ? trials : trials.slice(0, BEST_TRIALS);
+}
+
+/** A sweep's curves of a metric: the trials that are looked at, each a group, before all others. */
+export function trialGroups(
+  curves: readonly CurveData[],
+  strong: readonly number[],
+  name: (trial: number) => string
+): IGroup[] {
+  const own = curves.filter(curve => curve.trial === null);
+  const rest = curves.filter(curve => curve.trial !== null && !strong.includes(curve.trial));
+  return [
+    { name: '', curves: rest, faint: true },
+    { name: '', curves: own },
+    ...strong.map(trial => ({
+      name: name(trial),
+      curves: curves.filter(curve => curve.trial === trial)
+    }))
+  ].filter(group => group.curves.length > 0);
+}
+
 /**
- * The lines of some runs: of each its mean and the band of its ranks, or a line for `each` rank.
+ * The lines of some runs: of each its mean and the band of its ranks, or a line for `each` of its curves, named by its
+ * `part` of the run.
  *
  * @param log - leaves out what a logarithmic axis has no place for.
  */
 export function drawn(
   groups: readonly IGroup[],
-  options: { each: boolean; log: boolean; smoothing: number; rank: (rank: number) => string }
+  options: { each: boolean; log: boolean; smoothing: number; part: (curve: CurveData) => string }
 ): IDrawn {
   const all = aligned(
     groups.flatMap(group => group.curves),
@@ -124,12 +176,24 @@ export function drawn(
   const lines: ILine[] = [];
   const data: (number | null)[][] = [];
   let at = 0;
-  groups.forEach(({ name, curves }, group) => {
+  let group = -1;
+  groups.forEach(({ name, curves, faint }) => {
     const own = rows.slice(at, (at += curves.length));
+    if (faint && own.length <= MOST_FAINT) {
+      own.forEach(row => lines.push({ group: -1, kind: 'faint', label: '' }) && data.push(row));
+      return;
+    }
+    if (faint) {
+      const [, low, high] = summed(own, all.steps.length);
+      lines.push({ group: -1, kind: 'high', label: '' }, { group: -1, kind: 'low', label: '' });
+      data.push(high, low);
+      return;
+    }
+    group++;
     if (options.each || own.length < 2) {
       own.forEach((row, index) => {
-        const rank = own.length < 2 ? name : `${name} ${options.rank(curves[index].rank)}`;
-        lines.push({ group, kind: 'rank', label: rank.trim() });
+        const part = own.length < 2 ? name : `${name} ${options.part(curves[index])}`;
+        lines.push({ group, kind: 'own', label: part.trim() });
         data.push(row);
       });
       return;

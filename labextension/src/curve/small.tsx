@@ -4,9 +4,9 @@ import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
 import { useMlops } from '../state/hooks';
 import { CurveData, RunState } from '../state/schema';
-import { significant } from '../words/number';
+import { number, significant } from '../words/number';
 import { CurveChart, marksOf } from './chart';
-import { mainKey, NONE } from './data';
+import { facts, mainKey, NONE, trialGroups, trialsWith } from './data';
 import { useCurves } from './fetch';
 
 /** Metrics that are drawn in the sidebar. */
@@ -21,15 +21,20 @@ export function LiveCurve({ run }: { run: RunState }): JSX.Element | null {
   return key === null ? null : <Small run={run} keys={[key]} height={28} />;
 }
 
-/** The curves of a run in its details: the first few, and the way to all of them. */
-export function SmallCurves({ run }: { run: RunState }): JSX.Element {
+/**
+ * The curves of a run in its details: the first few, and the way to all of them.
+ *
+ * @param best - of a sweep, the best trial's number.
+ */
+export function SmallCurves(props: { run: RunState; best?: number | null }): JSX.Element {
+  const { run, best } = props;
   const { commands, trans } = useMlops();
   const keys = Object.keys(run.metrics);
   const main = mainKey(keys);
   const shown = [main!, ...keys.filter(key => key !== main)].slice(0, FEW);
   return (
     <>
-      <Small run={run} keys={shown} height={56} />
+      <Small run={run} keys={shown} height={56} best={best} />
       <div className="jp-mlops-actions">
         <Button
           label={trans.__('Open the curves of %1 in a tab, beside those of other runs', run.name)}
@@ -43,8 +48,13 @@ export function SmallCurves({ run }: { run: RunState }): JSX.Element {
   );
 }
 
-function Small(props: { run: RunState; keys: readonly string[]; height: number }): JSX.Element {
-  const { run, keys, height } = props;
+function Small(props: {
+  run: RunState;
+  keys: readonly string[];
+  height: number;
+  best?: number | null;
+}): JSX.Element {
+  const { run, keys, height, best } = props;
   const { trans } = useMlops();
   const runs = useMemo(() => [run], [run]);
   const { curves } = useCurves(runs, POINTS);
@@ -57,7 +67,8 @@ function Small(props: { run: RunState; keys: readonly string[]; height: number }
           key={key}
           metric={key}
           run={run}
-          ranks={own.byKey.get(key)}
+          curves={own.byKey.get(key)}
+          best={best ?? null}
           marks={marks}
           height={height}
         />
@@ -69,14 +80,25 @@ function Small(props: { run: RunState; keys: readonly string[]; height: number }
 function OneCurve(props: {
   metric: string;
   run: RunState;
-  ranks: ReadonlyMap<number, CurveData> | undefined;
+  curves: ReadonlyMap<string, CurveData> | undefined;
+  best: number | null;
   marks: ReturnType<typeof marksOf>;
   height: number;
 }): JSX.Element {
-  const { metric, run, ranks, marks, height } = props;
+  const { metric, run, curves, best, marks, height } = props;
   const { trans } = useMlops();
-  const groups = useMemo(() => [{ name: '', curves: [...(ranks?.values() ?? [])] }], [ranks]);
-  const last = run.metrics[metric];
+  const groups = useMemo(() => {
+    const all = [...(curves?.values() ?? [])];
+    const trials = trialsWith(all, best === null ? [] : [best]);
+    if (!trials.length) {
+      return [{ name: '', curves: all }];
+    }
+    const strong = best === trials[0] ? best : trials[trials.length - 1];
+    return trialGroups(all, [strong], trial => trans.__('trial %1', number(trial)));
+  }, [curves, best, trans]);
+  // Of a sweep, that of the trial that stands out.
+  const [strong] = groups[groups.length - 1].curves;
+  const last = strong && strong.trial !== null ? facts(strong)?.last : run.metrics[metric];
   return (
     <div className="jp-mlops-curve-row">
       <span className="jp-mlops-curve-name" title={metric}>

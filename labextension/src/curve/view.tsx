@@ -1,15 +1,18 @@
+import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useMemo, useState } from 'react';
 
 import { ProblemLine } from '../controls/problem';
 import { useFollow, useMlops, useSelector } from '../state/hooks';
-import { CurveData, RunState } from '../state/schema';
+import { RunState } from '../state/schema';
 import { newest } from '../state/state';
-import { number, significant } from '../words/number';
+import { number } from '../words/number';
 import { runPhase } from '../words/run';
 import { clock } from '../words/time';
 import { CurveChart, ILook, marksOf } from './chart';
-import { facts, IGroup, mainKey, NONE } from './data';
+import { IGroup, mainKey, NONE } from './data';
 import { useCurves } from './fetch';
+import { NumberCells } from './numbers';
+import { TrialNumbers, useLooked } from './trials';
 
 /** Points of a curve, runs that are offered for comparison, and those that are drawn. */
 const POINTS = 800;
@@ -19,18 +22,29 @@ const HEIGHT = 320;
 
 /** The curves of a run, and those of other runs on the same axes. */
 export function CurvesView({ run: id }: { run: string }): JSX.Element {
-  const { store, trans } = useMlops();
+  const { trans } = useMlops();
+  const run = useSelector(state => state.runs.get(id) ?? state.older.get(id));
+  const loaded = useSelector(state => state.loaded);
+  useFollow('run', id);
+  return run ? (
+    <Known run={run} />
+  ) : (
+    <p className="jp-mlops-hint">
+      {loaded ? trans.__('There is no such run any more.') : trans.__('Connecting…')}
+    </p>
+  );
+}
+
+function Known({ run }: { run: RunState }): JSX.Element {
+  const { trans } = useMlops();
   const told = useSelector(state => state.runs);
   const older = useSelector(state => state.older);
-  const loaded = useSelector(state => state.loaded);
   const [ticked, setTicked] = useState<readonly string[]>([]);
   const [key, setKey] = useState<string | null>(null);
   const [look, setLook] = useState<ILook>({ each: false, log: false, smoothing: 0 });
-  useFollow('run', id);
-  const run = told.get(id) ?? older.get(id);
   const runs = useMemo(
-    () => [id, ...ticked].flatMap(each => told.get(each) ?? older.get(each) ?? []),
-    [id, ticked, told, older]
+    () => [run, ...ticked.flatMap(each => told.get(each) ?? older.get(each) ?? [])],
+    [run, ticked, told, older]
   );
   const { curves, problem } = useCurves(runs, POINTS);
   const keys = useMemo(
@@ -38,29 +52,17 @@ export function CurvesView({ run: id }: { run: string }): JSX.Element {
     [runs, curves]
   );
   const shown = key !== null && keys.includes(key) ? key : mainKey(keys);
-  const groups = useMemo(() => groupsOf(runs, curves, shown), [runs, curves, shown]);
-  const own = curves.get(id) ?? NONE;
+  const own = curves.get(run.id) ?? NONE;
+  const trials = useLooked(run, own, shown);
+  const groups = useMemo(() => {
+    const others = groupsOf(trans, runs, curves, shown);
+    return trials.groups ? [...trials.groups, ...others.slice(1)] : others;
+  }, [trans, runs, curves, shown, trials.groups]);
   const marks = useMemo(
-    () => (ticked.length ? [] : marksOf(trans, own, run?.checkpoint ?? null)),
-    [trans, ticked, own, run?.checkpoint]
+    () => (ticked.length ? [] : marksOf(trans, own, run.checkpoint)),
+    [trans, ticked, own, run.checkpoint]
   );
-  const others = useMemo(
-    () =>
-      comparable(
-        newest(told.values(), each => each.id),
-        run
-      ),
-    [told, run]
-  );
-  if (!run) {
-    return (
-      <p className="jp-mlops-hint">
-        {loaded ? trans.__('There is no such run any more.') : trans.__('Connecting…')}
-      </p>
-    );
-  }
-  const tick = (other: string, on: boolean): void =>
-    setTicked(on ? [...ticked, other] : ticked.filter(each => each !== other));
+  const several = groups.some(group => group.curves.length > 1 && !group.faint);
   return (
     <div className="jp-mlops-scroll jp-mlops-curves-view" data-mlops="curves-view">
       <div className="jp-mlops-summary">
@@ -75,56 +77,103 @@ export function CurvesView({ run: id }: { run: string }): JSX.Element {
         </p>
       ) : (
         <>
-          <Controls keys={keys} shown={shown} onKey={setKey} look={look} onLook={setLook} />
+          <Controls
+            keys={keys}
+            shown={shown}
+            onKey={setKey}
+            look={look}
+            onLook={setLook}
+            each={!trials.groups || several}
+          />
           <CurveChart metric={shown} groups={groups} marks={marks} height={HEIGHT} {...look} />
           {own.leftOut > 0 && (
             <p className="jp-mlops-hint">
               {trans.__('%1 more curves are not drawn; MLflow has them.', number(own.leftOut))}
             </p>
           )}
-          <Numbers metric={shown} groups={groups} />
+          {trials.groups ? (
+            <TrialNumbers metric={shown} {...trials} />
+          ) : (
+            <Numbers metric={shown} groups={groups} />
+          )}
         </>
       )}
-      {others.length > 0 && (
-        <fieldset className="jp-mlops-compare" data-mlops="compare">
-          <legend>{trans.__('Compare with')}</legend>
-          {others.map(other => (
-            <label key={other.id} title={other.id}>
-              <input
-                type="checkbox"
-                checked={ticked.includes(other.id)}
-                disabled={!ticked.includes(other.id) && ticked.length >= COMPARED}
-                onChange={event => tick(other.id, event.target.checked)}
-              />{' '}
-              {other.name}{' '}
-              <span className="jp-mlops-faint">{clock(other.created, store.now())}</span>
-            </label>
-          ))}
-        </fieldset>
-      )}
+      <Comparable run={run} ticked={ticked} onTick={setTicked} />
     </div>
   );
 }
 
+/** The other runs that can be drawn on the same axes. */
+function Comparable(props: {
+  run: RunState;
+  ticked: readonly string[];
+  onTick: (ticked: readonly string[]) => void;
+}): JSX.Element | null {
+  const { store, trans } = useMlops();
+  const { run, ticked, onTick } = props;
+  const told = useSelector(state => state.runs);
+  const others = useMemo(
+    () =>
+      comparable(
+        newest(told.values(), each => each.id),
+        run
+      ),
+    [told, run]
+  );
+  if (others.length === 0) {
+    return null;
+  }
+  return (
+    <fieldset className="jp-mlops-compare" data-mlops="compare">
+      <legend>{trans.__('Compare with')}</legend>
+      {others.map(other => (
+        <label key={other.id} title={other.id}>
+          <input
+            type="checkbox"
+            checked={ticked.includes(other.id)}
+            disabled={!ticked.includes(other.id) && ticked.length >= COMPARED}
+            onChange={event =>
+              onTick(
+                event.target.checked
+                  ? [...ticked, other.id]
+                  : ticked.filter(each => each !== other.id)
+              )
+            }
+          />{' '}
+          {other.name} <span className="jp-mlops-faint">{clock(other.created, store.now())}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
 /** The runs that have a metric in common with this one, the newest first. */
-function comparable(runs: readonly RunState[], run: RunState | undefined): RunState[] {
-  const mine = Object.keys(run?.metrics ?? {});
+function comparable(runs: readonly RunState[], run: RunState): RunState[] {
+  const mine = Object.keys(run.metrics);
   return runs
-    .filter(other => other.id !== run?.id && mine.some(key => key in other.metrics))
+    .filter(other => other.id !== run.id && mine.some(key => key in other.metrics))
     .slice(0, OFFERED);
 }
 
 /** The lines by run; runs of the same name are told apart by their ids. */
 function groupsOf(
+  trans: TranslationBundle,
   runs: readonly RunState[],
   curves: ReturnType<typeof useCurves>['curves'],
   key: string | null
 ): IGroup[] {
   return runs.flatMap(run => {
-    const ranks = curves.get(run.id)?.byKey.get(key ?? '');
+    const own = [
+      ...(curves
+        .get(run.id)
+        ?.byKey.get(key ?? '')
+        ?.values() ?? [])
+    ];
     const twin = runs.some(other => other.id !== run.id && other.name === run.name);
     const name = twin ? `${run.name} ${run.id.slice(0, 4)}` : run.name;
-    return ranks ? [{ name, curves: [...ranks.values()] }] : [];
+    const trials = new Set(own.flatMap(curve => curve.trial ?? [])).size;
+    const whose = trials > 1 ? trans.__('%1, mean of %2 trials', name, number(trials)) : name;
+    return own.length ? [{ name: whose, curves: own }] : [];
   });
 }
 
@@ -134,6 +183,8 @@ function Controls(props: {
   onKey: (key: string) => void;
   look: ILook;
   onLook: (look: ILook) => void;
+  /** Whether there are bands that lines can take the place of. */
+  each: boolean;
 }): JSX.Element {
   const { trans } = useMlops();
   const { look, onLook } = props;
@@ -172,15 +223,17 @@ function Controls(props: {
         />{' '}
         {trans.__('logarithmic')}
       </label>
-      <label>
-        <input
-          type="checkbox"
-          checked={look.each}
-          onChange={event => onLook({ ...look, each: event.target.checked })}
-          data-mlops="curve-each"
-        />{' '}
-        {trans.__('a line for each rank')}
-      </label>
+      {props.each && (
+        <label>
+          <input
+            type="checkbox"
+            checked={look.each}
+            onChange={event => onLook({ ...look, each: event.target.checked })}
+            data-mlops="curve-each"
+          />{' '}
+          {trans.__('a line for each rank')}
+        </label>
+      )}
     </div>
   );
 }
@@ -206,30 +259,12 @@ function Numbers({ metric, groups }: { metric: string; groups: readonly IGroup[]
           {rows.map(({ name, curve }) => (
             <tr key={`${name} ${curve.rank}`}>
               <th scope="row">{name}</th>
+              <td>{number(curve.rank)}</td>
               <NumberCells curve={curve} />
             </tr>
           ))}
         </tbody>
       </table>
     </div>
-  );
-}
-
-function NumberCells({ curve }: { curve: CurveData }): JSX.Element {
-  const { trans } = useMlops();
-  const known = facts(curve);
-  const lastStep = curve.steps[curve.steps.length - 1];
-  const last = curve.values[curve.values.length - 1];
-  const odd = curve.odd && trans.__('%1 from step %2 on', curve.odd, number(curve.odd_step ?? 0));
-  return (
-    <>
-      <td>{number(curve.rank)}</td>
-      <td>{lastStep === undefined ? '' : number(lastStep)}</td>
-      <td title={odd || undefined}>
-        {typeof last === 'number' ? significant(last, 5) : curve.odd || '–'}
-      </td>
-      <td>{known && trans.__('%1 at %2', significant(known.low, 5), number(known.lowStep))}</td>
-      <td>{known && significant(known.high, 5)}</td>
-    </>
   );
 }

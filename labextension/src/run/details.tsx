@@ -45,9 +45,9 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
     ...saved(trans, run, now),
     ...costs(trans, run),
     ...usedOf(trans, run),
-    ...Object.entries({ ...run.params, ...latest(trans, run.metrics) }).filter(
-      ([name]) => !sweeps || (name !== 'best' && !tried.names.includes(name))
-    )
+    ...Object.entries(
+      sweeps ? run.params : { ...run.params, ...latest(trans, run.metrics) } // the last trial's mean nothing
+    ).filter(([name]) => !sweeps || !tried.names.includes(name))
   ];
   return (
     <div className="jp-mlops-run-details" data-mlops="run-details">
@@ -61,7 +61,9 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
       </dl>
       <AdviceLines run={run} />
       <Ranks run={run} />
-      {run.problem === null && Object.keys(run.metrics).length > 0 && <SmallCurves run={run} />}
+      {run.problem === null && Object.keys(run.metrics).length > 0 && (
+        <SmallCurves run={run} best={tried.best?.number ?? null} />
+      )}
       {sweeps && <SweepPart run={run} shown={tried} />}
       {sweeps && tried.ordered.length > 0 && (
         <div className="jp-mlops-actions">

@@ -744,11 +744,12 @@ export interface CurvesView {
   seq: number;
 }
 /**
- * An attempt of a gang began at this step.
+ * An attempt of a gang, which may be a trial of a sweep, began at this step.
  */
 export interface AttemptMark {
   attempt: number;
   step: number;
+  trial: number | null;
 }
 /**
  * A curve as it is drawn: `values` are None where they are no finite numbers, and `odd` is the first of these, as
@@ -760,6 +761,7 @@ export interface CurveData {
   odd_step: number | null;
   rank: number;
   steps: number[];
+  trial: number | null;
   values: (number | null)[];
 }
 /**
