@@ -77,7 +77,11 @@ class GangSeat:
         folder: str,
         places: dict[str, Any],
     ) -> None:
-        self._key, self._part, self._reporter, self._run, self._places = key, part, reporter, run, places
+        self._key, self._part, self._reporter, self._run = key, part, reporter, run
+        #: Of a sweep: the trial that this gang is. Which of its seats this is.
+        self._trial: int | None = part.get("trial")
+        self._number: int = part.get("seat", part["index"])
+        self._places = places if self._trial is None else _of_trial(places, self._trial)
         self._host = urlsplit(address).hostname or "127.0.0.1"
         self._folder = folder
         self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -177,7 +181,7 @@ class GangSeat:
     def _to_resume(self) -> dict[str, Any]:
         """What the ranks go on from: the run's newest checkpoint, or that of an earlier run. Rank 0's seat decides it,
         which is the first one where the gang is not elastic."""
-        if self._part["index"] and not self._places.get("elastic"):
+        if self._number and not self._places.get("elastic"):
             return {}
         for root in filter(None, (self._places["root"], *self._places["earlier"])):
             try:
@@ -214,7 +218,9 @@ class GangSeat:
         for local in range(order["ranks"]):
             rank = order["first"] + local
             listener = self._listener.fileno() if self._listener is not None and rank == 0 else -1
-            prefix = f"[rank {rank}] " if order["world"] > 1 else ""
+            whose = [] if self._trial is None else [f"trial {self._trial}"]
+            whose += [f"rank {rank}"] if order["world"] > 1 else []
+            prefix = f"[{' '.join(whose)}] " if whose else ""
             prints = RankPrints(self._reporter, prefix, rank, order["attempt"])
             try:
                 told = {**_told(order, rank, local), "checkpoints": {**kept, "local": own}, "notice": [notice, local]}
@@ -239,6 +245,8 @@ class GangSeat:
                     outcome = message
                 elif kind == "param":
                     self._reporter.send(kind, **message)
+                elif kind == "report":
+                    self._reporter.send(kind, key=self._key, **message)
                 elif kind == "checkpoint":
                     self._tell("written", rank=rank, **message)
                 elif kind == "display" and rank == 0:
@@ -259,10 +267,11 @@ class GangSeat:
             self._failed(rank, outcome["errors"][0], died=outcome.get("died", False))
         else:
             self._outcomes[rank] = outcome
-            self._tell("rank", rank=rank, done=True, early=outcome.pop("early", False))
+            how = {"early": outcome.pop("early", False), "pruned": outcome.pop("pruned", False)}
+            self._tell("rank", rank=rank, done=True, **how)
 
     def _failed(self, rank: int, failure: dict[str, Any], died: bool = False) -> None:
-        failure = {**failure, "index": rank, "item": f"rank {rank}"}
+        failure = {**failure, "index": rank if self._trial is None else self._trial, "item": f"rank {rank}"}
         self._outcomes[rank] = {"errors": [failure]}
         cause = "died" if died else "lost others" if LOST_OTHERS.search(failure["error"]) else "raised"
         self._tell("rank", rank=rank, done=False, cause=cause, error=failure["error"])
@@ -275,7 +284,8 @@ class GangSeat:
             self._run.lost(runner)
         found = {rank: given for rank, given in self._outcomes.items() if not given.get("errors")}
         errors = self._outcomes.get(-1 if blame is None else blame, {}).get("errors", [])
-        outcome = {**found.get(0, {}), "n": len(self._outcomes), "errors": errors, "displays": self._displays.kept}
+        count = len(self._outcomes) if self._trial is None else int(bool(errors) or (blame is None and 0 in found))
+        outcome = {**found.get(0, {}), "n": count, "errors": errors, "displays": self._displays.kept}
         return {
             **outcome,
             "seats": seats,
@@ -325,6 +335,12 @@ class RankPrints:
         for stream, text in self._begun.items():
             if text:
                 self._reporter.print(stream, f"{self._prefix}{text}\n")
+
+
+def _of_trial(places: dict[str, Any], trial: int) -> dict[str, Any]:
+    """Where the checkpoints of a trial are: in a folder of the sweep's."""
+    root = places["root"]
+    return {**places, "root": f"{root}/trial-{trial}" if root else "", "earlier": []}
 
 
 def _elsewhere() -> Exception:

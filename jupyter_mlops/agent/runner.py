@@ -112,11 +112,13 @@ class Runner:
             if "prune" in message:  # it came too late
                 continue
             if self._head.get("sweep"):
-                self.trial = self.trial or TrialHere(self._wire, self.tell, self.points)
+                leads = not message.get("rank")
+                self.trial = self.trial or TrialHere(self._wire, self.tell, self.points, leads)
             outcome = self._execute(message)
             _flush()
             if self.stopping is not None:
                 outcome["early"] = self.stopping.told
+                outcome["pruned"] = self.trial is not None and self.trial.pruned
             self._wire.send({**outcome, "kind": "end", "modules": self._new_modules()})
 
     def given(self) -> Any:

@@ -30,10 +30,11 @@ class TrialHere:
     wire : over which the seat says that one is to end.
     tell : tells the seat.
     points : takes what the objective logs, which is of the trial.
+    leads : whether what is reported here counts: of a trial that is a gang, what its rank 0 does.
     """
 
-    def __init__(self, wire: Wire, tell: Tell, points: PointsOut) -> None:
-        self._wire, self._tell, self._points = wire, tell, points
+    def __init__(self, wire: Wire, tell: Tell, points: PointsOut, leads: bool) -> None:
+        self._wire, self._tell, self._points, self._leads = wire, tell, points, leads
         self._lock = threading.Lock()
         self._poll = select.poll()
         self._poll.register(wire.fileno(), select.POLLIN)
@@ -42,7 +43,8 @@ class TrialHere:
     def _begin(self, number: int) -> None:
         self._points.begin_trial(number if number >= 0 else None)
         self._number, self._meter = number, Meter(RATE, BURST)
-        self.reports, self.value, self._pruned = 0, math.nan, False
+        #: How often it has reported, what it did last, and whether it was told to end.
+        self.reports, self.value, self.pruned = 0, math.nan, False
 
     def report(self, value: float) -> None:
         """Tell of a value, and go on at once: what becomes of it is heard at a later one.
@@ -51,16 +53,18 @@ class TrialHere:
         ------
         Pruned : the trial ends here.
         """
+        if not self._leads:
+            return
         with self._lock:
             self.reports, self.value = self.reports + 1, value
             if self._meter.let("."):
                 self._tell("report", trial=self._number, count=self.reports, value=value)
-            while not self._pruned and self._poll.poll(0):
+            while not self.pruned and self._poll.poll(0):
                 message = self._wire.receive()
                 if message is None:  # the seat is gone, and this process ends soon
                     break
-                self._pruned = message.get("prune") == self._number
-        if self._pruned:
+                self.pruned = message.get("prune") == self._number
+        if self.pruned:
             raise Pruned
 
     def execute(

@@ -136,8 +136,14 @@ class RunState(Record):
         return self.cluster_id or self.cluster
 
     @property
+    def in_gangs(self) -> bool:
+        """Whether its tasks are seats: it is a gang, or a sweep each of whose trials is one."""
+        return self.kind == "gang" or (self.kind == "sweep" and "gang" in self.options)
+
+    @property
     def seats(self) -> int:
-        """Workers that it runs on at the same time, if it is a gang; 1 where another version's record doesn't say."""
+        """Workers that it runs on at the same time, if it is a gang, or that each of its trials does; 1 where another
+        version's record doesn't say."""
         workers = self.options.get("gang")
         return workers if isinstance(workers, int) and workers > 0 else 1
 

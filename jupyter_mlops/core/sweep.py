@@ -77,11 +77,13 @@ class TrialsView(Record):
 
 
 class TrialReport(Record):
-    """A value that a trial reported while it ran: `count` is which of its reports, from 1."""
+    """A value that a trial reported while it ran: `count` is which of its reports, from 1. Or the `error` of one that
+    is a gang and none of whose ranks can tell of it."""
 
     trial: int
-    count: int
-    value: float
+    count: int = 0
+    value: float = 0.0
+    error: Saying = ""
 
 
 def latest(trials: Iterable[Trial]) -> list[Trial]:

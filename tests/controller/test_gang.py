@@ -106,6 +106,15 @@ def test_ranks_are_counted_by_machine(notes: Notes) -> None:
     assert told == [(0, 4, 0, 2), (0, 2, 1, 2), (2, 4, 0, 2)]
 
 
+def test_a_trial_that_is_pruned_ends_all_ranks_and_nobody_is_to_blame(gang: Gang, notes: Notes) -> None:
+    gang.ended(gang.seats[1], 1, Cause(1, "lost others", "Connection closed by peer"), 1)
+    assert notes.taken() == []
+    gang.ended(gang.seats[0], 0, None, 1.1, pruned=True)
+    assert [(number, do, what["blame"]) for number, do, what in notes.orders] == [(n, "finish", None) for n in (0, 1)]
+    gang.ended(gang.seats[1], 1, _raised(1), 1.2)
+    assert gang.over and len(notes.orders) == 2 and not notes.failed
+
+
 def test_when_all_ranks_have_ended_the_gang_has(gang: Gang, notes: Notes) -> None:
     gang.ended(gang.seats[0], 0, None, 1)
     assert notes.taken() == []
@@ -429,7 +438,7 @@ def _sit_again(gang: Gang, number: int, now: float) -> None:
 def test_before_the_cluster_ends_all_save_and_leave(gang: Gang, notes: Notes) -> None:
     gang.ending()
     gang.ending()
-    assert notes.taken() == [(0, "notice"), (1, "notice")] and notes.said == ["[gang] The cluster is about to go"]
+    assert notes.taken() == [(0, "notice"), (1, "notice")] and notes.said == ["The cluster is about to go"]
     gang.noticed(gang.seats[0], 1)
     gang.noticed(gang.seats[1], 2)
     assert notes.taken() == [(0, "agree"), (1, "agree")]
@@ -455,7 +464,7 @@ def test_a_hang_ends_an_attempt_and_counts_as_a_restart(notes: Notes, gang: Gang
     gang.hung(hang, 0)  # once is enough
     for number in (0, 1):
         _sit(gang, number)
-    assert notes.said[-1] == "[gang] rank 1: RunHung: no step: all ranks begin again (restart 1 of 3)"
+    assert notes.said[-1] == "rank 1: RunHung: no step: all ranks begin again (restart 1 of 3)"
     assert gang.attempt == 2 and notes.failed == []
     gang.hung(Cause(None, "hung", "RunHung: none gets on"), 0)
     assert notes.failed == ["RunHung: none gets on"], "it hasn't got on since: no rank can tell more"

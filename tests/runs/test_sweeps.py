@@ -18,7 +18,7 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops import Group, Price, Profile, profiles
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
-from jupyter_mlops.core.errors import Conflict, InvalidSpec, RunFailed
+from jupyter_mlops.core.errors import Conflict, InvalidSpec, OutOfRange, RunFailed
 from jupyter_mlops.home.runs import read_runs, run_folder
 
 from .cluster import LONG, until
@@ -115,6 +115,40 @@ def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster) -> None:
     written = map(json.loads, (run_folder(found.id).path / "trials.jsonl").read_text().splitlines())
     so_far = [each["reports"] for each in written if each["number"] == 5 and "phase" not in each and "value" in each]
     assert so_far and all(later >= 2 * before for before, later in pairwise(so_far)), "others see how good it is so far"
+
+
+def test_a_trial_may_be_a_gang(cluster: mlops.Cluster) -> None:
+    def objective(kind: str, quality: int) -> int:
+        import jupyter_mlops
+
+        jupyter_mlops.log_metric("seen", quality + jupyter_mlops.rank(), 0)
+        leads = jupyter_mlops.rank() == 0
+        if kind == "raises" and not leads:
+            raise ValueError("rank 1 only")
+        if kind == "dies" and not leads:
+            os.kill(os.getpid(), signal.SIGKILL)
+        for _ in range({"good": 2, "behind": 12000}.get(kind, 0)):
+            jupyter_mlops.report((quality if kind == "good" else 0) if leads else 1000)
+            time.sleep(0.05)
+        if kind != "good":
+            time.sleep(600)  # as in a collective with a rank that is gone
+        return quality * jupyter_mlops.world()
+
+    space = {"kind": ["good", "raises", "dies", "behind"], "quality": [9, 8]}
+    found = mlops.sweep(objective, space, sampler="grid", prune="asha", gang=2, cluster=cluster, quiet=True)
+    best = found.result(LONG)
+    assert (best.params, best.value) == ({"kind": "good", "quality": 9}, 18)
+    phases = [trial.phase for trial in found.trials]
+    assert phases == ["done", "done", "failed", "failed", "failed", "failed", "pruned", "pruned"]
+    assert found.trials[2].error == "rank 1: ValueError: rank 1 only" and "SIGKILL" in found.trials[4].error
+    assert (found.record.done, found.record.failed) == (4, 4)
+    seen = found.curves["seen"].trials
+    assert sorted(seen) == list(range(8)) and seen[7].ranks[1].values == [9], "of each rank of each trial"
+    assert {error.index for error in found.record.errors} == {2, 3, 4, 5}
+    with pytest.raises(OutOfRange):
+        mlops.sweep(square, X, gang=99, cluster=cluster)
+    with pytest.raises(InvalidSpec, match="hang needs a gang"):
+        mlops.sweep(square, X, hang=9, cluster=cluster)
 
 
 def test_it_stops_at_a_time_and_goes_on_when_it_is_run_again(

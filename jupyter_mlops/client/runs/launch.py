@@ -137,7 +137,7 @@ def _state(
     return RunState(
         id=run,
         name=options.name or name_of(payload.code, origin) or kind,
-        kind="gang" if options.gang else "sweep" if isinstance(items, SweepPlan) else kind,
+        kind="sweep" if isinstance(items, SweepPlan) else "gang" if options.gang else kind,
         cluster=session.name,
         cluster_id=session.id,
         group=options.group,

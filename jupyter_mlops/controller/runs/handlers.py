@@ -128,8 +128,9 @@ class RunHandlers:
 
     async def _prune(self, run: str, trials: list[int]) -> None:
         live_run = self._known(run)
+        seats = live_run.state.seats if live_run.state.in_gangs else 1
         for trial in trials:
-            task = self._scheduler.tasks.get(f"mlrun-{live_run.state.id}-{trial}")
+            task = self._scheduler.tasks.get(f"mlrun-{live_run.state.id}-{trial * seats}")
             if task is not None and task.processing_on is not None:
                 told = {"op": "mlops-prune", "run": run, "trial": trial}
                 self._scheduler.worker_send(task.processing_on.address, told)

@@ -48,7 +48,7 @@ class LiveRun:
         self, state: RunState, folder: Path | None, cost: RunCost, group_at: GroupAt = lambda address: None
     ) -> None:
         self.state, self.cost = state, cost
-        self.use = UseKeeper(group_at, together=state.kind == "gang")
+        self.use = UseKeeper(group_at, together=state.in_gangs)
         self.disk = Disk(folder)
         self.journal = Journal(lambda line: self.disk.append(JOURNAL, line))
         write = (lambda line: self.disk.append(CURVES, line)) if folder is not None else None
@@ -125,6 +125,13 @@ class LiveRun:
         """A trial reported its value of that number."""
         self.touch()
         self._reports.append((self.seq, TrialReport(trial=trial, count=count, value=value)))
+
+    def trial_failed(self, trial: int, error: str) -> None:
+        """A trial that is a gang has failed, and none of its ranks can tell of it."""
+        self.items(f"trial {trial}", 1, 1)
+        self.errors([{"index": trial, "item": "", "error": error}])
+        self.touch()
+        self._reports.append((self.seq, TrialReport(trial=trial, error=error)))
 
     def reports_since(self, seq: int) -> list[TrialReport]:
         """What trials reported after that."""

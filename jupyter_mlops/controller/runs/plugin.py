@@ -60,8 +60,12 @@ class RunPlugin(SchedulerPlugin):
         """A client sent tasks: remember which client feeds which run."""
         for key in keys:
             run = self._of(key)
-            if run is not None and run.client is None:
+            if run is None:
+                continue
+            if run.client is None:
                 run.client = client
+            if run.live and run.state.in_gangs:
+                self._runs.gangs.sent(run, key)
 
     def remove_client(self, scheduler: Scheduler, client: str) -> None:
         """A client left: the runs that it fed are lost."""
@@ -77,7 +81,7 @@ class RunPlugin(SchedulerPlugin):
             return
         if start == "processing" and finish != "processing":
             run.paused(key, time.time())
-            if run.state.kind == "gang":
+            if run.state.in_gangs:
                 # not at once: Dask is in the middle of changing this task
                 ended = finish in ("memory", "erred")
                 asyncio.get_running_loop().call_soon(

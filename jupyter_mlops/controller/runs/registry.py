@@ -143,7 +143,7 @@ class RunRegistry:
         """Make a new run known, which the Dask client of that id will feed; one without an id is known by its tasks."""
         known = {"shape": self._shape(), "cluster": self._spec.name, "profile": self._spec.profile.name}
         state = state.model_copy(update=known)
-        share = self._worker if state.kind == "gang" else self._share
+        share = self._worker if state.in_gangs else self._share
         cost = RunCost(self._spec.price, share)
         run = self._runs[state.id] = LiveRun(state, self._home(state.id), cost, self._group_at)
         run.client, run.budget = client or None, lambda: self.budget()

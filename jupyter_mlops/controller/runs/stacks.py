@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
 MOST, PATIENCE = 64, 5.0
 
 
-async def stacks_of(scheduler: Scheduler, run: str) -> list[PythonStack]:
-    """The stacks of a run's processes, in the order of their ranks; those of its first workers where it has many."""
+async def stacks_of(scheduler: Scheduler, run: str, among: Collection[str] | None = None) -> list[PythonStack]:
+    """The stacks of a run's processes, in the order of their ranks; those of its first workers where it has many.
+
+    Parameters
+    ----------
+    among : the addresses of the workers that are asked; all of the run's when not given.
+    """
     prefix = f"mlrun-{run}-"
     workers = [
         worker
         for worker in scheduler.workers.values()
-        if any(str(task.key).startswith(prefix) for task in worker.processing)
+        if (among is None or worker.address in among)
+        and any(str(task.key).startswith(prefix) for task in worker.processing)
     ]
     found = await asyncio.gather(*(_ask(scheduler, worker, run) for worker in islice(workers, MOST)))
     return sorted((each for stacks in found for each in stacks), key=lambda each: (each.rank or 0, each.worker))

@@ -39,6 +39,11 @@ export function sweepFacts(
   if (best) {
     found.push([trans.__('With'), settingsOf(best)]);
   }
+  const { gang } = run.options;
+  if (typeof gang === 'number') {
+    const on = trans._n('a gang on %2 worker', 'a gang on %2 workers', gang, number(gang));
+    found.push([trans.__('Each trial'), on]);
+  }
   const ends = limits(trans, run, sweep);
   if (ends) {
     found.push([trans.__('Limit'), ends]);

@@ -9,6 +9,7 @@ from ....core.run import RunPhase
 from ....core.waiting import end_tasks
 from .items import single
 from .single import OneTask
+from .tasks import Tasks
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -27,7 +28,7 @@ class GangExecution(OneTask):
         if self.state.detached:
             await self.tasks.plan(self.state.total, seats)
             return "running", ""
-        given = await self._outcomes([asyncio.create_task(self.tasks.outcome(future)) for future in futures])
+        given = await outcomes_of_seats(self.tasks, futures)
         leading = given[0]
         self.display(leading["displays"])
         errors = [error for outcome in given for error in outcome["errors"]]
@@ -42,14 +43,17 @@ class GangExecution(OneTask):
         """Send the tasks of the seats."""
         return self.tasks.send_seats([single(number) for number in range(seats)])
 
-    async def _outcomes(self, waiting: list[asyncio.Task[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """What the seats gave that took part to the end; of an elastic gang that need not be all."""
-        given: list[dict[str, Any]] = []
-        try:
-            for outcome in asyncio.as_completed(waiting):
-                given.append(await outcome)
-                if len(given) >= given[0].get("seats", len(waiting)):
-                    break
-        finally:
-            await end_tasks(*waiting)
-        return sorted(given, key=lambda outcome: not outcome.get("leads"))
+
+async def outcomes_of_seats(tasks: Tasks, futures: list[Future[Any]]) -> list[dict[str, Any]]:
+    """What the seats of a gang gave that took part to the end, rank 0's first; of an elastic gang that need not be
+    all. Raises as `Tasks.outcome`."""
+    waiting = [asyncio.create_task(tasks.outcome(future)) for future in futures]
+    given: list[dict[str, Any]] = []
+    try:
+        for outcome in asyncio.as_completed(waiting):
+            given.append(await outcome)
+            if len(given) >= given[0].get("seats", len(waiting)):
+                break
+    finally:
+        await end_tasks(*waiting)
+    return sorted(given, key=lambda outcome: not outcome.get("leads"))

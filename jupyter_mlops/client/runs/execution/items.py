@@ -201,6 +201,12 @@ def single(index: int = 0) -> bytes:
     return pickle.dumps({"index": index}, protocol=5)
 
 
+def seat_of_trial(index: int, number: int, trial: int, items: bytes) -> bytes:
+    """The part of a seat, which is the one of that `number` of the gang that is a `trial` of a sweep."""
+    of = {"index": index, "seat": number, "trial": trial, "start": trial, "n": 1, "items": items, "budget": None}
+    return pickle.dumps(of, protocol=5)
+
+
 def seat(index: int) -> bytes:
     """The part of a gang's seat whose ranks are given the task's first input."""
     return pickle.dumps({"index": index, "given": True}, protocol=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from .batches import BUDGET, Plan
 from .channel import Channel
 from .exceptions import exception_of
 from .execution import Execution
+from .fit import workers_of
+from .gang import outcomes_of_seats
 from .outcomes import values_of
 from .tasks import TaskLost
 
@@ -81,6 +84,8 @@ class SweepExecution(Execution):
         self._noted: dict[int, int] = {}
         #: What the first trial that failed raised.
         self._raised: BaseException | None = None
+        #: Of trials that are gangs: gets the error of one that no rank can tell of.
+        self._lost: dict[int, asyncio.Future[str]] = {}
 
     def hear(self, view: RunView) -> None:
         """As `Execution.hear`."""
@@ -157,9 +162,14 @@ class SweepExecution(Execution):
             task.add_done_callback(lambda _: self._news.set())
         return ""
 
+    @property
+    def _alone(self) -> bool:
+        """Whether each trial is sent by itself, when there is room for it."""
+        return self.plan.counts_each or self.state.in_gangs
+
     def _size(self) -> int:
         """How many trials the next task has: one, unless they are short and report nothing on their way."""
-        if self.plan.counts_each or self._reported or not self._sizes.measured:
+        if self._alone or self._reported or not self._sizes.measured:
             return 1
         return self._sizes.size(self.plan.total - self._next, self._room)
 
@@ -182,18 +192,27 @@ class SweepExecution(Execution):
         if self.plan.at_once is not None:
             self._room = self.plan.at_once
         elif time.monotonic() - self._looked >= THREADS:
-            threads = await self.tasks.threads()
-            self._room, self._looked = threads * (1 if self.plan.counts_each else 3), time.monotonic()
+            if self.state.in_gangs:
+                self._room = max(1, await self._workers() // self.state.seats)
+            else:
+                self._room = await self.tasks.threads() * (1 if self.plan.counts_each else 3)
+            self._looked = time.monotonic()
+
+    async def _workers(self) -> int:
+        """The workers that gangs may have: those that there are, or that there can be where they come as needed."""
+        here = len(await workers_of(self.session, self.state.group))
+        groups = (await self.session.link.view(workers=False)).state.groups
+        most = [group.maximum for group in groups if group.name == self.state.group and group.adaptive]
+        return max([here, *most])
 
     async def _try(self, trials: list[Trial]) -> list[_Ended]:
         """Send trials, and wait for them. Returns how they ended; fewer where the task had no time for all."""
         first = trials[0].number
         packed = pack_items([(trial.number, trial.params) for trial in trials], first)
-        part = parts.part(first, first, len(trials), packed, None if self.plan.counts_each else BUDGET)
         try:
-            outcome = await self.tasks.insist(part, first, self.payload, self._outcome)
+            outcome = await (self._as_gang(first, packed) if self.state.in_gangs else self._as_task(trials, packed))
         except TaskLost as lost:
-            if type(lost.__cause__).__name__ != "KilledWorker":
+            if not isinstance(lost, _TrialLost) and type(lost.__cause__).__name__ != "KilledWorker":
                 raise
             return [(self._as_it_ended(trial.number, phase="failed", error=str(lost)), None) for trial in trials]
         self.display(outcome.get("displays", []))
@@ -210,6 +229,38 @@ class SweepExecution(Execution):
                 at = time.time()
             ended.append((self.trials[trial.number].model_copy(update={**how, "began": began, "ended": at}), failure))
         return ended
+
+    async def _as_task(self, trials: list[Trial], packed: bytes) -> dict[str, Any]:
+        """What a task gives that has these trials. Raises `TaskLost`."""
+        first = trials[0].number
+        part = parts.part(first, first, len(trials), packed, None if self.plan.counts_each else BUDGET)
+        return await self.tasks.insist(part, first, self.payload, self._outcome)
+
+    async def _as_gang(self, number: int, packed: bytes) -> dict[str, Any]:
+        """What a trial gives whose ranks are on several workers: what rank 0 does, and the errors of all. Raises
+        `TaskLost`."""
+        seats = self.state.seats
+        first = number * seats
+        given = [parts.seat_of_trial(first + seat, seat, number, packed) for seat in range(seats)]
+        futures = self.tasks.send_seats(given, first=first)
+        lost = self._lost[number] = asyncio.get_running_loop().create_future()
+        ended = asyncio.create_task(outcomes_of_seats(self.tasks, futures))
+        try:
+            await asyncio.wait({ended, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if lost.done():
+                raise _TrialLost(lost.result())
+            outcomes = ended.result()
+        finally:
+            del self._lost[number]
+            await end_tasks(ended)
+            for future in futures:
+                self.tasks.drop(future)
+        errors = [error for outcome in outcomes for error in outcome["errors"]]
+        if seats * self.state.per_worker > 1:
+            errors = [{**error, "error": f"{error['item']}: {error['error']}"} for error in errors]
+        values = outcomes[0].get("values") or pickle.dumps([None])
+        known = {"start": number, "values": values, "errors": errors}
+        return {**outcomes[0], **known, "seconds": max(each["seconds"] for each in outcomes)}
 
     async def _outcome(self, future: Future[Any]) -> dict[str, Any]:
         outcome = await self.tasks.outcome(future)
@@ -256,9 +307,13 @@ class SweepExecution(Execution):
         """Take in what trials reported, and end those that are behind."""
         reports, self._reports = self._reports, []
         flying = {trial.number for trials in self._flying.values() for trial in trials}
-        self._reported = self._reported or bool(reports)
+        self._reported = self._reported or any(not report.error for report in reports)
         behind = []
         for report in reports:
+            if report.error:
+                if (lost := self._lost.get(report.trial)) is not None and not lost.done():
+                    lost.set_result(report.error)
+                continue
             if report.trial not in flying:
                 continue
             self._note(report)
@@ -285,6 +340,10 @@ class SweepExecution(Execution):
         changed, self._changed = self._changed, []
         if changed:
             await asyncio.to_thread(self._folder.add_to_trials, changed)
+
+
+class _TrialLost(TaskLost):
+    """A trial that is a gang has failed, and no rank can tell of it."""
 
 
 class _Broken(Exception):

@@ -96,13 +96,21 @@ class Tasks:
         self._futures.add(future)
         return future
 
-    def send_seats(self, parts: list[bytes], given: Sequence[Any] = ()) -> list[Future[Any]]:
-        """Send the seats of a gang, which wait until the cluster has a worker for each. `given` is what each of them is
-        given of its own, with futures in it: Dask brings it there, and makes it anew when it was lost."""
+    def send_seats(self, parts: list[bytes], given: Sequence[Any] = (), first: int = 0) -> list[Future[Any]]:
+        """Send the seats of a gang, which wait until the cluster has a worker for each, as tasks from number `first`
+        on. `given` is what each of them is given of its own, with futures in it: Dask brings it there, and makes it
+        anew when it was lost."""
         own = [[each] for each in given] or [[] for _ in parts]
         futures = [
             self._session.client.submit(
-                enter, self.code, part, *own[number], *self.bigs, key=self.key(number), workers=[NOWHERE], pure=False
+                enter,
+                self.code,
+                part,
+                *own[number],
+                *self.bigs,
+                key=self.key(first + number),
+                workers=[NOWHERE],
+                pure=False,
             )
             for number, part in enumerate(parts)
         ]

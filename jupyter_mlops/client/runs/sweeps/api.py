@@ -12,6 +12,7 @@ from typing import Any
 from ....core.asha import Goal
 from ....core.base import parse_period
 from ....core.errors import InvalidSpec
+from ....core.run import RESTARTS
 from ....core.space import Space
 from ....core.words import count
 from ...clusters.handle import Cluster
@@ -44,6 +45,11 @@ def sweep(
     budget: float | None = None,
     time: float | str | None = None,
     at_once: int | None = None,
+    gang: int | None = None,
+    per_worker: int | None = None,
+    restarts: int = RESTARTS,
+    hang: float | None = None,
+    checkpoint: str | None = None,
     seed: int | None = None,
     fresh: bool = False,
     cluster: str | Cluster | None = None,
@@ -75,7 +81,10 @@ def sweep(
     prune : "asha": end trials early that are behind, by what they `mlops.report`. A study has a pruner of its own.
     budget : money that the sweep may cost, in the cluster's currency. When it is spent the sweep is done.
     time : how long it may take, in seconds or as "1h30m". Then it is done.
-    at_once : trials at the same time; as many as the cluster has threads.
+    at_once : trials at the same time; as many as the cluster has threads, or workers for gangs.
+    gang : workers of each trial: it is a gang, whose ranks all call the objective at the same time, as with
+        `mlops.train`. What rank 0 returns, reports and saves counts.
+    per_worker, restarts, hang, checkpoint : of these gangs, as for `mlops.train`.
     seed : of what is drawn; a new one when not given.
     fresh : begin anew, whatever was tried before.
     cluster, group, workers, name, sync, quiet : as for `%%mlrun`.
@@ -84,7 +93,8 @@ def sweep(
     ------
     InvalidSpec : one of these can't be.
     Conflict : `budget` is given, and nobody knows what the workers cost; or the same sweep is still going on.
-    NotPicklable, UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
+    OutOfRange : the cluster can't have so many workers.
+    NotPicklable, UnknownCluster, UnknownGroup, VersionMismatch, StartFailed, ClusterUnreachable
     """
     if detach:
         why = "its settings are drawn in this kernel"
@@ -145,6 +155,11 @@ def sweep(
         cluster=cluster.id if isinstance(cluster, Cluster) else cluster,
         group=group,
         workers=workers,
+        gang=gang,
+        per_worker=per_worker,
+        restarts=restarts,
+        hang=hang,
+        checkpoint=checkpoint,
         sync=sync,
         quiet=quiet,
     )

@@ -11,6 +11,7 @@ read, and tested, in one place:
 - When no rank gets on it hangs, which ends an attempt as any other cause does.
 - A checkpoint is kept once all ranks have written their parts.
 - When a worker is about to go all ranks may stop at the same step, and begin again without it.
+- Where the gang is a trial of a sweep that is pruned, all ranks end with the one that hears of it.
 - An elastic gang makes do with fewer workers than it was asked to have, rather than wait for them; when it could have
   more it begins again with them, right after a checkpoint.
 """
@@ -183,6 +184,11 @@ class Gang:
         return not self.over and (bool(self._causes) or bool(self.empty) or given)
 
     @property
+    def busy(self) -> bool:
+        """Whether a worker is given to one of its seats."""
+        return any(seat.worker for seat in self.seats)
+
+    @property
     def _runs(self) -> bool:
         return any(seat.phase in ("running", "done") for seat in self.seats)
 
@@ -210,9 +216,22 @@ class Gang:
             self._hands.fail(fault)
         self.look(now)
 
-    def ended(self, seat: SeatState, rank: int, cause: Cause | None, now: Time, early: bool = False) -> None:
-        """A rank has ended; `cause` is what went wrong, `early`: it has stopped because a worker is about to go."""
-        if seat.phase != "running":
+    def ended(
+        self,
+        seat: SeatState,
+        rank: int,
+        cause: Cause | None,
+        now: Time,
+        early: bool = False,
+        pruned: bool = False,
+    ) -> None:
+        """A rank has ended; `cause` is what went wrong, `early`: it has stopped because a worker is about to go,
+        `pruned`: the trial that the gang is ends here, for all ranks."""
+        if seat.phase != "running" or self.over:
+            return
+        if pruned:
+            self._causes = []  # the others may have lost this one already
+            self._finish(None)
             return
         self._early = self._early or early
         seat.ranks.discard(rank)
@@ -261,7 +280,7 @@ class Gang:
     def _give_notice(self, who: str) -> None:
         if self._asked is None and not self.over:
             self._asked = {}
-            self._hands.say(f"[gang] {who} is about to go")
+            self._hands.say(f"{who} is about to go")
             for each in self._attending:
                 self._hands.order(each, "notice")
 
@@ -310,7 +329,7 @@ class Gang:
     def not_kept(self, step: int, error: str, now: Time) -> None:
         """It could not be completed; the ranks go on."""
         self._keeping -= 1
-        self._hands.say(f"[gang] The checkpoint of step {step} is not kept: {error}")
+        self._hands.say(f"The checkpoint of step {step} is not kept: {error}")
         self.look(now)
 
     def _say_who_is_missing(self, rank: int) -> None:
@@ -322,7 +341,7 @@ class Gang:
             missing = sorted(set(range(self.world)) - set(self._parts[mine[0]].files))
             others = f"rank {missing[0]}" if len(missing) == 1 else f"ranks {', '.join(map(str, missing))}"
             self._hands.say(
-                f"[gang] The checkpoint of step {mine[0]} isn't complete, since {others} wrote nothing: call "
+                f"The checkpoint of step {mine[0]} isn't complete, since {others} wrote nothing: call "
                 "mlops.checkpoint in all ranks, or with alone=True in the one that writes all of it"
             )
 
@@ -364,7 +383,7 @@ class Gang:
             return
         self._wanted = min(len(running) + idle, len(self.seats))
         more = count(self._wanted - len(running), "more worker")
-        self._hands.say(f"[gang] All ranks begin again, with {more}")
+        self._hands.say(f"All ranks begin again, with {more}")
         self._break(running)
 
     def _blame(self, cause: Cause, now: Time) -> None:
@@ -404,15 +423,15 @@ class Gang:
                 self.over = True
                 self._hands.fail(f"{cause.error}, in {self.attempt} attempts")
                 return
-            self._hands.say(f"[gang] {cause.error}: all ranks begin again, as soon as another one is there")
+            self._hands.say(f"{cause.error}: all ranks begin again, as soon as another one is there")
             return
         self._restarts -= 1
         which = f"restart {self._most - self._restarts} of {self._most}"
-        self._hands.say(f"[gang] {cause.words}: all ranks begin again ({which})")
+        self._hands.say(f"{cause.words}: all ranks begin again ({which})")
 
     def _leave(self) -> None:
         """All have stopped because a worker is about to go, or all of them: begin again without it."""
-        self._hands.say("[gang] All ranks have stopped at the same step, and begin again when workers stay")
+        self._hands.say("All ranks have stopped at the same step, and begin again when workers stay")
         self._early = False
         for seat in self._attending:
             if seat.leaves:

@@ -1,4 +1,4 @@
-"""All gangs of a cluster: which workers they get, and what they hear and say.
+"""All gangs of a cluster: runs, and trials of sweeps; which workers they get, and what they hear and say.
 
 Dask gives a task to a worker, and not a worker to a task: so it would give two seats of a gang to one worker, or half
 of the workers to each of two gangs, which would then wait for each other. Here the oldest gang gets all of its workers
@@ -52,7 +52,8 @@ class Gangs:
         self, scheduler: Scheduler, fail: Callable[[LiveRun, str], None], mark: Callable[[LiveRun], None]
     ) -> None:
         self._scheduler, self._fail, self._mark = scheduler, fail, mark
-        self._gangs: dict[str, _Known] = {}
+        #: By run, and trial of a sweep.
+        self._gangs: dict[tuple[str, int | None], _Known] = {}
         #: Workers that are seats' alone, and since when, until what waited on them was sent elsewhere.
         self._crowded: dict[str, Time] = {}
         #: Workers that are about to go.
@@ -68,16 +69,26 @@ class Gangs:
 
     def needed(self, group: str, together: bool) -> int:
         """Workers of a group that its gangs need: all of them together, or one after the other."""
-        seats = [len(known.gang.seats) for known in self._gangs.values() if known.group == group]
+        gangs = [known.gang for known in self._gangs.values() if known.group == group]
+        seats = [len(gang.seats) for gang in gangs if not gang.over or gang.busy]
         return sum(seats) if together else max(seats, default=0)
 
     def open(self, run: LiveRun) -> None:
         """A gang's run was opened: its seats' tasks are about to come."""
-        keys = [f"mlrun-{run.state.id}-{number}" for number in range(run.state.seats)]
-        known = _Known(self._scheduler, run, self._fail, self._mark, self._idle)
+        self._add(run, None, _Known(self._scheduler, run, self._fail, self._mark, self._idle))
+
+    def sent(self, run: LiveRun, key: str) -> None:
+        """A task of a run of gangs is about to come: the first one of a trial's seats makes it known."""
+        trial = _trial_of(run, key)
+        if trial is not None and (run.state.id, trial) not in self._gangs:
+            self._add(run, trial, _OfTrial(self._scheduler, run, self._fail, self._mark, self._idle, trial))
+
+    def _add(self, run: LiveRun, trial: int | None, known: _Known) -> None:
+        seats = run.state.seats
+        keys = [f"mlrun-{run.state.id}-{number + (trial or 0) * seats}" for number in range(seats)]
         restarts = int(run.state.options.get("restarts", RESTARTS))
         known.gang = Gang(keys, run.state.per_worker, known, restarts, run.state.least_seats, time.monotonic())
-        self._gangs[run.state.id] = known
+        self._gangs[run.state.id, trial] = known
         self._keep_looking()
 
     def end_soon(self, soon: bool) -> None:
@@ -103,7 +114,7 @@ class Gangs:
             known.steps.ended(what["rank"], "done" if what["done"] else "failed")
             known.show_ranks()
             cause = None if what["done"] else Cause(what["rank"], what["cause"], what["error"])
-            known.gang.ended(seat, what["rank"], cause, now, bool(what.get("early")))
+            known.gang.ended(seat, what["rank"], cause, now, bool(what.get("early")), bool(what.get("pruned")))
         elif state == "leaves":
             self._leaving.add(worker)
             known.gang.leaving(seat)
@@ -133,17 +144,22 @@ class Gangs:
 
     def closed(self, run: LiveRun) -> None:
         """The run is over: its workers are free."""
-        known = self._gangs.pop(run.state.id, None)
-        for seat in known.gang.seats if known is not None else ():
-            self._release(seat)
+        for of in [of for of in self._gangs if of[0] == run.state.id]:
+            for seat in self._gangs.pop(of).gang.seats:
+                self._release(seat)
 
     def ended(self, run: LiveRun, key: str) -> None:
-        """A seat's task has ended: its worker is free."""
-        if (found := self._seat_of(run, key)) is not None:
-            self._release(found[1])
+        """A seat's task has ended: its worker is free. A trial whose seats have all ended is known no longer."""
+        if (found := self._seat_of(run, key)) is None:
+            return
+        known, seat = found
+        self._release(seat)
+        known.left.add(key)
+        if known.trial is not None and all(each.key in known.left for each in known.gang.seats):
+            del self._gangs[run.state.id, known.trial]
 
     def _seat_of(self, run: LiveRun, key: str) -> tuple[_Known, SeatState] | None:
-        known = self._gangs.get(run.state.id)
+        known = self._gangs.get((run.state.id, _trial_of(run, key)))
         seat = known.gang.seat(key) if known is not None else None
         return None if known is None or seat is None else (known, seat)
 
@@ -208,14 +224,14 @@ class Gangs:
     async def _end_hang(self, known: _Known) -> None:
         """Say where all ranks are, and have the attempt ended; unless they got on meanwhile."""
         attempt = known.gang.attempt
-        stacks = await stacks_of(self._scheduler, known.run.state.id)
+        stacks = await stacks_of(self._scheduler, known.run.state.id, known.workers)
         now = time.monotonic()
         silent = known.steps.silent(now)
         if silent is None or known.gang.attempt != attempt or known.gang.over:
             return
         stopped = [each.rank for each in stacks if each.why == STOPPED and each.rank is not None]
         rank, words = known.steps.who(stopped, silent, now)
-        known.say(f"[gang] It hangs: {words}. Where each rank is:\n{PythonStacks(stacks)!r}\n")
+        known.say(f"It hangs: {words}. Where each rank is:\n{PythonStacks(stacks)!r}\n")
         known.steps.clear()
         known.gang.hung(Cause(rank, "hung", f"RunHung: {words}"), now)
         self._keep_looking()
@@ -263,10 +279,19 @@ class Gangs:
             dask.give_seat(self._scheduler, seat.key, worker.address)
 
 
+def _trial_of(run: LiveRun, key: str) -> int | None:
+    """The trial of a sweep whose seat has that key; None of a run that is a gang itself."""
+    return int(key.rpartition("-")[2]) // run.state.seats if run.state.kind == "sweep" else None
+
+
 class _Known:
     """A gang with its run; does what the gang orders."""
 
     gang: Gang
+
+    #: What stands before all that it says, and which trial of a sweep it is.
+    name: str = "gang"
+    trial: int | None = None
 
     def __init__(
         self,
@@ -283,6 +308,13 @@ class _Known:
         self._idle = idle
         self._since = time.monotonic()
         self._said = 0
+        #: Keys of seats whose tasks have ended.
+        self.left: set[str] = set()
+
+    @property
+    def workers(self) -> list[str]:
+        """The addresses of the workers that it has."""
+        return [seat.worker for seat in self.gang.seats if seat.worker]
 
     def show_ranks(self) -> None:
         """Tell who watches the run how its ranks do."""
@@ -302,7 +334,10 @@ class _Known:
     def say(self, text: str) -> None:
         """As `Hands.say`."""
         self._since, self._said = time.monotonic(), 0
-        self.run.log(time.time(), kind="print", text=f"{text}\n", stream="stderr")
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        self.run.log(time.time(), kind="print", text=f"[{self.name}] {text}\n", stream="stderr")
 
     def fail(self, error: str) -> None:
         """As `Hands.fail`."""
@@ -319,18 +354,22 @@ class _Known:
 
     def began(self, attempt: int, world: int, resume: dict[str, Any] | None) -> None:
         """As `Hands.began`."""
-        if world != self.run.state.total:
-            self.say(f"[gang] It begins with {count(world, 'rank')}")
-        self.run.state.attempt, self.run.state.total = attempt, world
+        self.tell_of_attempt(attempt, world)
         self.steps.clear()
         self.show_ranks()
         if attempt > 1 or resume is not None:
-            self.run.curves.begin(attempt, -1 if resume is None else resume["step"])
+            self.run.curves.begin(attempt, -1 if resume is None else resume["step"], self.trial)
         if resume is not None:
             age = span(max(0.0, time.time() - resume["time"]))
             whose = "" if resume["ours"] else " of an earlier run, which had not come to its end; --fresh begins anew"
-            self.say(f"[gang] It goes on from step {resume['step']}: a checkpoint, {age} old,{whose}".rstrip(","))
+            self.say(f"It goes on from step {resume['step']}: a checkpoint, {age} old,{whose}".rstrip(","))
         self._mark(self.run)
+
+    def tell_of_attempt(self, attempt: int, world: int) -> None:
+        """The run's state is about to have another attempt."""
+        if world != self.run.state.total:
+            self.say(f"It begins with {count(world, 'rank')}")
+        self.run.state.attempt, self.run.state.total = attempt, world
 
     def keep(self, step: int, best: float | None, size: int) -> None:
         """A checkpoint is complete."""
@@ -341,8 +380,41 @@ class _Known:
     def say_what_lacks(self, number: int) -> None:
         """That the gang waits for so many workers; once for each number."""
         if number != self._said and time.monotonic() - self._since > SILENCE:
-            text = f"[gang] {count(number, 'worker')} of {self.group!r} {'is' if number == 1 else 'are'} not free yet"
-            self.run.log(
-                time.time(), kind="print", text=f"{text}: its ranks start together, or not at all\n", stream="stderr"
-            )
+            lacks = f"{count(number, 'worker')} of {self.group!r} {'is' if number == 1 else 'are'} not free yet"
+            self._print(f"{lacks}: its ranks start together, or not at all")
             self._said = number
+
+
+class _OfTrial(_Known):
+    """A gang that is a trial of a sweep: what happens to it is the trial's, and not the run's."""
+
+    trial: int
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        run: LiveRun,
+        fail: Callable[[LiveRun, str], None],
+        mark: Callable[[LiveRun], None],
+        idle: Callable[[str], int],
+        trial: int,
+    ) -> None:
+        super().__init__(scheduler, run, fail, mark, idle)
+        self.trial, self.name = trial, f"trial {trial}"
+
+    def show_ranks(self) -> None:
+        """As `_Known.show_ranks`: a sweep shows its trials."""
+
+    def tell_of_attempt(self, attempt: int, world: int) -> None:
+        """As `_Known.tell_of_attempt`."""
+
+    def keep(self, step: int, best: float | None, size: int) -> None:
+        """As `_Known.keep`."""
+
+    def fail(self, error: str) -> None:
+        """As `Hands.fail`: the trial has failed, and its seats are let go."""
+        if self.run.state.phase in FINAL:
+            return
+        self.run.trial_failed(self.trial, error)
+        for seat in self.gang.seats:
+            self.order(seat, "finish", blame=None, seats=len(self.gang.seats))
