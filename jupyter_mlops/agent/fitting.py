@@ -162,7 +162,7 @@ class Rounds:
 
     def __init__(self, total: int, every: int) -> None:
         self.total, self._every = total, every
-        self._checkpoints, self._stopping = _runner().checkpoints, _runner().stopping
+        self._checkpoints, self._stopping, self._steps = _runner().checkpoints, _runner().stopping, _runner().steps
         self.history: list[Measured] = []
         #: The file of the booster to go on from, and how many rounds it has.
         self.booster: Path | None = None
@@ -180,6 +180,7 @@ class Rounds:
         """So many rounds are done. Saves the booster with `save`, a path, if it is time. Returns whether to leave, as a
         worker is about to go."""
         self.history.append(measured)
+        self._steps.step(done, self.total, watched=True)
         leave: bool = self._stopping.ask()
         if _rank():
             return leave
@@ -190,6 +191,10 @@ class Rounds:
                 save(str(folder / BOOSTER))
                 (folder / HISTORY).write_text(json.dumps(self.history))
         return leave
+
+    def over(self) -> None:
+        """There are no more rounds, though there might have been: what comes now is no round that takes long."""
+        self._steps.step(len(self.history), len(self.history))
 
 
 # XGBoost
@@ -219,6 +224,7 @@ def _fit_xgboost(estimator: Any, rows: Table, evals: list[Table], settings: dict
             verbose_eval=False,
             callbacks=[_after_each(rounds), *callbacks],
         )
+        rounds.over()
     own = {name: getattr(estimator, name) for name in ("base_score", "booster", "feature_types", "enable_categorical")}
     estimator.load_model(bytearray(trained.save_raw("ubj")))
     estimator.set_params(**own)  # loading has put in their places what was found out
@@ -378,6 +384,7 @@ def _fit_lightgbm(estimator: Any, rows: Table, evals: list[Table], settings: dic
             **_lightgbm_evals(trained, evals),
             **({"group": _sizes(rows["qid"])} if "qid" in rows else {}),
         )
+    rounds.over()
     trained.booster_.free_network()
     for name, metrics in _log_of(before).items():
         for metric, values in metrics.items():

@@ -20,7 +20,7 @@ from .origin import origin_of_kernel
 from .run import Run
 
 #: Options of a run that a fit has, too.
-_OPTIONS = ("name", "group", "timeout", "detach", "quiet", "sync", "restarts", "checkpoint", "fresh", "resume")
+_OPTIONS = ("name", "group", "timeout", "detach", "quiet", "sync", "restarts", "hang", "checkpoint", "fresh", "resume")
 
 #: A table, by column.
 _Table = dict[str, Any]
@@ -49,7 +49,8 @@ def fit(
 
     Returns at once. `result()` waits and gives the fitted estimator, which needs no Dask; the one that was given stays
     as it is. It is a gang: until its end its workers do nothing else and aren't stopped, and what is evaluated after
-    each round is a curve of the run. When a worker dies it goes on from the booster that was saved last.
+    each round is a curve of the run. When a worker dies, or no round ends for long, it goes on from the booster that
+    was saved last.
 
     Parameters
     ----------
@@ -65,7 +66,8 @@ def fit(
     every : rounds between two times that the booster is saved.
     workers : on how many; all that the cluster has, if that many have a partition.
     cluster : where; as for `%%mlrun --cluster`.
-    options : name, group, timeout, detach, quiet, sync, restarts, checkpoint, fresh, resume, as for `mlops.train`.
+    options : name, group, timeout, detach, quiet, sync, restarts, hang, checkpoint, fresh, resume, as for
+        `mlops.train`; a step is a round.
 
     Raises
     ------
