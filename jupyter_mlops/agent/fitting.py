@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import runner
+from . import runner, stacks
 
 #: Files of a checkpoint.
 BOOSTER, HISTORY = "booster.json", "history.json"
@@ -373,7 +373,7 @@ def _fit_lightgbm(estimator: Any, rows: Table, evals: list[Table], settings: dic
     if limit is not None:
         callbacks.append(_stops_lightgbm(limit, rounds))
     before = list(rounds.history)
-    with _known(_classes(told, rows["y"]) if classifies else None):
+    with _known(_classes(told, rows["y"]) if classifies else None), stacks.heeded_elsewhere():
         trained.fit(
             rows["X"],
             rows["y"],

@@ -6,13 +6,14 @@ that has no name.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import faulthandler
 import os
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from . import buffers
 
@@ -42,6 +43,25 @@ def heed(file: int) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):  # a system without such signals has no stacks
         faulthandler.register(SIGNAL, file=file, all_threads=True)
         os.write(file, _HEEDS)
+
+
+@contextlib.contextmanager
+def heeded_elsewhere() -> Iterator[None]:
+    """While the block lasts another thread heeds the signal, and interrupts no system call of this one: LightGBM takes
+    that for the end of a connection."""
+    over = _thread.allocate_lock()
+    over.acquire()
+    _thread.start_new_thread(_wait, (over,))  # before: a thread begins with the signals that its maker heeds
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {SIGNAL})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        over.release()
+
+
+def _wait(over: _thread.LockType) -> None:
+    over.acquire()
 
 
 class StackFile:
