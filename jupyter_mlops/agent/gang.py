@@ -33,6 +33,9 @@ LOST_OTHERS = re.compile(
     r"|DistStoreError|NCCL error|connectFullMesh"
 )
 
+#: What a rank raises whose port somebody else has taken meanwhile: of PyTorch, JAX, LightGBM and Python.
+PORT_TAKEN = re.compile(r"[Aa]ddress already in use|EADDRINUSE|Binding port \d+ failed")
+
 #: Characters that are gathered of a line that isn't ended.
 LINE = 10_000
 
@@ -273,7 +276,9 @@ class GangSeat:
     def _failed(self, rank: int, failure: dict[str, Any], died: bool = False) -> None:
         failure = {**failure, "index": rank if self._trial is None else self._trial, "item": f"rank {rank}"}
         self._outcomes[rank] = {"errors": [failure]}
-        cause = "died" if died else "lost others" if LOST_OTHERS.search(failure["error"]) else "raised"
+        error = failure["error"]
+        cause = "port taken" if PORT_TAKEN.search(error) else "lost others" if LOST_OTHERS.search(error) else "raised"
+        cause = "died" if died else cause
         self._tell("rank", rank=rank, done=False, cause=cause, error=failure["error"])
 
     def _finish(self, blame: int | None, seats: int) -> Outcome:

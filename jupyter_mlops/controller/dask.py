@@ -56,6 +56,7 @@ NEEDED = {
         "http_server",
         "idle_since",
         "queued",
+        "remove_worker",
         "report",
         "services",
         "start_http_server",
@@ -237,6 +238,11 @@ def take_seat(scheduler: Scheduler, key: str, nowhere: str) -> None:
     if key in scheduler.tasks:
         scheduler.set_restrictions({key: nowhere})
         scheduler.tasks[key].suspicious = 0
+
+
+async def give_up(scheduler: Scheduler, worker: DaskWorker) -> None:
+    """Do without a worker that can't be heard: its tasks are computed elsewhere."""
+    await scheduler.remove_worker(worker.address, stimulus_id=f"mlops-silent-{time.time()}")
 
 
 # Tasks that are wanted, and forgotten

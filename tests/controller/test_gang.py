@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.controller.runs.gangs.gang import GROW, MOST_ATTEMPTS, PATIENCE, SETTLE, Cause, Gang, SeatState
+from jupyter_mlops.controller.runs.gangs.gang import (
+    GROW,
+    MOST_ATTEMPTS,
+    MOST_PORTS,
+    PATIENCE,
+    SETTLE,
+    Cause,
+    Gang,
+    SeatState,
+)
 
 
 class Notes:
@@ -256,6 +265,18 @@ def test_a_checkpoint_that_is_just_being_kept_is_waited_for(gang: Gang, notes: N
     assert notes.taken() == []
     gang.kept(10, 2.1)
     assert (0, "break") in notes.taken()
+
+
+def test_a_port_that_was_taken_is_nobodys_fault_a_few_times(gang: Gang, notes: Notes) -> None:
+    taken = Cause(1, "port taken", "OSError: [Errno 98] Address already in use")
+    for attempt in range(1, MOST_PORTS + 2):
+        assert gang.attempt == attempt
+        gang.ended(gang.seats[0], 0, Cause(0, "lost others", "Connection refused"), 1)
+        gang.ended(gang.seats[1], 1, taken, 1)
+        for number in range(2 if attempt <= MOST_PORTS else 0):
+            _sit(gang, number)
+    assert gang.over and not notes.failed
+    assert notes.said == [f"rank 1: {taken.error}: all ranks begin again, with other ports"] * MOST_PORTS
 
 
 def test_it_begins_again_so_often_and_no_more(notes: Notes) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -232,23 +234,44 @@ def test_a_rank_that_alone_writes_without_saying_so_is_told(cluster: mlops.Clust
     assert "alone=True" in run.prints() and run.record.checkpoint is None
 
 
-def test_a_checkpoint_whose_writing_failed_leaves_the_one_before(cluster: mlops.Cluster, tmp_path: Path) -> None:
-    """The disk is full, say, in the middle of the second one."""
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("only root can mount a small disk")
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    mounted = subprocess.run(command, capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"mounting is not allowed here: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full_leaves_the_checkpoint_before(
+    cluster: mlops.Cluster, tmp_path: Path, small_disk: Path
+) -> None:
+    """It is in the middle of the second one."""
 
     def work() -> list[str]:
+        import time
+
         folder = mlops.resume()
         if folder is not None:
             return sorted(path.name for path in folder.iterdir())
         for step in (1, 2):
+            while step == 2 and not list(small_disk.glob("*/*/mlops-checkpoint.json")):  # else there is no room for it
+                time.sleep(0.01)
             with mlops.checkpoint(step) as place:
-                (place / f"{step}-{mlops.rank()}").write_text("state")
-                if step == 2 and mlops.rank() == 1:
-                    raise OSError(28, "No space left on device")
+                size = 2_000_000 if step == 2 and mlops.rank() == 1 else 1000
+                (place / f"{step}-{mlops.rank()}").write_bytes(bytes(size))
             meet(str(tmp_path), step)
         return []
 
-    run = mlops.train(work, workers=2, cluster=cluster)
+    run = mlops.train(work, workers=2, cluster=cluster, checkpoint=str(small_disk))
     assert run.result(LONG) == ["1-0", "1-1", "mlops-checkpoint.json"]
+    assert "No space left on device: all ranks begin again" in run.prints()
 
 
 def test_a_place_that_cannot_be_written_is_said(cluster: mlops.Cluster, tmp_path: Path) -> None:

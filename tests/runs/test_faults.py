@@ -109,21 +109,29 @@ def test_an_attached_run_is_stopped_when_its_kernel_is_killed(cluster: mlops.Clu
             while True:
                 pass
 
+        def train():
+            for step in range(20):
+                mlops.log_metric("loss", step, step)
+            return mlops.world()
+
         attached = mlops.run(spin, cluster="runs")
         detached = mlops.map(lambda item: item, range(10), cluster="runs", detach=True)
-        print(attached.id, detached.id, flush=True)
+        gang = mlops.train(train, workers=2, cluster="runs", detach=True)
+        print(attached.id, detached.id, gang.id, flush=True)
         attached.result()
     """
     kernel = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
     assert kernel.stdout is not None
-    attached, detached = kernel.stdout.readline().split()
+    attached, detached, gang = kernel.stdout.readline().split()
     until(lambda: mlops.get_run(attached).state == "running")
     kernel.kill()
     kernel.wait()
     kernel.stdout.close()
     until(lambda: mlops.get_run(attached).state == "lost")
-    until(lambda: cluster.state().counts.busy == 0)
     assert mlops.get_run(detached).result(LONG) == list(range(10))
+    assert mlops.get_run(gang).result(LONG) == 2, "it begins when both workers are free"
+    assert [curve.steps for curve in mlops.get_run(gang).curves["loss"].ranks.values()] == [list(range(20))] * 2
+    until(lambda: cluster.state().counts.busy == 0)
 
 
 @pytest.mark.parametrize("detach", [False, True])

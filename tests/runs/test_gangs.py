@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -256,7 +257,23 @@ def test_it_pays_for_whole_workers_for_as_long_as_it_has_them(cluster: mlops.Clu
     assert usage.worker_hours * 3600 >= 2
 
 
-def test_a_worker_that_dies_costs_an_attempt_and_no_more(cluster: mlops.Cluster, tmp_path: Path) -> None:
+def test_a_port_that_somebody_took_is_changed(cluster: mlops.Cluster) -> None:
+    def work() -> int:
+        attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+        port = int(os.environ["JAX_COORDINATOR_ADDRESS"].rpartition(":")[2])
+        with socket.create_server(("127.0.0.1", port)), contextlib.ExitStack() as second:
+            if attempt == 0:
+                second.enter_context(socket.create_server(("127.0.0.1", port)))
+        return attempt
+
+    run = mlops.train(work, workers=1, per_worker=1, cluster=cluster)
+    assert run.result(LONG) == 1 and "begin again, with other ports" in run.prints()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "falls silent"])
+def test_a_worker_that_goes_costs_an_attempt_and_no_more(
+    cluster: mlops.Cluster, tmp_path: Path, end: signal.Signals
+) -> None:
     def work(folder: Path) -> int:
         attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
         (folder / f"{attempt}-{mlops.rank()}").touch()
@@ -266,9 +283,15 @@ def test_a_worker_that_dies_costs_an_attempt_and_no_more(cluster: mlops.Cluster,
 
     run = mlops.train(work, tmp_path, workers=2, cluster=cluster)
     until(lambda: len(list(tmp_path.iterdir())) == 2)
-    os.kill(min(pids_of(cluster)), signal.SIGKILL)
-    assert run.result(LONG) == 1 and list(run.results()) == [1, 1]
+    victim = min(pids_of(cluster))
+    os.kill(victim, end)
+    try:
+        assert run.result(LONG) == 1 and list(run.results()) == [1, 1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
     assert "begin again" in run.prints()
+    assert ("has said nothing for 10 s" in run.prints()) == (end == signal.SIGSTOP)
 
 
 def test_on_one_machine_nothing_listens(cluster: mlops.Cluster) -> None:

@@ -93,6 +93,21 @@ def test_the_rank_that_raised_is_to_blame_and_not_who_lost_it(cluster: mlops.Clu
         mlops.train(work, workers=2, cluster=cluster).result(LONG)
 
 
+def test_a_rank_that_never_comes_is_waited_for_as_long_as_the_code_says(cluster: mlops.Cluster) -> None:
+    def work() -> None:
+        from datetime import timedelta
+
+        from torch import distributed
+
+        if mlops.rank() == 1:
+            time.sleep(1000)
+        distributed.init_process_group("gloo", timeout=timedelta(seconds=2))
+
+    with pytest.raises(errors.RunFailed, match=r"rank 0: .*[Tt]ime"):
+        mlops.train(work, workers=2, cluster=cluster).result(LONG)
+    assert mlops.map(abs, [-1, -2], cluster=cluster).result(LONG) == [1, 2], "nobody waits any more"
+
+
 def test_a_rank_in_an_all_reduce_is_cancelled(cluster: mlops.Cluster) -> None:
     def work() -> None:
         import torch

@@ -7,6 +7,7 @@ read, and tested, in one place:
 - When a rank ends too early, all others are ended. One cause is to blame; what the others raised since they lost it
   isn't shown.
 - A worker that went isn't the code's fault: the gang begins again as soon as another worker has taken its seat.
+- Nor is a port that was taken meanwhile: it begins again with other ones, a few times.
 - After any other cause it begins again, a few times, if it has got on: with a checkpoint since it began last.
 - When no rank gets on it hangs, which ends an attempt as any other cause does.
 - A checkpoint is kept once all ranks have written their parts.
@@ -35,6 +36,9 @@ PATIENCE: Seconds = 2.0
 #: How often a gang may begin again because workers went.
 MOST_ATTEMPTS = 100
 
+#: How often it may begin again because a port was taken.
+MOST_PORTS = 3
+
 #: Seconds that an elastic gang waits for more workers before it begins with those that there are.
 SETTLE: Seconds = 10.0
 
@@ -43,10 +47,10 @@ GROW: Seconds = 600.0
 
 SeatPhase = Literal["empty", "given", "ready", "running", "breaking", "done", "left"]
 
-CauseKind = Literal["gone", "died", "raised", "lost others", "hung"]
+CauseKind = Literal["gone", "port taken", "died", "raised", "lost others", "hung"]
 
 #: The kinds of causes, what is most likely to blame first: whoever lost another rank is not.
-_ORDER: tuple[CauseKind, ...] = ("gone", "died", "raised", "lost others", "hung")
+_ORDER: tuple[CauseKind, ...] = ("gone", "port taken", "died", "raised", "lost others", "hung")
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Gang:
         self.attempt = 0
         self.over = False
         self._restarts, self._most = restarts, restarts
+        self._ports = MOST_PORTS
         self._causes: list[Cause] = []
         #: When the first of these causes came, on the caller's clock.
         self._since: Time = 0.0
@@ -398,7 +403,7 @@ class Gang:
         soon = now - self._since < PATIENCE
         if soon and ((cause.kind == "lost others" and runs) or (cause.kind != "gone" and self._keeping > 0)):
             return  # which one it lost, and why, and whether the last checkpoint is complete, is about to be known
-        if cause.kind != "gone" and (self._kept is None or not self._restarts):
+        if not self._is_excused(cause) and (self._kept is None or not self._restarts):
             if cause.kind == "hung":  # no rank can tell of it
                 self.over = True
                 self._hands.fail(cause.words)
@@ -408,6 +413,10 @@ class Gang:
         self._break([seat for seat in self.seats if seat.phase in ("running", "done")])
         if not any(seat.phase == "breaking" for seat in self.seats):
             self._begin_again(cause, now)
+
+    def _is_excused(self, cause: Cause) -> bool:
+        """Whether it isn't the code's fault."""
+        return cause.kind == "gone" or (cause.kind == "port taken" and self._ports > 0)
 
     def _break(self, seats: list[SeatState]) -> None:
         """End their ranks."""
@@ -424,6 +433,10 @@ class Gang:
                 self._hands.fail(f"{cause.error}, in {self.attempt} attempts")
                 return
             self._hands.say(f"{cause.error}: all ranks begin again, as soon as another one is there")
+            return
+        if self._is_excused(cause):
+            self._ports -= 1
+            self._hands.say(f"{cause.words}: all ranks begin again, with other ports")
             return
         self._restarts -= 1
         which = f"restart {self._most - self._restarts} of {self._most}"

@@ -34,6 +34,10 @@ LOOK: Seconds = 0.1
 #: Seconds between two looks whether a gang hangs.
 WATCH: Seconds = 1.0
 
+#: Seconds without a word of a worker after which its gang does without it, and between two looks for such workers.
+SILENT: Seconds = 10.0
+LISTEN: Seconds = 1.0
+
 #: Seconds after which a gang that waits says so.
 SILENCE: Seconds = 3.0
 
@@ -59,7 +63,7 @@ class Gangs:
         #: Workers that are about to go.
         self._leaving: set[str] = set()
         self._background = Background()
-        self._looking = self._watching = False
+        self._looking = self._watching = self._listening = False
         #: Whether the cluster is about to end: no gang begins any more.
         self._ending = False
 
@@ -236,6 +240,46 @@ class Gangs:
         known.gang.hung(Cause(rank, "hung", f"RunHung: {words}"), now)
         self._keep_looking()
 
+    # Listening for workers that have fallen silent
+
+    def _keep_listening(self) -> None:
+        if not self._listening:
+            self._listening = True
+            self._background.spawn(self._listen())
+
+    async def _listen(self) -> None:
+        """Look again and again whether a gang's worker says nothing any more: it hangs, or its machine does, while its
+        connection stays open. Whoever hangs himself hears nobody, so that doesn't count; nor do jumps of the clock."""
+        looked = time.monotonic()
+        #: When each was heard last, by its own account, and since when that is known here.
+        heard: dict[str, tuple[Time, Time]] = {}
+        try:
+            while seated := [known for known in self._gangs.values() if known.gang.busy]:
+                await asyncio.sleep(LISTEN)
+                now, before = time.monotonic(), looked
+                looked = now
+                if now - before > 2 * LISTEN:
+                    heard.clear()
+                for known in seated:
+                    for address in known.workers:
+                        await self._give_up_if_silent(known, address, heard, now)
+        finally:
+            self._listening = False
+
+    async def _give_up_if_silent(
+        self, known: _Known, address: str, heard: dict[str, tuple[Time, Time]], now: Time
+    ) -> None:
+        worker = self._scheduler.workers.get(address)
+        if worker is None:
+            return
+        last = float(worker.last_seen)
+        at, since = heard.get(address, (last, now))
+        if at == last and now - since > SILENT:
+            known.say(f"The worker {worker.name} has said nothing for {SILENT:.0f} s")
+            await dask.give_up(self._scheduler, worker)
+        else:
+            heard[address] = (last, since if at == last else now)
+
     # Looking
 
     def _keep_looking(self) -> None:
@@ -277,6 +321,7 @@ class Gangs:
         for seat, worker in zip(empty, chosen, strict=True):
             known.gang.given(seat, worker.address)
             dask.give_seat(self._scheduler, seat.key, worker.address)
+        self._keep_listening()
 
 
 def _trial_of(run: LiveRun, key: str) -> int | None:
