@@ -338,6 +338,21 @@ def lines_of(curves: Curves) -> Iterator[CurveLine]:
         yield from found[trial, attempt]
 
 
+def news_of(lines: list[CurveLine], since: int, at: Time) -> list[CurveLine]:
+    """Which of the lines that a cluster told are news to who has those up to the number `since`, and points up to that
+    moment. Where the cluster doesn't remember all lines it tells what it draws, of which the later points are news."""
+    if lines and lines[0].seq != since + 1:
+        lines = [_after(line, at) for line in lines]
+    return [line for line in lines if line.steps or line.begins is not None]
+
+
+def _after(line: CurveLine, at: Time) -> CurveLine:
+    """The points of `line` that were logged after that moment."""
+    rows = [row for row in zip(line.steps, line.values, line.times, strict=False) if row[2] > at]
+    steps, values, times = ([row[number] for row in rows] for number in range(3))
+    return line.model_copy(update={"steps": steps, "values": values, "times": times})
+
+
 def _drawn(of: CurveOf, points: list[Point], most: int | None) -> CurveData:
     shown = points if most is None else thinned(points, most)
     odd = next((point for point in shown if not math.isfinite(point.value)), None)

@@ -190,6 +190,12 @@ class RunFolder:
             lines.append(CurveLine(key=entry.key, steps=[step], values=[entry.value], times=[entry.time]))
         return lines
 
+    def last_points(self) -> tuple[int, float]:
+        """The number of the last line of points that was copied here, and when the last point was logged; 0 where there
+        is none. Raises as `curves`."""
+        lines = self.curves()
+        return max((line.seq for line in lines), default=0), max((at for line in lines for at in line.times), default=0)
+
     def curves_after(self, offset: int) -> tuple[list[CurveLine], int]:
         """Some of the lines of points that come after so many bytes, and the bytes until their end."""
         from ..core.curve import CurveLine

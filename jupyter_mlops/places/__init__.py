@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..core.cluster import ClusterState, Problem
     from .base import Backend
 
-__all__ = ["get", "look", "names"]
+__all__ = ["get", "look", "names", "writes_home"]
 
 #: Place → module and class of those that come with the package.
 _PLACES = {
@@ -96,6 +96,19 @@ def _fault(place: str, error: Exception) -> tuple[str, str, str]:
     package = "jupyter-mlops" if point is None or point.dist is None else f"{point.dist.name} {point.dist.version}"
     why = f"{type(error).__name__} in {package}: {error}"
     return what, why, "" if point is None else f"Update the package {package}, or remove it."
+
+
+def writes_home(cluster: str) -> bool:
+    """Whether that cluster, by its id, writes what is known of its runs into this home itself; true where nobody can
+    say it any more, since its place came from a package that is gone."""
+    from ..core.errors import MlopsError
+    from ..core.naming import ClusterName
+
+    place = ClusterName.of(cluster).where.rpartition(".")[2]
+    try:
+        return not place or get(place).writes_home
+    except MlopsError:
+        return True
 
 
 async def look(place: str) -> tuple[list[ClusterState], Problem | None]:

@@ -16,6 +16,7 @@ from .money.manager import MoneyManager
 from .money.metrics import MetricsCollector
 from .operations.manager import OperationManager
 from .profiles.manager import ProfileManager
+from .runs.ends import RunEnds
 from .runs.journals import Journals
 from .runs.manager import RunManager
 from .runs.recording import Recording
@@ -49,6 +50,7 @@ class Services:
         self.metrics = MetricsCollector(lambda: self.watcher.states.values())
         self.dashboards = DashboardKeys()
         self.journals = Journals(self.hub, self.runs, self.watcher, log)
+        self.ends = RunEnds(self.watcher, log)
         self.recording = Recording(log)
         self._pruning: asyncio.Task[None] | None = None
 
@@ -70,6 +72,7 @@ class Services:
         self.metrics.leave()
         await self.money.close()
         await self.profiles.close()
+        await self.ends.close()
         await self.recording.close()
         await self.operations.close()
         await self.models.close()

@@ -27,12 +27,14 @@ GRACE = 15.0
 @dataclass
 class Marker:
     """How much of a run is in MLflow: the tracking URI, MLflow's own run, the last line of the journal, the bytes of
-    its points and of what is known of its trials, the MLflow run of each trial, and whether the end is there."""
+    its points, the number of the last line of these that was copied from elsewhere, the bytes of what is known of its
+    trials, the MLflow run of each trial, and whether the end is there."""
 
     uri: str = ""
     run: str = ""
     journal: int = 0
     points: int = 0
+    copied: int = 0
     trials: int = 0
     nested: dict[str, str] = field(default_factory=dict)
     ended: bool = False

@@ -142,6 +142,9 @@ class MlflowStore:
                 return
             by_run: dict[str, list[Metric]] = {}
             for line in lines:
+                if line.seq and line.seq <= marker.copied:  # a kernel and a server have copied it, or two kernels
+                    continue
+                marker.copied = max(marker.copied, line.seq)
                 identity, name = nested.place_of(line)
                 points = zip(line.steps, line.values, line.times, strict=False)
                 metrics = [Metric(key_of(name), value, int(at * 1000), step) for step, value, at in points]

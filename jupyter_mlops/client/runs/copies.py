@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import home
 from ...agent import seals
-from ...core.curve import CurveLine
+from ...core.curve import CurveLine, news_of
 from ...core.errors import ClusterUnreachable, MlopsError, Unreadable
 from ...core.run import FINAL, Entry, RunState
 from ...home.runs import RunFolder, run_folder
@@ -70,22 +70,16 @@ class Copy:
             return
         self._asked = time.monotonic()
         if self._points is None:
-            self._points = await asyncio.to_thread(self._last_points)
+            self._points = await asyncio.to_thread(self._folder.last_points)
         since, at = self._points
         try:
             seq, lines = await session.link.run_points(self._folder.run, since)
         except MlopsError:  # it is silent, or has none to tell
             return
-        if lines and lines[0].seq != since + 1:  # not all are remembered there: what is drawn, beyond what is here
-            lines = [after(line, at) for line in lines]
-        lines = [line for line in lines if line.steps or line.begins is not None]
+        lines = news_of(lines, since, at)
         self._points = seq, max([at, *(time for line in lines for time in line.times)])
         if lines:
             in_background(self._write_points, lines)
-
-    def _last_points(self) -> tuple[int, float]:
-        lines = self._folder.curves()
-        return max((line.seq for line in lines), default=0), max((at for line in lines for at in line.times), default=0)
 
     def _write_points(self, lines: list[CurveLine]) -> None:
         self._folder.make().add_to_curves(lines)
@@ -99,13 +93,6 @@ class Copy:
         if new:
             self._entries = new[-1].seq
             folder.add_to_journal(new)
-
-
-def after(line: CurveLine, at: float) -> CurveLine:
-    """The points of `line` that were logged after that moment."""
-    rows = [row for row in zip(line.steps, line.values, line.times, strict=False) if row[2] > at]
-    steps, values, times = ([row[number] for row in rows] for number in range(3))
-    return line.model_copy(update={"steps": steps, "values": values, "times": times})
 
 
 async def bring_home(session: Session, run: str, most: int | None = None) -> bool:

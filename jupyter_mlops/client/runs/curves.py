@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ... import places
 from ...core.curve import Curve, CurveLine, CurveOf, Curves
 from ...core.errors import MlopsError
-from ...core.naming import ClusterName
 from ...core.run import RunState
 from ...core.words import count
 from ...home.runs import run_folder
@@ -138,7 +137,7 @@ def curves_of(record: RunState) -> RunCurves:
     Unreadable : they are here, and can't be read.
     """
     lines = run_folder(record.id).curves()
-    if not lines and not _writes_home(record):
+    if not lines and not places.writes_home(record.ran_on):
         lines = _on_cluster(record)
     if not lines:
         return RunCurves(Curves.of_last(record.metrics, record.created))
@@ -156,15 +155,6 @@ def sparkline(values: list[float]) -> str:
     low, high = min(known), max(known)
     scale = (len(_BARS) - 1) / (high - low) if high > low and math.isfinite(high - low) else 0.0
     return "".join(" " if mean is None else _BARS[round((mean - low) * scale)] for mean in means)
-
-
-def _writes_home(record: RunState) -> bool:
-    """Whether its cluster's place writes into this home: then nobody knows more than its folder."""
-    place = ClusterName.of(record.ran_on).where.rpartition(".")[2]
-    try:
-        return not place or places.get(place).writes_home
-    except MlopsError:  # it came from a package that is gone
-        return True
 
 
 def _on_cluster(record: RunState) -> list[CurveLine]:
