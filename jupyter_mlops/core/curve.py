@@ -338,19 +338,49 @@ def lines_of(curves: Curves) -> Iterator[CurveLine]:
         yield from found[trial, attempt]
 
 
-def news_of(lines: list[CurveLine], since: int, at: Time) -> list[CurveLine]:
-    """Which of the lines that a cluster told are news to who has those up to the number `since`, and points up to that
-    moment. Where the cluster doesn't remember all lines it tells what it draws, of which the later points are news."""
-    if lines and lines[0].seq != since + 1:
-        lines = [_after(line, at) for line in lines]
-    return [line for line in lines if line.steps or line.begins is not None]
+class Copied:
+    """What is known somewhere else of a run's curves: up to which line, until when of each curve, and which attempts.
 
+    Parameters
+    ----------
+    lines : what is there.
+    """
 
-def _after(line: CurveLine, at: Time) -> CurveLine:
-    """The points of `line` that were logged after that moment."""
-    rows = [row for row in zip(line.steps, line.values, line.times, strict=False) if row[2] > at]
-    steps, values, times = ([row[number] for row in rows] for number in range(3))
-    return line.model_copy(update={"steps": steps, "values": values, "times": times})
+    def __init__(self, lines: Iterable[CurveLine] = ()) -> None:
+        self.seq = 0
+        self._at: dict[CurveOf, Time] = {}
+        self._attempts: set[tuple[int | None, int]] = set()
+        for line in lines:
+            self._add(line)
+
+    def news(self, seq: int, lines: list[CurveLine]) -> list[CurveLine]:
+        """Which of the lines that the run's cluster told are news, up to the line of that number; they count as copied
+        from here on. Where the cluster doesn't remember all lines it tells what it draws, of which the later points
+        are news."""
+        if lines and lines[0].seq != self.seq + 1:
+            lines = [self._new_of(line) for line in lines if (line.trial, line.attempt) not in self._begun(line)]
+        lines = [line for line in lines if line.steps or line.begins is not None]
+        for line in lines:
+            self._add(line)
+        self.seq = seq
+        return lines
+
+    def _add(self, line: CurveLine) -> None:
+        self.seq = max(self.seq, line.seq)
+        if line.begins is not None:
+            self._attempts.add((line.trial, line.attempt))
+        of = CurveOf(line.key, line.trial, line.rank)
+        self._at[of] = max([self._at.get(of, 0.0), *line.times])
+
+    def _begun(self, line: CurveLine) -> set[tuple[int | None, int]]:
+        return self._attempts if line.begins is not None else set()
+
+    def _new_of(self, line: CurveLine) -> CurveLine:
+        """Its points that were logged after the last one that is known."""
+        at = self._at.get(CurveOf(line.key, line.trial, line.rank), 0.0)
+        rows = [row for row in zip(line.steps, line.values, line.times, strict=False) if row[2] > at]
+        steps, values, times = ([row[number] for row in rows] for number in range(3))
+        return line.model_copy(update={"steps": steps, "values": values, "times": times})
 
 
 def _drawn(of: CurveOf, points: list[Point], most: int | None) -> CurveData:

@@ -19,7 +19,7 @@ from .. import home
 
 if TYPE_CHECKING:
     from ..core.base import Record
-    from ..core.curve import CurveLine, Curves
+    from ..core.curve import Copied, CurveLine, Curves
     from ..core.errors import Unreadable
     from ..core.run import Entry, RunState
     from ..core.sweep import Trial
@@ -190,11 +190,11 @@ class RunFolder:
             lines.append(CurveLine(key=entry.key, steps=[step], values=[entry.value], times=[entry.time]))
         return lines
 
-    def last_points(self) -> tuple[int, float]:
-        """The number of the last line of points that was copied here, and when the last point was logged; 0 where there
-        is none. Raises as `curves`."""
-        lines = self.curves()
-        return max((line.seq for line in lines), default=0), max((at for line in lines for at in line.times), default=0)
+    def copied_points(self) -> Copied:
+        """What of its points is here. Raises as `curves`."""
+        from ..core.curve import Copied
+
+        return Copied(self.curves())
 
     def curves_after(self, offset: int) -> tuple[list[CurveLine], int]:
         """Some of the lines of points that come after so many bytes, and the bytes until their end."""

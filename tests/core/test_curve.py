@@ -15,6 +15,7 @@ from jupyter_mlops.core.curve import (
     MOST_CURVES,
     MOST_POINTS,
     TOLD_POINTS,
+    Copied,
     Curve,
     CurveLine,
     CurveOf,
@@ -146,6 +147,25 @@ def test_lines_are_stored_and_read_whatever_is_wrong_with_some() -> None:
     seen = Curves.of(read).view().curves[0]
     assert (seen.steps, seen.values) == ([1, 2, 3, 4], [None, None, 1e308, 4.0])
     assert (seen.odd, seen.odd_step) == ("nan", 1)
+
+
+def test_a_copy_lacks_nothing_whether_the_cluster_remembers_all_lines_or_not() -> None:
+    def told(step: int, **more: Any) -> CurveLine:
+        return line([step], times=[float(step)], **more)
+
+    whole = Curves()
+    lines = [told(1), told(2, rank=1), begins(2, 0), told(1, attempt=2), told(5, rank=1, attempt=2), told(6, attempt=2)]
+    for number, each in enumerate(lines, 1):
+        whole.take(each)
+        lines[number - 1] = each.model_copy(update={"seq": number})
+    copied, here = Copied(), lines[:0]
+    here += copied.news(2, lines[:2])
+    here += copied.news(5, lines[2:5])
+    here += copied.news(6, list(lines_of(whole)))  # the one with the number 6 is forgotten
+    again = Copied(here)
+    assert again.news(6, list(lines_of(whole))) == []
+    assert {(each.rank, *each.steps) for each in Curves.of(here).view().curves} == {(0, 1, 6), (1, 5)}
+    assert [each.begins for each in here if each.begins is not None] == [0]
 
 
 def test_what_was_copied_twice_counts_once_and_who_asks_again_is_told_what_is_new() -> None:

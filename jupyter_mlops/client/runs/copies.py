@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import home
 from ...agent import seals
-from ...core.curve import CurveLine, news_of
+from ...core.curve import Copied, CurveLine
 from ...core.errors import ClusterUnreachable, MlopsError, Unreadable
 from ...core.run import FINAL, Entry, RunState
 from ...home.runs import RunFolder, run_folder
@@ -53,8 +53,8 @@ class Copy:
         self._folder = run_folder(run)
         self._phase = ""
         self._entries: int | None = None
-        #: The number of the last line of points that is here, and when its last point was logged.
-        self._points: tuple[int, float] | None = None
+        #: What of its points is here.
+        self._copied: Copied | None = None
         self._asked = 0.0
 
     def take(self, state: RunState, entries: list[Entry]) -> None:
@@ -69,16 +69,13 @@ class Copy:
         if not now and time.monotonic() - self._asked < POINTS:
             return
         self._asked = time.monotonic()
-        if self._points is None:
-            self._points = await asyncio.to_thread(self._folder.last_points)
-        since, at = self._points
+        if self._copied is None:
+            self._copied = await asyncio.to_thread(self._folder.copied_points)
         try:
-            seq, lines = await session.link.run_points(self._folder.run, since)
+            seq, lines = await session.link.run_points(self._folder.run, self._copied.seq)
         except MlopsError:  # it is silent, or has none to tell
             return
-        lines = news_of(lines, since, at)
-        self._points = seq, max([at, *(time for line in lines for time in line.times)])
-        if lines:
+        if lines := self._copied.news(seq, lines):
             in_background(self._write_points, lines)
 
     def _write_points(self, lines: list[CurveLine]) -> None:

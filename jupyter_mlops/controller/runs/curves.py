@@ -12,7 +12,7 @@ from ...core.curve import LARGEST_STEP, CurveLine, CurveOf, Curves, CurvesView, 
 from ...core.errors import Unreadable
 from ...core.run import MOST
 
-#: Points that are kept whole for who copies them, where there is no disk.
+#: Points that are kept whole for who copies them: what is on disk may be on another machine's.
 RECENT = 50_000
 
 #: Characters of points that are written to a run's file.
@@ -110,13 +110,15 @@ class CurveKeeper:
 
     def _add(self, line: CurveLine) -> None:
         self._curves.take(line)
-        if self._write is None:
-            line.seq = self._curves.seq
-            self._recent.append(line)
-            self._points += len(line.steps)
-            while self._points > RECENT:
-                self._points -= len(self._recent.popleft().steps)
-        elif self._written < ON_DISK:
+        self._store(line)
+        line.seq = self._curves.seq
+        self._recent.append(line)
+        self._points += len(line.steps)
+        while self._points > RECENT:
+            self._points -= len(self._recent.popleft().steps)
+
+    def _store(self, line: CurveLine) -> None:
+        if self._write is not None and self._written < ON_DISK:
             text = line.model_dump_json(exclude_defaults=True)
             self._written += len(text)
             self._write(text)

@@ -11,7 +11,7 @@ from logging import Logger
 from ... import places
 from ...controller.link import RunView
 from ...core.base import Seconds
-from ...core.curve import CurveLine, news_of
+from ...core.curve import CurveLine
 from ...core.errors import MlopsError, UnknownRun, Unreadable
 from ...core.run import FINAL, RunState
 from ...core.waiting import end_tasks
@@ -52,10 +52,10 @@ class RunEnds:
             if await asyncio.to_thread(_knows_end, folder):
                 return
             link = self._watcher.link(run.ran_on)
-            since, at = await asyncio.to_thread(folder.last_points)
-            _, lines = await link.run_points(run.id, since)
+            copied = await asyncio.to_thread(folder.copied_points)
+            lines = copied.news(*await link.run_points(run.id, copied.seq))
             view = await link.watch_run(run.id, 0, 0)
-            await asyncio.to_thread(_write, folder, run, news_of(lines, since, at), view)
+            await asyncio.to_thread(_write, folder, run, lines, view)
         except (MlopsError, OSError) as error:  # it is silent, or there is no room: it will tell of the run again
             self._known.discard(run.id)
             self._log.info("jupyter-mlops: how run %s has ended isn't brought home yet: %s", run.id, error)
