@@ -26,6 +26,7 @@ from .points import Column
 from .reports import Reporter
 from .seat import Died, Displayed, Outcome, RunnerHandle, Stopped, dead
 from .steps import StepsIn
+from .use import OwnUse
 
 #: What a rank raises that has only lost the others: it is not shown as the cause.
 LOST_OTHERS = re.compile(
@@ -89,6 +90,7 @@ class GangSeat:
         self._folder = folder
         self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._ranks: dict[int, RunnerHandle] = {}
+        self._uses: dict[int, OwnUse] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._displays = Displayed()
         self._listener: socket.socket | None = None
@@ -136,11 +138,12 @@ class GangSeat:
 
     def _tell_steps(self) -> None:
         """Tell how far the ranks are, and what each uses."""
+        busy = {rank: self._uses[rank].look() for rank in self._ranks}
         news = self._steps.news() if self._steps is not None and self._ranks else None
         ranks = [
-            {**each, "rank": rank, "memory": self._ranks[rank].shared + self._ranks[rank].memory}
+            {**each, **busy[rank], "rank": rank, "memory": self._ranks[rank].shared + self._ranks[rank].memory}
             for rank, each in enumerate(news or (), self._first)
-            if rank in self._ranks
+            if rank in busy
         ]
         if ranks:
             self._tell("steps", ranks=ranks)
@@ -232,7 +235,7 @@ class GangSeat:
             except (OSError, Stopped) as error:
                 self._failed(rank, dead(f"{type(error).__name__}: rank {rank} can't be started: {error}", "", rank, ""))
                 return
-            self._ranks[rank] = runner
+            self._ranks[rank], self._uses[rank] = runner, OwnUse(runner.pid)
             runner.send({**self._part, "rank": rank})
             threading.Thread(target=self._listen, args=(rank, runner, prints), daemon=True).start()
 
@@ -331,9 +334,9 @@ class RankPrints:
         if lines:
             self._reporter.print(stream, "".join(f"{self._prefix}{line}" for line in lines))
 
-    def points(self, columns: dict[str, Column], left_out: int, trial: int | None) -> None:
-        """Metrics were logged."""
-        self._reporter.points(columns, left_out, trial, self._rank, self._attempt)
+    def points(self, columns: dict[str, Column], left_out: int, trial: int | None, begins: bool) -> None:
+        """Metrics were logged. A gang that is a trial counts its attempts itself."""
+        self._reporter.points(columns, left_out, trial, False, self._rank, self._attempt)
 
     def end(self) -> None:
         """Nothing more comes."""

@@ -7,11 +7,15 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+
+#: Seconds over which it is said how busy a process is.
+LATELY = 10.0
 
 #: What of a process's traffic is told: all that it reads and writes, from and to files and pipes.
 _MOVED = ("rchar:", "wchar:")
@@ -40,6 +44,46 @@ def waited(pid: int) -> float:
                 total += int((thread / "schedstat").read_text().split()[1]) / 1e9
                 total += sum(waited(int(child)) for child in (thread / "children").read_text().split())
     return total
+
+
+def computed_alone(pid: int) -> tuple[float, float]:
+    """CPU seconds that a process itself has computed, and seconds for which its threads had to wait for a CPU; without
+    those that it has started."""
+    spent = waits = 0.0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        spent = sum(map(int, fields[11:13])) / _TICKS
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                waits += int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return spent, waits
+
+
+class OwnUse:
+    """How busy a process is lately: itself, and what it has started.
+
+    Parameters
+    ----------
+    pid : the process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        #: When it was looked at, and what had been computed then, or waited for a CPU: by itself, and by the others.
+        self._seen: deque[tuple[float, float, float]] = deque()
+
+    def look(self) -> dict[str, float]:
+        """CPUs of the last seconds: `busy` is what it computed on, or could have, `loaders` what those that it has
+        started computed on. Nothing is known at first."""
+        now, (spent, waits) = time.monotonic(), computed_alone(self._pid)
+        self._seen.append((now, spent + waits, max(0.0, computed(self._pid) - spent)))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= LATELY:
+            self._seen.popleft()
+        (since, own, others), (until, own_now, others_now) = self._seen[0], self._seen[-1]
+        if until - since < LATELY / 2:
+            return {}
+        rates = {"busy": own_now - own, "loaders": others_now - others}
+        return {name: round(max(0.0, rate) / (until - since), 2) for name, rate in rates.items()}
 
 
 def moved(pid: int) -> int:

@@ -13,7 +13,7 @@ from .formats import FORMAT
 from .price import Cost
 from .projection import Projection
 from .sizing import Advice, GroupUse, advice_of
-from .steps import RankState
+from .steps import RankState, waits_of
 
 RunKind = Annotated[Literal["cell", "map", "function", "gang", "sweep"], otherwise("function")]
 
@@ -129,6 +129,12 @@ class RunState(Record):
         """Which workers would have done, once it is over; of one that didn't come to its end, only what it lacked."""
         found = advice_of(self.use) if self.phase in FINAL else []
         return [each for each in found if self.phase == "done" or each.kind == "more memory"]
+
+    @computed_field  # type: ignore[prop-decorator]  # as above
+    @property
+    def waits(self) -> str:
+        """What it waits for for most of the time, if it is a gang that runs; empty where nobody can say."""
+        return waits_of(self.ranks) if self.phase == "running" else ""
 
     @property
     def ran_on(self) -> str:

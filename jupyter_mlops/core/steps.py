@@ -19,12 +19,17 @@ USUAL, LONGEST = 10.0, 3.0
 #: Steps, and the part of all of them, from which on their times tell when all are done.
 TELLING, TELLING_PART = 20, 0.02
 
+#: CPUs from which on a process is at work for most of the time.
+BUSY = 0.6
+
 RankPhase = Annotated[Literal["starting", "running", "saving", "done", "failed"], otherwise("running")]
 
 
 class RankState(Record):
     """A rank of a gang now. `step` is the last that it has made, of `total`, at the time `seen`; None where its code
-    tells of none. `lag` is how many steps it is behind the foremost rank, and `memory` are the bytes that it uses."""
+    tells of none. `lag` is how many steps it is behind the foremost rank, and `memory` are the bytes that it uses.
+    `busy` are the CPUs that it has lately computed on, or waited for, and `loaders` those of the processes that it has
+    started; None while that isn't known."""
 
     rank: int
     worker: Label = ""
@@ -34,6 +39,8 @@ class RankState(Record):
     seen: Time | None = None
     lag: int = 0
     memory: int = 0
+    busy: float | None = None
+    loaders: float = 0
 
 
 class RankSteps(Record):
@@ -55,6 +62,28 @@ class RankSteps(Record):
     def is_at_the_end(self) -> bool:
         """Whether it has made its last step, whether it counts from 0 or from 1."""
         return self.step is not None and self.total is not None and self.step + 1 >= self.total
+
+
+def waits_of(ranks: Sequence[RankState]) -> str:
+    """What a gang waits for for most of the time, in a sentence, as far as its use of CPUs tells; empty where it
+    computes, or nobody can say."""
+    told = [each for each in ranks if each.phase == "running" and each.step is not None]
+    busy = {each.rank: each.busy for each in told if each.busy is not None}
+    if not busy or len(busy) < len(ranks):
+        return ""
+    at_work = [rank for rank, cpus in busy.items() if cpus >= BUSY]
+    share = f"{round(100 * sum(min(1.0, cpus) for cpus in busy.values()) / len(busy))} % of the time"
+    if len(at_work) > len(busy) / 2:
+        return ""
+    if at_work:
+        nouns = "rank" if len(at_work) == 1 else "ranks"
+        verb = "computes" if len(at_work) == 1 else "compute"
+        who = listed([str(rank) for rank in at_work])
+        return f"{nouns} {who} {verb} while the others wait: together they compute {share}"
+    if sum(each.loaders for each in told) / len(told) >= BUSY:
+        return f"its ranks compute {share}, while processes that they have started are busy: they wait for their data"
+    others = "for each other, " if len(busy) > 1 else ""
+    return f"its ranks compute {share}: else they wait {others}for files, the network or a GPU"
 
 
 def lags(steps: dict[int, RankSteps], told: dict[int, Time]) -> dict[int, int]:

@@ -188,6 +188,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     ranks: [],
     to_finish: null,
     advice: [],
+    waits: '',
     ...part
   };
 }

@@ -571,7 +571,7 @@ describe('Runs', () => {
   });
 
   it('shows the ranks of a gang as squares that the keyboard goes through', async () => {
-    const rank = { worker: 'default-1', total: 40, seen: NOW, memory: 69e6 };
+    const rank = { worker: 'default-1', total: 40, seen: NOW, memory: 69e6, busy: 1, loaders: 0 };
     const ranks = [
       { ...rank, rank: 0, phase: 'running' as const, step: 20, lag: 0 },
       { ...rank, rank: 1, phase: 'saving' as const, step: 15, lag: 4 },

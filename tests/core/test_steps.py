@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.core.steps import SILENCE, WARM, RankSteps, lags, silent_for, time_to_finish, who_hangs
+from jupyter_mlops.core.steps import (
+    SILENCE,
+    WARM,
+    RankState,
+    RankSteps,
+    lags,
+    silent_for,
+    time_to_finish,
+    waits_of,
+    who_hangs,
+)
 
 STEPS = st.builds(
     RankSteps,
@@ -20,6 +30,28 @@ STEPS = st.builds(
     saving=st.booleans(),
     watched=st.booleans(),
 )
+
+
+@pytest.mark.parametrize(
+    ("busy", "loaders", "words"),
+    [
+        ([1.0, 0.9], 0, ""),
+        ([0.7, 3.5, 0.1], 0, ""),
+        ([None, 0.1], 0, ""),
+        ([0.3, 0.2], 0, "its ranks compute 25 % of the time: else they wait for each other, for files"),
+        ([0.3], 0, "its ranks compute 30 % of the time: else they wait for files"),
+        ([0.3, 0.2], 1.5, "while processes that they have started are busy: they wait for their data"),
+        ([0.2, 1.0, 0.2], 0, "rank 1 computes while the others wait: together they compute 47 % of the time"),
+        ([], 0, ""),
+    ],
+)
+def test_what_ranks_wait_for_is_told_where_their_cpus_tell_it(
+    busy: list[float | None], loaders: float, words: str
+) -> None:
+    ranks = [
+        RankState(rank=rank, phase="running", step=3, busy=each, loaders=loaders) for rank, each in enumerate(busy)
+    ]
+    assert words in waits_of(ranks) and bool(words) == bool(waits_of(ranks))
 
 
 def at(step: int, **changed: object) -> RankSteps:

@@ -42,6 +42,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
     ...(sweeps
       ? sweepFacts(trans, run, tried.sweep, tried.ordered, tried.best)
       : [itemsFact(trans, run)]),
+    ...(run.waits ? ([[trans.__('Waits'), run.waits]] as [string, string][]) : []),
     ...saved(trans, run, now),
     ...costs(trans, run),
     ...usedOf(trans, run),

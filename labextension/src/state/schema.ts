@@ -382,6 +382,10 @@ export interface RunState {
   versions: {
     [k: string]: string;
   };
+  /**
+   * What it waits for for most of the time, if it is a gang that runs; empty where nobody can say.
+   */
+  waits: string;
 }
 /**
  * Which workers would have done for a run, or are worth a try where memory ran out.
@@ -442,9 +446,13 @@ export interface Projection {
 /**
  * A rank of a gang now. `step` is the last that it has made, of `total`, at the time `seen`; None where its code
  * tells of none. `lag` is how many steps it is behind the foremost rank, and `memory` are the bytes that it uses.
+ * `busy` are the CPUs that it has lately computed on, or waited for, and `loaders` those of the processes that it has
+ * started; None while that isn't known.
  */
 export interface RankState {
+  busy: number | null;
   lag: number;
+  loaders: number;
   memory: number;
   phase: 'starting' | 'running' | 'saving' | 'done' | 'failed';
   rank: number;
