@@ -71,6 +71,7 @@ def train(pause: float) -> tuple[int, int]:
     while step < STEPS:
         time.sleep(pause)
         step += 1
+        mlops.log_metric("at", step, step)
         stop = mlops.stopping()
         if step % EVERY == 0 or stop:
             with mlops.checkpoint(step) as place:
@@ -116,4 +117,6 @@ def test_an_evicted_pod_costs_no_step_and_one_that_is_forced_those_since_the_las
         made.kube.kubectl("delete", "pod", "-n", made.namespace.name, pod_of(made, victim.name), *grace)
         begin, end = killed.result(PATIENCE)
         assert end == STEPS and begin >= 2 * EVERY, killed.prints()  # some kubelets give notice even then
+        steps = [curve.steps for curve in killed.curves["at"].ranks.values()]
+        assert steps == [list(range(1, STEPS + 1))] * 2, "none is lost on its way here"
     made.kube.kubectl("delete", "pv", made.namespace.name, "--wait=false", "--ignore-not-found")

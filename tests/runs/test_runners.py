@@ -163,6 +163,9 @@ def test_memory_ends_the_item_and_says_so() -> None:
         assert (used.group, used.workers, used.memory) == ("default", 1, 700_000_000) and used.out >= 2
         assert 0.9 * used.memory < used.peak < 2 * used.memory and used.own_peak + used.largest <= 1.1 * used.peak
         assert repr(run.advice()) == "Memory ran out on its workers, which have 700 MB: try a group with 1.5 GB"
+        with pytest.raises(errors.RunFailed, match=r"rank 0: OutOfMemory: .* used \d+ MB of 700 MB"):
+            mlops.train(hoard, workers=1, cluster=cluster).result(LONG)
+        assert pids_of(cluster) == before
     finally:
         cluster.stop()
 
