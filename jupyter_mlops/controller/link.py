@@ -13,6 +13,7 @@ from ..core.base import Seconds, Time
 from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.curve import MOST_POINTS, CurveLine, CurvesView
 from ..core.extend import LimitChange
+from ..core.ladder import Ladder
 from ..core.run import Entry, RunState
 from ..core.stack import PythonStack
 from ..core.sweep import TrialReport
@@ -137,6 +138,13 @@ class Link(Protocol):
 
     async def note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
         """Say which trial of a sweep is the best one so far: its value and arguments. Raises as `run_curves`."""
+
+    async def try_sizes(self, run: str) -> None:
+        """Ask who drives a map to try sizes with it. Raises `UnknownRun`, `Conflict` for a run that can't, and
+        `VersionMismatch` where its controller is older than this."""
+
+    async def note_ladder(self, run: str, ladder: Ladder) -> None:
+        """Say how far a map is with trying sizes, and what that says. Raises as `run_curves`."""
 
     async def run_parts(self, run: str) -> dict[str, int]:
         """The tasks of a detached run whose results are in the workers' memory, to be had from Dask: key → bytes,

@@ -14,6 +14,7 @@ from ..core.cluster import ClusterState, Event, Sample, WorkerState
 from ..core.curve import MOST_POINTS, CurveData, CurveLine, CurvesView
 from ..core.errors import ClusterUnreachable, MlopsError, Unreadable, VersionMismatch
 from ..core.extend import LimitChange
+from ..core.ladder import Ladder
 from ..core.lines import read_list
 from ..core.run import Entry, RunState
 from ..core.stack import PythonStack
@@ -147,6 +148,15 @@ class RemoteLink:
             entries=read_list(Entry, answer.get("entries", [])),
             reports=read_list(TrialReport, answer.get("reports", [])),
         )
+
+    async def try_sizes(self, run: str) -> None:
+        """As `Link.try_sizes`."""
+        await self._check_knows("try_sizes", "Its map can't try sizes", "Start another cluster for it when this ends.")
+        await self._ask("mlops_try_sizes", run=run)
+
+    async def note_ladder(self, run: str, ladder: Ladder) -> None:
+        """As `Link.note_ladder`."""
+        await self._ask("mlops_note_ladder", run=run, ladder=ladder.model_dump())
 
     async def run_parts(self, run: str) -> dict[str, int]:
         """As `Link.run_parts`."""

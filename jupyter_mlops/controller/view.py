@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from distributed import Scheduler
 
 #: What a controller can be asked to do. Older ones can't be asked for other limits, or to let workers go.
-COMMANDS = ["scale", "let_go", "adapt", "limit", "stop", "run"]
+COMMANDS = ["scale", "let_go", "adapt", "limit", "stop", "run", "try_sizes"]
 
 _PHASES: tuple[WorkerPhase, ...] = ("requested", "pending", "starting", "idle", "busy", "retiring")
 

@@ -10,6 +10,7 @@ from .base import Label, Record, Saying, Time, first, otherwise
 from .cluster import Problem
 from .errors import Unreadable
 from .formats import FORMAT
+from .ladder import Ladder
 from .price import Cost
 from .projection import Projection
 from .sizing import Advice, GroupUse, advice_of
@@ -116,6 +117,8 @@ class RunState(Record):
     to_finish: float | None = None
     #: What is wrong with its record; set by who reads it, never stored.
     problem: Problem | None = None
+    #: Of a map that tries sizes, or has.
+    ladder: Ladder | None = None
     #: Whether `again` works: its input was kept.
     repeatable: bool = False
     #: Whether its result was kept on disk (detached runs) and can be fetched.
@@ -213,6 +216,21 @@ def unreadable_run(run: RunId, cluster: str, created: Time, fault: Unreadable) -
         error=str(fault),
         problem=Problem.of(fault),
     )
+
+
+def cannot_try(run: RunState) -> str:
+    """Why sizes can't be tried with a run, in words; empty where they can."""
+    if run.kind != "map":
+        return f"it is a {run.kind}, and only the items of a map are alike"
+    if run.detached:
+        return "it is detached: all of it was sent, and nobody watches it"
+    if run.phase in FINAL:
+        return f"it is {run.phase}"
+    if run.total is None:
+        return "nobody knows how many items it has"
+    if run.ladder is not None:
+        return "it has tried some already" if run.ladder.phase == "done" else "it tries some now"
+    return ""
 
 
 def per_thousand(run: RunState) -> float | None:

@@ -48,7 +48,7 @@ def arguments(parser: Any, line: str, space: dict[str, Any]) -> argparse.Namespa
     words = []
     for option, value in split(line):
         text = value if option == "--map" else unquoted(_expanded(value, space))
-        words.append(f"{option}={text}" if option in VALUED else option)
+        words.append(f"{option}={text}" if option in VALUED or text else option)
     args: argparse.Namespace = parser.parse_args(words)
     return args
 
@@ -82,6 +82,9 @@ class CellRun:
             raise InvalidSpec("--as needs --map", "it names the item of a map", "Add --map ITEMS.")
         if args.item:
             args.item = _checked("--as", args.item, "Use a name like item.")
+        sizes = {"--pilot": args.pilot, "--by": args.by, "--for": args.money}
+        for option in [option for option, value in sizes.items() if value is not None and args.map is None]:
+            raise InvalidSpec(f"{option} needs --map", "sizes are tried with the items of a map", "Add --map ITEMS.")
         if args.map is not None and args.gang is not None:
             raise InvalidSpec("--map and --gang can't be combined", "a gang is one program", "Leave one of them out.")
         if args.out:
@@ -230,7 +233,17 @@ def options_of(args: argparse.Namespace) -> Options:
         fresh=args.fresh,
         resume=args.resume,
         hang=_hang(args.hang) if args.hang is not None else None,
+        pilot=args.pilot,
+        by=args.by,
+        money=_money(args.money) if args.money is not None else None,
     )
+
+
+def _money(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidSpec(f"--for can't be {text!r}", "it is a sum", "Write it like --for 20.") from None
 
 
 def _hang(text: str) -> float:

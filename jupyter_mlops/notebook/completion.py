@@ -25,6 +25,8 @@ def _after_run(shell: Any, last: str) -> list[str]:
         return _clusters()
     if last == "--on-error":
         return ["raise", "collect"]
+    if last == "--pilot":
+        return ["ask", "balanced", "cheapest", "fastest", *OPTIONS]
     if last == "--group":
         return _groups()
     if last == "--map":

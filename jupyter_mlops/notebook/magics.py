@@ -81,6 +81,16 @@ class MlopsMagics(Magics):
     @argument("--quiet", action="store_true", help="Show no progress, prints and notes.")
     @argument("--keep", action="store_true", help="Leave the results on the cluster, as Dask futures or a bag.")
     @argument(
+        "--pilot",
+        nargs="?",
+        const="balanced",
+        choices=["cheapest", "balanced", "fastest", "ask"],
+        help="With --map: try several numbers of workers with the first items, say what each of them does and costs, "
+        "and go on with the one that is cheapest, balanced (default) or fastest; ask: leave it to you.",
+    )
+    @argument("--by", metavar="TIME", help="With --map: try sizes, and be done by then, like 18:00 or 2h, cheaply.")
+    @argument("--for", dest="money", metavar="MONEY", help="With --map: try sizes, and cost no more than this, fast.")
+    @argument(
         "--on-error",
         choices=["raise", "collect"],
         default="collect",
@@ -105,6 +115,9 @@ class MlopsMagics(Magics):
 
             %%mlrun --map files --as path --out tables
             read_and_clean(path)            # runs once for each path, on all workers; `tables` is the list of results
+
+            %%mlrun --map files --as path --by 18:00
+            read_and_clean(path)            # finds out how many workers that takes
 
             %%mlrun --detach --name "long training"
             train(table, epochs=100)        # goes on when you close the notebook

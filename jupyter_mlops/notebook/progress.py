@@ -51,6 +51,8 @@ def caption(state: RunState, now: float) -> str:
     parts.append(span((state.ended or now) - state.created))
     if state.left is not None:
         parts.append(f"{left(state.left)} left")
+    if state.ladder is not None and state.ladder.phase == "climbing":
+        parts.append(state.ladder.sentence)
     parts += [text for text in (known_cost(state.cost), last_value(state.metrics)) if text]
     return " · ".join(parts)
 

@@ -7,11 +7,13 @@ import re
 
 from ..core.errors import InvalidSpec
 
-#: Options that take a value, and those that take none.
+#: Options that take a value, those that may have one, and those that take none.
 VALUED = (
     "--as",
+    "--by",
     "--checkpoint",
     "--cluster",
+    "--for",
     "--gang",
     "--group",
     "--hang",
@@ -27,7 +29,8 @@ VALUED = (
     "--workers",
 )
 FLAGS = ("--detach", "--fresh", "--keep", "--quiet", "--sync")
-OPTIONS = tuple(sorted(VALUED + FLAGS))
+OPTIONAL = ("--pilot",)
+OPTIONS = tuple(sorted(VALUED + OPTIONAL + FLAGS))
 
 _OPTION = re.compile(r"(--[A-Za-z][\w-]*)(=|(?=\s|$))")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlops.client.runs.options import Wish, wish_of
 from jupyter_mlops.core.errors import InvalidItems, InvalidSpec
 from jupyter_mlops.notebook.cell import arguments, options_of
 from jupyter_mlops.notebook.expression import evaluate
@@ -113,6 +115,24 @@ def test_values_of_the_other_options() -> None:
     assert _arguments("--name {nothing} $").name == "{nothing} $"
     hangs = [options_of(_arguments(f"--gang 2{text}")).hang for text in ("", " --hang 5 min", " --hang off")]
     assert hangs == [None, 300, 0]
+
+
+def test_what_a_size_is_chosen_for() -> None:
+    noon = datetime(2026, 11, 27, 12, 0).timestamp()
+
+    def wish(line: str) -> Wish | None:
+        return wish_of(options_of(_arguments(f"--map xs {line}")).recorded(), noon)
+
+    assert wish("--as n") is None and wish("--pilot") == wish("--pilot balanced --as n") == Wish("balanced")
+    assert wish("--pilot=fastest") == Wish("fastest") and wish("--pilot ask") == Wish(None)
+    assert wish("--by 18:00 # today") == Wish("by", by=noon + 6 * 3600)
+    assert wish("--by 11:30") == Wish("by", by=noon + 23.5 * 3600), "that is tomorrow"
+    assert wish("--by 2h") == Wish("by", by=noon + 7200)
+    assert wish("--by 2999-01-02 03:04 --for 20") == Wish("by", datetime(2999, 1, 2, 3, 4).timestamp(), 20)
+    assert wish("--for 0.5 --pilot cheapest") == Wish("cheapest", money=0.5)
+    for line in ("--by 25:00", "--by 2", "--by 2020-01-01 10:00", "--for a lot", "--for 0", "--pilot --detach"):
+        with pytest.raises(InvalidSpec):
+            wish(line)
 
 
 def test_a_remark_ends_a_line_of_words() -> None:

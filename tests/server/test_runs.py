@@ -59,6 +59,9 @@ async def test_a_run_is_watched_and_cancelled(ask: Any, browse: Any) -> None:
     live = await ask("GET", f"runs/{run}/curves")
     assert [(curve["key"], curve["rank"], curve["steps"][:2]) for curve in live["curves"]] == [("number", 0, [0, 1])]
 
+    status, error = await ask("POST", f"runs/{run}/sizes")
+    assert (status, error["why"]) == (409, "it is a function, and only the items of a map are alike")
+
     done = await finished(ask, await ask("DELETE", f"runs/{run}"))
     assert done["phase"] == "done", done
     await browser.until(lambda: browser.runs[run]["phase"] == "cancelled")

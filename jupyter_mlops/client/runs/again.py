@@ -34,6 +34,7 @@ from ..send.payload import RunPayload, head_bytes, names_dask
 from .checkpoints import place_of, places_of
 from .execution.items import part, partition, single
 from .execution.tasks import Tasks
+from .options import OF_SIZES
 from .record import read_payload
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _prepared(record: RunState, session: Session, total: int | None) -> RunState
         created=time.time(),
         code=record.code,
         digest=record.digest,
-        options=record.options | {"detach": True},
+        options={name: value for name, value in record.options.items() if name not in OF_SIZES} | {"detach": True},
         variables=record.variables,
         versions=record.versions,
         origin=record.origin,

@@ -15,7 +15,7 @@ from ..send.pickling import type_name
 from ..words import tell
 from .follow import find_run
 from .launch import launch
-from .options import Options, of_gang
+from .options import OF_SIZES, Options, of_gang
 from .origin import origin_of_kernel
 from .run import Run
 
@@ -48,16 +48,20 @@ def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | Non
     items : a list, range, array, table (by chunks of rows), generator (read while its results are taken), a pattern of
         file names, or a Dask collection (by partition).
     cluster : where; as for `%%mlrun --cluster`.
-    options : name, workers, group, timeout, retries, detach, keep, on_error, sync, as for `%%mlrun`.
+    options : name, workers, group, timeout, retries, detach, keep, on_error, sync, as for `%%mlrun`. And those that
+        have its first items tried on several numbers of workers: pilot (`True` or `"balanced"`, `"cheapest"`,
+        `"fastest"`, `"ask"`), by (a time, like `"18:00"` or `"2h"`) and money, in the cluster's currency, as
+        `%%mlrun --pilot`, `--by` and `--for`.
 
     Raises
     ------
     InvalidItems : they can't be iterated.
     NotPicklable, UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
     """
-    own, unknown = _split(options)
+    known = (*_OPTIONS, *OF_SIZES)
+    own, unknown = _split(options, known)
     if unknown:
-        raise InvalidSpec(f"{next(iter(unknown))!r} is no option of a map", "", f"There are: {', '.join(_OPTIONS)}.")
+        raise InvalidSpec(f"{next(iter(unknown))!r} is no option of a map", "", f"There are: {', '.join(known)}.")
     _check_callable(fn)
     chosen = _options(fn, cluster, own)
     payload = ship_function(fn, _source(fn), "map", _say(chosen))

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 from ... import home
 from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
+from ...core.errors import InvalidSpec
 from ...core.profile import Group
 from ...core.run import Origin, RunState
+from ...core.words import listed
 from ...home.owner import me
 from ...home.runs import run_folder
 from ..clusters.choose import Say, choose
@@ -102,6 +104,8 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
         payload.head["checkpoints"] = places_of(state, await earlier(state.digest, options))
         if not state.checkpoints and any(word in payload.code for word in ("checkpoint(", FIT)):
             say(NO_PLACE)
+    if options.tries_sizes:
+        await _check_sizes(session, items, options)
     _complete(payload, state, options)
     return _execution(session, state, payload, items)
 
@@ -113,6 +117,20 @@ async def _scale(session: Session, options: Options) -> None:
         await session.link.scale(options.workers, options.group)
     elif options.workers is not None:
         await session.link.adapt(*options.workers, options.group)
+
+
+async def _check_sizes(session: Session, items: Items_ | None, options: Options) -> None:
+    """Raise `InvalidSpec` for a run that can't try sizes."""
+    if not isinstance(items, Items):
+        what = "partitions are sent all at once" if isinstance(items, Partitions) else "it is no map"
+        raise InvalidSpec("This run can't try sizes", what, "Map over a list, range or table, or leave pilot out.")
+    if items.total is None:
+        why = "nobody knows how many items a generator gives"
+        raise InvalidSpec("This map can't try sizes", why, "Make a list of it, or leave pilot out.")
+    groups = (await session.link.view(workers=False)).state.groups
+    if options.group is None and len(groups) > 1:
+        names = listed([group.name for group in groups])
+        raise InvalidSpec("This map can't try sizes", f"its cluster has the groups {names}", "Name one with group.")
 
 
 async def _group_of_gang(session: Session, options: Options) -> Group:

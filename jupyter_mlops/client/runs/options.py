@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from ...core.base import Time
 from ...core.errors import InvalidSpec
+from ...core.ladder import AIMS, Aim
 from ...core.run import RESTARTS
 
 OnError = Literal["raise", "collect"]
+
+#: The options of a map that tries sizes, which one that is detached doesn't.
+OF_SIZES = ("pilot", "by", "money")
+
+#: What the size of a map that tries some may be chosen for; `ask` leaves it to a person.
+PILOTS = (*AIMS, "ask")
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,10 @@ class Options:
     hang : seconds without a step of any rank after which a gang is taken to hang, and begins again; 0: never. When not
         given: a minute, or more where steps take long, and only of ranks that tell each step with `mlops.progress`.
     resume : the run whose newest checkpoint a gang goes on from; the last one of the same code, if that hadn't ended.
+    pilot : of a map: whether its first items are done on several numbers of workers, and what the number is chosen for
+        that it goes on with: `"cheapest"`, `"balanced"` (also `True`) or `"fastest"`; `"ask"` leaves it to a person.
+    by : of a map that tries sizes: until when it is to be done: `"18:00"`, `"2026-11-28 18:00"`, or `"2h"` from now.
+    money : of a map that tries sizes: what it may cost, in the currency of its cluster's price.
     """
 
     name: str | None = None
@@ -60,6 +75,9 @@ class Options:
     fresh: bool = False
     hang: float | None = None
     resume: str | None = None
+    pilot: str | bool | None = None
+    by: str | None = None
+    money: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
@@ -76,6 +94,7 @@ class Options:
             )
         check_workers(self.workers)
         self._check_gang()
+        self._check_pilot()
 
     def _check_gang(self) -> None:
         for name, value in (("gang", self.gang), ("gang", self.at_least), ("per_worker", self.per_worker)):
@@ -108,6 +127,28 @@ class Options:
         for other, used in (("keep", self.keep), ("retries", self.retries)):
             if self.gang is not None and used:
                 raise InvalidSpec(f"A gang can't have {other}", "its ranks are not tasks of their own", "Leave it out.")
+
+    def _check_pilot(self) -> None:
+        if self.pilot not in (None, False, True, *PILOTS):
+            names = ", ".join(map(repr, PILOTS))
+            raise InvalidSpec(f"pilot can't be {self.pilot!r}", "", f"Use True, or one of {names}.")
+        if self.by is not None:
+            parse_by(self.by, time.time())
+        if self.money is not None and not (type(self.money) in (int, float) and 0 < self.money < float("inf")):
+            raise InvalidSpec(f"money can't be {self.money!r}", "it is what the run may cost", "Use a number above 0.")
+        if self.tries_sizes and self.detach:
+            raise InvalidSpec(
+                "pilot and detach can't be combined",
+                "whoever tries sizes has to watch the run while it does",
+                "Leave one of them out; mlops.map returns at once, too.",
+            )
+        if self.tries_sizes and self.gang is not None:
+            raise InvalidSpec("A gang can't try sizes", "only a map can: its items are alike", "Leave pilot out.")
+
+    @property
+    def tries_sizes(self) -> bool:
+        """Whether it climbs a ladder."""
+        return bool(self.pilot) or self.by is not None or self.money is not None
 
     def recorded(self) -> dict[str, Any]:
         """Those that were set, for the run's record."""
@@ -173,3 +214,54 @@ def parse_seconds(text: str, name: str = "timeout") -> float:
         return float(parse_period(text))  # type: ignore[arg-type]  # it is text
     except ValueError:
         raise InvalidSpec(f"{name} can't be {text!r}", "", "Write it like 90, 90s, 2min or 1h30m.") from None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a number of workers is to be chosen for. `aim` None leaves it to a person. `by` is a moment in seconds since
+    the epoch, `money` a sum, in the currency of the cluster's price."""
+
+    aim: Aim | None = "balanced"
+    by: Time | None = None
+    money: float | None = None
+
+
+def wish_of(recorded: Mapping[str, Any], now: Time) -> Wish | None:
+    """The wish in a run's recorded options; None where it tries no sizes."""
+    pilot, by, money = recorded.get("pilot"), recorded.get("by"), recorded.get("money")
+    if not pilot and by is None and money is None:
+        return None
+    until = None if by is None else parse_by(by, now)
+    if pilot == "ask":
+        return Wish(None, until, money)
+    named = next((aim for aim in AIMS if aim == pilot), None)
+    return Wish(named or ("by" if by is not None else "for" if money is not None else "balanced"), until, money)
+
+
+def parse_by(text: Any, now: Time) -> Time:
+    """The next `"18:00"` after `now`, the moment `"2026-11-28 18:00"`, or that in `"2h"`; of the clock here.
+
+    Raises
+    ------
+    InvalidSpec : it is none of them, or past.
+    """
+    fault = InvalidSpec(f"by can't be {text!r}", "", "Write it like 18:00, 2026-11-28 18:00 or 2h.")
+    if not isinstance(text, str):
+        raise fault
+    here = datetime.fromtimestamp(now).astimezone()
+    for form in ("%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"):
+        with contextlib.suppress(ValueError):
+            given = datetime.strptime(text.strip(), form)
+            if form != "%H:%M":
+                until = given.astimezone()
+                if until <= here:
+                    raise InvalidSpec(f"by can't be {text!r}", "that is past", "Name a moment that is to come.")
+                return until.timestamp()
+            until = here.replace(hour=given.hour, minute=given.minute, second=0, microsecond=0)
+            return (until if until > here else until + timedelta(days=1)).timestamp()
+    if text.strip().replace(".", "", 1).isdigit():
+        raise fault  # hours of a day, or seconds?
+    try:
+        return now + parse_seconds(text, "by")
+    except InvalidSpec:
+        raise fault from None

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Conflict, NotReady, RunError
+from ...core.ladder import Ladder
 from ...core.price import Cost
 from ...core.run import FINAL, ItemError, RunState
 from ...core.sizing import AdviceList
@@ -114,6 +115,11 @@ class Run:
         """Which workers would have done for it, or are worth a try where memory ran out: from what it used. Empty while
         it goes on, where it was measured for less than a minute, and where no other workers are known to be better."""
         return AdviceList(self.record.advice)
+
+    def ladder(self) -> Ladder | None:
+        """What its first items said of other numbers of workers, and which one was chosen: shows itself as a table.
+        None for a run that tries no sizes."""
+        return self.record.ladder
 
     def stacks(self) -> PythonStacks:
         """Where its code is at this moment: the Python stack of each of its processes, also of one that is blocked in C

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.base import Seconds, read_record
 from ...core.curve import FEWEST_POINTS, MOST_POINTS
-from ...core.errors import InvalidInput, Unavailable, UnknownRun
-from ...core.run import FINAL, RunPhase, RunState
+from ...core.errors import Conflict, InvalidInput, Unavailable, UnknownRun
+from ...core.ladder import Ladder
+from ...core.run import FINAL, RunPhase, RunState, cannot_try
 from ...core.waiting import until_set
 from .. import dask
 from ..answers import answering
@@ -52,6 +53,8 @@ class RunHandlers:
             "mlops_watch_run": self._watch,
             "mlops_prune_trials": self._prune,
             "mlops_note_best": self._note_best,
+            "mlops_try_sizes": self._try_sizes,
+            "mlops_note_ladder": self._note_ladder,
             "mlops_run_parts": self._parts,
             "mlops_run_curves": self._curves,
             "mlops_run_points": self._points,
@@ -138,6 +141,19 @@ class RunHandlers:
     async def _note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
         live_run = self._known(run)
         live_run.note_best(value, params)
+        self._runs.mark(live_run)
+
+    async def _try_sizes(self, run: str) -> None:
+        live_run = self._known(run)
+        state = live_run.state
+        if why := cannot_try(state):
+            raise Conflict(f"The run {state.name!r} can't try sizes", why, "Start a map with pilot, or --pilot.")
+        state.ladder = Ladder(phase="asked")
+        self._runs.mark(live_run)
+
+    async def _note_ladder(self, run: str, ladder: dict[str, Any]) -> None:
+        live_run = self._known(run)
+        live_run.state.ladder = read_record(Ladder, ladder, "ladder")
         self._runs.mark(live_run)
 
     async def _curves(self, run: str, since: int = 0, most: int = MOST_POINTS) -> dict[str, Any]:

@@ -89,6 +89,17 @@ class StacksHandler(Handler):
         self.reply(await self.services.runs.stacks(run))
 
 
+class SizesHandler(Handler):
+    """Other numbers of workers for a map."""
+
+    @web.authenticated
+    @authorized(action="execute")  # type: ignore[untyped-decorator]  # as below
+    async def post(self, run: str) -> None:
+        """Have sizes tried with its next items."""
+        await self.services.runs.try_sizes(run)
+        self.reply(None)
+
+
 class AgainHandler(Handler):
     """A run's record as the start of a new run."""
 
@@ -107,5 +118,6 @@ HANDLERS = [
     (r"runs/([^/]+)/curves", CurvesHandler),
     (r"runs/([^/]+)/trials", TrialsHandler),
     (r"runs/([^/]+)/stacks", StacksHandler),
+    (r"runs/([^/]+)/sizes", SizesHandler),
     (r"runs/([^/]+)/again", AgainHandler),
 ]

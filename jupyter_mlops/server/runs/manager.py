@@ -208,6 +208,14 @@ class RunManager:
         state = await self.state(run)
         return [] if state.phase in FINAL else await self._watcher.link(state.ran_on).run_stacks(state.id)
 
+    async def try_sizes(self, run: str) -> None:
+        """Have a map that runs try other numbers of workers with its next items. Raises `UnknownRun`, `Conflict` for a
+        run that can't, `VersionMismatch`, `Refused`, `ClusterUnreachable`."""
+        state = await self.state(run)
+        if state.phase in FINAL:
+            raise Conflict(f"The run {state.name!r} can't try sizes", f"it is {state.phase}")
+        await self._watcher.link(state.ran_on).try_sizes(state.id)
+
     async def cancel(self, run: str) -> Operation:
         """Stop its code. Raises `UnknownRun`, and `Conflict` when it is over."""
         state = await self.state(run)

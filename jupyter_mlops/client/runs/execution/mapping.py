@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
+from ....controller.link import RunView
 from ....controller.runs.install import kept_results, without_results
-from ....core.errors import ItemsFailed, NotPicklable, RunFailed
-from ....core.run import ItemError, RunPhase, RunState
+from ....core.errors import ItemsFailed, MlopsError, NotPicklable, RunFailed
+from ....core.ladder import Ladder
+from ....core.run import Entry, ItemError, RunPhase, RunState
 from ....core.waiting import end_tasks
 from ....core.words import count
 from ...clusters.session import Session
 from ...send.payload import RunPayload
+from ..options import Wish, wish_of
 from ..record import PayloadFile
 from . import items as parts
 from .batcher import Batch, Batcher
 from .batches import AHEAD
 from .channel import Channel
+from .climb import Climb
 from .exceptions import exception_of
 from .execution import Execution
 from .items import Items
+from .meter import SpeedMeter
 from .outcomes import changed, item_error, todo, values_of
 from .result_buffer import ResultBuffer
 
@@ -48,6 +54,9 @@ class MapExecution(Execution):
     payload_file : keeps what was sent, to run it again.
     """
 
+    #: Why it can't try sizes, whatever is asked; empty where it can.
+    fixed = ""
+
     def __init__(
         self,
         session: Session,
@@ -69,6 +78,11 @@ class MapExecution(Execution):
         self._most_threads = 0
         self._done = 0
         self._stop_at_error = state.options.get("on_error") == "raise"
+        self._meter: SpeedMeter | None = None
+        self._climb: Climb | None = None
+        self._climbing: asyncio.Task[None] | None = None
+        #: Whether it gives out items.
+        self._feeds = False
 
     async def _open(self) -> None:
         await asyncio.gather(super()._open(), self._first_look())
@@ -88,12 +102,16 @@ class MapExecution(Execution):
             if self.state.detached:
                 await self._send_all(await self._probe())
                 return "running", ""
+            self._feeds = True
+            if (wish := wish_of(self.state.options, self.state.created)) is not None:
+                self._try_sizes(wish)
             await self._fly(flying)
         except RunFailed as error:
             self.error = error
             return "failed", error.why
         finally:
             looking.cancel()
+            await self._end_climb()
             self.tasks.stopping = self.tasks.stopping or bool(flying)
             for task in flying:
                 task.cancel()
@@ -136,9 +154,12 @@ class MapExecution(Execution):
         """Keep every thread busy until there is nothing left."""
         while True:
             while len(flying) < self._window():
+                began = time.monotonic()
                 batch = await self._batcher.next(self._threads)
                 if batch is None:
                     break
+                if self._meter is not None:
+                    self._meter.starved(time.monotonic() - began)
                 flying.add(asyncio.create_task(self._fetch(batch)))
             if not flying:
                 return
@@ -184,6 +205,8 @@ class MapExecution(Execution):
             raise error from exception_of(first)
         self._batcher.plan.measure(count, outcome.get("seconds", 0.0))
         self._done += count
+        if self._meter is not None:
+            self._meter.take(count, len(outcome["errors"]), outcome.get("seconds", 0.0), time.monotonic())
         if count < batch.count and not (self._stop_at_error and outcome["errors"]):
             self._batcher.take_back(batch, count)
         if self._payload_file is not None:
@@ -217,6 +240,60 @@ class MapExecution(Execution):
                 todo(first, self.state.variables),
             )
             raise error from exception_of(first)
+
+    # Sizes
+
+    @property
+    def items(self) -> int:
+        """As `Climbed.items`."""
+        return self._batcher.items.total or 0
+
+    @property
+    def left(self) -> int:
+        """As `Climbed.left`."""
+        return max(0, self.items - self._done)
+
+    @property
+    def spent(self) -> float:
+        """As `Climbed.spent`."""
+        return self.state.cost.amount or 0.0
+
+    def measure(self, meter: SpeedMeter | None) -> None:
+        """As `Climbed.measure`."""
+        self._meter = meter
+
+    async def look(self) -> int:
+        """As `Climbed.look`."""
+        self._threads = await self.tasks.threads()
+        return self._threads
+
+    def hear(self, view: RunView) -> None:
+        """As `Execution.hear`: a person may ask, while it runs, that sizes are tried."""
+        asked = view.run.ladder is not None and view.run.ladder.phase == "asked"
+        if asked and (self._feeds or self.fixed) and self._climbing is None:
+            self._try_sizes(Wish(None))
+
+    def _try_sizes(self, wish: Wish) -> None:
+        if self.fixed:
+            ladder = Ladder(phase="done", why=self.fixed)
+            self._climbing = asyncio.create_task(self._tell_ladder(ladder))
+            return
+        self._climb = Climb(self.session, self.state.group, self, self.state.id, wish, self._tell_ladder)
+        self._climbing = asyncio.create_task(self._climb.climb())
+
+    async def _tell_ladder(self, ladder: Ladder) -> None:
+        with contextlib.suppress(MlopsError):  # the cluster is silent, or of a version that shows none
+            await self.session.link.note_ladder(self.state.id, ladder)
+        if ladder.phase == "done":
+            told = Entry(seq=0, time=time.time(), kind="print", text=f"{ladder}\n")
+            self.channel.put(None, [told])
+
+    async def _end_climb(self) -> None:
+        self._feeds = False
+        if self._climbing is not None:
+            await end_tasks(self._climbing)
+        if self._climb is not None:
+            await self._climb.close()
 
     # Detached
 
@@ -278,4 +355,4 @@ class MapExecution(Execution):
         while True:
             await asyncio.sleep(LOOK)
             with contextlib.suppress(OSError):  # while the cluster is silent, what was known stays
-                self._threads = await self.tasks.threads()
+                await self.look()

@@ -21,6 +21,8 @@ from .result_buffer import ResultBuffer
 class PartitionExecution(MapExecution):
     """As `MapExecution`, with one task per partition, in one graph, so that Dask frees each as soon as it is used."""
 
+    fixed = "partitions of a Dask collection are sent all at once"
+
     def __init__(
         self,
         session: Session,
@@ -53,6 +55,7 @@ class PartitionExecution(MapExecution):
             self.error = error
             return "failed", error.why
         finally:
+            await self._end_climb()
             self.tasks.stopping = self.tasks.stopping or bool(flying)
             for task in flying:
                 task.cancel()

@@ -14,6 +14,7 @@ from ....core.cluster import Sample
 from ....core.curve import MOST_POINTS, CurveLine, CurvesView
 from ....core.errors import Refused
 from ....core.extend import LimitChange
+from ....core.ladder import Ladder
 from ....core.price import Price
 from ....core.run import RunState
 from ....core.stack import PythonStack
@@ -127,6 +128,18 @@ class ForeignLink:
     async def note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
         """As `Link.note_best`."""
         await (await self._run_link()).note_best(run, value, params)
+
+    async def try_sizes(self, run: str) -> None:
+        """Raises `Refused`: its book of runs knows no sizes."""
+        raise Refused(
+            f"A map on {self._cluster.name!r} can't be asked to try sizes",
+            f"it was made with {self._cluster.maker}",
+            "Start the map with --pilot, or pilot=True.",
+        )
+
+    async def note_ladder(self, run: str, ladder: Ladder) -> None:
+        """As `Link.note_ladder`."""
+        await (await self._run_link()).note_ladder(run, ladder)
 
     async def run_parts(self, run: str) -> dict[str, int]:
         """As `Link.run_parts`."""
