@@ -105,6 +105,8 @@ export interface IApi {
   trials(id: string, since: number): Promise<TrialsView>;
   /** The Python stacks of a run's processes, now. */
   stacks(id: string): Promise<PythonStack[]>;
+  /** Have a map that runs try other numbers of workers with its next items. */
+  trySizes(id: string): Promise<void>;
   cancel(id: string): Promise<Operation>;
   /** Remove a run that is over from the history, with all that was kept of it. */
   forgetRun(id: string): Promise<void>;
@@ -219,6 +221,10 @@ export class Api implements IApi {
 
   stacks(id: string): Promise<PythonStack[]> {
     return this._ask(at('runs', id, 'stacks'));
+  }
+
+  trySizes(id: string): Promise<void> {
+    return this._ask(at('runs', id, 'sizes'), 'POST', {});
   }
 
   cancel(id: string): Promise<Operation> {

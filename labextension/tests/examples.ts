@@ -177,6 +177,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     metrics: {},
     params: {},
     problem: null,
+    ladder: null,
     repeatable: true,
     kept: false,
     digest: '',

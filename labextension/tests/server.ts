@@ -107,6 +107,7 @@ export class TestApi implements IApi {
   forgetRun = (...args: [string]) => this._answer('forgetRun', args, undefined);
   journal = (...args: [string]) => this._answer('journal', args, []);
   stacks = (...args: [string]) => this._answer('stacks', args, this.where);
+  trySizes = (...args: [string]) => this._answer('trySizes', args, undefined);
   curves = (...args: [string, number, number]) => this._answer('curves', args, this.drawn);
   trials = (...args: [string, number]) => this._answer('trials', args, this.tried.shift()!);
   cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));

@@ -5,6 +5,7 @@ import { CommandIDs } from '../commands';
 import { SmallCurves } from '../curve/small';
 import { Button } from '../controls/button';
 import { Log } from '../controls/log';
+import { Sizes } from '../ladder/sizes';
 import { SweepPart, useSweep } from '../sweep/details';
 import { sweepFacts } from '../sweep/facts';
 import { useFollow, useMlops, useSelector } from '../state/hooks';
@@ -62,6 +63,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
       </dl>
       <AdviceLines run={run} />
       <Ranks run={run} />
+      {run.kind === 'map' && run.problem === null && <Sizes run={run} />}
       {run.problem === null && Object.keys(run.metrics).length > 0 && (
         <SmallCurves run={run} best={tried.best?.number ?? null} />
       )}

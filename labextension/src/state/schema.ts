@@ -353,6 +353,7 @@ export interface RunState {
   id: string;
   kept: boolean;
   kind: 'cell' | 'map' | 'function' | 'gang' | 'sweep';
+  ladder: Ladder | null;
   left: number | null;
   metrics: {
     [k: string]: number | null;
@@ -419,6 +420,88 @@ export interface ItemError {
   index: number;
   item: string;
   traceback: string;
+}
+/**
+ * The ladder of a map.
+ *
+ * `sizes` are the rungs that it is to climb, `rungs` those that it has. `forecast` is empty, and there are no
+ * `choices`, where nothing can be told; `why` then says why, and else why it ended below its last rung. `chosen` is
+ * what the map went on with; None where it was left to a person, and until then. `contention` and `coherency` are σ
+ * and κ of the universal scalability law.
+ */
+export interface Ladder {
+  before: number;
+  by: number | null;
+  choices: Choice[];
+  chosen: Choice | null;
+  coherency: number | null;
+  contention: number | null;
+  currency: string;
+  forecast: Forecast[];
+  group: string;
+  money: number | null;
+  phase: 'asked' | 'climbing' | 'done';
+  rungs: Rung[];
+  /**
+   * What it says, in words.
+   */
+  sentence: string;
+  sizes: number[];
+  why: string;
+}
+/**
+ * A number of workers, what it is good for, and what it means for the items that were left: seconds and money,
+ * about and at most in nine of ten cases. `missed` is what it doesn't keep of what was asked for.
+ */
+export interface Choice {
+  aim: 'cheapest' | 'balanced' | 'fastest' | 'by' | 'for';
+  amount: number | null;
+  amount_most: number | null;
+  missed: '' | 'time' | 'money';
+  seconds: number;
+  seconds_most: number;
+  workers: number;
+}
+/**
+ * What a number of workers would do, and between what in four of five cases.
+ */
+export interface Forecast {
+  high: number;
+  low: number;
+  per_million: number | null;
+  rate: number;
+  workers: number;
+}
+/**
+ * What a map did while it had so many workers.
+ *
+ * `rate` is items a second in the `seconds` that counted, `spread` its standard error as a part of it. `item` is
+ * seconds of a thread that an item took, `slowest` the same of the items of the slowest task. `used` is the part of
+ * the threads' time in which they computed, `starved` the part of the time in which no item was there to be sent.
+ * `boot` is the seconds until all workers had come; where `present`, those that came, are fewer, not all did.
+ * `per_hour` is money for an hour of its workers, `per_million` for a million items; None where a part of it has no
+ * price. `dip` says by what part each worker did less than each on the rung before, where that is much; `cause` and
+ * `problem` then say why.
+ */
+export interface Rung {
+  boot: number;
+  cause: '' | 'booting' | 'failures' | 'starved' | 'one slow item' | 'scheduler' | 'shared' | 'unknown';
+  dip: number;
+  failed: number;
+  item: number;
+  items: number;
+  per_hour: number | null;
+  per_million: number | null;
+  present: number;
+  problem: Problem | null;
+  rate: number;
+  seconds: number;
+  slowest: number;
+  spread: number;
+  starved: number;
+  threads: number;
+  used: number;
+  workers: number;
 }
 /**
  * Where in a notebook a run came from, so that the sidebar can go there.
