@@ -137,8 +137,17 @@ class Ladder(Record):
         if self.chosen is not None:
             return f"{self.why + ': ' if self.why else ''}goes on with {self._in_words(self.chosen)}"
         if self.choices:
-            return f"to choose from: {listed([self._in_words(choice) for choice in self.choices])}"
+            return f"to choose from: {self._offered}"
         return f"it can't be told which number of workers is best: {self.why}"
+
+    @property
+    def _offered(self) -> str:
+        """The choices in words; one that is best for several things is one choice."""
+        told = []
+        for size in dict.fromkeys(choice.workers for choice in self.choices):
+            same = [choice for choice in self.choices if choice.workers == size]
+            told.append(self._in_words(same[0], listed([choice.aim for choice in same])))
+        return "; ".join(told)
 
     def __str__(self) -> str:
         return "\n".join([*_aligned(table(self)), *self.dips, f"{self.sentence[:1].upper()}{self.sentence[1:]}."])
@@ -152,12 +161,12 @@ class Ladder(Record):
         problems = [rung.problem for rung in self.rungs if rung.problem is not None]
         return [f"{problem.what}: {problem.why}. {problem.todo}" for problem in problems]
 
-    def _in_words(self, choice: Choice) -> str:
-        """ "8 workers (balanced): about 7 min, $0.40"."""
+    def _in_words(self, choice: Choice, same: str = "") -> str:
+        """ "8 workers (balanced): about 7 min, $0.40"; `same` are all aims that it is good for."""
         cost = "" if choice.amount is None else f", {money(choice.amount, self.currency)}"
         aims = {"by": "cheapest in time", "for": "fastest for the money"}
         missed = {"time": ("fastest", ", later than asked for"), "money": ("cheapest", ", more than asked for")}
-        aim, note = missed.get(choice.missed, (aims.get(choice.aim, choice.aim), ""))
+        aim, note = missed.get(choice.missed, (same or aims.get(choice.aim, choice.aim), ""))
         return f"{count(choice.workers, 'worker')} ({aim}): about {span(round(choice.seconds))}{cost}{note}"
 
 

@@ -84,11 +84,15 @@ function Choices(props: {
         workers: choice.workers
       })
     );
+  // One that is best for several things is one choice.
+  const sizes = [...new Set(ladder.choices.map(choice => choice.workers))].map(workers =>
+    ladder.choices.filter(choice => choice.workers === workers)
+  );
   return (
     <div className="jp-mlops-ladder-choices" role="group" aria-label={trans.__('Go on with')}>
-      {ladder.choices.map(choice => (
+      {sizes.map(([choice, ...same]) => (
         <Button
-          key={choice.aim}
+          key={choice.workers}
           label={
             choice.workers === wanted
               ? trans.__('It goes on with this number of workers')
@@ -96,11 +100,11 @@ function Choices(props: {
           }
           disabled={choice.workers === wanted}
           onClick={() => choose(choice)}
-          handle={`choose-${choice.aim}`}
+          handle={`choose-${choice.workers}`}
         >
           {trans.__(
             '%1: %2, %3',
-            aim(trans, choice.aim),
+            [choice, ...same].map(each => aim(trans, each.aim)).join(', '),
             trans._n('%1 worker', '%1 workers', choice.workers),
             means(trans, ladder, choice)
           )}
