@@ -17,7 +17,7 @@ WORTH = 20.0
 _ALIKE = 0.02
 
 #: A fit says nothing that is off by more than this part where it was measured, or surer than this part at its end.
-_OFF, _UNSURE = 0.25, 0.5
+_OFF, _UNSURE = 0.25, 0.4
 
 #: A ladder has so many forecasts at most: enough for a line.
 _FORECASTS = 24
@@ -82,11 +82,11 @@ def tells(found: Fit | None, why: str = "") -> str:
     """Why a fit can't be built on, in words; empty where it can. `why` is what kept its ladder from going on."""
     if found is None:
         return why or "it takes two sizes at least"
-    if found.off > _OFF:
-        return f"the sizes that were tried differ in a way that no law explains, by {percent(found.off)}"
     low, high = found.band(found.furthest)
     if (high - low) / 2 > _UNSURE * found.rate(found.furthest):
         return "its speed varied too much while it was measured"
+    if found.off > _OFF:
+        return f"the sizes that were tried differ in a way that no law explains, by {percent(found.off)}"
     return ""
 
 

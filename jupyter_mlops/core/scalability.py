@@ -184,9 +184,8 @@ def _universal(points: Sequence[Tried], most: int) -> Iterator[tuple[int, Law]]:
 
 
 def _limited(points: Sequence[Tried]) -> Iterator[tuple[int, Law]]:
-    """Two parameters, and laws with a limit that is met all at once, after one of the measurements but the last. One
-    that is met just at the last of them was seen by nobody; that it counts a little keeps forecasts from being too
-    bold, which makes them better in the tests' simulations."""
+    """Two parameters, and laws with a limit that is met all at once, after one of the measurements but the last, and
+    seen in those that follow."""
     for before in range(1, len(points)):
         free, full = points[:before], points[before:]
         found = _least_squares([[1.0 for _ in free]], free)
@@ -194,7 +193,8 @@ def _limited(points: Sequence[Tried]) -> Iterator[tuple[int, Law]]:
         most = sum(weight * point.rate for weight, point in zip(weights, full, strict=True)) / sum(weights)
         if found is None or found[0] <= 0:
             continue
-        if free[-1].workers / found[0] <= most <= full[0].workers / found[0]:  # else it isn't met where it should be
+        below = (1 - _LEAST_SPREAD) * full[0].workers / found[0]  # else nothing was seen of it
+        if free[-1].workers / found[0] <= most < below:
             yield 2, Law(alone=found[0], most=most)
 
 
