@@ -24,6 +24,9 @@ _HALF, _WARN, _NO_GROWTH = 0.5, 0.8, 0.9
 #: What is offered for the maps that run now, as a multiple of what they are expected to take.
 _RESERVE = 1.15
 
+#: Seconds, a hundred years: what lasts longer has no end that a date could tell.
+_FOR_EVER = 100 * 365 * 24 * HOUR
+
 #: What unknown usage is held at, as a multiple of the reference: machines of three clouds cost within a quarter of it.
 CAUTION = 1.25
 
@@ -147,9 +150,8 @@ def budget_of(
         unbounded=unbounded,
     )
     projected = budget.per_hour * (work or 0.0) / HOUR
-    until = now + budget.left / budget.per_hour * HOUR if budget.per_hour > 0 else None
-    if _step(budget) == "stop":
-        until = now
+    lasts = budget.left / budget.per_hour * HOUR if budget.per_hour > 0 else math.inf
+    until = now if _step(budget) == "stop" else now + lasts if lasts < _FOR_EVER else None
     return budget.model_copy(update={"step": _step(budget), "until": until, "projected": projected})
 
 

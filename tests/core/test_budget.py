@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_mlops.core.budget import CAUTION, DRAIN, LOOKED_UP, STEPS, Budget, BudgetStep, budget_of, check_priced
@@ -103,12 +103,14 @@ def test_more_spent_is_never_a_step_back(one: float, other: float, per_hour: flo
 
 
 @given(MONEY, st.floats(0, 1e3), st.floats(0, 1e4), st.floats(0, 1e3))
+@example(0.0, 5e-324, 0.0, 0.0)
 def test_unknown_usage_only_brings_the_end_nearer(amount: float, rate: float, cpus: float, now: float) -> None:
     known = Cost(amount=amount, per_hour=rate)
     part = known.model_copy(update={"unknown": Usage(cpu_hours=cpus), "unknown_now": Usage(cpu_hours=now)})
     without, withheld = (budget_of(limits(), cost, REFERENCE, 1) for cost in (known, part))
     assert without is not None and withheld is not None
     assert STEPS.index(without.step) <= STEPS.index(withheld.step)
+    assert all(each.until is None or each.until < 1e10 for each in (without, withheld))
     assert (without.until or 1e300) >= (withheld.until or 1e300)
     assert withheld.spent == without.spent, "what is assumed is in no sum of money"
 
