@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import computed_field
 
+from .account import AccountState
 from .base import Label, Name, Record, Saying, Time, otherwise
 from .budget import Budget
 from .errors import MlopsError
@@ -13,6 +14,7 @@ from .formats import FORMAT
 from .idle import Waste, WasteKind
 from .price import REFERENCE, Cost, Price, Reference
 from .profile import Limits, Place, Profile
+from .rules import HeldRules
 from .saving import CostBaseline
 from .spend import Spend
 from .words import count, span
@@ -62,6 +64,11 @@ class ClusterSpec(Record):
     created: Time
     #: Who made it: ours, or a peer ("KubeCluster", "kubectl"); others' clusters have fewer commands.
     maker: Label = OURS
+    #: The administrator's rules that it is held to, and the accounts that it holds money of, in their order.
+    rules: HeldRules = HeldRules()
+    accounts: list[Label] = []
+    #: What an hour of a worker may cost at most, by group, for what is held; only where there are accounts or rules.
+    rates: dict[str, float] = {}
 
 
 class Counts(Record):
@@ -174,6 +181,8 @@ class ClusterState(Record):
     limits: Limits = Limits()
     #: None where it has none, and where its controller is too old to tell.
     budget: Budget | None = None
+    #: The account that it may use up first; None where it has none.
+    account: AccountState | None = None
     idle_since: Time | None = None
     stop: Stop | None = None
     problem: Problem | None = None
