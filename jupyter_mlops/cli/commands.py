@@ -37,6 +37,7 @@ from ..core.words import count
 from ..home import settings
 from ..places import profiles
 from ..tracking import history
+from .account import account
 from .costs import costs
 from .follow import Follower
 from .image import image
@@ -289,6 +290,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "models": models,
     "costs": costs,
     "prices": prices,
+    "account": account,
     "kubernetes": kubernetes,
     "image": image,
 }

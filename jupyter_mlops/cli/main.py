@@ -100,6 +100,10 @@ def parser() -> argparse.ArgumentParser:
         help="import FILE (CSV as SkyPilot's); set TYPE AMOUNT; exchange EUR 0.92 (what a dollar is); "
         "discount 18 (per cent of list prices); remove NAME, exchange or discount",
     )
+    command = add("account", "Show the accounts that clusters hold money of, or set your own.")
+    command.add_argument("what", nargs="?", default="list", choices=["list", "set", "remove"])
+    command.add_argument("amount", nargs="?", help="set: money for a month, for all of your clusters in one place")
+    command.add_argument("--profile", help="set, remove: of the place of this profile; default: this machine")
     command = add("models", "List models, show and promote their versions, and look whether they are as they were.")
     command.add_argument("what", nargs="?", default="list", choices=["list", "show", "promote", "verify", "check"])
     command.add_argument("name", nargs="?", help="of a model, or of a version: churn, churn@3, churn@champion")

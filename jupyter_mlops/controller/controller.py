@@ -7,11 +7,13 @@ await scheduler.finished()    # the controller closes the scheduler when the clu
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.account import AccountStore
 from ..core.base import Seconds, Time
 from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
 from ..core.costs import Share
@@ -34,6 +36,7 @@ from .runs.registry import RunRegistry
 from .runs.restored import Restored, runs_in
 from .runs.results import DetachedResults
 from .runs.states import RunStates
+from .till import Till
 from .timeline import Timeline
 from .view import StateView
 from .workers.ondemand import OnDemand
@@ -62,6 +65,7 @@ class Controller:
     earlier : what an earlier scheduler of this cluster said last, beside what is in the folder.
     dashboard_host : the address that Dask's dashboard listens on.
     host_seen : gets the name of each host that workers run on; `price_host` is the answer.
+    accounts : has the accounts that the spec names; None where the place keeps none.
     clock : seconds since the epoch.
     opener : opens the records, as `os.open`.
     """
@@ -76,6 +80,7 @@ class Controller:
         earlier: Restored | None = None,
         dashboard_host: str = "127.0.0.1",
         host_seen: Callable[[str], None] = lambda host: None,
+        accounts: AccountStore | None = None,
         clock: Callable[[], Time] = time.time,
         opener: Opener = open_private,
     ) -> None:
@@ -123,10 +128,20 @@ class Controller:
             self._changes,
             live_runs=lambda: self.runs.live,
             work=lambda: self.runs.work,
+            account=lambda: self.till.state(),
             close_books=self._close_books,
             clock=clock,
         )
         self.runs.budget = lambda: self.lifecycle.budget
+        self.till = Till(
+            spec,
+            accounts,
+            clock,
+            taken=lambda: self.lifecycle.taken(self.ledger.cost()),
+            wanted=lambda: {name: scale.wanted for name, scale in self.scaling.groups.items()},
+            life=self.lifecycle.life,
+        )
+        self.scaling.payable = self.till.payable
         self.plugin = ClusterPlugin(self.workers, self.lifecycle.end_with_scheduler, self._earlier.work)
         self.dashboard = Dashboard(scheduler, dashboard_host)
         self.timeline = Timeline(self._disk, clock())
@@ -136,6 +151,7 @@ class Controller:
             lifecycle=self.lifecycle,
             workers=self.workers,
             scaling=self.scaling,
+            till=self.till,
             waste=self._waste,
             spending=self._spending,
             tasks=self.plugin,
@@ -148,6 +164,10 @@ class Controller:
             changes=self._changes,
         )
         self._last_heartbeat = 0.0
+        #: Who wants more workers by hand: one after the other, each with what the others got.
+        self._growing = asyncio.Lock()
+        #: What the accounts could not pay for at the last look.
+        self._unpaid: Problem | None = None
 
     async def start(self) -> None:
         """Take over the cluster: from here on workers come, and runs may begin."""
@@ -160,18 +180,27 @@ class Controller:
         self.ledger.close_others([worker.name for worker in self.workers.entries.values() if worker.held])
         self.scaling.restore(self.ledger.earlier, self._earlier.groups if self.lifecycle.restarted else None)
         self.lifecycle.start(self._earlier.cause)
+        await self.till.open()
         self.pulse.start()
 
-    def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
+    async def scale(self, workers: int, group: str | None = None, now: bool = False) -> None:
         """Want this many workers by hand. Raises as `Link.scale`."""
         self.lifecycle.check_alive()
-        self.scaling.scale(workers, group, now)
+        chosen = self.scaling.group(group).group
+        async with self._growing:
+            await self.till.afford(chosen.name, chosen.check(workers))
+            self.lifecycle.check_alive()
+            self.scaling.scale(workers, group, now)
         self._used()
 
-    def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
+    async def adapt(self, minimum: int, maximum: int, group: str | None = None) -> None:
         """Let the number of workers follow the work. Raises as `Link.adapt`."""
         self.lifecycle.check_alive()
-        self.scaling.adapt(minimum, maximum, group)
+        chosen = self.scaling.group(group).group
+        async with self._growing:
+            await self.till.afford(chosen.name, chosen.check(minimum))
+            self.lifecycle.check_alive()
+            self.scaling.adapt(minimum, maximum, group)
         self._used()
 
     def let_go(self, workers: int, group: str | None = None) -> list[str]:
@@ -236,6 +265,7 @@ class Controller:
         self._waste.look(now)
         self._spending.look(now)
         self.scaling.reconcile()
+        self._look_at_money()
         self._reporter.flush()
         self._on_demand.look()
         self.lifecycle.check_place()
@@ -254,8 +284,16 @@ class Controller:
         """Act on what its limits leave it."""
         budget = self.lifecycle.budget
         self.scaling.no_growth = "" if budget is None else budget.why_no_growth
-        self.scaling.drain(budget is not None and budget.step == "drain")
+        self.scaling.drain(self.lifecycle.draining)
         self.runs.gangs.end_soon(self.lifecycle.ends_soon)
+
+    def _look_at_money(self) -> None:
+        """Ask the accounts, if it is time for it, and say what they can't pay for."""
+        before = self._unpaid
+        self.till.look()
+        self._unpaid = self.till.problem
+        if self._unpaid is not None and before is None:
+            self.events.add("problem", self._unpaid.what, problem=self._unpaid)
 
     def _failed(self, error: Exception) -> None:
         self.lifecycle.report_fault(error)
@@ -300,4 +338,6 @@ class Controller:
         self.timeline.add(self.view.sample(self._clock()))
         self._spending.close(now := self._clock())
         spent = self._spending.keep(now)
-        return self.ledger.receipt(cause, why, spent, self.plugin.done, len(self._run_states))
+        receipt = self.ledger.receipt(cause, why, spent, self.plugin.done, len(self._run_states))
+        await self.till.close()
+        return receipt

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from ..core.account import AccountState
 from ..core.base import Seconds, Time
 from ..core.budget import STEPS, Budget, BudgetStep
 from ..core.cluster import ClusterPhase, ClusterSpec, EndCause, EventKind, Problem, Receipt, Stop
@@ -47,6 +48,7 @@ class Lifecycle:
     disk : is written out at the end.
     live_runs : gives the ids of runs that are not over.
     work : gives the seconds until their maps are done; None where that isn't known.
+    account : gives what it has of its accounts; None where it has none.
     close_books : stops what is under way and closes the ledger: cause, why → the receipt, written but not yet on disk.
     clock : seconds since the epoch.
     """
@@ -62,6 +64,7 @@ class Lifecycle:
         *,
         live_runs: Callable[[], list[str]],
         work: Callable[[], Seconds | None],
+        account: Callable[[], AccountState | None],
         close_books: Callable[[EndCause, str], Awaitable[Receipt]],
         clock: Callable[[], Time],
     ) -> None:
@@ -75,6 +78,8 @@ class Lifecycle:
         self.stop: Stop | None = None
         #: What its budget has left, where it has one.
         self.budget: Budget | None = None
+        #: What it has of the account that it may use up first, where it has one.
+        self.account: AccountState | None = None
         #: A fault of the controller itself, and what keeps the place from answering.
         self.fault: Problem | None = None
         self.place_problem: Problem | None = None
@@ -82,11 +87,14 @@ class Lifecycle:
         self.restarted = events.began is not None
         self._scheduler, self._name, self._pool = scheduler, spec.name, pool
         self._events, self._disk, self._changes = events, disk, changes
-        self._close_books, self._clock = close_books, clock
+        self._close_books, self._clock, self._account = close_books, clock, account
         began = clock() if events.began is None else events.began
-        self._deadline = Deadline(scheduler, spec.profile.limits, spec.reference, disk, began, live_runs, clock, work)
+        limits = spec.profile.limits
+        self._deadline = Deadline(scheduler, limits, spec.rules, spec.reference, disk, began, live_runs, clock, work)
         #: The last step of the budget that was told of; None after a restart, which tells of none again.
         self._told: BudgetStep | None = None if self.restarted else "fine"
+        #: The last step of its account that was told of.
+        self._account_told: BudgetStep = "fine"
         #: Since when no task has run while it is drained, by a clock that nobody sets.
         self._quiet: Seconds | None = None
         self._task: asyncio.Task[None] | None = None
@@ -129,14 +137,27 @@ class Lifecycle:
         return self._deadline.limits
 
     @property
+    def draining(self) -> bool:
+        """Whether what is left pays for its last minutes only: no task begins any more."""
+        return any(each is not None and each.step == "drain" for each in (self.budget, self.account))
+
+    def taken(self, cost: Cost) -> Budget:
+        """What it has cost and costs an hour, with what is assumed of it."""
+        return self._deadline.taken(cost)
+
+    def life(self) -> Seconds | None:
+        """Seconds that it may still live; None where that isn't bounded."""
+        return self._deadline.life()
+
+    @property
     def ends_soon(self) -> bool:
         """Whether its lifetime or its budget is about to end it, whatever runs."""
-        if self.budget is not None and self.budget.step == "drain":
+        if self.draining:
             return True
         return self.stop is not None and self.stop.cause != "idle" and self.stop.at - self._clock() <= NOTICE
 
     def change_limits(self, change: LimitChange, cost: Cost) -> None:
-        """Other limits count from now on. Raises `ClusterEnded`, `OutOfRange`, `InvalidSpec`."""
+        """Other limits count from now on. Raises `ClusterEnded`, `OutOfRange`, `InvalidSpec`, `Refused`."""
         self.check_alive()
         words = self._deadline.change(change, cost)
         self._events.add("limit", f"By hand: {words}")
@@ -149,18 +170,28 @@ class Lifecycle:
         self._deadline.heed_clock()
         self._look_at_limits(cost)
         if self.stop is not None and self.stop.at <= self._clock():
-            self.begin_end(self.stop.cause, self._deadline.reason(self.stop, self.budget))
-        elif self.budget is not None and self.budget.step == "drain" and not runs_tasks:
+            self.begin_end(self.stop.cause, self._why_over(self.stop))
+        elif self.draining and not runs_tasks:
             self._quiet = time.monotonic() if self._quiet is None else self._quiet
             if time.monotonic() - self._quiet >= HOMEWARD:
-                self.begin_end("budget", self.budget.why_over)
+                self.begin_end("budget", self._why_over(None))
         else:
             self._quiet = None
+
+    def _why_over(self, stop: Stop | None) -> str:
+        """Why a limit ends it, or the end of its money."""
+        by_account = self.account is not None and self.account.step == ("drain" if stop is None else "stop")
+        if self.account is not None and by_account and (stop is None or stop.cause == "budget"):
+            return self.account.sentence
+        if stop is not None:
+            return self._deadline.reason(stop, self.budget)
+        return "" if self.budget is None else self.budget.why_over
 
     def _look_at_limits(self, cost: Cost) -> None:
         self.idle_since = self._deadline.idle_since()
         self.budget = self._deadline.budget(cost)
         self.stop = self._deadline.next(self.idle_since, self.budget)
+        self._look_at_account()
         if self.budget is None:
             return
         step = self.budget.step
@@ -170,6 +201,16 @@ class Lifecycle:
             self._told = step
             if step != "stop":  # the end says so itself
                 self._events.add("limit", self.budget.sentence)
+
+    def _look_at_account(self) -> None:
+        account = self.account = self._account()
+        if account is None:
+            return
+        if account.step == "stop":
+            self.stop = Stop(at=self._clock(), cause="budget")
+        elif STEPS.index(account.step) > STEPS.index(self._account_told):
+            self._events.add("limit", account.sentence)
+        self._account_told = account.step
 
     # The end
 

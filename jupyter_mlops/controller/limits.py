@@ -14,6 +14,7 @@ from ..core.lines import read_lines
 from ..core.policy import next_stop
 from ..core.price import Cost, Price
 from ..core.profile import Limits
+from ..core.rules import HeldRules
 from ..core.words import span
 from ..home.clusters import LIMITS
 from . import dask
@@ -40,6 +41,7 @@ class Deadline:
     Parameters
     ----------
     limits : as the cluster was made with them.
+    rules : what they may be changed to.
     reference : about what resources cost, for a budget that meets workers without a price.
     disk : keeps what was changed of the limits.
     started : when the cluster began, in seconds since the epoch.
@@ -51,6 +53,7 @@ class Deadline:
         self,
         scheduler: Scheduler,
         limits: Limits,
+        rules: HeldRules,
         reference: Price,
         disk: Disk,
         started: Time,
@@ -61,7 +64,7 @@ class Deadline:
         self.started = started
         later = read_lines(LimitsEntry, disk.read(LIMITS))
         self.limits = later[-1].limits if later else limits
-        self._reference, self._disk = reference, disk
+        self._rules, self._reference, self._disk = rules, reference, disk
         self._scheduler, self._live, self._clock = scheduler, live, clock
         self._work = work
         self._touched = clock()
@@ -94,6 +97,17 @@ class Deadline:
         reference = reference_in(cost.currency, self._reference)
         return budget_of(self.limits, cost, reference, self._clock(), self._work())
 
+    def taken(self, cost: Cost) -> Budget:
+        """What it has cost and costs an hour, with what is assumed of it, whether it has a budget or not."""
+        limits = self.limits.model_copy(update={"budget": self.limits.budget or 1.0})
+        budget = budget_of(limits, cost, reference_in(cost.currency, self._reference), self._clock())
+        assert budget is not None
+        return budget
+
+    def life(self) -> Seconds | None:
+        """Seconds that it may still live; None where that isn't bounded."""
+        return None if self.limits.lifetime is None else self.started + self.limits.lifetime - self._clock()
+
     def next(self, idle_since: Time | None, budget: Budget | None) -> Stop | None:
         """When and why the cluster will end, if nothing changes."""
         return next_stop(self.limits, self._clock(), self.started, idle_since, budget)
@@ -101,11 +115,12 @@ class Deadline:
     def change(self, change: LimitChange, cost: Cost) -> str:
         """Other limits count from now on, also for a scheduler that comes after this one; what changed, in words.
 
-        Raises `OutOfRange`, `InvalidSpec`.
+        Raises `OutOfRange`, `InvalidSpec`, `Refused`.
         """
         now, budget = self._clock(), self.budget(cost)
         spent, assumed = (cost.amount or 0.0, 0.0) if budget is None else (budget.spent, budget.assumed)
         limits, words = changed(self.limits, change, spent, assumed, now - self.started, cost.currency)
+        self._rules.check_limits(limits)
         if self.limits.budget is None and cost.unknown_now.worker_hours:
             check_priced(limits, Price(currency=cost.currency), self._reference)
         self.limits = limits

@@ -70,7 +70,7 @@ def handlers(controller: Controller) -> dict[str, Handler]:
 
     async def mlops_scale(**request: Any) -> None:
         scale = read_input(ScaleCall, request, "scaling")
-        controller.scale(scale.workers, scale.group, scale.now)
+        await controller.scale(scale.workers, scale.group, scale.now)
 
     async def mlops_let_go(**request: Any) -> list[str]:
         going = read_input(LetGoCall, request, "letting go")
@@ -78,7 +78,7 @@ def handlers(controller: Controller) -> dict[str, Handler]:
 
     async def mlops_adapt(**request: Any) -> None:
         adapt = read_input(AdaptCall, request, "adaptive scaling")
-        controller.adapt(adapt.minimum, adapt.maximum, adapt.group)
+        await controller.adapt(adapt.minimum, adapt.maximum, adapt.group)
 
     async def mlops_limit(**request: Any) -> None:
         controller.change_limits(read_input(LimitChange, request, "limit"))

@@ -24,6 +24,7 @@ from .lifecycle import Lifecycle
 from .plugin import ClusterPlugin
 from .runs.registry import RunRegistry
 from .runs.states import RunStates
+from .till import Till
 from .timeline import Timeline
 from .workers.groupscale import GroupScale
 from .workers.registry import WorkerRegistry
@@ -52,6 +53,7 @@ class StateView:
     lifecycle: Lifecycle
     workers: WorkerRegistry
     scaling: Scaling
+    till: Till
     waste: WasteWatch
     spending: Spending
     tasks: ClusterPlugin
@@ -84,6 +86,8 @@ class StateView:
             self.waste.found,
             life.limits,
             life.budget and life.budget.step,
+            life.account and (life.account.step, life.account.name, life.account.limit),
+            self.till.problem,
             self.disk.problem,
             self.runs.live,
             self.timeline.card[-1:],
@@ -96,7 +100,8 @@ class StateView:
         """A `ClusterState` as it is sent."""
         life, spec, groups = self.lifecycle, self.spec, [self._group(scale) for scale in self.scaling.groups.values()]
         cost = self.ledger.cost()
-        problems = [life.fault, life.place_problem, self.disk.problem, *(group.problem for group in groups)]
+        own = [life.fault, life.place_problem, self.disk.problem, self.till.problem]
+        problems = [*own, *(group.problem for group in groups)]
         state = ClusterState(
             name=spec.name,
             place=spec.profile.place,
@@ -119,6 +124,7 @@ class StateView:
             reference=reference_of(cost, spec.reference),
             limits=life.limits,
             budget=life.budget,
+            account=life.account,
             idle_since=life.idle_since,
             stop=life.stop,
             problem=next((problem for problem in problems if problem), None),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..controller.link import Link
+from ..core.account import AccountStore
 from ..core.base import Input, Seconds, Time, read_input
 from ..core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ..core.errors import ClusterEnded, ClusterUnreachable, Fault, StartFailed
@@ -140,6 +141,14 @@ class Backend(ABC):
 
         Waits for `patience` seconds at most, where it has to ask for the machines. With none it tells what it knew
         last, and asks beside, for those who come again.
+        """
+        return None
+
+    async def accounts(self, profile: Profile | None = None) -> AccountStore | None:
+        """Where the accounts are of which clusters of `profile` (None: wherever they are made by default) hold money;
+        None where the place keeps none. Its controllers must be given the same.
+
+        Raises `Refused`, `Unavailable` where it can't be reached.
         """
         return None
 

@@ -1,4 +1,5 @@
-"""Profiles: those that come with the places, the user's, the administrator's. A later one of the same name wins."""
+"""Profiles: those that come with the places, the user's, those that a team shares, the administrator's. A later one of
+the same name wins."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from ..core.errors import InvalidSpec, NameTaken, Unavailable, UnknownProfile, U
 from ..core.formats import FORMAT
 from ..core.profile import Profile
 from ..home import settings
+from ..home.owner import me
 from . import get as backend_of
-from . import names
+from . import names, rules
 
 
 def all_profiles() -> list[Profile]:
@@ -131,8 +133,8 @@ def _shipped() -> list[Profile]:
 
 
 def _admins() -> dict[str, Profile]:
-    """The administrator's profiles, by name."""
-    folders = reversed(_admin_folders())
+    """The administrator's profiles, and those in folders that the rules name, by name."""
+    folders = reversed([*_admin_folders(), *_shared_folders()])
     return {profile.name: profile for folder in folders for profile in _read(folder, "admin")}
 
 
@@ -141,6 +143,15 @@ def _admin_folders() -> list[Path]:
     from jupyter_core.paths import jupyter_config_path
 
     return [Path(path) / "jupyter-mlops" / "profiles" for path in jupyter_config_path()]
+
+
+def _shared_folders() -> list[Path]:
+    """Folders of profiles that a team of this user shares, as the administrator's rules say."""
+    try:
+        found = [rule for each in rules.load() for rule in each.rules if rule.about(me())]
+    except Unavailable:  # no cluster starts then, and says why; what there is can be looked at
+        return []
+    return [Path(rule.shared).expanduser() for rule in found if rule.shared]
 
 
 def _read(folder: Path, source: str) -> Iterator[Profile]:

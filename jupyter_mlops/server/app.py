@@ -14,6 +14,7 @@ from jupyter_server.auth.authorizer import AllowAllAuthorizer
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Float
 
+from .accounts.handlers import HANDLERS as ACCOUNTS
 from .clusters.handlers import HANDLERS as CLUSTERS
 from .dashboard.handlers import HANDLERS as DASHBOARD
 from .models.handlers import HANDLERS as MODELS
@@ -25,7 +26,7 @@ from .settings.handlers import HANDLERS as SETTINGS
 from .stream.handlers import HANDLERS as STREAM
 
 #: A name in a route. What is no name gets a 404 from the managers, with the nearest name.
-ROUTES = [*PROFILES, *SETTINGS, *CLUSTERS, *DASHBOARD, *RUNS, *MODELS, *MONEY, *OPERATIONS, *STREAM]
+ROUTES = [*PROFILES, *SETTINGS, *ACCOUNTS, *CLUSTERS, *DASHBOARD, *RUNS, *MODELS, *MONEY, *OPERATIONS, *STREAM]
 
 
 class MlopsApp(ExtensionApp):

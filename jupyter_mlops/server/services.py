@@ -7,6 +7,7 @@ from logging import Logger
 
 from .. import home
 from ..core.base import Seconds
+from .accounts.manager import AccountManager
 from .clusters.manager import ClusterManager
 from .clusters.watcher import ClusterWatcher
 from .dashboard.addresses import DashboardKeys
@@ -43,6 +44,7 @@ class Services:
         self.models = ModelManager(self.hub, log)
         self.profiles = ProfileManager(self.hub)
         self.settings = SettingManager(self.profiles)
+        self.accounts = AccountManager()
         self.watcher = ClusterWatcher(self.hub, self.keeper, list_interval, quiet_interval, log)
         self.runs = RunManager(self.hub, self.keeper, self.operations, self.watcher, log)
         self.clusters = ClusterManager(self.watcher, self.keeper, self.operations, self.profiles)

@@ -13,12 +13,14 @@ import pytest
 from distributed import Client
 
 from jupyter_mlops.controller.link import ClusterView
+from jupyter_mlops.core.account import AccountBook, AccountState
 from jupyter_mlops.core.cluster import EndCause, Receipt
 from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable, InvalidSpec, OutOfRange, Refused
 from jupyter_mlops.core.extend import LimitChange
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.home.accounts import AccountsFile
 
 from .cluster import MEMORY, Cluster, cluster, folder_of, make_spec, until
 
@@ -120,6 +122,66 @@ async def test_the_steps_of_a_budget_and_more_money(tmp_path: Path) -> None:
 
 def _at(step: str) -> Callable[[ClusterView], bool]:
     return lambda view: view.state.budget is not None and view.state.budget.step == step
+
+
+async def test_an_account_is_asked_before_anything_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is set on, so that money is spent: a dollar an hour and worker, of which 25 cents are held each."""
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    store, moved = AccountsFile(), 0.0
+
+    def clock() -> float:
+        return time.time() + moved
+
+    async def has(more: float) -> None:
+        """The account has so much beyond what is spent."""
+        nonlocal moved
+        spent = c.controller.ledger.cost().amount or 0
+        await store.change("team", lambda book: book and book.model_copy(update={"limit": spent + more}))
+        moved += 20  # it is asked again
+
+    def account(is_so: Callable[[AccountState], object]) -> Callable[[ClusterView], object]:
+        return lambda view: view.state.account is not None and is_so(view.state.account)
+
+    def step(name: str) -> Callable[[ClusterView], object]:
+        return account(lambda found: found.step == name)
+
+    spec = make_spec(
+        Group(workers=1, maximum=4, memory=MEMORY), limits=Limits(idle_timeout=None), price=Price(cpu_hour=1)
+    ).model_copy(update={"accounts": ["team"], "rates": {"default": 1.0}})
+    await store.change("team", lambda _: AccountBook(name="team", limit=0.25, rule="lab", contact="ops"))
+    async with cluster(spec, tmp_path, clock=clock, accounts=store) as c, c.client() as client:
+        await c.have(1)
+        await c.view_when(account(lambda found: found.held == pytest.approx(0.25)))
+        with pytest.raises(
+            Refused, match=r"2 workers would cost \$2.00.*Have 1 worker, or give it a lifetime of . min at most, or ask"
+        ):
+            await c.link.scale(2)
+        moved += 330
+        await c.view_when(step("no growth"))
+        moved += 300
+        view = await c.view_when(step("drain"))
+        assert "no task begins any more" in [event.text for event in view.events if event.kind == "limit"][-1]
+
+        await has(0.45)
+        await c.view_when(step("fine"))
+        await c.link.adapt(1, 4)
+        _gate.clear()
+        waits = client.map(_wait, range(40), pure=False)
+        view = await c.view_when(lambda view: view.state.problem)
+        assert view.state.problem is not None
+        assert "and 2 can be paid for" in view.state.problem.what, "it grows as far as the money goes"
+        await until(lambda: len(c.workers()) == 2)
+        await has(5)
+        await until(lambda: len(c.workers()) == 4)
+        _gate.set()
+        await client.gather(waits)
+
+        await has(0)
+        moved += 900
+        await ended(c)
+        assert receipt_of(tmp_path).cause == "budget" and "it can't pay any more" in receipt_of(tmp_path).why
+    (book,) = await store.books()
+    assert book.held(clock()) == 0 and book.spent == pytest.approx(receipt_of(tmp_path).cost.amount)
 
 
 async def test_a_budget_that_nobody_can_keep_does_not_end_a_live_cluster(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ OWNERS = {
     **{name: {MODEL} for name in (models.BASELINE, models.VERDICT, models.CHECK, models.CARD, models.SBOM)},
     "settings.json": {"home/settings.py"},
     "bills.jsonl": {"home/bills.py"},
+    "accounts.sqlite": {"home/accounts.py"},
     "history.sqlite": {"server/services.py"},
 }
 

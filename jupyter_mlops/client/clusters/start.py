@@ -1,7 +1,7 @@
 """The one door through which clusters are started: by the server, the kernel, the panel and the command line.
 
-What is to hold for every start (checks, and later an administrator's rules and budgets) stands here and nowhere else:
-a test sees to it that no other code calls `Backend.start`.
+What is to hold for every start (checks, the administrator's rules, the accounts) stands here and nowhere else: a test
+sees to it that no other code calls `Backend.start`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ...core.cluster import ClusterSpec, ClusterState
 from ...core.profile import Profile
 from ...home import settings
 from ...places import profiles
+from .admit import admit, withdraw
 from .spec import new_spec
 
 
@@ -37,15 +38,21 @@ async def start(
     Raises
     ------
     UnknownProfile, InvalidSpec, UnknownGroup, OutOfRange : what is asked for can't be.
-    Refused, NameTaken, StartFailed, StorageFull, Unavailable : as the place says.
+    Refused : a rule forbids it, or an account can't pay for it; or as the place says.
+    NameTaken, StartFailed, StorageFull, Unavailable : as the place says.
     """
-    spec = await asyncio.to_thread(_spec, profile, name, workers, group, packages)
+    spec, asked = await asyncio.to_thread(_spec, profile, name, workers, group, packages)
     backend = places.get(spec.profile.place)
     by_hand = (await asyncio.to_thread(settings.load)).currencies if backend.prices_hosts else {}
     if spec.price.currency not in by_hand.values():
         check_priced(spec.profile.limits, spec.price, spec.reference, listed=backend.prices_hosts)
     await backend.check(spec.profile)
-    state = await backend.start(spec)
+    spec = await admit(spec, asked)
+    try:
+        state = await backend.start(spec)
+    except BaseException:
+        await asyncio.shield(withdraw(spec))
+        raise
     if not isinstance(profile, Profile):
         await asyncio.to_thread(profiles.mark_used, spec.profile.name)
     return state
@@ -62,8 +69,9 @@ def _spec(
     workers: int | None,
     group: str | None,
     packages: Sequence[str] | None,
-) -> ClusterSpec:
-    found = profile if isinstance(profile, Profile) else profiles.get(profile or default_profile())
+) -> tuple[ClusterSpec, Profile]:
+    """What to start, and the profile that it is made of as it is stored."""
+    asked = found = profile if isinstance(profile, Profile) else profiles.get(profile or default_profile())
     if packages is not None:
         found = places.get(found.place).with_packages(found, list(packages))
-    return new_spec(found, name, workers, group)
+    return new_spec(found, name, workers, group), asked

@@ -65,6 +65,8 @@ class Scaling:
         self._pausing = Pausing(scheduler, workers)
         #: Why no worker may be added, in words; empty where one may. Those that died are replaced.
         self.no_growth = ""
+        #: How many of so many workers of a group can be paid for, and are allowed.
+        self.payable: Callable[[str, int], int] = lambda group, workers: workers
         #: Whether the money ends: no task begins any more, and no worker is made.
         self._draining = False
         self._followed: Seconds = 0.0
@@ -245,11 +247,14 @@ class Scaling:
         return self._afforded(scale, min(self.needed(scale.group.name, scale.adaptive), scale.group.maximum))
 
     def _afforded(self, scale: GroupScale, target: int) -> int:
-        """`target`; no more workers than now where none may be added, but for one to finish what is begun."""
-        return min(target, max(scale.wanted, 1)) if self.no_growth else target
+        """`target`; no more workers than now where none may be added, but for one to finish what is begun; and no more
+        than can be paid for."""
+        if self.no_growth:
+            target = min(target, max(scale.wanted, 1))
+        return target if target <= scale.wanted else max(scale.wanted, self.payable(scale.group.name, target))
 
     def _check_growth(self, scale: GroupScale, workers: int) -> None:
-        if self._afforded(scale, workers) < workers:
+        if self.no_growth and workers > max(scale.wanted, 1):
             raise Refused(
                 f"{_workers(workers, scale.group)} can't be had instead of {scale.wanted}",
                 self.no_growth,

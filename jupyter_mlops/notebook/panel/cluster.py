@@ -252,6 +252,7 @@ def _numbers(state: ClusterState, now: Time) -> str:
         + (f" <span style='{QUIET}'>{escape(words.reference(state.reference))}</span>" if state.reference else ""),
         **({"Went to": escape(state.spend.sentence)} if state.spend is not None and state.spend.sentence else {}),
         **({"Budget": _budget(state.budget)} if state.budget is not None else {}),
+        **({"Account": escape(state.account.used)} if state.account is not None else {}),
         **({"Idle": "<br>".join(map(escape, waste_sentences(state)))} if waste_sentences(state) else {}),
         "End": escape(words.end(state, now)),
     }

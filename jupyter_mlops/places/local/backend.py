@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from ...controller.link import Link
 from ...controller.roles import CLIENT
+from ...core.account import AccountStore
 from ...core.base import Time, read_word, sentence_of
 from ...core.cluster import (
     ClusterPhase,
@@ -38,6 +39,7 @@ from ...core.naming import ClusterName, unknown
 from ...core.profile import Place, Profile
 from ...core.run import RunState
 from ...core.words import about
+from ...home.accounts import AccountsFile
 from ...home.clusters import EVENTS, RECEIPT, RECORD, RUNS, SPEC, TIMELINE
 from ...home.owner import me
 from ..base import Address, Backend
@@ -80,6 +82,10 @@ class LocalBackend(Backend):
     def doubts(self, profile: Profile) -> list[Fault]:
         """As in `Backend`: what would be refused here, and what the workers don't have for themselves."""
         return too_much(profile, machine.memory()) or crowded(profile, machine.cpus(), machine.memory())
+
+    async def accounts(self, profile: Profile | None = None) -> AccountStore | None:
+        """As in `Backend`: in the home folder."""
+        return AccountsFile()
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """As in `Backend`."""

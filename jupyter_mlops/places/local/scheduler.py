@@ -79,6 +79,7 @@ async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
     from ...controller.controller import Controller  # takes as long as the first workers need
     from ...controller.rpc import serve
     from ...core.errors import Unreadable
+    from ...home.accounts import AccountsFile
     from . import processes
     from .folder import Folder
     from .pool import LocalPool
@@ -89,7 +90,7 @@ async def _run(folder: Path, channel: socket.socket, pid: int) -> None:
     except Unreadable as fault:
         sys.exit(str(fault))
     pool = LocalPool(folder, spec.profile.environment, channel, pid, first)
-    controller = Controller(scheduler, spec, pool, folder)
+    controller = Controller(scheduler, spec, pool, folder, accounts=AccountsFile())
 
     def keep(**changes: Any) -> None:
         nonlocal record

@@ -1,0 +1,1 @@
+"""Accounts: money that several clusters spend together."""
