@@ -6,9 +6,11 @@ It holds connections and what was seen last, and nothing that would be lost with
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from ...controller.link import Link
+from ...core.account import AccountBook, AccountStore
 from ...core.base import Input, Seconds, Time
 from ...core.cluster import ClusterSpec, ClusterState, Event, Problem, Receipt, Sample
 from ...core.estimate import Quotes
@@ -21,7 +23,7 @@ from ..base import Address, Backend
 from ..package_index import is_public, package_index
 from . import names, shipped
 from .api import kubeconfig
-from .api.where import everywhere, remember, where
+from .api.where import Where, everywhere, remember, where
 from .check import check
 from .finder import ClusterFinder
 from .market import NodeMarket
@@ -30,6 +32,7 @@ from .placed import PlacedCluster, unreadable
 from .pods.template import scheduler_pod, worker_pod
 from .pricelist import price_list
 from .records import daskcluster, record
+from .records.accounts import AccountSecrets
 from .records.stored import StoredCluster, state_of
 from .tunnel.connections import Connections
 
@@ -77,6 +80,12 @@ class KubernetesBackend(Backend):
         found = await self._connections.run(self._market.quotes(profile, price, patience))
         is_whole = found.asked is not None and all(each.per_hour is not None for each in found.groups)
         return None if price.known and not is_whole else found
+
+    async def accounts(self, profile: Profile | None = None) -> AccountStore | None:
+        """As in `Backend`: in the namespace of `profile`, else in the current one, where there is a way to it."""
+        if profile is None and not shipped.reachable():
+            return None
+        return _AccountsThere(self._connections, Where() if profile is None else where(profile))
 
     async def start(self, spec: ClusterSpec) -> ClusterState:
         """As in `Backend`. Raises `InvalidSpec` before anything is made, too."""
@@ -174,6 +183,29 @@ class KubernetesBackend(Backend):
         prices, made_keys = await asyncio.gather(price_list(api, spec), new_keys)
         made = await record.make(api, spec, made_keys, prices)
         return state_of(StoredCluster(api, record.ids_of(spec, api.namespace), spec, made))
+
+
+class _AccountsThere:
+    """The accounts of a namespace, from any loop."""
+
+    def __init__(self, connections: Connections, place: Where) -> None:
+        self._connections, self._place = connections, place
+
+    async def books(self) -> list[AccountBook]:
+        """As in `AccountStore`."""
+
+        async def books() -> list[AccountBook]:
+            return await AccountSecrets(await self._connections.api(*self._place)).books()
+
+        return await self._connections.run(books())
+
+    async def change(self, name: str, do: Callable[[AccountBook | None], AccountBook | None]) -> AccountBook | None:
+        """As in `AccountStore`."""
+
+        async def change() -> AccountBook | None:
+            return await AccountSecrets(await self._connections.api(*self._place)).change(name, do)
+
+        return await self._connections.run(change())
 
 
 def _check_templates(spec: ClusterSpec) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from ....core.errors import InvalidInput
@@ -54,8 +55,9 @@ _RBAC_GROUP = "rbac.authorization.k8s.io"
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,55}[a-z0-9])?")
 
 
-def controller_rules(ids: ObjectNames, announced: bool = False) -> list[Json]:
-    """The rights of the controller of one cluster: its pods, its own record, and what outlives it.
+def controller_rules(ids: ObjectNames, announced: bool = False, accounts: Sequence[str] = ()) -> list[Json]:
+    """The rights of the controller of one cluster: its pods, its own record, what outlives it, and the Secrets of the
+    `accounts` that it holds money of.
 
     `announced` is whether the record has a DaskCluster, which it must be able to remove. ("patch" is for the finalizer
     of an operator that is gone.)
@@ -72,7 +74,7 @@ def controller_rules(ids: ObjectNames, announced: bool = False) -> list[Json]:
         {
             "apiGroups": [""],
             "resources": ["secrets"],
-            "resourceNames": [ids.receipt, ids.history],
+            "resourceNames": [ids.receipt, ids.history, *accounts],
             "verbs": ["get", "patch"],
         },
         {
@@ -91,16 +93,17 @@ def shared_rules(namespace: str, announced: bool = False) -> list[Json]:
     return [{key: value for key, value in rule.items() if key != "resourceNames"} for rule in own]
 
 
-def rights(ids: ObjectNames, metadata: Json, announced: bool = False) -> dict[str, Json]:
+def rights(ids: ObjectNames, metadata: Json, announced: bool = False, accounts: Sequence[str] = ()) -> dict[str, Json]:
     """The service account, role and binding of one cluster's controller, by the path of their kind.
 
     Other parameters are those of `controller_rules`.
     """
     subject = _account(ids.controller, ids.namespace)
     role = {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": ids.controller}
+    rules = controller_rules(ids, announced, accounts)
     return {
         "serviceaccounts": {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        "roles": {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": controller_rules(ids, announced)},
+        "roles": {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": rules},
         "rolebindings": {
             "apiVersion": _RBAC,
             "kind": "RoleBinding",

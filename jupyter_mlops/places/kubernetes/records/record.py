@@ -20,6 +20,7 @@ from ..names import ObjectNames
 from ..options import options_of
 from ..pods import template
 from . import code, daskcluster, manifests
+from .accounts import object_name
 from .kept import Storage, secret
 
 APPS = "apps/v1"
@@ -211,7 +212,8 @@ def _rights(spec: ClusterSpec, ids: ObjectNames, owner: Json, announced: bool) -
     if options_of(spec.profile).service_account:
         return []
     groups = {"serviceaccounts": "", "roles": RBAC, "rolebindings": RBAC}
-    rights = manifests.rights(ids, _metadata(spec, ids, ids.controller, owner=owner), announced)
+    accounts = [object_name(account) for account in spec.accounts]
+    rights = manifests.rights(ids, _metadata(spec, ids, ids.controller, owner=owner), announced, accounts)
     return [((plural, groups[plural]), body) for plural, body in rights.items()]
 
 

@@ -33,6 +33,7 @@ from ..pods.context import time_of
 from ..pods.logs import DEAD, PodLogs
 from ..pods.pool import KubernetesPool
 from ..records import daskcluster, record
+from ..records.accounts import AccountSecrets
 from ..records.keeper import RecordKeeper
 from ..records.logs import LogsFile, save_logs
 from ..tunnel.relay import Relay
@@ -112,7 +113,14 @@ async def run(spec: ClusterSpec) -> None:
     nodes = Nodes(api, catalogue, lambda host, price: controller.price_host(host, price))
     everywhere = "0.0.0.0"  # noqa: S104 - behind a key, in a pod
     controller = Controller(
-        scheduler, spec, pool, folder, earlier=earlier, dashboard_host=everywhere, host_seen=nodes.see
+        scheduler,
+        spec,
+        pool,
+        folder,
+        earlier=earlier,
+        dashboard_host=everywhere,
+        host_seen=nodes.see,
+        accounts=AccountSecrets(api),
     )
     deleted = _end_on_signals(controller, keeper, api, ids)
     relay = Relay()
