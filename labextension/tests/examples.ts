@@ -98,6 +98,7 @@ export function cluster(part: Partial<ClusterState> = {}): ClusterState {
       restarts: 10
     },
     budget: null,
+    account: null,
     reference: null,
     idle_since: null,
     stop: null,

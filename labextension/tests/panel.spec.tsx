@@ -323,6 +323,31 @@ describe('Budget', () => {
     expect(document.body.textContent).toContain('It has ended');
   });
 
+  it('says what the account of a cluster has, for all that it pays for', async () => {
+    const account = {
+      name: 'lab of ada',
+      limit: 200,
+      spent: 50,
+      held: 20,
+      left: 3,
+      currency: 'USD',
+      step: 'no growth' as const,
+      until: NOW + 3600,
+      sentence: ''
+    };
+    await panel({ clusters: [cluster({ account })] });
+    const part = find('account');
+    expect(part.textContent).toMatch(
+      /lab of ada.*\$50\.00 spent, \$20\.00 held of \$200\.00 a month/
+    );
+    expect(find('account-step').textContent).toMatch(/can’t pay for more: no worker is added/);
+    const widths = [...part.querySelectorAll('span[data-kind]')].map(
+      bar => (bar as HTMLElement).style.width
+    );
+    expect(widths).toEqual(['25%', '10%']);
+    expect(part.querySelector('[title]')?.getAttribute('title')).toMatch(/Free: \$130\.00/);
+  });
+
   it('has no buttons before its half, nor where the controller is older', async () => {
     await panel({
       clusters: [

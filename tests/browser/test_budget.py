@@ -1,4 +1,4 @@
-"""A budget in the sidebar: what is used of it, what that means, and the button that raises it."""
+"""A budget and an account in the sidebar: what is used of them, what that means, and the button that raises one."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ WIDTHS = (250, 600)
 
 def test_a_budget_is_raised_by_a_click(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None:
     lab.api("profiles/dear", "PUT", DEAR)
+    lab.api("accounts", "PUT", {"month": 700})
     cluster_of(lab, "dear", "dear", 1)
     open_lab(page, lab)
     sidebar = Sidebar(page).open()
@@ -32,6 +33,7 @@ def test_a_budget_is_raised_by_a_click(page: Page, lab: Lab, picture: Callable[[
     expect(card.locator("[data-mlops=budget]")).to_contain_text("of $500.00")
     expect(card.locator("[data-mlops=budget-lasts]")).to_have_text(re.compile(r"lasts until .*\d\d:\d\d"))
     expect(card.locator("[data-mlops=more-money]")).to_have_count(0)
+    expect(card.locator("[data-mlops=account]")).to_contain_text("held of $700.00 a month")
 
     lab.api("clusters/dear", "PATCH", {"workers": 0})
     sidebar.ready("dear", 0)
@@ -56,4 +58,8 @@ def test_a_budget_is_raised_by_a_click(page: Page, lab: Lab, picture: Callable[[
     card.locator("[data-mlops=wanted]").fill("2")
     card.locator("[data-mlops=wanted]").press("Enter")
     expect(card.locator("[data-mlops=workers]")).to_contain_text("2 workers")
+    lab.api("accounts", "PUT", {"month": 50})
+    sidebar.start("Dear")
+    expect(sidebar.clusters).to_contain_text("1 worker would cost $360.00/h, for which $60.00 have to be held")
+    picture("account-refused")
     lab.api("clusters/dear", "DELETE")

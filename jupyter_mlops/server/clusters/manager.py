@@ -102,7 +102,8 @@ class ClusterManager:
     # Commands.
 
     async def start(self, body: dict[str, Any]) -> Operation:
-        """Make one. Raises `UnknownProfile`, `InvalidSpec`, `OutOfRange`, `NameTaken`, `StartFailed`, `StorageFull`."""
+        """Make one. Raises `UnknownProfile`, `InvalidSpec`, `OutOfRange`, `Refused`, `NameTaken`, `StartFailed`,
+        `StorageFull`."""
         asked = start_of(body)
         made = await start(asked.profile, asked.name, asked.workers, asked.group)
         await self._profiles.publish()

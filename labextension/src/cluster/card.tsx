@@ -12,6 +12,7 @@ import { ClusterState, Cost, Problem, Reference } from '../state/schema';
 import { isUnreadable, problemsOf, spelled } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { brief, briefRate, reference, source } from '../words/money';
+import { AccountPart } from './account';
 import { Bar } from './bar';
 import { BudgetPart } from './budget';
 import { Chart } from './chart';
@@ -78,6 +79,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
       {known && cluster.reference && <CloudPrice value={cluster.reference} />}
       {known && cluster.reference && cluster.mine && <PricePart cluster={cluster} />}
       {known && <BudgetPart cluster={cluster} onProblem={setProblem} />}
+      {known && <AccountPart cluster={cluster} />}
       {known && <WastePart cluster={cluster} onProblem={setProblem} />}
       {own.map(problem => (
         <ProblemLine key={problem.what} problem={problem} />
@@ -218,7 +220,7 @@ function WillStop({ cluster }: { cluster: ClusterState }): JSX.Element | null {
   const { stop, idle_since } = cluster;
   const words = !isOurs(cluster)
     ? '' // its maker knows
-    : stop !== null && stop.cause === 'budget' && cluster.budget
+    : stop !== null && stop.cause === 'budget' && (cluster.budget || cluster.account)
       ? '' // its bar says it
       : stop !== null
         ? willStop(trans, stop, now)

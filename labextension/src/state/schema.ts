@@ -76,6 +76,7 @@ export interface ClusterChange {
  * A cluster now: what a card shows. Small and of the same size at 4 and at 1,000 workers.
  */
 export interface ClusterState {
+  account: AccountState | null;
   budget: Budget | null;
   cause:
     ('user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted' | 'other') | null;
@@ -115,6 +116,22 @@ export interface ClusterState {
   unreadable: boolean;
   waste: Waste[];
   work: Work;
+}
+/**
+ * What a cluster has of the account that is nearest to its end: what its card says. Money is in `currency`.
+ *
+ * `left` is what the cluster may still spend without asking; `spent` and `held` are those of the whole account.
+ */
+export interface AccountState {
+  currency: string;
+  held: number;
+  left: number;
+  limit: number;
+  name: string;
+  sentence: string;
+  spent: number;
+  step: 'fine' | 'half' | 'warn' | 'no growth' | 'drain' | 'stop';
+  until: number | null;
 }
 /**
  * A budget now. Money is in `currency`; `left` is never negative.
