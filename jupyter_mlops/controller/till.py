@@ -33,6 +33,9 @@ from .background import Background
 REPORT: Seconds = 300.0
 AGAIN: Seconds = 15.0
 
+#: Money that is not worth an ask to be given back.
+_LITTLE = 0.01
+
 logger = logging.getLogger("distributed.scheduler.mlops")
 
 
@@ -161,6 +164,7 @@ class Till:
         taken, now, rate = self._taken(), self._clock(), self._rate()
         answer = min(self._answers.values(), key=lambda answer: answer.hold.most)
         book, left = answer.book.at(now), self.left
+        since = min(answer.hold.held, max(0.0, taken.spent + taken.assumed - answer.hold.total))  # it answered
         step = "stop" if taken.unbounded else step_of(left, rate, self._life())
         does = {
             "no growth": ": no worker is added",
@@ -173,8 +177,8 @@ class Till:
         return AccountState(
             name=book.name,
             limit=book.limit,
-            spent=book.spent,
-            held=book.held(now),
+            spent=book.spent + since,
+            held=max(0.0, book.held(now) - since),
             left=max(0.0, left),
             currency=book.currency,
             step=step,
@@ -198,8 +202,10 @@ class Till:
             return True
         if since < AGAIN:
             return False
-        lacks = self.left < paid(self._rate(), (HELD + RENEWED) / 2, self._life())
-        return lacks or self._wish > 0 or self.problem is not None
+        left, life = self.left, self._life()
+        lacks = left < paid(self._rate(), (HELD + RENEWED) / 2, life)
+        spares = left > paid(self._rate(), 2 * HELD, life) + _LITTLE
+        return lacks or spares or self._wish > 0 or self.problem is not None
 
     async def _renew(self) -> None:
         """Hold what it costs now; and what it would cost with more workers, if that can be had whole."""

@@ -170,7 +170,7 @@ class AccountBook(Record):
         """How it gets more money, in words that go on after "or"."""
         if self.rule:
             return f"ask {self.contact or 'your administrator'} for more (rule {self.rule!r})"
-        return "raise it: jupyter mlops account set AMOUNT"
+        return "raise the account: jupyter mlops account set AMOUNT"
 
     @property
     def _limit(self) -> str:

@@ -96,7 +96,7 @@ def test_an_account_pays_for_a_cluster_until_its_scheduler_is_killed(
     assert say("account", "set", str(need * 0.9))[0] == 0
     code, text = say("start", "small", "-n", "one", "--no-wait")
     assert code == 1 and "Cluster 'one' can't be started: 1 worker would cost $36.00/h" in text
-    assert "or raise it: jupyter mlops account set AMOUNT" in text
+    assert "or raise the account: jupyter mlops account set AMOUNT" in text
     assert _account(say)["holds"] == {} or all(not hold["held"] for hold in _account(say)["holds"].values())
 
     assert say("account", "set", str(need * 1.8))[0] == 0

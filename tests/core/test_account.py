@@ -202,7 +202,8 @@ def test_a_refusal_says_what_could_be_had() -> None:
     assert "40 workers would cost $40.00/h, for which $6.67 have to be held" in error.why
     assert "has $2.00 left: $7.50 of $10.00 a month is spent, $0.50 held by 1 cluster" in error.why
     assert error.todo == (
-        "Have 12 workers, or give it a lifetime of 2 min at most, or raise it: jupyter mlops account set AMOUNT."
+        "Have 12 workers, or give it a lifetime of 2 min at most, "
+        "or raise the account: jupyter mlops account set AMOUNT."
     )
     life = 120.0
     assert paid(40, RENEWED, life) <= 2.0 and 12 * 40 / 40 / 6 <= 2.0, "both ways out are ones"

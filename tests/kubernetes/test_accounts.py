@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from jupyter_mlops.client.clusters.accounts import settle
+from jupyter_mlops.client.clusters.start import start
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.account import RENEWED, AccountBook
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.errors import ClusterUnreachable, Refused
+from jupyter_mlops.home.owner import me
 
 from .clusters import Namespace, in_thread, small, until, up
 
@@ -21,10 +25,10 @@ async def test_two_schedulers_race_for_the_last_money_and_one_is_killed_while_it
     namespace: Namespace,
 ) -> None:
     backend = namespace.backend
-    one, other = (_paid_by(namespace.spec(small(0)), "the team’s") for _ in range(2))
+    one, other = (_paid_by(namespace.spec(small(0)), me()) for _ in range(2))
     store = await backend.accounts(one.profile)
     assert store is not None
-    await store.change("the team’s", lambda _: AccountBook(name="the team’s", limit=LIMIT))
+    await store.change(me(), lambda _: AccountBook(name=me(), limit=LIMIT))
     async with namespace.cluster(one) as (first, link), namespace.cluster(other) as (second, rival):
         answers = await asyncio.gather(link.scale(1), rival.scale(1), return_exceptions=True)
         (refused,) = [answer for answer in answers if answer is not None]
@@ -41,13 +45,15 @@ async def test_two_schedulers_race_for_the_last_money_and_one_is_killed_while_it
         )
         assert view.state.account is not None and view.state.account.held > 0
         assert await _is_refused(rival), "what a scheduler held that was killed is still held"
+        with pytest.raises(Refused, match=r"can't be started: 1 worker would cost .* held by 1 cluster"):
+            await start(namespace.spec(small(1)).profile)
 
         await backend.stop(first, force=True)
         await until(lambda: backend.receipt(first), bool, "a receipt")
         (book,) = await settle(store, backend)
         assert book.spent + sum(hold.held for hold in book.holds.values()) < LIMIT
         assert book.spent > 0, "and what it cost is counted"
-    await store.change("the team’s", lambda _: None)
+    await store.change(me(), lambda _: None)
 
 
 async def _view(link: Link) -> ClusterView:
