@@ -151,7 +151,7 @@ async def test_an_account_is_asked_before_anything_is_spent(tmp_path: Path, monk
     await store.change("team", lambda _: AccountBook(name="team", limit=0.25, rule="lab", contact="ops"))
     async with cluster(spec, tmp_path, clock=clock, accounts=store) as c, c.client() as client:
         await c.have(1)
-        await c.view_when(account(lambda found: found.held == pytest.approx(0.25)))
+        await c.view_when(account(lambda found: found.held + found.spent == pytest.approx(0.25)))
         with pytest.raises(
             Refused, match=r"2 workers would cost \$2.00.*Have 1 worker, or give it a lifetime of . min at most, or ask"
         ):

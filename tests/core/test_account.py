@@ -215,11 +215,15 @@ def test_a_refusal_says_what_could_be_had() -> None:
 
 
 def test_months_are_told_apart_and_holds_last() -> None:
-    book = AccountBook(name="ada", limit=10).take("a", Ask(1, 6, 2), NOVEMBER)
-    december = NOVEMBER + 20 * 86400
-    assert (book.spent, book.at(december).spent, book.at(december).held(december)) == (6, 0, 2)
-    assert book.at(december).at(NOVEMBER).month == "2026-12", "a clock that is set back brings no money back"
-    assert book.take("a", Ask(2, 9, 2), december).spent == 3
+    midnight = 1_796_083_200.0  # that of UTC, with which December begins
+    book = AccountBook(name="ada", limit=10).take("a", Ask(1, 6, 2), midnight - 60)
+    december = book.at(midnight)
+    assert (book.month, december.month) == ("2026-11", "2026-12")
+    assert (book.spent, december.spent, december.held(midnight)) == (6, 0, 2)
+    assert december.at(midnight - 60).month == "2026-12", "a clock that is set back brings no money back"
+    assert book.take("a", Ask(2, 9, 2), midnight).spent == 3
+    silent = december.at(midnight + 31 * DAY)
+    assert silent.held(midnight + 31 * DAY) == 0 and "a" in silent.holds, "nobody has heard of it for a month"
 
 
 RULES = st.builds(
