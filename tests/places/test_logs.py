@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jupyter_mlops.places.local import logs
+from jupyter_mlops.home import logs
 
 
 def test_a_long_log_keeps_its_end_while_it_is_written(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from distributed.versions import get_versions
 from ...agent import forking
 from ...controller.runs.install import load_agent
 from ...home.clusters import ClusterFolder
+from ...home.logs import bound_logs
 from . import processes
-from .logs import bound_logs
 from .orders import Order
 from .worker import become_worker
 
