@@ -14,7 +14,7 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
     ├── NotFound
     │   ├── UnknownProfile  ├── UnknownCluster  ├── UnknownGroup
     │   ├── UnknownWorker   ├── UnknownRun      ├── UnknownOperation
-    │   ├── UnknownModel    ├── UnknownVersion
+    │   ├── UnknownModel    ├── UnknownVersion  ├── UnknownService
     │   └── UnknownPriceList
     ├── Conflict                right in itself, but not in this state
     │   ├── NameTaken
@@ -195,6 +195,12 @@ class UnknownVersion(NotFound):
     """The model has no version of that number."""
 
     noun = "version"
+
+
+class UnknownService(NotFound):
+    """No service has that name."""
+
+    noun = "service"
 
 
 class Conflict(MlopsError):

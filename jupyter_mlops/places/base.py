@@ -19,6 +19,7 @@ from ..core.price import Price
 from ..core.profile import Place, Profile
 from ..core.run import RunState
 from ..core.waiting import wait_for
+from .hosting import Hosting
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,10 @@ class Backend(ABC):
     #: What the options of a profile may hold, and those of its groups: nothing, unless a place says otherwise.
     profile_options: ClassVar[type[Input]] = Input
     group_options: ClassVar[type[Input]] = Input
+
+    def hosting(self) -> Hosting | None:
+        """Where its services live; None for a place that has only clusters."""
+        return None
 
     def check_options(self, profile: Profile) -> None:
         """Raise `InvalidSpec`, which names the field, when an option of `profile` or of a group isn't valid here."""

@@ -45,6 +45,7 @@ from ...home.owner import me
 from ..base import Address, Backend
 from . import machine, processes, remains, store
 from .folder import Folder
+from .hosting import LocalHosting
 from .launch import launch
 from .room import crowded, too_much
 from .shipped import profiles_for
@@ -62,6 +63,10 @@ class LocalBackend(Backend):
     title: ClassVar[str] = "this machine"
     writes_home: ClassVar[bool] = True
     direct_workers: ClassVar[bool] = True
+
+    def hosting(self) -> LocalHosting:
+        """As in `Backend`."""
+        return LocalHosting()
 
     def shipped_profiles(self) -> list[Profile]:
         """As in `Backend`: sized for this machine, or the part of it that this process may use."""

@@ -1,0 +1,141 @@
+"""Services: a stable address that serves one version of a model, by replicas."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Bytes, Input, Label, Name, Period, Record, Seconds, Time, first, otherwise
+from .cluster import Problem
+from .errors import Unreadable
+from .formats import FORMAT
+
+#: `dead`: its router is gone without having been stopped. `unreachable`: that can't be seen from here.
+ServicePhase = Annotated[
+    Literal["starting", "ready", "stopping", "stopped", "dead", "unreachable"], otherwise("unreachable")
+]
+
+ReplicaPhase = Annotated[Literal["starting", "ready", "draining"], otherwise("starting")]
+
+#: What a caller may send and how long it may take, where nobody says otherwise: bytes of a body, open connections,
+#: seconds for an answer.
+MOST_BODY, MOST_CONNECTIONS, PATIENCE = 16_000_000, 1000, 60.0
+
+#: Replicas that a service may have.
+MOST_REPLICAS = 64
+
+
+class Deployment(Input):
+    """What people ask for: a version of a model at an address.
+
+    `name` is the service's, by default the model's. `port` is one that it had, or any that is free, by default. `body`
+    is of one request; `patience` is for one answer, in seconds.
+    """
+
+    model: Name
+    version: Annotated[int, Field(ge=1)] | Annotated[Literal["champion", "newest"], otherwise("champion")] = "champion"
+    name: Name | None = None
+    place: Label = "local"
+    replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] = 1
+    port: Annotated[int, Field(ge=1024, le=65535, examples=[8001])] | None = None
+    body: Bytes = MOST_BODY
+    connections: Annotated[int, Field(ge=1, le=100_000)] = MOST_CONNECTIONS
+    patience: Period = PATIENCE
+
+
+class ServiceSpec(Record):
+    """What is wanted of a service. Its router makes it so, and looks again whenever this changes."""
+
+    format: int = FORMAT
+    name: Label
+    model: Label
+    version: int
+    #: The version's own digest: another one under its number isn't what was meant.
+    digest: Label
+    owner: Label
+    created: Time
+    place: Label = "local"
+    #: Names this wish, and no earlier or later one.
+    revision: Label = ""
+    replicas: int = 1
+    #: None: any that is free.
+    port: int | None = None
+    body: int = MOST_BODY
+    connections: int = MOST_CONNECTIONS
+    patience: Seconds = PATIENCE
+
+    @property
+    def version_name(self) -> str:
+        """As people name the version: "churn@3"."""
+        return f"{self.model}@{self.version}"
+
+
+class ReplicaState(Record):
+    """A process or pod that serves one version."""
+
+    name: Label
+    version: int
+    phase: ReplicaPhase = "starting"
+    since: Time = 0
+    pid: int | None = None
+
+
+class ServiceState(Record):
+    """What a service is now, as its router last wrote it, and its place sees it."""
+
+    format: int = FORMAT
+    name: Label
+    model: Label = ""
+    #: The version that answers; 0 while none does.
+    version: int = 0
+    #: The version that is to take its place; 0 where none is.
+    coming: int = 0
+    owner: Label = ""
+    place: Label = "local"
+    phase: ServicePhase = "starting"
+    created: Time = 0
+    #: When it became what it is.
+    since: Time = 0
+    #: Where callers find it: "http://127.0.0.1:8001"; empty while it has none.
+    address: Label = ""
+    #: The wish that was last fulfilled, or found impossible; `problem` says why.
+    revision: Label = ""
+    #: The wish that stands now, which its router may not have seen yet.
+    wanted: Label = ""
+    replicas: Annotated[list[ReplicaState], first(1000)] = []
+    #: Requests since its start, those of them that failed, and how many there are in a second now.
+    requests: int = 0
+    errors: int = 0
+    rate: float = 0.0
+    problem: Problem | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it answers, or is about to."""
+        return self.phase in ("starting", "ready")
+
+    @property
+    def version_name(self) -> str:
+        """As people name the version that answers: "churn@3"; the model's name while none does."""
+        return f"{self.model}@{self.version}" if self.version else self.model
+
+
+class CallerToken(Record):
+    """What lets a caller in: the SHA-256 of a token, which is itself kept nowhere but by the caller."""
+
+    name: Label
+    digest: Label
+    created: Time = 0
+
+
+class CallerTokens(Record):
+    """All callers of a service."""
+
+    format: int = FORMAT
+    callers: Annotated[list[CallerToken], first(1000)] = []
+
+
+def unreadable_service(name: str, fault: Unreadable) -> ServiceState:
+    """How a service is shown whose files can't be read."""
+    return ServiceState(name=name, phase="unreachable", problem=Problem.of(fault))

@@ -1,0 +1,208 @@
+"""A service's folder: the names of what is in it, and how that is read and written."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from .. import home
+
+if TYPE_CHECKING:
+    from ..core.service import CallerTokens, ServiceSpec, ServiceState
+
+#: What is wanted, what is, which process it is, who may call, and the owner's own token.
+WANTED, SERVED, ROUTER, CALLERS, TOKEN = "service.json", "served.json", "router.json", "callers.json", "token"
+
+#: Bytes of a log's end that are looked at for its last lines.
+_TAIL = 100_000
+
+#: Tells a file from the one that was there before.
+Stamp = tuple[int, int]
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,46}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class ServiceFolder:
+    """The folder of one service."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.path.name
+
+    @property
+    def logs(self) -> Path:
+        """Where its router and replicas write what they have to say."""
+        return self.path / "logs"
+
+    def make(self) -> ServiceFolder:
+        """The folder, made when it is missing; raises `StorageFull`, `Refused`."""
+        home.private(self.path)
+        home.private(self.logs)
+        return self
+
+    @property
+    def router_file(self) -> Path:
+        """Which process it is, as its place wrote it."""
+        return self.path / ROUTER
+
+    def spec(self) -> ServiceSpec:
+        """What is wanted; raises FileNotFoundError, `Unreadable`."""
+        from ..core.service import ServiceSpec
+
+        return home.read(ServiceSpec, self.path / WANTED)
+
+    def write_spec(self, spec: ServiceSpec) -> None:
+        """Want something else; raises `StorageFull`, `Refused`."""
+        home.write(self.path / WANTED, spec.model_dump_json(indent=1))
+
+    def wanted_at(self) -> Stamp | None:
+        """Changes whenever what is wanted does; None where nothing is any more."""
+        return _stamp(self.path / WANTED)
+
+    def state(self) -> ServiceState | None:
+        """What its router wrote last; None before that. Raises `Unreadable`."""
+        from ..core.service import ServiceState
+
+        try:
+            return home.read(ServiceState, self.path / SERVED)
+        except FileNotFoundError:
+            return None
+
+    def write_state(self, state: ServiceState) -> None:
+        """Write what it is; raises `StorageFull`, `Refused`."""
+        home.write(self.path / SERVED, state.model_dump_json(indent=1))
+
+    def callers(self) -> CallerTokens:
+        """Who may call it; raises `Unreadable`: nobody may then."""
+        from ..core.service import CallerTokens
+
+        try:
+            return home.read(CallerTokens, self.path / CALLERS)
+        except FileNotFoundError:
+            return CallerTokens()
+
+    def callers_at(self) -> Stamp | None:
+        """Changes whenever somebody is let in, or shut out."""
+        return _stamp(self.path / CALLERS)
+
+    def let_in(self, caller: str) -> str:
+        """A new token for a caller, in place of an earlier one. It is kept nowhere."""
+        from ..core.service import CallerToken, CallerTokens
+
+        token = secrets.token_urlsafe(32)
+        with self.locked():
+            others = [each for each in self.callers().callers if each.name != caller]
+            new = CallerToken(name=caller, digest=digest_of_token(token), created=time.time())
+            home.write(self.path / CALLERS, CallerTokens(callers=[*others, new]).model_dump_json(indent=1))
+        return token
+
+    def shut_out(self, caller: str) -> bool:
+        """Let a caller's token open nothing any more; whether it had one."""
+        from ..core.service import CallerTokens
+
+        with self.locked():
+            before = self.callers().callers
+            left = [each for each in before if each.name != caller]
+            home.write(self.path / CALLERS, CallerTokens(callers=left).model_dump_json(indent=1))
+        return len(left) < len(before)
+
+    def own_token(self, caller: str) -> str:
+        """The token of who owns this folder, made when it is missing, or opens nothing any more."""
+        path = self.path / TOKEN
+        with contextlib.suppress(FileNotFoundError):
+            token = path.read_text(encoding="utf-8").strip()
+            if caller_of(token, self.callers()) == caller:
+                return token
+        token = self.let_in(caller)
+        home.write(path, token)
+        return token
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold its files: one process at a time changes them, and one that dies lets go."""
+        path = self.make().path / ".lock"
+        with home.guarded(path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def open_log(self, name: str) -> BinaryIO:
+        """The log of its router or of a replica, to be added to; raises `StorageFull`, `Refused`."""
+        path = self.logs / f"{name}.log"
+        with home.guarded(path):
+            return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+    def log(self, lines: int) -> list[str]:
+        """The last lines of its router and of its replicas, each with who wrote it."""
+        found = []
+        for path in sorted(self.logs.glob("*.log")):
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+                text = file.read().decode(errors="replace")
+                found += [f"{path.stem}: {line}" for line in text.splitlines()[-lines:]]
+        return found
+
+
+def digest_of_token(token: str) -> str:
+    """By which a token is known again. It is random and long, so that a plain SHA-256 gives nothing away."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+def caller_of(token: str, known: CallerTokens) -> str | None:
+    """Whose token this is; None for nobody's. Takes as long for a wrong one as for a right one."""
+    digest, found = digest_of_token(token), None
+    for caller in known.callers:
+        if hmac.compare_digest(caller.digest.encode(), digest.encode()):
+            found = caller.name
+    return found
+
+
+def services_dir() -> Path:
+    """The folder with a folder per service."""
+    return home.private(home.home() / "services")
+
+
+def service_folder(name: str) -> ServiceFolder:
+    """The folder of a service, which may not be there yet.
+
+    Raises
+    ------
+    InvalidInput : this is no name of a service, and so none of a folder.
+    """
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        from ..core.errors import InvalidInput
+
+        raise InvalidInput(
+            f"A service can't be called {name!r:.200}",
+            "its name may have up to 48 small letters, digits and dashes, and must start with a letter",
+            "Choose one like 'churn' or 'churn-test'.",
+        )
+    return ServiceFolder(services_dir() / name)
+
+
+def service_folders() -> list[ServiceFolder]:
+    """All services' folders, by name."""
+    return [ServiceFolder(path) for path in sorted(services_dir().iterdir()) if (path / WANTED).exists()]
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino  # a file is replaced as a whole: the clock alone may be too coarse

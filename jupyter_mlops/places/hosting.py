@@ -1,0 +1,65 @@
+"""The contract of a place that has services, beside that of its clusters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from ..core.service import ServiceSpec, ServiceState
+
+
+class Hosting(ABC):
+    """Where services live. As with clusters, the record in the place is the truth, and whoever looks finds the same:
+    services outlive the kernel, the server and the browser that they were made from.
+
+    All coroutines may be called from any event loop, and never block it. Where one takes the `name` of a service, it
+    raises `UnknownService` when there is none.
+    """
+
+    @abstractmethod
+    async def deploy(self, spec: ServiceSpec) -> ServiceState:
+        """Make a service, or want another version, more replicas or other bounds of one that is there.
+
+        Returns as soon as that is on record: `ServiceState.revision` becomes the spec's when it is so, or can't be. One
+        that has stopped, or whose router died, is started again, at its old address and with its callers.
+
+        Raises `Conflict` where another model has the name, its address can't change while it lives, or it lives where
+        it can't be changed from here; `StartFailed`, `StorageFull`, `Refused`.
+        """
+
+    @abstractmethod
+    async def services(self) -> list[ServiceState]:
+        """All services of this user: live ones, dead ones, and those that stopped in the last 7 days. One whose record
+        can't be read is a row that says so. Cheap: connects to nothing."""
+
+    @abstractmethod
+    async def get(self, name: str) -> ServiceState:
+        """The one of that name."""
+
+    @abstractmethod
+    async def stop(self, name: str) -> None:
+        """End it; what was asked is answered before. Returns when it is gone; a no-op when it has stopped. Raises
+        `Unavailable` where that can't be done from here."""
+
+    @abstractmethod
+    async def forget(self, name: str) -> None:
+        """Remove the record of one that has stopped, with its callers. Raises `Conflict` when it lives."""
+
+    @abstractmethod
+    async def own_token(self, name: str) -> str:
+        """The token of this user, by which their own notebooks and programs call it."""
+
+    @abstractmethod
+    async def let_in(self, name: str, caller: str) -> str:
+        """A new token for a caller, in place of an earlier one. It can't be had a second time."""
+
+    @abstractmethod
+    async def shut_out(self, name: str, caller: str) -> bool:
+        """Take a caller's token back, at once; whether there was one."""
+
+    @abstractmethod
+    async def callers(self, name: str) -> list[str]:
+        """Who has a token."""
+
+    @abstractmethod
+    async def logs(self, name: str, lines: int = 200) -> list[str]:
+        """The last lines of its router and of its replicas."""

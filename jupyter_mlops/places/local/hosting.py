@@ -1,0 +1,299 @@
+"""Services on this machine: a detached router process for each, which has its replicas as children."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from ... import home
+from ...agent import forking
+from ...core.cluster import Problem
+from ...core.errors import Conflict, MlopsError, StartFailed, Unavailable, UnknownService, Unreadable
+from ...core.formats import FORMAT
+from ...core.service import ServiceSpec, ServiceState, unreadable_service
+from ...home.owner import me
+from ...home.services import ServiceFolder, service_folder, service_folders
+from ..hosting import Hosting
+from . import processes
+from .processes import Process
+from .whereabouts import Distance, Whereabouts, here
+
+#: The program of a service. It is of a layer above, and known here by its name only.
+_PROGRAM = "jupyter_mlops.serving.router"
+
+#: Seconds that the record of a service which stopped is kept.
+_KEPT = 7 * 24 * 3600.0
+
+#: Seconds that a router has to end by itself, and between two looks at whether it has.
+_PATIENCE, _LOOK = 90.0, 0.05
+
+
+@dataclass(frozen=True)
+class RouterRecord:
+    """Which process a service is. `mark` is in its environment and in that of its replicas, and in no other's."""
+
+    mark: str
+    process: Process | None = None
+    format: int = FORMAT
+    host: str = ""
+    machine: str = ""
+    boot: str = ""
+    numbers: str = ""
+
+    @property
+    def distance(self) -> Distance:
+        """Where it runs, seen from here."""
+        return Whereabouts(self.host, self.machine, self.boot, self.numbers).seen_from(here())
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, for one that runs `here`; raises OSError where that can't be seen."""
+        return processes.alive(self.process) if self.process is not None else bool(processes.of_cluster(self.mark))
+
+
+class LocalHosting(Hosting):
+    """Services of processes on this machine. Holds nothing: the folders are the truth."""
+
+    async def deploy(self, spec: ServiceSpec) -> ServiceState:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(_deploy, spec)
+
+    async def services(self) -> list[ServiceState]:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(_all)
+
+    async def get(self, name: str) -> ServiceState:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _state(_named(name)))
+
+    async def stop(self, name: str) -> None:
+        """As in `Hosting`."""
+        await asyncio.to_thread(_stop, name)
+
+    async def forget(self, name: str) -> None:
+        """As in `Hosting`."""
+        await asyncio.to_thread(_forget, name)
+
+    async def own_token(self, name: str) -> str:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).own_token(me()))
+
+    async def let_in(self, name: str, caller: str) -> str:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).let_in(caller))
+
+    async def shut_out(self, name: str, caller: str) -> bool:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).shut_out(caller))
+
+    async def callers(self, name: str) -> list[str]:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: [each.name for each in _named(name).callers().callers])
+
+    async def logs(self, name: str, lines: int = 200) -> list[str]:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).log(lines))
+
+
+def _named(name: str) -> ServiceFolder:
+    known = {folder.name: folder for folder in service_folders()}
+    if name not in known:
+        raise UnknownService.named(str(name), known)
+    return known[name]
+
+
+def _all() -> list[ServiceState]:
+    found = []
+    for folder in service_folders():
+        state = _state(folder)
+        if state.phase == "stopped" and state.since < time.time() - _KEPT:
+            shutil.rmtree(folder.path, ignore_errors=True)
+        else:
+            found.append(state)
+    return found
+
+
+def _deploy(spec: ServiceSpec) -> ServiceState:
+    folder = service_folder(spec.name)
+    with folder.locked():
+        before = _state(folder) if folder.router_file.exists() else None
+        if before is not None and before.phase in ("unreachable", "stopping"):
+            raise _closed(before)
+        live = before is not None and before.live
+        if before is not None and live and before.model != spec.model:
+            why = f"it serves the model {before.model!r}"
+            raise Conflict(f"There is a service {spec.name!r} already", why, "Choose another name, or stop it first.")
+        port = _port_of(before)
+        if live and spec.port not in (None, port):
+            raise Conflict(
+                f"The service {spec.name!r} has the port {port}", "it can't change while it lives", "Stop it."
+            )
+        created = spec.created if before is None else before.created or spec.created
+        spec = spec.model_copy(update={"port": spec.port or port, "created": created})
+        folder.write_spec(spec)
+        if not live:
+            first = ServiceState(name=spec.name, model=spec.model, owner=spec.owner, created=spec.created)
+            folder.write_state(first.model_copy(update={"since": time.time(), "coming": spec.version}))
+            _launch(folder)
+    return _state(folder)
+
+
+def _port_of(state: ServiceState | None) -> int | None:
+    port = state.address.rpartition(":")[2] if state is not None else ""
+    return int(port) if port.isdigit() else None
+
+
+def _closed(state: ServiceState) -> Unavailable:
+    problem = state.problem or Problem(what=f"The service {state.name!r} is {state.phase}", todo="Try again.")
+    return Unavailable(
+        f"The service {state.name!r} can't be changed now", f"{problem.what}: {problem.why}", problem.todo
+    )
+
+
+def _launch(folder: ServiceFolder) -> None:
+    """Start a router, detached from whoever starts it. The folder is locked."""
+    record = RouterRecord(secrets.token_hex(8), **asdict(here()))
+    _write_record(folder, record)
+    environment = {
+        **os.environ,
+        **dict([forking.THRIFTY]),
+        processes.MARK: record.mark,
+        "JUPYTER_MLOPS_HOME": str(home.home()),
+    }
+    try:
+        with folder.open_log("router") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", _PROGRAM, str(folder.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder.path,  # not the user's folder: its modules would hide those of the same name
+                env=environment,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise StartFailed("The service could not be started", str(error)) from error
+    _write_record(folder, replace(record, process=processes.look(process.pid)))
+    threading.Thread(target=process.wait, name=f"wait-{folder.name}", daemon=True).start()  # leaves no zombie
+
+
+def _record(folder: ServiceFolder) -> RouterRecord:
+    """Which process it is; raises `Unreadable`, also when there is none."""
+    try:
+        data: dict[str, Any] = json.loads(folder.router_file.read_text(encoding="utf-8"))
+        known = {each.name: data[each.name] for each in fields(RouterRecord) if each.name in data}
+        if not isinstance(known["mark"], str) or not known["mark"]:
+            raise TypeError("its mark is no text")  # all that have this mark are killed in the end
+        if known.get("process") is not None:
+            known["process"] = Process(known["process"]["pid"], known["process"]["birth"])
+        return RouterRecord(**known)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        why = (
+            (error.strerror or "") if isinstance(error, OSError) else f"it is damaged ({type(error).__name__}: {error})"
+        )
+        raise Unreadable(f"{folder.router_file} can't be read", why, home.REPAIR) from None
+
+
+def _write_record(folder: ServiceFolder, record: RouterRecord) -> None:
+    home.write(folder.router_file, json.dumps(asdict(record), indent=1))
+
+
+def _state(folder: ServiceFolder) -> ServiceState:
+    """What its router wrote, as far as its process is seen to be there."""
+    try:
+        state, record = folder.state(), _record(folder)
+    except Unreadable as fault:
+        return unreadable_service(folder.name, fault)
+    state = state or ServiceState(name=folder.name, since=time.time())
+    with contextlib.suppress(FileNotFoundError, Unreadable):
+        state = state.model_copy(update={"wanted": folder.spec().revision})
+    try:
+        alive = record.distance == "here" and record.alive
+    except OSError as error:
+        return _out_of_sight(state, error.strerror or str(error))
+    if record.distance in ("beside", "elsewhere"):
+        place = (
+            "in another container of this machine" if record.distance == "beside" else f"on the machine {record.host}"
+        )
+        return _out_of_sight(state, f"it runs {place}")
+    if alive:
+        return state.model_copy(update={"phase": "stopping"}) if state.phase == "stopped" else state
+    if state.phase == "stopped":
+        return state
+    why = "the machine was started again" if record.distance == "before" else _last_words(folder)
+    problem = Problem(
+        what=f"The service {folder.name!r} is dead: its router is gone without having been stopped",
+        why=why,
+        todo="Deploy it again, which keeps its address and callers, or stop it.",
+    )
+    return state.model_copy(update={"phase": "dead", "problem": problem, "replicas": [], "rate": 0.0, "coming": 0})
+
+
+def _last_words(folder: ServiceFolder) -> str:
+    """What its log ends with, for one that was told there why it ends."""
+    lines = [line.removeprefix("router: ") for line in folder.log(1) if line.startswith("router: ")]
+    return f"its log ends with {lines[0]!r}" if lines else ""
+
+
+def _out_of_sight(state: ServiceState, why: str) -> ServiceState:
+    problem = Problem(
+        what=f"The service {state.name!r} can't be seen from here", why=why, todo="Use and stop it there."
+    )
+    return state.model_copy(update={"phase": "unreachable", "problem": problem})
+
+
+def _stop(name: str) -> None:
+    folder = _named(name)
+    with folder.locked():
+        state = _state(folder)
+        if state.phase == "stopped":
+            return
+        if state.phase == "unreachable":
+            raise _closed(state)
+        record = _record(folder)
+        try:
+            _end(record)
+        except OSError as error:
+            raise Unavailable(f"The service {name!r} can't be stopped now", error.strerror or str(error), "") from error
+        left = folder.state() or state
+        ended = left.model_copy(
+            update={
+                "phase": "stopped",
+                "since": time.time(),
+                "replicas": [],
+                "version": 0,
+                "coming": 0,
+                "problem": None,
+            }
+        )
+        with contextlib.suppress(MlopsError):  # a full disk: it is gone all the same, and said to be dead
+            folder.write_state(ended)
+
+
+def _end(record: RouterRecord) -> None:
+    """End its processes: the router answers what it was asked, if it can."""
+    if record.distance == "here":
+        if record.process is not None and record.alive:
+            processes.kill(record.process.pid, signal.SIGTERM)
+            deadline = time.monotonic() + _PATIENCE
+            while record.alive and time.monotonic() < deadline:
+                time.sleep(_LOOK)
+        processes.kill_cluster(record.mark, record.process)
+
+
+def _forget(name: str) -> None:
+    folder = _named(name)
+    if _state(folder).phase not in ("stopped", "dead"):
+        raise Conflict(f"The service {name!r} lives", "", "Stop it first.")
+    shutil.rmtree(folder.path, ignore_errors=True)

@@ -1,0 +1,74 @@
+"""What a router counts, for Prometheus and for people."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from ..core.base import Seconds
+
+#: Seconds that the rate is of.
+_SPAN = 10
+
+#: Bounds of the answers' times, in seconds.
+_TIMES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+#: As Prometheus calls what it reads.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class TrafficCounts:
+    """Requests, rows and times of one service.
+
+    Parameters
+    ----------
+    service : its name.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._registry = CollectorRegistry()
+        self._service = service
+        labels = ["service", "version"]
+        self._requests = Counter("mlops_requests", "Requests.", [*labels, "code", "caller"], registry=self._registry)
+        self._rows = Counter("mlops_rows", "Rows that were answered.", labels, registry=self._registry)
+        self._times = Histogram(
+            "mlops_request_seconds", "Seconds to an answer.", labels, buckets=_TIMES, registry=self._registry
+        )
+        self._replicas = Gauge("mlops_replicas_ready", "Replicas that answer.", labels, registry=self._registry)
+        self._open = Gauge("mlops_connections", "Open connections.", ["service"], registry=self._registry)
+        self.requests = self.errors = 0
+        self._lately: deque[list[int]] = deque(maxlen=_SPAN + 1)
+
+    def count(self, version: int, code: int, caller: str, took: Seconds, rows: int = 0) -> None:
+        """A request for predictions was answered with an HTTP status.
+
+        Parameters
+        ----------
+        caller : whose token it came with; empty for nobody's.
+        """
+        self._requests.labels(self._service, version, code, caller).inc()
+        if code == 200:
+            self._rows.labels(self._service, version).inc(rows)
+            self._times.labels(self._service, version).observe(took)
+        self.requests += 1
+        self.errors += code >= 500
+        now = int(time.monotonic())
+        if self._lately and self._lately[-1][0] == now:
+            self._lately[-1][1] += 1
+        else:
+            self._lately.append([now, 1])
+
+    @property
+    def rate(self) -> float:
+        """Requests in a second, lately."""
+        since = int(time.monotonic()) - _SPAN
+        return sum(count for second, count in self._lately if second >= since) / _SPAN
+
+    def text(self, version: int, ready: int, connections: int) -> bytes:
+        """All counts, as Prometheus reads them."""
+        self._replicas.clear()
+        self._replicas.labels(self._service, version).set(ready)
+        self._open.labels(self._service).set(connections)
+        return generate_latest(self._registry)

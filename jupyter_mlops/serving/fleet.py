@@ -1,0 +1,323 @@
+"""The replicas of a version, as their router has them: processes that are started, asked, replaced and let go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..agent.forking import NATIVE
+from ..core import errors
+from ..core.base import Seconds
+from ..core.errors import MlopsError, NotReady, StartFailed, Unavailable
+from ..core.service import ReplicaPhase, ReplicaState, ServiceSpec
+from ..core.waiting import wait_for
+from ..home.services import ServiceFolder
+from .frames import HELLO, Frame, FrameReader
+
+#: Seconds that a replica has to load its version, that a request waits for one which is ready, and that one has to end.
+_LOADING, _WAITING, _ENDING = 180.0, 15.0, 5.0
+
+#: Seconds before a replica that died is replaced, from the second time on, and at most.
+_FIRST, _LONGEST = 1.0, 30.0
+
+#: Requests that a replica may have before it.
+_MOST = 256
+
+#: Lines of its log that are told of a replica which didn't start.
+_TAIL = 5
+
+
+class ReplicaLost(Exception):
+    """The process that was asked is gone."""
+
+
+class ReplicaProcess(asyncio.Protocol):
+    """A replica: its process, the channel to it, and what it was asked.
+
+    Parameters
+    ----------
+    on_gone : called when it is gone without having been let go.
+    """
+
+    def __init__(self, name: str, spec: ServiceSpec, folder: ServiceFolder, on_gone: Callable[[], None]) -> None:
+        self.name, self._spec, self._folder, self._on_gone = name, spec, folder, on_gone
+        self.phase: ReplicaPhase = "starting"
+        self.since = time.time()
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._frames, self._numbers = FrameReader(), itertools.count(HELLO + 1)
+        self._pending: dict[int, tuple[asyncio.Future[Frame], float]] = {}
+        self._transport: asyncio.Transport | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._lost = False
+
+    @property
+    def load(self) -> int:
+        """Requests that it has before it."""
+        return len(self._pending)
+
+    def state(self) -> ReplicaState:
+        """What it is now."""
+        pid = None if self._process is None else self._process.pid
+        return ReplicaState(name=self.name, version=self._spec.version, phase=self.phase, since=self.since, pid=pid)
+
+    async def start(self) -> None:
+        """Start it, and return when it answers.
+
+        Raises
+        ------
+        MlopsError : why it won't.
+        """
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs, self._folder.open_log(self.name) as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "jupyter_mlops.serving.replica",
+                    self._spec.model,
+                    str(self._spec.version),
+                    self._spec.digest,
+                    str(theirs.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[theirs.fileno()],
+                    env={**os.environ, **dict.fromkeys(NATIVE, "1")},  # a replica is one core's worth
+                )
+        except OSError as error:
+            ours.close()
+            raise StartFailed("A replica could not be started", str(error)) from error
+        await loop.create_unix_connection(lambda: self, sock=ours)
+        try:
+            await wait_for(self._ready, _LOADING)
+        except asyncio.TimeoutError:
+            why = f"{self._spec.version_name} was not loaded within {_LOADING:.0f} s"
+            raise NotReady("A replica didn't become ready", why, "") from None
+        if self._lost:
+            raise StartFailed("A replica ended as soon as it was ready")
+        self.phase, self.since = "ready", time.time()
+
+    def ask(self, code: int, body: bytes) -> asyncio.Future[Frame]:
+        """Ask it; the answer fails with `ReplicaLost` when it goes meanwhile."""
+        future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        if self._lost or self._transport is None:
+            future.set_exception(ReplicaLost())
+            return future
+        number = next(self._numbers)
+        self._pending[number] = future, time.monotonic()
+        self._idle.clear()
+        self._transport.write(Frame(number, code, body).packed())
+        return future
+
+    def end_if_stuck(self) -> None:
+        """Kill it when its oldest request has waited for longer than the service has patience."""
+        late = time.monotonic() - self._spec.patience
+        stuck = [future for future, since in self._pending.values() if since < late]
+        for future in stuck:
+            if not future.done():
+                future.set_exception(asyncio.TimeoutError())
+        if stuck:
+            self._kill()  # what waits behind them is asked elsewhere
+
+    async def let_go(self) -> None:
+        """End it, once it has answered what it was asked."""
+        if self.phase == "ready":
+            self.phase, self.since = "draining", time.time()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await wait_for(self._idle.wait(), self._spec.patience)
+        self._lost = True
+        if self._transport is not None:
+            self._transport.close()
+        if self.phase == "starting":
+            self._kill()  # it doesn't listen yet
+        if self._process is not None:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await wait_for(self._process.wait(), _ENDING)
+            self._kill()
+            await self._process.wait()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGKILL)
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The channel is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """It says something."""
+        for frame in self._frames.feed(data):
+            if frame.number == HELLO:
+                self._greeted(frame)
+                continue
+            future, _ = self._pending.pop(frame.number, (None, 0.0))
+            if future is not None and not future.done():
+                future.set_result(frame)
+        if not self._pending:
+            self._idle.set()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """It is gone."""
+        let_go, self._lost = self._lost, True
+        if not self._ready.done():
+            tail = "\n".join(line for line in self._folder.log(_TAIL) if line.startswith(f"{self.name}:"))
+            self._ready.set_exception(StartFailed("A replica ended before it was ready", tail))
+            self._ready.exception()  # nobody may wait for it any more
+        for future, _ in self._pending.values():
+            if not future.done():
+                future.set_exception(ReplicaLost())
+        self._pending.clear()
+        self._idle.set()
+        if self.phase == "ready" and not let_go:
+            self._on_gone()
+
+    def _greeted(self, frame: Frame) -> None:
+        if self._ready.done():
+            return
+        if frame.code == 200:
+            self._ready.set_result(None)
+            return
+        told: dict[str, Any] = json.loads(frame.body)
+        kind = getattr(errors, told["error"], StartFailed)
+        kind = kind if isinstance(kind, type) and issubclass(kind, MlopsError) else StartFailed
+        self._ready.set_exception(kind(told["what"], told["why"], told["todo"]))
+
+
+class Fleet:
+    """All replicas of one version, of which each is as good as another.
+
+    Parameters
+    ----------
+    say : called with a line for the log.
+    """
+
+    def __init__(self, spec: ServiceSpec, folder: ServiceFolder, say: Callable[[str], None]) -> None:
+        self.spec, self._folder, self._say = spec, folder, say
+        self.replicas: list[ReplicaProcess] = []
+        #: Why there are fewer than there should be.
+        self.fault: MlopsError | None = None
+        self._numbers = itertools.count(1)
+        self._replacing: set[asyncio.Task[None]] = set()
+        self._some_ready = asyncio.Event()
+        self._ending = False
+        self._deaths = 0
+
+    async def start(self) -> None:
+        """Start them all, and return when all answer. Raises `MlopsError`, and leaves none then."""
+        self.replicas = [self._new() for _ in range(self.spec.replicas)]
+        try:
+            started = await asyncio.gather(*(replica.start() for replica in self.replicas), return_exceptions=True)
+            for fault in filter(None, started):
+                raise fault
+        except BaseException:
+            await self.end()
+            raise
+        self._some_ready.set()
+
+    async def ask(self, code: int, body: bytes) -> Frame:
+        """The answer of the replica that has least to do. When that goes meanwhile, another one is asked, once: a
+        request that ends its replica is not to end them all.
+
+        Raises
+        ------
+        Unavailable : none is ready, all have too much to do, or two were lost over this request.
+        asyncio.TimeoutError : it took longer than the service has patience.
+        """
+        for _ in range(2):
+            replica = await self._least_busy()
+            with contextlib.suppress(ReplicaLost):
+                return await replica.ask(code, body)
+        raise Unavailable("The request isn't answered", "two replicas were lost while they worked on it", "")
+
+    async def _least_busy(self) -> ReplicaProcess:
+        if not self._some_ready.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await wait_for(self._some_ready.wait(), _WAITING)
+        ready = [replica for replica in self.replicas if replica.phase == "ready"]
+        if not ready:
+            why = str(self.fault) if self.fault is not None else "a new one is being started"
+            raise Unavailable("No replica is ready", why, "Try again.")
+        found = min(ready, key=lambda replica: replica.load)
+        if found.load >= _MOST:
+            raise Unavailable(
+                "The service is busy", f"{_MOST} requests wait at each of its replicas", "Try again later."
+            )
+        return found
+
+    @property
+    def ready(self) -> int:
+        """How many answer."""
+        return sum(replica.phase == "ready" for replica in self.replicas)
+
+    def look(self) -> None:
+        """To be called every second: replicas that are stuck are ended, and so replaced."""
+        for replica in self.replicas:
+            replica.end_if_stuck()
+
+    async def end(self) -> None:
+        """Let all go, once they have answered what they were asked."""
+        self._ending = True
+        for task in self._replacing:
+            task.cancel()
+        await asyncio.gather(*self._replacing, return_exceptions=True)
+        await asyncio.gather(*(replica.let_go() for replica in self.replicas))
+
+    def _new(self) -> ReplicaProcess:
+        name = f"v{self.spec.version}-{next(self._numbers)}"
+        replica = ReplicaProcess(name, self.spec, self._folder, lambda: self._gone(replica))
+        return replica
+
+    def _gone(self, replica: ReplicaProcess) -> None:
+        self.replicas.remove(replica)
+        if not self.ready:
+            self._some_ready.clear()
+        if self._ending:
+            return
+        self._say(f"replica {replica.name} of {self.spec.version_name} is gone; another takes its place")
+        task = asyncio.get_running_loop().create_task(self._replace(replica))
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+
+    async def _replace(self, gone: ReplicaProcess) -> None:
+        await gone.let_go()  # its process is reaped
+        lived = time.time() - gone.since
+        self._deaths = 0 if lived > _LONGEST else self._deaths
+        while True:
+            await asyncio.sleep(self._pause())
+            self._deaths += 1
+            replica = self._new()
+            self.replicas.append(replica)
+            try:
+                await replica.start()
+            except asyncio.CancelledError:
+                raise
+            except MlopsError as error:
+                self.replicas.remove(replica)
+                await replica.let_go()
+                if str(error) != str(self.fault):
+                    self._say(f"no replica of {self.spec.version_name} can be started: {error}")
+                self.fault = error
+                continue
+            self.fault = None
+            self._some_ready.set()
+            return
+
+    def _pause(self) -> Seconds:
+        """Seconds before the next try: none for the first death, then more and more."""
+        return min(_LONGEST, _FIRST * 2 ** (self._deaths - 1)) if self._deaths else 0.0

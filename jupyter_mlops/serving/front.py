@@ -1,0 +1,289 @@
+"""What callers see of a service: HTTP, with the Open Inference Protocol (V2) and plain records."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from pydantic_core import to_json
+from tornado import httputil
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+
+from .._version import __version__
+from ..core.base import Seconds
+from ..core.errors import Unavailable
+from ..core.words import size
+from .counts import CONTENT_TYPE, TrafficCounts
+from .frames import INFER, PREDICT, Frame
+
+#: Seconds that a connection may be silent between requests, and in which a body has to arrive.
+_SILENT, _ARRIVING = 60.0, 30.0
+
+#: Bytes of a request's head, and those of a body that are read (and thrown away) so that its sender hears why.
+_MOST_HEAD, _MOST_READ = 16_384, 1_000_000_000
+
+#: What is told with 401: how to come in.
+_COME_IN = (
+    "This service wants a token: send the header 'Authorization: Bearer TOKEN'. Its owner gives one with "
+    "service.token('caller')."
+)
+
+_JSON = "application/json"
+
+
+class Answering(Protocol):
+    """What a front needs of the router behind it."""
+
+    counts: TrafficCounts
+    #: Most bytes of a body.
+    body: int
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+
+    @property
+    def version(self) -> int:
+        """The version that answers; 0 while none does."""
+
+    @property
+    def ready(self) -> int:
+        """How many replicas answer."""
+
+    def metadata(self) -> dict[str, Any]:
+        """What the protocol tells of that version."""
+
+    def caller(self, token: str) -> str | None:
+        """Whose token this is."""
+
+    async def ask(self, code: int, body: bytes) -> Frame:
+        """The answer to a request; raises `Unavailable`, asyncio.TimeoutError."""
+
+
+class PlainReply(Exception):
+    """An answer that isn't a replica's.
+
+    Parameters
+    ----------
+    status : of HTTP.
+    body : what becomes JSON, or bytes.
+    headers : besides those that each answer has.
+    """
+
+    def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, body)
+        self.status, self.body, self.headers = status, body, headers or {}
+
+
+def fault(status: int, words: str, **headers: str) -> PlainReply:
+    """An error as the protocol has it."""
+    return PlainReply(status, {"error": words}, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+class FrontServer(HTTPServer):
+    """Takes connections, up to a number."""
+
+    def initialize(self, router: Answering, most: int) -> None:  # type: ignore[override]  # Tornado's way to construct
+        """Serve `router`, with `most` connections at a time."""
+        self.open, self.most, self._router = 0, most, router
+        self._tasks: set[asyncio.Task[None]] = set()
+        super().initialize(
+            _NoCallback(),
+            idle_connection_timeout=_SILENT,
+            body_timeout=_ARRIVING,
+            max_header_size=_MOST_HEAD,
+            max_body_size=_MOST_READ,
+        )
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        """As Tornado's; one connection too many is told so, and closed."""
+        if self.open >= self.most:
+            words = to_json({"error": f"The service has {self.most} open connections, and takes no more. Try again."})
+            head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {_JSON}\r\nContent-Length: {len(words)}"
+            stream.write(f"{head}\r\nConnection: close\r\nRetry-After: 1\r\n\r\n".encode() + words)
+            stream.close()
+            return
+        self.open += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn: object) -> None:
+        """As Tornado's."""
+        self.open -= 1
+        super().on_close(server_conn)
+
+    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> httputil.HTTPMessageDelegate:
+        """As Tornado's."""
+        return _Request(self._router, request_conn, self._spawn, self)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self, patience: Seconds) -> None:
+        """Take no more, and return when what was asked is answered, or too late."""
+        self.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience)
+        await self.close_all_connections()
+
+
+class _NoCallback(httputil.HTTPServerConnectionDelegate):
+    """Tornado wants one, in whose place `start_request` is."""
+
+
+class _Request(httputil.HTTPMessageDelegate):
+    """One request: read within bounds, answered once."""
+
+    def __init__(
+        self,
+        router: Answering,
+        connection: httputil.HTTPConnection,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        server: FrontServer,
+    ) -> None:
+        self._router, self._connection, self._spawn, self._server = router, connection, spawn, server
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._refused: PlainReply | None = None
+        self._gone = False
+        self._caller = ""
+        self._counted = False
+        self._began = time.monotonic()
+
+    def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> None:
+        """Whoever may not ask isn't listened to: no body of theirs is kept."""
+        self._method: str = start_line.method
+        self._path = [unquote(part) for part in start_line.path.partition("?")[0].split("/") if part]
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        caller = self._router.caller(token.strip()) if scheme.lower() == "bearer" and token else None
+        self._caller = caller or ""
+        if caller is None and self._path[:2] != ["v2", "health"]:
+            words = (
+                _COME_IN if not token else "This token opens nothing here: it was taken back, or is another service's."
+            )
+            self._refused = fault(401, words, WWW_Authenticate="Bearer")
+        elif headers.get("Content-Encoding", "identity") != "identity":
+            self._refused = fault(415, "Bodies are taken as they are: send no Content-Encoding.")
+        elif (length := headers.get("Content-Length", "0")).isdigit() and int(length) > self._router.body:
+            self._refused = self._too_large()
+
+    def data_received(self, chunk: bytes) -> None:
+        """Part of the body."""
+        self._size += len(chunk)
+        if self._refused is None and self._size > self._router.body:
+            self._refused = self._too_large()
+        if self._refused is None:
+            self._chunks.append(chunk)
+        else:
+            self._chunks.clear()
+
+    def finish(self) -> None:
+        """All is there."""
+        self._connection.set_close_callback(self.on_connection_close)  # type: ignore[attr-defined]  # of HTTP/1
+        self._spawn(self._answer())
+
+    def on_connection_close(self) -> None:
+        """The caller is gone."""
+        self._gone = True
+
+    async def _answer(self) -> None:
+        version, rows = self._router.version, 0
+        try:
+            if self._refused is not None:
+                raise self._refused
+            frame = await self._routed()
+            status, body, headers, rows = frame.code, frame.body, {"Content-Type": _JSON}, frame.rows
+        except PlainReply as reply:
+            status, headers = reply.status, {"Content-Type": _JSON, **reply.headers}
+            body = reply.body if isinstance(reply.body, bytes) else to_json(reply.body)
+        except Unavailable as error:
+            status, headers = 503, {"Content-Type": _JSON, "Retry-After": "1"}
+            body = to_json({"error": str(error)})
+        except asyncio.TimeoutError:
+            status, headers = 504, {"Content-Type": _JSON}
+            body = to_json({"error": "The model took too long; its replica is ended, and another takes its place."})
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is answered
+            traceback.print_exc()
+            status, headers = 500, {"Content-Type": _JSON}
+            body = to_json({"error": f"The service failed: {type(error).__name__}: {error}"})
+        if self._counted or self._refused is not None:
+            self._router.counts.count(version, status, self._caller, time.monotonic() - self._began, rows)
+        if not self._gone:
+            self._write(status, headers, body)
+
+    def _write(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        line = httputil.ResponseStartLine("HTTP/1.1", status, http.HTTPStatus(status).phrase)
+        told = httputil.HTTPHeaders({**headers, "Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff"})
+        self._connection.write_headers(line, told, None if self._method == "HEAD" else body)
+        self._connection.finish()
+
+    async def _routed(self) -> Frame:
+        """A replica's answer, or raises `PlainReply`."""
+        path, model = self._path, self._router.model
+        if path == ["metrics"]:
+            self._only("GET")
+            counts = self._router.counts.text(self._router.version, self._router.ready, self._server.open)
+            raise PlainReply(200, counts, {"Content-Type": CONTENT_TYPE})
+        if path == ["predict"]:
+            return await self._ask(PREDICT)
+        if path[:1] != ["v2"]:
+            raise self._nowhere()
+        if path[1:2] in ([], ["health"]):
+            raise self._of_server(path[1:])
+        if path[1] != "models" or len(path) < 3:
+            raise self._nowhere()
+        if path[2] != model:
+            raise fault(404, f"There is no model {path[2][:200]!r} here: this service has {model!r}.")
+        rest = path[3:]
+        if rest[:1] == ["versions"] and len(rest) > 1:
+            if rest[1] != str(self._router.version):
+                raise fault(404, f"Version {rest[1][:50]!r} of {model!r} isn't served: {self._router.version} is.")
+            rest = rest[2:]
+        if rest == ["infer"]:
+            return await self._ask(INFER)
+        if rest == ["predict"]:
+            return await self._ask(PREDICT)
+        self._only("GET")
+        if not rest:
+            raise PlainReply(200, self._router.metadata())
+        if rest == ["ready"]:
+            raise self._readiness({"name": model})
+        raise self._nowhere()
+
+    def _of_server(self, rest: list[str]) -> PlainReply:
+        self._only("GET")
+        if not rest:
+            return PlainReply(200, {"name": "jupyter-mlops", "version": __version__, "extensions": []})
+        if rest == ["health", "live"]:
+            return PlainReply(200, {"live": True})
+        return self._readiness({}) if rest == ["health", "ready"] else self._nowhere()
+
+    def _readiness(self, told: dict[str, Any]) -> PlainReply:
+        ready = self._router.ready > 0
+        return PlainReply(200 if ready else 503, {**told, "ready": ready})
+
+    async def _ask(self, code: int) -> Frame:
+        self._only("POST")
+        self._counted = True
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        return await self._router.ask(code, body)
+
+    def _only(self, method: str) -> None:
+        if self._method != method:
+            raise fault(405, f"This is asked with {method}, not with {self._method[:20]}.", Allow=method)
+
+    def _nowhere(self) -> PlainReply:
+        model = self._router.model
+        known = f"v2/models/{model}, v2/models/{model}/infer, predict, v2/health/ready, metrics"
+        return fault(404, f"There is nothing at {'/'.join(self._path)[:200]!r}. There are: {known}.")
+
+    def _too_large(self) -> PlainReply:
+        return fault(413, f"The body is larger than {size(self._router.body)}: send fewer rows at a time.")

@@ -1,0 +1,182 @@
+"""Services as their users hold them: `mlops.deploy`, `mlops.service`, `mlops.services`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+from ..client.clusters.kernel import loop_thread
+from ..core.errors import Conflict, InvalidInput, Unavailable
+from ..core.service import ServiceState
+from ..home.owner import me
+from ..registry.handle import Model, Version
+from .deploy import check_caller, find_service, hosting_of, list_services, read_deployment, read_text, until_so
+from .deploy import deploy as deploy_service
+from .lines import service_line
+
+T = TypeVar("T")
+
+
+def deploy(
+    model: str | Model | Version,
+    *,
+    name: str | None = None,
+    replicas: int | None = None,
+    port: int | None = None,
+    body: int | str | None = None,
+    connections: int | None = None,
+    patience: float | str | None = None,
+    place: str | None = None,
+    wait: bool = True,
+) -> Service:
+    """Have a version of a model answer at a stable address. It goes on when kernel, server and browser end.
+
+    Where the service is there already, the other version takes over without a request being lost, once it is ready: it
+    has given the stored example its stored answer. If it doesn't, the one before goes on, and this raises.
+
+    Parameters
+    ----------
+    model : "churn" (the champion), "churn@3", "churn@champion", "churn@newest", or what `mlops.model` gives.
+    name : of the service; default: the model's.
+    replicas : processes that answer side by side, each with one core's worth of threads.
+    port : default: the one that it had, or any that is free.
+    body : bytes of a request at most, or "16 MB".
+    connections : that may be open at a time.
+    patience : seconds for an answer, or "1 min"; a replica that takes longer is replaced.
+    place : where it lives; default: this machine.
+    wait : whether to return only when it answers.
+
+    Raises
+    ------
+    UnknownModel, UnknownVersion : there is no such version, or no champion.
+    InvalidSpec : names what can't be asked for.
+    StartFailed : why the version doesn't answer: a file or its example's answer has changed, it can't be loaded here.
+    Conflict : the name is taken by another model's service.
+    Refused, StorageFull, NotReady
+    """
+    text = model if isinstance(model, str) else model.name
+    if not isinstance(text, str):
+        raise InvalidInput(f"A {type(model).__name__} can't be deployed", "", "Save it first: mlops.save_model(…).")
+    asked = read_deployment(
+        **read_text(text),
+        name=name,
+        replicas=replicas,
+        port=port,
+        body=body,
+        connections=connections,
+        patience=patience,
+        place=place,
+    )
+    state, spec = _call(deploy_service(asked))
+    if wait:
+        state = _call(until_so(spec))
+    return Service(state)
+
+
+def service(name: str) -> Service:
+    """The service of that name, from any kernel.
+
+    Raises
+    ------
+    UnknownService : there is none; a near name is suggested.
+    """
+    return Service(_call(find_service(name)))
+
+
+def services(all: bool = False) -> ServiceList:
+    """All services, as a list that shows itself, a line each.
+
+    Parameters
+    ----------
+    all : whether those are listed, too, that were stopped in the last 7 days.
+    """
+    return ServiceList(Service(state) for state in _call(list_services()) if all or state.phase != "stopped")
+
+
+class Service:
+    """A service. Holds nothing but its name: it can be made, dropped and made again in any process."""
+
+    def __init__(self, state: ServiceState) -> None:
+        self.name, self._place = state.name, state.place
+
+    @property
+    def state(self) -> ServiceState:
+        """The service now. Raises `UnknownService`."""
+        return _call(hosting_of(self._place).get(self.name))
+
+    @property
+    def address(self) -> str:
+        """Where callers find it: "http://127.0.0.1:8001"."""
+        return self.state.address
+
+    def predict(self, data: Any) -> Any:
+        """What it answers to rows: an array, with an entry for each.
+
+        Parameters
+        ----------
+        data : a table, an array, a record, or a list of records. Much of it is sent in parts.
+
+        Raises
+        ------
+        InvalidInput : it isn't what the version takes; says which column and row.
+        Unavailable : it is stopped or dead, too busy, or out of reach.
+        RunFailed : the model failed.
+        """
+        from .caller import predict
+
+        state = self.state
+        if not state.live:
+            problem = state.problem
+            what, why = (problem.what, problem.why) if problem else (f"The service {self.name!r} is {state.phase}", "")
+            raise Unavailable(what, why, f"Deploy it: mlops.deploy({state.model!r}, name={self.name!r}).")
+        return predict(state.address, self.token(), state.model, data)
+
+    def token(self, caller: str | None = None) -> str:
+        """A new token for a caller, in place of an earlier one: it is kept nowhere else. Your own, without a name.
+
+        Raises
+        ------
+        InvalidInput : a caller can't be called so.
+        """
+        hosting = hosting_of(self._place)
+        if caller is None or caller == me():
+            return _call(hosting.own_token(self.name))
+        check_caller(caller)
+        return _call(hosting.let_in(self.name, caller))
+
+    def revoke(self, caller: str) -> None:
+        """Take a caller's token back; it opens nothing from now on. Raises `Conflict` where there is none."""
+        if not _call(hosting_of(self._place).shut_out(self.name, caller)):
+            raise Conflict(f"{caller!r} has no token of {self.name!r}", "", f"There are: {', '.join(self.callers)}.")
+
+    @property
+    def callers(self) -> list[str]:
+        """Who has a token."""
+        return _call(hosting_of(self._place).callers(self.name))
+
+    def logs(self, lines: int = 50) -> list[str]:
+        """The last lines of its router and of its replicas."""
+        return _call(hosting_of(self._place).logs(self.name, lines))
+
+    def stop(self) -> None:
+        """End it; what was asked is answered before. Deploying it again gives it its address and callers back."""
+        _call(hosting_of(self._place).stop(self.name))
+
+    def __repr__(self) -> str:
+        return f"<{service_line(self.state, time.time())}>"
+
+
+class ServiceList(list[Service]):
+    """Services, which show themselves a line each."""
+
+    def __init__(self, found: Iterable[Service]) -> None:
+        super().__init__(found)
+
+    def __repr__(self) -> str:
+        now = time.time()
+        return "\n".join(service_line(each.state, now) for each in self) or "No services. Make one: mlops.deploy(model)"
+
+
+def _call(coroutine: Coroutine[Any, Any, T]) -> T:
+    return loop_thread().call(coroutine)

@@ -1,0 +1,138 @@
+"""The program that serves one version: `python -m jupyter_mlops.serving.replica MODEL NUMBER DIGEST FD`.
+
+It speaks frames over the socket `FD`, whose other end the router has, and ends when that is closed: no replica
+outlives its router. One thread only reads; all else happens in the main one. What arrives while the model answers is
+the next batch, so that nothing waits for a clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import traceback
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from ..core.errors import InvalidInput, MlopsError
+from ..home.models import model_folder
+from ..registry.measure import Array
+from ..registry.rows import Rows
+from .frames import HELLO, INFER, Frame, FrameReader
+from .predictor import NoAnswer, Predictor, described, load_predictor
+from .tensors import OUTPUT, datatype_of
+
+#: Requests that are asked together at most.
+_BATCH = 64
+
+
+class Replica:
+    """Answers what comes over a channel, until that is closed."""
+
+    def __init__(self, predictor: Predictor, model: str, number: int, channel: socket.socket) -> None:
+        self._predictor, self._channel = predictor, channel
+        self._told = {"model_name": model, "model_version": str(number)}
+        self._waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+
+    def serve(self) -> None:
+        """Does not return."""
+        threading.Thread(target=self._read, name="read", daemon=True).start()
+        while True:
+            batch = [self._waiting.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < _BATCH:
+                    batch.append(self._waiting.get_nowait())
+            self._answer(batch)
+
+    def _read(self) -> None:
+        reader = FrameReader()
+        with contextlib.suppress(OSError):
+            while data := self._channel.recv(262144):
+                for frame in reader.feed(data):
+                    self._waiting.put(frame)
+        os._exit(0)  # nobody is there to answer
+
+    def _answer(self, batch: list[Frame]) -> None:
+        asked = [(frame, *read) for frame in batch if (read := self._asked(frame)) is not None]
+        if not asked:
+            return
+        answers = self._predictor.answers([rows for _, _, rows in asked])
+        for (frame, body, _), answer in zip(asked, answers, strict=True):
+            if isinstance(answer, NoAnswer):
+                self._refuse(frame, answer.status, answer.words)
+                continue
+            told = self._inferred(body, answer) if frame.code == INFER else self._predicted(answer)
+            self._send(Frame(frame.number, 200, to_json(told, inf_nan_mode="null"), len(answer)))
+
+    def _asked(self, frame: Frame) -> tuple[Any, Rows] | None:
+        """What a request holds, and its rows; None for one that was refused."""
+        try:
+            body = _read_json(frame.body)
+            asked = self._predictor.asked
+            return body, asked.infer(body) if frame.code == INFER else asked.predict(body)
+        except MlopsError as error:
+            self._refuse(frame, 400, str(error))
+        except Exception as error:  # noqa: BLE001 - what is odd in one request must not end those beside it
+            traceback.print_exc()
+            self._refuse(frame, 500, f"The request can't be read: {type(error).__name__}: {error}")
+        return None
+
+    def _refuse(self, frame: Frame, status: int, words: str) -> None:
+        self._send(Frame(frame.number, status, to_json({"error": words})))
+
+    def _inferred(self, body: dict[str, Any], answer: Array) -> dict[str, Any]:
+        dtype = "str" if answer.dtype.kind == "U" else str(answer.dtype)
+        output = {
+            "name": OUTPUT,
+            "shape": list(answer.shape),
+            "datatype": datatype_of(dtype),
+            "data": _plain(answer).ravel().tolist(),
+        }
+        named = {"id": body["id"]} if isinstance(body.get("id"), str) else {}
+        return {**self._told, **named, "outputs": [output]}
+
+    def _predicted(self, answer: Array) -> dict[str, Any]:
+        return {"predictions": _plain(answer).tolist(), **self._told}
+
+    def _send(self, frame: Frame) -> None:
+        self._channel.sendall(frame.packed())
+
+
+def _plain(answer: Array) -> Array:
+    """What JSON has words for: times become text."""
+    return answer.astype(str) if answer.dtype.kind in "mMc" else answer
+
+
+def _read_json(body: bytes) -> Any:
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        todo = "JSON has no NaN: write null." if b"NaN" in body else ""
+        raise InvalidInput("The request is no JSON", str(error), todo) from None
+
+
+def main(model: str, number: int, digest: str, channel: socket.socket) -> None:
+    """Load the version, say so, and serve."""
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # it ends with its router
+    try:
+        folder = model_folder(model)
+        predictor = load_predictor(folder, folder.version(number).record(), digest)
+    except (MlopsError, OSError) as error:
+        told = [error.what, error.why, error.todo] if isinstance(error, MlopsError) else [str(error), "", ""]
+        words = dict(zip(("what", "why", "todo"), told, strict=True))
+        channel.sendall(Frame(HELLO, 500, json.dumps({"error": type(error).__name__, **words}).encode()).packed())
+        sys.exit(1)
+    sys.stderr.write(f"{described(predictor)}\n")
+    channel.sendall(Frame(HELLO, 200, b"{}").packed())
+    Replica(predictor, model, number, channel).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], socket.socket(fileno=int(sys.argv[4])))

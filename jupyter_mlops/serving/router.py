@@ -1,0 +1,278 @@
+"""The program that is a service: `python -m jupyter_mlops.serving.router FOLDER`.
+
+It has the address, and replicas of the version that is wanted. What is wanted stands in the service's folder, and may
+change: then replicas of the other version are started beside the old ones, and take over when they are ready. It holds
+no model and loads none, so that what a version does can't reach the callers' tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tornado.netutil import bind_sockets
+
+from ..core.cluster import Problem
+from ..core.errors import Conflict, MlopsError, StartFailed, Unavailable, Unreadable
+from ..core.model import ModelVersion
+from ..core.service import CallerTokens, ServiceSpec, ServiceState
+from ..core.waiting import end_tasks, until_set
+from ..core.words import count
+from ..home.logs import bound_logs
+from ..home.models import model_folder
+from ..home.services import ServiceFolder, Stamp, caller_of
+from .counts import TrafficCounts
+from .fleet import Fleet
+from .frames import Frame
+from .front import FrontServer
+from .tensors import metadata
+
+#: Only this machine's own processes get here.
+_HOST = "127.0.0.1"
+
+#: Seconds between two looks at what is wanted, between two of all else, and that callers have at its end.
+_LOOK, _TEND, _LAST = 0.2, 1.0, 10.0
+
+#: Open files that it wants for itself, beside one for each connection.
+_FILES = 200
+
+
+class ServiceRouter:
+    """A service while it lives.
+
+    Parameters
+    ----------
+    folder : its own. It is the only one that writes its state.
+    """
+
+    def __init__(self, folder: ServiceFolder) -> None:
+        self._folder = folder
+        self.counts = TrafficCounts(folder.name)
+        self._spec = folder.spec()
+        self.body = self._spec.body
+        self._server = FrontServer(self, most=_most_connections(self._spec.connections))
+        self._fleet: Fleet | None = None
+        self._record: ModelVersion | None = None
+        self._coming = 0
+        self._revision = ""
+        self._problem: Problem | None = None
+        self._since = time.time()
+        self._address = ""
+        self._known: tuple[Stamp | None, CallerTokens] = (None, CallerTokens())
+        self._written: ServiceState | None = None
+        self._end = asyncio.Event()
+        self._stopped = False
+
+    # What the front asks.
+
+    @property
+    def model(self) -> str:
+        """As `Answering`."""
+        return self._spec.model
+
+    @property
+    def version(self) -> int:
+        """As `Answering`."""
+        return self._fleet.spec.version if self._fleet is not None else 0
+
+    @property
+    def ready(self) -> int:
+        """As `Answering`."""
+        return self._fleet.ready if self._fleet is not None else 0
+
+    def metadata(self) -> dict[str, Any]:
+        """As `Answering`."""
+        if self._record is None:
+            raise Unavailable("No version is ready", "the first one is being loaded", "Try again.")
+        return metadata(self._record)
+
+    def caller(self, token: str) -> str | None:
+        """As `Answering`. The file is looked at each time: who is shut out is out at once."""
+        stamp = self._folder.callers_at()
+        if stamp != self._known[0]:
+            try:
+                self._known = stamp, self._folder.callers()
+            except Unreadable as fault:
+                self._known = stamp, CallerTokens()
+                _say(f"nobody is let in: {fault}")
+        return caller_of(token, self._known[1])
+
+    async def ask(self, code: int, body: bytes) -> Frame:
+        """As `Answering`. A version that has just been replaced hands on what it can't answer any more."""
+        fleet = self._fleet
+        if fleet is None:
+            raise Unavailable("No version is ready", "the first one is being loaded", "Try again.")
+        try:
+            return await fleet.ask(code, body)
+        except Unavailable:
+            if self._fleet is fleet or self._fleet is None:
+                raise
+            return await self._fleet.ask(code, body)
+
+    # Its life.
+
+    async def run(self) -> bool:
+        """Serve until it is told to end; whether that was its own wish."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._end.set)
+        try:
+            self._listen()
+        except MlopsError as error:
+            self._problem, self._revision = Problem.of(error), self._spec.revision
+            self._stopped = True
+            self._write()
+            return False
+        tasks = [loop.create_task(self._follow()), loop.create_task(self._tend())]
+        await self._end.wait()
+        await end_tasks(*tasks)
+        await self._server.finish(_LAST)
+        if self._fleet is not None:
+            await self._fleet.end()
+        self._fleet, self._stopped = None, True
+        self._write()
+        return self._problem is None
+
+    def _listen(self) -> None:
+        port = self._spec.port or 0
+        try:
+            sockets = bind_sockets(port, _HOST)
+        except OSError as error:
+            raise StartFailed(
+                f"The service can't listen on port {port}",
+                error.strerror or str(error),
+                "End what uses it, or choose another: mlops.deploy(…, port=…).",
+            ) from error
+        self._server.add_sockets(sockets)
+        self._address = f"http://{_HOST}:{sockets[0].getsockname()[1]}"
+        self._write()
+        _say(f"{self._folder.name} listens at {self._address}")
+
+    async def _follow(self) -> None:
+        """Make so what is wanted, again and again."""
+        seen: Stamp | None = None
+        while not self._end.is_set():
+            stamp = self._folder.wanted_at()
+            if stamp is None:  # the folder was removed: nobody wants it any more
+                self._end.set()
+            elif stamp != seen:
+                seen = stamp
+                with contextlib.suppress(FileNotFoundError, Unreadable):
+                    await self._fulfil(self._folder.spec())
+            await until_set(self._end, _LOOK)
+
+    async def _fulfil(self, wanted: ServiceSpec) -> None:
+        """Have the wanted version answer, or say why it doesn't: the one before goes on then."""
+        if self._fleet is not None and wanted.revision == self._fleet.spec.revision:
+            return
+        self._coming, before = wanted.version, self._fleet
+        self._write()
+        try:
+            record = self._version(wanted)
+            fleet = Fleet(wanted, self._folder, _say)
+            await fleet.start()
+        except MlopsError as error:
+            self._refuse(wanted, error)
+            return
+        self._spec, self._fleet, self._record, self._coming = wanted, fleet, record, 0
+        self.body, self._server.most = wanted.body, _most_connections(wanted.connections)
+        self._revision, self._problem, self._since = wanted.revision, None, time.time()
+        self._write()
+        _say(f"{wanted.version_name} answers, by {count(wanted.replicas, 'replica')}")
+        if before is not None:
+            await before.end()
+
+    def _version(self, wanted: ServiceSpec) -> ModelVersion:
+        try:
+            return model_folder(wanted.model).version(wanted.version).record()
+        except FileNotFoundError:
+            raise Conflict(f"{wanted.version_name} can't be served", "its version is gone", "") from None
+
+    def _refuse(self, wanted: ServiceSpec, error: MlopsError) -> None:
+        """Say why a version isn't served, and want the one before again, unless somebody already wants another."""
+        _say(f"{wanted.version_name} isn't served: {error}")
+        self._problem, self._revision, self._coming = Problem.of(error), wanted.revision, 0
+        if self._fleet is None:
+            self._end.set()
+            return
+        self._write()  # before the wish goes: whoever made it waits for this
+        with contextlib.suppress(MlopsError, FileNotFoundError):
+            if self._folder.spec().revision == wanted.revision:
+                self._folder.write_spec(self._fleet.spec)
+
+    async def _tend(self) -> None:
+        while True:
+            if self._fleet is not None:
+                self._fleet.look()
+            self._write()
+            bound_logs(self._folder.logs)
+            await asyncio.sleep(_TEND)
+
+    def _state(self) -> ServiceState:
+        fleet, spec = self._fleet, self._spec
+        fault = Problem.of(fleet.fault) if fleet is not None and fleet.fault is not None else self._problem
+        return ServiceState(
+            name=self._folder.name,
+            model=spec.model,
+            version=self.version,
+            coming=self._coming,
+            owner=spec.owner,
+            place=spec.place,
+            phase="stopped" if self._stopped else "ready" if self.ready else "starting",
+            created=spec.created,
+            since=self._since,
+            address=self._address,
+            revision=self._revision,
+            replicas=[] if fleet is None else [replica.state() for replica in fleet.replicas],
+            requests=self.counts.requests,
+            errors=self.counts.errors,
+            rate=self.counts.rate,
+            problem=fault,
+        )
+
+    def _write(self) -> None:
+        """Write the state where it has changed. A disk that refuses doesn't end a service."""
+        state = self._state()
+        if state == self._written:
+            return
+        try:
+            self._folder.write_state(state)
+            self._written = state
+        except (MlopsError, OSError) as error:
+            _say(f"its state can't be written: {error}")
+
+
+def _most_connections(wanted: int) -> int:
+    """Connections that may be open, as far as the system gives files for them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        more = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            soft = more
+    return wanted if soft == resource.RLIM_INFINITY else max(10, min(wanted, soft - _FILES))
+
+
+def _say(line: str) -> None:
+    """A line of its log."""
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+    sys.stderr.flush()
+
+
+async def _run(folder: Path) -> bool:
+    try:
+        router = ServiceRouter(ServiceFolder(folder))
+    except (FileNotFoundError, Unreadable) as fault:
+        sys.exit(str(fault))
+    return await router.run()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if asyncio.run(_run(Path(sys.argv[1]))) else 1)
