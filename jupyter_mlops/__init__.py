@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
     from .notebook.panel.panel import Panel, panel
     from .registry.handle import Model, Version, model, models, save_model
+    from .serving.handle import Service, deploy, service, services
 
 __all__ = [
     "Cluster",
@@ -47,6 +48,7 @@ __all__ = [
     "Price",
     "Profile",
     "Run",
+    "Service",
     "Sweep",
     "Version",
     "__version__",
@@ -54,6 +56,7 @@ __all__ = [
     "cluster",
     "clusters",
     "costs",
+    "deploy",
     "errors",
     "fit",
     "get_run",
@@ -73,6 +76,8 @@ __all__ = [
     "run",
     "runs",
     "save_model",
+    "service",
+    "services",
     "start",
     "stopping",
     "sweep",
@@ -99,12 +104,14 @@ _HOMES = {
     "Price": ".core.price",
     "Profile": ".core.profile",
     "Run": ".client.runs.run",
+    "Service": ".serving.handle",
     "Sweep": ".client.runs.sweeps.result",
     "Version": ".registry.handle",
     "checkpoint": ".client.runs.inside",
     "cluster": ".client.clusters.handle",
     "clusters": ".client.clusters.handle",
     "costs": ".client.costs.report",
+    "deploy": ".serving.handle",
     "fit": ".client.runs.fit",
     "get_run": ".client.runs.api",
     "load_ipython_extension": ".notebook.extension",
@@ -122,6 +129,8 @@ _HOMES = {
     "run": ".client.runs.api",
     "runs": ".client.runs.api",
     "save_model": ".registry.handle",
+    "service": ".serving.handle",
+    "services": ".serving.handle",
     "start": ".client.clusters.handle",
     "stopping": ".client.runs.inside",
     "sweep": ".client.runs.sweeps.api",

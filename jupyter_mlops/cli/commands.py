@@ -44,6 +44,7 @@ from .image import image
 from .kubernetes import kubernetes
 from .models import models
 from .prices import prices
+from .services import deploy, services, undeploy
 from .show import (
     accounts_table,
     as_json,
@@ -289,6 +290,9 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "receipt": receipt,
     "models": models,
     "costs": costs,
+    "services": services,
+    "deploy": deploy,
+    "undeploy": undeploy,
     "prices": prices,
     "account": account,
     "kubernetes": kubernetes,

@@ -7,7 +7,7 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from .._version import __version__
@@ -109,9 +109,30 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("name", nargs="?", help="of a model, or of a version: churn, churn@3, churn@champion")
     command.add_argument("--why", default="", help="promote: the reason, for the trail")
     command.add_argument("--override", default="", help="promote: why it is done though a gate fails")
+    _add_services(add)
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
     add_image(commands.add_parser("image", help="Write a Dockerfile that has exactly this environment."))
     return top
+
+
+def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    command = add("services", "List services, show one, and say who may call it.")
+    command.add_argument(
+        "what", nargs="?", default="list", choices=["list", "show", "token", "revoke", "logs", "forget"]
+    )
+    command.add_argument("name", nargs="?", help="of a service")
+    command.add_argument("caller", nargs="?", help="token, revoke: who gets a token, or has one that is taken back")
+    command.add_argument("-a", "--all", action="store_true", help="list: those that were stopped, too")
+    command = add("deploy", "Have a version of a model answer at a stable address, or another version of it.")
+    command.add_argument("model", help="churn (the champion), churn@3, churn@champion, churn@newest")
+    command.add_argument("-n", "--name", help="of the service; default: the model's")
+    command.add_argument("-r", "--replicas", type=_positive, help="processes that answer side by side (default: 1)")
+    command.add_argument("-p", "--port", type=int, help="default: the one that it had, or any that is free")
+    command.add_argument("--body", help="bytes of a request at most (default: '16 MB')")
+    command.add_argument("--patience", help="time for an answer (default: '60 s')")
+    command.add_argument("--no-wait", action="store_true", help="don't wait until it answers")
+    command = add("undeploy", "Stop services. What they were asked is answered before.")
+    command.add_argument("name", nargs="+", help="of a service")
 
 
 def _add_kubernetes(command: argparse.ArgumentParser) -> None:

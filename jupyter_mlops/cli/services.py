@@ -1,0 +1,122 @@
+"""`jupyter mlops services`, `deploy` and `undeploy`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+
+from ..core.errors import Conflict, InvalidInput
+from ..core.service import ServiceState
+from ..core.words import about, sentences
+from ..home.owner import me
+from ..serving.deploy import (
+    check_caller,
+    find_service,
+    hosting_of,
+    list_services,
+    read_deployment,
+    read_text,
+    until_so,
+)
+from ..serving.deploy import deploy as deploy_service
+from ..serving.lines import service_line
+from .show import as_json, table
+
+
+async def services(asked: Namespace) -> None:
+    """`services`, `services show NAME`, `services token NAME [CALLER]`, `services revoke NAME CALLER`, …"""
+    if asked.what == "list":
+        states = [state for state in await list_services() if asked.all or state.phase != "stopped"]
+        return as_json(states) if asked.json else _say(_listed(states))
+    if not asked.name:
+        raise InvalidInput(f"`services {asked.what}` needs a name", "", "See: jupyter mlops services")
+    state = await find_service(asked.name)
+    hosting = hosting_of(state.place)
+    if asked.what == "show":
+        callers = await hosting.callers(state.name)
+        return as_json({"service": state, "callers": callers}) if asked.json else _say(_shown(state, callers))
+    if asked.what == "logs":
+        lines = await hosting.logs(state.name)
+        return as_json(lines) if asked.json else _say("\n".join(lines) or "Its log is empty.")
+    if asked.what == "forget":
+        await hosting.forget(state.name)
+        return _say(f"{state.name} is forgotten.")
+    if asked.what == "token":
+        if asked.caller in (None, me()):
+            token = await hosting.own_token(state.name)
+        else:
+            check_caller(asked.caller)
+            token = await hosting.let_in(state.name, asked.caller)
+        return as_json({"token": token}) if asked.json else _say(token)
+    if not asked.caller:
+        raise InvalidInput(
+            "Whose token is to be taken back?", "", f"Name the caller: services revoke {state.name} NAME"
+        )
+    if not await hosting.shut_out(state.name, asked.caller):
+        known = ", ".join(await hosting.callers(state.name))
+        raise Conflict(f"{asked.caller!r} has no token of {state.name!r}", "", f"There are: {known}.")
+    return _say(f"The token of {asked.caller} opens nothing any more.")
+
+
+async def deploy(asked: Namespace) -> None:
+    """`deploy MODEL[@VERSION]`."""
+    bounds = {name: getattr(asked, name) for name in ("name", "replicas", "port", "body", "patience")}
+    state, spec = await deploy_service(read_deployment(**read_text(asked.model), **bounds))
+    if not asked.no_wait:
+        state = await until_so(spec)
+    return as_json(state) if asked.json else _say(service_line(state, time.time()))
+
+
+async def undeploy(asked: Namespace) -> None:
+    """`undeploy NAME …`."""
+    states = [await find_service(name) for name in asked.name]
+    for state in states:
+        await hosting_of(state.place).stop(state.name)
+        if not asked.json:
+            _say(f"{state.name} is stopped.")
+    if asked.json:
+        as_json([await find_service(state.name) for state in states])
+
+
+def _listed(states: Sequence[ServiceState]) -> str:
+    """Services as a table, and below it what is wrong with them."""
+    if not states:
+        return "No services. Make one: jupyter mlops deploy MODEL"
+    now = time.time()
+    head = ("NAME", "STATE", "VERSION", "ADDRESS", "REPLICAS", "REQUESTS", "PER SECOND", "ERRORS", "AGE")
+    rows = [
+        (
+            state.name,
+            f"{state.phase} !" if state.problem else state.phase,
+            state.version_name,
+            state.address if state.live else "",
+            str(sum(replica.phase == "ready" for replica in state.replicas)),
+            f"{state.requests:,}",
+            f"{state.rate:.1f}",
+            f"{state.errors:,}",
+            about(now - state.created) if state.created else "",
+        )
+        for state in states
+    ]
+    lines = [_problem(state) for state in states if state.problem is not None]
+    return "\n".join([table(head, rows, right="REPLICAS,REQUESTS,PER SECOND,ERRORS,AGE"), *lines])
+
+
+def _problem(state: ServiceState) -> str:
+    assert state.problem is not None
+    what, why, todo = state.problem.what, state.problem.why, state.problem.todo
+    return f"! {state.name}: {sentences(f'{what}: {why}' if why else what, todo)}"
+
+
+def _shown(state: ServiceState, callers: Sequence[str]) -> str:
+    replicas = [f"  {each.name}  {each.phase}  {each.pid or ''}" for each in state.replicas]
+    told = [service_line(state, time.time())]
+    told += [_problem(state)] if state.problem is not None else []
+    told += ["Replicas:", *replicas] if replicas else []
+    return "\n".join([*told, f"Callers: {', '.join(callers) or 'none yet'}"])
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
