@@ -101,13 +101,17 @@ class ServiceFolder:
 
     def let_in(self, caller: str) -> str:
         """A new token for a caller, in place of an earlier one. It is kept nowhere."""
+        with self.locked():
+            return self._new_token(caller)
+
+    def _new_token(self, caller: str) -> str:
+        """As `let_in`, for a holder of the lock."""
         from ..core.service import CallerToken, CallerTokens
 
         token = secrets.token_urlsafe(32)
-        with self.locked():
-            others = [each for each in self.callers().callers if each.name != caller]
-            new = CallerToken(name=caller, digest=digest_of_token(token), created=time.time())
-            home.write(self.path / CALLERS, CallerTokens(callers=[*others, new]).model_dump_json(indent=1))
+        others = [each for each in self.callers().callers if each.name != caller]
+        new = CallerToken(name=caller, digest=digest_of_token(token), created=time.time())
+        home.write(self.path / CALLERS, CallerTokens(callers=[*others, new]).model_dump_json(indent=1))
         return token
 
     def shut_out(self, caller: str) -> bool:
@@ -121,15 +125,23 @@ class ServiceFolder:
         return len(left) < len(before)
 
     def own_token(self, caller: str) -> str:
-        """The token of who owns this folder, made when it is missing, or opens nothing any more."""
-        path = self.path / TOKEN
-        with contextlib.suppress(FileNotFoundError):
-            token = path.read_text(encoding="utf-8").strip()
-            if caller_of(token, self.callers()) == caller:
-                return token
-        token = self.let_in(caller)
-        home.write(path, token)
-        return token
+        """The token of who owns this folder, made when it is missing, or opens nothing any more. All that ask at the
+        same time get the same one."""
+        if (token := self._kept_token(caller)) is not None:
+            return token
+        with self.locked():
+            if (token := self._kept_token(caller)) is None:
+                token = self._new_token(caller)
+                home.write(self.path / TOKEN, token)
+            return token
+
+    def _kept_token(self, caller: str) -> str | None:
+        """The owner's token, where it still opens something."""
+        try:
+            token = (self.path / TOKEN).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        return token if caller_of(token, self.callers()) == caller else None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
