@@ -267,7 +267,8 @@ def _column(values: list[Any], dtype: np.dtype[Any], optional: bool, name: str, 
     gaps = np.array([value is None for value in values]) if _NULL in found else None
     try:
         if kind == "f":
-            made = np.array(values if gaps is None else [math.nan if v is None else v for v in values], dtype)
+            with np.errstate(over="ignore"):  # it is looked for below
+                made = np.array(values if gaps is None else [math.nan if v is None else v for v in values], dtype)
             if np.isinf(made).any():
                 raise OverflowError
             return PlainColumn(made)
@@ -291,7 +292,8 @@ def _holds(value: Any, dtype: np.dtype[Any]) -> bool:
         if dtype.kind == "M":
             _time(value)
             return True
-        return value is None or not np.isinf(np.array(value, dtype)).any()
+        with np.errstate(over="ignore"):
+            return value is None or not np.isinf(np.array(value, dtype)).any()
     except (OverflowError, ValueError, TypeError):
         return False
 
