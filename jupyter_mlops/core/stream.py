@@ -13,6 +13,7 @@ from .operation import Operation
 from .profile import Place, Profile
 from .promotion import ModelSummary
 from .run import Entry, RunState
+from .service import ServiceState
 
 
 class ProfileView(Record):
@@ -89,6 +90,14 @@ class ModelsChange(Record):
     value: list[ModelSummary]
 
 
+class ServicesChange(Record):
+    """The services are now these, by name."""
+
+    noun: Literal["services"] = "services"
+    id: Literal[""] = ""
+    value: list[ServiceState]
+
+
 class WorkersChange(Record):
     """Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
 
@@ -128,6 +137,7 @@ Change = Annotated[
     | ProfilesChange
     | SilentChange
     | ModelsChange
+    | ServicesChange
     | WorkersChange
     | EventsChange
     | JournalChange,
@@ -150,6 +160,7 @@ class Snapshot(Record):
     profiles: list[ProfileView]
     silent: list[SilentPlace] = []
     models: list[ModelSummary] = []
+    services: list[ServiceState] = []
     #: Another message follows within that time, if only an empty one: a browser can tell a quiet server from a dead
     #: connection. 0 is a server that promises nothing.
     beat: Seconds = 0

@@ -22,11 +22,13 @@ from .money.handlers import HANDLERS as MONEY
 from .operations.handlers import HANDLERS as OPERATIONS
 from .profiles.handlers import HANDLERS as PROFILES
 from .runs.handlers import HANDLERS as RUNS
+from .serving.handlers import HANDLERS as SERVICES
 from .settings.handlers import HANDLERS as SETTINGS
 from .stream.handlers import HANDLERS as STREAM
 
 #: A name in a route. What is no name gets a 404 from the managers, with the nearest name.
-ROUTES = [*PROFILES, *SETTINGS, *ACCOUNTS, *CLUSTERS, *DASHBOARD, *RUNS, *MODELS, *MONEY, *OPERATIONS, *STREAM]
+ROUTES = [*PROFILES, *SETTINGS, *ACCOUNTS, *CLUSTERS, *DASHBOARD, *RUNS, *MODELS, *SERVICES, *MONEY, *OPERATIONS]
+ROUTES += STREAM
 
 
 class MlopsApp(ExtensionApp):

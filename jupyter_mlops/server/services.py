@@ -21,6 +21,7 @@ from .runs.ends import RunEnds
 from .runs.journals import Journals
 from .runs.manager import RunManager
 from .runs.recording import Recording
+from .serving.manager import ServiceManager
 from .settings.manager import SettingManager
 from .stream.hub import Hub
 
@@ -42,6 +43,7 @@ class Services:
         self.keeper = Keeper(home.home() / "history.sqlite", keep_days * _DAY, log)
         self.operations = OperationManager(self.hub, log)
         self.models = ModelManager(self.hub, log)
+        self.serving = ServiceManager(self.hub, log)
         self.profiles = ProfileManager(self.hub)
         self.settings = SettingManager(self.profiles)
         self.accounts = AccountManager()
@@ -64,6 +66,7 @@ class Services:
         self.profiles.start()
         await self.watcher.start()
         self.models.start()
+        self.serving.start()
         self.recording.start()
         self._pruning = asyncio.create_task(self._prune())
 
@@ -78,6 +81,7 @@ class Services:
         await self.recording.close()
         await self.operations.close()
         await self.models.close()
+        await self.serving.close()
         await self.journals.close()
         await self.watcher.close()
         await self.keeper.close()

@@ -89,3 +89,22 @@ class TestWhereNobodyMayOverride:
         status, _ = await ask("POST", "models/ones/promote", {"version": 2, "override": "I want it"})
         assert status == 403 and ones.champion is None
         assert (await ask("POST", "models/ones/promote", {"version": 1}))["version"] == 1
+
+
+async def test_a_version_is_deployed_tried_and_stopped(ask: Any, ones: mlops.Model) -> None:
+    status, refused = await ask("POST", "services", {"model": "ones"})
+    assert (status, refused["error"]) == (404, "UnknownVersion") and "ones has no champion" in refused["what"]
+    status, refused = await ask("POST", "services", {"model": "ones", "version": 1, "replica": 2})
+    assert status == 400 and "'replica' is not a known field" in refused["why"]
+    served = await ask("POST", "services", {"model": "ones", "version": 1})
+    assert (served["phase"], served["version"], served["address"][:17]) == ("ready", 1, "http://127.0.0.1:")
+    assert [each["name"] for each in await ask("GET", "services")] == ["ones"]
+    records = (await ask("GET", "services/ones/example"))["records"]
+    heard = await ask("POST", "services/ones/try", {"records": records})
+    assert (heard["status"], heard["answer"]["predictions"]) == (200, [2.0, 2.0])
+    heard = await ask("POST", "services/ones/try", {"records": [["much"]]})
+    assert heard["status"] == 400 and "must be a number" in heard["answer"]["error"]
+    assert (await ask("DELETE", "services/ones"))["phase"] == "stopped"
+    status, away = await ask("POST", "services/ones/try", {"records": records})
+    assert status == 503 and "is stopped" in away["what"]
+    assert (await ask("DELETE", "services/nobody"))[0] == 404

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NOUNS = {"place": "places", "cluster": "clusters", "run": "runs", "operation": "operations"}
 
 #: What is put, and told, as one list.
-LISTS = ("profiles", "silent", "models")
+LISTS = ("profiles", "silent", "models", "services")
 
 #: Seconds within which a browser hears something, so that it can tell a quiet server from a dead connection.
 BEAT = 4.0

@@ -1,0 +1,72 @@
+"""Routes of services. A site's Authorizer can tell who looks from who deploys, tries and stops (`mlops:services`)."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from ..base import Handler, QuietHandler
+
+SERVICES = "mlops:services"
+
+
+class ServicesHandler(QuietHandler):
+    """All services."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """List them."""
+        self.reply(await self.services.serving.states())
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Have a version of a model answer, and wait until it does."""
+        self.reply(await self.services.serving.deploy(self.body()))
+
+
+class ServiceHandler(Handler):
+    """One service."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def delete(self, name: str) -> None:
+        """Stop it."""
+        self.reply(await self.services.serving.stop(name))
+
+
+class ServiceExampleHandler(QuietHandler):
+    """What a service could be asked."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """A few rows of its version's example."""
+        self.reply({"records": await self.services.serving.example(name)})
+
+
+class TryHandler(Handler):
+    """One request to a service, as its owner."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def post(self, name: str) -> None:
+        """Ask it, and tell the status and what it said."""
+        self.reply(await self.services.serving.try_out(name, self.body().get("records")))
+
+
+HANDLERS = [
+    (r"services", ServicesHandler),
+    (r"services/([^/]+)", ServiceHandler),
+    (r"services/([^/]+)/example", ServiceExampleHandler),
+    (r"services/([^/]+)/try", TryHandler),
+]

@@ -1,0 +1,116 @@
+"""Services as browsers see them. They live in places; here they are listed, asked for, tried and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from logging import Logger
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+
+from ...core.base import Seconds, read_input
+from ...core.errors import MlopsError, Unavailable
+from ...core.service import Deployment, ServiceState
+from ...core.waiting import end_tasks
+from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so
+from ..stream.hub import Hub
+
+#: Seconds between two looks at the services, while there is a browser.
+_LOOK: Seconds = 1.0
+
+#: Seconds that an answer to a try may take.
+_PATIENCE: Seconds = 60.0
+
+
+class ServiceManager:
+    """The door to the services; tells browsers of them."""
+
+    def __init__(self, hub: Hub, log: Logger) -> None:
+        self._hub, self._log = hub, log
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop looking. Services live on."""
+        if self._task is not None:
+            await end_tasks(self._task)
+
+    async def publish(self) -> None:
+        """Tell browsers of the services as they are now; of those that were stopped nothing."""
+        states = await list_services()
+        self._hub.put("services", "", [state for state in states if state.phase != "stopped"])
+
+    async def _run(self) -> None:
+        said = ""
+        while True:
+            try:
+                if self._hub.subscribers:
+                    await self.publish()
+                    said = ""
+            except (OSError, MlopsError) as error:
+                if str(error) != said:
+                    said = str(error)
+                    self._log.warning("jupyter-mlops: the services can't be listed: %s", said)
+            await asyncio.sleep(_LOOK)
+
+    async def states(self) -> list[ServiceState]:
+        """All, by name."""
+        return await list_services()
+
+    async def deploy(self, body: dict[str, Any]) -> ServiceState:
+        """Have a version answer, and wait until it does; raises as `mlops.deploy`."""
+        _, spec = await deploy(read_input(Deployment, body, "deployment"))
+        await self.publish()
+        try:
+            return await until_so(spec)
+        finally:
+            await self.publish()
+
+    async def stop(self, name: str) -> ServiceState:
+        """End one; raises `UnknownService`, `Unavailable`."""
+        state = await find_service(name)
+        await hosting_of(state.place).stop(name)
+        await self.publish()
+        return await find_service(name)
+
+    async def example(self, name: str) -> list[Any]:
+        """Rows that a service could be asked; raises `UnknownService`."""
+        state = await find_service(name)
+
+        def read() -> list[Any]:
+            from ...serving.example import example_records  # numpy: not at the server's start
+
+            return example_records(state.model, state.version) if state.version else []
+
+        return await asyncio.to_thread(read)
+
+    async def try_out(self, name: str, data: Any) -> dict[str, Any]:
+        """What a service answers to plain records: the HTTP status, and what it said.
+
+        Raises
+        ------
+        UnknownService
+        Unavailable : it doesn't answer at all.
+        """
+        state = await find_service(name)
+        if not state.live:
+            raise Unavailable(f"The service {name!r} is {state.phase}", "", "Deploy it again.")
+        token = await hosting_of(state.place).own_token(name)
+        request = HTTPRequest(
+            f"{state.address}/predict",
+            "POST",
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            body=to_json(data),
+            request_timeout=_PATIENCE,
+        )
+        try:
+            heard = await AsyncHTTPClient().fetch(request, raise_error=False)
+        except OSError as error:
+            raise Unavailable(f"The service {name!r} doesn't answer", str(error), "") from error
+        if heard.code == 599:  # Tornado's own, for no answer
+            raise Unavailable(f"The service {name!r} doesn't answer", str(heard.error), "")
+        return {"status": heard.code, "answer": from_json(heard.body)}
