@@ -20,6 +20,7 @@ import {
   Receipt,
   RunState,
   Sample,
+  ServiceState,
   Settings,
   TrialsView,
   Verdict,
@@ -36,6 +37,12 @@ export interface IStartOptions {
 
 /** What a month's costs can be exported as. */
 export type CostFormat = 'csv' | 'parquet' | 'focus' | 'html';
+
+/** What answers at a service. */
+export interface IDeployment {
+  model: string;
+  version: number | 'champion';
+}
 
 /** An amount as a person typed it: the server reads "2 GiB" and "20 min" too, and says what is wrong with others. */
 export type Amount = number | string | null;
@@ -124,6 +131,14 @@ export interface IApi {
   money(): Promise<MoneyView>;
   /** The same as a file. */
   costs(as: CostFormat): Promise<IFile>;
+  /** Have a version answer; resolves when it does. */
+  deploy(deployment: IDeployment): Promise<ServiceState>;
+  /** Stop a service; what it was asked is answered before. */
+  stopService(name: string): Promise<ServiceState>;
+  /** A few rows of the example of the version that a service has. */
+  serviceExample(name: string): Promise<unknown[]>;
+  /** What a service answers to rows: the status of HTTP, and what it said. */
+  tryService(name: string, records: unknown): Promise<{ status: number; answer: unknown }>;
   operation(id: string): Promise<Operation>;
   estimate(profile: IProfileRequest): Promise<Estimate>;
   saveProfile(profile: IProfileRequest): Promise<ProfileView>;
@@ -262,6 +277,22 @@ export class Api implements IApi {
 
   costs(as: CostFormat): Promise<IFile> {
     return requestFile(`money/export?as=${as}`, this.server);
+  }
+
+  deploy(deployment: IDeployment): Promise<ServiceState> {
+    return this._ask('services', 'POST', deployment);
+  }
+
+  stopService(name: string): Promise<ServiceState> {
+    return this._ask(at('services', name), 'DELETE');
+  }
+
+  async serviceExample(name: string): Promise<unknown[]> {
+    return (await this._ask<{ records: unknown[] }>(at('services', name, 'example'))).records;
+  }
+
+  tryService(name: string, records: unknown): Promise<{ status: number; answer: unknown }> {
+    return this._ask(at('services', name, 'try'), 'POST', { records });
   }
 
   operation(id: string): Promise<Operation> {

@@ -52,6 +52,10 @@ export namespace CommandIDs {
   export const openModel = 'jupyter-mlops:model-open';
   /** Ask whether to make `version` the champion of `model`, saying what its gates say. */
   export const promoteModel = 'jupyter-mlops:model-promote';
+  /** Have `version` of `model` (the champion, without one) answer at a stable address. */
+  export const deployModel = 'jupyter-mlops:model-deploy';
+  /** Ask `service` something, in a dialog. */
+  export const tryService = 'jupyter-mlops:service-try';
   /** Make a profile, or change the one named `profile`; or that of `run`, with the workers that would have done for it. */
   export const editProfile = 'jupyter-mlops:profile-edit';
   /** Save what this month cost as a file: `as` csv, parquet, focus or html. */

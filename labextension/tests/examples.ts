@@ -11,6 +11,7 @@ import {
   Profile,
   ProfileView,
   RunState,
+  ServiceState,
   Settings,
   Snapshot,
   Usage,
@@ -246,6 +247,30 @@ export function operation(part: Partial<Operation> = {}): Operation {
   };
 }
 
+export function service(part: Partial<ServiceState> = {}): ServiceState {
+  return {
+    format: 1,
+    name: 'churn',
+    model: 'churn',
+    version: 3,
+    coming: 0,
+    owner: 'ada',
+    place: 'local',
+    phase: 'ready',
+    created: NOW,
+    since: NOW,
+    address: 'http://127.0.0.1:8001',
+    revision: 'a',
+    wanted: 'a',
+    replicas: [],
+    requests: 0,
+    errors: 0,
+    rate: 0,
+    problem: null,
+    ...part
+  };
+}
+
 export function estimate(part: Partial<Estimate> = {}): Estimate {
   return {
     at_start: 1.2,
@@ -324,6 +349,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     profiles: [view()],
     silent: [],
     models: [],
+    services: [],
     beat: 0,
     ...part
   };

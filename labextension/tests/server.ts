@@ -1,6 +1,6 @@
 import { Signal } from '@lumino/signaling';
 
-import { IApi, ISettingsRequest } from '../src/api';
+import { IApi, IDeployment, ISettingsRequest } from '../src/api';
 import {
   Changes,
   CurvesView,
@@ -19,7 +19,7 @@ import {
 } from '../src/state/schema';
 import { IConnection } from '../src/state/state';
 import { IStream, Message } from '../src/state/stream';
-import { NOW, estimate, idOf, operation, settings, view } from './examples';
+import { NOW, estimate, idOf, operation, service, settings, view } from './examples';
 
 /** A stream that a test speaks through. */
 export class TestStream implements IStream {
@@ -74,6 +74,8 @@ export class TestApi implements IApi {
     trends: [],
     silent: []
   };
+  rows: unknown[] = [];
+  heard: { status: number; answer: unknown } = { status: 200, answer: {} };
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
   history: RunState[] = [];
@@ -117,6 +119,10 @@ export class TestApi implements IApi {
   verify = (...args: [string, number]) => this._answer('verify', args, this.looked);
   promote = (...args: [string, Promotion]) =>
     this._answer('promote', args, null as never as Verdict);
+  deploy = (...args: [IDeployment]) => this._answer('deploy', args, service());
+  stopService = (...args: [string]) => this._answer('stopService', args, service());
+  serviceExample = (...args: [string]) => this._answer('serviceExample', args, this.rows);
+  tryService = (...args: [string, unknown]) => this._answer('tryService', args, this.heard);
   operation = (...args: [string]) => this._answer('operation', args, operation());
   estimate = (...args: [unknown]) =>
     this._answer('estimate', args, estimate({ doubts: this.doubts }));

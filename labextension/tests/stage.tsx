@@ -39,7 +39,9 @@ export class Stage {
       CommandIDs.openModel,
       CommandIDs.openRun,
       CommandIDs.editProfile,
-      CommandIDs.openTrials
+      CommandIDs.openTrials,
+      CommandIDs.deployModel,
+      CommandIDs.tryService
     ];
     for (const id of others) {
       this.commands.addCommand(id, { execute: args => void this.executed.push([id, args]) });

@@ -20,6 +20,7 @@ class Sidebar:
         self.clusters = self.root.locator("[data-mlops=clusters]")
         self.runs = self.root.locator("[data-mlops=runs]")
         self.models = self.root.locator("[data-mlops=models]")
+        self.services = self.root.locator("[data-mlops=services]")
 
     def open(self) -> Sidebar:
         """Show it by a click on its icon at the side; wait until it knows its clusters."""

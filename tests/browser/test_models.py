@@ -1,7 +1,8 @@
-"""Models in the sidebar: a version is saved in Python, seen, and promoted against its gates."""
+"""Models in the sidebar: a version is saved in Python, seen, promoted against its gates, deployed and tried."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -26,7 +27,7 @@ ones.promote(1)
 """
 
 
-def test_a_version_is_seen_and_promoted_with_a_reason(page: Page, lab: Lab) -> None:
+def test_a_version_is_seen_promoted_with_a_reason_and_served(page: Page, lab: Lab) -> None:
     open_lab(page, lab)
     sidebar = Sidebar(page).open()
     expect(sidebar.models).to_contain_text("mlops.save_model(")
@@ -57,3 +58,24 @@ def test_a_version_is_seen_and_promoted_with_a_reason(page: Page, lab: Lab) -> N
     expect(trail).to_contain_text("sidebar")
     expect(trail).to_contain_text("the first is wrong")
     expect(line.locator("[data-mlops=model-failed]")).to_have_text("@2 failed rmse")
+
+    details.locator("[data-number='2'] [data-mlops=deploy]").click()  # the second of two clicks
+    service = sidebar.services.locator("[data-mlops=service][data-name=ones]")
+    expect(service).to_have_attribute("data-phase", "ready", timeout=60_000)
+    expect(service.locator("[data-mlops=service-model]")).to_have_text("ones@2")
+    expect(service.locator("[data-mlops=service-address]")).to_contain_text("127.0.0.1:")
+    assert_accessible(page, ".jp-mlops-sidebar")
+    service.locator("[data-mlops=service-try]").click()
+    dialog = page.locator("[data-mlops=try-dialog]")
+    expect(dialog.locator("[data-mlops=try-rows]")).to_have_value(re.compile(r"1"))
+    dialog.locator("[data-mlops=try-now]").click()
+    answer = dialog.locator("[data-mlops=try-answer]")
+    expect(answer).to_contain_text("2.5")
+    dialog.locator("[data-mlops=try-rows]").fill('[["much"]]')
+    dialog.locator("[data-mlops=try-now]").click()
+    expect(answer).to_contain_text("must be a number")
+    assert_accessible(page, ".jp-mlops-dialog")
+    page.keyboard.press("Escape")
+    service.locator("[data-mlops=service-stop]").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(sidebar.services).to_have_count(0)

@@ -68,6 +68,21 @@ export function Version({ view, version, isFirst }: IVersionProps): JSX.Element 
             {trans.__('promote…')}
           </Button>
         )}
+        {!version.registered && version.problem === null && (
+          <Button
+            label={trans.__(
+              'Have %1@%2 answer at the address of the service %1',
+              name,
+              version.number
+            )}
+            onClick={() =>
+              commands.execute(CommandIDs.deployModel, { model: name, version: version.number })
+            }
+            handle="deploy"
+          >
+            {trans.__('deploy')}
+          </Button>
+        )}
       </div>
       {version.problem && <ProblemLine problem={version.problem} />}
       {isOpen && version.problem === null && (

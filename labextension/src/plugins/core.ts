@@ -10,6 +10,7 @@ import { addMoneyCommands } from '../money/commands';
 import { addProfileCommands } from '../profile/commands';
 import { MlopsError } from '../request';
 import { addRunCommands } from '../run/commands';
+import { addServiceCommands } from '../services/commands';
 import { SettingsSync } from '../settings/sync';
 import { Problem } from '../state/schema';
 import { Store } from '../state/store';
@@ -56,6 +57,7 @@ export const core: JupyterFrontEndPlugin<Store> = {
     addRunCommands(app.commands, store, trans);
     addModelCommands(app.commands, store, trans);
     addMoneyCommands(app.commands, store, trans);
+    addServiceCommands(app.commands, store, trans);
     addProfileCommands(app.commands, store, trans);
     store.start();
     registry?.load(SETTINGS).then(

@@ -5,6 +5,7 @@ import { StartButton } from '../cluster/start';
 import { Runs } from '../run/list';
 import { Models } from '../models/list';
 import { Money } from '../money/section';
+import { ServiceSection } from '../services/list';
 import { useMlops, useSelector } from '../state/hooks';
 import { Announcer } from './announcer';
 import { Banner } from './banner';
@@ -33,6 +34,7 @@ export function Panel(): JSX.Element {
         <Clusters wanted={wanted} />
         <Runs wanted={wanted} />
         <Models wanted={wanted} />
+        <ServiceSection wanted={wanted} />
         <Money />
       </div>
       <Announcer />

@@ -22,7 +22,8 @@ export function reduce(state: IState, message: Snapshot | Changes, now: number):
       operations: new Map(message.operations.map(value => [value.id, value])),
       profiles: message.profiles,
       silent: message.silent,
-      models: message.models
+      models: message.models,
+      services: message.services
     });
   }
   return settle(message.changes.reduce(change, heard));
@@ -56,6 +57,8 @@ function change(state: IState, change: Change): IState {
       return { ...state, silent: change.value };
     case 'models':
       return { ...state, models: change.value };
+    case 'services':
+      return { ...state, services: change.value };
     case 'workers':
       return { ...state, workers: putWorkers(state.workers, change) };
     case 'events':

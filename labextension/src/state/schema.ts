@@ -39,6 +39,7 @@ export interface Changes {
     | ProfilesChange
     | SilentChange
     | ModelsChange
+    | ServicesChange
     | WorkersChange
     | EventsChange
     | JournalChange
@@ -767,6 +768,47 @@ export interface Measured {
   value: number;
 }
 /**
+ * The services are now these, by name.
+ */
+export interface ServicesChange {
+  id: '';
+  noun: 'services';
+  value: ServiceState[];
+}
+/**
+ * What a service is now, as its router last wrote it, and its place sees it.
+ */
+export interface ServiceState {
+  address: string;
+  coming: number;
+  created: number;
+  errors: number;
+  format: number;
+  model: string;
+  name: string;
+  owner: string;
+  phase: 'starting' | 'ready' | 'stopping' | 'stopped' | 'dead' | 'unreachable';
+  place: string;
+  problem: Problem | null;
+  rate: number;
+  replicas: ReplicaState[];
+  requests: number;
+  revision: string;
+  since: number;
+  version: number;
+  wanted: string;
+}
+/**
+ * A process or pod that serves one version.
+ */
+export interface ReplicaState {
+  name: string;
+  phase: 'starting' | 'ready' | 'draining';
+  pid: number | null;
+  since: number;
+  version: number;
+}
+/**
  * Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
  *
  * Sent only for the clusters that this browser follows.
@@ -1285,6 +1327,7 @@ export interface Snapshot {
   profiles: ProfileView[];
   runs: RunState[];
   seq: number;
+  services: ServiceState[];
   silent: SilentPlace[];
   type: 'snapshot';
 }

@@ -8,6 +8,7 @@ import {
   Problem,
   ProfileView,
   RunState,
+  ServiceState,
   SilentPlace,
   WorkerState
 } from './schema';
@@ -58,6 +59,8 @@ export interface IState {
   profiles: readonly ProfileView[];
   /** The models, by name. */
   models: readonly ModelSummary[];
+  /** The services that weren't stopped, by name. */
+  services: readonly ServiceState[];
   /** Places that don't answer: there may be clusters in them that are not listed. */
   silent: readonly SilentPlace[];
   starts: readonly IStart[];
@@ -84,6 +87,7 @@ export const NOTHING: IState = {
   places: new Map(),
   profiles: [],
   models: [],
+  services: [],
   silent: [],
   starts: [],
   workers: new Map(),

@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { ClusterState, ModelSummary, RunState } from '../state/schema';
+import { ClusterState, ModelSummary, RunState, ServiceState } from '../state/schema';
 import { IState } from '../state/state';
 import { phase } from './cluster';
 import { runPhase } from './run';
@@ -40,4 +40,10 @@ export function matchesRun(trans: TranslationBundle, run: RunState, wanted: stri
 /** Whether a model is one that is looked for: by its name, owner, measure or the gates that it failed. */
 export function matchesModel(model: ModelSummary, wanted: string): boolean {
   return matches([model.name, model.owner, model.metric, ...model.failed], wanted);
+}
+
+/** Whether a service is one that is looked for: by its name, model, owner, address or what is wrong with it. */
+export function matchesService(service: ServiceState, wanted: string): boolean {
+  const { name, model, owner, address, problem } = service;
+  return matches([name, model, owner, address, problem?.what ?? ''], wanted);
 }

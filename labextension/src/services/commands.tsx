@@ -1,0 +1,74 @@
+import { ReactWidget } from '@jupyterlab/apputils';
+import { TranslationBundle } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import React from 'react';
+
+import { choose, report } from '../ask';
+import { CommandIDs, takes } from '../commands';
+import { FormDialog } from '../controls/form';
+import { pickModel } from '../models/commands';
+import { Gate } from '../state/gate';
+import { Provide } from '../state/hooks';
+import { Store } from '../state/store';
+import { TryForm } from './try';
+
+/** Add the commands that deploy a version, and that ask a service. */
+export function addServiceCommands(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle
+): void {
+  commands.addCommand(CommandIDs.deployModel, {
+    label: trans.__('Deploy a Model…'),
+    caption: trans.__('Have a version of a model answer at a stable address'),
+    describedBy: takes({ model: 'string', version: 'number' }),
+    execute: async args => {
+      const model = (args.model as string | undefined) ?? (await pickModel(store, trans));
+      if (model !== undefined) {
+        const version = (args.version as number | undefined) ?? 'champion';
+        await report(store.api.deploy({ model, version }));
+      }
+    }
+  });
+  commands.addCommand(CommandIDs.tryService, {
+    label: trans.__('Try a Service…'),
+    caption: trans.__('Ask a service something, beginning with its version’s example'),
+    describedBy: takes({ service: 'string' }),
+    execute: async args => {
+      const name = (args.service as string | undefined) ?? (await pickService(store, trans));
+      if (name !== undefined) {
+        await openForm(commands, store, trans, name);
+      }
+    }
+  });
+}
+
+async function pickService(store: Store, trans: TranslationBundle): Promise<string | undefined> {
+  const ready = store.state.services.filter(service => service.phase === 'ready');
+  const none = trans.__('No service is ready');
+  return (await choose(trans, trans.__('Which service?'), ready, each => each.name, none))?.name;
+}
+
+async function openForm(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle,
+  service: string
+): Promise<void> {
+  const gate = new Gate(store);
+  const body = ReactWidget.create(
+    <Provide context={{ store, gate, commands, trans }}>
+      <TryForm service={service} onClose={() => dialog.reject()} />
+    </Provide>
+  );
+  const dialog = new FormDialog({
+    title: trans.__('Try %1', service),
+    body,
+    buttons: [],
+    hasClose: false,
+    focusNodeSelector: 'textarea'
+  });
+  dialog.addClass('jp-mlops-dialog');
+  await dialog.launch();
+  gate.dispose();
+}

@@ -1,0 +1,129 @@
+import { Clipboard, Dialog, showDialog } from '@jupyterlab/apputils';
+import { copyIcon, stopIcon } from '@jupyterlab/ui-components';
+import React, { memo, useMemo, useState } from 'react';
+
+import { report } from '../ask';
+import { CommandIDs } from '../commands';
+import { Button } from '../controls/button';
+import { ProblemLine } from '../controls/problem';
+import { Section } from '../sidebar/section';
+import { useMlops, useSelector } from '../state/hooks';
+import { ServiceState } from '../state/schema';
+import { matchesService } from '../words/match';
+import { servedVersion, serviceInfo } from '../words/service';
+
+/** The services by name; those only that are `wanted`, where that isn't empty. Without any, nothing is shown. */
+export function ServiceSection({ wanted }: { wanted: string }): JSX.Element | null {
+  const { trans } = useMlops();
+  const all = useSelector(state => state.services);
+  const shown = useMemo(
+    () => all.filter(service => !wanted || matchesService(service, wanted)),
+    [all, wanted]
+  );
+  if (all.length === 0) {
+    return null;
+  }
+  return (
+    <Section name="services" title={trans.__('Services')} count={all.length} shown={shown.length}>
+      {shown.length === 0 && (
+        <p className="jp-mlops-hint">{trans.__('No service has “%1”.', wanted)}</p>
+      )}
+      <ul className="jp-mlops-services">
+        {shown.map(service => (
+          <Row key={service.name} service={service} />
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+/** A service: what answers there, how much is asked of it, and what one can do with it. */
+const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Element {
+  const { commands, store, trans } = useMlops();
+  const { name, model, address, phase } = service;
+  const info = serviceInfo(trans, service);
+  const isReady = phase === 'ready';
+  const stop = async (): Promise<void> => {
+    const { button } = await showDialog({
+      title: trans.__('Stop %1?', name),
+      body: trans.__(
+        'Nobody is answered at its address any more. Deployed again, it has this address and its callers.'
+      ),
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Cancel') }),
+        Dialog.warnButton({ label: trans.__('Stop') })
+      ]
+    });
+    if (button.accept) {
+      await store.api.stopService(name);
+    }
+  };
+  return (
+    <li className="jp-mlops-model" data-mlops="service" data-name={name} data-phase={phase}>
+      <div className="jp-mlops-model-row">
+        <button
+          type="button"
+          className="jp-mlops-name"
+          title={trans.__('The model %1 of the service %2', model, name)}
+          onClick={() => void commands.execute(CommandIDs.openModel, { model })}
+          data-mlops="service-model"
+        >
+          <span>{name}</span>
+          <span className="jp-mlops-version">
+            {model === name ? '' : ` ${model}`}
+            {servedVersion(service)}
+          </span>
+        </button>
+        <span className="jp-mlops-info" title={info} data-mlops="service-info">
+          {info}
+        </span>
+      </div>
+      <div className="jp-mlops-service-row">
+        {isReady && <Address address={address} />}
+        <span className="jp-mlops-service-buttons">
+          {isReady && (
+            <Button
+              label={trans.__('Ask %1 something', name)}
+              popup="dialog"
+              onClick={() => commands.execute(CommandIDs.tryService, { service: name })}
+              handle="service-try"
+            >
+              {trans.__('try…')}
+            </Button>
+          )}
+          <Button
+            icon={stopIcon}
+            label={trans.__('Stop the service %1…', name)}
+            popup="dialog"
+            onClick={() => report(stop())}
+            handle="service-stop"
+          />
+        </span>
+      </div>
+      {service.problem && <ProblemLine problem={service.problem} />}
+    </li>
+  );
+});
+
+/** Where callers find it, to be copied. */
+function Address({ address }: { address: string }): JSX.Element {
+  const { trans } = useMlops();
+  const [isCopied, setCopied] = useState(false);
+  return (
+    <span className="jp-mlops-address">
+      <code className="jp-mlops-code" title={address} data-mlops="service-address">
+        {address.replace('http://', '')}
+      </code>
+      <Button
+        icon={copyIcon}
+        label={trans.__('Copy the address %1', address)}
+        onClick={() => {
+          Clipboard.copyToSystem(address);
+          setCopied(true);
+        }}
+        handle="copy"
+      />
+      <span role="status">{isCopied && trans.__('copied')}</span>
+    </span>
+  );
+}
