@@ -29,19 +29,19 @@ MOST_REPLICAS = 64
 class Deployment(Input):
     """What people ask for: a version of a model at an address.
 
-    `name` is the service's, by default the model's. `port` is one that it had, or any that is free, by default. `body`
-    is of one request; `patience` is for one answer, in seconds.
+    `name` is the service's, by default the model's. `body` is of one request; `patience` is for one answer, in seconds.
+    What is None stays as it was in a service that is there; a new one gets any port that is free, and the defaults.
     """
 
     model: Name
     version: Annotated[int, Field(ge=1)] | Annotated[Literal["champion", "newest"], otherwise("champion")] = "champion"
     name: Name | None = None
     place: Label = "local"
-    replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] = 1
+    replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] | None = None
     port: Annotated[int, Field(ge=1024, le=65535, examples=[8001])] | None = None
-    body: Bytes = MOST_BODY
-    connections: Annotated[int, Field(ge=1, le=100_000)] = MOST_CONNECTIONS
-    patience: Period = PATIENCE
+    body: Bytes | None = None
+    connections: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    patience: Period | None = None
 
 
 class ServiceSpec(Record):

@@ -36,6 +36,10 @@ class Hosting(ABC):
         """The one of that name."""
 
     @abstractmethod
+    async def spec(self, name: str) -> ServiceSpec:
+        """What is wanted of it. Raises `Unreadable`, too."""
+
+    @abstractmethod
     async def stop(self, name: str) -> None:
         """End it; what was asked is answered before. Returns when it is gone; a no-op when it has stopped. Raises
         `Unavailable` where that can't be done from here."""

@@ -21,6 +21,7 @@ from ..core.errors import (
     StartFailed,
     UnknownService,
     UnknownVersion,
+    Unreadable,
 )
 from ..core.model import ModelVersion
 from ..core.service import Deployment, ServiceSpec, ServiceState
@@ -31,6 +32,9 @@ from ..registry.find import find_model, find_version, split_name
 #: Seconds that a service has to answer, and between two looks at whether it does.
 PATIENCE: Seconds = 240.0
 _LOOK = 0.05
+
+#: What stays as it was in a service that is there, where nothing else is asked for.
+_KEPT = ("replicas", "body", "connections", "patience")
 
 
 def read_deployment(**asked: Any) -> Deployment:
@@ -91,9 +95,15 @@ async def deploy(asked: Deployment) -> tuple[ServiceState, ServiceSpec]:
     UnknownModel, UnknownVersion, Refused : there is no such version, or it isn't one's own.
     Conflict, InvalidSpec, StartFailed, StorageFull : as `Hosting.deploy`.
     """
-    version = await asyncio.to_thread(_version, asked)
+    version, hosting = await asyncio.to_thread(_version, asked), hosting_of(asked.place)
+    name = asked.name or asked.model
+    bounds = {field: getattr(asked, field) for field in _KEPT}
+    with contextlib.suppress(UnknownService, Unreadable):
+        before = await hosting.spec(name)
+        if before.model == asked.model:
+            bounds = {field: getattr(before, field) if value is None else value for field, value in bounds.items()}
     spec = ServiceSpec(
-        name=asked.name or asked.model,
+        name=name,
         model=asked.model,
         version=version.number,
         digest=version.digest,
@@ -101,13 +111,10 @@ async def deploy(asked: Deployment) -> tuple[ServiceState, ServiceSpec]:
         created=time.time(),
         place=asked.place,
         revision=secrets.token_hex(6),
-        replicas=asked.replicas,
         port=asked.port,
-        body=asked.body,
-        connections=asked.connections,
-        patience=asked.patience,
+        **{field: value for field, value in bounds.items() if value is not None},
     )
-    return await hosting_of(asked.place).deploy(spec), spec
+    return await hosting.deploy(spec), spec
 
 
 async def until_so(spec: ServiceSpec) -> ServiceState:

@@ -39,10 +39,11 @@ def deploy(
     ----------
     model : "churn" (the champion), "churn@3", "churn@champion", "churn@newest", or what `mlops.model` gives.
     name : of the service; default: the model's.
-    replicas : processes that answer side by side, each with one core's worth of threads.
+    replicas : processes that answer side by side, each with one core's worth of threads; 1 of a new service. As with
+        the others, what isn't given stays as it was.
     port : default: the one that it had, or any that is free.
     body : bytes of a request at most, or "16 MB".
-    connections : that may be open at a time.
+    connections : that may be open at a time; 1000.
     patience : seconds for an answer, or "1 min"; a replica that takes longer is replaced.
     place : where it lives; default: this machine.
     wait : whether to return only when it answers.

@@ -77,6 +77,10 @@ class LocalHosting(Hosting):
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _state(_named(name)))
 
+    async def spec(self, name: str) -> ServiceSpec:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).spec())
+
     async def stop(self, name: str) -> None:
         """As in `Hosting`."""
         await asyncio.to_thread(_stop, name)
