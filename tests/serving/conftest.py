@@ -1,0 +1,88 @@
+"""A service that the tests of a file share, and a way to call it as anybody would."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+import jupyter_mlops as mlops
+
+from ..models.conftest import fitted, people
+
+
+class Heard(NamedTuple):
+    """An answer."""
+
+    status: int
+    told: Any
+    #: By their names, in whatever case.
+    headers: Mapping[str, str]
+
+    @property
+    def error(self) -> str:
+        assert set(self.told) == {"error"}, self.told
+        return str(self.told["error"])
+
+
+class Caller:
+    """Calls a service by HTTP, over a connection for each call; within `with`, over one for all."""
+
+    def __init__(self, service: mlops.Service, token: str | None = None) -> None:
+        where = urlsplit(service.address)
+        self._connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
+        self.headers = {"Authorization": f"Bearer {token or service.token()}"}
+        self._keeps = False
+
+    def __enter__(self) -> Caller:
+        self._keeps = True
+        self._connection.connect()
+        self._connection.auto_open = 0  # one that is closed is an error then
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Heard:
+        data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
+        try:
+            self._connection.request(method, path, data, {**self.headers, **headers})
+            answer = self._connection.getresponse()
+            text = answer.read()
+        finally:
+            if not self._keeps:
+                self._connection.close()
+        told = json.loads(text) if answer.headers["Content-Type"] == "application/json" else text.decode()
+        return Heard(answer.status, told, answer.headers)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home folder for the tests of a file, with two versions of a model, and one that was saved
+    without rows."""
+    path = tmp_path_factory.mktemp("serving") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_MLOPS_HOME", str(path))
+        for seed in (0, 7):
+            mlops.save_model(fitted(seed), "churn", valid=people(1))
+        mlops.model("churn").promote(1)
+        mlops.save_model(len, "blind")
+        yield path
+
+
+@pytest.fixture(scope="module")
+def service(home: Path) -> Iterator[mlops.Service]:
+    """The champion, by two replicas."""
+    made = mlops.deploy("churn", replicas=2)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def call(service: mlops.Service) -> Caller:
+    return Caller(service)

@@ -1,0 +1,68 @@
+"""Values of every type that a column may have: what JSON says becomes what the model was trained with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops.core.errors import InvalidInput
+from jupyter_mlops.home.models import EXAMPLE, model_folder
+from jupyter_mlops.registry.rows import rows_from
+from jupyter_mlops.serving.asked import AskedReader
+
+TABLE = pd.DataFrame(
+    {
+        "when": pd.to_datetime(["2026-01-01T00:00:00", "2026-01-02T03:04:05"]),
+        "where": pd.Categorical(["a", "b"]),
+        "ok": [True, False],
+        "name": ["x", None],
+        "n": np.array([1, 2], "uint8"),
+        "x": np.array([0.5, np.nan], "float32"),
+    }
+)
+ROW = {"when": "2026-11-27T12:00:00+02:00", "where": "b", "ok": True, "name": None, "n": 255.0, "x": 3}
+
+
+@pytest.fixture(scope="module")
+def asked(home: Path) -> AskedReader:
+    """Reads what a model is asked that takes such a table."""
+    record = mlops.save_model(lambda X: np.zeros(len(X)), "any", example=TABLE).record
+    kept = model_folder("any").version(record.number).read(EXAMPLE)
+    assert kept is not None
+    return AskedReader(record.signature, rows_from(kept))
+
+
+def test_rows_have_the_types_that_the_model_was_trained_with(asked: AskedReader) -> None:
+    rows = asked.predict([ROW, {**ROW, "when": None, "where": None, "x": None, "name": "y"}]).back()
+    assert (rows.dtypes == TABLE.dtypes).all()
+    assert rows["when"][0] == pd.Timestamp("2026-11-27T10:00:00") and rows["where"].tolist()[0] == "b"
+    assert rows.loc[0, ["ok", "n", "x"]].tolist() == [True, 255, 3.0]
+    assert rows["name"].isna().tolist() == [True, False]
+    assert rows.loc[1, ["when", "where", "x"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("when", "soon", "is 'soon', and must be a time, like 2026-"),
+        ("when", 3, "is 3, and must be a time"),
+        ("where", "c", "is 'c', and the version knows a and b. Send null"),
+        ("ok", 1, "is 1, and must be true or false"),
+        ("ok", None, "is null, and must be true or false. A value that isn't known can't be null here"),
+        ("name", 7, "is 7, and must be text"),
+        ("n", 256, "is 256, and must be a whole number, and not negative"),
+        ("n", -1, "is -1, and must be a whole number, and not negative"),
+        ("n", 1.5, "is 1.5, and must be a whole number"),
+        ("x", 1e300, "is 1e+300, and must be a number"),
+        ("x", "1", "is '1', and must be a number"),
+    ],
+)
+def test_a_value_that_a_column_can_not_have_is_named(asked: AskedReader, column: str, value: Any, said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        asked.predict([ROW, {**ROW, column: value}])
+    assert f"'{column}'" in str(caught.value) and f"row 1 {said}" in str(caught.value)

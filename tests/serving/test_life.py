@@ -1,0 +1,226 @@
+"""A service's life: another version under load, replicas and routers that die, versions that aren't what they were."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops.cli.main import main
+from jupyter_mlops.core.errors import (
+    Conflict,
+    InvalidSpec,
+    StartFailed,
+    Unavailable,
+    UnknownModel,
+    UnknownService,
+    UnknownVersion,
+)
+
+from ..models.conftest import fitted, people
+from .conftest import Caller
+
+ROW = [{"age": 30, "income": 1000.5}]
+
+#: Callers at the same time.
+CALLERS = 4
+
+#: Seconds that something may take that is waited for.
+PATIENCE = 60.0
+
+
+@contextmanager
+def load(service: mlops.Service) -> Iterator[Counter[tuple[int, str]]]:
+    """Callers that ask without a pause; what they heard: status and version."""
+    heard: Counter[tuple[int, str]] = Counter()
+    over, lock = threading.Event(), threading.Lock()
+
+    def ask() -> None:
+        with Caller(service) as call:
+            while not over.is_set():
+                answer = call("POST", "/predict", ROW)
+                with lock:
+                    heard[answer.status, str(answer.told.get("model_version", answer.told))] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield heard
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def until(true: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_another_version_takes_over_and_no_request_is_lost(service: mlops.Service) -> None:
+    address = service.address
+    with load(service) as heard:
+        until(lambda: heard[200, "1"] > 20)
+        for number in (2, 1):
+            assert mlops.deploy(f"churn@{number}").state.version == number
+            seen = heard[200, str(number)]
+            until(lambda number=number, seen=seen: heard[200, str(number)] > seen + 20)
+    assert set(heard) == {(200, "1"), (200, "2")}, heard
+    assert service.address == address and len(service.state.replicas) == 2, "what isn't asked for stays"
+
+
+def test_a_replica_that_dies_under_load_is_replaced_and_no_request_is_lost(service: mlops.Service) -> None:
+    with load(service) as heard:
+        until(lambda: heard.total() > 20)
+        before = service.state.replicas
+        victim = before[0].pid
+        assert victim is not None
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: victim not in [each.pid for each in service.state.replicas])
+        until(lambda: [each.phase for each in service.state.replicas] == ["ready", "ready"])
+    assert set(heard) == {(200, "1")}, heard
+    assert any("is gone; another takes its place" in line for line in service.logs())
+
+
+def test_a_version_that_has_changed_by_a_byte_is_not_served(home: Path, service: mlops.Service) -> None:
+    version = mlops.save_model(fitted(3), "churn", valid=people(1))
+    path = version.path / "model.pkl"
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(
+        StartFailed, match=r"churn@3 isn't what was saved: artifact/model.pkl has changed.*churn@1 serves"
+    ):
+        mlops.deploy(version, replicas=2)
+    state = service.state
+    assert (state.phase, state.version, state.coming) == ("ready", 1, 0) and "churn@3" in repr(service)
+    assert service.predict(ROW).tolist() == ["left"]
+    with pytest.raises(StartFailed, match="churn@3 isn't what was saved"):
+        mlops.deploy("churn@3", name="other")
+    assert "other" not in [each.name for each in mlops.services(all=True)], "nothing is left of what never was"
+
+
+def test_a_version_that_does_not_give_its_examples_answer_is_not_served(home: Path, tmp_path: Path) -> None:
+    number = tmp_path / "number"
+    number.write_text("1")
+    path = str(number)
+    mlops.save_model(lambda X: np.full(len(X), float(Path(path).read_text())), "reads", example=np.ones((3, 2)))
+    number.write_text("2")
+    with pytest.raises(
+        StartFailed, match=r"reads@1 doesn't answer its example as it did: row 0 gives 2\.0, and gave 1\.0"
+    ):
+        mlops.deploy("reads@1")
+    with pytest.raises(StartFailed, match="blind@1 can't be served: it was saved without rows"):
+        mlops.deploy("blind@newest")
+
+
+def test_an_answer_that_depends_on_the_rows_beside_it_is_not_mixed_with_those_of_others(home: Path) -> None:
+    """And a model that fails for some rows fails for these only; one that ends its process ends no service."""
+
+    def ranks(X: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        if (X == 13).any():
+            raise RuntimeError("no thirteens")
+        if (X == 99).any():
+            os._exit(3)
+        return X[:, 0].argsort().argsort().astype(float)
+
+    mlops.save_model(ranks, "ranks", example=np.array([[3.0], [1.0], [2.0]]))
+    service = mlops.deploy("ranks@1", replicas=2)
+    try:
+        with ThreadPoolExecutor(8) as askers:
+            asked = [askers.submit(service.predict, [[5.0], [4.0]]) for _ in range(8)]
+            with pytest.raises(mlops.errors.RunFailed, match="ranks@1 failed: RuntimeError: no thirteens"):
+                service.predict([[13.0]])
+            assert [each.result().tolist() for each in asked] == [[1.0, 0.0]] * 8
+        with pytest.raises(Unavailable, match="two replicas were lost"):
+            service.predict([[99.0]])
+        assert service.predict([[7.0]]).tolist() == [0.0]
+    finally:
+        service.stop()
+
+
+def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: Path) -> None:
+    code = "import jupyter_mlops as mlops; print(mlops.deploy('churn', name='long').address)"
+    address = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    service = mlops.service("long")
+    assert service.address == address and service.predict(ROW).tolist() == ["left"]
+    token, billing = service.token(), service.token("billing")
+    folder = home / "services" / "long"
+    for path in [folder, *folder.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert billing not in (folder / "callers.json").read_text()
+    replica = service.state.replicas[0].pid
+    router = json.loads((folder / "router.json").read_text())["process"]["pid"]
+    assert replica is not None
+    os.kill(router, signal.SIGKILL)
+    until(lambda: service.state.phase == "dead")
+    until(lambda: not psutil.pid_exists(replica) or psutil.Process(replica).status() == psutil.STATUS_ZOMBIE)
+    assert "dead: its router is gone without having been stopped" in repr(mlops.services())
+    with pytest.raises(Unavailable, match=r"Deploy it: mlops.deploy\('churn', name='long'\)"):
+        service.predict(ROW)
+    with pytest.raises(Conflict, match="it serves the model 'churn'"):
+        mlops.deploy("blind@1", name="churn")
+    again = mlops.deploy("churn", name="long")
+    assert (again.address, again.token()) == (address, token) and Caller(again, billing)("GET", "/v2").status == 200
+    again.stop()
+    assert (
+        again.state.phase == "stopped" and "long" not in repr(mlops.services()) and "long" in repr(mlops.services(True))
+    )
+    again.stop()
+
+
+def test_services_on_the_command_line(service: mlops.Service, capsys: pytest.CaptureFixture[str]) -> None:
+    def say(*arguments: str) -> tuple[int, str]:
+        code = main(list(arguments))
+        written = capsys.readouterr()
+        return code, written.out + written.err
+
+    code, text = say("services")
+    assert code == 0 and text.splitlines()[0].split()[:4] == ["NAME", "STATE", "VERSION", "ADDRESS"]
+    line = next(line.split() for line in text.splitlines() if line.startswith("churn "))
+    assert line[-6:-4] == [service.address, "2"] or service.address in line
+    assert service.address in say("services", "show", "churn")[1]
+    token = say("services", "token", "churn", "cron")[1].strip()
+    assert Caller(service, token)("GET", "/v2").status == 200
+    assert say("services", "revoke", "churn", "cron")[0] == 0 and say("services", "revoke", "churn", "cron")[0] == 1
+    assert say("services", "token", "chrun") == (2, "There is no service named 'chrun'. Did you mean 'churn'?\n")
+    assert say("deploy", "churn@9")[0] == 2 and say("services", "show")[0] == 2
+    assert say("deploy", "churn@1", "-r", "99") == (
+        2,
+        "This deployment isn't valid: replicas must be 64 at most (got 99).\n",
+    )
+    code, text = say("deploy", "churn@1", "--name", "cli")
+    assert code == 0 and "cli: churn@1 ready at http://127.0.0.1:" in text
+    assert say("services", "forget", "cli")[0] == 1
+    assert say("undeploy", "cli") == (0, "cli is stopped.\n") and say("services", "forget", "cli")[0] == 0
+
+
+def test_what_can_not_be_deployed_is_said(home: Path) -> None:
+    with pytest.raises(UnknownModel, match="Did you mean 'churn'"):
+        mlops.deploy("chrun")
+    with pytest.raises(UnknownVersion, match=r"blind has no champion.*say which: blind@1"):
+        mlops.deploy("blind")
+    with pytest.raises(InvalidSpec, match="version"):
+        mlops.deploy("churn@soon")
+    with pytest.raises(InvalidSpec, match="name may have up to 48 small letters"):
+        mlops.deploy("churn", name="../x")
+    with pytest.raises(UnknownService, match="Did you mean 'churn'"):
+        mlops.service("chrun")
