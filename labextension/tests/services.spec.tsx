@@ -34,7 +34,7 @@ describe('Services in the sidebar', () => {
     expect(find('service-model', row).textContent).toBe('churn@3');
     expect(find('service-info', row).textContent).toBe('ready · 12/s · 1 error · @4 is coming');
     expect(find('service-address', row).textContent).toBe('127.0.0.1:8001');
-    find('service-try', row).click();
+    await stage.after(() => find('service-try', row).click());
     expect(stage.executed).toEqual([[CommandIDs.tryService, { service: 'churn' }]]);
     const late = document.querySelector('[data-name="late"]')!;
     expect(late.textContent).toContain('late churn@3dead');

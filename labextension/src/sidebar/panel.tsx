@@ -11,14 +11,15 @@ import { Announcer } from './announcer';
 import { Banner } from './banner';
 import { Filter } from './filter';
 
-/** Clusters, runs and models up to which all can be seen at a glance. */
+/** Clusters, runs, models and services up to which all can be seen at a glance. */
 const FEW = 8;
 
 /** What the sidebar shows. */
 export function Panel(): JSX.Element {
   const { trans } = useMlops();
   const isMany = useSelector(
-    state => state.clusters.size + state.runs.size + state.models.length > FEW
+    ({ clusters, runs, models, services }) =>
+      clusters.size + runs.size + models.length + services.length > FEW
   );
   const [typed, setTyped] = useState('');
   const wanted = isMany ? typed.trim() : '';
