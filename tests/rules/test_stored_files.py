@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops
-from jupyter_mlops.home import clusters, models, runs
+from jupyter_mlops.home import clusters, models, runs, services
 
 ROOT = Path(jupyter_mlops.__file__).parent
 
 #: Keeps copies under the same names in Secrets, and is not held to these rules yet.
 EXEMPT = "places/kubernetes/"
 
-CLUSTER, RUN, MODEL = "home/clusters.py", "home/runs.py", "home/models.py"
+CLUSTER, RUN, MODEL, SERVICE = "home/clusters.py", "home/runs.py", "home/models.py", "home/services.py"
 
 #: Which file may spell a name.
 OWNERS = {
@@ -28,6 +28,7 @@ OWNERS = {
     **{name: {RUN} for name in (runs.JOURNAL, "payload.pkl", "payload.new", "payload.why", "mlflow.json")},
     **{name: {MODEL} for name in (models.TRAIL, models.RULES, models.ALIASES, models.FOREIGN, models.VERSION)},
     **{name: {MODEL} for name in (models.BASELINE, models.VERDICT, models.CHECK, models.CARD, models.SBOM)},
+    **{name: {SERVICE} for name in (services.WANTED, services.SERVED, services.ROUTER, services.CALLERS)},
     "settings.json": {"home/settings.py"},
     "bills.jsonl": {"home/bills.py"},
     "accounts.sqlite": {"home/accounts.py"},
