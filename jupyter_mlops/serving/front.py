@@ -171,6 +171,8 @@ class _Request(httputil.HTTPMessageDelegate):
             self._refused = fault(401, words, WWW_Authenticate="Bearer")
         elif headers.get("Content-Encoding", "identity") != "identity":
             self._refused = fault(415, "Bodies are taken as they are: send no Content-Encoding.")
+        elif "Inference-Header-Content-Length" in headers:
+            self._refused = fault(415, "Tensors are taken as JSON, not as bytes: tritonclient wants binary_data=False.")
         elif (length := headers.get("Content-Length", "0")).isdigit() and int(length) > self._router.body:
             self._refused = self._too_large()
 

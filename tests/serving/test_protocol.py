@@ -150,6 +150,8 @@ def test_bodies_and_connections_have_bounds(call: Caller, service: mlops.Service
     heard = call("POST", "/predict", b" " * 100_000_000)
     assert heard.status == 413 and "The body is larger than 16 MB" in heard.error
     assert call("POST", "/predict", b"x", **{"Content-Encoding": "gzip"}).status == 415
+    heard = call("POST", INFER, b"{}\0\0", **{"Inference-Header-Content-Length": "2"})
+    assert heard.status == 415 and "tritonclient wants binary_data=False" in heard.error
     where = urlsplit(service.address)
     with socket.create_connection((where.hostname, where.port or 0), timeout=30) as odd:
         odd.sendall(b"no HTTP at all\r\n\r\n")
