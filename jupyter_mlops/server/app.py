@@ -27,8 +27,19 @@ from .settings.handlers import HANDLERS as SETTINGS
 from .stream.handlers import HANDLERS as STREAM
 
 #: A name in a route. What is no name gets a 404 from the managers, with the nearest name.
-ROUTES = [*PROFILES, *SETTINGS, *ACCOUNTS, *CLUSTERS, *DASHBOARD, *RUNS, *MODELS, *SERVICES, *MONEY, *OPERATIONS]
-ROUTES += STREAM
+ROUTES = [
+    *PROFILES,
+    *SETTINGS,
+    *ACCOUNTS,
+    *CLUSTERS,
+    *DASHBOARD,
+    *RUNS,
+    *MODELS,
+    *SERVICES,
+    *MONEY,
+    *OPERATIONS,
+    *STREAM,
+]
 
 
 class MlopsApp(ExtensionApp):
