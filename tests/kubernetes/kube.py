@@ -274,7 +274,7 @@ def _environment() -> Path:
     constraints = subprocess.run(
         [sys.executable, "-m", "pip", "freeze", "--exclude-editable"], check=True, capture_output=True, text=True
     ).stdout
-    digest = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:12]
+    digest = hashlib.sha256("\n".join([sys.version, constraints, *wanted]).encode()).hexdigest()[:12]
     root = WORKERS
     folder = root / f"kube-worker-{digest}"
     if (folder / "done").exists():
