@@ -12,7 +12,7 @@ from ....controller.link import RunView
 from ....core.errors import RunFailed
 from ....core.run import RunPhase, RunState
 from ....core.sweep import Trial, TrialReport, best_of
-from ....core.waiting import end_tasks, until_set
+from ....core.waiting import end_tasks, until_set, wait_for
 from ....core.words import exact_money, span
 from ....home.runs import run_folder
 from ...clusters.session import Session
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the money and the time.
 LOOK = 1.0
+
+#: Seconds that are waited for why a trial was ended of which no rank can tell.
+PATIENCE = 10.0
 
 #: Seconds between two looks at how many threads there are.
 THREADS = 2.0
@@ -250,6 +253,8 @@ class SweepExecution(Execution):
             if lost.done():
                 raise _TrialLost(lost.result())
             outcomes = ended.result()
+            if not any(outcome["n"] for outcome in outcomes):  # its seats were let go; why may be heard a little later
+                raise _TrialLost(await _heard(lost))
         finally:
             del self._lost[number]
             await end_tasks(ended)
@@ -340,6 +345,13 @@ class SweepExecution(Execution):
         changed, self._changed = self._changed, []
         if changed:
             await asyncio.to_thread(self._folder.add_to_trials, changed)
+
+
+async def _heard(lost: asyncio.Future[str]) -> str:
+    try:
+        return await wait_for(lost, PATIENCE)
+    except asyncio.TimeoutError:
+        return "it was ended, and none of its ranks can tell why"
 
 
 class _TrialLost(TaskLost):
