@@ -140,6 +140,9 @@ class Gangs:
         """A seat's task isn't computed any more, and has not ended: its worker went, or is about to."""
         if (found := self._seat_of(run, key)) is None:
             return
+        if key not in self._scheduler.tasks:  # its kernel has let go of it, as of trials when the sweep's time is over
+            self.ended(run, key)
+            return
         known, seat = found
         dask.take_seat(self._scheduler, key, NOWHERE)
         self._release(seat)
