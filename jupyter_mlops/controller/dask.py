@@ -240,6 +240,13 @@ def take_seat(scheduler: Scheduler, key: str, nowhere: str) -> None:
         scheduler.tasks[key].suspicious = 0
 
 
+def heartbeat(scheduler: Scheduler) -> Seconds:
+    """Seconds between two heartbeats of a worker: the more there are, the longer."""
+    from distributed.scheduler import heartbeat_interval
+
+    return float(heartbeat_interval(len(scheduler.workers)))
+
+
 async def give_up(scheduler: Scheduler, worker: DaskWorker) -> None:
     """Do without a worker that can't be heard: its tasks are computed elsewhere."""
     await scheduler.remove_worker(worker.address, stimulus_id=f"mlops-silent-{time.time()}")

@@ -38,6 +38,9 @@ WATCH: Seconds = 1.0
 SILENT: Seconds = 10.0
 LISTEN: Seconds = 1.0
 
+#: Heartbeats that a worker must have missed by then: where there are thousands, each has one every ten seconds.
+MISSED = 4
+
 #: Seconds after which a gang that waits says so.
 SILENCE: Seconds = 3.0
 
@@ -277,8 +280,9 @@ class Gangs:
             return
         last = float(worker.last_seen)
         at, since = heard.get(address, (last, now))
-        if at == last and now - since > SILENT:
-            known.say(f"The worker {worker.name} has said nothing for {SILENT:.0f} s")
+        patience = max(SILENT, MISSED * dask.heartbeat(self._scheduler))
+        if at == last and now - since > patience:
+            known.say(f"The worker {worker.name} has said nothing for {patience:.0f} s")
             await dask.give_up(self._scheduler, worker)
         else:
             heard[address] = (last, since if at == last else now)
