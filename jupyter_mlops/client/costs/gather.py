@@ -26,7 +26,8 @@ async def bills_of(states: Iterable[ClusterState]) -> list[Bill]:
     """The bills that are kept, and those of these clusters, oldest first. What ended is kept from here on; where it
     can't be written, it is told all the same. Raises `Unreadable`."""
     known = await asyncio.to_thread(book.kept)
-    made = [await _bill(state) for state in states if state.id not in known and not state.unreadable]
+    new = [state for state in states if state.id not in known and not state.unreadable]
+    made = await asyncio.gather(*map(_bill, new))
     with contextlib.suppress(MlopsError, OSError):  # a disk that can't be written is tried again the next time
         await asyncio.to_thread(book.keep, [bill for bill, is_final in made if is_final])
     return sorted([*known.values(), *(bill for bill, _ in made)], key=lambda bill: bill.created)
@@ -34,9 +35,9 @@ async def bills_of(states: Iterable[ClusterState]) -> list[Bill]:
 
 async def _bill(state: ClusterState) -> tuple[Bill, bool]:
     """A cluster's bill, and whether that is its last word: it has ended, and its place could say how."""
-    place = places.get(state.place)
     try:
+        place = places.get(state.place)
         receipt = await place.receipt(state.id) if state.phase == "ended" else None
         return Bill.of(state, receipt, await place.runs(state.id)), state.phase == "ended"
-    except MlopsError:  # a place that has forgotten it, or is away: what its state says counts
+    except MlopsError:  # a place that has forgotten it, is away or no longer installed: what its state says counts
         return Bill.of(state, None, []), False

@@ -12,6 +12,7 @@ from ...client.clusters.others import check_meant
 from ...client.clusters.problems import problems_of
 from ...client.clusters.start import start
 from ...client.clusters.wait import Readiness, wait_for_end, wait_for_scale
+from ...client.costs.gather import bills_of
 from ...client.words import let_go_sentence
 from ...controller.link import Link
 from ...core.base import Seconds
@@ -216,10 +217,12 @@ class ClusterManager:
         return self._operations.begin("stop", state.id, work)
 
     async def _forget(self, state: ClusterState) -> None:
-        """Its receipt stays in the history."""
+        """Its receipt stays in the history, and its bill for good."""
         try:
             place, cluster = await placed(state.id)
-            await self._watcher.keep(await place.get(cluster))
+            ended = await place.get(cluster)
+            await self._watcher.keep(ended)
+            await bills_of([ended])
             await place.forget(cluster)
         except UnknownCluster:
             await self._check_kept(state.id)

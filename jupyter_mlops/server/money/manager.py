@@ -9,6 +9,7 @@ import time
 from ...client.costs.export import Format, format_of
 from ...client.costs.gather import bills_of
 from ...client.costs.report import CostReport
+from ...core.base import Seconds
 from ...core.errors import MlopsError
 from ...core.money import MoneyView
 from ...core.month import Month
@@ -17,6 +18,9 @@ from ..clusters.watcher import ClusterWatcher
 
 #: Kinds of runs whose unit costs a browser is told of.
 _MOST_TRENDS = 5
+
+#: Seconds after which bills that could not be kept are tried again.
+_AGAIN: Seconds = 600.0
 
 
 class MoneyManager:
@@ -28,6 +32,7 @@ class MoneyManager:
         #: Ended clusters whose bills have been kept, or are in the making.
         self._seen: set[str] = set()
         self._keeping: asyncio.Task[None] | None = None
+        self._kept_at = time.monotonic()
         watcher.on_look.append(self._look)
 
     async def close(self) -> None:
@@ -43,7 +48,9 @@ class MoneyManager:
 
     async def view(self, month: str) -> MoneyView:
         """The same for a browser."""
-        found = await self.costs(month)
+        return await asyncio.to_thread(self._view_of, await self.costs(month))
+
+    def _view_of(self, found: CostReport) -> MoneyView:
         return MoneyView(
             month=found.month,
             title=found.title,
@@ -61,9 +68,10 @@ class MoneyManager:
 
     async def _look(self, whole: bool) -> None:
         ended = {state.id for state in self._watcher.states.values() if state.phase == "ended"}
-        if ended <= self._seen or (self._keeping is not None and not self._keeping.done()):
+        is_time = time.monotonic() - self._kept_at > _AGAIN  # a place may have been away, or the disk full
+        if (ended <= self._seen and not is_time) or (self._keeping is not None and not self._keeping.done()):
             return
-        self._seen |= ended
+        self._seen, self._kept_at = ended, time.monotonic()
         self._keeping = asyncio.create_task(self._keep())
 
     async def _keep(self) -> None:
