@@ -42,7 +42,7 @@ class Month(NamedTuple):
         InvalidInput : it is none.
         """
         found = re.fullmatch(r"([0-9]{4})-([0-9]{2})", text.strip())
-        if found is None or not 1 <= int(found[2]) <= 12 or int(found[1]) < 1970:
+        if found is None or not 1 <= int(found[2]) <= 12 or not 1970 <= int(found[1]) < 9999:
             raise InvalidInput(f"{text!r} is no month", "", "Write it like 2026-11.")
         return cls(int(found[1]), int(found[2]))
 

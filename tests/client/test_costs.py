@@ -120,6 +120,7 @@ def test_what_it_says(costs: mlops.CostReport, tmp_path: Path) -> None:
     for path, why in (("march.xlsx", "can't be exported as '.xlsx'"), ("nowhere/march.csv", "there is no folder")):
         with pytest.raises(mlops.errors.InvalidInput, match=why):
             costs.export(tmp_path / path)
-    with pytest.raises(mlops.errors.InvalidInput, match="Write it like 2026-11"):
-        mlops.costs("March")
+    for typed in ("March", "9999-12"):
+        with pytest.raises(mlops.errors.InvalidInput, match="Write it like 2026-11"):
+            mlops.costs(typed)
     assert mlops.costs().month == time.strftime("%Y-%m", time.gmtime())
