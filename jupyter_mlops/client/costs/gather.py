@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from ... import places
 from ...core.bill import Bill
 from ...core.cluster import ClusterState, SilentPlace
-from ...core.errors import MlopsError
+from ...core.errors import MlopsError, UnknownCluster
 from ...home import bills as book
 from ..clusters.listing import list_clusters
 from ..clusters.live import live_state
@@ -18,8 +18,15 @@ from ..clusters.live import live_state
 async def all_bills() -> tuple[list[Bill], list[SilentPlace]]:
     """All bills, oldest first, and the places that did not answer: they may have more. Raises `Unreadable`."""
     listing = await list_clusters()
-    states = await asyncio.gather(*map(live_state, listing.clusters))
+    states = await asyncio.gather(*map(_now, listing.clusters))
     return await bills_of(states), listing.silent
+
+
+async def _now(record: ClusterState) -> ClusterState:
+    try:
+        return await live_state(record)
+    except UnknownCluster:  # it was removed since it was listed
+        return record
 
 
 async def bills_of(states: Iterable[ClusterState]) -> list[Bill]:
