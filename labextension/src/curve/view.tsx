@@ -257,8 +257,12 @@ function Numbers({ metric, groups }: { metric: string; groups: readonly IGroup[]
         </thead>
         <tbody>
           {rows.map(({ name, curve }) => (
-            <tr key={`${name} ${curve.rank}`}>
-              <th scope="row">{name}</th>
+            <tr key={`${name} ${curve.trial ?? ''} ${curve.rank}`}>
+              <th scope="row">
+                {curve.trial === null
+                  ? name
+                  : `${name}, ${trans.__('trial %1', number(curve.trial))}`}
+              </th>
               <td>{number(curve.rank)}</td>
               <NumberCells curve={curve} />
             </tr>
