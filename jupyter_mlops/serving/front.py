@@ -152,6 +152,7 @@ class _Request(httputil.HTTPMessageDelegate):
         self._chunks: list[bytes] = []
         self._size = 0
         self._refused: PlainReply | None = None
+        self._kept = False
         self._gone = False
         self._caller = ""
         self._counted = False
@@ -163,7 +164,7 @@ class _Request(httputil.HTTPMessageDelegate):
         self._path = [unquote(part) for part in start_line.path.partition("?")[0].split("/") if part]
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         caller = self._router.caller(token.strip()) if scheme.lower() == "bearer" and token else None
-        self._caller = caller or ""
+        self._caller, self._kept = caller or "", caller is not None
         if caller is None and self._path[:2] != ["v2", "health"]:
             words = (
                 _COME_IN if not token else "This token opens nothing here: it was taken back, or is another service's."
@@ -173,15 +174,13 @@ class _Request(httputil.HTTPMessageDelegate):
             self._refused = fault(415, "Bodies are taken as they are: send no Content-Encoding.")
         elif "Inference-Header-Content-Length" in headers:
             self._refused = fault(415, "Tensors are taken as JSON, not as bytes: tritonclient wants binary_data=False.")
-        elif (length := headers.get("Content-Length", "0")).isdigit() and int(length) > self._router.body:
-            self._refused = self._too_large()
 
     def data_received(self, chunk: bytes) -> None:
         """Part of the body."""
         self._size += len(chunk)
         if self._refused is None and self._size > self._router.body:
             self._refused = self._too_large()
-        if self._refused is None:
+        if self._refused is None and self._kept:
             self._chunks.append(chunk)
         else:
             self._chunks.clear()

@@ -153,9 +153,11 @@ def test_bodies_and_connections_have_bounds(call: Caller, service: mlops.Service
     heard = call("POST", INFER, b"{}\0\0", **{"Inference-Header-Content-Length": "2"})
     assert heard.status == 415 and "tritonclient wants binary_data=False" in heard.error
     where = urlsplit(service.address)
-    with socket.create_connection((where.hostname, where.port or 0), timeout=30) as odd:
-        odd.sendall(b"no HTTP at all\r\n\r\n")
-        assert odd.recv(100).startswith(b"HTTP/1.1 400 ")
+    odd_length = f"POST /predict HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {service.token()}\r\nContent-Length: ²"
+    for head in ("no HTTP at all", odd_length):
+        with socket.create_connection((where.hostname, where.port or 0), timeout=30) as odd:
+            odd.sendall(f"{head}\r\n\r\n".encode("latin-1"))
+            assert odd.recv(100).startswith(b"HTTP/1.1 400 ")
     narrow = mlops.deploy("churn", name="narrow", connections=10)
     try:
         address = urlsplit(narrow.address)
