@@ -79,7 +79,10 @@ class ReplicaProcess(asyncio.Protocol):
         MlopsError : why it won't.
         """
         loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise StartFailed("A replica could not be started", str(error)) from error
         try:
             with theirs, self._folder.open_log(self.name) as log:
                 self._process = await asyncio.create_subprocess_exec(
@@ -96,9 +99,11 @@ class ReplicaProcess(asyncio.Protocol):
                     pass_fds=[theirs.fileno()],
                     env={**os.environ, **dict.fromkeys(NATIVE, "1")},  # a replica is one core's worth
                 )
-        except OSError as error:
+        except BaseException as error:
             ours.close()
-            raise StartFailed("A replica could not be started", str(error)) from error
+            if isinstance(error, OSError):
+                raise StartFailed("A replica could not be started", str(error)) from error
+            raise
         await loop.create_unix_connection(lambda: self, sock=ours)
         try:
             await wait_for(self._ready, _LOADING)
