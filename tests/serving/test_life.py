@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
@@ -158,7 +160,7 @@ def test_an_answer_that_depends_on_the_rows_beside_it_is_not_mixed_with_those_of
 
 
 def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: Path) -> None:
-    code = "import jupyter_mlops as mlops; print(mlops.deploy('churn', name='long').address)"
+    code = "import jupyter_mlops as mlops; print(mlops.deploy('churn', name='long', replicas=2).address)"
     address = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
     service = mlops.service("long")
     assert service.address == address and service.predict(ROW).tolist() == ["left"]
@@ -167,24 +169,34 @@ def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: 
     for path in [folder, *folder.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     assert billing not in (folder / "callers.json").read_text()
-    replica = service.state.replicas[0].pid
+    replica, stuck = (each.pid for each in service.state.replicas)
     router = json.loads((folder / "router.json").read_text())["process"]["pid"]
-    assert replica is not None
+    assert replica is not None and stuck is not None
+    os.kill(stuck, signal.SIGSTOP)
     os.kill(router, signal.SIGKILL)
     until(lambda: service.state.phase == "dead")
-    until(lambda: not psutil.pid_exists(replica) or psutil.Process(replica).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: _is_gone(replica))
     assert "dead: its router is gone without having been stopped" in repr(mlops.services())
     with pytest.raises(Unavailable, match=r"Deploy it: mlops.deploy\('churn', name='long'\)"):
         service.predict(ROW)
-    with pytest.raises(Conflict, match="it serves the model 'churn'"):
-        mlops.deploy("blind@1", name="churn")
-    again = mlops.deploy("churn", name="long")
+    where = urlsplit(address)
+    taken = socket.create_server((where.hostname or "", where.port or 0))
+    with taken, pytest.raises(StartFailed, match="can't listen on port"):
+        mlops.deploy("churn", name="long")
+    assert _is_gone(stuck), "of what was dead nothing is left over"
+    again = mlops.deploy("churn", name="long", replicas=1)
     assert (again.address, again.token()) == (address, token) and Caller(again, billing)("GET", "/v2").status == 200
+    with pytest.raises(Conflict, match="it serves the model 'churn'"):
+        mlops.deploy("blind@1", name="long")
     again.stop()
     assert (
         again.state.phase == "stopped" and "long" not in repr(mlops.services()) and "long" in repr(mlops.services(True))
     )
     again.stop()
+
+
+def _is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_services_on_the_command_line(service: mlops.Service, capsys: pytest.CaptureFixture[str]) -> None:

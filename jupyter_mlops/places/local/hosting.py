@@ -138,7 +138,7 @@ def _deploy(spec: ServiceSpec) -> ServiceState:
         if before is not None and live and before.model != spec.model:
             why = f"it serves the model {before.model!r}"
             raise Conflict(f"There is a service {spec.name!r} already", why, "Choose another name, or stop it first.")
-        port = _port_of(before)
+        port = _port_of(before) or _port_before(folder)
         if live and spec.port not in (None, port):
             raise Conflict(
                 f"The service {spec.name!r} has the port {port}", "it can't change while it lives", "Stop it."
@@ -147,6 +147,8 @@ def _deploy(spec: ServiceSpec) -> ServiceState:
         spec = spec.model_copy(update={"port": spec.port or port, "created": created})
         folder.write_spec(spec)
         if not live:
+            if before is not None and before.phase == "dead":
+                _end(_record(folder))  # a replica may be stuck; by the next mark nobody would find it
             first = ServiceState(name=spec.name, model=spec.model, owner=spec.owner, created=spec.created)
             folder.write_state(first.model_copy(update={"since": time.time(), "coming": spec.version}))
             _launch(folder)
@@ -156,6 +158,14 @@ def _deploy(spec: ServiceSpec) -> ServiceState:
 def _port_of(state: ServiceState | None) -> int | None:
     port = state.address.rpartition(":")[2] if state is not None else ""
     return int(port) if port.isdigit() else None
+
+
+def _port_before(folder: ServiceFolder) -> int | None:
+    """The port that was wanted last: a router that couldn't have it has no address."""
+    try:
+        return folder.spec().port
+    except (FileNotFoundError, Unreadable):
+        return None
 
 
 def _closed(state: ServiceState) -> Unavailable:
