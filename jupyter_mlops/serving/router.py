@@ -135,7 +135,7 @@ class ServiceRouter:
         await self._server.finish(_LAST)
         if self._fleet is not None:
             await self._fleet.end()
-        self._fleet, self._stopped = None, True
+        self._fleet, self._stopped, self._since = None, True, time.time()
         self._write()
         return self._problem is None
 
