@@ -26,12 +26,24 @@ def load() -> list[Rules]:
 def _read(path: Path) -> Rules | None:
     try:
         return read_input(Rules, json.loads(path.read_text(encoding="utf-8")), "file of rules")
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # most folders don't exist, some are closed to us
+    except (FileNotFoundError, NotADirectoryError):  # as in most folders
         return None
     except InvalidSpec as error:
         why = error.why
+    except PermissionError as error:
+        if not _seen(path):  # the folder is closed to us, and another user's
+            return None
+        why = str(error)
     except (OSError, ValueError) as error:
         why = str(error)
     raise Unavailable(
         f"The administrator's rules in {path} can't be read", why, "Repair that file; no cluster starts without them."
     )
+
+
+def _seen(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
