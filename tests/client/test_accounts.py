@@ -136,7 +136,13 @@ def test_rules_bound_a_cluster_from_its_start_on(say: Callable[..., tuple[int, s
         "each": True,
         "shared": str(shared),
     }
-    _rule(tmp_path, {"contact": "ops@lab.org", "rules": [{"name": "big", "owners": ["nobody"], "workers": 0}, rule]})
+    _rule(
+        tmp_path,
+        {
+            "contact": "ops@lab.org",
+            "rules": [{"name": "big", "owners": ["nobody"], "workers": 0}, rule, {**rule, "month": 900}],
+        },
+    )
     code, text = say("start", "small", "-n", "one", "-w", "3")
     assert code == 1 and text == (
         "The cluster can't have 3 workers: it may have 2 in all (rule 'lab'). Ask for fewer, or ask ops@lab.org for "
@@ -146,7 +152,7 @@ def test_rules_bound_a_cluster_from_its_start_on(say: Callable[..., tuple[int, s
     assert say("start", "small", "-n", "one")[0] == 0
     state = json.loads(say("list", "--json")[1])[0]
     assert (state["limits"]["budget"], state["limits"]["lifetime"]) == (5, 7200)
-    assert state["account"]["name"] == f"lab of {me()}"
+    assert (state["account"]["name"], state["account"]["limit"]) == (f"lab of {me()}", 100)
     code, text = say("scale", "one", "3")
     assert code == 1 and "ask ops@lab.org" in text
     code, text = say("limit", "one", "--budget", "+5")

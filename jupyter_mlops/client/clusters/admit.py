@@ -93,6 +93,8 @@ async def _books(store: AccountStore | None, held: HeldRules, spec: ClusterSpec)
                 "Use another place, or let your administrator except this one from the rule.",
             )
         return []
+    # Rules of the same name have one account: with the least of their money, so that another file adds none.
+    ruled = list({book.name: book for book in sorted(ruled, key=lambda book: -book.limit)}.values())
     for book in ruled:
         await store.change(book.name, _ruled_by(book))
     names = {book.name for book in ruled}
