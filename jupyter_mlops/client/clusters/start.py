@@ -7,11 +7,13 @@ sees to it that no other code calls `Backend.start`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from ... import places
 from ...core.budget import check_priced
 from ...core.cluster import ClusterSpec, ClusterState
+from ...core.errors import MlopsError
 from ...core.profile import Profile
 from ...home import settings
 from ...places import profiles
@@ -51,7 +53,8 @@ async def start(
     try:
         state = await backend.start(spec)
     except BaseException:
-        await asyncio.shield(withdraw(spec))
+        with contextlib.suppress(MlopsError):  # why there is no cluster is to be said; the money comes back by itself
+            await asyncio.shield(withdraw(spec))
         raise
     if not isinstance(profile, Profile):
         await asyncio.to_thread(profiles.mark_used, spec.profile.name)
