@@ -113,4 +113,7 @@ class ServiceManager:
             raise Unavailable(f"The service {name!r} doesn't answer", str(error), "") from error
         if heard.code == 599:  # Tornado's own, for no answer
             raise Unavailable(f"The service {name!r} doesn't answer", str(heard.error), "")
-        return {"status": heard.code, "answer": from_json(heard.body)}
+        try:
+            return {"status": heard.code, "answer": from_json(heard.body)}
+        except ValueError as error:  # its router is gone, and something else has the port
+            raise Unavailable(f"The service {name!r} doesn't answer", f"{state.address} said no JSON", "") from error
