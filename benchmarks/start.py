@@ -16,7 +16,7 @@ from .measure import Result, compared, in_turn, timed
 
 def run() -> Iterator[Result]:
     """Start to 2 and to 8 workers."""
-    for workers, at_most, rounds in ((2, 1.1, 7), (8, 0.5, 5)):
+    for workers, at_most, rounds in ((2, 0.5, 7), (8, 0.2, 5)):
         ours, peer = in_turn(lambda n=workers: our_start(n), lambda n=workers: peer_start(n), rounds)
         yield compared(f"start to {workers} workers ready", "s", ours, peer, "LocalCluster", at_most)
 

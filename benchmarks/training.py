@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ STEPS = 1000
 #: Seconds in which what a start has imported is imported once more, for those that come later: its CPU time, too.
 LEARNING = 15
 
-#: Seconds for `torchrun` to go on, which hangs now and then or gives up, and how often it may try.
+#: Seconds for `torchrun`, which hangs now and then or gives up, and how often it may try.
 PATIENCE, TRIES = 60, 5
 
 #: A small network, trained by all ranks together; writes the CPU seconds of a step into the file that it is told.
@@ -142,9 +142,7 @@ def _torchrun(folder: Path) -> tuple[float, float]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={RANKS}", str(script)]
     taken = []
     for steps in (1, STEPS):
-        began = cpu()
-        subprocess.run(command, env={**os.environ, "STEPS": str(steps)}, check=True, stderr=subprocess.DEVNULL)
-        taken.append(cpu() - began)
+        taken.append(_tried(command, lambda: None, STEPS=str(steps)))
     return taken[0], float(path.read_text())
 
 
@@ -187,15 +185,21 @@ def _killed_there() -> float:
         script, path = folder / "program.py", folder / "net.pt"
         script.write_text(f"{KILLED}\nPATH = {str(path)!r}\n{FILE}\ntrain({name!r}, save, load)\n")
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={RANKS}"]
-        command += ["--max-restarts=3", str(script)]
-        for _ in range(TRIES):
-            with contextlib.suppress(subprocess.SubprocessError):
-                subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=PATIENCE)
-                return _between(folder)
-            for left in folder.iterdir():
-                if left != script:
-                    left.unlink()
-        raise RuntimeError(f"torchrun has not once gone on after a rank was killed, in {TRIES} tries")
+        files = [folder / "net.pt", folder / "killed", folder / "again"]
+        _tried([*command, "--max-restarts=3", str(script)], lambda: [file.unlink(missing_ok=True) for file in files])
+        return _between(folder)
+
+
+def _tried(command: list[str], tidy: Callable[[], object], **environ: str) -> float:
+    """CPU seconds of the first try of `command` that came to its end; `tidy` makes ready for each."""
+    for _ in range(TRIES):
+        tidy()
+        began = cpu()
+        with contextlib.suppress(subprocess.SubprocessError):
+            env = {**os.environ, **environ}
+            subprocess.run(command, env=env, check=True, stderr=subprocess.DEVNULL, timeout=PATIENCE)
+            return cpu() - began
+    raise RuntimeError(f"torchrun has not once come to its end, in {TRIES} tries")
 
 
 def _between(folder: Path) -> float:

@@ -21,7 +21,7 @@ def run(site: Site) -> Iterator[Result]:
     first, grown = ours(site)
     peer_first, peer_grown = theirs(site)
     yield compared("start to the first worker of pods", "s", first, peer_first, "KubeCluster(n_workers=1)", 0.6)
-    yield compared(f"{FEW} → {MORE} workers of pods", "s", grown, peer_grown, f"KubeCluster.scale({MORE})", 0.6)
+    yield compared(f"{FEW} → {MORE} workers of pods", "s", grown, peer_grown, f"KubeCluster.scale({MORE})", 0.5)
 
 
 def ours(site: Site) -> tuple[float, float]:

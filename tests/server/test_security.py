@@ -121,7 +121,7 @@ class Spectator(Authorizer):
     """Lets everybody look and change, and nobody run code."""
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
-        return action != "execute" or resource != "jupyter-mlops"
+        return action != "execute" or resource not in ("jupyter-mlops", "mlops:services")
 
 
 async def test_who_may_not_execute_starts_and_repeats_nothing(
@@ -134,7 +134,8 @@ async def test_who_may_not_execute_starts_and_repeats_nothing(
         if name != "stream" and await status(http_server_client, verb, path, dict(jp_auth_header)) == 403:
             refused.add((verb, name))
     keyed = ("GET", "dashboards/some-name/some-name")  # there is no such key
-    assert refused - {keyed} == {("POST", "clusters"), ("POST", "runs/some-name/again")}
+    runs = {("POST", f"runs/some-name/{what}") for what in ("again", "sizes")}
+    assert refused - {keyed} == {("POST", "clusters"), ("POST", "services"), *runs}
 
 
 class TestWhereAnAuthorizerDecides:

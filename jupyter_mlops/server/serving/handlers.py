@@ -22,7 +22,7 @@ class ServicesHandler(QuietHandler):
         self.reply(await self.services.serving.states())
 
     @web.authenticated
-    @authorized
+    @authorized(action="execute")  # type: ignore[untyped-decorator]  # typed without arguments only
     async def post(self) -> None:
         """Have a version of a model answer, and wait until it does."""
         self.reply(await self.services.serving.deploy(self.body()))
