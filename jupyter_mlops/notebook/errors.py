@@ -96,11 +96,11 @@ def _lines(shell: Any, cause: BaseException) -> list[str]:
         text = "".join(traceback.format_exception(cause))
         return sources.labelled(text, cells.labels(_files(text))).splitlines()
     with _in_whole_cells(chain):
-        return _structured(shell, cause, cause.__traceback__)
+        return _structured(shell, cause, cause.__traceback__, tb_offset=0)  # all frames are the user's
 
 
-def _structured(shell: Any, error: BaseException, frames: TracebackType | None) -> list[str]:
-    return list(shell.InteractiveTB.structured_traceback(type(error), error, frames))
+def _structured(shell: Any, error: BaseException, frames: TracebackType | None, **options: int) -> list[str]:
+    return list(shell.InteractiveTB.structured_traceback(type(error), error, frames, **options))
 
 
 @contextlib.contextmanager
