@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -174,6 +175,17 @@ def exists(path: Path) -> bool:
     except OSError as error:
         raise _away(path, "seen", error) from error
     return True
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder: one process at a time changes what is in it, and one that dies lets go. Raises as `guarded`."""
+    path = folder / ".lock"
+    with guarded(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(handle, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -165,11 +164,7 @@ class ModelFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the model: one process at a time changes it, and one that dies lets go."""
-        path = self.make().path / ".lock"
-        with home.guarded(path):
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(handle, "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with home.locked(self.make().path):
             yield
 
     @contextlib.contextmanager
