@@ -15,11 +15,12 @@ from ...core.gate import GateRules, Verdict
 from ...core.model import Finding, ModelState
 from ...core.promotion import ModelSummary, ModelView, Promotion, PromotionAnswer, PromotionAsked
 from ...core.trail import Actor, TrailEntry
-from ...core.waiting import end_tasks, wait_for
+from ...core.waiting import wait_for
 from ...home.models import model_folders
 from ...home.owner import me
 from ...registry.find import find_model, find_version
 from ..stream.hub import Hub
+from ..stream.looker import Looker
 
 #: Seconds that gates may take.
 _PATIENCE: Seconds = 300.0
@@ -38,19 +39,18 @@ class ModelManager:
     """
 
     def __init__(self, hub: Hub, log: Logger) -> None:
-        self._hub, self._log = hub, log
+        self._hub = hub
         self._known: dict[str, tuple[tuple[int, ...], ModelSummary]] = {}
         self._looking = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._looker = Looker(hub, log, "models", _LOOK, self.publish)
 
     def start(self) -> None:
         """Begin to look."""
-        self._task = asyncio.create_task(self._run())
+        self._looker.start()
 
     async def close(self) -> None:
         """Stop looking."""
-        if self._task is not None:
-            await end_tasks(self._task)
+        await self._looker.close()
 
     async def publish(self) -> None:
         """Tell browsers of the models as they are now."""
@@ -58,19 +58,6 @@ class ModelManager:
             self._known = await asyncio.to_thread(_summaries, self._known)
         # One without a version is being saved for the first time, or all of them were removed.
         self._hub.put("models", "", [summary for _, summary in self._known.values() if summary.versions])
-
-    async def _run(self) -> None:
-        said = ""
-        while True:
-            try:
-                if self._hub.subscribers:
-                    await self.publish()
-                    said = ""
-            except (OSError, MlopsError) as error:
-                if str(error) != said:
-                    said = str(error)
-                    self._log.warning("jupyter-mlops: the models can't be listed: %s", said)
-            await asyncio.sleep(_LOOK)
 
     async def states(self) -> list[ModelState]:
         """All, by name."""

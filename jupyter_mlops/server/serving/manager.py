@@ -10,11 +10,11 @@ from pydantic_core import from_json, to_json
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from ...core.base import Seconds, read_input
-from ...core.errors import MlopsError, Unavailable
+from ...core.errors import Unavailable
 from ...core.service import Deployment, ServiceState
-from ...core.waiting import end_tasks
 from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so
 from ..stream.hub import Hub
+from ..stream.looker import Looker
 
 #: Seconds between two looks at the services, while there is a browser.
 _LOOK: Seconds = 1.0
@@ -27,35 +27,21 @@ class ServiceManager:
     """The door to the services; tells browsers of them."""
 
     def __init__(self, hub: Hub, log: Logger) -> None:
-        self._hub, self._log = hub, log
-        self._task: asyncio.Task[None] | None = None
+        self._hub = hub
+        self._looker = Looker(hub, log, "services", _LOOK, self.publish)
 
     def start(self) -> None:
         """Begin to look."""
-        self._task = asyncio.create_task(self._run())
+        self._looker.start()
 
     async def close(self) -> None:
         """Stop looking. Services live on."""
-        if self._task is not None:
-            await end_tasks(self._task)
+        await self._looker.close()
 
     async def publish(self) -> None:
         """Tell browsers of the services as they are now; of those that were stopped nothing."""
         states = await list_services()
         self._hub.put("services", "", [state for state in states if state.phase != "stopped"])
-
-    async def _run(self) -> None:
-        said = ""
-        while True:
-            try:
-                if self._hub.subscribers:
-                    await self.publish()
-                    said = ""
-            except (OSError, MlopsError) as error:
-                if str(error) != said:
-                    said = str(error)
-                    self._log.warning("jupyter-mlops: the services can't be listed: %s", said)
-            await asyncio.sleep(_LOOK)
 
     async def states(self) -> list[ServiceState]:
         """All, by name."""
