@@ -10,6 +10,7 @@ import asyncio
 import pickle
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ... import home
@@ -32,8 +33,11 @@ PARTS = 200
 #: Bytes of a result up to which it is brought home when the run is over, without being asked for.
 UNASKED = 256_000_000
 
-#: Seconds between two copies of what a run has logged.
-POINTS = 2.0
+#: Seconds between two copies of what a run has logged; and how often a silent cluster is asked for the last of it.
+POINTS, LAST = 2.0, 3
+
+#: Seconds that the end of a run waits for what is written of it.
+WRITTEN = 10.0
 
 #: How often parts are asked for whose worker died: others compute them again.
 ASKED = 60
@@ -56,27 +60,38 @@ class Copy:
         #: What of its points is here.
         self._copied: Copied | None = None
         self._asked = 0.0
+        #: The last write that was asked for; all are done in their order.
+        self._last: Future[None] | None = None
 
     def take(self, state: RunState, entries: list[Entry]) -> None:
         """The run is now this, and said that. Writes in the background."""
         if entries or state.phase != self._phase or state.phase in FINAL:
             self._phase = state.phase
-            in_background(self._write, state, entries)
+            self._last = in_background(self._write, state, entries)
 
-    async def take_points(self, session: Session, now: bool = False) -> None:
-        """Copy what was logged since the last time, every few seconds or `now`. A cluster that doesn't tell is asked
-        again the next time."""
-        if not now and time.monotonic() - self._asked < POINTS:
+    async def written(self) -> None:
+        """Return when all that was taken is in the folder, or its disk is too slow to be waited for."""
+        if self._last is not None:
+            await asyncio.wait({asyncio.wrap_future(self._last)}, timeout=WRITTEN)
+
+    async def take_points(self, session: Session, last: bool = False) -> None:
+        """Copy what was logged since the last time, every few seconds, or for the `last` time. A cluster that doesn't
+        tell is asked again the next time; the last time, a few times."""
+        if not last and time.monotonic() - self._asked < POINTS:
             return
         self._asked = time.monotonic()
         if self._copied is None:
             self._copied = await asyncio.to_thread(self._folder.copied_points)
-        try:
-            seq, lines = await session.link.run_points(self._folder.run, self._copied.seq)
-        except MlopsError:  # it is silent, or has none to tell
+        for _ in range(LAST if last else 1):
+            try:
+                seq, lines = await session.link.run_points(self._folder.run, self._copied.seq)
+            except ClusterUnreachable:
+                continue
+            except MlopsError:  # it has none to tell
+                return
+            if lines := self._copied.news(seq, lines):
+                self._last = in_background(self._write_points, lines)
             return
-        if lines := self._copied.news(seq, lines):
-            in_background(self._write_points, lines)
 
     def _write_points(self, lines: list[CurveLine]) -> None:
         self._folder.make().add_to_curves(lines)

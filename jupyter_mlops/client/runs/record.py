@@ -22,9 +22,9 @@ from ..clusters.kernel import kernel
 MOST = 64 * 1024**2
 
 
-def in_background(call: Callable[..., Any], *args: Any) -> None:
-    """Have `call` write, after all that was to be written before."""
-    kernel().writer.submit(_quietly, call, *args)
+def in_background(call: Callable[..., Any], *args: Any) -> Future[None]:
+    """Have `call` write, after all that was to be written before. The future has no result, and no error."""
+    return kernel().writer.submit(_quietly, call, *args)
 
 
 class _TooMuch(Exception):

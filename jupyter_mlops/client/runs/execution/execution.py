@@ -102,6 +102,7 @@ class Execution:
             out_of_sight = self.state.detached and self.state.phase == "lost"  # nothing is known of it
             if self._copy is not None and not out_of_sight:
                 self._copy.take(self.state, [])
+                await self._copy.written()
             if self.state.phase in FINAL and not out_of_sight:
                 kernel().tell(self.state)
             self.channel.put(self.state, [])
@@ -223,7 +224,7 @@ class Execution:
             seq = view.seq
             self._update(view.run)
             if self._copy is not None:
-                await self._copy.take_points(self.session, now=view.run.phase in FINAL)
+                await self._copy.take_points(self.session, last=view.run.phase in FINAL)
                 self._copy.take(self.state, view.entries)
             self.channel.put(self.state, view.entries)
             self.hear(view)
