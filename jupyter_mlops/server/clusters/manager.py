@@ -17,7 +17,7 @@ from ...client.words import let_go_sentence
 from ...controller.link import Link
 from ...core.base import Seconds
 from ...core.cluster import ClusterState, Event, GroupState, Receipt, Sample, WorkerState
-from ...core.errors import ClusterEnded, Conflict, Refused, UnknownCluster, UnknownGroup
+from ...core.errors import ClusterEnded, ClusterUnreachable, Conflict, Refused, UnknownCluster, UnknownGroup
 from ...core.extend import LimitChange
 from ...core.naming import ClusterName, unknown
 from ...core.operation import Operation
@@ -195,7 +195,7 @@ class ClusterManager:
 
     async def remove(self, name: str, force: bool) -> Operation | None:
         """Stop it; None for one that has ended, which is no longer listed. Raises `UnknownCluster`, `AmbiguousName`,
-        `Refused`, and `Conflict` for one of others that isn't named exactly."""
+        `Refused`, `ClusterUnreachable`, and `Conflict` for one of others that isn't named exactly."""
         state = await self.state(name)
         if state.phase == "ended":
             await self._forget(state)
@@ -264,12 +264,16 @@ def _teller(progress: Progress) -> Callable[[Readiness, ClusterState], None]:
 
 
 def _may(state: ClusterState, verb: str) -> None:
-    if verb not in state.commands:
-        raise Refused(
-            f"The cluster {state.name!r} can't be asked to {verb}",
-            f"it was made with {state.maker}",
-            f"Run `helm uninstall {state.name}`." if state.maker == "helm" else f"Use {state.maker} for that.",
-        )
+    """Raise when a cluster can't be asked for something. One that ends already may be told to, and be waited for."""
+    if verb in state.commands or (verb == "stop" and state.phase == "stopping"):
+        return
+    what = f"The cluster {state.name!r} can't be asked to {verb}"
+    if not state.ours:
+        todo = f"Run `helm uninstall {state.name}`." if state.maker == "helm" else f"Use {state.maker} for that."
+        raise Refused(what, f"it was made with {state.maker}", todo)
+    if state.problem is not None:
+        raise ClusterUnreachable(what, f"{state.problem.what}: {state.problem.why}", state.problem.todo)
+    raise Conflict(what, f"it is {state.phase}", "Look at it again in a moment.")
 
 
 def _group(state: ClusterState, name: str | None) -> GroupState:
