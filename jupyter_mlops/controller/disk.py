@@ -92,12 +92,15 @@ class Disk:
         """Write what is left, for at most `timeout` seconds. False when something could not be written."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        while self._jobs or self._draining:
+        while (self._jobs or self._draining) and (left := deadline - loop.time()) > 0:
             self.retry()
-            await asyncio.sleep(0.02 if self.problem is None else 0.2)
-            if loop.time() > deadline:
-                break
+            await (asyncio.sleep(min(0.2, left)) if self.problem is not None else self._turn(left))
         return not self._jobs
+
+    async def _turn(self, timeout: Seconds) -> None:
+        """Return when the thread has done what it was told so far."""
+        with contextlib.suppress(RuntimeError):  # it is closed
+            await asyncio.wait({asyncio.wrap_future(self._thread.submit(int))}, timeout=timeout)
 
     async def close(self, timeout: Seconds = 5.0) -> None:
         """Write what is left, for at most `timeout` seconds, and end the thread."""

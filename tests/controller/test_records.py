@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
@@ -21,9 +22,13 @@ from jupyter_mlops.core.ledger import Ledger, LedgerEntry
 from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
+from jupyter_mlops.core.run import RunState
+from jupyter_mlops.home.runs import RunFolder
 
 from .cluster import MEMORY, cluster, folder_of, make_spec, paid_for, until
 from .pool import InProcessPool
+
+RUN = "0123456789ab"
 
 PRICE = Price(cpu_hour=3600, gb_hour=0, source="mine")
 
@@ -161,6 +166,26 @@ async def test_what_could_not_be_written_is_written_later_in_its_order(tmp_path:
     assert disk.read("b") == "one"
     await disk.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+async def test_who_hears_that_a_run_is_over_finds_it_so_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = os.open
+
+    def slow(path: str, flags: int, *args: int, **more: int) -> int:
+        if "record.json" in str(path):
+            time.sleep(0.3)
+        return really(path, flags, *args, **more)
+
+    monkeypatch.setattr(os, "open", slow)
+    async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
+        await c.link.open_run(RunState(id=RUN, name="it", kind="cell", cluster="c", owner="me", created=time.time()))
+        closing = asyncio.create_task(c.link.close_run(RUN, "done"))
+        while (view := await c.link.watch_run(RUN, 0, 0.05)).run.phase != "done":
+            pass
+        assert RunFolder(tmp_path / "runs" / RUN).record() == view.run.model_copy(update={"repeatable": False})
+        await closing
 
 
 async def test_a_cluster_on_a_full_disk_still_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

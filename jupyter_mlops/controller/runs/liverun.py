@@ -29,6 +29,9 @@ ERRORS = 20
 #: Reports of trials that are kept for who drives a sweep.
 REPORTS = 10_000
 
+#: Seconds between two records of a run that goes on.
+BETWEEN: Seconds = 5.0
+
 #: Takes what happened to a run, as a sentence, and the run's id.
 TellOfRun = Callable[[str, str], None]
 
@@ -69,6 +72,8 @@ class LiveRun:
         self.timer: asyncio.TimerHandle | None = None
         #: Until a gang has made all of its steps, as its ranks tell; None where they don't.
         self.seconds_left: Seconds | None = None
+        #: Its phase as its record was written, and when.
+        self._written = ("", 0.0)
         #: What the cluster's budget has left.
         self.budget: Callable[[], Budget | None] = lambda: None
 
@@ -222,8 +227,14 @@ class LiveRun:
         self.log(now, kind="phase", text=phase)
         self.write()
 
+    def write_now_and_then(self) -> None:
+        """Write the record, unless that was a moment ago: for who reads it while the run goes on."""
+        if self.state.phase != self._written[0] or time.monotonic() - self._written[1] > BETWEEN:
+            self.write()
+
     def write(self) -> None:
         """Write the record."""
+        self._written = (self.state.phase, time.monotonic())
         if self.disk.folder is not None:
             self.state.repeatable = RunFolder(self.disk.folder).payload.exists()
         self.disk.replace(RECORD, self.snapshot().model_dump_json())

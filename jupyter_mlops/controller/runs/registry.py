@@ -258,6 +258,7 @@ class RunRegistry:
             run = self._runs.get(run_id)
             if run is not None:
                 run.touch()
+                run.write_now_and_then()
                 self._changed(run.snapshot())
 
 
