@@ -32,9 +32,9 @@ def a_cluster(name: str, workers: int = 2) -> Iterator[mlops.Cluster]:
         until(lambda: made.state().phase == "ended")
 
 
-def until(true: Callable[[], Any], timeout: float = LONG) -> None:
-    """Wait until `true()`."""
+def until(true: Callable[[], Any], timeout: float = LONG, tell: Callable[[], Any] = str) -> None:
+    """Wait until `true()`; `tell()` says how it is when that doesn't come."""
     deadline = time.monotonic() + timeout
     while not true():
-        assert time.monotonic() < deadline, f"not within {timeout} s"
+        assert time.monotonic() < deadline, f"not within {timeout} s: {tell()}"
         time.sleep(0.02)
