@@ -48,11 +48,8 @@ export function Waterfall({ saving, baseline }: IWaterfallProps): JSX.Element {
     return kind === 'whole' || to === from ? words : `${to < from ? '−' : '+'} ${words}`;
   };
   return (
-    <table
-      className="jp-mlops-waterfall"
-      aria-label={trans.__('What was saved with clusters that ended')}
-      data-mlops="waterfall"
-    >
+    <table className="jp-mlops-waterfall" data-mlops="waterfall">
+      <caption>{trans.__('Saved with clusters that ended')}</caption>
       <tbody>
         {rows.map(({ name, from, to, kind, basis }) => (
           <tr key={name} title={`${name}: ${amountOf(kind, from, to)}\n${basis}`}>
