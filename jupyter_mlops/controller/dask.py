@@ -260,10 +260,12 @@ def want(scheduler: Scheduler, keys: Collection[str], client: str) -> None:
     scheduler.client_desires_keys(keys=list(keys), client=client)
 
 
-def forget(scheduler: Scheduler, prefix: str, why: str) -> None:
-    """Let all clients let go of the tasks whose keys begin with `prefix`; their futures fail with `why`."""
+def forget(scheduler: Scheduler, prefix: str, why: str, waited_for: bool = True) -> None:
+    """Let all clients let go of the tasks whose keys begin with `prefix`, or only of those that no task waits for;
+    their futures fail with `why`."""
     for name, client in list(scheduler.clients.items()):
-        keys = [task.key for task in client.wants_what if isinstance(task.key, str) and task.key.startswith(prefix)]
+        tasks = [task for task in client.wants_what if isinstance(task.key, str) and task.key.startswith(prefix)]
+        keys = [task.key for task in tasks if waited_for or not task.waiters]
         if keys:
             scheduler.client_releases_keys(keys=keys, client=name)
             scheduler.report({"op": "cancelled-keys", "keys": keys, "reason": "mlops", "msg": why}, client=name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ...home import variables
+from .. import dask
 from ..pool import Pool
 from .entry import WorkerEntry
 
@@ -31,6 +33,9 @@ async def release(scheduler: Scheduler, pool: Pool, entries: list[WorkerEntry]) 
     """Move the data of these workers to others, then end them. Returns those that had to stay for their data."""
     connected = [entry for entry in entries if entry.dask is not None]
     if connected:
+        if {entry.dask for entry in connected}.issuperset(scheduler.workers.values()):
+            # Nobody is left to take a variable, and who runs something again puts it there again.
+            dask.forget(scheduler, variables.PREFIX, "its last worker has gone", waited_for=False)
         names = [entry.name for entry in connected]
         await scheduler.retire_workers(names=names, close_workers=True, remove=True)
     stayed = [entry for entry in connected if entry.dask is not None]
