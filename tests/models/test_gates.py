@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -31,10 +32,21 @@ def right_in(share: float) -> Any:
     return lambda X: np.where(X[:, 0] < share * 1000, X[:, 0] % 2, 1 - X[:, 0] % 2).astype(int)
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with three versions, saved once: to save takes seconds of a CPU."""
+    path = tmp_path_factory.mktemp("saved") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_MLOPS_HOME", str(path))
+        for share in (0.80, 0.81, 0.90):
+            mlops.save_model(right_in(share), "coins", valid=(ROWS, TRUTH.astype(int)))
+    return path
+
+
 @pytest.fixture
-def coins() -> mlops.Model:
-    for share in (0.80, 0.81, 0.90):
-        mlops.save_model(right_in(share), "coins", valid=(ROWS, TRUTH.astype(int)))
+def coins(saved: Path, home: Path) -> mlops.Model:
+    """These versions in the test's own home."""
+    shutil.copytree(saved, home)
     return mlops.model("coins")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,29 +39,30 @@ OWNERS = {
 READING = {"model_validate", "model_validate_json", "model_validate_strings", "model_construct", "TypeAdapter"}
 
 
-def _trees() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def _looked_at() -> tuple[dict[str, set[str]], set[str]]:
+    """Where each text stands, and where data is read. Looked for once: it takes most of a second."""
+    spelled: dict[str, set[str]] = {}
+    read = set()
     for path in sorted(ROOT.rglob("*.py")):
-        if not str(path.relative_to(ROOT)).startswith(EXEMPT):
-            yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
+        module = str(path.relative_to(ROOT))
+        if module.startswith(EXEMPT):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                spelled.setdefault(node.value, set()).add(f"{module}:{node.lineno}")
+            elif getattr(node, "attr", "") in READING or (isinstance(node, ast.Name) and node.id in READING):
+                read.add(f"{module}:{node.lineno}")
+    return spelled, read
 
 
 @pytest.mark.parametrize("name", OWNERS)
 def test_a_stored_file_s_name_is_spelled_by_its_owner_only(name: str) -> None:
-    spelled = {
-        f"{module}:{node.lineno}"
-        for module, tree in _trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and node.value == name and module not in OWNERS[name]
-    }
+    places = _looked_at()[0].get(name, set())
+    spelled = {place for place in places if place.partition(":")[0] not in OWNERS[name]}
     assert not spelled, f"{name} belongs to {' and '.join(sorted(OWNERS[name]))}"
 
 
 def test_only_core_base_decides_how_strictly_something_is_read() -> None:
-    found = {
-        f"{module}:{node.lineno}"
-        for module, tree in _trees()
-        for node in ast.walk(tree)
-        if module != "core/base.py"
-        and (getattr(node, "attr", "") in READING or (isinstance(node, ast.Name) and node.id in READING))
-    }
+    found = {place for place in _looked_at()[1] if place.partition(":")[0] != "core/base.py"}
     assert not found, "use read_input for what people send in, read_record for what is stored or sent by us"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,24 @@ import jupyter_mlops as mlops
 from jupyter_mlops.home.models import model_folder
 
 
-@pytest.fixture
-def ones(home: Path) -> mlops.Model:
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with two versions, saved once: to save takes seconds of a CPU."""
+    path = tmp_path_factory.mktemp("saved") / "home"
     valid = (np.ones((20, 1)), np.full(20, 2.0))
-    for value in (2.0, 2.5):
-        mlops.save_model(lambda X, value=value: np.full(len(X), value), "ones", valid=valid)
-    model = mlops.model("ones")
-    model.set_gates(metrics={"rmse": {"most": 0.1}}, latency="10s")
-    return model
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_MLOPS_HOME", str(path))
+        for value in (2.0, 2.5):
+            mlops.save_model(lambda X, value=value: np.full(len(X), value), "ones", valid=valid)
+        mlops.model("ones").set_gates(metrics={"rmse": {"most": 0.1}}, latency="10s")
+    return path
+
+
+@pytest.fixture
+def ones(saved: Path, home: Path) -> mlops.Model:
+    """These versions in the test's own home."""
+    shutil.copytree(saved, home, dirs_exist_ok=True)
+    return mlops.model("ones")
 
 
 async def test_models_are_seen_and_promoted_with_the_gates_figures(ask: Any, ones: mlops.Model) -> None:
