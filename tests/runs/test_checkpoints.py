@@ -87,6 +87,22 @@ def once(notes: Path, step: int, rank: int, end: Callable[[], Any]) -> Callable[
     return at
 
 
+def held(notes: Path, *steps: int) -> Callable[[int], None]:
+    """Waits at these steps until `let` them pass: what a test does meanwhile comes in time on any machine."""
+
+    def at(now: int) -> None:
+        import time
+
+        while now in steps and not (notes / f"pass-{now}").exists():
+            time.sleep(0.01)
+
+    return at
+
+
+def let(notes: Path, step: int) -> None:
+    (notes / f"pass-{step}").touch()
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -94,7 +110,7 @@ def once(notes: Path, step: int, rank: int, end: Callable[[], Any]) -> Callable[
         lambda: os._exit(3),
         lambda: sys.exit(3),
         lambda: 1 // 0,
-        lambda: os.kill(os.getppid(), signal.SIGKILL),
+        lambda: (os.kill(os.getppid(), signal.SIGKILL), signal.pause()),  # it ends a moment after its parent
     ],
     ids=["kill", "hard exit", "exit", "raise", "its template too"],
 )
@@ -115,9 +131,10 @@ def test_a_rank_that_ends_costs_the_steps_since_the_last_checkpoint(
 
 
 def test_a_worker_that_dies_costs_no_more(cluster: mlops.Cluster, tmp_path: Path) -> None:
-    run = mlops.train(train, str(tmp_path), workers=2, cluster=cluster, restarts=0, pause=0.1)
+    run = mlops.train(train, str(tmp_path), held(tmp_path, 35), workers=2, cluster=cluster, restarts=0)
     until(lambda: run.record.checkpoint is not None and run.record.checkpoint.step >= 10)
     os.kill(min(pids_of(cluster)), signal.SIGKILL)
+    let(tmp_path, 35)
     assert run.result(LONG) == STEPS
     first, second = begins(tmp_path)
     assert first == second and len(first) == 2 and first[1] >= 10 and first[1] % EVERY == 0
@@ -154,7 +171,7 @@ def test_the_last_two_and_the_best_are_kept(cluster: mlops.Cluster, tmp_path: Pa
 
 def test_the_same_code_goes_on_where_it_had_been_cancelled(cluster: mlops.Cluster, tmp_path: Path) -> None:
     def start(**options: Any) -> mlops.Run:
-        return mlops.train(train, str(tmp_path), workers=2, cluster=cluster, pause=0.05, **options)
+        return mlops.train(train, str(tmp_path), held(tmp_path, 20, 35), workers=2, cluster=cluster, **options)
 
     def cancelled(run: mlops.Run, step: int) -> int:
         until(lambda: run.record.checkpoint is not None and run.record.checkpoint.step >= step)
@@ -165,10 +182,12 @@ def test_the_same_code_goes_on_where_it_had_been_cancelled(cluster: mlops.Cluste
 
     first = start()
     reached = cancelled(first, 10)
+    let(tmp_path, 20)
     second = start()
     more = cancelled(second, reached + 5)
     third = start(fresh=True)
     cancelled(third, 5)
+    let(tmp_path, 35)
     fourth = start(resume=second.id)
     assert fourth.result(LONG) == STEPS
     assert begins(tmp_path)[0] == begins(tmp_path)[1] == [0, reached, 0, more]
@@ -178,24 +197,28 @@ def test_the_same_code_goes_on_where_it_had_been_cancelled(cluster: mlops.Cluste
 
 
 def test_other_code_or_other_numbers_begin_anew(cluster: mlops.Cluster, tmp_path: Path) -> None:
-    run = mlops.train(train, str(tmp_path), workers=2, cluster=cluster, pause=0.05)
+    run = mlops.train(train, str(tmp_path), held(tmp_path, 20), workers=2, cluster=cluster)
     until(lambda: run.record.checkpoint is not None)
     run.cancel()
     run.wait(LONG)
-    assert mlops.train(train, str(tmp_path), workers=2, cluster=cluster, pause=0.04).result(LONG) == STEPS
+    let(tmp_path, 20)
+    again = mlops.train(train, str(tmp_path), held(tmp_path, 20), workers=2, cluster=cluster, pause=0.01)
+    assert again.result(LONG) == STEPS
     assert begins(tmp_path)[0] == [0, 0]
 
 
 def test_a_run_whose_scheduler_was_killed_is_resumed_on_another_cluster(cluster: mlops.Cluster, tmp_path: Path) -> None:
     with a_cluster("doomed") as doomed:
-        run = mlops.train(train, str(tmp_path), workers=2, cluster=doomed, pause=0.05)
+        run = mlops.train(train, str(tmp_path), held(tmp_path, 20), workers=2, cluster=doomed)
         until(lambda: run.record.checkpoint is not None and run.record.checkpoint.step >= 10)
         for process in psutil.process_iter():
             if is_scheduler(process, "doomed"):
                 process.kill()
         with pytest.raises(errors.RunLost):
             run.result(LONG)
-    assert mlops.train(train, str(tmp_path), workers=2, cluster=cluster, pause=0.05).result(LONG) == STEPS
+    let(tmp_path, 20)
+    again = mlops.train(train, str(tmp_path), held(tmp_path, 20), workers=2, cluster=cluster)
+    assert again.result(LONG) == STEPS
     assert begins(tmp_path)[0][1] >= 10
 
 
@@ -287,14 +310,16 @@ def test_a_place_that_cannot_be_written_is_said(cluster: mlops.Cluster, tmp_path
 
 def test_ranks_stop_at_the_same_step_when_a_worker_is_about_to_go(three: mlops.Cluster, tmp_path: Path) -> None:
     """Not one step is lost, and no restart is used up."""
-    run = mlops.train(train, str(tmp_path), workers=2, cluster=three, restarts=0, pause=0.1)
-    until(lambda: run.record.checkpoint is not None)
 
     async def leave(dask_worker: Any) -> None:
         await asyncio.to_thread(sys.modules["jupyter_mlops_agent.agent"].leave, dask_worker, 30.0)
 
-    seat = next(worker.address for worker in workers_of(three) if worker.phase == "busy")
     with three.client() as client:
+        at_10 = held(tmp_path, 10)
+        run = mlops.train(train, str(tmp_path), at_10, workers=2, cluster=three, restarts=0, pause=0.1)
+        until(lambda: run.record.checkpoint is not None)
+        seat = next(worker.address for worker in workers_of(three) if worker.phase == "busy")
+        let(tmp_path, 10)  # the ranks then have three seconds more to be told in
         client.run(leave, workers=[seat])
     assert run.result(LONG) == STEPS
     first, second = begins(tmp_path)
