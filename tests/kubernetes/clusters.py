@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: Seconds that anything may take here: the machine may be busy with other suites.
 PATIENCE = 90.0
+#: Seconds between two looks. Each may be a process of kubectl, which on two CPUs takes time from what is waited for.
+PAUSE = 0.3
 OURS = "app.kubernetes.io/managed-by=jupyter-mlops"
 MADE = (
     "pods,deployments,services,secrets,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,"
@@ -142,7 +144,7 @@ async def until(
     deadline = time.monotonic() + patience
     while not is_so(seen := await look()):
         assert time.monotonic() < deadline, f"not {what or 'so'} within {patience} s; last seen: {seen!r}"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(PAUSE)
     return seen
 
 
