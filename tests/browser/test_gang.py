@@ -15,12 +15,15 @@ from .notebook import Notebook, write_notebook
 from .sidebar import Sidebar
 
 CELL = """
-%%mlrun --gang 2 --name "learn digits" --cluster pair
+%%mlrun --gang 2 --name "learn digits" --cluster pair --hang off
 import os, time
+from pathlib import Path
 folder = mlops.resume()
 begin = folder.step if folder is not None else 0
 for step in range(begin + 1, 61):
-    time.sleep(0.3)
+    time.sleep(0.1)
+    while step == 30 and not Path("SEEN").exists():  # it is looked at in the middle of its work
+        time.sleep(0.1)
     mlops.log_metric("loss", 3 / step + 0.1 * mlops.rank(), step)
     mlops.log_metric("accuracy", 1 - 1 / step, step)
     if step == 13 and mlops.rank() == 1 and begin == 0:
@@ -49,7 +52,9 @@ def test_a_gang_says_why_it_began_again_and_a_sweep_what_it_tried(
     page: Page, lab: Lab, picture: Callable[[str], Path]
 ) -> None:
     lab.api("profiles/pair", "PUT", PAIR)
-    write_notebook(lab.work, "gang.ipynb", ["%load_ext jupyter_mlops\nimport jupyter_mlops as mlops", CELL, SWEEP])
+    seen = lab.work / "seen"
+    cells = ["%load_ext jupyter_mlops\nimport jupyter_mlops as mlops", CELL.replace("SEEN", str(seen)), SWEEP]
+    write_notebook(lab.work, "gang.ipynb", cells)
     cluster_of(lab, "pair", "pair", 2)
     open_lab(page, lab, "gang.ipynb")
     sidebar = Sidebar(page).open()
@@ -92,6 +97,7 @@ def test_a_gang_says_why_it_began_again_and_a_sweep_what_it_tried(
     tab.locator("[data-mlops=curve-each]").uncheck()
     tab.locator("[data-mlops=curve-log]").uncheck()
     picture("curves-light")
+    seen.touch()
     assert_accessible(page, "[data-mlops=curves-view]")
     command(page, "docmanager:open", {"path": "gang.ipynb"})
     expect(sidebar.run("learn digits", "done")).to_be_visible()

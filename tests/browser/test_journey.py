@@ -19,7 +19,7 @@ from .sidebar import Sidebar
 
 MAP = """%%mlrun --map range(40) --as number --out squares --name squares
 import time
-time.sleep(0.25)
+time.sleep(0.4)
 number ** 2"""
 
 CELLS = ["%load_ext jupyter_mlops\nimport os\nprint('pid', os.getpid())", MAP, "print(len(squares), squares[-1])"]

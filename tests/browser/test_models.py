@@ -61,7 +61,7 @@ def test_a_version_is_seen_promoted_with_a_reason_and_served(page: Page, lab: La
 
     details.locator("[data-number='2'] [data-mlops=deploy]").click()  # the second of two clicks
     service = sidebar.services.locator("[data-mlops=service][data-name=ones]")
-    expect(service).to_have_attribute("data-phase", "ready", timeout=60_000)
+    expect(service).to_have_attribute("data-phase", "ready")
     expect(service.locator("[data-mlops=service-model]")).to_have_text("ones@2")
     expect(service.locator("[data-mlops=service-address]")).to_contain_text("127.0.0.1:")
     assert_accessible(page, ".jp-mlops-sidebar")
