@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,15 @@ from .clusters import PATIENCE, Namespace, in_thread, small
 from .kube import Kube
 from .running import Running, call, running, slowly, spin
 
+BINDINGS = "rolebindings.rbac.authorization.k8s.io"
 #: What who may do nothing with a namespace may not do.
 EVERYTHING = (
     "get pods", "get pods/log", "create pods", "create pods/portforward", "create pods/exec", "get secrets",
-    "list secrets", "get configmaps", "get deployments.apps", "delete deployments.apps", "create rolebindings",
+    "list secrets", "get configmaps", "get deployments.apps", "delete deployments.apps", f"create {BINDINGS}",
     "get services", "create serviceaccounts/token",
 )  # fmt: skip
+#: What she may do with her own.
+OWN = ("get pods", "get secrets", "create deployments.apps")
 
 
 async def test_a_user_without_rights_reads_a_sentence(
@@ -87,6 +91,7 @@ async def test_two_users_of_a_hub_have_nothing_to_do_with_each_other(
                 await user.space.backend.check(own.profile)
                 seen = [state.name for state in await user.space.backend.clusters()]
                 assert own.name in seen and foreign.name not in seen
+                assert all((await _may(kube, user.account, user.space.name, OWN)).values())
                 await _reaches_nothing_of(user, own, other, foreign)
     finally:
         await in_thread(lambda: kube.kubectl("delete", "--wait=false", "-f", "-", stdin=given))
@@ -132,14 +137,32 @@ async def _reaches_nothing_of(user: _HubUser, own: ClusterSpec, other: _HubUser,
         (user.account, other.space.name, EVERYTHING),
         (user.account, hub, EVERYTHING),
         (controller, other.space.name, EVERYTHING),
-        (controller, user.space.name, ("get secrets", "list secrets", "create secrets", "create rolebindings")),
+        (controller, user.space.name, ("get secrets", "list secrets", "create secrets", f"create {BINDINGS}")),
     ):
-        for each in what:
-            verb, _, kind = each.partition(" ")
-            resource, _, part = kind.partition("/")
-            command = ["auth", "can-i", verb, resource, f"--subresource={part}", "-n", where, "--as", account]
-            answer = await in_thread(lambda c=command: user.space.kube.kubectl(*c, check=False))  # type: ignore[misc]
-            assert answer.strip().splitlines()[-1].startswith("no"), (account, each, where)
+        answers = await _may(user.space.kube, account, where, what)
+        assert not any(answers.values()), (account, where, answers)
+
+
+async def _may(kube: Kube, account: str, where: str, what: Sequence[str]) -> dict[str, bool]:
+    """Which of these things a service account may do in a namespace; all are asked for at once."""
+    reviews = []
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{account.split(':')[2]}", "system:authenticated"]
+    for each in what:
+        verb, _, kind = each.partition(" ")
+        resource, _, part = kind.partition("/")
+        plural, _, group = resource.partition(".")
+        asked = {"namespace": where, "verb": verb, "resource": plural, "group": group, "subresource": part}
+        spec = {"user": account, "groups": groups, "resourceAttributes": asked}
+        reviews.append({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec})
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": reviews})
+    told = await in_thread(lambda: kube.kubectl("create", "-f", "-", "-o", "json", stdin=listed))
+    answers: list[Any] = []
+    while told := told.strip():  # one object after the other
+        answer, end = json.JSONDecoder().raw_decode(told)
+        answers += answer.get("items", [answer])
+        told = told[end:]
+    assert [answer["spec"]["resourceAttributes"]["verb"] for answer in answers] == [each.split()[0] for each in what]
+    return {each: answer["status"]["allowed"] for each, answer in zip(what, answers, strict=True)}
 
 
 def test_a_controller_that_may_not_create_pods_says_so(kube: Kube) -> None:

@@ -165,7 +165,7 @@ async def test_an_unreadable_spec_is_one_row_and_nothing_is_done_because_of_it(
     assert f"ann/{one}" in broken.problem.why and "jupyter mlops stop" in broken.problem.todo
     with pytest.raises(Unreadable, match="spec of cluster 'one'"):
         await backend.spec("one")
-    for refused in (backend.address("one", 1.0), backend.link("one", 1.0)):
+    for refused in (backend.address("one", 30.0), backend.link("one", 30.0)):
         with pytest.raises(ClusterUnreachable, match="spec of cluster 'one'"):
             await refused
     assert len(await backend.runs("one")) == 1 and len(await backend.events("one")) == 2
@@ -192,7 +192,7 @@ async def test_options_that_can_not_be_read_are_said_too(api: StoringApi, backen
     seen = (await rows(backend))["one"]
     assert seen.phase == "unreachable" and seen.problem is not None and "tls" in seen.problem.why
     with pytest.raises(ClusterUnreachable):
-        await backend.address("one", 1.0)
+        await backend.address("one", 30.0)
 
 
 async def test_an_unreadable_cluster_is_stopped_only_by_its_name(
@@ -293,7 +293,7 @@ async def test_an_unreadable_key_is_said(api: StoringApi, backend: Backend, tmp_
     for data in ({}, {"tls.key": "%%%", "tls.crt": "%%%"}, {"tls.key": secret["data"]["tls.key"]}):
         secret["data"] = data
         with pytest.raises(ClusterUnreachable, match="Secret ann/one-tls"):
-            await backend.address("one", 1.0)
+            await backend.address("one", 30.0)
 
 
 async def test_a_scheduler_that_comes_back_goes_on_without_what_it_can_not_read(
@@ -323,7 +323,7 @@ async def test_a_foreign_cluster_of_another_form_is_one_row(api: StoringApi, bac
     assert odd.problem is not None and "DaskCluster ann/odd can't be read" in odd.problem.what
     assert odd.commands == ["stop"]
     with pytest.raises(ClusterUnreachable, match="DaskCluster ann/odd"):
-        await backend.link("odd", 1.0)
+        await backend.link("odd", 30.0)
     await backend.stop("odd")
     assert set(await rows(backend)) == {"one", "plain"}
 
