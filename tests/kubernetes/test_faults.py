@@ -24,7 +24,7 @@ from .running import Running, call, running, slowly, spin, up_in
 AGAIN = "The scheduler started again"
 SCHEDULER = "jupyter-mlops/part=scheduler"
 #: Seconds from the start of a scheduler's container until its workers are with it: 4 on a machine at rest.
-SOON = 30.0
+SOON = 60.0
 #: Seconds that are more than a kernel's patience with one answer.
 LONGER = 32.0
 

@@ -102,6 +102,7 @@ def test_a_rank_and_a_worker_that_die_cost_some_rounds(
     os.kill(int((tmp_path / "1").read_text()), signal.SIGSTOP if stops else signal.SIGKILL)
     until(lambda: run.record.attempt == 2 and saved(run) >= 40)
     os.kill(max(pids_of(cluster)), signal.SIGKILL)
+    (tmp_path / "go").touch()
     model = run.result(LONG)
     assert run.record.attempt == 3, run.prints()
     assert ("It hangs" in run.prints()) == stops
@@ -115,7 +116,8 @@ def test_a_rank_and_a_worker_that_die_cost_some_rounds(
 
 
 def slowed(kind: Any, folder: Path) -> Any:
-    """An estimator whose rounds take 20 ms more, and whose ranks say who they are."""
+    """An estimator whose rounds take 20 ms more, and whose ranks say who they are. After 80 rounds it waits until it
+    may go on: what kills its workers comes in time on any machine."""
 
     def pace() -> None:
         import importlib
@@ -125,8 +127,16 @@ def slowed(kind: Any, folder: Path) -> Any:
         if "RANK" not in os.environ or hasattr(booster, "own"):
             return
         (folder / os.environ["RANK"]).write_text(str(os.getpid()))
+
+        def update(self: Any, *args: Any, **options: Any) -> Any:
+            time.sleep(0.02)
+            done = self.num_boosted_rounds() if hasattr(self, "num_boosted_rounds") else self.current_iteration()
+            while done >= 80 and not (folder / "go").exists():
+                time.sleep(0.02)
+            return self.own(*args, **options)
+
         booster.own = booster.update
-        booster.update = lambda self, *args, **options: (time.sleep(0.02), self.own(*args, **options))[1]
+        booster.update = update
 
     class Slowed(kind):  # type: ignore[misc]
         def get_params(self, deep: bool = True) -> Any:

@@ -154,10 +154,10 @@ def test_a_trial_may_be_a_gang(cluster: mlops.Cluster) -> None:
 def test_it_stops_at_a_time_and_goes_on_when_it_is_run_again(
     cluster: mlops.Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = mlops.sweep(slow, X, trials=20, seed=7, time=1.2, cluster=cluster, quiet=True)
+    first = mlops.sweep(slow, X, trials=80, seed=7, time=4, cluster=cluster, quiet=True)
     first.result()
     done = [trial for trial in first.trials if trial.phase == "done"]
-    assert first.state == "done" and "its time of" in first.record.error and 0 < len(done) < 20
+    assert first.state == "done" and "its time of" in first.record.error and 0 < len(done) < 80
     assert {trial.phase for trial in first.trials} == {"done", "stopped"}
     capsys.readouterr()
     second = mlops.sweep(slow, X, trials=len(done) + 2, cluster=cluster)
@@ -186,7 +186,7 @@ print(mlops.sweep(objective, {"x": mlops.uniform(0, 1)}, trials=int(sys.argv[2])
 def test_a_killed_driver_costs_the_trials_under_way_and_no_more(cluster: mlops.Cluster, tmp_path: Path) -> None:
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
-    command = [sys.executable, str(script), cluster.name, "16"]
+    command = [sys.executable, str(script), cluster.name, "40"]
     begun = time.time()
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -202,9 +202,9 @@ def test_a_killed_driver_costs_the_trials_under_way_and_no_more(cluster: mlops.C
     again = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=True)
     assert f"Going on with {len(kept)} trials" in again.stdout
     last = read_runs()[0]
-    assert (last.phase, last.done) == ("done", 16 - len(kept))
+    assert (last.phase, last.done) == ("done", 40 - len(kept))
     trials = run_folder(last.id).trials()
-    assert [trial.number for trial in trials] == list(range(16)) and all(trial in trials for trial in kept)
+    assert [trial.number for trial in trials] == list(range(40)) and all(trial in trials for trial in kept)
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,7 @@ def test_it_stops_at_an_amount_of_money(priced: mlops.Cluster, cluster: mlops.Cl
     found = mlops.sweep(slow, X, trials=100, budget=2.5, cluster=priced, name="bought", quiet=True)
     assert found.result().value is not None
     assert found.state == "done" and "its budget of $2.50" in found.record.error
-    assert found.cost.amount is not None and 1 < found.cost.amount < 3.5
+    assert found.cost.amount is not None and 1 < found.cost.amount < 5
     spent = mlops.sweep(slow, X, trials=100, budget=found.cost.amount, cluster=priced, name="bought", quiet=True)
     spent.wait()  # what the first one cost counts
     assert spent.record.done == 0 and len(spent.trials) == len([each for each in found.trials if each.finished])

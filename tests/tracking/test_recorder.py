@@ -324,7 +324,7 @@ def test_closing_ends_the_process_also_when_the_tracking_server_does_not_answer(
         assert len(_children()) == 1, "the process waits for the server"
         started = time.monotonic()
         recorder.close(0.2)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30  # the server's answer would be waited for much longer
     assert _children() == []
     assert history.get(run(1).id).ended is None, "the record is kept"
     settings.save(Settings())
