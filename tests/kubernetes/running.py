@@ -37,9 +37,12 @@ def slowly(item: int) -> int:
 
 
 @by_value
-def spin() -> None:
+def endless() -> None:
+    """Never over, and no burden on who shares the CPU."""
+    import time
+
     while True:
-        pass
+        time.sleep(0.1)
 
 
 class Running:

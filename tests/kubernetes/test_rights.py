@@ -18,7 +18,7 @@ from jupyter_mlops.core.errors import ClusterEnded, MlopsError, Refused, RunLost
 
 from .clusters import PATIENCE, Namespace, in_thread, small
 from .kube import Kube
-from .running import Running, call, running, slowly, spin
+from .running import Running, call, endless, running, slowly
 
 BINDINGS = "rolebindings.rbac.authorization.k8s.io"
 #: What who may do nothing with a namespace may not do.
@@ -130,7 +130,7 @@ async def _reaches_nothing_of(user: _HubUser, own: ClusterSpec, other: _HubUser,
         with pytest.raises(MlopsError):
             await forbidden
     with pytest.raises(MlopsError):
-        await in_thread(lambda: mlops.run(spin, cluster=spec.name))
+        await in_thread(lambda: mlops.run(endless, cluster=spec.name))
     hub = user.account.split(":")[2]
     controller = f"system:serviceaccount:{user.space.name}:{own.name}-controller"
     for account, where, what in (
@@ -207,7 +207,7 @@ def _listed_problem(made: Running) -> str:
 def test_the_namespace_is_deleted(kube: Kube) -> None:
     """All ends. The receipt goes with it: who saw the cluster still lists it as ended, with what it had cost."""
     with running(kube, workers=1) as made:
-        run = mlops.run(spin, cluster=made.cluster)
+        run = mlops.run(endless, cluster=made.cluster)
         made.until(lambda: run.state == "running")
         made.until(lambda: made.worker_seconds_kept() > 5)
         made.kube.kubectl("delete", "namespace", made.namespace.name, "--timeout=90s")
@@ -218,7 +218,7 @@ def test_the_namespace_is_deleted(kube: Kube) -> None:
         assert receipt is not None and receipt.cause == "deleted" and "namespace" in receipt.why
         assert receipt.cost.usage.worker_hours * 3600 > 3
         with pytest.raises((ClusterEnded, RunLost)):
-            mlops.run(spin, cluster=made.cluster).result(PATIENCE)
+            mlops.run(endless, cluster=made.cluster).result(PATIENCE)
         call(made.namespace.backend.forget(made.name))
         assert made.name not in [state.name for state in call(made.namespace.backend.clusters())]
 

@@ -24,12 +24,17 @@ from jupyter_mlops.core import errors
 from jupyter_mlops.home.runs import read_runs
 
 from .cluster import LONG, a_cluster, until
-from .test_functions import spin, workers_of
+from .test_functions import workers_of
 
 pytestmark = pytest.mark.slow
 
 #: The version of Dask here.
 DASK = version("dask")
+
+
+def endless() -> None:
+    while True:
+        time.sleep(0.1)
 
 
 def slow(item: int) -> int:
@@ -77,7 +82,7 @@ def test_a_big_variable_is_put_again_when_its_worker_dies(cluster: mlops.Cluster
 
 def test_a_run_whose_scheduler_is_killed_is_lost_and_says_so() -> None:
     with a_cluster("mortal") as mortal:
-        run = mlops.run(spin, cluster=mortal)
+        run = mlops.run(endless, cluster=mortal)
         later = mlops.map(slow, range(10_000), cluster=mortal, detach=True)
         until(lambda: run.state == "running")
         for process in psutil.process_iter():
@@ -103,18 +108,18 @@ def is_scheduler(process: psutil.Process, name: str) -> bool:
 
 def test_an_attached_run_is_stopped_when_its_kernel_is_killed(cluster: mlops.Cluster, tmp_path: Path) -> None:
     program = """
-        import jupyter_mlops as mlops, sys
+        import jupyter_mlops as mlops, sys, time
 
-        def spin():
+        def endless():
             while True:
-                pass
+                time.sleep(0.1)
 
         def train():
             for step in range(20):
                 mlops.log_metric("loss", step, step)
             return mlops.world()
 
-        attached = mlops.run(spin, cluster="runs")
+        attached = mlops.run(endless, cluster="runs")
         detached = mlops.map(lambda item: item, range(10), cluster="runs", detach=True)
         gang = mlops.train(train, workers=2, cluster="runs", detach=True)
         print(attached.id, detached.id, gang.id, flush=True)

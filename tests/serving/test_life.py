@@ -49,13 +49,14 @@ PATIENCE = 60.0
 
 @contextmanager
 def load(service: mlops.Service) -> Iterator[Counter[tuple[int, str]]]:
-    """Callers that ask without a pause; what they heard: status and version."""
+    """Callers that ask again and again, and leave the CPU time for what they wait for; what they heard: status and
+    version."""
     heard: Counter[tuple[int, str]] = Counter()
     over, lock = threading.Event(), threading.Lock()
 
     def ask() -> None:
         with Caller(service) as call:
-            while not over.is_set():
+            while not over.wait(0.01):
                 answer = call("POST", "/predict", ROW)
                 with lock:
                     heard[answer.status, str(answer.told.get("model_version", answer.told))] += 1
