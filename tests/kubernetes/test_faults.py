@@ -19,7 +19,7 @@ from jupyter_mlops.places.kubernetes.why.facts import moment
 from .clusters import FAKE, PATIENCE, Namespace, in_thread, small, until
 from .kube import Kube
 from .network import Network
-from .running import Running, call, running, slowly, spin, up_in
+from .running import Running, call, endless, running, slowly, up_in
 
 AGAIN = "The scheduler started again"
 SCHEDULER = "jupyter-mlops/part=scheduler"
@@ -34,7 +34,7 @@ def test_the_scheduler_is_killed_and_its_pod_deleted(kube: Kube) -> None:
     again; the ledger has no hole; what was wanted is wanted still, and what was done is counted."""
     with running(kube) as made:
         workers = made.pods()
-        lost = mlops.run(spin, cluster=made.cluster, detach=True)
+        lost = mlops.run(endless, cluster=made.cluster, detach=True)
         attached = mlops.map(slowly, range(200), cluster=made.cluster)
         made.until(lambda: lost.state == "running" and attached.record.done > 0)
         _kill_process(made)
