@@ -26,7 +26,7 @@ settings.load_profile("any-machine")
 pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.failing", "tests.groups", "tests.kubernetes.fixtures"]
 
 #: What a test stops may take this many seconds to go.
-GRACE = 30.0
+GRACE = 90.0
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 #: Seconds that anything may take on a slow, shared machine before a test gives up.
-PATIENCE = float(os.environ.get("JUPYTER_MLOPS_TESTS_PATIENCE", 90))
+PATIENCE = float(os.environ.get("JUPYTER_MLOPS_TESTS_PATIENCE", 150))
 expect.set_options(timeout=PATIENCE * 1000)
 
 

@@ -24,7 +24,7 @@ from jupyter_mlops.core.profile import Group, Limits, Profile
 from .pool import InProcessPool
 
 #: Seconds that anything may take on a machine that is busy with other things.
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 MEMORY = 512 * 1024**2
 

@@ -22,7 +22,7 @@ from .kube import Kube
 T = TypeVar("T")
 
 #: Seconds that anything may take here: the machine may be busy with other suites.
-PATIENCE = 90.0
+PATIENCE = 150.0
 #: Seconds between two looks. Each may be a process of kubectl, which on two CPUs takes time from what is waited for.
 PAUSE = 0.3
 OURS = "app.kubernetes.io/managed-by=jupyter-mlops"

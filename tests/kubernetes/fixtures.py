@@ -20,7 +20,7 @@ _made = iter(range(1, 1000))
 #: Why tests that break a Kubernetes are skipped.
 NOT_OWN = "breaks components of Kubernetes, which only one of our own lets us"
 #: Seconds for what was ended to be gone.
-GRACE = 60.0
+GRACE = 150.0
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from .https import LOCAL, Asked, Authority, Server, proxying, serving
 
 aio = pytest.importorskip("kubernetes.aio")
 KUBECTL = shutil.which("kubectl")
-PATIENCE = 60.0
+PATIENCE = 150.0
 #: What is asked for.
 PATH = "/apis"
 

@@ -31,7 +31,7 @@ from jupyter_mlops.places import profiles
 pytestmark = pytest.mark.slow
 
 #: Seconds that anything may take on a machine with other work.
-PATIENCE = 90.0
+PATIENCE = 150.0
 
 
 def until(true: Callable[[], bool], what: str) -> None:

@@ -11,7 +11,7 @@ import jupyter_mlops as mlops
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 
 #: Seconds that anything may take on a busy machine.
-LONG = 60.0
+LONG = 150.0
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from jupyter_mlops.core.naming import ClusterName
 from ..websockets import hang_up
 
 #: Seconds that anything may take on a busy machine.
-PATIENCE = 90.0
+PATIENCE = 150.0
 
 #: A profile that is ready soon.
 SMALL = {

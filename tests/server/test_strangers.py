@@ -21,7 +21,7 @@ from ..kubernetes.api import StoringApi, storing_api
 from .conftest import Ask
 
 #: Seconds that anything may take on a busy machine.
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 LABELS = {"app": "dask", "release": "v4", "chart": "dask-2026.1.0"}
 

@@ -44,7 +44,7 @@ ROW = [{"age": 30, "income": 1000.5}]
 CALLERS = 4
 
 #: Seconds that something may take that is waited for.
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 @contextmanager
