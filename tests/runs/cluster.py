@@ -33,8 +33,8 @@ def a_cluster(name: str, workers: int = 2) -> Iterator[mlops.Cluster]:
 
 
 def until(true: Callable[[], Any], timeout: float = LONG, tell: Callable[[], Any] = str) -> None:
-    """Wait until `true()`; look ever more rarely, down to five times a second, since to look takes CPU as well. `tell()`
-    says how it is when that doesn't come."""
+    """Wait until `true()`; look ever more rarely, down to five times a second, since to look takes CPU as well.
+    `tell()` says how it is when that doesn't come."""
     deadline, pause = time.monotonic() + timeout, 0.02
     while not true():
         assert time.monotonic() < deadline, f"not within {timeout} s: {tell()}"
