@@ -246,6 +246,8 @@ class Till:
                 numbers.append(book.holds.get(self._who, Hold()).number + 1)
             return book.take(self._who, ask._replace(number=numbers[0]), self._clock())
 
+        before = self._answers[name]
+        self._answers[name] = before._replace(hold=before.hold.unanswered(ask))
         book = await self._change(name, take)
         if book is None:
             self._answers.pop(name, None)

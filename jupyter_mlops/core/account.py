@@ -81,6 +81,11 @@ class Hold(Record):
         """What the cluster may have cost in all by the time it asks again."""
         return self.total + self.held
 
+    def unanswered(self, ask: Ask) -> Hold:
+        """What of it is sure once `ask` was sent, for as long as nobody has answered: it may have arrived, and an ask
+        for less gives the rest to others."""
+        return self.model_copy(update={"held": max(0.0, min(self.most, ask.total + ask.want) - self.total)})
+
 
 class AccountBook(Record):
     """An account: its `limit` for a month, and what clusters have of it in `month`, by `holder_of`.

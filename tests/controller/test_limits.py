@@ -13,9 +13,11 @@ import pytest
 from distributed import Client
 
 from jupyter_mlops.controller.link import ClusterView
+from jupyter_mlops.controller.till import Till
 from jupyter_mlops.core.account import AccountBook, AccountState
+from jupyter_mlops.core.budget import Budget
 from jupyter_mlops.core.cluster import EndCause, Receipt
-from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable, InvalidSpec, OutOfRange, Refused
+from jupyter_mlops.core.errors import ClusterEnded, ClusterUnreachable, InvalidSpec, OutOfRange, Refused, Unavailable
 from jupyter_mlops.core.extend import LimitChange
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
@@ -182,6 +184,37 @@ async def test_an_account_is_asked_before_anything_is_spent(tmp_path: Path, monk
         assert receipt_of(tmp_path).cause == "budget" and "it can't pay any more" in receipt_of(tmp_path).why
     (book,) = await store.books()
     assert book.held(clock()) == 0 and book.spent == pytest.approx(receipt_of(tmp_path).cost.amount)
+
+
+class _Forgetful(AccountsFile):
+    """Stores what it is told, and doesn't answer while it `forgets` to."""
+
+    forgets = False
+
+    async def change(self, name: str, do: Callable[[AccountBook | None], AccountBook | None]) -> AccountBook | None:
+        book = await super().change(name, do)
+        if self.forgets:
+            raise Unavailable("The answer is lost")
+        return book
+
+
+async def test_what_was_given_back_is_not_spent_though_nobody_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
+    store, wanted = _Forgetful(), {"default": 4}
+    await store.change("team", lambda _: AccountBook(name="team", limit=1.0))
+    spec = make_spec().model_copy(update={"accounts": ["team"], "rates": {"default": 1.0}})
+    till = Till(spec, store, time.time, taken=lambda: Budget(limit=9), wanted=lambda: wanted, life=lambda: None)
+    await till.open()
+    assert till.left == pytest.approx(1.0), "four workers for 15 minutes"
+    wanted["default"], store.forgets = 1, True
+    with pytest.raises(Unavailable, match="The answer is lost"):
+        await till.afford("default", 2)
+    (book,) = await store.books()
+    assert till.left == pytest.approx(0.5) == book.held(time.time()), "others may have the rest"
+    store.forgets = False
+    await till.close()
 
 
 async def test_a_budget_that_nobody_can_keep_does_not_end_a_live_cluster(tmp_path: Path) -> None:
