@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -119,6 +121,22 @@ def test_an_account_pays_for_a_cluster_until_its_scheduler_is_killed(
     assert say("stop", "two")[0] == 0
     assert not [hold for hold in _account(say)["holds"].values() if hold["held"]], "at its end it gives back the rest"
     assert say("account", "remove")[0] == 0 and say("account")[1].startswith("No account.")
+
+
+def test_where_one_account_fails_nothing_stays_held_in_the_others(
+    say: Callable[..., tuple[int, str]], home: Path, tmp_path: Path
+) -> None:
+    _rule(tmp_path, {"rules": [{"name": "lab", "month": 100}]})
+    assert say("account", "set", "50")[0] == 0
+    with contextlib.closing(sqlite3.connect(home / "accounts.sqlite")) as db:
+        db.execute(
+            f"CREATE TRIGGER broken BEFORE INSERT ON accounts WHEN NEW.name = '{me()}' "
+            "BEGIN SELECT RAISE(ABORT, 'its disk is broken'); END"
+        )
+    code, text = say("start", "small", "-n", "one", "--no-wait")
+    assert code != 0 and "its disk is broken" in text
+    (lab,) = [book for book in json.loads(say("account", "--json")[1]) if book["name"] == "lab"]
+    assert [hold["held"] for hold in lab["holds"].values()] == [0.0]
 
 
 def test_rules_bound_a_cluster_from_its_start_on(say: Callable[..., tuple[int, str]], tmp_path: Path) -> None:

@@ -108,9 +108,15 @@ async def settle(store: AccountStore, backend: Backend) -> list[AccountBook]:
 
 
 async def close(store: AccountStore, names: Sequence[str], who: str, total: float) -> None:
-    """Tell accounts that a cluster has ended, and what it cost."""
+    """Tell accounts that a cluster has ended, and what it cost: all of them, also where one fails."""
+    faults = []
     for name in names:
-        await store.change(name, _closing(who, total))
+        try:
+            await store.change(name, _closing(who, total))
+        except MlopsError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
 
 
 def _closing(who: str, total: float) -> Callable[[AccountBook | None], AccountBook | None]:

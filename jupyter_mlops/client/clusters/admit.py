@@ -7,6 +7,7 @@ since the process died, it comes back by itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from ...core.account import HELD, RENEWED, AccountBook, AccountStore, Ask, Hold,
 from ...core.base import Seconds
 from ...core.budget import CAUTION, check_priced, reference_in
 from ...core.cluster import ClusterSpec
-from ...core.errors import Refused
+from ...core.errors import MlopsError, Refused
 from ...core.price import Price
 from ...core.profile import Group, Profile
 from ...core.rules import HeldRules, rules_for
@@ -156,16 +157,25 @@ async def _hold(store: AccountStore, backend: Backend, spec: ClusterSpec, rate: 
 
 
 async def _take(store: AccountStore, spec: ClusterSpec, ask: Ask) -> AccountBook | None:
-    """Ask all accounts. The one that can't pay, if there is one: then none holds anything."""
-    who = holder_of(spec.name, spec.created)
-    for name in spec.accounts:
-        book = await store.change(name, _asking(who, ask))
-        if book is not None and book.holds.get(who, Hold()).short:
-            nothing = Ask(ask.number + 1, 0.0, 0.0, begun=False)
-            for other in spec.accounts:
-                await store.change(other, _asking(who, nothing))
-            return book
-    return None
+    """Ask all accounts. The one that can't pay, if there is one: then none holds anything, nor where one fails."""
+    who, paid_for = holder_of(spec.name, spec.created), False
+    try:
+        for name in spec.accounts:
+            book = await store.change(name, _asking(who, ask))
+            if book is not None and book.holds.get(who, Hold()).short:
+                return book
+        paid_for = True
+        return None
+    finally:
+        if not paid_for:
+            await asyncio.shield(_let_go(store, spec.accounts, who, ask.number + 1))
+
+
+async def _let_go(store: AccountStore, names: Sequence[str], who: str, number: int) -> None:
+    """Hold nothing in any account. What one can't be told of comes back by itself."""
+    for name in names:
+        with contextlib.suppress(MlopsError):
+            await store.change(name, _asking(who, Ask(number, 0.0, 0.0, begun=False)))
 
 
 def _asking(who: str, ask: Ask) -> Callable[[AccountBook | None], AccountBook | None]:
