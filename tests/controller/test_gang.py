@@ -317,6 +317,13 @@ def test_checkpoints_that_cannot_be_read_end_it_before_it_begins_anew(notes: Not
     assert notes.failed == ["the checkpoints in /x can't be read"] and notes.taken() == []
 
 
+def test_a_seat_that_begins_when_all_has_failed_is_let_go(notes: Notes) -> None:
+    gang = Gang(["a", "b"], 1, notes)
+    _sit(gang, 0, fault="the checkpoints in /x can't be read")
+    _sit(gang, 1, fault="the checkpoints in /x can't be read")
+    assert notes.taken() == [(1, "finish")] and len(notes.failed) == 1
+
+
 def test_all_stop_at_one_step_and_begin_again_without_the_worker(gang: Gang, notes: Notes) -> None:
     gang.leaving(gang.seats[1])
     assert notes.taken() == [(0, "notice"), (1, "notice")]

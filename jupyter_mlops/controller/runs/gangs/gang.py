@@ -213,6 +213,9 @@ class Gang:
         """The seat has its thread, and none of its ranks runs."""
         seat.phase, seat.worker, seat.place, seat.ranks = "ready", worker, place, set()
         self._still_since = now
+        if self.over:  # its task hadn't begun when the others were told
+            self._let_go(seat)
+            return
         if seat.leaves or self._runs:  # it came too late for this attempt
             self._send_away(seat)
             return
@@ -494,7 +497,10 @@ class Gang:
         self.over = True
         self._hands.end_without([seat for seat in self.seats if seat not in self._attending])
         for seat in self._attending:
-            self._hands.order(seat, "finish", blame=blame, seats=len(self._attending))
+            self._let_go(seat, blame)
+
+    def _let_go(self, seat: SeatState, blame: int | None = None) -> None:
+        self._hands.order(seat, "finish", blame=blame, seats=len(self._attending))
 
 
 def _ranks(seat: SeatState, per_worker: int) -> str:

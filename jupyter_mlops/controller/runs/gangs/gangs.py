@@ -109,6 +109,9 @@ class Gangs:
     def heard(self, run: LiveRun, worker: str, key: str, state: str, **what: Any) -> None:
         """A seat tells how it is, or how a rank has ended."""
         if (found := self._seat_of(run, key)) is None:
+            if state == "seated" and run.live and worker in self._scheduler.workers:  # its trial had failed meanwhile
+                order = {"op": "mlops-gang", "run": run.state.id, "do": "finish", "blame": None, "seats": 1}
+                self._scheduler.worker_send(worker, order)
             return
         known, seat = found
         now = time.monotonic()
