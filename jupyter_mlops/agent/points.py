@@ -49,17 +49,17 @@ class PointsOut:
         os.set_inheritable(file, False)
         self._stuck = False
         self._dropped = 0
-        self._trial: int | None = None
-        self._begins = False
+        #: The trial that logs, and how many have begun here with it: whoever reads knows the first points of each by
+        #: that, from whatever thread or fork they come.
+        self._trial: tuple[int | None, int] = (None, 0)
 
     def begin_trial(self, trial: int | None) -> None:
         """What is logged from here on is a trial's of a sweep, which begins; None: it has ended."""
-        self._trial, self._begins = trial, trial is not None
+        self._trial = (trial, self._trial[1] + 1)
 
     def add(self, key: str, value: float, step: int | None) -> None:
         """A point. It is lost if nobody has taken any for a second."""
-        whose = [self._trial, self._begins]
-        line = json.dumps([key, step, value, round(time.time(), 3), self._dropped, *whose]).encode() + b"\n"
+        line = json.dumps([key, step, value, round(time.time(), 3), self._dropped, *self._trial]).encode() + b"\n"
         try:
             if not self._written(line):
                 self._dropped += 1
@@ -67,7 +67,6 @@ class PointsOut:
         except OSError:  # the seat is gone, and so will be this process
             return
         self._dropped = 0
-        self._begins = False
 
     def _written(self, line: bytes) -> bool:
         try:
@@ -99,6 +98,7 @@ class PointsIn:
     def __init__(self, file: int, tell: Callable[[dict[str, Column], int, int | None, bool], None]) -> None:
         self._file, self._tell = file, tell
         self._rest = b""
+        self._begun = 0
         self._room, self._at = float(BURST), time.monotonic()
 
     def read(self) -> float:
@@ -138,7 +138,8 @@ class PointsIn:
         by_trial: dict[int | None, dict[str, Column]] = {}
         for (trial, key), column in columns.items():
             by_trial.setdefault(trial, {})[key] = column
-        begun = {point[5] for point in points if point[6]}
+        begun = {trial for *_, trial, number in points if trial is not None and number > self._begun}
+        self._begun = max((self._begun, *(point[6] for point in points)))
         for trial, of_trial in by_trial.items():
             self._tell(of_trial, left_out, trial, trial in begun)
             left_out = 0
@@ -153,7 +154,11 @@ def _points(lines: bytes) -> list[list[Any]]:
         for line in lines.split(b"\n"):
             with contextlib.suppress(ValueError):
                 found.append(json.loads(line))
-    return [point for point in found if isinstance(point, list) and len(point) == 7 and isinstance(point[0], str)]
+    return [point for point in found if isinstance(point, list) and len(point) == 7 and _is_point(*point)]
+
+
+def _is_point(key: Any, step: Any, value: Any, at: Any, dropped: Any, trial: Any, number: Any) -> bool:
+    return isinstance(key, str) and isinstance(dropped, int) and isinstance(number, int)
 
 
 def _telling(column: Column) -> Column:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import os
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlops.agent.points import PointsIn, PointsOut
+from jupyter_mlops.controller.runs.curves import ALL_RECENT, CurveKeeper
 from jupyter_mlops.core.curve import (
     ALL_POINTS,
     FEWEST_POINTS,
@@ -174,3 +178,56 @@ def test_what_was_copied_twice_counts_once_and_who_asks_again_is_told_what_is_ne
     seen = curves.view().seq
     curves.take(line([2], key="acc"))
     assert [curve.key for curve in curves.view(seen).curves] == ["acc"]
+
+
+def test_a_trial_begins_once_whichever_thread_or_fork_logs_its_first_point() -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    told: list[tuple[list[float], int | None, bool]] = []
+    points = PointsIn(read, lambda columns, _, trial, begins: told.append((columns["loss"]["values"], trial, begins)))
+    out = PointsOut(write)
+
+    def log(by: PointsOut, value: float) -> None:
+        by.add("loss", value, None)
+        points.drain()
+
+    log(out, 0.0)
+    for trial in (7, 8, 8):
+        out.begin_trial(trial)
+        fork = copy.copy(out)  # that is what a fork is
+        log(fork, 1.0)
+        log(out, 2.0)
+    out.begin_trial(None)
+    log(fork, 3.0)
+    log(out, 4.0)
+    of = [(values[0], trial) for values, trial, begins in told if begins]
+    assert of == [(1.0, 7), (1.0, 8), (1.0, 8)] and len(told) == 9
+    os.close(read)
+    os.close(write)
+
+
+def test_all_runs_of_a_cluster_share_the_room_for_points_that_are_kept_whole() -> None:
+    keeper = CurveKeeper(None, print)
+
+    def log(step: int) -> None:
+        column = {"steps": [step], "values": [1.0], "times": [1.0]}
+        keeper.take({"columns": {"loss": column}}, {})
+
+    def whole() -> int:
+        """How many of the newest lines are told as they came."""
+        last = keeper.lines(0)[0]
+        return next(number for number in range(100) if len(keeper.lines(last - number - 1)[1]) != number + 1)
+
+    for step in range(30):
+        log(step)
+    assert len(keeper.lines(0)[1]) == 30
+    keeper.share(ALL_RECENT // 10)
+    assert whole() == 10
+    log(30)
+    assert whole() == 10
+    keeper.share(1)
+    log(31)
+    assert whole() == 11, "there is more room again"
+    keeper.fade()
+    log(32)
+    assert whole() == 1

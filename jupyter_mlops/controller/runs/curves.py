@@ -12,8 +12,9 @@ from ...core.curve import LARGEST_STEP, CurveLine, CurveOf, Curves, CurvesView, 
 from ...core.errors import Unreadable
 from ...core.run import MOST
 
-#: Points that are kept whole for who copies them: what is on disk may be on another machine's.
-RECENT = 50_000
+#: Points of a run that are kept whole for who copies them, since what is on disk may be on another machine's; and those
+#: of all runs of a cluster.
+RECENT, ALL_RECENT = 50_000, 500_000
 
 #: Characters of points that are written to a run's file.
 ON_DISK = 2_000_000_000
@@ -37,7 +38,7 @@ class CurveKeeper:
         self._written = 0
         #: Lines as they came, numbered; and points in them.
         self._recent: deque[CurveLine] = deque()
-        self._points = 0
+        self._points, self._most = 0, RECENT
         self._writers: dict[str, int] = {}
         self._said: set[str] = set()
         #: How often trials of a sweep have begun that logged something.
@@ -84,9 +85,15 @@ class CurveKeeper:
             return last, [line for line in self._recent if line.seq > since]
         return last, list(lines_of(self._curves))
 
+    def share(self, runs: int) -> None:
+        """Keep no more points whole than there is room for, where so many runs do."""
+        self._most = min(RECENT, ALL_RECENT // runs)
+        self._forget()
+
     def fade(self) -> None:
         """The run is long over: keep less of it."""
         self._recent.clear()
+        self._points = 0
         self._curves.thin(FADED)
 
     def _attempt_of(self, trial: int, begins: bool) -> int:
@@ -114,7 +121,10 @@ class CurveKeeper:
         line.seq = self._curves.seq
         self._recent.append(line)
         self._points += len(line.steps)
-        while self._points > RECENT:
+        self._forget()
+
+    def _forget(self) -> None:
+        while self._points > self._most:
             self._points -= len(self._recent.popleft().steps)
 
     def _store(self, line: CurveLine) -> None:

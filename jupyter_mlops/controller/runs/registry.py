@@ -155,8 +155,12 @@ class RunRegistry:
         self._changed(run.snapshot())
         for old in [run_id for run_id, run in self._runs.items() if not run.live][:-REMEMBERED]:
             self._release(self._runs.pop(old))
-        for faded in [other for other in self._runs.values() if not other.live][: -DRAWN or None]:
+        over = [other for other in self._runs.values() if not other.live]
+        for faded in over[: -DRAWN or None]:
             faded.curves.fade()
+        whole = [*over[-DRAWN:], *(other for other in self._runs.values() if other.live)]
+        for other in whole:
+            other.curves.share(len(whole))
         self._background.spawn(self._give_up_when_silent(run))
         return run
 
