@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: What to do about a file that can't be read. Nothing of ours changes, moves or removes it meanwhile.
 REPAIR = "Repair that file, or move it away."
 
+#: The file in a folder by which it is held.
+LOCK = ".lock"
+
 #: Errors of the operating system that mean a full disk or quota.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -178,14 +181,38 @@ def exists(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder: one process at a time changes what is in it, and one that dies lets go. Raises as `guarded`."""
-    path = folder / ".lock"
+def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder, made when missing: one process at a time changes what is in it, and one that dies lets go. Who
+    holds it may remove it.
+
+    Parameters
+    ----------
+    wait : whether to wait while another process holds it.
+
+    Raises
+    ------
+    StorageFull, Refused, Unavailable : as `guarded`; `Unavailable`, too, where another process holds it, and that isn't
+        waited for.
+    """
+    path, how = private(folder) / LOCK, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     with guarded(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(handle, "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with guarded(path):
+            fcntl.flock(file, how)
+        if _is_at(path, file.fileno()):
+            yield
+            return
+    with locked(folder, wait=wait):  # whoever held it has removed it
         yield
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether a path leads to an open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

@@ -164,7 +164,8 @@ class ModelFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the model: one process at a time changes it, and one that dies lets go."""
-        with home.locked(self.make().path):
+        with home.locked(self.path):
+            self.make()
             yield
 
     @contextlib.contextmanager

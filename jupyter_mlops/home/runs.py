@@ -92,11 +92,6 @@ class RunFolder:
         """What of the run is in MLflow."""
         return self.path / "mlflow.json"
 
-    @property
-    def marker_lock(self) -> Path:
-        """Held by the process that brings the run to MLflow."""
-        return self.path / ".mlflow.lock"
-
     def make(self) -> RunFolder:
         """The folder, made when it is missing; raises `StorageFull`, `Refused`."""
         home.private(self.path)

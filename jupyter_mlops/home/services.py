@@ -143,9 +143,10 @@ class ServiceFolder:
         return token if caller_of(token, self.callers()) == caller else None
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold its files: one process at a time changes them, and one that dies lets go."""
-        with home.locked(self.make().path):
+    def locked(self, *, wait: bool = True) -> Iterator[None]:
+        """Hold its files: one process at a time changes them, and one that dies lets go. As `home.locked`."""
+        with home.locked(self.path, wait=wait):
+            self.make()
             yield
 
     def open_log(self, name: str) -> BinaryIO:

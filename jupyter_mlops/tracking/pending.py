@@ -5,13 +5,9 @@ Each run's folder has a marker beside the record. The marker says how much of th
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 
 from .. import home
 from ..home.models import model_folders
@@ -52,14 +48,6 @@ def read(folder: RunFolder) -> Marker:
 def write(folder: RunFolder, marker: Marker) -> None:
     """Keep the marker; raises `StorageFull`, `Refused`."""
     home.write(folder.marker, json.dumps(asdict(marker)))
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock on the file `path`: one process at a time has it, and a process that dies loses it."""
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def unsynced() -> list[str]:

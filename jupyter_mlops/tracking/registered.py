@@ -35,7 +35,7 @@ def sync_models(client: MlflowClient, uri: str) -> None:
 
     Idempotent. Raises what MLflow raises, and `StorageFull`, `Refused`.
     """
-    with pending.locked(models_dir() / ".mlflow.lock"):
+    with home.locked(models_dir()):
         there: dict[str, list[Any]] = {}
         for model in client.search_registered_models(max_results=_MOST):
             there[model.name] = list(client.search_model_versions(f"name = '{_quoted(model.name)}'"))

@@ -51,8 +51,8 @@ class MlflowStore:
 
         Idempotent, and safe with several processes. Raises what MLflow raises, and `StorageFull`, `Refused`.
         """
-        folder = run_folder(run.id).make()
-        with pending.locked(folder.marker_lock):
+        folder = run_folder(run.id)
+        with home.locked(folder.path):
             marker = pending.read(folder)
             if marker.uri != self.uri:
                 marker = pending.Marker(uri=self.uri)
@@ -88,7 +88,7 @@ class MlflowStore:
 
             for name in ("mlflow", "alembic"):  # they tell of each table that they make
                 logging.getLogger(name).setLevel(logging.WARNING)
-            with pending.locked(home.home() / ".mlflow.lock"):  # two that make the tables at once make none
+            with home.locked(home.home()):  # two that make the tables at once make none
                 _make_tables(self.uri)
                 client = MlflowClient(self.uri)
                 self._experiment = _experiment(client, self.uri)

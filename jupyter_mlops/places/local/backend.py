@@ -159,7 +159,7 @@ class LocalBackend(Backend):
             raise Conflict(f"Cluster {name!r} is alive", todo="Stop it first.")
         if not entry.ended:
             raise Conflict(f"Cluster {name!r} may be alive", _away(entry).why, "Stop it first.")
-        await asyncio.to_thread(shutil.rmtree, entry.folder.path, ignore_errors=True)
+        await asyncio.to_thread(store.throw_away, entry)
 
     async def receipt(self, name: str) -> Receipt | None:
         """As in `Backend`."""

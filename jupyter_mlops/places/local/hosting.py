@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -119,17 +120,35 @@ def _named(name: str) -> ServiceFolder:
 
 def _all() -> list[ServiceState]:
     found = []
+@contextlib.contextmanager
+def _held(name: str) -> Iterator[ServiceFolder]:
+    """The folder of a service that nobody else changes meanwhile, or removes."""
+    with _named(name).locked():
+        yield _named(name)
+
+
     for folder in service_folders():
         state = _state(folder)
-        if state.phase == "stopped" and state.since < time.time() - _KEPT:
-            shutil.rmtree(folder.path, ignore_errors=True)
-        else:
+        if not (_is_old(state) and _thrown_away(folder)):
             found.append(state)
     return found
 
 
 def _deploy(spec: ServiceSpec) -> ServiceState:
     folder = service_folder(spec.name)
+def _is_old(state: ServiceState) -> bool:
+    return state.phase == "stopped" and state.since < time.time() - _KEPT
+
+
+def _thrown_away(folder: ServiceFolder) -> bool:
+    """Whether one that stopped long ago is gone now; not while somebody deploys it anew."""
+    with contextlib.suppress(MlopsError), folder.locked(wait=False):
+        if _is_old(_state(folder)):
+            shutil.rmtree(folder.path, ignore_errors=True)
+            return True
+    return False
+
+
     with folder.locked():
         before = _state(folder) if folder.router_file.exists() else None
         if before is not None and before.phase in ("unreachable", "stopping"):
@@ -268,8 +287,7 @@ def _out_of_sight(state: ServiceState, why: str) -> ServiceState:
 
 
 def _stop(name: str) -> None:
-    folder = _named(name)
-    with folder.locked():
+    with _held(name) as folder:
         state = _state(folder)
         if state.phase == "stopped":
             return
@@ -307,7 +325,7 @@ def _end(record: RouterRecord) -> None:
 
 
 def _forget(name: str) -> None:
-    folder = _named(name)
-    if _state(folder).phase not in ("stopped", "dead"):
-        raise Conflict(f"The service {name!r} lives", "", "Stop it first.")
-    shutil.rmtree(folder.path, ignore_errors=True)
+    with _held(name) as folder:
+        if _state(folder).phase not in ("stopped", "dead"):
+            raise Conflict(f"The service {name!r} lives", "", "Stop it first.")
+        shutil.rmtree(folder.path, ignore_errors=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import itertools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -88,7 +87,8 @@ def entries() -> list[Entry]:
     for path in paths:
         if "." not in path.name and (entry := _entry(Folder(path))) is not None:
             if entry.life != "alive" and entry.receipt is not None and entry.receipt.ended < time.time() - KEPT:
-                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(MlopsError):  # whoever looks next tries again
+                    throw_away(entry)
             else:
                 found.append(entry)
     return found
@@ -108,6 +108,18 @@ def entry(name: str) -> Entry:
     return found
 
 
+def throw_away(entry: Entry) -> None:
+    """Remove the folder of a cluster that has ended, unless another one has its name by now.
+
+    Raises
+    ------
+    StorageFull, Refused, Unavailable : the lock can't be had.
+    """
+    with home.locked(home.clusters_dir()):
+        if _look(entry.folder).spec == entry.spec:
+            shutil.rmtree(entry.folder.path, ignore_errors=True)
+
+
 def free_name(base: str) -> str:
     """`base`, or that with a number, such that no cluster on record has it."""
     taken = {path.name for path in home.clusters_dir().iterdir()}
@@ -125,7 +137,8 @@ def create(spec: ClusterSpec) -> Folder:
     """
     starter = processes.look(os.getpid())
     assert starter is not None
-    with locked() as clusters:
+    clusters = home.clusters_dir()
+    with home.locked(clusters):
         _prune(clusters)
         final = clusters / spec.name
         if home.exists(final):
@@ -146,25 +159,6 @@ def create(spec: ClusterSpec) -> Folder:
     return Folder(final)
 
 
-@contextlib.contextmanager
-def locked() -> Iterator[Path]:
-    """Be the only process of this user that makes or ends folders; gives the folder that they are in.
-
-    Raises
-    ------
-    StorageFull, Refused, Unavailable : the lock can't be had.
-    """
-    clusters = home.clusters_dir()
-    with home.guarded(clusters):
-        handle = os.open(clusters / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        with home.guarded(clusters):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield clusters
-    finally:
-        os.close(handle)
-
-
 def settle(folder: Folder, cause: EndCause | None = None, why: str = "", ended: Time | None = None) -> None:
     """Write the end of a cluster that is gone, once, whoever looks first.
 
@@ -177,7 +171,7 @@ def settle(folder: Folder, cause: EndCause | None = None, why: str = "", ended: 
     ------
     MlopsError : the lock can't be had, or what the end is written from can't be read.
     """
-    with locked():
+    with home.locked(home.clusters_dir()):
         _settled(folder, cause, why, ended)
 
 
@@ -189,9 +183,10 @@ def is_silent(folder: Folder) -> bool:
     ------
     MlopsError : that can't be seen.
     """
-    with locked() as clusters, home.guarded(clusters):
-        os.utime(clusters / ".lock")
-        now = (clusters / ".lock").stat().st_mtime
+    clusters = home.clusters_dir()
+    with home.locked(clusters), home.guarded(clusters):
+        os.utime(clusters / home.LOCK)
+        now = (clusters / home.LOCK).stat().st_mtime
     return now - folder.heartbeat() > SILENT
 
 
@@ -203,7 +198,7 @@ def _entry(folder: Folder) -> Entry | None:
     found = _look(folder)
     if found.receipt is None and found.ended:
         try:
-            with locked():
+            with home.locked(home.clusters_dir()):
                 return _settled(folder)
         except Unreadable as fault:
             return dataclasses.replace(found, faults={**found.faults, LEDGER: fault})
