@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from .base import Bytes, Input, Label, Name, Period, Record, Seconds, Time, first, otherwise
 from .cluster import Problem
 from .errors import Unreadable
 from .formats import FORMAT
+from .words import size
 
 #: `dead`: its router is gone without having been stopped. `unreachable`: that can't be seen from here.
 ServicePhase = Annotated[
@@ -22,8 +23,15 @@ ReplicaPhase = Annotated[Literal["starting", "ready", "draining"], otherwise("st
 #: seconds for an answer.
 MOST_BODY, MOST_CONNECTIONS, PATIENCE = 16_000_000, 1000, 60.0
 
-#: Replicas that a service may have.
-MOST_REPLICAS = 64
+#: Replicas that a service may have, and callers. Bytes of a body that any service may take: it is in memory as a whole;
+#: and so much of a larger one is read (and thrown away) so that its sender hears why it is refused.
+MOST_REPLICAS, MOST_CALLERS, LARGEST_BODY = 64, 1000, 1_000_000_000
+
+
+def _fits(body: int) -> int:
+    if body > LARGEST_BODY:
+        raise ValueError(f"must be {size(LARGEST_BODY)} at most")
+    return body
 
 
 class Deployment(Input):
@@ -39,7 +47,7 @@ class Deployment(Input):
     place: Label = "local"
     replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] | None = None
     port: Annotated[int, Field(ge=1024, le=65535, examples=[8001])] | None = None
-    body: Bytes | None = None
+    body: Annotated[Bytes, AfterValidator(_fits)] | None = None
     connections: Annotated[int, Field(ge=1, le=100_000)] | None = None
     patience: Period | None = None
 
@@ -133,7 +141,7 @@ class CallerTokens(Record):
     """All callers of a service."""
 
     format: int = FORMAT
-    callers: Annotated[list[CallerToken], first(1000)] = []
+    callers: Annotated[list[CallerToken], first(MOST_CALLERS)] = []
 
 
 def unreadable_service(name: str, fault: Unreadable) -> ServiceState:

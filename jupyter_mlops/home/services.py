@@ -99,16 +99,24 @@ class ServiceFolder:
         return _stamp(self.path / CALLERS)
 
     def let_in(self, caller: str) -> str:
-        """A new token for a caller, in place of an earlier one. It is kept nowhere."""
+        """A new token for a caller, in place of an earlier one. It is kept nowhere. Raises `Conflict` when there are
+        `MOST_CALLERS` others."""
         with self.locked():
             return self._new_token(caller)
 
     def _new_token(self, caller: str) -> str:
         """As `let_in`, for a holder of the lock."""
-        from ..core.service import CallerToken, CallerTokens
+        from ..core.errors import Conflict
+        from ..core.service import MOST_CALLERS, CallerToken, CallerTokens
 
         token = secrets.token_urlsafe(32)
         others = [each for each in self.callers().callers if each.name != caller]
+        if len(others) >= MOST_CALLERS:
+            raise Conflict(
+                f"{caller!r} can't be let in to {self.name!r}",
+                f"it has {MOST_CALLERS:,} callers already",
+                "Take back a token that nobody uses any more: service.revoke('caller').",
+            )
         new = CallerToken(name=caller, digest=digest_of_token(token), created=time.time())
         home.write(self.path / CALLERS, CallerTokens(callers=[*others, new]).model_dump_json(indent=1))
         return token

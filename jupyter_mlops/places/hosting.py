@@ -54,7 +54,8 @@ class Hosting(ABC):
 
     @abstractmethod
     async def let_in(self, name: str, caller: str) -> str:
-        """A new token for a caller, in place of an earlier one. It can't be had a second time."""
+        """A new token for a caller, in place of an earlier one. It can't be had a second time. Raises `Conflict` where
+        there are too many callers."""
 
     @abstractmethod
     async def shut_out(self, name: str, caller: str) -> bool:

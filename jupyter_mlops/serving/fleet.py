@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import math
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from ..core.base import Seconds
 from ..core.errors import MlopsError, NotReady, StartFailed, Unavailable
 from ..core.service import ReplicaPhase, ReplicaState, ServiceSpec
 from ..core.waiting import wait_for
+from ..core.words import span
 from ..home.services import ServiceFolder
 from .frames import HELLO, Frame, FrameReader
 
@@ -60,6 +62,8 @@ class ReplicaProcess(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._lost = False
+        #: When it answered last.
+        self._answered = 0.0
 
     @property
     def load(self) -> int:
@@ -127,21 +131,25 @@ class ReplicaProcess(asyncio.Protocol):
         return future
 
     def end_if_stuck(self) -> None:
-        """Kill it when its oldest request has waited for longer than the service has patience."""
-        late = time.monotonic() - self._spec.patience
-        stuck = [future for future, since in self._pending.values() if since < late]
-        for future in stuck:
-            if not future.done():
-                future.set_exception(asyncio.TimeoutError())
+        """Kill it when it has requests, and answered none for longer than the service has patience. What has waited for
+        so long behind others that it answers isn't answered any more."""
+        patience = self._spec.patience
+        late = time.monotonic() - patience
+        waited = [future for future, since in self._pending.values() if since < late and not future.done()]
+        first = min((since for _, since in self._pending.values()), default=math.inf)
+        stuck = max(first, self._answered) < late
+        for future in waited:
+            queued = _busy(f"the request waited for {span(patience)} behind others")
+            future.set_exception(asyncio.TimeoutError() if stuck else queued)
         if stuck:
             self._kill()  # what waits behind them is asked elsewhere
 
-    async def let_go(self) -> None:
-        """End it, once it has answered what it was asked."""
+    async def let_go(self, patience: Seconds = 0.0) -> None:
+        """End it, once it has answered what it was asked, or is out of patience."""
         if self.phase == "ready":
             self.phase, self.since = "draining", time.time()
             with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._idle.wait(), self._spec.patience)
+                await wait_for(self._idle.wait(), patience)
         self._lost = True
         if self._transport is not None:
             self._transport.close()
@@ -171,6 +179,7 @@ class ReplicaProcess(asyncio.Protocol):
             if frame.number == HELLO:
                 self._greeted(frame)
                 continue
+            self._answered = time.monotonic()
             future, _ = self._pending.pop(frame.number, (None, 0.0))
             if future is not None and not future.done():
                 future.set_result(frame)
@@ -260,9 +269,7 @@ class Fleet:
             raise Unavailable("No replica is ready", why, "Try again.")
         found = min(ready, key=lambda replica: replica.load)
         if found.load >= _MOST:
-            raise Unavailable(
-                "The service is busy", f"{_MOST} requests wait at each of its replicas", "Try again later."
-            )
+            raise _busy(f"{_MOST} requests wait at each of its replicas")
         return found
 
     @property
@@ -275,13 +282,13 @@ class Fleet:
         for replica in self.replicas:
             replica.end_if_stuck()
 
-    async def end(self) -> None:
-        """Let all go, once they have answered what they were asked."""
+    async def end(self, patience: Seconds = 0.0) -> None:
+        """Let all go, once they have answered what they were asked, or are out of patience."""
         self._ending = True
         for task in self._replacing:
             task.cancel()
         await asyncio.gather(*self._replacing, return_exceptions=True)
-        await asyncio.gather(*(replica.let_go() for replica in self.replicas))
+        await asyncio.gather(*(replica.let_go(patience) for replica in self.replicas))
 
     def _new(self) -> ReplicaProcess:
         name = f"v{self.spec.version}-{next(self._numbers)}"
@@ -326,3 +333,7 @@ class Fleet:
     def _pause(self) -> Seconds:
         """Seconds before the next try: none for the first death, then more and more."""
         return min(_LONGEST, _FIRST * 2 ** (self._deaths - 1)) if self._deaths else 0.0
+
+
+def _busy(why: str) -> Unavailable:
+    return Unavailable("The service is busy", why, "Try again later.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
+import socket
 import time
 import traceback
 from collections.abc import Callable, Coroutine
@@ -13,11 +15,13 @@ from urllib.parse import unquote
 from pydantic_core import to_json
 from tornado import httputil
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, StreamClosedError
 
 from .._version import __version__
 from ..core.base import Seconds
 from ..core.errors import Unavailable
+from ..core.service import LARGEST_BODY
+from ..core.waiting import wait_for
 from ..core.words import size
 from .counts import CONTENT_TYPE, TrafficCounts
 from .frames import INFER, PREDICT, Frame
@@ -25,8 +29,11 @@ from .frames import INFER, PREDICT, Frame
 #: Seconds that a connection may be silent between requests, and in which a body has to arrive.
 _SILENT, _ARRIVING = 60.0, 30.0
 
-#: Bytes of a request's head, and those of a body that are read (and thrown away) so that its sender hears why.
-_MOST_HEAD, _MOST_READ = 16_384, 1_000_000_000
+#: Bytes of a request's head.
+_MOST_HEAD = 16_384
+
+#: Connections beyond those that are taken which are told so at a time, and seconds that each has to hear it.
+_MOST_TURNED_AWAY, _HEARING = 50, 5.0
 
 #: What is told with 401: how to come in.
 _COME_IN = (
@@ -60,7 +67,7 @@ class Answering(Protocol):
         """What the protocol tells of that version."""
 
     def caller(self, token: str) -> str | None:
-        """Whose token this is."""
+        """Whose token this is; raises `Unavailable` where that can't be seen."""
 
     async def ask(self, code: int, body: bytes) -> Frame:
         """The answer to a request; raises `Unavailable`, asyncio.TimeoutError."""
@@ -92,25 +99,45 @@ class FrontServer(HTTPServer):
     def initialize(self, router: Answering, most: int) -> None:  # type: ignore[override]  # Tornado's way to construct
         """Serve `router`, with `most` connections at a time."""
         self.open, self.most, self._router = 0, most, router
+        self._turned_away = 0
         self._tasks: set[asyncio.Task[None]] = set()
         super().initialize(
             _NoCallback(),
             idle_connection_timeout=_SILENT,
             body_timeout=_ARRIVING,
             max_header_size=_MOST_HEAD,
-            max_body_size=_MOST_READ,
+            max_body_size=LARGEST_BODY,
         )
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
         """As Tornado's; one connection too many is told so, and closed."""
-        if self.open >= self.most:
-            words = to_json({"error": f"The service has {self.most} open connections, and takes no more. Try again."})
-            head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {_JSON}\r\nContent-Length: {len(words)}"
-            stream.write(f"{head}\r\nConnection: close\r\nRetry-After: 1\r\n\r\n".encode() + words)
+        if self.open < self.most:
+            self.open += 1
+            super().handle_stream(stream, address)
+        elif self._turned_away < _MOST_TURNED_AWAY:
+            self._spawn(self._turn_away(stream))
+        else:
             stream.close()
-            return
-        self.open += 1
-        super().handle_stream(stream, address)
+
+    async def _turn_away(self, stream: IOStream) -> None:
+        """Tell a connection that it is one too many. What it sends is read, and thrown away, until it has heard that:
+        were it closed before, its sender would learn of a broken connection, and not why."""
+        words = to_json({"error": f"The service has {self.most} open connections, and takes no more. Try again."})
+        head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {_JSON}\r\nContent-Length: {len(words)}"
+
+        async def tell() -> None:
+            await stream.write(f"{head}\r\nConnection: close\r\nRetry-After: 1\r\n\r\n".encode() + words)
+            stream.socket.shutdown(socket.SHUT_WR)
+            while True:
+                await stream.read_bytes(65536, partial=True)
+
+        self._turned_away += 1
+        try:
+            with contextlib.suppress(StreamClosedError, OSError, asyncio.TimeoutError):
+                await wait_for(tell(), _HEARING)
+        finally:
+            self._turned_away -= 1
+            stream.close()
 
     def on_close(self, server_conn: object) -> None:
         """As Tornado's."""
@@ -163,17 +190,28 @@ class _Request(httputil.HTTPMessageDelegate):
         self._method: str = start_line.method
         self._path = [unquote(part) for part in start_line.path.partition("?")[0].split("/") if part]
         scheme, _, token = headers.get("Authorization", "").partition(" ")
-        caller = self._router.caller(token.strip()) if scheme.lower() == "bearer" and token else None
-        self._caller, self._kept = caller or "", caller is not None
-        if caller is None and self._path[:2] != ["v2", "health"]:
-            words = (
-                _COME_IN if not token else "This token opens nothing here: it was taken back, or is another service's."
-            )
-            self._refused = fault(401, words, WWW_Authenticate="Bearer")
-        elif headers.get("Content-Encoding", "identity") != "identity":
+        if self._path[:2] != ["v2", "health"]:
+            self._refused = self._let_in(token.strip() if scheme.lower() == "bearer" else "")
+        if self._refused is not None:
+            return
+        if headers.get("Content-Encoding", "identity") != "identity":
             self._refused = fault(415, "Bodies are taken as they are: send no Content-Encoding.")
         elif "Inference-Header-Content-Length" in headers:
             self._refused = fault(415, "Tensors are taken as JSON, not as bytes: tritonclient wants binary_data=False.")
+
+    def _let_in(self, token: str) -> PlainReply | None:
+        """Why it may not ask; None where it may."""
+        if not token:
+            return fault(401, _COME_IN, WWW_Authenticate="Bearer")
+        try:
+            caller = self._router.caller(token)
+        except Unavailable as error:
+            return fault(503, str(error), Retry_After="1")
+        if caller is None:
+            words = "This token opens nothing here: it was taken back, or is another service's."
+            return fault(401, words, WWW_Authenticate="Bearer")
+        self._caller, self._kept = caller, True
+        return None
 
     def data_received(self, chunk: bytes) -> None:
         """Part of the body."""

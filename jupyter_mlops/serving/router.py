@@ -36,8 +36,8 @@ from .tensors import metadata
 #: Only this machine's own processes get here.
 _HOST = "127.0.0.1"
 
-#: Seconds between two looks at what is wanted, between two of all else, and that callers have at its end.
-_LOOK, _TEND, _LAST = 0.2, 1.0, 10.0
+#: Seconds between two looks at what is wanted, and between two of all else.
+_LOOK, _TEND = 0.2, 1.0
 
 #: Open files that it wants for itself, beside one for each connection.
 _FILES = 200
@@ -65,6 +65,7 @@ class ServiceRouter:
         self._since = time.time()
         self._address = ""
         self._known: tuple[Stamp | None, CallerTokens] = (None, CallerTokens())
+        self._unread = ""
         self._written: ServiceState | None = None
         self._end = asyncio.Event()
         self._stopped = False
@@ -97,10 +98,14 @@ class ServiceRouter:
         stamp = self._folder.callers_at()
         if stamp != self._known[0]:
             try:
-                self._known = stamp, self._folder.callers()
-            except Unreadable as fault:
-                self._known = stamp, CallerTokens()
-                _say(f"nobody is let in: {fault}")
+                self._known, self._unread = (stamp, self._folder.callers()), ""
+            except Unreadable as fault:  # it may be over in a moment
+                if str(fault) != self._unread:
+                    self._unread = str(fault)
+                    _say(f"nobody is let in: {fault}")
+                raise Unavailable(
+                    "Nobody is let in now", "the list of who may call can't be read", "Try again; the log has more."
+                ) from fault
         return caller_of(token, self._known[1])
 
     async def ask(self, code: int, body: bytes) -> Frame:
@@ -129,10 +134,11 @@ class ServiceRouter:
             self._stopped = True
             self._write()
             return False
-        tasks = [loop.create_task(self._follow()), loop.create_task(self._tend())]
+        follows, tends = loop.create_task(self._follow()), loop.create_task(self._tend())
         await self._end.wait()
-        await end_tasks(*tasks)
-        await self._server.finish(_LAST)
+        await end_tasks(follows)
+        await self._server.finish(self._spec.patience + 2 * _TEND)  # what is stuck is found by then
+        await end_tasks(tends)
         if self._fleet is not None:
             await self._fleet.end()
         self._fleet, self._stopped, self._since = None, True, time.time()
@@ -178,7 +184,7 @@ class ServiceRouter:
             fleet = Fleet(wanted, self._folder, _say)
             await fleet.start()
         except MlopsError as error:
-            self._refuse(wanted, error)
+            await self._refuse(wanted, error)
             return
         self._spec, self._fleet, self._record, self._coming = wanted, fleet, record, 0
         self.body, self._server.most = wanted.body, _most_connections(wanted.connections)
@@ -186,7 +192,7 @@ class ServiceRouter:
         self._write()
         _say(f"{wanted.version_name} answers, by {count(wanted.replicas, 'replica')}")
         if before is not None:
-            await before.end()
+            await before.end(before.spec.patience)
 
     def _version(self, wanted: ServiceSpec) -> ModelVersion:
         try:
@@ -194,7 +200,7 @@ class ServiceRouter:
         except FileNotFoundError:
             raise Conflict(f"{wanted.version_name} can't be served", "its version is gone", "") from None
 
-    def _refuse(self, wanted: ServiceSpec, error: MlopsError) -> None:
+    async def _refuse(self, wanted: ServiceSpec, error: MlopsError) -> None:
         """Say why a version isn't served, and want the one before again, unless somebody already wants another."""
         _say(f"{wanted.version_name} isn't served: {error}")
         self._problem, self._revision, self._coming = Problem.of(error), wanted.revision, 0
@@ -202,9 +208,16 @@ class ServiceRouter:
             self._end.set()
             return
         self._write()  # before the wish goes: whoever made it waits for this
-        with contextlib.suppress(MlopsError, FileNotFoundError):
-            if self._folder.spec().revision == wanted.revision:
-                self._folder.write_spec(self._fleet.spec)
+        await self._want_again(self._fleet.spec, wanted)
+
+    async def _want_again(self, before: ServiceSpec, refused: ServiceSpec) -> None:
+        while not self._end.is_set():
+            with contextlib.suppress(MlopsError), self._folder.locked(wait=False):
+                with contextlib.suppress(FileNotFoundError):
+                    if self._folder.spec().revision == refused.revision:
+                        self._folder.write_spec(before)
+                return
+            await until_set(self._end, _LOOK)  # somebody makes another wish, or stops it; or the disk is full
 
     async def _tend(self) -> None:
         while True:

@@ -10,9 +10,8 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,15 +35,12 @@ from jupyter_mlops.core.errors import (
 )
 
 from ..models.conftest import fitted, people
-from .conftest import Caller
+from .conftest import Caller, until
 
 ROW = [{"age": 30, "income": 1000.5}]
 
 #: Callers at the same time.
 CALLERS = 4
-
-#: Seconds that something may take that is waited for.
-PATIENCE = 150.0
 
 
 @contextmanager
@@ -70,13 +66,6 @@ def load(service: mlops.Service) -> Iterator[Counter[tuple[int, str]]]:
         over.set()
         for thread in threads:
             thread.join()
-
-
-def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_another_version_takes_over_and_no_request_is_lost(service: mlops.Service) -> None:
@@ -235,5 +224,7 @@ def test_what_can_not_be_deployed_is_said(home: Path) -> None:
         mlops.deploy("churn@soon")
     with pytest.raises(InvalidSpec, match="name may have up to 48 small letters"):
         mlops.deploy("churn", name="../x")
+    with pytest.raises(InvalidSpec, match=r"body must be 1.0 GB at most .got"):
+        mlops.deploy("churn", body="2 GB")
     with pytest.raises(UnknownService, match="Did you mean 'churn'"):
         mlops.service("chrun")

@@ -19,10 +19,11 @@ from typing import Any
 
 from ... import home
 from ...agent import forking
+from ...core.base import Seconds
 from ...core.cluster import Problem
 from ...core.errors import Conflict, MlopsError, StartFailed, Unavailable, UnknownService, Unreadable
 from ...core.formats import FORMAT
-from ...core.service import ServiceSpec, ServiceState, unreadable_service
+from ...core.service import PATIENCE, ServiceSpec, ServiceState, unreadable_service
 from ...home.owner import me
 from ...home.services import ServiceFolder, service_folder, service_folders
 from ..hosting import Hosting
@@ -36,8 +37,9 @@ _PROGRAM = "jupyter_mlops.serving.router"
 #: Seconds that the record of a service which stopped is kept.
 _KEPT = 7 * 24 * 3600.0
 
-#: Seconds that a router has to end by itself, and between two looks at whether it has.
-_PATIENCE, _LOOK = 90.0, 0.05
+#: Seconds that a router has to end by itself, beside its patience with requests; and between two looks at whether it
+#: has.
+_ENDING, _LOOK = 30.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,6 @@ def _named(name: str) -> ServiceFolder:
     return known[name]
 
 
-def _all() -> list[ServiceState]:
-    found = []
 @contextlib.contextmanager
 def _held(name: str) -> Iterator[ServiceFolder]:
     """The folder of a service that nobody else changes meanwhile, or removes."""
@@ -127,6 +127,8 @@ def _held(name: str) -> Iterator[ServiceFolder]:
         yield _named(name)
 
 
+def _all() -> list[ServiceState]:
+    found = []
     for folder in service_folders():
         state = _state(folder)
         if not (_is_old(state) and _thrown_away(folder)):
@@ -134,8 +136,6 @@ def _held(name: str) -> Iterator[ServiceFolder]:
     return found
 
 
-def _deploy(spec: ServiceSpec) -> ServiceState:
-    folder = service_folder(spec.name)
 def _is_old(state: ServiceState) -> bool:
     return state.phase == "stopped" and state.since < time.time() - _KEPT
 
@@ -149,6 +149,8 @@ def _thrown_away(folder: ServiceFolder) -> bool:
     return False
 
 
+def _deploy(spec: ServiceSpec) -> ServiceState:
+    folder = service_folder(spec.name)
     with folder.locked():
         before = _state(folder) if folder.router_file.exists() else None
         if before is not None and before.phase in ("unreachable", "stopping"):
@@ -167,7 +169,7 @@ def _thrown_away(folder: ServiceFolder) -> bool:
         folder.write_spec(spec)
         if not live:
             if before is not None and before.phase == "dead":
-                _end(_record(folder))  # a replica may be stuck; by the next mark nobody would find it
+                _end(_record(folder), 0.0)  # a replica may be stuck; by the next mark nobody would find it
             first = ServiceState(name=spec.name, model=spec.model, owner=spec.owner, created=spec.created)
             folder.write_state(first.model_copy(update={"since": time.time(), "coming": spec.version}))
             _launch(folder)
@@ -295,7 +297,7 @@ def _stop(name: str) -> None:
             raise _closed(state)
         record = _record(folder)
         try:
-            _end(record)
+            _end(record, _patience(folder))
         except OSError as error:
             raise Unavailable(f"The service {name!r} can't be stopped now", error.strerror or str(error), "") from error
         left = folder.state() or state
@@ -313,12 +315,20 @@ def _stop(name: str) -> None:
             folder.write_state(ended)
 
 
-def _end(record: RouterRecord) -> None:
+def _patience(folder: ServiceFolder) -> Seconds:
+    """Seconds that its router may need to answer what it was asked, and to end."""
+    try:
+        return folder.spec().patience + _ENDING
+    except (FileNotFoundError, Unreadable):
+        return PATIENCE + _ENDING
+
+
+def _end(record: RouterRecord, patience: Seconds) -> None:
     """End its processes: the router answers what it was asked, if it can."""
     if record.distance == "here":
         if record.process is not None and record.alive:
             processes.kill(record.process.pid, signal.SIGTERM)
-            deadline = time.monotonic() + _PATIENCE
+            deadline = time.monotonic() + patience
             while record.alive and time.monotonic() < deadline:
                 time.sleep(_LOOK)
         processes.kill_cluster(record.mark, record.process)
