@@ -12,16 +12,13 @@ from ..core.base import Time
 from ..core.cluster import ClusterState, Counts, Stop
 from ..core.idle import NAMED
 from ..core.month import Month, MonthSum
-from ..core.price import Cost
+from ..core.price import ROUNDING, Cost
 from ..core.run import FINAL, RunState, per_thousand
 from ..core.saving import Saving
 from ..core.unitcost import Trend
 
 #: Classes of an element in which two sums of money are no formula: JupyterLab sets what stands between two "$" as one.
 PLAIN = "mathjax_ignore tex2jax_ignore"
-
-#: Money that is only what sums of numbers with sixteen digits differ by.
-_NOTHING = 1e-9
 
 
 def sentence(state: RunState, now: Time | None = None) -> str:
@@ -193,7 +190,7 @@ def saving_sentence(saving: Saving) -> str:
     told = [
         f"{'−' if amount > 0 else '+'} {words.money(abs(amount), saving.currency)} {word}"
         for amount, word in steps
-        if abs(amount) > _NOTHING
+        if abs(amount) > ROUNDING
     ]
     baseline, paid = words.money(saving.baseline, saving.currency), words.money(saving.paid, saving.currency)
     if not told:

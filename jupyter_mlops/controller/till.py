@@ -25,7 +25,7 @@ from ..core.base import Seconds, Time
 from ..core.budget import Budget
 from ..core.cluster import ClusterSpec, Problem
 from ..core.errors import MlopsError
-from ..core.price import HOUR
+from ..core.price import HOUR, ROUNDING
 from ..core.words import count, listed
 from .background import Background
 
@@ -139,7 +139,7 @@ class Till:
         allowed = self._rules.most_workers(sum(wanted.values()) - wanted[group], workers)
         most = self._rules.most_per_hour()
         if most is not None and one > 0:
-            allowed = min(allowed, math.floor((most - base) / one + 1e-9))
+            allowed = min(allowed, math.floor((most - base) / one + ROUNDING))
         if not self._names or one <= 0:
             return allowed
         unit = paid(1.0, RENEWED, self._life())

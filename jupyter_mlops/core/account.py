@@ -19,7 +19,7 @@ from .base import Label, Record, Saying, Seconds, Time
 from .budget import DRAIN, BudgetStep
 from .errors import Refused
 from .formats import FORMAT
-from .price import HOUR, Currency
+from .price import HOUR, ROUNDING, Currency
 from .words import count, fine_money, money, per_hour, span
 
 #: Seconds for which money is held, and for how many of them it has to be there still when more is held: the time
@@ -36,8 +36,8 @@ _WORTH: Seconds = 60.0
 #: Seconds for which an end is remembered, so that what is told late of a cluster isn't counted once more.
 _DAY: Seconds = 86400.0
 
-#: What is forgiven to sums of floating point numbers.
-_ROUNDING = 1e-9
+#: Seconds that a clock may be ahead of another. An account of a later month has seen a clock that was wrong.
+_AHEAD: Seconds = 31 * _DAY
 
 
 class Ask(NamedTuple):
@@ -141,7 +141,7 @@ class AccountBook(Record):
         kept = max(0.0, old.held_at(now) - (total - old.total))
         room = book.with_hold(who, new).free(now)
         held = min(ask.want, max(room, kept))
-        short = held < ask.least * (1 - _ROUNDING)
+        short = held < ask.least * (1 - ROUNDING)
         update = {
             "number": ask.number,
             "held": kept if short else held,
@@ -253,11 +253,11 @@ def step_of(left: float, rate: float, life: Seconds | None) -> BudgetStep:
     """
     if rate <= 0:
         return "fine"
-    if left <= paid(rate, END, life) * (1 - _ROUNDING):
+    if left <= paid(rate, END, life) * (1 - ROUNDING):
         return "stop"
-    if left < paid(rate, DRAIN, life) * (1 - _ROUNDING):
+    if left < paid(rate, DRAIN, life) * (1 - ROUNDING):
         return "drain"
-    return "no growth" if left < paid(rate, RENEWED, life) * (1 - _ROUNDING) else "fine"
+    return "no growth" if left < paid(rate, RENEWED, life) * (1 - ROUNDING) else "fine"
 
 
 def refusal(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from .base import Label, Record, Seconds, Time
 from .cluster import ClusterState, EndCause, Receipt
 from .formats import FORMAT
-from .price import Cost, Usage
+from .price import ROUNDING, Cost, Usage
 from .profile import Place
 from .run import RunKind, RunPhase, RunState
 from .saving import CostBaseline
@@ -192,4 +192,4 @@ def _less(whole: Usage, parts: Sequence[Usage]) -> Usage:
 
 def _matters(rest: float | None, whole: float | None) -> bool:
     """Whether it is more than what sums of numbers with sixteen digits differ by."""
-    return rest is not None and abs(rest) > 1e-9 * max(1.0, abs(whole or 0.0))
+    return rest is not None and abs(rest) > ROUNDING * max(1.0, abs(whole or 0.0))

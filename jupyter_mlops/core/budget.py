@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from .adjust import exchange_todo
 from .base import Record, Seconds, Time, otherwise
 from .errors import InvalidSpec
-from .price import GB, HOUR, REFERENCE, Cost, Price, Usage
+from .price import GB, HOUR, REFERENCE, ROUNDING, Cost, Price, Usage
 from .profile import Limits
 from .words import about_and_assumed, fine_money
 
@@ -74,7 +74,7 @@ class Budget(Record):
     def more(self) -> float:
         """A round sum to raise it by: about half of it, 10 for 20; more where the maps that run now need more."""
         unit: float = 10.0 ** math.floor(math.log10(self.limit / 2))
-        half = next((times * unit for times in (5, 2) if times * unit <= self.limit / 2 * (1 + 1e-9)), unit)
+        half = next((times * unit for times in (5, 2) if times * unit <= self.limit / 2 * (1 + ROUNDING)), unit)
         lacks = self.spent + self.assumed + _RESERVE * self.projected - self.limit
         if lacks <= half:
             return half

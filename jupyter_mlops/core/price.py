@@ -13,6 +13,9 @@ from .words import quantity
 HOUR = 3600.0
 GB = 1e9
 
+#: What two sums of the same money may differ by, since numbers have sixteen digits; absolutely, or as a part of it.
+ROUNDING = 1e-9
+
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 #: What people read in the place of a source when nobody set a price.

@@ -14,7 +14,7 @@ from pydantic import Field
 from .base import Bytes, Input, Name, Period, Record, Saying, otherwise
 from .errors import Refused
 from .extend import Money
-from .price import Currency
+from .price import ROUNDING, Currency
 from .profile import Limits, Place, Profile
 from .words import count, fine_money, per_hour, size, span
 
@@ -132,7 +132,7 @@ class HeldRules(Record):
                     f"they count money in {code}",
                     f"Set your currency to {code} in Settings → Settings Editor → ML Ops",
                 )
-            if rule.per_hour is not None and rate > rule.per_hour * (1 + 1e-9):
+            if rule.per_hour is not None and rate > rule.per_hour * (1 + ROUNDING):
                 raise self._denial(
                     rule,
                     f"The cluster can't cost {per_hour(rate, currency)}",
