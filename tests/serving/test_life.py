@@ -215,7 +215,7 @@ def test_services_on_the_command_line(service: mlops.Service, capsys: pytest.Cap
     assert say("undeploy", "cli") == (0, "cli is stopped.\n") and say("services", "forget", "cli")[0] == 0
 
 
-def test_what_can_not_be_deployed_is_said(home: Path) -> None:
+def test_what_can_not_be_deployed_is_said(service: mlops.Service) -> None:
     with pytest.raises(UnknownModel, match="Did you mean 'churn'"):
         mlops.deploy("chrun")
     with pytest.raises(UnknownVersion, match=r"blind has no champion.*say which: blind@1"):
