@@ -1,9 +1,9 @@
 import React, { useRef, useState } from 'react';
 
-import { ProblemLine } from '../controls/problem';
-import { asProblem, MlopsError } from '../request';
+import { DialogForm } from '../controls/dialog-form';
+import { MlopsError } from '../request';
 import { useMlops } from '../state/hooks';
-import { ModelView, Problem, Verdict } from '../state/schema';
+import { ModelView, Verdict } from '../state/schema';
 import { gateNames, versionName } from '../words/model';
 import { clock } from '../words/time';
 import { Results } from './gates';
@@ -24,45 +24,38 @@ export function PromoteForm({ view, version, onClose }: IPromoteProps): JSX.Elem
   const [verdict, setVerdict] = useState(() => verdictOf(view, version));
   const [isRefused, setRefused] = useState(false);
   const [why, setWhy] = useState('');
-  const [isBusy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
   const reason = useRef<HTMLInputElement>(null);
-  const isMissing = isRefused && !why.trim();
 
   const send = async (): Promise<void> => {
-    setBusy(true);
-    setProblem(null);
+    const override = isRefused ? why.trim() : '';
+    const expected = aliases.champion ?? 0;
     try {
-      const override = isRefused ? why.trim() : '';
-      const expected = aliases.champion ?? 0;
       await store.api.promote(name, { version, why: why.trim(), override, expected });
-      onClose();
-      return;
     } catch (error) {
-      if (error instanceof MlopsError && error.name === 'GatesFailed') {
-        await store.api.model(name).then(
-          now => setVerdict(verdictOf(now, version)),
-          () => setProblem(asProblem(error))
-        );
-        setRefused(true);
-        reason.current?.focus();
-      } else {
-        setProblem(asProblem(error));
+      if (!(error instanceof MlopsError && error.name === 'GatesFailed')) {
+        throw error;
       }
+      setRefused(true);
+      reason.current?.focus();
+      const now = await store.api.model(name).catch(() => Promise.reject(error));
+      setVerdict(verdictOf(now, version));
+      return;
     }
-    setBusy(false);
+    onClose();
   };
 
   return (
-    <form
-      className="jp-mlops-promote"
-      onSubmit={event => {
-        event.preventDefault();
-        if (!isBusy && !isMissing) {
-          void send();
-        }
+    <DialogForm
+      handle="promote-dialog"
+      send={send}
+      isMissing={isRefused && !why.trim()}
+      button={{
+        label: isRefused ? trans.__('Promote all the same') : trans.__('Promote'),
+        handle: 'promote-now',
+        warns: isRefused
       }}
-      data-mlops="promote-dialog"
+      close={{ label: trans.__('Cancel'), do: onClose }}
+      busy={trans.__('Its gates judge it, which may take a while…')}
     >
       <p>
         {aliases.champion === null
@@ -88,30 +81,7 @@ export function PromoteForm({ view, version, onClose }: IPromoteProps): JSX.Elem
           data-mlops="promote-why"
         />
       </label>
-      <div role="status">
-        {isBusy && trans.__('Its gates judge it, which may take a while…')}
-        {problem && <ProblemLine problem={problem} />}
-      </div>
-      <div className="jp-Dialog-footer">
-        <span className="jp-Dialog-spacer" />
-        <button
-          type="button"
-          className="jp-Dialog-button jp-mod-reject jp-mod-styled"
-          onClick={onClose}
-        >
-          {trans.__('Cancel')}
-        </button>
-        <button
-          type="submit"
-          className={`jp-Dialog-button jp-mod-styled ${isRefused ? 'jp-mod-warn' : 'jp-mod-accept'}`}
-          aria-disabled={isBusy || isMissing || undefined}
-          aria-busy={isBusy || undefined}
-          data-mlops="promote-now"
-        >
-          {isRefused ? trans.__('Promote all the same') : trans.__('Promote')}
-        </button>
-      </div>
-    </form>
+    </DialogForm>
   );
 }
 

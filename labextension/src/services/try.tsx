@@ -1,10 +1,10 @@
+import { TranslationBundle } from '@jupyterlab/translation';
 import React, { useState } from 'react';
 
-import { ProblemLine } from '../controls/problem';
+import { DialogForm } from '../controls/dialog-form';
 import { useFetched } from '../details/fetched';
-import { asProblem } from '../request';
+import { MlopsError } from '../request';
 import { useMlops } from '../state/hooks';
-import { Problem } from '../state/schema';
 
 /** What a service said to a try. */
 export interface IHeard {
@@ -25,37 +25,30 @@ export function TryForm({
   const example = useFetched(service, () => store.api.serviceExample(service));
   const [typed, setTyped] = useState<string | null>(null);
   const [heard, setHeard] = useState<IHeard | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const [isBusy, setBusy] = useState(false);
   const text = typed ?? (example.value ? asText(example.value) : '');
-  const isEmpty = !text.trim();
 
   const send = async (): Promise<void> => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      setHeard(await store.api.tryService(service, JSON.parse(text)));
-    } catch (error) {
-      setHeard(null);
-      setProblem(
-        error instanceof SyntaxError
-          ? { what: trans.__('This is no JSON'), why: error.message, todo: '' }
-          : asProblem(error)
-      );
-    }
-    setBusy(false);
+    setHeard(null);
+    setHeard(await store.api.tryService(service, parsed(text, trans)));
   };
 
   return (
-    <form
-      className="jp-mlops-promote"
-      onSubmit={event => {
-        event.preventDefault();
-        if (!isBusy && !isEmpty) {
-          void send();
-        }
-      }}
-      data-mlops="try-dialog"
+    <DialogForm
+      handle="try-dialog"
+      send={send}
+      isMissing={!text.trim()}
+      button={{ label: trans.__('Ask'), handle: 'try-now' }}
+      close={{ label: trans.__('Close'), do: onClose }}
+      answer={
+        heard && (
+          <>
+            <p>{heard.status === 200 ? trans.__('It answers:') : trans.__('It refuses:')}</p>
+            <pre className="jp-mlops-prints" data-mlops="try-answer" data-status={heard.status}>
+              {asText(heard.answer)}
+            </pre>
+          </>
+        )
+      }
     >
       <label className="jp-mlops-field">
         <span>{trans.__('Rows, as callers send them')}</span>
@@ -68,38 +61,16 @@ export function TryForm({
           data-mlops="try-rows"
         />
       </label>
-      <div role="status">
-        {heard && (
-          <>
-            <p>{heard.status === 200 ? trans.__('It answers:') : trans.__('It refuses:')}</p>
-            <pre className="jp-mlops-prints" data-mlops="try-answer" data-status={heard.status}>
-              {asText(heard.answer)}
-            </pre>
-          </>
-        )}
-        {problem && <ProblemLine problem={problem} />}
-      </div>
-      <div className="jp-Dialog-footer">
-        <span className="jp-Dialog-spacer" />
-        <button
-          type="button"
-          className="jp-Dialog-button jp-mod-reject jp-mod-styled"
-          onClick={onClose}
-        >
-          {trans.__('Close')}
-        </button>
-        <button
-          type="submit"
-          className="jp-Dialog-button jp-mod-styled jp-mod-accept"
-          aria-disabled={isBusy || isEmpty || undefined}
-          aria-busy={isBusy || undefined}
-          data-mlops="try-now"
-        >
-          {trans.__('Ask')}
-        </button>
-      </div>
-    </form>
+    </DialogForm>
   );
+}
+
+function parsed(text: string, trans: TranslationBundle): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new MlopsError('InvalidInput', trans.__('This is no JSON'), (error as Error).message);
+  }
 }
 
 function asText(value: unknown): string {
