@@ -14,6 +14,7 @@ from ..core.costline import CostLine
 from ..core.errors import Unavailable
 from ..core.month import Month
 from ..core.words import count, listed, quantity
+from ..places.profiles import all_profiles
 from .show import as_json, table
 
 
@@ -21,12 +22,13 @@ async def costs(asked: Namespace) -> None:
     """`costs`. Fails where a place did not answer: what is told then may not be all there is."""
     now = time.time()
     month = Month.at(now) if asked.month is None else Month.typed(asked.month)
-    found = CostReport(month, *await all_bills(), now)
+    found = CostReport(month, *await all_bills(), now, all_profiles())
     if asked.export:
         files = found.export(asked.export, asked.format)
         _say(f"{listed([str(file) for file in files])}: {count(len(found.rows), 'row')} of {found.title}.")
     elif asked.json:
-        as_json({"sums": found.sums, "lines": found.lines(asked.by), "trends": found.trends})
+        lines = found.lines(asked.by)
+        as_json({"sums": found.sums, "lines": lines, "trends": found.trends, "followed": found.followed})
     else:
         _say(str(found))
         if lines := found.lines(asked.by):

@@ -90,6 +90,7 @@ class StateView:
             self.till.problem,
             self.disk.problem,
             self.runs.live,
+            self.runs.advice,
             self.timeline.card[-1:],
         )
         if now != self._sent:
@@ -129,6 +130,7 @@ class StateView:
             stop=life.stop,
             problem=next((problem for problem in problems if problem), None),
             waste=self.waste.found,
+            advice=self.runs.advice,
             spend=self.spending.spend,
             runs=self.runs.live,
             commands=COMMANDS,

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .base import Seconds
-from .ladder import AIMS, Aim, Choice, Forecast, Ladder, Missed, Rung, per_million, percent
+from .ladder import AIMS, Aim, Choice, Forecast, Ladder, Missed, Rung, per_million
 from .price import HOUR
 from .scalability import Fit, Tried, best_law, fit
+from .words import percent
 
 #: What an hour of a person's waiting is worth, in hours of a worker.
 WORTH = 20.0

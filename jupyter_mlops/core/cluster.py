@@ -16,6 +16,7 @@ from .price import REFERENCE, Cost, Price, Reference
 from .profile import Limits, Place, Profile
 from .rules import HeldRules
 from .saving import CostBaseline
+from .sizing import Advice
 from .spend import Spend
 from .words import count, span
 
@@ -192,6 +193,8 @@ class ClusterState(Record):
     spend: Spend | None = None
     #: Workers that cost money and do nothing; empty where its controller is too old to tell.
     waste: list[Waste] = []
+    #: Which workers would do for all runs that it has done, once there are some.
+    advice: list[Advice] = []
     #: The last 15 minutes, oldest first, for the card's chart; a longer history is asked for.
     timeline: list[Sample] = []
     #: Live runs, so that stopping can say what would be lost.

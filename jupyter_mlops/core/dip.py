@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .cluster import Problem
-from .ladder import DipCause, Rung, percent
-from .words import count, span
+from .ladder import DipCause, Rung
+from .words import count, percent, span
 
 #: The part by which each worker has to do less than on the rung before. Less than that is in every law.
 DIP = 0.15

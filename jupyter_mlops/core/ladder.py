@@ -9,7 +9,7 @@ from pydantic import computed_field
 
 from .base import Record, Saying, Seconds, Time, otherwise
 from .cluster import Problem
-from .words import count, fine_money, listed, money, span
+from .words import count, fine_money, listed, money, percent, span
 
 #: The rungs of a ladder: where a group may have 16 workers at most, as on one machine; and where it may have more.
 FEW, MANY = (1, 2, 4, 8), (5, 10, 30, 50)
@@ -219,11 +219,6 @@ def table(ladder: Ladder) -> list[list[str]]:
 def rate_words(rate: float) -> str:
     """Items a second, with the digits that it deserves."""
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
-
-
-def percent(part: float) -> str:
-    """A part in whole hundredths: "12 %"."""
-    return f"{part:.0%}".replace("%", " %")
 
 
 def _part(each: float, first: float) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from .base import Bytes, Input, Label, Name, Period, Saying, in_records, otherwise
+from .base import Bytes, Input, Label, Name, Period, Saying, Time, in_records, otherwise
 from .errors import OutOfRange, UnknownGroup
 from .price import Price
 from .words import count, size
@@ -125,6 +125,21 @@ class Limits(Input):
     restarts: Annotated[int, Field(ge=0, le=1000)] = 10
 
 
+class Promised(Input):
+    """What the advice that a profile was saved from promised, so that what came of it can be told.
+
+    `run` is the name of the runs that are compared, those of `owner`; empty where the advice was of all runs of a
+    cluster. `profile` is what they ran on before, and `since` when this one took its place, in seconds since the epoch.
+    `saving` is the part of the money that its workers cost less (0.62); None where nobody could tell.
+    """
+
+    run: Label = ""
+    owner: Label = ""
+    profile: Label
+    saving: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    since: Time
+
+
 class Profile(Input):
     """A named way to make a cluster: place, worker groups, environment, limits, price."""
 
@@ -138,6 +153,8 @@ class Profile(Input):
     price: Price | None = None
     #: What only the place knows; the place says what there may be, and checks it.
     options: dict[str, Any] = {}
+    #: Of one that was saved from advice.
+    promise: Promised | None = None
     source: Annotated[Literal["shipped", "admin", "user"], otherwise("user")] = "shipped"
 
     @model_validator(mode="before")

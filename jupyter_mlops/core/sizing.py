@@ -7,11 +7,12 @@ it, and never for more CPUs, since nobody knows what a run would do with them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from .base import Label, Record, Saying, Seconds, otherwise
 from .price import GB, Price
-from .words import count, listed, shape, size, span
+from .words import count, listed, percent, shape, size, span
 
 #: A run that was measured for less tells nothing: much of it was imports.
 LEAST: Seconds = 60.0
@@ -19,6 +20,12 @@ LEAST: Seconds = 60.0
 #: Memory beyond the highest peak: a worker is then 80 % full, where Dask begins to pause one. Its own process, which
 #: holds what stays on the cluster, should be no more than 70 % full: there Dask begins to write to disk.
 SPARE, OWN_FULL = 1.25, 0.70
+
+#: How full its own process may be before Dask gives it no new tasks. At 95 % it is ended.
+PAUSED = 0.80
+
+#: Runs that have to agree before advice is sure.
+SURE = 3
 
 #: How much more memory is worth a try, where it ran out: how much is needed nobody knows.
 MORE = 1.5
@@ -58,7 +65,7 @@ class WorkerUse(Record):
 class GroupUse(WorkerUse):
     """The same of the workers of one group: of each, the most of any of them; of `cpu_seconds` and `out` the sum.
 
-    `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker.
+    `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker, `runs` the runs that it was seen in.
     """
 
     group: Label
@@ -67,6 +74,7 @@ class GroupUse(WorkerUse):
     gpus: int = 0
     rates: Price = Price()
     workers: int = 0
+    runs: int = 1
 
     @property
     def sentence(self) -> str:
@@ -80,16 +88,28 @@ class GroupUse(WorkerUse):
         more = {name: getattr(self, name) + getattr(told, name) - getattr(earlier, name) for name in _SUMS}
         return self.model_copy(update={**most, **more, "workers": self.workers + (before is None)})
 
+    def with_run(self, other: GroupUse) -> GroupUse:
+        """The same of one more run on the group: a worker has to do for both, one after the other."""
+        most = {name: max(getattr(self, name), getattr(other, name)) for name in (*_MOST, "workers")}
+        more = {name: getattr(self, name) + getattr(other, name) for name in (*_SUMS, "runs")}
+        rates = other.rates if other.rates.known else self.rates
+        return self.model_copy(update={**most, **more, "rates": rates})
+
 
 #: Of several workers the most counts; or their sum.
 _MOST, _SUMS = ("seconds", "peak", "own_peak", "largest", "busy", "at_once"), ("cpu_seconds", "out")
 
 
+#: How sure advice is: what one run did may be chance.
+Confidence = Annotated[Literal["low", "fair", "high"], otherwise("low")]
+
+
 class Advice(Record):
-    """Which workers would have done for a run, or are worth a try where memory ran out.
+    """Which workers would have done for a run, or for all runs of a cluster; or are worth a try where memory was short.
 
     `cpus` and `memory` (bytes) are those of one worker, `saving` is the part of the money that they cost less (0.62),
-    None where no price is known. `text` says it, `evidence` what it rests on.
+    None where no price is known, and where they cost more. `text` says it, `evidence` what it rests on, and how sure it
+    is.
     """
 
     kind: Annotated[Literal["less", "more memory"], otherwise("less")]
@@ -97,6 +117,7 @@ class Advice(Record):
     cpus: float
     memory: int
     saving: float | None = None
+    confidence: Confidence = "low"
     text: Saying
     evidence: Saying = ""
 
@@ -105,13 +126,22 @@ class AdviceList(list[Advice]):
     """Advice that shows itself as text."""
 
     def __repr__(self) -> str:
-        return "\n".join(each.text for each in self) or "Nothing: no other workers are known to be better for this run."
+        return "\n".join(each.text for each in self) or "Nothing: no other workers are known to be better."
 
 
 def advice_of(uses: list[GroupUse]) -> list[Advice]:
     """What is to be said of a run that is over, from what it used of each group."""
-    found = [_more_memory(use) if use.out else _less(use) for use in uses]
+    found = [_more_memory(use) if use.out else _short_of_memory(use) or _less(use) for use in uses]
     return [each for each in found if each is not None]
+
+
+def together(runs: Iterable[Iterable[GroupUse]]) -> list[GroupUse]:
+    """What several runs on the same cluster used of each group."""
+    found: dict[str, GroupUse] = {}
+    for use in (use for uses in runs for use in uses):
+        known = found.get(use.group)
+        found[use.group] = use if known is None else known.with_run(use)
+    return list(found.values())
 
 
 def enough_memory(use: GroupUse) -> int:
@@ -134,15 +164,37 @@ def _less(use: GroupUse) -> Advice | None:
         return None
     if saving is not None and saving < WORTH_MONEY:
         return None
-    money = "" if saving is None else f", about −{saving:.0%}".replace("%", " %")
+    money = "" if saving is None else f", about −{percent(saving)}"
     return Advice(
         kind="less",
         group=use.group,
         cpus=cpus,
         memory=memory,
         saving=saving,
+        confidence=_confidence(use),
         text=f"Its workers used at most {use.sentence}: a group of {shape(cpus, memory)} would have done{money}",
         evidence=_evidence(use),
+    )
+
+
+def _short_of_memory(use: GroupUse) -> Advice | None:
+    """More memory for workers whose own process was so full that Dask slowed it down; none where one can't be had."""
+    full = use.own_peak / use.memory if use.memory else 0.0
+    if use.seconds < LEAST or full <= OWN_FULL:
+        return None
+    memory = enough_memory(use)
+    what = "takes no new tasks" if full > PAUSED else "writes data to disk"
+    limit = PAUSED if full > PAUSED else OWN_FULL
+    return Advice(
+        kind="more memory",
+        group=use.group,
+        cpus=use.cpus,
+        memory=memory,
+        confidence=_confidence(use),
+        text=f"Its workers were up to {percent(full)} full, and beyond {percent(limit)} one {what}: a group with "
+        f"{size(memory)} would spare that",
+        evidence=f"Measured for {span(use.seconds)} on {_where(use)}: the highest peak of a worker’s own process, "
+        f"{size(use.own_peak)} of {size(use.memory)}. {_sure(use)}",
     )
 
 
@@ -153,6 +205,7 @@ def _more_memory(use: GroupUse) -> Advice:
         group=use.group,
         cpus=use.cpus,
         memory=memory,
+        confidence=_confidence(use),
         text=f"Memory ran out on its workers, which have {size(use.memory)}: try a group with {size(memory)}",
         evidence="How much it needs isn't known: its code was ended before it had it all",
     )
@@ -162,8 +215,19 @@ def _evidence(use: GroupUse) -> str:
     parts = ["the highest peak of memory, with a quarter to spare"]
     parts.append("the CPUs that it computed on, or waited for, for 95 % of the time at most")
     tasks = f"; {count(use.at_once, 'task')} at once, with a CPU each" if use.at_once > 1 else ""
-    where = f"{count(use.workers, 'worker')} of {use.group!r}"
-    return f"Measured for {span(use.seconds)} on {where}: {listed(parts)}{tasks}"
+    return f"Measured for {span(use.seconds)} on {_where(use)}: {listed(parts)}{tasks}. {_sure(use)}"
+
+
+def _where(use: GroupUse) -> str:
+    return f"{count(use.workers, 'worker')} of {use.group!r}"
+
+
+def _confidence(use: GroupUse) -> Confidence:
+    return "high" if use.runs >= SURE else "fair" if use.runs > 1 else "low"
+
+
+def _sure(use: GroupUse) -> str:
+    return f"Confidence: {_confidence(use)}, seen in {count(use.runs, 'run')}"
 
 
 def _saving(use: GroupUse, cpus: float, memory: int) -> float | None:

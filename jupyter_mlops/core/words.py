@@ -172,6 +172,11 @@ def count(number: float, noun: str, nouns: str = "") -> str:
     return f"{amount} {noun if number == 1 else nouns or noun + 's'}"
 
 
+def percent(part: float) -> str:
+    """A part in whole hundredths: "12 %"."""
+    return f"{part:.0%}".replace("%", " %")
+
+
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence: "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -106,6 +106,7 @@ export function cluster(part: Partial<ClusterState> = {}): ClusterState {
     problem: null,
     unreadable: false,
     waste: [],
+    advice: [],
     spend: null,
     timeline: [],
     runs: [],
@@ -313,6 +314,7 @@ export function profile(part: Partial<Profile> = {}): Profile {
     ],
     environment: {},
     options: {},
+    promise: null,
     limits: {
       idle_timeout: 1200,
       lifetime: 86400,

@@ -46,6 +46,18 @@ describe('Money in the sidebar', () => {
       trends: [
         { name: 'resize', owner: 'ada', currency: 'USD', months: [june, now] },
         { name: 'once', owner: 'ada', currency: 'USD', months: [now] }
+      ],
+      followed: [
+        {
+          profile: 'small',
+          run: 'resize',
+          promised: 0.62,
+          measured: 0.55,
+          currency: 'USD',
+          before: { runs: 3, items: 3000, amount: 12.3 },
+          since: { runs: 4, items: 4000, amount: 7.4 },
+          sentence: 'small: −62 % promised, −55 % measured'
+        }
       ]
     };
     await opened(stage);
@@ -68,6 +80,7 @@ describe('Money in the sidebar', () => {
       'lost',
       'whole'
     ]);
+    expect(find('followed').textContent).toBe('small: −62 % promised, −55 % measured');
     expect(document.querySelectorAll('[data-mlops="trend"]')).toHaveLength(1);
     expect(find('trend').textContent).toBe(
       'resize since 2026-06: items × 20, cost × 1.7; a million items $4.10 → $0.35'

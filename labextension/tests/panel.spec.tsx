@@ -583,6 +583,7 @@ describe('Runs', () => {
         cpus: 1,
         memory: 15e8,
         saving: null,
+        confidence: 'low' as const,
         text,
         evidence
       }

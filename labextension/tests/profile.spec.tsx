@@ -7,6 +7,7 @@ import {
   moved,
   NEW_DRAFT,
   profileOf,
+  promiseOf,
   sized,
   withPoint
 } from '../src/profile/draft';
@@ -65,7 +66,7 @@ describe('Advice', () => {
     const group = { ...profile().groups[0], cpus: 4, memory: 4 * 1024 ** 3 };
     const advice = { kind: 'less' as const, group: group.name, cpus: 1, memory: 15e8 };
     const from = profile({ groups: [group] });
-    const told = [{ ...advice, saving: null, text: '', evidence: '' }];
+    const told = [{ ...advice, saving: null, confidence: 'low' as const, text: '', evidence: '' }];
     const [draft, changes] = sized(trans, draftOf(from), told, from);
     expect(draft.groups[0]).toMatchObject({ cpus: '1', memory: '1.5 GB' });
     const before = { cpus: 4, memory: 4 * 1024 ** 3, gpus: 0 };
@@ -75,6 +76,14 @@ describe('Advice', () => {
     expect(later.groups[0].before).toEqual(before);
     expect(profileOf(draftOf(from)).groups[0].before).toBeNull();
     expect(changes).toEqual([`${group.name}: CPUs 4 → 1`, `${group.name}: memory 4 GiB → 1.5 GB`]);
+    const of = { run: 'resize', owner: 'ada', profile: from.name, since: NOW };
+    const less = (saving: number | null) => ({ ...told[0], saving });
+    expect(promiseOf([less(0.6), less(0.4)], of)).toEqual({ ...of, saving: 0.4 });
+    expect(promiseOf([less(0.6), less(null)], of).saving).toBeNull();
+    expect(profileOf({ ...draft, promise: promiseOf(told, of) }).promise).toEqual({
+      ...of,
+      saving: null
+    });
     expect(freeName('a-sized', new Set(['a-sized', 'a-sized-2']))).toBe('a-sized-3');
     expect(freeName('a'.repeat(60), new Set(['a'.repeat(48)]))).toBe(`${'a'.repeat(46)}-2`);
   });

@@ -72,6 +72,7 @@ export class TestApi implements IApi {
     sums: [],
     baseline: 'the same clusters',
     trends: [],
+    followed: [],
     silent: []
   };
   rows: unknown[] = [];

@@ -18,6 +18,7 @@ from jupyter_mlops.core.month import Month
 from jupyter_mlops.core.price import Cost, Usage
 from jupyter_mlops.core.saving import CostBaseline
 from jupyter_mlops.home import bills
+from jupyter_mlops.places import profiles
 
 MONTH = Month(2026, 3)
 USED = Usage(worker_hours=4, cpu_hours=8, gb_hours=16)
@@ -115,6 +116,11 @@ def test_what_it_says(costs: mlops.CostReport, tmp_path: Path) -> None:
     assert "− $7.00 spot and discounts = $3.00 paid" in str(costs)
     amounts = {(line.name, line.currency): line.amount for line in costs.lines("run")}
     assert amounts == {(EVIL, "USD"): 3.0, ("(no run)", "USD"): 1.25, ("(no run)", "credits"): 2.0}
+    sized = mlops.Profile.model_validate(
+        {"name": "sized", "groups": [{}], "promise": {"profile": "small", "saving": 0.5, "since": 0}}
+    )
+    profiles.save(sized)
+    assert str(mlops.costs("2026-03")).splitlines()[-1].startswith("sized: −50 % promised, measured once there are 3")
     (trend,) = costs.trends
     assert trend.months[0].per_million == pytest.approx(3.0 / 2000 * 1e6)
     for path, why in (("march.xlsx", "can't be exported as '.xlsx'"), ("nowhere/march.csv", "there is no folder")):

@@ -15,6 +15,7 @@ from ...core.errors import UnknownCluster
 from ...core.extend import LimitChange
 from ...core.naming import ClusterName
 from ...core.profile import MOST_WORKERS
+from ...core.sizing import AdviceList
 from ...core.words import count
 from ..send.environment import exact_list, imported
 from ..words import PLAIN, known_cost, tell, waste_sentences
@@ -146,6 +147,16 @@ class Cluster:
     def receipt(self) -> Receipt | None:
         """The final sum, once it has ended."""
         return _call(_receipt(self.id))
+
+    def advice(self) -> AdviceList:
+        """Which workers would do for all runs that it has done, once there are two; each has `cpus`, `memory` (bytes),
+        `saving`, `confidence`, `text` and `evidence`.
+
+        Raises
+        ------
+        UnknownCluster : it is not on record any more.
+        """
+        return AdviceList(self.state().advice)
 
     @property
     def dashboard_link(self) -> str:

@@ -7,6 +7,7 @@ from html import escape
 
 from ...core import words
 from ...core.costline import CostLine
+from ...core.followed import FollowedAdvice
 from ...core.month import MonthSum
 from ...core.saving import CAREFUL, Saving
 from ...core.unitcost import Trend
@@ -36,7 +37,11 @@ tbody th { font-weight: 400 }
 
 
 def page_of(
-    title: str, sums: Sequence[MonthSum], lines: Mapping[str, Sequence[CostLine]], trends: Sequence[Trend]
+    title: str,
+    sums: Sequence[MonthSum],
+    lines: Mapping[str, Sequence[CostLine]],
+    trends: Sequence[Trend],
+    followed: Sequence[FollowedAdvice] = (),
 ) -> bytes:
     """The page of a month.
 
@@ -46,6 +51,7 @@ def page_of(
     sums : what it cost, by currency.
     lines : by what they are lines (owner, cluster, run) → the lines.
     trends : what a million items cost.
+    followed : what became of advice.
     """
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     parts = [
@@ -57,6 +63,7 @@ def page_of(
         *(part for each in sums for part in _sum(each)),
         *(part for by, found in lines.items() if found for part in _lines(_TITLES[by], found)),
         *(_trends(trends) if trends else []),
+        *(_followed(followed) if followed else []),
         "</body></html>",
     ]
     return "\n".join(parts).encode()
@@ -135,6 +142,11 @@ def _trends(trends: Sequence[Trend]) -> Iterable[str]:
                 for month in trend.months
             ],
         )
+
+
+def _followed(followed: Sequence[FollowedAdvice]) -> Iterable[str]:
+    yield "<h2>Advice that was followed</h2>"
+    yield from (f"<p>{escape(each.sentence)}.</p>" for each in followed)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

@@ -13,8 +13,11 @@ from ...core.cluster import SilentPlace
 from ...core.costline import By, CostLine, cost_lines
 from ...core.costrow import CostRow, cost_rows
 from ...core.errors import InvalidInput, Refused
+from ...core.followed import FollowedAdvice, followed
 from ...core.month import Month, MonthSum, bills_in, month_sums
+from ...core.profile import Profile
 from ...core.unitcost import Trend, trends
+from ...places.profiles import all_profiles
 from ..clusters.kernel import loop_thread
 from ..words import PLAIN, month_sentences, trend_sentence
 from .export import Format, csv_of, format_of, parquet_of
@@ -32,10 +35,18 @@ class CostReport:
     bills : all there are: when a cluster would have been stopped, and how costs moved, is told by those of others.
     silent : places that did not answer, and may have more.
     now : when the bills were looked at, in seconds since the epoch.
+    profiles : those that there are, of which some follow advice.
     """
 
-    def __init__(self, month: Month, bills: Sequence[Bill], silent: Sequence[SilentPlace], now: Time) -> None:
-        self._month, self._bills, self._now = month, bills, now
+    def __init__(
+        self,
+        month: Month,
+        bills: Sequence[Bill],
+        silent: Sequence[SilentPlace],
+        now: Time,
+        profiles: Sequence[Profile] = (),
+    ) -> None:
+        self._month, self._bills, self._now, self._profiles = month, bills, now, profiles
         self._of_month = bills_in(bills, month, now)
         #: Places that did not answer: what they have is not in here.
         self.silent = list(silent)
@@ -65,6 +76,11 @@ class CostReport:
         """What a million items cost, by name of the run, over all months."""
         return trends(self._bills, self._now)
 
+    @property
+    def followed(self) -> list[FollowedAdvice]:
+        """What was promised of profiles that follow advice, and what is measured since, over all months."""
+        return followed(self._bills, self._profiles)
+
     def lines(self, by: By = "cluster") -> list[CostLine]:
         """What each cluster, owner, profile or run cost, what cost most first. A run's share of the time in which its
         cluster booted, waited and left is in its amount."""
@@ -74,7 +90,7 @@ class CostReport:
         """What a file in this format has. Raises `Unavailable` where pyarrow is missing for Parquet."""
         if wanted == "html":
             ways: tuple[By, ...] = ("owner", "cluster", "run")
-            return page_of(self.title, self.sums, {by: self.lines(by) for by in ways}, self.trends)
+            return page_of(self.title, self.sums, {by: self.lines(by) for by in ways}, self.trends, self.followed)
         return {"csv": csv_of, "focus": focus_of, "parquet": parquet_of}[wanted](self.rows)
 
     def export(self, path: str | Path, format: str | None = None) -> list[Path]:
@@ -110,7 +126,8 @@ class CostReport:
     def __str__(self) -> str:
         told = [sentence for each in self.sums for sentence in month_sentences(each, self._month, self._now)]
         silent = [f"{each.sentence(self._now)}." for each in self.silent]
-        return "\n".join([*told, *(trend_sentence(each) for each in self.trends if len(each.months) > 1), *silent])
+        moved = [trend_sentence(each) for each in self.trends if len(each.months) > 1]
+        return "\n".join([*told, *moved, *(each.sentence for each in self.followed), *silent])
 
     def __repr__(self) -> str:
         return f"<Costs of {self.title}>\n{self}"
@@ -137,4 +154,4 @@ def costs(month: str | None = None) -> CostReport:
     """
     now = time.time()
     asked = Month.at(now) if month is None else Month.typed(month)
-    return CostReport(asked, *loop_thread().call(all_bills()), now)
+    return CostReport(asked, *loop_thread().call(all_bills()), now, all_profiles())

@@ -20,7 +20,7 @@ from ...core.costs import Share
 from ...core.price import Price
 from ...core.resources import group_in
 from ...core.run import RunPhase, RunState
-from ...core.sizing import GroupUse
+from ...core.sizing import Advice, GroupUse, advice_of, together
 from ...core.words import count
 from ...home.clusters import ClusterFolder
 from .. import dask
@@ -86,6 +86,10 @@ class RunRegistry:
         self.gangs = Gangs(scheduler, lambda run, error: self.end(run, "failed", error), self.mark)
         self._background = Background()
         self._runs: dict[str, LiveRun] = {}
+        #: What the runs that are done used of each group, together.
+        self._used: list[GroupUse] = []
+        #: Which workers would do for all of them; a run's own advice is its own.
+        self.advice: list[Advice] = []
         self._dirty: set[str] = set()
         #: What the cluster's budget has left, where it has one.
         self.budget: Callable[[], Budget | None] = lambda: None
@@ -201,6 +205,9 @@ class RunRegistry:
             self._release(run)
         else:
             stopping.over(self._scheduler, run)
+        if phase == "done":
+            self._used = together([self._used, run.use.groups])
+            self.advice = advice_of([use for use in self._used if use.runs > 1])
         self._dirty.discard(run.state.id)
         self._changed(run.snapshot())
 

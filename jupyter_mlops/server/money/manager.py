@@ -14,6 +14,7 @@ from ...core.errors import MlopsError
 from ...core.money import MoneyView
 from ...core.month import Month
 from ...core.waiting import end_tasks
+from ...places.profiles import all_profiles
 from ..clusters.watcher import ClusterWatcher
 
 #: Kinds of runs whose unit costs a browser is told of.
@@ -44,7 +45,8 @@ class MoneyManager:
         """What a month cost; the current one, where `month` is empty. Raises `InvalidInput`, `Unreadable`."""
         now = time.time()
         asked = Month.typed(month) if month else Month.at(now)
-        return CostReport(asked, await bills_of(list(self._watcher.states.values())), self._watcher.silent, now)
+        bills = await bills_of(list(self._watcher.states.values()))
+        return CostReport(asked, bills, self._watcher.silent, now, await asyncio.to_thread(all_profiles))
 
     async def view(self, month: str) -> MoneyView:
         """The same for a browser."""
@@ -56,6 +58,7 @@ class MoneyManager:
             title=found.title,
             sums=found.sums,
             trends=found.trends[:_MOST_TRENDS],
+            followed=found.followed,
             silent=[silent.problem.what for silent in found.silent],
         )
 

@@ -4,6 +4,7 @@ import { WastePart } from '../cluster/waste';
 import { CommandIDs } from '../commands';
 import { ExportButton } from '../money/export';
 import { ProblemLine } from '../controls/problem';
+import { AdviceLines } from '../run/advice';
 import { accounts } from '../state/accounts';
 import { useMlops, useSelector } from '../state/hooks';
 import { Cost, Problem, Receipt } from '../state/schema';
@@ -36,6 +37,7 @@ export function CostPart(props: IPartProps): JSX.Element {
       <CostTable head={trans.__('Group')} rows={groups} total={cost} />
       <p className="jp-mlops-hint">{rates(trans, cost)}</p>
       {spend && <SpendPart spend={spend} />}
+      <AdviceLines advice={cluster.advice} profile={cluster.profile} of={{ cluster: cluster.id }} />
       <WastePart cluster={cluster} onProblem={setProblem} />
       {problem && <ProblemLine problem={problem} onDismiss={() => setProblem(null)} />}
       {cost.dedicated && <Nodes cost={cost} isOver={isOver} />}

@@ -53,6 +53,11 @@ function View(): JSX.Element {
         .map(trend => (
           <TrendLine key={`${trend.name} ${trend.owner} ${trend.currency}`} trend={trend} />
         ))}
+      {month.followed.map(({ profile, currency, sentence }) => (
+        <p key={`${profile} ${currency}`} className="jp-mlops-month-trend" data-mlops="followed">
+          {sentence}
+        </p>
+      ))}
       {month.silent.map(what => (
         <p key={what} className="jp-mlops-hint">
           {trans.__('%1: what is there is not in these sums.', what)}

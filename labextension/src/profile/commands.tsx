@@ -6,10 +6,10 @@ import React from 'react';
 import { choose } from '../ask';
 import { CommandIDs, takes } from '../commands';
 import { FormDialog } from '../controls/form';
-import { Advice, Profile, ProfileView } from '../state/schema';
+import { Advice, Profile, ProfileView, Promised } from '../state/schema';
 import { runOf } from '../state/state';
 import { Store } from '../state/store';
-import { draftOf, freeName, NEW_DRAFT, sized } from './draft';
+import { draftOf, freeName, NEW_DRAFT, promiseOf, sized } from './draft';
 import { Editor } from './editor';
 
 /** Add the command that edits profiles. */
@@ -21,11 +21,17 @@ export function addProfileCommands(
   commands.addCommand(CommandIDs.editProfile, {
     label: args => (args.label as string) ?? trans.__('New Profile…'),
     caption: trans.__('Make a profile, or change one'),
-    describedBy: takes({ profile: 'string', choose: 'boolean', run: 'string' }),
+    describedBy: takes({
+      profile: 'string',
+      choose: 'boolean',
+      run: 'string',
+      cluster: 'string'
+    }),
     execute: async args => {
       const { profiles } = store.state;
       const run = runOf(store.state, String(args.run));
-      const name = run ? run.profile : args.profile;
+      const of = run ?? store.state.clusters.get(String(args.cluster));
+      const name = of ? of.profile : args.profile;
       let view = profiles.find(view => view.profile.name === name);
       if (args.choose) {
         const chosen = await choose<ProfileView>(
@@ -40,7 +46,14 @@ export function addProfileCommands(
         }
         view = chosen;
       }
-      await openEditor(store, trans, view?.profile ?? null, run?.advice ?? []);
+      // A cluster's advice is of all its runs.
+      const promise = {
+        run: run?.name ?? '',
+        owner: run?.owner ?? '',
+        profile: view?.profile.name ?? '',
+        since: store.now()
+      };
+      await openEditor(store, trans, view?.profile ?? null, of?.advice ?? [], promise);
     }
   });
 }
@@ -52,7 +65,8 @@ async function openEditor(
   store: Store,
   trans: TranslationBundle,
   profile: Profile | null,
-  advice: readonly Advice[]
+  advice: readonly Advice[],
+  promise: Omit<Promised, 'saving'>
 ): Promise<void> {
   const isOwn = profile?.source === 'user' && advice.length === 0;
   const isNew = !profile || advice.length > 0;
@@ -66,12 +80,13 @@ async function openEditor(
   }
   const name = advice.length > 0 ? freeName(`${draft.name}-sized`, taken) : `my-${draft.name}`;
   const [advised, changes] = sized(trans, draft, advice, profile);
+  const promised = advice.length > 0 ? promiseOf(advice, promise) : draft.promise;
   const body = ReactWidget.create(
     <Editor
       api={store.api}
       trans={trans}
       now={() => store.now()}
-      draft={profile && !isOwn ? { ...advised, name } : draft}
+      draft={profile && !isOwn ? { ...advised, name, promise: promised } : draft}
       changes={changes}
       places={places}
       taken={taken}

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { Amount, IProfileRequest } from '../api';
-import { Advice, Group, Limits, Price, Profile, WorkerShape } from '../state/schema';
+import { Advice, Group, Limits, Price, Profile, Promised, WorkerShape } from '../state/schema';
 import { size } from '../words/size';
 
 /** Amounts are text while they are typed: "2 GiB", "20 min"; an empty one is none. */
@@ -16,7 +16,7 @@ type RatesDraft = Typed<Omit<Price, 'source' | 'date'>>;
 /** A profile while it is edited. What the form doesn't show is kept as it is. */
 export interface IDraft extends Pick<
   Profile,
-  'name' | 'title' | 'description' | 'place' | 'options'
+  'name' | 'title' | 'description' | 'place' | 'options' | 'promise'
 > {
   groups: IGroupDraft[];
   limits: Typed<Limits>;
@@ -54,6 +54,7 @@ export const NEW_DRAFT: IDraft = {
   description: '',
   place: 'local',
   options: {},
+  promise: null,
   groups: [NEW_GROUP],
   limits: {
     idle_timeout: '20 min',
@@ -70,6 +71,16 @@ export const NEW_DRAFT: IDraft = {
 /** What changes in `draft` when it is for another place, which doesn't know the options of the first. */
 export function moved(draft: IDraft, place: string): Partial<IDraft> {
   return { place, options: {}, groups: draft.groups.map(group => ({ ...group, options: {} })) };
+}
+
+/** What a profile with the workers that `advice` names promises: the least saving of its groups. */
+export function promiseOf(advice: readonly Advice[], of: Omit<Promised, 'saving'>): Promised {
+  const savings = advice.map(({ saving }) => saving);
+  const saving = savings.reduce(
+    (least, each) => (least === null || each === null ? null : Math.min(least, each)),
+    savings[0] ?? null
+  );
+  return { ...of, saving };
 }
 
 /** `draft` with the workers that `advice` names, and in words what that changes. */

@@ -4,23 +4,29 @@ import React from 'react';
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
 import { useMlops, useSelector } from '../state/hooks';
-import { GroupUse, RunState } from '../state/schema';
+import { Advice, GroupUse, RunState } from '../state/schema';
 import { size } from '../words/size';
 
-/** Which workers would have done for a run, with a way to a profile that has them. */
-export function AdviceLines({ run }: { run: RunState }): JSX.Element | null {
+interface IAdviceProps {
+  advice: readonly Advice[];
+  /** The profile that it is about. */
+  profile: string;
+  /** Whose it is, as the command that edits profiles takes it. */
+  of: { run: string } | { cluster: string };
+}
+
+/** Which workers would have done for a run or a cluster, with a way to a profile that has them. */
+export function AdviceLines({ advice, profile, of }: IAdviceProps): JSX.Element | null {
   const { commands, trans } = useMlops();
-  const known = useSelector(state =>
-    state.profiles.some(view => view.profile.name === run.profile)
-  );
-  if (run.advice.length === 0) {
+  const known = useSelector(state => state.profiles.some(view => view.profile.name === profile));
+  if (advice.length === 0) {
     return null;
   }
   return (
     <div className="jp-mlops-advice" data-mlops="advice">
-      {run.advice.map(each => (
+      {advice.map(each => (
         <p key={each.group} title={each.evidence}>
-          {run.advice.length > 1 ? `${each.group}: ${each.text}` : each.text}.
+          {advice.length > 1 ? `${each.group}: ${each.text}` : each.text}.
         </p>
       ))}
       <div className="jp-mlops-actions">
@@ -28,11 +34,11 @@ export function AdviceLines({ run }: { run: RunState }): JSX.Element | null {
           label={
             known
               ? trans.__('Look at the profile with these workers, under a new name, and save it')
-              : trans.__('The profile of its cluster, %1, isn’t here any more', run.profile)
+              : trans.__('The profile of its cluster, %1, isn’t here any more', profile)
           }
           disabled={!known}
           popup="dialog"
-          onClick={() => void commands.execute(CommandIDs.editProfile, { run: run.id })}
+          onClick={() => void commands.execute(CommandIDs.editProfile, of)}
           handle="save-advice"
         >
           {trans.__('save as a profile…')}

@@ -61,7 +61,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
           </div>
         ))}
       </dl>
-      <AdviceLines run={run} />
+      <AdviceLines advice={run.advice} profile={run.profile} of={{ run: run.id }} />
       <Ranks run={run} />
       {run.kind === 'map' && run.problem === null && <Sizes run={run} />}
       {run.problem === null && Object.keys(run.metrics).length > 0 && (

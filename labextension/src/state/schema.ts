@@ -78,6 +78,7 @@ export interface ClusterChange {
  */
 export interface ClusterState {
   account: AccountState | null;
+  advice: Advice[];
   budget: Budget | null;
   cause:
     ('user' | 'idle' | 'lifetime' | 'budget' | 'failed' | 'killed' | 'machine restarted' | 'deleted' | 'other') | null;
@@ -133,6 +134,23 @@ export interface AccountState {
   spent: number;
   step: 'fine' | 'half' | 'warn' | 'no growth' | 'drain' | 'stop';
   until: number | null;
+}
+/**
+ * Which workers would have done for a run, or for all runs of a cluster; or are worth a try where memory was short.
+ *
+ * `cpus` and `memory` (bytes) are those of one worker, `saving` is the part of the money that they cost less (0.62),
+ * None where no price is known, and where they cost more. `text` says it, `evidence` what it rests on, and how sure it
+ * is.
+ */
+export interface Advice {
+  confidence: 'low' | 'fair' | 'high';
+  cpus: number;
+  evidence: string;
+  group: string;
+  kind: 'less' | 'more memory';
+  memory: number;
+  saving: number | null;
+  text: string;
 }
 /**
  * A budget now. Money is in `currency`; `left` is never negative.
@@ -407,21 +425,6 @@ export interface RunState {
   waits: string;
 }
 /**
- * Which workers would have done for a run, or are worth a try where memory ran out.
- *
- * `cpus` and `memory` (bytes) are those of one worker, `saving` is the part of the money that they cost less (0.62),
- * None where no price is known. `text` says it, `evidence` what it rests on.
- */
-export interface Advice {
-  cpus: number;
-  evidence: string;
-  group: string;
-  kind: 'less' | 'more memory';
-  memory: number;
-  saving: number | null;
-  text: string;
-}
-/**
  * The last complete checkpoint of a run.
  */
 export interface Checkpoint {
@@ -565,7 +568,7 @@ export interface RankState {
 /**
  * The same of the workers of one group: of each, the most of any of them; of `cpu_seconds` and `out` the sum.
  *
- * `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker.
+ * `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker, `runs` the runs that it was seen in.
  */
 export interface GroupUse {
   at_once: number;
@@ -580,6 +583,7 @@ export interface GroupUse {
   own_peak: number;
   peak: number;
   rates: Price;
+  runs: number;
   seconds: number;
   workers: number;
 }
@@ -684,6 +688,7 @@ export interface Profile {
   };
   place: string;
   price: Price | null;
+  promise: Promised | null;
   source: 'shipped' | 'admin' | 'user';
   title: string;
 }
@@ -715,6 +720,20 @@ export interface WorkerShape {
   cpus: number;
   gpus: number;
   memory: number;
+}
+/**
+ * What the advice that a profile was saved from promised, so that what came of it can be told.
+ *
+ * `run` is the name of the runs that are compared, those of `owner`; empty where the advice was of all runs of a
+ * cluster. `profile` is what they ran on before, and `since` when this one took its place, in seconds since the epoch.
+ * `saving` is the part of the money that its workers cost less (0.62); None where nobody could tell.
+ */
+export interface Promised {
+  owner: string;
+  profile: string;
+  run: string;
+  saving: number | null;
+  since: number;
 }
 /**
  * The places that don't answer are now these; a cluster that isn't listed may be in one of them.
@@ -1130,15 +1149,48 @@ export interface Verdict {
 }
 /**
  * A month: its name, what it cost by currency, what its savings are compared with, and what a million items cost
- * over all months, of the runs that cost most. `silent` are places that did not answer, which may have more.
+ * over all months, of the runs that cost most. `followed` is what became of advice, `silent` are places that did not
+ * answer, which may have more.
  */
 export interface MoneyView {
   baseline: string;
+  followed: FollowedAdvice[];
   month: string;
   silent: string[];
   sums: MonthSum[];
   title: string;
   trends: Trend[];
+}
+/**
+ * A profile that follows the advice of a run, what was promised of it, and what runs cost before and since.
+ *
+ * `promised` and `measured` are the part of the money that is saved (0.62); None where nobody can tell. Compared is
+ * what an item costs where all runs have items, else what a run does.
+ */
+export interface FollowedAdvice {
+  before: RunsCost;
+  currency: string;
+  /**
+   * The part of the money that is saved; one that is negative was a loss. None while there are too few runs.
+   */
+  measured: number | null;
+  profile: string;
+  promised: number | null;
+  run: string;
+  /**
+   * Both, and what they rest on: "flights-sized (advice of resize): −62 % promised, −55 % measured: a million
+   * items $4.10 → $1.85, 5 runs before and 3 since".
+   */
+  sentence: string;
+  since: RunsCost;
+}
+/**
+ * So many runs, their items, and what they cost in all, with their share of booting, waiting and leaving.
+ */
+export interface RunsCost {
+  amount: number;
+  items: number;
+  runs: number;
 }
 /**
  * What the clusters of a month cost together, in one currency.
