@@ -17,6 +17,7 @@ from typing import Any
 import cloudpickle
 
 from . import buffers, processes, sources, surroundings
+from .checkpoints import checkpoints_at, of_trial
 from .failures import Record
 from .forking import NATIVE
 from .gang import GangSeat, RankPrints
@@ -61,6 +62,7 @@ class Agent:
         self._worker.stream_handlers["mlops-over"] = self.over
         self._worker.stream_handlers["mlops-gang"] = self.order
         self._worker.stream_handlers["mlops-prune"] = self.prune
+        self._worker.stream_handlers["mlops-forget"] = self.forget
         self._worker.metrics[METRICS] = self._used
         self._spent.install()
         self._worker.handlers |= {"mlops_versions": _versions, "mlops_platform": platform_of}
@@ -173,6 +175,11 @@ class Agent:
         """The scheduler says: a trial of a sweep is to end when it reports next."""
         for runner in self._run(run).at_work:  # the one that executes it heeds it
             runner.send({"prune": trial})
+
+    def forget(self, run: str, root: str, trials: list[int]) -> None:
+        """The scheduler says: nobody needs the checkpoints of these trials of a sweep, which are below `root`."""
+        forget = self._run(run).forget
+        threading.Thread(target=forget, args=(root, trials), name="mlops-forget", daemon=True).start()
 
     async def stacks(self, run: str) -> list[dict[str, Any]]:
         """Where the code of a run is at this moment, runner by runner."""
@@ -319,6 +326,15 @@ class RunHere:
         if seat is not None:
             seat.leave()
         return seat is not None
+
+    def forget(self, root: str, trials: list[int]) -> None:
+        """Remove the checkpoints of trials that are over."""
+        for trial in trials:
+            try:
+                checkpoints_at(of_trial(root, trial), str(self._worker.local_directory)).clear()
+            except Exception as error:  # noqa: BLE001 - each store has errors of its own
+                why = f"{type(error).__name__}: {error}"
+                self.reporter.print("stderr", f"[trial {trial}] Its checkpoints can't be removed: {why}\n")
 
     def give_back(self, runner: RunnerHandle) -> None:
         """The task is over; the runner waits for the next."""

@@ -104,6 +104,10 @@ class Checkpoints(ABC):
     def remove(self, name: str) -> None:
         """Remove a complete one. Raises `OSError`."""
 
+    @abstractmethod
+    def clear(self) -> None:
+        """Remove all of them, those that aren't complete, too. Raises `OSError`."""
+
     def newest(self) -> Manifest | None:
         """The one to go on from: of the latest attempt, the last step. Raises `OSError`."""
         return next(reversed(self.found()), None)
@@ -196,6 +200,11 @@ class OnDisk(Checkpoints):
             (self._root / name).rename(gone)  # at once, whatever is in it
         shutil.rmtree(gone, ignore_errors=True)
 
+    def clear(self) -> None:
+        """As `Checkpoints.clear`."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._root)
+
 
 class AtUrl(Checkpoints):
     """In an object store, or wherever else fsspec reaches. There the manifest is all that makes it complete."""
@@ -258,10 +267,20 @@ class AtUrl(Checkpoints):
             self._files.rm_file(f"{self._root}/{name}/{MANIFEST}")
             self._files.rm(f"{self._root}/{name}", recursive=True)
 
+    def clear(self) -> None:
+        """As `Checkpoints.clear`."""
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm(self._root, recursive=True)
+
 
 def checkpoints_at(root: str, local: str) -> Checkpoints:
     """Those at a folder or URL; `local` is a folder of this worker for files on their way."""
     return AtUrl(root, local) if "://" in root else OnDisk(root)
+
+
+def of_trial(root: str, trial: int) -> str:
+    """Where those of a trial of a sweep are, of the `root` of all of its trials."""
+    return f"{root}/trial-{trial}"
 
 
 class CheckpointFolder(type(Path())):  # type: ignore[misc]  # the class of paths of this system

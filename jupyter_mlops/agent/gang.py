@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from . import surroundings
-from .checkpoints import Manifest, checkpoints_at
+from .checkpoints import Manifest, checkpoints_at, of_trial
 from .leaving import LeaveNotice
 from .points import Column
 from .reports import Reporter
@@ -346,9 +346,10 @@ class RankPrints:
 
 
 def _of_trial(places: dict[str, Any], trial: int) -> dict[str, Any]:
-    """Where the checkpoints of a trial are: in a folder of the sweep's."""
-    root = places["root"]
-    return {**places, "root": f"{root}/trial-{trial}" if root else "", "earlier": []}
+    """Where the checkpoints of a trial are, and those that an earlier run of the sweep has left of it."""
+    root, earlier = places["root"], places["earlier"]
+    own = {"root": of_trial(root, trial) if root else "", "earlier": [of_trial(each, trial) for each in earlier]}
+    return {**places, **own}
 
 
 def _elsewhere() -> Exception:

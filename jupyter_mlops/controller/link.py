@@ -136,6 +136,9 @@ class Link(Protocol):
         """Have these trials of a sweep end when they report next. A no-op for those that are over. Raises as
         `run_curves`."""
 
+    async def forget_trials(self, run: str, trials: list[int]) -> None:
+        """Have the checkpoints of these trials of a sweep removed. Raises as `run_curves`."""
+
     async def note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
         """Say which trial of a sweep is the best one so far: its value and arguments. Raises as `run_curves`."""
 

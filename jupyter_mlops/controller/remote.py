@@ -131,6 +131,10 @@ class RemoteLink:
         """As `Link.prune_trials`."""
         await self._ask("mlops_prune_trials", run=run, trials=trials)
 
+    async def forget_trials(self, run: str, trials: list[int]) -> None:
+        """As `Link.forget_trials`."""
+        await self._ask("mlops_forget_trials", run=run, trials=trials)
+
     async def note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
         """As `Link.note_best`."""
         await self._ask("mlops_note_best", run=run, value=value, params=params)

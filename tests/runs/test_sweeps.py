@@ -151,6 +151,31 @@ def test_a_trial_may_be_a_gang(cluster: mlops.Cluster) -> None:
         mlops.sweep(square, X, hang=9, cluster=cluster)
 
 
+def test_checkpoints_stay_of_the_best_trial_and_of_those_that_came_to_no_end(cluster: mlops.Cluster) -> None:
+    def objective(quality: int) -> int:
+        import jupyter_mlops
+
+        folder = jupyter_mlops.resume()
+        if folder is None:
+            with jupyter_mlops.checkpoint(quality) as place:
+                (place / "quality").write_text(str(quality))
+            time.sleep(600 if quality == 4 else 0)
+        return quality if folder is None else 10 * int((folder / "quality").read_text())
+
+    def kept(sweep: Any) -> set[str]:
+        return {path.parts[-3] for path in run_folder(sweep.id).checkpoints.glob("trial-*/step-*/quality")}
+
+    how: dict[str, Any] = {"sampler": "grid", "gang": 1, "at_once": 1, "cluster": cluster, "quiet": True}
+    found = mlops.sweep(objective, {"quality": [1, 3, 2, 4]}, **how)
+    until(lambda: kept(found) == {"trial-1", "trial-3"}, LONG)
+    found.cancel()
+    until(lambda: found.state == "cancelled")
+    again = mlops.sweep(objective, {"quality": [1, 3, 2, 4]}, **how)
+    best = again.result(LONG)
+    assert (best.number, best.value) == (3, 40) and "goes on from step 4" in again.prints()
+    assert kept(found) == {"trial-1", "trial-3"}
+
+
 def test_it_stops_at_a_time_and_goes_on_when_it_is_run_again(
     cluster: mlops.Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:

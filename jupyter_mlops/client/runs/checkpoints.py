@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Any
 
-from ...core.errors import Conflict, InvalidSpec, UnknownRun
+from ...core.errors import Conflict, InvalidSpec, UnknownRun, Unreadable
 from ...core.run import FINAL, RunState
 from ...home.runs import read_run, read_runs, run_folder
 from ..clusters.session import Session
@@ -69,6 +69,18 @@ async def earlier(digest: str, options: Options) -> list[str]:
         if state.phase in FINAL and record.checkpoints:
             found.append(record.checkpoints)
     return found
+
+
+async def earlier_trials(sweep: str | None) -> list[str]:
+    """Where the trials of the sweep have saved checkpoints whose run, `sweep`, another one goes on with: a trial that
+    had not come to its end there goes on from its own."""
+    if sweep is None:
+        return []
+    try:
+        known = await asyncio.to_thread(read_run, sweep)
+    except (UnknownRun, Unreadable):  # it was removed just now
+        return []
+    return [known.checkpoints] if known.checkpoints else []
 
 
 def _whole(path: str) -> str:

@@ -20,7 +20,7 @@ from ..clusters.choose import Say, choose
 from ..clusters.kernel import kernel, loop_thread
 from ..clusters.session import Session
 from ..send.payload import RunPayload
-from .checkpoints import PLACE, earlier, place_of, places_of
+from .checkpoints import PLACE, earlier, earlier_trials, place_of, places_of
 from .execution.channel import Channel
 from .execution.execution import Execution
 from .execution.feeding import FedExecution, Feed
@@ -101,7 +101,10 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
     state = _state(run, session, payload, items, options, origin)
     if options.gang is not None:
         state.checkpoints = await place_of(session, run, options.checkpoint)
-        payload.head["checkpoints"] = places_of(state, await earlier(state.digest, options))
+        others = await (
+            earlier_trials(items.continues) if isinstance(items, SweepPlan) else earlier(state.digest, options)
+        )
+        payload.head["checkpoints"] = places_of(state, others)
         if not state.checkpoints and any(word in payload.code for word in ("checkpoint(", FIT)):
             say(NO_PLACE)
     if options.tries_sizes:

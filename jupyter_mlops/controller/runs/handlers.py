@@ -11,6 +11,7 @@ from ...core.base import Seconds, read_record
 from ...core.curve import FEWEST_POINTS, MOST_POINTS
 from ...core.errors import Conflict, InvalidInput, Unavailable, UnknownRun
 from ...core.ladder import Ladder
+from ...core.resources import group_in
 from ...core.run import FINAL, RunPhase, RunState, cannot_try
 from ...core.waiting import until_set
 from .. import dask
@@ -55,6 +56,7 @@ class RunHandlers:
             "mlops_cancel_run": self._cancel,
             "mlops_watch_run": self._watch,
             "mlops_prune_trials": self._prune,
+            "mlops_forget_trials": self._forget,
             "mlops_note_best": self._note_best,
             "mlops_try_sizes": self._try_sizes,
             "mlops_note_ladder": self._note_ladder,
@@ -142,6 +144,14 @@ class RunHandlers:
             if task is not None and task.processing_on is not None:
                 told = {"op": "mlops-prune", "run": run, "trial": trial}
                 self._scheduler.worker_send(task.processing_on.address, told)
+
+    async def _forget(self, run: str, trials: list[int]) -> None:
+        state = self._known(run).state
+        known = self._scheduler.workers.values()
+        workers = [worker for worker in known if group_in(worker.resources) in (state.group, None)]
+        if state.checkpoints and workers:  # where they are is what workers see, and perhaps nobody else
+            told = {"op": "mlops-forget", "run": run, "root": state.checkpoints, "trials": trials}
+            self._scheduler.worker_send(min(workers, key=lambda worker: len(worker.processing)).address, told)
 
     async def _note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
         live_run = self._known(run)

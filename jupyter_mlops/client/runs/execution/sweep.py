@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ....controller.link import RunView
-from ....core.errors import RunFailed
+from ....core.errors import MlopsError, RunFailed
 from ....core.run import RunPhase, RunState
 from ....core.sweep import Trial, TrialReport, best_of
 from ....core.waiting import end_tasks, until_set, wait_for
@@ -89,6 +90,8 @@ class SweepExecution(Execution):
         self._raised: BaseException | None = None
         #: Of trials that are gangs: gets the error of one that no rank can tell of.
         self._lost: dict[int, asyncio.Future[str]] = {}
+        #: Trials that are over, and whose checkpoints are still there.
+        self._saved: set[int] = set()
 
     def hear(self, view: RunView) -> None:
         """As `Execution.hear`."""
@@ -290,9 +293,20 @@ class SweepExecution(Execution):
                 await self._take(trial, failure)
         if self.best is not None and self.best is not before:
             await self._tell_best(self.best)
+        await self._forget()
+
+    async def _forget(self) -> None:
+        """Have the checkpoints removed of trials that are over, but for the best one's."""
+        gone = self._saved - {self.best.number if self.best is not None else -1}
+        if gone:
+            self._saved -= gone
+            with contextlib.suppress(MlopsError):  # the cluster is of a version that keeps them all
+                await self.session.link.forget_trials(self.state.id, sorted(gone))
 
     async def _take(self, trial: Trial, failure: dict[str, Any] | None) -> None:
         self._ended += 1
+        if self.state.checkpoints:
+            self._saved.add(trial.number)
         self._noted.pop(trial.number, None)
         self._change(trial)
         await self.plan.sampler.tell(trial)

@@ -145,6 +145,7 @@ def sweep(
         draws_ahead=study is None,
         at_once=at_once,
         known=before.trials,
+        continues=before.run if study is None and (how == "grid" or seed == before.seed) else None,
         spent=before.spent,
         options={key: value for key, value in recorded.items() if value is not None},
     )

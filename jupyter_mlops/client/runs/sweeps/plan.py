@@ -26,6 +26,8 @@ class SweepPlan:
     draws_ahead : whether the settings of a trial don't depend on how others ended.
     at_once : trials that are under way at the same time; None for as many as the cluster has threads.
     known : trials that an earlier run has finished, which are not tried again.
+    continues : that run's id, where a trial of the same number has the same settings, and so may go on from the
+        checkpoint that it had there.
     spent : what the earlier runs cost.
     options : what its record says of it.
     """
@@ -38,6 +40,7 @@ class SweepPlan:
     draws_ahead: bool = True
     at_once: int | None = None
     known: list[Trial] = field(default_factory=list)
+    continues: str | None = None
     spent: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 

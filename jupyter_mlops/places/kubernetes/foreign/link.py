@@ -125,6 +125,10 @@ class ForeignLink:
         """As `Link.prune_trials`."""
         await (await self._run_link()).prune_trials(run, trials)
 
+    async def forget_trials(self, run: str, trials: list[int]) -> None:
+        """As `Link.forget_trials`."""
+        await (await self._run_link()).forget_trials(run, trials)
+
     async def note_best(self, run: str, value: float, params: dict[str, Any]) -> None:
         """As `Link.note_best`."""
         await (await self._run_link()).note_best(run, value, params)
