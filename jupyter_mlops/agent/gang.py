@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from . import surroundings
 from .checkpoints import Manifest, checkpoints_at, of_trial
+from .gpus import Gpus
 from .leaving import LeaveNotice
 from .points import Column
 from .reports import Reporter
@@ -91,6 +92,7 @@ class GangSeat:
         self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._ranks: dict[int, RunnerHandle] = {}
         self._uses: dict[int, OwnUse] = {}
+        self._gpus: Gpus | None = None
         self._outcomes: dict[int, Outcome] = {}
         self._displays = Displayed()
         self._listener: socket.socket | None = None
@@ -138,15 +140,24 @@ class GangSeat:
 
     def _tell_steps(self) -> None:
         """Tell how far the ranks are, and what each uses."""
-        busy = {rank: self._uses[rank].look() for rank in self._ranks}
+        uses = self._look_at_uses()
         news = self._steps.news() if self._steps is not None and self._ranks else None
-        ranks = [
-            {**each, **busy[rank], "rank": rank, "memory": self._ranks[rank].shared + self._ranks[rank].memory}
-            for rank, each in enumerate(news or (), self._first)
-            if rank in busy
-        ]
+        told = enumerate(news or (), self._first)
+        ranks = [{**each, **uses[rank], "rank": rank} for rank, each in told if rank in uses]
         if ranks:
             self._tell("steps", ranks=ranks)
+
+    def _look_at_uses(self) -> dict[int, dict[str, float]]:
+        """What each of the ranks uses: CPUs, memory, GPUs."""
+        if not self._ranks:
+            return {}
+        self._gpus = self._gpus or Gpus()
+        here = sorted(self._ranks.items())
+        gpus = self._gpus.used([runner.pid for _, runner in here])
+        return {
+            rank: {**self._uses[rank].look(), **gpus.get(runner.pid, {}), "memory": runner.shared + runner.memory}
+            for rank, runner in here
+        }
 
     def _take_in(self, kind: str, what: Any, own: str) -> None:
         if kind == "order" and what["do"] == "start":

@@ -29,7 +29,8 @@ class RankState(Record):
     """A rank of a gang now. `step` is the last that it has made, of `total`, at the time `seen`; None where its code
     tells of none. `lag` is how many steps it is behind the foremost rank, and `memory` are the bytes that it uses.
     `busy` are the CPUs that it has lately computed on, or waited for, and `loaders` those of the processes that it has
-    started; None while that isn't known."""
+    started; None while that isn't known. `gpu` is the part of the time for which its GPUs have lately computed, None
+    where it uses none or nobody can say, and `gpu_memory` are the bytes that it has there."""
 
     rank: int
     worker: Label = ""
@@ -41,6 +42,8 @@ class RankState(Record):
     memory: int = 0
     busy: float | None = None
     loaders: float = 0
+    gpu: float | None = None
+    gpu_memory: int = 0
 
 
 class RankSteps(Record):

@@ -597,10 +597,11 @@ describe('Runs', () => {
   });
 
   it('shows the ranks of a gang as squares that the keyboard goes through', async () => {
-    const rank = { worker: 'default-1', total: 40, seen: NOW, memory: 69e6, busy: 1, loaders: 0 };
+    const known = { worker: 'default-1', total: 40, seen: NOW, memory: 69e6, busy: 1, loaders: 0 };
+    const rank = { ...known, gpu: null, gpu_memory: 0 };
     const ranks = [
       { ...rank, rank: 0, phase: 'running' as const, step: 20, lag: 0 },
-      { ...rank, rank: 1, phase: 'saving' as const, step: 15, lag: 4 },
+      { ...rank, rank: 1, phase: 'saving' as const, step: 15, lag: 4, gpu: 0.83, gpu_memory: 12e9 },
       { ...rank, rank: 2, phase: 'failed' as const, step: null, lag: 0, memory: 0 }
     ];
     const stage = await panel({ runs: [run({ kind: 'gang', total: 3, ranks, to_finish: 0.42 })] });
@@ -613,7 +614,8 @@ describe('Runs', () => {
     await stage.after(() => squares[0].focus());
     await stage.after(() => fireEvent.keyDown(squares[0], { key: 'ArrowRight' }));
     expect(document.activeElement).toBe(squares[1]);
-    const words = 'rank 1 · saving · step 15 of 40 · 4 behind · default-1 · 69 MB';
+    const state = 'rank 1 · saving · step 15 of 40 · 4 behind · default-1 · 69 MB';
+    const words = `${state} · GPU 83 % · 12.0 GB on the GPU`;
     expect(find('rank-words').textContent).toBe(words);
     expect(squares[1].title).toBe(words);
     await stage.after(() => fireEvent.keyDown(squares[1], { key: 'End' }));

@@ -47,6 +47,7 @@ FILES = (
     "steps",
     "points",
     "stacks",
+    "gpus",
     "trial",
     "runner",
     "fitting",

@@ -102,7 +102,9 @@ function words(trans: TranslationBundle, rank: RankState): string {
     rank.step !== null && stepOf(trans, rank.step, rank.total),
     rank.lag > 0 && trans.__('%1 behind', number(rank.lag)),
     rank.worker,
-    rank.memory > 0 && size(rank.memory)
+    rank.memory > 0 && size(rank.memory),
+    rank.gpu !== null && trans.__('GPU %1 %', number(Math.round(100 * rank.gpu))),
+    rank.gpu_memory > 0 && trans.__('%1 on the GPU', size(rank.gpu_memory))
   ]
     .filter(Boolean)
     .join(' · ');

@@ -551,10 +551,13 @@ export interface Projection {
  * A rank of a gang now. `step` is the last that it has made, of `total`, at the time `seen`; None where its code
  * tells of none. `lag` is how many steps it is behind the foremost rank, and `memory` are the bytes that it uses.
  * `busy` are the CPUs that it has lately computed on, or waited for, and `loaders` those of the processes that it has
- * started; None while that isn't known.
+ * started; None while that isn't known. `gpu` is the part of the time for which its GPUs have lately computed, None
+ * where it uses none or nobody can say, and `gpu_memory` are the bytes that it has there.
  */
 export interface RankState {
   busy: number | null;
+  gpu: number | null;
+  gpu_memory: number;
   lag: number;
   loaders: number;
   memory: number;
