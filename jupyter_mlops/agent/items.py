@@ -42,10 +42,19 @@ class ItemBatch:
         self._retries, self._ours, self._streams = retries, ours, streams
         self.results: list[Any] = []
         self.errors: list[Record] = []
+        #: Seconds that it took.
+        self.took = 0.0
 
     def run(self, budget: float | None, stop_at_error: bool, report: Callable[[int, int], None]) -> None:
         """Run items until all are done, `budget` seconds are over (at least one item is done), or one raised and
         `stop_at_error`. Calls `report(done, failed)` about every second."""
+        began = time.perf_counter()
+        try:
+            self._run(budget, stop_at_error, report)
+        finally:
+            self.took = time.perf_counter() - began
+
+    def _run(self, budget: float | None, stop_at_error: bool, report: Callable[[int, int], None]) -> None:
         total = len(self._items)
         iterator = iter(self._items)
         began = reported = time.perf_counter()

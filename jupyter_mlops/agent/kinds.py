@@ -188,7 +188,7 @@ class Map(Kind):
         except Exception:  # noqa: BLE001 - some result can't travel: it becomes its item's error
             batch.drop_unpicklable()
             values = dumps(batch.results)
-        return {"n": len(batch.results), "errors": batch.errors, "values": values}
+        return {"n": len(batch.results), "errors": batch.errors, "values": values, "took": batch.took}
 
     def _progress(self, done: int, failed: int) -> None:
         self.tell("progress", done=done, failed=failed)

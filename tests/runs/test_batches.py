@@ -20,6 +20,7 @@ from jupyter_mlops.client.runs.execution.batches import (
     Plan,
 )
 from jupyter_mlops.client.runs.execution.channel import Channel
+from jupyter_mlops.client.runs.execution.feeding import GROWTH, FedBatch, Feed
 from jupyter_mlops.client.runs.execution.items import items_of
 
 times = st.floats(1e-8, 100.0)
@@ -99,3 +100,31 @@ async def test_what_a_task_had_no_time_for_is_cut_as_everything_else_is(streamed
         user.join()
     work = total * item / TARGET
     assert done == total and batcher.given <= 2 * work + 20 * threads
+
+
+async def test_batches_that_wait_share_a_task_once_it_is_known_how_light_they_are() -> None:
+    feed = Feed()
+    answered: list[object] = []
+    for number in range(16):
+        feed.put(FedBatch([number], answered.append))
+    assert feed.size == 1
+    first = await feed.next(2)
+    assert [batch.items for batch in first] == [[0]], "nobody knows yet"
+    feed.plan.measure(1, 0.001)
+    feed.answer(first[0], ["zero"])
+    assert answered == [["zero"]]
+    assert feed.size == GROWTH, "the next ones may be heavier"
+    assert [batch.items for batch in await feed.next(2)] == [[number] for number in range(1, 16)]
+    feed.plan.measure(10_000, 10.0)
+    for _ in range(40):
+        feed.put(FedBatch([0] * 25, answered.append))
+    assert len(await feed.next(2)) == 10, "two tasks for each of two threads"
+    feed.plan.measure(10_000, 10_000.0)
+    assert len(await feed.next(2)) == 1, "heavy ones go one by one"
+    feed.put(None)
+    while await feed.next(2):
+        pass
+    feed.end(RuntimeError("it is over"))
+    assert sum(isinstance(each, RuntimeError) for each in answered) == 15 + 40
+    feed.put(FedBatch([1], answered.append))
+    assert isinstance(answered[-1], RuntimeError)

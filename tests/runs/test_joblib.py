@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import jupyter_mlops as mlops
+from jupyter_mlops import errors
 from jupyter_mlops.client.clusters.choose import choose
 from jupyter_mlops.client.clusters.kernel import loop_thread
 from jupyter_mlops.client.words import tell
@@ -134,6 +135,12 @@ def test_large_arguments_are_put_there_once() -> None:
 def test_as_a_generator() -> None:
     given = joblib.Parallel(return_as="generator")(joblib.delayed(pow)(number, 2) for number in range(50))
     assert list(given) == [number**2 for number in range(50)]
+
+
+def test_an_argument_that_can_t_travel_is_named() -> None:
+    with pytest.raises(errors.NotPicklable, match="lock"):
+        joblib.Parallel()(joblib.delayed(repr)(threading.Lock()) for _ in range(20))
+    until(lambda: last().phase == "failed")
 
 
 def test_no_jobs_is_nothing() -> None:

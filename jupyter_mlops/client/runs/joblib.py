@@ -19,13 +19,16 @@ from ...core.run import FINAL
 from ..clusters.choose import choose
 from ..clusters.kernel import loop_thread
 from ..send.payload import ship_function
-from ..send.pickling import pack_items, size_of
+from ..send.pickling import size_of
 from ..words import tell
 from .execution.feeding import FedBatch, Feed
 from .launch import launch
 from .options import Options
 from .origin import origin_of_kernel
 from .run import Run
+
+#: Batches that joblib hands in at once, unless it is told otherwise, and with this back end.
+PRE_DISPATCH, MORE = "2*n_jobs", "8*n_jobs"
 
 #: Bytes of an argument from which on it is put on the cluster once.
 HELD = 100_000
@@ -54,6 +57,7 @@ class MlopsBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib has no 
     ) -> None:
         super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads, **options)
         self._cluster, self._group, self._name = cluster, group, name
+        self._most: int | None = None
         self._call: _Call | None = None
         self._starting = threading.Lock()
 
@@ -67,8 +71,12 @@ class MlopsBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib has no 
         return threads if n_jobs is None or n_jobs < 0 else min(n_jobs, threads)
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, **options: Any) -> int:
-        """As joblib's."""
+        """As joblib's. Unless its user says how many batches are handed in before others are answered, there are enough
+        to share tasks."""
         self.parallel = parallel
+        if parallel is not None and str(parallel.pre_dispatch).replace(" ", "") == PRE_DISPATCH:
+            parallel.pre_dispatch = MORE
+        self._most = n_jobs if n_jobs is not None and n_jobs > 0 else None
         return self.effective_n_jobs(n_jobs)
 
     def compute_batch_size(self) -> int:
@@ -81,7 +89,8 @@ class MlopsBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib has no 
         """As joblib's: `func` is a batch of calls."""
         with self._starting:
             if self._call is None:
-                self._call = _Call(func.items, Options(cluster=self._cluster, group=self._group, name=self._name))
+                options = Options(cluster=self._cluster, group=self._group, name=self._name)
+                self._call = _Call(func.items, options, self._most)
         return self._call.submit(func.items, callback)
 
     def retrieve_result_callback(self, out: Any) -> Any:
@@ -110,9 +119,9 @@ class MlopsBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib has no 
 class _Call:
     """One call of joblib's `Parallel`, as a run."""
 
-    def __init__(self, calls: list[Any], options: Options) -> None:
+    def __init__(self, calls: list[Any], options: Options, most: int | None) -> None:
         self._held = _Held(calls)
-        self._feed = Feed()
+        self._feed = Feed(most)
         name = options.name or _name_of(calls[0][0])
         payload = ship_function(_performer(self._held.objects), name, "map", tell)
         self._run: Run = launch(
@@ -125,13 +134,12 @@ class _Call:
 
     def submit(self, calls: list[Any], callback: Callable[[Any], None] | None) -> None:
         """Send some more."""
-        packed = pack_items([self._held.without(*call) for call in calls], 0)
-        self._feed.plan.weigh(len(calls), len(packed))
-        self._feed.put(FedBatch(len(calls), packed, callback or (lambda _: None)))
+        items = [self._held.without(*call) for call in calls]
+        self._feed.put(FedBatch(items, callback or (lambda _: None)))
 
     def batch_size(self) -> int:
         """Calls of the next batch."""
-        return self._feed.plan.size(None, 1) if self._feed.plan.measured else 1
+        return self._feed.size
 
     def end(self) -> None:
         """No more come: the run ends with those that are under way."""
@@ -156,6 +164,8 @@ class _Held:
 
     def without(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """A call without them: what stands in their places is filled in where it is executed."""
+        if not self._numbers:
+            return function, args, kwargs, ()
         given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
         places = [(place, self._numbers[id(each)]) for place, each in given.items() if id(each) in self._numbers]
         named = {place for place, _ in places}
