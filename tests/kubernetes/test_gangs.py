@@ -30,5 +30,7 @@ def test_a_pod_that_is_killed_costs_the_steps_since_the_last_checkpoint(
         begin, end = results[0]
         assert results == [(begin, STEPS)] * 3 and end == STEPS
         assert begin >= 2 * EVERY and run.record.attempt == 2, run.prints()  # some kubelets give notice even then
+        (used,) = run.record.use
+        assert used.workers >= 2 and 0 < used.own_peak < used.peak < used.memory == 300 * 2**20, "what advice rests on"
         steps = [curve.steps for curve in run.curves["at"].ranks.values()]
         assert steps == [list(range(1, STEPS + 1))] * 2, "none is lost on its way here"
