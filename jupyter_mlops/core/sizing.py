@@ -79,7 +79,10 @@ class GroupUse(WorkerUse):
     @property
     def sentence(self) -> str:
         """What was used, in words: "1.1 GB of 4.0 GB and 0.9 of 4 CPUs"."""
-        return f"{size(self.peak)} of {size(self.memory)} and {_few(self.busy)} of {count(self.cpus, 'CPU')}"
+        cpus = f"{_few(self.busy)} of {count(self.cpus, 'CPU')}"
+        if self.busy > self.cpus + LACK:  # a pod may have more than it asks for, while its node has some to spare
+            cpus = f"{_few(self.busy)} CPUs ({self.cpus:g} asked for)"
+        return f"{size(self.peak)} of {size(self.memory)} and {cpus}"
 
     def with_worker(self, told: WorkerUse, before: WorkerUse | None) -> GroupUse:
         """The same, with what a worker tells; `before` is what it told before."""

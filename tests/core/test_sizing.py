@@ -49,6 +49,10 @@ def test_it_says_what_was_used_what_would_have_done_and_what_it_saves() -> None:
     assert (advice.cpus, advice.memory, advice.saving) == (2, 1.5 * GB, None)
     assert advice.evidence.startswith("Measured for 1 min 30 s on 2 workers of 'default': ")
     assert advice.evidence.endswith("; 2 tasks at once, with a CPU each. Confidence: low, seen in 1 run")
+    assert words(cpus=0.5) == (
+        "Its workers used at most 1.1 GB of 4.0 GB and 0.9 CPUs (0.5 asked for): "
+        "a group of 0.5 CPUs and 1.5 GB would have done"
+    )
 
 
 @pytest.mark.parametrize(
