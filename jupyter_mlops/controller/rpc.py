@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import StrictInt
+from pydantic import StrictBool, StrictInt
 
 from ..core.base import Input, Record, read_input, read_record
 from ..core.cluster import EndCause
@@ -24,7 +24,7 @@ class ScaleCall(Input):
 
     workers: StrictInt
     group: str | None = None
-    now: bool = False
+    now: StrictBool = False
 
 
 class LetGoCall(Input):

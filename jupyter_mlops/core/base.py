@@ -1,6 +1,7 @@
 """What all nouns share: how they are read, names, units.
 
-What people send in is read strictly, by `read_input`: a typo is an error. What was stored or sent by us, perhaps by
+What people send in is read strictly, by `read_input`: a typo is an error; and what programs send, by `read_request`:
+a text is no number. What was stored or sent by us, perhaps by
 another version, is read leniently, by `read_record`. The same class can be read in both ways: a profile is typed in,
 and it is stored within a cluster's spec. So strictness belongs to the reading, and holds for everything nested.
 """
@@ -190,10 +191,27 @@ def read_input(kind: type[_T], data: object, noun: str = "", within: str = "") -
     try:
         return adapter.validate_python(data, extra="forbid")
     except ValidationError as error:
-        faults = [_fault(detail, within) for detail in error.errors()]
-        raise InvalidSpec(
-            f"This {noun or kind.__name__.lower()} isn't valid", sentence_of(faults), "", faults
-        ) from None
+        raise _invalid(error, noun or kind.__name__.lower(), within) from None
+
+
+def read_request(kind: type[_T], data: object, noun: str = "", within: str = "") -> _T:
+    """As `read_input`, of what a program sent as JSON, which has numbers, true and false of its own: none of them is
+    guessed from a text, or one from another. Sizes and times may be texts, as everywhere.
+
+    Raises
+    ------
+    InvalidSpec : as `read_input`.
+    """
+    adapter: TypeAdapter[_T] = _adapter(kind)  # type: ignore[arg-type]  # as above
+    try:
+        return adapter.validate_json(pydantic_core.to_json(data), strict=True, extra="forbid")
+    except ValidationError as error:
+        raise _invalid(error, noun or kind.__name__.lower(), within) from None
+
+
+def _invalid(error: ValidationError, noun: str, within: str) -> InvalidSpec:
+    faults = [_fault(detail, within) for detail in error.errors()]
+    return InvalidSpec(f"This {noun} isn't valid", sentence_of(faults), "", faults)
 
 
 def read_record(kind: type[_T], data: object, noun: str = "") -> _T:
@@ -284,6 +302,8 @@ _WORDS = {
     "extra_forbidden": _UNKNOWN,
     "string_pattern_mismatch": "may have up to 48 small letters, digits and dashes, and must start with a letter",
     "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "string_too_long": "may have {max_length} characters at most",
     "string_too_short": _MISSING,
     "too_long": "may have {max_length} at most",

@@ -101,11 +101,12 @@ class Backend(ABC):
         """Where its services live; None for a place that has only clusters."""
         return None
 
-    def check_options(self, profile: Profile) -> None:
-        """Raise `InvalidSpec`, which names the field, when an option of `profile` or of a group isn't valid here."""
-        read_input(self.profile_options, profile.options, "profile", "options")
+    def check_options(self, profile: Profile, read: Callable[..., Input] = read_input) -> None:
+        """Raise `InvalidSpec`, which names the field, when an option of `profile` or of a group isn't valid here; as
+        `read` reads them: `read_input`, or `read_request`."""
+        read(self.profile_options, profile.options, "profile", "options")
         for number, group in enumerate(profile.groups):
-            read_input(self.group_options, group.options, "profile", f"groups.{number}.options")
+            read(self.group_options, group.options, "profile", f"groups.{number}.options")
 
     def doubts(self, profile: Profile) -> list[Fault]:
         """What whoever types `profile` can hardly have meant, so far as that is known at once: said while it is typed,

@@ -7,11 +7,12 @@ import contextlib
 import json
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from .. import home
-from ..core.base import read_input, read_record
+from ..core.base import read_input, read_record, read_request
 from ..core.errors import InvalidSpec, NameTaken, Unavailable, UnknownProfile, Unreadable
 from ..core.formats import FORMAT
 from ..core.profile import Profile
@@ -52,8 +53,17 @@ def read(data: object) -> Profile:
     InvalidSpec : names each wrong field and what it should be, or the places that there are.
     Unavailable : its place is another package's, and broken.
     """
-    profile = read_input(Profile, data)
-    backend_of(profile.place).check_options(profile)
+    return _whole(data, read_input)
+
+
+def read_sent(data: object) -> Profile:
+    """A profile as a program sent it; raises as `read`, also for numbers, true and false that are written as texts."""
+    return _whole(data, read_request)
+
+
+def _whole(data: object, by: Callable[..., Any]) -> Profile:
+    profile: Profile = by(Profile, data)
+    backend_of(profile.place).check_options(profile, by)
     return profile
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlparse
 
@@ -43,6 +44,9 @@ def is_same_origin(handler: JupyterHandler) -> bool:
         return bool(handler.allow_origin == origin)
     return bool(handler.allow_origin_pat and origin_matches_pat(handler.allow_origin_pat, origin))
 
+
+#: How numbers are written in a URL, as in JSON.
+_WHOLE, _NUMBER = re.compile(r"-?[0-9]{1,20}"), re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?")
 
 #: Bytes of a request at most.
 MOST_BYTES = 1_000_000
@@ -110,13 +114,23 @@ class Handler(APIHandler):
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """The argument `name` of the URL as a number; raises `InvalidInput`."""
+        return self._number(name, _NUMBER, default, least, most)
+
+    def whole(self, name: str, default: int, least: int, most: int) -> int:
+        """The argument `name` of the URL as a whole number; raises `InvalidInput`."""
+        return int(self._number(name, _WHOLE, default, least, most))
+
+    def switch(self, name: str) -> bool:
+        """Whether the argument `name` of the URL is 1, and not 0 or missing; raises `InvalidInput`."""
+        return bool(self.whole(name, 0, 0, 1))
+
+    def _number(self, name: str, form: re.Pattern[str], default: float, least: float, most: float) -> float:
         text = self.get_query_argument(name, "")
-        try:
-            value = float(text) if text else default
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            raise InvalidInput(f"The argument {name!r} isn't valid", f"it must be {least:g} to {most:g}, got {text!r}")
+        value = float(text) if form.fullmatch(text) else default
+        if (text and not form.fullmatch(text)) or not least <= value <= most:
+            number = "a whole number" if form is _WHOLE else "a number"
+            why = f"it must be {number} from {least:g} to {most:g}, got {text!r}"
+            raise InvalidInput(f"The argument {name!r} isn't valid", why)
         return value
 
     def reply(self, answer: BaseModel | list[Any] | dict[str, Any] | None, status: int = 200) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from jupyter_mlops.core.base import Input, Record, read_input, read_record
+from jupyter_mlops.core.base import Input, Record, read_input, read_record, read_request
 from jupyter_mlops.core.cluster import ClusterSpec, Event, Receipt
 from jupyter_mlops.core.errors import InvalidSpec, Unreadable
 from jupyter_mlops.core.formats import FORMAT
@@ -49,6 +49,24 @@ def test_what_people_type_in_is_read_strictly(cls: type[BaseModel]) -> None:
         read_input(cls, everywhere(cls, add_field))
     with pytest.raises(ValueError, match="of_a_newer_version"):
         cls(**{**example(cls), "of_a_newer_version": 1})
+
+
+@pytest.mark.parametrize("cls", [cls for cls in CLASSES if issubclass(cls, Input)], ids=lambda cls: cls.__name__)
+def test_what_programs_send_has_types_of_its_own(cls: type[BaseModel]) -> None:
+    plain = example(cls)
+    assert read_request(cls, plain) == read_input(cls, plain)
+    for kind, wrong in {"boolean": ("yes", "true", 1), "integer": ("2", True), "number": ("2", False)}.items():
+        for value in wrong:
+
+            def spell(data: dict[str, Any], known: dict[str, Any], kind: str = kind, value: Any = value) -> None:
+                for name, schema in known.items():
+                    if kind in {each.get("type") for each in (schema, *schema.get("anyOf", []))}:
+                        data[name] = value
+
+            changed = everywhere(cls, spell)
+            if json.dumps(changed) != json.dumps(plain):
+                with pytest.raises(InvalidSpec):
+                    read_request(cls, changed)
 
 
 def test_strictness_goes_down_to_nested_fields_and_so_does_leniency() -> None:

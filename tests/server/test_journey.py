@@ -27,6 +27,8 @@ async def test_start_scale_stop_receipt(ask: Any, browse: Any, jp_fetch: Any, ho
     await browser.until(lambda: browser.clusters["flights"]["phase"] == "running")
     await browser.until(lambda: browser.workers.get("flights"))
 
+    status, refused = await ask("PATCH", "clusters/flights", {"workers": 2, "now": "yes"})
+    assert (status, refused["why"]) == (400, "now must be true or false (got 'yes')")
     scaled = await ask("PATCH", "clusters/flights", {"workers": 2})
     assert (await finished(ask, scaled))["phase"] == "done"
     await browser.until(lambda: len(browser.workers["flights"]) == 2)

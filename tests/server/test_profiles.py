@@ -18,6 +18,10 @@ TINY = {"memory": "500 MiB"}
             {"groups": [{**TINY, "workers": "", "gpus": None}]},
             {"groups.0.workers": "whole", "groups.0.gpus": "missing"},
         ),
+        (
+            {"groups": [{**TINY, "workers": "2", "spot": "yes"}]},
+            {"groups.0.workers": "whole", "groups.0.spot": "true or false"},
+        ),
         ({"groups": [TINY], "environment": {"FOO BAR": ""}}, {"environment": "'FOO BAR'"}),
         ({"groups": [TINY], "limits": {"idle_timeout": "20"}}, {"limits.idle_timeout": "has no unit"}),
         ({"groups": [TINY], "options": {"colour": "red"}}, {"options.colour": "not a known field"}),

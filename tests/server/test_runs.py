@@ -147,7 +147,10 @@ async def test_a_run_can_be_run_again(ask: Any, browse: Any) -> None:
 
 async def test_what_is_wrong_is_said(ask: Any) -> None:
     assert (await ask("GET", "runs/123456789abc"))[1]["error"] == "UnknownRun"
-    assert (await ask("GET", "runs", limit="many"))[0] == 400
+    for limit in ("many", "1.5", "1e3", "1_0", "0", "٣"):
+        assert (await ask("GET", "runs", limit=limit))[0] == 400, limit
+    for force in ("yes", "0.5", "2"):
+        assert (await ask("DELETE", "clusters/one", force=force))[0] == 400, force
     assert (await ask("POST", "runs/123456789abc/again", {"where": 1}))[0] == 400
     state = RunState(id="123456789abc", name="x", kind="cell", cluster="gone", owner="me", created=1)
     history.save(state.model_copy(update={"phase": "done"}))

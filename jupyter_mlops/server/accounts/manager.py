@@ -6,7 +6,7 @@ from typing import Any
 
 from ...client.clusters.accounts import PlacedAccount, list_accounts, remove_account, set_account
 from ...core.account import AccountBook
-from ...core.base import Input, Name, read_input
+from ...core.base import Input, Name, read_request
 from ...core.extend import Money
 
 
@@ -27,7 +27,7 @@ class AccountManager:
 
     async def save(self, body: dict[str, Any]) -> AccountBook | None:
         """Set or remove one's own. Raises `InvalidSpec`, `UnknownProfile`, and as `set_account`."""
-        asked = read_input(AccountRequest, body, "account")
+        asked = read_request(AccountRequest, body, "account")
         if asked.month is None:
             await remove_account(asked.profile)
             return None

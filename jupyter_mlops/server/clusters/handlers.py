@@ -46,7 +46,7 @@ class ClusterHandler(Handler):
     @authorized
     async def delete(self, name: str) -> None:
         """Stop it; of an ended one, forget the record."""
-        operation = await self.services.clusters.remove(name, bool(self.number("force", 0, 0, 1)))
+        operation = await self.services.clusters.remove(name, self.switch("force"))
         self.reply(operation, 202)
 
 
@@ -98,7 +98,7 @@ class LogsHandler(QuietHandler):
     async def get(self, name: str) -> None:
         """Of the worker named `worker`, else of the scheduler."""
         worker = self.get_query_argument("worker", "") or None
-        lines = int(self.number("lines", 200, 1, _MOST_LINES))
+        lines = self.whole("lines", 200, 1, _MOST_LINES)
         self.reply(await self.services.clusters.logs(name, worker, lines))
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ...core.base import Input, read_input
+from ...core.base import Input, read_request
 from ...core.extend import LimitChange
 from ...core.profile import MOST_WORKERS
 
-Number = Annotated[int, Field(ge=0, le=MOST_WORKERS, strict=True)]
+Number = Annotated[int, Field(ge=0, le=MOST_WORKERS)]
 
 
 class StartRequest(Input):
@@ -47,15 +47,15 @@ class AdaptRequest(Input):
 
 def start_of(body: dict[str, Any]) -> StartRequest:
     """`body` as a request to start; raises `InvalidSpec`."""
-    return read_input(StartRequest, body, "request")
+    return read_request(StartRequest, body, "request")
 
 
 def change_of(body: dict[str, Any]) -> AdaptRequest | LetGoRequest | ScaleRequest | LimitChange:
     """`body` as what it looks like; raises `InvalidSpec`."""
     if LimitChange.model_fields.keys() & body.keys():
-        return read_input(LimitChange, body, "request")
+        return read_request(LimitChange, body, "request")
     if "let_go" in body:
-        return read_input(LetGoRequest, body, "request")
+        return read_request(LetGoRequest, body, "request")
     if "minimum" in body or "maximum" in body:
-        return read_input(AdaptRequest, body, "request")
-    return read_input(ScaleRequest, body, "request")
+        return read_request(AdaptRequest, body, "request")
+    return read_request(ScaleRequest, body, "request")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import home
 from ...core import errors
-from ...core.base import Seconds, read_input, read_record
+from ...core.base import Seconds, read_record, read_request
 from ...core.errors import MlopsError, Unavailable, Unreadable
 from ...core.gate import GateRules, Verdict
 from ...core.model import Finding, ModelState
@@ -89,7 +89,7 @@ class ModelManager:
 
     def read_promotion(self, body: dict[str, Any]) -> Promotion:
         """What was asked for; raises `InvalidSpec`."""
-        return read_input(Promotion, body, "promotion")
+        return read_request(Promotion, body, "promotion")
 
     async def promote(self, name: str, asked: Promotion, user: str) -> Verdict:
         """Promote a version for `user` (empty: who owns this server), and wait until its gates have judged.

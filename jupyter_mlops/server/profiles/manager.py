@@ -81,7 +81,7 @@ class ProfileManager:
 
     async def save(self, name: str, body: dict[str, Any]) -> ProfileView:
         """Save a user's profile; raises `InvalidSpec`, `NameTaken`."""
-        profile = profiles.read({"name": name, **body})
+        profile = profiles.read_sent({"name": name, **body})
         if profile.name != name:
             raise InvalidSpec("This profile isn't valid", f"its name is {profile.name!r}, and {name!r} in the URL")
         await asyncio.to_thread(profiles.save, profile)
@@ -96,7 +96,7 @@ class ProfileManager:
         """What the profile in `body` would cost; raises `InvalidSpec`."""
         if set(body) != {"profile"}:
             raise InvalidSpec("This request isn't valid", "it must have a profile, and nothing else")
-        profile = profiles.read(body["profile"])
+        profile = profiles.read_sent(body["profile"])
         known = await asyncio.to_thread(settings.load)
         (found,) = await estimates([profile], known, _PATIENCE)
         doubts = await asyncio.to_thread(places.get(profile.place).doubts, profile)

@@ -7,6 +7,9 @@ from tornado import web
 
 from ..base import Handler, QuietHandler
 
+#: More than any number of a line or of a change.
+_LATEST = 10**12
+
 
 class RunsHandler(QuietHandler):
     """All runs, of live and of ended clusters."""
@@ -16,7 +19,7 @@ class RunsHandler(QuietHandler):
     async def get(self) -> None:
         """The newest `limit`, of one `cluster` or of all."""
         cluster = self.get_query_argument("cluster", "") or None
-        self.reply(await self.services.runs.states(cluster, int(self.number("limit", 100, 1, 10_000))))
+        self.reply(await self.services.runs.states(cluster, self.whole("limit", 100, 1, 10_000)))
 
 
 class RunHandler(Handler):
@@ -53,7 +56,7 @@ class JournalHandler(QuietHandler):
     @authorized
     async def get(self, run: str) -> None:
         """The lines after the number `since`."""
-        self.reply(await self.services.runs.journal(run, int(self.number("since", 0, 0, 1e12))))
+        self.reply(await self.services.runs.journal(run, self.whole("since", 0, 0, _LATEST)))
 
 
 class CurvesHandler(QuietHandler):
@@ -65,7 +68,7 @@ class CurvesHandler(QuietHandler):
         """Its curves that changed after `since`, of at most `most` points each."""
         from ...core.curve import FEWEST_POINTS, MOST_POINTS  # pydantic: not at the server's start
 
-        since, most = int(self.number("since", 0, 0, 1e12)), int(self.number("most", 400, FEWEST_POINTS, MOST_POINTS))
+        since, most = self.whole("since", 0, 0, _LATEST), self.whole("most", 400, FEWEST_POINTS, MOST_POINTS)
         self.reply(await self.services.runs.curves(run, since, most))
 
 
@@ -76,7 +79,7 @@ class TrialsHandler(QuietHandler):
     @authorized
     async def get(self, run: str) -> None:
         """Its trials that changed after `since`."""
-        self.reply(await self.services.runs.trials(run, int(self.number("since", 0, 0, 1e12))))
+        self.reply(await self.services.runs.trials(run, self.whole("since", 0, 0, _LATEST)))
 
 
 class StacksHandler(Handler):

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
-from ...core.base import Seconds, read_input
+from ...core.base import Seconds, read_request
 from ...core.errors import Unavailable
 from ...core.service import Deployment, ServiceState
 from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so
@@ -49,7 +49,7 @@ class ServiceManager:
 
     async def deploy(self, body: dict[str, Any]) -> ServiceState:
         """Have a version answer, and wait until it does; raises as `mlops.deploy`."""
-        _, spec = await deploy(read_input(Deployment, body, "deployment"))
+        _, spec = await deploy(read_request(Deployment, body, "deployment"))
         await self.publish()
         try:
             return await until_so(spec)

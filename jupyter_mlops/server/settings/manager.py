@@ -6,7 +6,7 @@ import asyncio
 from datetime import date
 from typing import Any
 
-from ...core.base import read_input
+from ...core.base import read_request
 from ...core.settings import Settings
 from ...home import settings as home_settings
 from ...home.owner import me
@@ -29,7 +29,7 @@ class SettingManager:
         prices, and what prices by hand are in, stays, unless it is given."""
         known = await self.get()
         kept = {"last_used": known.last_used, "adjust": known.adjust, "currencies": known.currencies}
-        values = read_input(Settings, {**kept, **body}, "setting")
+        values = read_request(Settings, {**kept, **body}, "setting")
         values = values.model_copy(update={"adjust": values.adjust.signed(me(), date.today().isoformat())})
         if values.default_profile is not None:
             await asyncio.to_thread(home_profiles.get, values.default_profile)
