@@ -6,6 +6,8 @@ The names of Dask's that are no public interface are used here and nowhere else 
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import logging
 import sys
 import types
@@ -39,6 +41,12 @@ class WorkerView:
             self._client = Client(self.scheduler.address, timeout=timeout or "30s")
         return self._client
 
+
+#: What code is told that would start a cluster.
+_ON_ONE = (
+    "A local Dask cluster can't be started here: this code runs on a cluster already, in the share of one of its "
+    "workers. Use this cluster: from distributed import get_client; client = get_client()"
+)
 
 #: What Dask's configuration calls the parts of a cluster's keys.
 _KEYS = {
@@ -84,6 +92,26 @@ class _Inside:
         self._replace("distributed.worker", "secede", lambda: self._tell("secede"))
         self._replace("distributed.worker", "rejoin", lambda: None)
         self._replace("distributed.worker_client", "worker_client", self._worker_client())
+        self._refuse_clusters()
+
+    @staticmethod
+    def _refuse_clusters() -> None:
+        """Have code that would start a cluster of this process be told of the one that it is on."""
+        client, local = sys.modules["distributed.client"].Client, sys.modules["distributed.deploy.local"].LocalCluster
+        connect = client.__init__
+        known = set(inspect.signature(connect).parameters)
+
+        @functools.wraps(connect)
+        def connected(self: Any, address: Any = None, *args: Any, **kwargs: Any) -> None:
+            if address is None and kwargs.keys() - known:
+                raise RuntimeError(_ON_ONE)
+            connect(self, address, *args, **kwargs)
+
+        @functools.wraps(local.__init__)
+        def refused(self: Any, *args: Any, **kwargs: Any) -> None:
+            raise RuntimeError(_ON_ONE)
+
+        client.__init__, local.__init__ = connected, refused
 
     @staticmethod
     def _replace(home: str, name: str, own: Any) -> None:

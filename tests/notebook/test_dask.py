@@ -50,6 +50,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
         ("int(lazy.sum().compute()), later.compute()", "(45, 3)"),
         ("held['future'].result(), float(held['array'].mean().compute())", "(5, 1.0)"),
         ("uses()", "10.0"),
+        ("from dask.distributed import Client\nClient().submit(lambda: 7).result()", "7"),
         ("from distributed import get_client\nget_client().submit(lambda: 7).result()", "7"),
         (
             "from distributed import worker_client\nwith worker_client() as inside:\n    inside.submit(max, 2, 3)\n3",
@@ -68,6 +69,19 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 def test_in_a_cell(kernel: Kernel, code: str, result: str) -> None:
     shown = kernel.run(f"%%mlrun\n{code}")
     assert shown.result == result and "distributed" not in shown.text.replace("distributed.client", ""), shown
+
+
+@pytest.mark.parametrize("code", ["Client(n_workers=4)", "Client(processes=False)", "LocalCluster()"])
+def test_a_cluster_on_the_cluster_is_refused_with_what_to_use(kernel: Kernel, code: str) -> None:
+    imported = "from dask.distributed import Client, LocalCluster"
+    for cell in (
+        f"%%mlrun\n{imported}\n{code}",
+        f"%%mlrun --map range(1) --on-error raise\n{imported}\n{code}",
+        f"{imported}\nmlops.run(lambda: {code}).result()",
+    ):
+        shown = kernel.run(cell)
+        assert "this code runs on a cluster already" in shown.error and "get_client()" in shown.error, shown
+        assert "jupyter-mlops" not in "".join(shown.traceback) and "distributed/" not in "".join(shown.traceback)
 
 
 def test_an_error_of_a_future_is_its_own(kernel: Kernel) -> None:
