@@ -226,7 +226,7 @@ class RunHere:
         self._gang: GangSeat | None = None
         self._given = -1
         self._code = b""
-        self._environ: dict[str, str] = {}
+        self._environ: surroundings.Changes = {}
         self._files: list[int] = []
 
     @property

@@ -131,15 +131,15 @@ class Forked(RunnerProcess):
 
     Parameters
     ----------
-    environ : variables that the template has besides those of this process: many a module looks at them when it is
-        imported.
+    environ : variables that the template has besides those of this process, or without which it is (None): many a
+        module looks at them when it is imported.
 
     Raises
     ------
     OSError : there is no template and none can be started, or it can't fork.
     """
 
-    def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, environ: Mapping[str, str | None] = MappingProxyType({})) -> None:
         self._control = Wire(_connected(environ))
         self._handle = -1
         super().__init__()
@@ -253,9 +253,10 @@ class Fresh(RunnerProcess):
         self._process.wait()
 
 
-def make(environ: Mapping[str, str]) -> RunnerProcess:
+def make(environ: Mapping[str, str | None]) -> RunnerProcess:
     """A new runner's process, with the paths and packages that this process has now. The template that it comes from
-    has the variables `environ` besides this process's: many a module looks at them when it is imported.
+    has the variables `environ` besides this process's, or is without them (None): many a module looks at them when it
+    is imported.
 
     Raises
     ------
@@ -268,7 +269,7 @@ def make(environ: Mapping[str, str]) -> RunnerProcess:
     return Fresh()
 
 
-def learn(modules: list[str], environ: Mapping[str, str], is_wanted: Callable[[], bool]) -> None:
+def learn(modules: list[str], environ: Mapping[str, str | None], is_wanted: Callable[[], bool]) -> None:
     """Have the template import `modules`, and wait for that as long as `is_wanted`: they are imported once for all
     workers of this machine, instead of in each runner. A no-op where there is no template."""
     learned = sys.platform != "linux"
@@ -302,7 +303,7 @@ def paths() -> list[str]:
     return [path for path in sys.path if path not in OWN]
 
 
-def address(environ: Mapping[str, str]) -> str:
+def address(environ: Mapping[str, str | None]) -> str:
     """The abstract address of the template of this process's cluster on this machine. A process with other packages
     has another template, and so has one in another container, and a notebook that has set other variables."""
     seen: list[Any] = [os.getuid(), sys.executable, paths(), os.environ.get("JUPYTER_MLOPS_CLUSTER", os.getpid())]
@@ -331,7 +332,7 @@ _starting = threading.Lock()
 _templates: list[subprocess.Popen[bytes]] = []
 
 
-def _connected(environ: Mapping[str, str]) -> socket.socket:
+def _connected(environ: Mapping[str, str | None]) -> socket.socket:
     where = address(environ)
     deadline = time.monotonic() + PATIENCE
     with _starting:
@@ -351,7 +352,7 @@ def _connected(environ: Mapping[str, str]) -> socket.socket:
     raise OSError("the process that runners are forked from doesn't start")
 
 
-def _start_template(where: str, environ: Mapping[str, str]) -> bool:
+def _start_template(where: str, environ: Mapping[str, str | None]) -> bool:
     """Whether this process has started the template of the address `where`; else another one has. Whoever has the
     address starts it: so eight workers that begin together make one, and wait in the queue of its socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
@@ -360,7 +361,8 @@ def _start_template(where: str, environ: Mapping[str, str]) -> bool:
         except OSError:
             return False
         listener.listen(128)
-        own = {**environment(), **environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
+        changed = {**environment(), **environ, **dict.fromkeys(NATIVE, "1"), **ALONE, "MPLBACKEND": "Agg"}
+        own = {name: value for name, value in changed.items() if value is not None}
         file = listener.fileno()
         process = _started(f"from {__package__} import template\ntemplate.start({file})", own, (file,))
         _templates[:] = [each for each in _templates if each.poll() is None] + [process]

@@ -6,6 +6,7 @@ import contextlib
 import threading
 
 from . import processes
+from .surroundings import Changes
 
 
 class Spare:
@@ -15,10 +16,10 @@ class Spare:
         self._lock = threading.Lock()
         self._process: processes.RunnerProcess | None = None
         #: What it was made for: import paths, and variables.
-        self._of: tuple[list[str], dict[str, str]] = ([], {})
+        self._of: tuple[list[str], Changes] = ([], {})
         self._closed = False
 
-    def take(self, environ: dict[str, str]) -> processes.RunnerProcess:
+    def take(self, environ: Changes) -> processes.RunnerProcess:
         """The spare one, or a new one when there is none that has the variables `environ`, and all packages that are
         there now. Another is made soon.
 
@@ -37,7 +38,7 @@ class Spare:
         self.prepare(environ)
         return process
 
-    def prepare(self, environ: dict[str, str]) -> None:
+    def prepare(self, environ: Changes) -> None:
         """Make one, in the background: the next run is likely to be of the same notebook."""
         threading.Thread(target=self._make, args=(environ,), name="mlops-spare", daemon=True).start()
 
@@ -49,7 +50,7 @@ class Spare:
         if process is not None:
             process.close()
 
-    def _make(self, environ: dict[str, str]) -> None:
+    def _make(self, environ: Changes) -> None:
         with self._lock:
             if self._process is not None or self._closed:
                 return

@@ -175,6 +175,10 @@ def test_a_file_that_is_missing_is_no_fault_of_the_folder(kernel: Kernel) -> Non
 def test_the_environment_is_the_notebooks(kernel: Kernel) -> None:
     kernel.run("import os\nos.environ['MY_SETTING'] = '7'")
     assert kernel.run("%%mlrun\nimport os\nos.environ['MY_SETTING']").result == "'7'"
+    kernel.run("removed = {name: os.environ.pop(name) for name in ('HOME', 'MY_SETTING')}")
+    assert kernel.run("%%mlrun\nimport os\n'HOME' in os.environ, 'MY_SETTING' in os.environ").result == "(False, False)"
+    kernel.run("os.environ['HOME'] = removed['HOME']")
+    assert kernel.run("%%mlrun\nimport os\nos.environ['HOME'] == removed['HOME']").result == "True"
 
 
 def test_what_is_imported_finds_the_notebooks_environment(kernel: Kernel) -> None:

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from ... import home
-from ...agent import forking
+from ...agent import forking, surroundings
 from ...core.cluster import ClusterSpec
 from ...core.errors import MlopsError, StartFailed
 from . import processes
@@ -53,7 +53,7 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
 
 def _popen(folder: Folder, spec: ClusterSpec, mark: str) -> subprocess.Popen[bytes]:
     environment = {
-        **os.environ,
+        **surroundings.handed_on(),
         **dict([forking.THRIFTY]),
         **spec.profile.environment,
         **dict.fromkeys(forking.NATIVE, "1"),  # each worker sets its own

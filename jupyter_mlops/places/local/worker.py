@@ -15,6 +15,7 @@ from typing import Any
 import dask
 
 from ...agent import forking
+from ...agent.surroundings import GIVEN
 from ...controller.roles import CLIENT, WORKER
 from ...core.resources import declared
 from ...home.clusters import ClusterFolder
@@ -57,7 +58,7 @@ def _leave_parent(order: Order, folder: Path, parent: int) -> None:
 def _limit_native_threads(order: Order) -> None:
     """One native thread per Dask thread; libraries that are loaded already are told through threadpoolctl."""
     limits = {name: str(order["threads"]) for name in forking.NATIVE} | order["environment"]
-    os.environ.update(limits)
+    os.environ.update(limits | {GIVEN: " ".join(order["environment"])})
     if order["threads"] > 1 and limits["OMP_NUM_THREADS"].isdigit():
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
