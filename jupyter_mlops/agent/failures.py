@@ -6,13 +6,12 @@ import builtins
 import contextlib
 import linecache
 import traceback
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
 import cloudpickle
 
-from . import sources
+from . import missing, sources
 from .pickling import travels
 
 #: How many characters of an item's repr are kept.
@@ -53,7 +52,7 @@ def record(error: BaseException, ours: str, whole: bool = True, causes: int = CA
     linecache.checkcache()
     text = "".join(traceback.format_exception(type(error), error, frames, limit=-FRAMES))
     found |= {"traceback": sources.labelled(text), "frames": _frames(frames), "exception": _pickled(error)}
-    if _away is not None and (missed := _missed(_away, error)):
+    if missed := missing.missed(_chain(error)):
         found["missed"] = missed
     cause = cause_of(error)
     if cause is not None and causes:
@@ -63,31 +62,17 @@ def record(error: BaseException, ours: str, whole: bool = True, causes: int = CA
     return found
 
 
-#: The notebook's folder, where the code can't run in it.
-_away: str | None = None
-
-
-def away_from(folder: str | None) -> None:
-    """The notebook's `folder` isn't here: errors that miss a file of it have that in their record; None: it is."""
-    global _away
-    _away = folder
-
-
-def _missed(folder: str, error: BaseException) -> dict[str, str]:
-    """The file of `folder` that `error`, or what led to it, misses, and where it was looked for; empty for another."""
-    each: BaseException | None = error
-    for _ in range(CAUSES):
-        if isinstance(each, FileNotFoundError) and isinstance(each.filename, str):
-            file = Path(folder, each.filename)
-            found = {"file": str(file), "folder": folder, "ran_in": str(Path.cwd())}
-            return found if folder and file.is_relative_to(folder) else {}
-        each = cause_of(each) if each is not None else None
-    return {}
-
-
 def cause_of(error: BaseException) -> BaseException | None:
     """What led to `error`, as its traceback shows it."""
     return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """`error`, what led to it, what led to that, and so on."""
+    found = [error]
+    while (cause := cause_of(found[-1])) is not None and len(found) < CAUSES:
+        found.append(cause)
+    return found
 
 
 def strip(frames: TracebackType | None, ours: str) -> TracebackType | None:

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import buffers, clients, displays, failures, mainmodule, sources, stacks, surroundings
+from . import buffers, clients, displays, mainmodule, missing, sources, stacks, surroundings
 from .checkpoints import OfRank
 from .code import Code
 from .failures import RunStopped, record
@@ -87,7 +87,7 @@ class Runner:
         _move_in(opened)
         if "surroundings" in self._head:
             theirs = self._head["surroundings"]
-            failures.away_from(None if surroundings.move_in(theirs) else theirs["folder"])
+            missing.away_from(None if surroundings.move_in(theirs) else theirs["folder"])
         if "rank" in opened:
             self._join(opened["rank"], listener)
         sources.install()

@@ -15,7 +15,7 @@ import cloudpickle
 import psutil
 import pytest
 
-from jupyter_mlops.agent import processes, surroundings
+from jupyter_mlops.agent import missing, processes, surroundings
 from jupyter_mlops.agent.processes import Forked, Fresh
 from jupyter_mlops.agent.seat import Died, RunnerHandle
 from jupyter_mlops.agent.template import LINGER
@@ -189,7 +189,10 @@ def test_who_is_stopped_does_not_wait_for_what_is_learned(make: Make, tmp_path: 
     assert call(make(Forked), lambda: "quick" in sys.modules)
 
 
-def test_who_has_set_variables_has_a_template_that_imports_with_them(make: Make, tmp_path: Path) -> None:
+def test_who_has_changed_variables_has_a_template_that_imports_with_them(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_CHOICE", "the worker's")
     (tmp_path / "choosy.py").write_text("import os\nchosen = os.environ.get('A_CHOICE', 'none')")
 
     def chosen() -> str:
@@ -197,13 +200,31 @@ def test_who_has_set_variables_has_a_template_that_imports_with_them(make: Make,
 
         return str(choosy.chosen)
 
-    for environ, expected in (({}, "none"), ({"A_CHOICE": "mine"}, "mine")):
+    cases: list[tuple[surroundings.Changes, str]]
+    cases = [({}, "the worker's"), ({"A_CHOICE": "mine"}, "mine"), ({"A_CHOICE": None}, "none")]
+    for environ, expected in cases:
         processes.learn(["choosy"], environ, lambda: True)
         runner = RunnerHandle(Forked(environ), Said())  # type: ignore[arg-type]  # it needs no more of a reporter
         try:
             assert call(runner, chosen) == expected
         finally:
             runner.close()
+
+
+def test_variables_that_are_only_the_workers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OURS", "HANDED_ON", "OF_THE_PROFILE", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    assert surroundings.handed_on()["HANDED_ON"] == "1"
+    monkeypatch.delenv("HANDED_ON")
+    here = surroundings.here()
+    assert "HANDED_ON" in here["removed"] and "OURS" not in here["removed"]
+
+    monkeypatch.setenv(surroundings.GIVEN, "OF_THE_PROFILE")
+    here["removed"] = ["OURS", "OF_THE_PROFILE", "OMP_NUM_THREADS", "NOBODYS"]
+    assert surroundings.removed_here(here) == ["OURS"]
+    elsewhere: surroundings.Surroundings = {**here, "machine": "another"}
+    assert surroundings.removed_here(elsewhere) == []
+    assert surroundings.for_imports({**here, "environ": {"A": "1"}}) == {"A": "1", "OURS": None}
 
 
 def test_what_was_learned_is_in_memory_once(make: Make) -> None:
@@ -228,6 +249,7 @@ def test_what_was_learned_is_in_memory_once(make: Make) -> None:
         ("/of/mine/table.csv", "another", "/of/mine/table.csv"),
         ("/of/others/table.csv", "another", None),
         ("table.csv", surroundings.machine(), "/of/mine/table.csv"),  # the folder was removed
+        (f"{Path.cwd()}/table.csv", "another", "/of/mine/table.csv"),  # some libraries name it in full
     ],
 )
 def test_a_file_that_is_missed_since_the_folder_is_not_there_is_known(
@@ -241,8 +263,30 @@ def test_a_file_that_is_missed_since_the_folder_is_not_there_is_known(
 
     there = {"machine": machine, "folder": "/of/mine", "environ": {}, "path": []}
     (error,) = outcome_of(make(Forked), read, surroundings=there)["errors"]
-    known = {"file": missed, "folder": "/of/mine", "ran_in": str(Path.cwd())} if missed else None
+    known = {"file": missed, "files": [missed], "folder": "/of/mine", "ran_in": str(Path.cwd())} if missed else None
     assert error["error"] == "ValueError: no table" and error.get("missed") == known
+
+
+def test_a_file_that_an_error_names_in_its_text_only_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As numpy, polars, h5py, PyArrow, DuckDB, LightGBM, GDAL and pandas write it, in this order."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(missing, "_away", "/of/mine")
+    errors = {
+        FileNotFoundError("table.csv not found."): "table.csv",
+        FileNotFoundError("No such file or directory (os error 2): table.csv"): "table.csv",
+        FileNotFoundError("Unable to open file (unable to open file: name = 'my table.h5', errno = 2)"): "my table.h5",
+        FileNotFoundError(2, f"Failed to open local file '{tmp_path}/my table.csv'. Detail: none"): "my table.csv",
+        RuntimeError('IO Error: No files found that match the pattern "data/table.csv"'): "data/table.csv",
+        RuntimeError("Could not open table.txt"): "table.txt",
+        RuntimeError("table.tif: No such file or directory"): "table.tif",
+        OSError("Cannot save file into a non-existent directory: 'out'"): "out",
+    }
+    for error, name in errors.items():
+        assert f"/of/mine/{name}" in missing.missed([error])["files"], error
+    for other in (KeyError("data"), ValueError("s3://of/another.csv")):
+        assert not missing.missed([other]), other
+    (tmp_path / "table.csv").touch()
+    assert not missing.missed([RuntimeError("table.csv: not a table")])
 
 
 def test_a_template_ends_when_nobody_needs_it(make: Make) -> None:

@@ -54,6 +54,7 @@ def test_the_environment_goes_along_and_a_folder_that_can_not_is_named(kernel: K
     named = rf"FileNotFoundError.*The code ran in /\S+: the notebook's folder, {here}, isn't there\. Name a place"
     for cell in (
         "%%mlrun\nopen('table.csv')",
+        "%%mlrun\nimport numpy\nnumpy.loadtxt('table.csv')",
         f"%%mlrun\nopen({here + '/table.csv'!r})",
         "%%mlrun --map range(2)\nopen('table.csv')",
         "%%mlrun --map range(2) --on-error raise\nopen('table.csv')",

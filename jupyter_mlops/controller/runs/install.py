@@ -20,6 +20,7 @@ FILES = (
     "reports",
     "sources",
     "pickling",
+    "missing",
     "failures",
     "versions",
     "packages",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os.path
 import re
 import sys
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout
@@ -44,7 +44,7 @@ def todo(record: dict[str, Any], sent: Collection[str] = ()) -> str:
     variables that went along."""
     error = record["error"]
     missed = record.get("missed")
-    if missed and Path(missed["file"]).exists():
+    if missed and any(map(os.path.exists, missed.get("files", [missed["file"]]))):
         return (
             f"The code ran in {missed['ran_in']}: the notebook's folder, {missed['folder']}, isn't there. Name a place "
             "that workers reach, too, such as a volume or a URL; or read the file here, and use the variable in the "
