@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import buffers, clients, displays, mainmodule, missing, sources, stacks, surroundings
+from . import buffers, clients, displays, mainmodule, missing, settings, sources, stacks, surroundings
 from .checkpoints import OfRank
 from .code import Code
 from .failures import RunStopped, record
@@ -88,6 +88,7 @@ class Runner:
         if "surroundings" in self._head:
             theirs = self._head["surroundings"]
             missing.away_from(None if surroundings.move_in(theirs) else theirs["folder"])
+        settings.give(self._head.get("settings", {}))
         if "rank" in opened:
             self._join(opened["rank"], listener)
         sources.install()

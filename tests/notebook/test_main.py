@@ -181,6 +181,26 @@ def test_the_environment_is_the_notebooks(kernel: Kernel) -> None:
     assert kernel.run("%%mlrun\nimport os\nos.environ['HOME'] == removed['HOME']").result == "True"
 
 
+def test_settings_of_libraries_are_the_notebooks(kernel: Kernel) -> None:
+    kernel.run(
+        "import decimal, logging, sys\nimport numpy as np, pandas as pd, matplotlib as mpl, sklearn\n"
+        "decimal.getcontext().prec = 4\nnp.set_printoptions(precision=2)\nnp.seterr(divide='raise')\n"
+        "pd.options.display.max_rows = 3\nmpl.rcParams['lines.linewidth'] = 7\n"
+        "sklearn.set_config(transform_output='pandas')\nsys.setrecursionlimit(1234)\n"
+        "logging.basicConfig(level=logging.INFO, format='%(levelname)s of mine: %(message)s', stream=sys.stdout)\n"
+        "log = logging.getLogger('mine')"
+    )
+    cell = (
+        "import matplotlib\nlog.info('told')\nprint(np.array([1.2345]))\n"
+        "str(decimal.Decimal(1) / 3), str(pd.Series(range(9))).count('\\n'), matplotlib.rcParams['lines.linewidth'], "
+        "sklearn.get_config()['transform_output'], sys.getrecursionlimit(), np.geterr()['divide']"
+    )
+    plain, shown = kernel.run(cell), kernel.run(f"%%mlrun\n{cell}")
+    assert (shown.result, shown.text, shown.error) == (plain.result, plain.text, "")
+    assert "INFO of mine: told" in shown.text and "'0.3333'" in shown.result
+    assert kernel.run(f"%%mlrun --map range(1)\n{cell}").result == f"[{plain.result}]"
+
+
 def test_what_is_imported_finds_the_notebooks_environment(kernel: Kernel) -> None:
     """Dask reads its variables once, when it is imported."""
     cell = "%%mlrun\nimport dask\ndask.config.get('my.choice', None)"

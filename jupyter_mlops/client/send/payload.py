@@ -17,6 +17,7 @@ from typing import Any
 
 import cloudpickle
 
+from ...agent import settings
 from ...agent.code import MODULES
 from ...agent.streams import drawn
 from ...core.errors import InvalidCell
@@ -73,7 +74,13 @@ def ship_cell(
     for module in stars(tree) if out is None else ():
         say(f"What `from {module} import *` names stays on the worker: import it in the notebook, too.")
     payload = _payload("cell", source, filename, names, variables, packed)
-    payload.head |= {"names": back, "only": out is not None, "code": source, "changes": changed_in_place(tree)}
+    payload.head |= {
+        "names": back,
+        "only": out is not None,
+        "code": source,
+        "changes": changed_in_place(tree),
+        "stars": stars(tree),
+    }
     return payload
 
 
@@ -139,6 +146,7 @@ def _payload(
         "only": False,
         "code": "",
         "changes": [],
+        "settings": settings.taken(),
         "generators": cloudpickle.dumps([(each, drawn(each)) for each in packed.generators], protocol=5),
     }
     if len(body) > (INLINE if kind == "map" else BIG):

@@ -42,6 +42,7 @@ FILES = (
     "kinds",
     "clients",
     "surroundings",
+    "settings",
     "rendezvous",
     "checkpoints",
     "leaving",
