@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -62,15 +63,28 @@ class Attributes:
 
 
 def _data_of(holder: Any) -> dict[str, Any]:
-    """The attributes that are data, as far as they can be compared: as a pickle, else as what it is."""
+    """The attributes that are data, as far as they can be compared: as a pickle, else as what it is; of a function what
+    it has of plain data around it, and as its arguments' defaults."""
     found: dict[str, Any] = {}
-    for name, value in vars(holder).items():
+    for name, value in {**vars(holder), **_around(holder)}.items():
         if not name.startswith("__") and not callable(value) and not hasattr(type(value), "__get__"):
             try:
                 found[name] = cloudpickle.dumps(value, protocol=5)
             except Exception:  # noqa: BLE001 - a user's object may raise anything
                 found[name] = id(value)
     return found
+
+
+def _around(holder: Any) -> dict[str, Any]:
+    """The plain data in the closure and the defaults of a function."""
+    if not isinstance(holder, types.FunctionType):
+        return {}
+    found: dict[str, Any] = {f"default {number}": value for number, value in enumerate(holder.__defaults__ or ())}
+    found |= {f"default of {name}": value for name, value in (holder.__kwdefaults__ or {}).items()}
+    for name, cell in zip(holder.__code__.co_freevars, holder.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # nothing was put into it yet
+            found[f"closure's {name}"] = cell.cell_contents
+    return {name: value for name, value in found.items() if type(value).__module__ in ("builtins", "collections")}
 
 
 def _may_change(value: Any) -> bool:

@@ -65,6 +65,9 @@ class Cell(Kind):
     #: The notebook's classes and functions that hold something else since the code ran.
     _held: list[str]
 
+    #: The names that it has made.
+    _made: list[str]
+
     def execute(self, part: dict[str, Any]) -> Outcome:
         """As `Kind.execute`."""
         return self._attempts(self._of_rank if part.get("rank") else self._once)
@@ -80,7 +83,9 @@ class Cell(Kind):
         given, _ = self.code.load()
         self.space.update(given)
         attributes = Attributes(given)
+        before = set(self.space)
         value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
+        self._made = [name for name in self.space if name not in before and name[0] != "_"]
         self.screen.show_figures()
         self._held = attributes.changed()
         return given, value, has_value
@@ -94,7 +99,9 @@ class Cell(Kind):
             return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": touched, "held": self._held}
         changed_here: list[str] = []
         if not self.head.get("only"):
-            back, changed_here, touched = back + touched, touched, []
+            # `exec`, `globals()["k"] = …` and functions with a `global` make names that the cell doesn't say
+            made = [] if self.head.get("stars") else [name for name in self._made if name not in back]
+            back, changed_here, touched = back + made + touched, touched, []
         names, refused = pack_names(self.space, back)
         packed, bundle = pack_value(value) if has_value else (None, {})
         return {
@@ -104,6 +111,7 @@ class Cell(Kind):
             "bundle": bundle,
             "has_value": has_value,
             "changed": changed_here,
+            "deleted": [] if self.head.get("only") else [name for name in given if name not in self.space],
             "left": touched,
             "held": self._held,
         }

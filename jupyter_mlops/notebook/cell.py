@@ -170,6 +170,8 @@ class CellRun:
             ranks = [arrived(each["names"]) for each in run.of_ranks()]
             values |= {name: [names.get(name) for names in ranks] for name in self._args.of_all}
         renew(self._shell.user_ns, values, given.get("changed", ()))
+        for name in given.get("deleted", ()):
+            self._shell.user_ns.pop(name, None)
         for name, kind in given["refused"].items():
             print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
         if not given["has_value"] or _hides_value(self._cell):

@@ -34,6 +34,26 @@ def test_what_a_cell_names_comes_back_or_is_said(kernel: Kernel) -> None:
     assert kernel.run("_hidden, 'digits' in globals(), 'file' in globals()").result == "(3, False, False)"
 
 
+def test_names_are_afterwards_as_a_plain_cell_leaves_them(kernel: Kernel) -> None:
+    """Also those that the cell's text doesn't say."""
+    kernel.run("old, number = [1], 0")
+    shown = kernel.run("%%mlrun\nexec('made = 1')\nglobals()['also'] = 2\ndel old\nimport math as m")
+    assert not shown.error and not shown.text, shown
+    assert kernel.run("made, also, 'old' in globals(), m.pi > 3").result == "(1, 2, False, True)"
+    shown = kernel.run("%%mlrun --out number\nnumber = 1\nexec('not_asked_for = 1')")
+    assert kernel.run("number, 'not_asked_for' in globals()").result == "(1, False)"
+
+
+def test_what_functions_hold_is_said(kernel: Kernel) -> None:
+    kernel.run(
+        "def counter():\n    n = 0\n    def tick():\n        nonlocal n\n        n += 1\n        return n\n"
+        "    return tick\ntick = counter()\ndef collect(value, into=[]):\n    into.append(value)\n    return into"
+    )
+    for name, call in (("tick", "tick()"), ("collect", "collect(1)")):
+        shown = kernel.run(f"%%mlrun\n{call}")
+        assert f"'{name}' changed on the worker; here it is as it was" in shown.text, shown
+
+
 def test_every_run_leaves_a_line(kernel: Kernel) -> None:
     shown = kernel.run("%%mlrun\n6 * 7")
     assert shown.result == "42" and re.fullmatch(r"done · .* s · .*on notes", shown.lines[0]), shown.lines
