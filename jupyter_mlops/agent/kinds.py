@@ -65,8 +65,12 @@ class Cell(Kind):
     #: The notebook's classes and functions that hold something else since the code ran.
     _held: list[str]
 
-    #: The names that it has made.
+    #: The names that it has made, or made to be something else.
     _made: list[str]
+
+    def __init__(self, head: dict[str, Any], code: Code, space: dict[str, Any], tell: Tell) -> None:
+        super().__init__(head, code, space, tell)
+        self._own = set(space)
 
     def execute(self, part: dict[str, Any]) -> Outcome:
         """As `Kind.execute`."""
@@ -80,12 +84,15 @@ class Cell(Kind):
 
     def _run(self) -> tuple[Mapping[str, Any], Any, bool]:
         """What was given to the cell, the value of its last expression, and whether it has one."""
-        given, _ = self.code.load()
-        self.space.update(given)
+        for name in self.space.keys() - self._own:  # an earlier attempt's
+            del self.space[name]
+        variables, _ = self.code.load(self.space)
+        self.space.update(variables)
+        given = {name: value for name, value in self.space.items() if name not in self._own and name[:2] != "__"}
         attributes = Attributes(given)
-        before = set(self.space)
         value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
-        self._made = [name for name in self.space if name not in before and name[0] != "_"]
+        here = self.space.items()
+        self._made = [name for name, each in here if given.get(name, self) is not each and name not in self._own]
         self.screen.show_figures()
         self._held = attributes.changed()
         return given, value, has_value
@@ -93,14 +100,14 @@ class Cell(Kind):
     def _once(self) -> Outcome:
         given, value, has_value = self._run()
         back = list(self.head["names"])
+        # by `exec`, `globals()["k"] = …`, and functions with a `global`: the cell itself doesn't say these names
+        made = [name for name in self._made if name not in back and name[0] != "_" and not self.head.get("stars")]
         touched = [name for name in changed(self.code, given, self.space, COMPARED) if name not in back]
         if self.head["keep"]:
             kept = {name: self.space[name] for name in back if name in self.space}
             return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": touched, "held": self._held}
         changed_here: list[str] = []
         if not self.head.get("only"):
-            # `exec`, `globals()["k"] = …` and functions with a `global` make names that the cell doesn't say
-            made = [] if self.head.get("stars") else [name for name in self._made if name not in back]
             back, changed_here, touched = back + made + touched, touched, []
         names, refused = pack_names(self.space, back)
         packed, bundle = pack_value(value) if has_value else (None, {})

@@ -40,6 +40,12 @@ def test_names_are_afterwards_as_a_plain_cell_leaves_them(kernel: Kernel) -> Non
     shown = kernel.run("%%mlrun\nexec('made = 1')\nglobals()['also'] = 2\ndel old\nimport math as m")
     assert not shown.error and not shown.text, shown
     assert kernel.run("made, also, 'old' in globals(), m.pi > 3").result == "(1, 2, False, True)"
+    kernel.run(
+        "count, total, limit = 0, [], 1\ndef step():\n    global count, fresh\n    count += 1\n    fresh = count\n"
+        "    total.append(count)\n    return count < limit"
+    )
+    assert kernel.run("%%mlrun\nlimit = 5\nstep(), step(), count").result == "(True, True, 2)"
+    assert kernel.run("count, total, limit, fresh").result == "(2, [1, 2], 5, 2)"
     shown = kernel.run("%%mlrun --out number\nnumber = 1\nexec('not_asked_for = 1')")
     assert kernel.run("number, 'not_asked_for' in globals()").result == "(1, False)"
 
