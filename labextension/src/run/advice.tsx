@@ -7,6 +7,9 @@ import { useMlops, useSelector } from '../state/hooks';
 import { Advice, GroupUse, RunState } from '../state/schema';
 import { size } from '../words/size';
 
+/** CPUs beyond those asked for that are no more than noise. */
+const LACK = 0.2;
+
 interface IAdviceProps {
   advice: readonly Advice[];
   /** The profile that it is about. */
@@ -53,12 +56,14 @@ export function usedOf(trans: TranslationBundle, run: RunState): [string, string
   const title = trans.__(
     'The most memory that one worker used, with all that the run started there; and the CPUs that were enough for 95 % of the time'
   );
+  const cpus = (use: GroupUse): string => {
+    const busy = use.busy.toFixed(use.busy < 10 ? 1 : 0);
+    return use.busy > use.cpus + LACK // a pod may have more than it asks for
+      ? trans.__('%1 CPUs (%2 asked for)', busy, use.cpus)
+      : trans._n('%2 of %1 CPU', '%2 of %1 CPUs', use.cpus, busy);
+  };
   const words = (use: GroupUse): string =>
-    [
-      trans.__('%1 of %2', size(use.peak), size(use.memory)),
-      use.seconds > 0 &&
-        trans._n('%2 of %1 CPU', '%2 of %1 CPUs', use.cpus, use.busy.toFixed(use.busy < 10 ? 1 : 0))
-    ]
+    [trans.__('%1 of %2', size(use.peak), size(use.memory)), use.seconds > 0 && cpus(use)]
       .filter(Boolean)
       .join(' · ');
   const name = (use: GroupUse): string =>
