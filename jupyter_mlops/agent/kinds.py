@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 import types
 from abc import ABC, abstractmethod
@@ -65,16 +66,21 @@ class Cell(Kind):
     #: The notebook's classes and functions that hold something else since the code ran.
     _held: list[str]
 
-    #: The names that it has made, or made to be something else.
-    _made: list[str]
-
     def __init__(self, head: dict[str, Any], code: Code, space: dict[str, Any], tell: Tell) -> None:
         super().__init__(head, code, space, tell)
         self._own = set(space)
+        #: What was given to it, once that is known.
+        self._given: dict[str, Any] | None = None
 
     def execute(self, part: dict[str, Any]) -> Outcome:
-        """As `Kind.execute`."""
-        return self._attempts(self._of_rank if part.get("rank") else self._once)
+        """As `Kind.execute`. What a cell has done before it raises is done, as in a notebook."""
+        if part.get("rank"):
+            return self._attempts(self._of_rank)
+        outcome = self._attempts(self._once)
+        if outcome.get("errors") and self._given is not None and not self.head["keep"]:
+            with contextlib.suppress(Exception):  # no memory, say: its own error is what counts
+                outcome |= self._names()
+        return outcome
 
     def _of_rank(self) -> Outcome:
         """In a gang the notebook gets what rank 0 gives, and of the other ranks what it asks all for."""
@@ -82,46 +88,46 @@ class Cell(Kind):
         names, refused = pack_names(self.space, self.head.get("of_all", []))
         return {"names": names, "refused": refused, "value": None, "bundle": {}, "has_value": False, "held": self._held}
 
-    def _run(self) -> tuple[Mapping[str, Any], Any, bool]:
-        """What was given to the cell, the value of its last expression, and whether it has one."""
+    def _run(self) -> tuple[Any, bool]:
+        """The value of its last expression, and whether it has one."""
         for name in self.space.keys() - self._own:  # an earlier attempt's
             del self.space[name]
         variables, _ = self.code.load(self.space)
         self.space.update(variables)
         given = {name: value for name, value in self.space.items() if name not in self._own and name[:2] != "__"}
-        attributes = Attributes(given)
+        self._given, attributes = given, Attributes(given)
         value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
-        here = self.space.items()
-        self._made = [name for name, each in here if given.get(name, self) is not each and name not in self._own]
         self.screen.show_figures()
         self._held = attributes.changed()
-        return given, value, has_value
+        return value, has_value
 
     def _once(self) -> Outcome:
-        given, value, has_value = self._run()
-        back = list(self.head["names"])
-        # by `exec`, `globals()["k"] = …`, and functions with a `global`: the cell itself doesn't say these names
-        made = [name for name in self._made if name not in back and name[0] != "_" and not self.head.get("stars")]
-        touched = [name for name in changed(self.code, given, self.space, COMPARED) if name not in back]
+        value, has_value = self._run()
         if self.head["keep"]:
-            kept = {name: self.space[name] for name in back if name in self.space}
-            return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": touched, "held": self._held}
-        changed_here: list[str] = []
-        if not self.head.get("only"):
-            back, changed_here, touched = back + made + touched, touched, []
-        names, refused = pack_names(self.space, back)
+            kept = {name: self.space[name] for name in self.head["names"] if name in self.space}
+            left = self._touched()
+            return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": left, "held": self._held}
         packed, bundle = pack_value(value) if has_value else (None, {})
-        return {
-            "names": names,
-            "refused": refused,
-            "value": packed,
-            "bundle": bundle,
-            "has_value": has_value,
-            "changed": changed_here,
-            "deleted": [] if self.head.get("only") else [name for name in given if name not in self.space],
-            "left": touched,
-            "held": self._held,
-        }
+        return {**self._names(), "value": packed, "bundle": bundle, "has_value": has_value, "held": self._held}
+
+    def _names(self) -> Outcome:
+        """The names that come back, and what it changed in place and deleted."""
+        back, given, touched = list(self.head["names"]), self._given or {}, self._touched()
+        if self.head.get("only"):
+            names, refused = pack_names(self.space, back)
+            return {"names": names, "refused": refused, "changed": [], "deleted": [], "left": touched}
+        here = self.space.items()
+        made = [name for name, each in here if given.get(name, self) is not each and name not in self._own]
+        # by `exec`, `globals()["k"] = …`, and functions with a `global`: the cell itself doesn't say these names
+        made = [name for name in made if name not in back and name[0] != "_" and not self.head.get("stars")]
+        names, refused = pack_names(self.space, back + made + touched)
+        deleted = [name for name in given if name not in self.space]
+        return {"names": names, "refused": refused, "changed": touched, "deleted": deleted, "left": []}
+
+    def _touched(self) -> list[str]:
+        """What it changed in place, of what was given to it."""
+        touched = changed(self.code, self._given or {}, self.space, COMPARED)
+        return [name for name in touched if name not in self.head["names"]]
 
 
 class Function(Kind):

@@ -22,7 +22,7 @@ from ..client.runs.run import Run
 from ..client.runs.view import display
 from ..client.send.capture import parse_cell
 from ..client.send.payload import RunPayload, ship_body, ship_cell
-from ..core.errors import InvalidSpec, RunError
+from ..core.errors import InvalidSpec, RunError, RunFailed
 from ..core.run import FINAL, RESTARTS
 from .errors import hide_own_frames
 from .expression import evaluate
@@ -113,7 +113,11 @@ class CellRun:
         self._shell.user_ns["_mlrun"] = run
         if self._options.detach:
             return self._detached(run)
-        self._follow(run)
+        try:
+            self._follow(run)
+        except RunFailed:
+            self._bring_so_far(run)
+            raise
         return self._map_result(run) if self._args.map is not None else self._cell_result(run)
 
     def _say(self, text: str) -> None:
@@ -161,10 +165,28 @@ class CellRun:
         print("\n".join(lines), file=sys.stderr)
 
     def _cell_result(self, run: Run) -> Any:
-        given = run.given
         if self._options.keep:
             self._shell.user_ns.update(run.kept_names())
             return None
+        self._bring(run)
+        given = run.given
+        if not given["has_value"] or _hides_value(self._cell):
+            return None
+        return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Appearance(given["bundle"])
+
+    def _bring_so_far(self, run: Run) -> None:
+        """As in a plain cell, what came before its error is done."""
+        try:
+            self._bring(run)
+        except Exception as error:  # noqa: BLE001 - a user's class may raise anything; the cell's own error comes next
+            why = f"{type(error).__name__}: {error}"
+            print(f"What the cell had assigned before its error can't be read here: {why}", file=sys.stderr)
+
+    def _bring(self, run: Run) -> None:
+        """Put the names that come back where they belong."""
+        given = run.given
+        if "refused" not in given:  # a map's, or one of which nothing comes back
+            return
         values: dict[str, Any] = arrived(given["names"])
         if self._args.of_all:
             ranks = [arrived(each["names"]) for each in run.of_ranks()]
@@ -174,9 +196,6 @@ class CellRun:
             self._shell.user_ns.pop(name, None)
         for name, kind in given["refused"].items():
             print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
-        if not given["has_value"] or _hides_value(self._cell):
-            return None
-        return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Appearance(given["bundle"])
 
 
 def _checked(option: str, name: str, todo: str) -> str:

@@ -49,6 +49,12 @@ def test_names_are_afterwards_as_a_plain_cell_leaves_them(kernel: Kernel) -> Non
     shown = kernel.run("%%mlrun --out number\nnumber = 1\nexec('not_asked_for = 1')")
     assert kernel.run("number, 'not_asked_for' in globals()").result == "(1, False)"
 
+    shown = kernel.run("%%mlrun\nso_far = 7\ntotal.append(9)\ndel limit\n1 / 0\nso_far = 8")
+    assert "ZeroDivisionError" in shown.error
+    assert kernel.run("so_far, total, 'limit' in globals()").result == "(7, [1, 2, 9], False)"
+    assert "ZeroDivisionError" in kernel.run("%%mlrun --out number\nnumber = 3\nnot_asked_for = 4\n1 / 0").error
+    assert kernel.run("number, 'not_asked_for' in globals()").result == "(3, False)"
+
 
 def test_what_functions_hold_is_said(kernel: Kernel) -> None:
     kernel.run(

@@ -25,7 +25,7 @@ class OneTask(Execution):
 
     def __init__(self, session: Session, state: RunState, payload: RunPayload, channel: Channel) -> None:
         super().__init__(session, state, payload, channel)
-        #: What the task gave; None until then, and for detached runs.
+        #: What the task gave, also where it raised; None until then, and for detached runs.
         self.given: dict[str, Any] | None = None
         #: With keep: futures of what the cell assigned, by name.
         self.kept_names: dict[str, Future[Any]] = {}
@@ -44,10 +44,10 @@ class OneTask(Execution):
                 key = f"mlkept-{self.state.id}-{name or 'value'}"
                 kept = self.session.client.submit(kept_results, self._last, name, key=key, pure=False)
                 self.kept_names[name or ""] = kept
+        self.given = given
+        self._say_left(given.get("left", []), given.get("held", []))
         errors = given.get("errors")
         if not errors:
-            self.given = given
-            self._say_left(given.get("left", []), given.get("held", []))
             return "done", ""
         return self._failed("run", errors[0], errors[0]["error"])
 
