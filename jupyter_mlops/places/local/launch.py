@@ -37,8 +37,9 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
         with home.guarded(folder.path):
             folder.write_record(dataclasses.replace(record, scheduler=processes.look(process.pid)))
             make_keys(folder.path)
-            process.stdin.write(b"go\n")
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it has ended already, and its log says why
+                process.stdin.write(b"go\n")
+                process.stdin.close()
     except (MlopsError, OSError) as error:
         process.kill()
         process.wait()
