@@ -21,7 +21,7 @@ from .._version import __version__
 from ..core.base import Seconds
 from ..core.errors import Unavailable
 from ..core.service import LARGEST_BODY
-from ..core.waiting import wait_for
+from ..core.waiting import until_set, wait_for
 from ..core.words import size
 from .counts import CONTENT_TYPE, TrafficCounts
 from .frames import INFER, PREDICT, Frame
@@ -100,6 +100,9 @@ class FrontServer(HTTPServer):
         """Serve `router`, with `most` connections at a time."""
         self.open, self.most, self._router = 0, most, router
         self._turned_away = 0
+        #: Requests that have begun to arrive, and are not answered.
+        self._asked: set[_Request] = set()
+        self._answered = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         super().initialize(
             _NoCallback(),
@@ -153,11 +156,22 @@ class FrontServer(HTTPServer):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def begins(self, request: _Request) -> None:
+        """A request arrives."""
+        self._asked.add(request)
+
+    def ends(self, request: _Request) -> None:
+        """It is answered, or its caller is gone."""
+        self._asked.discard(request)
+        self._answered.set()
+
     async def finish(self, patience: Seconds) -> None:
-        """Take no more, and return when what was asked is answered, or too late."""
+        """Take no more connections, and return when what was asked is answered, or too late."""
         self.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=patience)
+        late = time.monotonic() + patience
+        while self._asked and (left := late - time.monotonic()) > 0:
+            self._answered.clear()
+            await until_set(self._answered, left)
         await self.close_all_connections()
 
 
@@ -187,6 +201,7 @@ class _Request(httputil.HTTPMessageDelegate):
 
     def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> None:
         """Whoever may not ask isn't listened to: no body of theirs is kept."""
+        self._server.begins(self)
         self._method: str = start_line.method
         self._path = [unquote(part) for part in start_line.path.partition("?")[0].split("/") if part]
         scheme, _, token = headers.get("Authorization", "").partition(" ")
@@ -231,8 +246,15 @@ class _Request(httputil.HTTPMessageDelegate):
     def on_connection_close(self) -> None:
         """The caller is gone."""
         self._gone = True
+        self._server.ends(self)
 
     async def _answer(self) -> None:
+        try:
+            await self._answered()
+        finally:
+            self._server.ends(self)
+
+    async def _answered(self) -> None:
         version, rows = self._router.version, 0
         try:
             if self._refused is not None:
@@ -255,13 +277,16 @@ class _Request(httputil.HTTPMessageDelegate):
         if self._counted or self._refused is not None:
             self._router.counts.count(version, status, self._caller, time.monotonic() - self._began, rows)
         if not self._gone:
-            self._write(status, headers, body)
+            with contextlib.suppress(StreamClosedError):
+                await self._write(status, headers, body)
 
-    def _write(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    async def _write(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        """Returns when all of it has been taken."""
         line = httputil.ResponseStartLine("HTTP/1.1", status, http.HTTPStatus(status).phrase)
         told = httputil.HTTPHeaders({**headers, "Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff"})
-        self._connection.write_headers(line, told, None if self._method == "HEAD" else body)
+        written = self._connection.write_headers(line, told, None if self._method == "HEAD" else body)
         self._connection.finish()
+        await written
 
     async def _routed(self) -> Frame:
         """A replica's answer, or raises `PlainReply`."""

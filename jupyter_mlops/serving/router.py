@@ -39,6 +39,9 @@ _HOST = "127.0.0.1"
 #: Seconds between two looks at what is wanted, and between two of all else.
 _LOOK, _TEND = 0.2, 1.0
 
+#: Seconds, at the end, beside its patience with requests: to wait for a replica, or to find one that is stuck.
+_LAST = 15.0
+
 #: Open files that it wants for itself, beside one for each connection.
 _FILES = 200
 
@@ -137,7 +140,7 @@ class ServiceRouter:
         follows, tends = loop.create_task(self._follow()), loop.create_task(self._tend())
         await self._end.wait()
         await end_tasks(follows)
-        await self._server.finish(self._spec.patience + 2 * _TEND)  # what is stuck is found by then
+        await self._server.finish(self._spec.patience + _LAST)
         await end_tasks(tends)
         if self._fleet is not None:
             await self._fleet.end()

@@ -60,9 +60,21 @@ class Caller:
         self._connection.close()
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Heard:
+        self.send(method, path, body, **headers)
+        return self.hear()
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> None:
+        """Ask; `hear` is to follow."""
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
         try:
             self._connection.request(method, path, data, {**self.headers, **headers})
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def hear(self) -> Heard:
+        """The answer to what was sent."""
+        try:
             answer = self._connection.getresponse()
             text = answer.read()
         finally:

@@ -99,7 +99,7 @@ def test_one_caller_too_many_is_told_so(folder: ServiceFolder) -> None:
 
 
 async def test_to_wait_behind_others_is_not_to_be_stuck(folder: ServiceFolder) -> None:
-    patience = 0.3
+    patience = 1.0
     replica = ReplicaProcess("v1-1", _spec(patience), folder, lambda: None)
     ours, theirs = socket.socketpair()
     with theirs:
@@ -109,7 +109,7 @@ async def test_to_wait_behind_others_is_not_to_be_stuck(folder: ServiceFolder) -
         replica.data_received(Frame(1, 200, b"[]").packed())
         replica.end_if_stuck()
         assert (await first).code == 200
-        with pytest.raises(Unavailable, match=r"The service is busy: the request waited for 0.3 s behind others"):
+        with pytest.raises(Unavailable, match=r"The service is busy: the request waited for .* behind others"):
             await second
         with pytest.raises(Unavailable):
             await third

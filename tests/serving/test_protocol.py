@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -175,12 +174,12 @@ def test_bodies_connections_and_times_have_bounds(call: Caller, service: mlops.S
         (stuck,) = (each.pid for each in narrow.state.replicas)
         assert stuck is not None
         os.kill(stuck, signal.SIGSTOP)
-        with ThreadPoolExecutor(1) as asker, late:
-            last = asker.submit(late, "POST", "/predict", [{"age": 30, "income": 1000.5}])
-            for _ in range(2):  # by then the other one is at its replica
+        with late:
+            late.send("POST", "/predict", [{"age": 30, "income": 1000.5}])
+            for _ in range(2):  # by then the one before is at its replica
                 assert Caller(narrow)("GET", "/v2").status == 200
             narrow.stop()
-            assert last.result().status == 504, "who has asked is answered, though the service stops"
+            assert late.hear().status == 504, "who has asked is answered, though the service stops"
     finally:
         narrow.stop()
 
