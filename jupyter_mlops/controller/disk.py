@@ -99,8 +99,12 @@ class Disk:
 
     async def _turn(self, timeout: Seconds) -> None:
         """Return when the thread has done what it was told so far."""
-        with contextlib.suppress(RuntimeError):  # it is closed
-            await asyncio.wait({asyncio.wrap_future(self._thread.submit(int))}, timeout=timeout)
+        try:
+            turn = asyncio.wrap_future(self._thread.submit(int))
+        except RuntimeError:  # it is closed, and ends what it has begun
+            await asyncio.sleep(min(0.02, timeout))
+            return
+        await asyncio.wait({turn}, timeout=timeout)
 
     async def close(self, timeout: Seconds = 5.0) -> None:
         """Write what is left, for at most `timeout` seconds, and end the thread."""
