@@ -50,23 +50,25 @@ class Attributes:
     Parameters
     ----------
     given : what was loaded, before the code runs.
+    around : whether what is around functions is looked at: it is pickled for that, however large it is.
     """
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
+    def __init__(self, given: Mapping[str, Any], around: bool = True) -> None:
+        self._around = around
         classes = {kind.__qualname__: kind for kind in mainmodule.classes()}
         functions = {name: value for name, value in given.items() if isinstance(value, types.FunctionType)}
-        self._held = [(name, each, _data_of(each)) for name, each in (classes | functions).items()]
+        self._held = [(name, each, _data_of(each, around)) for name, each in (classes | functions).items()]
 
     def changed(self) -> list[str]:
         """The names of those that hold something else now."""
-        return [name for name, each, before in self._held if _data_of(each) != before]
+        return [name for name, each, before in self._held if _data_of(each, self._around) != before]
 
 
-def _data_of(holder: Any) -> dict[str, Any]:
+def _data_of(holder: Any, around: bool) -> dict[str, Any]:
     """The attributes that are data, as far as they can be compared: as a pickle, else as what it is; of a function what
     it has of plain data around it, and as its arguments' defaults."""
     found: dict[str, Any] = {}
-    for name, value in {**vars(holder), **_around(holder)}.items():
+    for name, value in {**vars(holder), **(_around(holder) if around else {})}.items():
         if not name.startswith("__") and not callable(value) and not hasattr(type(value), "__get__"):
             try:
                 found[name] = cloudpickle.dumps(value, protocol=5)

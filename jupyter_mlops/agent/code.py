@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import pickle
 import types
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,10 @@ from .streams import Streams
 
 #: Among the variables of a cell: modules that are to be imported before it runs.
 MODULES = "@modules"
+
+#: Marks the namespace that is the notebook's own: others are called `__main__`, too, such as those of functions that
+#: were unpickled in it.
+NOTEBOOKS = "__notebook__"
 
 #: What cloudpickle makes functions by.
 _make_function = pickling._make_function  # noqa: SLF001 - it says so nowhere else
@@ -36,7 +41,7 @@ class _Unpickler(pickle.Unpickler):
             return found
 
         def made(code: Any, space: dict[str, Any], *others: Any) -> Any:
-            return _make_function(code, self._space if space.get("__name__") == "__main__" else space, *others)
+            return _make_function(code, self._space if NOTEBOOKS in space else space, *others)
 
         return made
 
@@ -74,6 +79,11 @@ class Code:
         """Bytes of the pickles of all its variables, without the arrays in them."""
         bigs = (buffers.mapped(file) for file in self._files)
         return len(self._body) + sum(buffers.size_of_pickle(big) for big in bigs)
+
+    @property
+    def weight(self) -> int:
+        """Bytes of all of it."""
+        return len(self._body) + sum(os.fstat(file).st_size for file in self._files)
 
     def load(self, space: dict[str, Any] | None = None) -> tuple[Any, Streams]:
         """The body anew, with its random generators: what one attempt changes, the next doesn't see.

@@ -17,6 +17,7 @@ from .code import Code, variables_of
 from .displays import Screen, Tell
 from .failures import RunStopped, record, short
 from .items import ItemBatch
+from .mainmodule import is_own
 from .pickling import dumps, packed
 
 #: Our own frames start with this file name.
@@ -94,8 +95,8 @@ class Cell(Kind):
             del self.space[name]
         variables, _ = self.code.load(self.space)
         self.space.update(variables)
-        given = {name: value for name, value in self.space.items() if name not in self._own and name[:2] != "__"}
-        self._given, attributes = given, Attributes(given)
+        given = {name: value for name, value in self.space.items() if name not in self._own and not is_own(name)}
+        self._given, attributes = given, Attributes(given, self.code.weight <= COMPARED)
         value, has_value = run_cell(self.head["code"], self.head["filename"], self.space)
         self.screen.show_figures()
         self._held = attributes.changed()
@@ -105,29 +106,46 @@ class Cell(Kind):
         value, has_value = self._run()
         if self.head["keep"]:
             kept = {name: self.space[name] for name in self.head["names"] if name in self.space}
-            left = self._touched()
-            return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": left, "held": self._held}
+            left, held = self._left(), self._held
+            return {"kept": dumps(kept), "names": list(kept), "has_value": False, "left": left, "held": held}
         packed, bundle = pack_value(value) if has_value else (None, {})
-        return {**self._names(), "value": packed, "bundle": bundle, "has_value": has_value, "held": self._held}
+        told = self._names()
+        if not self.head.get("only"):  # those that it set itself before it deleted them
+            there = self.space.keys() | (self._given or {}).keys()
+            told["deleted"] += [name for name in self.head.get("deletes", []) if name not in there]
+        return {**told, "value": packed, "bundle": bundle, "has_value": has_value, "held": self._held}
 
     def _names(self) -> Outcome:
         """The names that come back, and what it changed in place and deleted."""
-        back, given, touched = list(self.head["names"]), self._given or {}, self._touched()
+        back = list(self.head["names"])
         if self.head.get("only"):
             names, refused = pack_names(self.space, back)
-            return {"names": names, "refused": refused, "changed": [], "deleted": [], "left": touched}
-        here = self.space.items()
-        made = [name for name, each in here if given.get(name, self) is not each and name not in self._own]
-        # by `exec`, `globals()["k"] = …`, and functions with a `global`: the cell itself doesn't say these names
-        made = [name for name in made if name not in back and name[0] != "_" and not self.head.get("stars")]
+            return {"names": names, "refused": refused, "changed": [], "deleted": [], "left": self._left()}
+        made, deleted, touched = self._became()
         names, refused = pack_names(self.space, back + made + touched)
-        deleted = [name for name in given if name not in self.space]
         return {"names": names, "refused": refused, "changed": touched, "deleted": deleted, "left": []}
 
-    def _touched(self) -> list[str]:
-        """What it changed in place, of what was given to it."""
-        touched = changed(self.code, self._given or {}, self.space, COMPARED)
-        return [name for name in touched if name not in self.head["names"]]
+    def _left(self) -> list[str]:
+        """The notebook's names that are something else now, where they don't come back."""
+        made, deleted, touched = self._became()
+        return touched + [name for name in (*made, *deleted) if name in (self._given or {})]
+
+    def _became(self) -> tuple[list[str], list[str], list[str]]:
+        """The names that it made, or made something else, besides those that it says it assigns: by `exec`,
+        `globals()["k"] = …`, and functions with a `global`; those that it deleted; and those that it changed in
+        place."""
+        given = self._given or {}
+        deleted = [name for name in given if name not in self.space]  # before a comparison brings classes back
+        made = [name for name, each in self.space.items() if given.get(name, self) is not each and self._is_made(name)]
+        touched = [name for name in changed(self.code, given, self.space, COMPARED) if name not in self.head["names"]]
+        return made, deleted, touched
+
+    def _is_made(self, name: str) -> bool:
+        """Whether a name that is something else than before may be the notebook's. What `import *` brings isn't; older
+        kernels don't say whether there is one."""
+        stars = self.head.get("stars", True)
+        is_ours = name in self._own or name in self.head["names"] or is_own(name)
+        return not is_ours and (not stars or name in (self._given or {}))
 
 
 class Function(Kind):
@@ -141,7 +159,7 @@ class Function(Kind):
         function, _ = self.code.load()
         mainmodule.adopt_globals(function)
         given = variables_of(function)
-        attributes = Attributes(given)
+        attributes = Attributes(given, self.code.weight <= COMPARED)
         value = Awaiting(function)()
         self.screen.show_figures()
         left = attributes.changed() + changed(self.code, given, variables_of(function), COMPARED)
@@ -160,7 +178,7 @@ class Map(Kind):
         mainmodule.adopt_globals(function)
         #: What items may change in place; None once that was looked at.
         self._given: Mapping[str, Any] | None = variables_of(function)
-        self._attributes = Attributes(self._given)
+        self._attributes = Attributes(self._given, code.weight <= COMPARED_ITEMS)
         self._function: Callable[[Any], Any] = Awaiting(function)
 
     def execute(self, part: dict[str, Any]) -> Outcome:

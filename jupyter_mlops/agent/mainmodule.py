@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import builtins
 import getpass
+import re
 import sys
 import types
 from typing import Any
 
 from cloudpickle import cloudpickle as pickling
+
+#: Names that IPython sets itself: results and inputs of cells, and what nobody wants to have.
+_IPYTHONS = re.compile(r"_{1,3}|_i{1,3}|_[iod]h|_i?\d+|__\w+__")
+
+
+def is_own(name: str) -> bool:
+    """Whether a notebook's `__main__` has that name of itself."""
+    return bool(_IPYTHONS.fullmatch(name))
 
 
 def make() -> types.ModuleType:

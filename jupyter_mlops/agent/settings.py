@@ -69,19 +69,25 @@ class Numpy(ModuleSettings):
 
     def taken(self, module: Any) -> Any:
         """As `ModuleSettings.taken`."""
-        return module.get_printoptions(), module.geterr()
+        errors = {name: what for name, what in module.geterr().items() if what not in ("call", "log")}
+        return module.get_printoptions(), errors  # what is called or written to stays here
 
     def give(self, module: Any, settings: Any) -> None:
         """As `ModuleSettings.give`."""
         shown, errors = settings
         module.seterr(**errors)
-        module.set_printoptions(**shown)
+        for name, value in shown.items():
+            with contextlib.suppress(Exception):  # another version has no such option
+                module.set_printoptions(**{name: value})
 
 
 class Pandas(ModuleSettings):
     """`pd.options`."""
 
     module = "pandas"
+
+    #: Options whose default depends on where pandas is: in a notebook it is another one.
+    _BY_PLACE = frozenset({"display.max_columns"})
 
     def taken(self, module: Any) -> Any:
         """As `ModuleSettings.taken`."""
@@ -90,7 +96,8 @@ class Pandas(ModuleSettings):
         values = {
             name: (module.get_option(name), each.defval) for name, each in known.items() if name not in deprecated
         }
-        return {name: value for name, (value, default) in values.items() if value is not default and value != default}
+        changed = {name for name, (value, default) in values.items() if value is not default and value != default}
+        return {name: values[name][0] for name in changed | self._BY_PLACE}
 
     def give(self, module: Any, settings: Any) -> None:
         """As `ModuleSettings.give`."""
@@ -151,20 +158,22 @@ class Logging(ModuleSettings):
     def _is_users(name: str) -> bool:
         return name == "__main__" or name.partition(".")[0] not in sys.modules
 
-    def _of(self, logger: logging.Logger) -> tuple[int, list[Any], bool]:
-        """Its level, handlers, and whether it, not only what is above it, has a level that somebody has set."""
+    def _of(self, logger: logging.Logger) -> tuple[int, list[Any], bool, bool, bool]:
+        """Its level, handlers, and whether it, not only what is above it, has a level that somebody has set, whether it
+        keeps lines from those above, and whether it is off."""
         handlers = []
         for handler in logger.handlers:
             if type(handler) is logging.StreamHandler and handler.stream in (sys.stdout, sys.stderr):
                 handlers.append((handler.stream is sys.stdout, handler.level, handler.formatter))
         is_set = logger.level != (logging.WARNING if logger is logging.root else logging.NOTSET)
-        return logger.level, handlers, is_set
+        return logger.level, handlers, is_set, not logger.propagate, bool(logger.disabled)
 
     def give(self, module: Any, settings: Any) -> None:
         """As `ModuleSettings.give`."""
-        for name, (level, handlers, _) in settings.items():
+        for name, (level, handlers, _, keeps, is_off) in settings.items():
             logger = logging.getLogger(name)
             logger.setLevel(level)
+            logger.propagate, logger.disabled = not keeps, is_off
             for is_out, at, formatter in handlers:
                 handler = logging.StreamHandler(sys.stdout if is_out else sys.stderr)
                 handler.setLevel(at)

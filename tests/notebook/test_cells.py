@@ -49,11 +49,24 @@ def test_names_are_afterwards_as_a_plain_cell_leaves_them(kernel: Kernel) -> Non
     shown = kernel.run("%%mlrun --out number\nnumber = 1\nexec('not_asked_for = 1')")
     assert kernel.run("number, 'not_asked_for' in globals()").result == "(1, False)"
 
+    kernel.run("_calls, old = 0, 1\ndef call():\n    global _calls\n    _calls += 1\n    return _calls")
+    shown = kernel.run("%%mlrun\ncall()\nold = 2\ndel old\nfrom math import *")
+    assert kernel.run("_calls, 'old' in globals(), 'hypot' in globals()").result == "(1, False, False)"
+    shown = kernel.run("%%mlrun --out number\nnumber = call()")
+    assert kernel.run("number, _calls").result == "(2, 1)" and "'_calls' changed on the worker" in shown.text, shown
+
     shown = kernel.run("%%mlrun\nso_far = 7\ntotal.append(9)\ndel limit\n1 / 0\nso_far = 8")
     assert "ZeroDivisionError" in shown.error
     assert kernel.run("so_far, total, 'limit' in globals()").result == "(7, [1, 2, 9], False)"
     assert "ZeroDivisionError" in kernel.run("%%mlrun --out number\nnumber = 3\nnot_asked_for = 4\n1 / 0").error
     assert kernel.run("number, 'not_asked_for' in globals()").result == "(3, False)"
+
+
+def test_functions_of_other_namespaces_keep_theirs(kernel: Kernel) -> None:
+    """They are called `__main__`, too."""
+    kernel.run("space = {'__name__': '__main__', 'limit': 0.5}\nexec('def of():\\n    return limit', space)")
+    kernel.run("import cloudpickle\nlimit, other = 0.9, cloudpickle.loads(cloudpickle.dumps(space['of']))")
+    assert kernel.run("%%mlrun\nlimit, other()").result == "(0.9, 0.5)"
 
 
 def test_what_functions_hold_is_said(kernel: Kernel) -> None:

@@ -138,6 +138,12 @@ def stars(tree: ast.Module) -> list[str]:
     ]
 
 
+def deleted(tree: ast.Module) -> set[str]:
+    """The names that the cell deletes, perhaps."""
+    targets = [target for node in own_nodes(tree) if isinstance(node, ast.Delete) for target in node.targets]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
 def _imports(tree: ast.Module) -> set[str]:
     found = set()
     for node in ast.walk(tree):

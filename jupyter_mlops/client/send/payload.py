@@ -7,7 +7,6 @@ import functools
 import hashlib
 import inspect
 import pickle
-import re
 import sys
 import types
 from collections.abc import Callable, Collection
@@ -19,11 +18,12 @@ import cloudpickle
 
 from ...agent import settings
 from ...agent.code import MODULES
+from ...agent.mainmodule import is_own
 from ...agent.streams import drawn
 from ...core.errors import InvalidCell
 from . import cells, modules
 from .body import check_body, function_of
-from .capture import Names, names_of, stars
+from .capture import Names, deleted, names_of, stars
 from .environment import can_be_had
 from .mutation import changed_in_place
 from .pickling import BIG, Packed, Say, meant, no_words, pack
@@ -31,9 +31,6 @@ from .texts import names_in_texts
 
 #: Bytes of a map's pickled function from which on it is put there, too: it would travel with each of many tasks.
 INLINE = 200_000
-
-#: Names that IPython sets itself: results and inputs of cells, and what nobody wants to have.
-_IPYTHONS = re.compile(r"_{1,3}|_i{1,3}|_[iod]h|_i?\d+|__\w+__")
 
 #: This package, which workers have.
 _OWN = __name__.partition(".")[0]
@@ -70,7 +67,7 @@ def ship_cell(
         raise InvalidCell(f"The cell doesn't assign {unknown[0]!r}", f"it assigns {assigned}", "Change --out.")
     inner = _submodules(tree, variables)
     packed = pack({**variables, MODULES: inner} if inner else variables, variables, say)
-    back = out if out is not None else [name for name in names.assigns if not _IPYTHONS.fullmatch(name)]
+    back = out if out is not None else [name for name in names.assigns if not is_own(name)]
     for module in stars(tree) if out is None else ():
         say(f"What `from {module} import *` names stays on the worker: import it in the notebook, too.")
     payload = _payload("cell", source, filename, names, variables, packed)
@@ -80,6 +77,7 @@ def ship_cell(
         "code": source,
         "changes": changed_in_place(tree),
         "stars": stars(tree),
+        "deletes": sorted(deleted(tree) & space.keys()),
     }
     return payload
 

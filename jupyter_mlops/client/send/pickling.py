@@ -9,12 +9,14 @@ import dis
 import functools
 import inspect
 import io
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from ...agent.code import NOTEBOOKS
 from ...agent.pickling import Pickler, with_slots
 from ...agent.streams import GENERATOR, is_generator
 from ...core.errors import NotPicklable
@@ -58,6 +60,9 @@ class _Pickler(Pickler):
         self.lazy_imports: set[str] = set()
         #: The files that functions were defined in.
         self.files: set[str] = set()
+        main = vars(sys.modules["__main__"])
+        usual = ("__package__", "__name__", "__path__", "__file__")  # as of any function's namespace
+        self.globals_ref[id(main)] = {**{name: main[name] for name in usual if name in main}, NOTEBOOKS: True}
 
     def reducer_override(self, obj: Any) -> Any:
         """As cloudpickle's, which takes along the globals that a function's own code loads: here also those that its
