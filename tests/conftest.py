@@ -78,7 +78,8 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs are recorded in MLflow, as they are unless somebody says otherwise."""
+    """Runs are recorded in MLflow, as they are unless somebody says otherwise. Those of the tests before are not."""
+    assert recorder.flush(60)
     monkeypatch.delenv(target.VARIABLE)
 
 
