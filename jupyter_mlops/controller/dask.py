@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 #: Seconds after which a heartbeat of a draining worker surely tells what it runs at last.
 CERTAIN: Seconds = 1.0
 
+#: Marks a seat's task that has begun.
+_SEATED = "mlops-seated"
+
 #: The attributes that are used here, by the class of distributed that has them.
 NEEDED = {
     "Scheduler": (
@@ -79,6 +82,7 @@ NEEDED = {
         "task_prefix_count",
     ),
     "TaskState": (
+        "annotations",
         "exception_text",
         "host_restrictions",
         "prefix",
@@ -212,10 +216,13 @@ def drain(scheduler: Scheduler, worker: DaskWorker, going: bool = True) -> None:
 def move_waiting_tasks(scheduler: Scheduler, worker: DaskWorker) -> None:
     """Let tasks that a draining worker has not begun run elsewhere. Its last heartbeat must be of after its drain."""
     reschedule = scheduler.stream_handlers["reschedule"]
-    for task in [
-        task for task in worker.processing if task not in worker.executing and task not in worker.long_running
-    ]:
+    for task in [task for task in worker.processing if not _has_begun(task, worker)]:
         reschedule(key=task.key, worker=worker.address, stimulus_id=f"mlops-drain-{time.time()}")
+
+
+def _has_begun(task: TaskState, worker: DaskWorker) -> bool:
+    begun = task in worker.executing or task in worker.long_running
+    return begun or _SEATED in (task.annotations or {})
 
 
 # Seats: tasks that wait for the worker that they are given
@@ -233,11 +240,18 @@ def give_seat(scheduler: Scheduler, key: str, address: str) -> None:
     scheduler.transitions({key: "processing"}, f"mlops-seat-{time.time()}")
 
 
+def seated(scheduler: Scheduler, key: str) -> None:
+    """A task has begun, as it tells itself. A heartbeat that is late, or as old as its end, may not know of it."""
+    if (task := scheduler.tasks.get(key)) is not None:
+        task.annotations = {**(task.annotations or {}), _SEATED: True}
+
+
 def take_seat(scheduler: Scheduler, key: str, nowhere: str) -> None:
     """Let a task whose worker went wait for another; that isn't counted against the task."""
-    if key in scheduler.tasks:
+    if (task := scheduler.tasks.get(key)) is not None:
         scheduler.set_restrictions({key: nowhere})
-        scheduler.tasks[key].suspicious = 0
+        task.suspicious = 0
+        task.annotations = {name: each for name, each in (task.annotations or {}).items() if name != _SEATED}
 
 
 def heartbeat(scheduler: Scheduler) -> Seconds:

@@ -139,6 +139,7 @@ class Gangs:
             known.gang.not_kept(what["step"], what["error"], now)
         else:
             self._hold(worker)
+            dask.seated(self._scheduler, key)
             known.gang.ready(seat, worker, what, now)
         self._keep_looking()
 
