@@ -7,7 +7,6 @@ a task, by what items took: a task costs milliseconds, here, in the scheduler an
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from .channel import Channel
 from .exceptions import exception_of
 from .execution import Execution
 from .outcomes import item_error, values_of
+from .tasks import keep_looking
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -36,9 +36,6 @@ SHARED, GROWTH = 4, 8
 
 #: Tasks that wait on each thread, beside the one that it executes.
 AHEAD = 1
-
-#: Seconds between two looks at how many threads there are.
-LOOK = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +157,7 @@ class FedExecution(Execution):
     async def work(self) -> tuple[RunPhase, str]:
         """As `Execution.work`."""
         self._broken = asyncio.get_running_loop().create_future()
-        looking = asyncio.create_task(self._look())
+        looking = asyncio.create_task(keep_looking(self._look))
         sending = asyncio.create_task(self._send_all())
         try:
             await asyncio.wait({sending, self._broken}, return_when=asyncio.FIRST_COMPLETED)
@@ -179,7 +176,7 @@ class FedExecution(Execution):
 
     async def _send_all(self) -> None:
         """Send what is fed, and wait for what it gives."""
-        self._threads = await self.tasks.threads()
+        await self._look()
         index = 0
         while batches := await self._feed.next(self._at_work):
             task = asyncio.create_task(self._fetch(batches, index, self._items))
@@ -203,12 +200,10 @@ class FedExecution(Execution):
         ahead = AHEAD if self._feed.plan.measured and self._at_work == self._threads else 0
         return self._at_work * (1 + ahead)
 
-    async def _look(self) -> None:
-        """Look again and again how many threads there are."""
-        while True:
-            await asyncio.sleep(LOOK)
-            with contextlib.suppress(OSError):  # while the cluster is silent, what was known stays
-                self._threads = await self.tasks.threads()
+    async def _look(self) -> int:
+        """See how many threads there are."""
+        self._threads = await self.tasks.threads()
+        return self._threads
 
     def _note(self, task: asyncio.Task[None]) -> None:
         self._flying.discard(task)

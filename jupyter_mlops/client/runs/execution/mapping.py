@@ -29,12 +29,10 @@ from .items import Items
 from .meter import SpeedMeter
 from .outcomes import changed, item_error, todo, values_of
 from .result_buffer import ResultBuffer
+from .tasks import keep_looking
 
 if TYPE_CHECKING:
     from distributed import Future
-
-#: Seconds between two looks at how many workers there are.
-LOOK = 2.0
 
 #: Bytes, and tasks, of a message that sends many.
 MESSAGE = 8_000_000
@@ -95,7 +93,7 @@ class MapExecution(Execution):
             self._complete_payload()  # nothing, once it was finished
 
     async def _work(self) -> tuple[RunPhase, str]:
-        looking = asyncio.create_task(self._look())
+        looking = asyncio.create_task(keep_looking(self.look))
         flying: set[asyncio.Task[None]] = set()
         try:
             self._batcher.weigh()
@@ -345,14 +343,8 @@ class MapExecution(Execution):
     # Workers
 
     async def _first_look(self) -> None:
-        self._threads = await self.tasks.threads()
+        await self.look()
         view = await self.session.link.view(workers=False)
         for group in view.state.groups:
             if group.adaptive and self.state.group in (None, group.name):
                 self._most_threads += group.maximum * max(1, round(group.cpus))
-
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK)
-            with contextlib.suppress(OSError):  # while the cluster is silent, what was known stays
-                await self.look()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ ARRIVAL = 120.0
 
 #: Seconds that a cluster may be silent before a run on it is given up, and between two tries to get a result from it.
 GIVEN_UP, PAUSE = 300.0, 0.5
+
+#: Seconds between two looks at how many threads there are.
+LOOK = 2.0
 
 #: How often a batch is sent again because a big variable that it needs was lost.
 AGAIN = 5
@@ -227,6 +231,14 @@ class Tasks:
         """Threads that may run the tasks now."""
         counts = await self._session.client.nthreads() or {}
         return max(1, int(sum(counts.values())))
+
+
+async def keep_looking(look: Callable[[], Awaitable[int]]) -> None:
+    """Look again and again how many threads there are."""
+    while True:
+        await asyncio.sleep(LOOK)
+        with contextlib.suppress(OSError):  # while the cluster is silent, what was known stays
+            await look()
 
 
 def _words(error: BaseException) -> str:
