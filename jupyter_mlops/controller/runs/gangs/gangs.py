@@ -110,8 +110,7 @@ class Gangs:
         """A seat tells how it is, or how a rank has ended."""
         if (found := self._seat_of(run, key)) is None:
             if state == "seated" and run.live and worker in self._scheduler.workers:  # its trial had failed meanwhile
-                order = {"op": "mlops-gang", "run": run.state.id, "do": "finish", "blame": None, "seats": 1}
-                self._scheduler.worker_send(worker, order)
+                _send(self._scheduler, run, worker, "finish", blame=None, seats=1)
             return
         known, seat = found
         now = time.monotonic()
@@ -335,6 +334,11 @@ class Gangs:
         self._keep_listening()
 
 
+def _send(scheduler: Scheduler, run: LiveRun, worker: str, do: str, **what: Any) -> None:
+    """Tell a worker's seat in a run what to do (`GangSeat.obey`)."""
+    scheduler.worker_send(worker, {"op": "mlops-gang", "run": run.state.id, "do": do, **what})
+
+
 def _trial_of(run: LiveRun, key: str) -> int | None:
     """The trial of a sweep whose seat has that key; None of a run that is a gang itself."""
     return int(key.rpartition("-")[2]) // run.state.seats if run.state.kind == "sweep" else None
@@ -384,8 +388,7 @@ class _Known:
             name = getattr(self._scheduler.workers.get(seat.worker), "name", "")
             self.steps.begin(seat.ranks, str(name))
         if seat.worker in self._scheduler.workers:
-            order = {"op": "mlops-gang", "run": self.run.state.id, "do": do, **what}
-            self._scheduler.worker_send(seat.worker, order)
+            _send(self._scheduler, self.run, seat.worker, do, **what)
 
     def say(self, text: str) -> None:
         """As `Hands.say`."""
