@@ -53,7 +53,7 @@ class Attributes:
     around : whether what is around functions is looked at: it is pickled for that, however large it is.
     """
 
-    def __init__(self, given: Mapping[str, Any], around: bool = True) -> None:
+    def __init__(self, given: Mapping[str, Any], around: bool) -> None:
         self._around = around
         classes = {kind.__qualname__: kind for kind in mainmodule.classes()}
         functions = {name: value for name, value in given.items() if isinstance(value, types.FunctionType)}

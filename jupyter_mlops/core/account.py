@@ -36,9 +36,6 @@ _WORTH: Seconds = 60.0
 #: Seconds for which an end is remembered, so that what is told late of a cluster isn't counted once more.
 _DAY: Seconds = 86400.0
 
-#: Seconds that a clock may be ahead of another. An account of a later month has seen a clock that was wrong.
-_AHEAD: Seconds = 31 * _DAY
-
 
 class Ask(NamedTuple):
     """What a cluster asks of an account.

@@ -134,7 +134,7 @@ class AdviceList(list[Advice]):
 
 def advice_of(uses: list[GroupUse]) -> list[Advice]:
     """What is to be said of a run that is over, from what it used of each group."""
-    found = [_more_memory(use) if use.out else _short_of_memory(use) or _less(use) for use in uses]
+    found = [_out_of_memory(use) if use.out else _short_of_memory(use) or _less(use) for use in uses]
     return [each for each in found if each is not None]
 
 
@@ -188,29 +188,36 @@ def _short_of_memory(use: GroupUse) -> Advice | None:
     memory = enough_memory(use)
     what = "takes no new tasks" if full > PAUSED else "writes data to disk"
     limit = PAUSED if full > PAUSED else OWN_FULL
-    return Advice(
-        kind="more memory",
-        group=use.group,
-        cpus=use.cpus,
-        memory=memory,
-        confidence=_confidence(use),
-        text=f"Its workers were up to {percent(full)} full, and beyond {percent(limit)} one {what}: a group with "
+    return _more_memory(
+        use,
+        memory,
+        f"Its workers were up to {percent(full)} full, and beyond {percent(limit)} one {what}: a group with "
         f"{size(memory)} would spare that",
-        evidence=f"Measured for {span(use.seconds)} on {_where(use)}: the highest peak of a worker’s own process, "
+        f"Measured for {span(use.seconds)} on {_where(use)}: the highest peak of a worker’s own process, "
         f"{size(use.own_peak)} of {size(use.memory)}. {_sure(use)}",
     )
 
 
-def _more_memory(use: GroupUse) -> Advice:
+def _out_of_memory(use: GroupUse) -> Advice:
     memory = _rounded(MORE * use.memory)
+    return _more_memory(
+        use,
+        memory,
+        f"Memory ran out on its workers, which have {size(use.memory)}: try a group with {size(memory)}",
+        "How much it needs isn't known: its code was ended before it had it all",
+    )
+
+
+def _more_memory(use: GroupUse, memory: int, text: str, evidence: str) -> Advice:
+    """The same workers with `memory` bytes."""
     return Advice(
         kind="more memory",
         group=use.group,
         cpus=use.cpus,
         memory=memory,
         confidence=_confidence(use),
-        text=f"Memory ran out on its workers, which have {size(use.memory)}: try a group with {size(memory)}",
-        evidence="How much it needs isn't known: its code was ended before it had it all",
+        text=text,
+        evidence=evidence,
     )
 
 
