@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import linecache
 import traceback
+import types
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -22,6 +23,12 @@ FRAMES = 50
 
 #: Exceptions that led to another, of which each led to the next, that are kept.
 CAUSES = 8
+
+#: How a class written in C, or with `__slots__`, has what isn't in the dictionary of its objects.
+_FIELDS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+#: The object that lacked an attribute: of any size, and Python itself leaves it out of pickles.
+_HEAVY = ("obj",)
 
 _GROUP: type[BaseException] | None = getattr(builtins, "BaseExceptionGroup", None)
 
@@ -108,14 +115,14 @@ def _frames(frames: TracebackType | None) -> list[tuple[str, str, int, int]]:
 
 
 def _pickled(error: BaseException) -> bytes | None:
-    """The exception as it pickles itself; else its class, arguments and attributes, since many a class can't be made
-    from its arguments again; None where even its class can't travel."""
+    """The exception as it pickles itself, if that gives another one like it; else its class, arguments and attributes,
+    since many a class can't be made from its arguments again; None where even its class can't travel."""
     is_group = _GROUP is not None and isinstance(error, _GROUP)  # its members are put together again
     with contextlib.suppress(Exception):  # a user's class may fail in any way
         data = cloudpickle.dumps(error, protocol=5)
         if not is_group and _alike(cloudpickle.loads(data), error):
             return bytes(data)
-    attributes = {name: value for name, value in vars(error).items() if travels(value)}
+    attributes = {name: value for name, value in (fields_of(error) | vars(error)).items() if travels(value)}
     args = tuple(value if travels(value) else short(value) for value in error.args)
     try:
         return bytes(cloudpickle.dumps((type(error), args[:1] if is_group else args, attributes), protocol=5))
@@ -124,4 +131,19 @@ def _pickled(error: BaseException) -> bytes | None:
 
 
 def _alike(one: BaseException, other: BaseException) -> bool:
-    return type(one) is type(other) and str(one) == str(other) and vars(one).keys() == vars(other).keys()
+    same = type(one) is type(other) and str(one) == str(other) and vars(one).keys() == vars(other).keys()
+    return same and fields_of(one) == fields_of(other)
+
+
+def fields_of(error: BaseException) -> dict[str, Any]:
+    """What `error` has besides its arguments and its dictionary: the `code` of a SystemExit, the `filename` of an
+    OSError, what its author named in `__slots__`."""
+    found: dict[str, Any] = {}
+    for kind in type(error).__mro__:
+        if kind is BaseException:
+            break
+        for name, field in vars(kind).items():
+            if isinstance(field, _FIELDS) and not name.startswith("__") and name not in _HEAVY:
+                with contextlib.suppress(AttributeError):  # it was never set
+                    found.setdefault(name, field.__get__(error))
+    return {name: value for name, value in found.items() if value is not None}

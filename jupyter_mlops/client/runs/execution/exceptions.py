@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from types import FrameType, TracebackType
 from typing import Any
@@ -39,7 +40,9 @@ def _itself(record: dict[str, Any], members: list[BaseException]) -> BaseExcepti
             args = (*args, members) if members else args
             made = kind.__new__(kind, *args)
             made.args = args
-            vars(made).update(attributes)
+            for name, value in attributes.items():
+                with contextlib.suppress(AttributeError, TypeError):  # one that can only be read, made of the arguments
+                    object.__setattr__(made, name, value)
             found = made
     except Exception:  # noqa: BLE001 - a class of the worker that this kernel lacks, or that refuses
         return None
