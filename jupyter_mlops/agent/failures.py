@@ -5,15 +5,14 @@ from __future__ import annotations
 import builtins
 import contextlib
 import linecache
+import pickle
 import traceback
 import types
 from types import FrameType, TracebackType
 from typing import Any
 
-import cloudpickle
-
 from . import missing, sources
-from .pickling import travels
+from .pickling import dumps, travels
 
 #: How many characters of an item's repr are kept.
 ITEM = 200
@@ -119,13 +118,13 @@ def _pickled(error: BaseException) -> bytes | None:
     since many a class can't be made from its arguments again; None where even its class can't travel."""
     is_group = _GROUP is not None and isinstance(error, _GROUP)  # its members are put together again
     with contextlib.suppress(Exception):  # a user's class may fail in any way
-        data = cloudpickle.dumps(error, protocol=5)
-        if not is_group and _alike(cloudpickle.loads(data), error):
-            return bytes(data)
+        data = dumps(error)
+        if not is_group and _alike(pickle.loads(data), error):  # noqa: S301 - it has just been pickled here
+            return data
     attributes = {name: value for name, value in (fields_of(error) | vars(error)).items() if travels(value)}
     args = tuple(value if travels(value) else short(value) for value in error.args)
     try:
-        return bytes(cloudpickle.dumps((type(error), args[:1] if is_group else args, attributes), protocol=5))
+        return dumps((type(error), args[:1] if is_group else args, attributes))
     except Exception:  # noqa: BLE001 - a user's class may fail in any way; its text is kept
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import types
@@ -27,9 +28,18 @@ def _code(code: types.CodeType) -> tuple[Any, ...]:
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     """As cloudpickle's. Code keeps the name of its file, by which errors find their lines: since 3.1.3, cloudpickle
-    itself drops it."""
+    itself drops it. Exceptions are pickled as they do it themselves."""
 
     dispatch_table: ClassVar[Any] = ChainMap({types.CodeType: _code}, *cloudpickle.Pickler.dispatch_table.maps)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """As cloudpickle's. Where Dask was imported, tblib would pickle all exceptions with their tracebacks, and lose
+        fields of them, as the `code` of a SystemExit."""
+        if isinstance(obj, BaseException):
+            registered = copyreg.dispatch_table.get(type(obj))
+            if getattr(registered, "__module__", "") == "tblib.pickling_support":
+                return obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        return super().reducer_override(obj)
 
 
 def dumps(value: Any) -> bytes:

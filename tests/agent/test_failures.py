@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copyreg
 import json
+import pickle
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tblib.pickling_support import install
 
 from jupyter_mlops.agent.failures import fields_of, record
+from jupyter_mlops.agent.pickling import dumps
 from jupyter_mlops.client.runs.execution.exceptions import exception_of
 
 
@@ -30,6 +34,16 @@ def caught(call: Callable[[], Any]) -> BaseException:
     with pytest.raises(BaseException) as info:
         call()
     return info.value
+
+
+@pytest.fixture(autouse=True)
+def _as_where_dask_was_imported() -> Iterator[None]:
+    """It has tblib pickle all exceptions, which would lose fields."""
+    before = copyreg.dispatch_table.copy()
+    install()
+    yield
+    copyreg.dispatch_table.clear()
+    copyreg.dispatch_table.update(before)
 
 
 @pytest.mark.parametrize("travels", [True, False])
@@ -58,3 +72,8 @@ def test_fields_arrive(call: Callable[[], Any], travels: bool) -> None:
     vars(error).pop("lock", None)
     assert type(made) is type(error) and (str(made), made.args) == (str(error), error.args)
     assert fields_of(made) == fields_of(error) and vars(made) == vars(error)
+
+
+def test_one_in_a_result_arrives_as_well() -> None:
+    (made,) = pickle.loads(dumps([caught(lambda: throw(SystemExit(3)))]))
+    assert (type(made), made.code, made.__traceback__) == (SystemExit, 3, None)
