@@ -285,14 +285,20 @@ def maker_of(record: Json) -> str:
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     if labels.get("app.kubernetes.io/managed-by") == "Helm" or "meta.helm.sh/release-name" in annotations:
         return "helm"
-    managers = {str(entry.get("manager", "")) for entry in metadata.get("managedFields") or []}
     applied = "kubectl.kubernetes.io/last-applied-configuration" in annotations
-    if applied or any(manager.startswith("kubectl") for manager in managers):
+    if applied or any(map(_made_with_kubectl, metadata.get("managedFields") or [])):
         return "kubectl"
     owners = {owner.get("kind") for owner in metadata.get("ownerReferences") or []}
     if "DaskJob" in owners:
         return "DaskJob"
     return "KubeCluster" if record.get("kind", "DaskCluster") == "DaskCluster" else "kubectl"
+
+
+def _made_with_kubectl(entry: Json) -> bool:
+    """Whether an entry of managed fields is that of `kubectl create` or `apply`: `kubectl edit`, `patch` and
+    `scale` leave one, too, on what others have made."""
+    manager, operation = entry.get("manager"), entry.get("operation")
+    return manager in ("kubectl-create", "kubectl-client-side-apply") or (manager, operation) == ("kubectl", "Apply")
 
 
 def _distinct(groups: Sequence[DiscoveredGroup]) -> list[DiscoveredGroup]:
