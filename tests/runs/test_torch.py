@@ -137,14 +137,16 @@ def test_sharded_training_goes_on_after_a_kill_to_the_same_loss(cluster: mlops.C
         import torch.distributed.checkpoint as dcp
         from torch import distributed
         from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+        from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
         distributed.init_process_group("gloo")
+        mesh = init_device_mesh("cpu", (2,))  # a machine with a GPU may have but one
         torch.manual_seed(0)
         model = torch.nn.Sequential(*(torch.nn.Linear(16, 16) for _ in range(3)))
         for layer in model:
-            fully_shard(layer)
-        fully_shard(model)
+            fully_shard(layer, mesh=mesh)
+        fully_shard(model, mesh=mesh)
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
         begin, folder = 0, mlops.resume()
         if folder is not None:
