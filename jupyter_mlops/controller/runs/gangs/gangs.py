@@ -186,8 +186,10 @@ class Gangs:
             self._crowded[address] = time.time()
 
     def _release(self, seat: SeatState) -> None:
+        """A worker that isn't about to go gets other tasks again."""
         worker = self._scheduler.workers.get(seat.worker)
-        if worker is not None and worker not in self._scheduler.running:
+        goes = seat.worker in self._leaving
+        if worker is not None and worker not in self._scheduler.running and not goes:
             dask.drain(self._scheduler, worker, going=False)
         self._crowded.pop(seat.worker, None)
         seat.worker = ""
