@@ -46,7 +46,7 @@ PACKAGES = (
 WORKERS = Path("/var/tmp/jupyter-mlops-test")
 #: Who uses a Kubernetes of our own, who starts or stops it, how it is reached, and whose turn it is.
 USERS, CHANGING, READY = (WORKERS / name for name in ("users.lock", "changing.lock", "ready.json"))
-TURNS, NODES = WORKERS / "turns.lock", WORKERS / "nodes.lock"
+TURNS, QUEUE, NODES = WORKERS / "turns.lock", WORKERS / "queue.lock", WORKERS / "nodes.lock"
 #: Parts of Python's own library that no pod needs.
 UNUSED = ("site-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo")
 
@@ -187,8 +187,12 @@ def opened() -> Iterator[Kube]:
 @contextmanager
 def turn(alone: bool) -> Iterator[None]:
     """Tests of one process that must have a Kubernetes of our own to themselves, because they break it or change what
-    all of it can do, wait for those of the others, and the others for them."""
-    with _locked(TURNS, fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+    all of it can do, wait for those of the others, and the others for them: each in its turn, since the others' alone
+    could follow each other without an end."""
+    WORKERS.mkdir(exist_ok=True)
+    with TURNS.open("w") as turns:
+        with _locked(QUEUE):
+            fcntl.flock(turns, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
 
 
