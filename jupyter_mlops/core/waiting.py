@@ -43,6 +43,21 @@ async def until_set(event: asyncio.Event, timeout: Seconds) -> bool:
         return event.is_set()  # at the last moment
 
 
+async def to_the_end(awaitable: Awaitable[T]) -> T:
+    """What `awaitable` gives. Who is cancelled meanwhile is so once it is through, however long that takes: for what a
+    task that ends has to put back, since `end_tasks` cancels one that takes its time again and again."""
+    work, cancelled = asyncio.ensure_future(awaitable), None
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        return work.result()
+    await asyncio.gather(work, return_exceptions=True)  # what it raised was seen
+    raise cancelled
+
+
 async def end_tasks(*tasks: asyncio.Future[Any]) -> None:
     """Cancel tasks and return when they have ended, whatever they end with.
 

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from jupyter_mlops.core import waiting
-from jupyter_mlops.core.waiting import end_tasks, until_set, wait_for
+from jupyter_mlops.core.waiting import end_tasks, to_the_end, until_set, wait_for
 
 
 async def test_an_answer_in_time_is_given_and_an_error_is_raised() -> None:
@@ -74,3 +74,27 @@ async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same(monkeypatc
     await asyncio.sleep(0)
     await asyncio.wait_for(end_tasks(*tasks), 30)
     assert isinstance(tasks[0].exception(), OSError) and tasks[1].cancelled()
+
+
+async def test_what_a_task_puts_back_at_its_end_is_put_back_however_often_it_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put_back: list[int] = []
+
+    async def slowly() -> None:
+        for number in range(5):
+            await asyncio.sleep(0.05)
+            put_back.append(number)
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await to_the_end(slowly())
+
+    monkeypatch.setattr(waiting, "_AGAIN", 0.01)
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    await end_tasks(task)
+    assert task.cancelled() and put_back == [0, 1, 2, 3, 4]
+    assert await to_the_end(asyncio.sleep(0, "answer")) == "answer"

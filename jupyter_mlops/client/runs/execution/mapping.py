@@ -12,7 +12,7 @@ from ....controller.runs.install import kept_results, without_results
 from ....core.errors import ItemsFailed, MlopsError, NotPicklable, RunFailed
 from ....core.ladder import Ladder
 from ....core.run import Entry, ItemError, RunPhase, RunState
-from ....core.waiting import end_tasks
+from ....core.waiting import end_tasks, to_the_end
 from ....core.words import count
 from ...clusters.session import Session
 from ...send.payload import RunPayload
@@ -109,7 +109,7 @@ class MapExecution(Execution):
             return "failed", error.why
         finally:
             looking.cancel()
-            await self._end_climb()
+            await to_the_end(self._end_climb())
             self.tasks.stopping = self.tasks.stopping or bool(flying)
             for task in flying:
                 task.cancel()

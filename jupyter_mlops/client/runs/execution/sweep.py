@@ -13,7 +13,7 @@ from ....controller.link import RunView
 from ....core.errors import MlopsError, RunFailed
 from ....core.run import RunPhase, RunState
 from ....core.sweep import Trial, TrialReport, best_of
-from ....core.waiting import end_tasks, until_set, wait_for
+from ....core.waiting import end_tasks, to_the_end, until_set, wait_for
 from ....core.words import exact_money, span
 from ....home.runs import run_folder
 from ...clusters.session import Session
@@ -107,13 +107,7 @@ class SweepExecution(Execution):
                 await self._tell_best(self.best)
             why = await self._drive()
         finally:
-            left = [*self._returned, *(trial for trials in self._flying.values() for trial in trials)]
-            await end_tasks(*self._flying)
-            for trial in left:
-                stopped = self._as_it_ended(trial.number, phase="stopped")
-                self._change(stopped)
-                await self.plan.sampler.tell(stopped)
-            await self._write()
+            await to_the_end(self._stop())
         if self.best is None and self._raised is not None:
             error = RunFailed(
                 f"The sweep {self.state.name!r} failed", "all of its trials did", "Look at the first one."
@@ -122,6 +116,16 @@ class SweepExecution(Execution):
             self.error = error
             return "failed", f"all trials failed; the first one: {self._raised!r:.300}"
         return "done", why
+
+    async def _stop(self) -> None:
+        """End the trials that are under way, and write down how all are."""
+        left = [*self._returned, *(trial for trials in self._flying.values() for trial in trials)]
+        await end_tasks(*self._flying)
+        for trial in left:
+            stopped = self._as_it_ended(trial.number, phase="stopped")
+            self._change(stopped)
+            await self.plan.sampler.tell(stopped)
+        await self._write()
 
     async def _drive(self) -> str:
         """Have trials executed until there are no more. Returns what ended the sweep early, in words."""
