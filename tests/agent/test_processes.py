@@ -21,7 +21,7 @@ from jupyter_mlops.agent.seat import Died, RunnerHandle
 from jupyter_mlops.agent.template import LINGER
 from jupyter_mlops.controller.runs.install import agent_texts
 
-from ..runs.cluster import until
+from ..runs.cluster import is_gone, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
 
@@ -118,7 +118,7 @@ def test_what_it_has_started_ends_with_it(make: Make, kind: type[Forked] | type[
     child = call(runner, start)
     assert psutil.pid_exists(child)
     runner.process.close()
-    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: is_gone(child))
     until(lambda: not psutil.pid_exists(runner.process.pid))
 
 
@@ -294,7 +294,7 @@ def test_a_template_ends_when_nobody_needs_it(make: Make) -> None:
     template = psutil.Process(runner.process.pid).parent()
     assert template is not None and template.pid != os.getpid()
     runner.process.close()
-    until(lambda: not template.is_running() or template.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: is_gone(template.pid))
 
 
 def test_runners_end_with_their_worker(make: Make) -> None:

@@ -116,7 +116,8 @@ async def test_late_news_counts_from_when_it_happened(tmp_path: Path) -> None:
     async with cluster(make_spec(Group(workers=2, memory=MEMORY), price=Price(cpu_hour=3600)), tmp_path, pool) as c:
         workers, now = c.controller.workers, time.time()
         workers.apply(Notice("default-1", "starting", host="n", began=now - 30))
-        assert (await c.link.view()).state.cost.amount == pytest.approx(30, abs=1)
+        amount = (await c.link.view()).state.cost.amount
+        assert amount is not None and 30 - 0.01 <= amount <= time.time() - now + 30.01
         workers.apply(Notice("default-1", "lost", host="n", began=now - 30, ended=now - 10))
         assert (await c.link.view()).state.cost.amount == pytest.approx(20, abs=0.01)
         workers.apply(Notice("default-2", "lost", host="n", shape=(2, MEMORY, 0), began=now - 9, ended=now - 4))

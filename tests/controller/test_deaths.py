@@ -87,12 +87,14 @@ async def test_no_restarts_means_none(tmp_path: Path) -> None:
 
 
 async def test_a_worker_that_vanishes_is_ended_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "SILENCE", 0.5)
+    monkeypatch.setattr(registry, "SILENCE", 3600)
 
     async with cluster(make_spec(), tmp_path) as c:
         await c.have(2)
         await c.pool.kill("default-1", tell=False)
+        await until(lambda: c.workers() == ["default-2", "default-3"], lambda: str(c.workers()))
         assert "default-1" in paid_for(tmp_path), "it may still hold its resources"
+        monkeypatch.setattr(registry, "SILENCE", 0.5)
         await until(lambda: c.pool.removed == ["default-1"])
         await until(lambda: "default-1" not in paid_for(tmp_path))
         await c.have(2)
@@ -119,10 +121,12 @@ async def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeyp
         await asyncio.sleep(1)  # it has run for a while
         before = time.time()
         await c.pool.kill("default-1", tell=False)
-        await c.have(2)
+        await until(lambda: c.workers() == ["default-2", "default-3"], lambda: str(c.workers()))
+        noticed = time.time()
         await asyncio.sleep(2)
         assert not c.pool.removed, "it could not say yet what happened"
         assert "default-1" in paid_for(tmp_path)
+        told = time.time()
         c.pool.problem = None
         c.pool.notify(Notice("default-1", "lost", KILLED, unseen=True))
         view = await c.link.view()
@@ -130,8 +134,8 @@ async def test_what_the_place_can_not_tell_is_waited_for(tmp_path: Path, monkeyp
         assert dead.problem == KILLED
         await until(closes)  # the disk is written in the background
         (over,) = closes()
-        assert before <= over.time < before + 1
-        assert over.written is not None and over.written > before + 2
+        assert before <= over.time <= noticed
+        assert over.written is not None and over.written >= told
 
 
 async def test_a_worker_that_never_connects_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,9 +45,9 @@ async def running(place: LocalPlace, workers: int = 1, **fields: Any) -> tuple[s
     return spec.name, [each for each in found if each is not None]
 
 
-async def all_gone(which: list[processes.Process], seconds: float = GONE) -> None:
+async def all_gone(which: list[processes.Process]) -> None:
     """Wait until none of them is left."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + GONE
     while left := [process for process in which if processes.alive(process)]:
-        assert time.monotonic() < deadline, f"still there after {seconds} s: {left}"
+        assert time.monotonic() < deadline, f"still there after {GONE} s: {left}"
         await asyncio.sleep(0.05)

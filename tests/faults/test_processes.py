@@ -71,7 +71,7 @@ async def test_kill_9_of_the_scheduler_leaves_nothing(local: LocalPlace, which: 
     if victims == everything[:1]:
         await all_gone([*everything, born])  # with nobody looking
     state = await ended(local.backend, name)
-    await all_gone([*everything, born], 10)
+    await all_gone([*everything, born])
     assert state.cause == "killed"
     assert state.problem is not None and "from outside" in state.problem.why
     assert state.cost.amount is not None and 0 < state.cost.amount < 600
@@ -181,7 +181,7 @@ async def test_a_hanging_scheduler_is_ended_by_force(local: LocalPlace) -> None:
     before = time.monotonic()
     await local.backend.stop(name, "budget", "the money is gone")
     state = await local.backend.get(name)
-    await all_gone(everything, 10)
+    await all_gone(everything)
     assert time.monotonic() - before > 4  # it was asked first
     assert (state.phase, state.cause) == ("ended", "budget")
     receipt = await local.backend.receipt(name)
@@ -242,7 +242,7 @@ async def test_a_fork_server_that_keeps_dying_is_given_up(local: LocalPlace) -> 
     assert processes.alive(scheduler)
     await local.backend.stop(name)
     await ended(local.backend, name)
-    await all_gone([scheduler], 20)
+    await all_gone([scheduler])
 
 
 async def _problems(local: LocalPlace, name: str) -> str:

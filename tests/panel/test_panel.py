@@ -25,7 +25,7 @@ from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.settings import Settings
 from jupyter_mlops.home import settings
 from jupyter_mlops.notebook.panel import Panel, panel, run_request
-from jupyter_mlops.notebook.panel.runs import CALL
+from jupyter_mlops.notebook.panel.runs import CALL, RunsPart
 from jupyter_mlops.places import profiles
 
 pytestmark = pytest.mark.slow
@@ -206,8 +206,8 @@ def test_a_run_is_cancelled_from_its_line(started: str, notebook: dict[str, Any]
     form = shown.form
     form.function.value, form.given.value = "sleep", "[1, 2]"
     form.send.click()
-    until(lambda: any("sleep" in line.text.value for line in shown.runs.lines.values()), "its line")
-    line = next(line for line in shown.runs.lines.values() if "sleep" in line.text.value)
+    until(lambda: any("sleep" in line.text.value for line in [*shown.runs.lines.values()]), "its line")
+    line = next(line for line in [*shown.runs.lines.values()] if "sleep" in line.text.value)
     until(lambda: "running" in line.text.value or "of 2" in line.text.value, "it runs")
     line.cancel.click()
     until(lambda: "cancelled" in line.text.value, "the line says so")
@@ -253,8 +253,12 @@ def test_one_panel_in_a_kernel_and_nothing_left_when_closed(home: Path) -> None:
     again.close()
     del first, again
     until(lambda: not _watching(), "nothing of a closed panel is left in the loop_thread")
+    until(lambda: _is_collected(gone), "nor anywhere else")
+
+
+def _is_collected(gone: weakref.ref[RunsPart]) -> bool:
     gc.collect()
-    assert gone() is None
+    return gone() is None
 
 
 def _watching() -> list[str]:

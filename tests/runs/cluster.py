@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
+
 import jupyter_mlops as mlops
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 
@@ -30,6 +32,14 @@ def a_cluster(name: str, workers: int = 2) -> Iterator[mlops.Cluster]:
         made.stop()
         loop_thread().call(kernel().sessions.close(name))
         until(lambda: made.state().phase == "ended")
+
+
+def is_gone(pid: int) -> bool:
+    """Whether no process of that number runs; it may go while this looks, and nobody may have asked how it ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def until(true: Callable[[], Any], timeout: float = LONG, tell: Callable[[], Any] = str) -> None:

@@ -319,8 +319,9 @@ def test_ranks_stop_at_the_same_step_when_a_worker_is_about_to_go(three: mlops.C
         run = mlops.train(train, str(tmp_path), at_10, workers=2, cluster=three, restarts=0, pause=0.1)
         until(lambda: run.record.checkpoint is not None)
         seat = next(worker.address for worker in workers_of(three) if worker.phase == "busy")
+        client.run(leave, workers=[seat], wait=False)
+        until(lambda: "is about to go" in run.prints())
         let(tmp_path, 10)  # the ranks then have three seconds more to be told in
-        client.run(leave, workers=[seat])
     assert run.result(LONG) == STEPS
     first, second = begins(tmp_path)
     assert first == second and len(first) == 2 and EVERY < first[1] < STEPS

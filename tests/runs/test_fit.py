@@ -95,7 +95,7 @@ def test_a_rank_and_a_worker_that_die_cost_some_rounds(
     total = 120
     options: dict[str, Any] = {"n_estimators": total, "learning_rate": 0.05, "random_state": 0}
     stops = kind is lightgbm.LGBMClassifier  # its rounds then hang, since none of the others knows of it
-    more: dict[str, Any] = {"every": 10, "hang": 4 if stops else None}
+    more: dict[str, Any] = {"every": 10, "hang": 10 if stops else None}
     run = mlops.fit(slowed(kind, tmp_path)(**options), *on_cluster, eval_set=[VALID], cluster=cluster, **more)
     until(lambda: saved(run) >= 20 and run.record.left is not None)  # which is told a little later
     assert [rank.total for rank in run.record.ranks] == [total] * 2

@@ -19,6 +19,7 @@ import jupyter_mlops as mlops
 from jupyter_mlops import errors, home
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.core.sizing import LEAST
 
 from .cluster import LONG, until
 from .test_runners import pids_of
@@ -348,5 +349,6 @@ def test_a_gang_that_hangs_says_where_all_ranks_are_and_goes_on_from_its_checkpo
     assert re.search(rf"\[gang\] It hangs: {text}. Where each rank is:\nrank 0 on .*:\n(.*\n)* .* in meet\n", prints)
     assert re.search(rf"rank 1: RunHung: {text}: all ranks begin again \(restart 1 of 3\)", prints)
     used = run.record.use[0]
-    assert run.record.attempt == 2 and (used.workers, used.at_once) == (2, 1) and 6 <= used.seconds < 60
-    assert used.own_peak + used.largest <= 1.1 * used.peak and used.busy > 0 and run.advice() == []
+    assert run.record.attempt == 2 and (used.workers, used.at_once) == (2, 1) and 6 <= used.seconds < LONG
+    assert used.own_peak + used.largest <= 1.1 * used.peak and used.busy > 0
+    assert run.advice() == [] or used.seconds >= LEAST, "it was too short to tell"

@@ -99,7 +99,7 @@ def test_who_cancels_the_run_ends_joblibs_call(cluster: mlops.Cluster) -> None:
     call.start()
     until(lambda: last().name == "naps" and cluster.state().counts.busy > 0)
     cancel(cluster)
-    call.join(30)
+    call.join()
     assert isinstance(caught[0], RunCancelled)
     until(lambda: last().phase == "cancelled")
 

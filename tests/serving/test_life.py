@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import psutil
 import pytest
 
 import jupyter_mlops as mlops
@@ -35,6 +34,7 @@ from jupyter_mlops.core.errors import (
 )
 
 from ..models.conftest import fitted, people
+from ..runs.cluster import is_gone
 from .conftest import Caller, until
 
 ROW = [{"age": 30, "income": 1000.5}]
@@ -165,7 +165,7 @@ def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: 
     os.kill(stuck, signal.SIGSTOP)
     os.kill(router, signal.SIGKILL)
     until(lambda: service.state.phase == "dead")
-    until(lambda: _is_gone(replica))
+    until(lambda: is_gone(replica))
     assert "dead: its router is gone without having been stopped" in repr(mlops.services())
     with pytest.raises(Unavailable, match=r"Deploy it: mlops.deploy\('churn', name='long'\)"):
         service.predict(ROW)
@@ -173,7 +173,7 @@ def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: 
     taken = socket.create_server((where.hostname or "", where.port or 0))
     with taken, pytest.raises(StartFailed, match="can't listen on port"):
         mlops.deploy("churn", name="long")
-    assert _is_gone(stuck), "of what was dead nothing is left over"
+    assert is_gone(stuck), "of what was dead nothing is left over"
     again = mlops.deploy("churn", name="long", replicas=1)
     assert (again.address, again.token()) == (address, token) and Caller(again, billing)("GET", "/v2").status == 200
     with pytest.raises(Conflict, match="it serves the model 'churn'"):
@@ -183,10 +183,6 @@ def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: 
         again.state.phase == "stopped" and "long" not in repr(mlops.services()) and "long" in repr(mlops.services(True))
     )
     again.stop()
-
-
-def _is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_services_on_the_command_line(service: mlops.Service, capsys: pytest.CaptureFixture[str]) -> None:
