@@ -79,7 +79,7 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture
 def mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are recorded in MLflow, as they are unless somebody says otherwise. Those of the tests before are not."""
-    assert recorder.flush(60)
+    assert recorder.flush(450)
     monkeypatch.delenv(target.VARIABLE)
 
 

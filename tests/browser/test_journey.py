@@ -17,9 +17,12 @@ from .notebook import Notebook, write_notebook
 from .place import THIS_MACHINE, Place
 from .sidebar import Sidebar
 
+#: Where its files are the test's, too, its last item waits until it was looked at.
 MAP = """%%mlrun --map range(40) --as number --out squares --name squares
-import time
+import os, time
 time.sleep(0.4)
+while number == 39 and os.path.isdir("WORK") and not os.path.exists("WORK/seen"):
+    time.sleep(0.1)
 number ** 2"""
 
 CELLS = ["%load_ext jupyter_mlops\nimport os\nprint('pid', os.getpid())", MAP, "print(len(squares), squares[-1])"]
@@ -44,7 +47,7 @@ def lab(place: Place, tmp_path_factory: pytest.TempPathFactory, lab_port: int) -
 
 def test_from_nothing_to_a_receipt(page: Page, lab: Lab, place: Place) -> None:
     context = page.context
-    write_notebook(lab.work, "journey.ipynb", CELLS)
+    write_notebook(lab.work, "journey.ipynb", [cell.replace("WORK", str(lab.work)) for cell in CELLS])
     open_lab(page, lab, "journey.ipynb")
     sidebar = Sidebar(page).open()
     expect(sidebar.empty).to_contain_text("stops by itself")
@@ -52,7 +55,7 @@ def test_from_nothing_to_a_receipt(page: Page, lab: Lab, place: Place) -> None:
     page.get_by_role("tab", name="journey.ipynb").click()
 
     name = start_in_two_clicks(sidebar, place)
-    pid = map_a_cell(page, sidebar, name)
+    pid = map_a_cell(page, sidebar, lab, name)
     scale(sidebar, place, name)
     page.close()
 
@@ -83,7 +86,7 @@ def start_in_two_clicks(sidebar: Sidebar, place: Place) -> str:
     return name
 
 
-def map_a_cell(page: Page, sidebar: Sidebar, name: str) -> int:
+def map_a_cell(page: Page, sidebar: Sidebar, lab: Lab, name: str) -> int:
     """Returns the kernel's process."""
     notebook = Notebook(page)
     pid = notebook.run(0).inner_text()
@@ -93,6 +96,7 @@ def map_a_cell(page: Page, sidebar: Sidebar, name: str) -> int:
     expect(live.locator("[data-mlops=run-info]")).to_contain_text("%")
     expect(sidebar.card(name).locator("[data-mlops=workers]")).to_contain_text("busy")
     expect(mapped.locator(".widget-hprogress, .jupyter-widgets").first).to_be_visible()
+    (lab.work / "seen").touch()
     done = sidebar.run("squares", "done")
     expect(done).to_have_count(1)
     expect(done).to_contain_text("$")

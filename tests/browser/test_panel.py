@@ -14,14 +14,15 @@ from .notebook import Notebook, write_notebook
 CELLS = [
     "import jupyter_mlops as mlops\n\ndef square(number):\n    return number * number",
     "mlops.panel()",
-    "import time; time.sleep(6)",
+    "import time, pathlib\nwhile not pathlib.Path('SEEN').exists():\n    time.sleep(0.1)",
     "squares[:3]",
     "mlops.panel().close()",
 ]
 
 
 def test_the_panel(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None:
-    write_notebook(lab.work, "panel.ipynb", CELLS)
+    seen = lab.work / "seen"
+    write_notebook(lab.work, "panel.ipynb", [cell.replace("SEEN", str(seen)) for cell in CELLS])
     cluster_of(lab, "this-machine", "flights", workers=1)
     open_lab(page, lab, "panel.ipynb")
     notebook = Notebook(page)
@@ -49,6 +50,7 @@ def test_the_panel(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None
 
     notebook.run(2, wait=False)
     expect(panel).to_contain_text("clicks are answered when it is done")
+    seen.touch()
     expect(panel).not_to_contain_text("clicks are answered when it is done")
 
     panel.get_by_role("button", name="Stop…").click()
