@@ -46,7 +46,7 @@ def test_ranks_that_wait_for_each_other_stop_at_one_step(tmp_path: Path, every: 
         for seat in seats:
             seat.agree(last)
         for rank in ranks:
-            rank.join(30)
+            rank.join()
             assert rank.exitcode == 0
         assert {*told[0], *told[1]} == {last}
 

@@ -329,8 +329,15 @@ async def test_stopping_loses_runs_with_a_reason_and_refuses_new_ones(tmp_path: 
     async with cluster(make_spec(), tmp_path) as c:
         await c.have(2)
         await c.link.open_run(a_run())
-        since = (await c.link.view()).seq
-        watching = asyncio.create_task(c.link.watch(since, timeout=30))
+
+        async def watch() -> ClusterView:
+            view = await c.link.view()
+            while view.state.phase == "running":
+                view = await c.link.watch(view.seq, timeout=30)
+            return view
+
+        watching = asyncio.create_task(watch())
+        await asyncio.sleep(0)
         await c.link.stop("user", "the day is over")
         await c.link.stop("user", "again")
         with pytest.raises((ClusterEnded, ClusterUnreachable)):

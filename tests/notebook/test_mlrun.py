@@ -182,7 +182,7 @@ def test_a_value_that_an_option_does_not_take_is_a_usage_error(shell: Interactiv
 def test_detach_gives_a_run_that_others_find(run_cell: RunCell) -> None:
     run = run_cell("%%mlrun --detach --name 'a long one'\nprint('there')\nvalue = 6 * 7\nvalue")
     assert run.name == "a long one" and run.record.detached
-    assert mlops.get_run(run.id).result(60) == 42
+    assert mlops.get_run(run.id).result(150) == 42
     assert mlops.get_run(run.id).prints() == "there\n"
 
 

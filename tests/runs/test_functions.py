@@ -40,12 +40,12 @@ def greet(name):
     return f"grüß {name}"
 
 run = mlops.run(greet, "Zoë", cluster="runs")
-assert run.result(60) == "grüß Zoë"
+assert run.result(150) == "grüß Zoë"
 assert list(mlops.map(greet, ["Zoë"], cluster="runs").results()) == ["grüß Zoë"]
-assert mlops.run(greet, "Zoë", cluster="runs", detach=True, name="größer").result(60) == "grüß Zoë"
+assert mlops.run(greet, "Zoë", cluster="runs", detach=True, name="größer").result(150) == "grüß Zoë"
 assert mlops.get_run(run.id).prints() == "grüßt Zoë\\n"
 print("and quietly", flush=True)
-assert mlops.run(greet, "Zoë", cluster="runs", quiet=True).result(60) == "grüß Zoë"
+assert mlops.run(greet, "Zoë", cluster="runs", quiet=True).result(150) == "grüß Zoë"
 assert list(mlops.map(greet, ["Zoë"], cluster="runs", quiet=True).results()) == ["grüß Zoë"]
 """
 

@@ -92,5 +92,5 @@ def test_code_runs_where_the_folder_is_the_root(cluster: mlops.Cluster, monkeypa
     """As in many containers."""
     monkeypatch.chdir("/")
     monkeypatch.setattr(sys.modules["__main__"], "number", 4, raising=False)
-    assert mlops.run(lambda: len("four") + 1, cluster=cluster).result(60) == 5
-    assert mlops.map(abs, [-1, 2], cluster=cluster).result(60) == [1, 2]
+    assert mlops.run(lambda: len("four") + 1, cluster=cluster).result(150) == 5
+    assert mlops.map(abs, [-1, 2], cluster=cluster).result(150) == [1, 2]
