@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from .buffers import common
+from .whereabouts import RankLooks, exchanges
 
 #: Of a rank: its last step and how many there will be (-1 for none), when the step was made on the machine's monotonic
 #: clock, how many it has made; the median and the longest of their times, and the median for a step of its own count,
-#: in seconds; whether it saves a checkpoint; and whether its code tells each step on purpose.
-_FIELDS = ("step", "total", "seen", "count", "usual", "longest", "pace", "saving", "watched")
+#: in seconds; whether it saves a checkpoint; and whether its code tells each step on purpose. Then how often its code
+#: was looked at, where it was, and how often nobody could say so, as `core.whereabouts` has it.
+_LOOKED = ("looks", "talking", "loading", "reading", "blind")
+_FIELDS = ("step", "total", "seen", "count", "usual", "longest", "pace", "saving", "watched", *_LOOKED)
 
 _RECORD = struct.Struct(f"={len(_FIELDS)}d")
 
@@ -44,6 +47,7 @@ class StepsOut:
         self._times: deque[float] = deque(maxlen=LATEST)
         self._paces: deque[float] = deque(maxlen=LATEST)
         self._looked = 0.0
+        self._looks: RankLooks | None = None
 
     def step(self, step: int, total: int | None = None, watched: bool = False) -> None:
         """The rank has made a step. The same one again is a sign of life, and not another step."""
@@ -65,6 +69,8 @@ class StepsOut:
         if now - self._looked > LOOK and self._times:
             self._looked, known["usual"] = now, statistics.median(self._times)
             known["pace"] = statistics.median(self._paces) if self._paces else 0.0
+            if self._looks is None and exchanges():
+                self._looks = RankLooks(self._count)
         self._write()
 
     @contextlib.contextmanager
@@ -82,6 +88,15 @@ class StepsOut:
             if step > known["step"]:
                 self.step(step)
             self._write()
+
+    def _count(self, where: str, blind: bool) -> None:
+        """Its code was looked at; that is told with its next step."""
+        known = self._known
+        if known["saving"]:
+            return
+        for name in ("looks", where, *(["blind"] if blind else [])):
+            if name in known:
+                known[name] += 1
 
     def _write(self) -> None:
         _RECORD.pack_into(self._shared, self._at, *self._known.values())
@@ -124,4 +139,5 @@ def _told(known: dict[str, float], now: float) -> dict[str, Any]:
         "pace": known["pace"],
         "saving": known["saving"] > 0,
         "watched": known["watched"] > 0,
+        **{name: int(known[name]) for name in _LOOKED},
     }

@@ -15,6 +15,7 @@ from .price import Cost
 from .projection import Projection
 from .sizing import Advice, GroupUse, advice_of
 from .steps import RankState, waits_of
+from .whereabouts import GangWhereabouts, advice_on
 
 RunKind = Annotated[Literal["cell", "map", "function", "gang", "sweep"], otherwise("function")]
 
@@ -125,12 +126,16 @@ class RunState(Record):
     kept: bool = False
     #: What it used of the workers, by group.
     use: Annotated[list[GroupUse], first(16)] = []
+    #: Of a gang that is over: where its ranks spent their time, as far as they were looked at.
+    whereabouts: GangWhereabouts | None = None
 
     @computed_field  # type: ignore[prop-decorator]  # mypy doesn't know properties below decorators
     @property
     def advice(self) -> list[Advice]:
-        """Which workers would have done, once it is over; of one that didn't come to its end, only what it lacked."""
+        """Which workers would have done, and what its ranks waited for, once it is over; of one that didn't come to its
+        end, only what it lacked."""
         found = advice_of(self.use) if self.phase in FINAL else []
+        found += advice_on(self.whereabouts, next(iter(self.use), None))
         return [each for each in found if self.phase == "done" or each.kind == "more memory"]
 
     @computed_field  # type: ignore[prop-decorator]  # as above

@@ -108,14 +108,15 @@ Confidence = Annotated[Literal["low", "fair", "high"], otherwise("low")]
 
 
 class Advice(Record):
-    """Which workers would have done for a run, or for all runs of a cluster; or are worth a try where memory was short.
+    """Which workers would have done for a run, or for all runs of a cluster; or are worth a try where memory was short;
+    or what a gang waited for, which names the workers that it had.
 
     `cpus` and `memory` (bytes) are those of one worker, `saving` is the part of the money that they cost less (0.62),
     None where no price is known, and where they cost more. `text` says it, `evidence` what it rests on, and how sure it
     is.
     """
 
-    kind: Annotated[Literal["less", "more memory"], otherwise("less")]
+    kind: Annotated[Literal["less", "more memory", "waits"], otherwise("less")]
     group: Label
     cpus: float
     memory: int

@@ -189,6 +189,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     checkpoints: '',
     profile: 'this-machine',
     use: [],
+    whereabouts: null,
     ranks: [],
     to_finish: null,
     advice: [],

@@ -44,6 +44,35 @@ def test_distributed_data_parallel(cluster: mlops.Cluster) -> None:
     assert not mlops.run(lambda: "RANK" in os.environ, cluster=cluster).result(LONG)
 
 
+def test_where_ranks_spend_their_time_is_seen_in_the_backward_pass_too(cluster: mlops.Cluster) -> None:
+    """Rank 0 waits for gradients of rank 1 in C code below its backward pass, where DDP exchanges them."""
+
+    def work(seconds: float) -> None:
+        import torch
+        from torch import distributed
+        from torch.nn.parallel import DistributedDataParallel
+
+        distributed.init_process_group("gloo")
+        model, end, over = DistributedDataParallel(torch.nn.Linear(10, 1)), time.monotonic() + seconds, False
+        step = 0
+        while not over:
+            if mlops.rank() == 1:
+                time.sleep(0.3)
+            model(torch.ones(1, 10)).sum().backward()
+            mlops.progress(step := step + 1)
+            late = torch.tensor(float(time.monotonic() > end))
+            distributed.all_reduce(late)
+            over = late.item() > 0
+        distributed.destroy_process_group()
+
+    run = mlops.train(work, 8.0, workers=2, cluster=cluster)
+    run.result(LONG)
+    where = run.record.whereabouts
+    assert where is not None and where.looks >= 2 and not where.blind
+    assert where.least == [1] and where.talking_most > 0.6 and where.loading == where.reading == 0
+    assert run.advice() == []  # it was looked at too little
+
+
 def test_a_model_that_goes_with_its_function_ends_nobody(cluster: mlops.Cluster) -> None:
     """A gloo group that is dropped right after its last message once waited for a thread that waited for it."""
 

@@ -46,6 +46,7 @@ FILES = (
     "rendezvous",
     "checkpoints",
     "leaving",
+    "whereabouts",
     "steps",
     "points",
     "stacks",

@@ -15,6 +15,7 @@ from ...core.estimate import time_left, to_finish
 from ...core.projection import projection_of, projection_of_steps
 from ...core.run import FINAL, ItemError, RunPhase, RunState
 from ...core.sweep import TrialReport
+from ...core.whereabouts import GangWhereabouts
 from ...core.words import count
 from ...home.runs import CURVES, JOURNAL, RECORD, RunFolder
 from ..disk import Disk
@@ -72,6 +73,8 @@ class LiveRun:
         self.timer: asyncio.TimerHandle | None = None
         #: Until a gang has made all of its steps, as its ranks tell; None where they don't.
         self.seconds_left: Seconds | None = None
+        #: Where the ranks of a gang were, once it is over.
+        self.whereabouts: Callable[[], GangWhereabouts | None] = lambda: None
         #: Its phase as its record was written, and when.
         self._written = ("", 0.0)
         #: What the cluster's budget has left.
@@ -181,6 +184,7 @@ class LiveRun:
         state = self.state.model_copy()
         state.busy, state.cost = self.cost.busy(now), self.cost.cost(now)
         state.left, state.use = self.left(now), self.use.groups
+        state.whereabouts = None if self.live else self.whereabouts()
         budget = self.budget() if self.live else None
         done = state.done + state.failed
         if self.maps:

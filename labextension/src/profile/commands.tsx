@@ -9,7 +9,7 @@ import { FormDialog } from '../controls/form';
 import { Advice, Profile, ProfileView, Promised } from '../state/schema';
 import { runOf } from '../state/state';
 import { Store } from '../state/store';
-import { draftOf, freeName, NEW_DRAFT, promiseOf, sized } from './draft';
+import { draftOf, freeName, namesWorkers, NEW_DRAFT, promiseOf, sized } from './draft';
 import { Editor } from './editor';
 
 /** Add the command that edits profiles. */
@@ -53,7 +53,13 @@ export function addProfileCommands(
         profile: view?.profile.name ?? '',
         since: store.now()
       };
-      await openEditor(store, trans, view?.profile ?? null, of?.advice ?? [], promise);
+      await openEditor(
+        store,
+        trans,
+        view?.profile ?? null,
+        (of?.advice ?? []).filter(namesWorkers),
+        promise
+      );
     }
   });
 }

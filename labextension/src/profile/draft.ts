@@ -73,6 +73,11 @@ export function moved(draft: IDraft, place: string): Partial<IDraft> {
   return { place, options: {}, groups: draft.groups.map(group => ({ ...group, options: {} })) };
 }
 
+/** Whether it is about workers that would be better than those that there were. */
+export function namesWorkers({ kind }: Advice): boolean {
+  return kind !== 'waits';
+}
+
 /** What a profile with the workers that `advice` names promises: the least saving of its groups. */
 export function promiseOf(advice: readonly Advice[], of: Omit<Promised, 'saving'>): Promised {
   const savings = advice.map(({ saving }) => saving);

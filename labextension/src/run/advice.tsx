@@ -3,6 +3,7 @@ import React from 'react';
 
 import { CommandIDs } from '../commands';
 import { Button } from '../controls/button';
+import { namesWorkers } from '../profile/draft';
 import { useMlops, useSelector } from '../state/hooks';
 import { Advice, GroupUse, RunState } from '../state/schema';
 import { size } from '../words/size';
@@ -25,28 +26,31 @@ export function AdviceLines({ advice, profile, of }: IAdviceProps): JSX.Element 
   if (advice.length === 0) {
     return null;
   }
+  const sizes = advice.filter(namesWorkers);
   return (
     <div className="jp-mlops-advice" data-mlops="advice">
       {advice.map(each => (
-        <p key={each.group} title={each.evidence}>
-          {advice.length > 1 ? `${each.group}: ${each.text}` : each.text}.
+        <p key={each.text} title={each.evidence}>
+          {sizes.length > 1 && namesWorkers(each) ? `${each.group}: ${each.text}` : each.text}.
         </p>
       ))}
-      <div className="jp-mlops-actions">
-        <Button
-          label={
-            known
-              ? trans.__('Look at the profile with these workers, under a new name, and save it')
-              : trans.__('The profile of its cluster, %1, isn’t here any more', profile)
-          }
-          disabled={!known}
-          popup="dialog"
-          onClick={() => void commands.execute(CommandIDs.editProfile, of)}
-          handle="save-advice"
-        >
-          {trans.__('save as a profile…')}
-        </Button>
-      </div>
+      {sizes.length > 0 && (
+        <div className="jp-mlops-actions">
+          <Button
+            label={
+              known
+                ? trans.__('Look at the profile with these workers, under a new name, and save it')
+                : trans.__('The profile of its cluster, %1, isn’t here any more', profile)
+            }
+            disabled={!known}
+            popup="dialog"
+            onClick={() => void commands.execute(CommandIDs.editProfile, of)}
+            handle="save-advice"
+          >
+            {trans.__('save as a profile…')}
+          </Button>
+        </div>
+      )}
     </div>
   );
 }

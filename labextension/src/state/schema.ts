@@ -136,7 +136,8 @@ export interface AccountState {
   until: number | null;
 }
 /**
- * Which workers would have done for a run, or for all runs of a cluster; or are worth a try where memory was short.
+ * Which workers would have done for a run, or for all runs of a cluster; or are worth a try where memory was short;
+ * or what a gang waited for, which names the workers that it had.
  *
  * `cpus` and `memory` (bytes) are those of one worker, `saving` is the part of the money that they cost less (0.62),
  * None where no price is known, and where they cost more. `text` says it, `evidence` what it rests on, and how sure it
@@ -147,7 +148,7 @@ export interface Advice {
   cpus: number;
   evidence: string;
   group: string;
-  kind: 'less' | 'more memory';
+  kind: 'less' | 'more memory' | 'waits';
   memory: number;
   saving: number | null;
   text: string;
@@ -364,7 +365,8 @@ export interface RunChange {
  */
 export interface RunState {
   /**
-   * Which workers would have done, once it is over; of one that didn't come to its end, only what it lacked.
+   * Which workers would have done, and what its ranks waited for, once it is over; of one that didn't come to its
+   * end, only what it lacked.
    */
   advice: Advice[];
   attempt: number;
@@ -423,6 +425,7 @@ export interface RunState {
    * What it waits for for most of the time, if it is a gang that runs; empty where nobody can say.
    */
   waits: string;
+  whereabouts: GangWhereabouts | null;
 }
 /**
  * The last complete checkpoint of a run.
@@ -602,6 +605,24 @@ export interface Price {
   gb_hour: number | null;
   gpu_hour: number | null;
   source: string | null;
+}
+/**
+ * Where all ranks of a gang were, as parts of the time.
+ *
+ * `looks` is how often the rank was looked at that was looked at least. `talking` is the part of the one that was in
+ * collectives least, `talking_most` that of the one that was there most, `least` are those that were there about as
+ * little as the first one: what they were there for was no waiting for others. `loading` and `reading` are means.
+ * `blind`: whether nobody can say anything of collectives.
+ */
+export interface GangWhereabouts {
+  blind: boolean;
+  least: number[];
+  loading: number;
+  looks: number;
+  ranks: number;
+  reading: number;
+  talking: number;
+  talking_most: number;
 }
 /**
  * An operation is now `value`.

@@ -95,6 +95,8 @@ class Gangs:
         keys = [f"mlrun-{run.state.id}-{number + (trial or 0) * seats}" for number in range(seats)]
         restarts = int(run.state.options.get("restarts", RESTARTS))
         known.gang = Gang(keys, run.state.per_worker, known, restarts, run.state.least_seats, time.monotonic())
+        if trial is None:
+            run.whereabouts = lambda: known.steps.whereabouts
         self._gangs[run.state.id, trial] = known
         self._keep_looking()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ....core.base import Seconds, Time, read_record
 from ....core.errors import Unreadable
 from ....core.steps import RankPhase, RankState, RankSteps, lags, silent_for, time_to_finish, who_hangs
+from ....core.whereabouts import GangWhereabouts, RankWhereabouts, together
 
 #: Ranks that are shown.
 MOST = 256
@@ -28,6 +29,9 @@ class StepWatch:
         #: When each told of itself, on the monotonic clock.
         self._at: dict[int, Time] = {}
         self._states: dict[int, RankState] = {}
+        #: Of this attempt, and of those before it.
+        self._whereabouts: dict[int, RankWhereabouts] = {}
+        self._earlier: dict[int, RankWhereabouts] = {}
 
     @property
     def watches(self) -> bool:
@@ -46,6 +50,11 @@ class StepWatch:
         """Seconds until all steps are made; None where nobody can say."""
         return time_to_finish(list(self._steps.values()))
 
+    @property
+    def whereabouts(self) -> GangWhereabouts | None:
+        """Where its ranks were, in all attempts; None where nobody knows."""
+        return together(_added(self._earlier, self._whereabouts))
+
     def begin(self, ranks: Iterable[int], worker: str) -> None:
         """These ranks start on a worker."""
         self._states |= {rank: RankState(rank=rank, worker=worker) for rank in ranks}
@@ -53,17 +62,20 @@ class StepWatch:
     def clear(self) -> None:
         """The attempt is over."""
         self._steps, self._at, self._states = {}, {}, {}
+        self._earlier, self._whereabouts = _added(self._earlier, self._whereabouts), {}
 
     def take(self, told: Any, now: Time) -> None:
         """What a seat tells of its ranks, as `GangSeat` does. What can't be read is left out."""
         for each in told if isinstance(told, (list, tuple)) else ():
             try:
                 steps, state = read_record(RankSteps, each), read_record(RankState, each)
+                whereabouts = read_record(RankWhereabouts, each)
             except Unreadable:
                 continue
             if (known := self._states.get(state.rank)) is None:
                 continue
             self._steps[state.rank], self._at[state.rank] = steps, now
+            self._whereabouts[state.rank] = whereabouts
             phase: RankPhase = "saving" if steps.saving else "running"
             seen = None if steps.step is None else time.time() - steps.age
             self._states[state.rank] = state.model_copy(update={"worker": known.worker, "phase": phase, "seen": seen})
@@ -88,3 +100,8 @@ class StepWatch:
             rank: steps.model_copy(update={"age": steps.age + now - self._at[rank]})
             for rank, steps in self._steps.items()
         }
+
+
+def _added(earlier: Mapping[int, RankWhereabouts], later: Mapping[int, RankWhereabouts]) -> dict[int, RankWhereabouts]:
+    nothing = RankWhereabouts()
+    return {rank: earlier.get(rank, nothing).with_more(later.get(rank, nothing)) for rank in {**earlier, **later}}
