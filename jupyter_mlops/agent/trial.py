@@ -97,7 +97,10 @@ def _measured(given: Any, metric: str | None) -> tuple[float, dict[str, float]]:
         (metric,) = numbers
     if metric not in numbers:
         names = ", ".join(repr(name) for name in numbers)
-        raise ValueError(f"the objective returned {names}: metric= says which of them the sweep is about")
+        asked = "" if metric is None else f", and not {metric!r}"
+        raise ValueError(
+            f"the objective returned {names or 'no number'}{asked}: metric= says which one the sweep is about"
+        )
     try:
         found = {str(name): float(number) for name, number in numbers.items()}
         value = found.pop(str(metric))

@@ -53,7 +53,7 @@ def train(notes: str, end: Callable[[int], None] = lambda step: None, pause: flo
         step += 1
         stop = mlops.stopping()
         if step % EVERY == 0 or stop:
-            with mlops.checkpoint(step, best=-abs(step - 10)) as place:
+            with mlops.checkpoint(step, best=-abs(step - 10) if step > EVERY else float("nan")) as place:
                 (place / f"rank-{mlops.rank()}").write_text(str(step))
         if stop:
             break
@@ -328,9 +328,15 @@ def test_ranks_stop_at_the_same_step_when_a_worker_is_about_to_go(three: mlops.C
     assert run.record.attempt == 2
 
 
-@pytest.mark.parametrize("step", [-1, 1.5, True, "3"])
-def test_a_step_is_a_number(step: Any) -> None:
-    with pytest.raises((errors.InvalidInput, TypeError)), mlops.checkpoint(step):
+@pytest.mark.parametrize(
+    ("step", "best", "words"),
+    [
+        *((step, None, "step can't be .*: it counts steps") for step in (-1, 1.5, True, "3")),
+        (3, "good", "best can't say how good it is: 'good' is no number"),
+    ],
+)
+def test_a_step_is_a_number_and_so_is_how_good_it_is(step: Any, best: Any, words: str) -> None:
+    with pytest.raises(errors.InvalidInput, match=words), mlops.checkpoint(step, best):
         pass
 
 

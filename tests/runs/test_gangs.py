@@ -214,9 +214,9 @@ def test_more_workers_than_there_can_be_are_refused_at_once(cluster: mlops.Clust
         mlops.train(where, workers=10_000, cluster=cluster)
 
 
-@pytest.mark.parametrize("workers", [0, -1, True, 1.5, "2", (0, 2), (1, 2, 3)])
+@pytest.mark.parametrize("workers", [0, -1, True, 1.5, None, "2:4", (0, 2), (1, 2, 3)])
 def test_a_gang_has_a_number_of_workers(cluster: mlops.Cluster, workers: Any) -> None:
-    with pytest.raises(errors.InvalidSpec, match="gang can't be"):
+    with pytest.raises(errors.InvalidSpec, match=r"workers can't be .*: it is a number of workers, or the smallest"):
         mlops.train(where, workers=workers, cluster=cluster)
 
 

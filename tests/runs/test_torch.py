@@ -44,6 +44,12 @@ def test_distributed_data_parallel(cluster: mlops.Cluster) -> None:
     assert not mlops.run(lambda: "RANK" in os.environ, cluster=cluster).result(LONG)
 
 
+def test_a_loss_is_a_number_without_a_warning() -> None:
+    import torch
+
+    mlops.report(torch.ones(1, requires_grad=True).sum())
+
+
 def test_where_ranks_spend_their_time_is_seen_in_the_backward_pass_too(cluster: mlops.Cluster) -> None:
     """Rank 0 waits for gradients of rank 1 in C code below its backward pass, where DDP exchanges them."""
 

@@ -11,7 +11,6 @@ from ...core.errors import InvalidSpec
 from ...home.runs import read_runs
 from ..clusters.handle import Cluster
 from ..send.payload import ship_function
-from ..send.pickling import type_name
 from ..words import tell
 from .follow import find_run
 from .launch import launch
@@ -97,7 +96,7 @@ def train(
     UnknownCluster, UnknownGroup, VersionMismatch, StartFailed, ClusterUnreachable
     """
     own, kwargs = _split(options, (*_OPTIONS, *_OF_GANGS))
-    return _call(fn, args, kwargs, cluster, {**own, **of_gang(workers)})
+    return _call(fn, args, kwargs, cluster, {**own, **_of_gang(workers)})
 
 
 def runs(limit: int = 20) -> list[Run]:
@@ -125,6 +124,14 @@ def _split(options: dict[str, Any], known: Collection[str] = _OPTIONS) -> tuple[
     return own, {name: value for name, value in options.items() if name not in known}
 
 
+def _of_gang(workers: Any) -> dict[str, Any]:
+    numbers = workers if isinstance(workers, (tuple, list)) and len(workers) == 2 else (workers,)
+    if any(type(number) is not int or number < 1 for number in numbers):
+        why = "it is a number of workers, or the smallest and the largest one"
+        raise InvalidSpec(f"workers can't be {workers!r:.80}", why, "Write 4, or (2, 8).")
+    return of_gang(workers)
+
+
 def _call(
     fn: Callable[..., Any],
     args: tuple[Any, ...],
@@ -148,9 +155,7 @@ def _options(fn: Any, cluster: str | Cluster | None, own: dict[str, Any]) -> Opt
 
 def _check_callable(fn: Any) -> None:
     if not callable(fn):
-        raise InvalidSpec(
-            f"A {type_name(fn)} can't be called", "the first argument is a function", "Swap the arguments?"
-        )
+        raise InvalidSpec(f"{fn!r:.80} can't be called", "the first argument is a function", "Swap the arguments?")
 
 
 def _source(fn: Any) -> str:

@@ -112,26 +112,25 @@ def checkpoint(step: int, best: float | None = None, alone: bool = False) -> Ite
     Parameters
     ----------
     step : of the training, 0 or more.
-    best : how good it is, the higher the better.
+    best : how good it is, the higher the better; a NaN is no better than anything, and counts as none.
     alone : this rank writes all of it, and no other calls this.
 
     Raises
     ------
-    InvalidInput : `step` isn't a number of 0 or more.
+    InvalidInput : `step` is no whole number of 0 or more, or `best` no number.
     OSError : the folder can't be written.
     """
-    import operator
+    import math
 
-    if isinstance(step, bool) or operator.index(step) < 0:
-        from ...core.errors import InvalidInput
-
-        raise InvalidInput(f"step can't be {step!r}", "it counts from 0", "Give the number of the training's step.")
+    step, rated = _whole("step", step), None if best is None else _number("best", best, "{} can't say how good it is")
     kept = getattr(_runner(), "checkpoints", None)
     if kept is None:
         with _nowhere() as folder:
             yield folder
         return
-    with kept.checkpoint(operator.index(step), None if best is None else float(best), bool(alone)) as place:
+    if rated is not None and math.isnan(rated):
+        rated = None
+    with kept.checkpoint(step, rated, bool(alone)) as place:
         yield place
 
 
@@ -179,7 +178,9 @@ def _whole(name: str, number: Any) -> int:
     raise InvalidInput(f"{name} can't be {number!r:.80}", "it counts steps", "Give a whole number of 0 or more.")
 
 
-def _number(key: str, value: Any) -> float:
+def _number(key: str, value: Any, fault: str = "The metric {!r} can't be recorded") -> float:
+    if getattr(value, "requires_grad", False):  # a loss as PyTorch has it, which warns of who makes a number of it
+        value = value.detach()
     try:
         return float(value)
     except OverflowError:  # an integer of more than 308 digits
@@ -188,7 +189,7 @@ def _number(key: str, value: Any) -> float:
         why = f"{value!r:.80} is no number: {error}"
     from ...core.errors import InvalidInput
 
-    raise InvalidInput(f"The metric {key!r} can't be recorded", why, "Give one number.")
+    raise InvalidInput(fault.format(key), why, "Give one number.")
 
 
 def _step(key: str, step: Any) -> int | None:

@@ -97,9 +97,15 @@ class Options:
         self._check_pilot()
 
     def _check_gang(self) -> None:
-        for name, value in (("gang", self.gang), ("gang", self.at_least), ("per_worker", self.per_worker)):
+        workers, ranks = "it is a number of workers", "it is a number of ranks"
+        numbers = (
+            ("gang", self.gang, workers),
+            ("gang", self.at_least, workers),
+            ("per_worker", self.per_worker, ranks),
+        )
+        for name, value, what in numbers:
             if value is not None and (type(value) is not int or value < 1):
-                raise InvalidSpec(f"{name} can't be {value!r}", "it is a number of processes", "Use 1 or more.")
+                raise InvalidSpec(f"{name} can't be {value!r}", what, "Use 1 or more.")
         if self.at_least is not None and self.at_least > (self.gang or 0):
             raise InvalidSpec(
                 f"A gang can't have {self.at_least} to {self.gang} workers",

@@ -114,7 +114,7 @@ class SweepExecution(Execution):
             )
             error.__cause__ = self._raised
             self.error = error
-            return "failed", f"all trials failed; the first one: {self._raised!r:.300}"
+            return "failed", f"all trials failed; the first one: {type(self._raised).__name__}: {self._raised!s:.300}"
         return "done", why
 
     async def _stop(self) -> None:
