@@ -45,7 +45,7 @@ def projection(state: RunState) -> str:
     known = state.projection
     if known is None:
         return ""
-    about, low, high = (words.money(each, known.currency) for each in (known.amount, known.low, known.high))
+    about, low, high = (words.fine_money(each, known.currency) for each in (known.amount, known.low, known.high))
     text = "" if known.amount is None else f"this {state.kind} will cost about {about} ({low}–{high})"
     if known.stops_at is None or known.budget is None:
         return text

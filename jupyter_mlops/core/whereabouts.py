@@ -139,7 +139,7 @@ def _talk(where: GangWhereabouts) -> str:
     others = "the other one" if where.ranks == 2 else "others"
     return (
         f"For up to {percent(where.talking_most)} of the time {others} waited in collectives for {nouns} "
-        f"{listed([str(rank) for rank in where.least])}: more data there, or a slower machine"
+        f"{listed([str(rank) for rank in where.least])}: there is more to do there, or the machine is slower"
     )
 
 

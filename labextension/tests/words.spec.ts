@@ -167,6 +167,10 @@ describe('words', () => {
     expect(projection(trans, run({ projection: fits }))).toBe(
       'this map will cost about $31.00 ($28.00–$35.00)'
     );
+    const little = { ...fits, amount: 0.0031, low: 0.0028, high: 0.0035 };
+    expect(projection(trans, run({ projection: little }))).toBe(
+      'this map will cost about $0.0031 ($0.0028–$0.0035)'
+    );
     const unknown = { ...known, amount: null, low: null, high: null };
     expect(projection(trans, run({ kind: 'sweep', projection: unknown }))).toBe(
       'the budget is $20.00: this sweep would stop at 64%'

@@ -12,7 +12,7 @@ import { useFollow, useMlops, useSelector } from '../state/hooks';
 import { Entry, ItemError, RunState } from '../state/schema';
 import { isRunning } from '../state/state';
 import { projection } from '../words/budget';
-import { fineSum, money, perThousand, source } from '../words/money';
+import { fineMoney, fineSum, perThousand, source } from '../words/money';
 import { number, significant } from '../words/number';
 import { itemsOf, partOf, runPhase } from '../words/run';
 import { size } from '../words/size';
@@ -167,7 +167,7 @@ function costs(trans: TranslationBundle, run: RunState): [string, string, string
       : [
           [
             trans.__('To finish'),
-            trans.__('about %1', money(trans, run.to_finish, run.cost.currency)),
+            trans.__('about %1', fineMoney(run.to_finish, run.cost.currency)),
             trans.__('Its steps that are left, at the pace of the last fifty')
           ] as [string, string, string]
         ]),

@@ -81,7 +81,7 @@ export function projection(trans: TranslationBundle, run: RunState): string {
   }
   const { currency, budget, stops_at } = known;
   const [about, low, high] = [known.amount, known.low, known.high].map(each =>
-    money(trans, each, currency)
+    each === null ? '' : fineMoney(each, currency)
   );
   const what = noun(trans, run.kind);
   const cost =
