@@ -254,6 +254,9 @@ def test_a_failure_begins_again_only_after_a_new_checkpoint(gang: Gang, notes: N
     gang.ended(gang.seats[0], 0, Cause(0, "lost others", "reset"), 2)
     _restarted(gang, notes, 1)
     assert notes.began_from == [None, 10] and "rank 1: ValueError: no" in notes.said[0]
+    _write(gang, 0, 1)  # of the step that it goes on from: a loop begins with that
+    gang.kept(10, 3)
+    notes.taken()
     gang.ended(gang.seats[1], 1, _raised(1), 3)
     assert {(do, what["blame"]) for _, do, what in notes.orders} == {("finish", 1)}, "no progress since"
 

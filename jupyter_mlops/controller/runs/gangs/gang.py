@@ -153,11 +153,12 @@ class Gang:
         self._causes: list[Cause] = []
         #: When the first of these causes came, on the caller's clock.
         self._since: Time = 0.0
-        #: Of this attempt: checkpoints that aren't written by all ranks; how many are being completed; the last step
-        #: that is kept; and whether it was said that a rank's parts are missing.
+        #: Of this attempt: checkpoints that aren't written by all ranks; how many are being completed; whether one is
+        #: kept of a later step than that it began from; that step; and whether it was said that a rank's parts are
+        #: missing.
         self._parts: dict[int, Parts] = {}
         self._keeping = 0
-        self._kept: int | None = None
+        self._got_on, self._from = False, -1
         self._said = False
         #: Once a worker is about to go: how often, at most, the ranks of each seat have asked whether to stop; and
         #: whether one has stopped since.
@@ -330,7 +331,7 @@ class Gang:
     def kept(self, step: int, now: Time) -> None:
         """A checkpoint is complete."""
         self._keeping -= 1
-        self._kept = step
+        self._got_on = self._got_on or step > self._from  # the same step once more is what many loops begin with
         self.look(now)
         self._grow(now)
 
@@ -406,7 +407,7 @@ class Gang:
         soon = now - self._since < PATIENCE
         if soon and ((cause.kind == "lost others" and runs) or (cause.kind != "gone" and self._keeping > 0)):
             return  # which one it lost, and why, and whether the last checkpoint is complete, is about to be known
-        if not self._is_excused(cause) and (self._kept is None or not self._restarts):
+        if not self._is_excused(cause) and (not self._got_on or not self._restarts):
             if cause.kind == "hung":  # no rank can tell of it
                 self.over = True
                 self._hands.fail(cause.words)
@@ -463,9 +464,10 @@ class Gang:
         self.attempt += 1
         self._attending, self._wanted, self._began = seats, len(seats), now
         self._asked, self._early = None, False
-        self._parts, self._keeping, self._kept, self._said = {}, 0, None, False
+        self._parts, self._keeping, self._said = {}, 0, False
         first = seats[0]
         resume = first.place.get("resume")
+        self._got_on, self._from = False, -1 if resume is None else resume["step"]
         self._hands.began(self.attempt, self.world, resume)
         where = [seat.place["machine"] for seat in seats]
         machines = list(dict.fromkeys(where))  # a machine's ranks share its GPUs
