@@ -33,6 +33,9 @@ LOADS, READS = "/torch/utils/data/dataloader.py", "/torch/utils/data/_utils/fetc
 TALKS = ("/torch/distributed/distributed_c10d.py", "/torch/distributed/_functional_collectives.py")
 MAY_TALK = ("/torch/autograd/", "/torch/distributed/fsdp/", "/torch/distributed/_composable/")
 
+#: What the system tells of the threads of this process: nothing but on Linux.
+TASKS = Path("/proc/self/task")
+
 #: Threads that send and receive while the others sleep.
 GLOO = "pt_gloo"
 
@@ -61,7 +64,7 @@ class RankLooks:
             time.sleep(EVERY * (0.5 + part))
             where, talks = where_is(_files_of(self._thread)), exchanges()
             if where == "unknown":
-                where = "talking" if talks and _sleeps(self._native, own) else "elsewhere"
+                where = "talking" if talks and TASKS.exists() and _sleeps(self._native, own) else "elsewhere"
             self._count(where, talks and _is_blind())
 
 
@@ -74,10 +77,12 @@ def exchanges() -> bool:
 
 
 def _is_blind() -> bool:
-    """Whether nobody can see from Python that the process is in a collective: where these go on on GPUs."""
+    """Whether nobody can see from here that the process is in a collective: where these go on on GPUs, or the system
+    doesn't tell who sleeps."""
     torch: Any = sys.modules.get("torch")
     with contextlib.suppress(Exception):  # another version
-        return bool(torch.cuda.is_initialized() or torch.distributed.get_backend() != "gloo")
+        elsewhere = torch.cuda.is_initialized() or torch.distributed.get_backend() != "gloo"
+        return bool(elsewhere or not TASKS.exists())
     return True
 
 
@@ -108,7 +113,7 @@ def _files_of(thread: int) -> list[str]:
 
 def _sleeps(thread: int, own: int) -> bool:
     """Whether a thread of this process waits, and no other one computes for it, the asking one (`own`) apart."""
-    for task in Path("/proc/self/task").iterdir():
+    for task in TASKS.iterdir():
         if task.name == str(own):
             continue
         with contextlib.suppress(OSError, ValueError):

@@ -38,13 +38,6 @@ class RankWhereabouts(Record):
     reading: int = 0
     blind: int = 0
 
-    def with_more(self, other: RankWhereabouts) -> RankWhereabouts:
-        """The same with those of another attempt."""
-        return RankWhereabouts(**{name: getattr(self, name) + getattr(other, name) for name in _COUNTED})
-
-
-_COUNTED = ("looks", "talking", "loading", "reading", "blind")
-
 
 class GangWhereabouts(Record):
     """Where all ranks of a gang were, as parts of the time.

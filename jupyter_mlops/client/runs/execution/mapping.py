@@ -109,10 +109,12 @@ class MapExecution(Execution):
             return "failed", error.why
         finally:
             looking.cancel()
-            await to_the_end(self._end_climb())
-            self.tasks.stopping = self.tasks.stopping or bool(flying)
-            for task in flying:
-                task.cancel()
+            try:
+                await to_the_end(self._end_climb())
+            finally:
+                self.tasks.stopping = self.tasks.stopping or bool(flying)
+                for task in flying:
+                    task.cancel()
         return await self._conclude()
 
     def _complete_payload(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ....core.base import Seconds, Time, read_record
@@ -29,9 +29,9 @@ class StepWatch:
         #: When each told of itself, on the monotonic clock.
         self._at: dict[int, Time] = {}
         self._states: dict[int, RankState] = {}
-        #: Of this attempt, and of those before it.
+        #: Of this attempt, and of the one before it that has most to tell: each may have other ranks.
         self._whereabouts: dict[int, RankWhereabouts] = {}
-        self._earlier: dict[int, RankWhereabouts] = {}
+        self._earlier: GangWhereabouts | None = None
 
     @property
     def watches(self) -> bool:
@@ -52,8 +52,9 @@ class StepWatch:
 
     @property
     def whereabouts(self) -> GangWhereabouts | None:
-        """Where its ranks were, in all attempts; None where nobody knows."""
-        return together(_added(self._earlier, self._whereabouts))
+        """Where its ranks were, in the attempt in which they were looked at most; None where nobody knows."""
+        found = [each for each in (self._earlier, together(self._whereabouts)) if each is not None]
+        return max(found, key=lambda each: each.looks, default=None)
 
     def begin(self, ranks: Iterable[int], worker: str) -> None:
         """These ranks start on a worker."""
@@ -62,7 +63,7 @@ class StepWatch:
     def clear(self) -> None:
         """The attempt is over."""
         self._steps, self._at, self._states = {}, {}, {}
-        self._earlier, self._whereabouts = _added(self._earlier, self._whereabouts), {}
+        self._earlier, self._whereabouts = self.whereabouts, {}
 
     def take(self, told: Any, now: Time) -> None:
         """What a seat tells of its ranks, as `GangSeat` does. What can't be read is left out."""
@@ -100,8 +101,3 @@ class StepWatch:
             rank: steps.model_copy(update={"age": steps.age + now - self._at[rank]})
             for rank, steps in self._steps.items()
         }
-
-
-def _added(earlier: Mapping[int, RankWhereabouts], later: Mapping[int, RankWhereabouts]) -> dict[int, RankWhereabouts]:
-    nothing = RankWhereabouts()
-    return {rank: earlier.get(rank, nothing).with_more(later.get(rank, nothing)) for rank in {**earlier, **later}}
