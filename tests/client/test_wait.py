@@ -79,7 +79,9 @@ async def test_a_groups_problem_is_said_once_and_is_the_reason_when_it_is_late()
     said: list[str] = []
     pool = InProcessPool()
     pool.refused = FULL
-    async with followed(pool) as (_, follower):
+    async with followed(pool) as (made, follower):
+        await made.view_when(lambda view: view.state.groups[0].problem is not None)
+        await wait_for_answer(follower, "c", patience=PATIENCE)
         with pytest.raises(
             NotReady, match=r"0 of 2 workers of 'c' are ready after 3 s: no node has 1 CPU free"
         ) as late:
