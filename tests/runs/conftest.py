@@ -25,8 +25,13 @@ def runs_cluster() -> Iterator[mlops.Cluster]:
 
 
 @pytest.fixture
-def cluster(runs_cluster: mlops.Cluster) -> mlops.Cluster:
-    """Two workers, whatever the test before did."""
+def cluster(runs_cluster: mlops.Cluster, request: pytest.FixtureRequest) -> Iterator[mlops.Cluster]:
+    """Two workers, whatever the test before did. What one that fails leaves running ends with it: one fault of a gang
+    would else be a fault of each test after it, for want of workers."""
     runs_cluster.scale(2)
     runs_cluster.wait(2)
-    return runs_cluster
+    failed = request.session.testsfailed
+    yield runs_cluster
+    if request.session.testsfailed > failed:
+        for run in mlops.runs():
+            run.cancel("its test has failed")
