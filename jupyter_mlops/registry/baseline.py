@@ -34,7 +34,8 @@ def baseline_of(rows: Rows, rows_of: str, answers: NDArray[Any] | None = None) -
 def bins_of(name: str, column: PlainColumn) -> Bins:
     """The counts of one feature: in bins that each have a twentieth of the values, or of the commonest values.
 
-    A number with few values has fewer bins: quantiles that are the same make one edge. The last bin has both its edges.
+    A number that has few values, as a yes or no has that is written as 1 or 0, has a bin for each. Else quantiles that
+    are the same make one edge. The last bin has both its edges, which are the same where it is of one value.
     """
     missing = column.missing
     known = column.take(~missing)
@@ -54,8 +55,10 @@ def bins_of(name: str, column: PlainColumn) -> Bins:
     gaps += len(values) - len(finite)
     if not len(finite):
         return Bins(name=name, missing=gaps)
-    edges = np.unique(np.quantile(finite, np.linspace(0, 1, BINS + 1)))
-    if len(edges) == 1:
-        return Bins(name=name, edges=[edges[0], edges[0]], counts=[len(finite)], missing=gaps)
+    edges = np.unique(finite)
+    if len(edges) <= BINS:
+        edges = np.append(edges, edges[-1])
+    else:
+        edges = np.unique(np.quantile(finite, np.linspace(0, 1, BINS + 1)))
     counts, _ = np.histogram(finite, edges)
     return Bins(name=name, edges=edges.tolist(), counts=counts.tolist(), missing=gaps)
