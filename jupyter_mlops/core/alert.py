@@ -1,0 +1,138 @@
+"""Alerts: what a service was found to have for longer than one window, until it hasn't for as long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
+
+from .base import Label, Record, Saying, Time, first, otherwise
+from .cluster import Problem
+from .drift import FeatureDrift, Sign
+from .formats import FORMAT
+from .window import Window
+from .words import count, first_of, listed
+
+#: Windows in a row that make an alarm of a suspicion, and that end one.
+WINDOWS = 2
+
+#: Features that are named.
+_NAMED = 3
+
+AlertPhase = Annotated[Literal["suspected", "alarm"], otherwise("suspected")]
+
+_MOST = 10_000
+
+
+class Alert(Record):
+    """Something that a feature, or the answers, were found to have. Without an alert all is well.
+
+    `calm` are the windows in a row that haven't had it since.
+    """
+
+    feature: Label
+    sign: Sign
+    phase: AlertPhase = "suspected"
+    answers: bool = False
+    since: Time = 0
+    calm: int = 0
+    #: As `FeatureDrift`, of the last window that had it.
+    words: Saying = ""
+
+
+class ServiceWatch(Record):
+    """How what a service is asked, and answers, compares with its version's baseline.
+
+    `open` is the window that isn't over, `last` the one before. `features` compare both together, so that what has
+    just begun is told with enough rows. `period` are the seconds that a window lasts at least, `enough` the rows that
+    it has to have. `problem` says why nothing can be compared.
+    """
+
+    format: int = FORMAT
+    version: int = 0
+    #: Which rows the baseline has, "train" or "valid", and how many.
+    rows_of: Label = ""
+    baseline: int = 0
+    period: float = 0.0
+    enough: int = 0
+    open: Window = Window()
+    last: Window | None = None
+    features: Annotated[list[FeatureDrift], first(_MOST)] = []
+    alerts: Annotated[list[Alert], first(_MOST)] = []
+    problem: Problem | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that `features` are of."""
+        return self.open.rows + (self.last.rows if self.last is not None else 0)
+
+
+def after_window(alerts: Iterable[Alert], found: Iterable[FeatureDrift], now: Time) -> list[Alert]:
+    """The alerts after a window that is over, and of which `found` was told.
+
+    What is found for the first time is suspected; in the next window, too, it is an alarm. A suspicion ends with the
+    first window that hasn't it, an alarm with `WINDOWS` of them in a row. A window that can't tell changes nothing.
+    """
+    before = {(each.feature, each.sign, each.answers): each for each in alerts}
+    after = []
+    for drift in found:
+        for sign in drift.signs:
+            known = before.pop((drift.name, sign, drift.answers), None)
+            phase: AlertPhase = "suspected" if known is None else "alarm"
+            since = now if known is None else known.since
+            after.append(
+                Alert(feature=drift.name, sign=sign, phase=phase, answers=drift.answers, since=since, words=drift.words)
+            )
+        if drift.state == "unsure":
+            after += [before.pop(key) for key in [*before] if (key[0], key[2]) == (drift.name, drift.answers)]
+    for known in before.values():
+        calm = known.calm + 1
+        if known.phase == "alarm" and calm < WINDOWS:
+            after.append(known.model_copy(update={"calm": calm}))
+    return after
+
+
+def alarm_of(service: str, alerts: Sequence[Alert]) -> Problem | None:
+    """What there is to say of the alarms, with causes and remedy; None where there is none."""
+    alarms = [each for each in alerts if each.phase == "alarm"]
+    if not alarms:
+        return None
+    asked = list(dict.fromkeys(each.feature for each in alarms if not each.answers))
+    changed = [first_of(asked, _NAMED)] if asked else []
+    changed += ["its answers"] if any(each.answers for each in alarms) else []
+    told = list(dict.fromkeys(f"{'its answers' if each.answers else each.feature}: {each.words}" for each in alarms))
+    more = [f"and {len(told) - _NAMED:,} more"] if len(told) > _NAMED else []
+    return Problem(
+        what=f"{service} isn't asked what its version was made with any more: {listed(changed)}"
+        if asked
+        else f"The answers of {service} are not what they were when its version was made",
+        why="; ".join([*told[:_NAMED], *more]),
+        todo=_remedy(alarms),
+    )
+
+
+def _remedy(alarms: Sequence[Alert]) -> str:
+    """What to do about it, the likeliest cause first."""
+    signs = {each.sign for each in alarms}
+    if "constant" in signs:
+        return "Look at what it is asked, and deploy the version before where that is as it should be."
+    if signs & {"missing", "outside"}:
+        return "Look whether what sends these values, or their unit, has changed. If it is right, train on newer rows."
+    return "Look how well it does on newer rows, and train a version on them."
+
+
+def summary(watch: ServiceWatch) -> str:
+    """How it is, in a line: "2 of 30 features changed: age, income"."""
+    if watch.problem is not None:
+        return watch.problem.what
+    asked = [each for each in watch.features if not each.answers]
+    changed = [each.name for each in asked if each.state == "changed"]
+    unsure = sum(each.state == "unsure" for each in asked)
+    number = count(len(asked), "feature")
+    parts = [f"{len(changed)} of {number} changed: {first_of(changed, _NAMED)}"] if changed else []
+    if any(each.answers and each.state == "changed" for each in watch.features):
+        parts.append("the answers changed")
+    if parts:
+        return ", ".join(parts)
+    if not watch.features:
+        return "nothing was asked yet"
+    return f"cannot tell yet of {unsure} of {number}" if unsure else "as in the baseline"

@@ -1,0 +1,300 @@
+"""Drift: whether what a service is asked, and answers, still looks like what its version was made with.
+
+Counts of a window are compared with those of the baseline. Any two samples differ, the more so the fewer rows they
+have: what is told is what exceeds that.
+
+*Shift*: the population stability index, PSI = Σ (p - q) ln(p / q) over bins of which a window has the shares p and the
+baseline q. Where nothing has changed it is distributed like (1/n + 1/m) χ² with as many degrees of freedom as there are
+bins, less one, for n rows of the window and m of the baseline: B. Yurdakul, "Statistical Properties of Population
+Stability Index", Western Michigan University, 2018. A shift is one that exceeds that distribution's quantile, the
+*noise*, and what would matter to nobody besides. The usual bounds of 0.1 and 0.2 know no n: they alarm in most clean
+windows of 50 rows, and in none of 100,000 that has changed a little. χ² has its quantiles after E. B. Wilson and
+M. M. Hilferty, "The Distribution of Chi-square", PNAS 17, 1931.
+
+*Missing* values, those that were too rare for this, and those *outside* of what the baseline had: their number in the
+window, against that in the baseline, by the exact conditional test of two counts: J. Przyborowski and H. Wilenski,
+"Homogeneity of Results in Testing Samples from Poisson Series", Biometrika 31, 1940. Of the values outside some are
+expected: a sample's least and greatest are exceeded by one of n more with the chance of n / (n + m), and a value that
+it had once might as well have been absent.
+
+*Constant*: the answers to so many rows are one and the same as would not be, were they like the baseline's.
+
+All tests of a window together find something in a clean one with the chance ALPHA at most: each has its share of that
+(Bonferroni).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Annotated, Literal
+
+from .base import Label, Record, Saying, first, otherwise
+from .model import Baseline, Bins
+from .window import FeatureCounts, Window
+from .words import count, listed, percent
+
+#: The chance that anything at all is found in a clean window.
+ALPHA = 0.01
+
+#: A PSI, and a change of a share, that would matter to nobody; and a PSI that one wants to be sure to see.
+SMALL, SMALL_SHARE, LARGE = 0.02, 0.01, 0.2
+
+#: Bins that are compared, of those that are counted: fewer have less noise. Values that each has at least to be
+#: expected, for its distribution to be the one above.
+_BINS, _EXPECTED = 10, 5.0
+
+#: Tests that a feature has.
+_TESTS = 4
+
+Sign = Annotated[Literal["shift", "missing", "outside", "constant"], otherwise("shift")]
+
+#: How a feature is: as it was, not so, or not to be told yet.
+DriftState = Annotated[Literal["same", "changed", "unsure"], otherwise("unsure")]
+
+
+class FeatureDrift(Record):
+    """How a feature, or the answers, compare with the baseline.
+
+    `psi` is the effect, and `noise` what it is at most where nothing has changed; both are None where there is nothing
+    to compare. `needs` are the rows that a window has to have before it would show a large change. The shares are of
+    all values, now and in the baseline.
+    """
+
+    name: Label
+    #: Whether these are the version's answers.
+    answers: bool = False
+    state: DriftState = "unsure"
+    signs: Annotated[list[Sign], first(10)] = []
+    rows: int = 0
+    psi: float | None = None
+    noise: float | None = None
+    needs: int = 0
+    missing: float = 0.0
+    missing_before: float = 0.0
+    outside: float = 0.0
+    outside_before: float = 0.0
+    #: What there is to say, in words.
+    words: Saying = ""
+
+
+def drifts(baseline: Baseline, window: Window) -> list[FeatureDrift]:
+    """How each feature of a window, and last its answers, compare with the baseline; what has changed most first."""
+    counted = {each.name: each for each in window.features}
+    pairs = [(bins, counted[bins.name], False) for bins in baseline.features if bins.name in counted]
+    if baseline.answers is not None and window.answers is not None:
+        pairs.append((baseline.answers, window.answers, True))
+    chance = ALPHA / (_TESTS * max(1, len(pairs)))
+    found = [_compared(bins, now, answers, chance) for bins, now, answers in pairs]
+    return sorted(found, key=lambda each: (each.state != "changed", -(each.psi or 0.0), each.name))
+
+
+def enough(baseline: Baseline, least: int = 0) -> int:
+    """Rows after which a window tells of each feature whether it has changed much; of those whose baseline is too small
+    for that, as many as the baseline has, and `least` at least."""
+    number = len(baseline.features) + (baseline.answers is not None)
+    chance = ALPHA / (_TESTS * max(1, number))
+    needed = [_needed(bins, chance) or sum(bins.counts) + bins.other for bins in baseline.features]
+    return max([least, *needed])
+
+
+def _compared(bins: Bins, now: FeatureCounts, answers: bool, chance: float) -> FeatureDrift:
+    before = sum(bins.counts) + bins.other
+    psi, noise, commoner = _shift(bins, now, chance)
+    outside, outside_before = (now.below + now.above, 0) if bins.edges else (now.other, bins.other)
+    unseen = 1 if bins.edges else _beyond(bins, min(bins.counts, default=1) if bins.other else 1)
+    signs: list[Sign] = []
+    if commoner or (psi is not None and noise is not None and psi > max(SMALL, noise)):
+        signs.append("shift")
+    if _more(now.missing, now.rows, bins.missing, bins.missing + 1, before + bins.missing, chance):
+        signs.append("missing")
+    if _more(outside, now.known, outside_before, outside_before + unseen, before, chance):
+        signs.append("outside")
+    if answers and _constant(bins, now, chance):
+        signs.append("constant")
+    told = FeatureDrift(
+        name=now.name,
+        answers=answers,
+        rows=now.rows,
+        signs=signs,
+        psi=psi,
+        noise=noise,
+        needs=_needed(bins, chance),
+        missing=_share(now.missing, now.rows),
+        missing_before=_share(bins.missing, before + bins.missing),
+        outside=_share(outside, now.known),
+        outside_before=_share(outside_before, before),
+    )
+    tells = noise is not None and noise <= LARGE
+    told.state = "changed" if signs else "same" if tells else "unsure"
+    told.words = _words(told, before, bool(bins.edges))
+    return told
+
+
+# The tests.
+
+
+def _shift(bins: Bins, now: FeatureCounts, chance: float) -> tuple[float | None, float | None, bool]:
+    """PSI, its noise, and whether a rare value has become commoner; None where there is nothing to compare, or too
+    little."""
+    before, after = _classes(bins, now)
+    m, n = sum(before), sum(after)
+    if not m or not n:
+        return None, None, False
+    groups, rare = _pooled(before, after, bins)
+    commoner = _more(rare[1], n, rare[0], rare[0] + 1, m, chance) or (not bins.edges and _rest(bins, now, chance))
+    if len(groups) < 2:
+        return 0.0, 0.0 if n >= _needed(bins, chance) > 0 or sum(map(bool, before)) < 2 else None, commoner
+    k = len(groups)
+    psi = 0.0
+    for was, is_now in groups:
+        q, p = (was + 0.5) / (m + 0.5 * k), (is_now + 0.5) / (n + 0.5 * k)  # none is no infinity
+        psi += (p - q) * math.log(p / q)
+    return psi, chi_square(1 - chance, k - 1) * (1 / n + 1 / m), commoner
+
+
+def _classes(bins: Bins, now: FeatureCounts) -> tuple[list[int], list[int]]:
+    """The counts of the baseline and of the window, bin by bin: numbers outside are in the bins at the ends, and of
+    other values only those count that were common."""
+    after = [*now.counts[: len(bins.counts)], *[0] * (len(bins.counts) - len(now.counts))]
+    if not bins.edges:
+        common = [at for at, each in enumerate(bins.counts) if each >= _border(bins)]
+        return [bins.counts[at] for at in common], [after[at] for at in common]
+    if after:
+        after[0] += now.below
+        after[-1] += now.above
+    return list(bins.counts), after
+
+
+def _border(bins: Bins) -> int:
+    """How often a value was there that counts as common."""
+    return max(int(_EXPECTED), min(bins.counts, default=0) if bins.other else 0)
+
+
+def _rest(bins: Bins, now: FeatureCounts, chance: float) -> bool:
+    """Whether values that were not common are so now.
+
+    That a value was rare is chance in part: those that were there a few times seldom are so again as seldom. The window
+    is expected to have more of them by as many values as were there as often as the border, times that (Good and
+    Turing's estimate).
+    """
+    border, before = _border(bins), sum(bins.counts) + bins.other
+    rare = [at for at, each in enumerate(bins.counts) if each < border]
+    was = bins.other + sum(bins.counts[at] for at in rare)
+    is_now = now.other + sum(now.counts[at] for at in rare if at < len(now.counts))
+    return _more(is_now, now.known, was, was + _beyond(bins, border), before, chance)
+
+
+def _beyond(bins: Bins, border: int) -> int:
+    """How many values more a window may have of what was there less often than `border`; one value is added, since
+    their number is chance, too."""
+    return border * (1 + sum(each == border for each in bins.counts))
+
+
+def _pooled(before: Sequence[int], after: Sequence[int], bins: Bins) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+    """Bins that each have about a tenth of the baseline's values, and enough for the test; and what is too rare for it.
+
+    Neighbours are put together; of values that have no order, or a bin each, the rare ones are.
+    """
+    pairs = list(zip(before, after, strict=True))
+    m, n = sum(before), sum(after)
+    possible = max(_EXPECTED, _EXPECTED * m / n if n else 0.0)
+    if not bins.edges or bins.edges[-1:] == bins.edges[-2:-1]:
+        pairs.sort(key=lambda pair: -pair[0])
+    groups: list[tuple[int, int]] = []
+    was = is_now = 0
+    for one, other in pairs:
+        was, is_now = was + one, is_now + other
+        if was >= max(0.999 * m / _BINS, possible):
+            groups.append((was, is_now))
+            was = is_now = 0
+    if was >= possible or not groups:
+        return [*groups, (was, is_now)], (0, 0)
+    last = groups.pop()
+    return [*groups, (last[0] + was, last[1] + is_now)], (was, is_now)
+
+
+def _needed(bins: Bins, chance: float) -> int:
+    """Rows of a window whose noise is so small that a large change shows; 0 where the baseline is too small for it."""
+    before, after = _classes(bins, FeatureCounts(name=bins.name))
+    m = sum(before)
+    if not m:
+        return 0
+    groups, _ = _pooled(before, after, bins)
+    bound = chi_square(1 - chance, max(1, len(groups) - 1))
+    left = LARGE / bound - 1 / m
+    return math.ceil(1 / left) if left > 0 else 0
+
+
+def _more(now: int, n: int, was: int, expected: int, m: int, chance: float) -> bool:
+    """Whether `now` of n are more than `was` of m, by more than chance and by what matters. `expected` is what stands
+    for `was` in the test."""
+    if not n or not m or now / n - was / m < SMALL_SHARE:
+        return False
+    return binomial_tail(now, now + expected, n / (n + m)) < chance
+
+
+def _constant(bins: Bins, now: FeatureCounts, chance: float) -> bool:
+    """Whether all answers are one, though they were several, and so many that it is no chance."""
+    known, before = now.known, sum(bins.counts) + bins.other
+    one = now.low == now.high if bins.edges else max(now.counts, default=0) == known
+    most = max([*bins.counts, bins.other], default=0)
+    if not known or not one or not before or most == before:
+        return False
+    return known * math.log(most / before) < math.log(chance)
+
+
+def chi_square(quantile: float, freedom: int) -> float:
+    """A quantile of χ², after Wilson and Hilferty."""
+    part = 2 / (9 * freedom)
+    return float(freedom * (1 - part + NormalDist().inv_cdf(quantile) * math.sqrt(part)) ** 3)
+
+
+def binomial_tail(least: int, number: int, chance: float) -> float:
+    """The chance of `least` or more of so many, each of that chance; 1 where it is more than about a half."""
+    if least <= number * chance:
+        return 1.0
+    if chance >= 1 or chance <= 0:
+        return float(chance >= 1)
+    logs = math.lgamma(number + 1) - math.lgamma(least + 1) - math.lgamma(number - least + 1)
+    term = math.exp(logs + least * math.log(chance) + (number - least) * math.log1p(-chance))
+    total, odds = 0.0, chance / (1 - chance)
+    for at in range(least, number + 1):
+        total += term
+        term *= (number - at) / (at + 1) * odds
+        if term < total * 1e-12:
+            break
+    return total
+
+
+# The words.
+
+
+def _words(told: FeatureDrift, before: int, ordered: bool) -> str:
+    """ "PSI 0.31, by chance 0.05 at most; 12 % are missing, before 0 %"."""
+    parts = []
+    if "constant" in told.signs:
+        parts.append(f"all {told.rows:,} are the same")
+    if "shift" in told.signs and told.psi is not None and told.noise is not None and told.psi > told.noise:
+        parts.append(f"PSI {told.psi:.2f}, by chance {told.noise:.2f} at most")
+    elif "shift" in told.signs:
+        parts.append("a value that was rare is common")
+    if "missing" in told.signs:
+        parts.append(f"{percent(told.missing)} are missing, before {percent(told.missing_before)}")
+    if "outside" in told.signs:
+        what = "are out of the range that was known" if ordered else "are values that were rare or unknown"
+        parts.append(f"{percent(told.outside)} {what}, before {percent(told.outside_before)}")
+    if parts:
+        return listed(parts)
+    if told.state == "same":
+        return ""
+    if not before:
+        return "the version's baseline has no value of it"
+    if told.needs:
+        return f"cannot tell yet: needs {count(told.needs, 'row')}"
+    return f"cannot tell: the version's baseline has {count(before, 'row')} only"
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,77 @@
+"""What windows find becomes an alarm when it lasts, and ends when it is gone for as long."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_mlops.core.alert import Alert, ServiceWatch, after_window, alarm_of, summary
+from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.core.drift import FeatureDrift
+from jupyter_mlops.core.window import Window
+
+#: A window that found a shift, one that didn't, one that couldn't tell.
+STATES = {"!": ("changed", ["shift"]), ".": ("same", []), "?": ("unsure", [])}
+
+
+def drift(kind: str, name: str = "age", *, answers: bool = False) -> FeatureDrift:
+    state, signs = STATES[kind]
+    return FeatureDrift(name=name, state=state, signs=signs, words=f"{name} is odd", answers=answers)  # type: ignore[arg-type]  # as in the table
+
+
+@pytest.mark.parametrize(
+    ("windows", "phases"),
+    [
+        ("!", "s"),
+        ("!.", "s-"),
+        ("!!", "sa"),
+        ("!!.", "saa"),
+        ("!!..", "saa-"),
+        ("!!.!", "saaa"),
+        ("!!.!.", "saaaa"),
+        ("!!.!..", "saaaa-"),
+        ("!?!", "ssa"),
+        ("!!.?.", "saaa-"),
+        ("??", "--"),
+        ("!.!.!.", "s-s-s-"),
+    ],
+)
+def test_an_alert_comes_and_goes_with_windows_in_a_row(windows: str, phases: str) -> None:
+    alerts: list[Alert] = []
+    seen = ""
+    for now, kind in enumerate(windows):
+        alerts = after_window(alerts, [drift(kind), drift(".", "age", answers=True)], float(now))
+        seen += alerts[0].phase[0] if alerts else "-"
+        assert len(alerts) <= 1 and all(each.since <= now for each in alerts)
+    assert seen == phases
+
+
+def test_an_alarm_has_cause_and_remedy() -> None:
+    assert alarm_of("churn", [Alert(feature="age", sign="shift")]) is None
+    names = ["age", "income", "city", "plan"]
+    alarms = [Alert(feature=name, sign="shift", phase="alarm", words=f"of {name}") for name in names]
+    told = alarm_of("churn", [*alarms, Alert(feature="answer", sign="shift", phase="alarm", answers=True)])
+    assert told is not None
+    assert told.what.endswith("any more: age, income, city and 1 more and its answers")
+    assert told.why == "age: of age; income: of income; city: of city; and 2 more"
+    assert told.todo == "Look how well it does on newer rows, and train a version on them."
+    units = alarm_of("churn", [Alert(feature="age", sign="outside", phase="alarm")])
+    assert units is not None and "or their unit, has changed" in units.todo
+    stuck = alarm_of("churn", [Alert(feature="answer", sign="constant", phase="alarm", answers=True)])
+    assert stuck is not None and stuck.what.startswith("The answers of churn") and "version before" in stuck.todo
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        ("", "nothing was asked yet"),
+        ("..", "as in the baseline"),
+        (".?", "cannot tell yet of 1 of 2 features"),
+        ("!.", "1 of 2 features changed: f0"),
+    ],
+)
+def test_a_watch_in_a_line(kinds: str, words: str) -> None:
+    features = [drift(kind, f"f{at}") for at, kind in enumerate(kinds)]
+    assert summary(ServiceWatch(features=features)) == words
+    watch = ServiceWatch(features=[drift("!", answers=True)], open=Window(rows=3), last=Window(rows=4))
+    assert summary(watch) == "the answers changed" and watch.rows == 7
+    assert summary(ServiceWatch(problem=Problem(what="no baseline"))) == "no baseline"
