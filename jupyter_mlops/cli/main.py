@@ -118,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command = add("services", "List services, show one, and say who may call it.")
     command.add_argument(
-        "what", nargs="?", default="list", choices=["list", "show", "token", "revoke", "logs", "forget"]
+        "what", nargs="?", default="list", choices=["list", "show", "watch", "token", "revoke", "logs", "forget"]
     )
     command.add_argument("name", nargs="?", help="of a service")
     command.add_argument("caller", nargs="?", help="token, revoke: who gets a token, or has one that is taken back")
@@ -130,6 +130,7 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("-p", "--port", type=int, help="default: the one that it had, or any that is free")
     command.add_argument("--body", help="bytes of a request at most (default: '16 MB')")
     command.add_argument("--patience", help="time for an answer (default: '60 s')")
+    command.add_argument("--window", help="time that what it is asked is counted for at least (default: '1 h')")
     command.add_argument("--no-wait", action="store_true", help="don't wait until it answers")
     command = add("undeploy", "Stop services. What they were asked is answered before.")
     command.add_argument("name", nargs="+", help="of a service")

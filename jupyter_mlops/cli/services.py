@@ -7,6 +7,7 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 
+from ..core.alert import ServiceWatch
 from ..core.errors import Conflict, InvalidInput
 from ..core.service import ServiceState
 from ..core.words import about, sentences
@@ -21,7 +22,7 @@ from ..serving.deploy import (
     until_so,
 )
 from ..serving.deploy import deploy as deploy_service
-from ..serving.lines import service_line
+from ..serving.lines import service_line, watch_table
 from .show import as_json, table
 
 
@@ -40,6 +41,9 @@ async def services(asked: Namespace) -> None:
     if asked.what == "logs":
         lines = await hosting.logs(state.name)
         return as_json(lines) if asked.json else _say("\n".join(lines) or "Its log is empty.")
+    if asked.what == "watch":
+        watch = await hosting.watch(state.name) or ServiceWatch()
+        return as_json(watch) if asked.json else _say(watch_table(state.name, watch))
     if asked.what == "forget":
         await hosting.forget(state.name)
         return _say(f"{state.name} is forgotten.")
@@ -62,7 +66,7 @@ async def services(asked: Namespace) -> None:
 
 async def deploy(asked: Namespace) -> None:
     """`deploy MODEL[@VERSION]`."""
-    bounds = {name: getattr(asked, name) for name in ("name", "replicas", "port", "body", "patience")}
+    bounds = {name: getattr(asked, name) for name in ("name", "replicas", "port", "body", "patience", "window")}
     state, spec = await deploy_service(read_deployment(**read_text(asked.model), **bounds))
     if not asked.no_wait:
         state = await until_so(spec)
@@ -89,7 +93,7 @@ def _listed(states: Sequence[ServiceState]) -> str:
     rows = [
         (
             state.name,
-            f"{state.phase} !" if state.problem else state.phase,
+            f"{state.phase} !" if state.problem or state.alarm else state.phase,
             state.version_name,
             state.address if state.live else "",
             str(sum(replica.phase == "ready" for replica in state.replicas)),
@@ -100,20 +104,19 @@ def _listed(states: Sequence[ServiceState]) -> str:
         )
         for state in states
     ]
-    lines = [_problem(state) for state in states if state.problem is not None]
+    lines = [line for state in states for line in _problems(state)]
     return "\n".join([table(head, rows, right="REPLICAS,REQUESTS,PER SECOND,ERRORS,AGE"), *lines])
 
 
-def _problem(state: ServiceState) -> str:
-    assert state.problem is not None
-    what, why, todo = state.problem.what, state.problem.why, state.problem.todo
-    return f"! {state.name}: {sentences(f'{what}: {why}' if why else what, todo)}"
+def _problems(state: ServiceState) -> list[str]:
+    found = [(each.what, each.why, each.todo) for each in (state.problem, state.alarm) if each is not None]
+    return [f"! {state.name}: {sentences(f'{what}: {why}' if why else what, todo)}" for what, why, todo in found]
 
 
 def _shown(state: ServiceState, callers: Sequence[str]) -> str:
     replicas = [f"  {each.name}  {each.phase}  {each.pid or ''}" for each in state.replicas]
     told = [service_line(state, time.time())]
-    told += [_problem(state)] if state.problem is not None else []
+    told += _problems(state)
     told += ["Replicas:", *replicas] if replicas else []
     return "\n".join([*told, f"Callers: {', '.join(callers) or 'none yet'}"])
 

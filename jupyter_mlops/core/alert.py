@@ -10,7 +10,7 @@ from .cluster import Problem
 from .drift import FeatureDrift, Sign
 from .formats import FORMAT
 from .window import Window
-from .words import count, first_of, listed
+from .words import count, first_of
 
 #: Windows in a row that make an alarm of a suspicion, and that end one.
 WINDOWS = 2
@@ -97,14 +97,13 @@ def alarm_of(service: str, alerts: Sequence[Alert]) -> Problem | None:
     if not alarms:
         return None
     asked = list(dict.fromkeys(each.feature for each in alarms if not each.answers))
-    changed = [first_of(asked, _NAMED)] if asked else []
-    changed += ["its answers"] if any(each.answers for each in alarms) else []
+    too = ", and so have its answers" if any(each.answers for each in alarms) else ""
     told = list(dict.fromkeys(f"{'its answers' if each.answers else each.feature}: {each.words}" for each in alarms))
     more = [f"and {len(told) - _NAMED:,} more"] if len(told) > _NAMED else []
     return Problem(
-        what=f"{service} isn't asked what its version was made with any more: {listed(changed)}"
+        what=f"What {service} is asked has changed since its version was made: {first_of(asked, _NAMED)}{too}"
         if asked
-        else f"The answers of {service} are not what they were when its version was made",
+        else f"What {service} answers has changed since its version was made",
         why="; ".join([*told[:_NAMED], *more]),
         todo=_remedy(alarms),
     )

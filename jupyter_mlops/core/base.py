@@ -44,8 +44,9 @@ def _bounded(most: int) -> BeforeValidator:
 
 
 #: What somebody or something is called (a run, a worker, an owner, a host), and what is said of it: an event, an error.
-#: It comes from clusters, pods and files, goes to terminals and to every browser, and so has bounds.
-Label = Annotated[str, _bounded(200)]
+#: It comes from clusters, pods and files, goes to terminals and to every browser, and so has bounds: characters.
+LONGEST = 200
+Label = Annotated[str, _bounded(LONGEST)]
 Saying = Annotated[str, _bounded(MOST_SAID)]
 
 

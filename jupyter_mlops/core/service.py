@@ -23,6 +23,9 @@ ReplicaPhase = Annotated[Literal["starting", "ready", "draining"], otherwise("st
 #: seconds for an answer.
 MOST_BODY, MOST_CONNECTIONS, PATIENCE = 16_000_000, 1000, 60.0
 
+#: Seconds that a window of what is counted lasts at least.
+WINDOW: Seconds = 3600.0
+
 #: Replicas that a service may have, and callers. Bytes of a body that any service may take: it is in memory as a whole;
 #: and so much of a larger one is read (and thrown away) so that its sender hears why it is refused.
 MOST_REPLICAS, MOST_CALLERS, LARGEST_BODY = 64, 1000, 1_000_000_000
@@ -37,7 +40,8 @@ def _fits(body: int) -> int:
 class Deployment(Input):
     """What people ask for: a version of a model at an address.
 
-    `name` is the service's, by default the model's. `body` is of one request; `patience` is for one answer, in seconds.
+    `name` is the service's, by default the model's. `body` is of one request; `patience` is for one answer, in seconds;
+    `window` is how long what is asked is counted, at least, before it is compared with what was counted before.
     What is None stays as it was in a service that is there; a new one gets any port that is free, and the defaults.
     """
 
@@ -50,6 +54,7 @@ class Deployment(Input):
     body: Annotated[Bytes, AfterValidator(_fits)] | None = None
     connections: Annotated[int, Field(ge=1, le=100_000)] | None = None
     patience: Period | None = None
+    window: Annotated[Period, Field(ge=1)] | None = None
 
 
 class ServiceSpec(Record):
@@ -72,6 +77,7 @@ class ServiceSpec(Record):
     body: int = MOST_BODY
     connections: int = MOST_CONNECTIONS
     patience: Seconds = PATIENCE
+    window: Seconds = WINDOW
 
     @property
     def version_name(self) -> str:
@@ -117,6 +123,8 @@ class ServiceState(Record):
     errors: int = 0
     rate: float = 0.0
     problem: Problem | None = None
+    #: What has changed, for longer than a window, in what it is asked or answers.
+    alarm: Problem | None = None
 
     @property
     def live(self) -> bool:

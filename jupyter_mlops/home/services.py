@@ -17,10 +17,18 @@ from typing import TYPE_CHECKING, BinaryIO
 from .. import home
 
 if TYPE_CHECKING:
+    from ..core.alert import ServiceWatch
     from ..core.service import CallerTokens, ServiceSpec, ServiceState
+    from ..core.window import Window
 
 #: What is wanted, what is, which process it is, who may call, and the owner's own token.
 WANTED, SERVED, ROUTER, CALLERS, TOKEN = "service.json", "served.json", "router.json", "callers.json", "token"
+
+#: How what it is asked compares with its version's baseline, and the windows that are over.
+WATCH, WINDOWS = "watch.json", "windows.jsonl"
+
+#: Bytes of windows that are kept, about: of 30 features those of a month of hours. The older half goes when it is more.
+MOST_WINDOWS = 4_000_000
 
 #: Bytes of a log's end that are looked at for its last lines.
 _TAIL = 100_000
@@ -84,6 +92,35 @@ class ServiceFolder:
     def write_state(self, state: ServiceState) -> None:
         """Write what it is; raises `StorageFull`, `Refused`."""
         home.write(self.path / SERVED, state.model_dump_json(indent=1))
+
+    def watch(self) -> ServiceWatch | None:
+        """How what it is asked compares with the baseline; None before anything was counted. Raises `Unreadable`."""
+        from ..core.alert import ServiceWatch
+
+        try:
+            return home.read(ServiceWatch, self.path / WATCH)
+        except FileNotFoundError:
+            return None
+
+    def write_watch(self, watch: ServiceWatch) -> None:
+        """Write that; raises `StorageFull`, `Refused`."""
+        home.write(self.path / WATCH, watch.model_dump_json())
+
+    def windows(self) -> list[Window]:
+        """The windows that are over, of all versions, the first first; raises `Unreadable`."""
+        from ..core.window import Window
+
+        return home.read_lines(Window, self.path / WINDOWS)
+
+    def add_window(self, window: Window) -> None:
+        """Keep one that is over; raises `StorageFull`, `Refused`."""
+        path = self.path / WINDOWS
+        home.append(path, [window])
+        with home.guarded(path):
+            if path.stat().st_size <= MOST_WINDOWS:
+                return
+            lines = path.read_bytes().splitlines(keepends=True)
+        home.write(path, b"".join(lines[len(lines) // 2 :]))
 
     def callers(self) -> CallerTokens:
         """Who may call it; raises `Unreadable`: nobody may then."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from ..core.alert import ServiceWatch
 from ..core.service import ServiceSpec, ServiceState
+from ..core.window import Window
 
 
 class Hosting(ABC):
@@ -64,6 +66,15 @@ class Hosting(ABC):
     @abstractmethod
     async def callers(self, name: str) -> list[str]:
         """Who has a token."""
+
+    @abstractmethod
+    async def watch(self, name: str) -> ServiceWatch | None:
+        """How what it is asked compares with its version's baseline, as of some seconds ago; None before anything was
+        counted. Raises `Unreadable`, too."""
+
+    @abstractmethod
+    async def windows(self, name: str) -> list[Window]:
+        """What was counted, in windows that are over, the first first. Raises `Unreadable`, too."""
 
     @abstractmethod
     async def logs(self, name: str, lines: int = 200) -> list[str]:

@@ -34,7 +34,7 @@ PATIENCE: Seconds = 240.0
 _LOOK = 0.05
 
 #: What stays as it was in a service that is there, where nothing else is asked for.
-_KEPT = ("replicas", "body", "connections", "patience")
+_KEPT = ("replicas", "body", "connections", "patience", "window")
 
 
 def read_deployment(**asked: Any) -> Deployment:

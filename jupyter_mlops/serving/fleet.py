@@ -23,10 +23,13 @@ from ..core.service import ReplicaPhase, ReplicaState, ServiceSpec
 from ..core.waiting import wait_for
 from ..core.words import span
 from ..home.services import ServiceFolder
-from .frames import HELLO, Frame, FrameReader
+from .frames import COUNT, HELLO, Frame, FrameReader
 
 #: Seconds that a replica has to load its version, that a request waits for one which is ready, and that one has to end.
 _LOADING, _WAITING, _ENDING = 180.0, 15.0, 5.0
+
+#: Seconds that one which ends has to tell what it has counted.
+_COUNTING = 5.0
 
 #: Seconds before a replica that died is replaced, from the second time on, and at most.
 _FIRST, _LONGEST = 1.0, 30.0
@@ -48,10 +51,21 @@ class ReplicaProcess(asyncio.Protocol):
     Parameters
     ----------
     on_gone : called when it is gone without having been let go.
+    on_counts : called with what it has counted, which it is asked for now and then.
     """
 
-    def __init__(self, name: str, spec: ServiceSpec, folder: ServiceFolder, on_gone: Callable[[], None]) -> None:
-        self.name, self._spec, self._folder, self._on_gone = name, spec, folder, on_gone
+    def __init__(
+        self,
+        name: str,
+        spec: ServiceSpec,
+        folder: ServiceFolder,
+        on_gone: Callable[[], None],
+        on_counts: Callable[[Frame], None],
+    ) -> None:
+        self.name, self._spec, self._folder = name, spec, folder
+        self._on_gone, self._on_counts = on_gone, on_counts
+        #: Whether it was asked something since it told its counts.
+        self._uncounted = False
         self.phase: ReplicaPhase = "starting"
         self.since = time.time()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -126,9 +140,22 @@ class ReplicaProcess(asyncio.Protocol):
             return future
         number = next(self._numbers)
         self._pending[number] = future, time.monotonic()
+        self._uncounted = code != COUNT
         self._idle.clear()
         self._transport.write(Frame(number, code, body).packed())
         return future
+
+    def count(self) -> asyncio.Future[Frame] | None:
+        """Have it tell what it has counted; None where that is nothing. The counts come even if nobody waits."""
+        if not self._uncounted:
+            return None
+        future = self.ask(COUNT, b"")
+        future.add_done_callback(self._counted)
+        return future
+
+    def _counted(self, future: asyncio.Future[Frame]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._on_counts(future.result())
 
     def end_if_stuck(self) -> None:
         """Kill it when it has requests, and answered none for longer than the service has patience. What has waited for
@@ -150,6 +177,8 @@ class ReplicaProcess(asyncio.Protocol):
             self.phase, self.since = "draining", time.time()
             with contextlib.suppress(asyncio.TimeoutError):
                 await wait_for(self._idle.wait(), patience)
+            if (counts := self.count()) is not None:
+                await asyncio.wait([counts], timeout=_COUNTING)
         self._lost = True
         if self._transport is not None:
             self._transport.close()
@@ -219,10 +248,17 @@ class Fleet:
     Parameters
     ----------
     say : called with a line for the log.
+    on_counts : called with what a replica has counted.
     """
 
-    def __init__(self, spec: ServiceSpec, folder: ServiceFolder, say: Callable[[str], None]) -> None:
-        self.spec, self._folder, self._say = spec, folder, say
+    def __init__(
+        self,
+        spec: ServiceSpec,
+        folder: ServiceFolder,
+        say: Callable[[str], None],
+        on_counts: Callable[[Frame], None],
+    ) -> None:
+        self.spec, self._folder, self._say, self._on_counts = spec, folder, say, on_counts
         self.replicas: list[ReplicaProcess] = []
         #: Why there are fewer than there should be.
         self.fault: MlopsError | None = None
@@ -282,6 +318,11 @@ class Fleet:
         for replica in self.replicas:
             replica.end_if_stuck()
 
+    async def count(self) -> None:
+        """Have all replicas tell what they have counted, and return when they have."""
+        if asked := [future for replica in self.replicas if (future := replica.count()) is not None]:
+            await asyncio.wait(asked)
+
     async def end(self, patience: Seconds = 0.0) -> None:
         """Let all go, once they have answered what they were asked, or are out of patience."""
         self._ending = True
@@ -292,7 +333,7 @@ class Fleet:
 
     def _new(self) -> ReplicaProcess:
         name = f"v{self.spec.version}-{next(self._numbers)}"
-        replica = ReplicaProcess(name, self.spec, self._folder, lambda: self._gone(replica))
+        replica = ReplicaProcess(name, self.spec, self._folder, lambda: self._gone(replica), self._on_counts)
         return replica
 
     def _gone(self, replica: ReplicaProcess) -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 #: Length of the body, number of the request, what is asked (or the HTTP status of the answer), rows that were answered.
 _HEAD = struct.Struct("!IQHI")
 
-#: What is asked: by the Open Inference Protocol, or with plain records.
-INFER, PREDICT = 1, 2
+#: What is asked: by the Open Inference Protocol, or with plain records; and, by the router itself, what was counted.
+INFER, PREDICT, COUNT = 1, 2, 3
 
 #: The number of a replica's first frame, which says that it is ready (200), or why it never will be.
 HELLO = 0

@@ -7,13 +7,15 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from ..client.clusters.kernel import loop_thread
+from ..core.alert import ServiceWatch
 from ..core.errors import Conflict, InvalidInput, Unavailable
 from ..core.service import ServiceState
+from ..core.window import Window
 from ..home.owner import me
 from ..registry.handle import Model, Version
 from .deploy import check_caller, find_service, hosting_of, list_services, read_deployment, read_text, until_so
 from .deploy import deploy as deploy_service
-from .lines import service_line
+from .lines import service_line, watch_table
 
 T = TypeVar("T")
 
@@ -27,6 +29,7 @@ def deploy(
     body: int | str | None = None,
     connections: int | None = None,
     patience: float | str | None = None,
+    window: float | str | None = None,
     place: str | None = None,
     wait: bool = True,
 ) -> Service:
@@ -45,6 +48,7 @@ def deploy(
     body : bytes of a request at most, or "16 MB".
     connections : that may be open at a time; 1000.
     patience : seconds for an answer, or "1 min"; a replica that takes longer is replaced.
+    window : seconds, or "1 h", for which what is asked is counted at least before it is compared with the baseline.
     place : where it lives; default: this machine.
     wait : whether to return only when it answers.
 
@@ -67,6 +71,7 @@ def deploy(
         body=body,
         connections=connections,
         patience=patience,
+        window=window,
         place=place,
     )
     state, spec = _call(deploy_service(asked))
@@ -156,6 +161,19 @@ class Service:
         """Who has a token."""
         return _call(hosting_of(self._place).callers(self.name))
 
+    def watch(self) -> Watch:
+        """How what it is asked, and answers, compares with its version's baseline, as of some seconds ago.
+
+        Raises
+        ------
+        Unreadable : what was counted is damaged.
+        """
+        return Watch(self.name, _call(hosting_of(self._place).watch(self.name)) or ServiceWatch())
+
+    def windows(self) -> list[Window]:
+        """What was counted, in windows that are over, the first first. Raises as `watch`."""
+        return _call(hosting_of(self._place).windows(self.name))
+
     def logs(self, lines: int = 50) -> list[str]:
         """The last lines of its router and of its replicas."""
         return _call(hosting_of(self._place).logs(self.name, lines))
@@ -166,6 +184,27 @@ class Service:
 
     def __repr__(self) -> str:
         return f"<{service_line(self.state, time.time())}>"
+
+
+class Watch:
+    """How what a service is asked compares with its version's baseline. It shows itself as a table.
+
+    Parameters
+    ----------
+    state : `state.features` has a `FeatureDrift` for each feature and for the answers, what has changed most first;
+        `state.alerts` what was found for longer; `state.open` and `state.last` are the windows that are compared.
+    """
+
+    def __init__(self, service: str, state: ServiceWatch) -> None:
+        self.service, self.state = service, state
+
+    @property
+    def changed(self) -> list[str]:
+        """The features that have changed."""
+        return [each.name for each in self.state.features if each.state == "changed" and not each.answers]
+
+    def __repr__(self) -> str:
+        return watch_table(self.service, self.state)
 
 
 class ServiceList(list[Service]):

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from ..core.alert import ServiceWatch, alarm_of, summary
+from ..core.cluster import Problem
+from ..core.drift import FeatureDrift
 from ..core.service import ServiceState
-from ..core.words import about, count
+from ..core.words import about, count, percent, sentences
+
+#: What a feature is, in a table.
+_STATES = {"same": "as before", "changed": "changed", "unsure": "cannot tell"}
+
+#: Features of a table.
+_SHOWN = 40
 
 
 def service_line(state: ServiceState, now: float) -> str:
@@ -16,4 +25,32 @@ def service_line(state: ServiceState, now: float) -> str:
     else:
         told += [f"for {about(now - state.since)}"] if state.since else []
     told += [state.problem.what] if state.problem is not None else []
+    told += [state.alarm.what] if state.alarm is not None else []
     return f"{state.name}: {', '.join(told)}"
+
+
+def watch_table(service: str, watch: ServiceWatch) -> str:
+    """How what a service is asked compares with the baseline: a line, what there is to say of it, and a table."""
+    head = f"{service}: {summary(watch)}"
+    if watch.rows:
+        head += f" ({count(watch.rows, 'row')}, compared with {watch.baseline:,} of {watch.rows_of})"
+    problems = [each for each in (watch.problem, alarm_of(service, watch.alerts)) if each is not None]
+    lines = [head, *(f"! {_sentence(each)}" for each in problems)]
+    if not watch.features:
+        return "\n".join(lines)
+    head_row = ("feature", "state", "PSI", "by chance", "missing", "outside", "")
+    rows = [head_row, *map(_row, watch.features[:_SHOWN])]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    table = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    more = [f"… and {len(watch.features) - _SHOWN:,} more"] if len(watch.features) > _SHOWN else []
+    return "\n".join([*lines, *table, *more])
+
+
+def _row(drift: FeatureDrift) -> tuple[str, ...]:
+    psi, noise = ("" if each is None else f"{each:.2f}" for each in (drift.psi, drift.noise))
+    name = "its answers" if drift.answers else drift.name
+    return name, _STATES[drift.state], psi, noise, percent(drift.missing), percent(drift.outside), drift.words
+
+
+def _sentence(problem: Problem) -> str:
+    return sentences(f"{problem.what}: {problem.why}" if problem.why else problem.what, problem.todo)

@@ -21,10 +21,12 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from ..core.errors import InvalidInput, MlopsError
+from ..core.model import Baseline
 from ..home.models import model_folder
 from ..registry.measure import Array
 from ..registry.rows import Rows
-from .frames import HELLO, INFER, Frame, FrameReader
+from .counting import RowCounter
+from .frames import COUNT, HELLO, INFER, Frame, FrameReader
 from .predictor import NoAnswer, Predictor, described, load_predictor
 from .tensors import OUTPUT, datatype_of
 
@@ -33,10 +35,19 @@ _BATCH = 64
 
 
 class Replica:
-    """Answers what comes over a channel, until that is closed."""
+    """Answers what comes over a channel, until that is closed.
 
-    def __init__(self, predictor: Predictor, model: str, number: int, channel: socket.socket) -> None:
+    Parameters
+    ----------
+    baseline : what its rows and answers are to be compared with; without it nothing is counted.
+    """
+
+    def __init__(
+        self, predictor: Predictor, model: str, number: int, channel: socket.socket, baseline: Baseline | None
+    ) -> None:
         self._predictor, self._channel = predictor, channel
+        self._counter = None if baseline is None else RowCounter(baseline)
+        self._uncountable = ""
         self._told = {"model_name": model, "model_version": str(number)}
         self._waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
 
@@ -59,16 +70,43 @@ class Replica:
         os._exit(0)  # nobody is there to answer
 
     def _answer(self, batch: list[Frame]) -> None:
-        asked = [(frame, *read) for frame in batch if (read := self._asked(frame)) is not None]
-        if not asked:
-            return
-        answers = self._predictor.answers([rows for _, _, rows in asked])
+        asked = [(frame, *read) for frame in batch if frame.code != COUNT and (read := self._asked(frame)) is not None]
+        answers = self._predictor.answers([rows for _, _, rows in asked]) if asked else []
+        self._tell(asked, answers)
+        for (_, _, rows), answer in zip(asked, answers, strict=True):
+            if not isinstance(answer, NoAnswer):
+                self._count(rows, answer)
+        for frame in batch:
+            if frame.code == COUNT:
+                self._send(self._counts(frame))
+
+    def _tell(self, asked: list[tuple[Frame, Any, Rows]], answers: list[Array | NoAnswer]) -> None:
         for (frame, body, _), answer in zip(asked, answers, strict=True):
             if isinstance(answer, NoAnswer):
                 self._refuse(frame, answer.status, answer.words)
                 continue
             told = self._inferred(body, answer) if frame.code == INFER else self._predicted(answer)
             self._send(Frame(frame.number, 200, to_json(told, inf_nan_mode="null"), len(answer)))
+
+    def _count(self, rows: Rows, answer: Array) -> None:
+        try:
+            if self._counter is not None:
+                self._counter.add(rows, answer)
+        except Exception as error:  # noqa: BLE001 - who can't count can still answer
+            self._give_up(error)
+
+    def _counts(self, frame: Frame) -> Frame:
+        """What was counted since it was asked for last, or why nothing is."""
+        try:
+            if self._counter is not None:
+                return Frame(frame.number, 200, self._counter.take().model_dump_json().encode())
+        except Exception as error:  # noqa: BLE001 - as above
+            self._give_up(error)
+        return Frame(frame.number, 500, self._uncountable.encode())
+
+    def _give_up(self, error: Exception) -> None:
+        traceback.print_exc()
+        self._counter, self._uncountable = None, f"{type(error).__name__}: {error}"
 
     def _asked(self, frame: Frame) -> tuple[Any, Rows] | None:
         """What a request holds, and its rows; None for one that was refused."""
@@ -124,6 +162,7 @@ def main(model: str, number: int, digest: str, channel: socket.socket) -> None:
     try:
         folder = model_folder(model)
         predictor = load_predictor(folder, folder.version(number).record(), digest)
+        baseline = folder.version(number).baseline()
     except (MlopsError, OSError) as error:
         told = [error.what, error.why, error.todo] if isinstance(error, MlopsError) else [str(error), "", ""]
         words = dict(zip(("what", "why", "todo"), told, strict=True))
@@ -131,7 +170,7 @@ def main(model: str, number: int, digest: str, channel: socket.socket) -> None:
         sys.exit(1)
     sys.stderr.write(f"{described(predictor)}\n")
     channel.sendall(Frame(HELLO, 200, b"{}").packed())
-    Replica(predictor, model, number, channel).serve()
+    Replica(predictor, model, number, channel, baseline).serve()
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ from typing import Any
 
 from tornado.netutil import bind_sockets
 
+from ..core.base import read_record
 from ..core.cluster import Problem
 from ..core.errors import Conflict, MlopsError, StartFailed, Unavailable, Unreadable
 from ..core.model import ModelVersion
 from ..core.service import CallerTokens, ServiceSpec, ServiceState
 from ..core.waiting import end_tasks, until_set
+from ..core.window import Window
 from ..core.words import count
 from ..home.logs import bound_logs
 from ..home.models import model_folder
@@ -32,6 +34,7 @@ from .fleet import Fleet
 from .frames import Frame
 from .front import FrontServer
 from .tensors import metadata
+from .watcher import EVERY, Watcher
 
 #: Only this machine's own processes get here.
 _HOST = "127.0.0.1"
@@ -61,6 +64,7 @@ class ServiceRouter:
         self.body = self._spec.body
         self._server = FrontServer(self, most=_most_connections(self._spec.connections))
         self._fleet: Fleet | None = None
+        self._watcher: Watcher | None = None
         self._record: ModelVersion | None = None
         self._coming = 0
         self._revision = ""
@@ -138,12 +142,15 @@ class ServiceRouter:
             self._write()
             return False
         follows, tends = loop.create_task(self._follow()), loop.create_task(self._tend())
+        watches = loop.create_task(self._watch())
         await self._end.wait()
         await end_tasks(follows)
         await self._server.finish(self._spec.patience + _LAST)
-        await end_tasks(tends)
+        await end_tasks(tends, watches)
         if self._fleet is not None:
             await self._fleet.end()
+        if self._watcher is not None:
+            self._watcher.look()
         self._fleet, self._stopped, self._since = None, True, time.time()
         self._write()
         return self._problem is None
@@ -184,11 +191,14 @@ class ServiceRouter:
         self._write()
         try:
             record = self._version(wanted)
-            fleet = Fleet(wanted, self._folder, _say)
+            watcher, watched = self._watcher_of(wanted), self._watcher
+            fleet = Fleet(wanted, self._folder, _say, lambda frame: _counted(watcher, frame))
             await fleet.start()
         except MlopsError as error:
             await self._refuse(wanted, error)
             return
+        watcher.follow(wanted)
+        self._watcher = watcher
         self._spec, self._fleet, self._record, self._coming = wanted, fleet, record, 0
         self.body, self._server.most = wanted.body, _most_connections(wanted.connections)
         self._revision, self._problem, self._since = wanted.revision, None, time.time()
@@ -196,6 +206,14 @@ class ServiceRouter:
         _say(f"{wanted.version_name} answers, by {count(wanted.replicas, 'replica')}")
         if before is not None:
             await before.end(before.spec.patience)
+        if watched is not None and watched is not watcher:
+            watched.end()
+
+    def _watcher_of(self, wanted: ServiceSpec) -> Watcher:
+        """The one of the wanted version: more replicas of the same version are watched with those before."""
+        if self._watcher is not None and self._watcher.digest == wanted.digest:
+            return self._watcher
+        return Watcher(self._folder, wanted, _say)
 
     def _version(self, wanted: ServiceSpec) -> ModelVersion:
         try:
@@ -230,6 +248,13 @@ class ServiceRouter:
             bound_logs(self._folder.logs)
             await asyncio.sleep(_TEND)
 
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY if self._watcher is None else self._watcher.pause)
+            if self._fleet is not None and self._watcher is not None:
+                await self._fleet.count()
+                self._watcher.look()
+
     def _state(self) -> ServiceState:
         fleet, spec = self._fleet, self._spec
         fault = Problem.of(fleet.fault) if fleet is not None and fleet.fault is not None else self._problem
@@ -250,6 +275,7 @@ class ServiceRouter:
             errors=self.counts.errors,
             rate=self.counts.rate,
             problem=fault,
+            alarm=None if self._watcher is None else self._watcher.alarm,
         )
 
     def _write(self) -> None:
@@ -274,6 +300,17 @@ def _most_connections(wanted: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
             soft = more
     return wanted if soft == resource.RLIM_INFINITY else max(10, min(wanted, soft - _FILES))
+
+
+def _counted(watcher: Watcher, frame: Frame) -> None:
+    """Count what a replica has counted. It runs what people wrote: what it says is data, and may be none."""
+    try:
+        if frame.code == 200:
+            watcher.add(read_record(Window, frame.body, "replica's count"))
+        else:
+            watcher.fail(frame.body.decode(errors="replace"))
+    except Unreadable as fault:
+        watcher.fail(str(fault))
 
 
 def _say(line: str) -> None:

@@ -51,13 +51,15 @@ def test_an_alarm_has_cause_and_remedy() -> None:
     alarms = [Alert(feature=name, sign="shift", phase="alarm", words=f"of {name}") for name in names]
     told = alarm_of("churn", [*alarms, Alert(feature="answer", sign="shift", phase="alarm", answers=True)])
     assert told is not None
-    assert told.what.endswith("any more: age, income, city and 1 more and its answers")
+    assert told.what.endswith("version was made: age, income, city and 1 more, and so have its answers")
     assert told.why == "age: of age; income: of income; city: of city; and 2 more"
     assert told.todo == "Look how well it does on newer rows, and train a version on them."
     units = alarm_of("churn", [Alert(feature="age", sign="outside", phase="alarm")])
     assert units is not None and "or their unit, has changed" in units.todo
     stuck = alarm_of("churn", [Alert(feature="answer", sign="constant", phase="alarm", answers=True)])
-    assert stuck is not None and stuck.what.startswith("The answers of churn") and "version before" in stuck.todo
+    assert (
+        stuck is not None and stuck.what.startswith("What churn answers has changed") and "version before" in stuck.todo
+    )
 
 
 @pytest.mark.parametrize(

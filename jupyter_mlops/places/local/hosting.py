@@ -19,11 +19,13 @@ from typing import Any
 
 from ... import home
 from ...agent import forking
+from ...core.alert import ServiceWatch
 from ...core.base import Seconds
 from ...core.cluster import Problem
 from ...core.errors import Conflict, MlopsError, StartFailed, Unavailable, UnknownService, Unreadable
 from ...core.formats import FORMAT
 from ...core.service import PATIENCE, ServiceSpec, ServiceState, unreadable_service
+from ...core.window import Window
 from ...home.owner import me
 from ...home.services import ServiceFolder, service_folder, service_folders
 from ..hosting import Hosting
@@ -107,6 +109,14 @@ class LocalHosting(Hosting):
     async def callers(self, name: str) -> list[str]:
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: [each.name for each in _named(name).callers().callers])
+
+    async def watch(self, name: str) -> ServiceWatch | None:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).watch())
+
+    async def windows(self, name: str) -> list[Window]:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).windows())
 
     async def logs(self, name: str, lines: int = 200) -> list[str]:
         """As in `Hosting`."""
@@ -309,6 +319,7 @@ def _stop(name: str) -> None:
                 "version": 0,
                 "coming": 0,
                 "problem": None,
+                "alarm": None,
             }
         )
         with contextlib.suppress(MlopsError):  # a full disk: it is gone all the same, and said to be dead

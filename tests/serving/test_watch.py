@@ -1,0 +1,73 @@
+"""A service that is watched: what it is asked is counted, over replicas and restarts, and said where it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops.cli.main import main
+
+from ..models.conftest import people
+from .conftest import until
+
+#: Rows of a request, of which each is like those that the version was measured with.
+ROWS = 200
+
+
+def test_what_a_service_is_asked_is_counted_and_said_where_it_changes(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By two replicas, in windows of a second, and after it was stopped as well."""
+    service = mlops.deploy("churn@1", name="watched", replicas=2, window="1 s")
+    asked = 0
+
+    def ask(seed: int, years: int = 0) -> None:
+        nonlocal asked
+        X, _ = people(seed, ROWS)
+        X["age"] += years
+        service.predict(X)
+        service.predict(X.iloc[:1])
+        asked += ROWS + 1
+
+    def counted() -> int:
+        return sum(window.rows for window in service.windows()) + service.watch().state.open.rows
+
+    try:
+        assert "nothing was asked yet" in repr(service.watch()) and service.state.alarm is None
+        ask(100)
+        until(lambda: counted() == asked)
+        assert service.watch().changed == [] and "compared with 400 of valid" in repr(service.watch())
+        seeds = iter(range(200, 10_000))
+
+        def alarmed() -> bool:
+            if counted() == asked:  # so that each look has some
+                ask(next(seeds), years=40)
+            return service.state.alarm is not None
+
+        until(alarmed)
+        alarm = service.state.alarm
+        assert alarm is not None and "What watched is asked has changed since its version was made" in alarm.what
+        assert "age: " in alarm.why and alarm.todo and "income" not in alarm.what
+        assert "age" in [each.feature for each in service.watch().state.alerts if each.phase == "alarm"]
+        assert alarm.what in repr(service)
+        ask(1, years=40)
+        service.stop()
+        assert counted() == asked, "what was counted last is kept, too"
+        assert "age" in service.watch().changed and service.state.alarm is None
+        service = mlops.deploy("churn@1", name="watched")
+        ask(2)
+        until(lambda: counted() == asked)
+        state = service.watch().state
+        assert state.period == 1 and state.version == 1 and state.alerts, "it goes on where it was"
+        assert main(["services", "watch", "watched"]) == 0
+        assert "watched: " in (text := capsys.readouterr().out) and "age " in text and "! What watched" in text
+        mlops.deploy("churn@2", name="watched")
+        ask(3)
+        until(lambda: (state := service.watch().state).version == 2 and state.rows == ROWS + 1)
+        assert service.state.alarm is None and service.watch().state.alerts == []
+        until(lambda: counted() == asked)
+        assert sum(each.rows for each in service.windows() if each.version == 1) == asked - ROWS - 1
+    finally:
+        service.stop()
