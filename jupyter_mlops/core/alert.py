@@ -59,6 +59,8 @@ class ServiceWatch(Record):
     features: Annotated[list[FeatureDrift], first(_MOST)] = []
     alerts: Annotated[list[Alert], first(_MOST)] = []
     problem: Problem | None = None
+    #: As `summary`; set by who sends it, never stored.
+    words: Saying = ""
 
     @property
     def rows(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from . import (
+    alert,
     cluster,
     curve,
     estimate,
@@ -45,6 +46,7 @@ SHARED = (
     promotion.ModelView,
     promotion.Promotion,
     gate.Verdict,
+    alert.ServiceWatch,
     money.MoneyView,
     profile.Profile,
     estimate.Estimate,

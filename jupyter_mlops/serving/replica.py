@@ -22,6 +22,7 @@ from pydantic_core import from_json, to_json
 
 from ..core.errors import InvalidInput, MlopsError
 from ..core.model import Baseline
+from ..core.window import Window
 from ..home.models import model_folder
 from ..registry.measure import Array
 from ..registry.rows import Rows
@@ -98,8 +99,9 @@ class Replica:
     def _counts(self, frame: Frame) -> Frame:
         """What was counted since it was asked for last, or why nothing is."""
         try:
-            if self._counter is not None:
-                return Frame(frame.number, 200, self._counter.take().model_dump_json().encode())
+            if not self._uncountable:
+                counts = Window() if self._counter is None else self._counter.take()
+                return Frame(frame.number, 200, counts.model_dump_json().encode())
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(error)
         return Frame(frame.number, 500, self._uncountable.encode())

@@ -251,9 +251,13 @@ class ServiceRouter:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(EVERY if self._watcher is None else self._watcher.pause)
-            if self._fleet is not None and self._watcher is not None:
+            if self._fleet is None or self._watcher is None:
+                continue
+            try:
                 await self._fleet.count()
                 self._watcher.look()
+            except Exception as error:  # noqa: BLE001 - a service goes on, watched or not
+                _say(f"it can't be watched: {type(error).__name__}: {error}")
 
     def _state(self) -> ServiceState:
         fleet, spec = self._fleet, self._spec

@@ -120,11 +120,11 @@ class Watcher:
         """What was kept of the same version."""
         try:
             kept = self._folder.watch()
+            if kept is None or kept.open.digest != spec.digest:
+                return None
             windows = self._folder.windows()
         except Unreadable as fault:
             self._say(f"what was counted before can't be read: {fault}")
-            return None
-        if kept is None or kept.open.digest != spec.digest:
             return None
         if any(each.digest == spec.digest and each.since == kept.open.since for each in windows[-1:]):
             kept.last = windows[-1]  # it ended between two writes

@@ -21,6 +21,7 @@ import {
   RunState,
   Sample,
   ServiceState,
+  ServiceWatch,
   Settings,
   TrialsView,
   Verdict,
@@ -137,6 +138,8 @@ export interface IApi {
   stopService(name: string): Promise<ServiceState>;
   /** A few rows of the example of the version that a service has. */
   serviceExample(name: string): Promise<unknown[]>;
+  /** How what a service is asked, and answers, compares with its version's baseline. */
+  watchService(name: string): Promise<ServiceWatch>;
   /** What a service answers to rows: the status of HTTP, and what it said. */
   tryService(name: string, records: unknown): Promise<{ status: number; answer: unknown }>;
   operation(id: string): Promise<Operation>;
@@ -289,6 +292,10 @@ export class Api implements IApi {
 
   async serviceExample(name: string): Promise<unknown[]> {
     return (await this._ask<{ records: unknown[] }>(at('services', name, 'example'))).records;
+  }
+
+  watchService(name: string): Promise<ServiceWatch> {
+    return this._ask(at('services', name, 'watch'));
   }
 
   tryService(name: string, records: unknown): Promise<{ status: number; answer: unknown }> {

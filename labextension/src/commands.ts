@@ -56,6 +56,8 @@ export namespace CommandIDs {
   export const deployModel = 'jupyter-mlops:model-deploy';
   /** Ask `service` something, in a dialog. */
   export const tryService = 'jupyter-mlops:service-try';
+  /** Show how what `service` is asked compares with its version's baseline, in a dialog. */
+  export const watchService = 'jupyter-mlops:service-watch';
   /** Make a profile, or change the one named `profile`; or that of `run`, with the workers that would have done for it. */
   export const editProfile = 'jupyter-mlops:profile-edit';
   /** Save what this month cost as a file: `as` csv, parquet, focus or html. */

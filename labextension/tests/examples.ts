@@ -269,6 +269,7 @@ export function service(part: Partial<ServiceState> = {}): ServiceState {
     errors: 0,
     rate: 0,
     problem: null,
+    alarm: null,
     ...part
   };
 }

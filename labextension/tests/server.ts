@@ -13,6 +13,7 @@ import {
   Promotion,
   PythonStack,
   RunState,
+  ServiceWatch,
   Settings,
   TrialsView,
   Verdict
@@ -76,6 +77,8 @@ export class TestApi implements IApi {
     silent: []
   };
   rows: unknown[] = [];
+  /** What a service's watch is. */
+  watched = null as never as ServiceWatch;
   heard: { status: number; answer: unknown } = { status: 200, answer: {} };
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
@@ -123,6 +126,7 @@ export class TestApi implements IApi {
   deploy = (...args: [IDeployment]) => this._answer('deploy', args, service());
   stopService = (...args: [string]) => this._answer('stopService', args, service());
   serviceExample = (...args: [string]) => this._answer('serviceExample', args, this.rows);
+  watchService = (...args: [string]) => this._answer('watchService', args, this.watched);
   tryService = (...args: [string, unknown]) => this._answer('tryService', args, this.heard);
   operation = (...args: [string]) => this._answer('operation', args, operation());
   estimate = (...args: [unknown]) =>

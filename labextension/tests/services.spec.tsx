@@ -4,6 +4,8 @@ import React from 'react';
 import { CommandIDs } from '../src/commands';
 import { ServiceSection } from '../src/services/list';
 import { TryForm } from '../src/services/try';
+import { WatchView } from '../src/services/watch';
+import { FeatureDrift, ServiceWatch, Window } from '../src/state/schema';
 import { NOW, service, snapshot } from './examples';
 import { find, Stage } from './stage';
 
@@ -25,7 +27,12 @@ describe('Services in the sidebar', () => {
     const stage = new Stage();
     const problem = { what: 'Its router is gone', why: '', todo: 'Deploy it again.' };
     const services = [
-      service({ rate: 12.34, errors: 1, coming: 4 }),
+      service({
+        rate: 12.34,
+        errors: 1,
+        coming: 4,
+        alarm: { ...problem, what: 'age has changed' }
+      }),
       service({ name: 'late', phase: 'dead', problem })
     ];
     const { rerender } = stage.show(<ServiceSection wanted="" />);
@@ -35,7 +42,12 @@ describe('Services in the sidebar', () => {
     expect(find('service-info', row).textContent).toBe('ready · 12/s · 1 error · @4 is coming');
     expect(find('service-address', row).textContent).toBe('127.0.0.1:8001');
     await stage.after(() => find('service-try', row).click());
-    expect(stage.executed).toEqual([[CommandIDs.tryService, { service: 'churn' }]]);
+    await stage.after(() => find('service-watch', row).click());
+    expect(stage.executed).toEqual([
+      [CommandIDs.tryService, { service: 'churn' }],
+      [CommandIDs.watchService, { service: 'churn' }]
+    ]);
+    expect(find('problem', row).textContent).toContain('age has changed');
     const late = document.querySelector('[data-name="late"]')!;
     expect(late.textContent).toContain('late churn@3dead');
     expect(late.textContent).toContain('Its router is gone');
@@ -61,5 +73,76 @@ describe('The form that tries a service', () => {
     fireEvent.change(rows, { target: { value: '[{' } });
     await stage.after(() => find('try-now').click());
     expect(find('problem').textContent).toContain('This is no JSON');
+  });
+});
+
+describe('What a service is asked', () => {
+  const drift = (part: Partial<FeatureDrift>): FeatureDrift => ({
+    name: 'age',
+    answers: false,
+    state: 'same',
+    signs: [],
+    rows: 500,
+    psi: 0.31,
+    noise: 0.05,
+    needs: 300,
+    missing: 0,
+    missing_before: 0,
+    outside: 0.125,
+    outside_before: 0,
+    words: '',
+    ...part
+  });
+  const window = { rows: 1500 } as Window;
+  const watch: ServiceWatch = {
+    format: 1,
+    version: 3,
+    rows_of: 'valid',
+    baseline: 4000,
+    period: 3600,
+    enough: 300,
+    open: window,
+    last: null,
+    features: [
+      drift({ state: 'changed', words: 'PSI 0.31, by chance 0.05 at most' }),
+      drift({ state: 'changed', answers: true, words: 'all 500 are the same' }),
+      drift({ name: 'income', psi: null, noise: null, state: 'unsure', words: 'needs 300 rows' })
+    ],
+    alerts: [
+      {
+        feature: 'age',
+        sign: 'shift',
+        phase: 'alarm',
+        answers: false,
+        since: NOW,
+        calm: 0,
+        words: ''
+      }
+    ],
+    problem: null,
+    words: '1 of 2 features changed: age'
+  };
+
+  it('is told by feature, with what changed in words, and looked at again', async () => {
+    const stage = new Stage();
+    stage.api.watched = watch;
+    stage.show(<WatchView service="churn" />);
+    await stage.after(() => undefined);
+    expect(find('watch-words').textContent).toBe(
+      '1 of 2 features changed: age. 1,500 rows are compared with 4,000.'
+    );
+    const texts = [
+      ...document.querySelectorAll<HTMLTableRowElement>('[data-mlops="watch-feature"] tr')
+    ].map(row => [...row.cells].map(cell => cell.textContent).join('|'));
+    expect(texts).toEqual([
+      'age|alarm|0.31|0.05|0%|13%',
+      'PSI 0.31, by chance 0.05 at most',
+      'its answers|changed|0.31|0.05|0%|13%',
+      'all 500 are the same',
+      'income|cannot tell yet|||0%|13%'
+    ]);
+    stage.api.watched = { ...watch, problem: { what: 'no baseline', why: '', todo: 'Save it.' } };
+    await stage.after(() => jest.advanceTimersByTime(5000));
+    expect(find('problem').textContent).toContain('no baseline');
   });
 });

@@ -41,7 +41,8 @@ export class Stage {
       CommandIDs.editProfile,
       CommandIDs.openTrials,
       CommandIDs.deployModel,
-      CommandIDs.tryService
+      CommandIDs.tryService,
+      CommandIDs.watchService
     ];
     for (const id of others) {
       this.commands.addCommand(id, { execute: args => void this.executed.push([id, args]) });

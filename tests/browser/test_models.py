@@ -76,6 +76,12 @@ def test_a_version_is_seen_promoted_with_a_reason_and_served(page: Page, lab: La
     expect(answer).to_contain_text("must be a number")
     assert_accessible(page, ".jp-mlops-dialog")
     page.keyboard.press("Escape")
+    service.locator("[data-mlops=service-watch]").click()
+    watch = page.locator("[data-mlops=watch]")
+    expect(watch.locator("[data-mlops=watch-feature]")).to_have_count(2)  # what was tried is counted
+    expect(watch).to_contain_text("are compared with 20")
+    assert_accessible(page, ".jp-mlops-dialog")
+    page.keyboard.press("Escape")
     service.locator("[data-mlops=service-stop]").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()
     expect(sidebar.services).to_have_count(0)

@@ -29,6 +29,7 @@ OWNERS = {
     **{name: {MODEL} for name in (models.TRAIL, models.RULES, models.ALIASES, models.FOREIGN, models.VERSION)},
     **{name: {MODEL} for name in (models.BASELINE, models.VERDICT, models.CHECK, models.CARD, models.SBOM)},
     **{name: {SERVICE} for name in (services.WANTED, services.SERVED, services.ROUTER, services.CALLERS)},
+    **{name: {SERVICE} for name in (services.WATCH, services.WINDOWS)},
     "settings.json": {"home/settings.py"},
     "bills.jsonl": {"home/bills.py"},
     "accounts.sqlite": {"home/accounts.py"},

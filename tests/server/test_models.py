@@ -116,6 +116,9 @@ async def test_a_version_is_deployed_tried_and_stopped(ask: Any, ones: mlops.Mod
     heard = await ask("POST", "services/ones/try", {"records": [["much"]]})
     assert heard["status"] == 400 and "must be a number" in heard["answer"]["error"]
     assert (await ask("DELETE", "services/ones"))["phase"] == "stopped"
+    watch = await ask("GET", "services/ones/watch")
+    assert (watch["open"]["rows"], watch["baseline"], watch["words"]) == (2, 20, "as in the baseline"), watch
+    assert [each["name"] for each in watch["features"]] == ["0", "answer"]
     status, away = await ask("POST", "services/ones/try", {"records": records})
     assert status == 503 and "is stopped" in away["what"]
     assert (await ask("DELETE", "services/nobody"))[0] == 404

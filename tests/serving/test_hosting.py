@@ -100,7 +100,7 @@ def test_one_caller_too_many_is_told_so(folder: ServiceFolder) -> None:
 
 async def test_to_wait_behind_others_is_not_to_be_stuck(folder: ServiceFolder) -> None:
     patience = 1.0
-    replica = ReplicaProcess("v1-1", _spec(patience), folder, lambda: None)
+    replica = ReplicaProcess("v1-1", _spec(patience), folder, lambda: None, lambda _: None)
     ours, theirs = socket.socketpair()
     with theirs:
         await asyncio.get_running_loop().create_unix_connection(lambda: replica, sock=ours)

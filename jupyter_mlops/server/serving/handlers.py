@@ -52,6 +52,18 @@ class ServiceExampleHandler(QuietHandler):
         self.reply({"records": await self.services.serving.example(name)})
 
 
+class WatchHandler(QuietHandler):
+    """What a service is asked, compared with its version's baseline."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """How that is."""
+        self.reply(await self.services.serving.watch(name))
+
+
 class TryHandler(Handler):
     """One request to a service, as its owner."""
 
@@ -68,5 +80,6 @@ HANDLERS = [
     (r"services", ServicesHandler),
     (r"services/([^/]+)", ServiceHandler),
     (r"services/([^/]+)/example", ServiceExampleHandler),
+    (r"services/([^/]+)/watch", WatchHandler),
     (r"services/([^/]+)/try", TryHandler),
 ]

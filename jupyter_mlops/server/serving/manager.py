@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
+from ...core.alert import ServiceWatch, summary
 from ...core.base import Seconds, read_request
 from ...core.errors import Unavailable
 from ...core.service import Deployment, ServiceState
@@ -73,6 +74,12 @@ class ServiceManager:
             return example_records(state.model, state.version) if state.version else []
 
         return await asyncio.to_thread(read)
+
+    async def watch(self, name: str) -> ServiceWatch:
+        """How what a service is asked compares with its version's baseline; raises `UnknownService`, `Unreadable`."""
+        state = await find_service(name)
+        watch = await hosting_of(state.place).watch(name) or ServiceWatch()
+        return watch.model_copy(update={"words": summary(watch)})
 
     async def try_out(self, name: str, data: Any) -> dict[str, Any]:
         """What a service answers to plain records: the HTTP status, and what it said.

@@ -1,4 +1,4 @@
-import { ReactWidget } from '@jupyterlab/apputils';
+import { Dialog, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import React from 'react';
@@ -11,6 +11,7 @@ import { Gate } from '../state/gate';
 import { Provide } from '../state/hooks';
 import { Store } from '../state/store';
 import { TryForm } from './try';
+import { WatchView } from './watch';
 
 /** Add the commands that deploy a version, and that ask a service. */
 export function addServiceCommands(
@@ -41,12 +42,44 @@ export function addServiceCommands(
       }
     }
   });
+  commands.addCommand(CommandIDs.watchService, {
+    label: trans.__('Watch a Service…'),
+    caption: trans.__('How what a service is asked compares with what its version was made with'),
+    describedBy: takes({ service: 'string' }),
+    execute: async args => {
+      const name = (args.service as string | undefined) ?? (await pickService(store, trans));
+      if (name !== undefined) {
+        await openWatch(commands, store, trans, name);
+      }
+    }
+  });
 }
 
 async function pickService(store: Store, trans: TranslationBundle): Promise<string | undefined> {
   const ready = store.state.services.filter(service => service.phase === 'ready');
   const none = trans.__('No service is ready');
   return (await choose(trans, trans.__('Which service?'), ready, each => each.name, none))?.name;
+}
+
+async function openWatch(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle,
+  service: string
+): Promise<void> {
+  const gate = new Gate(store);
+  const dialog = new Dialog({
+    title: trans.__('What %1 is asked', service),
+    body: ReactWidget.create(
+      <Provide context={{ store, gate, commands, trans }}>
+        <WatchView service={service} />
+      </Provide>
+    ),
+    buttons: [Dialog.okButton({ label: trans.__('Close') })]
+  });
+  dialog.addClass('jp-mlops-dialog');
+  await dialog.launch();
+  gate.dispose();
 }
 
 async function openForm(

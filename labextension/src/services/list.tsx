@@ -83,6 +83,16 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
         <span className="jp-mlops-service-buttons">
           {isReady && (
             <Button
+              label={trans.__('How what %1 is asked compares with the baseline', name)}
+              popup="dialog"
+              onClick={() => commands.execute(CommandIDs.watchService, { service: name })}
+              handle="service-watch"
+            >
+              {trans.__('watch…')}
+            </Button>
+          )}
+          {isReady && (
+            <Button
               label={trans.__('Ask %1 something', name)}
               popup="dialog"
               onClick={() => commands.execute(CommandIDs.tryService, { service: name })}
@@ -101,6 +111,7 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
         </span>
       </div>
       {service.problem && <ProblemLine problem={service.problem} />}
+      {service.alarm && <ProblemLine problem={service.alarm} />}
     </li>
   );
 });

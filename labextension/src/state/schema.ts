@@ -20,6 +20,7 @@ export interface Schemas {
   Receipt: Receipt;
   RunState: RunState;
   Sample: Sample;
+  ServiceWatch: ServiceWatch;
   Settings: Settings;
   Snapshot: Snapshot;
   TrialsView: TrialsView;
@@ -823,6 +824,7 @@ export interface ServicesChange {
  */
 export interface ServiceState {
   address: string;
+  alarm: Problem | null;
   coming: number;
   created: number;
   errors: number;
@@ -1341,6 +1343,92 @@ export interface CostBaseline {
     [k: string]: number;
   };
   until: number;
+}
+/**
+ * How what a service is asked, and answers, compares with its version's baseline.
+ *
+ * `open` is the window that isn't over, `last` the one before. `features` compare both together, so that what has
+ * just begun is told with enough rows. `period` are the seconds that a window lasts at least, `enough` the rows that
+ * it has to have. `problem` says why nothing can be compared.
+ */
+export interface ServiceWatch {
+  alerts: Alert[];
+  baseline: number;
+  enough: number;
+  features: FeatureDrift[];
+  format: number;
+  last: Window | null;
+  open: Window;
+  period: number;
+  problem: Problem | null;
+  rows_of: string;
+  version: number;
+  words: string;
+}
+/**
+ * Something that a feature, or the answers, were found to have. Without an alert all is well.
+ *
+ * `calm` are the windows in a row that haven't had it since.
+ */
+export interface Alert {
+  answers: boolean;
+  calm: number;
+  feature: string;
+  phase: 'suspected' | 'alarm';
+  sign: 'shift' | 'missing' | 'outside' | 'constant';
+  since: number;
+  words: string;
+}
+/**
+ * How a feature, or the answers, compare with the baseline.
+ *
+ * `psi` is the effect, and `noise` what it is at most where nothing has changed; both are None where there is nothing
+ * to compare. `needs` are the rows that a window has to have before it would show a large change. The shares are of
+ * all values, now and in the baseline.
+ */
+export interface FeatureDrift {
+  answers: boolean;
+  missing: number;
+  missing_before: number;
+  name: string;
+  needs: number;
+  noise: number | null;
+  outside: number;
+  outside_before: number;
+  psi: number | null;
+  rows: number;
+  signs: ('shift' | 'missing' | 'outside' | 'constant')[];
+  state: 'same' | 'changed' | 'unsure';
+  words: string;
+}
+/**
+ * The counts of a stretch of time. `digest` is the version's: only windows of the same one are added.
+ */
+export interface Window {
+  answers: FeatureCounts | null;
+  digest: string;
+  features: FeatureCounts[];
+  format: number;
+  rows: number;
+  since: number;
+  until: number;
+  version: number;
+}
+/**
+ * How the values of a feature were distributed: `counts` belongs to the bins, or values, of its baseline.
+ *
+ * `below` and `above` are numbers outside of what the baseline had, `other` what isn't among its commonest values.
+ * `low` and `high` are the least and the greatest number of all; they are kept of answers only.
+ */
+export interface FeatureCounts {
+  above: number;
+  below: number;
+  counts: number[];
+  high: number | null;
+  low: number | null;
+  missing: number;
+  name: string;
+  other: number;
 }
 /**
  * `price` is the user's own rates, `kinds` the user's prices of an hour of a node by its instance type, each in its
