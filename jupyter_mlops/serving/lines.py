@@ -31,11 +31,13 @@ def service_line(state: ServiceState, now: float) -> str:
 
 def watch_table(service: str, watch: ServiceWatch) -> str:
     """How what a service is asked compares with the baseline: a line, what there is to say of it, and a table."""
+    if watch.problem is not None:
+        return f"{service}: {_sentence(watch.problem)}"
     head = f"{service}: {summary(watch)}"
     if watch.rows:
         head += f" ({count(watch.rows, 'row')}, compared with {watch.baseline:,} of {watch.rows_of})"
-    problems = [each for each in (watch.problem, alarm_of(service, watch.alerts)) if each is not None]
-    lines = [head, *(f"! {_sentence(each)}" for each in problems)]
+    alarm = alarm_of(service, watch.alerts)
+    lines = [head] if alarm is None else [head, f"! {_sentence(alarm)}"]
     if not watch.features:
         return "\n".join(lines)
     head_row = ("feature", "state", "PSI", "by chance", "missing", "outside", "")

@@ -34,7 +34,7 @@ from .fleet import Fleet
 from .frames import Frame
 from .front import FrontServer
 from .tensors import metadata
-from .watcher import EVERY, Watcher
+from .watcher import Watcher
 
 #: Only this machine's own processes get here.
 _HOST = "127.0.0.1"
@@ -198,6 +198,7 @@ class ServiceRouter:
             await self._refuse(wanted, error)
             return
         watcher.follow(wanted)
+        watcher.look()
         self._watcher = watcher
         self._spec, self._fleet, self._record, self._coming = wanted, fleet, record, 0
         self.body, self._server.most = wanted.body, _most_connections(wanted.connections)
@@ -250,7 +251,7 @@ class ServiceRouter:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(EVERY if self._watcher is None else self._watcher.pause)
+            await asyncio.sleep(_TEND if self._watcher is None else self._watcher.pause)
             if self._fleet is None or self._watcher is None:
                 continue
             try:

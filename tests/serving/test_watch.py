@@ -8,6 +8,11 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
+from jupyter_mlops.core.alert import Alert, ServiceWatch
+from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.core.drift import FeatureDrift
+from jupyter_mlops.core.window import Window
+from jupyter_mlops.serving.lines import watch_table
 
 from ..models.conftest import people
 from .conftest import until
@@ -71,3 +76,19 @@ def test_what_a_service_is_asked_is_counted_and_said_where_it_changes(
         assert sum(each.rows for each in service.windows() if each.version == 1) == asked - ROWS - 1
     finally:
         service.stop()
+
+
+def test_a_watch_is_a_table_with_what_has_changed_first() -> None:
+    assert watch_table("churn", ServiceWatch(problem=Problem(what="It has no baseline", todo="Save it again."))) == (
+        "churn: It has no baseline. Save it again."
+    )
+    features = [FeatureDrift(name=f"f{at}", state="same", psi=0.01, noise=0.02) for at in range(50)]
+    features[0] = FeatureDrift(name="age", state="changed", psi=0.31, noise=0.05, missing=0.1, words="PSI 0.31")
+    features[1] = FeatureDrift(name="answer", state="unsure", answers=True, words="cannot tell yet: needs 300 rows")
+    alarm = Alert(feature="age", sign="shift", phase="alarm", words="PSI 0.31")
+    watch = ServiceWatch(baseline=400, rows_of="valid", open=Window(rows=1200), features=features, alerts=[alarm])
+    lines = watch_table("churn", watch).splitlines()
+    assert lines[0] == "churn: 1 of 49 features changed: age (1,200 rows, compared with 400 of valid)"
+    assert lines[1].startswith("! What churn is asked has changed since its version was made: age: age: PSI 0.31.")
+    assert [line.split()[:3] for line in lines[3:5]] == [["age", "changed", "0.31"], ["its", "answers", "cannot"]]
+    assert len(lines) == 3 + 40 + 1 and lines[-1] == "… and 10 more"
