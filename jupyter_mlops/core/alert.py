@@ -133,7 +133,7 @@ def summary(watch: ServiceWatch) -> str:
     if any(each.answers and each.state == "changed" for each in watch.features):
         parts.append("the answers changed")
     if parts:
-        return ", ".join(parts)
+        return "; ".join(parts)
     if not watch.features:
         return "nothing was asked yet"
     return f"cannot tell yet of {unsure} of {number}" if unsure else "as in the baseline"

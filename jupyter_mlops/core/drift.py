@@ -272,19 +272,19 @@ def binomial_tail(least: int, number: int, chance: float) -> float:
 
 
 def _words(told: FeatureDrift, before: int, ordered: bool) -> str:
-    """ "PSI 0.31, by chance 0.05 at most; 12 % are missing, before 0 %"."""
+    """ "PSI 0.31 (by chance 0.05 at most) and 12 % are missing (before 0 %)"."""
     parts = []
     if "constant" in told.signs:
         parts.append(f"all {told.rows:,} are the same")
     if "shift" in told.signs and told.psi is not None and told.noise is not None and told.psi > told.noise:
-        parts.append(f"PSI {told.psi:.2f}, by chance {told.noise:.2f} at most")
+        parts.append(f"PSI {told.psi:.2f} (by chance {told.noise:.2f} at most)")
     elif "shift" in told.signs:
         parts.append("a value that was rare is common")
     if "missing" in told.signs:
-        parts.append(f"{percent(told.missing)} are missing, before {percent(told.missing_before)}")
+        parts.append(f"{percent(told.missing)} are missing (before {percent(told.missing_before)})")
     if "outside" in told.signs:
         what = "are out of the range that was known" if ordered else "are values that were rare or unknown"
-        parts.append(f"{percent(told.outside)} {what}, before {percent(told.outside_before)}")
+        parts.append(f"{percent(told.outside)} {what} (before {percent(told.outside_before)})")
     if parts:
         return listed(parts)
     if told.state == "same":

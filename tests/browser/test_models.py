@@ -80,8 +80,9 @@ def test_a_version_is_seen_promoted_with_a_reason_and_served(page: Page, lab: La
     watch = page.locator("[data-mlops=watch]")
     expect(watch.locator("[data-mlops=watch-feature]")).to_have_count(2)  # what was tried is counted
     expect(watch).to_contain_text("are compared with 20")
-    assert_accessible(page, ".jp-mlops-dialog")
-    page.keyboard.press("Escape")
+    assert_accessible(page, ".jp-mlops-watch-dialog")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    expect(watch).to_have_count(0)
     service.locator("[data-mlops=service-stop]").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()
     expect(sidebar.services).to_have_count(0)

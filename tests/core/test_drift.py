@@ -126,15 +126,15 @@ TEXT = Bins(name="x", values=["a", "b", "c"], counts=[600, 399, 1])
     ("bins", "counts", "signs", "words"),
     [
         (NUMBER, numbers(missing=12), [], ""),
-        (NUMBER, numbers(missing=250), ["missing"], "20 % are missing, before 1 %"),
+        (NUMBER, numbers(missing=250), ["missing"], "20 % are missing (before 1 %)"),
         (NUMBER, numbers(above=5), [], ""),
-        (NUMBER, numbers(above=40), ["outside"], "4 % are out of the range that was known, before 0 %"),
+        (NUMBER, numbers(above=40), ["outside"], "4 % are out of the range that was known (before 0 %)"),
         (FLAG, FeatureCounts(name="x", counts=[480, 20]), ["shift"], "a value that was rare is common"),
         (FLAG, FeatureCounts(name="x", counts=[495, 5]), [], ""),
         (TEXT, FeatureCounts(name="x", counts=[590, 400, 0], other=10), [], ""),
         (TEXT, FeatureCounts(name="x", counts=[550, 390, 0], other=60), ["shift", "outside"], "6 % are values that"),
-        (TEXT, FeatureCounts(name="x", counts=[400, 600, 0]), ["shift"], "PSI 0.16, by chance 0.0"),
-        (TEXT, FeatureCounts(name="x", missing=500), ["missing"], "100 % are missing, before 0 %"),
+        (TEXT, FeatureCounts(name="x", counts=[400, 600, 0]), ["shift"], "PSI 0.16 (by chance 0.0"),
+        (TEXT, FeatureCounts(name="x", missing=500), ["missing"], "100 % are missing (before 0 %)"),
     ],
 )
 def test_signs_and_their_words(bins: Bins, counts: FeatureCounts, signs: list[str], words: str) -> None:

@@ -77,7 +77,7 @@ async function openWatch(
     ),
     buttons: [Dialog.okButton({ label: trans.__('Close') })]
   });
-  dialog.addClass('jp-mlops-dialog');
+  dialog.addClass('jp-mlops-watch-dialog');
   await dialog.launch();
   gate.dispose();
 }
