@@ -187,9 +187,9 @@ def _rest(bins: Bins, now: FeatureCounts, chance: float) -> bool:
 
 
 def _beyond(bins: Bins, border: int) -> int:
-    """How many values more a window may have of what was there less often than `border`; one value is added, since
-    their number is chance, too."""
-    return border * (1 + sum(each == border for each in bins.counts))
+    """How many values more a window may have of what was there less often than `border`: twice what is expected, and
+    for one value more, since how many there were is chance, too."""
+    return 2 * border * (1 + sum(each == border for each in bins.counts))
 
 
 def _pooled(before: Sequence[int], after: Sequence[int], bins: Bins) -> tuple[list[tuple[int, int]], tuple[int, int]]:
