@@ -17,6 +17,10 @@ window, against that in the baseline, by the exact conditional test of two count
 expected: a sample's least and greatest are exceeded by one of n more with the chance of n / (n + m), and a value that
 it had once might as well have been absent.
 
+What is compared must not have been chosen by its own counts: what was common by luck is less so in any other rows. So
+values are put together by their names, and where there are many or rare ones, the baseline has chosen those that it
+counts by other rows (`Bins.apart`).
+
 *Constant*: the answers to so many rows are one and the same as would not be, were they like the baseline's.
 
 All tests of a window together find something in a clean one with the chance ALPHA at most: each has its share of that
@@ -41,9 +45,11 @@ ALPHA = 0.01
 #: A PSI, and a change of a share, that would matter to nobody; and a PSI that one wants to be sure to see.
 SMALL, SMALL_SHARE, LARGE = 0.02, 0.01, 0.2
 
-#: Bins that are compared, of those that are counted: fewer have less noise. Values that each has at least to be
-#: expected, for its distribution to be the one above.
-_BINS, _EXPECTED = 10, 5.0
+#: Bins that are compared, of those that are counted: fewer have less noise.
+_BINS = 10
+
+#: Rows that each has at least to be expected to have, for its distribution to be the one above.
+EXPECTED = 5
 
 #: Tests that a feature has.
 _TESTS = 4
@@ -95,21 +101,23 @@ def enough(baseline: Baseline, least: int = 0) -> int:
     for that, as many as the baseline has, and `least` at least."""
     number = len(baseline.features) + (baseline.answers is not None)
     chance = ALPHA / (_TESTS * max(1, number))
-    needed = [_needed(bins, chance) or sum(bins.counts) + bins.other for bins in baseline.features]
+    seeing = [bins for bins in baseline.features if not _blind(bins)]
+    needed = [_needed(bins, chance) or sum(bins.counts) + bins.other for bins in seeing]
     return max([least, *needed])
 
 
 def _compared(bins: Bins, now: FeatureCounts, answers: bool, chance: float) -> FeatureDrift:
     before = sum(bins.counts) + bins.other
-    psi, noise, commoner = _shift(bins, now, chance)
+    blind = _blind(bins)
+    psi, noise, commoner = (None, None, False) if blind else _shift(bins, now, chance)
     outside, outside_before = (now.below + now.above, 0) if bins.edges else (now.other, bins.other)
-    unseen = 1 if bins.edges else _beyond(bins, min(bins.counts, default=1) if bins.other else 1)
     signs: list[Sign] = []
     if commoner or (psi is not None and noise is not None and psi > max(SMALL, noise)):
         signs.append("shift")
     if _more(now.missing, now.rows, bins.missing, bins.missing + 1, before + bins.missing, chance):
         signs.append("missing")
-    if _more(outside, now.known, outside_before, outside_before + unseen, before, chance):
+    knows = bins.edges or not blind
+    if knows and _more(outside, now.known, outside_before, outside_before + 1, before, chance):
         signs.append("outside")
     if answers and _constant(bins, now, chance):
         signs.append("constant")
@@ -120,7 +128,7 @@ def _compared(bins: Bins, now: FeatureCounts, answers: bool, chance: float) -> F
         signs=signs,
         psi=psi,
         noise=noise,
-        needs=_needed(bins, chance),
+        needs=0 if blind else _needed(bins, chance),
         missing=_share(now.missing, now.rows),
         missing_before=_share(bins.missing, before + bins.missing),
         outside=_share(outside, now.known),
@@ -128,24 +136,32 @@ def _compared(bins: Bins, now: FeatureCounts, answers: bool, chance: float) -> F
     )
     tells = noise is not None and noise <= LARGE
     told.state = "changed" if signs else "same" if tells else "unsure"
-    told.words = _words(told, before, bool(bins.edges))
+    told.words = _words(told, before, bool(bins.edges), blind)
     return told
 
 
 # The tests.
 
 
+def _blind(bins: Bins) -> bool:
+    """Whether an older release counted these in a way that tells nothing: a number of few values in one bin, or many
+    values, or rare ones, in the very rows in which they were found."""
+    if bins.edges:
+        return len(bins.counts) == 1 and bins.edges[0] < bins.edges[-1]
+    return not bins.apart and (bins.other > 0 or min(bins.counts, default=EXPECTED) < EXPECTED)
+
+
 def _shift(bins: Bins, now: FeatureCounts, chance: float) -> tuple[float | None, float | None, bool]:
     """PSI, its noise, and whether a rare value has become commoner; None where there is nothing to compare, or too
     little."""
-    before, after = _classes(bins, now)
-    m, n = sum(before), sum(after)
+    pairs = _pairs(bins, now)
+    m, n = sum(was for was, _ in pairs), sum(is_now for _, is_now in pairs)
     if not m or not n:
         return None, None, False
-    groups, rare = _pooled(before, after, bins)
-    commoner = _more(rare[1], n, rare[0], rare[0] + 1, m, chance) or (not bins.edges and _rest(bins, now, chance))
+    groups, rare = _pooled(pairs), _rarest(pairs, bins)
+    commoner = _more(rare[1], n, rare[0], rare[0] + 1, m, chance)
     if len(groups) < 2:
-        return 0.0, 0.0 if n >= _needed(bins, chance) > 0 or sum(map(bool, before)) < 2 else None, commoner
+        return 0.0, 0.0 if n >= _needed(bins, chance) > 0 or sum(was > 0 for was, _ in pairs) < 2 else None, commoner
     k = len(groups)
     psi = 0.0
     for was, is_now in groups:
@@ -154,74 +170,61 @@ def _shift(bins: Bins, now: FeatureCounts, chance: float) -> tuple[float | None,
     return psi, chi_square(1 - chance, k - 1) * (1 / n + 1 / m), commoner
 
 
-def _classes(bins: Bins, now: FeatureCounts) -> tuple[list[int], list[int]]:
-    """The counts of the baseline and of the window, bin by bin: numbers outside are in the bins at the ends, and of
-    other values only those count that were common."""
+def _pairs(bins: Bins, now: FeatureCounts) -> list[tuple[int, int]]:
+    """The counts of the baseline and of the window, bin by bin, in an order that has nothing to do with them; numbers
+    outside are in the bins at the ends."""
     after = [*now.counts[: len(bins.counts)], *[0] * (len(bins.counts) - len(now.counts))]
+    pairs = list(zip(bins.counts, after, strict=True))
     if not bins.edges:
-        common = [at for at, each in enumerate(bins.counts) if each >= _border(bins)]
-        return [bins.counts[at] for at in common], [after[at] for at in common]
-    if after:
-        after[0] += now.below
-        after[-1] += now.above
-    return list(bins.counts), after
+        if bins.apart:
+            return [(bins.other, now.other), *pairs]
+        return [pair for _, pair in sorted(zip(bins.values, pairs, strict=False))]
+    if pairs:
+        pairs[0] = pairs[0][0], pairs[0][1] + now.below
+        pairs[-1] = pairs[-1][0], pairs[-1][1] + now.above
+    return pairs
 
 
-def _border(bins: Bins) -> int:
-    """How often a value was there that counts as common."""
-    return max(int(_EXPECTED), min(bins.counts, default=0) if bins.other else 0)
-
-
-def _rest(bins: Bins, now: FeatureCounts, chance: float) -> bool:
-    """Whether values that were not common are so now.
-
-    That a value was rare is chance in part: those that were there a few times seldom are so again as seldom. The window
-    is expected to have more of them by as many values as were there as often as the border, times that (Good and
-    Turing's estimate).
-    """
-    border, before = _border(bins), sum(bins.counts) + bins.other
-    rare = [at for at, each in enumerate(bins.counts) if each < border]
-    was = bins.other + sum(bins.counts[at] for at in rare)
-    is_now = now.other + sum(now.counts[at] for at in rare if at < len(now.counts))
-    return _more(is_now, now.known, was, was + _beyond(bins, border), before, chance)
-
-
-def _beyond(bins: Bins, border: int) -> int:
-    """How many values more a window may have of what was there less often than `border`: twice what is expected, and
-    for one value more, since how many there were is chance, too."""
-    return 2 * border * (1 + sum(each == border for each in bins.counts))
-
-
-def _pooled(before: Sequence[int], after: Sequence[int], bins: Bins) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """Bins that each have about a tenth of the baseline's values, and enough for the test; and what is too rare for it.
-
-    Neighbours are put together; of values that have no order, or a bin each, the rare ones are.
-    """
-    pairs = list(zip(before, after, strict=True))
-    m, n = sum(before), sum(after)
-    possible = max(_EXPECTED, _EXPECTED * m / n if n else 0.0)
-    if not bins.edges or bins.edges[-1:] == bins.edges[-2:-1]:
-        pairs.sort(key=lambda pair: -pair[0])
+def _pooled(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbours together, so that each has about a tenth of the baseline's values, and enough for the test."""
+    m, least = sum(was for was, _ in pairs), _least(pairs)
     groups: list[tuple[int, int]] = []
     was = is_now = 0
     for one, other in pairs:
         was, is_now = was + one, is_now + other
-        if was >= max(0.999 * m / _BINS, possible):
+        if was >= max(0.999 * m / _BINS, least):
             groups.append((was, is_now))
             was = is_now = 0
-    if was >= possible or not groups:
-        return [*groups, (was, is_now)], (0, 0)
-    last = groups.pop()
-    return [*groups, (last[0] + was, last[1] + is_now)], (was, is_now)
+    if was < least and groups:
+        last = groups.pop()
+        was, is_now = last[0] + was, last[1] + is_now
+    return [*groups, (was, is_now)]
+
+
+def _rarest(pairs: Sequence[tuple[int, int]], bins: Bins) -> tuple[int, int]:
+    """The rarest bins together, which are too rare for a group of their own."""
+    was = is_now = 0
+    least, rarest_first = _least(pairs), [*reversed(pairs)] if bins.apart else sorted(pairs)
+    for one, other in rarest_first:
+        if was + one >= least:
+            break
+        was, is_now = was + one, is_now + other
+    return was, is_now
+
+
+def _least(pairs: Sequence[tuple[int, int]]) -> float:
+    """What a group has to have in the baseline, so that enough of it is expected in both."""
+    m, n = sum(was for was, _ in pairs), sum(is_now for _, is_now in pairs)
+    return max(float(EXPECTED), EXPECTED * m / n if n else 0.0)
 
 
 def _needed(bins: Bins, chance: float) -> int:
     """Rows of a window whose noise is so small that a large change shows; 0 where the baseline is too small for it."""
-    before, after = _classes(bins, FeatureCounts(name=bins.name))
-    m = sum(before)
+    pairs = _pairs(bins, FeatureCounts(name=bins.name))
+    m = sum(was for was, _ in pairs)
     if not m:
         return 0
-    groups, _ = _pooled(before, after, bins)
+    groups = _pooled(pairs)
     bound = chi_square(1 - chance, max(1, len(groups) - 1))
     left = LARGE / bound - 1 / m
     return math.ceil(1 / left) if left > 0 else 0
@@ -271,7 +274,7 @@ def binomial_tail(least: int, number: int, chance: float) -> float:
 # The words.
 
 
-def _words(told: FeatureDrift, before: int, ordered: bool) -> str:
+def _words(told: FeatureDrift, before: int, ordered: bool, blind: bool) -> str:
     """ "PSI 0.31 (by chance 0.05 at most) and 12 % are missing (before 0 %)"."""
     parts = []
     if "constant" in told.signs:
@@ -291,6 +294,8 @@ def _words(told: FeatureDrift, before: int, ordered: bool) -> str:
         return ""
     if not before:
         return "the version's baseline has no value of it"
+    if blind:
+        return "cannot tell: an older release made the version's baseline; save it again"
     if told.needs:
         return f"cannot tell yet: needs {count(told.needs, 'row')}"
     return f"cannot tell: the version's baseline has {count(before, 'row')} only"

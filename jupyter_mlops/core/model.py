@@ -139,7 +139,8 @@ class Bins(Record):
     """How the values of a feature were distributed: counts in bins between quantiles, or of the commonest values.
 
     `edges` are those of a numeric feature: `counts` has one entry less. `values` are the commonest of any other;
-    `counts` belongs to them, and `other` counts the rest.
+    `counts` belongs to them, and `other` counts the rest. `apart` says that these are counts of other rows than
+    those by which the values were chosen: what was common by luck isn't so in others.
     """
 
     name: Label
@@ -148,6 +149,7 @@ class Bins(Record):
     counts: Annotated[list[int], first(100)] = []
     other: int = 0
     missing: int = 0
+    apart: bool = False
 
 
 class Baseline(Record):

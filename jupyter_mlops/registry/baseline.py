@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.drift import EXPECTED
 from ..core.model import Baseline, Bins
-from .rows import PlainColumn, Rows, texts_of
+from .rows import PlainColumn, Rows, sample_of, texts_of
 
 #: Bins between quantiles of a numeric feature, and values that are counted of any other.
 BINS, VALUES = 20, 50
+
+#: One of so many rows is for choosing which values are counted, where some have to be chosen.
+_CHOOSING = 4
 
 #: Features that are looked at: more than that is no table that people know.
 _MOST = 2000
@@ -34,31 +38,41 @@ def baseline_of(rows: Rows, rows_of: str, answers: NDArray[Any] | None = None) -
 def bins_of(name: str, column: PlainColumn) -> Bins:
     """The counts of one feature: in bins that each have a twentieth of the values, or of the commonest values.
 
-    A number that has few values, as a yes or no has that is written as 1 or 0, has a bin for each. Else quantiles that
-    are the same make one edge. The last bin has both its edges, which are the same where it is of one value.
+    A number that has few values, as a yes or no has that is written as 1 or 0, has a bin for each. Else it has one for
+    each value that is several quantiles. The last bin has both its edges, which are the same where it is of one value.
     """
-    missing = column.missing
-    known = column.take(~missing)
-    gaps = int(missing.sum())
     if not column.numeric:
-        counted = Counter(texts_of(known)).most_common()
-        common = counted[:VALUES]
-        return Bins(
-            name=name,
-            values=[value for value, _ in common],
-            counts=[count for _, count in common],
-            other=sum(count for _, count in counted[VALUES:]),
-            missing=gaps,
-        )
-    values = known.values.astype(float)
+        return _values_of(name, column)
+    missing = column.missing
+    values = column.values[~missing].astype(float)
     finite = values[np.isfinite(values)]
-    gaps += len(values) - len(finite)
+    gaps = int(missing.sum()) + len(values) - len(finite)
     if not len(finite):
         return Bins(name=name, missing=gaps)
     edges = np.unique(finite)
     if len(edges) <= BINS:
         edges = np.append(edges, edges[-1])
     else:
-        edges = np.unique(np.quantile(finite, np.linspace(0, 1, BINS + 1)))
+        quantiles = np.quantile(finite, np.linspace(0, 1, BINS + 1))
+        several = quantiles[:-1][quantiles[:-1] == quantiles[1:]]
+        edges = np.unique(np.concatenate([quantiles, np.nextafter(several, np.inf)]))
     counts, _ = np.histogram(finite, edges)
     return Bins(name=name, edges=edges.tolist(), counts=counts.tolist(), missing=gaps)
+
+
+def _values_of(name: str, column: PlainColumn) -> Bins:
+    """The counts of each value; of the commonest, if there are many or rare ones. Those are chosen by some of the rows,
+    and counted in the others, since what is common by luck is less so in what the version is asked later."""
+    missing = column.missing
+    counted = Counter(texts_of(column.take(~missing)))
+    chosen_by, apart = counted, len(counted) > VALUES or min(counted.values(), default=EXPECTED) < EXPECTED
+    if apart:
+        choosing = np.zeros(len(missing), bool)
+        choosing[sample_of(len(missing), len(missing) // _CHOOSING, 1)] = True
+        chosen_by = Counter(texts_of(column.take(choosing & ~missing)))
+        counted = Counter(texts_of(column.take(~choosing & ~missing)))
+        missing = missing & ~choosing
+    values = [value for value, _ in chosen_by.most_common(VALUES)]
+    counts = [counted[value] for value in values]
+    other = sum(counted.values()) - sum(counts)
+    return Bins(name=name, values=values, counts=counts, other=other, missing=int(missing.sum()), apart=apart)

@@ -117,8 +117,25 @@ def test_bins_have_each_number_once(values: list[float]) -> None:
         assert len(bins.counts) == len(bins.edges) - 1
 
 
-@pytest.mark.parametrize(("kinds", "counted", "other"), [(3, 3, 0), (70, 50, 20)])
-def test_of_other_values_the_commonest_are_counted(kinds: int, counted: int, other: int) -> None:
-    column: Any = PlainColumn(np.array([f"v{number}" for number in range(kinds)]))
-    bins = bins_of("x", column)
-    assert (len(bins.values), bins.other, sum(bins.counts)) == (counted, other, counted)
+def test_a_number_that_is_mostly_one_has_a_bin_for_it() -> None:
+    values = np.concatenate([np.zeros(990), np.arange(1, 201) / 10])
+    bins = bins_of("x", PlainColumn(values))
+    assert bins.counts[0] == 990 and sum(bins.counts) == 1190 and bins.edges[-1] == 20
+
+
+def test_values_are_counted_in_other_rows_than_those_they_are_chosen_by_unless_all_are_known() -> None:
+    """None is chosen because it was there by luck."""
+    few: Any = PlainColumn(np.array(["a", "b", "c", "c"] * 5))
+    bins = bins_of("x", few)
+    assert (dict(zip(bins.values, bins.counts, strict=True)), bins.other) == ({"a": 5, "b": 5, "c": 10}, 0)
+    assert not bins.apart
+    random = np.random.default_rng(1)
+    many: Any = PlainColumn(random.integers(0, 168, 4000).astype(str), random.random(4000) < 0.1)
+    bins = bins_of("x", many)
+    before = sum(bins.counts) + bins.other
+    assert bins.apart and len(bins.values) == 50 and before + bins.missing == 3000
+    assert bins.missing / 3000 == pytest.approx(0.1, abs=0.03)
+    assert sum(bins.counts) / before == pytest.approx(50 / 168, abs=0.03), "as in any rows"
+    rare: Any = PlainColumn(np.array(["a"] * 99 + ["b"]))
+    bins = bins_of("x", rare)
+    assert bins.apart and sum(bins.counts) + bins.other == 75
