@@ -200,9 +200,18 @@ def test_answers_that_are_all_the_same(bins: Bins, counts: FeatureCounts, consta
 def test_the_distributions_are_those_of_the_books() -> None:
     for freedom, quantile, exact in [(9, 0.999, 27.877), (9, 0.95, 16.919), (1, 0.99, 6.635), (19, 0.9999, 50.795)]:
         assert chi_square(quantile, freedom) == pytest.approx(exact, rel=0.03)
-    assert binomial_tail(8, 10, 0.5) == pytest.approx(56 / 1024)
     assert binomial_tail(3, 10, 0.5) == 1.0 and binomial_tail(100_000, 100_001, 0.5) < 1e-300
-    assert binomial_tail(2000, 100_000, 0.01) < 1e-100
+    assert binomial_tail(2000, 100_000, 0.01) < 1e-100 and binomial_tail(10**9, 10**9 + 3, 0.01) == 0.0
+
+
+@pytest.mark.parametrize("number", [3, 10, 50, 400])
+@pytest.mark.parametrize("chance", [0.001, 0.05, 0.5, 0.95])
+def test_the_tail_is_that_of_the_binomial_distribution(number: int, chance: float) -> None:
+    for least in range(math.floor(number * chance) + 1, number + 1):
+        exact = sum(
+            math.comb(number, at) * chance**at * (1 - chance) ** (number - at) for at in range(least, number + 1)
+        )
+        assert binomial_tail(least, number, chance) == pytest.approx(exact, rel=0.1, abs=1e-60)
 
 
 amounts = st.integers(0, 10**6)
