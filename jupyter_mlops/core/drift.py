@@ -89,8 +89,9 @@ class FeatureDrift(Record):
 
 def drifts(baseline: Baseline, window: Window) -> list[FeatureDrift]:
     """How each feature of a window, and last its answers, compare with the baseline; what has changed most first."""
-    counted = {each.name: each for each in window.features}
-    pairs = [(bins, counted[bins.name], False) for bins in baseline.features if bins.name in counted]
+    # By their places: names that are too long may have become the same.
+    both = zip(baseline.features, window.features, strict=False)
+    pairs = [(bins, now, False) for bins, now in both if bins.name == now.name]
     if baseline.answers is not None and window.answers is not None:
         pairs.append((baseline.answers, window.answers, True))
     chance = ALPHA / (_TESTS * max(1, len(pairs)))

@@ -138,19 +138,6 @@ def undump(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return json.loads(arrays.pop("told").tobytes()), arrays
 
 
-def joined(requests: Sequence[Rows]) -> Rows:
-    """Rows of the same columns, one after another."""
-    first, columns = requests[0], []
-    for at in range(len(first.columns)):
-        parts = [rows.columns[at] for rows in requests]
-        values = np.concatenate([part.values for part in parts])
-        gaps = None
-        if any(part.gaps is not None for part in parts):
-            gaps = np.concatenate([np.zeros(len(p.values), bool) if p.gaps is None else p.gaps for p in parts])
-        columns.append(PlainColumn(values, gaps))
-    return Rows(first.names, columns, first.dtypes, first.categories)
-
-
 def rows_from(data: bytes) -> Rows:
     """What `Rows.dump` made of it."""
     told, arrays = undump(data)

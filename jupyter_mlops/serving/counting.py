@@ -5,7 +5,9 @@ Rows are kept until there are some, since to count many costs each of them a hun
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -14,10 +16,10 @@ from ..core.model import Baseline, Bins
 from ..core.window import FeatureCounts, Window
 from ..core.words import harmless
 from ..registry.measure import Array
-from ..registry.rows import PlainColumn, Rows, joined, texts_of
+from ..registry.rows import PlainColumn, Rows, texts_of
 
-#: Requests and rows that are kept at most before they are counted.
-_REQUESTS, _ROWS = 256, 5000
+#: Requests, rows and bytes that are kept at most before they are counted; so many bytes are joined, too.
+_REQUESTS, _ROWS, _BYTES = 256, 5000, 16 * 2**20
 
 
 class RowCounter:
@@ -29,16 +31,21 @@ class RowCounter:
     """
 
     def __init__(self, baseline: Baseline) -> None:
-        self._bins = {bins.name: _BinCounter(bins) for bins in baseline.features}
+        self._features = [_BinCounter(bins) for bins in baseline.features]
+        # A baseline is a record, and its names have bounds: several may be the same then, in the order of the columns.
+        self._by_name: dict[str, list[_BinCounter]] = defaultdict(list)
+        for bins, counter in zip(baseline.features, self._features, strict=True):
+            self._by_name[bins.name].append(counter)
         self._answer = _BinCounter(baseline.answers, extremes=True) if baseline.answers is not None else None
         self._kept: list[tuple[Rows, Array]] = []
-        self._rows = self._waiting = 0
+        self._rows = self._waiting = self._bytes = 0
 
     def add(self, rows: Rows, answers: Array) -> None:
         """Count rows that were answered."""
         self._kept.append((rows, answers))
         self._waiting += len(rows)
-        if self._waiting >= _ROWS or len(self._kept) >= _REQUESTS:
+        self._bytes += sum(column.values.nbytes for column in rows.columns) + answers.nbytes
+        if self._waiting >= _ROWS or len(self._kept) >= _REQUESTS or self._bytes >= _BYTES:
             self._count()
 
     def take(self) -> Window:
@@ -46,7 +53,7 @@ class RowCounter:
         self._count()
         taken = Window(
             rows=self._rows,
-            features=[each.take() for each in self._bins.values()],
+            features=[each.take() for each in self._features],
             answers=None if self._answer is None else self._answer.take(),
         )
         self._rows = 0
@@ -55,14 +62,39 @@ class RowCounter:
     def _count(self) -> None:
         if not self._kept:
             return
-        for name, column in joined([rows for rows, _ in self._kept]).features():
-            if (counter := self._bins.get(name)) is not None:
-                counter.add(column)
+        seen: Counter[str] = Counter()
+        for name, parts in _features([rows for rows, _ in self._kept]):
+            short = name if name in self._by_name else harmless(name, LONGEST)
+            counters = self._by_name.get(short, [])
+            if seen[short] < len(counters):
+                counters[seen[short]].add(parts)
+            seen[short] += 1
         answers = [answer for _, answer in self._kept]
         if self._answer is not None and all(answer.ndim == 1 for answer in answers):
-            self._answer.add(PlainColumn(np.concatenate(answers)))
+            self._answer.add(_joined([PlainColumn(answer) for answer in answers]))
         self._rows += self._waiting
-        self._kept, self._waiting = [], 0
+        self._kept, self._waiting, self._bytes = [], 0, 0
+
+
+def _features(requests: Sequence[Rows]) -> Iterator[tuple[str, list[PlainColumn]]]:
+    """Each feature's name, and its values in all requests."""
+    first = requests[0]
+    for at in range(len(first.columns)):
+        names = None if first.names is None else [first.names[at]]
+        parts = [Rows(names, [part]).features() for part in _joined([rows.columns[at] for rows in requests])]
+        for columns in zip(*parts, strict=True):
+            yield columns[0][0], [column for _, column in columns]
+
+
+def _joined(parts: list[PlainColumn]) -> list[PlainColumn]:
+    """The same values in one part; but texts of which one is very long stay apart: in an array all are as wide."""
+    width = max(part.values.itemsize for part in parts)
+    if width * sum(part.values.size for part in parts) > _BYTES:
+        return parts
+    gaps = None
+    if any(part.gaps is not None for part in parts):
+        gaps = np.concatenate([part.missing for part in parts])
+    return [PlainColumn(np.concatenate([part.values for part in parts]), gaps)]
 
 
 class _BinCounter:
@@ -81,11 +113,13 @@ class _BinCounter:
         self._low: float | None = None
         self._high: float | None = None
 
-    def add(self, column: PlainColumn) -> None:
+    def add(self, parts: Sequence[PlainColumn]) -> None:
         if self._edges is None:
-            self._add_texts(column)
-        elif column.values.dtype.kind in "iuf":
-            self._add_numbers(self._edges, column)
+            self._add_texts(parts)
+            return
+        for column in parts:
+            if column.values.dtype.kind in "iuf":
+                self._add_numbers(self._edges, column)
 
     def _add_numbers(self, edges: Array, column: PlainColumn) -> None:
         values = column.values.astype(float)
@@ -103,12 +137,15 @@ class _BinCounter:
             self._low = low if self._low is None else min(self._low, low)
             self._high = high if self._high is None else max(self._high, high)
 
-    def _add_texts(self, column: PlainColumn) -> None:
-        gaps = column.missing
-        if missing := int(np.count_nonzero(gaps)):
-            column = column.take(~gaps)
-        self._missing += missing
-        for value, number in Counter(texts_of(column)).items():
+    def _add_texts(self, parts: Sequence[PlainColumn]) -> None:
+        known = []
+        for column in parts:
+            gaps = column.missing
+            if missing := int(np.count_nonzero(gaps)):
+                column = column.take(~gaps)
+            self._missing += missing
+            known.append(texts_of(column))
+        for value, number in Counter(chain.from_iterable(known)).items():
             place = self._places.get(value)
             if place is None:  # a baseline is a record, and its texts have bounds
                 place = self._places.get(harmless(value, LONGEST), -1)

@@ -16,7 +16,7 @@ from ..registry.answers import ask, same
 from ..registry.flavors import FLAVORS, Flavor
 from ..registry.load import load
 from ..registry.measure import Array
-from ..registry.rows import PlainColumn, Rows, joined, rows_from
+from ..registry.rows import PlainColumn, Rows, rows_from
 from .asked import AskedReader
 
 #: Columns that an error names.
@@ -56,7 +56,7 @@ class Predictor:
         """
         if len(requests) > 1 and not self.apart:
             try:
-                whole = self._ask(joined(requests))
+                whole = self._ask(_joined(requests))
                 return list(np.split(whole, np.cumsum([len(rows) for rows in requests])[:-1]))
             except (InvalidInput, ValueError, TypeError):
                 pass
@@ -133,6 +133,19 @@ def _answers_each_row(predictor: Predictor, example: Rows, answer: Array) -> boo
     if isinstance(alone, NoAnswer) or any(isinstance(each, NoAnswer) for each in beside):
         return False
     return not same(answer[:1], alone) and not same(np.concatenate([answer, answer]), np.concatenate(beside))  # type: ignore[arg-type]  # none is a NoAnswer
+
+
+def _joined(requests: list[Rows]) -> Rows:
+    """The rows of several requests, one after another."""
+    first, columns = requests[0], []
+    for at in range(len(first.columns)):
+        parts = [rows.columns[at] for rows in requests]
+        values = np.concatenate([part.values for part in parts])
+        gaps = None
+        if any(part.gaps is not None for part in parts):
+            gaps = np.concatenate([np.zeros(len(p.values), bool) if p.gaps is None else p.gaps for p in parts])
+        columns.append(PlainColumn(values, gaps))
+    return Rows(first.names, columns, first.dtypes, first.categories)
 
 
 def described(predictor: Predictor) -> str:

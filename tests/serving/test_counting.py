@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mlops.core.drift import drifts
 from jupyter_mlops.core.model import Bins
 from jupyter_mlops.core.window import FeatureCounts, Window
 from jupyter_mlops.registry.baseline import baseline_of
@@ -116,3 +118,50 @@ def test_arrays_are_counted_by_column_and_much_is_not_kept() -> None:
         ("1", 1200, 0),
         ("2", 0, 1200),
     ]
+
+
+def texts(*values: str) -> Rows:
+    return Rows(["text"], [PlainColumn(np.array(values))])
+
+
+def test_one_long_text_makes_no_others_as_long() -> None:
+    counter = RowCounter(baseline_of(texts(*["a", "b"] * 9), "train"))
+    requests = [texts(*["a"] * 19) for _ in range(250)] + [texts("a", "x" * 100_000)]
+    tracemalloc.start()
+    try:
+        for rows in requests:
+            counter.add(rows, np.zeros(len(rows)))
+        (taken,) = counter.take().features
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert (taken.rows, taken.other) == (250 * 19 + 2, 1) and taken.counts[0] == 250 * 19 + 1
+
+
+def test_long_texts_are_not_kept_beside_each_other() -> None:
+    counter = RowCounter(baseline_of(texts(*["a", "b"] * 9), "train"))
+    tracemalloc.start()
+    try:
+        for _ in range(200):
+            counter.add(texts("a", *"xy" * 5, "x" * 100_000), np.zeros(12))
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert counter.take().features[0].rows == 200 * 12
+
+
+def test_features_are_counted_however_long_their_names_are() -> None:
+    """Also where what is kept of two names is the same."""
+    long = "n" * 150
+    names = [f"{long}{middle}{long}" for middle in "ab"]
+    known = Rows(names, [PlainColumn(np.arange(10.0)), PlainColumn(np.arange(10.0) + 100)])
+    baseline = baseline_of(known, "train")
+    assert baseline.features[0].name == baseline.features[1].name != names[0]
+    counter = RowCounter(baseline)
+    counter.add(Rows(names, [PlainColumn(np.array([3.0, -1])), PlainColumn(np.array([200.0, 201]))]), np.zeros(2))
+    first, second = counter.take().features
+    assert (first.rows, first.below, first.above) == (2, 1, 0) and (second.rows, second.above) == (2, 2)
+    known.columns[1] = PlainColumn(np.full(500, 200.0))
+    known.columns[0] = PlainColumn(np.arange(500) % 10.0)
+    counter.add(known, np.zeros(500))
+    assert [each.state == "changed" for each in drifts(baseline, counter.take())] == [True, False]
