@@ -61,6 +61,9 @@ def first(most: int) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+#: How many there are of something that is counted: what can be added up and divided, whoever says so.
+Amount = Annotated[int, Field(ge=0, le=10**15)]
+
 #: A moment: seconds since the epoch, UTC.
 Time = float
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Label, Record, Saying, Time, first, otherwise
+from .base import Amount, Label, Record, Saying, Time, first, otherwise
 from .cluster import Problem
 from .errors import Unreadable
 from .formats import FORMAT
@@ -146,9 +146,9 @@ class Bins(Record):
     name: Label
     edges: Annotated[list[float], first(100)] = []
     values: Annotated[list[Label], first(100)] = []
-    counts: Annotated[list[int], first(100)] = []
-    other: int = 0
-    missing: int = 0
+    counts: Annotated[list[Amount], first(100)] = []
+    other: Amount = 0
+    missing: Amount = 0
     apart: bool = False
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Annotated
 
-from .base import Label, Record, Time, first
+from .base import Amount, Label, Record, Time, first
 from .formats import FORMAT
 
 #: As many features as a baseline has at most.
@@ -24,11 +24,11 @@ class FeatureCounts(Record):
     """
 
     name: Label
-    counts: Annotated[list[int], first(100)] = []
-    below: int = 0
-    above: int = 0
-    other: int = 0
-    missing: int = 0
+    counts: Annotated[list[Amount], first(100)] = []
+    below: Amount = 0
+    above: Amount = 0
+    other: Amount = 0
+    missing: Amount = 0
     low: float | None = None
     high: float | None = None
 
@@ -64,7 +64,7 @@ class Window(Record):
     digest: Label = ""
     since: Time = 0
     until: Time = 0
-    rows: int = 0
+    rows: Amount = 0
     features: Annotated[list[FeatureCounts], first(_MOST)] = []
     answers: FeatureCounts | None = None
 

@@ -13,18 +13,17 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tornado.netutil import bind_sockets
 
-from ..core.base import read_record
 from ..core.cluster import Problem
 from ..core.errors import Conflict, MlopsError, StartFailed, Unavailable, Unreadable
 from ..core.model import ModelVersion
 from ..core.service import CallerTokens, ServiceSpec, ServiceState
 from ..core.waiting import end_tasks, until_set
-from ..core.window import Window
 from ..core.words import count
 from ..home.logs import bound_logs
 from ..home.models import model_folder
@@ -47,6 +46,8 @@ _LAST = 15.0
 
 #: Open files that it wants for itself, beside one for each connection.
 _FILES = 200
+
+_T = TypeVar("_T")
 
 
 class ServiceRouter:
@@ -74,7 +75,7 @@ class ServiceRouter:
         self._known: tuple[Stamp | None, CallerTokens] = (None, CallerTokens())
         self._unread = ""
         self._written: ServiceState | None = None
-        self._end = asyncio.Event()
+        self._end, self._one = asyncio.Event(), asyncio.Lock()
         self._stopped = False
 
     # What the front asks.
@@ -149,8 +150,7 @@ class ServiceRouter:
         await end_tasks(tends, watches)
         if self._fleet is not None:
             await self._fleet.end()
-        if self._watcher is not None:
-            self._watcher.look()
+        await self._look()
         self._fleet, self._stopped, self._since = None, True, time.time()
         self._write()
         return self._problem is None
@@ -191,30 +191,45 @@ class ServiceRouter:
         self._write()
         try:
             record = self._version(wanted)
-            watcher, watched = self._watcher_of(wanted), self._watcher
-            fleet = Fleet(wanted, self._folder, _say, lambda frame: _counted(watcher, frame))
+            watcher, watched = await self._watcher_of(wanted), self._watcher
+            fleet = Fleet(wanted, self._folder, _say, watcher.hear if watcher is not None else lambda _: None)
             await fleet.start()
         except MlopsError as error:
             await self._refuse(wanted, error)
             return
-        watcher.follow(wanted)
-        watcher.look()
         self._watcher = watcher
         self._spec, self._fleet, self._record, self._coming = wanted, fleet, record, 0
         self.body, self._server.most = wanted.body, _most_connections(wanted.connections)
+        if watcher is not None:
+            watcher.follow(wanted)
+        await self._look()  # before it is said that the version answers: somebody may ask at once
         self._revision, self._problem, self._since = wanted.revision, None, time.time()
         self._write()
         _say(f"{wanted.version_name} answers, by {count(wanted.replicas, 'replica')}")
         if before is not None:
             await before.end(before.spec.patience)
         if watched is not None and watched is not watcher:
-            watched.end()
+            await self._aside(watched.end)
 
-    def _watcher_of(self, wanted: ServiceSpec) -> Watcher:
+    async def _watcher_of(self, wanted: ServiceSpec) -> Watcher | None:
         """The one of the wanted version: more replicas of the same version are watched with those before."""
         if self._watcher is not None and self._watcher.digest == wanted.digest:
             return self._watcher
-        return Watcher(self._folder, wanted, _say)
+        return await self._aside(lambda: Watcher(self._folder, wanted, _say))
+
+    async def _look(self) -> None:
+        """Have the watcher look: the one that is there when it comes to that."""
+        await self._aside(lambda: None if self._watcher is None else self._watcher.look())
+
+    async def _aside(self, act: Callable[[], _T]) -> _T | None:
+        """Have something done about watching, one after another, in a thread: no answer waits for it. It works on data
+        that people's code has made: whatever comes of that, the service goes on."""
+        try:
+            async with self._one:
+                return await asyncio.to_thread(act)
+        except Exception as error:  # noqa: BLE001 - as told above
+            _say(f"it can't be watched: {type(error).__name__}: {error}")
+            return None
 
     def _version(self, wanted: ServiceSpec) -> ModelVersion:
         try:
@@ -252,13 +267,9 @@ class ServiceRouter:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_TEND if self._watcher is None else self._watcher.pause)
-            if self._fleet is None or self._watcher is None:
-                continue
-            try:
+            if self._fleet is not None:
                 await self._fleet.count()
-                self._watcher.look()
-            except Exception as error:  # noqa: BLE001 - a service goes on, watched or not
-                _say(f"it can't be watched: {type(error).__name__}: {error}")
+                await self._look()
 
     def _state(self) -> ServiceState:
         fleet, spec = self._fleet, self._spec
@@ -305,17 +316,6 @@ def _most_connections(wanted: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
             soft = more
     return wanted if soft == resource.RLIM_INFINITY else max(10, min(wanted, soft - _FILES))
-
-
-def _counted(watcher: Watcher, frame: Frame) -> None:
-    """Count what a replica has counted. It runs what people wrote: what it says is data, and may be none."""
-    try:
-        if frame.code == 200:
-            watcher.add(read_record(Window, frame.body, "replica's count"))
-        else:
-            watcher.fail(frame.body.decode(errors="replace"))
-    except Unreadable as fault:
-        watcher.fail(str(fault))
 
 
 def _say(line: str) -> None:

@@ -1,15 +1,18 @@
 """What a router makes of its replicas' counts: windows, how they compare with the baseline, and alerts.
 
-Nothing of this is done while somebody waits for an answer: replicas are asked for their counts now and then.
+Nothing of this is done while somebody waits for an answer: replicas are asked for their counts now and then, and what
+they tell is read and compared in a thread.
 """
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from ..core.alert import ServiceWatch, after_window, alarm_of
-from ..core.base import Seconds
+from ..core.base import Seconds, read_record
 from ..core.cluster import Problem
 from ..core.drift import drifts, enough
 from ..core.errors import MlopsError, Unreadable
@@ -18,6 +21,7 @@ from ..core.service import ServiceSpec
 from ..core.window import Window
 from ..home.models import model_folder
 from ..home.services import ServiceFolder
+from .frames import Frame
 
 #: Seconds between two looks at what was counted, and how many times longer than a look took that is at least.
 EVERY: Seconds = 5.0
@@ -30,7 +34,8 @@ _LONGEST: Seconds = 7 * 24 * 3600.0
 class Watcher:
     """Watches what one version of a service is asked, and answers.
 
-    What was counted before the router ended is gone on with, if it was of the same version.
+    What was counted before the router ended is gone on with, if it was of the same version. `hear` and `follow` are for
+    the loop in which requests are answered; all else takes its time, and may be called in any thread.
 
     Parameters
     ----------
@@ -40,32 +45,69 @@ class Watcher:
     def __init__(self, folder: ServiceFolder, spec: ServiceSpec, say: Callable[[str], None]) -> None:
         self._folder, self._say = folder, say
         self.digest, self._name = spec.digest, spec.name
-        self._baseline, problem = _baseline_of(spec)
+        self._baseline, self._lacking = _baseline_of(spec)
         self._watch = self._before(spec) or ServiceWatch(
             version=spec.version, open=Window(version=spec.version, digest=spec.digest, since=time.time())
         )
-        self._watch.problem = problem
+        self._watch.problem = self._lacking
         if self._baseline is not None:
             self._watch.rows_of, self._watch.baseline = self._baseline.rows_of, self._baseline.rows
             self._watch.enough = enough(self._baseline)
         self._watch.open.until = time.time()
-        #: Seconds that pass between two looks.
-        self.pause = EVERY
+        self._heard: deque[Frame] = deque()
+        self._looking = threading.Lock()
+        #: What there is to say of alarms.
+        self.alarm = alarm_of(self._name, self._watch.alerts)
+        self._unwritten, self._changed = "", True
         self.follow(spec)
-        self._unwritten = ""
 
     def follow(self, spec: ServiceSpec) -> None:
         """The same version with another wish."""
-        self._watch.period = spec.window
-        self.pause, self._changed = min(EVERY, spec.window), True
+        self._period = spec.window
+        #: Seconds that pass between two looks.
+        self.pause = min(EVERY, spec.window)
 
-    @property
-    def alarm(self) -> Problem | None:
-        """What there is to say of alarms."""
-        return alarm_of(self._name, self._watch.alerts)
+    def hear(self, told: Frame) -> None:
+        """Keep what a replica has counted for the next look. It runs what people wrote, and may say anything."""
+        self._heard.append(told)
 
-    def add(self, counted: Window) -> None:
-        """Count what a replica has counted."""
+    def look(self) -> None:
+        """Compare what was counted with the baseline, end the window if it is over, and keep all that."""
+        with self._looking:
+            began = time.perf_counter()
+            self._listen()
+            if self._watch.period != self._period:
+                self._watch.period, self._changed = self._period, True
+            if self._changed and self._baseline is not None:
+                self._compare(self._baseline)
+                self.pause = max(min(EVERY, self._period), _REST * (time.perf_counter() - began))
+            self._keep()
+
+    def end(self) -> None:
+        """The version is replaced: what was counted of it is a window, however short."""
+        with self._looking:
+            self._listen()
+            if self._watch.open.rows:
+                self._store(self._watch.open)
+
+    def _listen(self) -> None:
+        """Count what was heard. That some replica couldn't count is over when all can again."""
+        failed, heard = "", False
+        while self._heard:
+            told, heard = self._heard.popleft(), True
+            try:
+                if told.code == 200:
+                    self._add(read_record(Window, told.body, "replica's count"))
+                else:
+                    failed = failed or told.body.decode(errors="replace")
+            except (Unreadable, ValueError) as fault:
+                failed = failed or str(fault)
+        if heard:
+            what = f"What {self._name} is asked isn't counted"
+            failure = Problem(what=what, why=failed[:500], todo="See its log.") if failed else None
+            self._watch.problem, self._changed = self._lacking or failure, True
+
+    def _add(self, counted: Window) -> None:
         if not counted.rows:
             return
         now, seen = time.time(), self._watch.open
@@ -74,32 +116,13 @@ class Watcher:
         self._watch.open = moment.plus(counted.model_copy(update={"since": begun, "until": now})).plus(
             seen.model_copy(update={"since": begun, "until": now})
         )
-        self._changed = True
 
-    def fail(self, words: str) -> None:
-        """A replica can't count."""
-        why = words[:500]
-        self._watch.problem = Problem(what=f"What {self._name} is asked isn't counted", why=why, todo="See its log.")
-        self._changed = True
-
-    def look(self) -> None:
-        """Compare what was counted with the baseline, end the window if it is over, and keep all that."""
-        if not self._changed or self._baseline is None:
-            self._keep()
-            return
-        began = time.perf_counter()
+    def _compare(self, baseline: Baseline) -> None:
         if self._is_over():
-            self._end_window(self._baseline)
+            self._end_window(baseline)
         open_, last = self._watch.open, self._watch.last
         both = open_ if last is None else last.plus(open_)
-        self._watch.features = drifts(self._baseline, both) if both.rows else []
-        self._keep()
-        self.pause = max(min(EVERY, self._watch.period), _REST * (time.perf_counter() - began))
-
-    def end(self) -> None:
-        """The version is replaced: what was counted of it is a window, however short."""
-        if self._watch.open.rows:
-            self._store(self._watch.open)
+        self._watch.features = drifts(baseline, both) if both.rows else []
 
     def _is_over(self) -> bool:
         seen = self._watch.open
@@ -112,7 +135,7 @@ class Watcher:
         self._watch.alerts = after_window(self._watch.alerts, drifts(baseline, window), window.until)
         self._watch.last = window
         self._watch.open = Window(version=window.version, digest=window.digest, since=window.until, until=window.until)
-        after = self.alarm
+        self.alarm = after = alarm_of(self._name, self._watch.alerts)
         if after != before:
             self._say(f"{after.what}: {after.why}" if after is not None else "what it is asked is as it was again")
 
