@@ -28,8 +28,9 @@ from .frames import COUNT, HELLO, Frame, FrameReader
 #: Seconds that a replica has to load its version, that a request waits for one which is ready, and that one has to end.
 _LOADING, _WAITING, _ENDING = 180.0, 15.0, 5.0
 
-#: Seconds that one which ends has to tell what it has counted.
-_COUNTING = 5.0
+#: Seconds that one which ends has to tell what it has counted. It has nothing else to do then, and takes milliseconds:
+#: this is for machines that have.
+_COUNTING = 20.0
 
 #: Seconds before a replica that died is replaced, from the second time on, and at most.
 _FIRST, _LONGEST = 1.0, 30.0
@@ -64,14 +65,16 @@ class ReplicaProcess(asyncio.Protocol):
     ) -> None:
         self.name, self._spec, self._folder = name, spec, folder
         self._on_gone, self._on_counts = on_gone, on_counts
-        #: Whether it was asked something since it told its counts.
+        #: Whether it was asked something since it was to tell its counts, and what it is to tell.
         self._uncounted = False
+        self._counts: asyncio.Future[Frame] | None = None
         self.phase: ReplicaPhase = "starting"
         self.since = time.time()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._idle = asyncio.Event()
         self._idle.set()
         self._frames, self._numbers = FrameReader(), itertools.count(HELLO + 1)
+        #: What it was asked, and since when; counts nobody waits for.
         self._pending: dict[int, tuple[asyncio.Future[Frame], float]] = {}
         self._transport: asyncio.Transport | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -139,7 +142,7 @@ class ReplicaProcess(asyncio.Protocol):
             future.set_exception(ReplicaLost())
             return future
         number = next(self._numbers)
-        self._pending[number] = future, time.monotonic()
+        self._pending[number] = future, math.inf if code == COUNT else time.monotonic()
         self._uncounted = code != COUNT
         self._idle.clear()
         self._transport.write(Frame(number, code, body).packed())
@@ -147,11 +150,10 @@ class ReplicaProcess(asyncio.Protocol):
 
     def count(self) -> asyncio.Future[Frame] | None:
         """Have it tell what it has counted; None where that is nothing. The counts come even if nobody waits."""
-        if not self._uncounted:
-            return None
-        future = self.ask(COUNT, b"")
-        future.add_done_callback(self._counted)
-        return future
+        if self._uncounted:
+            self._counts = self.ask(COUNT, b"")
+            self._counts.add_done_callback(self._counted)
+        return self._counts
 
     def _counted(self, future: asyncio.Future[Frame]) -> None:
         if not future.cancelled() and future.exception() is None:
@@ -177,7 +179,8 @@ class ReplicaProcess(asyncio.Protocol):
             self.phase, self.since = "draining", time.time()
             with contextlib.suppress(asyncio.TimeoutError):
                 await wait_for(self._idle.wait(), patience)
-            if (counts := self.count()) is not None:
+            works = any(since < math.inf for _, since in self._pending.values())
+            if not works and (counts := self.count()) is not None:
                 await asyncio.wait([counts], timeout=_COUNTING)
         self._lost = True
         if self._transport is not None:

@@ -16,7 +16,8 @@ from jupyter_mlops.core.window import FeatureCounts, Window
 from jupyter_mlops.home.models import BASELINE, model_folder
 from jupyter_mlops.home.services import WANTED, ServiceFolder
 from jupyter_mlops.serving import router
-from jupyter_mlops.serving.frames import Frame
+from jupyter_mlops.serving.fleet import ReplicaProcess
+from jupyter_mlops.serving.frames import COUNT, INFER, Frame, FrameReader
 from jupyter_mlops.serving.watcher import Watcher
 
 from .conftest import PATIENCE
@@ -117,3 +118,46 @@ async def test_a_service_goes_on_and_ends_whatever_is_wrong_with_its_watch(
     assert await asyncio.wait_for(runs, PATIENCE)
     state = folder.state()
     assert state is not None and state.phase == "stopped"
+
+
+class Channel(asyncio.Transport):
+    """Keeps what is written to a replica."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[Frame] = []
+        self.counting = asyncio.Event()
+        self._reader = FrameReader()
+
+    def write(self, data: Any) -> None:
+        """As a transport."""
+        self.frames += self._reader.feed(data)
+        if self.frames[-1].code == COUNT:
+            self.counting.set()
+
+    def close(self) -> None:
+        """As a transport."""
+
+
+@pytest.mark.parametrize("already", [True, False])
+async def test_what_a_replica_counted_last_is_waited_for(tmp_path: Path, already: bool) -> None:
+    """Also if it is being asked for that already when it is let go."""
+    heard: list[Frame] = []
+    replica = ReplicaProcess("v1-1", SPEC, ServiceFolder(tmp_path), lambda: None, heard.append)
+    channel = Channel()
+    replica.connection_made(channel)
+    replica.phase = "ready"
+    answer = replica.ask(INFER, b"{}")
+    replica.data_received(Frame(channel.frames[0].number, 200, b"{}").packed())
+    assert (await answer).body == b"{}"
+    if already:
+        replica.count()
+    goes = asyncio.create_task(replica.let_go())
+    await channel.counting.wait()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    (asked,) = [frame for frame in channel.frames if frame.code == COUNT]
+    assert not goes.done()
+    replica.data_received(Frame(asked.number, 200, b"counts").packed())
+    await goes
+    assert [frame.body for frame in heard] == [b"counts"]
