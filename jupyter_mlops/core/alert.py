@@ -127,7 +127,7 @@ def summary(watch: ServiceWatch) -> str:
         return watch.problem.what
     asked = [each for each in watch.features if not each.answers]
     changed = [each.name for each in asked if each.state == "changed"]
-    unsure = sum(each.state == "unsure" for each in asked)
+    unsure = [each for each in asked if each.state == "unsure"]
     number = count(len(asked), "feature")
     parts = [f"{len(changed)} of {number} changed: {first_of(changed, _NAMED)}"] if changed else []
     if any(each.answers and each.state == "changed" for each in watch.features):
@@ -136,4 +136,7 @@ def summary(watch: ServiceWatch) -> str:
         return "; ".join(parts)
     if not watch.features:
         return "nothing was asked yet"
-    return f"cannot tell yet of {unsure} of {number}" if unsure else "as in the baseline"
+    if not unsure:
+        return "as in the baseline"
+    yet = " yet" if any(each.needs for each in unsure) else ""
+    return f"cannot tell{yet} of {len(unsure)} of {number}"

@@ -139,7 +139,7 @@ describe('What a service is asked', () => {
       'PSI 0.31, by chance 0.05 at most',
       'its answers|changed|0.31|0.05|0%|13%',
       'all 500 are the same',
-      'income|cannot tell yet|||0%|13%'
+      'income|cannot tell|||0%|13%'
     ]);
     stage.api.watched = { ...watch, problem: { what: 'no baseline', why: '', todo: 'Save it.' } };
     await stage.after(() => jest.advanceTimersByTime(5000));

@@ -9,13 +9,15 @@ from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.drift import FeatureDrift
 from jupyter_mlops.core.window import Window
 
-#: A window that found a shift, one that didn't, one that couldn't tell.
-STATES = {"!": ("changed", ["shift"]), ".": ("same", []), "?": ("unsure", [])}
+#: A window that found a shift, one that didn't, one that couldn't tell yet, and one that never will.
+STATES = {"!": ("changed", ["shift"]), ".": ("same", []), "?": ("unsure", []), "x": ("unsure", [])}
 
 
 def drift(kind: str, name: str = "age", *, answers: bool = False) -> FeatureDrift:
     state, signs = STATES[kind]
-    return FeatureDrift(name=name, state=state, signs=signs, words=f"{name} is odd", answers=answers)  # type: ignore[arg-type]  # as in the table
+    told = FeatureDrift(name=name, state=state, signs=signs, words=f"{name} is odd", answers=answers)  # type: ignore[arg-type]  # as in the table
+    told.needs = 9 if kind == "?" else 0
+    return told
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,7 @@ def test_an_alarm_has_cause_and_remedy() -> None:
         ("", "nothing was asked yet"),
         ("..", "as in the baseline"),
         (".?", "cannot tell yet of 1 of 2 features"),
+        (".x", "cannot tell of 1 of 2 features"),
         ("!.", "1 of 2 features changed: f0"),
     ],
 )

@@ -133,7 +133,7 @@ function stateWord(trans: TranslationBundle, state: FeatureDrift['state']): stri
   const words: Record<FeatureDrift['state'], string> = {
     same: trans.__('as before'),
     changed: trans.__('changed'),
-    unsure: trans.__('cannot tell yet')
+    unsure: trans.__('cannot tell')
   };
   return words[state];
 }
