@@ -47,11 +47,13 @@ def number(random: Random, name: str, m: int, n: int) -> tuple[Bins, FeatureCoun
     return bins, FeatureCounts(name=name, counts=counts[1:-1], below=counts[0], above=counts[-1])
 
 
-def labels(random: Random, name: str, m: int, n: int, weights: np.ndarray) -> tuple[Bins, FeatureCounts]:
+def labels(
+    random: Random, name: str, m: int, n: int, weights: np.ndarray, later: np.ndarray | None = None
+) -> tuple[Bins, FeatureCounts]:
     """A feature with values of its own: as in a real baseline, the 50 commonest of some rows are counted in the others,
     unless there are few and none is rare."""
-    shares = weights / weights.sum()
-    before, after = random.multinomial(m, shares), random.multinomial(n, shares)
+    later = weights if later is None else later
+    before, after = random.multinomial(m, weights / weights.sum()), random.multinomial(n, later / later.sum())
     apart = bool(np.count_nonzero(before) > 50 or min(before[before > 0]) < 5)
     chosen_by = random.multivariate_hypergeometric(before, m // 4) if apart else before
     before = before - chosen_by if apart else before
@@ -111,6 +113,17 @@ def test_a_shift_is_found_where_it_matters(m: int, n: int, by: float, found: int
     assert sum("shift" in each.signs for each in told) == found
     if found:
         assert all(each.state == "changed" and each.words.startswith("PSI ") for each in told)
+
+
+@pytest.mark.parametrize(("weights", "value"), [(np.ones(5), 3), (1 / np.arange(1, 1001), 3), (ZIPF, 40), (ZIPF, 999)])
+def test_a_value_that_becomes_common_is_found_among_many(weights: np.ndarray, value: int) -> None:
+    """Whether it is one of those that are counted, or of the rest."""
+    random, later = np.random.default_rng(2), weights.copy()
+    later[value] += 0.2 * later.sum()
+    for _ in range(20):
+        bins, counts = labels(random, "t0", 3000, 2000, weights, later)
+        (found,) = drifts(Baseline(features=[bins]), Window(rows=2000, features=[counts]))
+        assert found.state == "changed", found
 
 
 def one_of(found: list[FeatureDrift], name: str) -> FeatureDrift:
