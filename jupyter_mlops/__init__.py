@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
     from .notebook.panel.panel import Panel, panel
     from .registry.handle import Model, Version, model, models, save_model
+    from .registry.scoring.api import Scores, score
     from .serving.handle import Service, deploy, service, services
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Price",
     "Profile",
     "Run",
+    "Scores",
     "Service",
     "Sweep",
     "Version",
@@ -76,6 +78,7 @@ __all__ = [
     "run",
     "runs",
     "save_model",
+    "score",
     "service",
     "services",
     "start",
@@ -104,6 +107,7 @@ _HOMES = {
     "Price": ".core.price",
     "Profile": ".core.profile",
     "Run": ".client.runs.run",
+    "Scores": ".registry.scoring.api",
     "Service": ".serving.handle",
     "Sweep": ".client.runs.sweeps.result",
     "Version": ".registry.handle",
@@ -129,6 +133,7 @@ _HOMES = {
     "run": ".client.runs.api",
     "runs": ".client.runs.api",
     "save_model": ".registry.handle",
+    "score": ".registry.scoring.api",
     "service": ".serving.handle",
     "services": ".serving.handle",
     "start": ".client.clusters.handle",
@@ -153,7 +158,7 @@ def __getattr__(name: str) -> Any:
         importlib.import_module(".notebook.errors", __name__).shorten_tracebacks()
     if name in _MODULES:
         return importlib.import_module(_MODULES[name], __name__)
-    if _HOMES[name].startswith((".client", ".notebook")) and name not in _ON_WORKERS:
+    if _HOMES[name].startswith((".client", ".notebook", ".registry.scoring")) and name not in _ON_WORKERS:
         _record_runs()
     return getattr(importlib.import_module(_HOMES[name], __name__), name)
 

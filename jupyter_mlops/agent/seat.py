@@ -320,7 +320,7 @@ class Seat:
                 self._reporter.send(kind, key=self._key, **message)
             elif kind == "display":
                 self._displays.add(message)
-            elif kind == "param":
+            elif kind in ("param", "rows"):
                 self._reporter.send(kind, **message)
             elif kind == "secede":
                 self._runners.delegates = True

@@ -44,6 +44,7 @@ from .image import image
 from .kubernetes import kubernetes
 from .models import models
 from .prices import prices
+from .scoring import score
 from .services import deploy, services, undeploy
 from .show import (
     accounts_table,
@@ -290,6 +291,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "receipt": receipt,
     "models": models,
     "costs": costs,
+    "score": score,
     "services": services,
     "deploy": deploy,
     "undeploy": undeploy,

@@ -109,10 +109,23 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("name", nargs="?", help="of a model, or of a version: churn, churn@3, churn@champion")
     command.add_argument("--why", default="", help="promote: the reason, for the trail")
     command.add_argument("--override", default="", help="promote: why it is done though a gate fails")
+    _add_score(add)
     _add_services(add)
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
     add_image(commands.add_parser("image", help="Write a Dockerfile that has exactly this environment."))
     return top
+
+
+def _add_score(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    command = add("score", "Have a version of a model answer all rows of files, on a cluster; run again, it goes on.")
+    command.add_argument("model", help="churn (the champion), churn@3, churn@champion, churn@newest")
+    command.add_argument("files", nargs="+", help="Parquet and CSV: paths, folders, patterns, URLs")
+    command.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for the answers; or a URL")
+    command.add_argument("-k", "--keys", metavar="A,B", help="columns beside the answers; default: all others")
+    command.add_argument("--chances", action="store_true", help="a column for the chance of each class, too")
+    command.add_argument("--fresh", action="store_true", help="begin anew: remove what FOLDER has of scores")
+    command.add_argument("-c", "--cluster", help="default: as for a run")
+    command.add_argument("--detach", action="store_true", help="don't wait: it goes on by itself")
 
 
 def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:

@@ -100,9 +100,10 @@ def known_cost(cost: Cost) -> str:
 
 
 def unit_price(state: RunState) -> str:
-    """What a thousand items of a map cost; empty when that is unknown, or the run is no map."""
+    """What a thousand items of a map cost, or rows that it scored; empty when that is unknown, or the run is no map."""
     amount = per_thousand(state)
-    return "" if amount is None else f"{words.fine_money(amount, state.cost.currency)} per 1,000 items"
+    noun = "rows" if state.rows else "items"
+    return "" if amount is None else f"{words.fine_money(amount, state.cost.currency)} per 1,000 {noun}"
 
 
 def workers(counts: Counts, wanted: int) -> str:

@@ -94,6 +94,8 @@ class RunState(Record):
     total: int | None = None
     done: int = 0
     failed: int = 0
+    #: Of a map that scores a table: the rows that it has scored.
+    rows: int = 0
     #: Seconds left, estimated from the speed so far; None while unknown.
     left: float | None = None
     #: Seconds of worker threads that the run's tasks computed.
@@ -239,8 +241,9 @@ def cannot_try(run: RunState) -> str:
 
 
 def per_thousand(run: RunState) -> float | None:
-    """Money for a thousand items of a map, at what those so far cost; None while that, or a part of it, is unknown."""
-    items = run.done + run.failed
+    """Money for a thousand items of a map, or rows of one that scores a table, at what those so far cost; None while
+    that, or a part of it, is unknown."""
+    items = run.rows or run.done + run.failed
     if run.kind != "map" or not items or run.cost.amount is None or run.cost.lacks:
         return None
     return run.cost.amount / items * 1000

@@ -170,6 +170,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     total: 100,
     done: 61,
     failed: 0,
+    rows: 0,
     left: 40,
     busy: 10,
     cost: cost({ amount: 0.03, per_hour: null }),

@@ -68,6 +68,7 @@ class LiveRun:
         self.planned: set[str] | None = None
         self.over: set[str] = set()
         self._items: dict[str, tuple[int, int]] = {}
+        self._rows: dict[int, int] = {}
         #: What the trials of a sweep reported, each with the `seq` it came with.
         self._reports: deque[tuple[int, TrialReport]] = deque(maxlen=REPORTS)
         self.timer: asyncio.TimerHandle | None = None
@@ -128,6 +129,11 @@ class LiveRun:
         self._items[key] = (done, failed)
         self.state.done += done - failed - before[0] + before[1]
         self.state.failed += failed - before[1]
+
+    def scored(self, part: int, rows: int) -> None:
+        """So many rows of a part of a table were scored. A part that is repeated counts once."""
+        self.state.rows += rows - self._rows.get(part, 0)
+        self._rows[part] = rows
 
     def reported(self, trial: int, count: int, value: float) -> None:
         """A trial reported its value of that number."""

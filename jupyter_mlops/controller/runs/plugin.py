@@ -122,6 +122,9 @@ class RunPlugin(SchedulerPlugin):
             self._runs.mark(live_run)
         elif kind == "report":
             live_run.reported(what["trial"], what["count"], what["value"])
+        elif kind == "rows":
+            live_run.scored(int(what["part"]), int(what["rows"]))
+            self._runs.mark(live_run)
         elif kind == "use":
             live_run.use.take(worker, what)
         elif kind == "seat":

@@ -412,6 +412,7 @@ export interface RunState {
   projection: Projection | null;
   ranks: RankState[];
   repeatable: boolean;
+  rows: number;
   shape: {
     [k: string]: number;
   };

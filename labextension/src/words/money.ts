@@ -156,14 +156,15 @@ export function dedicated(trans: TranslationBundle, { dedicated, currency }: Cos
     : trans.__('%1, %2', money(trans, amount, currency), hours);
 }
 
-/** What a thousand items of a map cost; empty while that is unknown, and for what isn't a map. */
+/** What a thousand items of a map cost, or rows that it scored; empty while unknown, and for what isn't a map. */
 export function perThousand(trans: TranslationBundle, run: RunState): string {
-  const items = run.done + run.failed;
+  const items = run.rows || run.done + run.failed;
   const { amount, currency } = run.cost;
   if (run.kind !== 'map' || items === 0 || amount === null || missing(trans, run.cost)) {
     return '';
   }
-  return trans.__('%1 per 1,000 items', fineMoney((amount / items) * 1000, currency));
+  const price = fineMoney((amount / items) * 1000, currency);
+  return run.rows ? trans.__('%1 per 1,000 rows', price) : trans.__('%1 per 1,000 items', price);
 }
 
 /** Whose rates, and of when. */

@@ -1,0 +1,143 @@
+"""The folder of scores: what is there already, of which version and which input."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ...core.base import read_record
+from ...core.errors import Conflict, InvalidInput, Refused, Unavailable, Unreadable
+from ...core.scoring import PartMark, Scoring
+from ...core.words import count, first_of
+from .part import MARK, files_at, is_here, write
+
+#: The file that says what a folder is of. Who reads the folder as a table passes it over.
+NOTE = "_scoring.json"
+
+#: What a part is called that was being written when its worker was killed.
+_DRAFT = re.compile(r"\..+\.parquet\.\d+-\d+")
+
+#: Files whose ends are read at the same time, and names that an error lists.
+_AT_ONCE, _NAMED = 16, 3
+
+
+class ScoreFolder:
+    """A folder or URL that scores go to.
+
+    Parameters
+    ----------
+    place : as its user wrote it.
+
+    Raises
+    ------
+    InvalidInput : nothing is known that could write there.
+    """
+
+    def __init__(self, place: str) -> None:
+        try:
+            self._files, self._root = files_at(place)
+        except (ImportError, ValueError) as error:
+            raise InvalidInput(f"Nothing can be written to {place!r}", str(error), "") from None
+        #: As workers are told: absolute.
+        self.place = self._root if is_here(self._files) else place.rstrip("/")
+
+    def make(self) -> None:
+        """Make it, when it is missing; raises `Refused`, `Unavailable`."""
+        with self._told():
+            self._files.makedirs(self._root, exist_ok=True)
+
+    def note(self) -> Scoring | None:
+        """What it is of; None where it isn't there, or has nothing in it.
+
+        Raises
+        ------
+        Conflict : it has something in it that is no scores.
+        Unreadable
+        """
+        with self._told():
+            self._files.invalidate_cache()
+            names = self._names()
+            if NOTE in names:
+                return read_record(Scoring, self._files.cat_file(f"{self._root}/{NOTE}"), f"file {NOTE}")
+        if names:
+            why = f"it has {first_of(sorted(names), _NAMED)} in it, and no scores"
+            raise Conflict(f"Scores can't go to {self.place}", why, "Name a new folder, or one of earlier scores.")
+        return None
+
+    def write_note(self, note: Scoring) -> None:
+        """Write what it is of."""
+        with self._told():
+            write(self._files, self._root, NOTE, note.model_dump_json(indent=1).encode())
+
+    def parts(self) -> dict[str, PartMark | None]:
+        """Its parts, each with what it says of itself; None of one that isn't whole."""
+        with self._told():
+            names = sorted(name for name in self._names() if name.endswith(".parquet"))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return dict(zip(names, pool.map(self._mark, names), strict=True))
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files of it."""
+        with self._told():
+            for name in names:
+                self._files.rm_file(f"{self._root}/{name}")
+
+    def tidy(self) -> None:
+        """Remove what workers were writing that were killed."""
+        with self._told():
+            self.remove(name for name in self._names() if _DRAFT.fullmatch(name))
+
+    def _names(self) -> set[str]:
+        try:
+            return {str(path).rpartition("/")[2] for path in self._files.ls(self._root, detail=False)} - {""}
+        except FileNotFoundError:
+            return set()
+
+    def _mark(self, name: str) -> PartMark | None:
+        from pyarrow import ArrowInvalid, parquet
+
+        try:
+            with self._files.open(f"{self._root}/{name}", "rb") as file:
+                told = parquet.read_metadata(file).metadata or {}
+            return read_record(PartMark, told.get(MARK, b""), "mark of a part")
+        except (ArrowInvalid, OSError, Unreadable):
+            return None
+
+    @contextlib.contextmanager
+    def _told(self) -> Any:
+        """What a disk or a store refuses, in our words."""
+        try:
+            yield
+        except PermissionError as error:
+            raise Refused(f"Scores can't go to {self.place}", str(error), "Name a folder that is yours.") from error
+        except NotADirectoryError as error:
+            raise InvalidInput(f"{self.place} is no folder", "", "Name a folder for the scores.") from error
+        except OSError as error:
+            raise Unavailable(f"{self.place} can't be used now", str(error), "Look whether it is there.") from error
+
+
+def check_same(folder: ScoreFolder, there: Scoring, wanted: Scoring) -> None:
+    """Raise `Conflict` where the scores in a folder are others than those that are wanted."""
+    todo = "Name another folder, or begin anew with fresh=True (--fresh), which removes them."
+    if there.digest != wanted.digest:
+        raise Conflict(f"{folder.place} has scores of {there.name}", f"and not of {wanted.name}", todo)
+    if there.keys != wanted.keys or there.chances != wanted.chances:
+        told = [
+            f"{count(len(each.keys), 'key column')}{' and chances' if each.chances else ''}" for each in (there, wanted)
+        ]
+        raise Conflict(f"{folder.place} has scores with other columns", f"{told[0]} there, {told[1]} now", todo)
+
+
+def check_all_wanted(folder: ScoreFolder, there: Iterable[str], wanted: Iterable[str]) -> None:
+    """Raise `Conflict` where a folder has parts that none of the input belongs to: who reads it would have rows in it
+    that aren't asked for."""
+    if others := sorted(set(there) - set(wanted)):
+        raise Conflict(
+            f"{folder.place} has scores of another input",
+            f"{count(len(others), 'part')} of it {'is' if len(others) == 1 else 'are'} no part of this one: "
+            f"{first_of(others, _NAMED)}",
+            "Name another folder, or begin anew with fresh=True (--fresh), which removes them.",
+        )

@@ -1,0 +1,285 @@
+"""What is scored, in parts: a table of pandas' or Dask's, or Parquet and CSV files, each of which is a part."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InvalidInput, NotFound
+from ...core.words import first_of
+from .part import ScorePart, files_at, flat, is_csv, is_here
+
+#: Rows and bytes of a part of a table, at most.
+ROWS, BYTES = 50_000, 32_000_000
+
+#: Files of which is looked before they are scored whether their columns fit, evenly among them, and rows of a CSV file
+#: or a table that are read for it.
+LOOKED, SAMPLE = 100, 1000
+
+#: How the names of files end that can be read.
+_ENDS = re.compile(r"\.(parquet|pq|csv(\.(gz|bz2|xz|zst|zip))?)$")
+
+_INDEX = re.compile(r"__index_level_\d+__")
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
+
+
+@dataclass
+class Columns:
+    """The columns of some rows: name → numpy's kind of their values, "?" where that is seen only when they are read."""
+
+    where: str
+    kinds: dict[str, str]
+
+
+@dataclass
+class ScoreInput:
+    """What is scored.
+
+    Parameters
+    ----------
+    parts : all of it.
+    columns : of all of it, or of some of its files.
+    send : makes items of a map of those parts that are to be scored.
+    sample : some rows, where they are here.
+    texts : how columns of CSV files are read, by pandas' names.
+    """
+
+    parts: list[ScorePart]
+    columns: list[Columns]
+    send: Callable[[list[ScorePart]], list[Any]]
+    sample: Any = None
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def input_of(data: Any) -> ScoreInput:
+    """What there is to score.
+
+    Raises
+    ------
+    InvalidInput : it is none of what can be scored, or has no rows; a file can't be read.
+    NotFound : there is no such file.
+    """
+    if isinstance(data, (str, Path)):
+        return _of_files([data])
+    if isinstance(data, (list, tuple, set)):
+        texts = sorted(map(str, data)) if isinstance(data, set) else list(data)
+        if not texts or not all(isinstance(each, (str, Path)) for each in texts):
+            raise InvalidInput("This list can't be scored", "it must be one of files", "Give paths, or a table.")
+        return _of_files(texts)
+    if hasattr(data, "__dask_graph__") and hasattr(data, "to_delayed") and hasattr(data, "dtypes"):
+        return _of_partitions(data)
+    if type(data).__name__ == "DataFrame" and type(data).__module__.startswith("pandas"):
+        return _of_table(data)
+    name = f"{type(data).__module__.partition('.')[0]}.{type(data).__qualname__}"
+    todo = "Give a DataFrame of pandas or Dask, files, or a pattern of them."
+    todo = "Give its to_pandas()." if callable(getattr(data, "to_pandas", None)) else todo
+    raise InvalidInput(f"A {name.removeprefix('builtins.')} can't be scored", "", todo)
+
+
+# Tables
+
+
+def _of_table(data: Any) -> ScoreInput:
+    frame = flat(data)
+    if not len(frame):
+        raise InvalidInput("There is nothing to score", "the table has no rows")
+    _check_twice(list(frame.columns), "the table")
+    width = int(frame.memory_usage(index=False).sum()) // len(frame) or 1
+    step = max(1, min(ROWS, BYTES // width))
+    parts = []
+    for number, start in enumerate(range(0, len(frame), step)):
+        rows = frame.iloc[start : start + step]
+        name = f"rows {start:,} to {start + len(rows) - 1:,}"
+        parts.append(ScorePart(number, name, f"part-{number:05d}.parquet", _digest(rows), frame=rows))
+    kinds = {name: _kind(frame[name].dtype) for name in frame.columns}
+    return ScoreInput(parts, [Columns("the table", kinds)], lambda left: list(left), frame.iloc[:SAMPLE])
+
+
+def _digest(rows: Any) -> str:
+    """Changes with the rows, their columns and types."""
+    import pandas as pd
+
+    told = repr([(name, str(dtype)) for name, dtype in rows.dtypes.items()])
+    digest = hashlib.sha256(told.encode())
+    for name in rows.columns:
+        try:
+            digest.update(pd.util.hash_pandas_object(rows[name], index=False).to_numpy().tobytes())
+        except TypeError:
+            why = "its values are no numbers, text or times"
+            raise InvalidInput(f"The column {name!r} can't be scored", why, "Leave it out of the table.") from None
+    digest.update(pd.util.hash_pandas_object(rows.index).to_numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _kind(dtype: Any) -> str:
+    """numpy's kind of a type of pandas'; "?" where the values have to be seen."""
+    name = str(dtype)
+    if name.lower().startswith(("int", "uint", "float")):
+        return name.lower()[0]
+    if name in ("bool", "boolean"):
+        return "b"
+    if name.startswith("datetime64"):
+        return "M"
+    return "U" if name in ("str", "string") or name.startswith("string[") else "?"
+
+
+def _of_partitions(data: Any) -> ScoreInput:
+    from dask.delayed import delayed as lazily
+
+    kinds = {str(name): _kind(dtype) for name, dtype in data.dtypes.items()}
+    if data.index.name is not None:
+        kinds |= {str(data.index.name): "?"}
+    _check_twice([str(name) for name in data.columns], "the table")
+    delayed = data.to_delayed()
+    delayed = list(delayed.ravel()) if hasattr(delayed, "ravel") else list(delayed)
+    parts = []
+    for number, partition in enumerate(delayed):
+        key = hashlib.sha256(repr(partition.key).encode()).hexdigest()[:32]
+        parts.append(ScorePart(number, f"partition {number:,}", f"part-{number:05d}.parquet", key))
+
+    def send(left: list[ScorePart]) -> list[Any]:
+        return [lazily((asdict(part), delayed[part.number])) for part in left]
+
+    return ScoreInput(parts, [Columns("the table", kinds)], send)
+
+
+# Files
+
+
+def _of_files(texts: Sequence[Any]) -> ScoreInput:
+    found: dict[str, str] = {}
+    for text in texts:
+        found |= _expanded(str(text))
+    parts = []
+    for number, (path, known) in enumerate(found.items()):
+        stem = re.sub(r"[^\w.-]", "_", _ENDS.sub("", path.rpartition("/")[2]))[:80]
+        file = f"{stem}-{hashlib.sha256(path.encode()).hexdigest()[:8]}.parquet"
+        parts.append(ScorePart(number, path, file, known, path=path))
+    paths = list(found)
+    step = max(1, -(-len(paths) // LOOKED))
+    looked = list(dict.fromkeys([*paths[::step], paths[-1]]))
+    columns: list[Columns] = []
+    texts_of: dict[str, str] = {}
+    for path in looked:
+        kinds, how = _columns_of(path)
+        columns.append(Columns(path, kinds))
+        texts_of = texts_of or how
+    return ScoreInput(parts, columns, lambda left: list(left), texts=texts_of)
+
+
+def _expanded(text: str) -> dict[str, str]:
+    """The files that a path, URL, pattern or folder means: path → what changes with the file.
+
+    Raises
+    ------
+    NotFound : there are none.
+    InvalidInput : one can't be read.
+    """
+    try:
+        files, path = files_at(str(Path(text).expanduser()) if text.startswith("~") else text)
+    except (ImportError, ValueError) as error:
+        raise InvalidInput(f"{text!r} can't be read", str(error), "") from None
+    try:
+        if any(sign in path for sign in "*?["):
+            paths = sorted(each for each in files.glob(path) if not each.rpartition("/")[2].startswith((".", "_")))
+        elif files.isdir(path):
+            names = [str(each) for each in files.ls(path, detail=False)]
+            paths = sorted(each for each in names if _ENDS.search(each) and each.rpartition("/")[2][0] not in "._")
+        else:
+            paths = [path] if files.exists(path) else []
+        if not paths:
+            todo = "A pattern is one of file names, like 'data/*.parquet'."
+            raise NotFound(f"No file matches {text!r}", f"seen from {Path.cwd()}" if is_here(files) else "", todo)
+        if strange := next((each for each in paths if not _ENDS.search(each)), None):
+            raise InvalidInput(f"{strange} can't be read", "its name doesn't end in .parquet or .csv", "Convert it.")
+        return {_full(files, each): _known(files, each) for each in paths}
+    except OSError as error:
+        raise InvalidInput(f"{text!r} can't be read", str(error), "") from error
+
+
+def _full(files: Any, path: str) -> str:
+    return path if is_here(files) else str(files.unstrip_protocol(path))
+
+
+def _known(files: Any, path: str) -> str:
+    """Changes with the content of a file, as far as can be told without reading it."""
+    if is_here(files):
+        stat = Path(path).stat()
+        return hashlib.sha256(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:32]
+    return hashlib.sha256(str(files.ukey(path)).encode()).hexdigest()[:32]
+
+
+def _columns_of(path: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The columns of a file with their kinds, and how they are read, if it is a CSV file."""
+    import fsspec  # type: ignore[import-untyped]  # it has no types
+    import pandas as pd
+    from pyarrow import ArrowInvalid, parquet
+
+    try:
+        with fsspec.open(path, "rb", compression="infer") as file:
+            if is_csv(path):
+                return _columns_of_csv(pd.read_csv(file, dtype=str, nrows=SAMPLE), path)
+            schema = parquet.ParquetFile(file).schema_arrow
+    except (ArrowInvalid, OSError, UnicodeError, ValueError) as error:
+        raise InvalidInput(f"{path} can't be read", str(error), "Is it whole?") from None
+    _check_twice(schema.names, path)
+    return {each.name: _arrow_kind(each.type) for each in schema if not _INDEX.fullmatch(each.name)}, {}
+
+
+def _arrow_kind(kind: Any) -> str:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if types.is_unsigned_integer(kind):
+        return "u"
+    if types.is_integer(kind):
+        return "i"
+    if types.is_floating(kind) or types.is_decimal(kind):
+        return "f"
+    if types.is_boolean(kind):
+        return "b"
+    if types.is_timestamp(kind):
+        return "M"
+    if types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view":
+        return "U"
+    return "?" if types.is_null(kind) else str(kind)
+
+
+def _columns_of_csv(sample: Any, path: str) -> tuple[dict[str, str], dict[str, str]]:
+    """All files are read as the first one's beginning says: what has zeros in front, as some keys do, stays text."""
+    _check_twice(list(sample.columns), path)
+    names = {str(name): _csv_kind([str(each) for each in sample[name].dropna()]) for name in sample.columns}
+    how = {"i": "Int64", "f": "float64", "b": "boolean", "U": "str", "M": "str"}
+    return names, {name: how[kind] for name, kind in names.items() if kind in how}
+
+
+def _csv_kind(values: list[str]) -> str:
+    if not values:
+        return "?"
+    if all(map(_WHOLE.fullmatch, values)):
+        return "i"
+    if all(value in ("True", "False", "true", "false", "TRUE", "FALSE") for value in values):
+        return "b"
+    if all(map(_TIME.fullmatch, values)):
+        return "M"
+    try:
+        numbers = [float(value) for value in values]
+    except ValueError:
+        return "U"
+    padded = any(re.fullmatch(r"-?0\d+", value) for value in values)
+    return "U" if padded or not np.isfinite(numbers).any() else "f"
+
+
+def _check_twice(names: Sequence[str], where: str) -> None:
+    if twice := [name for name in dict.fromkeys(names) if list(names).count(name) > 1]:
+        raise InvalidInput(f"There are two columns {first_of([repr(each) for each in twice], 1)}", f"in {where}")
