@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .notebook.panel.panel import Panel, panel
     from .registry.handle import Model, Version, model, models, save_model
     from .registry.scoring.api import Scores, score
+    from .registry.trails import trail
     from .serving.handle import Service, deploy, service, services
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "start",
     "stopping",
     "sweep",
+    "trail",
     "train",
     "uniform",
     "unload_ipython_extension",
@@ -139,6 +141,7 @@ _HOMES = {
     "start": ".client.clusters.handle",
     "stopping": ".client.runs.inside",
     "sweep": ".client.runs.sweeps.api",
+    "trail": ".registry.trails",
     "train": ".client.runs.api",
     "uniform": ".core.space",
     "unload_ipython_extension": ".notebook.extension",

@@ -58,6 +58,7 @@ from .show import (
     runs_table,
     waste_lines,
 )
+from .trail import trail
 from .waiting import WaitingLine, note, note_refusals
 
 #: Seconds that places have to tell what their machines cost.
@@ -295,6 +296,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "services": services,
     "deploy": deploy,
     "undeploy": undeploy,
+    "trail": trail,
     "prices": prices,
     "account": account,
     "kubernetes": kubernetes,

@@ -109,6 +109,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("name", nargs="?", help="of a model, or of a version: churn, churn@3, churn@champion")
     command.add_argument("--why", default="", help="promote: the reason, for the trail")
     command.add_argument("--override", default="", help="promote: why it is done though a gate fails")
+    command = add("trail", "Show who did what to models and services, and whether that is as it was written.")
+    command.add_argument("model", nargs="?", help="only of this one")
+    command.add_argument(
+        "-n", "--limit", type=_positive, default=20, help="how many, the last ones (default: %(default)s)"
+    )
     _add_score(add)
     _add_services(add)
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
@@ -145,8 +150,10 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("--patience", help="time for an answer (default: '60 s')")
     command.add_argument("--window", help="time that what it is asked is counted for at least (default: '1 h')")
     command.add_argument("--no-wait", action="store_true", help="don't wait until it answers")
+    command.add_argument("--why", default="", help="the reason, for the trail")
     command = add("undeploy", "Stop services. What they were asked is answered before.")
     command.add_argument("name", nargs="+", help="of a service")
+    command.add_argument("--why", default="", help="the reason, for the trail")
 
 
 def _add_kubernetes(command: argparse.ArgumentParser) -> None:

@@ -58,6 +58,7 @@ def models_table(states: Sequence[ModelState], now: float) -> str:
 def _show(asked: Namespace) -> None:
     from ..registry.find import find_model, find_version, split_name
     from ..registry.lines import model_lines
+    from ..registry.trails import trail_line
 
     name, number = split_name(asked.name)
     folder = find_model(name)
@@ -66,11 +67,7 @@ def _show(asked: Namespace) -> None:
         return as_json(version) if asked.json else _say(folder.version(version.number).card())
     if asked.json:
         return as_json({"model": folder.state(), "gates": folder.rules(), "trail": folder.trail()})
-    trail = [
-        f"  {time.strftime('%Y-%m-%d %H:%M', time.localtime(each.time))}  {each.actor.name} ({each.actor.how}) "
-        f"{each.verb} {each.object}{f': {each.why}' if each.why else ''}"
-        for each in folder.trail()[-_TRAIL:]
-    ]
+    trail = [f"  {trail_line(each)}" for each in folder.trail()[-_TRAIL:]]
     rules = json.dumps(folder.rules().model_dump(mode="json", exclude_defaults=True))
     gates = [] if folder.rules().empty else [f"Gates: {rules}"]
     return _say("\n".join([*model_lines(folder.state(), time.time()), *gates, "Trail:", *trail]))

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from ..core.alert import ServiceWatch
 from ..core.errors import Conflict, InvalidInput
 from ..core.service import ServiceState
+from ..core.trail import Actor
 from ..core.words import about, sentences
 from ..home.owner import me
+from ..serving import deeds
+from ..serving.deploy import deploy as deploy_service
 from ..serving.deploy import (
-    check_caller,
     find_service,
     hosting_of,
     list_services,
@@ -21,7 +23,6 @@ from ..serving.deploy import (
     read_text,
     until_so,
 )
-from ..serving.deploy import deploy as deploy_service
 from ..serving.lines import service_line, watch_table
 from .show import as_json, table
 
@@ -34,7 +35,7 @@ async def services(asked: Namespace) -> None:
     if not asked.name:
         raise InvalidInput(f"`services {asked.what}` needs a name", "", "See: jupyter mlops services")
     state = await find_service(asked.name)
-    hosting = hosting_of(state.place)
+    hosting, actor = hosting_of(state.place), Actor(name=me(), how="cli")
     if asked.what == "show":
         callers = await hosting.callers(state.name)
         return as_json({"service": state, "callers": callers}) if asked.json else _say(_shown(state, callers))
@@ -45,20 +46,19 @@ async def services(asked: Namespace) -> None:
         watch = await hosting.watch(state.name) or ServiceWatch()
         return as_json(watch) if asked.json else _say(watch_table(state.name, watch))
     if asked.what == "forget":
-        await hosting.forget(state.name)
+        await deeds.forget(state.name, actor)
         return _say(f"{state.name} is forgotten.")
     if asked.what == "token":
         if asked.caller in (None, me()):
             token = await hosting.own_token(state.name)
         else:
-            check_caller(asked.caller)
-            token = await hosting.let_in(state.name, asked.caller)
+            token = await deeds.let_in(state.name, asked.caller, actor)
         return as_json({"token": token}) if asked.json else _say(token)
     if not asked.caller:
         raise InvalidInput(
             "Whose token is to be taken back?", "", f"Name the caller: services revoke {state.name} NAME"
         )
-    if not await hosting.shut_out(state.name, asked.caller):
+    if not await deeds.shut_out(state.name, asked.caller, actor):
         known = ", ".join(await hosting.callers(state.name))
         raise Conflict(f"{asked.caller!r} has no token of {state.name!r}", "", f"There are: {known}.")
     return _say(f"The token of {asked.caller} opens nothing any more.")
@@ -67,9 +67,10 @@ async def services(asked: Namespace) -> None:
 async def deploy(asked: Namespace) -> None:
     """`deploy MODEL[@VERSION]`."""
     bounds = {name: getattr(asked, name) for name in ("name", "replicas", "port", "body", "patience", "window")}
-    state, spec = await deploy_service(read_deployment(**read_text(asked.model), **bounds))
+    actor = Actor(name=me(), how="cli")
+    state, spec = await deploy_service(read_deployment(**read_text(asked.model), why=asked.why, **bounds), actor)
     if not asked.no_wait:
-        state = await until_so(spec)
+        state = await until_so(spec, actor)
     return as_json(state) if asked.json else _say(service_line(state, time.time()))
 
 
@@ -77,7 +78,7 @@ async def undeploy(asked: Namespace) -> None:
     """`undeploy NAME …`."""
     states = [await find_service(name) for name in asked.name]
     for state in states:
-        await hosting_of(state.place).stop(state.name)
+        await deeds.stop(state.name, Actor(name=me(), how="cli"), asked.why)
         if not asked.json:
             _say(f"{state.name} is stopped.")
     if asked.json:

@@ -48,6 +48,8 @@ class Deployment(Input):
     model: Name
     version: Annotated[int, Field(ge=1)] | Annotated[Literal["champion", "newest"], otherwise("champion")] = "champion"
     name: Name | None = None
+    #: For the trail.
+    why: Annotated[str, Field(max_length=5000)] = ""
     place: Label = "local"
     replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] | None = None
     port: Annotated[int, Field(ge=1024, le=65535, examples=[8001])] | None = None

@@ -1,4 +1,5 @@
-"""The trail: who did what to a model, and why. Each line has the digest of the one before, so that a change shows."""
+"""The trail: who did what to a model and its services, and why. Each line has the digest of the one before, so that a
+change shows."""
 
 from __future__ import annotations
 
@@ -13,7 +14,25 @@ from .gate import GateResult
 
 Door = Annotated[Literal["notebook", "run", "cli", "sidebar", "other"], otherwise("other")]
 
-Deed = Annotated[Literal["saved", "promoted", "refused", "ruled", "checked", "other"], otherwise("other")]
+#: `failed` is a deployment that came to nothing; callers are let in and shut out; a service that has stopped is
+#: forgotten.
+Deed = Annotated[
+    Literal[
+        "saved",
+        "promoted",
+        "refused",
+        "ruled",
+        "checked",
+        "deployed",
+        "failed",
+        "stopped",
+        "forgotten",
+        "let in",
+        "shut out",
+        "other",
+    ],
+    otherwise("other"),
+]
 
 
 class Actor(Record):
@@ -33,6 +52,8 @@ class TrailEntry(Record):
     verb: Deed
     #: As people name it: "churn@3", or "churn".
     object: Label
+    #: The service that it was done to, if it was one.
+    service: Label = ""
     before: Saying = ""
     after: Saying = ""
     why: Saying = ""

@@ -112,6 +112,12 @@ class Handler(APIHandler):
             raise InvalidInput("This request isn't valid", f"it must be an object, got a {type(body).__name__}")
         return body
 
+    @property
+    def asker(self) -> str:
+        """Who asks, for the trail; empty where the server gives everybody a name of its own making."""
+        user = self.current_user
+        return "" if user.name is None or user.name.startswith("Anonymous") else str(user.username)
+
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """The argument `name` of the URL as a number; raises `InvalidInput`."""
         return self._number(name, _NUMBER, default, least, most)

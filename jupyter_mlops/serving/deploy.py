@@ -25,9 +25,11 @@ from ..core.errors import (
 )
 from ..core.model import ModelVersion
 from ..core.service import Deployment, ServiceSpec, ServiceState
+from ..core.trail import Actor
 from ..home.owner import me
 from ..places.hosting import Hosting
 from ..registry.find import find_model, find_version, split_name
+from .noted import note
 
 #: Seconds that a service has to answer, and between two looks at whether it does.
 PATIENCE: Seconds = 240.0
@@ -87,8 +89,12 @@ def check_caller(caller: str) -> None:
         raise InvalidInput(f"A caller can't be called {caller[:200]!r}", "a name has 1 to 100 characters", "")
 
 
-async def deploy(asked: Deployment) -> tuple[ServiceState, ServiceSpec]:
+async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[ServiceState, ServiceSpec]:
     """Make a service, or change one. Returns as soon as that is on record: `until_so` waits for it.
+
+    Parameters
+    ----------
+    actor : who asks; default: the user of this process.
 
     Raises
     ------
@@ -96,11 +102,12 @@ async def deploy(asked: Deployment) -> tuple[ServiceState, ServiceSpec]:
     Conflict, InvalidSpec, StartFailed, StorageFull : as `Hosting.deploy`.
     """
     version, hosting = await asyncio.to_thread(_version, asked), hosting_of(asked.place)
-    name = asked.name or asked.model
+    name, served = asked.name or asked.model, ""
     bounds = {field: getattr(asked, field) for field in _KEPT}
     with contextlib.suppress(UnknownService, Unreadable):
         before = await hosting.spec(name)
         if before.model == asked.model:
+            served = before.version_name
             bounds = {field: getattr(before, field) if value is None else value for field, value in bounds.items()}
     spec = ServiceSpec(
         name=name,
@@ -114,11 +121,18 @@ async def deploy(asked: Deployment) -> tuple[ServiceState, ServiceSpec]:
         port=asked.port,
         **{field: value for field, value in bounds.items() if value is not None},
     )
-    return await hosting.deploy(spec), spec
+    state = await hosting.deploy(spec)
+    changed = {"before": served, "after": spec.version_name, "why": asked.why, "digest": spec.digest}
+    await note(asked.model, actor, "deployed", spec.version_name, name, **changed)
+    return state, spec
 
 
-async def until_so(spec: ServiceSpec) -> ServiceState:
+async def until_so(spec: ServiceSpec, actor: Actor | None = None) -> ServiceState:
     """Wait until a service answers with what was asked for.
+
+    Parameters
+    ----------
+    actor : who asked; default: the user of this process.
 
     Raises
     ------
@@ -132,7 +146,7 @@ async def until_so(spec: ServiceSpec) -> ServiceState:
         if state.revision == spec.revision and state.problem is None:
             return state
         if state.revision == spec.revision or state.phase in ("dead", "stopped"):
-            raise await _failed(hosting, state, spec)
+            raise await _failed(hosting, state, spec, actor)
         if state.wanted != spec.revision:
             raise Conflict(f"{spec.version_name} isn't deployed", f"somebody asked for another {spec.name!r} since")
         if time.monotonic() > deadline:
@@ -141,9 +155,13 @@ async def until_so(spec: ServiceSpec) -> ServiceState:
         await asyncio.sleep(_LOOK)
 
 
-async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec) -> MlopsError:
+async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, actor: Actor | None) -> MlopsError:
     """Why it doesn't answer. Of a service that was made for this nothing is left."""
     problem = state.problem or Problem(what=f"The service {spec.name!r} has stopped")
+    goes_on = state.version_name if state.version else ""
+    told = {"before": spec.version_name, "after": goes_on, "digest": spec.digest}
+    why = f"{problem.what}: {problem.why}" if problem.why else problem.what
+    await note(spec.model, actor, "failed", spec.version_name, spec.name, why=why, **told)
     if state.version:
         return StartFailed(problem.what, problem.why, f"{problem.todo} {state.version_name} serves on.".strip())
     await hosting.stop(spec.name)

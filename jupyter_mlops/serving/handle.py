@@ -13,8 +13,9 @@ from ..core.service import ServiceState
 from ..core.window import Window
 from ..home.owner import me
 from ..registry.handle import Model, Version
-from .deploy import check_caller, find_service, hosting_of, list_services, read_deployment, read_text, until_so
+from . import deeds
 from .deploy import deploy as deploy_service
+from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so
 from .lines import service_line, watch_table
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ def deploy(
     window: float | str | None = None,
     place: str | None = None,
     wait: bool = True,
+    why: str = "",
 ) -> Service:
     """Have a version of a model answer at a stable address. It goes on when kernel, server and browser end.
 
@@ -51,6 +53,7 @@ def deploy(
     window : seconds, or "1 h", for which what is asked is counted at least before it is compared with the baseline.
     place : where it lives; default: this machine.
     wait : whether to return only when it answers.
+    why : for the trail of the model.
 
     Raises
     ------
@@ -65,6 +68,7 @@ def deploy(
         raise InvalidInput(f"A {type(model).__name__} can't be deployed", "", "Save it first: mlops.save_model(…).")
     asked = read_deployment(
         **read_text(text),
+        why=why,
         name=name,
         replicas=replicas,
         port=port,
@@ -145,15 +149,13 @@ class Service:
         ------
         InvalidInput : a caller can't be called so.
         """
-        hosting = hosting_of(self._place)
         if caller is None or caller == me():
-            return _call(hosting.own_token(self.name))
-        check_caller(caller)
-        return _call(hosting.let_in(self.name, caller))
+            return _call(hosting_of(self._place).own_token(self.name))
+        return _call(deeds.let_in(self.name, caller))
 
     def revoke(self, caller: str) -> None:
         """Take a caller's token back; it opens nothing from now on. Raises `Conflict` where there is none."""
-        if not _call(hosting_of(self._place).shut_out(self.name, caller)):
+        if not _call(deeds.shut_out(self.name, caller)):
             raise Conflict(f"{caller!r} has no token of {self.name!r}", "", f"There are: {', '.join(self.callers)}.")
 
     @property
@@ -178,9 +180,14 @@ class Service:
         """The last lines of its router and of its replicas."""
         return _call(hosting_of(self._place).logs(self.name, lines))
 
-    def stop(self) -> None:
-        """End it; what was asked is answered before. Deploying it again gives it its address and callers back."""
-        _call(hosting_of(self._place).stop(self.name))
+    def stop(self, why: str = "") -> None:
+        """End it; what was asked is answered before. Deploying it again gives it its address and callers back.
+
+        Parameters
+        ----------
+        why : for the trail of the model.
+        """
+        _call(deeds.stop(self.name, why=why))
 
     def __repr__(self) -> str:
         return f"<{service_line(self.state, time.time())}>"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import jupyter_mlops as mlops
+from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.trail import breaks
 from jupyter_mlops.home.models import model_folder
+
+#: Seconds that two processes may take on a busy machine.
+LONG = 150.0
 
 
 @pytest.fixture
@@ -53,6 +59,39 @@ def test_a_line_that_a_crash_cut_short_is_no_change(trail: Path) -> None:
     finding = mlops.model("lengths").verify()[0]
     assert finding.passed and "line 4 was cut short by a crash" in finding.words
     assert [each.object for each in mlops.model("lengths").trail][-1] == "lengths@5", "no number is given twice"
+
+
+def test_those_of_all_models_are_one_and_are_verified(trail: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mlops.save_model(len, "sizes")
+    assert [each.object for each in mlops.trail()][-2:] == ["lengths@4", "sizes@1"]
+    assert "(other) saved sizes@1" in repr(mlops.trail("sizes")) and len(mlops.trail("sizes")) == 1
+    assert main(["trail", "-n", "2"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "unbroken  lengths: 4 entries, each follows the one before",
+        "unbroken  sizes: 1 entry, each follows the one before",
+    ]
+    lines = trail.read_text().splitlines()
+    trail.write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+    assert main(["trail"]) == 1
+    assert "BROKEN  lengths: line 2: entry 2 is missing before this line" in capsys.readouterr().out
+    assert main(["trail", "sises"]) == 2 and "Did you mean 'sizes'?" in capsys.readouterr().err
+
+
+def test_two_processes_that_write_at_once_leave_one_chain(trail: Path) -> None:
+    code = """
+import sys
+from jupyter_mlops.core.trail import Actor
+from jupyter_mlops.home.models import model_folder
+from jupyter_mlops.registry.save import write_trail
+
+folder = model_folder("lengths")
+for number in range(20):
+    with folder.locked():
+        write_trail(folder, Actor(name=sys.argv[1]), "checked", f"lengths@{number}")
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("ada", "grace")]
+    assert [writer.wait(LONG) for writer in writers] == [0, 0]
+    assert breaks(trail.read_text()) == [] and len(mlops.trail("lengths")) == 4 + 2 * 20
 
 
 def test_lines_that_are_gone_from_the_end_are_missed_by_who_noted_them(trail: Path) -> None:

@@ -58,6 +58,7 @@ NAMES = {
     "start",
     "stopping",
     "sweep",
+    "trail",
     "train",
     "uniform",
     "unload_ipython_extension",

@@ -121,4 +121,9 @@ async def test_a_version_is_deployed_tried_and_stopped(ask: Any, ones: mlops.Mod
     assert [each["name"] for each in watch["features"]] == ["0", "answer"]
     status, away = await ask("POST", "services/ones/try", {"records": records})
     assert status == 503 and "is stopped" in away["what"]
+    told = (await ask("GET", "models/ones"))["trail"][-2:]
+    assert [(each["verb"], each["actor"]["how"], each["service"]) for each in told] == [
+        ("deployed", "sidebar", "ones"),
+        ("stopped", "sidebar", "ones"),
+    ]
     assert (await ask("DELETE", "services/nobody"))[0] == 404

@@ -108,6 +108,8 @@ def test_a_version_that_has_changed_by_a_byte_is_not_served(home: Path, service:
     with pytest.raises(StartFailed, match="churn@3 isn't what was saved"):
         mlops.deploy("churn@3", name="other")
     assert "other" not in [each.name for each in mlops.services(all=True)], "nothing is left of what never was"
+    told = [(each.verb, each.object, each.service, each.after) for each in mlops.trail("churn")[-2:]]
+    assert told == [("deployed", "churn@3", "other", "churn@3"), ("failed", "churn@3", "other", "")]
 
 
 def test_a_version_that_does_not_give_its_examples_answer_is_not_served(home: Path, tmp_path: Path) -> None:
@@ -205,10 +207,20 @@ def test_services_on_the_command_line(service: mlops.Service, capsys: pytest.Cap
         2,
         "This deployment isn't valid: replicas must be 64 at most (got 99).\n",
     )
-    code, text = say("deploy", "churn@1", "--name", "cli")
+    code, text = say("deploy", "churn@1", "--name", "cli", "--why", "for the night")
     assert code == 0 and "cli: churn@1 ready at http://127.0.0.1:" in text
     assert say("services", "forget", "cli")[0] == 1
     assert say("undeploy", "cli") == (0, "cli is stopped.\n") and say("services", "forget", "cli")[0] == 0
+    code, text = say("trail", "churn", "-n", "5")
+    told = [line.partition(" (cli) ")[2] for line in text.splitlines() if "(cli)" in line]
+    assert code == 0 and told == [
+        "let in cron to churn",
+        "shut out cron to churn",
+        "deployed churn@1 as cli: for the night",
+        "stopped churn@1 as cli",
+        "forgotten churn as cli",
+    ]
+    assert text.splitlines()[-1].startswith("unbroken  churn: ")
 
 
 def test_what_can_not_be_deployed_is_said(service: mlops.Service) -> None:

@@ -72,8 +72,7 @@ class PromoteHandler(Handler):
         user = self.current_user
         if asked.override and not await ensure_async(self.authorizer.is_authorized(self, user, "execute", PROMOTE)):
             raise web.HTTPError(403, f"User is not authorized to execute on resource: {PROMOTE}.")
-        anonymous = user.name is None or user.name.startswith("Anonymous")
-        self.reply(await self.services.models.promote(name, asked, "" if anonymous else user.username))
+        self.reply(await self.services.models.promote(name, asked, self.asker))
 
 
 HANDLERS = [

@@ -25,7 +25,7 @@ class ServicesHandler(QuietHandler):
     @authorized(action="execute")  # type: ignore[untyped-decorator]  # typed without arguments only
     async def post(self) -> None:
         """Have a version of a model answer, and wait until it does."""
-        self.reply(await self.services.serving.deploy(self.body()))
+        self.reply(await self.services.serving.deploy(self.body(), self.asker))
 
 
 class ServiceHandler(Handler):
@@ -37,7 +37,7 @@ class ServiceHandler(Handler):
     @authorized
     async def delete(self, name: str) -> None:
         """Stop it."""
-        self.reply(await self.services.serving.stop(name))
+        self.reply(await self.services.serving.stop(name, self.asker))
 
 
 class ServiceExampleHandler(QuietHandler):

@@ -13,6 +13,9 @@ from ...core.alert import ServiceWatch, summary
 from ...core.base import Seconds, read_request
 from ...core.errors import Unavailable
 from ...core.service import Deployment, ServiceState
+from ...core.trail import Actor
+from ...home.owner import me
+from ...serving import deeds
 from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so
 from ..stream.hub import Hub
 from ..stream.looker import Looker
@@ -48,19 +51,20 @@ class ServiceManager:
         """All, by name."""
         return await list_services()
 
-    async def deploy(self, body: dict[str, Any]) -> ServiceState:
-        """Have a version answer, and wait until it does; raises as `mlops.deploy`."""
-        _, spec = await deploy(read_request(Deployment, body, "deployment"))
+    async def deploy(self, body: dict[str, Any], user: str = "") -> ServiceState:
+        """Have a version answer, and wait until it does; raises as `mlops.deploy`. `user` is who asks, if that is
+        known."""
+        actor = Actor(name=user or me(), how="sidebar")
+        _, spec = await deploy(read_request(Deployment, body, "deployment"), actor)
         await self.publish()
         try:
-            return await until_so(spec)
+            return await until_so(spec, actor)
         finally:
             await self.publish()
 
-    async def stop(self, name: str) -> ServiceState:
-        """End one; raises `UnknownService`, `Unavailable`."""
-        state = await find_service(name)
-        await hosting_of(state.place).stop(name)
+    async def stop(self, name: str, user: str = "") -> ServiceState:
+        """End one; raises `UnknownService`, `Unavailable`. `user` is who asks, if that is known."""
+        await deeds.stop(name, Actor(name=user or me(), how="sidebar"))
         await self.publish()
         return await find_service(name)
 

@@ -1142,8 +1142,21 @@ export interface TrailEntry {
   override: boolean;
   previous: string;
   seq: number;
+  service: string;
   time: number;
-  verb: 'saved' | 'promoted' | 'refused' | 'ruled' | 'checked' | 'other';
+  verb:
+    | 'saved'
+    | 'promoted'
+    | 'refused'
+    | 'ruled'
+    | 'checked'
+    | 'deployed'
+    | 'failed'
+    | 'stopped'
+    | 'forgotten'
+    | 'let in'
+    | 'shut out'
+    | 'other';
   why: string;
 }
 /**

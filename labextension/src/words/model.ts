@@ -67,6 +67,12 @@ export function deed(trans: TranslationBundle, entry: TrailEntry): string {
     refused: trans.__('not promoted'),
     ruled: trans.__('set the gates'),
     checked: trans.__('looked up packages'),
+    deployed: trans.__('deployed as %1', entry.service),
+    failed: trans.__('could not be deployed as %1', entry.service),
+    stopped: trans.__('stopped as %1', entry.service),
+    forgotten: trans.__('forgotten as %1', entry.service),
+    'let in': trans.__('let %1 in to %2', entry.after, entry.service),
+    'shut out': trans.__('shut %1 out of %2', entry.before, entry.service),
     other: trans.__('did something else')
   };
   return wordOf(words, entry.verb);

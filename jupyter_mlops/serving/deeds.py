@@ -1,0 +1,55 @@
+"""What else is done to a service that is there, by whatever door: it is done, and stands in the trail of its model."""
+
+from __future__ import annotations
+
+from ..core.trail import Actor
+from .deploy import check_caller, find_service, hosting_of
+from .noted import note
+
+
+async def stop(name: str, actor: Actor | None = None, why: str = "") -> None:
+    """End a service. What was asked is answered before.
+
+    Raises
+    ------
+    UnknownService, Unavailable
+    """
+    state = await find_service(name)
+    await hosting_of(state.place).stop(name)
+    if state.phase != "stopped":
+        await note(state.model, actor, "stopped", state.version_name or state.model, name, why=why)
+
+
+async def forget(name: str, actor: Actor | None = None) -> None:
+    """Remove a service that has stopped, with its callers.
+
+    Raises
+    ------
+    UnknownService, Conflict
+    """
+    state = await find_service(name)
+    await hosting_of(state.place).forget(name)
+    await note(state.model, actor, "forgotten", state.model, name)
+
+
+async def let_in(name: str, caller: str, actor: Actor | None = None) -> str:
+    """A new token for a caller.
+
+    Raises
+    ------
+    UnknownService, InvalidInput, Conflict
+    """
+    check_caller(caller)
+    state = await find_service(name)
+    token = await hosting_of(state.place).let_in(name, caller)
+    await note(state.model, actor, "let in", state.model, name, after=caller)
+    return token
+
+
+async def shut_out(name: str, caller: str, actor: Actor | None = None) -> bool:
+    """Take a caller's token back; whether there was one. Raises `UnknownService`."""
+    state = await find_service(name)
+    was = await hosting_of(state.place).shut_out(name, caller)
+    if was:
+        await note(state.model, actor, "shut out", state.model, name, before=caller)
+    return was
