@@ -123,6 +123,7 @@ const modelView = (part: Partial<ModelView> = {}): ModelView => ({
       actor: { name: 'ada', how: 'cli' },
       verb: 'promoted',
       object: 'churn@1',
+      service: '',
       before: '',
       after: '1',
       why: 'the first',
