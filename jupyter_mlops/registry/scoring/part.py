@@ -118,9 +118,9 @@ def scorer(plan: ScorePlan) -> Callable[[Any], dict[str, int]]:
         scored = answered(plan, part, frame)
         mark = {"format": 1, "digest": plan.digest, "input": part.input, "rows": len(scored)}
         write(files, root, part.file, in_parquet(scored, mark))
-        runner: Any = sys.modules.get("jupyter_mlops_agent.runner")
+        runner = getattr(sys.modules.get("jupyter_mlops_agent.runner"), "RUNNER", None)
         if runner is not None:
-            runner.RUNNER.tell("rows", part=part.number, rows=len(scored))
+            runner.tell("rows", part=part.number, rows=len(scored))
         return {"part": part.number, "rows": len(scored)}
 
     return score_part
