@@ -213,7 +213,7 @@ def read_column(data: Any, what: str) -> PlainColumn:
         texts = np.array(["" if gap else str(value) for value, gap in zip(values, gaps, strict=True)], dtype=np.str_)
         return PlainColumn(texts, gaps if gaps.any() else None)
     if kinds == {bool}:
-        return PlainColumn(np.array([bool(value) and not gap for value, gap in zip(values, gaps, strict=True)]), gaps)
+        return PlainColumn(np.array([not gap and bool(value) for value, gap in zip(values, gaps, strict=True)]), gaps)
     try:
         return PlainColumn(np.array([np.nan if gap else float(value) for value, gap in zip(values, gaps, strict=True)]))
     except (TypeError, ValueError):

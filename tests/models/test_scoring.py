@@ -142,6 +142,10 @@ def test_each_type_of_a_column_becomes_that_of_the_version(monkeypatch: pytest.M
     given = input_of("in.parquet")
     with pytest.raises(InvalidInput, match="'size' has xl in row 0: all@1 knows l, m, s"):
         scorer(_plan(version, given, None, False))(given.parts[0])
+    example.assign(new=pd.array([True, None, False], "boolean")).to_parquet("in.parquet")
+    given = input_of("in.parquet")
+    with pytest.raises(InvalidInput, match="the column 'new' is missing: in row 1; all@1 needs yes or no"):
+        scorer(_plan(version, given, None, False))(given.parts[0])
 
 
 def test_a_thousand_rows_have_a_price_and_not_a_thousand_parts() -> None:

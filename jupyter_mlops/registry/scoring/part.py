@@ -264,7 +264,7 @@ def fitted(column: PlainColumn, dtype: str, optional: bool, name: str, version: 
     if wanted.kind in "iu" and not np.array_equal(made, values):
         at = int(np.flatnonzero(made != values)[0])
         raise InvalidInput(f"The column {name!r} has {values[at]} in row {at:,}", f"{version} takes {words} ({wanted})")
-    return PlainColumn(made)
+    return PlainColumn(made, column.gaps)
 
 
 def _check_known(column: PlainColumn, known: list[Any], name: str, version: str) -> None:
