@@ -159,15 +159,15 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
     """Why it doesn't answer. Of a service that was made for this nothing is left."""
     problem = state.problem or Problem(what=f"The service {spec.name!r} has stopped")
     goes_on = state.version_name if state.version else ""
+    if not state.version:
+        await hosting.stop(spec.name)
+        if state.created == spec.created:
+            await hosting.forget(spec.name)
     told = {"before": spec.version_name, "after": goes_on, "digest": spec.digest}
     why = f"{problem.what}: {problem.why}" if problem.why else problem.what
     await note(spec.model, actor, "failed", spec.version_name, spec.name, why=why, **told)
-    if state.version:
-        return StartFailed(problem.what, problem.why, f"{problem.todo} {state.version_name} serves on.".strip())
-    await hosting.stop(spec.name)
-    if state.created == spec.created:
-        await hosting.forget(spec.name)
-    return StartFailed(problem.what, problem.why, problem.todo)
+    todo = f"{problem.todo} {goes_on} serves on.".strip() if goes_on else problem.todo
+    return StartFailed(problem.what, problem.why, todo)
 
 
 def _version(asked: Deployment) -> ModelVersion:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from typing import Any
 
+from ..core.errors import MlopsError
 from ..core.trail import Actor
 from ..home.models import model_folder
 
 
 async def note(model: str, actor: Actor | None, verb: str, what: str, service: str, **more: Any) -> None:
-    """Add a line to a model's trail; nothing where the model was removed.
+    """Add a line to a model's trail; nothing where the model was removed, or nobody knows which it was.
+
+    What is noted is done already, and who asked for it is to hear how it went, as of a token that is given once. So a
+    trail that can't be written is a warning, and no error.
 
     Parameters
     ----------
     actor : who did it; default: the user of this process.
     what : as people name it: "churn@3".
     more : other fields of the line.
-
-    Raises
-    ------
-    StorageFull, Refused, Unavailable : the trail can't be written.
     """
+    if not model:
+        return
 
     def write() -> None:
         from ..registry.doors import here
@@ -32,4 +35,7 @@ async def note(model: str, actor: Actor | None, verb: str, what: str, service: s
             with folder.locked():
                 write_trail(folder, actor or here(), verb, what, service=service, **more)
 
-    await asyncio.to_thread(write)
+    try:
+        await asyncio.to_thread(write)
+    except (MlopsError, OSError) as error:
+        warnings.warn(f"The trail of {model} lacks what was done to {service} ({verb}): {error}", stacklevel=2)

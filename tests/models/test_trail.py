@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.trail import breaks
 from jupyter_mlops.home.models import model_folder
+from jupyter_mlops.serving.noted import note
 
 #: Seconds that two processes may take on a busy machine.
 LONG = 150.0
@@ -92,6 +94,14 @@ for number in range(20):
     writers = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("ada", "grace")]
     assert [writer.wait(LONG) for writer in writers] == [0, 0]
     assert breaks(trail.read_text()) == [] and len(mlops.trail("lengths")) == 4 + 2 * 20
+
+
+def test_what_is_done_is_done_also_where_the_trail_can_not_be_written(trail: Path) -> None:
+    trail.unlink()
+    trail.mkdir()
+    with pytest.warns(UserWarning, match=r"The trail of lengths lacks what was done to svc \(let in\): .*trail"):
+        asyncio.run(note("lengths", None, "let in", "lengths", "svc", after="ada"))
+    asyncio.run(note("", None, "stopped", "", "svc"))  # a service of which nobody knows any more what it served
 
 
 def test_lines_that_are_gone_from_the_end_are_missed_by_who_noted_them(trail: Path) -> None:
