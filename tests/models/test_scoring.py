@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import dask.dataframe
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.run import RunState, per_thousand
 from jupyter_mlops.home.models import model_folder
 from jupyter_mlops.registry.scoring.api import ScoreResult
+from jupyter_mlops.registry.scoring.folder import ScoreFolder
 from jupyter_mlops.registry.scoring.inputs import input_of
 from jupyter_mlops.registry.scoring.part import ScorePlan, scorer
 from jupyter_mlops.registry.scoring.plan import keys_of, plan_of
@@ -146,6 +148,22 @@ def test_each_type_of_a_column_becomes_that_of_the_version(monkeypatch: pytest.M
     given = input_of("in.parquet")
     with pytest.raises(InvalidInput, match="the column 'new' is missing: in row 1; all@1 needs yes or no"):
         scorer(_plan(version, given, None, False))(given.parts[0])
+
+
+def test_names_are_told_apart_and_what_a_kill_left_is_no_foreign_file(churn: mlops.Version) -> None:
+    people()[0].to_parquet("in.csv.parquet")
+    Path("note").touch()
+    given = input_of("in.csv.parquet")
+    assert scorer(_plan(churn, given, None, False))(given.parts[0])["rows"] == len(people()[0])
+    twice = people()[0].rename_axis("age")
+    for table in (twice, dask.dataframe.from_pandas(twice, npartitions=2)):
+        with pytest.raises(InvalidInput, match="There are two columns 'age': an index is one, too"):
+            mlops.score(churn, table, out="out")
+    Path("out").mkdir()
+    Path("out/._scoring.json.7-7").touch()
+    assert ScoreFolder("out").note() is None
+    ScoreFolder("out").tidy()
+    assert not list(Path("out").iterdir())
 
 
 def test_a_thousand_rows_have_a_price_and_not_a_thousand_parts() -> None:

@@ -17,8 +17,8 @@ from .part import MARK, files_at, is_here, write
 #: The file that says what a folder is of. Who reads the folder as a table passes it over.
 NOTE = "_scoring.json"
 
-#: What a part is called that was being written when its worker was killed.
-_DRAFT = re.compile(r"\..+\.parquet\.\d+-\d+")
+#: What a part or the note is called that was being written when its writer was killed.
+_DRAFT = re.compile(rf"\.(.+\.parquet|{re.escape(NOTE)})\.\d+-\d+")
 
 #: Files whose ends are read at the same time, and names that an error lists.
 _AT_ONCE, _NAMED = 16, 3
@@ -62,7 +62,7 @@ class ScoreFolder:
             names = self._names()
             if NOTE in names:
                 return read_record(Scoring, self._files.cat_file(f"{self._root}/{NOTE}"), f"file {NOTE}")
-        if names:
+        if names := {name for name in names if not _DRAFT.fullmatch(name)}:
             why = f"it has {first_of(sorted(names), _NAMED)} in it, and no scores"
             raise Conflict(f"Scores can't go to {self.place}", why, "Name a new folder, or one of earlier scores.")
         return None
@@ -86,7 +86,7 @@ class ScoreFolder:
                 self._files.rm_file(f"{self._root}/{name}")
 
     def tidy(self) -> None:
-        """Remove what workers were writing that were killed."""
+        """Remove what was being written by who was killed."""
         with self._told():
             self.remove(name for name in self._names() if _DRAFT.fullmatch(name))
 

@@ -133,12 +133,12 @@ def _kind(dtype: Any) -> str:
 
 
 def _of_partitions(data: Any) -> ScoreInput:
+    from dask.dataframe.dispatch import make_meta
     from dask.delayed import delayed as lazily
 
-    kinds = {str(name): _kind(dtype) for name, dtype in data.dtypes.items()}
-    if data.index.name is not None:
-        kinds |= {str(data.index.name): "?"}
-    _check_twice([str(name) for name in data.columns], "the table")
+    frame = flat(make_meta(data))
+    _check_twice(list(frame.columns), "the table")
+    kinds = {name: _kind(dtype) for name, dtype in frame.dtypes.items()}
     delayed = data.to_delayed()
     delayed = list(delayed.ravel()) if hasattr(delayed, "ravel") else list(delayed)
     parts = []

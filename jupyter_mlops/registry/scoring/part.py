@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,9 @@ MARK = b"jupyter_mlops"
 
 #: What the column of the answers is called; of several for each row, they have numbers, as in "prediction_0".
 ANSWER, CHANCE = "prediction", "chance"
+
+#: How the name of a file ends that is read as CSV; packed ones are unpacked.
+_CSV = re.compile(r"\.csv(\.(gz|bz2|xz|zst|zip))?$")
 
 #: numpy's kinds → what values of it are, and of which kinds a column may be that is taken for it.
 KINDS = {
@@ -161,12 +165,14 @@ def read_file(path: str, plan: ScorePlan) -> Any:
 
 def is_csv(path: str) -> bool:
     """Whether a file is read as CSV, packed or not."""
-    return ".csv" in Path(path).suffixes
+    return _CSV.search(path) is not None
 
 
 def flat(frame: Any) -> Any:
-    """A table whose named index is columns like the others."""
+    """A table whose named index is columns like the others; raises `InvalidInput` where a column is called so, too."""
     names = [name for name in frame.index.names if name is not None]
+    if twice := [name for name in names if name in frame.columns or names.count(name) > 1]:
+        raise InvalidInput(f"There are two columns {str(twice[0])!r}", "an index is one, too", "Rename one of them.")
     frame = frame.reset_index(names) if names else frame
     return frame.rename(columns=str)
 
