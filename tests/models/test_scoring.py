@@ -19,6 +19,7 @@ from jupyter_mlops.core.errors import Conflict, InvalidInput, MlopsError, NotFou
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.run import RunState, per_thousand
 from jupyter_mlops.home.models import model_folder
+from jupyter_mlops.registry.scoring import inputs
 from jupyter_mlops.registry.scoring.api import ScoreResult
 from jupyter_mlops.registry.scoring.folder import ScoreFolder
 from jupyter_mlops.registry.scoring.inputs import input_of
@@ -164,6 +165,16 @@ def test_names_are_told_apart_and_what_a_kill_left_is_no_foreign_file(churn: mlo
     assert ScoreFolder("out").note() is None
     ScoreFolder("out").tidy()
     assert not list(Path("out").iterdir())
+
+
+def test_parts_of_a_table_have_so_many_bytes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "BYTES", 40_000)
+    rows = pd.DataFrame({"id": range(100), "text": ["x"] * 50 + ["x" * 5_000] * 50})
+    for table in (rows, rows.astype({"text": object})):
+        parts = input_of(table).parts
+        assert pd.concat([part.frame for part in parts]).equals(table)
+        assert all(part.frame.memory_usage(index=False, deep=True).sum() <= 40_000 for part in parts)
+        assert [part.name for part in parts[:2]] == ["rows 0 to 49", "rows 50 to 55"]
 
 
 def test_a_thousand_rows_have_a_price_and_not_a_thousand_parts() -> None:

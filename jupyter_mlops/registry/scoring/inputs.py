@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,15 +93,26 @@ def _of_table(data: Any) -> ScoreInput:
     if not len(frame):
         raise InvalidInput("There is nothing to score", "the table has no rows")
     _check_twice(list(frame.columns), "the table")
-    width = int(frame.memory_usage(index=False).sum()) // len(frame) or 1
-    step = max(1, min(ROWS, BYTES // width))
-    parts = []
-    for number, start in enumerate(range(0, len(frame), step)):
-        rows = frame.iloc[start : start + step]
+    parts, start = [], 0
+    for number, rows in enumerate(_bounded(frame)):
         name = f"rows {start:,} to {start + len(rows) - 1:,}"
         parts.append(ScorePart(number, name, f"part-{number:05d}.parquet", _digest(rows), frame=rows))
+        start += len(rows)
     kinds = {name: _kind(frame[name].dtype) for name in frame.columns}
     return ScoreInput(parts, [Columns("the table", kinds)], lambda left: list(left), frame.iloc[:SAMPLE])
+
+
+def _bounded(frame: Any) -> Iterator[Any]:
+    """A table in parts of so many rows and bytes at most, or of one row; text counts with its characters."""
+    if len(frame) > ROWS:
+        for start in range(0, len(frame), ROWS):
+            yield from _bounded(frame.iloc[start : start + ROWS])
+    elif len(frame) > 1 and int(frame.memory_usage(index=False, deep=True).sum()) > BYTES:
+        half = len(frame) // 2
+        yield from _bounded(frame.iloc[:half])
+        yield from _bounded(frame.iloc[half:])
+    else:
+        yield frame
 
 
 def _digest(rows: Any) -> str:
