@@ -20,6 +20,8 @@ class Scoring(Record):
     #: The columns of the input that stand beside the answers.
     keys: Annotated[list[Saying], first(10_000)] = []
     chances: bool = False
+    #: The columns of each part, by Arrow's names and types: "id: int64", "prediction: string".
+    columns: Annotated[list[Saying], first(10_000)] = []
     #: The run that scored last; empty until there is one.
     run: Label = ""
 

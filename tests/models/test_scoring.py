@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import dask.dataframe
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet
 
 import jupyter_mlops as mlops
 from jupyter_mlops.agent import runner
@@ -87,11 +90,11 @@ def test_files_are_looked_at_too_and_so_is_the_version(churn: mlops.Version, tmp
 
 def _plan(version: mlops.Version, given: Any, keys: list[str] | None, chances: bool) -> ScorePlan:
     chosen = keys_of(version.record, given, keys)
-    return plan_of(model_folder(version.record.model), version.record, given, chosen, chances, str(Path.cwd()), "note")
+    return plan_of(model_folder(version.record.model), version.record, given, chosen, chances, str(Path.cwd()), "_note")
 
 
 def test_workers_need_no_copy_of_what_they_do(churn: mlops.Version, tmp_path: Path) -> None:
-    Path("note").touch()
+    Path("_note").touch()
     rows = people(seed=1)[0].assign(when=pd.Timestamp("2026-11-27"), id=lambda X: X.index.map("{:03}".format))
     given = input_of(rows)
     sent = tmp_path / "sent.pkl"
@@ -109,7 +112,7 @@ print(score(part))
     X = rows[["age", "income"]]
     assert list(there.id) == list(rows.id) and list(there.prediction) == list(model.predict(X))
     assert np.allclose(there[["chance_left", "chance_stayed"]], model.predict_proba(X))
-    Path("note").unlink()
+    Path("_note").unlink()
     with pytest.raises(Conflict, match=r"This worker doesn't see .* Name one on a volume"):
         scorer(_plan(churn, given, ["id"], False))(given.parts[0])
 
@@ -133,7 +136,7 @@ def test_each_type_of_a_column_becomes_that_of_the_version(monkeypatch: pytest.M
     version = mlops.save_model(_shown, "all", example=example)
     example.to_csv("in.csv", index=False)
     example.to_parquet("in.parquet")
-    Path("note").touch()
+    Path("_note").touch()
     for name in ("in.csv", "in.parquet"):
         given = input_of(name)
         score = scorer(_plan(version, given, None, False))
@@ -151,9 +154,65 @@ def test_each_type_of_a_column_becomes_that_of_the_version(monkeypatch: pytest.M
         scorer(_plan(version, given, None, False))(given.parts[0])
 
 
+def _scored(version: mlops.Version, data: Any, keys: list[str] | None = None) -> pd.DataFrame:
+    """The answers to all parts, read as one folder, as their user does."""
+    given = input_of(data)
+    Path("out").mkdir()
+    Path("out/_note").touch()
+    score = scorer(replace(_plan(version, given, keys, False), folder="out"))
+    for part in given.parts:
+        score(part)
+    assert len({parquet.read_schema(f"out/{part.file}").remove_metadata() for part in given.parts}) == 1
+    return pd.read_parquet("out")
+
+
+def test_keys_in_csv_are_text_as_it_is_written(churn: mlops.Version) -> None:
+    ids = ["3.10", "+4917", "1234567890123456789", "12e4", "NA", "", "True", "2026-01-01", *["1"] * 1000, "007"]
+    X = people(rows=len(ids))[0]
+    X.assign(id=ids, no=range(len(ids))).to_csv("in.csv", index=False)
+    there = _scored(churn, "in.csv")
+    assert list(there.id) == ids and list(there.no) == [str(number) for number in range(len(ids))]
+    assert list(there.prediction) == list(churn.load().predict(X))
+
+
+def test_all_parts_have_the_same_columns_whatever_is_in_them() -> None:
+    big = 2**60 + 1
+    rows = pd.DataFrame({"x": [1.0, 2.0, 3.0], "id": pd.array([big, 2, None], "Int64"), "tag": [None, None, "b"]})
+    for name, table in {"a": rows[:0], "b": rows[:2].astype({"id": "int64"}), "c": rows}.items():
+        table.to_parquet(f"{name}.parquet")
+    rows.assign(tag=rows.tag.astype("category"))[1:].to_parquet("d.parquet")
+    three = mlops.save_model(lambda X: np.outer(X["x"], [1, 2, 3]), "three", example=rows[["x"]])
+    there = _scored(three, "*.parquet")
+    assert list(there.columns) == ["id", "tag", "prediction_0", "prediction_1", "prediction_2"]
+    assert list(there.prediction_2) == [3.0, 6.0, 3.0, 6.0, 9.0, 6.0, 9.0]
+    keys = parquet.read_table("out")["id"]
+    assert keys.type == "int64" and keys.to_pylist() == [big, 2, big, 2, None, 2, None]
+    rows.assign(id="x").to_parquet("e.parquet")
+    with pytest.raises(InvalidInput, match=r"'id' has several types: int64 in .* and .*string in .*e\.parquet"):
+        _plan(three, input_of("*.parquet"), None, False)
+    says = mlops.save_model(lambda X: ["low" if x < 2 else "high" for x in X["x"]], "says", example=rows[["x"]])
+    shutil.rmtree("out")
+    assert list(_scored(says, ["a.parquet", "b.parquet"]).prediction) == ["low", "high"]
+    moody = mlops.save_model(lambda X: X["x"] if len(X) > 2 else X["x"] > 1, "moody", example=rows[["x"]][:2])
+    shutil.rmtree("out")
+    with pytest.raises(InvalidInput, match="An answer of moody@1 is no bool"):
+        _scored(moody, ["c.parquet"])
+
+
+def test_columns_of_arrays_are_found_by_their_names() -> None:
+    weights = np.array([1.0, 10.0])
+    version = mlops.save_model(lambda X: X @ weights, "weighs", example=np.eye(2))
+    pd.DataFrame({"id": [1], "a": [1.0], "b": [2.0]}).to_parquet("1.parquet")
+    pd.DataFrame({"b": [2.0], "id": [2], "a": [1.0]}).to_parquet("2.parquet")
+    assert list(_scored(version, "*.parquet", ["id"]).prediction) == [21.0, 21.0]
+    pd.DataFrame({"id": [1], "a": [1.0], "c": [2.0]}).to_csv("3.csv", index=False)
+    with pytest.raises(InvalidInput, match=r"The column 'b' is missing: .*3\.csv has 'id', 'a' and 'c'"):
+        _plan(version, input_of(["1.parquet", "3.csv"]), ["id"], False)
+
+
 def test_names_are_told_apart_and_what_a_kill_left_is_no_foreign_file(churn: mlops.Version) -> None:
     people()[0].to_parquet("in.csv.parquet")
-    Path("note").touch()
+    Path("_note").touch()
     given = input_of("in.csv.parquet")
     assert scorer(_plan(churn, given, None, False))(given.parts[0])["rows"] == len(people()[0])
     twice = people()[0].rename_axis("age")

@@ -71,7 +71,7 @@ def score(
         fsspec knows, or a list of these.
     out : a folder that the workers see, too, or a URL.
     keys : columns that stand beside the answers; by default all that the model doesn't take. Without any it is the
-        index of a table, or the file and the number of the row in it.
+        index of a table, or the file and the number of the row in it. Those of CSV files are text, as they stand there.
     chances : whether there is a column for the chance of each class, too, as "chance_yes".
     fresh : begin anew: what is in `out` of earlier scores is removed first.
     cluster : where; as for `%%mlrun --cluster`.
@@ -100,7 +100,14 @@ def score(
     folder = ScoreFolder(str(Path(out).expanduser()) if isinstance(out, Path) or out.startswith("~") else out)
     chosen = keys_of(version, given, keys)
     plan = plan_of(models, version, given, chosen, chances, folder.place, NOTE)
-    note = Scoring(model=model_name, number=version.number, digest=version.digest, keys=chosen, chances=chances)
+    note = Scoring(
+        model=model_name,
+        number=version.number,
+        digest=version.digest,
+        keys=chosen,
+        chances=chances,
+        columns=[f"{each.name}: {each.type}" for each in plan.schema],
+    )
     before = _before(folder, note, given.parts, fresh)
     left = [each for each in given.parts if each.file not in before]
     told = Options(

@@ -124,11 +124,17 @@ def check_same(folder: ScoreFolder, there: Scoring, wanted: Scoring) -> None:
     todo = "Name another folder, or begin anew with fresh=True (--fresh), which removes them."
     if there.digest != wanted.digest:
         raise Conflict(f"{folder.place} has scores of {there.name}", f"and not of {wanted.name}", todo)
-    if there.keys != wanted.keys or there.chances != wanted.chances:
-        told = [
-            f"{count(len(each.keys), 'key column')}{' and chances' if each.chances else ''}" for each in (there, wanted)
+    if there.columns != wanted.columns:
+        others = [
+            first_of([name for name in one.columns if name not in other.columns], _NAMED)
+            for one, other in ((there, wanted), (wanted, there))
         ]
-        raise Conflict(f"{folder.place} has scores with other columns", f"{told[0]} there, {told[1]} now", todo)
+        why = (
+            f"{others[0] or 'nothing else'} there, {others[1] or 'nothing else'} now"
+            if any(others)
+            else "in another order"
+        )
+        raise Conflict(f"{folder.place} has scores with other columns", why, todo)
 
 
 def check_all_wanted(folder: ScoreFolder, there: Iterable[str], wanted: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.errors import InvalidInput, NotFound
 from ...core.words import first_of
-from .part import ScorePart, files_at, flat, is_csv, is_here
+from .part import ScorePart, files_at, flat, in_arrow, is_csv, is_here, is_text
 
 #: Rows and bytes of a part of a table, at most.
 ROWS, BYTES = 50_000, 32_000_000
@@ -29,15 +29,19 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
-_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
+_WHOLE = re.compile(r"[-+]?\d+")
 
 
 @dataclass
 class Columns:
-    """The columns of some rows: name → numpy's kind of their values, "?" where that is seen only when they are read."""
+    """The columns of some rows: name → numpy's kind of their values, "?" where that is seen only when they are read.
+
+    `types` are Arrow's of a file.
+    """
 
     where: str
     kinds: dict[str, str]
+    types: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -49,15 +53,16 @@ class ScoreInput:
     parts : all of it.
     columns : of all of it, or of some of its files.
     send : makes items of a map of those parts that are to be scored.
+    fields : Arrow's names and types of columns that stand beside the answers; of what does so where there are none. The
+        same for all parts. Raises `InvalidInput`.
     sample : some rows, where they are here.
-    texts : how columns of CSV files are read, by pandas' names.
     """
 
     parts: list[ScorePart]
     columns: list[Columns]
     send: Callable[[list[ScorePart]], list[Any]]
+    fields: Callable[[Sequence[str]], list[Any]]
     sample: Any = None
-    texts: dict[str, str] = field(default_factory=dict)
 
 
 def input_of(data: Any) -> ScoreInput:
@@ -99,7 +104,25 @@ def _of_table(data: Any) -> ScoreInput:
         parts.append(ScorePart(number, name, f"part-{number:05d}.parquet", _digest(rows), frame=rows))
         start += len(rows)
     kinds = {name: _kind(frame[name].dtype) for name in frame.columns}
-    return ScoreInput(parts, [Columns("the table", kinds)], lambda left: list(left), frame.iloc[:SAMPLE])
+    columns = [Columns("the table", kinds)]
+    return ScoreInput(parts, columns, lambda left: list(left), lambda keys: _fields(frame, keys), frame.iloc[:SAMPLE])
+
+
+def _fields(frame: Any, keys: Sequence[str]) -> list[Any]:
+    """Columns of a table, or its index, as fields of Arrow's. What has no value is text."""
+    import pyarrow
+
+    given = {name: frame[name] for name in keys} or {"index": frame.index.to_series()}
+    types = {name: in_arrow(values, None, f"The column {name!r}").type for name, values in given.items()}
+    return [pyarrow.field(name, _plain(kind)) for name, kind in types.items()]
+
+
+def _plain(kind: Any) -> Any:
+    """A type of Arrow's without how its values are kept: text and what has no value are text of one type."""
+    import pyarrow
+
+    kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
+    return pyarrow.string() if is_text(kind) or pyarrow.types.is_null(kind) else kind
 
 
 def _bounded(frame: Any) -> Iterator[Any]:
@@ -160,7 +183,7 @@ def _of_partitions(data: Any) -> ScoreInput:
     def send(left: list[ScorePart]) -> list[Any]:
         return [lazily((asdict(part), delayed[part.number])) for part in left]
 
-    return ScoreInput(parts, [Columns("the table", kinds)], send)
+    return ScoreInput(parts, [Columns("the table", kinds)], send, lambda keys: _fields(frame, keys))
 
 
 # Files
@@ -178,13 +201,27 @@ def _of_files(texts: Sequence[Any]) -> ScoreInput:
     paths = list(found)
     step = max(1, -(-len(paths) // LOOKED))
     looked = list(dict.fromkeys([*paths[::step], paths[-1]]))
-    columns: list[Columns] = []
-    texts_of: dict[str, str] = {}
-    for path in looked:
-        kinds, how = _columns_of(path)
-        columns.append(Columns(path, kinds))
-        texts_of = texts_of or how
-    return ScoreInput(parts, columns, lambda left: list(left), texts=texts_of)
+    columns = [_columns_of(path) for path in looked]
+    return ScoreInput(parts, columns, lambda left: list(left), lambda keys: _fields_of_files(columns, keys))
+
+
+def _fields_of_files(there: list[Columns], keys: Sequence[str]) -> list[Any]:
+    """Columns of files as fields of Arrow's, with room for the values of all that are looked at."""
+    import pyarrow
+
+    if not keys:
+        return [pyarrow.field("file", pyarrow.string()), pyarrow.field("row", pyarrow.int64())]
+    found = []
+    for name in keys:
+        of = {each.types[name]: each.where for each in there if not pyarrow.types.is_null(each.types[name])}
+        try:
+            schemas = [pyarrow.schema([(name, _plain(kind))]) for kind in of or [pyarrow.null()]]
+            found.append(pyarrow.unify_schemas(schemas, promote_options="permissive").field(0))
+        except pyarrow.ArrowException:
+            why = " and ".join(f"{kind} in {where}" for kind, where in list(of.items())[:2])
+            todo = "Make them one, or name other columns to stand beside the answers: keys=['id']."
+            raise InvalidInput(f"The column {name!r} has several types", why, todo) from None
+    return found
 
 
 def _expanded(text: str) -> dict[str, str]:
@@ -229,21 +266,26 @@ def _known(files: Any, path: str) -> str:
     return hashlib.sha256(str(files.ukey(path)).encode()).hexdigest()[:32]
 
 
-def _columns_of(path: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The columns of a file with their kinds, and how they are read, if it is a CSV file."""
+def _columns_of(path: str) -> Columns:
+    """The columns of a file."""
     import fsspec  # type: ignore[import-untyped]  # it has no types
     import pandas as pd
-    from pyarrow import ArrowInvalid, parquet
+    from pyarrow import parquet, string
 
     try:
         with fsspec.open(path, "rb", compression="infer") as file:
             if is_csv(path):
-                return _columns_of_csv(pd.read_csv(file, dtype=str, nrows=SAMPLE), path)
+                sample = pd.read_csv(file, dtype=str, nrows=SAMPLE)
+                kinds = {str(name): _csv_kind([str(each) for each in sample[name].dropna()]) for name in sample.columns}
+                return Columns(path, kinds, dict.fromkeys(kinds, string()))
             schema = parquet.ParquetFile(file).schema_arrow
-    except (ArrowInvalid, OSError, UnicodeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise InvalidInput(f"{path} can't be read", str(error), "Is it whole?") from None
     _check_twice(schema.names, path)
-    return {each.name: _arrow_kind(each.type) for each in schema if not _INDEX.fullmatch(each.name)}, {}
+    fields = [each for each in schema if not _INDEX.fullmatch(each.name)]
+    return Columns(
+        path, {each.name: _arrow_kind(each.type) for each in fields}, {each.name: each.type for each in fields}
+    )
 
 
 def _arrow_kind(kind: Any) -> str:
@@ -261,17 +303,9 @@ def _arrow_kind(kind: Any) -> str:
         return "b"
     if types.is_timestamp(kind):
         return "M"
-    if types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view":
+    if is_text(kind):
         return "U"
     return "?" if types.is_null(kind) else str(kind)
-
-
-def _columns_of_csv(sample: Any, path: str) -> tuple[dict[str, str], dict[str, str]]:
-    """All files are read as the first one's beginning says: what has zeros in front, as some keys do, stays text."""
-    _check_twice(list(sample.columns), path)
-    names = {str(name): _csv_kind([str(each) for each in sample[name].dropna()]) for name in sample.columns}
-    how = {"i": "Int64", "f": "float64", "b": "boolean", "U": "str", "M": "str"}
-    return names, {name: how[kind] for name, kind in names.items() if kind in how}
 
 
 def _csv_kind(values: list[str]) -> str:
@@ -287,8 +321,7 @@ def _csv_kind(values: list[str]) -> str:
         numbers = [float(value) for value in values]
     except ValueError:
         return "U"
-    padded = any(re.fullmatch(r"-?0\d+", value) for value in values)
-    return "U" if padded or not np.isfinite(numbers).any() else "f"
+    return "f" if np.isfinite(numbers).any() else "U"
 
 
 def _check_twice(names: Sequence[str], where: str) -> None:

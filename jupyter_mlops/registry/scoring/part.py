@@ -13,7 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,11 @@ KINDS = {
     "U": ("text", "U"),
     "M": ("times", "M"),
 }
+
+#: What is no value in a column of a CSV file that a version takes, as pandas has it. Columns that stand beside the
+#: answers have none of it: "NA" may be somebody's name, or Namibia.
+_GAPS = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
+_GAPS += ["NULL", "NaN", "None", "n/a", "nan", "null"]
 
 
 @dataclass(frozen=True)
@@ -76,16 +81,14 @@ class ScorePlan:
     Parameters
     ----------
     version, digest : of which the answers are.
-    columns : those that it takes, with numpy's type, and whether a value may be missing; none for a model of arrays.
+    columns : those that it takes, in their order, with numpy's type, and whether a value may be missing.
     dtypes, categories : the types of its example, which the rows get.
-    shape, dtype : of a row of a model of arrays.
-    answer : numpy's type of its answers.
+    shape : of a row of a model of arrays; None for one of tables.
     keys : the columns that stand beside the answers.
-    classes : those of which the chances are asked for; None where they aren't.
+    chances : whether the chances of the classes are asked for.
+    schema : Arrow's, of each part: what stands beside the answers, the answers, the chances.
     folder : where the answers go.
     note : the name of a file that is there, if a worker sees the folder that is meant.
-    texts : how columns of CSV files are read.
-    times : those of them that are times.
     """
 
     version: str
@@ -95,15 +98,17 @@ class ScorePlan:
     columns: list[tuple[str, str, bool]]
     dtypes: list[str]
     categories: dict[str, dict[str, Any]]
-    shape: list[int]
-    dtype: str
-    answer: str
+    shape: list[int] | None
     keys: list[str]
-    classes: list[str] | None
+    chances: bool
+    schema: Any
     folder: str
     note: str
-    texts: dict[str, str] = field(default_factory=dict)
-    times: list[str] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The columns that it takes, with numpy's kinds."""
+        return {name: np.dtype(dtype).kind for name, dtype, _ in self.columns}
 
 
 def scorer(plan: ScorePlan) -> Callable[[Any], dict[str, int]]:
@@ -118,14 +123,14 @@ def scorer(plan: ScorePlan) -> Callable[[Any], dict[str, int]]:
                 "it is a folder of the machine that the notebook runs on",
                 "Name one on a volume that the workers have, too, or a URL like s3://bucket/scores.",
             )
-        frame = flat(read_file(part.path, plan) if part.path else frame)
-        scored = answered(plan, part, frame)
-        mark = {"format": 1, "digest": plan.digest, "input": part.input, "rows": len(scored)}
+        keys, frame = read_file(part.path, plan) if part.path else split(flat(frame), plan)
+        scored = answered(plan, part, keys, frame)
+        mark = {"format": 1, "digest": plan.digest, "input": part.input, "rows": len(frame)}
         write(files, root, part.file, in_parquet(scored, mark))
         runner = getattr(sys.modules.get("jupyter_mlops_agent.runner"), "RUNNER", None)
         if runner is not None:
-            runner.tell("rows", part=part.number, rows=len(scored))
-        return {"part": part.number, "rows": len(scored)}
+            runner.tell("rows", part=part.number, rows=len(frame))
+        return {"part": part.number, "rows": len(frame)}
 
     return score_part
 
@@ -146,21 +151,67 @@ def is_here(files: Any) -> bool:
 # Reading
 
 
-def read_file(path: str, plan: ScorePlan) -> Any:
-    """The rows of a Parquet or CSV file: of a Parquet file only the columns that are of use."""
+def read_file(path: str, plan: ScorePlan) -> tuple[dict[str, Any], Any]:
+    """The rows of a Parquet or CSV file: the columns that stand beside the answers, of Parquet files as Arrow has them,
+    and a table of those that the version takes.
+
+    Raises
+    ------
+    InvalidInput : it isn't what its name says, or lacks a column.
+    """
     import fsspec
+    from pyarrow import parquet
+
+    try:
+        with fsspec.open(path, "rb", compression="infer") as file:
+            if is_csv(path):
+                return split(_read_csv(file, plan), plan)
+            source = parquet.ParquetFile(file)
+            there = source.schema_arrow.names
+            table = source.read(columns=[name for name in there if name in {*plan.keys, *plan.kinds}])
+    except ValueError as error:
+        raise InvalidInput(f"{path} can't be read", str(error), "Is it whole?") from error
+    _check_all(plan, table.column_names)
+    frame = table.select(list(plan.kinds)).to_pandas(ignore_metadata=True)
+    return {name: table.column(name) for name in plan.keys}, frame
+
+
+def split(frame: Any, plan: ScorePlan) -> tuple[dict[str, Any], Any]:
+    """A table as what stands beside the answers, and what the version takes; raises `InvalidInput`."""
+    _check_all(plan, list(frame.columns))
+    keys = {name: frame[name] for name in plan.keys} or {"index": frame.index.to_series()}
+    return keys, frame[list(plan.kinds)]
+
+
+def _check_all(plan: ScorePlan, there: list[str]) -> None:
+    if lacking := [name for name in plan.kinds if name not in there]:
+        raise InvalidInput(f"The column {lacking[0]!r} is missing", f"{plan.version} takes it")
+    if lacking := [name for name in plan.keys if name not in there]:
+        raise InvalidInput(f"The column {lacking[0]!r} is missing", "it was to stand beside the answers")
+    if twice := [name for name in (*plan.kinds, *plan.keys) if there.count(name) > 1]:
+        raise InvalidInput(f"There are two columns {twice[0]!r}", "", "Rename one of them.")
+
+
+def _read_csv(file: Any, plan: ScorePlan) -> Any:
+    """What a version doesn't take is text as it stands in the file: a key may have zeros in front, or 19 digits."""
     import pandas as pd
 
-    with fsspec.open(path, "rb", compression="infer") as file:
-        if is_csv(path):
-            frame = pd.read_csv(file, dtype=plan.texts)
-            return frame.assign(**{name: pd.to_datetime(frame[name]) for name in plan.times if name in frame})
-        from pyarrow import parquet
-
-        source = parquet.ParquetFile(file)
-        wanted = {*plan.keys, *(name for name, _, _ in plan.columns)}
-        names = [name for name in source.schema_arrow.names if name in wanted or not plan.columns]
-        return source.read(columns=names).to_pandas()
+    kinds = plan.kinds
+    texts = {name: "str" for name in (*plan.keys, *kinds) if kinds.get(name, "U") in "UM"}
+    frame = pd.read_csv(
+        file,
+        usecols=lambda name: name in kinds or name in plan.keys,
+        dtype=texts,
+        keep_default_na=False,
+        na_values=dict.fromkeys(kinds, _GAPS),
+        low_memory=False,  # a column has one type, and not one for each piece of the file
+    )
+    for name in [name for name, kind in kinds.items() if kind == "M" and name in frame]:
+        try:
+            frame[name] = pd.to_datetime(frame[name])
+        except ValueError as error:
+            raise InvalidInput(f"The column {name!r} has no times", str(error)) from error
+    return frame
 
 
 def is_csv(path: str) -> bool:
@@ -180,32 +231,73 @@ def flat(frame: Any) -> Any:
 # Asking
 
 
-def answered(plan: ScorePlan, part: ScorePart, frame: Any) -> Any:
-    """The keys of the rows with what the model answers to them.
+def answered(plan: ScorePlan, part: ScorePart, keys: dict[str, Any], frame: Any) -> Any:
+    """What stands beside the answers with what the model answers to the rows, as a table of Arrow's: of the plan's
+    schema, whatever is in the rows.
 
     Raises
     ------
-    InvalidInput : the rows aren't what the version takes; it can't answer them.
+    InvalidInput : the rows aren't what the version takes; it can't answer them, or answers with something else than it
+        answered to its example.
     """
-    import pandas as pd
+    import pyarrow
 
-    if lacking := [name for name in plan.keys if name not in frame.columns]:
-        raise InvalidInput(f"The column {lacking[0]!r} is missing", "it was to stand beside the answers")
     rows = rows_of(plan, frame)
-    found = {name: frame[name].reset_index(drop=True) for name in plan.keys}
-    if not found and part.path:
-        found = {"file": [part.path] * len(frame), "row": np.arange(len(frame))}
-    elif not found:
-        found = {"index": frame.index.to_numpy()}
-    answers = _ask(plan, rows) if len(rows) else np.array([], plan.answer)
-    texts = answers.dtype.kind == "U"
-    columns = [answers] if answers.ndim == 1 else list(answers.T)
-    names = [ANSWER] if answers.ndim == 1 else [f"{ANSWER}_{number}" for number in range(len(columns))]
-    found |= {name: column.astype(object) if texts else column for name, column in zip(names, columns, strict=True)}
-    if plan.classes is not None:
-        chances = plan.flavor.chances(plan.model, rows.back())[0] if len(rows) else np.empty((0, len(plan.classes)))
-        found |= {f"{CHANCE}_{label}": chances[:, number] for number, label in enumerate(plan.classes)}
-    return pd.DataFrame(found)
+    if part.path and not plan.keys:
+        keys = {"file": [part.path] * len(frame), "row": np.arange(len(frame))}
+    made = [in_arrow(values, plan.schema.field(name).type, f"The column {name!r}") for name, values in keys.items()]
+    wanted = plan.schema.types[len(made) :]
+    if not len(frame):
+        return plan.schema.empty_table()
+    answers = _ask(plan, rows)
+    given = [answers] if answers.ndim == 1 else list(answers.reshape(len(answers), -1).T)
+    if plan.chances:
+        given += list(plan.flavor.chances(plan.model, rows.back())[0].T)
+    if len(given) != len(wanted):
+        why = f"it gave {len(given):,} values for a row, and {len(wanted):,} for its example"
+        raise InvalidInput(f"{plan.version} answers otherwise than before", why)
+    what = f"An answer of {plan.version}"
+    made += [in_arrow(values, kind, what) for values, kind in zip(given, wanted, strict=True)]
+    return pyarrow.Table.from_arrays(made, schema=plan.schema)
+
+
+def in_arrow(values: Any, kind: Any, what: str) -> Any:
+    """Values as Arrow's, of that type, or of their own where it is None.
+
+    Raises
+    ------
+    InvalidInput : they aren't of it, and would change; calls them `what`.
+    """
+    import pyarrow
+
+    try:
+        if not isinstance(values, (pyarrow.Array, pyarrow.ChunkedArray)):
+            values = pyarrow.array(values, from_pandas=True)
+        if kind is None:
+            return values
+        if _would_change(values.type, kind):
+            raise InvalidInput(f"{what} is no {kind}", f"it is {values.type}")
+        return values.cast(kind)
+    except (pyarrow.ArrowException, OverflowError) as error:
+        told = "can't be kept in Parquet" if kind is None else f"is no {kind}"
+        raise InvalidInput(f"{what} {told}", str(error)) from error
+
+
+def _would_change(kind: Any, wanted: Any) -> bool:
+    """Whether Arrow makes something else of values of a type without a word, as 1 of "001", or True of 0.5."""
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if kind == wanted or types.is_null(kind):
+        return False
+    return types.is_boolean(kind) or types.is_boolean(wanted) or (is_text(kind) and not is_text(wanted))
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a type of Arrow's is one of text."""
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view"
 
 
 def _ask(plan: ScorePlan, rows: Rows) -> Any:
@@ -220,27 +312,16 @@ def _ask(plan: ScorePlan, rows: Rows) -> Any:
 
 def rows_of(plan: ScorePlan, frame: Any) -> Rows:
     """The rows as the model takes them; raises `InvalidInput`, which names the column and the first row at fault."""
-    if not plan.columns:
-        return _array(plan, frame)
     made = []
     for name, dtype, optional in plan.columns:
-        if name not in frame.columns:
-            raise InvalidInput(f"The column {name!r} is missing", f"{plan.version} takes it")
         column = fitted(_plain(frame[name], name), dtype, optional, name, plan.version)
         if name in plan.categories:
             _check_known(column, plan.categories[name]["values"], name, plan.version)
         made.append(column)
-    return Rows([name for name, _, _ in plan.columns], made, plan.dtypes, plan.categories)
-
-
-def _array(plan: ScorePlan, frame: Any) -> Rows:
-    names = [name for name in frame.columns if name not in plan.keys]
-    if len(names) != int(np.prod(plan.shape)):
-        why = f"{plan.version} takes {int(np.prod(plan.shape))} columns, and there are {len(names)} besides the keys"
-        raise InvalidInput("The columns don't fit", why)
-    optional = np.dtype(plan.dtype).kind == "f"
-    made = [fitted(_plain(frame[name], name), plan.dtype, optional, name, plan.version).values for name in names]
-    return Rows(None, [PlainColumn(np.column_stack(made).reshape(len(frame), *plan.shape))])
+    if plan.shape is None:
+        return Rows(list(plan.kinds), made, plan.dtypes, plan.categories)
+    whole = np.column_stack([column.values for column in made]).reshape(len(frame), *plan.shape)
+    return Rows(None, [PlainColumn(whole)])
 
 
 def _plain(series: Any, name: str) -> PlainColumn:
@@ -284,15 +365,12 @@ def _check_known(column: PlainColumn, known: list[Any], name: str, version: str)
 # Writing
 
 
-def in_parquet(frame: Any, mark: dict[str, Any]) -> bytes:
-    """A table as the bytes of a Parquet file, with its mark."""
-    import pyarrow
+def in_parquet(table: Any, mark: dict[str, Any]) -> bytes:
+    """A table of Arrow's as the bytes of a Parquet file, with its mark."""
     from pyarrow import parquet
 
-    table = pyarrow.Table.from_pandas(frame, preserve_index=False)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: json.dumps(mark).encode()})
     target = io.BytesIO()
-    parquet.write_table(table, target)
+    parquet.write_table(table.replace_schema_metadata({MARK: json.dumps(mark).encode()}), target)
     return target.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,9 +21,6 @@ from .part import ANSWER, CHANCE, KINDS, ScorePlan, is_csv, rows_of
 
 #: Columns that an error names.
 _NAMED = 6
-
-#: How pandas reads a column of a CSV file of which a version takes this kind; whole numbers as its values say.
-_READ = {"f": "float64", "b": "boolean", "U": "str", "M": "str"}
 
 
 def keys_of(version: ModelVersion, given: ScoreInput, keys: Sequence[str] | str | None) -> list[str]:
@@ -70,34 +68,66 @@ def plan_of(
     ModelChanged, Refused, Conflict : as `load`.
     """
     signature = version.signature
+    taken = _taken(version, given.columns[0], keys)
     for columns in given.columns:
-        _check_columns(version, columns, keys)
+        _check_columns(version, columns, taken, keys)
     kept = folder.version(version.number).read(EXAMPLE)
     if kept is None:
         raise Conflict(f"{version.name} can't score", "its example is missing", "Save it again.")
     example, flavor, model = rows_from(kept), FLAVORS[version.flavor], load(folder, version)
-    wanted = {column.name: np.dtype(column.dtype).kind for column in signature.columns}
     plan = ScorePlan(
         version=version.name,
         digest=version.digest,
         flavor=flavor,
         model=model,
-        columns=[(column.name, column.dtype, column.optional) for column in signature.columns],
+        columns=taken,
         dtypes=example.dtypes,
         categories=example.categories,
-        shape=signature.shape,
-        dtype=signature.dtype,
-        answer=signature.answer,
+        shape=signature.shape if signature.kind == "array" else None,
         keys=keys,
-        classes=_classes(version, flavor, model, example) if chances else None,
+        chances=chances,
+        schema=_schema(version, given.fields(keys), _classes(version, flavor, model, example) if chances else []),
         folder=place,
         note=note,
-        texts={**given.texts, **{name: _READ[kind] for name, kind in wanted.items() if kind in _READ}},
-        times=[name for name, kind in wanted.items() if kind == "M"],
     )
     if given.sample is not None:
         rows_of(plan, given.sample)
     return plan
+
+
+def _taken(version: ModelVersion, there: Columns, keys: list[str]) -> list[tuple[str, str, bool]]:
+    """The columns that a version takes. One that takes arrays has no names for them: these are the first file's, and in
+    others they may stand in another order."""
+    if version.signature.kind == "table":
+        return [(column.name, column.dtype, column.optional) for column in version.signature.columns]
+    names, width = [name for name in there.kinds if name not in keys], math.prod(version.signature.shape)
+    if len(names) != width:
+        why = f"{version.name} takes {width}, in their order, and {there.where} has {len(names)}"
+        todo = "Name those that it doesn't take, and leave out what is neither: keys=['id']."
+        raise InvalidInput("The columns don't fit", why, todo)
+    dtype = version.signature.dtype
+    return [(name, dtype, np.dtype(dtype).kind == "f") for name in names]
+
+
+def _schema(version: ModelVersion, keys: list[Any], classes: list[str]) -> Any:
+    """The columns of each part, by Arrow's names and types; those of the answers are of the version's signature."""
+    import pyarrow
+
+    signature = version.signature
+    try:
+        dtype = np.dtype(signature.answer)
+        kind = pyarrow.string() if dtype.kind == "U" else pyarrow.from_numpy_dtype(dtype)
+    except (TypeError, NotImplementedError):
+        raise Conflict(
+            f"{version.name} can't score", f"its answers are {signature.answer}, which Parquet can't keep"
+        ) from None
+    names = (
+        [f"{ANSWER}_{number}" for number in range(signature.answer_shape[0])] if signature.answer_shape else [ANSWER]
+    )
+    answers = [pyarrow.field(name, kind) for name in names]
+    return pyarrow.schema(
+        [*keys, *answers, *(pyarrow.field(f"{CHANCE}_{label}", pyarrow.float64()) for label in classes)]
+    )
 
 
 def _classes(version: ModelVersion, flavor: Any, model: Any, example: Any) -> list[str]:
@@ -108,28 +138,15 @@ def _classes(version: ModelVersion, flavor: Any, model: Any, example: Any) -> li
     return [str(label) for label in read_column(found[1], "the model's classes").values.tolist()]
 
 
-def _check_columns(version: ModelVersion, there: Columns, keys: list[str]) -> None:
+def _check_columns(version: ModelVersion, there: Columns, taken: list[tuple[str, str, bool]], keys: list[str]) -> None:
     for name in keys:
         if name not in there.kinds:
             raise InvalidInput(f"There is no column {name!r} to stand beside the answers", *_other(name, there))
-    if version.signature.kind == "array":
-        return _check_array(version, there, keys)
-    for column in version.signature.columns:
-        kind = there.kinds.get(column.name)
+    for name, dtype, _ in taken:
+        kind = there.kinds.get(name)
         if kind is None:
-            raise InvalidInput(f"The column {column.name!r} is missing", *_other(column.name, there))
-        _check_kind(version, there, column.name, kind, column.dtype)
-    return None
-
-
-def _check_array(version: ModelVersion, there: Columns, keys: list[str]) -> None:
-    names, width = [name for name in there.kinds if name not in keys], int(np.prod(version.signature.shape))
-    if len(names) != width:
-        why = f"{version.name} takes {width}, in their order, and {there.where} has {len(names)}"
-        todo = "Name those that it doesn't take, and leave out what is neither: keys=['id']."
-        raise InvalidInput("The columns don't fit", why, todo)
-    for name in names:
-        _check_kind(version, there, name, there.kinds[name], version.signature.dtype)
+            raise InvalidInput(f"The column {name!r} is missing", *_other(name, there))
+        _check_kind(version, there, name, kind, dtype)
 
 
 def _check_kind(version: ModelVersion, there: Columns, name: str, kind: str, dtype: str) -> None:
