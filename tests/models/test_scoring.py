@@ -21,6 +21,7 @@ from jupyter_mlops.agent import runner
 from jupyter_mlops.core.errors import Conflict, InvalidInput, MlopsError, NotFound, UnknownVersion
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.run import RunState, per_thousand
+from jupyter_mlops.core.scoring import Scoring
 from jupyter_mlops.home.models import model_folder
 from jupyter_mlops.registry.scoring import inputs
 from jupyter_mlops.registry.scoring.api import ScoreResult
@@ -234,6 +235,18 @@ def test_parts_of_a_table_have_so_many_bytes_at_most(monkeypatch: pytest.MonkeyP
         assert pd.concat([part.frame for part in parts]).equals(table)
         assert all(part.frame.memory_usage(index=False, deep=True).sum() <= 40_000 for part in parts)
         assert [part.name for part in parts[:2]] == ["rows 0 to 49", "rows 50 to 55"]
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_files_of_others_are_neither_removed_nor_written_over(churn: mlops.Version, fresh: bool) -> None:
+    rows = people()[0]
+    Path("out").mkdir()
+    columns = ["index: int64", "prediction: string"]
+    ScoreFolder("out").write_note(Scoring(model="churn", number=1, digest=churn.record.digest, columns=columns))
+    rows.to_parquet("out/part-00000.parquet")
+    with pytest.raises(Conflict, match=r"has something else in it than scores: part-00000\.parquet can't be told"):
+        mlops.score(churn, rows, out="out", fresh=fresh)
+    assert pd.read_parquet("out").equals(rows)
 
 
 def test_a_thousand_rows_have_a_price_and_not_a_thousand_parts() -> None:

@@ -73,7 +73,7 @@ def score(
     keys : columns that stand beside the answers; by default all that the model doesn't take. Without any it is the
         index of a table, or the file and the number of the row in it. Those of CSV files are text, as they stand there.
     chances : whether there is a column for the chance of each class, too, as "chance_yes".
-    fresh : begin anew: what is in `out` of earlier scores is removed first.
+    fresh : begin anew: what is in `out` of earlier scores, and nothing else, is removed first.
     cluster : where; as for `%%mlrun --cluster`.
     options : name, workers, group, timeout, retries, detach, quiet, sync, as for `%%mlrun`.
 
@@ -149,11 +149,7 @@ def _before(folder: ScoreFolder, note: Scoring, wanted: list[ScorePart], fresh: 
     marks, inputs = folder.parts(), {each.file: each.input for each in wanted}
     check_all_wanted(folder, marks, inputs)
     folder.tidy()
-    return {
-        name: mark.rows
-        for name, mark in marks.items()
-        if mark is not None and (mark.digest, mark.input) == (note.digest, inputs[name])
-    }
+    return {name: mark.rows for name, mark in marks.items() if (mark.digest, mark.input) == (note.digest, inputs[name])}
 
 
 def _check_over(folder: ScoreFolder, there: Scoring) -> None:

@@ -72,12 +72,24 @@ class ScoreFolder:
         with self._told():
             write(self._files, self._root, NOTE, note.model_dump_json(indent=1).encode())
 
-    def parts(self) -> dict[str, PartMark | None]:
-        """Its parts, each with what it says of itself; None of one that isn't whole."""
+    def parts(self) -> dict[str, PartMark]:
+        """Its parts, each with what it says of itself.
+
+        Raises
+        ------
+        Conflict : it has Parquet files in it that are no parts: who reads the folder would have their rows, too, and
+            nobody says whether they may be removed.
+        """
         with self._told():
             names = sorted(name for name in self._names() if name.endswith(".parquet"))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return dict(zip(names, pool.map(self._mark, names), strict=True))
+            marks = dict(zip(names, pool.map(self._mark, names), strict=True))
+        if others := [name for name, mark in marks.items() if mark is None]:
+            why = f"{first_of(others, _NAMED)} can't be told to be a part of them"
+            raise Conflict(
+                f"{self.place} has something else in it than scores", why, "Move it elsewhere, or remove it."
+            )
+        return {name: mark for name, mark in marks.items() if mark is not None}
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files of it."""
