@@ -24,6 +24,8 @@ class Scoring(Record):
     columns: Annotated[list[Saying], first(10_000)] = []
     #: The run that scored last; empty until there is one.
     run: Label = ""
+    #: Of the call that scored last: workers that find another one here write nothing any more.
+    claim: Label = ""
 
     @property
     def name(self) -> str:

@@ -18,19 +18,22 @@ from pyarrow import parquet
 
 import jupyter_mlops as mlops
 from jupyter_mlops.agent import runner
-from jupyter_mlops.core.errors import Conflict, InvalidInput, MlopsError, NotFound, UnknownVersion
+from jupyter_mlops.core.errors import ClusterUnreachable, Conflict, InvalidInput, MlopsError, NotFound, UnknownVersion
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.run import RunState, per_thousand
 from jupyter_mlops.core.scoring import Scoring
 from jupyter_mlops.home.models import model_folder
-from jupyter_mlops.registry.scoring import inputs
+from jupyter_mlops.registry.scoring import api, inputs
 from jupyter_mlops.registry.scoring.api import ScoreResult
-from jupyter_mlops.registry.scoring.folder import ScoreFolder
+from jupyter_mlops.registry.scoring.folder import NOTE, ScoreFolder
 from jupyter_mlops.registry.scoring.inputs import input_of
 from jupyter_mlops.registry.scoring.part import ScorePlan, scorer
 from jupyter_mlops.registry.scoring.plan import keys_of, plan_of
 
 from .conftest import fitted, people
+
+#: A note of the call that a plan is of.
+NOTED = '{"claim": ""}'
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def _plan(version: mlops.Version, given: Any, keys: list[str] | None, chances: b
 
 
 def test_workers_need_no_copy_of_what_they_do(churn: mlops.Version, tmp_path: Path) -> None:
-    Path("_note").touch()
+    Path("_note").write_text(NOTED)
     rows = people(seed=1)[0].assign(when=pd.Timestamp("2026-11-27"), id=lambda X: X.index.map("{:03}".format))
     given = input_of(rows)
     sent = tmp_path / "sent.pkl"
@@ -137,7 +140,7 @@ def test_each_type_of_a_column_becomes_that_of_the_version(monkeypatch: pytest.M
     version = mlops.save_model(_shown, "all", example=example)
     example.to_csv("in.csv", index=False)
     example.to_parquet("in.parquet")
-    Path("_note").touch()
+    Path("_note").write_text(NOTED)
     for name in ("in.csv", "in.parquet"):
         given = input_of(name)
         score = scorer(_plan(version, given, None, False))
@@ -159,7 +162,7 @@ def _scored(version: mlops.Version, data: Any, keys: list[str] | None = None) ->
     """The answers to all parts, read as one folder, as their user does."""
     given = input_of(data)
     Path("out").mkdir()
-    Path("out/_note").touch()
+    Path("out/_note").write_text(NOTED)
     score = scorer(replace(_plan(version, given, keys, False), folder="out"))
     for part in given.parts:
         score(part)
@@ -213,7 +216,7 @@ def test_columns_of_arrays_are_found_by_their_names() -> None:
 
 def test_names_are_told_apart_and_what_a_kill_left_is_no_foreign_file(churn: mlops.Version) -> None:
     people()[0].to_parquet("in.csv.parquet")
-    Path("_note").touch()
+    Path("_note").write_text(NOTED)
     given = input_of("in.csv.parquet")
     assert scorer(_plan(churn, given, None, False))(given.parts[0])["rows"] == len(people()[0])
     twice = people()[0].rename_axis("age")
@@ -223,8 +226,8 @@ def test_names_are_told_apart_and_what_a_kill_left_is_no_foreign_file(churn: mlo
     Path("out").mkdir()
     Path("out/._scoring.json.7-7").touch()
     assert ScoreFolder("out").note() is None
-    ScoreFolder("out").tidy()
-    assert not list(Path("out").iterdir())
+    ScoreFolder("out").claim(None, Scoring(model="churn", number=1, digest=""))
+    assert [path.name for path in Path("out").iterdir()] == [NOTE]
 
 
 def test_parts_of_a_table_have_so_many_bytes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,11 +245,34 @@ def test_files_of_others_are_neither_removed_nor_written_over(churn: mlops.Versi
     rows = people()[0]
     Path("out").mkdir()
     columns = ["index: int64", "prediction: string"]
-    ScoreFolder("out").write_note(Scoring(model="churn", number=1, digest=churn.record.digest, columns=columns))
+    ScoreFolder("out").claim(None, Scoring(model="churn", number=1, digest=churn.record.digest, columns=columns))
     rows.to_parquet("out/part-00000.parquet")
     with pytest.raises(Conflict, match=r"has something else in it than scores: part-00000\.parquet can't be told"):
         mlops.score(churn, rows, out="out", fresh=fresh)
     assert pd.read_parquet("out").equals(rows)
+
+
+def test_of_two_calls_one_has_the_folder(churn: mlops.Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, folder = people()[0], ScoreFolder("out")
+    given, columns = input_of(rows), ["index: int64", "prediction: string"]
+    ours = Scoring(model="churn", number=1, digest=churn.record.digest, columns=columns, run="0" * 12, claim="ours")
+    score = scorer(replace(_plan(churn, given, None, False), folder="out", note=NOTE, claim="ours"))
+    folder.claim(None, ours)
+    with pytest.raises(Conflict, match="out is being scored into: run 000000000000 began meanwhile"):
+        folder.claim(None, ours.model_copy(update={"claim": "theirs"}))
+    score(given.parts[0])
+
+    async def silent(run: str) -> Any:
+        raise ClusterUnreachable(f"The cluster of {run} doesn't answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "state_now", silent)
+        with pytest.raises(Conflict, match="out may be being scored into: run 000000000000 can't be seen: The cluster"):
+            mlops.score(churn, rows, out="out")
+    folder.claim(ours, ours.model_copy(update={"run": "1" * 12, "claim": "theirs"}), folder.parts())
+    with pytest.raises(Conflict, match="out isn't this run's any more: run 111111111111 scores into it since"):
+        score(given.parts[0])
+    assert list(folder.parts()) == []
 
 
 def test_a_thousand_rows_have_a_price_and_not_a_thousand_parts() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -52,27 +54,44 @@ FIT = "mlops.fit("
 #: Characters of the code that a record keeps.
 CODE = 20_000
 
+#: Is told a run's id.
+Ready = Callable[[str], None]
+
 Items_ = Items | Partitions | Feed | FitTables | SweepPlan
 
 
-def launch(payload: RunPayload, values: Any, options: Options, origin: Origin, say: Say) -> Run:
+def launch(
+    payload: RunPayload, values: Any, options: Options, origin: Origin, say: Say, ready: Ready | None = None
+) -> Run:
     """Start a run; `values` are a map's items, what a fit is given or a sweep's plan, None otherwise. Returns as soon
     as it is sent on its way.
+
+    Parameters
+    ----------
+    ready : called with the run's id, in a thread, before anything of it is sent or kept. What it raises ends it.
 
     Raises
     ------
     InvalidItems, UnknownCluster, UnknownGroup, OutOfRange, VersionMismatch, StartFailed, ClusterUnreachable
     """
-    return launch_as(Run, payload, values, options, origin, say)
+    return launch_as(Run, payload, values, options, origin, say, ready)
 
 
-def launch_as(made: type[_Run], payload: RunPayload, values: Any, options: Options, origin: Origin, say: Say) -> _Run:
+def launch_as(
+    made: type[_Run],
+    payload: RunPayload,
+    values: Any,
+    options: Options,
+    origin: Origin,
+    say: Say,
+    ready: Ready | None = None,
+) -> _Run:
     """The same, as a `made`. Raises as `launch`, and `Conflict` for a budget that can't be kept."""
     given = isinstance(values, (Feed, FitTables, SweepPlan))
     items = values if given else items_of(values) if payload.head["kind"] == "map" else None
     if options.detach and isinstance(items, Streamed):
         items = Sliced(list(items.rest()))
-    prepared = loop_thread().call(_prepare(payload, items, options, origin, say))
+    prepared = loop_thread().call(_prepare(payload, items, options, origin, say, ready))
     run = made(prepared, options.quiet)
     run.start()
     if options.detach:
@@ -81,7 +100,9 @@ def launch_as(made: type[_Run], payload: RunPayload, values: Any, options: Optio
     return run
 
 
-async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, origin: Origin, say: Say) -> Execution:
+async def _prepare(
+    payload: RunPayload, items: Items_ | None, options: Options, origin: Origin, say: Say, ready: Ready | None
+) -> Execution:
     workers = options.workers if isinstance(options.workers, int) else None
     session = await choose(options.cluster, say, workers, options.group)
     await session.link.ready_for_runs()
@@ -109,6 +130,8 @@ async def _prepare(payload: RunPayload, items: Items_ | None, options: Options, 
             say(NO_PLACE)
     if options.tries_sizes:
         await _check_sizes(session, items, options)
+    if ready is not None:
+        await asyncio.to_thread(ready, run)
     _complete(payload, state, options)
     return _execution(session, state, payload, items)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from ...client.runs.run import Run
 from ...client.runs.view import View
 from ...client.send.payload import ship_function
 from ...client.words import tell
-from ...core.errors import Conflict, InvalidInput, InvalidSpec, MlopsError, Unavailable
+from ...core.errors import Conflict, InvalidInput, InvalidSpec, MlopsError, Unavailable, UnknownRun
 from ...core.price import Cost
 from ...core.run import FINAL
 from ...core.scoring import Scoring
@@ -107,8 +108,9 @@ def score(
         keys=chosen,
         chances=chances,
         columns=[f"{each.name}: {each.type}" for each in plan.schema],
+        claim=secrets.token_hex(6),
     )
-    before = _before(folder, note, given.parts, fresh)
+    there, old, before = _look(folder, note, given.parts, fresh)
     left = [each for each in given.parts if each.file not in before]
     told = Options(
         cluster=cluster.id if isinstance(cluster, Cluster) else cluster,
@@ -120,11 +122,13 @@ def score(
         say(f"{done} {'is' if len(before) == 1 else 'are'} in {folder.place} already. fresh=True begins anew.")
     scores = Scores(version.name, folder.place, given.parts, before, left)
     if left:
-        folder.write_note(note)
-        payload = ship_function(scorer(plan), _code(version.name, data, folder.place), "map", say)
-        run = launch(payload, given.send(left), told, origin_of_kernel(), say)
-        folder.write_note(note.model_copy(update={"run": run.id}))
-        scores.run = run
+
+        def claim(run: str) -> None:
+            folder.claim(there, note.model_copy(update={"run": run}), old)
+
+        score_part = scorer(replace(plan, claim=note.claim))
+        payload = ship_function(score_part, _code(version.name, data, folder.place), "map", say)
+        scores.run = launch(payload, given.send(left), told, origin_of_kernel(), say, claim)
     return scores
 
 
@@ -134,32 +138,40 @@ def _check_installed() -> None:
             raise Unavailable("Nothing can be scored", f"{name} isn't installed here", f"pip install {name}")
 
 
-def _before(folder: ScoreFolder, note: Scoring, wanted: list[ScorePart], fresh: bool) -> dict[str, int]:
-    """The parts that are scored already, each with its rows; of a folder that is made ready."""
+def _look(
+    folder: ScoreFolder, note: Scoring, wanted: list[ScorePart], fresh: bool
+) -> tuple[Scoring | None, list[str], dict[str, int]]:
+    """What a folder is of, its parts that are to be removed, and those that are scored already, each with its rows."""
     there = folder.note()
-    if there is not None:
-        _check_over(folder, there)
-        if fresh:
-            folder.remove([*folder.parts(), NOTE])
-            there = None
-    folder.make()
     if there is None:
-        return {}
+        return None, [], {}
+    _check_over(folder, there, fresh)
+    marks = folder.parts()
+    if fresh:
+        return there, list(marks), {}
     check_same(folder, there, note)
-    marks, inputs = folder.parts(), {each.file: each.input for each in wanted}
+    inputs = {each.file: each.input for each in wanted}
     check_all_wanted(folder, marks, inputs)
-    folder.tidy()
-    return {name: mark.rows for name, mark in marks.items() if (mark.digest, mark.input) == (note.digest, inputs[name])}
+    before = {
+        name: mark.rows for name, mark in marks.items() if (mark.digest, mark.input) == (note.digest, inputs[name])
+    }
+    return there, [], before
 
 
-def _check_over(folder: ScoreFolder, there: Scoring) -> None:
-    """Raise `Conflict` while another run scores into a folder."""
+def _check_over(folder: ScoreFolder, there: Scoring, fresh: bool) -> None:
+    """Raise `Conflict` while another run scores into a folder, or nobody can say whether it does."""
     if not there.run:
         return
     try:
         state = loop_thread().call(state_now(there.run))
-    except MlopsError:  # it was forgotten, or nobody can say: then nobody drives it
+    except UnknownRun:  # it was forgotten, or never began. Where it is another user's its workers find the claim
         return
+    except MlopsError as error:
+        if fresh:
+            return
+        todo = "Try again when it can be, name another folder, or begin anew with fresh=True (--fresh)."
+        why = f"run {there.run} can't be seen: {str(error).rstrip('.')}"
+        raise Conflict(f"{folder.place} may be being scored into", why, todo) from None
     if state.phase not in FINAL:
         todo = f"Wait for it, or cancel it with mlops.get_run({there.run!r}).cancel()."
         raise Conflict(f"{folder.place} is being scored into: run {there.run}", "", todo)

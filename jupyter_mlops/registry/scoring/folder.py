@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -44,11 +46,6 @@ class ScoreFolder:
         #: As workers are told: absolute.
         self.place = self._root if is_here(self._files) else place.rstrip("/")
 
-    def make(self) -> None:
-        """Make it, when it is missing; raises `Refused`, `Unavailable`."""
-        with self._told():
-            self._files.makedirs(self._root, exist_ok=True)
-
     def note(self) -> Scoring | None:
         """What it is of; None where it isn't there, or has nothing in it.
 
@@ -67,8 +64,38 @@ class ScoreFolder:
             raise Conflict(f"Scores can't go to {self.place}", why, "Name a new folder, or one of earlier scores.")
         return None
 
-    def write_note(self, note: Scoring) -> None:
-        """Write what it is of."""
+    def claim(self, seen: Scoring | None, note: Scoring, old: Iterable[str] = ()) -> None:
+        """Make it `note`'s, where it is as it was `seen`, without its `old` parts.
+
+        Raises
+        ------
+        Conflict : somebody else scores into it since.
+        """
+        with self._told():
+            self._files.makedirs(self._root, exist_ok=True)
+            with self._held():
+                there = self.note()
+                if there is not None and there != seen:
+                    todo = "Wait for it, or name another folder."
+                    raise Conflict(f"{self.place} is being scored into", f"run {there.run} began meanwhile", todo)
+                self._write_note(note)  # first: from now on no worker of another run writes anything
+            self.remove([*old, *filter(_DRAFT.fullmatch, self._names())])
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """While nobody else on this machine changes what it is of; in a store the last one has it."""
+        if not is_here(self._files):
+            yield
+            return
+        folder = os.open(self._root, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # a network drive may have no locks
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _write_note(self, note: Scoring) -> None:
         with self._told():
             write(self._files, self._root, NOTE, note.model_dump_json(indent=1).encode())
 
@@ -96,11 +123,6 @@ class ScoreFolder:
         with self._told():
             for name in names:
                 self._files.rm_file(f"{self._root}/{name}")
-
-    def tidy(self) -> None:
-        """Remove what was being written by who was killed."""
-        with self._told():
-            self.remove(name for name in self._names() if _DRAFT.fullmatch(name))
 
     def _names(self) -> set[str]:
         try:

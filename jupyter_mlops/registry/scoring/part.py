@@ -88,7 +88,8 @@ class ScorePlan:
     chances : whether the chances of the classes are asked for.
     schema : Arrow's, of each part: what stands beside the answers, the answers, the chances.
     folder : where the answers go.
-    note : the name of a file that is there, if a worker sees the folder that is meant.
+    note : the name of the file there that says of what it is.
+    claim : what the note says while the folder is this call's.
     """
 
     version: str
@@ -104,6 +105,7 @@ class ScorePlan:
     schema: Any
     folder: str
     note: str
+    claim: str = ""
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -117,22 +119,34 @@ def scorer(plan: ScorePlan) -> Callable[[Any], dict[str, int]]:
     def score_part(item: Any) -> dict[str, int]:
         part, frame = (ScorePart(**item[0]), item[1]) if isinstance(item, tuple) else (item, item.frame)
         files, root = files_at(plan.folder)
-        if not files.exists(f"{root}/{plan.note}"):
-            raise Conflict(
-                f"This worker doesn't see {plan.folder}",
-                "it is a folder of the machine that the notebook runs on",
-                "Name one on a volume that the workers have, too, or a URL like s3://bucket/scores.",
-            )
+        _check_claim(files, root, plan)
         keys, frame = read_file(part.path, plan) if part.path else split(flat(frame), plan)
         scored = answered(plan, part, keys, frame)
         mark = {"format": 1, "digest": plan.digest, "input": part.input, "rows": len(frame)}
-        write(files, root, part.file, in_parquet(scored, mark))
+        data = in_parquet(scored, mark)
+        _check_claim(files, root, plan)
+        write(files, root, part.file, data)
         runner = getattr(sys.modules.get("jupyter_mlops_agent.runner"), "RUNNER", None)
         if runner is not None:
             runner.tell("rows", part=part.number, rows=len(frame))
         return {"part": part.number, "rows": len(frame)}
 
     return score_part
+
+
+def _check_claim(files: Any, root: str, plan: ScorePlan) -> None:
+    """Raise `Conflict` where a worker doesn't see the folder, or another call scores into it since."""
+    try:
+        there = json.loads(files.cat_file(f"{root}/{plan.note}"))
+    except FileNotFoundError:
+        raise Conflict(
+            f"This worker doesn't see {plan.folder}",
+            "it is a folder of the machine that the notebook runs on",
+            "Name one on a volume that the workers have, too, or a URL like s3://bucket/scores.",
+        ) from None
+    if there["claim"] != plan.claim:
+        why = f"run {there['run']} scores into it since"
+        raise Conflict(f"{plan.folder} isn't this run's any more", why, "Name another folder for one of them.")
 
 
 def files_at(place: str) -> tuple[Any, str]:
