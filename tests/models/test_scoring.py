@@ -177,6 +177,9 @@ def test_keys_in_csv_are_text_as_it_is_written(churn: mlops.Version) -> None:
     there = _scored(churn, "in.csv")
     assert list(there.id) == ids and list(there.no) == [str(number) for number in range(len(ids))]
     assert list(there.prediction) == list(churn.load().predict(X))
+    X.assign(income="1e3").to_csv("in.csv", index=False)
+    shutil.rmtree("out")
+    assert list(_scored(churn, "in.csv", ["income"]).income) == ["1e3"] * len(ids), "also what the version takes"
 
 
 def test_all_parts_have_the_same_columns_whatever_is_in_them() -> None:

@@ -12,7 +12,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,6 @@ KINDS = {
     "U": ("text", "U"),
     "M": ("times", "M"),
 }
-
-#: What is no value in a column of a CSV file that a version takes, as pandas has it. Columns that stand beside the
-#: answers have none of it: "NA" may be somebody's name, or Namibia.
-_GAPS = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"]
-_GAPS += ["NULL", "NaN", "None", "n/a", "nan", "null"]
 
 
 @dataclass(frozen=True)
@@ -179,10 +175,10 @@ def read_file(path: str, plan: ScorePlan) -> tuple[dict[str, Any], Any]:
     try:
         with fsspec.open(path, "rb", compression="infer") as file:
             if is_csv(path):
-                return split(_read_csv(file, plan), plan)
+                return _read_csv(file, plan)
             source = parquet.ParquetFile(file)
-            there = source.schema_arrow.names
-            table = source.read(columns=[name for name in there if name in {*plan.keys, *plan.kinds}])
+            wanted = {*plan.keys, *plan.kinds}
+            table = source.read(columns=[name for name in source.schema_arrow.names if name in wanted])
     except ValueError as error:
         raise InvalidInput(f"{path} can't be read", str(error), "Is it whole?") from error
     _check_all(plan, table.column_names)
@@ -192,40 +188,39 @@ def read_file(path: str, plan: ScorePlan) -> tuple[dict[str, Any], Any]:
 
 def split(frame: Any, plan: ScorePlan) -> tuple[dict[str, Any], Any]:
     """A table as what stands beside the answers, and what the version takes; raises `InvalidInput`."""
-    _check_all(plan, list(frame.columns))
+    _check_all(plan, frame.columns)
     keys = {name: frame[name] for name in plan.keys} or {"index": frame.index.to_series()}
     return keys, frame[list(plan.kinds)]
 
 
-def _check_all(plan: ScorePlan, there: list[str]) -> None:
+def _check_all(plan: ScorePlan, names: Iterable[str]) -> None:
+    there = Counter(names)
     if lacking := [name for name in plan.kinds if name not in there]:
         raise InvalidInput(f"The column {lacking[0]!r} is missing", f"{plan.version} takes it")
     if lacking := [name for name in plan.keys if name not in there]:
         raise InvalidInput(f"The column {lacking[0]!r} is missing", "it was to stand beside the answers")
-    if twice := [name for name in (*plan.kinds, *plan.keys) if there.count(name) > 1]:
+    if twice := [name for name in (*plan.kinds, *plan.keys) if there[name] > 1]:
         raise InvalidInput(f"There are two columns {twice[0]!r}", "", "Rename one of them.")
 
 
-def _read_csv(file: Any, plan: ScorePlan) -> Any:
-    """What a version doesn't take is text as it stands in the file: a key may have zeros in front, or 19 digits."""
+def _read_csv(file: Any, plan: ScorePlan) -> tuple[dict[str, Any], Any]:
+    """What stands beside the answers is text as it is in the file: a key may have zeros in front, or 19 digits, and
+    "NA" may be Namibia. So it is read apart from what the version takes."""
     import pandas as pd
 
-    kinds = plan.kinds
-    texts = {name: "str" for name in (*plan.keys, *kinds) if kinds.get(name, "U") in "UM"}
-    frame = pd.read_csv(
-        file,
-        usecols=lambda name: name in kinds or name in plan.keys,
-        dtype=texts,
-        keep_default_na=False,
-        na_values=dict.fromkeys(kinds, _GAPS),
-        low_memory=False,  # a column has one type, and not one for each piece of the file
-    )
-    for name in [name for name, kind in kinds.items() if kind == "M" and name in frame]:
+    kinds, data = plan.kinds, io.BytesIO(file.read())
+    keys = pd.read_csv(data, usecols=lambda name: name in plan.keys, dtype="str", na_filter=False)
+    data.seek(0)
+    texts = {name: "str" for name, kind in kinds.items() if kind in "UM"}
+    # Of one type is a whole column, and not each piece of the file.
+    frame = pd.read_csv(data, usecols=lambda name: name in kinds, dtype=texts, low_memory=False)
+    _check_all(plan, {*keys.columns, *frame.columns})
+    for name in [name for name, kind in kinds.items() if kind == "M"]:
         try:
             frame[name] = pd.to_datetime(frame[name])
         except ValueError as error:
             raise InvalidInput(f"The column {name!r} has no times", str(error)) from error
-    return frame
+    return {name: keys[name] for name in plan.keys}, frame
 
 
 def is_csv(path: str) -> bool:
