@@ -20,6 +20,8 @@ class Scoring(Record):
     #: The columns of the input that stand beside the answers.
     keys: Annotated[list[Saying], first(10_000)] = []
     chances: bool = False
+    #: The columns of the input that the version was asked with, in their order: that of arrays is the first file's.
+    takes: Annotated[list[Saying], first(10_000)] = []
     #: The columns of each part, by Arrow's names and types: "id: int64", "prediction: string".
     columns: Annotated[list[Saying], first(10_000)] = []
     #: The run that scored last; empty until there is one.

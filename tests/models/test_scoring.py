@@ -25,7 +25,7 @@ from jupyter_mlops.core.scoring import Scoring
 from jupyter_mlops.home.models import model_folder
 from jupyter_mlops.registry.scoring import api, inputs
 from jupyter_mlops.registry.scoring.api import ScoreResult
-from jupyter_mlops.registry.scoring.folder import NOTE, ScoreFolder
+from jupyter_mlops.registry.scoring.folder import NOTE, ScoreFolder, check_same
 from jupyter_mlops.registry.scoring.inputs import input_of
 from jupyter_mlops.registry.scoring.part import ScorePlan, scorer
 from jupyter_mlops.registry.scoring.plan import keys_of, plan_of
@@ -217,6 +217,21 @@ def test_columns_of_arrays_are_found_by_their_names() -> None:
         _plan(version, input_of(["1.parquet", "3.csv"]), ["id"], False)
 
 
+def test_a_folder_has_scores_of_one_order_and_of_one_kind() -> None:
+    there = Scoring(model="weighs", number=1, digest="", takes=["a", "b"], columns=["id: int64", "prediction: double"])
+    for change, said in (
+        ({"takes": ["b", "a"]}, "has scores of other columns, or of them in another order: a and b there, b and a now"),
+        (
+            {"columns": ["id: string", "prediction: double"]},
+            "has scores with other columns: id: int64 there, id: string",
+        ),
+        ({"columns": there.columns[::-1]}, "has scores with other columns: in another order"),
+    ):
+        with pytest.raises(Conflict, match=said):
+            check_same(ScoreFolder("out"), there, there.model_copy(update=change))
+    check_same(ScoreFolder("out"), there, there.model_copy(update={"run": "0" * 12, "claim": "another"}))
+
+
 def test_names_are_told_apart_and_what_a_kill_left_is_no_foreign_file(churn: mlops.Version) -> None:
     people()[0].to_parquet("in.csv.parquet")
     Path("_note").write_text(NOTED)
@@ -247,8 +262,9 @@ def test_parts_of_a_table_have_so_many_bytes_at_most(monkeypatch: pytest.MonkeyP
 def test_files_of_others_are_neither_removed_nor_written_over(churn: mlops.Version, fresh: bool) -> None:
     rows = people()[0]
     Path("out").mkdir()
-    columns = ["index: int64", "prediction: string"]
-    ScoreFolder("out").claim(None, Scoring(model="churn", number=1, digest=churn.record.digest, columns=columns))
+    takes, columns = ["age", "income"], ["index: int64", "prediction: string"]
+    note = Scoring(model="churn", number=1, digest=churn.record.digest, takes=takes, columns=columns)
+    ScoreFolder("out").claim(None, note)
     rows.to_parquet("out/part-00000.parquet")
     with pytest.raises(Conflict, match=r"has something else in it than scores: part-00000\.parquet can't be told"):
         mlops.score(churn, rows, out="out", fresh=fresh)
@@ -257,8 +273,8 @@ def test_files_of_others_are_neither_removed_nor_written_over(churn: mlops.Versi
 
 def test_of_two_calls_one_has_the_folder(churn: mlops.Version, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, folder = people()[0], ScoreFolder("out")
-    given, columns = input_of(rows), ["index: int64", "prediction: string"]
-    ours = Scoring(model="churn", number=1, digest=churn.record.digest, columns=columns, run="0" * 12, claim="ours")
+    given = input_of(rows)
+    ours = Scoring(model="churn", number=1, digest=churn.record.digest, run="0" * 12, claim="ours")
     score = scorer(replace(_plan(churn, given, None, False), folder="out", note=NOTE, claim="ours"))
     folder.claim(None, ours)
     with pytest.raises(Conflict, match="out is being scored into: run 000000000000 began meanwhile"):

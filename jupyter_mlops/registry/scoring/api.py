@@ -107,6 +107,7 @@ def score(
         digest=version.digest,
         keys=chosen,
         chances=chances,
+        takes=list(plan.kinds),
         columns=[f"{each.name}: {each.type}" for each in plan.schema],
         claim=secrets.token_hex(6),
     )

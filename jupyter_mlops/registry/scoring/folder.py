@@ -158,6 +158,9 @@ def check_same(folder: ScoreFolder, there: Scoring, wanted: Scoring) -> None:
     todo = "Name another folder, or begin anew with fresh=True (--fresh), which removes them."
     if there.digest != wanted.digest:
         raise Conflict(f"{folder.place} has scores of {there.name}", f"and not of {wanted.name}", todo)
+    if there.takes != wanted.takes:
+        why = f"{first_of(there.takes, _NAMED)} there, {first_of(wanted.takes, _NAMED)} now"
+        raise Conflict(f"{folder.place} has scores of other columns, or of them in another order", why, todo)
     if there.columns != wanted.columns:
         others = [
             first_of([name for name in one.columns if name not in other.columns], _NAMED)

@@ -98,7 +98,8 @@ def _of_table(data: Any) -> ScoreInput:
     if not len(frame):
         raise InvalidInput("There is nothing to score", "the table has no rows")
     _check_twice(list(frame.columns), "the table")
-    parts, start = [], 0
+    parts: list[ScorePart] = []
+    start = 0
     for number, rows in enumerate(_bounded(frame)):
         name = f"rows {start:,} to {start + len(rows) - 1:,}"
         parts.append(ScorePart(number, name, f"part-{number:05d}.parquet", _digest(rows), frame=rows))
