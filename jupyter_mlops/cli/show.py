@@ -195,6 +195,7 @@ def run_text(run: RunState, now: float) -> str:
         ("Cost", _final(run.cost)),
         *((f"Used of {use.group}", f"{use.sentence} at most") for use in run.use),
         *(("Advice", each.text) for each in run.advice),
+        *([("Spot", run.spot_fit.text)] if run.spot_fit is not None else []),
         *([("Sizes", run.ladder.sentence)] if run.ladder is not None else []),
         *([("Error", run.error)] if run.error else []),
     ]

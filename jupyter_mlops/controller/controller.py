@@ -20,6 +20,7 @@ from ..core.costs import Share
 from ..core.errors import Conflict, UnknownWorker
 from ..core.extend import LimitChange
 from ..core.price import HostPrice
+from ..core.spot import Due, SpotTerms
 from ..home.clusters import RUNS
 from . import dask, environment
 from .changes import ChangeTracker
@@ -44,6 +45,7 @@ from .workers.registry import WorkerRegistry
 from .workers.reporter import WorkerReporter
 from .workers.scaling import Scaling
 from .workers.spending import Spending
+from .workers.spot import SpotGroups
 from .workers.waste import WasteWatch
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Controller:
     dashboard_host : the address that Dask's dashboard listens on.
     host_seen : gets the name of each host that workers run on; `price_host` is the answer.
     accounts : has the accounts that the spec names; None where the place keeps none.
+    spot : how long workers of spot groups wait for spot nodes; None where there are none.
     clock : seconds since the epoch.
     opener : opens the records, as `os.open`.
     """
@@ -81,6 +84,7 @@ class Controller:
         dashboard_host: str = "127.0.0.1",
         host_seen: Callable[[str], None] = lambda host: None,
         accounts: AccountStore | None = None,
+        spot: SpotTerms | None = None,
         clock: Callable[[], Time] = time.time,
         opener: Opener = open_private,
     ) -> None:
@@ -92,7 +96,11 @@ class Controller:
         self.events = Events(self._disk, self._changes, clock)
         self.ledger = LedgerFile(self._disk, spec, clock, host_seen)
         self.workers = WorkerRegistry(profile.groups, self._changes, clock)
-        self.scaling = Scaling(scheduler, pool, self.workers, profile.groups, profile.limits, self._announce, clock)
+        self._on_demand = OnDemand(self.workers, self.ledger, self.events)
+        self.spot = SpotGroups(profile.groups, spot, self.workers, self._on_demand.turned)
+        self.scaling = Scaling(
+            scheduler, pool, self.workers, profile.groups, profile.limits, self._announce, clock, self.spot
+        )
         self._waste = WasteWatch(
             scheduler,
             self.workers,
@@ -106,7 +114,6 @@ class Controller:
         self.workers.subscribe(self._reporter)
         self._spending = Spending(self._disk, self.ledger, clock)
         self.workers.subscribe(self._spending)
-        self._on_demand = OnDemand(self.workers, self.ledger, self.events)
         self._run_states = RunStates(self._disk, self._changes)
         self.runs = RunRegistry(
             scheduler,
@@ -117,8 +124,10 @@ class Controller:
             changed=self._run_states.changed,
             event=self._run_event,
             results=DetachedResults(scheduler, self._disk),
+            has_spot=spot is not None,
         )
         self.scaling.needed = self.runs.gangs.needed
+        self.spot.due = self._due
         self.lifecycle = Lifecycle(
             scheduler,
             spec,
@@ -229,10 +238,6 @@ class Controller:
         """This is what a host costs that workers run on, or may run on."""
         self.ledger.price_host(host, price)
 
-    def fell_back(self, group: str, waited: Seconds) -> None:
-        """The place makes the workers of a spot group on demand from now on, having waited so long for spot nodes."""
-        self._on_demand.fell_back(group, waited)
-
     async def wait(self, since: int, timeout: Seconds, workers: bool) -> None:
         """Return when there is something to tell after `since`, or after `timeout` seconds."""
         if not self.lifecycle.ending:
@@ -279,6 +284,10 @@ class Controller:
         self.view.refresh()
         if awaited:
             self._changes.flush_now()
+
+    def _due(self, group: str) -> Due | None:
+        scale = self.scaling.groups[group]
+        return self.runs.due(group, scale.wanted * scale.group.threads, self._clock())
 
     def _heed_end(self) -> None:
         """Act on what its limits leave it."""

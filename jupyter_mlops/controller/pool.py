@@ -18,8 +18,10 @@ class Notice:
     `phase` is one of requested, pending, starting (it holds resources from here on), ended (as asked) and lost.
     `problem` says why it is pending or lost; `host` and `pid` where it is, once known. `shape` is the CPUs, bytes and
     GPUs that are set aside for it there, where the place knows better than its group does. `began` and `ended` are when
-    it began and ceased to hold them, where the place knows better than that it is now. `unseen` is whether it went
-    while the place could not be heard: then the end of its connection tells best when.
+    it began and ceased to hold them, where the place knows better than that it is now. `on_demand` is whether it was
+    made on demand and not on spot, where the place has made it, and knows. `unseen` is whether it went while the place
+    could not be heard: then the end of its connection tells best when. `taken` is whether it is lost since its spot
+    machine was taken away, which says nothing against its group.
     """
 
     worker: str
@@ -30,7 +32,9 @@ class Notice:
     shape: tuple[float, float, float] | None = None
     began: Time | None = None
     ended: Time | None = None
+    on_demand: bool | None = None
     unseen: bool = False
+    taken: bool = False
     details: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,7 +51,8 @@ class Pool(Protocol):
         """
 
     async def create(self, group: Group, names: Sequence[str]) -> None:
-        """Ask for workers of `group` with these names. Returns when they are asked for, not when they are up.
+        """Ask for workers of `group` with these names. Returns when they are asked for, not when they are up. Of a spot
+        group `spot` is False where they are to be made on demand.
 
         What can't be had is told by a notice with a problem, not raised: one refusal must not undo the others.
         """

@@ -9,6 +9,7 @@ from .base import Seconds
 from .ladder import AIMS, Aim, Choice, Forecast, Ladder, Missed, Rung, per_million
 from .price import HOUR
 from .scalability import Fit, Tried, best_law, fit
+from .spot import SPARE
 from .words import percent
 
 #: What an hour of a person's waiting is worth, in hours of a worker.
@@ -126,13 +127,22 @@ def choose(outlook: Outlook, aim: Aim, seconds: Seconds | None = None, money: fl
 
 
 def concluded(
-    ladder: Ladder, outlook: Outlook, aim: Aim | None, seconds: Seconds | None = None, money: float | None = None
+    ladder: Ladder,
+    outlook: Outlook,
+    aim: Aim | None,
+    seconds: Seconds | None = None,
+    money: float | None = None,
+    on_spot: bool = False,
 ) -> Ladder:
     """`ladder` with what its rungs say: forecasts, the three choices, and the number that is chosen, as in `choose`;
-    none, where `aim` is None."""
+    none, where `aim` is None. `on_spot` is chosen for half of the seconds, where that can be kept: the other half is
+    time to wait for spot."""
     law = best_law([Tried(rung.present, rung.rate, rung.spread) for rung in ladder.rungs])
     choices = [choice for each in AIMS if (choice := choose(outlook, each)) is not None]
     chosen = None if aim is None else choose(outlook, aim, seconds, money)
+    if aim is not None and on_spot and seconds is not None:
+        with_time = choose(outlook, aim, seconds / SPARE, money)
+        chosen = chosen if with_time is None or with_time.missed else with_time
     told = {choice.workers for choice in [*choices, chosen] if choice is not None}
     return ladder.model_copy(
         update={

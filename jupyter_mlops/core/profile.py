@@ -57,7 +57,8 @@ class Group(Input):
     """Workers of one shape.
 
     `cpus` is CPUs a worker (its threads, rounded, at least one), `memory` its limit in bytes, `gpus` whole GPUs.
-    `workers` is how many to start with; `minimum` and `maximum` bound scaling by hand and adaptive scaling.
+    Of a `spot` group the first `base` workers are on demand all the same. `workers` is how many to start with;
+    `minimum` and `maximum` bound scaling by hand and adaptive scaling.
     """
 
     name: Name = "default"
@@ -65,6 +66,7 @@ class Group(Input):
     memory: Annotated[Bytes, AfterValidator(_enough), Field(examples=[2 * 1024**3])] = 2 * 1024**3
     gpus: Annotated[int, Field(ge=0, le=64)] = 0
     spot: bool = False
+    base: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 0
     workers: Annotated[int, Field(ge=0, le=MOST_WORKERS)] = 2
     minimum: Annotated[int, Field(ge=0, le=MOST_WORKERS, validate_default=True)] = 0
     maximum: Annotated[int, Field(ge=0, le=MOST_WORKERS, validate_default=True)] = 8

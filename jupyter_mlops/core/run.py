@@ -14,6 +14,7 @@ from .ladder import Ladder
 from .price import Cost
 from .projection import Projection
 from .sizing import Advice, GroupUse, advice_of
+from .spotfit import SpotFit, fit_of_gang, fit_of_items
 from .steps import RankState, waits_of
 from .whereabouts import GangWhereabouts, advice_on
 
@@ -139,6 +140,19 @@ class RunState(Record):
         found = advice_of(self.use) if self.phase in FINAL else []
         found += advice_on(self.whereabouts, next(iter(self.use), None))
         return [each for each in found if self.phase == "done" or each.kind == "more memory"]
+
+    @computed_field  # type: ignore[prop-decorator]  # as above
+    @property
+    def spot_fit(self) -> SpotFit | None:
+        """Whether its work is fit for spot machines, once it is done; None on spot, and where its place has none."""
+        if self.phase != "done" or not any(use.spot is False for use in self.use):
+            return None
+        if self.in_gangs:
+            return fit_of_gang(self.seats, self.checkpoint is not None)
+        if self.kind in ("map", "sweep"):
+            noun = "an item" if self.kind == "map" else "a trial"
+            return fit_of_items(self.busy / self.items_over, noun, self.options) if self.items_over else None
+        return fit_of_items(self.busy, "the run", self.options) if self.busy else None
 
     @computed_field  # type: ignore[prop-decorator]  # as above
     @property

@@ -65,7 +65,8 @@ class WorkerUse(Record):
 class GroupUse(WorkerUse):
     """The same of the workers of one group: of each, the most of any of them; of `cpu_seconds` and `out` the sum.
 
-    `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker, `runs` the runs that it was seen in.
+    `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker, `runs` the runs that it was seen in. `spot` is
+    whether the group asked for spot machines; None where its place has none.
     """
 
     group: Label
@@ -75,6 +76,7 @@ class GroupUse(WorkerUse):
     rates: Price = Price()
     workers: int = 0
     runs: int = 1
+    spot: bool | None = None
 
     @property
     def sentence(self) -> str:

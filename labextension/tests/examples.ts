@@ -194,6 +194,7 @@ export function run(part: Partial<RunState> = {}): RunState {
     ranks: [],
     to_finish: null,
     advice: [],
+    spot_fit: null,
     waits: '',
     ...part
   };
@@ -307,6 +308,7 @@ export function profile(part: Partial<Profile> = {}): Profile {
         memory: 2 * 1024 ** 3,
         gpus: 0,
         spot: false,
+        base: 0,
         workers: 8,
         minimum: 0,
         maximum: 16,

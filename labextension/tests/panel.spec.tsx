@@ -588,10 +588,16 @@ describe('Runs', () => {
         evidence
       }
     ];
-    const over = run({ phase: 'done', ended: NOW, advice });
+    const fit = {
+      fitness: 'fit' as const,
+      text: 'Fit for spot: an item takes 3 s',
+      evidence: '8 h'
+    };
+    const over = run({ phase: 'done', ended: NOW, advice, spot_fit: fit });
     const stage = await panel({ runs: [over], profiles: [view()] });
     await stage.after(() => find('run-open').click());
     expect(find('advice').querySelector('p')!.outerHTML).toContain(`${evidence}">${text}.`);
+    expect(find('run-details').textContent).toContain('SpotFit for spot: an item takes 3 s');
     await stage.after(() => find('save-advice').click());
     expect(stage.executed).toContainEqual([CommandIDs.editProfile, { run: 'aaaaaaaaaaaa' }]);
   });

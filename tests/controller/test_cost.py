@@ -16,8 +16,9 @@ from jupyter_mlops.core.ledger import Ledger, LedgerEntry
 from jupyter_mlops.core.lines import read_lines
 from jupyter_mlops.core.price import HostPrice, Price
 from jupyter_mlops.core.profile import Group
+from jupyter_mlops.core.spot import SpotTerms
 
-from .cluster import MEMORY, cluster, folder_of, make_spec
+from .cluster import MEMORY, cluster, folder_of, make_spec, until
 from .pool import InProcessPool
 
 WORKERS = 1000
@@ -82,14 +83,15 @@ async def test_a_spot_group_that_goes_on_on_demand_says_so_and_what_it_costs(tmp
         return HostPrice(rates=Price(cpu_hour=cpu_hour, source="a list"), per_hour=8 * cpu_hour)
 
     groups = [Group(name=name, cpus=2, workers=2, memory=MEMORY, spot=True) for name in ("cheap", "other")]
-    async with cluster(make_spec(*groups), tmp_path, SilentPool()) as c:
+    async with cluster(make_spec(*groups), tmp_path, SilentPool(), spot=SpotTerms(patience=1)) as c:
         workers = c.controller.workers
         workers.apply(Notice("cheap-1", "starting", host="spot"))
         c.controller.price_host("spot", priced(0.05))
-        for group in ("cheap", "other"):
-            c.controller.fell_back(group, 300)
-        workers.apply(Notice("cheap-2", "starting", host="dear"))
-        workers.apply(Notice("other-1", "starting", host="odd"))
+        for name in ("cheap-2", "other-1"):
+            workers.apply(Notice(name, "pending", on_demand=False))
+        await until(lambda: {"cheap-3", "other-3"} <= workers.entries.keys())
+        workers.apply(Notice("cheap-3", "starting", host="dear", on_demand=True))
+        workers.apply(Notice("other-3", "starting", host="odd", on_demand=True))
         c.controller.look()
         c.controller.price_host("dear", priced(0.2))
         c.controller.price_host("odd", HostPrice(rates=Price(source="no price of odd is known")))
@@ -98,14 +100,14 @@ async def test_a_spot_group_that_goes_on_on_demand_says_so_and_what_it_costs(tmp
         told = [event.text for event in (await c.link.view()).events if event.kind == "scale"]
         made = "its workers are made on demand, at the price of other nodes"
         assert told == [
-            f"No spot node came for group cheap in 5 min: {made}",
-            f"No spot node came for group other in 5 min: {made}",
+            f"No spot node came for group cheap in 1 s: {made}",
+            f"No spot node came for group other in 1 s: {made}",
             "A worker of group cheap costs $0.40/h on demand instead of $0.10/h",
             "What a worker of group other costs on demand is unknown",
         ]
         cost = (await c.link.view()).state.cost
         assert (cost.per_hour, cost.unpriced) == (pytest.approx(0.5), 1)
-        for name in ("cheap-1", "cheap-2", "other-1"):
+        for name in ("cheap-1", "cheap-3", "other-3"):
             workers.apply(Notice(name, "ended"))
 
 

@@ -236,6 +236,13 @@ def test_a_ladder_in_words() -> None:
     assert max(each.workers for each in ladder.forecast) == 16, "no more than the group, and twice the last rung"
     left = concluded(Ladder(rungs=rungs, phase="done"), outlook, None)
     assert left.chosen is None and left.sentence.startswith("to choose from: ")
+    for seconds, more in ((2000.0, True), (1000.0, False)):
+        usual, on_spot = (
+            concluded(Ladder(rungs=rungs, phase="done"), outlook, "by", seconds, on_spot=spot).chosen
+            for spot in (False, True)
+        )
+        assert usual and on_spot and not on_spot.missed
+        assert (on_spot.workers > usual.workers) == more, "time to wait for spot, where that can be had"
     told = Ladder(phase="done", why="it takes two sizes at least").sentence
     assert told == "it can't be told which number of workers is best: it takes two sizes at least"
     aims: list[Aim] = ["cheapest", "balanced", "fastest"]

@@ -14,6 +14,7 @@ from ...core.budget import Budget
 from ...core.estimate import time_left, to_finish
 from ...core.projection import projection_of, projection_of_steps
 from ...core.run import FINAL, ItemError, RunPhase, RunState
+from ...core.spot import Due
 from ...core.sweep import TrialReport
 from ...core.whereabouts import GangWhereabouts
 from ...core.words import count
@@ -219,6 +220,16 @@ class LiveRun:
         if state.kind == "gang":
             return self.seconds_left if state.phase == "running" else None
         return time_left(self._total, state.done + state.failed, state.created, now) if self.maps else None
+
+    def due(self, group: str, threads: int, now: Time) -> Due | None:
+        """How far it is, if it is a map on this group, of so many threads, that is to be done until a moment."""
+        state, total = self.state, self._total
+        by = state.ladder.by if state.ladder is not None else None
+        if by is None or not total or not self.maps or state.group not in (None, group) or by <= state.created:
+            return None
+        tried = state.done + state.failed
+        needed = self.cost.busy(now) / tried * (total - tried) / threads if tried and threads else None
+        return Due(state.name, tried / total, now - state.created, by - state.created, needed)
 
     @property
     def _total(self) -> int | None:

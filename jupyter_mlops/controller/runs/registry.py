@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.base import Seconds
+from ...core.base import Seconds, Time
 from ...core.budget import Budget
 from ...core.cluster import ClusterSpec
 from ...core.costs import Share
@@ -21,6 +21,7 @@ from ...core.price import Price
 from ...core.resources import group_in
 from ...core.run import RunPhase, RunState
 from ...core.sizing import Advice, GroupUse, advice_of, together
+from ...core.spot import Due
 from ...core.words import count
 from ...home.clusters import ClusterFolder
 from .. import dask
@@ -64,6 +65,7 @@ class RunRegistry:
     changed : gets the new state of a run.
     event : gets what happened.
     results : what is known of the results of detached runs.
+    has_spot : whether groups may be on spot machines here.
     """
 
     def __init__(
@@ -77,8 +79,9 @@ class RunRegistry:
         changed: Callable[[RunState], None],
         event: TellOfRun,
         results: DetachedResults,
+        has_spot: bool = False,
     ) -> None:
-        self._scheduler, self._spec = scheduler, spec
+        self._scheduler, self._spec, self._has_spot = scheduler, spec, has_spot
         self._folder = folder.parent.parent / "runs" if folder else None
         self._variables = VariableFiles(ClusterFolder(folder)) if folder else None
         self._shape, self._share, self._changed, self._event = shape, share, changed, event
@@ -108,6 +111,15 @@ class RunRegistry:
         if any(seconds is None and maps for seconds, maps in left):
             return None
         return max((seconds for seconds, _ in left if seconds is not None), default=None)
+
+    def due(self, group: str, threads: int, now: Time) -> Due | None:
+        """The map on a group of so many threads that has least time until the moment at which it is to be done; None
+        where another run on it has no such moment, and so no time to wait."""
+        live = [run for run in self._runs.values() if run.live and run.state.group in (None, group)]
+        found = [run.due(group, threads, now) for run in live]
+        if None in found:
+            return None
+        return min(filter(None, found), key=lambda due: due.left - (due.needed or 0.0), default=None)
 
     @property
     def detached(self) -> list[str]:
@@ -226,7 +238,14 @@ class RunRegistry:
         if group is None:
             return None
         rates = share.rates if share is not None else Price()
-        return GroupUse(group=group.name, cpus=group.cpus, memory=group.memory, gpus=group.gpus, rates=rates)
+        return GroupUse(
+            group=group.name,
+            cpus=group.cpus,
+            memory=group.memory,
+            gpus=group.gpus,
+            rates=rates,
+            spot=group.spot if self._has_spot else None,
+        )
 
     def _home(self, run_id: str) -> Path | None:
         """The run's own folder."""

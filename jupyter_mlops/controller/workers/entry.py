@@ -36,6 +36,10 @@ class WorkerEntry:
     problem: Problem | None = None
     #: That it costs money and does nothing.
     waste: WasteKind | None = None
+    #: Of a spot group: whether it is made on demand; None while its place has not made it.
+    on_demand: bool | None = None
+    #: Whether it is lost since its spot machine was taken away.
+    taken: bool = False
     #: Whether the controller, or somebody through Dask, wants it to go.
     expected: bool = False
     #: Whether its resources are held, and whether they ever were.

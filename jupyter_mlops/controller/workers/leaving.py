@@ -41,17 +41,23 @@ class Leaving:
         self._scheduler, self._pool, self._workers = scheduler, pool, workers
         self._groups, self._announce, self._background = groups, announce, background
         self._draining: dict[WorkerEntry, Time] = {}
+        #: Those of them that others are to take the place of.
+        self._replaced: set[WorkerEntry] = set()
 
     def stay(self, scale: GroupScale, count: int) -> None:
         """At most `count` workers that drain are wanted again after all: cheaper than new ones."""
-        for entry in [m for m in self._draining if m.group == scale.group.name][:count]:
+        drain = [m for m in self._draining if m.group == scale.group.name and m not in self._replaced]
+        for entry in drain[:count]:
             del self._draining[entry]
             self._take_back(entry)
             self._workers.expect([entry], going=False)
 
     def let_go(self, scale: GroupScale, count: int, now: Time) -> None:
-        """Let `count` workers go, those that cost least first."""
+        """Let `count` workers go, those that cost least first; of a spot group with a base those on demand last."""
         free, busy = releasable(self._workers.of(scale.group.name))
+        if scale.group.base:
+            free.sort(key=lambda entry: entry.on_demand is True)
+            busy.sort(key=lambda entry: entry.on_demand is True)
         chosen = free[:count]
         rest = busy[: count - len(chosen)]
         if scale.now:
@@ -59,16 +65,27 @@ class Leaving:
         if chosen:
             self.let_go_of(scale, chosen)
         if rest and not scale.adaptive:  # adaptive scaling has time: its work is about to end
-            self._workers.expect(rest)
-            for entry in rest:
-                self._draining[entry] = now
-                if entry.dask is not None:
-                    dask.drain(self._scheduler, entry.dask)
+            self._drain(rest, now)
+
+    def replace(self, scale: GroupScale, entries: Sequence[WorkerEntry], now: Time) -> None:
+        """Let exactly these workers go, for others to take their places."""
+        free, busy = releasable(entries)
+        if free:
+            self.let_go_of(scale, free)
+        self._replaced.update(busy)
+        self._drain(busy, now)
 
     def let_go_of(self, scale: GroupScale, entries: Sequence[WorkerEntry]) -> None:
         """Let go of these workers, which have no task; their data moves."""
         self._workers.expect(entries)
         self._background.spawn(self._release(scale, list(entries)))
+
+    def _drain(self, entries: Sequence[WorkerEntry], now: Time) -> None:
+        self._workers.expect(entries)
+        for entry in entries:
+            self._draining[entry] = now
+            if entry.dask is not None:
+                dask.drain(self._scheduler, entry.dask)
 
     def finish(self) -> None:
         """Those that have ended what they ran go; tasks that wait behind it run elsewhere."""
@@ -82,6 +99,7 @@ class Leaving:
                 done.setdefault(entry.group, []).append(entry)
             elif ws.last_seen > self._draining[entry] + dask.CERTAIN:
                 dask.move_waiting_tasks(self._scheduler, ws)
+        self._replaced &= self._draining.keys()
         for group, entries in done.items():
             self._background.spawn(self._release(self._groups[group], entries))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...core import words
-from ...core.base import Seconds
 from ...core.price import GB
+from ...core.spot import Turn
 from ..events import Events
 from ..ledger_file import LedgerFile
 from .registry import WorkerRegistry
@@ -23,10 +23,13 @@ class OnDemand:
         #: Groups whose price on demand is not told yet, with the workers that they had on spot nodes.
         self._untold: dict[str, list[str]] = {}
 
-    def fell_back(self, group: str, waited: Seconds) -> None:
-        """No spot node has come for workers of `group` in `waited` seconds: they are made on demand from now on."""
+    def turned(self, group: str, turn: Turn, text: str) -> None:
+        """The workers of `group` are made on other nodes from now on, as `text` says."""
+        if turn in ("again", "ahead"):
+            self._untold.pop(group, None)
+            self._events.add("scale", text)
+            return
         self._untold[group] = [entry.name for entry in self._workers.of(group) if entry.held]
-        text = f"No spot node came for group {group} in {words.span(waited)}: its workers are made on demand"
         change = "" if self._ledger.price.known else ", at the price of other nodes"
         self._events.add("scale", text + change)
 

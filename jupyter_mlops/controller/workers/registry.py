@@ -57,11 +57,11 @@ class WorkerRegistry:
         """Tell `listener`, too, of what matters to money, scaling and events."""
         self._listeners.append(listener)
 
-    def request(self, group: str, names: Iterable[str]) -> None:
-        """The controller asks the pool for these workers."""
+    def request(self, group: str, names: Iterable[str], on_demand: bool | None = None) -> None:
+        """The controller asks the pool for these workers, of a spot group perhaps `on_demand`."""
         now = self._clock()
         for name in names:
-            self._add(WorkerEntry(name, group, "requested", since=now))
+            self._add(WorkerEntry(name, group, "requested", since=now, on_demand=on_demand))
 
     def at(self, address: str) -> WorkerEntry | None:
         """The worker with that Dask address."""
@@ -81,6 +81,7 @@ class WorkerRegistry:
             entry = self._add(WorkerEntry(notice.worker, group, "requested", since=self._clock()))
         entry.host, entry.pid = notice.host or entry.host, notice.pid or entry.pid
         entry.shape = notice.shape or entry.shape
+        entry.on_demand = entry.on_demand if notice.on_demand is None else notice.on_demand
         if entry.foreign and entry.held:  # Dask was first: now it is known what it holds, and where
             entry.foreign = False
             for listener in self._listeners:
@@ -229,6 +230,7 @@ class WorkerRegistry:
 
     def _gone(self, entry: WorkerEntry, notice: Notice) -> None:
         was_over, silent = entry.over, entry.silent_since is not None
+        entry.taken = notice.taken
         entry.silent_since = None
         expected = entry.expected or notice.phase == "ended"
         if entry.held:

@@ -21,6 +21,7 @@ from .leaving import Leaving
 from .load import loads, waiting
 from .pausing import Pausing
 from .registry import WorkerRegistry
+from .spot import SpotGroups
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -42,6 +43,7 @@ class Scaling:
     ----------
     scheduler, pool, workers : what is looked at, and who makes and ends workers.
     announce : gets, in words, each change of what is wanted, and problems.
+    spot : says which workers of spot groups are made on demand; None where there is no spot.
     clock : seconds since the epoch, to compare with what workers and Dask tell. What is only waited for here is
         measured by a clock that nobody sets: one that is set back would keep dead workers from being replaced, and idle
         ones from being let go, for as long.
@@ -56,6 +58,7 @@ class Scaling:
         limits: Limits,
         announce: Callable[[str, Problem | None], None],
         clock: Callable[[], Time] = time.time,
+        spot: SpotGroups | None = None,
     ) -> None:
         self.groups = {group.name: GroupScale(group) for group in groups}
         self._scheduler, self._pool, self._workers = scheduler, pool, workers
@@ -63,6 +66,7 @@ class Scaling:
         self._background = Background()
         self._leaving = Leaving(scheduler, pool, workers, self.groups, announce, self._background)
         self._pausing = Pausing(scheduler, workers)
+        self._spot = spot
         #: Why no worker may be added, in words; empty where one may. Those that died are replaced.
         self.no_growth = ""
         #: How many of so many workers of a group can be paid for, and are allowed.
@@ -160,6 +164,9 @@ class Scaling:
     def explained(self, entry: WorkerEntry) -> None:
         """Why a worker died is known now."""
         scale = self.groups[entry.group]
+        if entry.taken:
+            scale.taken()
+            return
         scale.cause = entry.problem or scale.cause
         if scale.problem is not None:
             scale.problem = scale.dying()
@@ -169,6 +176,7 @@ class Scaling:
         now = time.monotonic()
         self._follow_work(now)
         self._end_stragglers()
+        self._replace(now)
         for scale in self.groups.values():
             self._let_go_released(scale)
             counts = self._workers.counts[scale.group.name]
@@ -274,6 +282,15 @@ class Scaling:
             self._announce(f"{_workers(fewer, scale.group)} wanted, as asked for: {why}", None)
             scale.wanted = fewer
 
+    def _replace(self, now: Seconds) -> None:
+        """Let workers of spot groups go that others take the place of, unless no others would be made."""
+        if self._spot is None or self._draining:
+            return
+        kept = {entry.name for scale in self.groups.values() for entry in scale.kept}
+        for name, entries in self._spot.going(now, kept).items():
+            if self.groups[name].problem is None:
+                self._leaving.replace(self.groups[name], entries, self._clock())
+
     def _create(self, scale: GroupScale, count: int, now: Seconds) -> None:
         if count <= 0 or self._draining:
             return
@@ -290,12 +307,19 @@ class Scaling:
         if deaths:
             count = min(count, self._limits.restarts - deaths + 1) if self._limits.restarts else count
         names = scale.names(count)
-        self._workers.request(scale.group.name, names)
-        self._background.spawn(self._ask(scale, names))
+        dear = 0 if self._spot is None else self._spot.on_demand(scale.group.name, count)
+        if names[dear:]:
+            self._order(scale.group, names[dear:], None)
+        if names[:dear]:
+            self._order(scale.group.model_copy(update={"spot": False}), names[:dear], True)
 
-    async def _ask(self, scale: GroupScale, names: list[str]) -> None:
+    def _order(self, group: Group, names: list[str], on_demand: bool | None) -> None:
+        self._workers.request(group.name, names, on_demand)
+        self._background.spawn(self._ask(group, names))
+
+    async def _ask(self, group: Group, names: list[str]) -> None:
         try:
-            await self._pool.create(scale.group, names)
+            await self._pool.create(group, names)
         except (MlopsError, OSError) as error:
             what = "Workers could not be asked for"
             problem = Problem(what=what, why=str(error), todo="Look at the scheduler's log.")

@@ -112,7 +112,7 @@ def _quote(profile: Profile, group: Group, catalogue: Catalogue, offers: Sequenc
     try:
         found = _cheapest(profile, group, catalogue, offers)
         instead = found
-        if group.spot and options_of(profile).spot_fallback is not None:
+        if group.spot and (group.base or options_of(profile).spot_fallback is not None):
             instead = _cheapest(profile, group.model_copy(update={"spot": False}), catalogue, offers)
     except InvalidSpec as error:  # its pod templates; the form and the start say so
         return Quote(group=group.name, source=error.why or error.what)
@@ -120,12 +120,20 @@ def _quote(profile: Profile, group: Group, catalogue: Catalogue, offers: Sequenc
         return Quote(group=group.name, source=found.price.rates.source)
     return Quote(
         group=group.name,
-        per_hour=found.share,
+        per_hour=_with_base(group, found.share, instead.share),
         at_most=None if instead.share is None else max(found.share, instead.share),
         whole=(found.price.per_hour or 0.0) * math.ceil(group.workers / found.room),
         source=found.price.rates.source,
         date=found.price.rates.date,
     )
+
+
+def _with_base(group: Group, share: float, on_demand: float | None) -> float | None:
+    """What an hour of a worker costs, on average of those at the start, of which some may be on demand."""
+    base = min(group.base, group.workers) if group.spot else 0
+    if not base:
+        return share
+    return None if on_demand is None else share + (on_demand - share) * base / group.workers
 
 
 @dataclass(frozen=True)

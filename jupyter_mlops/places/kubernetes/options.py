@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from ...core.base import Input, Period, otherwise, read_record
 from ...core.profile import Group, Profile
+from ...core.spot import AGAIN, PATIENCE, SpotTerms
 
 #: A Kubernetes pod template (`{metadata: …, spec: …}`), merged strategically over the pods that the place makes.
 PodTemplate = dict[str, Any]
@@ -48,7 +50,9 @@ class KubernetesOptions(Input):
     #: Where the kernel has them from, as variables for pip.
     package_index: dict[str, str] = {}
     #: A spot group whose pods wait longer than this goes on with nodes on demand. None: it keeps waiting.
-    spot_fallback: Period | None = 300
+    spot_fallback: Period | None = PATIENCE
+    #: After so long on nodes on demand spot is tried again. None: never.
+    spot_again: Period | None = AGAIN
     #: Seconds that a worker has to hand over its data when Kubernetes takes its pod away.
     grace: Annotated[int, Field(ge=1, le=3600)] = 60
 
@@ -68,6 +72,12 @@ def options_of(profile: Profile) -> KubernetesOptions:
     Unreadable : they aren't valid; `Backend.check_options` says so before a cluster is made.
     """
     return read_record(KubernetesOptions, profile.options, "profile")
+
+
+def spot_terms(profile: Profile) -> SpotTerms:
+    """How long its spot groups wait for spot nodes. Raises as `options_of`."""
+    options = options_of(profile)
+    return SpotTerms(math.inf if options.spot_fallback is None else options.spot_fallback, options.spot_again)
 
 
 def pod_of(group: Group) -> PodTemplate:

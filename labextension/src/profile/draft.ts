@@ -37,6 +37,7 @@ export const NEW_GROUP: IGroupDraft = {
   memory: '2 GB',
   gpus: '0',
   spot: false,
+  base: '0',
   workers: '2',
   minimum: '0',
   maximum: '8',
@@ -218,6 +219,7 @@ export function profileOf(draft: IDraft): IProfileRequest {
       cpus: amount(group.cpus),
       memory: measure(group.memory),
       gpus: amount(group.gpus),
+      base: amount(group.base),
       workers: amount(group.workers),
       minimum: amount(group.minimum),
       maximum: amount(group.maximum)

@@ -68,6 +68,9 @@ export function GroupFields(props: IGroupProps): JSX.Element {
           onChange={spot => onChange({ ...group, spot })}
         />
       )}
+      {spots &&
+        group.spot &&
+        text('base', 7, trans.__('so many workers are on machines that aren’t taken away'))}
       {onRemove && (
         <Button icon={closeIcon} label={trans.__('Remove this group')} onClick={onRemove} />
       )}

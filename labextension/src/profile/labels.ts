@@ -34,12 +34,13 @@ export function groupLabels(
     memory: trans.__('Memory each'),
     gpus: trans.__('GPUs each'),
     adaptive: trans.__('auto'),
-    spot: trans.__('spot')
+    spot: trans.__('spot'),
+    base: trans.__('of them on demand')
   };
 }
 
 /** What of a group is typed, in the order of the form. */
-const TYPED = ['name', 'workers', 'minimum', 'maximum', 'cpus', 'memory', 'gpus'] as const;
+const TYPED = ['name', 'workers', 'minimum', 'maximum', 'cpus', 'memory', 'gpus', 'base'] as const;
 
 /** All fields of a draft: path → what it is called where it stands, beside its group's name. */
 export function fieldsOf(trans: TranslationBundle, draft: IDraft): Record<string, string> {

@@ -47,6 +47,13 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
     ...saved(trans, run, now),
     ...costs(trans, run),
     ...usedOf(trans, run),
+    ...(run.spot_fit
+      ? ([[trans.__('Spot'), run.spot_fit.text, run.spot_fit.evidence]] as [
+          string,
+          string,
+          string
+        ][])
+      : []),
     ...Object.entries(
       sweeps ? run.params : { ...run.params, ...latest(trans, run.metrics) } // the last trial's mean nothing
     ).filter(([name]) => !sweeps || !tried.names.includes(name))

@@ -416,6 +416,10 @@ export interface RunState {
   shape: {
     [k: string]: number;
   };
+  /**
+   * Whether its work is fit for spot machines, once it is done; None on spot, and where its place has none.
+   */
+  spot_fit: SpotFit | null;
   to_finish: number | null;
   total: number | null;
   use: GroupUse[];
@@ -574,9 +578,19 @@ export interface RankState {
   worker: string;
 }
 /**
+ * Whether work is fit for spot machines: the verdict, the same as a sentence with its figures, and what it rests
+ * on.
+ */
+export interface SpotFit {
+  evidence: string;
+  fitness: 'fit' | 'with care' | 'not yet';
+  text: string;
+}
+/**
  * The same of the workers of one group: of each, the most of any of them; of `cpu_seconds` and `out` the sum.
  *
- * `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker, `runs` the runs that it was seen in.
+ * `cpus`, `memory` (bytes), `gpus` and `rates` are those of one worker, `runs` the runs that it was seen in. `spot` is
+ * whether the group asked for spot machines; None where its place has none.
  */
 export interface GroupUse {
   at_once: number;
@@ -593,6 +607,7 @@ export interface GroupUse {
   rates: Price;
   runs: number;
   seconds: number;
+  spot: boolean | null;
   workers: number;
 }
 /**
@@ -722,10 +737,12 @@ export interface Profile {
  * Workers of one shape.
  *
  * `cpus` is CPUs a worker (its threads, rounded, at least one), `memory` its limit in bytes, `gpus` whole GPUs.
- * `workers` is how many to start with; `minimum` and `maximum` bound scaling by hand and adaptive scaling.
+ * Of a `spot` group the first `base` workers are on demand all the same. `workers` is how many to start with;
+ * `minimum` and `maximum` bound scaling by hand and adaptive scaling.
  */
 export interface Group {
   adaptive: boolean;
+  base: number;
   before: WorkerShape | null;
   cpus: number;
   gpus: number;

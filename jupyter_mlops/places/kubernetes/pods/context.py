@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ....core import words
@@ -17,7 +17,6 @@ from ..node import is_spot
 from ..options import options_of
 from ..why import Facts
 from ..why.facts import free, moment, no_node
-from . import pods
 
 #: Pods whose events are kept, and events of each.
 PODS, EVENTS = 2000, 8
@@ -115,16 +114,6 @@ class PodContext:
         self._events.move_to_end(uid)
         if len(self._events) > PODS:
             self._events.popitem(last=False)
-
-
-def waited(group: str, waiting: Iterable[Json]) -> float:
-    """Seconds that the pod of `group` that has waited longest for a node has done so."""
-    made = [
-        pod["metadata"]["creationTimestamp"]
-        for pod in waiting
-        if pod["metadata"]["labels"].get(names.GROUP) == group and not pods.placed(pod)
-    ]
-    return time.time() - moment(min(made)) if made else 0.0
 
 
 def _key(pod: Json) -> str:

@@ -9,7 +9,7 @@ from ....core.base import Time
 from ....core.cluster import Problem, WorkerPhase
 from .. import names
 from ..clouds import GPU
-from ..why import Facts, pending
+from ..why import SPOT_TAKEN, Facts, pending
 from ..why.facts import condition, containers, moment, requests
 
 Json = dict[str, Any]
@@ -78,5 +78,7 @@ def describe(
         asked = requests(pod)
         shape = (asked.get("cpu", 0.0), asked.get("memory", 0.0), asked.get(GPU, 0.0))
     host = str(spec.get("nodeName") or "")
+    on_demand = names.ON_DEMAND in (pod["metadata"].get("annotations") or {})
+    taken = problem is not None and problem.what == SPOT_TAKEN
     began, ended = placed_at(pod), (ended_at(pod) or seen) if phase in ("ended", "lost") else None
-    return Notice(worker_of(pod), phase, problem, host, None, shape, began, ended, unseen, details)
+    return Notice(worker_of(pod), phase, problem, host, None, shape, began, ended, on_demand, unseen, taken, details)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ....controller.background import Background
 from ....controller.pool import Notice
-from ....core.base import Seconds, Time
+from ....core.base import Time
 from ....core.cluster import ClusterSpec, Problem
 from ....core.profile import Group
 from ....core.waiting import wait_for
@@ -21,7 +21,7 @@ from ..api.watch import ObjectWatch
 from ..why import death
 from . import pods
 from .context import PodContext
-from .create import PodMaker, SpotFallback
+from .create import PodMaker
 from .delete import Removal
 from .logs import LINES, PodLogs
 
@@ -39,9 +39,8 @@ class KnownPod:
 
     def __init__(self, pod: Json) -> None:
         self.pod = pod
-        #: Whether we want it to go; and whether it is to be made again on demand.
+        #: Whether we want it to go.
         self.asked = False
-        self.again: PodOrder | None = None
         #: Whether somebody looks into its death already.
         self.dying = False
 
@@ -56,7 +55,6 @@ class KubernetesPool:
     ids : its names.
     owner : the ownerReference to its record.
     peak : the most memory that Dask measured in a worker, in bytes, by its name.
-    fell_back : as of `SpotFallback`.
     logs : of the pods; those of an earlier scheduler may be in there.
     """
 
@@ -67,7 +65,6 @@ class KubernetesPool:
         ids: names.ObjectNames,
         owner: Mapping[str, Any],
         peak: Callable[[str], float | None] = lambda worker: None,
-        fell_back: Callable[[str, Seconds], None] = lambda group, waited: None,
         logs: PodLogs | None = None,
     ) -> None:
         self._spec, self._peak = spec, peak
@@ -77,8 +74,7 @@ class KubernetesPool:
         self._removal = Removal(api, ids, self._vanished)
         #: Workers to be removed whose creation is under way.
         self._unwanted: set[str] = set()
-        self._fallback = SpotFallback(spec, fell_back)
-        self._maker = PodMaker(api, spec, ids, owner, self._fallback)
+        self._maker = PodMaker(api, spec, ids, owner)
         self._background = Background()
         self._closed = False
         #: A queue for each group: what the place refuses of one keeps no other waiting.
@@ -179,7 +175,7 @@ class KubernetesPool:
             elif pods.over(pod):  # nobody has heard of it so far: it was there before it was lost
                 self._notify_once(pods.describe(pod, "starting"))
         was_leaving, known.pod = pods.leaving(known.pod), pod
-        if known.asked or known.again:
+        if known.asked:
             return
         if pods.over(pod):
             self._examine(known)
@@ -193,10 +189,7 @@ class KubernetesPool:
         worker = pods.worker_of(pod)
         known = self._known.pop(worker, None)
         self._unwanted.discard(worker)
-        if known is not None and known.again is not None:
-            self._last_notices.pop(worker, None)
-            self._queues[pod["metadata"]["labels"][names.GROUP]].ask([known.again])
-        elif known is None or known.asked or pods.over(known.pod):
+        if known is None or known.asked or pods.over(known.pod):
             self._notify_once(pods.describe(pod, "ended", unseen=unseen))
         else:
             self._background.spawn(self._explain(pod, None if unseen else time.time()))
@@ -239,18 +232,6 @@ class KubernetesPool:
             for known in waiting:
                 if not known.asked and not pods.over(known.pod) and not pods.leaving(known.pod):
                     self._notify_once(pods.notice(known.pod, self._around.facts(known.pod)))
-            self._fall_back([known.pod for known in waiting])
-
-    def _fall_back(self, waiting: list[Json]) -> None:
-        """Spot workers that have waited for too long are made again on demand."""
-        for pod in self._fallback.look(waiting):
-            worker = pods.worker_of(pod)
-            known = self._known.get(worker)
-            if known is not None and known.again is None:
-                known.again = self._maker.order(
-                    self._spec.profile.group(pod["metadata"]["labels"][names.GROUP]), worker
-                )
-                self._background.spawn(self._removal.end(worker, 0))
 
     def _trouble(self, problem: Problem | None) -> None:
         if problem is None:

@@ -29,6 +29,7 @@ from ....pricing import Catalogue
 from ...dask_nodes import Scheduler, make_scheduler
 from .. import names
 from ..api.client import Answer, Api, Json, Unreachable
+from ..options import spot_terms
 from ..pods.context import time_of
 from ..pods.logs import DEAD, PodLogs
 from ..pods.pool import KubernetesPool
@@ -106,7 +107,6 @@ async def run(spec: ClusterSpec) -> None:
         ids,
         names.owner_of(held),
         peaks.of,
-        fell_back=lambda group, waited: controller.fell_back(group, waited),
         logs=PodLogs(api, ids, kept.read(), kept.add),
     )
     catalogue = Catalogue.unpacked((Path(names.SPEC) / names.PRICES).read_bytes())
@@ -121,6 +121,7 @@ async def run(spec: ClusterSpec) -> None:
         dashboard_host=everywhere,
         host_seen=nodes.see,
         accounts=AccountSecrets(api),
+        spot=spot_terms(spec.profile),
     )
     deleted = _end_on_signals(controller, keeper, api, ids)
     relay = Relay()

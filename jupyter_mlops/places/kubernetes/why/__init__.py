@@ -4,10 +4,10 @@ Pure: what the API said goes in as plain JSON, a `Problem` comes out. The pool a
 card, the details, the cell and the command line say the same.
 """
 
-from .death import death
+from .death import SPOT_TAKEN, death
 from .facts import Facts
 from .pending import pending
 from .refusal import refusal
 from .restarted import restarted
 
-__all__ = ["Facts", "death", "pending", "refusal", "restarted"]
+__all__ = ["SPOT_TAKEN", "Facts", "death", "pending", "refusal", "restarted"]

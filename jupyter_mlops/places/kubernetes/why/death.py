@@ -11,6 +11,9 @@ from ....core.cluster import Problem
 from .. import names, quantity
 from .facts import Facts, Json, condition, containers, sentence
 
+#: What is said of a pod whose spot node was taken away.
+SPOT_TAKEN = "The cloud took the spot node back"
+
 #: Taints that a cloud or its autoscaler puts on a node that it is about to take away.
 _RECLAIMED = (
     "aws-node-termination-handler/spot-itn",
@@ -79,7 +82,7 @@ def _inside(who: str) -> str:
 
 def _spot_taken() -> Problem:
     return Problem(
-        what="The cloud took the spot node back",
+        what=SPOT_TAKEN,
         why="spot nodes are cheaper because that may happen at any time",
         todo="Nothing to do: its work is done again by others. Use a group on demand for work that can't be repeated.",
     )
