@@ -18,6 +18,7 @@ from ...core.base import Seconds
 from ...core.budget import CAUTION, check_priced, reference_in
 from ...core.cluster import ClusterSpec
 from ...core.errors import MlopsError, Refused
+from ...core.estimate import Quote
 from ...core.price import Price
 from ...core.profile import Group, Profile
 from ...core.rules import HeldRules, rules_for
@@ -124,19 +125,22 @@ async def _rates(spec: ClusterSpec, backend: Backend, books: Sequence[AccountBoo
             profile.limits.model_copy(update={"budget": book.limit}), price, spec.reference, listed=backend.prices_hosts
         )
     quotes = await backend.quotes(profile, price, _PATIENCE)
-    quoted = {} if quotes is None else {each.group: each.at_most or each.per_hour for each in quotes.groups}
+    quoted = {} if quotes is None else {each.group: each for each in quotes.groups}
     return {group.name: _rate(spec, group, quoted.get(group.name)) for group in profile.groups}
 
 
-def _rate(spec: ClusterSpec, group: Group, quoted: float | None) -> float:
+def _rate(spec: ClusterSpec, group: Group, quote: Quote | None) -> float:
+    """What a worker is quoted at most. Where nobody knows what a spot worker costs on demand, which it may become, its
+    price on spot isn't taken for that."""
     shape = (group.cpus, group.memory, group.gpus)
-    known = quoted if quoted is not None else spec.price.per_hour(*shape)
+    known = spec.price.per_hour(*shape) if quote is None or quote.at_most is None else quote.at_most
     if known is not None:
         return known
+    least = 0.0 if quote is None else quote.per_hour or 0.0
     reference: Price | None = reference_in(spec.price.currency, spec.reference)
     if spec.profile.limits.unknown_price == "ignore" or reference is None:
-        return 0.0
-    return CAUTION * (reference.per_hour(*shape) or 0.0)
+        return least
+    return max(least, CAUTION * (reference.per_hour(*shape) or 0.0))
 
 
 async def _hold(store: AccountStore, backend: Backend, spec: ClusterSpec, rate: float) -> None:
