@@ -56,6 +56,7 @@ from .show import (
     receipt_text,
     run_text,
     runs_table,
+    spot_lines,
     waste_lines,
 )
 from .trail import trail
@@ -84,6 +85,8 @@ async def list_(asked: Namespace) -> None:
     elif states:
         _say(clusters_table(states, time.time()))
         if lines := problem_lines(states):
+            _say("\n" + "\n".join(lines))
+        if lines := spot_lines(states):
             _say("\n" + "\n".join(lines))
         if lines := waste_lines(states):
             _say("\n" + "\n".join(lines))

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from ..client.clusters.problems import problem_sentence, problems_of
-from ..client.words import cost_so_far, waste_sentences
+from ..client.words import cost_so_far, spot_sentences, waste_sentences
 from ..core.cluster import ClusterState, Receipt
 from ..core.estimate import Estimate
 from ..core.naming import spelled
@@ -92,6 +92,12 @@ def waste_lines(states: Sequence[ClusterState]) -> list[str]:
     return lines
 
 
+def spot_lines(states: Sequence[ClusterState]) -> list[str]:
+    """Which of these clusters have spot groups that are on demand, and why, a line each."""
+    exact = spelled(states)
+    return [f"{exact[state.id]}: {text}" for state in states for text in spot_sentences(state)]
+
+
 def accounts_table(accounts: Sequence[Account]) -> str:
     """What each owner's clusters cost together."""
     head = ("OWNER", "CLUSTERS", "LIVE", "CPU-HOURS", "PER HOUR", "COST", "WENT TO")
@@ -124,7 +130,8 @@ def profiles_table(profiles: Sequence[tuple[Profile, Estimate]]) -> str:
     rows = []
     for profile, costs in profiles:
         group = profile.groups[0]
-        more = "+" if len(profile.groups) > 1 else ""
+        base = f", {group.base} on demand" if group.spot and group.base else ""
+        more = base + ("+" if len(profile.groups) > 1 else "")
         rows.append(
             (
                 profile.name,

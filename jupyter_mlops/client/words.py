@@ -15,6 +15,7 @@ from ..core.month import Month, MonthSum
 from ..core.price import ROUNDING, Cost
 from ..core.run import FINAL, RunState, per_thousand
 from ..core.saving import Saving
+from ..core.spot import SpotBreak
 from ..core.unitcost import Trend
 
 #: Classes of an element in which two sums of money are no formula: JupyterLab sets what stands between two "$" as one.
@@ -163,6 +164,24 @@ def waste_sentences(state: ClusterState) -> list[str]:
     if state.phase != "running":
         return []
     return [waste.sentence(named=len(state.groups) > 1) for waste in state.waste]
+
+
+def spot_sentences(state: ClusterState) -> list[str]:
+    """Why workers of its spot groups are on demand, a sentence each: "No spot machine since 14:05; on demand until
+    14:35"."""
+    named = len(state.groups) > 1
+    found = [(group.name, group.spot_break) for group in state.groups if group.spot_break is not None]
+    return [f"{name}: {_spot(known)}" if named else _spot(known) for name, known in found]
+
+
+def _spot(known: SpotBreak) -> str:
+    why = "Behind its deadline" if known.why == "due" else "No spot machine"
+    until = "" if known.until is None else f" until {_clock(known.until)}"
+    return f"{why} since {_clock(known.since)}; on demand{until}"
+
+
+def _clock(moment: Time) -> str:
+    return time.strftime("%H:%M", time.localtime(moment))
 
 
 def month_sentences(month: MonthSum, of: Month, now: Time) -> list[str]:

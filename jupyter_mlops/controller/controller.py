@@ -97,7 +97,7 @@ class Controller:
         self.ledger = LedgerFile(self._disk, spec, clock, host_seen)
         self.workers = WorkerRegistry(profile.groups, self._changes, clock)
         self._on_demand = OnDemand(self.workers, self.ledger, self.events)
-        self.spot = SpotGroups(profile.groups, spot, self.workers, self._on_demand.turned)
+        self.spot = SpotGroups(profile.groups, spot, self.workers, self._on_demand.turned, clock)
         self.scaling = Scaling(
             scheduler, pool, self.workers, profile.groups, profile.limits, self._announce, clock, self.spot
         )
@@ -287,7 +287,9 @@ class Controller:
 
     def _due(self, group: str) -> Due | None:
         scale = self.scaling.groups[group]
-        return self.runs.due(group, scale.wanted * scale.group.threads, self._clock())
+        most = scale.maximum if scale.adaptive else scale.wanted
+        threads = scale.group.threads
+        return self.runs.due(group, most * threads, scale.group.maximum * threads, self._clock())
 
     def _heed_end(self) -> None:
         """Act on what its limits leave it."""

@@ -198,6 +198,7 @@ class StateView:
             counts=self._counts(scale),
             cost=self.ledger.cost(group.name),
             problem=scale.trouble or self.scaling.pending_problem(scale),
+            spot_break=self.scaling.spot_break(scale),
         )
 
     def _counts(self, scale: GroupScale) -> Counts:

@@ -18,6 +18,7 @@ from .rules import HeldRules
 from .saving import CostBaseline
 from .sizing import Advice
 from .spend import Spend
+from .spot import SpotBreak
 from .words import count, span
 
 ClusterPhase = Annotated[Literal["starting", "running", "stopping", "ended", "unreachable"], otherwise("running")]
@@ -85,7 +86,8 @@ class Counts(Record):
 
 
 class GroupState(Record):
-    """One group now. `wanted` is the target that the controller works towards."""
+    """One group now. `wanted` is the target that the controller works towards; `spot_break` says that a spot group's
+    workers are made on demand, and why."""
 
     name: Name
     cpus: float
@@ -99,6 +101,7 @@ class GroupState(Record):
     counts: Counts = Counts()
     cost: Cost = Cost()
     problem: Problem | None = None
+    spot_break: SpotBreak | None = None
 
 
 def groups_asked(spec: ClusterSpec) -> list[GroupState]:

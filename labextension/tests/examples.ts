@@ -62,6 +62,7 @@ export function group(part: Partial<GroupState> = {}): GroupState {
     counts: counts({ idle: 2, busy: 4 }),
     cost: cost(),
     problem: null,
+    spot_break: null,
     ...part
   };
 }

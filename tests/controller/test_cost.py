@@ -98,7 +98,7 @@ async def test_a_spot_group_that_goes_on_on_demand_says_so_and_what_it_costs(tmp
         c.controller.look()
         c.controller.look()
         told = [event.text for event in (await c.link.view()).events if event.kind == "scale"]
-        made = "its workers are made on demand, at the price of other nodes"
+        made = "its workers are made on demand for 30 min, at the price of other nodes"
         assert told == [
             f"No spot node came for group cheap in 1 s: {made}",
             f"No spot node came for group other in 1 s: {made}",

@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.controller.runs.liverun import LiveRun
+from jupyter_mlops.controller.runs.restored import Restored
 from jupyter_mlops.controller.runs.runcost import RunCost
-from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.core.cluster import GroupState, Problem
 from jupyter_mlops.core.ladder import Ladder
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
 from jupyter_mlops.core.run import RunState
-from jupyter_mlops.core.spot import SpotTerms
+from jupyter_mlops.core.spot import SpotBreak, SpotTerms
 
-from .cluster import MEMORY, Cluster, cluster, make_spec, until
+from .cluster import MEMORY, PATIENCE, Cluster, cluster, folder_of, make_spec, until
 from .pool import InProcessPool
+from .test_cost import SilentPool, join
+
+#: When what goes on is over: workers share this process.
+OVER = threading.Event()
+
+
+def goes_on() -> bool:
+    return OVER.wait(PATIENCE)
+
+
+#: What an earlier scheduler would have told, so that spot is tried again at the next look.
+AN_HOUR_AGO = SpotBreak(since=time.time() - 3600)
 
 
 class MarketPool(InProcessPool):
-    """A place with nodes on demand, and, while it `has_spot`, with spot nodes."""
+    """A place with nodes on demand, and, while it `has_spot`, with spot nodes. `most` is how many workers there were at
+    once on any of them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.has_spot = False
         self.on_demand: dict[str, bool] = {}
+        self.most = 0
+        self._there: set[str] = set()
+
+    async def start(self, scheduler_address: str, notify: Callable[[Notice], None]) -> None:
+        def heard(notice: Notice) -> None:
+            if notice.phase in ("ended", "lost"):
+                self._there.discard(notice.worker)
+            notify(notice)
+
+        await super().start(scheduler_address, heard)
 
     async def create(self, group: Group, names: Sequence[str]) -> None:
         if group.spot and not self.has_spot:
@@ -39,12 +64,14 @@ class MarketPool(InProcessPool):
         for name in names:
             self.on_demand[name] = not group.spot
             self.notify(Notice(name, "pending", on_demand=not group.spot))
+        self._there |= set(names)
+        self.most = max(self.most, len(self._there))
         await super().create(group, names)
 
 
-def on_demand(c: Cluster, pool: MarketPool) -> list[bool]:
+def on_demand(c: Cluster, pool: MarketPool, group: str = "default") -> list[bool]:
     """Of each connected worker whether it is on demand, the first ones on spot."""
-    return sorted(pool.on_demand[name] for name in c.workers())
+    return sorted(pool.on_demand[name] for name in c.workers(group))
 
 
 async def test_a_spot_group_goes_on_on_demand_and_is_on_spot_again(tmp_path: Path) -> None:
@@ -53,19 +80,123 @@ async def test_a_spot_group_goes_on_on_demand_and_is_on_spot_again(tmp_path: Pat
     spec = make_spec(group, limits=Limits(restarts=0))
     async with cluster(spec, tmp_path, pool, spot=SpotTerms(patience=0.5, again=2)) as c:
         await until(lambda: on_demand(c, pool) == [True] * 3)
+        await c.view_when(lambda view: view.state.groups[0].spot_break and view.state.groups[0].spot_break.until)
         pool.has_spot = True
         await until(lambda: on_demand(c, pool) == [False, False, True])
         told = [event.text for event in (await c.link.view()).events if event.kind == "scale"]
-        assert told[0].startswith("No spot node came for group default in ")
+        assert told[0].startswith(
+            "No spot node came for group default in 0.5 s: its workers are made on demand for 2 s"
+        )
         assert "Spot is tried again for group default: its workers on demand are replaced, one first" in told
         await c.have(3)
         assert on_demand(c, pool) == [False, False, True], "the base stays"
+        assert (await c.link.view()).state.groups[0].spot_break is None
         killed = {name for name in c.workers() if not pool.on_demand[name]}
         for name in killed:
             await pool.kill(name, tell=False)
             pool.notify(Notice(name, "lost", Problem(what="It was taken away"), taken=True))
         await until(lambda: not set(c.workers()) & killed and on_demand(c, pool) == [False, False, True])
         assert all(group.problem is None for group in (await c.link.view()).state.groups), "no death counts of these"
+        assert pool.most == 3, "never more than the group may have"
+
+
+async def test_what_goes_on_is_not_paid_for_twice_and_data_keeps_its_worker(tmp_path: Path) -> None:
+    pool, terms = MarketPool(), SpotTerms(patience=0.5, again=3600)
+    OVER.clear()
+    group = Group(workers=2, maximum=2, memory=MEMORY, spot=True)
+    async with cluster(make_spec(group), tmp_path, pool, spot=terms) as c, c.client() as client:
+        entries, scale = c.controller.workers.entries, c.controller.scaling.groups["default"]
+        await until(lambda: on_demand(c, pool) == [True, True])
+        long = [client.submit(goes_on, pure=False) for _ in range(2)]
+        try:
+            await until(lambda: all(ws.processing for ws in c.scheduler.workers.values()))
+            pool.has_spot = True
+            c.controller.spot.restore("default", AN_HOUR_AGO)
+            await until(lambda: any(entry.replaced for entry in entries.values()), lambda: str(entries))
+            for _ in range(20):
+                c.controller.look()
+            assert pool.most == 2 and on_demand(c, pool) == [True, True], "its place is free when it has ended"
+        finally:
+            OVER.set()
+        assert await client.gather(long) == [True, True], "and it has ended"
+        await until(lambda: on_demand(c, pool) == [False, False], lambda: str(entries))
+
+        del long
+        pool.has_spot = False
+        await c.link.scale(0)
+        await c.have(0)
+        await c.link.scale(1)
+        await until(lambda: on_demand(c, pool) == [True])
+        [holder] = c.workers()
+        data = client.submit(bytes, 1000)
+        await data
+        pool.has_spot = True
+        c.controller.spot.restore("default", AN_HOUR_AGO)
+        await until(lambda: entries[holder].stayed is not None, lambda: str(entries))
+        for _ in range(20):
+            c.controller.look()
+        assert c.workers() == [holder] and scale.wanted == 1, "nobody else has room for its data"
+        assert scale.trouble is None, "and nobody asked for fewer workers"
+        del data
+        await until(lambda: on_demand(c, pool) == [False], lambda: str(entries))
+        assert pool.most == 2, "never more than were wanted"
+
+
+async def test_a_market_that_ends_is_no_fault(tmp_path: Path) -> None:
+    spec = make_spec(Group(workers=50, maximum=50, memory=MEMORY, spot=True), limits=Limits(restarts=5))
+    async with cluster(spec, tmp_path, SilentPool(), spot=SpotTerms()) as c:
+        registry, scaling = c.controller.workers, c.controller.scaling
+        states = [join(c.scheduler, number) for number in range(50)]
+        for ws in states:
+            registry.apply(Notice(str(ws.name), "starting", on_demand=False))
+            registry.joined(ws)
+        for ws in states:
+            registry.left(ws.address, expected=False)
+        c.controller.look()
+        assert scaling.groups["default"].trouble is None, "not even while nobody knows why"
+        assert {f"default-{number}" for number in range(51, 101)} <= registry.entries.keys(), "all come again at once"
+        for ws in states[:-1]:
+            registry.apply(Notice(str(ws.name), "lost", Problem(what="It was taken away"), taken=True))
+        dead = registry.entries[str(states[-1].name)]
+        dead.unheard = True
+        registry.give_up(dead, Problem(what="Nobody knows"))
+        c.controller.look()
+        assert scaling.groups["default"].trouble is None and not scaling.groups["default"].deaths
+        told = [event for event in (await c.link.view()).events if event.kind == "worker"]
+        assert [event.problem for event in told if "went with their spot machines" in event.text] == [None]
+        for number in range(51, 57):  # these die by themselves
+            registry.apply(Notice(f"default-{number}", "starting", on_demand=False))
+            registry.apply(Notice(f"default-{number}", "lost", Problem(what="It broke"), on_demand=False))
+        c.controller.look()
+        assert scaling.groups["default"].trouble is not None, "and that is one"
+        for name in list(registry.entries):
+            registry.apply(Notice(name, "ended"))
+
+
+async def test_a_new_scheduler_knows_that_no_spot_node_came(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "events.jsonl").write_text('{"seq": 1, "time": 990, "kind": "cluster", "text": "The cluster started"}\n')
+    spec = make_spec(Group(workers=2, maximum=2, memory=MEMORY, spot=True), limits=Limits(lifetime=None))
+    since = time.time() - 600
+    told = spec.profile.groups[0]
+    group = GroupState(
+        name=told.name, cpus=told.cpus, memory=int(told.memory), spot=True, minimum=0, maximum=2, adaptive=False,
+        wanted=2, spot_break=SpotBreak(why="none came", since=since),
+    )  # fmt: skip
+    earlier = Restored(groups=[GroupState.model_validate_json(group.model_dump_json())])
+    pool = SilentPool()
+    async with cluster(spec, tmp_path, pool, earlier=earlier, spot=SpotTerms()) as c:
+        await until(lambda: len(pool.groups) == 2)
+        assert all(entry.on_demand for entry in c.controller.workers.entries.values()), "it doesn't wait once more"
+        for name in pool.groups:
+            c.controller.workers.apply(Notice(name, "pending", on_demand=True))
+        c.controller.look()
+        found = (await c.link.view()).state.groups[0].spot_break
+        assert found is not None and found.since == since
+        assert not any("No spot node" in event.text for event in (await c.link.view()).events)
+        for name in pool.groups:
+            c.controller.workers.apply(Notice(name, "ended"))
 
 
 @pytest.mark.parametrize(
@@ -91,9 +222,29 @@ def test_how_far_a_map_is_that_is_to_be_done_until_a_moment(
         run.started(str(task), "w", start + 30 * task)
         run.paused(str(task), start + 30 * task + 30)
     state.done = done
-    due = run.due("default", 1, start + 100)
+    due = run.due("default", 1, 1, start + 100)
     if part is None:
         assert due is None
     else:
         assert due is not None and (due.part, due.passed, due.whole) == pytest.approx((part, 100, 400))
         assert due.needed == (None if needed is None else pytest.approx(needed))
+
+
+def test_items_that_are_not_over_count_for_what_is_done_of_them() -> None:
+    start = time.time() - 100
+    state = RunState(
+        id="0123456789ab", name="a", kind="map", cluster="c", owner="me", created=start, total=100, phase="running",
+        ladder=Ladder(by=start + 400),
+    )  # fmt: skip
+    run = LiveRun(state, None, RunCost(Price(), lambda worker: None))
+    for task in range(50):
+        run.started(str(task), "w", start)
+    run.items("0", 1, 0)
+    run.cost.item_over("0", start + 60)
+    due = run.due("default", 10, 50, start + 90)
+    assert due is not None and due.part == pytest.approx((1 + 0.5 + 49) / 100), "no item takes 50 minutes"
+    assert due.needed == pytest.approx(60 * 49.5 / 50), "it tries sizes, and may have all 50"
+    assert not due.is_pressed(0) and due.ahead(0)
+    state.ladder = Ladder(by=start + 400, phase="done")
+    due = run.due("default", 10, 50, start + 90)
+    assert due is not None and due.needed == pytest.approx(60 * 49.5 / 10), "what it chose is what it has"

@@ -63,7 +63,8 @@ def _map(chance: random.Random, market: SpotMarket, mode: SpotMode, whole: float
             on_spot = []
         part = done / (WORK * MACHINES)
         due = Due("map", part, now, whole, (1 - part) * WORK) if wish else None
-        mode.look(now, now - min(waiting) if waiting else 0.0, due)
+        coming = any(ready > now for ready in on_demand)
+        mode.look(now, now - min(waiting) if waiting else 0.0, coming, due)
         if mode.on_demand:
             waiting = []
         on_demand = sorted(on_demand)[mode.replaced(len(on_demand), len(on_spot), len(waiting)) :]

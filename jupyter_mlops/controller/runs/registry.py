@@ -112,11 +112,11 @@ class RunRegistry:
             return None
         return max((seconds for seconds, _ in left if seconds is not None), default=None)
 
-    def due(self, group: str, threads: int, now: Time) -> Due | None:
-        """The map on a group of so many threads that has least time until the moment at which it is to be done; None
-        where another run on it has no such moment, and so no time to wait."""
+    def due(self, group: str, threads: int, most: int, now: Time) -> Due | None:
+        """The map on a group of so many threads, or at `most` so many, that has least time until the moment at which it
+        is to be done; None where another run on it has no such moment, and so no time to wait."""
         live = [run for run in self._runs.values() if run.live and run.state.group in (None, group)]
-        found = [run.due(group, threads, now) for run in live]
+        found = [run.due(group, threads, most, now) for run in live]
         if None in found:
             return None
         return min(filter(None, found), key=lambda due: due.left - (due.needed or 0.0), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ...core.base import Seconds, Time
@@ -36,6 +37,8 @@ class RunCost:
         self._unknown: set[str] = set()
         self._sums: dict[_Rates, tuple[Price, Sums]] = {}
         self._threads = Sums()
+        #: Since when a task computes an item that isn't over: since its last one was.
+        self._begun: dict[str, float] = {}
         self._first: Time | None = None
         self._passed = 0.0
 
@@ -44,6 +47,7 @@ class RunCost:
         self.ended(key, now)
         at, share = self._at(now), self._share(worker) or _UNKNOWN
         self._computing[key] = (worker, at, share)
+        self._begun[key] = at
         self._sums_of(share.rates).take(share.shape, at)
         self._threads.take(_UNKNOWN.shape, at)
         if not share.rates.known:
@@ -56,6 +60,7 @@ class RunCost:
         at = self._at(now)
         self._look_again()
         _, since, share = self._computing.pop(key)
+        self._begun.pop(key, None)
         self._unknown.discard(key)
         self._sums_of(share.rates).give(share.shape, since, at)
         self._threads.give(_UNKNOWN.shape, since, at)
@@ -68,6 +73,17 @@ class RunCost:
     def busy(self, now: Time) -> Seconds:
         """Seconds of threads until now."""
         return self._threads.used(self._at(now))[0]
+
+    def item_over(self, key: str, now: Time) -> None:
+        """An item of a task is over, and the next one begins. A no-op for a task that doesn't compute."""
+        if key in self._begun:
+            self._begun[key] = self._at(now)
+
+    def of_items(self, now: Time) -> tuple[Seconds, list[Seconds]]:
+        """Seconds of threads that items took which are over; and for how long each of the others has been computed."""
+        at = self._at(now)
+        begun = [at - since for since in self._begun.values()]
+        return max(0.0, self.busy(now) - math.fsum(begun)), begun
 
     def cost(self, now: Time) -> Cost:
         """Money and usage until now."""

@@ -40,8 +40,14 @@ class WorkerEntry:
     on_demand: bool | None = None
     #: Whether it is lost since its spot machine was taken away.
     taken: bool = False
-    #: Whether the controller, or somebody through Dask, wants it to go.
+    #: Whether it is given up since its connection is gone, and its place doesn't say why.
+    unheard: bool = False
+    #: Whether the controller, or somebody through Dask, wants it to go; and whether that is for another to take its
+    #: place, which it keeps until it is gone.
     expected: bool = False
+    replaced: bool = False
+    #: How many workers had ever joined when it was to be replaced and had to stay for its data.
+    stayed: int | None = None
     #: Whether its resources are held, and whether they ever were.
     held: bool = False
     was_held: bool = False
@@ -57,6 +63,11 @@ class WorkerEntry:
     def over(self) -> bool:
         """Whether it is gone for good."""
         return self.phase in ("ended", "lost")
+
+    @property
+    def may_be_taken(self) -> bool:
+        """Whether it is on a spot machine, so that its loss says nothing against its group."""
+        return self.on_demand is False
 
     def row(self) -> dict[str, Any]:
         """A `WorkerState` as it is sent: a plain dict, since a thousand of them are made a second."""

@@ -57,11 +57,6 @@ class GroupScale:
             self.deaths.popleft()
         return len(self.deaths)
 
-    def taken(self) -> None:
-        """The last death was of a machine that was taken away: the next one is no likelier for it."""
-        if self.deaths:
-            self.deaths.pop()
-
     def forgive(self) -> None:
         """A person has looked at it: try again at once."""
         self.deaths.clear()

@@ -41,16 +41,18 @@ class Leaving:
         self._scheduler, self._pool, self._workers = scheduler, pool, workers
         self._groups, self._announce, self._background = groups, announce, background
         self._draining: dict[WorkerEntry, Time] = {}
-        #: Those of them that others are to take the place of.
-        self._replaced: set[WorkerEntry] = set()
 
     def stay(self, scale: GroupScale, count: int) -> None:
         """At most `count` workers that drain are wanted again after all: cheaper than new ones."""
-        drain = [m for m in self._draining if m.group == scale.group.name and m not in self._replaced]
+        drain = [m for m in self._draining if m.group == scale.group.name and not m.replaced]
         for entry in drain[:count]:
-            del self._draining[entry]
-            self._take_back(entry)
-            self._workers.expect([entry], going=False)
+            self._keep(entry)
+
+    def keep_replaced(self, entries: Sequence[WorkerEntry]) -> None:
+        """These workers aren't to be replaced after all: those that still end what they run go on."""
+        for entry in entries:
+            if entry in self._draining:
+                self._keep(entry)
 
     def let_go(self, scale: GroupScale, count: int, now: Time) -> None:
         """Let `count` workers go, those that cost least first; of a spot group with a base those on demand last."""
@@ -68,11 +70,13 @@ class Leaving:
             self._drain(rest, now)
 
     def replace(self, scale: GroupScale, entries: Sequence[WorkerEntry], now: Time) -> None:
-        """Let exactly these workers go, for others to take their places."""
+        """Let exactly these workers go. Others take their places once they are gone, and not before: what runs on for
+        hours isn't paid for twice, and a worker that has to stay for its data isn't one too many."""
         free, busy = releasable(entries)
+        for entry in entries:
+            entry.replaced = True
         if free:
             self.let_go_of(scale, free)
-        self._replaced.update(busy)
         self._drain(busy, now)
 
     def let_go_of(self, scale: GroupScale, entries: Sequence[WorkerEntry]) -> None:
@@ -99,9 +103,13 @@ class Leaving:
                 done.setdefault(entry.group, []).append(entry)
             elif ws.last_seen > self._draining[entry] + dask.CERTAIN:
                 dask.move_waiting_tasks(self._scheduler, ws)
-        self._replaced &= self._draining.keys()
         for group, entries in done.items():
             self._background.spawn(self._release(self._groups[group], entries))
+
+    def _keep(self, entry: WorkerEntry) -> None:
+        del self._draining[entry]
+        self._take_back(entry)
+        self._workers.expect([entry], going=False)
 
     def _take_back(self, entry: WorkerEntry) -> None:
         """The worker gets tasks again."""
@@ -114,7 +122,12 @@ class Leaving:
             return
         for entry in stayed:
             self._take_back(entry)
+            entry.stayed = self._workers.arrivals if entry.replaced else None
         self._workers.expect(stayed, going=False)
-        scale.keep(stayed, present(self._workers.counts[scale.group.name]))
+        # nobody wanted fewer where one was only to be replaced, and it is no trouble that it stays
+        unwanted = [entry for entry in stayed if entry.stayed is None]
+        if not unwanted:
+            return
+        scale.keep(unwanted, present(self._workers.counts[scale.group.name]))
         if (problem := scale.trouble) is not None:
             self._announce(problem.what, problem)

@@ -47,6 +47,8 @@ class WorkerRegistry:
         #: Sums over connected workers, as of the last `refresh`.
         self.cpu = self.memory_used = 0.0
         self.processing = 0
+        #: How many workers ever joined.
+        self.arrivals = 0
         self._by_address: dict[str, WorkerEntry] = {}
         self._over: deque[str] = deque()
         self._changes = changes
@@ -110,6 +112,7 @@ class WorkerRegistry:
         entry.threads, entry.memory = ws.nthreads, float(ws.memory_limit)
         entry.problem = None
         self._by_address[ws.address] = entry
+        self.arrivals += 1
         self._hold(entry)
         self._move(entry, "retiring" if entry.expected else "idle")
         for listener in self._listeners:
@@ -140,6 +143,7 @@ class WorkerRegistry:
         """These workers are wanted to go, or, if it can't be done, to stay after all."""
         for entry in entries:
             entry.expected = going
+            entry.replaced = entry.replaced and going
             if not entry.over:
                 self._move(entry, "retiring" if going else "idle" if entry.dask else "starting")
 

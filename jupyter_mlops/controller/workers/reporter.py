@@ -36,6 +36,7 @@ class WorkerReporter:
         self._joined: defaultdict[str, list[str]] = defaultdict(list)
         self._ended: defaultdict[str, list[str]] = defaultdict(list)
         self._died: defaultdict[str, list[WorkerEntry]] = defaultdict(list)
+        self._taken: defaultdict[str, list[str]] = defaultdict(list)
 
     def began(self, entry: WorkerEntry, at: Time | None) -> None:
         """It costs money since `at`, or from now on."""
@@ -72,13 +73,17 @@ class WorkerReporter:
     def explained(self, entry: WorkerEntry) -> None:
         """Why it died is known, or never will be."""
         self._pulse.look_soon()
-        self._died[entry.group].append(entry)
+        if entry.taken:
+            self._taken[entry.group].append(entry.name)
+        else:
+            self._died[entry.group].append(entry)
         self._scaling.explained(entry)
 
     def flush(self) -> None:
         """Write the events of what happened since the last time."""
         self._write(self._joined, "joined")
         self._write(self._ended, "ended")
+        self._write(self._taken, "went with its spot machine", "went with their spot machines")
         for group, entries in self._died.items():
             for entry in entries[:SINGLE]:
                 self._events.add("worker", f"Worker {entry.name} died", worker=entry.name, problem=entry.problem)
@@ -88,10 +93,10 @@ class WorkerReporter:
                 self._events.add("worker", text, problem=last.problem)
         self._died.clear()
 
-    def _write(self, happened: defaultdict[str, list[str]], verb: str) -> None:
+    def _write(self, happened: defaultdict[str, list[str]], verb: str, verbs: str = "") -> None:
         for group, names in happened.items():
             if len(names) == 1:
                 self._events.add("worker", f"Worker {names[0]} {verb}", worker=names[0])
             else:
-                self._events.add("worker", f"{len(names)} workers of group {group} {verb}")
+                self._events.add("worker", f"{len(names)} workers of group {group} {verbs or verb}")
         happened.clear()

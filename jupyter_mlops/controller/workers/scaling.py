@@ -13,6 +13,7 @@ from ...core.errors import MlopsError, OutOfRange, Refused, UnknownGroup
 from ...core.idle import NAMED
 from ...core.policy import adaptive_target, backoff, patient_target
 from ...core.profile import Group, Limits
+from ...core.spot import SpotBreak
 from ..background import Background
 from ..pool import Pool
 from .entry import WorkerEntry, present
@@ -156,17 +157,22 @@ class Scaling:
         for group in groups or ():
             if group.name in self.groups:
                 self.groups[group.name].restore(group)
+                if self._spot is not None:
+                    self._spot.restore(group.name, group.spot_break)
 
     def died(self, entry: WorkerEntry) -> None:
-        """A worker is gone that should not be."""
-        self.groups[entry.group].deaths.append(time.monotonic())
+        """A worker is gone that should not be. One on a spot machine counts when its place says that it died of itself:
+        a market that ends takes all of them at once, and is no fault."""
+        if not entry.may_be_taken:
+            self.groups[entry.group].deaths.append(time.monotonic())
 
     def explained(self, entry: WorkerEntry) -> None:
         """Why a worker died is known now."""
         scale = self.groups[entry.group]
-        if entry.taken:
-            scale.taken()
-            return
+        if entry.may_be_taken:
+            if entry.taken or entry.unheard:
+                return
+            scale.deaths.append(time.monotonic())
         scale.cause = entry.problem or scale.cause
         if scale.problem is not None:
             scale.problem = scale.dying()
@@ -180,14 +186,18 @@ class Scaling:
         for scale in self.groups.values():
             self._let_go_released(scale)
             counts = self._workers.counts[scale.group.name]
-            actual = present(counts)
-            if actual < scale.wanted:
-                self._leaving.stay(scale, scale.wanted - actual)
+            actual, leaving = present(counts), self._being_replaced(scale)
+            if actual + leaving < scale.wanted:
+                self._leaving.stay(scale, scale.wanted - actual - leaving)
                 counts = self._workers.counts[scale.group.name]
-                self._create(scale, scale.wanted - present(counts), now)
+                self._create(scale, scale.wanted - present(counts) - leaving, now)
             elif (left := actual - max(scale.wanted, self._need(scale))) > 0:
                 self._leaving.let_go(scale, left, self._clock())
         self._leaving.finish()
+
+    def spot_break(self, scale: GroupScale) -> SpotBreak | None:
+        """Why the workers of a spot group are made on demand, if they are."""
+        return None if self._spot is None else self._spot.break_of(scale.group.name)
 
     def complete(self, group: str) -> bool:
         """Whether all workers that are wanted of a group are up."""
@@ -286,10 +296,18 @@ class Scaling:
         """Let workers of spot groups go that others take the place of, unless no others would be made."""
         if self._spot is None or self._draining:
             return
-        kept = {entry.name for scale in self.groups.values() for entry in scale.kept}
-        for name, entries in self._spot.going(now, kept).items():
-            if self.groups[name].problem is None:
-                self._leaving.replace(self.groups[name], entries, self._clock())
+        self._spot.look(now)
+        for name, scale in self.groups.items():
+            if not scale.group.spot or scale.problem is not None:
+                continue
+            self._leaving.keep_replaced(self._spot.staying(name))
+            unneeded = present(self._workers.counts[name]) - self.needed(name, scale.adaptive)
+            if entries := self._spot.going(name, unneeded):
+                self._leaving.replace(scale, entries, self._clock())
+
+    def _being_replaced(self, scale: GroupScale) -> int:
+        """Workers on their way out that keep their places until they are gone."""
+        return sum(entry.replaced for entry in self._workers.of(scale.group.name)) if scale.group.spot else 0
 
     def _create(self, scale: GroupScale, count: int, now: Seconds) -> None:
         if count <= 0 or self._draining:
@@ -336,6 +354,7 @@ class Scaling:
         if any(counts["starting"] for counts in self._workers.counts.values()):
             waiting = self._workers.waiting(JOIN_TIMEOUT)
         for entry in silent:
+            entry.unheard = True
             self._workers.give_up(
                 entry,
                 Problem(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from ...core import words
-from ...core.base import Seconds
+from ...core.base import Seconds, Time
 from ...core.profile import Group
-from ...core.spot import FOR_EVER, Due, SpotMode, SpotTerms, Turn
+from ...core.spot import FOR_EVER, Due, SpotBreak, SpotMode, SpotTerms, Turn
 from .entry import WorkerEntry
 from .registry import WorkerRegistry
 
@@ -23,19 +24,36 @@ class SpotGroups:
     ----------
     terms : how long to wait for spot; None where the place has none.
     told : as `TellOfTurn`.
+    clock : seconds since the epoch, to tell people since when a group is on demand.
     """
 
     def __init__(
-        self, groups: Sequence[Group], terms: SpotTerms | None, workers: WorkerRegistry, told: TellOfTurn
+        self,
+        groups: Sequence[Group],
+        terms: SpotTerms | None,
+        workers: WorkerRegistry,
+        told: TellOfTurn,
+        clock: Callable[[], Time] = time.time,
     ) -> None:
         self._groups = {group.name: group for group in groups if group.spot}
-        self._terms, self._workers, self._told = terms or FOR_EVER, workers, told
+        self._terms, self._workers, self._told, self._clock = terms or FOR_EVER, workers, told, clock
         is_bounded = self._terms.patience < math.inf
         self._modes = {name: SpotMode(self._terms) for name in self._groups if is_bounded}
+        self._breaks: dict[str, SpotBreak] = {}
         #: Since when workers wait for a spot node, by name.
         self._waiting: dict[str, Seconds] = {}
         #: The map of a group that has least time until it is to be done.
         self.due: Callable[[str], Due | None] = lambda group: None
+
+    def restore(self, group: str, earlier: SpotBreak | None) -> None:
+        """Go on with a group that an earlier scheduler made workers of on demand."""
+        if earlier is not None and group in self._modes:
+            self._modes[group].resume(time.monotonic(), max(0.0, self._clock() - earlier.since))
+            self._breaks[group] = earlier
+
+    def break_of(self, group: str) -> SpotBreak | None:
+        """Why, since when and until when workers of a group are made on demand; None where they aren't."""
+        return self._breaks.get(group)
 
     def on_demand(self, group: str, count: int) -> int:
         """How many of the next `count` workers of a group are made on demand."""
@@ -47,35 +65,63 @@ class SpotGroups:
         there = sum(entry.on_demand is True for entry in self._there(group))
         return min(count, max(0, self._groups[group].base - there))
 
-    def going(self, now: Seconds, kept: Collection[str]) -> dict[str, list[WorkerEntry]]:
-        """By group the workers that are to go, and to be replaced, without those that are `kept` for their data. `now`
-        is of a clock that nobody sets."""
-        found = {name: self._going(name, mode, now, kept) for name, mode in self._modes.items()}
-        return {name: entries for name, entries in found.items() if entries}
+    def look(self, now: Seconds) -> None:
+        """See on which nodes the next workers are made. `now` is of a clock that nobody sets."""
+        for name, mode in self._modes.items():
+            due = self.due(name)
+            coming = any(entry.on_demand is True and entry.dask is None for entry in self._there(name))
+            if (turn := mode.look(now, self._waited(name, now), coming, due)) is not None:
+                self._told(name, turn, _sentence(name, turn, self._terms, due))
+            self._note(name, mode, turn, now)
 
-    def _going(self, name: str, mode: SpotMode, now: Seconds, kept: Collection[str]) -> list[WorkerEntry]:
-        there = self._there(name)
-        waiting = [entry for entry in there if entry.phase == "pending" and entry.on_demand is False]
-        since = {entry.name: self._waiting.get(entry.name, now) for entry in waiting}
-        self._waiting = {other: at for other, at in self._waiting.items() if self._of_another(other, name)} | since
-        waited = now - min(since.values(), default=now)
-        due = self.due(name)
-        if (turn := mode.look(now, waited, due)) is not None:
-            self._told(name, turn, _sentence(name, turn, self._terms.patience, due))
-        if mode.on_demand:
-            return waiting
-        return self._replaced(name, mode, [entry for entry in there if entry.name not in kept])
-
-    def _replaced(self, name: str, mode: SpotMode, there: Sequence[WorkerEntry]) -> list[WorkerEntry]:
-        """Workers on demand that make room for spot ones, those that have nothing to do first. A group's only worker
-        goes on with what it has to do."""
-        dear = sorted((entry for entry in there if entry.on_demand), key=lambda entry: entry.processing)
-        dear = dear[: max(0, len(dear) - self._groups[name].base)]
-        if len(there) == 1 and dear and dear[0].processing and not mode.has_time:
+    def going(self, group: str, unneeded: int) -> list[WorkerEntry]:
+        """The workers that are to go, and to be replaced. Of those that work, no more than gangs leave `unneeded`."""
+        mode = self._modes.get(group)
+        if mode is None:
             return []
+        there = self._there(group)
+        if mode.on_demand:
+            return [entry for entry in there if _waits(entry)]
+        dear = sorted((entry for entry in there if entry.on_demand), key=lambda entry: entry.processing)
+        dear = [entry for entry in dear[: max(0, len(dear) - self._groups[group].base)] if not self._is_kept(entry)]
+        if len(there) == 1 and dear and dear[0].processing and not mode.has_time:
+            return []  # the only one goes on with what it has to do
         on_spot = [entry for entry in there if entry.on_demand is not True]
         waiting = sum(entry.phase in ("requested", "pending") for entry in on_spot)
-        return dear[: mode.replaced(len(dear), len(on_spot) - waiting, waiting)]
+        leaving = sum(entry.replaced for entry in self._workers.of(group))
+        wished = mode.replaced(len(dear), len(on_spot) - waiting, waiting, leaving)
+        return dear[: max(0, min(wished, unneeded))]
+
+    def staying(self, group: str) -> list[WorkerEntry]:
+        """The workers on demand that were to be replaced, and are needed after all."""
+        mode = self._modes.get(group)
+        if mode is None or not mode.on_demand:
+            return []
+        return [entry for entry in self._workers.of(group) if entry.replaced and entry.on_demand]
+
+    def _waited(self, group: str, now: Seconds) -> Seconds:
+        """How long one of its workers has waited for a spot node."""
+        since = {entry.name: self._waiting.get(entry.name, now) for entry in self._there(group) if _waits(entry)}
+        self._waiting = {other: at for other, at in self._waiting.items() if self._of_another(other, group)} | since
+        return now - min(since.values(), default=now)
+
+    def _note(self, group: str, mode: SpotMode, turn: Turn | None, now: Seconds) -> None:
+        """Keep, for people and for a next scheduler, that a group is on demand, and until when."""
+        if not mode.on_demand:
+            self._breaks.pop(group, None)
+            return
+        known = self._breaks.get(group)
+        if known is None or turn is not None:
+            why = "due" if turn == "due" else "none came"
+            known = self._breaks[group] = SpotBreak(why=why, since=self._clock())
+        if (known.until is None) != (mode.again is None):
+            until = None if mode.again is None else self._clock() + mode.again - now
+            self._breaks[group] = known.model_copy(update={"until": until})
+
+    def _is_kept(self, entry: WorkerEntry) -> bool:
+        """Whether it stays for data that nobody else has room for, as far as is known: a new worker may have it."""
+        holds = entry.dask is not None and bool(entry.dask.has_what)
+        return holds and entry.stayed == self._workers.arrivals
 
     def _there(self, group: str) -> list[WorkerEntry]:
         return [entry for entry in self._workers.of(group) if not entry.expected]
@@ -85,11 +131,16 @@ class SpotGroups:
         return entry is not None and entry.group != group
 
 
-def _sentence(group: str, turn: Turn, waited: Seconds, due: Due | None) -> str:
+def _waits(entry: WorkerEntry) -> bool:
+    return entry.phase == "pending" and entry.on_demand is False
+
+
+def _sentence(group: str, turn: Turn, terms: SpotTerms, due: Due | None) -> str:
     if turn == "again":
         return f"Spot is tried again for group {group}: its workers on demand are replaced, one first"
     if due is None:
-        return f"No spot node came for group {group} in {words.span(waited)}: its workers are made on demand"
+        told = f"No spot node came for group {group} in {words.span(terms.patience)}: its workers are made on demand"
+        return told if terms.again is None else f"{told} for {words.span(terms.again)}"
     far = f"{words.percent(due.part)} of {due.name} is done, {words.percent(due.passed / due.whole)} of its time passed"
     if turn == "ahead":
         return f"{far}: there is time, and group {group} waits for spot nodes"

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import ipywidgets as w
 
 from ...client.clusters.problems import problems_of
-from ...client.words import phase, waste_sentences, workers
+from ...client.words import phase, spot_sentences, waste_sentences, workers
 from ...core.base import Time
 from ...core.budget import Budget
 from ...core.cluster import ClusterSpec, ClusterState, GroupState
@@ -245,6 +245,7 @@ def _numbers(state: ClusterState, now: Time) -> str:
     rows = {
         "State": escape(phase(state)),
         "Workers": escape(workers(state.counts, wanted)),
+        **({"Spot": "<br>".join(map(escape, spot_sentences(state)))} if spot_sentences(state) else {}),
         "CPU": f"{state.cpu:.1f} of {count(state.cpus, 'CPU')}",
         "Memory": f"{size(state.memory_used)} of {size(state.memory)}",
         "Tasks": f"{state.work.processing:,} running, {state.work.queued:,} waiting, {state.work.done:,} done",

@@ -12,6 +12,7 @@ import { ClusterState, Cost, Problem, Reference } from '../state/schema';
 import { isUnreadable, problemsOf, spelled } from '../state/state';
 import { phase, placeBeside, present, wanted, willStop, workers } from '../words/cluster';
 import { brief, briefRate, reference, source } from '../words/money';
+import { spotBreak } from '../words/spot';
 import { AccountPart } from './account';
 import { Bar } from './bar';
 import { BudgetPart } from './budget';
@@ -74,6 +75,7 @@ export const Card = memo(function Card({ cluster, folded, onFold }: ICardProps):
             {cluster.phase !== 'running' && <strong>{phase(trans, cluster.phase)}: </strong>}
             {workers(trans, cluster.counts, wanted(cluster))}
           </div>
+          <SpotBreaks cluster={cluster} />
         </>
       )}
       {known && cluster.reference && <CloudPrice value={cluster.reference} />}
@@ -300,5 +302,22 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
         handle="stop"
       />
     </div>
+  );
+}
+
+/** Which spot groups are on demand, why, and until when. */
+function SpotBreaks({ cluster }: { cluster: ClusterState }): JSX.Element {
+  const { trans } = useMlops();
+  const now = useNow();
+  return (
+    <>
+      {cluster.groups
+        .filter(group => group.spot_break)
+        .map(group => (
+          <div className="jp-mlops-words" key={group.name} data-mlops="spot-break">
+            {spotBreak(trans, group, now, cluster.groups.length > 1)}
+          </div>
+        ))}
+    </>
   );
 }

@@ -225,7 +225,8 @@ export interface Counts {
   starting: number;
 }
 /**
- * One group now. `wanted` is the target that the controller works towards.
+ * One group now. `wanted` is the target that the controller works towards; `spot_break` says that a spot group's
+ * workers are made on demand, and why.
  */
 export interface GroupState {
   adaptive: boolean;
@@ -239,6 +240,7 @@ export interface GroupState {
   name: string;
   problem: Problem | null;
   spot: boolean;
+  spot_break: SpotBreak | null;
   wanted: number;
 }
 /**
@@ -248,6 +250,16 @@ export interface Problem {
   todo: string;
   what: string;
   why: string;
+}
+/**
+ * That the next workers of a spot group are made on demand, and why: no spot node came, or a map would be late.
+ *
+ * `since` is when that began, `until` when spot is tried again: None where that isn't a matter of time.
+ */
+export interface SpotBreak {
+  since: number;
+  until: number | null;
+  why: 'none came' | 'due';
 }
 /**
  * When a cluster ends by itself. None switches a limit off.
