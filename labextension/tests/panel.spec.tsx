@@ -4,6 +4,7 @@ import React from 'react';
 import { CommandIDs } from '../src/commands';
 import { MlopsError } from '../src/request';
 import { Panel } from '../src/sidebar/panel';
+import { moment } from '../src/words/time';
 import {
   budget,
   NOW,
@@ -381,6 +382,19 @@ describe('Waste', () => {
     await panel({ clusters: [cluster({ waste: [waste({ spare: 5 })], commands: ['scale'] })] });
     expect(document.querySelector('[data-mlops="let-go"]')).toBeNull();
   });
+});
+
+it('says why a spot group is on demand, and until when', async () => {
+  const since = NOW - 600;
+  const spot_break = { why: 'none came' as const, since, until: NOW + 1200 };
+  const late = group({ name: 'late', spot_break: { why: 'due', since, until: null } });
+  await panel({ clusters: [cluster({ groups: [group({ spot_break }), late] })] });
+  const lines = [...document.querySelectorAll('[data-mlops="spot-break"]')];
+  const [from, to] = [moment(since, NOW), moment(NOW + 1200, NOW)];
+  expect(lines.map(line => line.textContent)).toEqual([
+    `default: No spot machine since ${from}; on demand until ${to}`,
+    `late: Behind its deadline since ${from}; on demand`
+  ]);
 });
 
 it('says what a cluster without a price would cost in a cloud, and sums nothing of it up', async () => {

@@ -162,7 +162,10 @@ describe('Editor', () => {
     expect(document.querySelector('[data-mlops="field-group-spot"]')).toBeNull();
     fireEvent.change(place, { target: { value: 'kubernetes' } });
     await settle();
-    expect(find('field-group-spot')).toBeTruthy();
+    expect(document.querySelector('[data-mlops="field-group-base"]')).toBeNull();
+    fireEvent.click(find('field-group-spot'));
+    await settle();
+    expect((await type('group-base', '2')).value).toBe('2');
   });
 
   it('shows what is wrong by the field, and above the buttons, while it is typed', async () => {

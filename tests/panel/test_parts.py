@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from jupyter_mlops.core.idle import Waste
 from jupyter_mlops.core.price import Cost
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import RunState
+from jupyter_mlops.core.spot import SpotBreak
 from jupyter_mlops.notebook.panel import run_request
 from jupyter_mlops.notebook.panel.cluster import ClusterPart
 from jupyter_mlops.notebook.panel.runs import CALL, MAP, FormPart, RunRequest, RunsPart
@@ -47,6 +49,7 @@ def spec(name: str = "flights", **group: Any) -> ClusterSpec:
 
 def state(name: str = "flights", **fields: Any) -> ClusterState:
     group = {"name": "default", "cpus": 1, "memory": 10**9, "minimum": 0, "maximum": 8, "adaptive": False, "wanted": 2}
+    group |= {"spot_break": None}
     group.update({key: fields.pop(key) for key in list(fields) if key in group})
     given = {"place": "local", "profile": "p", "owner": "me", "phase": "running", "created": 0.0, **fields}
     return ClusterState(name=name, mine=True, groups=[GroupState(**group)], **given)
@@ -71,6 +74,15 @@ def test_showing_a_state_asks_for_nothing(part: ClusterPart, asked: Asked) -> No
     assert (part.minimum.value, part.maximum.value) == (1, 4)
     assert part.workers.disabled
     assert asked.of == []
+
+
+def test_it_says_why_a_spot_group_is_on_demand(part: ClusterPart) -> None:
+    known = SpotBreak(why="none came", since=1e9, until=1e9 + 1800)
+    since, until = (time.strftime("%H:%M", time.localtime(at)) for at in (1e9, 1e9 + 1800))
+    part.show(state(spot_break=known), spec())
+    assert f"No spot machine since {since}; on demand until {until}" in part.numbers.value
+    part.show(state(spot_break=SpotBreak(why="due", since=1e9)), spec())
+    assert f"Behind its deadline since {since}; on demand<" in part.numbers.value
 
 
 def test_hiding_one_control_hides_no_other(part: ClusterPart) -> None:

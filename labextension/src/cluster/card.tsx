@@ -308,7 +308,7 @@ function Actions(props: { cluster: ClusterState; stopping: boolean }): JSX.Eleme
 /** Which spot groups are on demand, why, and until when. */
 function SpotBreaks({ cluster }: { cluster: ClusterState }): JSX.Element {
   const { trans } = useMlops();
-  const now = useNow();
+  const now = useNow(3600);
   return (
     <>
       {cluster.groups
