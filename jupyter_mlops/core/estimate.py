@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .base import Name, Record, Saying, Seconds, Time
+from .budget import CAUTION
 from .errors import Fault
 from .price import GB, HOUR, Cost, Price, Reference, Source, sources
-from .profile import Profile
+from .profile import Group, Profile
 
 #: Seconds for which Kubernetes' autoscaler keeps a machine that is empty, by its defaults: it is paid for until then.
 KEPT: Seconds = 600.0
@@ -107,6 +108,25 @@ def estimate(profile: Profile, price: Price, rates: Price, quotes: Quotes | None
         tail=None if whole is None else whole * KEPT / HOUR,
         reference=Reference(per_hour=elsewhere, currency=rates.currency, source=rates.source) if elsewhere else None,
     )
+
+
+def worker_at_most(group: Group, quote: Quote | None, price: Price, assumed: Price | None) -> float:
+    """Money for an hour of a worker that it may come to, which is what is held for it.
+
+    Where nobody knows what a spot worker costs on demand, which it may become, its price on spot isn't taken for that.
+
+    Parameters
+    ----------
+    quote : what its place says; None where it says nothing.
+    price : the rates that somebody set.
+    assumed : the reference, for what has no price; None where nothing is assumed of that.
+    """
+    shape = (group.cpus, group.memory, group.gpus)
+    known = price.per_hour(*shape) if quote is None or quote.at_most is None else quote.at_most
+    if known is not None:
+        return known
+    least = 0.0 if quote is None else quote.per_hour or 0.0
+    return least if assumed is None else max(least, CAUTION * (assumed.per_hour(*shape) or 0.0))
 
 
 def to_finish(cost: Cost, left: Seconds | None) -> float | None:

@@ -173,6 +173,21 @@ async def test_a_market_that_ends_is_no_fault(tmp_path: Path) -> None:
             registry.apply(Notice(name, "ended"))
 
 
+async def test_workers_of_other_groups_that_die_count_at_once(tmp_path: Path) -> None:
+    spec = make_spec(Group(workers=2, maximum=2, memory=MEMORY), limits=Limits(restarts=1))
+    async with cluster(spec, tmp_path, SilentPool(), spot=SpotTerms()) as c:
+        registry = c.controller.workers
+        states = [join(c.scheduler, number) for number in range(2)]
+        for ws in states:
+            registry.apply(Notice(str(ws.name), "starting", on_demand=False))
+            registry.joined(ws)
+            registry.left(ws.address, expected=False)
+        c.controller.look()
+        assert c.controller.scaling.groups["default"].trouble is not None
+        for name in list(registry.entries):
+            registry.apply(Notice(name, "ended"))
+
+
 async def test_a_new_scheduler_knows_that_no_spot_node_came(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     folder.mkdir(parents=True)

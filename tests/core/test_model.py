@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from jupyter_mlops.core import errors
 from jupyter_mlops.core.base import Name, Period, parse_period, parse_size, read_input, read_record
 from jupyter_mlops.core.errors import InvalidSpec, MlopsError, NotFound, OutOfRange, UnknownGroup, UnknownProfile
-from jupyter_mlops.core.estimate import Quote, Quotes, estimate, time_left
+from jupyter_mlops.core.estimate import Quote, Quotes, estimate, time_left, worker_at_most
 from jupyter_mlops.core.price import REFERENCE, Price
 from jupyter_mlops.core.profile import MOST_WORKERS, Group, Limits, Profile
 from jupyter_mlops.core.schema import SHARED, schema
@@ -237,6 +237,16 @@ def test_every_error_says_what_it_means() -> None:
     drawn = errors.__doc__ or ""
     missing = [cls.__name__ for cls in classes if cls.__name__ not in drawn]
     assert not missing, f"not in the tree of the module's docstring: {missing}"
+
+
+def test_what_is_held_for_a_worker_is_no_less_than_it_may_cost() -> None:
+    group = Group(cpus=4, memory=16 * 10**9, spot=True)
+    assumed = 1.25 * (REFERENCE.per_hour(4, 16 * 10**9, 0) or 0.0)
+    spot, both = Quote(group="default", per_hour=0.05), Quote(group="default", per_hour=0.05, at_most=0.2)
+    assert worker_at_most(group, both, Price(), REFERENCE) == 0.2
+    assert assumed > 0.05 and worker_at_most(group, spot, Price(), REFERENCE) == pytest.approx(assumed), "not on spot"
+    assert worker_at_most(group, spot, Price(), None) == 0.05, "nothing is assumed"
+    assert worker_at_most(group, None, Price(cpu_hour=0.1), REFERENCE) == pytest.approx(0.4)
 
 
 def test_estimates_of_machines() -> None:

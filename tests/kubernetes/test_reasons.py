@@ -82,10 +82,9 @@ async def test_a_full_quota_is_shown_and_work_goes_on_when_it_grows(namespace: N
             assert not reasons(view)
 
 
-async def test_spot_workers_fall_back_to_nodes_on_demand_and_spot_is_tried_again(namespace: Namespace) -> None:
+async def test_spot_workers_fall_back_to_nodes_on_demand(namespace: Namespace) -> None:
     with namespace.kube.fake_nodes(4):
-        again = {"spot_fallback": 7, "spot_again": 20}
-        spec = namespace.spec(small(2, spot=True, **FAKES), kubernetes=again)
+        spec = namespace.spec(small(2, spot=True, **FAKES), kubernetes={"spot_fallback": 7})
         async with namespace.cluster(spec) as (_, link):
             view = await until(link.view, lambda view: reasons(view), "a reason")
             assert reasons(view)["default"].what == "No spot node takes the pod"
@@ -93,17 +92,8 @@ async def test_spot_workers_fall_back_to_nodes_on_demand_and_spot_is_tried_again
             names = {worker.name for worker in view.workers if worker.phase == "starting"}
             assert not names & {"default-1", "default-2"}, "others are made in their places"
             assert any(event.text.startswith("No spot node came for group default in 7 s") for event in view.events)
-            # one of the two makes room for a spot worker, which no node takes either
-            await until(link.view, _tried, "spot tried again")
-            await until(link.view, lambda view: _fell(view) > 1, "on demand again")
-
-
-def _tried(view: ClusterView) -> int:
-    return sum(event.text.startswith("Spot is tried again for group default") for event in view.events)
-
-
-def _fell(view: ClusterView) -> int:
-    return sum(event.text.startswith("No spot node came for group default") for event in view.events)
+            [group] = view.state.groups
+            assert group.spot_break is not None and group.spot_break.why == "none came"
 
 
 async def test_a_scheduler_without_an_image_says_so(namespace: Namespace) -> None:

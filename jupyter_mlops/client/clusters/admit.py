@@ -15,12 +15,11 @@ from collections.abc import Callable, Sequence
 from ... import places
 from ...core.account import HELD, RENEWED, AccountBook, AccountStore, Ask, Hold, holder_of, paid, refusal
 from ...core.base import Seconds
-from ...core.budget import CAUTION, check_priced, reference_in
+from ...core.budget import check_priced, reference_in
 from ...core.cluster import ClusterSpec
 from ...core.errors import MlopsError, Refused
-from ...core.estimate import Quote
-from ...core.price import Price
-from ...core.profile import Group, Profile
+from ...core.estimate import worker_at_most
+from ...core.profile import Profile
 from ...core.rules import HeldRules, rules_for
 from ...core.words import count
 from ...places import profiles, rules
@@ -126,21 +125,10 @@ async def _rates(spec: ClusterSpec, backend: Backend, books: Sequence[AccountBoo
         )
     quotes = await backend.quotes(profile, price, _PATIENCE)
     quoted = {} if quotes is None else {each.group: each for each in quotes.groups}
-    return {group.name: _rate(spec, group, quoted.get(group.name)) for group in profile.groups}
-
-
-def _rate(spec: ClusterSpec, group: Group, quote: Quote | None) -> float:
-    """What a worker is quoted at most. Where nobody knows what a spot worker costs on demand, which it may become, its
-    price on spot isn't taken for that."""
-    shape = (group.cpus, group.memory, group.gpus)
-    known = spec.price.per_hour(*shape) if quote is None or quote.at_most is None else quote.at_most
-    if known is not None:
-        return known
-    least = 0.0 if quote is None else quote.per_hour or 0.0
-    reference: Price | None = reference_in(spec.price.currency, spec.reference)
-    if spec.profile.limits.unknown_price == "ignore" or reference is None:
-        return least
-    return max(least, CAUTION * (reference.per_hour(*shape) or 0.0))
+    assumed = None
+    if profile.limits.unknown_price != "ignore":
+        assumed = reference_in(price.currency, spec.reference)
+    return {group.name: worker_at_most(group, quoted.get(group.name), price, assumed) for group in profile.groups}
 
 
 async def _hold(store: AccountStore, backend: Backend, spec: ClusterSpec, rate: float) -> None:

@@ -98,6 +98,8 @@ class Leaving:
             ws = entry.dask
             if ws is None or entry.over:
                 del self._draining[entry]
+                if not entry.over:  # nobody hears any more when it has ended; it was to go, and costs on
+                    self._background.spawn(self._pool.remove([entry.name]))
             elif self._groups[entry.group].now or not ws.processing:
                 del self._draining[entry]
                 done.setdefault(entry.group, []).append(entry)

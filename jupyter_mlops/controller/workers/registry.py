@@ -83,7 +83,8 @@ class WorkerRegistry:
             entry = self._add(WorkerEntry(notice.worker, group, "requested", since=self._clock()))
         entry.host, entry.pid = notice.host or entry.host, notice.pid or entry.pid
         entry.shape = notice.shape or entry.shape
-        entry.on_demand = entry.on_demand if notice.on_demand is None else notice.on_demand
+        if notice.on_demand is not None and self.groups[entry.group].spot:
+            entry.on_demand = notice.on_demand
         if entry.foreign and entry.held:  # Dask was first: now it is known what it holds, and where
             entry.foreign = False
             for listener in self._listeners:
