@@ -210,6 +210,14 @@ async def test_a_new_scheduler_knows_that_no_spot_node_came(tmp_path: Path) -> N
         found = (await c.link.view()).state.groups[0].spot_break
         assert found is not None and found.since == since
         assert not any("No spot node" in event.text for event in (await c.link.view()).events)
+
+        c.controller.scaling.needed = lambda group, together: 2
+        c.controller.spot.restore("default", AN_HOUR_AGO)
+        c.controller.look()
+        assert c.controller.spot.break_of("default") is None, "spot is tried again"
+        assert len(c.controller.spot.going("default", 2)) == 1
+        entries = c.controller.workers.entries.values()
+        assert not any(entry.replaced for entry in entries), "but with none of the workers that a gang needs"
         for name in pool.groups:
             c.controller.workers.apply(Notice(name, "ended"))
 
