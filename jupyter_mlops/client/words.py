@@ -175,9 +175,10 @@ def spot_sentences(state: ClusterState) -> list[str]:
 
 
 def _spot(known: SpotBreak) -> str:
-    why = "Behind its deadline" if known.why == "due" else "No spot machine"
-    until = "" if known.until is None else f" until {_clock(known.until)}"
-    return f"{why} since {_clock(known.since)}; on demand{until}"
+    since, until = _clock(known.since), "" if known.until is None else f" until {_clock(known.until)}"
+    if known.why == "due":
+        return f"On demand since {since}{until}, so that a map isn’t late"
+    return f"No spot machine since {since}; on demand{until}"
 
 
 def _clock(moment: Time) -> str:

@@ -393,7 +393,7 @@ it('says why a spot group is on demand, and until when', async () => {
   const [from, to] = [moment(since, NOW), moment(NOW + 1200, NOW)];
   expect(lines.map(line => line.textContent)).toEqual([
     `default: No spot machine since ${from}; on demand until ${to}`,
-    `late: Behind its deadline since ${from}; on demand`
+    `late: On demand since ${from}, so that a map isn’t late`
   ]);
 });
 

@@ -15,13 +15,14 @@ export function spotBreak(
     return '';
   }
   const since = moment(known.since, now);
-  const why =
-    known.why === 'due'
-      ? trans.__('Behind its deadline since %1', since)
-      : trans.__('No spot machine since %1', since);
-  const until =
-    known.until === null
-      ? trans.__('%1; on demand', why)
-      : trans.__('%1; on demand until %2', why, moment(known.until, now));
-  return named ? trans.__('%1: %2', group.name, until) : until;
+  const until = known.until === null ? '' : moment(known.until, now);
+  const text = {
+    due: until
+      ? trans.__('On demand since %1 until %2, so that a map isn’t late', since, until)
+      : trans.__('On demand since %1, so that a map isn’t late', since),
+    'none came': until
+      ? trans.__('No spot machine since %1; on demand until %2', since, until)
+      : trans.__('No spot machine since %1; on demand', since)
+  }[known.why];
+  return named ? trans.__('%1: %2', group.name, text) : text;
 }
