@@ -286,10 +286,11 @@ class Controller:
             self._changes.flush_now()
 
     def _due(self, group: str) -> Due | None:
-        scale = self.scaling.groups[group]
-        most = scale.maximum if scale.adaptive else scale.wanted
-        threads = scale.group.threads
-        return self.runs.due(group, most * threads, scale.group.maximum * threads, self._clock())
+        scale, threads = self.scaling.groups[group], self.scaling.groups[group].group.threads
+        grows = not self.scaling.no_growth
+        wanted = self.till.affordable(group, scale.maximum) if scale.adaptive and grows else scale.wanted
+        most = self.till.affordable(group, scale.group.maximum) if grows else scale.wanted
+        return self.runs.due(group, max(scale.wanted, wanted) * threads, most * threads, self._clock())
 
     def _heed_end(self) -> None:
         """Act on what its limits leave it."""

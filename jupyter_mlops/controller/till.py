@@ -134,23 +134,39 @@ class Till:
     def payable(self, group: str, workers: int) -> int:
         """How many of `workers` that the work needs of a group may be there now. What isn't held for yet is asked for,
         so that more may be there in a moment."""
+        wanted, allowed = dict(self._wanted()), self._allowed(group, workers)
+        one, base = self._one(group), self._rate_of({**wanted, group: 0})
+        if not self._names or one <= 0:
+            return allowed
+        has = math.floor((self.left / self._unit - base) / one)
+        asked = self.affordable(group, workers)
+        self._wish = base + asked * one if asked > has else 0.0
+        self._note(group, allowed, asked, {**wanted, group: allowed})
+        return max(0, min(asked, has))
+
+    def affordable(self, group: str, workers: int) -> int:
+        """How many of `workers` of a group may be there once all is held for them that the accounts have."""
+        allowed, one, now = self._allowed(group, workers), self._one(group), self._clock()
+        if not self._names or one <= 0:
+            return allowed
+        base = self._rate_of({**self._wanted(), group: 0})
+        rooms = [answer.hold.most - self._total() + answer.book.free(now) for answer in self._answers.values()]
+        return max(0, min(allowed, math.floor((min(rooms, default=self.left) / self._unit - base) / one)))
+
+    def _allowed(self, group: str, workers: int) -> int:
+        """How many of them the rules allow."""
         wanted = dict(self._wanted())
         one, base = self._one(group), self._rate_of({**wanted, group: 0})
         allowed = self._rules.most_workers(sum(wanted.values()) - wanted[group], workers)
         most = self._rules.most_per_hour()
         if most is not None and one > 0:
             allowed = min(allowed, math.floor((most - base) / one + ROUNDING))
-        if not self._names or one <= 0:
-            return allowed
-        unit = paid(1.0, RENEWED, self._life())
-        now = self._clock()
-        rooms = [answer.hold.most - self._total() + answer.book.free(now) for answer in self._answers.values()]
-        can = math.floor((min(rooms, default=self.left) / unit - base) / one)
-        has = math.floor((self.left / unit - base) / one)
-        asked = max(0, min(allowed, can))
-        self._wish = base + asked * one if asked > has else 0.0
-        self._note(group, allowed, asked, {**wanted, group: allowed})
-        return max(0, min(asked, has))
+        return allowed
+
+    @property
+    def _unit(self) -> float:
+        """Money that is to be held for something that costs 1 an hour."""
+        return paid(1.0, RENEWED, self._life())
 
     @property
     def left(self) -> float:

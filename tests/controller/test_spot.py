@@ -8,17 +8,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from distributed.core import Status
+from distributed.scheduler import WorkerState
 
+from jupyter_mlops.controller.changes import ChangeTracker
 from jupyter_mlops.controller.pool import Notice
 from jupyter_mlops.controller.runs.liverun import LiveRun
 from jupyter_mlops.controller.runs.restored import Restored
 from jupyter_mlops.controller.runs.runcost import RunCost
+from jupyter_mlops.controller.workers.entry import WorkerEntry
+from jupyter_mlops.controller.workers.registry import WorkerRegistry
+from jupyter_mlops.controller.workers.spot import SpotGroups
 from jupyter_mlops.core.cluster import GroupState, Problem
 from jupyter_mlops.core.ladder import Ladder
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Limits
-from jupyter_mlops.core.run import RunState
-from jupyter_mlops.core.spot import SpotBreak, SpotTerms
+from jupyter_mlops.core.run import RunPhase, RunState
+from jupyter_mlops.core.spot import AGAIN, Due, SpotBreak, SpotTerms
 
 from .cluster import MEMORY, PATIENCE, Cluster, cluster, folder_of, make_spec, until
 from .pool import InProcessPool
@@ -31,6 +37,9 @@ OVER = threading.Event()
 def goes_on() -> bool:
     return OVER.wait(PATIENCE)
 
+
+#: For longer than a spot node is waited for.
+UNUSED = SpotTerms().patience + 1
 
 #: What an earlier scheduler would have told, so that spot is tried again at the next look.
 AN_HOUR_AGO = SpotBreak(since=time.time() - 3600)
@@ -222,52 +231,126 @@ async def test_a_new_scheduler_knows_that_no_spot_node_came(tmp_path: Path) -> N
             c.controller.workers.apply(Notice(name, "ended"))
 
 
-@pytest.mark.parametrize(
-    ("group", "by", "done", "part", "needed"),
-    [
-        (None, 400.0, 30, 0.3, 70 * 2.0),
-        ("default", 400.0, 0, 0.0, None),
-        ("other", 400.0, 30, None, None),
-        (None, None, 30, None, None),
-    ],
-    ids=["on any group", "nothing done yet", "on another group", "without a deadline"],
-)
-def test_how_far_a_map_is_that_is_to_be_done_until_a_moment(
-    group: str | None, by: float | None, done: int, part: float | None, needed: float | None
-) -> None:
-    start = time.time() - 100
+def map_until(start: float, by: float | None, total: int = 100, phase: RunPhase = "running") -> LiveRun:
+    """A map, on the way since `start`, that is to be done so many seconds later."""
     state = RunState(
-        id="0123456789ab", name="a", kind="map", cluster="c", owner="me", created=start, group=group, total=100,
-        phase="running", ladder=Ladder(by=None if by is None else start + by),
+        id="0123456789ab", name="a", kind="map", cluster="c", owner="me", created=start, total=total, phase=phase,
+        ladder=Ladder(by=None if by is None else start + by),
     )  # fmt: skip
-    run = LiveRun(state, None, RunCost(Price(), lambda worker: None))
+    return LiveRun(state, None, RunCost(Price(), lambda worker: None))
+
+
+def test_how_far_a_map_is_that_is_to_be_done_until_a_moment() -> None:
+    start = time.time() - 100
+    assert map_until(start, None).due(1, 1, start) is None
+    waits = map_until(start, 400, phase="starting").due(1, 1, start + 100)
+    assert waits is not None and waits.left == pytest.approx(300), "it has time before any worker is there"
+    assert not waits.known and waits.needed == 0
+    run = map_until(start, 400)
     for task in range(2):
         run.started(str(task), "w", start + 30 * task)
+        run.items(str(task), 15, 0)
+        run.cost.items_over(str(task), 15, start + 30 * task + 30)
         run.paused(str(task), start + 30 * task + 30)
-    state.done = done
-    due = run.due("default", 1, 1, start + 100)
-    if part is None:
-        assert due is None
-    else:
-        assert due is not None and (due.part, due.passed, due.whole) == pytest.approx((part, 100, 400))
-        assert due.needed == (None if needed is None else pytest.approx(needed))
+    due = run.due(1, 1, start + 100)
+    assert due is not None and due.known and due.needed == pytest.approx(70 * 2.0)
 
 
 def test_items_that_are_not_over_count_for_what_is_done_of_them() -> None:
     start = time.time() - 100
-    state = RunState(
-        id="0123456789ab", name="a", kind="map", cluster="c", owner="me", created=start, total=100, phase="running",
-        ladder=Ladder(by=start + 400),
-    )  # fmt: skip
-    run = LiveRun(state, None, RunCost(Price(), lambda worker: None))
+    run = map_until(start, 4000)
     for task in range(50):
         run.started(str(task), "w", start)
     run.items("0", 1, 0)
-    run.cost.item_over("0", start + 60)
-    due = run.due("default", 10, 50, start + 90)
-    assert due is not None and due.part == pytest.approx((1 + 0.5 + 49) / 100), "no item takes 50 minutes"
-    assert due.needed == pytest.approx(60 * 49.5 / 50), "it tries sizes, and may have all 50"
-    assert not due.is_pressed(0) and due.ahead(0)
-    state.ladder = Ladder(by=start + 400, phase="done")
-    due = run.due("default", 10, 50, start + 90)
-    assert due is not None and due.needed == pytest.approx(60 * 49.5 / 10), "what it chose is what it has"
+    run.cost.items_over("0", 1, start + 60)
+    due = run.due(10, 50, start + 90)
+    assert due is not None and due.longest == pytest.approx(90), "the others take longer than the first one"
+    assert due.needed == pytest.approx(60), "it tries sizes, and may have all 50"
+    run.state.ladder = Ladder(by=start + 4000, phase="done")
+    due = run.due(10, 50, start + 90)
+    assert due is not None and due.needed == pytest.approx(9 * 60), "what it chose is what it has"
+    for task in range(50):
+        run.paused(str(task), start + 100)
+    due = run.due(10, 50, start + 200)
+    assert due is not None and due.longest == pytest.approx(90), "what was lost is not forgotten"
+    assert due.needed == pytest.approx(10 * 60), "but isn't what the others take"
+
+
+class SpotClock:
+    """A spot group of workers that only the registry knows, at a time that the test says."""
+
+    def __init__(self, workers: int) -> None:
+        group = Group(workers=workers, maximum=workers, memory=MEMORY, spot=True)
+        self.now = 0.0
+        self.due: Due | None = None
+        self.registry = WorkerRegistry([group], ChangeTracker(lambda: self.now), lambda: self.now)
+        self.told: list[str] = []
+        self.spot = SpotGroups(
+            [group], SpotTerms(), self.registry, lambda *told: self.told.append(told[2]), lambda: self.now
+        )
+        self.spot.due = lambda group: self.due
+
+    def have(self, name: str, on_demand: bool) -> WorkerEntry:
+        """A worker that is there, and idle."""
+        self.registry.request("default", [name], on_demand)
+        ws = WorkerState(
+            address=f"tcp://{name}:4000", status=Status.running, pid=1, name=name, nthreads=1, memory_limit=MEMORY,
+            local_directory="", services={}, versions={}, nanny=None, extra={}, server_id=name,
+            scheduler=None,  # type: ignore[arg-type]  # nobody asks it
+        )  # fmt: skip
+        return self.registry.joined(ws)
+
+    def wait(self, name: str) -> None:
+        """A worker that waits for a spot node."""
+        self.registry.request("default", [name])
+        self.registry.apply(Notice(name, "pending", on_demand=False))
+
+    def look(self, after: float = 0.0) -> list[str]:
+        """Who is to go, so many seconds later."""
+        self.now += after
+        self.spot.look(self.now)
+        return [entry.name for entry in self.spot.going("default", 99)]
+
+    def go_on_demand(self, workers: int) -> list[WorkerEntry]:
+        """No spot node comes, so that all workers are on demand."""
+        self.wait("default-99")
+        assert self.look() == [] and self.look(UNUSED) == ["default-99"]
+        self.registry.apply(Notice("default-99", "ended"))
+        return [self.have(f"default-{number}", True) for number in range(workers)]
+
+
+def test_the_only_worker_goes_when_nobody_has_used_it_for_a_while() -> None:
+    of = SpotClock(1)
+    [only] = of.go_on_demand(1)
+    assert of.look() == [] and of.look(AGAIN + 1) == [only.name], "nobody has for half an hour"
+    only.done += 1
+    assert of.look(1) == [], "a cell has, since the last look"
+    only.phase = "busy"
+    assert of.look(UNUSED) == []
+    only.phase = "idle"
+    assert of.look(1) == [] and of.look(UNUSED) == [only.name]
+
+
+def test_a_worker_that_goes_on_for_long_is_not_paid_for_at_a_part_of_its_threads() -> None:
+    of = SpotClock(2)
+    first, second = of.go_on_demand(2)
+    of.look()
+    assert of.look(AGAIN + 1) == [first.name] and of.told[-1].startswith("Spot is tried again")
+    first.replaced = True
+    of.registry.expect([first])
+    assert of.look(AGAIN) == [] and of.spot.staying("default") == [], "it has time to end what it runs"
+    of.look(1)
+    assert of.spot.staying("default") == [first]
+    of.registry.expect([first], going=False)
+    assert of.look(1) == [second.name], "it is the turn of another one"
+
+
+def test_long_items_go_from_spot_to_on_demand_when_there_is_no_time_to_lose_one() -> None:
+    of = SpotClock(2)
+    [first, second] = [of.have(f"default-{number}", False) for number in range(2)]
+    of.due = Due("map", 0.0, 4 * 3600.0, needed=3600.0, longest=1800.0)
+    assert of.look() == [] and of.look(60) == []
+    of.due = Due("map", 2.4 * 3600.0, 4 * 3600.0, needed=3600.0, longest=1800.0)
+    assert of.look() == [first.name, second.name] and of.spot.on_demand("default", 2) == 2
+    told = "map is due in 1 h 36 min and needs 1 h more: so that it isn’t late, workers of group default are made"
+    assert of.told == [f"{told} on demand"]

@@ -1,23 +1,26 @@
-"""A spot market and a map on it, simulated: a clock that jumps, machines that boot and are taken, the real policy."""
+"""A spot market and a map on it, simulated: a clock that jumps, machines that boot, are taken, and are kept a while
+when they are empty, items that begin anew when they are lost, and the real policy."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from jupyter_mlops.core.estimate import KEPT
 from jupyter_mlops.core.spot import BOOT, Due, SpotMode, SpotTerms
 
 HOUR = 3600.0
 
-#: The map: hours of work for so many machines. What a spot machine costs of one on demand, and hours until one of them
-#: is taken by itself.
-WORK, MACHINES = 2 * HOUR, 50
+#: Hours of a map's work for its machines. What a spot machine costs of one on demand, and hours until one of them is
+#: taken by itself.
+WORK = 2 * HOUR
 PRICE, SINGLE = 0.3, 8 * HOUR
 
-#: Seconds between two looks.
-STEP = 30.0
+#: Seconds between two looks, and the most by which an item takes longer or shorter than the others.
+STEP, SPREAD = 30.0, 0.2
 
 
 class SpotMarket(NamedTuple):
@@ -30,8 +33,8 @@ class SpotMarket(NamedTuple):
         """Whether there are spot machines, step by step."""
         is_up = chance.random() < self.up / (self.up + self.down)
         while True:
-            lasts = chance.expovariate(1 / (self.up if is_up else self.down))
-            for _ in range(max(1, round(lasts / STEP))):
+            lasts = chance.expovariate(1 / (self.up if is_up else self.down)) if self.up else math.inf
+            for _ in range(max(1, round(min(lasts, 1e6) / STEP))):
                 yield is_up
             is_up = not is_up
 
@@ -43,39 +46,127 @@ class Score(NamedTuple):
     late: float
 
 
-def score(market: SpotMarket, terms: SpotTerms, within: float, wish: bool, maps: int = 150) -> Score:
-    """`within` times the work is when a map is late, and what the policy is told if `wish`."""
-    done = [_map(random.Random(seed), market, SpotMode(terms), within * WORK, wish) for seed in range(maps)]
-    return Score(math.fsum(cost for cost, _ in done) / maps, sum(took > within * WORK for _, took in done) / maps)
+@dataclass
+class Machine:
+    """A machine with a worker, which is `ready` some time; `item` is what its item takes, of which `done` is done. A
+    worker that is `leaving` begins no other item."""
+
+    ready: float
+    item: float = 0.0
+    done: float = 0.0
+    leaving: bool = False
 
 
-def _map(chance: random.Random, market: SpotMarket, mode: SpotMode, whole: float, wish: bool) -> tuple[float, float]:
-    """What a map cost, of what it costs on demand, and how long it took."""
-    now, done, cost = 0.0, 0.0, 0.0
-    #: When each of the machines works, and since when each worker waits for one.
-    on_spot, on_demand, waiting = list[float](), list[float](), list[float]()
-    for is_up in market.moments(chance):
+class SimulatedMap:
+    """A map of `items` on `machines`, with what it has of them. `within` seconds it isn't late."""
+
+    def __init__(self, chance: random.Random, machines: int, items: int, within: float) -> None:
+        self.chance, self.machines, self.items, self.within = chance, machines, items, within
+        self.unstarted, self.over, self.of_over, self.longest, self.cost = items, 0, 0.0, 0.0, 0.0
+        self.on_spot, self.on_demand = list[Machine](), list[Machine]()
+        #: Since when each worker waits for a spot machine, and until when each empty machine on demand is kept.
+        self.waiting, self.kept = list[float](), list[float]()
+
+    def lose(self, machines: list[Machine]) -> None:
+        """These are taken: their items begin anew."""
+        self.unstarted += sum(machine.item > 0 for machine in machines)
+        self.on_spot = [machine for machine in self.on_spot if machine not in machines]
+
+    def go_on_demand(self, now: float) -> None:
+        """A machine on demand comes: an empty one that was kept, or another."""
+        ready = now + (STEP if self.kept else BOOT)
+        self.kept = self.kept[1:]
+        self.on_demand.append(Machine(ready))
+
+    def let_go_of_spot(self) -> None:
+        """Workers on spot machines go when they have ended what they do."""
+        for machine in self.on_spot:
+            machine.leaving = True
+
+    def let_go(self, count: int) -> None:
+        """So many workers on demand go when they have ended what they do; the only one that there is doesn't."""
+        staying = [machine for machine in self.on_demand if not machine.leaving]
+        if len(self.on_demand) + len(self.on_spot) == 1:
+            return
+        for machine in sorted(staying, key=lambda machine: machine.item > 0)[:count]:
+            machine.leaving = True
+
+    def due(self, now: float) -> Due:
+        """What its scheduler would tell."""
+        begun = [machine.done for machine in (*self.on_spot, *self.on_demand) if machine.item]
+        self.longest = max([self.longest, *begun])
+        each = self.of_over / self.over if self.over else None
+        return Due.of_items("map", now, self.within, self.items, self.over, each, begun, self.longest, self.machines)
+
+    def step(self, now: float) -> None:
+        """Work for a while, and pay for it."""
+        self.kept = [until for until in self.kept if until > now]
+        self.cost += (PRICE * len(self.on_spot) + len(self.on_demand) + len(self.kept)) * STEP
+        for machine in (*self.on_spot, *self.on_demand):
+            rest = STEP if machine.ready <= now else 0.0
+            while rest > 0 and (machine.item or (self.unstarted and not machine.leaving)):
+                if not machine.item:
+                    self.unstarted -= 1
+                    each = WORK * self.machines / self.items
+                    machine.item, machine.done = each * self.chance.uniform(1 - SPREAD, 1 + SPREAD), 0.0
+                does = min(rest, machine.item - machine.done)
+                machine.done, rest = machine.done + does, rest - does
+                if machine.item - machine.done < 1e-6:
+                    self.over, self.of_over = self.over + 1, self.of_over + machine.item
+                    machine.item = 0.0
+        self.kept += [now + KEPT for machine in self.on_demand if machine.leaving and not machine.item]
+        self.on_demand = [machine for machine in self.on_demand if machine.item or not machine.leaving]
+        self.on_spot = [machine for machine in self.on_spot if machine.item or not machine.leaving]
+
+
+def score(
+    market: SpotMarket,
+    terms: SpotTerms,
+    within: float,
+    wish: bool,
+    items: int = 5000,
+    machines: int = 50,
+    maps: int = 30,
+) -> Score:
+    """`within` times the work is when a map is late, and what the policy is told if `wish`. Machines are kept for a
+    while when it is over, as they are when it was on demand all the time."""
+    done = [
+        _run(SimulatedMap(random.Random(seed), machines, items, within * WORK), market, SpotMode(terms), wish)
+        for seed in range(maps)
+    ]
+    on_demand = (BOOT + WORK + KEPT) * machines
+    return Score(
+        math.fsum(cost for cost, _ in done) / maps / on_demand, sum(took > within * WORK for _, took in done) / maps
+    )
+
+
+def _run(of: SimulatedMap, market: SpotMarket, mode: SpotMode, wish: bool) -> tuple[float, float]:
+    """What a map cost, and how long it took."""
+    now = 0.0
+    for is_up in market.moments(of.chance):
         if is_up:
-            on_spot = [ready for ready in on_spot if chance.random() > STEP / SINGLE]
-            on_spot += [now + BOOT for _ in waiting]
-            waiting = []
+            of.lose([machine for machine in of.on_spot if of.chance.random() < STEP / SINGLE])
+            of.on_spot += [Machine(now + BOOT) for _ in of.waiting]
+            of.waiting = []
         else:
-            on_spot = []
-        part = done / (WORK * MACHINES)
-        due = Due("map", part, now, whole, (1 - part) * WORK) if wish else None
-        coming = any(ready > now for ready in on_demand)
-        mode.look(now, now - min(waiting) if waiting else 0.0, coming, due)
+            of.lose(of.on_spot)
+        coming = any(machine.ready > now for machine in of.on_demand)
+        waited = now - min(of.waiting) if of.waiting else 0.0
+        mode.look(now, waited, coming, len(of.on_spot), of.due(now) if wish else None)
         if mode.on_demand:
-            waiting = []
-        on_demand = sorted(on_demand)[mode.replaced(len(on_demand), len(on_spot), len(waiting)) :]
-        for _ in range(MACHINES - len(on_spot) - len(on_demand) - len(waiting)):
+            of.waiting = []
+            if mode.is_unsafe:
+                of.let_go_of_spot()
+        leaving = sum(machine.leaving for machine in of.on_demand)
+        of.let_go(mode.replaced(len(of.on_demand) - leaving, len(of.on_spot), len(of.waiting), leaving))
+        for _ in range(of.machines - len(of.on_spot) - len(of.on_demand) - len(of.waiting)):
             if mode.on_demand:
-                on_demand.append(now + BOOT)
+                of.go_on_demand(now)
             else:
-                waiting.append(now)
-        cost += (PRICE * len(on_spot) + len(on_demand)) * STEP
-        done += sum(ready <= now for ready in (*on_spot, *on_demand)) * STEP
+                of.waiting.append(now)
+        of.step(now)
         now += STEP
-        if done >= WORK * MACHINES:
+        if of.over == of.items:
             break
-    return cost / (WORK * MACHINES), now
+    tail = (PRICE * len(of.on_spot) + len(of.on_demand)) * KEPT + math.fsum(until - now for until in of.kept)
+    return of.cost + tail, now

@@ -77,6 +77,8 @@ class LiveRun:
         self.seconds_left: Seconds | None = None
         #: Where the ranks of a gang were, once it is over.
         self.whereabouts: Callable[[], GangWhereabouts | None] = lambda: None
+        #: For how long an item has been computed at most.
+        self._longest: Seconds = 0.0
         #: Its phase as its record was written, and when.
         self._written = ("", 0.0)
         #: What the cluster's budget has left.
@@ -221,28 +223,23 @@ class LiveRun:
             return self.seconds_left if state.phase == "running" else None
         return time_left(self._total, state.done + state.failed, state.created, now) if self.maps else None
 
-    def due(self, group: str, threads: int, most: int, now: Time) -> Due | None:
-        """How far it is, if it is a map on this group that is to be done until a moment.
+    def due(self, threads: int, most: int, now: Time) -> Due | None:
+        """What it needs, if it is a map that is to be done until a moment.
 
         Parameters
         ----------
-        threads : that the group is to have.
+        threads : that its group is to have.
         most : that it may have: what the map is held to while it tries sizes, since it chooses one for its deadline.
         """
         state, total = self.state, self._total
         by = state.ladder.by if state.ladder is not None else None
-        if by is None or not total or not self.maps or state.group not in (None, group) or by <= state.created:
+        if by is None or not total or state.kind not in ("map", "sweep") or by <= state.created:
             return None
-        tried, passed, whole = state.done + state.failed, now - state.created, by - state.created
-        if not tried:
-            return Due(state.name, 0.0, passed, whole, None)
-        of_tried, begun = self.cost.of_items(now)
-        each = of_tried / tried
-        # an item that runs counts for as much of it as has passed of what one takes, and for no more than itself
-        done = min(float(total), tried + sum(min(1.0, seconds / each) for seconds in begun if each > 0))
+        each, begun = self.cost.of_items(now)
+        self._longest = max([self._longest, *begun])
         threads = threads if state.ladder is not None and state.ladder.phase == "done" else max(threads, most)
-        needed = each * (total - done) / threads if threads else None
-        return Due(state.name, done / total, passed, whole, needed)
+        over, passed, whole = state.done + state.failed, now - state.created, by - state.created
+        return Due.of_items(state.name, passed, whole, total, over, each, begun, self._longest, threads)
 
     @property
     def _total(self) -> int | None:

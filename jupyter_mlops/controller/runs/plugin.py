@@ -135,10 +135,8 @@ class RunPlugin(SchedulerPlugin):
             self._progress(live_run, kind, what, now)
 
     def _progress(self, run: LiveRun, kind: str, what: dict[str, Any], now: float) -> None:
-        before = run.state.tried
         run.items(what["key"], what["done"], what["failed"])
-        if run.state.tried > before:
-            run.cost.item_over(what["key"], now)
+        run.cost.items_over(what["key"], what["done"], now)
         if kind == "end":
             run.paused(what["key"], now)
             run.errors(what["errors"])

@@ -113,13 +113,11 @@ class RunRegistry:
         return max((seconds for seconds, _ in left if seconds is not None), default=None)
 
     def due(self, group: str, threads: int, most: int, now: Time) -> Due | None:
-        """The map on a group of so many threads, or at `most` so many, that has least time until the moment at which it
-        is to be done; None where another run on it has no such moment, and so no time to wait."""
+        """The map on a group of so many threads, or at `most` so many, that is due first, as one with all others that
+        are to be done until a moment: they share the workers. None where there is none."""
         live = [run for run in self._runs.values() if run.live and run.state.group in (None, group)]
-        found = [run.due(group, threads, most, now) for run in live]
-        if None in found:
-            return None
-        return min(filter(None, found), key=lambda due: due.left - (due.needed or 0.0), default=None)
+        found = [due for run in live if (due := run.due(threads, most, now)) is not None]
+        return Due.together(found, alone=len(found) == len(live))
 
     @property
     def detached(self) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from ...core.base import Seconds, Time
@@ -37,8 +36,10 @@ class RunCost:
         self._unknown: set[str] = set()
         self._sums: dict[_Rates, tuple[Price, Sums]] = {}
         self._threads = Sums()
-        #: Since when a task computes an item that isn't over: since its last one was.
-        self._begun: dict[str, float] = {}
+        #: Since when a task computes an item that isn't over: since its last one was; and how many of its are over.
+        self._begun: dict[str, tuple[float, int]] = {}
+        #: Items that are over, and seconds of threads that they took. Those that were lost count as often as they ran.
+        self._over, self._of_over = 0, 0.0
         self._first: Time | None = None
         self._passed = 0.0
 
@@ -47,7 +48,7 @@ class RunCost:
         self.ended(key, now)
         at, share = self._at(now), self._share(worker) or _UNKNOWN
         self._computing[key] = (worker, at, share)
-        self._begun[key] = at
+        self._begun[key] = (at, 0)
         self._sums_of(share.rates).take(share.shape, at)
         self._threads.take(_UNKNOWN.shape, at)
         if not share.rates.known:
@@ -74,16 +75,20 @@ class RunCost:
         """Seconds of threads until now."""
         return self._threads.used(self._at(now))[0]
 
-    def item_over(self, key: str, now: Time) -> None:
-        """An item of a task is over, and the next one begins. A no-op for a task that doesn't compute."""
-        if key in self._begun:
-            self._begun[key] = self._at(now)
+    def items_over(self, key: str, count: int, now: Time) -> None:
+        """So many items of a task are over since it began to compute. A no-op for one that doesn't."""
+        since, before = self._begun.get(key, (0.0, count))
+        if count > before:
+            at = self._at(now)
+            self._over, self._of_over = self._over + count - before, self._of_over + at - since
+            self._begun[key] = (at, count)
 
-    def of_items(self, now: Time) -> tuple[Seconds, list[Seconds]]:
-        """Seconds of threads that items took which are over; and for how long each of the others has been computed."""
+    def of_items(self, now: Time) -> tuple[Seconds | None, list[Seconds]]:
+        """Seconds that an item takes, by those that are over, None while none is; and for how long each of the others
+        has been computed."""
         at = self._at(now)
-        begun = [at - since for since in self._begun.values()]
-        return max(0.0, self.busy(now) - math.fsum(begun)), begun
+        begun = [at - since for since, _ in self._begun.values()]
+        return self._of_over / self._over if self._over else None, begun
 
     def cost(self, now: Time) -> Cost:
         """Money and usage until now."""

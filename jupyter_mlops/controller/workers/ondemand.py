@@ -25,7 +25,7 @@ class OnDemand:
 
     def turned(self, group: str, turn: Turn, text: str) -> None:
         """The workers of `group` are made on other nodes from now on, as `text` says."""
-        if turn in ("again", "ahead"):
+        if turn == "again":
             self._untold.pop(group, None)
             self._events.add("scale", text)
             return

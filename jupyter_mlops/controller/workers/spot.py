@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from ...core import words
 from ...core.base import Seconds, Time
 from ...core.profile import Group
-from ...core.spot import FOR_EVER, Due, SpotBreak, SpotMode, SpotTerms, Turn
+from ...core.spot import AGAIN, FOR_EVER, Due, SpotBreak, SpotMode, SpotTerms, Turn
 from .entry import WorkerEntry
 from .registry import WorkerRegistry
 
@@ -42,13 +42,18 @@ class SpotGroups:
         self._breaks: dict[str, SpotBreak] = {}
         #: Since when workers wait for a spot node, by name.
         self._waiting: dict[str, Seconds] = {}
+        #: Idle workers: what each had done, and since when it has done nothing.
+        self._idle: dict[str, tuple[int, Seconds]] = {}
+        #: Workers that were to be replaced, and went on for too long with what they ran: when that was.
+        self._spared: dict[str, Seconds] = {}
+        self._now: Seconds = 0.0
         #: The map of a group that has least time until it is to be done.
         self.due: Callable[[str], Due | None] = lambda group: None
 
     def restore(self, group: str, earlier: SpotBreak | None) -> None:
         """Go on with a group that an earlier scheduler made workers of on demand."""
         if earlier is not None and group in self._modes:
-            self._modes[group].resume(time.monotonic(), max(0.0, self._clock() - earlier.since))
+            self._modes[group].resume(time.monotonic(), max(0.0, self._clock() - earlier.since), earlier.why)
             self._breaks[group] = earlier
 
     def break_of(self, group: str) -> SpotBreak | None:
@@ -67,11 +72,14 @@ class SpotGroups:
 
     def look(self, now: Seconds) -> None:
         """See on which nodes the next workers are made. `now` is of a clock that nobody sets."""
+        self._now = now
+        self._see_idle()
         for name, mode in self._modes.items():
-            due = self.due(name)
-            coming = any(entry.on_demand is True and entry.dask is None for entry in self._there(name))
-            if (turn := mode.look(now, self._waited(name, now), coming, due)) is not None:
-                self._told(name, turn, _sentence(name, turn, self._terms, due))
+            due, there = self.due(name), self._there(name)
+            coming = any(entry.on_demand is True and entry.dask is None for entry in there)
+            on_spot = sum(_has_spot(entry) for entry in there)
+            if (turn := mode.look(now, self._waited(name, now), coming, on_spot, due)) is not None:
+                self._told(name, turn, _sentence(name, turn, self._terms, mode.wait, due))
             self._note(name, mode, turn, now)
 
     def going(self, group: str, unneeded: int) -> list[WorkerEntry]:
@@ -79,25 +87,46 @@ class SpotGroups:
         mode = self._modes.get(group)
         if mode is None:
             return []
-        there = self._there(group)
+        there, most = self._there(group), max(0, unneeded)
+        on_spot = [entry for entry in there if _has_spot(entry)]
         if mode.on_demand:
-            return [entry for entry in there if _waits(entry)]
+            unsafe = [entry for entry in on_spot if not self._is_kept(entry)] if mode.is_unsafe else []
+            return [*(entry for entry in there if _waits(entry)), *unsafe[:most]]
         dear = sorted((entry for entry in there if entry.on_demand), key=lambda entry: entry.processing)
         dear = [entry for entry in dear[: max(0, len(dear) - self._groups[group].base)] if not self._is_kept(entry)]
-        if len(there) == 1 and dear and dear[0].processing and not mode.has_time:
-            return []  # the only one goes on with what it has to do
-        on_spot = [entry for entry in there if entry.on_demand is not True]
-        waiting = sum(entry.phase in ("requested", "pending") for entry in on_spot)
+        if len(there) == 1 and dear and not self._is_unused(dear[0]):
+            return []  # the only one is there for the next cell
+        waiting = sum(entry.on_demand is not True for entry in there) - len(on_spot)
         leaving = sum(entry.replaced for entry in self._workers.of(group))
-        wished = mode.replaced(len(dear), len(on_spot) - waiting, waiting, leaving)
-        return dear[: max(0, min(wished, unneeded))]
+        dear = [entry for entry in dear if entry.name not in self._spared]
+        return dear[: min(mode.replaced(len(dear), len(on_spot), waiting, leaving), most)]
 
     def staying(self, group: str) -> list[WorkerEntry]:
-        """The workers on demand that were to be replaced, and are needed after all."""
+        """The workers on demand that were to be replaced, and go on after all: they are needed, or what they run takes
+        so long that the rest of them would be paid for in vain."""
         mode = self._modes.get(group)
-        if mode is None or not mode.on_demand:
+        if mode is None:
             return []
-        return [entry for entry in self._workers.of(group) if entry.replaced and entry.on_demand]
+        replaced = [entry for entry in self._workers.of(group) if entry.replaced and entry.on_demand]
+        if mode.on_demand:
+            return replaced
+        long = [entry for entry in replaced if self._clock() - entry.since > AGAIN]
+        self._spared = {name: at for name, at in self._spared.items() if self._now - at < AGAIN}
+        self._spared |= {entry.name: self._now for entry in long}
+        return long
+
+    def _see_idle(self) -> None:
+        before, self._idle = self._idle, {}
+        for name in self._modes:
+            for entry in self._there(name):
+                if entry.phase == "idle":
+                    done, since = before.get(entry.name, (-1, self._now))
+                    self._idle[entry.name] = (entry.done, since if done == entry.done else self._now)
+
+    def _is_unused(self, entry: WorkerEntry) -> bool:
+        """Whether nobody has used it for as long as the next one would be waited for."""
+        _, since = self._idle.get(entry.name, (0, self._now))
+        return entry.dask is None or self._now - since > self._terms.patience
 
     def _waited(self, group: str, now: Seconds) -> Seconds:
         """How long one of its workers has waited for a spot node."""
@@ -135,13 +164,16 @@ def _waits(entry: WorkerEntry) -> bool:
     return entry.phase == "pending" and entry.on_demand is False
 
 
-def _sentence(group: str, turn: Turn, terms: SpotTerms, due: Due | None) -> str:
+def _has_spot(entry: WorkerEntry) -> bool:
+    return entry.on_demand is not True and entry.phase not in ("requested", "pending")
+
+
+def _sentence(group: str, turn: Turn, terms: SpotTerms, wait: Seconds | None, due: Due | None) -> str:
     if turn == "again":
         return f"Spot is tried again for group {group}: its workers on demand are replaced, one first"
-    if due is None:
-        told = f"No spot node came for group {group} in {words.span(terms.patience)}: its workers are made on demand"
-        return told if terms.again is None else f"{told} for {words.span(terms.again)}"
-    far = f"{words.percent(due.part)} of {due.name} is done, {words.percent(due.passed / due.whole)} of its time passed"
-    if turn == "ahead":
-        return f"{far}: there is time, and group {group} waits for spot nodes"
-    return f"{far}: so that it isn’t late, workers of group {group} are made on demand"
+    if turn == "due" and due is not None:
+        needs = f" and needs {words.span(due.needed)} more" if due.known else ""
+        left = f"is due in {words.span(due.left)}" if due.left > 0 else "should be done by now"
+        return f"{due.name} {left}{needs}: so that it isn’t late, workers of group {group} are made on demand"
+    told = f"No spot node came for group {group} in {words.span(terms.patience)}: its workers are made on demand"
+    return told if wait is None else f"{told} for {words.span(wait)}"
