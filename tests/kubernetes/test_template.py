@@ -80,7 +80,7 @@ def test_a_workers_pod_carries_its_shape_owner_and_labels() -> None:
     assert pod["spec"]["restartPolicy"] == "Never"
 
 
-def test_spot_workers_go_to_spot_nodes_and_the_scheduler_never_does() -> None:
+def test_spot_workers_go_to_spot_nodes_and_no_others_of_their_cluster_do() -> None:
     affinity = made(Group(spot=True))["spec"]["affinity"]["nodeAffinity"]
     terms = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     keys = {term["matchExpressions"][0]["key"] for term in terms}
@@ -91,12 +91,16 @@ def test_spot_workers_go_to_spot_nodes_and_the_scheduler_never_does() -> None:
         "kubernetes.azure.com/scalesetpriority",
         "karpenter.sh/capacity-type",
     }
-    tolerated = {each["key"] for each in made(Group(spot=True))["spec"]["tolerations"]}
-    assert "kubernetes.azure.com/scalesetpriority" in tolerated and "cloud.google.com/gke-spot" in tolerated
-    affinity = scheduler_pod(spec(Group(spot=True)), IDS)["spec"]["affinity"]["nodeAffinity"]
-    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert {each["key"] for each in term["matchExpressions"]} == keys
-    assert {each["operator"] for each in term["matchExpressions"]} == {"NotIn"}
+    tolerated = {each["key"] for each in made(Group(spot=True, gpus=1))["spec"]["tolerations"]}
+    assert {"kubernetes.azure.com/scalesetpriority", "cloud.google.com/gke-spot", "nvidia.com/gpu"} <= tolerated
+    cluster = spec(Group(spot=True))
+    on_demand = worker_pod(cluster, Group(spot=False), "default-1", IDS, OWNER)
+    for pod in (scheduler_pod(cluster, IDS), on_demand):
+        affinity = pod["spec"]["affinity"]["nodeAffinity"]
+        (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        assert {each["key"] for each in term["matchExpressions"]} == keys
+        assert {each["operator"] for each in term["matchExpressions"]} == {"NotIn"}
+    assert "affinity" not in made(Group())["spec"], "of a group that isn't spot any node will do"
 
 
 def test_a_full_template_is_merged_and_ours_stays() -> None:

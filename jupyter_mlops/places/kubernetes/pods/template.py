@@ -33,6 +33,7 @@ def worker_pod(
 
     Parameters
     ----------
+    group : of `spec`; its `spot` is False where a worker of a spot group is made on demand, and on no spot node.
     owner : the ownerReference to the cluster's record: Kubernetes removes the pod with it.
 
     Raises
@@ -46,7 +47,10 @@ def worker_pod(
         "--scheduler", ids.address(options.tls), "--grace", str(options.grace),
     ]  # fmt: skip
     pod = _pod(spec, ids, WORKER, arguments, _resources(group.cpus, group.memory, group.gpus))
-    pod = merge(pod, {"spec": {**_spot(group), **_gpus(group), "terminationGracePeriodSeconds": options.grace}})
+    instead = {"affinity": _not_on_spot()} if spec.profile.group(group.name).spot else {}
+    nodes = _spot() if group.spot else instead
+    pod = merge(pod, {"spec": {**nodes, "terminationGracePeriodSeconds": options.grace}})
+    pod = merge(pod, {"spec": _gpus(group)})
     pod = merge(pod, _template(pod_of(group), WORKER, f"group {group.name!r}"))
     pod = merge(pod, _shared_memory(pod, group))
     labels = ids.labels(spec.owner, "worker") | ids.dask_labels("worker")
@@ -232,9 +236,7 @@ def _template(template: Mapping[str, Any], container: str, where: str) -> dict[s
     return {"metadata": dict(template.get("metadata") or {}), "spec": spec}
 
 
-def _spot(group: Group) -> dict[str, Any]:
-    if not group.spot:
-        return {}
+def _spot() -> dict[str, Any]:
     tolerations = [
         {"key": key, "operator": "Equal", "value": value, "effect": effect} for key, value, effect in SPOT_TAINTS
     ]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ....core import words
 from ....core.cluster import Problem
-from .. import quantity
+from .. import names, quantity
 from ..clouds import SPOT_LABELS
 from .facts import Facts, Json, containers, no_node, requests, sentence
 
@@ -80,8 +80,9 @@ def _plain(cause: str, pod: Json) -> str:
         return f"too little {_noun(short['resource'])}"
     if taint := _TAINT.search(cause):
         return f"tainted {taint['taint'].strip()}" if taint["taint"] else "tainted"
-    if _is_mismatch(cause) and _wants_spot(pod):
-        return "not spot" + (", or without the labels that the group asks for" if _selector(pod) else "")
+    if _is_mismatch(cause) and (_wants_spot(pod) or _is_on_demand(pod)):
+        others = "not spot" if _wants_spot(pod) else "spot"
+        return others + (", or without the labels that the group asks for" if _selector(pod) else "")
     return cause.removeprefix("node(s) ")
 
 
@@ -103,6 +104,9 @@ def _cause(cause: str, pod: Json, facts: Facts) -> Problem | None:
         return Problem(what="The pod's volume can't be used on the nodes that are left", why=cause)
     if _is_mismatch(cause) and _wants_spot(pod):
         return _no_spot(pod, facts)
+    if _is_mismatch(cause) and _is_on_demand(pod):
+        todo = "Wait for one, or give the cluster nodes on demand."
+        return Problem(what="No node on demand takes the pod", why=_selector(pod), todo=todo)
     if _is_mismatch(cause):
         return Problem(
             what="No node has the labels that the group asks for",
@@ -124,6 +128,11 @@ def _wants_spot(pod: Json) -> bool:
     terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or []
     asked = [each for term in terms for each in term.get("matchExpressions") or []]
     return any(each.get("key") in dict(SPOT_LABELS) and each.get("operator") == "In" for each in asked)
+
+
+def _is_on_demand(pod: Json) -> bool:
+    """Whether it is a spot group's and made on demand, so that no spot node takes it."""
+    return names.ON_DEMAND in (pod["metadata"].get("annotations") or {})
 
 
 def _no_spot(pod: Json, facts: Facts) -> Problem:
