@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.places.kubernetes import names
+from jupyter_mlops.places.kubernetes.api.client import Answer
 from jupyter_mlops.places.kubernetes.names import ObjectNames
+from jupyter_mlops.places.kubernetes.pods.context import PodContext
 from jupyter_mlops.places.kubernetes.pods.template import worker_pod
-from jupyter_mlops.places.kubernetes.why import Facts, death, pending, refusal
+from jupyter_mlops.places.kubernetes.why import SPOT_TAKEN, Facts, death, pending, refusal
 
 from .pods import disrupted, event, pod, terminated, unschedulable, waiting
 
@@ -88,6 +91,11 @@ def test_nodes_that_are_not_spot_are_called_so() -> None:
     assert "in 5 min" in problem.todo and "on demand" in problem.todo
     forever = pending(waits)
     assert forever is not None and "Wait for one" in forever.todo
+    waits["metadata"]["annotations"][names.ON_DEMAND] = "true"
+    waits["spec"] = worker_pod(spec, Group(spot=False), "default-1", ObjectNames("c", "ml"), {})["spec"]
+    problem = pending(waits)
+    assert problem is not None and problem.what == "No node on demand takes the pod"
+    assert problem.why == "of 39 nodes, 37 nodes: spot; 2 nodes: too little CPU"
 
 
 def test_a_scheduling_gate() -> None:
@@ -190,11 +198,15 @@ SPOT = {"metadata": {"labels": {"eks.amazonaws.com/capacityType": "SPOT"}}, "spe
             "one of higher priority: by a pod of priority 9",
         ),
         (disrupted("EvictionByEvictionAPI"), Facts(), "evicted: its node is being drained"),
+        (disrupted("EvictionByEvictionAPI"), Facts(spot=True), "evicted: its node is being drained"),
+        (disrupted("EvictionByEvictionAPI"), Facts(spot=True, details={"node": "gone"}), "took the spot node back"),
         (disrupted("DeletionByTaintManager"), Facts(), "node doesn't answer"),
         (disrupted("DeletionByTaintManager"), Facts(spot=True), "took the spot node back"),
         (disrupted("DeletionByPodGC"), Facts(), "node is gone"),
         ({"phase": "Running"}, Facts(details={"node": "gone"}), "node is gone"),
         ({"phase": "Running"}, Facts(details={"node": "gone"}, spot=True), "took the spot node back"),
+        ({"phase": "Running"}, Facts(details={"node": "unknown"}, spot=True), "took the spot node back"),
+        ({"phase": "Running"}, Facts(details={"node": "unknown"}), "pod was deleted"),
         (
             {"phase": "Running"},
             Facts(node={"spec": {"taints": [{"key": "karpenter.sh/disrupted"}]}}),
@@ -207,6 +219,28 @@ SPOT = {"metadata": {"labels": {"eks.amazonaws.com/capacityType": "SPOT"}}, "spe
 def test_deaths(status: dict[str, Any], facts: Facts, words: str) -> None:
     problem = death(pod(status, node="a"), facts, deleted=status["phase"] == "Running")
     assert words in (f"{problem.what}: {problem.why}" if problem.why else problem.what)
+
+
+@pytest.mark.parametrize(("status", "node"), [(404, "gone"), (403, "unknown")])
+async def test_a_spot_node_is_known_as_one_when_it_is_gone(status: int, node: str) -> None:
+    class Api:
+        def path(self, *_: str, **__: str) -> str:
+            return ""
+
+        async def request(self, *_: object, **__: object) -> dict[str, Any]:
+            raise Answer(status, {})
+
+    def of(spot: bool) -> PodContext:
+        profile = Profile(name="p", place="kubernetes", groups=[Group(spot=spot)])
+        return PodContext(Api(), ClusterSpec(name="c", owner="ann", profile=profile, created=0))  # type: ignore[arg-type]
+
+    lost = pod({"phase": "Running"}, node="a")
+    facts = await of(True).of_dead(lost, [], None)
+    assert facts.spot and facts.details["node"] == node
+    assert death(lost, facts, deleted=True).what == SPOT_TAKEN
+    assert not (await of(False).of_dead(lost, [], None)).spot
+    lost["metadata"]["annotations"] = {names.ON_DEMAND: "true"}
+    assert not (await of(True).of_dead(lost, [], None)).spot, "it was on demand"
 
 
 def test_a_deleted_pod_that_ended_in_good_order_was_deleted() -> None:

@@ -55,13 +55,19 @@ class PodContext:
             try:
                 node = await self._api.request("GET", self._api.path("nodes", name, namespace=""), timeout=5.0)
             except Answer as answer:
-                if answer.status == 404:
-                    details["node"] = "gone"
+                details["node"] = "gone" if answer.status == 404 else "unknown"
             except Unreachable:
-                pass  # then nothing is known of it
-        spot = node is not None and is_spot(node["metadata"].get("labels") or {})
+                details["node"] = "unknown"
+        spot = self._asks_for_spot(pod) or (node is not None and is_spot(node["metadata"].get("labels") or {}))
         events = self._events.get(_key(pod), ())
         return Facts(events=events, node=node, logs=logs, peak=peak, spot=spot, details=details)
+
+    def _asks_for_spot(self, pod: Json) -> bool:
+        """Whether it runs on spot nodes only: these are seldom there any more when it is asked why it died."""
+        metadata = pod["metadata"]
+        group = (metadata.get("labels") or {}).get(names.GROUP)
+        is_spots = any(each.name == group and each.spot for each in self._spec.profile.groups)
+        return is_spots and names.ON_DEMAND not in (metadata.get("annotations") or {})
 
     async def look(self, waiting: Collection[Json]) -> None:
         """Ask for what no watch tells of pods that don't come: all events of one of each group, and room on nodes."""

@@ -95,12 +95,17 @@ def _disrupted(pod: Json, facts: Facts, who: str) -> Problem | None:
     reason, message = str(found.get("reason", "")), sentence(found.get("message"))
     if reason == "DeletionByTaintManager":
         return _node_lost(facts, who)
-    if reason == "DeletionByPodGC" and facts.spot:
+    if facts.spot and (reason == "DeletionByPodGC" or (reason == "EvictionByEvictionAPI" and _is_lost(facts))):
         return _spot_taken()
     if reason == "TerminationByKubelet":
         return _by_node(str((pod.get("status") or {}).get("reason", "")), message, facts, who)
     known = _DISRUPTIONS.get(reason, Problem(what=f"Kubernetes took {_inside(who)}'s pod away ({reason})"))
     return Problem(what=known.what.format(who), why=known.why or message, todo=known.todo)
+
+
+def _is_lost(facts: Facts) -> bool:
+    """Whether the node isn't there any more, as far as is known."""
+    return facts.details.get("node") in ("gone", "unknown")
 
 
 def _node_lost(facts: Facts, who: str) -> Problem:
@@ -211,12 +216,10 @@ def _exited(ended: Mapping[str, object], facts: Facts, who: str) -> Problem:
 
 def _vanished(pod: Json, facts: Facts, who: str) -> Problem:
     node = (pod.get("spec") or {}).get("nodeName")
+    if node and facts.spot and _is_lost(facts):
+        return _spot_taken()
     if node and facts.details.get("node") == "gone":
-        return (
-            _spot_taken()
-            if facts.spot
-            else Problem(what=f"{who}'s node is gone", why=f"{node} was removed from the cluster")
-        )
+        return Problem(what=f"{who}'s node is gone", why=f"{node} was removed from the cluster")
     if facts.event("TaintManagerEviction"):
         return _node_lost(facts, who)
     if killing := facts.message("Preempted"):

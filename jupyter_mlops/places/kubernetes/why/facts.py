@@ -18,8 +18,9 @@ class Facts:
 
     `events` are the pod's, oldest first. `free` is node name → resource → what no pod has asked for there, of the nodes
     that take pods; None when nodes may not be read. `node` is the pod's node. `logs` are its last lines. `peak` is the
-    most memory that Dask measured in it, in bytes. `details` are what else is to be said: "node" is "gone" where the
-    node is, "on demand after" how long a pod may wait for a spot node.
+    most memory that Dask measured in it, in bytes. `spot` is whether it is, or was, on a spot node. `details` are what
+    else is to be said: "node" is "gone" where the node is, and "unknown" where nobody may ask; "on demand after" is how
+    long a pod may wait for a spot node.
     """
 
     events: Sequence[Json] = ()
