@@ -173,7 +173,11 @@ async def test_a_market_that_ends_is_no_fault(tmp_path: Path) -> None:
         assert scaling.groups["default"].trouble is None and not scaling.groups["default"].deaths
         told = [event for event in (await c.link.view()).events if event.kind == "worker"]
         assert [event.problem for event in told if "went with their spot machines" in event.text] == [None]
-        for number in range(51, 57):  # these die by themselves
+        assert not [event for event in told if event.problem is not None], "nor is it shown as one"
+        assert [event.worker for event in told if "isn't heard of any more" in event.text] == [dead.name]
+        registry.apply(Notice(dead.name, "lost", Problem(what="It broke"), on_demand=False))
+        assert len(scaling.groups["default"].deaths) == 1, "what is told late counts, unless it was taken"
+        for number in range(51, 56):  # these die by themselves
             registry.apply(Notice(f"default-{number}", "starting", on_demand=False))
             registry.apply(Notice(f"default-{number}", "lost", Problem(what="It broke"), on_demand=False))
         c.controller.look()
@@ -191,8 +195,11 @@ async def test_workers_of_other_groups_that_die_count_at_once(tmp_path: Path) ->
             registry.apply(Notice(str(ws.name), "starting", on_demand=False))
             registry.joined(ws)
             registry.left(ws.address, expected=False)
+            registry.apply(Notice(str(ws.name), "lost", Problem(what="It was taken away"), taken=True))
         c.controller.look()
         assert c.controller.scaling.groups["default"].trouble is not None
+        told = [event for event in (await c.link.view()).events if event.kind == "worker"]
+        assert [event.text for event in told if event.problem] == [f"Worker {ws.name} died" for ws in states]
         for name in list(registry.entries):
             registry.apply(Notice(name, "ended"))
 

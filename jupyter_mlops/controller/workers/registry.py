@@ -235,7 +235,9 @@ class WorkerRegistry:
 
     def _gone(self, entry: WorkerEntry, notice: Notice) -> None:
         was_over, silent = entry.over, entry.silent_since is not None
-        entry.taken = notice.taken
+        if entry.unheard and entry.may_be_taken and notice.phase == "lost":  # only now it is known why
+            entry.unheard, silent = False, True
+        entry.taken = notice.taken and entry.may_be_taken
         entry.silent_since = None
         expected = entry.expected or notice.phase == "ended"
         if entry.held:

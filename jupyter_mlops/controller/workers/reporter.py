@@ -16,6 +16,9 @@ from .scaling import Scaling
 #: Deaths that get an event each at one look; more are told together.
 SINGLE = 5
 
+#: Of workers on spot machines that don't answer.
+_GONE = ": spot machines may be taken away at any time"
+
 
 class WorkerReporter:
     """Listens to the registry of workers. Comings and goings between two looks are one event.
@@ -37,6 +40,7 @@ class WorkerReporter:
         self._ended: defaultdict[str, list[str]] = defaultdict(list)
         self._died: defaultdict[str, list[WorkerEntry]] = defaultdict(list)
         self._taken: defaultdict[str, list[str]] = defaultdict(list)
+        self._unheard: defaultdict[str, list[str]] = defaultdict(list)
 
     def began(self, entry: WorkerEntry, at: Time | None) -> None:
         """It costs money since `at`, or from now on."""
@@ -75,6 +79,8 @@ class WorkerReporter:
         self._pulse.look_soon()
         if entry.taken:
             self._taken[entry.group].append(entry.name)
+        elif entry.unheard and entry.may_be_taken:  # its place says why, or it was taken: no fault, as far as is known
+            self._unheard[entry.group].append(entry.name)
         else:
             self._died[entry.group].append(entry)
         self._scaling.explained(entry)
@@ -84,6 +90,7 @@ class WorkerReporter:
         self._write(self._joined, "joined")
         self._write(self._ended, "ended")
         self._write(self._taken, "went with its spot machine", "went with their spot machines")
+        self._write(self._unheard, f"isn't heard of any more{_GONE}", f"aren't heard of any more{_GONE}")
         for group, entries in self._died.items():
             for entry in entries[:SINGLE]:
                 self._events.add("worker", f"Worker {entry.name} died", worker=entry.name, problem=entry.problem)
