@@ -86,6 +86,7 @@ def test_spot_may_become_on_demand(quote: Any) -> None:
     assert quote(group, options={"spot_fallback": None}).at_most == found.per_hour
     some = quote(group.model_copy(update={"base": 1, "workers": 4}), options={"spot_fallback": None})
     assert some.per_hour == pytest.approx((3 * share(0.07, 1, 2, 4) + share(0.192, 1, 2, 4)) / 4)
+    assert some.whole == pytest.approx(0.07 + 0.192), "three on a spot node, one on another"
     alone = quote(group, [NODES[2]])
     assert alone.per_hour == found.per_hour and alone.at_most is None, "on demand has no price here"
     none = quote(group, NODES[:1])

@@ -122,15 +122,28 @@ def _quote(profile: Profile, group: Group, catalogue: Catalogue, offers: Sequenc
         group=group.name,
         per_hour=_with_base(group, found.share, instead.share),
         at_most=None if instead.share is None else max(found.share, instead.share),
-        whole=(found.price.per_hour or 0.0) * math.ceil(group.workers / found.room),
+        whole=_machines(group, found, instead),
         source=found.price.rates.source,
         date=found.price.rates.date,
     )
 
 
+def _base(group: Group) -> int:
+    """How many of its workers at the start are on demand all the same."""
+    return min(group.base, group.workers) if group.spot else 0
+
+
+def _machines(group: Group, found: _Found, on_demand: _Found) -> float | None:
+    """What an hour of all machines costs that its workers at the start fill."""
+    base = _base(group)
+    if base and on_demand.share is None:
+        return None
+    return found.machines(group.workers - base) + on_demand.machines(base)
+
+
 def _with_base(group: Group, share: float, on_demand: float | None) -> float | None:
     """What an hour of a worker costs, on average of those at the start, of which some may be on demand."""
-    base = min(group.base, group.workers) if group.spot else 0
+    base = _base(group)
     if not base:
         return share
     return None if on_demand is None else share + (on_demand - share) * base / group.workers
@@ -143,6 +156,10 @@ class _Found:
     share: float | None
     price: HostPrice
     room: int = 1
+
+    def machines(self, workers: int) -> float:
+        """Money for an hour of so many nodes that they have room for so many workers."""
+        return (self.price.per_hour or 0.0) * math.ceil(workers / self.room)
 
 
 def _cheapest(profile: Profile, group: Group, catalogue: Catalogue, offers: Sequence[Offer]) -> _Found:
