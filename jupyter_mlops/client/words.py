@@ -166,23 +166,26 @@ def waste_sentences(state: ClusterState) -> list[str]:
     return [waste.sentence(named=len(state.groups) > 1) for waste in state.waste]
 
 
-def spot_sentences(state: ClusterState) -> list[str]:
+def spot_sentences(state: ClusterState, now: Time | None = None) -> list[str]:
     """Why workers of its spot groups are on demand, a sentence each: "No spot machine since 14:05; on demand until
-    14:35"."""
-    named = len(state.groups) > 1
+    14:35"; with the day where that isn't today's."""
+    named, now = len(state.groups) > 1, time.time() if now is None else now
     found = [(group.name, group.spot_break) for group in state.groups if group.spot_break is not None]
-    return [f"{name}: {_spot(known)}" if named else _spot(known) for name, known in found]
+    return [f"{name}: {_spot(known, now)}" if named else _spot(known, now) for name, known in found]
 
 
-def _spot(known: SpotBreak) -> str:
-    since, until = _clock(known.since), "" if known.until is None else f" until {_clock(known.until)}"
+def _spot(known: SpotBreak, now: Time) -> str:
+    since = _moment(known.since, now)
+    until = "" if known.until is None else f" until {_moment(known.until, now)}"
     if known.why == "due":
         return f"On demand since {since}{until}, so that a map isn’t late"
     return f"No spot machine since {since}; on demand{until}"
 
 
-def _clock(moment: Time) -> str:
-    return time.strftime("%H:%M", time.localtime(moment))
+def _moment(at: Time, now: Time) -> str:
+    then, today = time.localtime(at), time.localtime(now)
+    clock = time.strftime("%H:%M", then)
+    return clock if then[:3] == today[:3] else f"{then.tm_mday} {time.strftime('%b', then)} {clock}"
 
 
 def month_sentences(month: MonthSum, of: Month, now: Time) -> list[str]:

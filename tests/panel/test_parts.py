@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.client.words import spot_sentences
 from jupyter_mlops.core.cluster import ClusterSpec, ClusterState, Counts, GroupState, Problem, Stop
 from jupyter_mlops.core.errors import InvalidInput, InvalidItems
 from jupyter_mlops.core.idle import Waste
@@ -77,12 +78,18 @@ def test_showing_a_state_asks_for_nothing(part: ClusterPart, asked: Asked) -> No
 
 
 def test_it_says_why_a_spot_group_is_on_demand(part: ClusterPart) -> None:
-    known = SpotBreak(why="none came", since=1e9, until=1e9 + 1800)
-    since, until = (time.strftime("%H:%M", time.localtime(at)) for at in (1e9, 1e9 + 1800))
-    part.show(state(spot_break=known), spec())
-    assert f"No spot machine since {since}; on demand until {until}" in part.numbers.value
+    day = time.strftime("%b %H:%M", time.localtime(1e9))
     part.show(state(spot_break=SpotBreak(why="due", since=1e9)), spec())
-    assert f"On demand since {since}, so that a map isn’t late" in part.numbers.value
+    assert f"On demand since {time.localtime(1e9).tm_mday} {day}, so that a map isn’t late" in part.numbers.value
+
+
+def test_a_day_is_said_where_it_is_another_one() -> None:
+    known, noon = SpotBreak(why="none came", since=1e9, until=1e9 + 1800), time.localtime(1e9)
+    since, until = (time.strftime("%H:%M", time.localtime(at)) for at in (1e9, 1e9 + 1800))
+    [today] = spot_sentences(state(spot_break=known), now=1e9)
+    assert today.startswith(f"No spot machine since {since}; on demand until ") and today.endswith(until)
+    [later] = spot_sentences(state(spot_break=known), now=1e9 + 40 * 3600)
+    assert f"since {noon.tm_mday} {time.strftime('%b', noon)} {since}; on demand until " in later
 
 
 def test_hiding_one_control_hides_no_other(part: ClusterPart) -> None:
