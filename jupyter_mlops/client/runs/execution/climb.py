@@ -198,7 +198,7 @@ class Climb:
             await self._change(phase="done", why="nobody knows what its workers cost, so that no sum can be kept")
             return
         seconds = None if self._wish.by is None else self._wish.by - time.time()
-        on_spot = self._before is not None and self._before.spot
+        on_spot = self._session.backend.has_spot and self._before is not None and self._before.spot
         self.ladder = await asyncio.to_thread(
             concluded, self.ladder, self._outlook(found), self._wish.aim, seconds, self._money_left(), on_spot
         )
