@@ -36,9 +36,11 @@ describe('drafts', () => {
   it('switch a limit off when it is empty, and leave nonsense to the server', () => {
     const sent = profileOf({
       ...NEW_DRAFT,
+      groups: [{ ...NEW_DRAFT.groups[0], base: ' ' }],
       limits: { ...NEW_DRAFT.limits, idle_timeout: ' ', budget: 'lots' }
     });
     expect(sent.limits).toMatchObject({ idle_timeout: null, budget: 'lots' });
+    expect(sent.groups[0].base).toBe(0);
   });
 
   it('take the comma that half of the world writes for a point, where it can mean nothing else', () => {

@@ -219,7 +219,7 @@ export function profileOf(draft: IDraft): IProfileRequest {
       cpus: amount(group.cpus),
       memory: measure(group.memory),
       gpus: amount(group.gpus),
-      base: amount(group.base),
+      base: amount(group.base) ?? 0,
       workers: amount(group.workers),
       minimum: amount(group.minimum),
       maximum: amount(group.maximum)
