@@ -270,6 +270,8 @@ def test_items_that_are_not_over_count_for_what_is_done_of_them() -> None:
         run.started(str(task), "w", start)
     run.items("0", 1, 0)
     run.cost.items_over("0", 1, start + 60)
+    each, begun = run.cost.of_items(start + 90)
+    assert each == pytest.approx(60) and sorted(begun)[:2] == pytest.approx([30, 90])
     due = run.due(10, 50, start + 90)
     assert due is not None and due.longest == pytest.approx(90), "the others take longer than the first one"
     assert due.needed == pytest.approx(60), "it tries sizes, and may have all 50"

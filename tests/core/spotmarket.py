@@ -46,7 +46,7 @@ class Score(NamedTuple):
     late: float
 
 
-@dataclass
+@dataclass(eq=False)
 class Machine:
     """A machine with a worker, which is `ready` some time; `item` is what its item takes, of which `done` is done. A
     worker that is `leaving` begins no other item."""
@@ -126,7 +126,7 @@ def score(
     wish: bool,
     items: int = 5000,
     machines: int = 50,
-    maps: int = 30,
+    maps: int = 60,
 ) -> Score:
     """`within` times the work is when a map is late, and what the policy is told if `wish`. Machines are kept for a
     while when it is over, as they are when it was on demand all the time."""

@@ -26,11 +26,11 @@ NEVER = SpotTerms(again=None)
 #: here.
 SCORES = {
     ("good", 2.0, True, 5000): 0.304,
-    ("middling", 2.0, False, 5000): 0.504,
-    ("middling", 2.0, True, 5000): 0.393,
-    ("middling", 1.25, True, 5000): 0.472,
-    ("middling", 2.0, True, 200): 0.597,
-    ("bad", 2.0, True, 5000): 0.826,
+    ("middling", 2.0, False, 5000): 0.502,
+    ("middling", 2.0, True, 5000): 0.376,
+    ("middling", 1.25, True, 5000): 0.468,
+    ("middling", 2.0, True, 200): 0.634,
+    ("bad", 2.0, True, 5000): 0.842,
     ("none", 2.0, True, 5000): 1.008,
 }
 
