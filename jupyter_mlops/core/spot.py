@@ -30,8 +30,9 @@ SPARE = 2.0
 MORE = 1.1
 MARGIN: Seconds = 10 * 60
 
-#: Why the nodes are others from now on: no spot node came; a map has no time to wait for one; spot is tried again.
-Turn = Literal["none came", "due", "again"]
+#: Why the nodes are others from now on: no spot node came; a map has no time to wait for one; spot is tried again. Or
+#: that they aren't, since a map has time to wait.
+Turn = Literal["none came", "due", "again", "waits"]
 
 
 class SpotBreak(Record):
@@ -172,6 +173,8 @@ class SpotMode:
         #: How often spot was tried again in vain, one time after the other; and whether it is tried again now.
         self._vain = 0
         self._trying = False
+        #: Whether it was told that there is time to wait.
+        self._is_told = False
         #: Workers on spot nodes when it was tried last, as far as they are still there.
         self._before = 0
         self.on_demand = False
@@ -203,8 +206,11 @@ class SpotMode:
                 self._vain, self._trying = 0, False
             if pressed and (waited or self.is_unsafe):
                 return self._turn(now, "due", on_spot)
-            waits = due is not None and due.has_time
-            return self._turn(now, "none came", on_spot) if waited > self._terms.patience and not waits else None
+            is_long, was_told, self._is_told = waited > self._terms.patience, self._is_told, False
+            if is_long and (due is None or not due.has_time):
+                return self._turn(now, "none came", on_spot)
+            self._is_told = is_long
+            return "waits" if is_long and not was_told else None
         if coming and now - self._since < AGAIN:  # what boots is paid for: to go back before it works would be a waste
             self._there = now
             return None
@@ -236,6 +242,7 @@ class SpotMode:
         return min(on_demand, max(0, max(1, on_spot - self._before) - leaving))
 
     def _turn(self, now: Seconds, why: Turn, on_spot: int) -> Turn:
+        self._is_told = False
         if self._trying and why != "again":
             self._vain = min(DOUBLED, self._vain + 1)
         self.on_demand, self._why, self._since, self._there = why != "again", why, now, now

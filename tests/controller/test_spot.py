@@ -361,5 +361,15 @@ def test_long_items_go_from_spot_to_on_demand_when_there_is_no_time_to_lose_one(
     assert of.look() == [] and of.look(60) == []
     of.due = Due("map", 2.4 * 3600.0, 4 * 3600.0, needed=3600.0, longest=1800.0)
     assert of.look() == [first.name, second.name] and of.spot.on_demand("default", 2) == 2
-    told = "map is due in 1 h 36 min and needs 1 h more: so that it isn’t late, workers of group default are made"
-    assert of.told == [f"{told} on demand"]
+    assert of.told == ["map is due in 1 h 36 min and needs 1 h more: workers of group default are made on demand"]
+
+
+def test_it_is_said_when_a_map_has_time_to_wait() -> None:
+    of = SpotClock(1)
+    of.due = Due("map", 0.0, 4 * 3600.0, needed=3600.0)
+    of.wait("default-1")
+    assert of.look() == [] and of.look(UNUSED) == [] and of.look(UNUSED) == []
+    assert of.told == ["map is due in 4 h and needs 1 h more: there is time, and group default waits for spot nodes"]
+    assert of.spot.break_of("default") is None
+    of.due = Due("map", 4 * 3600.0, 4 * 3600.0, needed=3600.0)
+    assert of.look(1) == ["default-1"] and of.told[-1] == "map is late: workers of group default are made on demand"

@@ -126,12 +126,14 @@ def test_what_a_scheduler_knew_is_known_to_the_next_one() -> None:
 
 def test_with_a_deadline_it_waits_for_spot_while_there_is_time() -> None:
     mode, has_time = SpotMode(SpotTerms()), due(2 * HOUR, HOUR)
-    assert look(mode, HOUR, 9 * PATIENCE, has_time) is None, "without any worker"
+    assert look(mode, HOUR, PATIENCE, has_time) is None
+    assert [look(mode, HOUR, 9 * PATIENCE, has_time) for _ in range(3)] == ["waits", None, None], "without any worker"
+    assert look(mode, HOUR, 0, has_time) is None and look(mode, HOUR, 9 * PATIENCE, has_time) == "waits", "once more"
     assert look(mode, HOUR, 9 * PATIENCE, due(2 * HOUR, HOUR, alone=False)) == "none came", "others have no time"
     mode = SpotMode(SpotTerms())
     assert look(mode, HOUR, 9 * PATIENCE, due(3.7 * HOUR, known=False)) == "none came", "nobody can tell for how long"
     mode = SpotMode(SpotTerms())
-    assert look(mode, 0, 9 * PATIENCE, due(3.8 * HOUR, known=False)) is None, "but a while it may"
+    assert look(mode, 0, 9 * PATIENCE, due(3.8 * HOUR, known=False)) == "waits", "but a while it may"
 
 
 def test_a_map_that_would_be_late_is_on_demand_whatever_else_runs() -> None:

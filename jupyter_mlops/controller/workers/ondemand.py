@@ -24,8 +24,8 @@ class OnDemand:
         self._untold: dict[str, list[str]] = {}
 
     def turned(self, group: str, turn: Turn, text: str) -> None:
-        """The workers of `group` are made on other nodes from now on, as `text` says."""
-        if turn == "again":
+        """The workers of `group` are made on other nodes from now on, or aren't, as `text` says."""
+        if turn in ("again", "waits"):
             self._untold.pop(group, None)
             self._events.add("scale", text)
             return

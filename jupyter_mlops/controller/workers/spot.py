@@ -171,9 +171,11 @@ def _has_spot(entry: WorkerEntry) -> bool:
 def _sentence(group: str, turn: Turn, terms: SpotTerms, wait: Seconds | None, due: Due | None) -> str:
     if turn == "again":
         return f"Spot is tried again for group {group}: its workers on demand are replaced, one first"
-    if turn == "due" and due is not None:
+    if due is not None and turn != "none came":
         needs = f" and needs {words.span(due.needed)} more" if due.known else ""
-        left = f"is due in {words.span(due.left)}" if due.left > 0 else "should be done by now"
-        return f"{due.name} {left}{needs}: so that it isn’t late, workers of group {group} are made on demand"
+        far = f"{due.name} is due in {words.span(due.left)}{needs}" if due.left > 0 else f"{due.name} is late"
+        if turn == "waits":
+            return f"{far}: there is time, and group {group} waits for spot nodes"
+        return f"{far}: workers of group {group} are made on demand"
     told = f"No spot node came for group {group} in {words.span(terms.patience)}: its workers are made on demand"
     return told if wait is None else f"{told} for {words.span(wait)}"

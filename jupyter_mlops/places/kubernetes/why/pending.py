@@ -138,7 +138,8 @@ def _is_on_demand(pod: Json) -> bool:
 def _no_spot(pod: Json, facts: Facts) -> Problem:
     patience = facts.details.get("on demand after")
     todo = (
-        f"Nothing to do: when none has come in {patience}, the group's workers are made on demand, at another price."
+        f"Nothing to do: when none has come in {patience}, the group's workers are made on demand, at another price. A "
+        "map with a deadline waits longer, while it has time."
         if patience
         else "Wait for one, or take `spot` out of the group."
     )
