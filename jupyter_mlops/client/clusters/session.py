@@ -90,7 +90,11 @@ class Session:
     async def _worker(self) -> None:
         """Wait for a worker; one that has none at rest makes one for a task that waits."""
         if not await self.client.nthreads():
-            await self.result(self.client.submit(int, key=f"mlops-wake-{id(self)}"))
+            waking = self.client.submit(int, key=f"mlops-wake-{id(self)}")
+            try:
+                await self.result(waking)
+            finally:  # a run that is cancelled wants no worker any more
+                waking.release()
 
     async def result(self, future: Future[Any]) -> Any:
         """What `future` gave, or raises what it raised; every result comes through here.

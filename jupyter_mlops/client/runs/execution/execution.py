@@ -146,12 +146,11 @@ class Execution:
         if self._copy is not None:
             self._copy.take(self.state, [])
         kernel().tell(self.state)
-        await self.tasks.prepare(self.payload, everywhere=self.state.kind in ("map", "gang", "sweep"))
 
     async def _race(self) -> None:
         """Work until it is done, or until the cluster says that the run is over."""
         watching = asyncio.create_task(self._watch())
-        working = asyncio.create_task(self.work())
+        working = asyncio.create_task(self._do())
         try:
             await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -176,6 +175,11 @@ class Execution:
         finally:
             self.tasks.stopping = True
             await end_tasks(watching, working)
+
+    async def _do(self) -> tuple[RunPhase, str]:
+        """Send what all tasks share, then work. Big variables wait for a worker: that can be cancelled, too."""
+        await self.tasks.prepare(self.payload, everywhere=self.state.kind in ("map", "gang", "sweep"))
+        return await self.work()
 
     async def _hear_the_rest(self, watching: asyncio.Task[None]) -> None:
         """Take in what it printed last. A cluster that is busy may take long to tell it; one that is silent won't."""

@@ -85,14 +85,14 @@ class MapExecution(Execution):
     async def _open(self) -> None:
         await asyncio.gather(super()._open(), self._first_look())
 
-    async def work(self) -> tuple[RunPhase, str]:
-        """As `Execution.work`."""
+    async def _do(self) -> tuple[RunPhase, str]:
         try:
-            return await self._work()
+            return await super()._do()
         finally:
             self._complete_payload()  # nothing, once it was finished
 
-    async def _work(self) -> tuple[RunPhase, str]:
+    async def work(self) -> tuple[RunPhase, str]:
+        """As `Execution.work`."""
         looking = asyncio.create_task(keep_looking(self.look))
         flying: set[asyncio.Task[None]] = set()
         try:
@@ -101,7 +101,8 @@ class MapExecution(Execution):
                 await self._send_all(await self._probe())
                 return "running", ""
             self._feeds = True
-            if (wish := wish_of(self.state.options, self.state.created)) is not None:
+            wish = wish_of(self.state.options, self.state.created)
+            if wish is not None and self._climbing is None:
                 self._try_sizes(wish)
             await self._fly(flying)
         except RunFailed as error:
