@@ -83,6 +83,17 @@ def test_a_map_tries_sizes_with_its_own_items_and_goes_on_with_the_best(
     run.wait(LONG)
     assert wide.state().groups[0].wanted == 1
 
+    # Until when it is to be done is known before any worker is there to take its data.
+    wide.scale(0)
+    until(lambda: not wide.state().counts.idle)
+    table = bytes(20_000_000)
+    run = mlops.map(lambda item: len(table), range(10), cluster=wide, quiet=True, by="2h")
+    until(lambda: run.ladder() and ladder_of(run).by)
+    assert ladder_of(run).by == pytest.approx(run.record.created + 7200)
+    run.cancel()
+    run.wait(LONG)
+    assert run.state == "cancelled" and run.ladder() is None, "none was tried"
+
 
 async def _try_sizes(cluster: mlops.Cluster, run: Run) -> None:
     await (await kernel().sessions.open(cluster.id)).link.try_sizes(run.id)

@@ -13,6 +13,7 @@ from ... import home
 from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
 from ...core.errors import InvalidSpec
+from ...core.ladder import Ladder
 from ...core.profile import Group
 from ...core.run import Origin, RunState
 from ...core.words import listed
@@ -34,7 +35,7 @@ from .execution.partitions import PartitionExecution
 from .execution.result_buffer import ResultBuffer
 from .execution.single import OneTask
 from .execution.sweep import SweepExecution
-from .options import Options
+from .options import Options, wish_of
 from .origin import name_of
 from .record import PayloadFile, not_kept
 from .run import Run
@@ -177,7 +178,8 @@ def _state(
     run: str, session: Session, payload: RunPayload, items: Items_ | None, options: Options, origin: Origin
 ) -> RunState:
     kind = payload.head["kind"]
-    writes_home = session.backend.writes_home
+    writes_home, created = session.backend.writes_home, time.time()
+    wish = wish_of(options.recorded(), created)
     return RunState(
         id=run,
         name=options.name or name_of(payload.code, origin) or kind,
@@ -186,7 +188,7 @@ def _state(
         cluster_id=session.id,
         group=options.group,
         owner=me(),
-        created=time.time(),
+        created=created,
         code=payload.code[:CODE],
         options=options.recorded() | (items.options if isinstance(items, SweepPlan) else {}),
         variables=payload.variables,
@@ -196,6 +198,8 @@ def _state(
         digest=payload.digest,
         total=_total(items, options),
         kept=options.detach and writes_home,
+        # the cluster knows until when it is to be done before any worker is there
+        ladder=None if wish is None else Ladder(phase="asked", by=wish.by, money=wish.money),
     )
 
 

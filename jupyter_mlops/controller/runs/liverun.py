@@ -252,6 +252,8 @@ class LiveRun:
         if self.state.best is not None:
             self._draw_best(self.state.best)  # until then it was no better
         self.state.phase, self.state.error, self.state.ended = phase, error, now
+        if self.state.ladder is not None and self.state.ladder.phase == "asked":
+            self.state.ladder = None  # no size was tried, and none will be
         self.ended.set()
         if self.timer is not None:
             self.timer.cancel()
