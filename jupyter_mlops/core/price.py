@@ -21,6 +21,9 @@ Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 #: What people read in the place of a source when nobody set a price.
 NO_PRICE = "no price is set"
 
+#: What they read of rates that somebody set, and didn't say where they are from.
+NO_SOURCE = "rates that name no source"
+
 #: Who says what something costs; None: nobody set a price. Older files have the sentence for that.
 Source = Annotated[str | None, BeforeValidator(lambda source: None if source == NO_PRICE else source)]
 
@@ -169,7 +172,7 @@ def sources(prices: Iterable[Price]) -> tuple[str | None, str]:
 
     Where nobody set a price, a sentence that names other sources says so; alone it is None.
     """
-    found = list(dict.fromkeys((price.source or NO_PRICE, price.date) for price in prices))
+    found = list(dict.fromkeys((_who(price), price.date) for price in prices))
     if found == [(NO_PRICE, "")]:
         return None, ""
     dates = {date for _, date in found if date}
@@ -179,3 +182,7 @@ def sources(prices: Iterable[Price]) -> tuple[str | None, str]:
         words, date = [f"{source} ({date})" if date else source for source, date in found], ""
     more = [f"{len(words) - _NAMED} more"] if len(words) > _NAMED else []
     return "; ".join([*words[:_NAMED], *more]), date
+
+
+def _who(price: Price) -> str:
+    return price.source or (NO_SOURCE if price.known else NO_PRICE)

@@ -193,10 +193,12 @@ def test_a_receipt_closes_what_was_open_and_adds_up() -> None:
 
 def test_sources_are_named_once_with_their_dates() -> None:
     def priced(*pairs: tuple[str | None, str]) -> tuple[str | None, str]:
-        return sources(Price(cpu_hour=1, source=source, date=date) for source, date in pairs)
+        rate = {None: None}
+        return sources(Price(cpu_hour=rate.get(source, 1), source=source, date=date) for source, date in pairs)
 
     assert priced(("a", "d"), ("b", "d"), ("a", "d")) == ("a; b", "d")
     assert priced(("a", "d"), ("b", "e"), ("c", "")) == ("a (d); b (e); c", "")
     assert priced(*((str(number), "d") for number in range(5))) == ("0; 1; 2; 2 more", "d")
     assert priced((None, "")) == (None, ""), "nobody set a price"
     assert priced(("a", "d"), (None, "")) == ("a; no price is set", "d")
+    assert priced(("", "")) == ("rates that name no source", ""), "somebody did, and didn't say where it is from"
