@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -66,6 +67,14 @@ def test_cross_validation_and_a_search() -> None:
     assert search.best_score_ > 0.8
     until(lambda: last().phase == "done" and last().done == 12)
     assert last().name == "fit and score"
+
+
+def test_one_worker_is_a_cluster_too(cluster: mlops.Cluster) -> None:
+    cluster.scale(1)
+    until(lambda: (counts := cluster.state().counts).idle == 1 and not counts.retiring)
+    for jobs in (None, -1, 4):
+        there = set(joblib.Parallel(n_jobs=jobs)(joblib.delayed(os.getpid)() for _ in range(4)))
+        assert os.getpid() not in there
 
 
 def test_what_a_call_does_in_parallel_it_does_alone() -> None:

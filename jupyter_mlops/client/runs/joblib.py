@@ -62,12 +62,13 @@ class MlopsBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib has no 
         self._starting = threading.Lock()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
-        """As joblib's: the threads of the cluster, which is chosen now, or `n_jobs` of them."""
+        """As joblib's: the threads of the cluster, which is chosen now, or `n_jobs` of them. Of 1 joblib would make a
+        loop of its own, here: a cluster that has only one thread, or none yet, counts as two."""
         if n_jobs == 0:
             raise ValueError("n_jobs == 0 in Parallel has no meaning")
         session = loop_thread().call(choose(self._cluster, tell, None, self._group))
         self._cluster = session.id
-        threads = max(1, sum(loop_thread().call(_threads(session)).values()))
+        threads = max(2, sum(loop_thread().call(_threads(session)).values()))
         return threads if n_jobs is None or n_jobs < 0 else min(n_jobs, threads)
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, **options: Any) -> int:
