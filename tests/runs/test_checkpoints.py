@@ -76,11 +76,12 @@ def begins(notes: Path) -> list[list[int]]:
 
 
 def once(notes: Path, step: int, rank: int, end: Callable[[], Any]) -> Callable[[int], None]:
-    """Ends that rank at that step, the first time."""
-    marker = notes / "ended"
+    """Ends that rank at that step, the first time, when it is `let`."""
+    marker, wait = notes / "ended", held(notes, step)
 
     def at(now: int) -> None:
         if now == step and mlops.rank() == rank and not marker.exists():
+            wait(now)
             marker.touch()
             end()
 
@@ -103,6 +104,11 @@ def let(notes: Path, step: int) -> None:
     (notes / f"pass-{step}").touch()
 
 
+def saved(run: mlops.Run) -> int:
+    """The step of the last checkpoint that the cluster knows to be complete: it hears of each rank's part by itself."""
+    return run.record.checkpoint.step if run.record.checkpoint is not None else 0
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -119,6 +125,8 @@ def test_a_rank_that_ends_costs_the_steps_since_the_last_checkpoint(
     cluster: mlops.Cluster, tmp_path: Path, rank: int, end: Callable[[], Any]
 ) -> None:
     run = mlops.train(train, str(tmp_path), once(tmp_path, 13, rank, end), workers=2, cluster=cluster)
+    until(lambda: saved(run) >= 10)
+    let(tmp_path, 13)
     assert run.result(LONG) == STEPS
     assert begins(tmp_path) == [[0, 10], [0, 10]]
     assert (run.record.attempt, run.record.failed) == (2, 0)
@@ -142,18 +150,24 @@ def test_a_worker_that_dies_costs_no_more(cluster: mlops.Cluster, tmp_path: Path
 
 def test_who_gets_no_further_fails_at_once(cluster: mlops.Cluster, tmp_path: Path) -> None:
     """It raises each time at step 13: the second attempt makes no new checkpoint before."""
+    wait = held(tmp_path, 13)
 
     def end(step: int) -> None:
+        wait(step)
         if step == 13 and mlops.rank() == 1:
             raise ValueError("always")
 
+    run = mlops.train(train, str(tmp_path), end, workers=2, cluster=cluster)
+    until(lambda: saved(run) >= 10)
+    let(tmp_path, 13)
     with pytest.raises(errors.RunFailed, match="rank 1: ValueError: always"):
-        mlops.train(train, str(tmp_path), end, workers=2, cluster=cluster).result(LONG)
+        run.result(LONG)
     assert begins(tmp_path) == [[0, 10], [0, 10]]
 
 
 def test_no_more_restarts_than_are_wanted(cluster: mlops.Cluster, tmp_path: Path) -> None:
     end = once(tmp_path, 13, 0, lambda: os._exit(1))
+    let(tmp_path, 13)
     with pytest.raises(errors.RunFailed, match="exit code 1"):
         mlops.train(train, str(tmp_path), end, workers=2, cluster=cluster, restarts=0).result(LONG)
 
@@ -173,24 +187,23 @@ def test_the_same_code_goes_on_where_it_had_been_cancelled(cluster: mlops.Cluste
     def start(**options: Any) -> mlops.Run:
         return mlops.train(train, str(tmp_path), held(tmp_path, 20, 35), workers=2, cluster=cluster, **options)
 
-    def cancelled(run: mlops.Run, step: int) -> int:
-        until(lambda: run.record.checkpoint is not None and run.record.checkpoint.step >= step)
+    def cancel(run: mlops.Run, step: int) -> None:
+        """At that step, where it waits: no other checkpoint is under way."""
+        until(lambda: saved(run) == step)
         run.cancel()
         run.wait(LONG)
-        until(lambda: cluster.state().counts.busy == 0)  # one may just have been completed
-        return max(int(path.parent.name.split("-")[1]) for path in Path(run.record.checkpoints).glob("step-*/mlops-*"))
 
     first = start()
-    reached = cancelled(first, 10)
+    cancel(first, 20)
     let(tmp_path, 20)
     second = start()
-    more = cancelled(second, reached + 5)
+    cancel(second, 35)
     third = start(fresh=True)
-    cancelled(third, 5)
+    cancel(third, 35)
     let(tmp_path, 35)
     fourth = start(resume=second.id)
     assert fourth.result(LONG) == STEPS
-    assert begins(tmp_path)[0] == begins(tmp_path)[1] == [0, reached, 0, more]
+    assert begins(tmp_path)[0] == begins(tmp_path)[1] == [0, 20, 0, 35]
     until(lambda: "of an earlier run, which had not come to its end; --fresh" in second.prints())
     assert start().result(LONG) == STEPS
     assert begins(tmp_path)[0][4:] == [0], "the last one had come to its end"
@@ -223,6 +236,8 @@ def test_a_run_whose_scheduler_was_killed_is_resumed_on_another_cluster(cluster:
 
 
 def test_one_rank_may_write_all_of_it(cluster: mlops.Cluster, tmp_path: Path) -> None:
+    wait = held(tmp_path, 15)
+
     def work() -> int:
         import time
 
@@ -231,6 +246,7 @@ def test_one_rank_may_write_all_of_it(cluster: mlops.Cluster, tmp_path: Path) ->
         for step in range(begin + 1, 20):
             time.sleep(0.02)
             if step == 15 and begin == 0 and mlops.rank() == 1:
+                wait(step)
                 os._exit(1)
             if step % EVERY == 0 and mlops.rank() == 0:
                 with mlops.checkpoint(step, alone=True) as place:
@@ -238,6 +254,8 @@ def test_one_rank_may_write_all_of_it(cluster: mlops.Cluster, tmp_path: Path) ->
         return begin
 
     run = mlops.train(work, workers=2, cluster=cluster)
+    until(lambda: saved(run) >= 10)
+    let(tmp_path, 15)
     assert run.result(LONG) in (10, 15)
 
 
@@ -276,16 +294,14 @@ def test_a_disk_that_is_full_leaves_the_checkpoint_before(
     cluster: mlops.Cluster, tmp_path: Path, small_disk: Path
 ) -> None:
     """It is in the middle of the second one."""
+    wait = held(tmp_path, 2)
 
     def work() -> list[str]:
-        import time
-
         folder = mlops.resume()
         if folder is not None:
             return sorted(path.name for path in folder.iterdir())
         for step in (1, 2):
-            while step == 2 and not list(small_disk.glob("*/*/mlops-checkpoint.json")):  # else there is no room for it
-                time.sleep(0.01)
+            wait(step)  # until the first one is complete: else there is no room for it
             with mlops.checkpoint(step) as place:
                 size = 2_000_000 if step == 2 and mlops.rank() == 1 else 1000
                 (place / f"{step}-{mlops.rank()}").write_bytes(bytes(size))
@@ -293,6 +309,8 @@ def test_a_disk_that_is_full_leaves_the_checkpoint_before(
         return []
 
     run = mlops.train(work, workers=2, cluster=cluster, checkpoint=str(small_disk))
+    until(lambda: saved(run) == 1)
+    let(tmp_path, 2)
     assert run.result(LONG) == ["1-0", "1-1", "mlops-checkpoint.json"]
     assert "No space left on device: all ranks begin again" in run.prints()
 
@@ -314,14 +332,23 @@ def test_ranks_stop_at_the_same_step_when_a_worker_is_about_to_go(three: mlops.C
     async def leave(dask_worker: Any) -> None:
         await asyncio.to_thread(sys.modules["jupyter_mlops_agent.agent"].leave, dask_worker, 30.0)
 
+    wait = held(tmp_path, 10)
+
+    def slowly(step: int) -> None:
+        import time
+
+        wait(step)
+        time.sleep(0.5 if mlops.resume() is None and step >= 10 else 0)
+
+    def busy() -> list[str]:
+        return [worker.address for worker in workers_of(three) if worker.phase == "busy"]
+
     with three.client() as client:
-        at_10 = held(tmp_path, 10)
-        run = mlops.train(train, str(tmp_path), at_10, workers=2, cluster=three, restarts=0, pause=0.1)
-        until(lambda: run.record.checkpoint is not None)
-        seat = next(worker.address for worker in workers_of(three) if worker.phase == "busy")
-        client.run(leave, workers=[seat], wait=False)
+        run = mlops.train(train, str(tmp_path), slowly, workers=2, cluster=three, restarts=0)
+        until(lambda: run.record.checkpoint is not None and busy())
+        client.run(leave, workers=busy()[:1], wait=False)
         until(lambda: "is about to go" in run.prints())
-        let(tmp_path, 10)  # the ranks then have three seconds more to be told in
+        let(tmp_path, 10)  # the ranks then have fifteen seconds more to be told in
     assert run.result(LONG) == STEPS
     first, second = begins(tmp_path)
     assert first == second and len(first) == 2 and EVERY < first[1] < STEPS
