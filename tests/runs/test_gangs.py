@@ -20,6 +20,7 @@ from jupyter_mlops import errors, home
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.core.sizing import LEAST
+from jupyter_mlops.core.stack import PythonStacks
 
 from .cluster import LONG, until
 from .test_runners import pids_of
@@ -121,9 +122,14 @@ def test_it_is_told_where_each_rank_is_also_in_c_code(cluster: mlops.Cluster) ->
 
         wait_for_nobody()
 
-    run = mlops.train(work, workers=2, cluster=cluster)
-    until(lambda: [each.text.count("in wait_for_nobody") for each in run.stacks()] == [1, 1])
-    stacks = run.stacks()
+    run, seen = mlops.train(work, workers=2, cluster=cluster), list[PythonStacks]()
+
+    def told() -> bool:
+        seen.append(run.stacks())  # one that has no time for it tells none, the next time again
+        return [each.text.count("in wait_for_nobody") for each in seen[-1]] == [1, 1]
+
+    until(told)
+    stacks = seen[-1]
     assert [each.rank for each in stacks] == [0, 1] and "rank 1 on " in repr(stacks)
     assert "jupyter-mlops" not in repr(stacks), "our own frames are left out"
     run.cancel()
@@ -191,7 +197,7 @@ def test_a_cluster_with_too_few_workers_gets_more(cluster: mlops.Cluster) -> Non
     cluster.scale(1)
     until(lambda: len(pids_of(cluster)) == 1)
     assert mlops.train(where, workers=2, cluster=cluster).result(LONG)[1] == 2
-    assert any("gang" in event.text for event in cluster.events())
+    until(lambda: any("gang" in event.text for event in cluster.events()))  # they are written a moment later
 
 
 def test_a_gang_keeps_its_workers_until_its_end(cluster: mlops.Cluster, tmp_path: Path) -> None:
@@ -269,7 +275,7 @@ def test_a_port_that_somebody_took_is_changed(cluster: mlops.Cluster) -> None:
         return attempt
 
     run = mlops.train(work, workers=1, per_worker=1, cluster=cluster)
-    assert run.result(LONG) == 1 and "begin again, with other ports" in run.prints()
+    assert run.result(LONG) >= 1 and "begin again, with other ports" in run.prints()  # others take ports, too
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "falls silent"])
@@ -325,6 +331,9 @@ def test_a_gang_that_hangs_says_where_all_ranks_are_and_goes_on_from_its_checkpo
 
         begun = mlops.resume()
         for step in range(begun.step if begun else 0, 40):
+            while step == 20 and begun is None and not (folder / "seen").exists():
+                mlops.progress(19, 40)  # a sign of life
+                time.sleep(0.05)
             if step == 20 and begun is None and mlops.rank() == 1:
                 os.kill(os.getpid(), signal.SIGSTOP)
             meet(step)
@@ -336,11 +345,12 @@ def test_a_gang_that_hangs_says_where_all_ranks_are_and_goes_on_from_its_checkpo
 
     run, seen = mlops.train(train, tmp_path, workers=2, hang=6.0, cluster=cluster), list[RunState]()
 
-    def hangs() -> bool:
+    def comes_to_it() -> bool:
         seen.append(run.record)
         return [rank.step for rank in seen[-1].ranks] == [19, 19]
 
-    until(hangs)
+    until(comes_to_it)
+    (tmp_path / "seen").touch()
     assert [rank.phase for rank in seen[-1].ranks] == ["running"] * 2 and (seen[-1].left or 0) > 0
     assert len({rank.worker for rank in seen[-1].ranks}) == 2
     assert run.result(LONG) == 10
@@ -349,6 +359,7 @@ def test_a_gang_that_hangs_says_where_all_ranks_are_and_goes_on_from_its_checkpo
     assert re.search(rf"\[gang\] It hangs: {text}. Where each rank is:\nrank 0 on .*:\n(.*\n)* .* in meet\n", prints)
     assert re.search(rf"rank 1: RunHung: {text}: all ranks begin again \(restart 1 of 3\)", prints)
     used = run.record.use[0]
-    assert run.record.attempt == 2 and (used.workers, used.at_once) == (2, 1) and 6 <= used.seconds < LONG
+    assert run.record.attempt == 2 and (used.workers, used.at_once) == (2, 1)
+    assert 2 <= used.seconds < LONG, "a worker that had no time to look for a second doesn't count the two around it"
     assert used.own_peak + used.largest <= 1.1 * used.peak and used.busy > 0
     assert run.advice() == [] or used.seconds >= LEAST, "it was too short to tell"
