@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from jupyter_core.paths import jupyter_data_dir
 
 from jupyter_mlops import home
@@ -20,7 +20,7 @@ from jupyter_mlops.client.clusters.kernel import kernel
 from jupyter_mlops.tracking import recorder, target
 
 # How long an example takes is up to what else the machine does.
-settings.register_profile("any-machine", deadline=None)
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
 
 pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.failing", "tests.groups", "tests.kubernetes.fixtures"]

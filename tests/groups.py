@@ -6,6 +6,8 @@ import pytest
 
 #: What a test asks for that looks at a screen.
 SCREENS = {"browser", "page", "lab"}
+#: Seconds for a test on Kubernetes: those that must have it to themselves and the others wait for each other's files.
+WITH_TURN = 1200
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,6 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("screen")
         if "session_kube" in fixtures:
             item.add_marker("kubernetes")
+            item.add_marker(pytest.mark.timeout(WITH_TURN))
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     pods = _spread([item for item in items if item.get_closest_marker("kubernetes")], 0.4)
     places = {**_spread([item for item in items if item.get_closest_marker("slow")], 0.0), **pods}

@@ -28,7 +28,6 @@ def run() -> Iterator[Result]:
         print("kubernetes: not measured, there is no Kubernetes of our own to start")
         return
     from . import growth, joining, operator, screen, site, workers
-    from .leases import beating
     from .sight import watching
 
     folder = Path(tempfile.mkdtemp(prefix="mlops-bench-kubernetes-"))
@@ -36,7 +35,7 @@ def run() -> Iterator[Result]:
         log = folder / "operator.log"
         with opened_kube() as kube, site.opened(kube, folder) as here, operator.running(here, log):
             yield from workers.run(here)
-            with kube.fake_nodes(NODES), beating(loop_thread(), NODES), watching(loop_thread()) as sight:
+            with kube.fake_nodes(NODES), watching(loop_thread()) as sight:
                 cluster = here.start(growth.NAME, 0, fake=True)
                 cluster.wait(0)
                 yield from growth.run(here, sight, loop_thread(), cluster)

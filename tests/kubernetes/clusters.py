@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from jupyter_mlops import places
 from jupyter_mlops.controller.link import ClusterView, Link
 from jupyter_mlops.core.cluster import ClusterSpec
+from jupyter_mlops.core.errors import ClusterUnreachable
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.home.owner import me
@@ -95,7 +96,7 @@ class Namespace:
         """A cluster that runs, with so many workers that work; ended afterwards."""
         await self.backend.start(spec)
         try:
-            link = await self.backend.link(spec.name, PATIENCE)
+            link = await until(lambda: self.backend.link(spec.name, PATIENCE), bool, "its scheduler answers")
             try:
                 await until(link.view, lambda view: up(view) >= workers, f"{workers} workers")
                 yield spec.name, link
@@ -140,12 +141,17 @@ def up(view: ClusterView) -> int:
 async def until(
     look: Callable[[], Awaitable[T]], is_so: Callable[[T], object], what: str = "", patience: float = PATIENCE
 ) -> T:
-    """Look again and again until it is so."""
+    """Look again and again until it is so; who is too busy to answer in time is asked again."""
     deadline = time.monotonic() + patience
-    while not is_so(seen := await look()):
+    while True:
+        seen: T | ClusterUnreachable
+        try:
+            if is_so(seen := await look()):
+                return seen
+        except ClusterUnreachable as silence:
+            seen = silence
         assert time.monotonic() < deadline, f"not {what or 'so'} within {patience} s; last seen: {seen!r}"
         await asyncio.sleep(PAUSE)
-    return seen
 
 
 async def in_thread(look: Callable[[], T]) -> T:

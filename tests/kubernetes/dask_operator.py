@@ -33,14 +33,14 @@ def crds(kube: Kube) -> Iterator[None]:
         if not _has_crds(kube):
             kube.kubectl("apply", "--server-side", "-f", folder)
             kube.kubectl("label", "-f", folder, OURS)
-            kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", folder)
+            kube.kubectl("wait", "--for=condition=Established", f"--timeout={PATIENCE:.0f}s", "-f", folder)
         try:
             yield
         finally:
             with suppress(BlockingIOError):  # somebody else uses them
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _has_crds(kube, "-l", OURS):
-                    kube.kubectl("delete", "--timeout=60s", "-f", folder)
+                    kube.kubectl("delete", f"--timeout={PATIENCE:.0f}s", "-f", folder)
 
 
 def _has_crds(kube: Kube, *which: str) -> bool:

@@ -28,7 +28,8 @@ _KUBECLUSTER = """
 import json, sys
 from dask_kubernetes.operator import KubeCluster
 spec = json.loads(sys.argv[2])
-KubeCluster(custom_cluster_spec=spec, namespace=sys.argv[1], shutdown_on_close=False, quiet=True).close()
+more = {"shutdown_on_close": False, "quiet": True, "resource_timeout": 150}
+KubeCluster(custom_cluster_spec=spec, namespace=sys.argv[1], **more).close()
 """
 
 

@@ -47,6 +47,8 @@ WORKERS = Path("/var/tmp/jupyter-mlops-test")
 #: Who uses a Kubernetes of our own, who starts or stops it, how it is reached, and whose turn it is.
 USERS, CHANGING, READY = (WORKERS / name for name in ("users.lock", "changing.lock", "ready.json"))
 TURNS, QUEUE, NODES = WORKERS / "turns.lock", WORKERS / "queue.lock", WORKERS / "nodes.lock"
+#: Seconds that a busy machine may take.
+PATIENCE = 150.0
 #: Parts of Python's own library that no pod needs.
 UNUSED = ("site-packages", "test", "idlelib", "ensurepip", "lib2to3", "tkinter", "turtledemo")
 
@@ -114,7 +116,14 @@ class Kube:
         to minutes, long after it is back: they begin anew, so that this fault ends with its test."""
         self.run("start", component)
         if component in ("apiserver", "etcd"):
+            self._until_ready()  # a controller manager that gets no answer for ten seconds ends, and nobody starts it
             self.restart("controller-manager", "scheduler", "kubelet", "proxy", "coredns")
+
+    def _until_ready(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while (said := self.kubectl("get", "--raw", "/readyz", "--request-timeout=10s", check=False)) != "ok":
+            assert time.monotonic() < deadline, f"the API isn't ready within {PATIENCE} s: {said}"
+            time.sleep(0.3)
 
     def restart(self, *components: str) -> None:
         """Kill them, and start them again."""
@@ -124,22 +133,26 @@ class Kube:
 
     @contextmanager
     def fake_nodes(self, count: int, *options: str) -> Iterator[None]:
-        """Nodes that exist only in the API; pods placed on them run at once, without a container.
+        """Nodes that exist only in the API, and live for as long as they are wanted; pods placed on them run at once,
+        without a container.
 
         Only one test has them at a time: they are found by what they are, and have the same names for all."""
         script = PROGRAM.with_name("fakenodes")
         if not script.exists():
             pytest.skip("nodes that exist only in the API come from a program beside the one that starts a Kubernetes")
+        from .leases import beating
+
         environment = {**os.environ, "KUBECONFIG": self.kubeconfig}
         command = [sys.executable, str(script), "--nodes", str(count), *options]
         with _locked(NODES):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
             try:
                 assert process.stdout is not None and process.stdout.readline() == "ready\n"
-                yield
+                with beating(count):
+                    yield
             finally:
                 process.terminate()
-                process.communicate(timeout=60)
+                process.communicate(timeout=PATIENCE)
 
 
 def reason_to_skip() -> str:

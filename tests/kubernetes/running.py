@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -51,6 +52,8 @@ class Running:
     def __init__(self, namespace: Namespace, name: str) -> None:
         self.namespace, self.kube, self.name = namespace, namespace.kube, name
         self.cluster = mlops.Cluster(name)
+        #: The folder of this machine that all its workers see, where they have one.
+        self.volume = Path()
 
     def ready(self, workers: int) -> None:
         """Wait until so many workers work, no more and no fewer, and each has its pod."""

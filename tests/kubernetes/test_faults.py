@@ -16,7 +16,7 @@ from jupyter_mlops.core.errors import RunLost
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.places.kubernetes.why.facts import moment
 
-from .clusters import FAKE, PATIENCE, Namespace, in_thread, small, until
+from .clusters import FAKE, PATIENCE, Namespace, by_value, in_thread, small, until
 from .kube import Kube
 from .network import Network
 from .running import Running, call, endless, running, slowly, up_in
@@ -35,7 +35,7 @@ def test_the_scheduler_is_killed_and_its_pod_deleted(kube: Kube) -> None:
     with running(kube) as made:
         workers = made.pods()
         lost = mlops.run(endless, cluster=made.cluster, detach=True)
-        attached = mlops.map(slowly, range(200), cluster=made.cluster)
+        attached = mlops.map(slowly, range(1000), cluster=made.cluster)  # never over
         made.until(lambda: lost.state == "running" and attached.record.done > 0)
         _kill_process(made)
         _is_back(made, starts=1)
@@ -68,6 +68,24 @@ def test_the_scheduler_is_killed_and_its_pod_deleted(kube: Kube) -> None:
         assert receipt.runs == 4
 
 
+#: Items of a map that need not wait until the network was away.
+FIRST = 40
+
+
+@by_value
+def until_healed(item: int) -> int:
+    """As `slowly`, but later items wait until the network was away once, and the last one until it was away twice: so
+    whoever looks at the run meanwhile finds it running."""
+    import time
+    from pathlib import Path
+
+    time.sleep(0.4)
+    times = 0 if item < FIRST else 1 if item < 2 * FIRST else 2
+    while times and not Path(f"/tmp/healed-{times}").exists():
+        time.sleep(0.1)
+    return 2 * item
+
+
 def test_the_network_is_away(kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's connections break, then her packets are swallowed: what runs goes on, and so do her connections."""
     with running(kube) as made:
@@ -75,24 +93,31 @@ def test_the_network_is_away(kube: Kube, tmp_path: Path, monkeypatch: pytest.Mon
         try:
             monkeypatch.setenv("KUBECONFIG", str(network.kubeconfig(tmp_path)))
             call(kernel().sessions.close(made.name))  # what it had open went another way
-            run = mlops.map(slowly, range(120), cluster=made.cluster)
+            run = mlops.map(until_healed, range(2 * FIRST + 1), cluster=made.cluster)
             made.until(lambda: run.record.done > 0)
             client = call(kernel().sessions.open(made.name)).client
-            for cut, seconds in ((network.refuse, 5), (network.swallow, LONGER)):
+            for times, (cut, seconds) in enumerate(((network.refuse, 5), (network.swallow, LONGER)), 1):
                 cut()
                 made.until(lambda: made.phase() == "unreachable")
                 before = run.record.done
                 time.sleep(seconds)  # so long it is away
                 assert (run.state, run.record.done) == ("running", before)
                 network.heal()
+                _tell_workers(made, f"/tmp/healed-{times}")
                 made.until(lambda seen=before: _went_on(run, seen))  # type: ignore[misc]  # the value now
                 made.until(lambda: made.phase() == "running")
-            assert run.result(PATIENCE) == [2 * item for item in range(120)]
+            assert run.result(PATIENCE) == [2 * item for item in range(2 * FIRST + 1)]
             assert call(kernel().sessions.open(made.name)).client is client and client.status == "running"
         finally:
             call(kernel().sessions.close(made.name))
             monkeypatch.setenv("KUBECONFIG", kube.kubeconfig)
             network.close()
+
+
+def _tell_workers(made: Running, folder: str) -> None:
+    """Make a folder in each worker's pod."""
+    for pod in made.pods():
+        made.kube.kubectl("exec", "-n", made.namespace.name, pod["metadata"]["name"], "--", "mkdir", folder)
 
 
 def _went_on(run: mlops.Run, seen: int) -> bool:

@@ -285,8 +285,8 @@ async def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
 
     async def main(url: str) -> None:
         theirs, found = ForeignScheduler(url), local()
-        assert (await theirs.look()).workers[0].threads == 1
-        assert (await run_news(theirs, 0)).runs == []
+        assert (await until(theirs.look, bool)).workers[0].threads == 1
+        assert (await until(lambda: run_news(theirs, 0), bool)).runs == []
         spec = spec_of(found, "ml", RATES.price)
         await install(theirs, found, spec)
         link = RemoteLink(url)
@@ -305,7 +305,7 @@ async def test_the_book_of_runs_is_brought(tmp_path: Path) -> None:
         await link.cancel_run(run.id, "enough")
         told = await until(lambda: run_news(theirs, 0), lambda told: told.runs[0].phase == "cancelled", "it is told")
         assert told.events[0].text == "r was cancelled"
-        assert (await run_news(theirs, told.seq)).runs == []
+        assert (await until(lambda: run_news(theirs, told.seq), bool)).runs == []
         await link.close()
         await theirs.close()
 

@@ -31,8 +31,9 @@ async def test_a_live_cluster_outlives_what_happens_to_its_stored_spec(namespace
         newer = json.loads(whole)
         newer["format"], newer["profile"]["limits"]["thresholds"] = 2, [0.5]
         await in_thread(lambda: store(namespace, name, json.dumps(newer)))
-        seen = await listed(namespace)
-        assert seen[name].phase == seen[other].phase == "running"
+        await until(  # each tells a moment later that it runs
+            lambda: listed(namespace), lambda seen: seen[name].phase == seen[other].phase == "running", "both are seen"
+        )
         assert await in_thread(lambda: mlops.map(square, range(4), cluster=name).result()) == [0, 1, 4, 9]
         await until(lambda: listed(namespace), lambda seen: seen[name].cost.amount, "its cost is stored")
         await until(lambda: backend.runs(name), lambda runs: runs and runs[0].phase == "done", "its run is stored")

@@ -13,7 +13,7 @@ from distributed import Client
 from jupyter_mlops.core.errors import ClusterEnded, NameTaken
 from jupyter_mlops.places.kubernetes.names import ObjectNames
 
-from .clusters import Namespace, by_value, in_thread, small, until, up
+from .clusters import PATIENCE, Namespace, by_value, in_thread, small, until, up
 
 
 @by_value
@@ -33,7 +33,7 @@ async def test_from_start_to_receipt(namespace: Namespace) -> None:
     with pytest.raises(NameTaken):
         await backend.start(spec)
 
-    link = await backend.link(name, 90)
+    link = await backend.link(name, PATIENCE)
     await until(link.view, lambda view: up(view) == 2, "two workers")
     address = await backend.address(name)
     assert address.url.startswith("tls://127.0.0.1:")
@@ -57,7 +57,7 @@ async def test_from_start_to_receipt(namespace: Namespace) -> None:
 
     host, port, key = await link.dashboard()
     request = urllib.request.Request(f"http://{host}:{port}/status", headers={"X-Jupyter-MLOps-Key": key})
-    page = await in_thread(lambda: urllib.request.urlopen(request, timeout=30).read())
+    page = await in_thread(lambda: urllib.request.urlopen(request, timeout=PATIENCE).read())
     assert b"Dask" in page
     await link.close()
 
@@ -95,7 +95,8 @@ async def test_deleting_the_record_removes_everything_and_the_cost_is_kept(names
 async def test_what_a_worker_holds_survives_its_eviction(namespace: Namespace) -> None:
     """A drained node's pods get SIGTERM: their data moves to others before they go, nothing is computed again."""
 
-    async with namespace.cluster(namespace.spec(small(2)), workers=2) as (name, link):
+    spec = namespace.spec(small(2), kubernetes={"grace": 60})  # of which a busy machine may take some
+    async with namespace.cluster(spec, workers=2) as (name, link):
         address = await namespace.backend.address(name)
         async with Client(address.url, security=address.security, asynchronous=True) as client:
             marks = client.map(_mark, range(8), pure=False)

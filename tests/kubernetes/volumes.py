@@ -19,13 +19,13 @@ from .clusters import by_value
 from .kube import Kube
 from .running import Running, running
 
-#: Steps of a training, and after how many it saves.
-STEPS, EVERY = 60, 5
+#: Steps of a training, after how many it saves, and after which it waits for what happens to it.
+STEPS, EVERY, WAITS = 60, 5, 33
 
 
 @contextmanager
-def running_with_volume(kube: Kube, workers: int = 2) -> Iterator[Running]:
-    """As `running`, with a place for checkpoints: a folder of the only real node."""
+def running_with_volume(kube: Kube, workers: int = 2, **fields: Any) -> Iterator[Running]:
+    """As `running`, with a place for checkpoints: a folder of the only real node, which is its `volume`."""
     if not kube.own:
         pytest.skip("a volume is made of a folder of this machine")
     mount = {"name": "checkpoints", "mountPath": "/checkpoints"}
@@ -41,7 +41,8 @@ def running_with_volume(kube: Kube, workers: int = 2) -> Iterator[Running]:
     with tempfile.TemporaryDirectory(prefix="mlops-volume-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o777)
         try:
-            with running(kube, workers, before=claim, pod=pod, environment={PLACE: "/checkpoints"}) as made:
+            with running(kube, workers, before=claim, pod=pod, environment={PLACE: "/checkpoints"}, **fields) as made:
+                made.volume = Path(folder)
                 yield made
         finally:
             kube.kubectl("delete", "pv", *volumes, "--wait=false", "--ignore-not-found")
@@ -79,14 +80,15 @@ def _claim(kube: Kube, namespace: str, folder: str) -> None:
 
 @by_value
 def train(pause: float) -> tuple[int, int]:
-    """Where it began, and where it ended."""
+    """Where it began, and where it ended. Until something has happened to it, it gets no further than the middle."""
     folder = mlops.resume()
     begin = step = int((folder / f"rank-{mlops.rank()}").read_text()) if folder is not None else 0
     print("from", begin, flush=True)
     while step < STEPS:
         time.sleep(pause)
-        step += 1
-        mlops.log_metric("at", step, step)
+        if begin or step < WAITS:
+            step += 1
+            mlops.log_metric("at", step, step)
         stop = mlops.stopping()
         if step % EVERY == 0 or stop:
             with mlops.checkpoint(step) as place:

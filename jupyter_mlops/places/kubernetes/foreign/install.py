@@ -21,8 +21,10 @@ from .scheduler import ForeignScheduler
 
 _T = TypeVar("_T")
 
-#: Seconds to install the book: its scheduler imports pydantic for the first time.
+#: Seconds to install the book: its scheduler imports pydantic for the first time; and for what is asked before and
+#: after that, by somebody who waits for a run, and not for a list.
 INSTALLING: Seconds = 60.0
+ANSWERING: Seconds = 10.0
 
 #: Where the scheduler's metadata say that the book is there.
 _KEY = "jupyter-mlops"
@@ -101,13 +103,13 @@ async def install(scheduler: ForeignScheduler, cluster: Discovered, spec: Cluste
     """
     code, archive = packed()
     objects = {group.object: group.name for group in cluster.groups}
-    there = await scheduler.ask("get_metadata", keys=[_KEY], default=None)
+    there = await scheduler.ask("get_metadata", ANSWERING, keys=[_KEY], default=None)
     if isinstance(there, Mapping) and (there.get("code"), there.get("objects")) == (code, objects):
         return
     if isinstance(there, Mapping) and there.get("code") == code:  # it lives on, with its runs
-        await scheduler.ask("mlops_guest_groups", spec=spec.model_dump_json(), objects=objects)
+        await scheduler.ask("mlops_guest_groups", ANSWERING, spec=spec.model_dump_json(), objects=objects)
         return
-    _compare(await scheduler.ask("versions"), cluster.name)
+    _compare(await scheduler.ask("versions", ANSWERING), cluster.name)
     package = f"{start.PACKAGE}_{code}"
     refused = await _run(scheduler, cluster.name, archive, package, spec.model_dump_json(), objects, code, _REFUSED)
     if refused:
@@ -163,7 +165,7 @@ async def _run(scheduler: ForeignScheduler, cluster: str, *arguments: Any) -> st
         raise ClusterUnreachable(f"The scheduler of {cluster!r} doesn't take our code", "it runs nothing for clients")
     if answer.get("status") != "OK":
         return str(answer.get("exception_text") or answer.get("text") or "it failed without a reason")
-    return str(await scheduler.ask("get_metadata", keys=[_REFUSED], default="") or "")
+    return str(await scheduler.ask("get_metadata", ANSWERING, keys=[_REFUSED], default="") or "")
 
 
 async def _load_run_book(

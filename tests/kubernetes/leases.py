@@ -5,28 +5,28 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from jupyter_mlops.client.loop_thread import LoopThread
-from jupyter_mlops.places.kubernetes.api.client import MERGE_PATCH, Api
+from jupyter_mlops.client.clusters.kernel import loop_thread
+from jupyter_mlops.places.kubernetes.api.client import MERGE_PATCH, Answer, Api, Unreachable
 
 GROUP = "coordination.k8s.io/v1"
 LEASES = f"/apis/{GROUP}/namespaces/kube-node-lease/leases"
-LABELS = {"mlops-bench": "true"}
+LABELS = {"mlops-test": "true"}
 
 #: Seconds in which each node is heard of once.
 EVERY = 25.0
 
 
 @contextmanager
-def beating(loop_thread: LoopThread, nodes: int) -> Iterator[None]:
+def beating(nodes: int) -> Iterator[None]:
     """Keep `fake-0`, `fake-1`, … alive."""
-    beats = loop_thread.spawn(_beat([f"fake-{number}" for number in range(nodes)]))
+    beats = loop_thread().spawn(_beat([f"fake-{number}" for number in range(nodes)]))
     try:
         yield
     finally:
         beats.cancel()
-        loop_thread.call(_remove())
+        loop_thread().call(_remove())
 
 
 async def _beat(nodes: list[str]) -> None:
@@ -36,12 +36,14 @@ async def _beat(nodes: list[str]) -> None:
             metadata = {"name": node, "namespace": "kube-node-lease", "labels": LABELS}
             spec = {"holderIdentity": node, "leaseDurationSeconds": 40, "renewTime": _now()}
             body = {"apiVersion": GROUP, "kind": "Lease", "metadata": metadata, "spec": spec}
-            await api.request("POST", LEASES, body, parse=False)
+            with suppress(Answer, Unreachable):  # somebody who was killed has left it
+                await api.request("POST", LEASES, body, parse=False)
         while True:
             for node in nodes:
                 await asyncio.sleep(EVERY / len(nodes))
                 body = {"spec": {"renewTime": _now()}}
-                await api.request("PATCH", f"{LEASES}/{node}", body, content=MERGE_PATCH, parse=False)
+                with suppress(Answer, Unreachable):  # the API is busy: there is a next time
+                    await api.request("PATCH", f"{LEASES}/{node}", body, content=MERGE_PATCH, parse=False)
     finally:
         await api.close()
 
@@ -49,7 +51,8 @@ async def _beat(nodes: list[str]) -> None:
 async def _remove() -> None:
     api = await Api.connect()
     try:
-        await api.request("DELETE", LEASES, query={"labelSelector": "mlops-bench=true"}, parse=False)
+        with suppress(Answer, Unreachable):  # they keep nobody alive
+            await api.request("DELETE", LEASES, query={"labelSelector": "mlops-test=true"}, parse=False)
     finally:
         await api.close()
 
