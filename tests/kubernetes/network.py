@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -29,7 +30,9 @@ class Network:
         self._flows: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
         self._open.set()
-        self.port = self._call(self._listen(0))
+        self._bound = _bound(0)
+        self.port = int(self._bound.getsockname()[1])
+        self._call(self._listen())
 
     def kubeconfig(self, folder: Path) -> Path:
         """A kubeconfig in `folder` that leads through this network."""
@@ -53,13 +56,14 @@ class Network:
         async def heal() -> None:
             await self._break()
             self._open.set()
-            await self._listen(self.port)
+            await self._listen()
 
         self._call(heal())
 
     def close(self) -> None:
         """End it."""
         self._call(self._break())
+        self._bound.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -67,12 +71,13 @@ class Network:
     def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
-    async def _listen(self, port: int) -> int:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
-        return int(self._server.sockets[0].getsockname()[1])
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._accept, sock=self._bound)
 
     async def _break(self) -> None:
         self._server.close()
+        self._bound.close()
+        self._bound = _bound(self.port)  # nobody listens there, and no other process gets it
         for flow in self._flows:
             flow.cancel()
         await asyncio.gather(*self._flows, return_exceptions=True)
@@ -100,3 +105,11 @@ class Network:
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket of that port."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    return made
