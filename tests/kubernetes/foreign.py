@@ -80,13 +80,15 @@ def daskcluster(namespace: Namespace, name: str, workers: int) -> dict[str, Any]
 
 
 def worker_group(namespace: Namespace, cluster: str, name: str, cpu: str) -> dict[str, Any]:
-    """A group of one worker beside the default one, with so many CPUs."""
+    """A group of one worker beside the default one, with so many CPUs. On any node: if it is too big, all say so, also
+    the fake nodes of another test, which would outvote the real one."""
     worker = container(namespace, "worker", "worker", "--name", "$(DASK_WORKER_NAME)", cpu=cpu)
+    spec = {name: part for name, part in pod(namespace, worker).items() if name != "nodeSelector"}
     return {
         "apiVersion": "kubernetes.dask.org/v1",
         "kind": "DaskWorkerGroup",
         "metadata": {"name": f"{cluster}-{name}", "namespace": namespace.name},
-        "spec": {"cluster": cluster, "worker": {"replicas": 1, "spec": pod(namespace, worker)}},
+        "spec": {"cluster": cluster, "worker": {"replicas": 1, "spec": spec}},
     }
 
 

@@ -32,7 +32,7 @@ async def test_why_workers_do_not_come(namespace: Namespace) -> None:
     }
     groups = [
         small(1, "ok"),
-        small(1, "huge", cpus=900),
+        small(1, "huge", cpus=900, pod={}),  # no node has room, also no fake node of another test
         small(1, "image", pod={"spec": {"containers": [{"image": "docker.io/library/no-such-image:1"}]}}),
         small(1, "label", pod={"spec": {"nodeSelector": {"disk": "golden"}}}),
         small(1, "secret", pod=missing),
