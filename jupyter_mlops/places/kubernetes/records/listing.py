@@ -206,9 +206,9 @@ class Vanished:
         """`found`, and those that were there before and didn't end by themselves, as ended."""
         place, now = (api.host, api.namespace), {_key(entry): entry for entry in found}
         missing = [entry for key, entry in self._there.get(place, {}).items() if key not in now]
-        self._there[place] = now
-        gone = self._gone.setdefault(place, {})
         with_it = bool(missing) and await _namespace_is_gone(api)
+        self._there[place] = now  # only now: who is too impatient for that answer looks again
+        gone = self._gone.setdefault(place, {})
         for entry in missing:
             if with_it or (entry.live and entry.ready):  # else it was forgotten, or never began
                 why = f"its namespace {api.namespace!r} was deleted" if with_it else _BOTH
