@@ -30,6 +30,8 @@ POLICY = "policy/v1"
 #: What a cluster can do without: without a network policy TLS still keeps others out, without a budget only who drains
 #: a node must think of the scheduler. Without anything else the cluster can't live.
 _SPARE = ("networkpolicies", "poddisruptionbudgets")
+#: Seconds that Kubernetes may take to remove what an ended cluster owned, and between two tries meanwhile.
+_LEFT, _LOOK = 30.0, 0.25
 #: The annotation of the record that holds the spec, without the environment: more people may read it than Secrets.
 SPEC = "jupyter-mlops/spec"
 
@@ -132,12 +134,18 @@ async def _all(api: Api, objects: list[tuple[tuple[str, str], Json]]) -> None:
 
 
 async def _post(api: Api, kind: tuple[str, str], body: Json) -> None:
-    plural, group = kind
-    try:
-        await api.request("POST", api.path(plural, group=group), body, parse=False)
-    except Answer as answer:
-        if plural not in _SPARE or answer.status not in (403, 404):
-            raise
+    """Make an object. What an earlier cluster of that name has left is waited for: Kubernetes is removing it."""
+    (plural, group), deadline = kind, time.monotonic() + _LEFT
+    while True:
+        try:
+            await api.request("POST", api.path(plural, group=group), body, parse=False)
+            return
+        except Answer as answer:
+            if plural in _SPARE and answer.status in (403, 404):
+                return
+            if answer.status != 409 or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_LOOK)
 
 
 def _metadata(spec: ClusterSpec, ids: ObjectNames, name: str, part: str = "record", owner: Json | None = None) -> Json:
