@@ -38,7 +38,7 @@ def _installed(folder: Path, program: str, needed: str, index: Path) -> set[str]
         env={**os.environ, **pip, "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=150,
     )
     assert done.returncode != 0 and "can't be installed" not in done.stderr and "lacks what" not in done.stderr
     brought = folder / ".jupyter-mlops" / "packages"

@@ -53,7 +53,7 @@ async def priced(api: FakeApi, *names: str) -> dict[str, HostPrice]:
     task = asyncio.create_task(looked_up.run())
     for name in [*names, *names]:
         looked_up.see(name)
-    await asyncio.wait_for(done.wait(), 20)
+    await asyncio.wait_for(done.wait(), 150)
     task.cancel()
     return found
 

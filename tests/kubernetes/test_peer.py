@@ -34,7 +34,7 @@ async def reached(user: int, guarded: bool) -> bool:
     tunnel = Tunnel(cast(Any, SimpleNamespace(path="/".join)), find, 8786, guarded=guarded)
     command = [sys.executable, "-c", CONNECT, str(await tunnel.open()), str(user)]
     try:
-        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=150)
         assert done.stdout == b"b''\n", done.stderr
     finally:
         await tunnel.close()

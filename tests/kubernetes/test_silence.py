@@ -71,7 +71,8 @@ async def test_what_is_no_kubernetes_is_called_so(
     server.answer = page
     with pytest.raises(ClusterUnreachable, match="What answers isn't Kubernetes"):
         await placed("mine")
-    assert not caplog.records
+    # a Dask client of an earlier test may still tell that its cluster is gone
+    assert not [record for record in caplog.records if not record.name.startswith("distributed")]
 
 
 def test_a_run_that_may_be_there_is_not_called_unknown(kubeconfig: Path) -> None:
@@ -119,7 +120,7 @@ def test_a_kubernetes_that_can_t_be_asked_is_one_line_and_disturbs_nothing(
             assert re.search(r"^mine +running +local", said.out, re.M), sentence
             assert re.search(f"^{sentence}", said.err, re.M) and len(said.err.splitlines()) == 1, (sentence, said.err)
             assert main(["profiles"]) == 0 and "small" in capsys.readouterr().out
-        assert mlops.run(len, "four", cluster="mine").result(60) == 4
+        assert mlops.run(len, "four", cluster="mine").result(150) == 4
     finally:
         assert main(["stop", "mine"]) == 0
 

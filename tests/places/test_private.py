@@ -49,7 +49,7 @@ async def test_a_scheduler_imports_nothing_from_a_shared_folder(
     group = Group(workers=0, maximum=1, memory=500 * 1024**2)
     profile = Profile(name="small", groups=[group])
     await local.start(ClusterSpec(name="one", owner="me", profile=profile, created=time.time()))
-    address = await local.address("one")
+    address = await local.address("one", 150.0)
     client: Any = await Client(address.url, security=address.security, asynchronous=True)  # type: ignore[no-untyped-call]
     try:
         await client.scheduler.register_scheduler_plugin(plugin=for_scheduler(bundle()), name="b", idempotent=True)
