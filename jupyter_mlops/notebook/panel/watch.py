@@ -108,23 +108,27 @@ class PanelWatch:
         if name:
             await self._choose(name)
         while True:
-            listing = await list_clusters()
+            now, listing = self._now, await list_clusters()
             if not threading.main_thread().is_alive():  # the kernel ends, and nothing that is asked is answered
                 return
-            self._now.listing = listing
-            await self._follow()
-            self._tell()
+            await self._take_list(now, listing)
             await until_set(self._look, LIST_EVERY)
             self._look.clear()
 
     async def _choose(self, name: str) -> None:
         follower, self._follower = self._follower, None
         self._runs.clear()
-        self._now = Seen(self._now.listing, name)
+        now = self._now = Seen(self._now.listing, name)
         if follower is not None:
             await follower.close()
         if name:
-            self._now.listing = await list_clusters()
+            await self._take_list(now, await list_clusters())
+
+    async def _take_list(self, now: Seen, listing: Listing) -> None:
+        """Show a list that was asked for when `now` was what is known. One cluster was chosen meanwhile: it may have
+        been made after that, and is listed anew by who chose it."""
+        if now is self._now:
+            now.listing = listing
             await self._follow()
             self._tell()
 
