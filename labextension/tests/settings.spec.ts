@@ -79,6 +79,18 @@ describe('SettingsSync', () => {
     expect(saved(stage)).toBe(1);
   });
 
+  it('keeps what a user changes while it sends something else', async () => {
+    const { stage, lab, both } = await sync({}, { cpu_hour: 0.05 });
+    await both.idle;
+    lab.edit({ gbHour: 0.01 });
+    await Promise.resolve(); // it has begun
+    lab.edit({ currency: 'EUR' });
+    await both.idle;
+    expect(stage.api.kept.price).toMatchObject({ gb_hour: 0.01, currency: 'EUR' });
+    expect(lab.composite).toMatchObject({ gbHour: 0.01, currency: 'EUR' });
+    expect(saved(stage)).toBe(2);
+  });
+
   it('leaves who named a price alone when something else changes', async () => {
     const { stage, lab, both } = await sync({}, { cpu_hour: 0.05, source: 'the admin', date: 'd' });
     lab.edit({ defaultProfile: 'gentle' });

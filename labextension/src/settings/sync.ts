@@ -103,13 +103,14 @@ export class SettingsSync implements IDisposable {
     const current = await this.store.api.settings();
     const answer = await this.store.api.saveSettings(merge(current, wanted));
     this._known = sharedOf(answer ?? merge(current, wanted));
-    await this._reflect(this._known);
+    await this._reflect(this._known, wanted);
   }
 
-  private async _reflect(server: IShared): Promise<void> {
-    const shown = readShared(this.settings);
+  /** Show what the server has; what was changed after `before` was read stays, and goes to the server next. */
+  private async _reflect(server: IShared, before = readShared(this.settings)): Promise<void> {
     for (const key of KEYS) {
-      if (shown[key] !== server[key]) {
+      const shown = readShared(this.settings)[key];
+      if (shown === before[key] && shown !== server[key]) {
         await (server[key] === DEFAULTS[key]
           ? this.settings.remove(key)
           : this.settings.set(key, server[key]));
