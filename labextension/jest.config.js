@@ -25,6 +25,8 @@ module.exports = {
   reporters: ['default'],
   setupFiles: [...lab.setupFiles, '<rootDir>/tests/browser.ts'],
   testRegex: '/tests/.*\\.spec\\.tsx?$',
+  // The machine may have other work, and stand still for longer than the 5 s that are Jest's own.
+  testTimeout: 150_000,
   transformIgnorePatterns: [
     `/node_modules/(?!(${MODULES.join('|')}|marked|vscode-ws-jsonrpc|y-protocols|y-websocket|yjs|color|exenv-es6)).+`
   ],
