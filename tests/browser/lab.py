@@ -170,7 +170,11 @@ def chromium(profile: Path) -> Iterator[BrowserContext]:
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=found, args=flags, viewport={"width": 1440, "height": 900}
+            profile,
+            executable_path=found,
+            args=flags,
+            viewport={"width": 1440, "height": 900},
+            timeout=PATIENCE * 1000,
         )
         yield context
         context.close()

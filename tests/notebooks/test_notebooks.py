@@ -84,7 +84,9 @@ def test_the_one_on_kubernetes(namespace: Namespace, tmp_path: Path, monkeypatch
 
 def _run(path: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    # What a cell shows may come long after its answer, where the machine is busy.
+    patience = {"timeout": 900, "startup_timeout": 150, "iopub_timeout": 150}
+    NotebookClient(notebook, **patience, resources={"metadata": {"path": str(FOLDER)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("text/html" in output.get("data", {}) for output in outputs), "a table or a panel is shown"
     return notebook

@@ -119,7 +119,7 @@ def test_a_cluster_is_found_again_and_its_numbers_are_live(started: str, shown: 
     until(lambda: chosen(shown) == started, "the newest living cluster is chosen")
     until(lambda: "$0.55/h" in shown.cluster.numbers.value, "cost per hour")
     assert "my rates" in shown.cluster.numbers.value
-    assert (shown.cluster.workers.min, shown.cluster.workers.max) == (1, 3)
+    until(lambda: (shown.cluster.workers.min, shown.cluster.workers.max) == (1, 3), "bounds")  # written after the words
 
 
 def test_the_number_scales(started: str, shown: Panel) -> None:
@@ -188,7 +188,7 @@ def test_a_map_from_the_form(started: str, notebook: dict[str, Any], shown: Pane
     assert notebook["squares"] == [number**2 for number in range(200)]
     line = next(iter(shown.runs.lines.values()))
     until(lambda: "done in" in line.text.value, "the line says so")
-    assert (line.bar.value, line.bar.bar_style) == (1.0, "success")
+    until(lambda: (line.bar.value, line.bar.bar_style) == (1.0, "success"), "and so does its bar")
 
 
 def test_a_training_from_the_form(started: str, notebook: dict[str, Any], shown: Panel) -> None:
@@ -234,8 +234,10 @@ def test_what_goes_wrong_is_shown_with_what_to_do(started: str, shown: Panel) ->
     until(lambda: started in shown.error.value, "the error is shown")
     assert "role='alert'" in shown.error.value
     assert not shown.head.start.disabled, "it can be tried again"
+    trouble = shown.widget.children[1]
+    until(lambda: trouble.layout.display == "", "it is in sight")  # its words are there a moment before
     shown.dismiss.click()
-    assert shown.widget.children[1].layout.display == "none"
+    assert trouble.layout.display == "none"
 
 
 def test_one_panel_in_a_kernel_and_nothing_left_when_closed(home: Path) -> None:
