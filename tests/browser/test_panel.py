@@ -15,7 +15,8 @@ CELLS = [
     "import jupyter_mlops as mlops\n\ndef square(number):\n    return number * number",
     "mlops.panel()",
     "import time, pathlib\nwhile not pathlib.Path('SEEN').exists():\n    time.sleep(0.1)",
-    "squares[:3]",
+    # The panel says that the run is done, and then fetches what it gave.
+    "import time\nwhile 'squares' not in globals():\n    time.sleep(0.1)\nsquares[:3]",
     "mlops.panel().close()",
 ]
 
@@ -31,6 +32,7 @@ def test_the_panel(page: Page, lab: Lab, picture: Callable[[str], Path]) -> None
     expect(panel).to_contain_text("1 worker")
 
     workers = panel.get_by_role("spinbutton", name="Workers")
+    expect(workers).to_have_value("1")  # it comes after the words
     workers.focus()
     workers.press("ArrowUp")
     expect(panel).to_contain_text("2 workers")

@@ -240,7 +240,7 @@ def test_what_goes_wrong_is_shown_with_what_to_do(started: str, shown: Panel) ->
     assert trouble.layout.display == "none"
 
 
-def test_one_panel_in_a_kernel_and_nothing_left_when_closed(home: Path) -> None:
+def test_one_panel_in_a_kernel_and_nothing_left_when_closed(started: str) -> None:
     before = {thread.name for thread in threading.enumerate()}
     first = panel()
     assert panel() is first
