@@ -6,7 +6,7 @@ import csv
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,11 +17,11 @@ from .notebook import Notebook, write_notebook
 from .place import THIS_MACHINE, Place
 from .sidebar import Sidebar
 
-#: Where its files are the test's, too, its last item waits until it was looked at.
+#: Its last item waits until it was looked at.
 MAP = """%%mlrun --map range(40) --as number --out squares --name squares
 import os, time
 time.sleep(0.4)
-while number == 39 and os.path.isdir("WORK") and not os.path.exists("WORK/seen"):
+while number == 39 and not os.path.exists("SEEN"):
     time.sleep(0.1)
 number ** 2"""
 
@@ -47,7 +47,8 @@ def lab(place: Place, tmp_path_factory: pytest.TempPathFactory, lab_port: int) -
 
 def test_from_nothing_to_a_receipt(page: Page, lab: Lab, place: Place) -> None:
     context = page.context
-    write_notebook(lab.work, "journey.ipynb", [cell.replace("WORK", str(lab.work)) for cell in CELLS])
+    seen = (place.tmp or lab.work) / "seen"
+    write_notebook(lab.work, "journey.ipynb", [cell.replace("SEEN", str(seen)) for cell in CELLS])
     open_lab(page, lab, "journey.ipynb")
     sidebar = Sidebar(page).open()
     expect(sidebar.empty).to_contain_text("stops by itself")
@@ -55,7 +56,7 @@ def test_from_nothing_to_a_receipt(page: Page, lab: Lab, place: Place) -> None:
     page.get_by_role("tab", name="journey.ipynb").click()
 
     name = start_in_two_clicks(sidebar, place)
-    pid = map_a_cell(page, sidebar, lab, name)
+    pid = map_a_cell(page, sidebar, name, lambda: place.touch(seen))
     scale(sidebar, place, name)
     page.close()
 
@@ -86,17 +87,19 @@ def start_in_two_clicks(sidebar: Sidebar, place: Place) -> str:
     return name
 
 
-def map_a_cell(page: Page, sidebar: Sidebar, lab: Lab, name: str) -> int:
+def map_a_cell(page: Page, sidebar: Sidebar, name: str, let_end: Callable[[], None]) -> int:
     """Returns the kernel's process."""
     notebook = Notebook(page)
-    pid = notebook.run(0).inner_text()
+    told = notebook.run(0)
+    expect(told).to_have_text(re.compile(r"pid \d+"))
+    pid = told.inner_text()
     mapped = notebook.run(1, wait=False)
     live = sidebar.run("squares", "running")
     expect(live.get_by_role("progressbar")).to_be_visible()
     expect(live.locator("[data-mlops=run-info]")).to_contain_text("%")
     expect(sidebar.card(name).locator("[data-mlops=workers]")).to_contain_text("busy")
     expect(mapped.locator(".widget-hprogress, .jupyter-widgets").first).to_be_visible()
-    (lab.work / "seen").touch()
+    let_end()
     done = sidebar.run("squares", "done")
     expect(done).to_have_count(1)
     expect(done).to_contain_text("$")
