@@ -80,8 +80,10 @@ def test_the_way_of_a_pod_and_why_it_waits(
 
     give_label()
     expect(card.locator("[data-mlops=workers]")).to_have_text("2 of 3 workers, 1 pending")
-    way = [phase for phase in recorded(page) if phase != "requested"]  # that one is often over before it is seen
-    assert way == ["pending", "starting", "idle"]
+    expect(rows.filter(has_text="late-1").locator("[data-column=phase]")).to_have_text("idle")
+    # What is over before it is seen isn't there: "requested" often, "starting" where the machine is slow.
+    way = [phase for phase in recorded(page) if phase != "requested"]
+    assert way in (["pending", "starting", "idle"], ["pending", "idle"])
     expect(rows.filter(has_text="late-1")).not_to_contain_text("labels")
 
     sidebar.stop(name)

@@ -55,7 +55,7 @@ def test_start_and_stop_with_the_keyboard_alone(page: Page, sidebar: Sidebar) ->
         if words.startswith("Small"):
             break
         page.keyboard.press("ArrowDown")
-        expect(active).not_to_have_text(words)
+        expect(active).not_to_have_text(words, use_inner_text=True)
     page.keyboard.press("Enter")
     card = sidebar.ready("small", 1)
     expect(sidebar.new).to_be_focused()
