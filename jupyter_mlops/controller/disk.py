@@ -134,15 +134,15 @@ class Disk:
             with self._lock:
                 batch = self._batch()
                 if not batch:
-                    self._draining = False
                     self.problem = None
+                    self._draining = False  # last: who waits for the end may not find the problem still there
                     return
             try:
                 self._write(batch)
             except OSError as error:
                 with self._lock:
-                    self._draining = False
                     self.problem = _problem(error, self.folder)
+                    self._draining = False
                 return
             with self._lock:
                 for _ in batch:
