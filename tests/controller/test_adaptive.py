@@ -11,7 +11,7 @@ import pytest
 from jupyter_mlops.core import policy
 from jupyter_mlops.core.profile import Group
 
-from .cluster import MEMORY, cluster, make_spec, until
+from .cluster import MEMORY, PATIENCE, cluster, make_spec, until
 
 _gate = threading.Event()
 
@@ -71,7 +71,8 @@ async def test_work_piled_up_on_a_fixed_group_makes_the_adaptive_one_beside_it_g
     more = Group(name="more", workers=0, maximum=2, memory=MEMORY, adaptive=True)
     async with cluster(make_spec(fixed, more), tmp_path) as c, c.client() as client:
         await c.have(1, "fixed")
-        here = client.map(_wait, range(40), pure=False, resources={"group:fixed": 1})
+        # few: of what a worker has, a handful is looked at, and some of that must be able to run elsewhere
+        here = client.map(_wait, range(5), pure=False, resources={"group:fixed": 1})
         await until(lambda: c.controller.workers.processing == len(here))
         # each of a name of its own, as in a graph of many steps: Dask gives such tasks to workers at once
         anywhere = [client.submit(_wait, number, key=f"step{number}") for number in range(40)]
@@ -99,6 +100,6 @@ async def test_adaptive_by_hand_and_back(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def _wait(number: int) -> int:
-    assert _gate.wait(60)
+    assert _gate.wait(PATIENCE)
     time.sleep(0.005)
     return number

@@ -13,7 +13,13 @@ from jupyter_mlops.controller.link import DASHBOARD_KEY_HEADER
 from jupyter_mlops.core.profile import Group
 
 from ..websockets import hang_up
-from .cluster import cluster, make_spec
+from .cluster import PATIENCE, cluster, make_spec
+
+
+def asked(url: str, key: str | None = None) -> HTTPRequest:
+    """A request that has time for its answer: pages are made on the loop that asks."""
+    headers = {} if key is None else {DASHBOARD_KEY_HEADER: key}
+    return HTTPRequest(url, headers=headers, connect_timeout=PATIENCE, request_timeout=PATIENCE)
 
 
 async def test_nothing_listens_with_http_until_it_is_asked_for(tmp_path: Path) -> None:
@@ -31,21 +37,14 @@ async def test_the_dashboard_is_refused_without_the_key(tmp_path: Path) -> None:
         assert host == "127.0.0.1"
         assert (host, port, key) == await c.link.dashboard(), "it is started once"
         client = AsyncHTTPClient()
-        good = {DASHBOARD_KEY_HEADER: key}
         for path in ("/status", "/info/main/workers.html", "/health", "/metrics", "/statics/css/base.css", "/none"):
-            for headers in (
-                {},
-                {DASHBOARD_KEY_HEADER: "wrong"},
-                {DASHBOARD_KEY_HEADER: ""},
-                {DASHBOARD_KEY_HEADER: "schlüssel"},
-            ):
-                request = HTTPRequest(f"http://{host}:{port}{path}", headers=headers)
+            for wrong in (None, "wrong", "", "schlüssel"):
                 with pytest.raises(HTTPClientError) as refused:
-                    await client.fetch(request)
+                    await client.fetch(asked(f"http://{host}:{port}{path}", wrong))
                 assert refused.value.code == 403, path
-        page = await client.fetch(HTTPRequest(f"http://{host}:{port}/status", headers=good))
+        page = await client.fetch(asked(f"http://{host}:{port}/status", key))
         assert b"Bokeh" in page.body
-        health = await client.fetch(HTTPRequest(f"http://{host}:{port}/health", headers=good))
+        health = await client.fetch(asked(f"http://{host}:{port}/health", key))
         assert health.body == b"ok"
 
 
@@ -65,9 +64,7 @@ async def test_its_websockets_are_refused_too(tmp_path: Path) -> None:
         host, port, key = await c.link.dashboard()
         url = f"ws://{host}:{port}/status/ws"
         with pytest.raises(HTTPClientError) as refused:
-            await websocket_connect(HTTPRequest(url), subprotocols=["bokeh", "token"])
+            await websocket_connect(asked(url), subprotocols=["bokeh", "token"])
         assert refused.value.code == 403
-        socket = await websocket_connect(
-            HTTPRequest(f"ws://{host}:{port}/eventstream", headers={DASHBOARD_KEY_HEADER: key})
-        )
+        socket = await websocket_connect(asked(f"ws://{host}:{port}/eventstream", key))
         await hang_up(socket)

@@ -11,7 +11,7 @@ from distributed import Scheduler, Worker
 
 from jupyter_mlops.controller import dask
 
-from .cluster import until
+from .cluster import PATIENCE, until
 
 HELP = "jupyter_mlops/controller/dask.py uses it, and has to do without it in this release"
 
@@ -65,7 +65,7 @@ _over = threading.Event()
 
 
 def _wait() -> bool:
-    return _over.wait(60)
+    return _over.wait(PATIENCE)
 
 
 def test_each_private_name_that_is_used_is_in_the_list() -> None:

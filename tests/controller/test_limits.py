@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from jupyter_mlops.controller import lifecycle
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.controller.till import Till
 from jupyter_mlops.core.account import AccountBook, AccountState
@@ -24,7 +25,7 @@ from jupyter_mlops.core.profile import Group, Limits
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.home.accounts import AccountsFile
 
-from .cluster import MEMORY, Cluster, cluster, folder_of, make_spec, until
+from .cluster import MEMORY, PATIENCE, Cluster, HeldClock, cluster, folder_of, make_spec, until
 
 _gate = threading.Event()
 
@@ -65,8 +66,9 @@ async def test_a_limit_ends_the_cluster_with_a_receipt(
         assert word in last["text"]
 
 
-async def test_the_steps_of_a_budget_and_more_money(tmp_path: Path) -> None:
+async def test_the_steps_of_a_budget_and_more_money(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock is set on, so that money is spent: a dollar an hour and worker."""
+    monkeypatch.setattr(lifecycle, "HOMEWARD", PATIENCE)  # what is done while it is drained may take its time
     moved = 0.0
 
     def clock() -> float:
@@ -114,7 +116,9 @@ async def test_the_steps_of_a_budget_and_more_money(tmp_path: Path) -> None:
         await c.link.limit(LimitChange(more_money=10))
         assert await waits is None, "with more money it goes on"
         spent(29.95)
-        await ended(c)
+        with monkeypatch.context() as patch:
+            patch.setattr(lifecycle, "HOMEWARD", 1.0)
+            await ended(c)
         receipt = receipt_of(tmp_path)
         assert receipt.cause == "budget" and receipt.cost.amount is not None
         assert 29.9 < receipt.cost.amount <= 30, "it was drained before its money was used up"
@@ -129,6 +133,7 @@ def _at(step: str) -> Callable[[ClusterView], bool]:
 async def test_an_account_is_asked_before_anything_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock is set on, so that money is spent: a dollar an hour and worker, of which 25 cents are held each."""
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(lifecycle, "HOMEWARD", PATIENCE)  # until it has more money, nothing runs
     store, moved = AccountsFile(), 0.0
 
     def clock() -> float:
@@ -279,10 +284,12 @@ def _keeps(name: str) -> Callable[[Cluster, Client], object]:
 @pytest.mark.parametrize("what", ["processing", "without a worker", "queued"])
 async def test_work_keeps_a_cluster_alive(tmp_path: Path, what: str) -> None:
     _gate.clear()
-    async with cluster(make_spec(Group(workers=1), limits=Limits(idle_timeout=1)), tmp_path) as c:
+    clock = HeldClock()
+    async with cluster(make_spec(Group(workers=1), limits=Limits(idle_timeout=1)), tmp_path, clock=clock) as c:
         async with c.client() as client:
             work = _keeps(what)(c, client)
-            await until(lambda: c.scheduler.tasks)
+            await until(lambda: c.scheduler.tasks and c.controller.lifecycle.idle_since is None)
+            clock.go()
             began = time.monotonic()
             await until(lambda: time.monotonic() - began > 2.5)
             assert c.controller.lifecycle.phase == "running"
@@ -294,17 +301,21 @@ async def test_work_keeps_a_cluster_alive(tmp_path: Path, what: str) -> None:
 
 
 async def test_a_client_alone_does_not_keep_it(tmp_path: Path) -> None:
-    async with cluster(make_spec(Group(workers=0), limits=Limits(idle_timeout=1)), tmp_path) as c:
+    clock = HeldClock()
+    async with cluster(make_spec(Group(workers=0), limits=Limits(idle_timeout=1)), tmp_path, clock=clock) as c:
         client = await c.client()
+        clock.go()
         await ended(c)
         await client.close()
         assert receipt_of(tmp_path).cause == "idle"
 
 
 async def test_a_live_run_keeps_it(tmp_path: Path) -> None:
-    spec = make_spec(Group(workers=0), limits=Limits(idle_timeout=1))
-    async with cluster(spec, tmp_path) as c:
+    spec, clock = make_spec(Group(workers=0), limits=Limits(idle_timeout=1)), HeldClock()
+    async with cluster(spec, tmp_path, clock=clock) as c:
         await c.link.open_run(a_run())
+        await until(lambda: c.controller.lifecycle.idle_since is None)
+        clock.go()
         began = time.monotonic()
         await until(lambda: time.monotonic() - began > 2.5)
         view = await c.link.view()
@@ -362,7 +373,7 @@ async def test_a_fault_in_the_end_does_not_keep_it_alive(tmp_path: Path, caplog:
 
         close, c.pool.close = c.pool.close, broken  # type: ignore[method-assign]  # swapped for a broken one
         await c.link.stop()
-        await asyncio.wait_for(c.scheduler.finished(), 30)
+        await asyncio.wait_for(c.scheduler.finished(), PATIENCE)
         await close()
     assert receipt_of(tmp_path).cause == "user"
     assert "could not be ended in order" in caplog.text
@@ -385,4 +396,4 @@ def a_run(id: str = "0123456789ab") -> RunState:
 
 
 def _wait(_: int = 0) -> None:
-    assert _gate.wait(60)
+    assert _gate.wait(PATIENCE)

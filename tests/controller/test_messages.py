@@ -15,7 +15,7 @@ from jupyter_mlops.core.cluster import ClusterState
 from jupyter_mlops.core.errors import ClusterUnreachable, MlopsError, NotFound
 
 from ..evil import GREETING, FakeScheduler, framed, pickled, plain, serialized
-from .cluster import cluster, make_spec
+from .cluster import PATIENCE, cluster, make_spec
 
 
 def _deep(member: Any) -> Any:
@@ -51,7 +51,7 @@ async def test_no_answer_runs_code(wrong: str, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     async with FakeScheduler(ANSWERS[wrong](marker)).listening() as fake:
         with pytest.raises(MlopsError) as refused:
-            await open_link(f"tcp://127.0.0.1:{fake.port}", timeout=10.0)
+            await open_link(f"tcp://127.0.0.1:{fake.port}", timeout=PATIENCE)
     assert fake.asked == ["mlops_view"]
     assert refused.value.what
     assert not marker.exists() and "antigravity" not in sys.modules
@@ -62,7 +62,7 @@ async def test_no_greeting_runs_code(tmp_path: Path) -> None:
     for greeting in (pickled(marker), pickled(marker, lambda member: {**GREETING, "more": member}), serialized(marker)):
         async with FakeScheduler(plain(None), greeting).listening() as fake:
             with pytest.raises(ClusterUnreachable, match="refused"):
-                await open_link(f"tcp://127.0.0.1:{fake.port}", timeout=10.0)
+                await open_link(f"tcp://127.0.0.1:{fake.port}", timeout=PATIENCE)
         assert not fake.asked and not marker.exists()
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from jupyter_mlops.controller.disk import Disk, open_private
 from jupyter_mlops.controller.pool import Notice
+from jupyter_mlops.controller.runs import handlers
 from jupyter_mlops.controller.runs.restored import Restored
 from jupyter_mlops.controller.timeline import CARD, POINTS, Timeline, card, thinned
 from jupyter_mlops.core.cluster import Event, Problem, Receipt, Sample, Work
@@ -25,7 +26,7 @@ from jupyter_mlops.core.profile import Group, Limits
 from jupyter_mlops.core.run import RunState
 from jupyter_mlops.home.runs import RunFolder
 
-from .cluster import MEMORY, cluster, folder_of, make_spec, paid_for, until
+from .cluster import MEMORY, PATIENCE, cluster, folder_of, make_spec, paid_for, until
 from .pool import InProcessPool
 
 RUN = "0123456789ab"
@@ -157,10 +158,10 @@ async def test_what_could_not_be_written_is_written_later_in_its_order(tmp_path:
     disk.replace("b", "one")
     disk.append("a", "100")
     assert not await disk.flush(0.5)
-    assert disk.problem is not None
+    await until(lambda: disk.problem is not None)
     full = False
     disk.retry()
-    assert await disk.flush(30)
+    assert await disk.flush(PATIENCE)
     assert disk.problem is None
     assert disk.read("a").split() == [str(number) for number in range(101)]
     assert disk.read("b") == "one"
@@ -179,6 +180,7 @@ async def test_who_hears_that_a_run_is_over_finds_it_so_in_its_folder(
         return really(path, flags, *args, **more)
 
     monkeypatch.setattr(os, "open", slow)
+    monkeypatch.setattr(handlers, "WRITTEN", PATIENCE)  # who is kept from the CPU meanwhile hears it later
     async with cluster(make_spec(Group(workers=0)), tmp_path) as c:
         await c.link.open_run(RunState(id=RUN, name="it", kind="cell", cluster="c", owner="me", created=time.time()))
         closing = asyncio.create_task(c.link.close_run(RUN, "done"))
@@ -211,7 +213,7 @@ async def test_the_timeline_is_thinned_after_an_hour(tmp_path: Path) -> None:
     assert len(timeline.card) <= POINTS
     assert timeline.card[-1].time == timeline.since(0)[-1].time
     assert timeline.card[0].time > timeline.card[-1].time - CARD - 15
-    await disk.close()
+    await disk.close(PATIENCE)
     assert read_lines(Sample, disk.read("timeline.jsonl")) == timeline.since(0)
 
 

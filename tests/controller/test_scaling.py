@@ -16,7 +16,7 @@ from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import InvalidSpec, OutOfRange, Refused, UnknownGroup
 from jupyter_mlops.core.profile import Group, Limits
 
-from .cluster import MEMORY, cluster, make_spec, until
+from .cluster import MEMORY, PATIENCE, cluster, make_spec, until
 from .pool import InProcessPool
 
 
@@ -95,7 +95,7 @@ async def test_a_busy_worker_ends_its_task_before_it_goes(tmp_path: Path) -> Non
 
     def work(name: str) -> str:
         started.append(name)
-        assert gates[name].wait(60)
+        assert gates[name].wait(PATIENCE)
         return name
 
     async with cluster(make_spec(), tmp_path) as c, c.client() as client:
@@ -124,7 +124,7 @@ async def test_tasks_that_wait_behind_a_draining_worker_s_last_one_run_elsewhere
     def work(name: str) -> str:
         ran.append(name)
         gate = gates.get(name.partition("-")[0])
-        assert gate is None or gate.wait(60)
+        assert gate is None or gate.wait(PATIENCE)
         return name
 
     with dask.config.set({"distributed.scheduler.worker-saturation": math.inf}):
@@ -191,7 +191,7 @@ async def test_now_does_not_wait_for_tasks(tmp_path: Path) -> None:
     def work(name: str) -> str:
         started.append(name)
         if len(started) <= 2:
-            assert gate.wait(60)
+            assert gate.wait(PATIENCE)
         return name
 
     async with cluster(make_spec(), tmp_path) as c, c.client() as client:
@@ -274,7 +274,7 @@ async def test_workers_that_somebody_else_retires_or_restarts_are_made_anew(tmp_
         await c.have(2)
         await client.retire_workers(names=["default-1"])
         await until(lambda: c.workers() == ["default-2", "default-3"], lambda: str(c.workers()))
-        await client.restart(timeout=60)
+        await client.restart(timeout=PATIENCE)
         await until(lambda: c.workers() == ["default-4", "default-5"], lambda: str(c.workers()))
         assert c.controller.view.state()["counts"]["lost"] == 0
 

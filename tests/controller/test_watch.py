@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.controller import changes as changes_module
-from jupyter_mlops.controller import pulse
+from jupyter_mlops.controller import pulse, rpc
 from jupyter_mlops.controller.changes import VIEW_INTERVAL, ChangeTracker
 from jupyter_mlops.controller.link import ClusterView
 from jupyter_mlops.controller.remote import open_link
@@ -21,7 +21,7 @@ from jupyter_mlops.core.errors import ClusterUnreachable, UnknownWorker
 from jupyter_mlops.core.profile import Group
 from jupyter_mlops.places import keys
 
-from .cluster import cluster, make_spec
+from .cluster import PATIENCE, cluster, make_spec
 
 
 async def test_a_watcher_sees_all_that_happens_by_resuming(tmp_path: Path) -> None:
@@ -48,18 +48,19 @@ async def test_a_watcher_sees_all_that_happens_by_resuming(tmp_path: Path) -> No
 async def test_the_first_worker_and_the_last_that_is_wanted_are_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes_module, "VIEW_INTERVAL", 60.0)
-    monkeypatch.setattr(pulse, "TOGETHER", 60.0)
+    far = 4 * PATIENCE
+    for module, interval in ((changes_module, "VIEW_INTERVAL"), (pulse, "TOGETHER"), (rpc, "LONGEST")):
+        monkeypatch.setattr(module, interval, far)
 
     async with cluster(make_spec(Group(workers=0, maximum=4)), tmp_path) as c:
         seen = (await c.link.view(workers=False)).seq
-        view = await c.link.watch(seen - 1, timeout=30)  # from now on the next view is a minute off
+        view = await c.link.watch(seen - 1, timeout=30)  # from now on the next view is far off
         for wanted in (1, 3):
             began = time.monotonic()
             await c.link.scale(wanted)
             while view.state.counts.idle < wanted:
-                view = await c.link.watch(view.seq, timeout=60)
-            assert time.monotonic() - began < 30
+                view = await c.link.watch(view.seq, timeout=far)
+            assert time.monotonic() - began < PATIENCE
             assert view.state.phase == "running"
 
 
@@ -165,7 +166,8 @@ async def test_a_certificate_of_another_time_is_named(tmp_path: Path, monkeypatc
     async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0, ssl=context) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ClusterUnreachable, match=r"certificate is not yet valid\. The clock here says 20\d\d-"):
-            await open_link(f"tls://127.0.0.1:{port}", keys.security(made.authority, client=made.pairs["client"]))
+            client = keys.security(made.authority, client=made.pairs["client"])
+            await open_link(f"tls://127.0.0.1:{port}", client, PATIENCE)
 
 
 async def test_a_scheduler_without_a_controller_is_named() -> None:
@@ -173,7 +175,7 @@ async def test_a_scheduler_without_a_controller_is_named() -> None:
 
     async with Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
         with pytest.raises(ClusterUnreachable, match="has no controller of ours"):
-            await open_link(scheduler.address)
+            await open_link(scheduler.address, timeout=PATIENCE)
 
 
 async def test_logs_of_workers_and_scheduler(tmp_path: Path) -> None:
@@ -186,7 +188,8 @@ async def test_logs_of_workers_and_scheduler(tmp_path: Path) -> None:
 
 
 async def test_the_timeline_has_samples(tmp_path: Path) -> None:
-    async with cluster(make_spec(), tmp_path) as c:
+    now = time.time()  # of which there is one sample, however long this takes
+    async with cluster(make_spec(), tmp_path, clock=lambda: now) as c:
         samples = await c.link.timeline()
         assert samples[0].wanted == 2
         assert samples[0].amount is None
