@@ -35,7 +35,8 @@ def launch(folder: Folder, spec: ClusterSpec) -> None:
     try:
         assert process.stdin is not None
         with home.guarded(folder.path):
-            folder.write_record(dataclasses.replace(record, scheduler=processes.look(process.pid)))
+            found = processes.look(process.pid) or processes.Process(process.pid, "")  # it may have ended already
+            folder.write_record(dataclasses.replace(record, scheduler=found))
             make_keys(folder.path)
             with contextlib.suppress(BrokenPipeError):  # it has ended already, and its log says why
                 process.stdin.write(b"go\n")
