@@ -74,9 +74,9 @@ class ForkServer:
                 ready, _, _ = select.select([self._channel, self._wake], [], [], _WATCH)
                 if self._wake in ready:
                     self._wake.recv(4096)
+                self._reap()  # first: who has ended was not asked to by what comes now
                 if self._channel in ready and not self._read():
                     break
-                self._reap()
                 self._watch()
         finally:
             self._kill_all()
