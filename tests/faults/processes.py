@@ -13,7 +13,7 @@ from jupyter_mlops.places.local import processes
 from ..places.place import LocalPlace, workers_up
 
 #: Within this many seconds nothing of a cluster may be left.
-GONE = 60.0
+GONE = 150.0
 
 
 def record(place: LocalPlace, name: str) -> dict[str, Any]:

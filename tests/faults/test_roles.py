@@ -26,7 +26,7 @@ from jupyter_mlops.places.local import tls
 
 from ..evil import GREETING, FakeScheduler, pickled, plain, read_frames, serialized
 from ..places.place import LocalPlace, call
-from .processes import folder, running
+from .processes import GONE, folder, running
 
 #: What a worker has no business to ask, of Dask and of us.
 CLIENTS_ONLY = (
@@ -80,9 +80,9 @@ async def test_a_worker_reaches_nothing_with_its_certificate(local: LocalPlace, 
     as_client = tls.security(folder(local, name), WORKER)
     as_client.tls_client_cert, as_client.tls_client_key = worker.tls_worker_cert, worker.tls_worker_key
     with pytest.raises(ImportError, match="may not be its client"):
-        await Client(address.url, security=as_client, asynchronous=True, timeout="10s", set_as_default=False)
+        await Client(address.url, security=as_client, asynchronous=True, timeout=GONE, set_as_default=False)
     with pytest.raises(MlopsError, match="a worker may not ask for 'mlops_view'"):
-        await open_link(address.url, as_client)
+        await open_link(address.url, as_client, GONE)
 
     # what it sends is not unpickled in the scheduler, wherever in a message it is
     marker = tmp_path / "marker"
