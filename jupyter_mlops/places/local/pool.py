@@ -53,7 +53,7 @@ class LocalPool:
         self._gone = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         #: What is to be sent while there is no fork server.
-        self._waiting: list[bytes] = []
+        self._waiting: list[dict[str, Any]] = []
         #: Called with the number of each new fork server.
         self.on_server: Callable[[int], None] = lambda pid: None
 
@@ -111,15 +111,14 @@ class LocalPool:
 
     def _send(self, **message: Any) -> None:
         """Send to the fork server, or, while it is being replaced, to the next one."""
-        line = encode(**message)
         if self._writer is None:
-            self._waiting.append(line)
+            self._waiting.append(message)
         else:
-            self._writer.write(line)
+            self._writer.write(encode(**message))
 
     async def _connect(self) -> None:
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
-        self._writer.writelines(self._waiting)
+        self._writer.writelines(encode(**message) for message in self._waiting)
         self._waiting.clear()
         self.on_server(self._pid)
         task = asyncio.create_task(self._listen(reader))
@@ -168,8 +167,10 @@ class LocalPool:
         self._notify(Notice(name, "lost", problem, pid=self._workers.pop(name, None), details=details))
 
     async def _replace(self) -> None:
-        """A dead fork server's workers are lost; another one is started, unless it keeps dying."""
-        for name, pid in list(self._workers.items()):
+        """A dead fork server's workers are lost; another one is started, unless it keeps dying, and asked for those
+        that were wanted meanwhile."""
+        later = {message["order"]["name"] for message in self._waiting if message["do"] == "fork"}
+        for name, pid in [each for each in self._workers.items() if each[0] not in later]:
             if pid is not None:
                 processes.kill(pid, group=True)
             self._lose(name, lost_with_server(name))
