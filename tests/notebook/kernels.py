@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking import BlockingKernelClient
-from jupyter_client.manager import KernelManager, start_new_kernel
+from jupyter_client.manager import KernelManager
 
 from ..runs.cluster import LONG
+
+#: Packing says so when it takes long, as it does where a kernel is kept from the CPU.
+NO_WORDS = f"from jupyter_mlops.client.send import pickling\npickling.PATIENT = {LONG}\ndel pickling"
 
 
 @dataclass
@@ -48,12 +52,19 @@ class Kernel:
     """
 
     def __init__(self, folder: Path, cluster: str | None = "notes", **environment: str) -> None:
-        self.manager: KernelManager
-        self.client: BlockingKernelClient
-        self.manager, self.client = start_new_kernel(
-            startup_timeout=LONG, cwd=str(folder), env={**os.environ, **environment}
-        )
+        # Files, since a port that is free may be another process's before the kernel has begun to listen there.
+        self._sockets = tempfile.TemporaryDirectory(prefix="kernel-")
+        self.manager = KernelManager(transport="ipc", ip=f"{self._sockets.name}/socket")
+        self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
+        self.client: BlockingKernelClient = self.manager.client()
+        self.client.start_channels()
+        try:
+            self.client.wait_for_ready(timeout=LONG)
+        except RuntimeError:
+            self.close()
+            raise
         self.run("%load_ext jupyter_mlops\nimport jupyter_mlops as mlops")
+        self.run(NO_WORDS)
         if cluster is not None:
             self.run(f"%mlcluster select {cluster}")
 
@@ -109,3 +120,4 @@ class Kernel:
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+        self._sockets.cleanup()

@@ -13,6 +13,7 @@ import pytest
 
 import jupyter_mlops as mlops
 
+from ..runs.cluster import until
 from .kernels import Kernel
 
 pytestmark = pytest.mark.slow
@@ -94,7 +95,7 @@ INTERRUPTED = [
     "%%mlrun --map range(10000)\nimport time\ntime.sleep(0.05)\nprint('begun')",
     "import time\nprint('begun')\nmlops.map(lambda n: time.sleep(0.1), range(10000)).result()",
     "client = mlops.cluster('notes').client()\nprint('begun')\n"
-    "client.gather(client.map(lambda n: __import__('time').sleep(0.1), range(100)))",
+    "client.gather(client.map(lambda n: __import__('time').sleep(0.1), range(1000)))",
 ]
 
 
@@ -126,7 +127,14 @@ def test_the_end_of_a_cluster_says_nothing_in_red(kernel: Kernel) -> None:
         detached = kernel.run(f"%%mlrun --detach {kind}--cluster short\nimport time\ntime.sleep(60)")
         assert "without this notebook" in detached.text and not detached.error
     kernel.run("client._timeout = 3\nwith_client.stop()")  # Dask gives up after 30 s, and says so then
-    assert kernel.unasked(15.0) == []
+    texts = list[tuple[float, str]]()
+
+    def is_closed() -> bool:
+        texts.extend(kernel.unasked(1.0))
+        return kernel.run("client.status").result == "'closed'"
+
+    until(is_closed)
+    assert texts + kernel.unasked(3.0) == []
     later = kernel.run("import gc\ngc.collect()\nclient.status")
     assert (later.result, later.text) == ("'closed'", "")
 

@@ -229,5 +229,5 @@ def test_a_notebook_runs_cell_by_cell(kernel: Kernel, name: str) -> None:
 def _check(cell: Cell, shown: Shown) -> None:
     assert not shown.error, "\n".join([cell.code, *shown.traceback])
     assert re.fullmatch(cell.shows, shown.result, re.DOTALL), (cell.code, shown)
-    noise = re.sub(r"(?m)^(CPU times|Wall time): .*$", "", shown.text).strip()
+    noise = re.sub(r"(?m)^(CPU times|Wall time|Compiler|Parser) *: .*$", "", shown.text).strip()
     assert not noise, (cell.code, shown.text)

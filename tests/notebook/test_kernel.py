@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,8 @@ def test_an_interrupted_map_stops_too(kernel: Kernel) -> None:
 def test_a_cancel_from_elsewhere_ends_the_cell(kernel: Kernel) -> None:
     request = kernel.send("%%mlrun --name endless\nprint('begun')\nwhile True:\n    pass")
     kernel.follow(request, until_text="begun")
-    next(run for run in mlops.runs() if run.name == "endless").cancel("cancelled from the sidebar")
+    until(lambda: _named("endless"))  # its record is written in the background
+    _named("endless")[0].cancel("cancelled from the sidebar")
     assert "Cancelled from the sidebar" in kernel.follow(request).error
 
 
@@ -87,8 +89,12 @@ def test_an_attached_run_is_lost_with_its_kernel(kernel: Kernel) -> None:
     request = kernel.send("%%mlrun --name orphan\nprint('begun')\nwhile True:\n    pass")
     kernel.follow(request, until_text="begun")
     kernel.kill()
-    until(lambda: next(run for run in mlops.runs() if run.name == "orphan").state == "lost")
+    until(lambda: [run.state for run in _named("orphan")] == ["lost"])
     until(lambda: mlops.cluster("notes").state().counts.busy == 0)
+
+
+def _named(name: str) -> list[Any]:
+    return [run for run in mlops.runs() if run.name == name]
 
 
 def test_loading_is_quick_and_light(kernel: Kernel) -> None:
