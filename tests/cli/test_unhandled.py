@@ -42,6 +42,8 @@ def on_the_way_to_kubernetes(work: Callable[[], Coroutine[Any, Any, None]]) -> N
 
 @pytest.mark.parametrize("where", [on_the_command_line, on_the_way_to_kubernetes])
 def test_a_dropped_task_is_logged_and_not_written(where: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    gc.collect()  # what earlier tests dropped is told of before
+    caplog.clear()
     caplog.set_level(logging.INFO)
     where(dropped)
     told = {record.name for record in caplog.records if "never retrieved" in record.getMessage()}

@@ -145,7 +145,7 @@ async def test_a_cluster_that_died_and_has_no_record_is_ended_by_who_says_that_i
     assert (await local.backend.get("one")).phase == "unreachable", "it may run on another machine"
     with pytest.raises(ClusterUnreachable, match=RECORD):
         await local.backend.stop("one", force=True)
-    spoil(folder.record_file, "{", age=7200.0)
+    spoil(folder.record_file, "{", age=10800.0)  # the ledger gave the last sign of life
     state = await local.backend.get("one")
     assert (state.phase, state.commands) == ("unreachable", ["stop"])
     assert state.problem is not None and str(folder.record_file) in state.problem.what

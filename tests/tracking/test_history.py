@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import os
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +105,13 @@ def test_a_run_is_lost_when_its_cluster_is(runs: Path) -> None:
 
 
 def test_records_that_did_not_change_are_not_read_again(runs: Path) -> None:
-    for number in range(300):
+    for number in range(3):
         history.save(run(number + 1))
     records = history.Records()
-    started = time.thread_time()
-    assert len(records.changed()) == 300
-    read = time.thread_time()
+    assert len(records.changed()) == 3
+    for path in runs.glob("*/record.json"):  # who read it again would find that it is no record
+        stat = path.stat()
+        path.write_bytes(b"x" * stat.st_size)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert records.changed() == []
-    assert time.thread_time() - read < (read - started) / 2
     assert runs.stat().st_mode & 0o077 == 0
