@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornado.httpclient import HTTPClientError
+from tornado.httpclient import HTTPClientError, HTTPRequest
 from traitlets.config import Config
 
 from jupyter_mlops import places
@@ -28,6 +29,19 @@ SMALL = {
     "groups": [{"workers": 1, "minimum": 0, "maximum": 4, "memory": "500 MiB"}],
     "price": {"cpu_hour": 3.6, "source": "test"},
 }
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks by HTTP waits as long as all else here: Tornado's clients give a server 20 s."""
+    for limit in ("connect_timeout", "request_timeout"):
+        monkeypatch.setitem(vars(HTTPRequest)["_DEFAULTS"], limit, PATIENCE)
+
+
+@pytest.fixture
+def jp_fetch(jp_fetch: Any) -> Any:
+    """As pytest-jupyter's, which has a limit of its own."""
+    return functools.partial(jp_fetch, request_timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -69,9 +83,7 @@ def ask(jp_fetch: Any) -> Ask:
         if text is None and method in ("POST", "PUT", "PATCH"):
             text = "{}"
         try:
-            answer = await jp_fetch(
-                "jupyter-mlops", *path.split("/"), method=method, body=text, params=params, request_timeout=PATIENCE
-            )
+            answer = await jp_fetch("jupyter-mlops", *path.split("/"), method=method, body=text, params=params)
         except HTTPClientError as error:
             assert error.response is not None, error
             return error.code, json.loads(error.response.body)
@@ -192,3 +204,12 @@ async def running(ask: Ask, name: str) -> None:
     while not isinstance(await ask("GET", f"clusters/{name}/workers"), list):
         assert time.monotonic() < deadline, "it did not come"
         await asyncio.sleep(0.1)
+
+
+async def eventually(condition: Callable[[], Awaitable[Any]]) -> Any:
+    """What `condition` gives once that is something."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := await condition()):
+        assert time.monotonic() < deadline, "it did not come"
+        await asyncio.sleep(0.1)
+    return value

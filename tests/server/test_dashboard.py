@@ -53,7 +53,7 @@ async def test_a_dashboard_behind_the_login(
     assert re.fullmatch(rf"{jp_base_url}jupyter-mlops/dashboards/[\w-]{{40,}}/status", address)
 
     # From here on as the sandboxed page asks: without cookies or a token, from no origin.
-    page = await http_server_client.fetch(address, request_timeout=PATIENCE)
+    page = await http_server_client.fetch(address)
     text = page.body.decode()
     assert "sandbox allow-scripts" in page.headers["Content-Security-Policy"]
     assert "allow-same-origin" not in page.headers["Content-Security-Policy"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
+import json
 import shutil
 import signal
 import sqlite3
@@ -16,10 +15,11 @@ import psutil
 import pytest
 
 from jupyter_mlops.core.cluster import ClusterState, Event, Sample
+from jupyter_mlops.home.clusters import ClusterFolder
 from jupyter_mlops.server.history.keeper import Keeper
 
 from ..websockets import hang_up
-from .conftest import PATIENCE, SMALL, finished
+from .conftest import SMALL, eventually, finished
 
 pytestmark = pytest.mark.slow
 
@@ -35,14 +35,6 @@ async def restart(jp_serverapp: Any) -> Any:
     app = jp_serverapp.web_app.settings["jupyter_mlops"]
     await app.stop_extension()
     return await app.services()
-
-
-async def eventually(condition: Any) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (value := await condition()):
-        assert time.monotonic() < deadline, "it did not come"
-        await asyncio.sleep(0.1)
-    return value
 
 
 async def test_a_restarted_server_finds_everything_again(ask: Any, browse: Any, jp_serverapp: Any) -> None:
@@ -78,10 +70,12 @@ async def test_an_ended_cluster_is_listed_after_its_folder_is_gone(ask: Any, hom
 
 async def test_a_killed_scheduler_is_an_ended_cluster_with_its_cause(ask: Any, browse: Any, home: Path) -> None:
     await started(ask)
+    there = time.time()
     browser = await browse()
     await browser.until(lambda: browser.clusters.get("one", {}).get("phase") == "running")
-    scheduler = next(p for p in psutil.process_iter() if is_scheduler(p, home))
-    scheduler.send_signal(signal.SIGKILL)
+    folder = ClusterFolder(home / "clusters" / "one")
+    await eventually(lambda: now(folder.heartbeat() > there))  # it costs until its last sign of life
+    scheduler_in(home).send_signal(signal.SIGKILL)
     await browser.until(lambda: browser.clusters["one"]["phase"] == "ended")
     assert browser.clusters["one"]["cause"] in ("killed", "failed")
     assert (await ask("GET", "clusters/one/receipt"))["cost"]["amount"] > 0
@@ -94,7 +88,7 @@ async def test_a_scheduler_that_hangs_is_unreachable_and_comes_back(
     await started(ask)
     browser = await browse()
     await browser.until(lambda: browser.clusters.get("one", {}).get("phase") == "running")
-    scheduler = next(p for p in psutil.process_iter() if is_scheduler(p, home))
+    scheduler = scheduler_in(home)
     scheduler.suspend()
     try:
         await browser.until(lambda: browser.clusters["one"]["phase"] == "unreachable")
@@ -106,17 +100,10 @@ async def test_a_scheduler_that_hangs_is_unreachable_and_comes_back(
     await browser.until(lambda: browser.clusters["one"]["phase"] == "running")
 
 
-def is_scheduler(process: psutil.Process, home: Path) -> bool:
-    """Whether it is the scheduler of a cluster in this home folder."""
-    try:
-        line = " ".join(process.cmdline())
-        return (
-            "scheduler" in line
-            and process.environ().get("JUPYTER_MLOPS_HOME") == str(home)
-            and os.getpid() != process.pid
-        )
-    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-        return False
+def scheduler_in(home: Path) -> psutil.Process:
+    """The scheduler of the cluster `one`. What was forked off from it has the same arguments."""
+    record = json.loads((home / "clusters" / "one" / "record.json").read_text())
+    return psutil.Process(record["scheduler"]["pid"])
 
 
 async def test_two_servers_on_one_home(ask: Any, jp_serverapp: Any, home: Path) -> None:

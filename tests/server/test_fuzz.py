@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import random
@@ -62,6 +63,7 @@ class Faults(logging.Handler):
 @pytest.fixture
 def faults(jp_serverapp: Any) -> Iterator[Faults]:
     """What the server logs as its own faults."""
+    gc.collect()  # tasks that earlier tests dropped are told of now
     handler = Faults()
     loggers = [jp_serverapp.log, logging.getLogger("tornado"), logging.getLogger("asyncio")]
     for logger in loggers:

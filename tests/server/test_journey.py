@@ -8,10 +8,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .conftest import SMALL, finished
+import pytest
+
+from .conftest import PATIENCE, SMALL, eventually, finished
 
 
-async def test_start_scale_stop_receipt(ask: Any, browse: Any, jp_fetch: Any, home: Path) -> None:
+async def test_start_scale_stop_receipt(
+    ask: Any, browse: Any, jp_fetch: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mlops.server.clusters.manager._AT_ONCE", PATIENCE)  # a busy controller is well, too
     await ask("PUT", "profiles/small", SMALL)
     browser = await browse()
     await browser.read()
@@ -42,7 +47,11 @@ async def test_start_scale_stop_receipt(ask: Any, browse: Any, jp_fetch: Any, ho
         },
     )
     assert len(await ask("GET", "clusters/flights/workers")) == 2
-    assert any("2" in event["text"] for event in await ask("GET", "clusters/flights/events"))
+
+    async def is_told() -> bool:
+        return any("2" in event["text"] for event in await ask("GET", "clusters/flights/events"))
+
+    await eventually(is_told)  # the controller writes its file beside
     assert await ask("GET", "clusters/flights/logs")
     adapted = await finished(ask, await ask("PATCH", "clusters/flights", {"minimum": 1, "maximum": 3}))
     assert adapted["phase"] == "done"

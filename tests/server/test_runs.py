@@ -15,7 +15,7 @@ from jupyter_mlops.core.sweep import Trial
 from jupyter_mlops.home.runs import run_folder
 from jupyter_mlops.tracking import history, pending
 
-from .conftest import SMALL, finished
+from .conftest import SMALL, eventually, finished
 
 pytestmark = pytest.mark.slow
 
@@ -54,8 +54,14 @@ async def test_a_run_is_watched_and_cancelled(ask: Any, browse: Any) -> None:
     assert any(entry["text"].startswith("at ") for entry in browser.journal[run])
     assert [state["id"] for state in await ask("GET", "runs", cluster="one")] == [run]
     assert await ask("GET", "runs", cluster="other") == []
-    (stack,) = await ask("GET", f"runs/{run}/stacks")
-    assert stack["worker"] == "default-1" and "in count" in stack["text"]
+
+    async def stack() -> Any:
+        """Of its only process; None where that took its time to tell."""
+        (told,) = await ask("GET", f"runs/{run}/stacks")
+        return told if told["text"] else None
+
+    there = await eventually(stack)
+    assert there["worker"] == "default-1" and "in count" in there["text"]
     live = list[dict[str, Any]]()
     while not live or len(live[0]["steps"]) < 2:  # what is logged has a way of its own
         await asyncio.sleep(0.1)
@@ -103,7 +109,13 @@ async def test_a_run_that_is_over_can_be_removed_for_good(ask: Any, browse: Any,
     await again.until(lambda: any(state["phase"] == "done" for state in again.runs.values()))
     assert run not in again.runs
     assert [state["id"] for state in await ask("GET", "runs")] == list(again.runs)
-    assert await asyncio.to_thread(main, ["forget", *again.runs]) == 0
+    (last,) = again.runs
+
+    async def is_written() -> bool:
+        return run_folder(last).record().phase == "done"
+
+    await eventually(is_written)
+    assert await asyncio.to_thread(main, ["forget", last]) == 0
     await again.until(lambda: not again.runs)
     assert await ask("GET", "runs") == [], "what was removed on the command line is gone here, too"
 

@@ -85,7 +85,7 @@ async def test_watching_neither_asks_a_stranger_nor_runs_its_code(
 
         # a person opens its details
         assert [row["name"] for row in await ask("GET", "clusters/v4/workers")] == ["default-xyz"]
-        assert "identity" in stranger.asked
+        await until(lambda: "identity" in stranger.asked)
         # and asks for a command and a connection
         assert await asyncio.to_thread(cli, ["scale", "v4", "2"]) == 0
         with pytest.raises(mlops.errors.AnswerRefused):
