@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from jupyter_mlops.client.clusters.kernel import kernel
 from jupyter_mlops.client.runs.copies import Copy
 from jupyter_mlops.core.curve import CurveLine
@@ -31,7 +33,8 @@ class Link:
         return 1, [CurveLine(key="loss", steps=[1, 2], values=[0.5, 0.4], times=[1.0, 2.0], seq=1)]
 
 
-async def test_the_end_of_a_run_waits_for_its_last_points(home: Path) -> None:
+async def test_the_end_of_a_run_waits_for_its_last_points(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_mlops.client.runs.copies.WRITTEN", 60.0)  # a disk that is slower yet is another matter
     slow, copy = threading.Event(), Copy(RUN)
     kernel().writer.submit(slow.wait, 60)  # a disk that has other things to do
     session: Any = SimpleNamespace(link=Link())

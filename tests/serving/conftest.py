@@ -46,7 +46,7 @@ class Caller:
 
     def __init__(self, service: mlops.Service, token: str | None = None) -> None:
         where = urlsplit(service.address)
-        self._connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
+        self._connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=PATIENCE)
         self.headers = {"Authorization": f"Bearer {token or service.token()}"}
         self._keeps = False
 

@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -146,7 +146,13 @@ def test_an_answer_that_depends_on_the_rows_beside_it_is_not_mixed_with_those_of
             assert [each.result().tolist() for each in asked] == [[1.0, 0.0]] * 8
         with pytest.raises(Unavailable, match="two replicas were lost"):
             service.predict([[99.0]])
-        assert service.predict([[7.0]]).tolist() == [0.0]
+
+        def answers() -> bool:
+            with suppress(Unavailable):  # "Try again": a new one may take long to start
+                return bool(service.predict([[7.0]]).tolist() == [0.0])
+            return False
+
+        until(answers)
     finally:
         service.stop()
 
@@ -159,7 +165,8 @@ def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: 
     token, billing = service.token(), service.token("billing")
     folder = home / "services" / "long"
     for path in [folder, *folder.rglob("*")]:
-        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+        with suppress(FileNotFoundError):  # its router writes: a new file takes the name of the one before
+            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     assert billing not in (folder / "callers.json").read_text()
     replica, stuck = (each.pid for each in service.state.replicas)
     router = json.loads((folder / "router.json").read_text())["process"]["pid"]
