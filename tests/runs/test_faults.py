@@ -155,7 +155,12 @@ def test_a_run_ends_when_its_kernel_was_killed_before_it_had_sent_it(cluster: ml
     before = {run.id for run in read_runs()}
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(program)])
     assert killed.returncode == -signal.SIGKILL
-    (run,) = [run.id for run in read_runs() if run.id not in before]
+
+    def new() -> list[str]:
+        return [run.id for run in read_runs() if run.id not in before]
+
+    until(new)  # the cluster writes its record a moment after it has said that it knows it
+    (run,) = new()
     until(lambda: mlops.get_run(run).state == "lost")
     assert cluster.state().runs == []
 

@@ -7,7 +7,6 @@ import pickle
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from jupyter_mlops.client.send.environment import can_be_had
 from jupyter_mlops.client.send.payload import ship_function
 from jupyter_mlops.client.send.pickling import pack
 from jupyter_mlops.core.errors import NotPicklable
+
+from .cluster import until
 
 #: Links of a chain that can travel. Nobody can raise the limit of Python 3.12, which is the lowest.
 DEEP = 200 if sys.version_info[:2] == (3, 12) else 1_000
@@ -64,15 +65,16 @@ def test_what_is_empty_travels_whatever_it_is_made_for(kind: str) -> None:
 def test_packing_that_takes_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow:
         def __reduce__(self) -> Any:
-            time.sleep(0.2)
+            until(lambda: said)
             return int, ()
 
     monkeypatch.setattr(pickling, "PATIENT", 0.05)
     said: list[str] = []
     pack(Slow(), {"rows": 1}, said.append)
     assert said == ["Packing 'rows' for the workers …"]
+    monkeypatch.setattr(pickling, "PATIENT", 600.0)  # no machine is so slow
     pack(1, {"rows": 1}, said.append)
-    time.sleep(0.1)
+    until(lambda: not [each for each in threading.enumerate() if getattr(each, "interval", 0) == 600.0])
     assert len(said) == 1
 
 

@@ -16,13 +16,14 @@ from jupyter_mlops.client.runs.again import again
 from jupyter_mlops.home.runs import run_folder
 
 from ..evil import Touch
-from .cluster import LONG
+from .cluster import LONG, until
 
 
 def detached(cluster: mlops.Cluster, value: int) -> Any:
-    """A detached run that is over."""
+    """A detached run that is over, and whose input is kept."""
     run = mlops.run(lambda: value, cluster=cluster, detach=True)
     run.wait(LONG)
+    until(run_folder(run.id).payload.exists)
     return run
 
 
