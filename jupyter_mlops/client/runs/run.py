@@ -204,6 +204,7 @@ class Run:
                 self._serve()
                 seen = self._channel.wait(seen, TICK)
             view.show(*self._channel.take())
+        view.show(*self._channel.take())  # what came with the end
         self._raise()
 
     def prints(self) -> str:

@@ -43,6 +43,9 @@ SILENT = 3.0
 #: How often so many seconds are waited for what a run that is over has printed, while the cluster answers.
 REST = 10
 
+#: More than any run's news: who has heard so much of it is told how it is, and no more.
+ALL = 2**53
+
 #: Seconds between two looks at what is wrong with the cluster, while a run waits.
 LOOK = 2.0
 
@@ -189,11 +192,19 @@ class Execution:
                 return
 
     async def _has_ended_there(self, watching: asyncio.Task[None]) -> bool:
-        """Whether the watcher hears within a moment that the run has ended. A cluster that is silent gets more time."""
+        """Whether the watcher hears within a moment that the run has ended, or as soon as the cluster has told it all.
+        One that is silent gets more time."""
         done, _ = await asyncio.wait({watching}, timeout=SILENT + 1.0)
-        while not done and self._silent_since is not None:
+        while not done and (self._silent_since is not None or await self._is_over_there()):
             done, _ = await asyncio.wait({watching}, timeout=0.5)
         return bool(done)
+
+    async def _is_over_there(self) -> bool:
+        """Whether the cluster says that the run is over, or nothing: of that the watcher hears, too."""
+        try:
+            return (await self.session.link.watch_run(self.state.id, ALL, 0.0)).run.phase in FINAL
+        except MlopsError:
+            return True
 
     async def _bring_result(self) -> None:
         """Bring the result of a detached run home from another place while the cluster lives, unless the result is
