@@ -29,8 +29,9 @@ HOLDER = "mlops-runs"
 #: Seconds that a plan waits for the tasks of a detached run; who sent many asks again.
 ARRIVAL: Seconds = 5.0
 
-#: Seconds that the news of a run's end wait for its record to be written.
-WRITTEN: Seconds = 1.0
+#: Seconds that the news of a run's end wait for its record to be written; and where the disk has failed.
+WRITTEN: Seconds = 5.0
+UNWRITTEN: Seconds = 1.0
 
 
 class RunHandlers:
@@ -131,7 +132,7 @@ class RunHandlers:
             await until_set(live_run.ended, 0.01)  # what comes at once is told at once
         live_run.seen = time.monotonic()
         if not live_run.live:  # who hears that it is over finds it so in its folder
-            await live_run.disk.flush(WRITTEN)
+            await live_run.disk.flush(WRITTEN if live_run.disk.problem is None else UNWRITTEN)
         entries = [entry.model_dump(exclude_defaults=True) for entry in live_run.journal.since(since)]
         reports = [report.model_dump() for report in live_run.reports_since(since)]
         return {"seq": live_run.seq, "run": live_run.snapshot().model_dump(), "entries": entries, "reports": reports}
