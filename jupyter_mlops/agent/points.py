@@ -22,8 +22,9 @@ GATHER, SOON = 0.25, 0.02
 #: Bytes in the pipe from which on it is looked into sooner.
 MUCH = 24_000
 
-#: Seconds that code waits for room in the pipe, once; then it waits no more until there is some.
-PATIENCE = 1.0
+#: Seconds that code waits for room in the pipe, once; then it waits no more until there is some. A worker that is busy
+#: may take some to look.
+PATIENCE = 10.0
 
 #: Points a second that are passed on as they are, in the long run, and how many at once. Of more than that the
 #: smallest, the largest and the last ones are.
@@ -58,7 +59,7 @@ class PointsOut:
         self._trial = (trial, self._trial[1] + 1)
 
     def add(self, key: str, value: float, step: int | None) -> None:
-        """A point. It is lost if nobody has taken any for a second."""
+        """A point. It is lost if nobody has taken any for so long."""
         line = json.dumps([key, step, value, round(time.time(), 3), self._dropped, *self._trial]).encode() + b"\n"
         try:
             if not self._written(line):

@@ -91,7 +91,7 @@ class Template:
         if self._ancestor is not None:
             self._selector.register(self._ancestor.end, selectors.EVENT_READ, self._alone)
         gc.freeze()
-        while self._is_needed():
+        while self._is_needed() or self._selector.select(0):  # who asks at this moment is served, too
             for key, _ in self._selector.select(0.1 if self._ending or self._left else 1.0):
                 key.data()
             self._reap()
@@ -254,13 +254,13 @@ class Template:
             heir.close()
             self._unsafe.add(self._importing)
         waiting, self._waiting = self._waiting, []
-        for client in waiting:  # they ask whoever serves now
-            with contextlib.suppress(OSError):
-                client.wire.send({"learned": False})
-        if "ready" in told:
-            for client in self._clients.values():  # who has a spare runner gets one that has learned
+        for client in self._clients.values() if "ready" in told else ():
+            if client not in waiting:  # who has a spare runner gets one that has learned
                 with contextlib.suppress(OSError):
                     client.wire.send({"renew": True})
+        for client in waiting:  # last: they ask whoever serves now, and then take no spare one that has not learned
+            with contextlib.suppress(OSError):
+                client.wire.send({"learned": False})
 
     # The end of runners
 
