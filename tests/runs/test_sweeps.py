@@ -93,12 +93,14 @@ def test_short_trials_share_tasks_and_each_keeps_what_is_its_own(cluster: mlops.
     }
 
 
-def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster) -> None:
+def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster, tmp_path: Path) -> None:
     def objective(quality: int) -> int:
         import time as clock
 
         import jupyter_mlops
 
+        while quality < 9 and not (tmp_path / "go").exists():
+            clock.sleep(0.01)
         try:
             for _ in range(400 if quality < 9 else 4):
                 jupyter_mlops.report(quality)
@@ -109,6 +111,8 @@ def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster) -> None:
 
     qualities = [9, 9, 1, 2, 3, 4]
     found = mlops.sweep(objective, {"quality": qualities}, sampler="grid", prune="asha", cluster=cluster)
+    until(lambda: [trial.phase for trial in found.trials[:2]] == ["done", "done"])
+    (tmp_path / "go").touch()  # whoever is behind comes after them, on whichever worker
     assert found.result(LONG).value == 9
     assert [trial.phase for trial in found.trials] == ["done", "done", *["pruned"] * 4]
     assert all(trial.reports < 400 and trial.value == trial.params["quality"] for trial in found.trials[2:])
@@ -117,12 +121,15 @@ def test_trials_that_are_behind_end_at_a_report(cluster: mlops.Cluster) -> None:
     assert so_far and all(later >= 2 * before for before, later in pairwise(so_far)), "others see how good it is so far"
 
 
-def test_a_trial_may_be_a_gang(cluster: mlops.Cluster) -> None:
+def test_a_trial_may_be_a_gang(cluster: mlops.Cluster, tmp_path: Path) -> None:
     def objective(kind: str, quality: int) -> int:
         import jupyter_mlops
 
         jupyter_mlops.log_metric("seen", quality + jupyter_mlops.rank(), 0)
         leads = jupyter_mlops.rank() == 0
+        (tmp_path / f"{kind} {quality} {leads}").touch()
+        while not (tmp_path / f"{kind} {quality} {not leads}").exists():  # each has logged before the trial may end
+            time.sleep(0.01)
         if kind == "raises" and not leads:
             raise ValueError("rank 1 only")
         if kind == "dies" and not leads:
@@ -196,13 +203,17 @@ def test_it_stops_at_a_time_and_goes_on_when_it_is_run_again(
 
 
 DRIVER = """
-import sys, time
+import pathlib, sys, time
 import cloudpickle
 import jupyter_mlops as mlops
 cloudpickle.register_pickle_by_value(sys.modules["__main__"])
+folder = pathlib.Path(sys.argv[3])
 def objective(x):
     import time
     time.sleep(0.2)
+    (folder / str(x)).touch()
+    while len(list(folder.iterdir())) > 20 and not folder.with_name("go").exists():  # it is killed in the middle
+        time.sleep(0.01)
     return x
 print(mlops.sweep(objective, {"x": mlops.uniform(0, 1)}, trials=int(sys.argv[2]), cluster=sys.argv[1]).result())
 """
@@ -211,7 +222,8 @@ print(mlops.sweep(objective, {"x": mlops.uniform(0, 1)}, trials=int(sys.argv[2])
 def test_a_killed_driver_costs_the_trials_under_way_and_no_more(cluster: mlops.Cluster, tmp_path: Path) -> None:
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
-    command = [sys.executable, str(script), cluster.name, "40"]
+    (tmp_path / "begun").mkdir()
+    command = [sys.executable, str(script), cluster.name, "40", str(tmp_path / "begun")]
     begun = time.time()
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -222,6 +234,7 @@ def test_a_killed_driver_costs_the_trials_under_way_and_no_more(cluster: mlops.C
     until(lambda: len(done()) >= 4)
     driver.kill()
     driver.communicate()
+    (tmp_path / "go").touch()
     kept = done()
     until(lambda: read_runs()[0].phase == "lost")
     again = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=True)
