@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from jupyter_mlops import places
 from jupyter_mlops.controller.link import ClusterView, Link
@@ -17,6 +17,7 @@ from jupyter_mlops.core.errors import ClusterUnreachable
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.home.owner import me
+from jupyter_mlops.places.base import Backend
 
 from .kube import Kube
 
@@ -96,7 +97,7 @@ class Namespace:
         """A cluster that runs, with so many workers that work; ended afterwards."""
         await self.backend.start(spec)
         try:
-            link = await until(lambda: self.backend.link(spec.name, PATIENCE), bool, "its scheduler answers")
+            link = await linked(self.backend, spec.name)
             try:
                 await until(link.view, lambda view: up(view) >= workers, f"{workers} workers")
                 yield spec.name, link
@@ -152,6 +153,11 @@ async def until(
             seen = silence
         assert time.monotonic() < deadline, f"not {what or 'so'} within {patience} s; last seen: {seen!r}"
         await asyncio.sleep(PAUSE)
+
+
+async def linked(backend: Backend, name: str) -> Link:
+    """An open link to a cluster that runs or starts."""
+    return await until(lambda: backend.link(name, PATIENCE), lambda link: True, "answered")
 
 
 async def in_thread(look: Callable[[], T]) -> T:

@@ -19,7 +19,7 @@ from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.places.base import Backend
 
-from ..kubernetes.clusters import PATIENCE, Namespace, by_value, until, up
+from ..kubernetes.clusters import PATIENCE, Namespace, by_value, linked, until, up
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ async def ended(backend: Backend, name: str) -> ClusterState:
 
 async def workers_up(backend: Backend, name: str, count: int) -> ClusterView:
     """The view of a cluster, once it has that many workers that work."""
-    link = await backend.link(name, PATIENCE)
+    link = await linked(backend, name)
     try:
         return await until(link.view, lambda view: up(view) == count, f"{count} workers up in {name}")
     finally:
