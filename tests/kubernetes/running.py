@@ -76,14 +76,14 @@ class Running:
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def phase(self) -> str:
-        """As the list of clusters has it."""
+        """As the list of clusters has it; empty while it isn't in there, since Kubernetes took too long to answer."""
         states = call(self.namespace.backend.clusters())
-        return next(state.phase for state in states if state.name == self.name)
+        return next((state.phase for state in states if state.name == self.name), "")
 
     def worker_seconds_kept(self) -> float:
         """What the list of clusters has, which is seconds older."""
         states = call(self.namespace.backend.clusters())
-        return next(state.cost.usage.worker_hours * 3600 for state in states if state.name == self.name)
+        return next((state.cost.usage.worker_hours * 3600 for state in states if state.name == self.name), 0.0)
 
     def worker_seconds(self) -> float:
         """What the ledger has."""
@@ -102,6 +102,11 @@ class Running:
         """What is wrong with it; empty when nothing is."""
         problem = self.cluster.state().problem
         return problem.what if problem is not None else ""
+
+    def missing(self) -> str:
+        """Why workers don't come; empty where nothing keeps them. With the rights that pods are made by goes that to
+        watch them, of which the cluster speaks first as soon as a watch is over."""
+        return next((group.problem.what for group in self.cluster.state().groups if group.problem is not None), "")
 
     def check_receipt(self) -> None:
         """End it; its receipt agrees with what Kubernetes tells of its pods."""

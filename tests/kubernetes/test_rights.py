@@ -16,7 +16,7 @@ import jupyter_mlops as mlops
 from jupyter_mlops.core.cluster import ClusterSpec
 from jupyter_mlops.core.errors import ClusterEnded, MlopsError, Refused, RunLost
 
-from .clusters import PATIENCE, Namespace, in_thread, small
+from .clusters import PATIENCE, Namespace, in_thread, small, until
 from .kube import Kube
 from .running import Running, call, endless, running, slowly
 
@@ -58,6 +58,8 @@ async def test_who_has_the_role_edit_makes_clusters_with_an_account_that_is_read
     kube.kubectl(
         "create", "rolebinding", "eddy", "-n", namespace.name, "--clusterrole=edit", f"--serviceaccount={account}"
     )
+    user = f"system:serviceaccount:{account}"
+    await until(lambda: _may(kube, user, namespace.name, OWN), lambda may: all(may.values()), "bound")
     with pytest.raises(Refused, match=r"may not create roles\.rbac.*, rolebindings.*--controller"):
         await namespace.backend.check(namespace.spec().profile)
     spec = namespace.spec(small(1), kubernetes={"service_account": "ready"})
@@ -172,12 +174,15 @@ def test_a_controller_that_may_not_create_pods_says_so(kube: Kube) -> None:
         for field in ("uid", "resourceVersion", "creationTimestamp"):
             del binding["metadata"][field]
         made.kube.kubectl("delete", "rolebinding", binding["metadata"]["name"], "-n", made.namespace.name)
+        controller = f"system:serviceaccount:{made.namespace.name}:{made.name}-controller"
+        may = ("create pods",)  # which the API forgets a little later than it says that the binding is gone
+        made.until(lambda: not any(call(_may(made.kube, controller, made.namespace.name, may)).values()))
         made.cluster.scale(2)
-        made.until(lambda: made.problem().startswith(f"The service account '{made.name}-controller' may not create"))
+        made.until(lambda: made.missing().startswith(f"The service account '{made.name}-controller' may not create"))
         assert mlops.map(slowly, range(4), cluster=made.cluster).result(PATIENCE) == [0, 2, 4, 6]
         made.kube.apply(binding)
         made.ready(2)
-        assert not made.problem()
+        made.until(lambda: not made.problem())  # it sees its pods again some seconds later than they may be made
         made.check_receipt()
 
 
@@ -210,7 +215,7 @@ def test_the_namespace_is_deleted(kube: Kube) -> None:
         run = mlops.run(endless, cluster=made.cluster)
         made.until(lambda: run.state == "running")
         made.until(lambda: made.worker_seconds_kept() > 5)
-        made.kube.kubectl("delete", "namespace", made.namespace.name, "--timeout=90s")
+        made.kube.kubectl("delete", "namespace", made.namespace.name, f"--timeout={PATIENCE:.0f}s")
         made.until(lambda: made.phase() == "ended")
         with pytest.raises(RunLost):
             run.result(PATIENCE)

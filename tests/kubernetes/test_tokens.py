@@ -22,7 +22,7 @@ def test_a_pods_token_is_replaced(own_kube: Kube) -> None:
         own_kube.apply(account)
         made.until(lambda: _answer_to(made) == "401")  # the API remembers for some seconds that it was worth something
         made.cluster.scale(2)
-        made.until(lambda: made.problem() == "Kubernetes doesn't accept your login")
+        made.until(lambda: made.missing() == "Kubernetes doesn't accept your login")
         own_kube.restart("kubelet")  # it keeps tokens for most of an hour, but only in its memory
         made.ready(2)
         made.check_receipt()
