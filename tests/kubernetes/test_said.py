@@ -50,19 +50,22 @@ def test_what_is_in_the_way_is_said(home: Path, namespace: Namespace, capsys: py
     pulled = rf"The image '{NO_IMAGE}' can't be pulled"
     with _start("bad", "-n", "never") as lines:
         until(lambda: re.search(f"^! {pulled}", "".join(lines), re.M), PATIENCE)
-    assert re.search(rf"^never +starting !.*\n\n! never: {pulled}", said("list"), re.M)
+    until(lambda: re.search(rf"^never +starting !.*\n\n! never: {pulled}", said("list"), re.M), PATIENCE)
     assert re.search(f"^! {pulled}", said("logs", "never"), re.M)
     assert "never has ended" in said("stop", "never")
 
     try:
         assert "good-1 is running with 1 worker" in said("start", "good", "-n", "good-1")
-        assert "! many: The pod asks for more CPU than its limit" in said("scale", "good-1", "1", "-g", "many")
-        assert "! big: The namespace's limit range refuses the pod's size" in said("scale", "good-1", "1", "-g", "big")
+        # each command waits for some seconds for what is in the way; one that is slower is said by the next
+        many, big = "The pod asks for more CPU than its limit", "The namespace's limit range refuses the pod's size"
+        until(lambda: f"! many: {many}" in said("scale", "good-1", "1", "-g", "many"), PATIENCE)
+        until(lambda: f"! big: {big}" in said("scale", "good-1", "1", "-g", "big"), PATIENCE)
         # its record tells a little later than its controller that it is no longer starting
         until(lambda: "! good-1: big: The namespace's limit range refuses" in said("list"), PATIENCE)
         assert "quota" not in said("scale", "good-1", "2"), "what is refused to some keeps no others waiting"
         until(lambda: re.search(r"^good-1 +running ! +kubernetes +\S+ +2/", said("list"), re.M), PATIENCE)
-        assert "! default: The namespace's quota 'few' is used up" in said("scale", "good-1", "5")
+        quota = "! default: The namespace's quota 'few' is used up"
+        until(lambda: quota in said("scale", "good-1", "5"), PATIENCE)
     finally:
         said("stop", "good-1", "--force")
 
