@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from jupyter_mlops.core.errors import InvalidSpec, NameTaken, Refused, Unavailab
 from jupyter_mlops.places.kubernetes.check import report
 from jupyter_mlops.places.kubernetes.records.manifests import as_yaml, manifests
 
-from .clusters import MADE, Namespace, by_value, in_thread, small, until, up
-from .dask_operator import crds, newer_kopf, operator
+from .clusters import MADE, PATIENCE, Namespace, by_value, in_thread, small, until, up
+from .dask_operator import Operator, crds, newer_kopf, operator
 from .foreign import daskcluster
 from .kube import Kube
 
@@ -61,7 +62,7 @@ from dask.distributed import Client
 from dask_kubernetes.operator import KubeCluster
 options = {"namespace": sys.argv[2], "port_forward_cluster_ip": True, "quiet": True}
 with KubeCluster.from_name(sys.argv[1], **options) as cluster, Client(cluster) as client:
-    total = client.submit(sum, range(10)).result(60)
+    total = client.submit(sum, range(10)).result(150)
     workers = [worker["name"] for worker in cluster.scheduler_info["workers"].values()]
     logs = {pod: bool(log) for pod, log in cluster.get_logs().items()}
     print(json.dumps([total, workers, logs]))
@@ -134,8 +135,10 @@ async def test_the_operator_is_killed_while_a_cluster_is_made(namespace: Namespa
 
     with operator(namespace.kube, namespace.name, tmp_path) as acting:
         spec = namespace.spec(small(0), kubernetes={**AUTO, "operator_timeout": 2})
-        killed = asyncio.create_task(in_thread(lambda: _kill_at_first_sight(namespace, acting)))
+        started = threading.Event()
+        killed = asyncio.create_task(in_thread(lambda: _kill_at_first_sight(namespace, acting, started)))
         async with namespace.cluster(spec) as (name, _):
+            started.set()
             await killed
         await _nothing_but_a_receipt(namespace, name)
 
@@ -149,7 +152,7 @@ async def test_an_operator_with_a_newer_kopf(namespace: Namespace, tmp_path: Pat
         theirs["metadata"]["namespace"] = namespace.name
         await in_thread(lambda: namespace.kube.apply(theirs))
         async with namespace.cluster(spec) as (name, _):
-            await until(lambda: in_thread(lambda: _listed(namespace)), lambda found: f"{name} 0 Running" in found)
+            await _is_listed_running(namespace, name)
             record = ["deployment", f"{name}-scheduler", "-n", namespace.name]
             await in_thread(lambda: namespace.kube.kubectl("delete", *record))
             await until(lambda: namespace.backend.receipt(name), bool, "a receipt")
@@ -180,7 +183,7 @@ async def test_the_operator_is_gone_and_comes_back(namespace: Namespace, tmp_pat
     with operator(namespace.kube, namespace.name, tmp_path) as acting:
         spec = namespace.spec(small(1), kubernetes=PATIENT)
         async with namespace.cluster(spec, workers=1) as (name, link):
-            assert _listed(namespace) == [f"{name} 0 Running"]
+            await _is_listed_running(namespace, name)
             acting.kill()
             await link.scale(2)
             await until(link.view, lambda view: up(view) == 2, "two workers")
@@ -203,10 +206,10 @@ async def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path
         name = spec.name
         await backend.check(spec.profile)
         await backend.start(spec)
-        assert _listed(namespace) == [f"{name} 0 Running"]
+        await _is_listed_running(namespace, name)
         with pytest.raises(NameTaken):
             await backend.start(spec)
-        link = await backend.link(name, 90)
+        link = await backend.link(name, PATIENCE)
         await link.scale(2)
         await until(link.view, lambda view: up(view) == 2, "two workers")
         address = await backend.address(name)
@@ -214,6 +217,7 @@ async def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path
             assert sum(await client.gather(client.map(square, range(20)))) == 2470
         labels = f"dask.org/cluster-name={name},dask.org/component=worker,dask.org/workergroup-name={name}-default"
         assert len(await in_thread(lambda: namespace.kube.get("pods", namespace.name, labels))) == 2
+        kept = (await backend.get(name)).cost.usage.worker_hours
         ended = time.time()
         used = (await link.view()).state.cost.usage.worker_hours
         await link.close()
@@ -221,7 +225,7 @@ async def test_the_journey_as_a_daskcluster(namespace: Namespace, tmp_path: Path
         receipt = await _nothing_but_a_receipt(namespace, name)
         assert receipt.cause == "deleted" and receipt.most_workers == 2
         second = 2 / 3600  # of both workers: the rights of the scheduler's pod may go before it has written the end
-        assert used - second < receipt.cost.usage.worker_hours <= used + second * (receipt.ended - ended + 1)
+        assert kept <= receipt.cost.usage.worker_hours <= used + second * (receipt.ended - ended + 1)
         assert receipt.cost.amount == pytest.approx(receipt.cost.usage.cpu_hours * 3600)
 
 
@@ -262,6 +266,11 @@ def _listed(namespace: Namespace) -> list[str]:
     return [" ".join(line.split()[:3]) for line in lines if not line.startswith("No resources")]
 
 
+async def _is_listed_running(namespace: Namespace, name: str) -> None:
+    """The operator calls it so a little after it was started, when it sees its Service."""
+    await until(lambda: in_thread(lambda: _listed(namespace)), lambda found: f"{name} 0 Running" in found)
+
+
 async def _listed_after_a_look(namespace: Namespace) -> list[str]:
     await namespace.backend.clusters()  # whoever lists clusters takes away what is left of deleted ones
     return await in_thread(lambda: _listed(namespace))
@@ -274,14 +283,15 @@ def _pods(namespace: Namespace) -> set[str]:
 def _with_their_tools(namespace: Namespace, name: str) -> list[object]:
     command = [sys.executable, "-c", THEIR_TOOLS, name, namespace.name]
     environment = {**os.environ, "KUBECONFIG": namespace.kube.kubeconfig}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=180, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     printed: list[object] = json.loads(done.stdout.splitlines()[-1])
     return printed
 
 
-def _kill_at_first_sight(namespace: Namespace, acting) -> None:  # type: ignore[no-untyped-def]
-    """Kill the operator as soon as there is something for it to do."""
-    while not _listed(namespace):
+def _kill_at_first_sight(namespace: Namespace, acting: Operator, started: threading.Event) -> None:
+    """Kill the operator as soon as there is something for it to do; after the start at last, since what it is too slow
+    for is gone by then."""
+    while not _listed(namespace) and not started.is_set():
         time.sleep(0.02)
     acting.kill()
