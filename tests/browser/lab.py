@@ -118,14 +118,10 @@ class Lab:
             "        if state.ended is None: await places.get(state.place).stop(state.id, force=True)\n"
             "asyncio.run(main())"
         )
-        subprocess.run([sys.executable, "-c", script], env=self.environment, check=True, timeout=PATIENCE)
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        try:
+            subprocess.run([sys.executable, "-c", script], env=self.environment, check=True, timeout=PATIENCE)
+        finally:  # the next one gets its port
+            self._end()
 
     def api(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """The answer of one of the extension's routes."""
@@ -137,6 +133,15 @@ class Lab:
         )
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.loads(answer.read() or b"null")
+
+    def _end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
     def _answers(self) -> bool:
         try:
