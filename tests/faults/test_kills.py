@@ -126,9 +126,7 @@ class Scene:
         raise AssertionError(f"the user's work broke off: {self.user.communicate()[1]}")
 
     def _serve(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = _free_port()
         options = {
             "ip": "127.0.0.1",
             "port": self.port,
@@ -185,6 +183,15 @@ class Scene:
         forks = [each for each in forks if _says(each, "template.start")]
         pids = {each.pid for each in forks}
         return [each for each in forks if (each.ppid() in pids) == (kind == "runner")]
+
+
+def _free_port() -> int:
+    """One below those that the system gives meanwhile to all else that starts here."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 30_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def _says(process: psutil.Process, words: str) -> bool:

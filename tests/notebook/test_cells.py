@@ -146,7 +146,7 @@ from nbclient import NotebookClient
 
 notebook = nbformat.read("saved.ipynb", as_version=4)
 try:
-    NotebookClient(notebook, timeout=120).execute()
+    NotebookClient(notebook, timeout=150, startup_timeout=150, iopub_timeout=150).execute()
 finally:
     nbformat.write(notebook, "saved.ipynb")
 """
