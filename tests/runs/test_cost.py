@@ -52,8 +52,6 @@ def test_runs_at_once_pay_for_their_threads_and_no_more_than_the_cluster(priced:
         run.result(LONG)
         cost = run.record.cost
         assert cost.amount == pytest.approx(run.record.busy), "a thread is one CPU, a CPU-second is 1"
-        # its scheduler hears of a task's begin and end a moment after they were
-        assert cost.amount >= 0.95 * 120 * 0.05, "at least as long as it slept"
         assert cost.usage.cpu_hours * 3600 == pytest.approx(run.record.busy)
         assert cost.usage.worker_hours * 3600 == pytest.approx(run.record.busy / 2)
         assert cost.source == "the test's" and cost.per_hour == 0 and not cost.lacks
@@ -61,9 +59,10 @@ def test_runs_at_once_pay_for_their_threads_and_no_more_than_the_cluster(priced:
         assert f"${per_thousand(run.record):.2f} per 1,000 items" in sentence(run.record)
     for amounts in zip(*shown, strict=True):
         assert list(amounts) == sorted(amounts), "it only grows"
-    spent = priced.state().cost.amount
-    assert spent is not None and before is not None
-    assert sum(run.record.cost.amount or 0 for run in runs) <= spent - before
+    spent, cost_of_both = priced.state().cost.amount, sum(run.record.cost.amount or 0 for run in runs)
+    assert spent is not None and before is not None and cost_of_both <= spent - before
+    # its scheduler hears of a task's begin and end a moment after they were: what is late of one counts for the other
+    assert cost_of_both >= 0.95 * 240 * 0.05, "at least as long as they slept"
 
     def compute(seconds: float) -> None:
         began = time.process_time()

@@ -44,17 +44,21 @@ def ladder_of(run: Run) -> Ladder:
 def test_a_map_tries_sizes_with_its_own_items_and_goes_on_with_the_best(
     wide: mlops.Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notes = tmp_path / "notes"
+    notes, over, hold = (tmp_path / name for name in ("notes", "over", "hold"))
 
     def work(item: int) -> int:
-        time.sleep(ITEM)
+        while hold.exists():
+            time.sleep(0.01)
+        time.sleep(0 if over.exists() else ITEM)
         with notes.open("a") as file:
             file.write(f"{item}\n")
         return item
 
-    run = mlops.map(work, range(1000), cluster=wide, name="sizes", pilot="fastest")
-    assert run.result(3 * LONG) == list(range(1000))
-    assert sorted(map(int, notes.read_text().split())) == list(range(1000)), "nothing is computed twice"
+    run = mlops.map(work, range(3000), cluster=wide, name="sizes", pilot="fastest")
+    until(lambda: run.ladder() and ladder_of(run).phase == "done", 3 * LONG, lambda: run.ladder())
+    over.touch()  # so many items that enough are left however long workers take to come; the others take no time
+    assert run.result(LONG) == list(range(3000))
+    assert sorted(map(int, notes.read_text().split())) == list(range(3000)), "nothing is computed twice"
 
     ladder = ladder_of(run)
     assert [rung.workers for rung in ladder.rungs] == ladder.sizes == [1, 2, 4], ladder
@@ -74,10 +78,12 @@ def test_a_map_tries_sizes_with_its_own_items_and_goes_on_with_the_best(
     # A person asks for it, leaves it to itself, and cancels: there are as many workers as before.
     wide.scale(1)
     wide.wait(1)
+    over.unlink()
     run = mlops.map(work, range(5000), cluster=wide, quiet=True)
     until(lambda: run.record.done)
     loop_thread().call(_try_sizes(wide, run))
     until(lambda: run.ladder() and ladder_of(run).rungs)
+    hold.touch()  # it doesn't come to the end of the next one
     until(lambda: wide.state().groups[0].wanted > 1)
     run.cancel()
     run.wait(LONG)
