@@ -22,7 +22,7 @@ from .running import Running
 from .volumes import EVERY, STEPS, one_of, running_with_volume, train
 
 #: Seconds that a pod which is evicted has for its end, and is paid for: a busy machine may need some to save a gang.
-GRACE = 30
+GRACE = 20
 #: Items of a map.
 ITEMS = 60
 #: They break it, or change what all of it can do.
