@@ -183,7 +183,10 @@ class Map(Kind):
 
     def execute(self, part: dict[str, Any]) -> Outcome:
         """As `Kind.execute`."""
-        items = _listed(pickle.loads(part["items"]))  # noqa: S301 - the user's own
+        try:
+            items = _listed(pickle.loads(part["items"]))  # noqa: S301 - the user's own
+        except Exception as error:  # noqa: BLE001 - a module that is missing here, a class that changed, …
+            return self._unreadable(part, error)
         if part.get("careful"):
             return self._one_by_one(part, items)
         batch = self._batch(items, part["start"])
@@ -203,6 +206,12 @@ class Map(Kind):
             return left
         self._streams.begin(0)  # as they were loaded
         return left + changed(self.code, given, variables_of(self._loaded), COMPARED_ITEMS)
+
+    def _unreadable(self, part: dict[str, Any], error: Exception) -> Outcome:
+        """Items that can't be had here: each of them failed of that."""
+        found, start, count = {**record(error, OURS), "item": "can't be read"}, part["start"], part["n"]
+        errors = [{**found, "index": start + position} for position in range(count)]
+        return {"start": start, "left": [], "n": count, "errors": errors, "values": dumps([None] * count)}
 
     def _one_by_one(self, part: dict[str, Any], items: Any) -> Outcome:
         """Each item by itself, from number `after` of the batch on: told of before and after, since one of them ended

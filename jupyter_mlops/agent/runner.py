@@ -135,10 +135,10 @@ class Runner:
             if self._kind is None:
                 code = Code(self._head, self._files)
                 self._kind = KINDS[self._head["kind"]](self._head, code, vars(self._main), self.tell)
+            return self._kind.execute(part)
         except Exception as error:  # noqa: BLE001 - a module that is missing here, a class that changed, …
             failure = {**record(error, OURS), "index": part.get("start", 0), "item": ""}
             return {"n": part.get("n", 1), "errors": [failure], "values": None, "broken": True}
-        return self._kind.execute(part)
 
     def _new_modules(self) -> list[str]:
         """The installed modules that were imported since the last time, in their order: the next runner may have them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import importlib
 import math
 import os
 import subprocess
@@ -213,6 +214,23 @@ def test_one_item_that_raises_stops_nobody_else(cluster: mlops.Cluster) -> None:
     assert [error.index for error in run.errors] == [500]
     assert "1 // (item - 500)" in run.errors[0].traceback and "jupyter" not in run.errors[0].traceback
     assert run.state == "done" and run.record.failed == 1
+
+
+class Foreign:
+    """Can be read only where a module is that nobody has."""
+
+    def __reduce__(self) -> Any:
+        return importlib.import_module, ("nowhere",)
+
+
+def test_items_that_can_not_be_read_there_have_failed_of_that(cluster: mlops.Cluster) -> None:
+    run = mlops.map(str, [Foreign()] * 3, cluster=cluster)
+    with pytest.raises(errors.ItemsFailed, match=r"item 0 \(can't be read\) raised ModuleNotFoundError"):
+        run.result(LONG)
+    assert {error.error for error in run.errors} == {"ModuleNotFoundError: No module named 'nowhere'"}
+    with pytest.raises(errors.RunFailed, match="No module named 'nowhere'"):
+        mlops.map(str, [Foreign()], cluster=cluster, on_error="raise").result(LONG)
+    assert mlops.map(str, range(3), cluster=cluster).result(LONG) == ["0", "1", "2"]
 
 
 def test_the_first_error_ends_it_when_asked(cluster: mlops.Cluster) -> None:

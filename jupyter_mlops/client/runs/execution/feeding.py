@@ -25,7 +25,7 @@ from .batches import Plan
 from .channel import Channel
 from .exceptions import exception_of
 from .execution import Execution
-from .outcomes import item_error, values_of
+from .outcomes import item_error, todo, values_of
 from .tasks import keep_looking
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class FedExecution(Execution):
         self.display(outcome.get("displays", []))
         if outcome["errors"]:
             first = outcome["errors"][0]
-            self._raised = self._raised or exception_of(first)
+            self._raised = self._raised or _noted(exception_of(first), todo(first))
             raise _ItemRaised(item_error(first).error)
         took = outcome.get("took", outcome.get("seconds", 0.0))  # an older worker doesn't tell its items' own time
         self._feed.plan.measure(len(items), took)
@@ -236,6 +236,13 @@ class FedExecution(Execution):
         outcome = await self.tasks.outcome(future)
         self.tasks.drop(future)
         return outcome
+
+
+def _noted(error: BaseException, note: str) -> BaseException:
+    """The exception with what to do about it, where there is more to say than it knows. Python 3.10 has no notes."""
+    if note and hasattr(error, "add_note"):
+        error.add_note(note)
+    return error
 
 
 class _ItemRaised(Exception):
