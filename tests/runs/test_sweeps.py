@@ -18,7 +18,10 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops import Group, Price, Profile, profiles
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
+from jupyter_mlops.client.runs.sweeps import api as sweeps_api
+from jupyter_mlops.client.runs.sweeps import earlier as sweeps_earlier
 from jupyter_mlops.core.errors import Conflict, InvalidSpec, OutOfRange, RunFailed
+from jupyter_mlops.core.run import Origin
 from jupyter_mlops.home.runs import read_runs, run_folder
 
 from .cluster import LONG, until
@@ -243,6 +246,36 @@ def test_a_killed_driver_costs_the_trials_under_way_and_no_more(cluster: mlops.C
     assert (last.phase, last.done) == ("done", 40 - len(kept))
     trials = run_folder(last.id).trials()
     assert [trial.number for trial in trials] == list(range(40)) and all(trial in trials for trial in kept)
+
+
+def test_a_kernel_that_was_restarted_goes_on_before_its_cluster_knows(
+    cluster: mlops.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a tunnel a cluster waits long for a kernel that was killed."""
+    for module in (sweeps_api, sweeps_earlier):
+        monkeypatch.setattr(module, "origin_of_kernel", lambda: Origin(kernel="the-same"))
+    go, begun = tmp_path / "go", tmp_path / "begun"
+    begun.mkdir()
+
+    def objective(x: float) -> float:
+        (begun / str(x)).touch()
+        while len(list(begun.iterdir())) > 2 and not go.exists():
+            time.sleep(0.02)
+        return x
+
+    def start() -> mlops.Sweep:
+        return mlops.sweep(objective, X, trials=8, cluster=cluster, quiet=True)
+
+    first = start()
+    until(lambda: first.record.done)
+    with pytest.raises(Conflict, match="is going on"):
+        start()
+    kernel().begun.remove(first.record.id)  # as in the process that comes next
+    second = start()
+    until(lambda: first.state == "lost")
+    go.touch()
+    second.result(LONG)
+    assert second.record.known in (1, 2) and len(second.trials) == 8
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,8 @@ class Kernel:
         self.used: list[str] = []
         #: The ids of clusters that get the packages that they lack without being asked for each time.
         self.synced: set[str] = set()
+        #: The ids of the runs that this process has begun.
+        self.begun: set[str] = set()
         #: Who hears of runs.
         self.observers: list[Observer] = []
         self._lock = threading.Lock()

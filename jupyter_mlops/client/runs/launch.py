@@ -120,6 +120,7 @@ async def _prepare(
     if note := await session.packages.prepare(payload.packages, payload.lazy_imports, sync):
         say(f"{note[:1].upper()}{note[1:]}")
     run = secrets.token_hex(6)
+    kernel().begun.add(run)
     state = _state(run, session, payload, items, options, origin)
     if options.gang is not None:
         state.checkpoints = await place_of(session, run, options.checkpoint)

@@ -9,8 +9,9 @@ from ....core.errors import Conflict, MlopsError
 from ....core.run import FINAL, RunState
 from ....core.sweep import Trial, best_of
 from ....home.runs import read_runs, run_folder
-from ...clusters.kernel import loop_thread
+from ...clusters.kernel import kernel, loop_thread
 from ..follow import state_now
+from ..origin import origin_of_kernel
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def earlier_of(digest: str, wanted: int) -> Earlier:
     if last is None:
         return Earlier()
     state = _now(last)
+    if state.phase not in FINAL and _was_left(state):
+        state = _given_up(state)
     if state.phase not in FINAL:
         raise Conflict(
             f"The same sweep is going on: run {last.id}",
@@ -62,6 +65,24 @@ def earlier_of(digest: str, wanted: int) -> Earlier:
         seed if isinstance(seed, int) else None,
         (float(spent) if isinstance(spent, (int, float)) else 0.0) + (state.cost.amount or 0.0),
     )
+
+
+def _was_left(state: RunState) -> bool:
+    """Whether this kernel drove it, and was restarted since. A cluster behind a tunnel waits long for a kernel that
+    doesn't answer: a laptop may be closed for a while."""
+    own = origin_of_kernel().kernel
+    return bool(own) and state.origin.kernel == own and state.id not in kernel().begun
+
+
+def _given_up(state: RunState) -> RunState:
+    async def close() -> RunState:
+        session = await kernel().sessions.open(state.ran_on)
+        return await session.link.close_run(state.id, "lost", "RunLost: The kernel that fed it was restarted.")
+
+    try:
+        return loop_thread().call(close())
+    except MlopsError:  # as `_now`
+        return state.model_copy(update={"phase": "lost"})
 
 
 def _now(record: RunState) -> RunState:
