@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
@@ -97,8 +98,11 @@ class PayloadFile:
         self._size += len(data)
         if self._size > MOST:
             self._abandon(f"it was more than {MOST // 1024**2} MB")
-        else:
+            return
+        try:
             self._file.write(data)
+        except OSError as error:  # a full disk: half a frame can't be read, and takes the room of others
+            self._abandon(f"it couldn't be written ({error.strerror})")
 
     def _dump(self, partitions: list[Any]) -> None:
         target = _Limited(MOST - self._size)
@@ -114,7 +118,8 @@ class PayloadFile:
     def _abandon(self, why: str) -> None:
         if self._file is None:
             return
-        self._file.close()
+        with contextlib.suppress(OSError):  # what it still had to write has no room either
+            self._file.close()
         self._file = None
         self._folder.new_payload.unlink(missing_ok=True)
         _explain(self._folder.run, why)
@@ -125,10 +130,10 @@ class PayloadFile:
         try:
             self._file.close()
             self._folder.new_payload.replace(self._folder.payload)
-        except OSError:  # a full disk: the run itself is fine
+        except OSError as error:  # as above; the run itself is fine
+            self._abandon(f"it couldn't be written ({error.strerror})")
             return False
-        finally:
-            self._file = None
+        self._file = None
         return True
 
 
