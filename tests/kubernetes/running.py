@@ -12,7 +12,7 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
-from jupyter_mlops.core.cluster import Receipt
+from jupyter_mlops.core.cluster import Event, Receipt
 from jupyter_mlops.core.errors import Unavailable, UnknownCluster
 from jupyter_mlops.places.kubernetes.why.facts import moment
 
@@ -22,6 +22,11 @@ from .fixtures import free_namespace
 from .kube import Kube
 
 T = TypeVar("T")
+
+
+def is_death(event: Event) -> bool:
+    """Whether a worker died."""
+    return event.text.startswith("Worker ") and event.text.endswith(" died")
 
 
 def call(work: Coroutine[Any, Any, T]) -> T:
@@ -115,14 +120,18 @@ class Running:
         assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods)
 
     def held(self, until_when: float) -> tuple[float, int]:
-        """Seconds that its workers' pods had nodes until then, as Kubernetes' own events tell, and how many pods."""
+        """Seconds that its workers' pods had nodes until then, as Kubernetes' own events tell, and how many pods. Of a
+        pod that died before its container ran they tell no end; the cluster does."""
         placed: dict[str, float] = {}
         ended: dict[str, float] = {}
+        died = {event.worker.rpartition("-")[2]: event.time for event in self.cluster.events() if is_death(event)}
         for event in self.kube.get("events", self.namespace.name):
             about = event["involvedObject"]
             if about["kind"] == "Pod" and about["name"].startswith(f"{self.name}-default-"):
                 if event["reason"] == "Scheduled":
                     placed[about["uid"]] = moment(event["eventTime"] or event["firstTimestamp"])
+                    if (number := about["name"].rpartition("-")[2]) in died:
+                        ended.setdefault(about["uid"], died[number])
                 elif event["reason"] == "Killing":
                     ended[about["uid"]] = moment(event["lastTimestamp"] or event["eventTime"])
         return sum(min(ended.get(pod, until_when), until_when) - at for pod, at in placed.items()), len(placed)
