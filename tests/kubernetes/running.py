@@ -119,6 +119,12 @@ class Running:
         seconds, pods = self.held(receipt.ended)
         assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods)
 
+    def placed(self) -> list[str]:
+        """The names of its workers' pods that had a node, each as often as there was one of that name."""
+        told = self.kube.get("events", self.namespace.name)
+        pods = [event["involvedObject"] for event in told if event["reason"] == "Scheduled"]
+        return [pod["name"] for pod in pods if pod["name"].startswith(f"{self.name}-default-")]
+
     def held(self, until_when: float) -> tuple[float, int]:
         """Seconds that its workers' pods had nodes until then, as Kubernetes' own events tell, and how many pods. Of a
         pod that died before its container ran they tell no end; the cluster does."""

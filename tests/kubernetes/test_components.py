@@ -18,7 +18,7 @@ from jupyter_mlops.places.kubernetes.pods.pool import BLIND
 from .clusters import PATIENCE, by_value
 from .fixtures import NOT_OWN
 from .kube import Kube
-from .running import Running, is_death
+from .running import Running
 from .volumes import EVERY, STEPS, one_of, running_with_volume, train
 
 #: Seconds that a pod which is evicted has for its end, and is paid for: a busy machine may need some to save a gang.
@@ -128,12 +128,12 @@ def test_the_node_is_drained_under_a_gang(kube: Kube, busy: Running) -> None:
 
 
 def test_after_all_of_it_the_ledger_adds_up_and_nothing_is_left(kube: Kube, busy: Running) -> None:
-    events = busy.cluster.events()
     receipt = busy.stop()
+    placed = busy.placed()
+    assert len(placed) == len(set(placed)), "none was made twice"
+    # Five, what replaces the drained one, and one more where the kubelet was about to start one when it was killed.
+    assert len(placed) in (6, 7), placed
     seconds, pods = busy.held(receipt.ended)
-    deaths = sum(map(is_death, events))
-    assert deaths in (1, 2), "the drained pod, and one that the kubelet was about to start when it was killed"
-    assert pods == 5 + deaths, "\n".join(event.text for event in events)  # none was made twice
     assert receipt.cause == "user" and receipt.most_workers in (5, 6)  # one that goes, and what replaces it
     assert receipt.cost.usage.worker_hours * 3600 == pytest.approx(seconds, abs=2 + pods + GRACE)
     assert receipt.runs == 7
