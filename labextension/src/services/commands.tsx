@@ -1,6 +1,7 @@
 import { Dialog, ReactWidget } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
+import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import React from 'react';
 
 import { choose, report } from '../ask';
@@ -31,27 +32,24 @@ export function addServiceCommands(
       }
     }
   });
+  /** Opens something of the service that is named, or picked. */
+  const onService = (open: typeof openForm) => async (args: ReadonlyPartialJSONObject) => {
+    const name = (args.service as string | undefined) ?? (await pickService(store, trans));
+    if (name !== undefined) {
+      await open(commands, store, trans, name);
+    }
+  };
   commands.addCommand(CommandIDs.tryService, {
     label: trans.__('Try a Service…'),
     caption: trans.__('Ask a service something, beginning with its version’s example'),
     describedBy: takes({ service: 'string' }),
-    execute: async args => {
-      const name = (args.service as string | undefined) ?? (await pickService(store, trans));
-      if (name !== undefined) {
-        await openForm(commands, store, trans, name);
-      }
-    }
+    execute: onService(openForm)
   });
   commands.addCommand(CommandIDs.watchService, {
     label: trans.__('Watch a Service…'),
     caption: trans.__('How what a service is asked compares with what its version was made with'),
     describedBy: takes({ service: 'string' }),
-    execute: async args => {
-      const name = (args.service as string | undefined) ?? (await pickService(store, trans));
-      if (name !== undefined) {
-        await openWatch(commands, store, trans, name);
-      }
-    }
+    execute: onService(openWatch)
   });
 }
 
