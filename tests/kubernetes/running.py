@@ -121,9 +121,7 @@ class Running:
 
     def placed(self) -> list[str]:
         """The names of its workers' pods that had a node, each as often as there was one of that name."""
-        told = self.kube.get("events", self.namespace.name)
-        pods = [event["involvedObject"] for event in told if event["reason"] == "Scheduled"]
-        return [pod["name"] for pod in pods if pod["name"].startswith(f"{self.name}-default-")]
+        return [event["involvedObject"]["name"] for event in self._of_pods() if event["reason"] == "Scheduled"]
 
     def held(self, until_when: float) -> tuple[float, int]:
         """Seconds that its workers' pods had nodes until then, as Kubernetes' own events tell, and how many pods. Of a
@@ -131,16 +129,22 @@ class Running:
         placed: dict[str, float] = {}
         ended: dict[str, float] = {}
         died = {event.worker.rpartition("-")[2]: event.time for event in self.cluster.events() if is_death(event)}
-        for event in self.kube.get("events", self.namespace.name):
+        for event in self._of_pods():
             about = event["involvedObject"]
-            if about["kind"] == "Pod" and about["name"].startswith(f"{self.name}-default-"):
-                if event["reason"] == "Scheduled":
-                    placed[about["uid"]] = moment(event["eventTime"] or event["firstTimestamp"])
-                    if (number := about["name"].rpartition("-")[2]) in died:
-                        ended.setdefault(about["uid"], died[number])
-                elif event["reason"] == "Killing":
-                    ended[about["uid"]] = moment(event["lastTimestamp"] or event["eventTime"])
+            if event["reason"] == "Scheduled":
+                placed[about["uid"]] = moment(event["eventTime"] or event["firstTimestamp"])
+                if (number := about["name"].rpartition("-")[2]) in died:
+                    ended.setdefault(about["uid"], died[number])
+            elif event["reason"] == "Killing":
+                ended[about["uid"]] = moment(event["lastTimestamp"] or event["eventTime"])
         return sum(min(ended.get(pod, until_when), until_when) - at for pod, at in placed.items()), len(placed)
+
+    def _of_pods(self) -> list[dict[str, Any]]:
+        """What Kubernetes tells of its workers' pods."""
+        told: list[dict[str, Any]] = self.kube.get("events", self.namespace.name)
+        about = [(event, event["involvedObject"]) for event in told]
+        prefix = f"{self.name}-default-"
+        return [event for event, pod in about if pod["kind"] == "Pod" and pod["name"].startswith(prefix)]
 
 
 @contextmanager
