@@ -91,7 +91,7 @@ class Kernel:
         """The kernel of a forked child: the same choices, nothing else."""
         child = Kernel()
         child.selected, child.used = self.selected, list(self.used)
-        child.synced, child.observers = set(self.synced), list(self.observers)
+        child.synced, child.observers, child.begun = set(self.synced), list(self.observers), set(self.begun)
         return child
 
 
