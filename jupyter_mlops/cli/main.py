@@ -144,7 +144,13 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command = add("deploy", "Have a version of a model answer at a stable address, or another version of it.")
     command.add_argument("model", help="churn (the champion), churn@3, churn@champion, churn@newest")
     command.add_argument("-n", "--name", help="of the service; default: the model's")
-    command.add_argument("-r", "--replicas", type=_positive, help="processes side by side (of a new service: 1)")
+    command.add_argument("--place", help="local or kubernetes (default: where it lives already, else local)")
+    command.add_argument(
+        "--profile", help="of Kubernetes: its image, namespace and size of workers are those of replicas"
+    )
+    command.add_argument(
+        "-r", "--replicas", type=_positive, help="processes or pods side by side (of a new service: 1)"
+    )
     command.add_argument("-p", "--port", type=int, help="default: the one that it had, or any that is free")
     command.add_argument("--body", help="bytes of a request at most (default: '16 MB')")
     command.add_argument("--patience", help="time for an answer (default: '60 s')")

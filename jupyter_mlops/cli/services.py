@@ -7,11 +7,12 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 
+from ..client.words import cost_so_far
 from ..core.alert import ServiceWatch
 from ..core.errors import Conflict, InvalidInput
 from ..core.service import ServiceState
 from ..core.trail import Actor
-from ..core.words import about, sentences
+from ..core.words import about, fine_money, sentences
 from ..home.owner import me
 from ..serving import deeds
 from ..serving.deploy import deploy as deploy_service
@@ -66,7 +67,10 @@ async def services(asked: Namespace) -> None:
 
 async def deploy(asked: Namespace) -> None:
     """`deploy MODEL[@VERSION]`."""
-    bounds = {name: getattr(asked, name) for name in ("name", "replicas", "port", "body", "patience", "window")}
+    bounds = {
+        name: getattr(asked, name)
+        for name in ("name", "place", "profile", "replicas", "port", "body", "patience", "window")
+    }
     actor = Actor(name=me(), how="cli")
     state, spec = await deploy_service(read_deployment(**read_text(asked.model), why=asked.why, **bounds), actor)
     if not asked.no_wait:
@@ -98,9 +102,11 @@ def _listed(states: Sequence[ServiceState]) -> str:
             state.version_name,
             state.address if state.live else "",
             str(sum(replica.phase == "ready" for replica in state.replicas)),
-            f"{state.requests:,}",
-            f"{state.rate:.1f}",
-            f"{state.errors:,}",
+            *(
+                ("", "", "")
+                if state.rate is None
+                else (f"{state.requests:,}", f"{state.rate:.1f}", f"{state.errors:,}")
+            ),
             about(now - state.created) if state.created else "",
         )
         for state in states
@@ -119,6 +125,9 @@ def _shown(state: ServiceState, callers: Sequence[str]) -> str:
     told = [service_line(state, time.time())]
     told += _problems(state)
     told += ["Replicas:", *replicas] if replicas else []
+    if state.cost is not None:
+        rate = fine_money(state.cost.per_hour, state.cost.currency) if state.live else ""
+        told.append(f"Cost: {cost_so_far(state.cost)}" + (f", {rate} an hour" if rate else ""))
     return "\n".join([*told, f"Callers: {', '.join(callers) or 'none yet'}"])
 
 

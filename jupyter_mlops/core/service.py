@@ -10,6 +10,8 @@ from .base import Bytes, Input, Label, Name, Period, Record, Seconds, Time, firs
 from .cluster import Problem
 from .errors import Unreadable
 from .formats import FORMAT
+from .price import Cost, Price
+from .profile import Profile
 from .words import size
 
 #: `dead`: its router is gone without having been stopped. `unreachable`: that can't be seen from here.
@@ -42,6 +44,8 @@ class Deployment(Input):
 
     `name` is the service's, by default the model's. `body` is of one request; `patience` is for one answer, in seconds;
     `window` is how long what is asked is counted, at least, before it is compared with what was counted before.
+    `place` is where it lives, by default where it lives already, else this machine; `profile` is what its pods are made
+    by where a place has pods: image, namespace, and the CPUs and memory of the first group for each replica.
     What is None stays as it was in a service that is there; a new one gets any port that is free, and the defaults.
     """
 
@@ -50,7 +54,8 @@ class Deployment(Input):
     name: Name | None = None
     #: For the trail.
     why: Annotated[str, Field(max_length=5000)] = ""
-    place: Label = "local"
+    place: Label | None = None
+    profile: Name | None = None
     replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] | None = None
     port: Annotated[int, Field(ge=1024, le=65535, examples=[8001])] | None = None
     body: Annotated[Bytes, AfterValidator(_fits)] | None = None
@@ -80,6 +85,9 @@ class ServiceSpec(Record):
     connections: int = MOST_CONNECTIONS
     patience: Seconds = PATIENCE
     window: Seconds = WINDOW
+    #: How its pods are made, and what an hour of them costs; where it has none, None and nothing.
+    profile: Profile | None = None
+    price: Price = Price()
 
     @property
     def version_name(self) -> str:
@@ -123,7 +131,10 @@ class ServiceState(Record):
     #: Requests since its start, those of them that failed, and how many there are in a second now.
     requests: int = 0
     errors: int = 0
-    rate: float = 0.0
+    #: None where its place doesn't tell: `/metrics` does.
+    rate: float | None = 0.0
+    #: What its replicas have cost, in a place that has prices for them.
+    cost: Cost | None = None
     problem: Problem | None = None
     #: What has changed, for longer than a window, in what it is asked or answers.
     alarm: Problem | None = None

@@ -143,19 +143,8 @@ class ServiceFolder:
 
     def _new_token(self, caller: str) -> str:
         """As `let_in`, for a holder of the lock."""
-        from ..core.errors import Conflict
-        from ..core.service import MOST_CALLERS, CallerToken, CallerTokens
-
-        token = secrets.token_urlsafe(32)
-        others = [each for each in self.callers().callers if each.name != caller]
-        if len(others) >= MOST_CALLERS:
-            raise Conflict(
-                f"{caller!r} can't be let in to {self.name!r}",
-                f"it has {MOST_CALLERS:,} callers already",
-                "Take back a token that nobody uses any more: service.revoke('caller').",
-            )
-        new = CallerToken(name=caller, digest=digest_of_token(token), created=time.time())
-        home.write(self.path / CALLERS, CallerTokens(callers=[*others, new]).model_dump_json(indent=1))
+        token, known = with_caller(self.callers(), caller, self.name)
+        home.write(self.path / CALLERS, known.model_dump_json(indent=1))
         return token
 
     def shut_out(self, caller: str) -> bool:
@@ -209,6 +198,24 @@ class ServiceFolder:
                 text = file.read().decode(errors="replace")
                 found += [f"{path.stem}: {line}" for line in text.splitlines()[-lines:]]
         return found
+
+
+def with_caller(known: CallerTokens, caller: str, service: str) -> tuple[str, CallerTokens]:
+    """A new token for a caller of a service, in place of an earlier one, and who may call then. Raises `Conflict` when
+    there are `MOST_CALLERS` others."""
+    from ..core.errors import Conflict
+    from ..core.service import MOST_CALLERS, CallerToken, CallerTokens
+
+    token = secrets.token_urlsafe(32)
+    others = [each for each in known.callers if each.name != caller]
+    if len(others) >= MOST_CALLERS:
+        raise Conflict(
+            f"{caller!r} can't be let in to {service!r}",
+            f"it has {MOST_CALLERS:,} callers already",
+            "Take back a token that nobody uses any more: service.revoke('caller').",
+        )
+    new = CallerToken(name=caller, digest=digest_of_token(token), created=time.time())
+    return token, CallerTokens(callers=[*others, new])
 
 
 def digest_of_token(token: str) -> str:

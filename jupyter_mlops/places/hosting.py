@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from ..core.alert import ServiceWatch
+from ..core.cluster import Problem, Receipt
 from ..core.service import ServiceSpec, ServiceState
 from ..core.window import Window
 
@@ -16,6 +18,9 @@ class Hosting(ABC):
     All coroutines may be called from any event loop, and never block it. Where one takes the `name` of a service, it
     raises `UnknownService` when there is none.
     """
+
+    #: Whether its services are made by a profile, as clusters are.
+    by_profile: ClassVar[bool] = False
 
     @abstractmethod
     async def deploy(self, spec: ServiceSpec) -> ServiceState:
@@ -40,6 +45,22 @@ class Hosting(ABC):
     @abstractmethod
     async def spec(self, name: str) -> ServiceSpec:
         """What is wanted of it. Raises `Unreadable`, too."""
+
+    @abstractmethod
+    async def withdraw(self, spec: ServiceSpec) -> None:
+        """Want again what answers, in place of `spec`, which can't be so; a no-op where something else is wanted."""
+
+    async def reach(self, name: str) -> str:
+        """Where this process finds it, which may be elsewhere than its callers do. Raises `Unavailable`, too."""
+        return (await self.get(name)).address
+
+    async def receipt(self, name: str) -> Receipt | None:
+        """The final sum of one that has stopped; None where it costs nothing, or lives."""
+        return None
+
+    def silence(self) -> Problem | None:
+        """Why services may be missing from the last list; None when it was whole."""
+        return None
 
     @abstractmethod
     async def stop(self, name: str) -> None:

@@ -19,14 +19,19 @@ from ..core.errors import (
     NotReady,
     Refused,
     StartFailed,
+    Unavailable,
     UnknownService,
     UnknownVersion,
     Unreadable,
 )
 from ..core.model import ModelVersion
+from ..core.price import Price
+from ..core.profile import Profile
 from ..core.service import Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
+from ..home import settings
 from ..home.owner import me
+from ..places import profiles
 from ..places.hosting import Hosting
 from ..registry.find import find_model, find_version, split_name
 from .noted import note
@@ -34,6 +39,9 @@ from .noted import note
 #: Seconds that a service has to answer, and between two looks at whether it does.
 PATIENCE: Seconds = 240.0
 _LOOK = 0.05
+
+#: Seconds for a place to say what its machines cost.
+_QUOTE: Seconds = 3.0
 
 #: What stays as it was in a service that is there, where nothing else is asked for.
 _KEPT = ("replicas", "body", "connections", "patience", "window")
@@ -65,22 +73,37 @@ def hosting_of(place: str) -> Hosting:
 
 async def list_services() -> list[ServiceState]:
     """The services of all places, by name."""
-    found = []
-    for name in places.names():
-        with contextlib.suppress(
-            MlopsError
-        ):  # a place that can't be asked hides no other one; lists of clusters say so
-            hosting = places.get(name).hosting()
-            found += await hosting.services() if hosting is not None else []
-    return sorted(found, key=lambda state: state.name)
+    found = await asyncio.gather(*map(_services_of, places.names()))
+    return sorted((state for some in found for state in some), key=lambda state: state.name)
+
+
+async def _services_of(place: str) -> list[ServiceState]:
+    with contextlib.suppress(MlopsError):  # a place that can't be asked hides no other one; lists of clusters say so
+        hosting = places.get(place).hosting()
+        return await hosting.services() if hosting is not None else []
+    return []
 
 
 async def find_service(name: str) -> ServiceState:
-    """The service of that name, wherever it lives; raises `UnknownService`."""
-    found = {state.name: state for state in await list_services()}
-    if name not in found:
-        raise UnknownService.named(str(name), found)
-    return found[name]
+    """The service of that name, wherever it lives: on this machine, where that has it, and nobody else is asked.
+
+    Raises
+    ------
+    UnknownService : no place has it.
+    Unavailable : none that answers has it.
+    """
+    fault: MlopsError | None = None
+    for place in places.names():
+        try:
+            if (hosting := places.get(place).hosting()) is not None:
+                return await hosting.get(str(name))
+        except UnknownService:
+            continue
+        except MlopsError as error:
+            fault = error
+    if fault is not None:
+        raise Unavailable(f"The service {name!r} isn't found where anybody answers", str(fault), fault.todo)
+    raise UnknownService.named(str(name), [state.name for state in await list_services()])
 
 
 def check_caller(caller: str) -> None:
@@ -100,15 +123,18 @@ async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[Service
     ------
     UnknownModel, UnknownVersion, Refused : there is no such version, or it isn't one's own.
     Conflict, InvalidSpec, StartFailed, StorageFull : as `Hosting.deploy`.
+    UnknownProfile : there is no such profile.
     """
-    version, hosting = await asyncio.to_thread(_version, asked), hosting_of(asked.place)
-    name, served = asked.name or asked.model, ""
+    version, name, served = await asyncio.to_thread(_version, asked), asked.name or asked.model, ""
+    place = asked.place or await _place_of(asked, name)
+    hosting, profile = hosting_of(place), None
     bounds = {field: getattr(asked, field) for field in _KEPT}
     with contextlib.suppress(UnknownService, Unreadable):
         before = await hosting.spec(name)
         if before.model == asked.model:
-            served = before.version_name
+            served, profile = before.version_name, before.profile
             bounds = {field: getattr(before, field) if value is None else value for field, value in bounds.items()}
+    profile = await asyncio.to_thread(_profile, asked, place, profile)
     spec = ServiceSpec(
         name=name,
         model=asked.model,
@@ -116,9 +142,11 @@ async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[Service
         digest=version.digest,
         owner=me(),
         created=time.time(),
-        place=asked.place,
+        place=place,
         revision=secrets.token_hex(6),
         port=asked.port,
+        profile=None if profile is None else _with_packages(profile, version),
+        price=Price() if profile is None else await _price(profile),
         **{field: value for field, value in bounds.items() if value is not None},
     )
     state = await hosting.deploy(spec)
@@ -151,6 +179,8 @@ async def until_so(spec: ServiceSpec, actor: Actor | None = None) -> ServiceStat
             raise Conflict(f"{spec.version_name} isn't deployed", f"somebody asked for another {spec.name!r} since")
         if time.monotonic() > deadline:
             why = f"{spec.version_name} was not ready within {PATIENCE:.0f} s"
+            if state.problem is not None:
+                why = f"{why}: {state.problem.what}" + (f" ({state.problem.why})" if state.problem.why else "")
             raise NotReady(f"The service {spec.name!r} isn't ready", why, "Look at its log.")
         await asyncio.sleep(_LOOK)
 
@@ -159,7 +189,9 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
     """Why it doesn't answer. Of a service that was made for this nothing is left."""
     problem = state.problem or Problem(what=f"The service {spec.name!r} has stopped")
     goes_on = state.version_name if state.version else ""
-    if not state.version:
+    if state.version:
+        await hosting.withdraw(spec)
+    else:
         await hosting.stop(spec.name)
         if state.created == spec.created:
             await hosting.forget(spec.name)
@@ -168,6 +200,51 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
     await note(spec.model, actor, "failed", spec.version_name, spec.name, why=why, **told)
     todo = f"{problem.todo} {goes_on} serves on.".strip() if goes_on else problem.todo
     return StartFailed(problem.what, problem.why, todo)
+
+
+async def _place_of(asked: Deployment, name: str) -> str:
+    """Where a service is to live, if nobody says so: where its profile is, or it lives already, else here."""
+    if asked.profile is not None:
+        return (await asyncio.to_thread(profiles.get, asked.profile)).place
+    there = [state.place for state in await list_services() if state.name == name and state.phase != "stopped"]
+    return there[0] if there and "local" not in there else "local"
+
+
+def _profile(asked: Deployment, place: str, before: Profile | None) -> Profile | None:
+    """The profile that pods of a service are made by: what is asked for, as it was, or the first of its place."""
+    if not hosting_of(place).by_profile:
+        if asked.profile is not None:
+            why = f"services of the place {place!r} are processes of this machine"
+            raise InvalidSpec("No profile is needed", why, "Leave it out.")
+        return None
+    if asked.profile is not None:
+        found = profiles.get(asked.profile)
+        if found.place != place:
+            raise InvalidSpec(f"The profile {found.name!r} is of the place {found.place!r}, not of {place!r}")
+        return found
+    known = [profile for profile in profiles.all_profiles() if profile.place == place]
+    if before is None and not known:
+        why = "there is none, and no way to it is known"
+        raise InvalidSpec(f"A service of the place {place!r} needs a profile of it", why, "Save one: see `profiles`.")
+    return before or known[0]
+
+
+def _with_packages(profile: Profile, version: ModelVersion) -> Profile:
+    """The profile, such that pods have the packages that a version was saved with."""
+    wanted = [f"{name}=={number}" for name, number in version.packages.items()]
+    return places.get(profile.place).with_packages(profile, wanted)
+
+
+async def _price(profile: Profile) -> Price:
+    """What resources of its pods cost: rates that somebody set, else what the place says of its machines."""
+    price, group = profile.price or (await asyncio.to_thread(settings.load)).price, profile.groups[0]
+    quotes = await places.get(profile.place).quotes(profile, price, _QUOTE)
+    told = None if quotes is None else next((each for each in quotes.groups if each.group == group.name), None)
+    if quotes is None or told is None or told.per_hour is None:
+        return price
+    return Price(
+        cpu_hour=told.per_hour / group.cpus, gpu_hour=0, currency=quotes.currency, source=told.source, date=told.date
+    )
 
 
 def _version(asked: Deployment) -> ModelVersion:

@@ -99,6 +99,8 @@ class FrontServer(HTTPServer):
     def initialize(self, router: Answering, most: int) -> None:  # type: ignore[override]  # Tornado's way to construct
         """Serve `router`, with `most` connections at a time."""
         self.open, self.most, self._router = 0, most, router
+        #: Whether it is about to end: whoever asks is answered, and asked to come over another connection next time.
+        self.leaving = False
         self._turned_away = 0
         #: Requests that have begun to arrive, and are not answered.
         self._asked: set[_Request] = set()
@@ -284,6 +286,8 @@ class _Request(httputil.HTTPMessageDelegate):
         """Returns when all of it has been taken."""
         line = httputil.ResponseStartLine("HTTP/1.1", status, http.HTTPStatus(status).phrase)
         told = httputil.HTTPHeaders({**headers, "Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff"})
+        if self._server.leaving:
+            told["Connection"] = "close"
         written = self._connection.write_headers(line, told, None if self._method == "HEAD" else body)
         self._connection.finish()
         await written
@@ -330,7 +334,7 @@ class _Request(httputil.HTTPMessageDelegate):
         return self._readiness({}) if rest == ["health", "ready"] else self._nowhere()
 
     def _readiness(self, told: dict[str, Any]) -> PlainReply:
-        ready = self._router.ready > 0
+        ready = self._router.ready > 0 and not self._server.leaving
         return PlainReply(200 if ready else 503, {**told, "ready": ready})
 
     async def _ask(self, code: int) -> Frame:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ..client.clusters.kernel import loop_thread
 from ..core.alert import ServiceWatch
+from ..core.cluster import Receipt
 from ..core.errors import Conflict, InvalidInput, Unavailable
 from ..core.service import ServiceState
 from ..core.window import Window
@@ -32,6 +33,7 @@ def deploy(
     patience: float | str | None = None,
     window: float | str | None = None,
     place: str | None = None,
+    profile: str | None = None,
     wait: bool = True,
     why: str = "",
 ) -> Service:
@@ -51,13 +53,15 @@ def deploy(
     connections : that may be open at a time; 1000.
     patience : seconds for an answer, or "1 min"; a replica that takes longer is replaced.
     window : seconds, or "1 h", for which what is asked is counted at least before it is compared with the baseline.
-    place : where it lives; default: this machine.
+    place : where it lives: "local" or "kubernetes"; default: where it lives already, else this machine.
+    profile : of clusters of that place, whose image, namespace and size of workers its replicas have, where they are
+        pods; default: the one used last.
     wait : whether to return only when it answers.
     why : for the trail of the model.
 
     Raises
     ------
-    UnknownModel, UnknownVersion : there is no such version, or no champion.
+    UnknownModel, UnknownVersion, UnknownProfile : there is no such version or profile, or no champion.
     InvalidSpec : names what can't be asked for.
     StartFailed : why the version doesn't answer: a file or its example's answer has changed, it can't be loaded here.
     Conflict : the name is taken by another model's service.
@@ -77,6 +81,7 @@ def deploy(
         patience=patience,
         window=window,
         place=place,
+        profile=profile,
     )
     state, spec = _call(deploy_service(asked))
     if wait:
@@ -117,7 +122,7 @@ class Service:
 
     @property
     def address(self) -> str:
-        """Where callers find it: "http://127.0.0.1:8001"."""
+        """Where callers find it: "http://127.0.0.1:8001"; of one on Kubernetes its pods: "http://churn-service.ml.svc:8080"."""
         return self.state.address
 
     def predict(self, data: Any) -> Any:
@@ -140,7 +145,7 @@ class Service:
             problem = state.problem
             what, why = (problem.what, problem.why) if problem else (f"The service {self.name!r} is {state.phase}", "")
             raise Unavailable(what, why, f"Deploy it: mlops.deploy({state.model!r}, name={self.name!r}).")
-        return predict(state.address, self.token(), state.model, data)
+        return predict(_call(hosting_of(self._place).reach(self.name)), self.token(), state.model, data)
 
     def token(self, caller: str | None = None) -> str:
         """A new token for a caller, in place of an earlier one: it is kept nowhere else. Your own, without a name.
@@ -175,6 +180,11 @@ class Service:
     def windows(self) -> list[Window]:
         """What was counted, in windows that are over, the first first. Raises as `watch`."""
         return _call(hosting_of(self._place).windows(self.name))
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What it cost, once it has stopped; None before, and on this machine, where services have no price."""
+        return _call(hosting_of(self._place).receipt(self.name))
 
     def logs(self, lines: int = 50) -> list[str]:
         """The last lines of its router and of its replicas."""

@@ -20,7 +20,8 @@ def service_line(state: ServiceState, now: float) -> str:
     told = [f"{state.version_name} {state.phase}" + (f" at {state.address}" if state.live and state.address else "")]
     if state.live:
         ready = sum(replica.phase == "ready" for replica in state.replicas)
-        told += [count(ready, "replica"), f"{state.rate:.1f} requests/s"]
+        told += [count(ready, "replica")]
+        told += [f"{state.rate:.1f} requests/s"] if state.rate is not None else []
         told += [f"{state.model}@{state.coming} is coming"] if state.coming and state.version else []
     else:
         told += [f"for {about(now - state.since)}"] if state.since else []

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from tornado.netutil import bind_sockets
 
+from ..core.base import Seconds
 from ..core.cluster import Problem
 from ..core.errors import Conflict, MlopsError, StartFailed, Unavailable, Unreadable
 from ..core.model import ModelVersion
@@ -57,10 +58,12 @@ class ServiceRouter:
     Parameters
     ----------
     folder : its own. It is the only one that writes its state.
+    host : where it listens.
+    linger : seconds that it goes on when it is told to end, so that whoever sends callers here learns of it before.
     """
 
-    def __init__(self, folder: ServiceFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: ServiceFolder, host: str = _HOST, linger: Seconds = 0.0) -> None:
+        self._folder, self._host, self._linger = folder, host, linger
         self.counts = TrafficCounts(folder.name)
         self._spec = folder.spec()
         self.body = self._spec.body
@@ -147,6 +150,9 @@ class ServiceRouter:
         watches = loop.create_task(self._watch())
         await self._end.wait()
         await end_tasks(follows)
+        if self._linger and self._fleet is not None:
+            self._server.leaving = True
+            await asyncio.sleep(self._linger)
         await self._server.finish(self._spec.patience + _LAST)
         await end_tasks(tends, watches)
         if self._fleet is not None:
@@ -159,7 +165,7 @@ class ServiceRouter:
     def _listen(self) -> None:
         port = self._spec.port or 0
         try:
-            sockets = bind_sockets(port, _HOST)
+            sockets = bind_sockets(port, self._host)
         except OSError as error:
             raise StartFailed(
                 f"The service can't listen on port {port}",
@@ -167,7 +173,7 @@ class ServiceRouter:
                 "End what uses it, or choose another: mlops.deploy(…, port=…).",
             ) from error
         self._server.add_sockets(sockets)
-        self._address = f"http://{_HOST}:{sockets[0].getsockname()[1]}"
+        self._address = f"http://{self._host}:{sockets[0].getsockname()[1]}"
         self._write()
         _say(f"{self._folder.name} listens at {self._address}")
 

@@ -121,7 +121,8 @@ class StoringApi:
         if request.method == "DELETE":
             return web.json_response(self._delete(kind, name))
         if request.method == "PATCH":
-            there[name] = _merged(there[name], await request.json())
+            patch = await request.json()
+            there[name] = _replaced(there[name], patch) if isinstance(patch, list) else _merged(there[name], patch)
         return web.json_response(there[name])
 
 
@@ -183,6 +184,20 @@ def _merged(item: Json, patch: Json) -> Json:
         else:
             merged[key] = value
     return merged
+
+
+def _replaced(item: Json, patch: list[Json]) -> Json:
+    """A JSON patch that only replaces."""
+    changed: Json = json.loads(json.dumps(item))
+    for change in patch:
+        assert change["op"] == "replace", change
+        *steps, last = [step.replace("~1", "/") for step in change["path"].split("/")[1:]]
+        under = changed
+        for step in steps:
+            under = under[step]
+        assert last in under, change["path"]
+        under[last] = change["value"]
+    return changed
 
 
 def _status(code: int) -> web.Response:

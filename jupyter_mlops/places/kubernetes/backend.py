@@ -20,6 +20,7 @@ from ...core.run import RunState
 from ...home import last_seen, settings
 from .. import keys
 from ..base import Address, Backend
+from ..hosting import Hosting
 from ..package_index import is_public, package_index
 from . import names, shipped
 from .api import kubeconfig
@@ -34,6 +35,7 @@ from .pricelist import price_list
 from .records import daskcluster, record
 from .records.accounts import AccountSecrets
 from .records.stored import StoredCluster, state_of
+from .services.hosting import KubernetesHosting
 from .tunnel.connections import Connections
 
 
@@ -51,6 +53,11 @@ class KubernetesBackend(Backend):
         self._connections = Connections()
         self._finder = ClusterFinder(self._connections)
         self._market = NodeMarket(self._connections)
+        self._hosting = KubernetesHosting(self._connections)
+
+    def hosting(self) -> Hosting:
+        """As in `Backend`."""
+        return self._hosting
 
     def shipped_profiles(self) -> list[Profile]:
         """As in `Backend`, where there is a way to a Kubernetes cluster."""

@@ -14,6 +14,10 @@ CLUSTER = "jupyter-mlops/cluster"
 GROUP = "jupyter-mlops/group"
 WORKER = "jupyter-mlops/worker"
 PART = "jupyter-mlops/part"
+#: Of what belongs to a service, and of its pods: its name, the version that they serve, and by what they are made.
+SERVICE = "jupyter-mlops/service"
+VERSION = "jupyter-mlops/version"
+BUILD = "jupyter-mlops/build"
 OWNER = "owner"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 US = "jupyter-mlops"
@@ -45,6 +49,10 @@ SPEC = "/opt/jupyter-mlops/spec"
 PRICES = "prices.json.gz"
 TLS = "/opt/jupyter-mlops/tls"
 STATE = "/var/lib/jupyter-mlops"
+VERSION_PARTS = "/opt/jupyter-mlops/version"
+CALLERS = "/opt/jupyter-mlops/callers"
+#: Where a service's pods listen, and the Service in front of them unless another port was asked for.
+SERVICE_PORT = 8080
 SCRATCH = "/tmp"  # noqa: S108 - in a pod it is its own
 
 _NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9._-]+")
@@ -74,6 +82,47 @@ def owner_of(record: Mapping[str, Any]) -> dict[str, Any]:
         "controller": True,  # else `kubectl drain` takes the pod for one that nobody would make again
         "blockOwnerDeletion": False,  # it needs a right that users rarely have, and nothing waits for it
     }
+
+
+@dataclass(frozen=True)
+class ServiceNames:
+    """The names of the objects of one service."""
+
+    service: str
+    namespace: str
+
+    @property
+    def whole(self) -> str:
+        """Its Deployment, its Service, its budget, and the Secret that is its record."""
+        return f"{self.service}-service"
+
+    @property
+    def environment(self) -> str:
+        """The Secret with the environment variables of its profile."""
+        return f"{self.whole}-environment"
+
+    def build(self, number: str) -> str:
+        """A Secret with the code and the wish that pods are made by."""
+        return f"{self.whole}-{number}"
+
+    def part(self, digest: str, number: int) -> str:
+        """The Secret with a part of a version."""
+        return f"{self.whole}-{digest[:10]}-{number}"
+
+    @property
+    def host(self) -> str:
+        """Where it is found from inside of the Kubernetes cluster."""
+        return f"{self.whole}.{self.namespace}.svc"
+
+    @property
+    def selector(self) -> str:
+        """By which all that is its own is found."""
+        return f"{MANAGED_BY}={US},{SERVICE}={self.service}"
+
+    def labels(self, owner: str, part: str) -> dict[str, str]:
+        """What everything of it is labelled with; `part` is service, replica or service-record, for example."""
+        owned = {OWNER: label(owner), OWNER_IN_FULL: label(owner)}
+        return {SERVICE: self.service, PART: part, **owned, MANAGED_BY: US}
 
 
 @dataclass(frozen=True)

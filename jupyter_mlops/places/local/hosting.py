@@ -86,6 +86,9 @@ class LocalHosting(Hosting):
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).spec())
 
+    async def withdraw(self, spec: ServiceSpec) -> None:
+        """As in `Hosting`: its router does so by itself."""
+
     async def stop(self, name: str) -> None:
         """As in `Hosting`."""
         await asyncio.to_thread(_stop, name)

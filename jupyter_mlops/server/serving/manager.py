@@ -96,9 +96,10 @@ class ServiceManager:
         state = await find_service(name)
         if not state.live:
             raise Unavailable(f"The service {name!r} is {state.phase}", "", "Deploy it again.")
-        token = await hosting_of(state.place).own_token(name)
+        hosting = hosting_of(state.place)
+        token, address = await hosting.own_token(name), await hosting.reach(name)
         request = HTTPRequest(
-            f"{state.address}/predict",
+            f"{address}/predict",
             "POST",
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             body=to_json(data),
@@ -113,4 +114,4 @@ class ServiceManager:
         try:
             return {"status": heard.code, "answer": from_json(heard.body)}
         except ValueError as error:  # its router is gone, and something else has the port
-            raise Unavailable(f"The service {name!r} doesn't answer", f"{state.address} said no JSON", "") from error
+            raise Unavailable(f"The service {name!r} doesn't answer", f"{address} said no JSON", "") from error

@@ -856,6 +856,7 @@ export interface ServiceState {
   address: string;
   alarm: Problem | null;
   coming: number;
+  cost: Cost | null;
   created: number;
   errors: number;
   format: number;
@@ -865,7 +866,7 @@ export interface ServiceState {
   phase: 'starting' | 'ready' | 'stopping' | 'stopped' | 'dead' | 'unreachable';
   place: string;
   problem: Problem | null;
-  rate: number;
+  rate: number | null;
   replicas: ReplicaState[];
   requests: number;
   revision: string;

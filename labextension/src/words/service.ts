@@ -28,7 +28,9 @@ export function serviceInfo(trans: TranslationBundle, service: ServiceState): st
   const isLive = phase === 'ready' || phase === 'starting';
   return [
     servicePhase(trans, phase),
-    isLive && version > 0 ? trans.__('%1/s', rate === 0 ? '0' : significant(rate, 2)) : '',
+    isLive && version > 0 && rate !== null
+      ? trans.__('%1/s', rate === 0 ? '0' : significant(rate, 2))
+      : '',
     errors > 0 ? trans._n('%1 error', '%1 errors', errors) : '',
     isLive && coming > 0 && version > 0 ? trans.__('@%1 is coming', coming) : ''
   ]

@@ -11,7 +11,7 @@ from typing import Any
 from ....controller.roles import SCHEDULER, WORKER
 from ....core.cluster import ClusterSpec
 from ....core.errors import InvalidSpec
-from ....core.profile import Group
+from ....core.profile import Group, Profile
 from .. import names, quantity
 from ..clouds import GPU, SPOT_LABELS, SPOT_TAINTS
 from ..names import ObjectNames
@@ -19,6 +19,9 @@ from ..options import options_of, pod_of
 from .merge import merge
 
 #: The container that user templates are merged over is named after its part of the cluster.
+
+#: And that of a service's pods.
+REPLICA = "replica"
 
 #: What processes share through memory.
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a mount, no file
@@ -100,6 +103,29 @@ def scheduler_pod(spec: ClusterSpec, ids: ObjectNames) -> dict[str, Any]:
     pod = merge(pod, _template(options.scheduler, SCHEDULER, "the scheduler's pod"))
     labels = ids.labels(spec.owner, "scheduler") | ids.dask_labels("scheduler")
     return merge(pod, {"metadata": {"labels": labels, "annotations": {names.OWNER_IN_FULL: spec.owner}}})
+
+
+def replica_pod(profile: Profile, name: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """What the pods of a service have of its profile, and of its first group: image, size, templates. Who makes the
+    service adds the rest.
+
+    Parameters
+    ----------
+    name : what the names of the service's Secrets begin with.
+    arguments : the program.
+
+    Raises
+    ------
+    InvalidSpec : the templates of the profile or group don't merge into a pod.
+    """
+    group = profile.groups[0]
+    plain = profile.model_copy(update={"options": {**profile.options, "tls": False}})  # it speaks HTTP
+    spec = ClusterSpec.model_construct(name=name, owner="", profile=plain, created=0)
+    resources = _resources(group.cpus, group.memory, group.gpus)
+    pod = _pod(spec, ObjectNames(name, ""), REPLICA, arguments, resources)
+    pod = merge(pod, {"spec": {**(_spot() if group.spot else {}), "restartPolicy": "Always"}})
+    pod = merge(pod, {"spec": _gpus(group)})
+    return merge(pod, _template(pod_of(group), REPLICA, f"group {group.name!r}"))
 
 
 def scheduler_service(ids: ObjectNames) -> dict[str, Any]:

@@ -7,7 +7,9 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 from importlib.metadata import version
+from importlib.resources import files as files_of
 from pathlib import Path
 
 from ....core.formats import FORMAT
@@ -19,34 +21,57 @@ _PARTS = ("core", "agent", "home", "pricing", "controller", "places", "client")
 #: What a scheduler's pod imports besides Dask and what that brings, by the distribution that has it. Dask's images lack
 #: some; the kernel's versions are installed then.
 _NEEDED = {"pydantic": "pydantic", "kubernetes.aio": "kubernetes", "aiohttp": "aiohttp"}
+#: The same of the pods of a service.
+_PARTS_OF_SERVICE = ("core", "agent", "home", "client", "registry", "serving")
+_NEEDED_OF_SERVICE = {
+    "pydantic": "pydantic",
+    "tornado": "tornado",
+    "numpy": "numpy",
+    "cloudpickle": "cloudpickle",
+}
+#: And a package that travels with it: it is small, all Python, and few images have it.
+_BROUGHT_TO_SERVICE = ("prometheus_client",)
 
 
-@functools.lru_cache(maxsize=1)
-def files() -> list[str]:
+def files(parts: tuple[str, ...] = _PARTS) -> list[str]:
     """The files that travel, relative to where the package is."""
     package = _ROOT / start.PACKAGE
     found = [package / "__init__.py", package / "_version.py"]
-    for part in _PARTS:
+    for part in parts:
         found.extend(path for path in (package / part).rglob("*.py"))
     return sorted(str(path.relative_to(_ROOT)) for path in found)
 
 
 @functools.lru_cache(maxsize=1)
 def packed() -> dict[str, str | bytes]:
-    """The files that pods start with: `start.py`, `code.zlib` with its fingerprint, and what it needs.
+    """The files that the pods of a cluster start with: `start.py`, `code.zlib` with its fingerprint, and what it needs.
 
     A Secret holds 1 MiB. All files compressed in one piece take a quarter less than one by one.
     """
-    names = files()
+    return _packed(_PARTS, _NEEDED)
+
+
+@functools.lru_cache(maxsize=1)
+def packed_for_service() -> dict[str, str | bytes]:
+    """The same for the pods of a service."""
+    return _packed(_PARTS_OF_SERVICE, _NEEDED_OF_SERVICE, _BROUGHT_TO_SERVICE)
+
+
+def _packed(parts: tuple[str, ...], needed: Mapping[str, str], brought: tuple[str, ...] = ()) -> dict[str, str | bytes]:
+    names = files(parts)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in names:
             archive.write(_ROOT / name, name)
+        for package in brought:  # not in the fingerprint: an image that has this package has those that it needs
+            folder = Path(str(files_of(package)))
+            for path in sorted(folder.rglob("*.py")):
+                archive.write(path, str(Path(package) / path.relative_to(folder)))
     sent = {"format": FORMAT, "names": names, "fingerprint": start.fingerprint(_ROOT, names)}
-    needed = [f"{module} {package}=={version(package)}" for module, package in _NEEDED.items()]
+    pins = [f"{module} {package}=={version(package)}" for module, package in needed.items()]
     return {
         "start.py": Path(start.__file__).read_text(encoding="utf-8"),
         "code.json": json.dumps(sent),
-        "needed.txt": "\n".join(needed),
+        "needed.txt": "\n".join(pins),
         "code.zlib": zlib.compress(buffer.getvalue(), 9),
     }

@@ -1,9 +1,9 @@
 """The first thing that runs in each pod: brings the code and packages that the image lacks, then starts a program.
 
-    python start.py scheduler|worker [ARGUMENT …]
+    python start.py scheduler|worker|service [ARGUMENT …]
 
-It travels beside `code.zlib` in a Secret of the cluster's and runs before there is a package: standard library only. An
-image that has this very version of the package isn't given another copy.
+It travels beside `code.zlib` in a Secret of the cluster's, or of the service's, and runs before there is a package:
+standard library only. An image that has this very version of the package isn't given another copy.
 """
 
 from __future__ import annotations
@@ -24,20 +24,23 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "jupyter_mlops"
+#: The programs that aren't among those of clusters: name → module.
+ELSEWHERE = {"service": f"{PACKAGE}.serving.pod"}
 
 
 def main() -> None:
     """Prepare, then become the program that is asked for."""
     brought = Path(os.environ.get("HOME", "/tmp")) / ".jupyter-mlops"  # noqa: S108 - a pod's own
     sys.path[:] = [path for path in sys.path if path not in ("", str(HERE))]
-    _bring_packages(brought / "packages", scheduler=sys.argv[1] == "scheduler")
+    _bring_packages(brought / "packages", sys.argv[1])
     if not _has_code():
         with zipfile.ZipFile(io.BytesIO(zlib.decompress((HERE / "code.zlib").read_bytes()))) as archive:
             archive.extractall(brought / "code")
         sys.path.insert(0, str(brought / "code"))
     program = sys.argv[1]
     del sys.argv[1]
-    runpy.run_module(f"{PACKAGE}.places.kubernetes.runtime.{program}", run_name="__main__", alter_sys=True)
+    module = ELSEWHERE.get(program, f"{PACKAGE}.places.kubernetes.runtime.{program}")
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def fingerprint(root: Path, names: list[str]) -> str:
@@ -60,16 +63,16 @@ def _has_code() -> bool:
         return False
 
 
-def _bring_packages(folder: Path, scheduler: bool) -> None:
-    """Install, beside what the image has, what the profile asks for, what a scheduler needs besides Dask, and what the
-    kernel has and the image lacks."""
+def _bring_packages(folder: Path, program: str) -> None:
+    """Install, beside what the image has, what the profile asks for, what a scheduler or a service needs besides Dask,
+    and what the kernel, or the model, has and the image lacks."""
     asked = [line for line in _read("packages.txt").splitlines() if line.strip()]
     if asked and (failed := _install(asked, folder, "--upgrade")):
         sys.exit(f"The packages of the profile can't be installed: {' '.join(asked)}. {failed}")
-    wanted = [line.split() for line in _read("needed.txt").splitlines()] if scheduler else []
+    wanted = [line.split() for line in _read("needed.txt").splitlines()] if program != "worker" else []
     needed = [pin for module, pin in wanted if not _is_there(module)]
     if needed and (failed := _install(needed, folder)):
-        sys.exit(f"The image lacks what a scheduler needs: {' '.join(needed)}. {failed}")
+        sys.exit(f"The image lacks what a {program} needs: {' '.join(needed)}. {failed}")
     options = _options()
     lacking = [pin for pin in map(str, options.get("kernel_packages", [])) if _lacks(pin)]
     index = {str(name): str(value) for name, value in options.get("package_index", {}).items()}

@@ -7,6 +7,7 @@ import atexit
 import concurrent.futures
 import contextlib
 import os
+import random
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -15,7 +16,8 @@ from ....core.unhandled import log_unhandled
 from ....core.waiting import wait_for
 from .. import names
 from ..api import kubeconfig
-from ..api.client import Answer, Api
+from ..api.client import Answer, Api, Json
+from ..why.facts import is_ready
 from .port_forward import Tunnel
 
 _T = TypeVar("_T")
@@ -55,17 +57,20 @@ class Connections:
             login.add_done_callback(_fault)
         return (await asyncio.shield(login)).within(namespace)
 
-    async def tunnel(self, api: Api, cluster: str, port: int, selector: str = "", guarded: bool = False) -> int:
+    async def tunnel(
+        self, api: Api, cluster: str, port: int, selector: str = "", guarded: bool = False, ready: bool = False
+    ) -> int:
         """The local port that leads to `port` of the cluster's scheduler. On the loop of the connections only.
 
         `selector` finds its pod; by the labels that are ours and dask-kubernetes', when not given. `guarded` where it
-        asks nobody for a key: then only this user's processes may use the port.
+        asks nobody for a key: then only this user's processes may use the port. `ready` leads each connection to any of
+        the pods that say that they are, as with a service.
         """
         key = (api.host, api.namespace, cluster, port)
         async with self._lock:
             if key not in self._tunnels:
                 resumed = port == names.RELAY_PORT
-                tunnel = Tunnel(api, _PodFinder(api, cluster, selector).find, port, resumed, guarded)
+                tunnel = Tunnel(api, _PodFinder(api, cluster, selector, ready).find, port, resumed, guarded)
                 await tunnel.open()
                 self._tunnels[key] = tunnel
             return self._tunnels[key].local_port
@@ -107,20 +112,26 @@ class Connections:
 
 
 class _PodFinder:
-    """Finds the scheduler's pod, which may be another one than before."""
+    """Finds the scheduler's pod, which may be another one than before; or any of a service's that are ready."""
 
-    def __init__(self, api: Api, cluster: str, selector: str = "") -> None:
-        self._api, self._cluster = api, cluster
+    def __init__(self, api: Api, cluster: str, selector: str = "", ready: bool = False) -> None:
+        self._api, self._cluster, self._ready = api, cluster, ready
         self._selector = selector or f"{names.DASK_CLUSTER}={cluster},{names.DASK_COMPONENT}=scheduler"
 
     async def find(self) -> str:
         """Its name. Raises `Answer` while there is none that runs."""
         query = {"labelSelector": self._selector}
         found = await self._api.request("GET", self._api.path("pods"), query=query, timeout=5.0)
-        for pod in found.get("items") or []:
-            if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
-                return str(pod["metadata"]["name"])
-        raise Answer(404, {"message": f"no scheduler of {self._cluster!r} runs"})
+        pods = [str(pod["metadata"]["name"]) for pod in found.get("items") or [] if self._fits(pod)]
+        if not pods:
+            noun = "replica" if self._ready else "scheduler"
+            raise Answer(404, {"message": f"no {noun} of {self._cluster!r} runs"})
+        return random.choice(pods) if self._ready else pods[0]  # noqa: S311 - which one matters to nobody
+
+    def _fits(self, pod: Json) -> bool:
+        if pod["status"].get("phase") != "Running" or "deletionTimestamp" in pod["metadata"]:
+            return False
+        return not self._ready or is_ready(pod)
 
 
 def _fault(login: asyncio.Task[Api]) -> BaseException | None:

@@ -39,6 +39,12 @@ _DISRUPTIONS = {
     "DeletionByPodGC": Problem(what="{}'s node is gone"),
 }
 _PROBE = re.compile(r"Container (?P<container>\S+) failed (?P<probe>liveness|startup) probe")
+_MORE_MEMORY = {
+    "The worker": "Give the group's workers more memory, or make the pieces of work smaller.",
+    "The scheduler": "Give it more memory (`scheduler` in the profile's options), "
+    "or make fewer, larger pieces of work.",
+    "The replica": "Give the first group of the service's profile more memory.",
+}
 _REFUSED_BY_NODE = ("OutOfcpu", "OutOfmemory", "OutOfpods", "UnexpectedAdmissionError", "NodeAffinity", "NodePorts")
 
 
@@ -56,10 +62,10 @@ def death(pod: Json, facts: Facts | None = None, deleted: bool = False) -> Probl
 
 
 def whose(pod: Json) -> str:
-    """Whose pod it is, as a sentence begins: a worker's, or the scheduler's."""
+    """Whose pod it is, as a sentence begins: a worker's, a replica's, or the scheduler's."""
     labels = pod["metadata"].get("labels") or {}
     marks = {labels.get(key) for key in (names.PART, names.DASK_COMPONENT, "component")}
-    return "The scheduler" if "scheduler" in marks else "The worker"
+    return "The scheduler" if "scheduler" in marks else "The replica" if "replica" in marks else "The worker"
 
 
 def _reclaimed(facts: Facts, who: str) -> Problem | None:
@@ -190,9 +196,7 @@ def _out_of_memory(pod: Json, status: Json, facts: Facts, who: str) -> Problem:
     return Problem(
         what=f"{who} ran out of memory",
         why=" and ".join(bounds),
-        todo="Give the group's workers more memory, or make the pieces of work smaller."
-        if who == "The worker"
-        else "Give it more memory (`scheduler` in the profile's options), or make fewer, larger pieces of work.",
+        todo=_MORE_MEMORY[who],
     )
 
 

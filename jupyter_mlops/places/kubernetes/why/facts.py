@@ -76,6 +76,12 @@ def condition(pod: Json, kind: str) -> Json | None:
     return next((each for each in conditions if each.get("type") == kind), None)
 
 
+def is_ready(pod: Json) -> bool:
+    """Whether the pod says that it is ready, and isn't about to go."""
+    said = condition(pod, "Ready")
+    return said is not None and said.get("status") == "True" and "deletionTimestamp" not in pod["metadata"]
+
+
 def no_node(pod: Json) -> Json | None:
     """Kubernetes' word that it has looked for a node for the pod in vain, if it has."""
     scheduled = condition(pod, "PodScheduled")

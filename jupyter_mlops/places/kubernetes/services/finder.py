@@ -1,0 +1,165 @@
+"""Which services there are, in all contexts and namespaces that this user's may be in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from ....core.base import Seconds
+from ....core.cluster import Problem
+from ....core.errors import MlopsError, Unavailable, UnknownService
+from ....core.service import ServiceState
+from ....core.waiting import wait_for
+from ....home.owner import me
+from .. import names
+from ..api import kubeconfig
+from ..api.client import Answer, Api, Json
+from ..api.kubeconfig import UnknownContext
+from ..api.login import NoKubernetes
+from ..api.where import Where
+from ..names import ServiceNames
+from ..tunnel.connections import Connections
+from .stored import StoredService
+
+#: Seconds for Kubernetes to answer a list, and where one service is looked for.
+_LIST: Seconds = 5.0
+_FIND: Seconds = 30.0
+
+#: Seconds that a list is good for: those who look every second ask Kubernetes less often.
+_FRESH: Seconds = 2.0
+
+#: Seconds that the record of a service which stopped is kept.
+_KEPT: Seconds = 7 * 24 * 3600.0
+
+#: A place, as one kubeconfig leads to it.
+_Seen = tuple[Where, str]
+
+
+class ServiceFinder:
+    """Lists and finds this user's services. Where a place doesn't answer, what was seen there last is told, as
+    unreachable, and nobody waits for it: it is asked again beside.
+
+    Its coroutines run on the loop of `connections` only.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        #: Of each place, by Kubernetes' own number of their record: two places may be the same one.
+        self._seen: dict[_Seen, dict[str, ServiceState]] = {}
+        self._looked_at: dict[_Seen, float] = {}
+        self._silent: dict[_Seen, Problem] = {}
+        self._asking: dict[_Seen, asyncio.Task[None]] = {}
+        self._looked: list[_Seen] = []
+
+    async def states(self, places: list[Where]) -> list[ServiceState]:
+        """The services of `places`."""
+        self._looked = [(place, kubeconfig.stamp()) for place in places]
+        for key in self._looked:
+            fresh = time.monotonic() - self._looked_at.get(key, float("-inf")) < _FRESH
+            if not fresh and (key not in self._asking or self._asking[key].done()):
+                self._asking[key] = asyncio.create_task(self._look(key))
+        waited = [self._asking[key] for key in self._looked if key in self._asking and key not in self._silent]
+        if waited:
+            await asyncio.wait(waited)
+        return list({uid: state for key in self._looked for uid, state in self._told(key).items()}.values())
+
+    def silence(self) -> Problem | None:
+        """Why a place didn't answer the last time."""
+        return next((self._silent[key] for key in self._looked if key in self._silent), None)
+
+    def forget(self) -> None:
+        """What was seen isn't so any more."""
+        self._looked_at.clear()
+
+    async def find(self, name: str, places: list[Where]) -> tuple[Api, StoredService]:
+        """The service of that name. Raises `UnknownService`; `Unavailable` where it may be in a place that doesn't
+        answer."""
+        fault: MlopsError | None = None
+        known: list[str] = []
+        for place in places:
+            try:
+                api, found = await wait_for(self._all(place, {}), _FIND)
+            except (NoKubernetes, UnknownContext):
+                continue
+            except Answer as answer:
+                fault = answer.error
+            except MlopsError as error:
+                fault = error
+            except asyncio.TimeoutError:
+                fault = Unavailable("Kubernetes doesn't answer", f"it said nothing in {_FIND:.0f} s", "")
+            else:
+                known += [each.ids.service for each in found]
+                for each in found:
+                    if each.ids.service == name:
+                        return api, each
+        if fault is not None:
+            raise fault
+        raise UnknownService.named(name, known)
+
+    async def _look(self, key: _Seen) -> None:
+        try:
+            api, found = await wait_for(self._all(key[0], {}), _LIST)
+            kept = [each for each in found if not await _thrown_away(api, each)]
+            self._seen[key] = {each.record["metadata"]["uid"]: each.state() for each in kept}
+            self._silent.pop(key, None)
+        except (NoKubernetes, UnknownContext):
+            self._seen[key] = {}
+            self._silent.pop(key, None)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other places are listed, and it is said
+            self._silent[key] = _problem(error)
+        self._looked_at[key] = time.monotonic()
+
+    async def _all(self, place: Where, query: Mapping[str, str]) -> tuple[Api, list[StoredService]]:
+        """Those of this user in a place: others' are theirs."""
+        api = await self._connections.api(*place)
+        found = await places_listed(api, {"labelSelector": f"{names.MANAGED_BY}={names.US},{names.SERVICE}", **query})
+        return api, [each for each in found if each.owner == me()]
+
+    def _told(self, key: _Seen) -> dict[str, ServiceState]:
+        seen = self._seen.get(key, {})
+        if (problem := self._silent.get(key)) is None:
+            return seen
+        away = {"phase": "unreachable", "problem": problem}
+        return {uid: each if each.phase == "stopped" else each.model_copy(update=away) for uid, each in seen.items()}
+
+
+async def places_listed(api: Api, query: Mapping[str, str]) -> list[StoredService]:
+    """All services of a namespace, whoever's they are, of the objects that the query finds."""
+    label = query["labelSelector"]
+    records, deployments, pods = await asyncio.gather(
+        api.request("GET", api.path("secrets"), query={"labelSelector": f"{label},{names.PART}=service-record"}),
+        api.request("GET", api.path("deployments", group="apps/v1"), query={"labelSelector": label}),
+        api.request("GET", api.path("pods"), query={"labelSelector": f"{label},{names.PART}=replica"}),
+    )
+    made = {_service(each): each for each in deployments.get("items") or []}
+    found = []
+    for record in records.get("items") or []:
+        name = _service(record)
+        its = [pod for pod in pods.get("items") or [] if _service(pod) == name]
+        found.append(StoredService(ServiceNames(name, api.namespace), record, made.get(name), its))
+    return found
+
+
+def _service(item: Json) -> str:
+    return str(item["metadata"]["labels"][names.SERVICE])
+
+
+async def _thrown_away(api: Api, entry: StoredService) -> bool:
+    """Whether it stopped so long ago that its record is gone now."""
+    receipt = entry.receipt if entry.stopped and entry.deployment is None else None
+    if receipt is None or receipt.ended > time.time() - _KEPT:
+        return False
+    await api.request("DELETE", api.path("secrets", entry.ids.whole), parse=False)
+    return True
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, asyncio.TimeoutError):
+        why = f"it said nothing in {_LIST:.0f} s"
+        return Problem(what="Kubernetes doesn't answer", why=why, todo="Check the network (VPN?).")
+    if isinstance(error, Answer):
+        return error.problem
+    if isinstance(error, MlopsError):
+        return Problem.of(error)
+    return Problem(what="What Kubernetes answers can't be read", why=f"{type(error).__name__}: {error}")

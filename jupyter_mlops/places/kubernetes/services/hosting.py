@@ -1,0 +1,467 @@
+"""Services on Kubernetes: a Deployment of pods that each answer, and a Service in front of them.
+
+Nothing of ours has to live for them: Kubernetes keeps as many pods as are wanted, and brings another version beside the
+one that answers. What is wanted stands in the record, which whoever looks reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, TypeVar
+
+from ....core.alert import ServiceWatch
+from ....core.base import Seconds
+from ....core.cluster import Problem, Receipt
+from ....core.errors import Conflict, MlopsError, Refused, StartFailed, Unavailable, UnknownService, Unreadable
+from ....core.service import CallerTokens, ServiceSpec, ServiceState
+from ....core.window import Window
+from ....home.models import model_folder
+from ....home.owner import me
+from ....home.parcels import parts_of
+from ....home.services import caller_of, with_caller
+from ...hosting import Hosting
+from .. import names, shipped
+from ..api.client import MERGE_PATCH, Answer, Api, Json
+from ..api.where import everywhere, remember, where
+from ..names import ServiceNames
+from ..records.kept import change
+from ..tunnel.connections import Connections, has_name_here
+from .finder import ServiceFinder, places_listed
+from .objects import (
+    BEFORE,
+    CALLERS,
+    LEDGER,
+    RECEIPT,
+    TOKEN,
+    WANTED,
+    ServiceParcel,
+    address_object,
+    budget,
+    build_files,
+    build_of,
+    build_secrets,
+    change_of,
+    check_spec,
+    deployment,
+    environment_secret,
+    port_of,
+    record_object,
+    template_of,
+)
+from .stored import StoredService, with_replicas
+
+_APPS = "apps/v1"
+_JSON_PATCH = "application/json-patch+json"
+
+#: Seconds that pods have to end, beside the patience of their service; and between two looks at whether they have.
+_ENDING: Seconds = 60.0
+_LOOK: Seconds = 0.5
+
+#: How often a record is changed anew that somebody else changed at the same moment.
+_TRIES = 5
+
+_T = TypeVar("_T")
+
+
+class KubernetesHosting(Hosting):
+    """Services as pods. It holds connections, and what was seen last for as long as Kubernetes doesn't answer."""
+
+    by_profile: ClassVar[bool] = True
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._finder = ServiceFinder(connections)
+
+    async def deploy(self, spec: ServiceSpec) -> ServiceState:
+        """As in `Hosting`. Raises `InvalidSpec`, too."""
+        check_spec(spec)
+        folder = model_folder(spec.model).version(spec.version)
+        parts = await asyncio.to_thread(parts_of, folder)
+        parcel = ServiceParcel.of(parts, spec.version_name)
+        return await self._run(self._deploy(spec, parcel))
+
+    async def services(self) -> list[ServiceState]:
+        """As in `Hosting`. Where Kubernetes doesn't answer, what was seen there last, as unreachable."""
+        if not shipped.reachable():
+            return []
+        return await self._run(self._finder.states(await asyncio.to_thread(everywhere)))
+
+    def silence(self) -> Problem | None:
+        """As in `Hosting`."""
+        return self._finder.silence()
+
+    async def get(self, name: str) -> ServiceState:
+        """As in `Hosting`."""
+        return (await self._found(name))[1].state()
+
+    async def spec(self, name: str) -> ServiceSpec:
+        """As in `Hosting`."""
+        return (await self._found(name))[1].spec
+
+    async def reach(self, name: str) -> str:
+        """As in `Hosting`: by its name from inside of the same Kubernetes cluster, else through a tunnel."""
+
+        async def reach() -> str:
+            api, found = await self._find(name)
+            if await has_name_here(found.ids.host):
+                return f"http://{found.ids.host}:{port_of(found.spec)}"
+            selector = f"{found.ids.selector},{names.PART}=replica"
+            port = await self._connections.tunnel(api, found.ids.whole, names.SERVICE_PORT, selector, ready=True)
+            return f"http://127.0.0.1:{port}"
+
+        return await self._run(reach())
+
+    async def stop(self, name: str) -> None:
+        """As in `Hosting`."""
+        await self._run(self._stop(name))
+
+    async def forget(self, name: str) -> None:
+        """As in `Hosting`."""
+
+        async def forget() -> None:
+            api, found = await self._find(name)
+            if found.deployment is not None:
+                raise Conflict(f"The service {name!r} lives", "", "Stop it first.")
+            await _delete(api, api.path("secrets", found.ids.whole))
+            self._finder.forget()
+
+        await self._run(forget())
+
+    async def withdraw(self, spec: ServiceSpec) -> None:
+        """As in `Hosting`."""
+
+        async def withdraw() -> None:
+            api, found = await self._find(spec.name)
+            before = found.before
+            if found.spec.revision != spec.revision or before is None or found.deployment is None:
+                return
+            folder = model_folder(before.model).version(before.version)
+            parcel = ServiceParcel.of(await asyncio.to_thread(parts_of, folder), before.version_name)
+            await self._change(api, found, before, parcel, keep=None)
+
+        await self._run(withdraw())
+
+    async def receipt(self, name: str) -> Receipt | None:
+        """As in `Hosting`."""
+        return (await self._found(name))[1].receipt
+
+    async def own_token(self, name: str) -> str:
+        """As in `Hosting`."""
+        found = (await self._found(name))[1]
+        if found.token and caller_of(found.token, found.callers) == me():
+            return found.token
+        token, _ = await self._change_callers(name, lambda known: with_caller(known, me(), name), own=True)
+        return token
+
+    async def let_in(self, name: str, caller: str) -> str:
+        """As in `Hosting`. Its pods know it within two minutes, which is as often as Kubernetes looks for changes."""
+        token, _ = await self._change_callers(name, lambda known: with_caller(known, caller, name))
+        return token
+
+    async def shut_out(self, name: str, caller: str) -> bool:
+        """As in `Hosting`, but for the time, which is as with `let_in`."""
+
+        def without(known: CallerTokens) -> tuple[str, CallerTokens]:
+            return "", CallerTokens(callers=[each for each in known.callers if each.name != caller])
+
+        _, before = await self._change_callers(name, without)
+        return any(each.name == caller for each in before.callers)
+
+    async def callers(self, name: str) -> list[str]:
+        """As in `Hosting`."""
+        return [each.name for each in (await self._found(name))[1].callers.callers]
+
+    async def watch(self, name: str) -> ServiceWatch | None:
+        """As in `Hosting`: pods count for themselves, and nobody adds that up."""
+        await self._found(name)
+        return ServiceWatch(
+            problem=Problem(
+                what="What a service on Kubernetes is asked isn't compared with the baseline",
+                why="its pods have no place that they share",
+                todo="Read /metrics for what it is asked, or deploy the version to this machine, too.",
+            )
+        )
+
+    async def windows(self, name: str) -> list[Window]:
+        """As in `Hosting`: none."""
+        await self._found(name)
+        return []
+
+    async def logs(self, name: str, lines: int = 200) -> list[str]:
+        """As in `Hosting`. Of a pod that began again, what it said before, too."""
+
+        async def logs() -> list[str]:
+            api, found = await self._find(name)
+            told = [await _log(api, str(pod["metadata"]["name"]), lines) for pod in found.pods]
+            return [line for each in told for line in each]
+
+        return await self._run(logs())
+
+    # On the loop of the connections.
+
+    async def _run(self, work: Awaitable[_T]) -> _T:
+        return await self._connections.run(work)  # type: ignore[arg-type]  # each is a coroutine
+
+    async def _found(self, name: str) -> tuple[Api, StoredService]:
+        return await self._run(self._find(name))
+
+    async def _find(self, name: str) -> tuple[Api, StoredService]:
+        """The service of that name, wherever it is. Raises `UnknownService`; `Unavailable` where it may be in a place
+        that doesn't answer."""
+        if not shipped.reachable():
+            raise UnknownService.named(name, [])
+        return await self._finder.find(name, await asyncio.to_thread(everywhere))
+
+    async def _deploy(self, spec: ServiceSpec, parcel: ServiceParcel) -> ServiceState:
+        assert spec.profile is not None
+        place = where(spec.profile)
+        api = await self._connections.api(*place)
+        await asyncio.to_thread(remember, place)
+        ids = ServiceNames(spec.name, api.namespace)
+        found = await _look(api, ids)
+        if found is not None:
+            spec = _checked(found, spec)
+        else:
+            await self._check_elsewhere(spec.name)
+        try:
+            if found is None:
+                await self._make(api, ids, spec, parcel)
+            elif found.deployment is None:
+                await self._make(api, ids, spec, parcel, found)
+            else:
+                await self._change(api, found, spec, parcel, keep=found.spec if found.state().version else None)
+        except Answer as answer:
+            raise _not_made(spec, answer) from None
+        self._finder.forget()
+        return (await self._find(spec.name))[1].state()
+
+    async def _check_elsewhere(self, name: str) -> None:
+        """Raise `Conflict` where one of this name is in another namespace: a name means one service."""
+        with contextlib.suppress(UnknownService, Unavailable, Refused):
+            _, other = await self._find(name)
+            if not other.stopped:
+                raise Conflict(
+                    f"There is a service {name!r} already",
+                    f"in the namespace {other.ids.namespace!r}",
+                    "Choose another name, name a profile of that namespace, or stop it first.",
+                )
+
+    async def _make(
+        self, api: Api, ids: ServiceNames, spec: ServiceSpec, parcel: ServiceParcel, before: StoredService | None = None
+    ) -> None:
+        """Make all of a service; its pods are asked for last. Whatever interrupts it, nothing is left that costs, and
+        one that had stopped `before` has stopped still."""
+        files = build_files(spec)
+        environment = spec.profile.environment if spec.profile is not None else {}
+        build = build_of(files, environment)
+        template = template_of(spec, ids, build, parcel.digest, len(parcel.parts))
+        ledger = "".join(f"{each.model_dump_json()}\n" for each in with_replicas([], spec, time.time()))
+        record: dict[str, str | bytes] = {WANTED: spec.model_dump_json(), LEDGER: ledger}
+        if before is not None:
+            await _store(api, ids, {**record, BEFORE: "", RECEIPT: ""}, before.version)
+        else:
+            token, known = with_caller(CallerTokens(), me(), spec.name)
+            record |= {TOKEN: token, CALLERS: known.model_dump_json(indent=1)}
+            await api.request("POST", api.path("secrets"), record_object(spec, ids, record), parse=False)
+        try:
+            made = await api.request("POST", api.path("deployments", group=_APPS), deployment(spec, ids, template))
+            owner = names.owner_of({"apiVersion": _APPS, "kind": "Deployment", **made})
+            await self._supply(api, ids, spec, owner, build, files, parcel)
+            await _patch_deployment(api, ids, change_of(spec, template))
+        except BaseException:
+            await asyncio.shield(_unmake(api, ids, before))
+            raise
+
+    async def _change(
+        self, api: Api, found: StoredService, spec: ServiceSpec, parcel: ServiceParcel, keep: ServiceSpec | None
+    ) -> None:
+        """Want something else of one that lives. `keep` is what answers, and is wanted again where this can't be."""
+        assert found.deployment is not None and spec.profile is not None
+        ids, files = found.ids, build_files(spec)
+        build = build_of(files, spec.profile.environment)
+        template = template_of(spec, ids, build, parcel.digest, len(parcel.parts))
+        owner = names.owner_of({"apiVersion": _APPS, "kind": "Deployment", **found.deployment})
+        await self._supply(api, ids, spec, owner, build, files, parcel)
+        entries = with_replicas(found.entries, spec, time.time())
+        ledger = "".join(f"{each.model_dump_json()}\n" for each in entries)
+        before = "" if keep is None else keep.model_dump_json()
+        await _store(api, ids, {WANTED: spec.model_dump_json(), BEFORE: before, LEDGER: ledger}, found.version)
+        await _patch_deployment(api, ids, change_of(spec, template))
+        await _prune(api, found, template)
+
+    async def _supply(
+        self, api: Api, ids: ServiceNames, spec: ServiceSpec, owner: Json, build: str,
+        files: dict[str, str | bytes], parcel: ServiceParcel,
+    ) -> None:  # fmt: skip
+        """What its pods need."""
+        for body in build_secrets(spec, ids, owner, build, files, parcel):
+            await _post(api, "secrets", "", body)
+        if (environment := environment_secret(spec, ids, owner)) is not None and not await _post(
+            api, "secrets", "", environment
+        ):
+            path = api.path("secrets", ids.environment)
+            await api.request("PATCH", path, {"data": environment["data"]}, content=MERGE_PATCH, parse=False)
+        await _post(api, "services", "", address_object(spec, ids, owner))
+        if spec.replicas > 1:
+            with contextlib.suppress(Answer):  # without the right to it only who drains a node must think of it
+                await _post(api, "poddisruptionbudgets", "policy/v1", budget(spec, ids, owner))
+
+    async def _stop(self, name: str) -> None:
+        api, found = await self._find(name)
+        if found.stopped:
+            return
+        try:
+            patience = found.spec.patience + _ENDING
+        except Unreadable:
+            patience = _ENDING
+        path = api.path("deployments", found.ids.whole, group=_APPS)
+        await _delete(api, path, {"propagationPolicy": "Foreground"})
+        deadline = time.monotonic() + patience
+        while (left := await _look(api, found.ids)) is not None and (left.deployment is not None or left.pods):
+            if time.monotonic() > deadline:
+                why = f"{len(left.pods)} of its pods are still there after {patience:.0f} s"
+                raise Unavailable(f"The service {name!r} is being stopped", why, "Look again later.")
+            await asyncio.sleep(_LOOK)
+        await self._connections.close_tunnels(api, found.ids.whole)
+        if left is not None:
+            with contextlib.suppress(Unreadable):  # nobody knows what it cost then, and it is gone all the same
+                receipt = left.ended(time.time())
+                files: dict[str, str | bytes] = {RECEIPT: receipt.model_dump_json(), BEFORE: ""}
+                await _store(api, found.ids, files, left.version)
+        self._finder.forget()
+
+    async def _change_callers(
+        self, name: str, change_them: Callable[[CallerTokens], tuple[str, CallerTokens]], own: bool = False
+    ) -> tuple[str, CallerTokens]:
+        """Change who may call; the token that came of it, and who might before. `own` keeps it as the owner's."""
+
+        async def work() -> tuple[str, CallerTokens]:
+            for attempt in range(_TRIES):
+                api, found = await self._find(name)
+                token, known = change_them(found.callers)
+                files: dict[str, str | bytes] = {CALLERS: known.model_dump_json(indent=1)}
+                try:
+                    await _store(api, found.ids, {**files, **({TOKEN: token} if own else {})}, found.version)
+                except Answer as answer:
+                    if answer.status != 409 or attempt == _TRIES - 1:
+                        raise
+                    continue
+                return token, found.callers
+            raise AssertionError
+
+        return await self._run(work())
+
+
+def _checked(found: StoredService, spec: ServiceSpec) -> ServiceSpec:
+    """`spec` for one that is on record. Raises `Refused`, `Conflict`, `Unreadable`."""
+    if found.owner != me():
+        raise Refused(
+            f"There is a service {spec.name!r} already",
+            f"in the namespace {found.ids.namespace!r}, and it is {found.owner}'s",
+            "Choose another name: mlops.deploy(…, name=…).",
+        )
+    before = found.spec
+    if found.deployment is None:
+        return spec.model_copy(update={"port": spec.port or before.port})
+    if "deletionTimestamp" in found.deployment["metadata"]:
+        raise Unavailable(f"The service {spec.name!r} can't be changed now", "it is being stopped", "Try again.")
+    if before.model != spec.model:
+        why = f"it serves the model {before.model!r}"
+        raise Conflict(f"There is a service {spec.name!r} already", why, "Choose another name, or stop it first.")
+    if spec.port not in (None, port_of(before)):
+        why = "it can't change while it lives"
+        raise Conflict(f"The service {spec.name!r} has the port {port_of(before)}", why, "Stop it.")
+    return spec.model_copy(update={"port": before.port, "created": before.created})
+
+
+def _not_made(spec: ServiceSpec, answer: Answer) -> MlopsError:
+    """Why it can't be made or changed, for people."""
+    if answer.status == 409:
+        why = "somebody asked for something else at the same moment, or an object of its name is there already"
+        return Conflict(f"{spec.version_name} isn't deployed", f"{why}: {answer.answer.get('message', '')}", "Look.")
+    error = answer.error
+    if isinstance(error, Refused):
+        return Refused(f"{spec.version_name} isn't deployed: {error.what}", error.why, error.todo)
+    return StartFailed(f"{spec.version_name} isn't deployed: {error.what}", error.why, error.todo)
+
+
+async def _look(api: Api, ids: ServiceNames) -> StoredService | None:
+    """The service of that name in the namespace; None where it has no record."""
+    query = {"labelSelector": ids.selector}
+    found = await places_listed(api, query)
+    return next((each for each in found if each.ids.service == ids.service), None)
+
+
+async def _store(api: Api, ids: ServiceNames, files: dict[str, str | bytes], version: str) -> None:
+    """Change the record, which nobody else is to have changed since it was `version`, unless that is empty. An empty
+    file is none."""
+    body = change({name: content for name, content in files.items() if content})
+    body["data"] |= {name: None for name, content in files.items() if not content}
+    if version:
+        body["metadata"] = {"resourceVersion": version}
+    await api.request("PATCH", api.path("secrets", ids.whole), body, content=MERGE_PATCH, parse=False)
+
+
+async def _patch_deployment(api: Api, ids: ServiceNames, operations: Sequence[Json]) -> None:
+    path = api.path("deployments", ids.whole, group=_APPS)
+    await api.request("PATCH", path, list(operations), content=_JSON_PATCH, parse=False)  # type: ignore[arg-type]  # a JSON patch is a list
+
+
+async def _post(api: Api, kind: str, group: str, body: Json) -> bool:
+    """Make an object; whether it wasn't there."""
+    try:
+        await api.request("POST", api.path(kind, group=group), body, parse=False)
+    except Answer as answer:
+        if answer.status != 409:
+            raise
+        return False
+    return True
+
+
+async def _delete(api: Api, path: str, how: Json | None = None) -> None:
+    try:
+        await api.request("DELETE", path, how, parse=False)
+    except Answer as answer:
+        if answer.status != 404:
+            raise
+
+
+async def _unmake(api: Api, ids: ServiceNames, before: StoredService | None) -> None:
+    """Leave nothing of what could not be made; the record as it was `before`."""
+    with contextlib.suppress(Answer, Unavailable):  # why it could not be made is to be said, whatever becomes of this
+        await _delete(api, api.path("deployments", ids.whole, group=_APPS), {"propagationPolicy": "Background"})
+        if before is None:
+            await _delete(api, api.path("secrets", ids.whole))
+        else:
+            await _store(api, ids, before.files(WANTED, LEDGER, RECEIPT), "")
+
+
+async def _prune(api: Api, found: StoredService, template: Json) -> None:
+    """Remove what pods of earlier wishes were made by; those of this one, and of the one before, have theirs."""
+    assert found.deployment is not None
+    used = _secrets_of(template) | _secrets_of(found.deployment["spec"]["template"])
+    query = {"labelSelector": f"{found.ids.selector},{names.PART}=build"}
+    there = (await api.request("GET", api.path("secrets"), query=query)).get("items") or []
+    for item in there:
+        if item["metadata"]["name"] not in used:
+            await _delete(api, api.path("secrets", item["metadata"]["name"]))
+
+
+def _secrets_of(template: Json) -> set[str]:
+    """The Secrets that pods of a template mount."""
+    volumes = template["spec"].get("volumes") or []
+    found = {each["secret"]["secretName"] for each in volumes if "secret" in each}
+    sources = [source for each in volumes for source in (each.get("projected") or {}).get("sources") or []]
+    return found | {source["secret"]["name"] for source in sources if "secret" in source}
+
+
+async def _log(api: Api, pod: str, lines: int) -> list[str]:
+    found: list[str] = []
+    for query in ({"previous": "true"}, {}):
+        with contextlib.suppress(Answer):  # there was none before, or it hasn't begun
+            text = await api.text(api.path("pods", pod) + "/log", {"tailLines": lines, **query})
+            found += [f"{pod}: {line}" for line in text.splitlines()]
+    return found[-lines:]

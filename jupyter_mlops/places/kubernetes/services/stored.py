@@ -1,0 +1,277 @@
+"""What a service is, as its record, its Deployment and its pods tell. Asks nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....core.base import Time, read_record
+from ....core.cluster import ClusterSpec, Problem, Receipt
+from ....core.errors import Unreadable
+from ....core.ledger import Ledger, LedgerEntry
+from ....core.lines import read_lines
+from ....core.receipt import receipt_of
+from ....core.service import CallerTokens, ReplicaState, ServiceSpec, ServiceState, unreadable_service
+from .. import names
+from ..names import ServiceNames
+from ..records.kept import KeptFiles
+from ..why import Facts, pending, refusal
+from ..why.death import death
+from ..why.facts import condition, containers, is_ready, moment, no_node
+from .objects import BEFORE, CALLERS, LEDGER, RECEIPT, REVISION, TOKEN, WANTED, port_of
+
+Json = dict[str, Any]
+
+#: Reasons of a container that waits by which a wish is seen to be impossible: waiting longer helps nobody.
+_FOR_GOOD = (
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+)
+
+
+@dataclass(frozen=True)
+class StoredService:
+    """A service as Kubernetes told of it a moment ago.
+
+    Parameters
+    ----------
+    record : the Secret.
+    deployment : None where it has stopped, or somebody deleted it.
+    """
+
+    ids: ServiceNames
+    record: Json
+    deployment: Json | None = None
+    pods: Sequence[Json] = field(default_factory=tuple)
+
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return str((self.record["metadata"].get("annotations") or {}).get(names.OWNER_IN_FULL, ""))
+
+    @property
+    def version(self) -> str:
+        """Kubernetes' own number for what the record was."""
+        return str(self.record["metadata"].get("resourceVersion", ""))
+
+    @property
+    def _files(self) -> KeptFiles:
+        return KeptFiles("secrets", self.record)
+
+    def files(self, *wanted: str) -> dict[str, str | bytes]:
+        """Files of the record; empty those that it hasn't."""
+        return {name: self._files.text(name) or "" for name in wanted}
+
+    @property
+    def spec(self) -> ServiceSpec:
+        """What is wanted; raises `Unreadable`."""
+        return read_record(ServiceSpec, self._files.text(WANTED) or "", self._noun)
+
+    @property
+    def before(self) -> ServiceSpec | None:
+        """What was wanted before, where that answered."""
+        with contextlib.suppress(Unreadable):
+            return read_record(ServiceSpec, self._files.text(BEFORE) or "", self._noun)
+        return None
+
+    @property
+    def callers(self) -> CallerTokens:
+        """Who may call it; raises `Unreadable`."""
+        return read_record(CallerTokens, self._files.text(CALLERS) or "{}", self._noun)
+
+    @property
+    def token(self) -> str:
+        """Its owner's token."""
+        return self._files.text(TOKEN) or ""
+
+    @property
+    def entries(self) -> list[LedgerEntry]:
+        """Since when it has had how many replicas."""
+        return read_lines(LedgerEntry, self._files.text(LEDGER) or "")
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The final sum, where it has stopped."""
+        text = self._files.text(RECEIPT)
+        with contextlib.suppress(Unreadable):
+            return read_record(Receipt, text, self._noun) if text else None
+        return None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped."""
+        return bool(self._files.text(RECEIPT))
+
+    @property
+    def _noun(self) -> str:
+        return f"record of the service {self.ids.service!r} ({self._files.where})"
+
+    @property
+    def _build(self) -> str:
+        assert self.deployment is not None
+        return str(self.deployment["spec"]["template"]["metadata"]["labels"].get(names.BUILD, ""))
+
+    def _is_of_wish(self, pod: Json) -> bool:
+        """Whether a pod is one of those that are wanted now."""
+        return bool((pod["metadata"].get("labels") or {}).get(names.BUILD) == self._build)
+
+    @property
+    def fulfilled(self) -> bool:
+        """Whether as many pods as are wanted answer with what is wanted, and no others."""
+        if self.deployment is None or self.deployment["metadata"].get("annotations", {}).get(REVISION) is None:
+            return False
+        wanted, status = self.deployment["spec"].get("replicas", 0), self.deployment.get("status") or {}
+        seen = status.get("observedGeneration", 0) >= self.deployment["metadata"].get("generation", 0)
+        counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
+        return seen and wanted > 0 and all(count == wanted for count in counts)
+
+    def state(self, now: Time | None = None) -> ServiceState:
+        """What lists show; a row that says so where its record can't be read."""
+        try:
+            spec = self.spec
+        except Unreadable as fault:
+            return unreadable_service(self.ids.service, fault).model_copy(update={"place": "kubernetes"})
+        now = time.time() if now is None else now
+        state = ServiceState(
+            name=spec.name,
+            model=spec.model,
+            owner=spec.owner,
+            place="kubernetes",
+            created=spec.created,
+            since=spec.created,
+            address=f"http://{self.ids.host}:{port_of(spec)}",
+            wanted=spec.revision,
+            rate=None,
+        )
+        if self.stopped:
+            receipt = self.receipt
+            ended = {"since": receipt.ended, "cost": receipt.cost} if receipt is not None else {}
+            return state.model_copy(update={"phase": "stopped", **ended})
+        cost = Ledger(self.entries).cost(spec.price, now)
+        if self.deployment is None:
+            return state.model_copy(update={"phase": "dead", "problem": _gone(spec.name), "cost": cost})
+        return state.model_copy(update={**self._living(spec), "cost": cost})
+
+    def _living(self, spec: ServiceSpec) -> Json:
+        assert self.deployment is not None
+        ready = [pod for pod in self.pods if is_ready(pod)]
+        older = [pod for pod in ready if not self._is_of_wish(pod)]
+        version = _version(older[0]) if older else _version(ready[0]) if ready else 0
+        problem, for_good = (None, False) if self.fulfilled else self._problem()
+        annotated = str(self.deployment["metadata"].get("annotations", {}).get(REVISION, ""))
+        ending = "deletionTimestamp" in self.deployment["metadata"]
+        return {
+            "phase": "stopping" if ending else "ready" if ready else "starting",
+            "version": version,
+            "coming": 0 if self.fulfilled or version == spec.version else spec.version,
+            "revision": annotated if self.fulfilled or (problem is not None and for_good) else "",
+            "replicas": [_replica(pod) for pod in sorted(self.pods, key=_name)],
+            "problem": problem,
+        }
+
+    def _problem(self) -> tuple[Problem | None, bool]:
+        """What keeps the wish from being fulfilled, and whether that is for good."""
+        found: list[tuple[Problem, bool]] = []
+        for pod in self.pods:
+            if self._is_of_wish(pod) and not is_ready(pod) and "deletionTimestamp" not in pod["metadata"]:
+                told = _problem_of(pod)
+                found += [told] if told is not None else []
+        if found:
+            return max(found, key=lambda each: each[1])
+        assert self.deployment is not None
+        conditions = (self.deployment.get("status") or {}).get("conditions") or []
+        refused = next((c for c in conditions if c["type"] == "ReplicaFailure" and c["status"] == "True"), None)
+        if refused is None:
+            return None, False
+        return refusal(403, {"message": refused.get("message", ""), "reason": refused.get("reason", "")}), True
+
+    def ended(self, now: Time) -> Receipt:
+        """The receipt of a service that stops now."""
+        spec = self.spec
+        profile = spec.profile
+        assert profile is not None
+        cluster = ClusterSpec.model_construct(
+            name=spec.name,
+            owner=spec.owner,
+            profile=profile.model_copy(update={"name": spec.name}),
+            price=spec.price,
+            created=spec.created,
+        )
+        return receipt_of(Ledger(self.entries), cluster, now, "user")
+
+
+def with_replicas(entries: Sequence[LedgerEntry], spec: ServiceSpec, now: Time) -> list[LedgerEntry]:
+    """The ledger of a service from now on: what is asked for is what is paid, whoever lives to see it."""
+    assert spec.profile is not None
+    group = spec.profile.groups[0]
+    have = set(Ledger(entries).open_workers)
+    want = {str(number) for number in range(1, spec.replicas + 1)}
+    opened = [
+        LedgerEntry(
+            time=now,
+            kind="open",
+            worker=worker,
+            group=group.name,
+            cpus=group.cpus,
+            memory=group.memory,
+            gpus=group.gpus,
+        )
+        for worker in sorted(want - have, key=int)
+    ]
+    closed = [LedgerEntry(time=now, kind="close", worker=worker) for worker in sorted(have - want, key=int)]
+    return [*entries, *opened, *closed]
+
+
+def _gone(name: str) -> Problem:
+    return Problem(
+        what=f"The service {name!r} is gone: its Deployment was deleted from Kubernetes",
+        todo="Deploy it again, which keeps its callers, or stop it.",
+    )
+
+
+def _problem_of(pod: Json) -> tuple[Problem, bool] | None:
+    """Why a pod doesn't answer, and whether waiting is in vain."""
+    for status in containers(pod):
+        for ended in ((status.get(when) or {}).get("terminated") for when in ("state", "lastState")):
+            if ended and ended.get("exitCode"):
+                return _last_words(ended) or death(_with(pod, status, ended)), True
+    problem = pending(pod, Facts())
+    if problem is None:
+        return None
+    waits = [(status.get("state") or {}).get("waiting") or {} for status in containers(pod)]
+    return problem, any(each.get("reason") in _FOR_GOOD for each in waits) and no_node(pod) is None
+
+
+def _last_words(ended: Json) -> Problem | None:
+    """What a pod said itself of its end."""
+    with contextlib.suppress(Unreadable):
+        return read_record(Problem, str(ended.get("message") or ""))
+    return None
+
+
+def _with(pod: Json, status: Mapping[str, Any], ended: Json) -> Json:
+    return {**pod, "status": {"containerStatuses": [{**status, "state": {"terminated": ended}}]}}
+
+
+def _replica(pod: Json) -> ReplicaState:
+    going = "deletionTimestamp" in pod["metadata"]
+    phase = "draining" if going else "ready" if is_ready(pod) else "starting"
+    said = condition(pod, "Ready") or {}
+    since = str(said.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"])
+    return ReplicaState(name=_name(pod), version=_version(pod), phase=phase, since=moment(since))
+
+
+def _name(pod: Json) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _version(pod: Json) -> int:
+    number = str((pod["metadata"].get("labels") or {}).get(names.VERSION, ""))
+    return int(number) if number.isdigit() else 0

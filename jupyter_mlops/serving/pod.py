@@ -1,0 +1,119 @@
+"""The program of a pod that is one replica of a service: `start.py service MOUNTED PARTS CALLERS PORT`.
+
+It has a router of its own, with one process that answers, as a service on its machine has; what Kubernetes sends it is
+all that it knows: the wish and the code (`MOUNTED`), the version in parts, and who may call. It asks Kubernetes for
+nothing, and has no right to. That it is ready is that its version has given the stored example the stored answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from ..core.base import Seconds, read_record
+from ..core.cluster import Problem
+from ..core.errors import MlopsError, Unreadable
+from ..core.service import ServiceSpec
+from ..core.waiting import end_tasks
+from ..home.clusters import SPEC
+from ..home.parcels import unpack
+from ..home.services import CALLERS, ServiceFolder, service_folder
+from .router import ServiceRouter
+
+#: Seconds that it goes on to answer when it is to end: so long callers may still be sent here.
+LINGER: Seconds = 5.0
+
+#: Where Kubernetes reads why a container ended.
+_LAST_WORDS = Path("/dev/termination-log")
+
+#: Characters of a cause that are told there: Kubernetes keeps 4,096 bytes.
+_MOST = 2000
+
+#: Seconds between two looks at what the replica wrote.
+_LOOK: Seconds = 1.0
+
+#: Requests may come from every pod that may connect here; whether they are answered is a matter of their tokens.
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - as told above
+
+
+def settle(mounted: Path, parts: Path, callers: Path, port: int) -> ServiceFolder:
+    """The folder of the service, and of its version, of what is mounted.
+
+    Raises
+    ------
+    Unreadable : what was sent is damaged.
+    StorageFull, Refused
+    """
+    wanted = read_record(ServiceSpec, (mounted / SPEC).read_bytes(), "spec of the service")
+    try:
+        unpack((path.read_bytes() for path in sorted(parts.glob("part-*"))), wanted.model, wanted.version)
+    except ValueError as error:
+        raise Unreadable(f"{wanted.version_name} didn't arrive whole", str(error), "Deploy it again.") from error
+    folder = service_folder(wanted.name).make()
+    link = folder.path / CALLERS
+    link.unlink(missing_ok=True)
+    link.symlink_to(callers)  # Kubernetes changes it there
+    folder.write_spec(wanted.model_copy(update={"port": port, "replicas": 1}))
+    return folder
+
+
+class LogFollower:
+    """Writes what a service's replicas write to their logs to this process's standard error, too: it is the pod's log,
+    and what Kubernetes shows."""
+
+    def __init__(self, folder: ServiceFolder) -> None:
+        self._folder = folder
+        self._seen: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(_LOOK)
+
+    def look(self) -> None:
+        """Write what is new."""
+        for path in sorted(self._folder.logs.glob("*.log")):
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                seen = self._seen.get(path.name, 0)
+                file.seek(seen if seen <= size else 0)  # it was cut
+                text = file.read()
+                self._seen[path.name] = file.tell()
+                for line in text.decode(errors="replace").splitlines():
+                    sys.stderr.write(f"{path.stem}: {line}\n")
+        sys.stderr.flush()
+
+
+async def _serve(folder: ServiceFolder) -> Problem | None:
+    """Serve until it is told to end; why it couldn't, if so."""
+    follower = LogFollower(folder)
+    follows = asyncio.create_task(follower.run())
+    fine = await ServiceRouter(folder, _EVERYWHERE, LINGER).run()
+    await end_tasks(follows)
+    follower.look()
+    state = folder.state()
+    return None if fine or state is None else state.problem
+
+
+def main(mounted: Path, parts: Path, callers: Path, port: int) -> None:
+    """Serve; where that can't be, Kubernetes is told why, for who looks there."""
+    root = str(Path(__file__).resolve().parents[2])  # its replica is a process that must find the package, too
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    try:
+        problem = asyncio.run(_serve(settle(mounted, parts, callers, port)))
+    except MlopsError as error:
+        sys.stderr.write(f"{error}\n")
+        problem = Problem.of(error)
+    if problem is not None:
+        with contextlib.suppress(OSError):
+            last = problem.model_copy(update={"why": problem.why[-_MOST:]})
+            _LAST_WORDS.write_text(last.model_dump_json(), encoding="utf-8")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,177 @@
+"""Services on a real Kubernetes: deployed, changed under load, killed, stopped, and what keeps them from coming."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jupyter_mlops as mlops
+from jupyter_mlops.cli.main import main
+from jupyter_mlops.core.errors import StartFailed
+from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.profile import Profile
+from jupyter_mlops.places import profiles
+
+from ..serving.conftest import until
+from .clusters import Namespace, small
+
+#: Asks a service as another pod does, a connection for each request, until it is told to stop; then says how many
+#: requests it asked, and how many weren't answered. As with any client, one that found nobody is asked once more.
+ASKING = """
+import http.client, json, os, time
+def ask():
+    there = http.client.HTTPConnection(os.environ["SERVICE"], 8080, timeout=60)
+    there.request("POST", "/predict", "[[1, 2, 3]]", {"Authorization": "Bearer " + os.environ["TOKEN"]})
+    answer = there.getresponse()
+    body = answer.read()
+    there.close()
+    return answer.status, json.loads(body).get("predictions")
+asked = again = lost = 0
+seen = set()
+while not os.path.exists("/tmp/stop"):
+    asked += 1
+    for tries in range(2):
+        try:
+            status, told = ask()
+            break
+        except OSError:
+            status, told = 0, None
+            again += 1
+    lost += status != 200
+    seen.add(str(told))
+    if asked == 1: print("asking", flush=True)
+    time.sleep(0.02)
+print(json.dumps({"asked": asked, "again": again, "lost": lost, "seen": sorted(seen)}), flush=True)
+"""
+
+
+@pytest.fixture
+def home(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A user with a model of three versions, of which the last answers on this machine only, and two profiles."""
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JUPYTER_MLOPS_TRACKING_URI", "off")
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig(tmp_path)))
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    here = str(tmp_path)
+
+    def total(X: Any, factor: int) -> Any:
+        return factor * np.asarray(X).sum(axis=1)
+
+    def only_here(X: Any) -> Any:
+        import os
+
+        if not os.path.isdir(here):  # noqa: PTH112 - as short as that
+            raise RuntimeError("the folder isn't there")
+        return np.asarray(X).sum(axis=1)
+
+    for model in (lambda X: total(X, 1), lambda X: total(X, 2), only_here):
+        mlops.save_model(model, "total", valid=(rows, rows[:, 0]))
+    made = {"place": "kubernetes", "groups": [small(1)], "price": Price(cpu_hour=3600.0, source="the test")}
+    profiles.save(Profile(name="good", options=namespace.options(), **made))
+    no_image = {**namespace.options(), "image": "docker.io/library/no-such-image:1"}
+    profiles.save(Profile(name="bad", options=no_image, **made))
+    yield tmp_path
+    for service in mlops.services(all=True):
+        if service.state.phase != "stopped":
+            service.stop()
+        main(["services", "forget", service.name])
+
+
+def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
+    service = mlops.deploy("total@1", profile="good", replicas=2)
+    assert service.state.phase == "ready" and len(service.state.replicas) == 2
+    assert service.predict([[1.0, 2.0, 3.0]]).tolist() == [6.0]
+    assert mlops.service("total").address == f"http://total-service.{namespace.name}.svc:8080"
+    asking = _asks(namespace, service.token())
+
+    mlops.deploy("total@2", name="total")  # it lives there already
+    assert service.predict(np.ones((2, 3))).tolist() == [6.0, 6.0]
+    with pytest.raises(StartFailed, match=r"(?s)the folder isn't there.*total@2 serves on"):
+        mlops.deploy("total@3", why="a try")
+    assert service.state.version_name == "total@2"
+
+    victim = service.state.replicas[0].name
+    namespace.kube.kubectl("delete", "pod", victim, "-n", namespace.name, "--wait=false")
+    until(lambda: _is_whole(service.state, 2) and victim not in [each.name for each in service.state.replicas])
+    mlops.deploy("total@2", replicas=1)
+    until(lambda: _is_whole(service.state, 1))
+
+    told = asking()
+    assert told["lost"] == 0 and told["asked"] > 10, told
+    assert {"[6.0]", "[12.0]"} <= set(told["seen"]) <= {"[6.0]", "[12.0]", "None"}, told
+    assert any("answers" in line for line in service.logs())
+
+    service.stop()
+    left = [line for line in namespace.left() if not line.startswith("Pod ")]
+    assert left == ["Secret total-service"]
+    assert service.receipt is not None and service.receipt.most_workers == 2
+    assert (service.receipt.cost.amount or 0) > 0
+    main(["services", "forget", "total"])
+    assert namespace.left() == []
+
+
+def test_what_is_in_the_way_of_a_service_is_said(
+    home: Path, namespace: Namespace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*arguments: str) -> str:
+        capsys.readouterr()
+        main(arguments)
+        written = capsys.readouterr()
+        return written.out + written.err
+
+    assert re.search(r"The image 'docker.io/library/no-such-image:1' ", said("deploy", "total@1", "--profile", "bad"))
+    quota = {"metadata": {"name": "few", "namespace": namespace.name}, "spec": {"hard": {"pods": "0"}}}
+    namespace.kube.apply({"apiVersion": "v1", "kind": "ResourceQuota", **quota})
+    assert "The namespace's quota 'few' is used up" in said("deploy", "total@1", "--profile", "good")
+    namespace.kube.kubectl("delete", "resourcequota", "few", "-n", namespace.name)
+    assert "the folder isn't there" in said("deploy", "total@3", "--profile", "good")
+    assert [item for item in namespace.left() if not item.startswith("Pod ")] == []
+
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kube.login("nobody", namespace.name, home)))
+    assert "The service account 'nobody' may not" in said("deploy", "total@1", "--profile", "good")
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig(home)))
+
+
+def _is_whole(state: Any, replicas: int) -> bool:
+    return bool([each.phase for each in state.replicas] == ["ready"] * replicas and state.revision == state.wanted)
+
+
+def _asks(namespace: Namespace, token: str) -> Any:
+    """A pod that asks the service; what it has to say in the end."""
+    kube, name = namespace.kube, namespace.name
+    security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "asking",
+        "image": kube.image,
+        "args": ["python", "-c", ASKING],
+        "env": [
+            {"name": "TOKEN", "value": token},
+            {"name": "SERVICE", "value": f"total-service.{name}.svc"},
+        ],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": security,
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "nodeSelector": {"kubernetes.io/hostname": kube.node},
+    }
+    metadata = {"name": "asking", "namespace": name}
+    kube.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    until(lambda: "asking" in kube.kubectl("logs", "asking", "-n", name, check=False).splitlines())
+
+    def told() -> dict[str, Any]:
+        kube.kubectl("exec", "asking", "-n", name, "--", "touch", "/tmp/stop")
+        until(lambda: "lost" in kube.kubectl("logs", "asking", "-n", name))
+        found: dict[str, Any] = json.loads(kube.kubectl("logs", "asking", "-n", name).splitlines()[-1])
+        kube.kubectl("delete", "pod", "asking", "-n", name, "--wait=false")
+        return found
+
+    return told

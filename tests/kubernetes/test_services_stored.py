@@ -1,0 +1,253 @@
+"""What is made of a service on Kubernetes, and what is told of it: by an API that only stores."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("kubernetes.aio")
+
+import numpy as np
+
+import jupyter_mlops as mlops
+from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, UnknownService
+from jupyter_mlops.core.price import Price
+from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.home.models import EXAMPLE, model_folder
+from jupyter_mlops.home.parcels import parts_of, unpack
+from jupyter_mlops.places import profiles
+from jupyter_mlops.places.kubernetes.services import objects
+from jupyter_mlops.serving import deploy
+
+from ..serving.conftest import until
+from .api import StoringApi
+
+Json = dict[str, Any]
+RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+@pytest.fixture
+def api(api_of_ann: StoringApi, monkeypatch: pytest.MonkeyPatch) -> StoringApi:
+    """With a model of two versions, and a profile with a price and a secret."""
+    monkeypatch.setenv("JUPYTER_MLOPS_TRACKING_URI", "off")
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    for factor in (1, 2):
+        mlops.save_model(lambda X, factor=factor: factor * np.asarray(X).sum(axis=1), "total", valid=(rows, rows[:, 0]))
+    group = Group(cpus=0.5, memory=2**30, options={"pod": {"spec": {"nodeSelector": {"disk": "fast"}}}})
+    profiles.save(
+        Profile(
+            name="small",
+            place="kubernetes",
+            groups=[group],
+            price=Price(cpu_hour=2.0, source="the test"),
+            environment={"TOKEN": "a secret"},
+            options={"image": "acme/work:1"},
+        )
+    )
+    return api_of_ann
+
+
+def made(version: int = 1, **asked: Any) -> mlops.Service:
+    return mlops.deploy(f"total@{version}", profile="small", wait=False, **asked)
+
+
+class Controller:
+    """What Kubernetes makes of the Deployment."""
+
+    def __init__(self, api: StoringApi) -> None:
+        self.api = api
+
+    def pod(self, ready: bool = True, **status: Any) -> str:
+        """A pod of what is wanted now."""
+        name = f"total-service-{len(self.api.objects.get('pods', {}))}"
+        labels = self.api.of("deployments", "total")["spec"]["template"]["metadata"]["labels"]
+        condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-11-27T12:00:00Z"}
+        told = {"phase": "Running", "conditions": [condition], **status}
+        self.api.put("pods", {"metadata": {"name": name, "labels": labels}, "spec": {}, "status": told})
+        return name
+
+    def counts(self, count: int, **more: Any) -> None:
+        """What it says of its pods."""
+        told = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), count)
+        self.api.of("deployments", "total")["status"] = {**told, **more}
+
+
+def test_what_is_made_is_what_an_administrator_would_accept(api: StoringApi) -> None:
+    service = made(replicas=2)
+    deployment = api.of("deployments", "total-service")
+    assert deployment["spec"]["replicas"] == 2
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == RESTRICTED and container["image"] == "acme/work:1"
+    assert container["resources"] == {
+        "requests": {"cpu": "500m", "memory": str(2**30)},
+        "limits": {"memory": str(2**30)},
+    }
+    assert pod["nodeSelector"] == {"disk": "fast"}
+    assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+    assert api.of("poddisruptionbudgets", "total")["spec"]["maxUnavailable"] == 1
+    assert "a secret" not in json.dumps([deployment, json.loads(api.kept(secret_of(pod, "spec"), "spec.json"))])
+    owned = [item for kind in ("secrets", "services", "poddisruptionbudgets") for item in api.objects[kind].values()]
+    for item in [deployment, *owned]:
+        assert item["metadata"]["labels"]["owner"] == "Ann", item
+    for item in owned:  # all goes with the Deployment, but for the record
+        owners = [each["uid"] for each in item["metadata"].get("ownerReferences", [])]
+        assert owners == (
+            [] if item["metadata"]["name"] == "total-service" and "data" in item else [uid_of(deployment)]
+        )
+    callers = next(each for each in pod["volumes"] if each["name"] == "callers")
+    assert callers["secret"]["items"] == [{"key": "callers.json", "path": "callers.json"}]  # and not the token
+    assert service.callers == ["Ann"]
+    kept = api.objects["secrets"]["total-service"]["data"]["token"]
+    assert service.token() == base64.b64decode(kept).decode()
+
+
+def test_its_life_as_lists_tell_it(api: StoringApi) -> None:
+    service, controller = made(replicas=2), Controller(api)
+    assert (service.state.phase, service.state.coming, service.state.revision) == ("starting", 1, "")
+
+    controller.pod(), controller.pod()
+    controller.counts(2)
+    state = service.state
+    assert (state.phase, state.version, state.revision) == ("ready", 1, state.wanted)
+    assert state.address == "http://total-service.ann.svc:8080"
+    assert [each.phase for each in state.replicas] == ["ready", "ready"]
+    assert state.cost is not None and state.cost.per_hour == pytest.approx(2.0)  # twice half a CPU
+    assert [each.name for each in mlops.services()] == ["total"] and mlops.service("total").state.place == "kubernetes"
+
+    made(2)  # what isn't given stays as it was
+    controller.counts(2, updatedReplicas=1)
+    assert (service.state.version, service.state.coming, service.state.revision) == (1, 2, "")
+    said = {"what": "total@2 doesn't answer its example as it did", "why": "the answer 1 is 2", "todo": "Look."}
+    ended = {"terminated": {"exitCode": 1, "message": json.dumps(said)}}
+    failed = controller.pod(ready=False, containerStatuses=[{"name": "replica", "lastState": ended, "state": {}}])
+    state = service.state
+    assert state.problem is not None and state.problem.what == said["what"] and state.revision == state.wanted
+    with pytest.raises(StartFailed, match=r"doesn't answer .*: the answer 1 is 2.*total@1 serves on"):
+        call(deploy.until_so(call(deploy.hosting_of("kubernetes").spec("total"))))
+    del api.objects["pods"][failed]
+    controller.counts(2)
+    state = service.state  # the one before is wanted again
+    assert (state.version, state.coming, state.problem, state.revision) == (1, 0, None, state.wanted)
+
+    del api.objects["deployments"]["total-service"]
+    assert service.state.phase == "dead" and "Deployment was deleted" in str(service.state.problem)
+
+
+def test_what_keeps_it_from_coming_is_said_at_once(api: StoringApi) -> None:
+    service, controller = made(), Controller(api)
+    told = 'pods "x" is forbidden: exceeded quota: few, requested: pods=1, used: pods=2, limited: pods=2'
+    controller.counts(0, conditions=[{"type": "ReplicaFailure", "status": "True", "message": told}])
+    assert service.state.problem is not None and "quota 'few' is used up" in service.state.problem.what
+    assert service.state.revision == service.state.wanted
+
+    waits = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image: ErrImagePull: not found"}}
+    controller.counts(1, readyReplicas=0, availableReplicas=0)
+    name = controller.pod(
+        ready=False, containerStatuses=[{"name": "replica", "image": "acme/work:1", "state": waits, "lastState": {}}]
+    )
+    assert service.state.problem is not None
+    assert service.state.problem.what == "The image 'acme/work:1' does not exist"
+    del api.objects["pods"][name]
+    scheduled = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}
+    controller.pod(ready=False, conditions=[scheduled])
+    state = service.state  # a node may come
+    assert state.problem is not None and "CPU" in state.problem.what and state.revision == ""
+
+
+def test_stopped_it_keeps_its_callers_and_its_receipt_until_it_is_forgotten(api: StoringApi) -> None:
+    service = made(replicas=2)
+    service.token("billing")
+    with pytest.raises(Conflict, match="lives"):
+        call(deploy.hosting_of("kubernetes").forget("total"))
+    service.stop()
+    assert list(api.objects["secrets"]) == ["total-service"]
+    assert not any(api.objects.get(kind) for kind in ("deployments", "services", "poddisruptionbudgets"))
+    receipt = service.receipt
+    assert receipt is not None and receipt.most_workers == 2 and (receipt.cost.amount or 0) > 0
+    assert service.state.phase == "stopped" and mlops.services() == []
+
+    again = made()
+    assert again.callers == ["Ann", "billing"] and again.receipt is None
+    again.stop()
+    call(deploy.hosting_of("kubernetes").forget("total"))
+    assert api.objects["secrets"] == {}
+    with pytest.raises(UnknownService):
+        mlops.service("total")
+
+
+def test_a_record_that_can_not_be_read_is_a_row(api: StoringApi) -> None:
+    service = made()
+    record = api.objects["secrets"]["total-service"]
+    record["data"]["spec.json"] = "e30="  # {}
+    (state,) = call(deploy.list_services())
+    assert (state.name, state.phase) == ("total", "unreachable")
+    assert state.problem is not None and "can't be read" in state.problem.what
+    service.stop()
+    assert "deployments" not in api.objects or api.objects["deployments"] == {}
+
+
+def test_a_name_of_somebody_else_s_is_theirs(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    made()
+    monkeypatch.setenv("JUPYTERHUB_USER", "Bob")
+    assert mlops.services() == []
+    with pytest.raises(Refused, match="it is Ann's"):
+        made()
+
+
+def test_what_can_not_be_made_is_refused_and_leaves_nothing(api: StoringApi) -> None:
+    with pytest.raises(InvalidSpec, match="36 characters at most"):
+        made(name="a" * 40)
+    with pytest.raises(InvalidSpec, match="No profile is needed"):
+        mlops.deploy("total@1", place="local", profile="small", wait=False)
+    with pytest.raises(InvalidSpec, match="too large to be sent"):
+        objects.ServiceParcel.of([b""] * (objects.MOST_PARTS + 1), "total@1")
+    api.refused = {"services"}
+    with pytest.raises(Refused, match="total@1 isn't deployed"):
+        made()
+    assert not any(api.objects.get(kind) for kind in ("deployments", "secrets"))
+
+
+def test_a_kubernetes_that_is_away_hides_no_service_of_this_machine(
+    api: StoringApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made()
+    assert [state.phase for state in call(deploy.list_services())] == ["starting"]
+    api.refused = {"secrets", "pods", "deployments"}
+    until(lambda: [state.phase for state in call(deploy.list_services())] == ["unreachable"])
+    hosting = deploy.hosting_of("kubernetes")
+    assert hosting.silence() is not None
+    with pytest.raises(mlops.errors.Unavailable, match="isn't found where anybody answers"):
+        mlops.service("other")
+
+
+def test_a_version_arrives_as_it_was_sent_or_not_at_all(
+    api: StoringApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = model_folder("total").version(1)
+    parts, digests = parts_of(folder), folder.digests()
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "pod"))
+    arrived = unpack([parts[0][:100], parts[0][100:], *parts[1:]], "total", 1)
+    assert arrived.digests() == digests and EXAMPLE in digests
+    assert arrived.record().digest == model_folder("total").version(1).record().digest
+    with pytest.raises(ValueError, match="zip"):
+        unpack([parts[0][:100]], "total", 1)
+
+
+def call(work: Any) -> Any:
+    from jupyter_mlops.client.clusters.kernel import loop_thread
+
+    return loop_thread().call(work)
+
+
+def secret_of(pod: Json, volume: str) -> str:
+    return str(next(each for each in pod["volumes"] if each["name"] == volume)["secret"]["secretName"])
+
+
+def uid_of(item: Json) -> str:
+    return str(item["metadata"]["uid"])
