@@ -27,11 +27,13 @@ class ProfileView(Record):
 
 
 class PlaceView(Record):
-    """A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot."""
+    """A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot, and
+    whether services can be made there by its profiles."""
 
     name: Place
     title: str
     has_spot: bool = False
+    has_services: bool = False
 
 
 class PlaceChange(Record):

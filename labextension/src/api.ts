@@ -43,6 +43,8 @@ export type CostFormat = 'csv' | 'parquet' | 'focus' | 'html';
 export interface IDeployment {
   model: string;
   version: number | 'champion';
+  place?: string;
+  profile?: string;
 }
 
 /** An amount as a person typed it: the server reads "2 GiB" and "20 min" too, and says what is wrong with others. */

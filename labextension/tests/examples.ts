@@ -271,6 +271,7 @@ export function service(part: Partial<ServiceState> = {}): ServiceState {
     requests: 0,
     errors: 0,
     rate: 0,
+    cost: null,
     problem: null,
     alarm: null,
     ...part
@@ -340,8 +341,8 @@ export function view(part: Partial<ProfileView> = {}): ProfileView {
 
 /** As a server with what comes with the package tells them. */
 export const PLACES: PlaceView[] = [
-  { name: 'local', title: 'this machine', has_spot: false },
-  { name: 'kubernetes', title: 'Kubernetes', has_spot: true }
+  { name: 'local', title: 'this machine', has_spot: false, has_services: false },
+  { name: 'kubernetes', title: 'Kubernetes', has_spot: true, has_services: true }
 ];
 
 export function snapshot(part: Partial<Snapshot> = {}): Snapshot {

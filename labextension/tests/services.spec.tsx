@@ -5,9 +5,11 @@ import { CommandIDs } from '../src/commands';
 import { ServiceSection } from '../src/services/list';
 import { TryForm } from '../src/services/try';
 import { WatchView } from '../src/services/watch';
+import { whereToServe } from '../src/services/where';
 import { FeatureDrift, ServiceWatch, Window } from '../src/state/schema';
-import { NOW, service, snapshot } from './examples';
-import { find, Stage } from './stage';
+import { serviceInfo } from '../src/words/service';
+import { cost, NOW, PLACES, profile, service, snapshot, view } from './examples';
+import { find, Stage, trans } from './stage';
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -54,6 +56,28 @@ describe('Services in the sidebar', () => {
     expect(late.querySelector('[data-mlops="service-try"]')).toBeNull();
     rerender(stage.within(<ServiceSection wanted="router" />));
     expect(document.querySelectorAll('[data-mlops="service"]')).toHaveLength(1);
+  });
+});
+
+describe('A service on Kubernetes', () => {
+  it('tells what it has cost, and not how much is asked', () => {
+    const there = service({ place: 'kubernetes', rate: null, cost: cost({ amount: 0.42 }) });
+    expect(serviceInfo(trans, there)).toBe('ready · $0.42');
+  });
+
+  it('is offered where a place has services, and the model has none yet', () => {
+    const places = new Map(PLACES.map(place => [place.name, place]));
+    const survey = view({
+      profile: profile({ name: 'survey', title: 'Survey', place: 'kubernetes' })
+    });
+    const state = { places, profiles: [view(), survey], services: [] };
+    expect(whereToServe(state, 'churn')).toEqual([
+      { words: 'this machine', where: { place: 'local' } },
+      { words: 'Kubernetes · Survey', where: { place: 'kubernetes', profile: 'survey' } }
+    ]);
+    const nothing = [{ words: '', where: {} }];
+    expect(whereToServe({ ...state, services: [service()] }, 'churn')).toEqual(nothing);
+    expect(whereToServe({ ...state, profiles: [view()] }, 'churn')).toEqual(nothing);
   });
 });
 

@@ -111,7 +111,9 @@ def _places() -> list[PlaceView]:
         except Unavailable:  # broken: its row in the list of clusters says so
             found.append(PlaceView(name=name, title=name))
         else:
-            found.append(PlaceView(name=name, title=backend.title, has_spot=backend.has_spot))
+            hosting = backend.hosting()
+            serves = hosting is not None and hosting.by_profile
+            found.append(PlaceView(name=name, title=backend.title, has_spot=backend.has_spot, has_services=serves))
     return found
 
 

@@ -13,6 +13,7 @@ import { Provide } from '../state/hooks';
 import { Store } from '../state/store';
 import { TryForm } from './try';
 import { WatchView } from './watch';
+import { Where, whereToServe } from './where';
 
 /** Add the commands that deploy a version, and that ask a service. */
 export function addServiceCommands(
@@ -28,7 +29,10 @@ export function addServiceCommands(
       const model = (args.model as string | undefined) ?? (await pickModel(store, trans));
       if (model !== undefined) {
         const version = (args.version as number | undefined) ?? 'champion';
-        await report(store.api.deploy({ model, version }));
+        const where = await pickWhere(store, trans, model);
+        if (where !== null) {
+          await report(store.api.deploy({ model, version, ...where }));
+        }
       }
     }
   });
@@ -51,6 +55,20 @@ export function addServiceCommands(
     describedBy: takes({ service: 'string' }),
     execute: onService(openWatch)
   });
+}
+
+/** Where a model is to answer, as somebody picks where there is a choice; null when they changed their mind. */
+async function pickWhere(
+  store: Store,
+  trans: TranslationBundle,
+  model: string
+): Promise<Where | null> {
+  const offered = whereToServe(store.state, model);
+  if (offered.length === 1) {
+    return offered[0].where;
+  }
+  const title = trans.__('Where is %1 to answer?', model);
+  return (await choose(trans, title, offered, each => each.words, ''))?.where ?? null;
 }
 
 async function pickService(store: Store, trans: TranslationBundle): Promise<string | undefined> {

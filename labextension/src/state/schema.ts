@@ -59,9 +59,11 @@ export interface PlaceChange {
   value: PlaceView | null;
 }
 /**
- * A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot.
+ * A place that clusters can be made in: its name, what people read for it, whether its groups may ask for spot, and
+ * whether services can be made there by its profiles.
  */
 export interface PlaceView {
+  has_services: boolean;
   has_spot: boolean;
   name: string;
   title: string;

@@ -1,6 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { ServiceState } from '../state/schema';
+import { sum } from './money';
 import { significant } from './number';
 import { wordOf } from './word';
 
@@ -22,15 +23,16 @@ export function servicePhase(trans: TranslationBundle, phase: ServiceState['phas
   return wordOf(words, phase);
 }
 
-/** A service in a few words: how it is, how much is asked of it, and what comes. */
+/** A service in a few words: how it is, how much is asked of it, what it has cost, and what comes. */
 export function serviceInfo(trans: TranslationBundle, service: ServiceState): string {
-  const { phase, rate, errors, coming, version } = service;
+  const { phase, rate, errors, coming, version, cost } = service;
   const isLive = phase === 'ready' || phase === 'starting';
   return [
     servicePhase(trans, phase),
     isLive && version > 0 && rate !== null
       ? trans.__('%1/s', rate === 0 ? '0' : significant(rate, 2))
       : '',
+    cost !== null ? sum(trans, cost) : '',
     errors > 0 ? trans._n('%1 error', '%1 errors', errors) : '',
     isLive && coming > 0 && version > 0 ? trans.__('@%1 is coming', coming) : ''
   ]
