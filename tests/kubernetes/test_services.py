@@ -168,7 +168,7 @@ def _asks(namespace: Namespace, token: str) -> Any:
     until(lambda: "asking" in kube.kubectl("logs", "asking", "-n", name, check=False).splitlines())
 
     def told() -> dict[str, Any]:
-        kube.kubectl("exec", "asking", "-n", name, "--", "touch", "/tmp/stop")
+        kube.kubectl("exec", "asking", "-n", name, "--", "python", "-c", "open('/tmp/stop', 'w')")
         until(lambda: "lost" in kube.kubectl("logs", "asking", "-n", name))
         found: dict[str, Any] = json.loads(kube.kubectl("logs", "asking", "-n", name).splitlines()[-1])
         kube.kubectl("delete", "pod", "asking", "-n", name, "--wait=false")
