@@ -139,8 +139,9 @@ class KubernetesHosting(Hosting):
             if found.spec.revision != spec.revision or before is None or found.deployment is None:
                 return
             folder = model_folder(before.model).version(before.version)
-            parcel = ServiceParcel.of(await asyncio.to_thread(parts_of, folder), before.version_name)
-            await self._change(api, found, before, parcel, keep=None)
+            with contextlib.suppress(FileNotFoundError):  # it was removed here, and answers there all the same
+                parcel = ServiceParcel.of(await asyncio.to_thread(parts_of, folder), before.version_name)
+                await self._change(api, found, before, parcel, keep=None)
 
         await self._run(withdraw())
 
@@ -232,7 +233,7 @@ class KubernetesHosting(Hosting):
             elif found.deployment is None:
                 await self._make(api, ids, spec, parcel, found)
             else:
-                await self._change(api, found, spec, parcel, keep=found.spec if found.state().version else None)
+                await self._change(api, found, spec, parcel, keep=found.spec if found.answers else found.before)
         except Answer as answer:
             raise _not_made(spec, answer) from None
         self._finder.forget()
@@ -320,7 +321,7 @@ class KubernetesHosting(Hosting):
         path = api.path("deployments", found.ids.whole, group=_APPS)
         await _delete(api, path, {"propagationPolicy": "Foreground"})
         deadline = time.monotonic() + patience
-        while (left := await _look(api, found.ids)) is not None and (left.deployment is not None or left.pods):
+        while (left := await _look(api, found.ids)) is not None and await _is_there(api, left):
             if time.monotonic() > deadline:
                 why = f"{len(left.pods)} of its pods are still there after {patience:.0f} s"
                 raise Unavailable(f"The service {name!r} is being stopped", why, "Look again later.")
@@ -411,14 +412,39 @@ async def _patch_deployment(api: Api, ids: ServiceNames, operations: Sequence[Js
 
 
 async def _post(api: Api, kind: str, group: str, body: Json) -> bool:
-    """Make an object; whether it wasn't there."""
-    try:
-        await api.request("POST", api.path(kind, group=group), body, parse=False)
-    except Answer as answer:
-        if answer.status != 409:
-            raise
-        return False
-    return True
+    """Make an object; whether it wasn't there. One that an earlier Deployment owned is about to go: it is made anew."""
+    for attempt in range(_TRIES):
+        try:
+            await api.request("POST", api.path(kind, group=group), body, parse=False)
+            return True
+        except Answer as answer:
+            if answer.status != 409 or attempt == _TRIES - 1:
+                raise
+        name = body["metadata"]["name"]
+        query = {"fieldSelector": f"metadata.name={name}"}
+        there = (await api.request("GET", api.path(kind, group=group), query=query)).get("items") or []
+        if there and _owners(there[0]) == _owners(body):
+            return False
+        if there and names.SERVICE not in (there[0]["metadata"].get("labels") or {}):
+            raise Answer(409, {"message": f"{name!r} is somebody else's"})
+        await _delete(api, api.path(kind, name, group=group))
+        await asyncio.sleep(_LOOK)
+    raise AssertionError
+
+
+def _owners(item: Json) -> list[str]:
+    return [str(owner["uid"]) for owner in item["metadata"].get("ownerReferences") or []]
+
+
+async def _is_there(api: Api, entry: StoredService) -> bool:
+    """Whether there is anything of a service but its record."""
+    if entry.deployment is not None or entry.pods:
+        return True
+    for kind, selector in (("services", ""), ("secrets", f",{names.PART}=build")):
+        query = {"labelSelector": f"{entry.ids.selector}{selector}"}
+        if (await api.request("GET", api.path(kind), query=query)).get("items"):
+            return True
+    return False
 
 
 async def _delete(api: Api, path: str, how: Json | None = None) -> None:

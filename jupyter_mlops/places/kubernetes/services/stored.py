@@ -123,6 +123,11 @@ class StoredService:
         return bool((pod["metadata"].get("labels") or {}).get(names.BUILD) == self._build)
 
     @property
+    def answers(self) -> bool:
+        """Whether a pod of those that are wanted now answers."""
+        return self.deployment is not None and any(is_ready(pod) and self._is_of_wish(pod) for pod in self.pods)
+
+    @property
     def fulfilled(self) -> bool:
         """Whether as many pods as are wanted answer with what is wanted, and no others."""
         if self.deployment is None or self.deployment["metadata"].get("annotations", {}).get(REVISION) is None:
