@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from .base import Label, Record, Saying, Time, first, otherwise
 from .cluster import Problem
-from .drift import FeatureDrift, Sign
+from .drift import FeatureDrift, Sign, drifts
 from .formats import FORMAT
+from .model import Baseline
 from .window import Window
 from .words import count, first_of
 
@@ -91,6 +93,34 @@ def after_window(alerts: Iterable[Alert], found: Iterable[FeatureDrift], now: Ti
         if known.phase == "alarm" and calm < WINDOWS:
             after.append(known.model_copy(update={"calm": calm}))
     return after
+
+
+def together(watches: Sequence[ServiceWatch], baseline: Baseline | None) -> ServiceWatch:
+    """One of what replicas watched that count for themselves, each of the same version.
+
+    Parameters
+    ----------
+    baseline : of the version; without it nothing is compared.
+    """
+    if not watches:
+        return ServiceWatch()
+    lasts = [each.last for each in watches if each.last is not None]
+    opened = functools.reduce(Window.plus, (each.open for each in watches))
+    last = functools.reduce(Window.plus, lasts) if lasts else None
+    both = opened if last is None else last.plus(opened)
+    known: dict[tuple[str, str, bool], Alert] = {}
+    for alert in (alert for each in watches for alert in each.alerts):
+        key = (alert.feature, alert.sign, alert.answers)
+        if key not in known or alert.phase == "alarm":
+            known[key] = alert
+    changed = {
+        "open": opened,
+        "last": last,
+        "features": drifts(baseline, both) if baseline is not None and both.rows else [],
+        "alerts": list(known.values()),
+        "problem": next((each.problem for each in watches if each.problem is not None), None),
+    }
+    return watches[0].model_copy(update=changed)
 
 
 def alarm_of(service: str, alerts: Sequence[Alert]) -> Problem | None:

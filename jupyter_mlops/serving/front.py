@@ -18,8 +18,9 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, StreamClosedError
 
 from .._version import __version__
+from ..core.alert import ServiceWatch
 from ..core.base import Seconds
-from ..core.errors import Unavailable
+from ..core.errors import Refused, Unavailable
 from ..core.service import LARGEST_BODY
 from ..core.waiting import until_set, wait_for
 from ..core.words import size
@@ -65,6 +66,9 @@ class Answering(Protocol):
 
     def metadata(self) -> dict[str, Any]:
         """What the protocol tells of that version."""
+
+    def watch(self, caller: str) -> ServiceWatch:
+        """How what it is asked compares with the baseline; raises `Refused` for whoever isn't its owner."""
 
     def caller(self, token: str) -> str | None:
         """Whose token this is; raises `Unavailable` where that can't be seen."""
@@ -299,6 +303,9 @@ class _Request(httputil.HTTPMessageDelegate):
             self._only("GET")
             counts = self._router.counts.text(self._router.version, self._router.ready, self._server.open)
             raise PlainReply(200, counts, {"Content-Type": CONTENT_TYPE})
+        if path == ["watch"]:
+            self._only("GET")
+            raise self._watched()
         if path == ["predict"]:
             return await self._ask(PREDICT)
         if path[:1] != ["v2"]:
@@ -324,6 +331,12 @@ class _Request(httputil.HTTPMessageDelegate):
         if rest == ["ready"]:
             raise self._readiness({"name": model})
         raise self._nowhere()
+
+    def _watched(self) -> PlainReply:
+        try:
+            return PlainReply(200, self._router.watch(self._caller).model_dump_json().encode())
+        except Refused as error:
+            return fault(403, str(error))
 
     def _of_server(self, rest: list[str]) -> PlainReply:
         self._only("GET")

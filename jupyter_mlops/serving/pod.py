@@ -109,9 +109,9 @@ def main(mounted: Path, parts: Path, callers: Path, port: int) -> None:
         sys.stderr.write(f"{error}\n")
         problem = Problem.of(error)
     if problem is not None:
-        with contextlib.suppress(OSError):
-            last = problem.model_copy(update={"why": problem.why[-_MOST:]})
-            _LAST_WORDS.write_text(last.model_dump_json(), encoding="utf-8")
+        last = problem.model_copy(update={"why": problem.why[-_MOST:]})
+        with contextlib.suppress(OSError), _LAST_WORDS.open("r+", encoding="utf-8") as words:  # where that is there
+            words.write(last.model_dump_json())
         sys.exit(1)
 
 

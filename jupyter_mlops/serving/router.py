@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 
 from tornado.netutil import bind_sockets
 
+from ..core.alert import ServiceWatch
 from ..core.base import Seconds
 from ..core.cluster import Problem
-from ..core.errors import Conflict, MlopsError, StartFailed, Unavailable, Unreadable
+from ..core.errors import Conflict, MlopsError, Refused, StartFailed, Unavailable, Unreadable
 from ..core.model import ModelVersion
 from ..core.service import CallerTokens, ServiceSpec, ServiceState
 from ..core.waiting import end_tasks, until_set
@@ -104,6 +105,12 @@ class ServiceRouter:
         if self._record is None:
             raise Unavailable("No version is ready", "the first one is being loaded", "Try again.")
         return metadata(self._record)
+
+    def watch(self, caller: str) -> ServiceWatch:
+        """As `Answering`."""
+        if caller != self._spec.owner:
+            raise Refused("What others ask isn't told", f"only {self._spec.owner} is told it", "")
+        return self._folder.watch() or ServiceWatch()
 
     def caller(self, token: str) -> str | None:
         """As `Answering`. The file is looked at each time: who is shut out is out at once."""

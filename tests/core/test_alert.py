@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_mlops.core.alert import Alert, ServiceWatch, after_window, alarm_of, summary
+from jupyter_mlops.core.alert import Alert, ServiceWatch, after_window, alarm_of, summary, together
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.drift import FeatureDrift
-from jupyter_mlops.core.window import Window
+from jupyter_mlops.core.model import Baseline, Bins
+from jupyter_mlops.core.window import FeatureCounts, Window
 
 #: A window that found a shift, one that didn't, one that couldn't tell yet, and one that never will.
 STATES = {"!": ("changed", ["shift"]), ".": ("same", []), "?": ("unsure", []), "x": ("unsure", [])}
@@ -80,3 +81,18 @@ def test_a_watch_in_a_line(kinds: str, words: str) -> None:
     watch = ServiceWatch(features=[drift("!", answers=True)], open=Window(rows=3), last=Window(rows=4))
     assert summary(watch) == "the answers changed" and watch.rows == 7
     assert summary(ServiceWatch(problem=Problem(what="no baseline"))) == "no baseline"
+
+
+def test_what_replicas_watched_by_themselves_is_one() -> None:
+    """Each has half of a change, and one of them is sure of its alarm."""
+    baseline = Baseline(rows_of="valid", rows=4000, features=[Bins(name="age", edges=[0, 1, 2], counts=[2000, 2000])])
+
+    def watch(phase: str, last: Window | None = None) -> ServiceWatch:
+        asked = Window(digest="d", rows=400, features=[FeatureCounts(name="age", counts=[40, 360])])
+        return ServiceWatch(version=3, open=asked, last=last, alerts=[Alert(feature="age", sign="shift", phase=phase)])  # type: ignore[arg-type]  # as given
+
+    both = together([watch("suspected"), watch("alarm", Window(digest="d", rows=2))], baseline)
+    assert (both.version, both.open.rows, both.rows) == (3, 800, 802)
+    assert both.open.features[0].counts == [80, 720]
+    assert [each.state for each in both.features] == ["changed"] and [each.phase for each in both.alerts] == ["alarm"]
+    assert together([], baseline).rows == 0 and together([watch("alarm")], None).features == []

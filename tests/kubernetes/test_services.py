@@ -89,6 +89,7 @@ def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
     assert service.predict([[1.0, 2.0, 3.0]]).tolist() == [6.0]
     assert mlops.service("total").address == f"http://total-service.{namespace.name}.svc:8080"
     asking = _asks(namespace, service.token())
+    until(lambda: service.watch().state.rows >= 2)  # of both pods
 
     mlops.deploy("total@2", name="total")  # it lives there already
     assert service.predict(np.ones((2, 3))).tolist() == [6.0, 6.0]

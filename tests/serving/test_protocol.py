@@ -144,6 +144,8 @@ def test_nobody_comes_in_without_a_token_of_the_service(call: Caller, service: m
         assert call("GET", "/v2/health/live", **headers).status == 200
     again = service.token("billing")
     assert billing("GET", "/v2").status == 401 and Caller(service, again)("GET", "/v2").status == 200
+    assert "only" in Caller(service, again)("GET", "/watch").error  # what others ask is the owner's business
+    assert Caller(service)("GET", "/watch").told["version"] == 1
     service.revoke("billing")
     assert Caller(service, again)("GET", "/v2").status == 401
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, TypeVar
 
-from ....core.alert import ServiceWatch
+from ....core.alert import ServiceWatch, together
 from ....core.base import Seconds
 from ....core.cluster import Problem, Receipt
 from ....core.errors import Conflict, MlopsError, Refused, StartFailed, Unavailable, UnknownService, Unreadable
@@ -29,6 +29,7 @@ from ..api.where import everywhere, remember, where
 from ..names import ServiceNames
 from ..records.kept import change
 from ..tunnel.connections import Connections, has_name_here
+from .asked import watches
 from .finder import ServiceFinder, places_listed
 from .objects import (
     BEFORE,
@@ -176,15 +177,14 @@ class KubernetesHosting(Hosting):
         return [each.name for each in (await self._found(name))[1].callers.callers]
 
     async def watch(self, name: str) -> ServiceWatch | None:
-        """As in `Hosting`: pods count for themselves, and nobody adds that up."""
-        await self._found(name)
-        return ServiceWatch(
-            problem=Problem(
-                what="What a service on Kubernetes is asked isn't compared with the baseline",
-                why="its pods have no place that they share",
-                todo="Read /metrics for what it is asked, or deploy the version to this machine, too.",
-            )
-        )
+        """As in `Hosting`: pods count for themselves, and are asked, each. What one counted that is gone went with it.
+        Raises `Unavailable` where none can be asked."""
+        token = await self.own_token(name)
+        api, found = await self._found(name)
+        spec = found.spec
+        heard = [each for each in await self._run(watches(api, found.pods, token)) if each.open.digest == spec.digest]
+        baseline = await asyncio.to_thread(model_folder(spec.model).version(spec.version).baseline)
+        return together(heard, baseline)
 
     async def windows(self, name: str) -> list[Window]:
         """As in `Hosting`: none."""
