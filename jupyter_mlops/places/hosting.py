@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from ..core.alert import ServiceWatch
+from ..core.base import Seconds
 from ..core.cluster import Problem, Receipt
 from ..core.service import ServiceSpec, ServiceState
 from ..core.window import Window
@@ -21,6 +22,9 @@ class Hosting(ABC):
 
     #: Whether its services are made by a profile, as clusters are.
     by_profile: ClassVar[bool] = False
+
+    #: Seconds between two looks of whoever waits for a service.
+    every: ClassVar[Seconds] = 0.05
 
     @abstractmethod
     async def deploy(self, spec: ServiceSpec) -> ServiceState:

@@ -36,9 +36,8 @@ from ..places.hosting import Hosting
 from ..registry.find import find_model, find_version, split_name
 from .noted import note
 
-#: Seconds that a service has to answer, and between two looks at whether it does.
+#: Seconds that a service has to answer.
 PATIENCE: Seconds = 240.0
-_LOOK = 0.05
 
 #: Seconds for a place to say what its machines cost.
 _QUOTE: Seconds = 3.0
@@ -85,7 +84,7 @@ async def _services_of(place: str) -> list[ServiceState]:
 
 
 async def find_service(name: str) -> ServiceState:
-    """The service of that name, wherever it lives: on this machine, where that has it, and nobody else is asked.
+    """The service of that name, wherever it lives: where this machine has one that lives, nobody else is asked.
 
     Raises
     ------
@@ -93,14 +92,20 @@ async def find_service(name: str) -> ServiceState:
     Unavailable : none that answers has it.
     """
     fault: MlopsError | None = None
+    stopped: ServiceState | None = None
     for place in places.names():
         try:
             if (hosting := places.get(place).hosting()) is not None:
-                return await hosting.get(str(name))
+                found = await hosting.get(str(name))
+                if found.phase != "stopped":
+                    return found
+                stopped = stopped or found
         except UnknownService:
             continue
         except MlopsError as error:
             fault = error
+    if stopped is not None:
+        return stopped
     if fault is not None:
         raise Unavailable(f"The service {name!r} isn't found where anybody answers", str(fault), fault.todo)
     raise UnknownService.named(str(name), [state.name for state in await list_services()])
@@ -126,7 +131,7 @@ async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[Service
     UnknownProfile : there is no such profile.
     """
     version, name, served = await asyncio.to_thread(_version, asked), asked.name or asked.model, ""
-    place = asked.place or await _place_of(asked, name)
+    place = await _place_of(asked, name)
     hosting, profile = hosting_of(place), None
     bounds = {field: getattr(asked, field) for field in _KEPT}
     with contextlib.suppress(UnknownService, Unreadable):
@@ -182,7 +187,7 @@ async def until_so(spec: ServiceSpec, actor: Actor | None = None) -> ServiceStat
             if state.problem is not None:
                 why = f"{why}: {state.problem.what}" + (f" ({state.problem.why})" if state.problem.why else "")
             raise NotReady(f"The service {spec.name!r} isn't ready", why, "Look at its log.")
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(hosting.every)
 
 
 async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, actor: Actor | None) -> MlopsError:
@@ -203,11 +208,21 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
 
 
 async def _place_of(asked: Deployment, name: str) -> str:
-    """Where a service is to live, if nobody says so: where its profile is, or it lives already, else here."""
-    if asked.profile is not None:
-        return (await asyncio.to_thread(profiles.get, asked.profile)).place
+    """Where a service is to live: where somebody says, where its profile is, where it lives already, else here. Raises
+    `Conflict` where it lives elsewhere: a name means one service."""
     there = [state.place for state in await list_services() if state.name == name and state.phase != "stopped"]
-    return there[0] if there and "local" not in there else "local"
+    place = asked.place
+    if place is None and asked.profile is not None:
+        place = (await asyncio.to_thread(profiles.get, asked.profile)).place
+    if place is None:
+        return there[0] if there else "local"
+    if there and place not in there:
+        raise Conflict(
+            f"There is a service {name!r} already",
+            f"in the place {there[0]!r}",
+            "Choose another name, or stop it first.",
+        )
+    return place
 
 
 def _profile(asked: Deployment, place: str, before: Profile | None) -> Profile | None:

@@ -203,6 +203,11 @@ def test_a_name_of_somebody_else_s_is_theirs(api: StoringApi, monkeypatch: pytes
 def test_what_can_not_be_made_is_refused_and_leaves_nothing(api: StoringApi) -> None:
     with pytest.raises(InvalidSpec, match="36 characters at most"):
         made(name="a" * 40)
+    made(name="taken")
+    with pytest.raises(Conflict, match="in the place 'kubernetes'"):
+        mlops.deploy("total@1", place="local", name="taken", wait=False)
+    mlops.service("taken").stop()
+    call(deploy.hosting_of("kubernetes").forget("taken"))
     with pytest.raises(InvalidSpec, match="No profile is needed"):
         mlops.deploy("total@1", place="local", profile="small", wait=False)
     with pytest.raises(InvalidSpec, match="too large to be sent"):

@@ -71,6 +71,7 @@ class KubernetesHosting(Hosting):
     """Services as pods. It holds connections, and what was seen last for as long as Kubernetes doesn't answer."""
 
     by_profile: ClassVar[bool] = True
+    every: ClassVar[Seconds] = _LOOK
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
