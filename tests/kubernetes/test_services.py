@@ -109,12 +109,11 @@ def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
     assert any("answers" in line for line in service.logs())
 
     service.stop()
-    left = [line for line in namespace.left() if not line.startswith("Pod ")]
-    assert left == ["Secret total-service"]
+    until(lambda: namespace.left() == ["Secret total-service"])
     assert service.receipt is not None and service.receipt.most_workers == 2
     assert (service.receipt.cost.amount or 0) > 0
     main(["services", "forget", "total"])
-    assert namespace.left() == []
+    until(lambda: namespace.left() == [])
 
 
 def test_what_is_in_the_way_of_a_service_is_said(
@@ -132,7 +131,7 @@ def test_what_is_in_the_way_of_a_service_is_said(
     assert "The namespace's quota 'few' is used up" in said("deploy", "total@1", "--profile", "good")
     namespace.kube.kubectl("delete", "resourcequota", "few", "-n", namespace.name)
     assert "the folder isn't there" in said("deploy", "total@3", "--profile", "good")
-    assert [item for item in namespace.left() if not item.startswith("Pod ")] == []
+    until(lambda: namespace.left() == [])
 
     monkeypatch.setenv("KUBECONFIG", str(namespace.kube.login("nobody", namespace.name, home)))
     assert "The service account 'nobody' may not" in said("deploy", "total@1", "--profile", "good")

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import zipfile
@@ -30,6 +31,8 @@ ELSEWHERE = {"service": f"{PACKAGE}.serving.pod"}
 
 def main() -> None:
     """Prepare, then become the program that is asked for."""
+    if sys.argv[1] in ELSEWHERE:  # the first process of a pod ignores what nobody listens to, and the pod would linger
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     brought = Path(os.environ.get("HOME", "/tmp")) / ".jupyter-mlops"  # noqa: S108 - a pod's own
     sys.path[:] = [path for path in sys.path if path not in ("", str(HERE))]
     _bring_packages(brought / "packages", sys.argv[1])
