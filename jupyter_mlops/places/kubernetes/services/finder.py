@@ -53,14 +53,14 @@ class ServiceFinder:
         self._looked: list[_Seen] = []
 
     async def states(self, places: list[Where]) -> list[ServiceState]:
-        """The services of `places`."""
+        """The services of `places`, as they were two seconds ago at most where these answer."""
         self._looked = [(place, kubeconfig.stamp()) for place in places]
-        for key in self._looked:
-            fresh = time.monotonic() - self._looked_at.get(key, float("-inf")) < _FRESH
-            if not fresh and (key not in self._asking or self._asking[key].done()):
+        now = time.monotonic()
+        old = [key for key in self._looked if now - self._looked_at.get(key, float("-inf")) >= _FRESH]
+        for key in old:
+            if key not in self._asking or self._asking[key].done():
                 self._asking[key] = asyncio.create_task(self._look(key))
-        waited = [self._asking[key] for key in self._looked if key in self._asking and key not in self._silent]
-        if waited:
+        if waited := [self._asking[key] for key in old if key not in self._silent]:
             await asyncio.wait(waited)
         return list({uid: state for key in self._looked for uid, state in self._told(key).items()}.values())
 
@@ -69,8 +69,9 @@ class ServiceFinder:
         return next((self._silent[key] for key in self._looked if key in self._silent), None)
 
     def forget(self) -> None:
-        """What was seen isn't so any more."""
+        """What was seen isn't so any more, and what is just being looked at may be older, too."""
         self._looked_at.clear()
+        self._asking.clear()
 
     async def find(self, name: str, places: list[Where]) -> tuple[Api, StoredService]:
         """The service of that name. Raises `UnknownService`; `Unavailable` where it may be in a place that doesn't
@@ -79,7 +80,7 @@ class ServiceFinder:
         known: list[str] = []
         for place in places:
             try:
-                api, found = await wait_for(self._all(place, {}), _FIND)
+                api, found = await wait_for(self._all(place), _FIND)
             except (NoKubernetes, UnknownContext):
                 continue
             except Answer as answer:
@@ -98,22 +99,30 @@ class ServiceFinder:
         raise UnknownService.named(name, known)
 
     async def _look(self, key: _Seen) -> None:
+        seen, problem = self._seen.get(key, {}), None
         try:
-            api, found = await wait_for(self._all(key[0], {}), _LIST)
-            kept = [each for each in found if not await _thrown_away(api, each)]
-            self._seen[key] = {each.record["metadata"]["uid"]: each.state() for each in kept}
-            self._silent.pop(key, None)
+            seen = await wait_for(self._states(key[0]), _LIST)
         except (NoKubernetes, UnknownContext):
-            self._seen[key] = {}
-            self._silent.pop(key, None)
+            seen = {}
         except Exception as error:  # noqa: BLE001 - whatever it is, the other places are listed, and it is said
-            self._silent[key] = _problem(error)
-        self._looked_at[key] = time.monotonic()
+            problem = _problem(error)
+        if self._asking.get(key) is not asyncio.current_task():
+            return  # somebody looks anew
+        self._seen[key], self._looked_at[key] = seen, time.monotonic()
+        if problem is None:
+            self._silent.pop(key, None)
+        else:
+            self._silent[key] = problem
 
-    async def _all(self, place: Where, query: Mapping[str, str]) -> tuple[Api, list[StoredService]]:
+    async def _states(self, place: Where) -> dict[str, ServiceState]:
+        api, found = await self._all(place)
+        kept = [each for each in found if not await _thrown_away(api, each)]
+        return {each.record["metadata"]["uid"]: each.state() for each in kept}
+
+    async def _all(self, place: Where) -> tuple[Api, list[StoredService]]:
         """Those of this user in a place: others' are theirs."""
         api = await self._connections.api(*place)
-        found = await places_listed(api, {"labelSelector": f"{names.MANAGED_BY}={names.US},{names.SERVICE}", **query})
+        found = await places_listed(api, {"labelSelector": f"{names.MANAGED_BY}={names.US},{names.SERVICE}"})
         return api, [each for each in found if each.owner == me()]
 
     def _told(self, key: _Seen) -> dict[str, ServiceState]:
