@@ -1,10 +1,13 @@
-"""What a scheduler needs and Dask's images lack, without a pod."""
+"""What a scheduler, and a service, need and Dask's images lack, without a pod."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,30 @@ def test_a_scheduler_gets_what_the_image_lacks_and_nothing_else(tmp_path: Path) 
     wanted = "pydantic pydantic==0.1\ntinylack.part tinylack==1.2.0"
     assert _installed(tmp_path / "worker", "worker", wanted, tmp_path) == set()
     assert _installed(tmp_path / "scheduler", "scheduler", wanted, tmp_path) >= {"tinylack"}
+
+
+def test_a_service_s_pods_import_what_is_brought_and_named_and_nothing_else(tmp_path: Path) -> None:
+    packed = code.packed_for_service()
+    content = packed["code.zlib"]
+    assert isinstance(content, bytes)
+    with zipfile.ZipFile(io.BytesIO(zlib.decompress(content))) as archive:
+        archive.extractall(tmp_path)
+    script = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+import jupyter_mlops.serving.pod, jupyter_mlops.serving.replica
+tops = {{name.partition(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names)
+found = {{top: getattr(sys.modules[top], "__file__", None) or "" for top in tops}}
+print(*sorted(top for top, file in found.items() if "site-packages" in file))
+print(*sorted(top for top, file in found.items() if file.startswith({str(tmp_path)!r})))
+"""
+    without = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    told = subprocess.run([sys.executable, "-c", script], env=without, capture_output=True, text=True, check=True)
+    installed, brought = (set(line.split()) for line in told.stdout.splitlines())
+    assert brought == {"jupyter_mlops", "prometheus_client"}
+    named = set(str(packed["needed.txt"]).split()[::2])
+    of_pydantic = {"annotated_types", "pydantic_core", "typing_extensions", "typing_inspection"}
+    assert installed - of_pydantic <= named | {"_cffi_backend", "_distutils_hack"}, installed
 
 
 def _installed(folder: Path, program: str, needed: str, index: Path) -> set[str]:

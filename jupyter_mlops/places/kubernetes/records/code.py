@@ -28,6 +28,7 @@ _NEEDED_OF_SERVICE = {
     "tornado": "tornado",
     "numpy": "numpy",
     "cloudpickle": "cloudpickle",
+    "packaging": "packaging",
 }
 #: And a package that travels with it: it is small, all Python, and few images have it.
 _BROUGHT_TO_SERVICE = ("prometheus_client",)
