@@ -29,8 +29,8 @@ LINGER: Seconds = 5.0
 #: Where Kubernetes reads why a container ended.
 _LAST_WORDS = Path("/dev/termination-log")
 
-#: Characters of a cause that are told there: Kubernetes keeps 4,096 bytes.
-_MOST = 2000
+#: Bytes that are told there: Kubernetes keeps 4,096.
+_MOST = 4000
 
 #: Seconds between two looks at what the replica wrote.
 _LOOK: Seconds = 1.0
@@ -88,6 +88,16 @@ class LogFollower:
         sys.stderr.flush()
 
 
+def last_words(problem: Problem) -> bytes:
+    """A problem as JSON of `_MOST` bytes at most; of what is too long the end is left, where tracebacks have the cause.
+    Cut anywhere else, nobody could read it."""
+    while len(told := problem.model_dump_json().encode()) > _MOST:
+        parts = {name: getattr(problem, name) for name in ("what", "why", "todo")}
+        longest = max(parts, key=lambda name: len(parts[name]))
+        problem = problem.model_copy(update={longest: parts[longest][len(parts[longest]) // 8 + 1 :]})
+    return told
+
+
 async def _serve(folder: ServiceFolder) -> Problem | None:
     """Serve until it is told to end; why it couldn't, if so."""
     follower = LogFollower(folder)
@@ -109,9 +119,8 @@ def main(mounted: Path, parts: Path, callers: Path, port: int) -> None:
         sys.stderr.write(f"{error}\n")
         problem = Problem.of(error)
     if problem is not None:
-        last = problem.model_copy(update={"why": problem.why[-_MOST:]})
-        with contextlib.suppress(OSError), _LAST_WORDS.open("r+", encoding="utf-8") as words:  # where that is there
-            words.write(last.model_dump_json())
+        with contextlib.suppress(OSError), _LAST_WORDS.open("r+b") as words:  # where that is there
+            words.write(last_words(problem))
         sys.exit(1)
 
 
