@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from . import private
 from .models import VERSION, VersionFolder, model_folder
@@ -16,9 +17,27 @@ from .models import VERSION, VersionFolder, model_folder
 PART = 1_000_000
 
 
-def parts_of(version: VersionFolder) -> list[bytes]:
-    """The files that a version was saved with, and its record, compressed, in parts of `PART` bytes."""
-    buffer = io.BytesIO()
+class _Bounded(io.BytesIO):
+    """Takes `most` bytes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > self._most:
+            raise OverflowError
+        return super().write(data)
+
+
+def parts_of(version: VersionFolder, most: int) -> list[bytes]:
+    """The files that a version was saved with, and its record, compressed, in `most` parts of `PART` bytes.
+
+    Raises
+    ------
+    OverflowError : they are more, which is seen as soon as it is so.
+    """
+    buffer = _Bounded(most * PART)
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in [VERSION, *version.files()]:
             archive.write(version.path / name, name)

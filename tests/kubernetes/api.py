@@ -34,7 +34,7 @@ class StoringApi:
         self.url = ""
         #: Kinds that it doesn't know.
         self.unknown = set(DASK)
-        #: Kinds that nobody may touch.
+        #: Kinds that nobody may touch, and what nobody may do with one: "PATCH deployments".
         self.refused: set[str] = set()
         self.put("namespaces", {"metadata": {"name": self.namespace}})
         self._closing = asyncio.Event()
@@ -93,7 +93,7 @@ class StoringApi:
         match = _PATH.fullmatch(request.path)
         if match is None or match["kind"] in self.unknown:
             return _status(404)
-        if match["kind"] in self.refused:
+        if {match["kind"], f"{request.method} {match['kind']}"} & self.refused:
             return _status(403)
         kind, name, there = match["kind"], match["name"], self.objects.setdefault(match["kind"], {})
         if "watch" in request.query:

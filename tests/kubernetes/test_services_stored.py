@@ -14,14 +14,19 @@ pytest.importorskip("kubernetes.aio")
 import numpy as np
 
 import jupyter_mlops as mlops
+from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, UnknownService
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.home.models import EXAMPLE, model_folder
 from jupyter_mlops.home.parcels import parts_of, unpack
 from jupyter_mlops.places import profiles
-from jupyter_mlops.places.kubernetes.services import objects
+from jupyter_mlops.places.kubernetes import names
+from jupyter_mlops.places.kubernetes.api.where import Where
+from jupyter_mlops.places.kubernetes.services import finder, objects
+from jupyter_mlops.places.kubernetes.tunnel.connections import Connections
 from jupyter_mlops.serving import deploy
+from jupyter_mlops.serving.pod import last_words
 
 from ..serving.conftest import until
 from .api import StoringApi
@@ -159,6 +164,18 @@ def test_what_keeps_it_from_coming_is_said_at_once(api: StoringApi) -> None:
     state = service.state  # a node may come
     assert state.problem is not None and "CPU" in state.problem.what and state.revision == ""
 
+    api.objects["pods"].clear()
+    api.of("deployments", "total")["metadata"]["generation"] = 2
+    old = [{"type": "ReplicaFailure", "status": "True", "message": told}]
+    controller.counts(0, conditions=old, observedGeneration=1)
+    assert (service.state.problem, service.state.revision) == (None, "")  # that was of what was wanted before
+    controller.counts(1, observedGeneration=2, readyReplicas=0)
+    ended = {"terminated": {"exitCode": 137, "reason": "Error"}}
+    killed = [{"name": "replica", "image": "acme/work:1", "state": ended}]
+    controller.pod(ready=False, phase="Failed", reason="Evicted", message="low on memory", containerStatuses=killed)
+    state = service.state  # another pod takes its place
+    assert state.problem is not None and state.revision == "" and state.replicas == []
+
 
 def test_stopped_it_keeps_its_callers_and_its_receipt_until_it_is_forgotten(api: StoringApi) -> None:
     service = made(replicas=2)
@@ -200,7 +217,7 @@ def test_a_name_of_somebody_else_s_is_theirs(api: StoringApi, monkeypatch: pytes
         made()
 
 
-def test_what_can_not_be_made_is_refused_and_leaves_nothing(api: StoringApi) -> None:
+def test_what_can_not_be_made_is_refused_and_leaves_nothing(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidSpec, match="36 characters at most"):
         made(name="a" * 40)
     made(name="taken")
@@ -210,12 +227,48 @@ def test_what_can_not_be_made_is_refused_and_leaves_nothing(api: StoringApi) -> 
     call(deploy.hosting_of("kubernetes").forget("taken"))
     with pytest.raises(InvalidSpec, match="No profile is needed"):
         mlops.deploy("total@1", place="local", profile="small", wait=False)
-    with pytest.raises(InvalidSpec, match="too large to be sent"):
-        objects.ServiceParcel.of([b""] * (objects.MOST_PARTS + 1), "total@1")
+    with monkeypatch.context() as small, pytest.raises(InvalidSpec, match="too large to be sent"):
+        small.setattr(objects, "MOST_PARTS", 0)
+        made()
     api.refused = {"services"}
     with pytest.raises(Refused, match="total@1 isn't deployed"):
         made()
     assert not any(api.objects.get(kind) for kind in ("deployments", "secrets"))
+    api.refused = set()
+    theirs = api.put("deployments", {"metadata": {"name": "total-service"}, "spec": {"replicas": 7}})
+    with pytest.raises(Conflict, match="an object of its name is there"):
+        made()
+    assert api.objects["deployments"] == {"total-service": theirs} and not api.objects["secrets"]
+
+
+def test_a_change_that_is_refused_is_not_on_record(api: StoringApi) -> None:
+    service, controller = made(), Controller(api)
+    controller.pod()
+    controller.counts(1)
+    before = service.state
+    api.refused = {"PATCH deployments"}
+    with pytest.raises(Refused, match="total@2 isn't deployed"):
+        made(2, replicas=5)
+    after = service.state
+    assert (after.wanted, after.revision, after.version, after.problem) == (before.wanted, before.wanted, 1, None)
+    assert after.cost is not None and after.cost.per_hour == pytest.approx(1.0)  # of one replica
+
+
+def test_of_two_places_the_one_where_it_lives_is_meant(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deployed anew elsewhere, it leaves a record where it stopped, and a place that is away keeps nobody waiting."""
+    made()
+    (lives,) = call_there(finder.places_listed, {"labelSelector": names.SERVICE})
+    mlops.service("total").stop()
+    (stopped,) = call_there(finder.places_listed, {"labelSelector": names.SERVICE})
+    places = {Where("", "before"): [stopped], Where("", "now"): [lives]}
+
+    async def those(self: finder.ServiceFinder, place: Where) -> Any:
+        return None, places[place]
+
+    monkeypatch.setattr(finder.ServiceFinder, "_all", those)
+    for order in (list(places), list(reversed(places))):
+        assert call(finder.ServiceFinder(Connections()).find("total", order))[1] is lives
+    assert call(finder.ServiceFinder(Connections()).find("total", [Where("", "before")]))[1] is stopped
 
 
 def test_a_kubernetes_that_is_away_hides_no_service_of_this_machine(
@@ -235,7 +288,7 @@ def test_a_version_arrives_as_it_was_sent_or_not_at_all(
     api: StoringApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = model_folder("total").version(1)
-    parts, digests = parts_of(folder), folder.digests()
+    parts, digests = parts_of(folder, 9), folder.digests()
     monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "pod"))
     arrived = unpack([parts[0][:100], parts[0][100:], *parts[1:]], "total", 1)
     assert arrived.digests() == digests and EXAMPLE in digests
@@ -244,10 +297,27 @@ def test_a_version_arrives_as_it_was_sent_or_not_at_all(
         unpack([parts[0][:100]], "total", 1)
 
 
+def test_what_a_pod_says_in_the_end_fits_into_what_kubernetes_keeps() -> None:
+    said = Problem(what="It can't be loaded", why="是" * 3000 + "\x1b" * 300 + " the cause", todo="Look.")
+    heard = Problem.model_validate_json(last_words(said))
+    assert len(last_words(said)) <= 4096 and heard.why.endswith("the cause")
+    assert (heard.what, heard.todo) == (said.what, said.todo)
+
+
 def call(work: Any) -> Any:
     from jupyter_mlops.client.clusters.kernel import loop_thread
 
     return loop_thread().call(work)
+
+
+def call_there(ask: Any, *arguments: Any) -> Any:
+    """What `ask` is told by the API."""
+    connections = Connections()
+
+    async def there() -> Any:
+        return await ask(await connections.api("", ""), *arguments)
+
+    return call(connections.run(there()))
 
 
 def secret_of(pod: Json, volume: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 
@@ -74,29 +75,40 @@ class ServiceFinder:
         self._asking.clear()
 
     async def find(self, name: str, places: list[Where]) -> tuple[Api, StoredService]:
-        """The service of that name. Raises `UnknownService`; `Unavailable` where it may be in a place that doesn't
-        answer."""
-        fault: MlopsError | None = None
+        """The service of that name: of several the one that hasn't stopped. A place that didn't answer the last time
+        keeps nobody waiting who looks for what others have. Raises `UnknownService`; `Unavailable` where it may be in
+        a place that doesn't answer."""
+        keys = [(place, kubeconfig.stamp()) for place in places]
+        faults: list[MlopsError] = []
         known: list[str] = []
-        for place in places:
-            try:
-                api, found = await wait_for(self._all(place), _FIND)
-            except (NoKubernetes, UnknownContext):
-                continue
-            except Answer as answer:
-                fault = answer.error
-            except MlopsError as error:
-                fault = error
-            except asyncio.TimeoutError:
-                fault = Unavailable("Kubernetes doesn't answer", f"it said nothing in {_FIND:.0f} s", "")
-            else:
-                known += [each.ids.service for each in found]
-                for each in found:
-                    if each.ids.service == name:
-                        return api, each
-        if fault is not None:
-            raise fault
+        named: list[tuple[Api, StoredService]] = []
+        for asked in ([key for key in keys if key not in self._silent], [key for key in keys if key in self._silent]):
+            for there in await asyncio.gather(*(self._told_by(place) for place, _ in asked)):
+                if isinstance(there, MlopsError):
+                    faults.append(there)
+                elif there is not None:
+                    api, found = there
+                    known += [each.ids.service for each in found]
+                    named += [(api, each) for each in found if each.ids.service == name]
+            if named:
+                return min(named, key=lambda each: each[1].stopped)
+        if faults:
+            raise faults[0]
         raise UnknownService.named(name, known)
+
+    async def _told_by(self, place: Where) -> tuple[Api, list[StoredService]] | MlopsError | None:
+        """What is in a place, or why it doesn't tell; None where there is no way to it."""
+        try:
+            return await wait_for(self._all(place), _FIND)
+        except (NoKubernetes, UnknownContext):
+            return None
+        except Answer as answer:
+            return answer.error
+        except MlopsError as error:
+            return error
+        except asyncio.TimeoutError:
+            why = f"it said nothing in {_FIND:.0f} s"
+            return Unavailable("Kubernetes doesn't answer", why, "Check the network (VPN?).")
 
     async def _look(self, key: _Seen) -> None:
         seen, problem = self._seen.get(key, {}), None
@@ -155,11 +167,13 @@ def _service(item: Json) -> str:
 
 
 async def _thrown_away(api: Api, entry: StoredService) -> bool:
-    """Whether it stopped so long ago that its record is gone now."""
+    """Whether it stopped so long ago that its record is gone now, if it may be removed from here."""
     receipt = entry.receipt if entry.stopped and entry.deployment is None else None
     if receipt is None or receipt.ended > time.time() - _KEPT:
         return False
-    await api.request("DELETE", api.path("secrets", entry.ids.whole), parse=False)
+    unchanged = {"preconditions": {"resourceVersion": entry.version}}  # nobody wants it again meanwhile
+    with contextlib.suppress(Answer):
+        await api.request("DELETE", api.path("secrets", entry.ids.whole), unchanged, parse=False)
     return True
 
 

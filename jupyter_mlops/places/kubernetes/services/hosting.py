@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from ....core.alert import ServiceWatch, together
@@ -20,7 +20,6 @@ from ....core.service import CallerTokens, ServiceSpec, ServiceState
 from ....core.window import Window
 from ....home.models import model_folder
 from ....home.owner import me
-from ....home.parcels import parts_of
 from ....home.services import caller_of, with_caller
 from ...hosting import Hosting
 from .. import names, shipped
@@ -81,8 +80,7 @@ class KubernetesHosting(Hosting):
         """As in `Hosting`. Raises `InvalidSpec`, too."""
         check_spec(spec)
         folder = model_folder(spec.model).version(spec.version)
-        parts = await asyncio.to_thread(parts_of, folder)
-        parcel = ServiceParcel.of(parts, spec.version_name)
+        parcel = await asyncio.to_thread(ServiceParcel.of, folder, spec.version_name)
         return await self._run(self._deploy(spec, parcel))
 
     async def services(self) -> list[ServiceState]:
@@ -127,7 +125,7 @@ class KubernetesHosting(Hosting):
             api, found = await self._find(name)
             if found.deployment is not None:
                 raise Conflict(f"The service {name!r} lives", "", "Stop it first.")
-            await _delete(api, api.path("secrets", found.ids.whole))
+            await _delete_record(api, found)
             self._finder.forget()
 
         await self._run(forget())
@@ -141,9 +139,14 @@ class KubernetesHosting(Hosting):
             if found.spec.revision != spec.revision or before is None or found.deployment is None:
                 return
             folder = model_folder(before.model).version(before.version)
-            with contextlib.suppress(FileNotFoundError):  # it was removed here, and answers there all the same
-                parcel = ServiceParcel.of(await asyncio.to_thread(parts_of, folder), before.version_name)
+            try:
+                parcel = await asyncio.to_thread(ServiceParcel.of, folder, before.version_name)
                 await self._change(api, found, before, parcel, keep=None)
+            except FileNotFoundError:
+                pass  # it was removed here, and answers there all the same
+            except Answer as answer:
+                if answer.status != 409:  # somebody wants something else meanwhile
+                    raise
 
         await self._run(withdraw())
 
@@ -156,19 +159,25 @@ class KubernetesHosting(Hosting):
         found = (await self._found(name))[1]
         if found.token and caller_of(found.token, found.callers) == me():
             return found.token
-        token, _ = await self._change_callers(name, lambda known: with_caller(known, me(), name), own=True)
+
+        def mine(there: StoredService) -> tuple[str, CallerTokens]:
+            if there.token and caller_of(there.token, there.callers) == me():  # somebody asked at the same moment
+                return there.token, there.callers
+            return with_caller(there.callers, me(), name)
+
+        token, _ = await self._change_callers(name, mine, own=True)
         return token
 
     async def let_in(self, name: str, caller: str) -> str:
         """As in `Hosting`. Its pods know it within two minutes, which is as often as Kubernetes looks for changes."""
-        token, _ = await self._change_callers(name, lambda known: with_caller(known, caller, name))
+        token, _ = await self._change_callers(name, lambda there: with_caller(there.callers, caller, name))
         return token
 
     async def shut_out(self, name: str, caller: str) -> bool:
         """As in `Hosting`, but for the time, which is as with `let_in`."""
 
-        def without(known: CallerTokens) -> tuple[str, CallerTokens]:
-            return "", CallerTokens(callers=[each for each in known.callers if each.name != caller])
+        def without(there: StoredService) -> tuple[str, CallerTokens]:
+            return "", CallerTokens(callers=[each for each in there.callers.callers if each.name != caller])
 
         _, before = await self._change_callers(name, without)
         return any(each.name == caller for each in before.callers)
@@ -238,7 +247,9 @@ class KubernetesHosting(Hosting):
         except Answer as answer:
             raise _not_made(spec, answer) from None
         self._finder.forget()
-        return (await self._find(spec.name))[1].state()
+        if (made := await _look(api, ids)) is None:
+            raise UnknownService.named(spec.name, [])
+        return made.state()
 
     async def _check_elsewhere(self, name: str) -> None:
         """Raise `Conflict` where one of this name is in another namespace: a name means one service."""
@@ -256,25 +267,25 @@ class KubernetesHosting(Hosting):
     ) -> None:
         """Make all of a service; its pods are asked for last. Whatever interrupts it, nothing is left that costs, and
         one that had stopped `before` has stopped still."""
-        files = build_files(spec)
+        files = await asyncio.to_thread(build_files, spec)
         environment = spec.profile.environment if spec.profile is not None else {}
         build = build_of(files, environment)
         template = template_of(spec, ids, build, parcel.digest, len(parcel.parts))
         ledger = "".join(f"{each.model_dump_json()}\n" for each in with_replicas([], spec, time.time()))
         record: dict[str, str | bytes] = {WANTED: spec.model_dump_json(), LEDGER: ledger}
-        if before is not None:
-            await _store(api, ids, {**record, BEFORE: "", RECEIPT: ""}, before.version)
-        else:
-            token, known = with_caller(CallerTokens(), me(), spec.name)
-            record |= {TOKEN: token, CALLERS: known.model_dump_json(indent=1)}
-            await api.request("POST", api.path("secrets"), record_object(spec, ids, record), parse=False)
         try:
+            if before is not None:
+                await _store(api, ids, {**record, BEFORE: "", RECEIPT: ""}, before.version)
+            else:
+                token, known = with_caller(CallerTokens(), me(), spec.name)
+                record |= {TOKEN: token, CALLERS: known.model_dump_json(indent=1)}
+                await api.request("POST", api.path("secrets"), record_object(spec, ids, record), parse=False)
             made = await api.request("POST", api.path("deployments", group=_APPS), deployment(spec, ids, template))
             owner = names.owner_of({"apiVersion": _APPS, "kind": "Deployment", **made})
             await self._supply(api, ids, spec, owner, build, files, parcel)
             await _patch_deployment(api, ids, change_of(spec, template))
         except BaseException:
-            await asyncio.shield(_unmake(api, ids, before))
+            await asyncio.shield(_unmake(api, ids, spec, before))
             raise
 
     async def _change(
@@ -282,17 +293,26 @@ class KubernetesHosting(Hosting):
     ) -> None:
         """Want something else of one that lives. `keep` is what answers, and is wanted again where this can't be."""
         assert found.deployment is not None and spec.profile is not None
-        ids, files = found.ids, build_files(spec)
+        ids, files = found.ids, await asyncio.to_thread(build_files, spec)
         build = build_of(files, spec.profile.environment)
         template = template_of(spec, ids, build, parcel.digest, len(parcel.parts))
         owner = names.owner_of({"apiVersion": _APPS, "kind": "Deployment", **found.deployment})
+        earlier = await _build_names(api, ids)
         await self._supply(api, ids, spec, owner, build, files, parcel)
         entries = with_replicas(found.entries, spec, time.time())
         ledger = "".join(f"{each.model_dump_json()}\n" for each in entries)
         before = "" if keep is None else keep.model_dump_json()
-        await _store(api, ids, {WANTED: spec.model_dump_json(), BEFORE: before, LEDGER: ledger}, found.version)
-        await _patch_deployment(api, ids, change_of(spec, template))
-        await _prune(api, found, template)
+        record = {WANTED: spec.model_dump_json(), BEFORE: before, LEDGER: ledger}
+        stored = await _store(api, ids, record, found.version)
+        try:
+            await _patch_deployment(api, ids, change_of(spec, template))
+        except Answer:  # it is refused, and on record is what is so, and paid
+            with contextlib.suppress(Answer, Unavailable):
+                await _store(api, ids, found.files(*record), stored)
+            raise
+        used = _secrets_of(template) | _secrets_of(found.deployment["spec"]["template"])
+        for name in earlier - used:  # of those before: what was made since is another wish's, which comes
+            await _delete(api, api.path("secrets", name))
 
     async def _supply(
         self, api: Api, ids: ServiceNames, spec: ServiceSpec, owner: Json, build: str,
@@ -319,8 +339,7 @@ class KubernetesHosting(Hosting):
             patience = found.spec.patience + _ENDING
         except Unreadable:
             patience = _ENDING
-        path = api.path("deployments", found.ids.whole, group=_APPS)
-        await _delete(api, path, {"propagationPolicy": "Foreground"})
+        await _delete_deployment(api, found, "Foreground")
         deadline = time.monotonic() + patience
         while (left := await _look(api, found.ids)) is not None and await _is_there(api, left):
             if time.monotonic() > deadline:
@@ -329,21 +348,18 @@ class KubernetesHosting(Hosting):
             await asyncio.sleep(_LOOK)
         await self._connections.close_tunnels(api, found.ids.whole)
         if left is not None:
-            with contextlib.suppress(Unreadable):  # nobody knows what it cost then, and it is gone all the same
-                receipt = left.ended(time.time())
-                files: dict[str, str | bytes] = {RECEIPT: receipt.model_dump_json(), BEFORE: ""}
-                await _store(api, found.ids, files, left.version)
+            await _close(api, left)
         self._finder.forget()
 
     async def _change_callers(
-        self, name: str, change_them: Callable[[CallerTokens], tuple[str, CallerTokens]], own: bool = False
+        self, name: str, change_them: Callable[[StoredService], tuple[str, CallerTokens]], own: bool = False
     ) -> tuple[str, CallerTokens]:
         """Change who may call; the token that came of it, and who might before. `own` keeps it as the owner's."""
 
         async def work() -> tuple[str, CallerTokens]:
             for attempt in range(_TRIES):
                 api, found = await self._find(name)
-                token, known = change_them(found.callers)
+                token, known = change_them(found)
                 files: dict[str, str | bytes] = {CALLERS: known.model_dump_json(indent=1)}
                 try:
                     await _store(api, found.ids, {**files, **({TOKEN: token} if own else {})}, found.version)
@@ -383,7 +399,8 @@ def _not_made(spec: ServiceSpec, answer: Answer) -> MlopsError:
     """Why it can't be made or changed, for people."""
     if answer.status == 409:
         why = "somebody asked for something else at the same moment, or an object of its name is there already"
-        return Conflict(f"{spec.version_name} isn't deployed", f"{why}: {answer.answer.get('message', '')}", "Look.")
+        todo = "Look at what is there (`jupyter mlops services`, `kubectl get all`). Try again, or choose another name."
+        return Conflict(f"{spec.version_name} isn't deployed", f"{why}: {answer.answer.get('message', '')}", todo)
     error = answer.error
     if isinstance(error, Refused):
         return Refused(f"{spec.version_name} isn't deployed: {error.what}", error.why, error.todo)
@@ -397,14 +414,32 @@ async def _look(api: Api, ids: ServiceNames) -> StoredService | None:
     return next((each for each in found if each.ids.service == ids.service), None)
 
 
-async def _store(api: Api, ids: ServiceNames, files: dict[str, str | bytes], version: str) -> None:
-    """Change the record, which nobody else is to have changed since it was `version`, unless that is empty. An empty
-    file is none."""
+async def _store(api: Api, ids: ServiceNames, files: Mapping[str, str | bytes], version: str) -> str:
+    """Change the record, which nobody else is to have changed since it was `version`, unless that is empty; what it is
+    then. An empty file is none."""
     body = change({name: content for name, content in files.items() if content})
     body["data"] |= {name: None for name, content in files.items() if not content}
     if version:
         body["metadata"] = {"resourceVersion": version}
-    await api.request("PATCH", api.path("secrets", ids.whole), body, content=MERGE_PATCH, parse=False)
+    stored = await api.request("PATCH", api.path("secrets", ids.whole), body, content=MERGE_PATCH)
+    return str(stored["metadata"].get("resourceVersion", ""))
+
+
+async def _close(api: Api, left: StoredService) -> None:
+    """Write the receipt of what has been stopped, unless somebody wants it again."""
+    ended: StoredService | None = left
+    for attempt in range(_TRIES):
+        if ended is None or ended.deployment is not None:
+            return
+        try:
+            with contextlib.suppress(Unreadable):  # nobody knows what it cost then, and it is gone all the same
+                receipt = ended.ended(time.time()).model_dump_json()
+                await _store(api, left.ids, {RECEIPT: receipt, BEFORE: ""}, ended.version)
+            return
+        except Answer as answer:  # a caller was let in, for example
+            if answer.status != 409 or attempt == _TRIES - 1:
+                raise
+        ended = await _look(api, left.ids)
 
 
 async def _patch_deployment(api: Api, ids: ServiceNames, operations: Sequence[Json]) -> None:
@@ -456,25 +491,40 @@ async def _delete(api: Api, path: str, how: Json | None = None) -> None:
             raise
 
 
-async def _unmake(api: Api, ids: ServiceNames, before: StoredService | None) -> None:
-    """Leave nothing of what could not be made; the record as it was `before`."""
-    with contextlib.suppress(Answer, Unavailable):  # why it could not be made is to be said, whatever becomes of this
-        await _delete(api, api.path("deployments", ids.whole, group=_APPS), {"propagationPolicy": "Background"})
+async def _delete_record(api: Api, found: StoredService) -> None:
+    """Remove the record that was found, unless somebody has changed it since."""
+    unchanged = {"resourceVersion": found.version}
+    await _delete(api, api.path("secrets", found.ids.whole), {"preconditions": unchanged} if found.version else None)
+
+
+async def _delete_deployment(api: Api, found: StoredService, how: str) -> None:
+    """Remove the Deployment that was found, and no other one of its name."""
+    if found.deployment is not None:
+        path = api.path("deployments", found.ids.whole, group=_APPS)
+        its = {"uid": found.deployment["metadata"]["uid"]}
+        await _delete(api, path, {"propagationPolicy": how, "preconditions": its})
+
+
+async def _unmake(api: Api, ids: ServiceNames, spec: ServiceSpec, before: StoredService | None) -> None:
+    """Leave nothing of a wish that could not be made so; the record as it was `before`. What is of another wish stays,
+    and so does what somebody else has under that name."""
+    with contextlib.suppress(Answer, MlopsError):  # why it could not be made is to be said, whatever becomes of this
+        made = await _look(api, ids)
+        if made is None or made.spec.revision != spec.revision:
+            return
+        if made.revision == spec.revision:
+            await _delete_deployment(api, made, "Background")
         if before is None:
-            await _delete(api, api.path("secrets", ids.whole))
+            await _delete_record(api, made)
         else:
-            await _store(api, ids, before.files(WANTED, LEDGER, RECEIPT), "")
+            await _store(api, ids, before.files(WANTED, BEFORE, LEDGER, RECEIPT), made.version)
 
 
-async def _prune(api: Api, found: StoredService, template: Json) -> None:
-    """Remove what pods of earlier wishes were made by; those of this one, and of the one before, have theirs."""
-    assert found.deployment is not None
-    used = _secrets_of(template) | _secrets_of(found.deployment["spec"]["template"])
-    query = {"labelSelector": f"{found.ids.selector},{names.PART}=build"}
+async def _build_names(api: Api, ids: ServiceNames) -> set[str]:
+    """The Secrets that pods of its wishes, earlier ones too, are made by."""
+    query = {"labelSelector": f"{ids.selector},{names.PART}=build"}
     there = (await api.request("GET", api.path("secrets"), query=query)).get("items") or []
-    for item in there:
-        if item["metadata"]["name"] not in used:
-            await _delete(api, api.path("secrets", item["metadata"]["name"]))
+    return {str(item["metadata"]["name"]) for item in there}
 
 
 def _secrets_of(template: Json) -> set[str]:

@@ -18,7 +18,8 @@ from ....core.errors import InvalidSpec
 from ....core.formats import FORMAT
 from ....core.service import ServiceSpec
 from ....core.words import size
-from ....home.parcels import PART, digest_of
+from ....home.models import VersionFolder
+from ....home.parcels import PART, digest_of, parts_of
 from .. import names
 from ..names import ServiceNames
 from ..options import options_of
@@ -65,14 +66,16 @@ class ServiceParcel:
     parts: Sequence[bytes]
 
     @classmethod
-    def of(cls, parts: Sequence[bytes], version: str) -> ServiceParcel:
-        """The parcel of these parts. Raises `InvalidSpec` where there are too many."""
-        if len(parts) > MOST_PARTS:
+    def of(cls, folder: VersionFolder, version: str) -> ServiceParcel:
+        """The parcel of a version's folder. Raises `InvalidSpec` where it is too large, and FileNotFoundError."""
+        try:
+            parts = parts_of(folder, MOST_PARTS)
+        except OverflowError:
             raise InvalidSpec(
                 f"{version} is too large to be sent to Kubernetes",
-                f"its files have {size(sum(map(len, parts)))} compressed, of {size(MOST_PARTS * PART)} at most",
+                f"its files have more than {size(MOST_PARTS * PART)}, compressed",
                 "Put large files on a volume that the profile's pod template mounts, and have the model read them.",
-            )
+            ) from None
         return cls(digest_of(parts), parts)
 
 
@@ -136,8 +139,9 @@ def template_of(spec: ServiceSpec, ids: ServiceNames, build: str, digest: str, p
             "failureThreshold": round(_LOADING / _ASK),
         },
         "readinessProbe": {"httpGet": health, "periodSeconds": _ASK, "timeoutSeconds": 5, "failureThreshold": 3},
+        # One with as many callers as it takes lives, though it turns whoever asks by HTTP away.
         "livenessProbe": {
-            "httpGet": {**health, "path": "/v2/health/live"},
+            "tcpSocket": {"port": names.SERVICE_PORT},
             "periodSeconds": 10,
             "timeoutSeconds": 10,
             "failureThreshold": 6,

@@ -114,6 +114,24 @@ class StoredService:
         return f"record of the service {self.ids.service!r} ({self._files.where})"
 
     @property
+    def revision(self) -> str:
+        """Which wish the Deployment is."""
+        metadata = {} if self.deployment is None else self.deployment["metadata"]
+        return str((metadata.get("annotations") or {}).get(REVISION, ""))
+
+    @property
+    def _pods(self) -> list[Json]:
+        """The pods that are, or may come to be: one that was evicted stays listed, and another takes its place."""
+        return [pod for pod in self.pods if not _is_over(pod)]
+
+    @property
+    def _is_seen(self) -> bool:
+        """Whether what Kubernetes says of the Deployment is of what it is now."""
+        assert self.deployment is not None
+        status = self.deployment.get("status") or {}
+        return bool(status.get("observedGeneration", 0) >= self.deployment["metadata"].get("generation", 0))
+
+    @property
     def _build(self) -> str:
         assert self.deployment is not None
         return str(self.deployment["spec"]["template"]["metadata"]["labels"].get(names.BUILD, ""))
@@ -130,12 +148,11 @@ class StoredService:
     @property
     def fulfilled(self) -> bool:
         """Whether as many pods as are wanted answer with what is wanted, and no others."""
-        if self.deployment is None or self.deployment["metadata"].get("annotations", {}).get(REVISION) is None:
+        if self.deployment is None or not self.revision:
             return False
         wanted, status = self.deployment["spec"].get("replicas", 0), self.deployment.get("status") or {}
-        seen = status.get("observedGeneration", 0) >= self.deployment["metadata"].get("generation", 0)
         counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")]
-        return seen and wanted > 0 and all(count == wanted for count in counts)
+        return self._is_seen and wanted > 0 and all(count == wanted for count in counts)
 
     def state(self, now: Time | None = None) -> ServiceState:
         """What lists show; a row that says so where its record can't be read."""
@@ -170,14 +187,13 @@ class StoredService:
         older = [pod for pod in ready if not self._is_of_wish(pod)]
         version = _version(older[0]) if older else _version(ready[0]) if ready else 0
         problem, for_good = (None, False) if self.fulfilled else self._problem()
-        annotated = str(self.deployment["metadata"].get("annotations", {}).get(REVISION, ""))
         ending = "deletionTimestamp" in self.deployment["metadata"]
         return {
             "phase": "stopping" if ending else "ready" if ready else "starting",
             "version": version,
             "coming": 0 if self.fulfilled or version == spec.version else spec.version,
-            "revision": annotated if self.fulfilled or (problem is not None and for_good) else "",
-            "replicas": [_replica(pod) for pod in sorted(self.pods, key=_name)],
+            "revision": self.revision if self.fulfilled or (problem is not None and for_good) else "",
+            "replicas": [_replica(pod) for pod in sorted(self._pods, key=_name)],
             "problem": problem,
         }
 
@@ -186,11 +202,13 @@ class StoredService:
         found: list[tuple[Problem, bool]] = []
         for pod in self.pods:
             if self._is_of_wish(pod) and not is_ready(pod) and "deletionTimestamp" not in pod["metadata"]:
-                told = _problem_of(pod)
+                told = (death(pod), False) if _is_over(pod) else _problem_of(pod)
                 found += [told] if told is not None else []
         if found:
             return max(found, key=lambda each: each[1])
         assert self.deployment is not None
+        if not self._is_seen:
+            return None, False
         conditions = (self.deployment.get("status") or {}).get("conditions") or []
         refused = next((c for c in conditions if c["type"] == "ReplicaFailure" and c["status"] == "True"), None)
         if refused is None:
@@ -252,6 +270,10 @@ def _problem_of(pod: Json) -> tuple[Problem, bool] | None:
         return None
     waits = [(status.get("state") or {}).get("waiting") or {} for status in containers(pod)]
     return problem, any(each.get("reason") in _FOR_GOOD for each in waits) and no_node(pod) is None
+
+
+def _is_over(pod: Json) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
 
 
 def _last_words(ended: Json) -> Problem | None:
