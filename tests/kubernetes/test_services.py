@@ -22,7 +22,7 @@ from ..serving.conftest import until
 from .clusters import Namespace, small
 
 #: Asks a service as another pod does, a connection for each request, until it is told to stop; then says how many
-#: requests it asked, and how many weren't answered. As with any client, one that found nobody is asked once more.
+#: requests it asked, and how many weren't answered. As with any client, one that found nobody is asked again.
 ASKING = """
 import http.client, json, os, time
 def ask():
@@ -36,7 +36,8 @@ asked = again = lost = 0
 seen = set()
 while not os.path.exists("/tmp/stop"):
     asked += 1
-    for tries in range(2):
+    for pause in (0, 0.1, 1, 5, 20):
+        time.sleep(pause)
         try:
             status, told = ask()
             break
