@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ..client.words import cost_so_far
 from ..core.alert import ServiceWatch
+from ..core.cluster import Problem
 from ..core.errors import Conflict, InvalidInput
 from ..core.service import ServiceState
 from ..core.trail import Actor
@@ -22,6 +23,7 @@ from ..serving.deploy import (
     list_services,
     read_deployment,
     read_text,
+    silences,
     until_so,
 )
 from ..serving.lines import service_line, watch_table
@@ -32,7 +34,10 @@ async def services(asked: Namespace) -> None:
     """`services`, `services show NAME`, `services token NAME [CALLER]`, `services revoke NAME CALLER`, …"""
     if asked.what == "list":
         states = [state for state in await list_services() if asked.all or state.phase != "stopped"]
-        return as_json(states) if asked.json else _say(_listed(states))
+        if asked.json:
+            return as_json(states)
+        missing = [f"! {_sentences(problem)}" for problem in silences()]
+        return _say("\n".join([_listed(states), *missing]))
     if not asked.name:
         raise InvalidInput(f"`services {asked.what}` needs a name", "", "See: jupyter mlops services")
     state = await find_service(asked.name)
@@ -116,8 +121,12 @@ def _listed(states: Sequence[ServiceState]) -> str:
 
 
 def _problems(state: ServiceState) -> list[str]:
-    found = [(each.what, each.why, each.todo) for each in (state.problem, state.alarm) if each is not None]
-    return [f"! {state.name}: {sentences(f'{what}: {why}' if why else what, todo)}" for what, why, todo in found]
+    found = [each for each in (state.problem, state.alarm) if each is not None]
+    return [f"! {state.name}: {_sentences(each)}" for each in found]
+
+
+def _sentences(problem: Problem) -> str:
+    return sentences(f"{problem.what}: {problem.why}" if problem.why else problem.what, problem.todo)
 
 
 def _shown(state: ServiceState, callers: Sequence[str]) -> str:

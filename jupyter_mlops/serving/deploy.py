@@ -83,6 +83,16 @@ async def _services_of(place: str) -> list[ServiceState]:
     return []
 
 
+def silences() -> list[Problem]:
+    """Why services may be missing from the last list."""
+    found = []
+    for place in places.names():
+        with contextlib.suppress(MlopsError):  # as above
+            hosting = places.get(place).hosting()
+            found.append(None if hosting is None else hosting.silence())
+    return [problem for problem in found if problem is not None]
+
+
 async def find_service(name: str) -> ServiceState:
     """The service of that name, wherever it lives: where this machine has one that lives, nobody else is asked.
 
