@@ -14,6 +14,7 @@ pytest.importorskip("kubernetes.aio")
 import numpy as np
 
 import jupyter_mlops as mlops
+from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, InvalidSpec, Refused, StartFailed, UnknownService
 from jupyter_mlops.core.price import Price
@@ -69,10 +70,11 @@ class Controller:
     def pod(self, ready: bool = True, **status: Any) -> str:
         """A pod of what is wanted now."""
         name = f"total-service-{len(self.api.objects.get('pods', {}))}"
-        labels = self.api.of("deployments", "total")["spec"]["template"]["metadata"]["labels"]
+        template = self.api.of("deployments", "total")["spec"]["template"]
+        labels, spec = template["metadata"]["labels"], template["spec"]
         condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": "2026-11-27T12:00:00Z"}
         told = {"phase": "Running", "conditions": [condition], **status}
-        self.api.put("pods", {"metadata": {"name": name, "labels": labels}, "spec": {}, "status": told})
+        self.api.put("pods", {"metadata": {"name": name, "labels": labels}, "spec": spec, "status": told})
         return name
 
     def counts(self, count: int, **more: Any) -> None:
@@ -254,6 +256,18 @@ def test_a_change_that_is_refused_is_not_on_record(api: StoringApi) -> None:
     assert after.cost is not None and after.cost.per_hour == pytest.approx(1.0)  # of one replica
 
 
+def test_pods_that_answer_keep_what_they_were_made_by(api: StoringApi) -> None:
+    made()
+    Controller(api).pod()
+    needed = set(api.objects["secrets"])
+    made(2)
+    made(2, patience="2 min")  # before any of the one before was ready
+    assert needed < set(api.objects["secrets"])
+    api.objects["pods"].clear()
+    made(2, patience="3 min")
+    assert needed & set(api.objects["secrets"]) == {"total-service", "total-service-environment"}
+
+
 def test_of_two_places_the_one_where_it_lives_is_meant(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deployed anew elsewhere, it leaves a record where it stopped, and a place that is away keeps nobody waiting."""
     made()
@@ -272,7 +286,7 @@ def test_of_two_places_the_one_where_it_lives_is_meant(api: StoringApi, monkeypa
 
 
 def test_a_kubernetes_that_is_away_hides_no_service_of_this_machine(
-    api: StoringApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: StoringApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made()
     assert [state.phase for state in call(deploy.list_services())] == ["starting"]
@@ -280,6 +294,8 @@ def test_a_kubernetes_that_is_away_hides_no_service_of_this_machine(
     until(lambda: [state.phase for state in call(deploy.list_services())] == ["unreachable"])
     hosting = deploy.hosting_of("kubernetes")
     assert hosting.silence() is not None
+    main(["services"])
+    assert "! Kubernetes" in capsys.readouterr().out  # others may be there
     with pytest.raises(mlops.errors.Unavailable, match="isn't found where anybody answers"):
         mlops.service("other")
 

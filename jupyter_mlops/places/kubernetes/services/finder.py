@@ -75,7 +75,7 @@ class ServiceFinder:
         self._asking.clear()
 
     async def find(self, name: str, places: list[Where]) -> tuple[Api, StoredService]:
-        """The service of that name: of several the one that hasn't stopped. A place that didn't answer the last time
+        """The service of that name: of several the one that lives. A place that didn't answer the last time
         keeps nobody waiting who looks for what others have. Raises `UnknownService`; `Unavailable` where it may be in
         a place that doesn't answer."""
         keys = [(place, kubeconfig.stamp()) for place in places]
@@ -91,7 +91,7 @@ class ServiceFinder:
                     known += [each.ids.service for each in found]
                     named += [(api, each) for each in found if each.ids.service == name]
             if named:
-                return min(named, key=lambda each: each[1].stopped)
+                return min(named, key=lambda each: (each[1].stopped, each[1].deployment is None))
         if faults:
             raise faults[0]
         raise UnknownService.named(name, known)

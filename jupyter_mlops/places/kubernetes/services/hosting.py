@@ -235,7 +235,7 @@ class KubernetesHosting(Hosting):
         found = await _look(api, ids)
         if found is not None:
             spec = _checked(found, spec)
-        else:
+        if found is None or found.stopped:
             await self._check_elsewhere(spec.name)
         try:
             if found is None:
@@ -310,7 +310,8 @@ class KubernetesHosting(Hosting):
             with contextlib.suppress(Answer, Unavailable):
                 await _store(api, ids, found.files(*record), stored)
             raise
-        used = _secrets_of(template) | _secrets_of(found.deployment["spec"]["template"])
+        used = _secrets_of(template["spec"]) | _secrets_of(found.deployment["spec"]["template"]["spec"])
+        used.update(*(_secrets_of(pod["spec"]) for pod in found.pods))
         for name in earlier - used:  # of those before: what was made since is another wish's, which comes
             await _delete(api, api.path("secrets", name))
 
@@ -527,9 +528,9 @@ async def _build_names(api: Api, ids: ServiceNames) -> set[str]:
     return {str(item["metadata"]["name"]) for item in there}
 
 
-def _secrets_of(template: Json) -> set[str]:
-    """The Secrets that pods of a template mount."""
-    volumes = template["spec"].get("volumes") or []
+def _secrets_of(pod: Json) -> set[str]:
+    """The Secrets that pods of a spec mount."""
+    volumes = pod.get("volumes") or []
     found = {each["secret"]["secretName"] for each in volumes if "secret" in each}
     sources = [source for each in volumes for source in (each.get("projected") or {}).get("sources") or []]
     return found | {source["secret"]["name"] for source in sources if "secret" in source}
