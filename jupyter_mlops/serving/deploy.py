@@ -160,7 +160,7 @@ async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[Service
         place=place,
         revision=secrets.token_hex(6),
         port=asked.port,
-        profile=None if profile is None else _with_packages(profile, version),
+        profile=None if profile is None else await asyncio.to_thread(_with_packages, profile, version),
         price=Price() if profile is None else await _price(profile),
         **{field: value for field, value in bounds.items() if value is not None},
     )
@@ -255,7 +255,7 @@ def _profile(asked: Deployment, place: str, before: Profile | None) -> Profile |
 
 
 def _with_packages(profile: Profile, version: ModelVersion) -> Profile:
-    """The profile, such that pods have the packages that a version was saved with."""
+    """The profile, such that pods have the packages that a version was saved with. Asks pip, for a second."""
     wanted = [f"{name}=={number}" for name, number in version.packages.items()]
     return places.get(profile.place).with_packages(profile, wanted)
 
