@@ -24,7 +24,7 @@ from jupyter_mlops.home.parcels import parts_of, unpack
 from jupyter_mlops.places import profiles
 from jupyter_mlops.places.kubernetes import names
 from jupyter_mlops.places.kubernetes.api.where import Where
-from jupyter_mlops.places.kubernetes.services import finder, objects
+from jupyter_mlops.places.kubernetes.services import finder, hosting, objects
 from jupyter_mlops.places.kubernetes.tunnel.connections import Connections
 from jupyter_mlops.serving import deploy
 from jupyter_mlops.serving.pod import last_words
@@ -179,7 +179,9 @@ def test_what_keeps_it_from_coming_is_said_at_once(api: StoringApi) -> None:
     assert state.problem is not None and state.revision == "" and state.replicas == []
 
 
-def test_stopped_it_keeps_its_callers_and_its_receipt_until_it_is_forgotten(api: StoringApi) -> None:
+def test_stopped_it_keeps_its_callers_and_its_receipt_until_it_is_forgotten(
+    api: StoringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = made(replicas=2)
     service.token("billing")
     with pytest.raises(Conflict, match="lives"):
@@ -191,6 +193,12 @@ def test_stopped_it_keeps_its_callers_and_its_receipt_until_it_is_forgotten(api:
     assert receipt is not None and receipt.most_workers == 2 and (receipt.cost.amount or 0) > 0
     assert service.state.phase == "stopped" and mlops.services() == []
 
+    again = made()
+    with monkeypatch.context() as away, pytest.raises(mlops.errors.Unavailable):
+        away.setattr(hosting, "_is_there", _says_nothing)
+        again.stop()
+    state = again.state
+    assert state.phase == "dead" and state.cost is not None and state.cost.per_hour == 0  # nothing is paid any more
     again = made()
     assert again.callers == ["Ann", "billing"] and again.receipt is None
     again.stop()
@@ -292,8 +300,7 @@ def test_a_kubernetes_that_is_away_hides_no_service_of_this_machine(
     assert [state.phase for state in call(deploy.list_services())] == ["starting"]
     api.refused = {"secrets", "pods", "deployments"}
     until(lambda: [state.phase for state in call(deploy.list_services())] == ["unreachable"])
-    hosting = deploy.hosting_of("kubernetes")
-    assert hosting.silence() is not None
+    assert deploy.hosting_of("kubernetes").silence() is not None
     main(["services"])
     assert "! Kubernetes" in capsys.readouterr().out  # others may be there
     with pytest.raises(mlops.errors.Unavailable, match="isn't found where anybody answers"):
@@ -318,6 +325,10 @@ def test_what_a_pod_says_in_the_end_fits_into_what_kubernetes_keeps() -> None:
     heard = Problem.model_validate_json(last_words(said))
     assert len(last_words(said)) <= 4096 and heard.why.endswith("the cause")
     assert (heard.what, heard.todo) == (said.what, said.todo)
+
+
+async def _says_nothing(*_: Any) -> bool:
+    raise mlops.errors.Unavailable("Kubernetes doesn't answer")
 
 
 def call(work: Any) -> Any:

@@ -16,6 +16,7 @@ from ....core.alert import ServiceWatch, together
 from ....core.base import Seconds
 from ....core.cluster import Problem, Receipt
 from ....core.errors import Conflict, MlopsError, Refused, StartFailed, Unavailable, UnknownService, Unreadable
+from ....core.ledger import LedgerEntry
 from ....core.service import CallerTokens, ServiceSpec, ServiceState
 from ....core.window import Window
 from ....home.models import model_folder
@@ -271,8 +272,8 @@ class KubernetesHosting(Hosting):
         environment = spec.profile.environment if spec.profile is not None else {}
         build = build_of(files, environment)
         template = template_of(spec, ids, build, parcel.digest, len(parcel.parts))
-        ledger = "".join(f"{each.model_dump_json()}\n" for each in with_replicas([], spec, time.time()))
-        record: dict[str, str | bytes] = {WANTED: spec.model_dump_json(), LEDGER: ledger}
+        entries = with_replicas([], spec, time.time())
+        record: dict[str, str | bytes] = {WANTED: spec.model_dump_json(), LEDGER: _lines(entries)}
         try:
             if before is not None:
                 await _store(api, ids, {**record, BEFORE: "", RECEIPT: ""}, before.version)
@@ -300,15 +301,13 @@ class KubernetesHosting(Hosting):
         earlier = await _build_names(api, ids)
         await self._supply(api, ids, spec, owner, build, files, parcel)
         entries = with_replicas(found.entries, spec, time.time())
-        ledger = "".join(f"{each.model_dump_json()}\n" for each in entries)
         before = "" if keep is None else keep.model_dump_json()
-        record = {WANTED: spec.model_dump_json(), BEFORE: before, LEDGER: ledger}
+        record = {WANTED: spec.model_dump_json(), BEFORE: before, LEDGER: _lines(entries)}
         stored = await _store(api, ids, record, found.version)
         try:
             await _patch_deployment(api, ids, change_of(spec, template))
-        except Answer:  # it is refused, and on record is what is so, and paid
-            with contextlib.suppress(Answer, Unavailable):
-                await _store(api, ids, found.files(*record), stored)
+        except BaseException:
+            await asyncio.shield(_take_back(api, found, tuple(record), stored))
             raise
         used = _secrets_of(template["spec"]) | _secrets_of(found.deployment["spec"]["template"]["spec"])
         used.update(*(_secrets_of(pod["spec"]) for pod in found.pods))
@@ -341,6 +340,9 @@ class KubernetesHosting(Hosting):
         except Unreadable:
             patience = _ENDING
         await _delete_deployment(api, found, "Foreground")
+        with contextlib.suppress(Unreadable, Answer):  # it costs no more, whoever lives to see that it is gone
+            entries = with_replicas(found.entries, found.spec.model_copy(update={"replicas": 0}), time.time())
+            await _store(api, found.ids, {LEDGER: _lines(entries)}, found.version)
         deadline = time.monotonic() + patience
         while (left := await _look(api, found.ids)) is not None and await _is_there(api, left):
             if time.monotonic() > deadline:
@@ -413,6 +415,10 @@ async def _look(api: Api, ids: ServiceNames) -> StoredService | None:
     query = {"labelSelector": ids.selector}
     found = await places_listed(api, query)
     return next((each for each in found if each.ids.service == ids.service), None)
+
+
+def _lines(entries: Sequence[LedgerEntry]) -> str:
+    return "".join(f"{each.model_dump_json()}\n" for each in entries)
 
 
 async def _store(api: Api, ids: ServiceNames, files: Mapping[str, str | bytes], version: str) -> str:
@@ -519,6 +525,14 @@ async def _unmake(api: Api, ids: ServiceNames, spec: ServiceSpec, before: Stored
             await _delete_record(api, made)
         else:
             await _store(api, ids, before.files(WANTED, BEFORE, LEDGER, RECEIPT), made.version)
+
+
+async def _take_back(api: Api, found: StoredService, files: tuple[str, ...], version: str) -> None:
+    """Put on record again what is so, and paid, where the Deployment is as it was `found`; the record is `version`."""
+    with contextlib.suppress(Answer, MlopsError):  # why it could not be changed is to be said
+        there = await _look(api, found.ids)
+        if there is not None and there.revision == found.revision:
+            await _store(api, found.ids, found.files(*files), version)
 
 
 async def _build_names(api: Api, ids: ServiceNames) -> set[str]:
