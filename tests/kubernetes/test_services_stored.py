@@ -279,9 +279,9 @@ def test_pods_that_answer_keep_what_they_were_made_by(api: StoringApi) -> None:
 def test_of_two_places_the_one_where_it_lives_is_meant(api: StoringApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deployed anew elsewhere, it leaves a record where it stopped, and a place that is away keeps nobody waiting."""
     made()
-    (lives,) = call_there(finder.places_listed, {"labelSelector": names.SERVICE})
+    (lives,) = call_there(finder.services_listed, {"labelSelector": names.SERVICE})
     mlops.service("total").stop()
-    (stopped,) = call_there(finder.places_listed, {"labelSelector": names.SERVICE})
+    (stopped,) = call_there(finder.services_listed, {"labelSelector": names.SERVICE})
     places = {Where("", "before"): [stopped], Where("", "now"): [lives]}
 
     async def those(self: finder.ServiceFinder, place: Where) -> Any:

@@ -134,7 +134,7 @@ class ServiceFinder:
     async def _all(self, place: Where) -> tuple[Api, list[StoredService]]:
         """Those of this user in a place: others' are theirs."""
         api = await self._connections.api(*place)
-        found = await places_listed(api, {"labelSelector": f"{names.MANAGED_BY}={names.US},{names.SERVICE}"})
+        found = await services_listed(api, {"labelSelector": f"{names.MANAGED_BY}={names.US},{names.SERVICE}"})
         return api, [each for each in found if each.owner == me()]
 
     def _told(self, key: _Seen) -> dict[str, ServiceState]:
@@ -145,7 +145,7 @@ class ServiceFinder:
         return {uid: each if each.phase == "stopped" else each.model_copy(update=away) for uid, each in seen.items()}
 
 
-async def places_listed(api: Api, query: Mapping[str, str]) -> list[StoredService]:
+async def services_listed(api: Api, query: Mapping[str, str]) -> list[StoredService]:
     """All services of a namespace, whoever's they are, of the objects that the query finds."""
     label = query["labelSelector"]
     records, deployments, pods = await asyncio.gather(

@@ -30,7 +30,7 @@ from ..names import ServiceNames
 from ..records.kept import change
 from ..tunnel.connections import Connections, has_name_here
 from .asked import watches
-from .finder import ServiceFinder, places_listed
+from .finder import ServiceFinder, services_listed
 from .objects import (
     BEFORE,
     CALLERS,
@@ -413,7 +413,7 @@ def _not_made(spec: ServiceSpec, answer: Answer) -> MlopsError:
 async def _look(api: Api, ids: ServiceNames) -> StoredService | None:
     """The service of that name in the namespace; None where it has no record."""
     query = {"labelSelector": ids.selector}
-    found = await places_listed(api, query)
+    found = await services_listed(api, query)
     return next((each for each in found if each.ids.service == ids.service), None)
 
 
