@@ -175,14 +175,15 @@ def spot_sentences(state: ClusterState, now: Time | None = None) -> list[str]:
 
 
 def _spot(known: SpotBreak, now: Time) -> str:
-    since = _moment(known.since, now)
-    until = "" if known.until is None else f" until {_moment(known.until, now)}"
+    since = moment(known.since, now)
+    until = "" if known.until is None else f" until {moment(known.until, now)}"
     if known.why == "due":
         return f"On demand since {since}{until}, so that a map isn’t late"
     return f"No spot machine since {since}; on demand{until}"
 
 
-def _moment(at: Time, now: Time) -> str:
+def moment(at: Time, now: Time) -> str:
+    """A moment that is past or to come, by the clock here: "14:05"; of another day than `now`: "27 Nov 14:05"."""
     then, today = time.localtime(at), time.localtime(now)
     clock = time.strftime("%H:%M", then)
     return clock if then[:3] == today[:3] else f"{then.tm_mday} {time.strftime('%b', then)} {clock}"

@@ -8,27 +8,33 @@ import keyword
 import sys
 import tokenize
 import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from IPython.utils.text import DollarFormatter
 
+from ..agent.pickling import dumps
 from ..client.runs.execution.arrived import arrived
 from ..client.runs.execution.channel import Display
 from ..client.runs.execution.outcomes import FailedItem
 from ..client.runs.launch import launch
 from ..client.runs.options import Options, of_gang, parse_seconds, parse_workers
 from ..client.runs.origin import number_of_cell, origin_of_kernel
+from ..client.runs.results import Fetched
 from ..client.runs.run import Run
+from ..client.runs.split import VALUED, split, unquoted
 from ..client.runs.view import display
 from ..client.send.capture import parse_cell
 from ..client.send.payload import RunPayload, ship_body, ship_cell
 from ..core.errors import InvalidSpec, RunError, RunFailed
 from ..core.run import FINAL, RESTARTS
+from ..core.step import StepRecord, check_step_name
+from ..core.words import count, listed
+from ..pipelines.steps import StepAtHand, path_of_notebook, remarks, told_of
 from .errors import hide_own_frames
 from .expression import evaluate
 from .progress import view_for
 from .renew import renew
-from .split import VALUED, split, unquoted
 
 
 def run_cell(shell: Any, parser: Any, line: str, cell: str) -> Any:
@@ -70,10 +76,12 @@ class CellRun:
         self._options = options_of(args)
         args.of_all = []
         self._check_combinations()
+        self._check_step()
         source = "\n" + cell  # the magic's own line comes first, so that line numbers are those of the notebook
         filename = shell.compile.cache("%%mlrun" + source, number_of_cell(shell))
         tree = parse_cell(source, filename)
         compile(tree_for_check(tree, args.map is not None), filename, "exec", dont_inherit=True, flags=_AWAIT)
+        self._tree = parse_cell(cell, filename) if args.step is not None else tree  # shipping a map changes it
         self._payload = self._ship(source, tree, filename)
 
     def _check_combinations(self) -> None:
@@ -96,6 +104,18 @@ class CellRun:
         if args.map is not None and args.out and "," in args.out:
             raise InvalidSpec(f"--out can't be {args.out!r}", "a map has one list of results", "Use one name.")
 
+    def _check_step(self) -> None:
+        args = self._args
+        if args.again and args.step is None:
+            raise InvalidSpec("--again needs --step", "only what a step has made is kept", "Add --step NAME.")
+        if args.step is None:
+            return
+        check_step_name(args.step)
+        others = {"--detach": args.detach, "--keep": args.keep}
+        for option in [option for option, used in others.items() if used]:
+            why = "the values of a step come to the notebook, and are kept"
+            raise InvalidSpec(f"--step and {option} can't be combined", why, "Leave one of them out.")
+
     def _ship(self, source: str, tree: Any, filename: str) -> RunPayload:
         space = self._shell.user_ns
         if self._args.map is not None:
@@ -107,8 +127,14 @@ class CellRun:
         return payload
 
     def result(self) -> Any:
-        """Run it, and put what comes back where it belongs."""
+        """Run it, and put what comes back where it belongs. The values of a step may be there already."""
         values = evaluate(self._args.map, self._shell.user_ns) if self._args.map is not None else None
+        step = self._step(values) if self._args.step is not None else None
+        if step is not None:
+            if not self._args.again and (found := step.kept()) is not None:
+                return self._from_kept(step, *found)
+            if not self._args.again and (why := step.why()):
+                self._say(why)
         run = launch(self._payload, values, self._options, origin_of_kernel(), self._say)
         self._shell.user_ns["_mlrun"] = run
         if self._options.detach:
@@ -118,7 +144,48 @@ class CellRun:
         except RunFailed:
             self._bring_so_far(run)
             raise
+        finally:
+            if step is not None and run.state != "done":
+                step.failed(run, run.record.error or run.state)
+        if step is not None:
+            return self._of_step(step, run)
         return self._map_result(run) if self._args.map is not None else self._cell_result(run)
+
+    def _step(self, items: Any) -> StepAtHand:
+        args = self._args
+        options = {"map": args.map, "as": args.item, "out": args.out, "gang": args.gang, "per-worker": args.per_worker}
+        notebook = path_of_notebook(origin_of_kernel().notebook)
+        return StepAtHand(notebook, args.step, self._tree, self._payload, self._shell.user_ns, options, items)
+
+    def _of_step(self, step: StepAtHand, run: Run) -> Any:
+        """What the cell shows, once what it has made is kept."""
+        if self._args.map is not None:
+            shown, names = self._map_result(run), [self._args.out] if self._args.out else []
+            unkept = f"{count(len(run.errors), 'item')} raised" if run.errors else ""
+            given: dict[str, Any] = {} if unkept else {"results": dumps(run.result(view=view_for(quiet=True)))}
+        else:
+            given = self._given(run)
+            names, shown = self._bring(given), self._cell_shown(given)
+            stayed = [f"{name!r}, a {kind}, can't travel" for name, kind in given.get("refused", {}).items()]
+            unkept = listed(stayed)
+        record = step.keep(given, self._now(names), run, unkept)
+        for remark in remarks(record, self._tree):
+            self._say(remark)
+        return shown
+
+    def _from_kept(self, step: StepAtHand, record: StepRecord, given: dict[str, Any]) -> Any:
+        """The same, of what a step has made before."""
+        if "results" in given:
+            names, shown = [self._args.out] if self._args.out else [], self._map_shown(arrived(given["results"]))
+        else:
+            names, shown = self._bring(given), self._cell_shown(given)
+        step.taken(record, self._now(names))
+        self._say(told_of(record))
+        return shown
+
+    def _now(self, names: Iterable[str]) -> dict[str, Any]:
+        space = self._shell.user_ns
+        return {name: space[name] for name in names if name in space}
 
     def _say(self, text: str) -> None:
         if not self._options.quiet:
@@ -146,6 +213,9 @@ class CellRun:
     def _map_result(self, run: Run) -> Any:
         results = run.result(view=view_for(quiet=True))
         self._say_failures(run)
+        return self._map_shown(results)
+
+    def _map_shown(self, results: Any) -> Any:
         if self._args.out:
             self._shell.user_ns[self._args.out] = results
             return None
@@ -168,34 +238,42 @@ class CellRun:
         if self._options.keep:
             self._shell.user_ns.update(run.kept_names())
             return None
-        self._bring(run)
-        given = run.given
+        given = self._given(run)
+        self._bring(given)
+        return self._cell_shown(given)
+
+    def _cell_shown(self, given: dict[str, Any]) -> Any:
         if not given["has_value"] or _hides_value(self._cell):
             return None
-        return run.result(view=view_for(quiet=True)) if given["value"] is not None else _Appearance(given["bundle"])
+        return Fetched.value_of(given) if given["value"] is not None else _Appearance(given["bundle"])
+
+    def _given(self, run: Run) -> dict[str, Any]:
+        """What a cell gave, as plain data; in a gang with what is asked of all ranks."""
+        ranks = [each["names"] for each in run.of_ranks()] if self._args.of_all else []
+        return {**{name: run.given[name] for name in _OF_CELLS if name in run.given}, "ranks": ranks}
 
     def _bring_so_far(self, run: Run) -> None:
         """As in a plain cell, what came before its error is done."""
         try:
-            self._bring(run)
+            self._bring(self._given(run))
         except Exception as error:  # noqa: BLE001 - a user's class may raise anything; the cell's own error comes next
             why = f"{type(error).__name__}: {error}"
             print(f"What the cell had assigned before its error can't be read here: {why}", file=sys.stderr)
 
-    def _bring(self, run: Run) -> None:
-        """Put the names that come back where they belong."""
-        given = run.given
+    def _bring(self, given: Mapping[str, Any]) -> list[str]:
+        """Put the names that come back where they belong. Returns them."""
         if "refused" not in given:  # a map's, or one of which nothing comes back
-            return
+            return []
         values: dict[str, Any] = arrived(given["names"])
         if self._args.of_all:
-            ranks = [arrived(each["names"]) for each in run.of_ranks()]
+            ranks = [arrived(each) for each in given["ranks"]]
             values |= {name: [names.get(name) for names in ranks] for name in self._args.of_all}
         renew(self._shell.user_ns, values, given.get("changed", ()))
         for name in given.get("deleted", ()):
             self._shell.user_ns.pop(name, None)
         for name, kind in given["refused"].items():
             print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
+        return list(values)
 
 
 def _checked(option: str, name: str, todo: str) -> str:
@@ -211,6 +289,9 @@ def _checked(option: str, name: str, todo: str) -> str:
         raise InvalidSpec(f"{option} can't be {name!r}", "it is a variable's name", todo)
     return unicodedata.normalize("NFKC", name)
 
+
+#: What is taken over of what a cell gives.
+_OF_CELLS = ("names", "refused", "changed", "deleted", "value", "bundle", "has_value")
 
 _AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
@@ -236,7 +317,7 @@ def options_of(args: argparse.Namespace) -> Options:
     InvalidSpec : one has a wrong type or range.
     """
     return Options(
-        name=args.name or None,
+        name=args.name or args.step or None,
         cluster=args.cluster,
         workers=parse_workers(args.workers) if args.workers is not None else None,
         group=args.group,

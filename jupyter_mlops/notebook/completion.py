@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .split import OPTIONS
+from ..client.runs.split import OPTIONS
 
 _CLUSTER = ("list", "select", "start", "stop", "scale", "show")
 _CLUSTER_OPTIONS = ("--group", "--name", "--sync", "--workers")

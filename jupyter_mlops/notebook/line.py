@@ -14,12 +14,12 @@ from ..client.clusters.listing import list_clusters
 from ..client.clusters.others import check_meant
 from ..client.clusters.problems import problem_sentence, problems_of
 from ..client.runs.options import parse_workers
+from ..client.runs.split import without_remark
 from ..client.words import let_go_sentence, limits_sentence
 from ..core.errors import InvalidSpec
 from ..core.extend import LimitChange
 from ..core.naming import owned, spelled
 from .errors import hide_own_frames
-from .split import without_remark
 
 
 def run_line(parser: Any, line: str) -> Any:

@@ -60,6 +60,13 @@ class MlopsMagics(Magics):
         help="What the run is called in lists (default: the first comment of the cell, or its notebook).",
     )
     @argument(
+        "--step",
+        metavar="NAME",
+        help="Keep what the cell makes under this name, and take it from there while its code, what it reads, the "
+        "packages that it uses and the files that it names are as they were.",
+    )
+    @argument("--again", action="store_true", help="With --step: compute it, whatever is kept.")
+    @argument(
         "--cluster",
         help="Where to run (default: the selected cluster, else that of the cell before, else the last one started, "
         "else a new one).",
@@ -121,6 +128,9 @@ class MlopsMagics(Magics):
 
             %%mlrun --detach --name "long training"
             train(table, epochs=100)        # goes on when you close the notebook
+
+            %%mlrun --step train
+            model = train(table)            # computed once: the next time it is there, unless something has changed
 
             %%mlrun --gang 2
             train_with_ddp(rank=mlops.rank())   # one program on two workers: PyTorch's DDP, FSDP and the like

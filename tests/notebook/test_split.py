@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.client.runs.options import Wish, wish_of
+from jupyter_mlops.client.runs.split import OPTIONS, split, without_remark
 from jupyter_mlops.core.errors import InvalidItems, InvalidSpec
 from jupyter_mlops.notebook.cell import arguments, options_of
 from jupyter_mlops.notebook.expression import evaluate
 from jupyter_mlops.notebook.magics import MlopsMagics
-from jupyter_mlops.notebook.split import OPTIONS, split, without_remark
 
 SPACE: dict[str, Any] = {"i": 7, "xs": [3, 1, 2], "k": 10, "day": "mon"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops
-from jupyter_mlops.home import clusters, models, runs, services
+from jupyter_mlops.home import clusters, models, runs, services, steps
 
 ROOT = Path(jupyter_mlops.__file__).parent
 
@@ -30,6 +30,7 @@ OWNERS = {
     **{name: {MODEL} for name in (models.BASELINE, models.VERDICT, models.CHECK, models.CARD, models.SBOM)},
     **{name: {SERVICE} for name in (services.WANTED, services.SERVED, services.ROUTER, services.CALLERS)},
     **{name: {SERVICE} for name in (services.WATCH, services.WINDOWS)},
+    **{name: {"home/steps.py"} for name in (steps.KEPT, steps.LAST, steps.VALUES)},
     "settings.json": {"home/settings.py"},
     "bills.jsonl": {"home/bills.py"},
     "accounts.sqlite": {"home/accounts.py"},

@@ -42,7 +42,7 @@ _PLAIN = frozenset({int, float, str, bytes, bool, type(None), list, tuple, dict,
 _SIZED = ("numpy", "pandas", "pyarrow", "scipy", "polars")
 
 
-class _Pickler(Pickler):
+class SentPickler(Pickler):
     """Takes big arrays and tables out, wherever they are, and notes which packages the objects are of.
 
     Parameters
@@ -181,7 +181,7 @@ def meant(space: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 def _can_travel(value: Any) -> bool:
     try:
-        _Pickler(io.BytesIO(), []).dump(value)
+        SentPickler(io.BytesIO(), []).dump(value)
     except Exception:  # noqa: BLE001 - a user's object may raise anything
         return False
     return True
@@ -286,7 +286,7 @@ def _packed(value: Any, named: dict[str, Any], generators: bool, deep: bool = Fa
     bigs: list[Any] = []
     found: list[Any] = []
     target = io.BytesIO()
-    pickler = _Pickler(target, bigs, found if generators else None)
+    pickler = SentPickler(target, bigs, found if generators else None)
     try:
         pickler.dump(value)
     except Exception as error:  # noqa: BLE001 - a user's object may raise anything: which one it was is said
@@ -320,7 +320,7 @@ def _imports(code: CodeType) -> frozenset[str]:
 def _culprit(named: dict[str, Any], error: Exception) -> NotPicklable:
     for name, value in named.items():
         try:
-            _Pickler(io.BytesIO(), []).dump(value)
+            SentPickler(io.BytesIO(), []).dump(value)
         except Exception as own:  # noqa: BLE001 - a user's object may raise anything: this is the one
             inside = _inside(value)
             what = f"The variable {name!r}, a {type_name(value)}, can't travel to a worker"
@@ -340,7 +340,7 @@ def _inside(value: Any) -> tuple[str, Any] | None:
     names |= {name: cell.cell_contents for name, cell in cells}
     for name, used in names.items():
         try:
-            _Pickler(io.BytesIO(), []).dump(used)
+            SentPickler(io.BytesIO(), []).dump(used)
         except Exception:  # noqa: BLE001 - a user's object may raise anything: look further into this one
             return (_inside(used) or (name, used)) if used is not value else (name, used)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from ..core.errors import InvalidSpec
+from ...core.errors import InvalidSpec
 
 #: Options that take a value, those that may have one, and those that take none.
 VALUED = (
@@ -25,10 +25,11 @@ VALUED = (
     "--restarts",
     "--resume",
     "--retries",
+    "--step",
     "--timeout",
     "--workers",
 )
-FLAGS = ("--detach", "--fresh", "--keep", "--quiet", "--sync")
+FLAGS = ("--again", "--detach", "--fresh", "--keep", "--quiet", "--sync")
 OPTIONAL = ("--pilot",)
 OPTIONS = tuple(sorted(VALUED + OPTIONAL + FLAGS))
 

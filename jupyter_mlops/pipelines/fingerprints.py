@@ -1,0 +1,162 @@
+"""Digests of the user's objects, by which a step knows whether what it reads has changed.
+
+They are of the pickle, made so that it is the same in every process: a function is its instructions and what it uses,
+wherever it stands and however it is written; a class of the notebook what it has; a set has no order.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import secrets
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..agent.code import NOTEBOOKS
+from ..client.room import with_room
+from ..client.send.flow import codes_in
+from ..client.send.pickling import SentPickler
+
+#: What classes have that says nothing of them.
+_OF_CLASSES = frozenset({
+    "__abstractmethods__", "__dict__", "__firstlineno__", "__slotnames__", "__static_attributes__", "__weakref__",
+    "_abc_impl",
+})  # fmt: skip
+
+#: What a class has for its slots and such, which follow from the rest.
+_MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+#: Types whose objects are told apart by how they are written.
+_PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """A digest, and the texts in the code that was seen for it."""
+
+    digest: str
+    texts: frozenset[str] = frozenset()
+
+
+def fingerprint(value: Any) -> Fingerprint:
+    """The digest of an object. One that can't be pickled has another each time: it may have changed."""
+    try:
+        return _made(value)
+    except RecursionError:
+        pass
+    except Exception:  # noqa: BLE001 - a user's object may raise anything
+        return _unknown()
+    try:
+        return with_room(lambda: _made(value))
+    except Exception:  # noqa: BLE001 - as above
+        return _unknown()
+
+
+def _unknown() -> Fingerprint:
+    return Fingerprint(f"unknown-{secrets.token_hex(8)}")
+
+
+def _made(value: Any) -> Fingerprint:
+    target = _Hashed()
+    pickler = _DigestPickler(target)
+    pickler.dump(value)
+    return Fingerprint(target.hash.hexdigest()[:32], frozenset(pickler.texts))
+
+
+class _Hashed:
+    """A file of which only the digest is there."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        """As a file does."""
+        self.hash.update(data)
+        return len(data)
+
+
+class _DigestPickler(SentPickler):
+    """Pickles what can't be the same in two processes as something that can."""
+
+    def __init__(self, target: Any) -> None:
+        super().__init__(target, [])
+        #: In the code of functions.
+        self.texts: set[str] = set()
+        self.globals_ref[id(vars(sys.modules["__main__"]))] = {NOTEBOOKS: True}
+
+    def persistent_id(self, obj: Any) -> Any:
+        """What stands for an object; None lets it be pickled as usual."""
+        kind = type(obj)
+        if kind in (set, frozenset):
+            return "set", _of_set(obj)
+        if kind is types.CodeType:
+            self.texts.update(texts_of(obj))
+            return "code", digest_of_code(obj)
+        if kind is types.MethodType or kind.__module__ == "IPython.core.autocall":
+            return super().persistent_id(obj)
+        return None
+
+    def reducer_override(self, obj: Any) -> Any:
+        """As the pickler's that sends things; classes of the notebook, and what functions use, in an order."""
+        if isinstance(obj, type) and (obj.__module__ == "__main__" or "<locals>" in obj.__qualname__):
+            return _class, (type(obj).__qualname__, obj.__qualname__, obj.__bases__), _state(obj)
+        reduced = super().reducer_override(obj)
+        if type(obj) is not types.FunctionType or not isinstance(reduced, tuple) or len(reduced) < 3:
+            return reduced
+        attributes, others = reduced[2]
+        others = {**others, "__globals__": dict(sorted(others["__globals__"].items()))}
+        others.pop("_cloudpickle_submodules", None)  # which are loaded
+        return (*reduced[:2], (attributes, others), *reduced[3:])
+
+
+def _class(*args: Any) -> None:
+    """Stands for a class: nobody unpickles it."""
+
+
+def _state(kind: type) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in sorted(vars(kind).items())
+        if name not in _OF_CLASSES and not isinstance(value, _MEMBERS)
+    }
+
+
+def _of_set(values: Any) -> tuple[str, ...]:
+    return tuple(sorted(repr(each) if type(each) in _PLAIN else _made(each).digest for each in values))
+
+
+@functools.lru_cache(maxsize=1000)
+def digest_of_code(code: types.CodeType) -> str:
+    """A digest of compiled code, wherever it stands."""
+    return hashlib.sha256(repr(_told(code)).encode()).hexdigest()[:32]
+
+
+def _told(code: types.CodeType) -> tuple[Any, ...]:
+    return (
+        code.co_code,
+        getattr(code, "co_exceptiontable", b""),
+        [_constant(each) for each in code.co_consts],
+        (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars),
+        (code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_name),
+    )
+
+
+def _constant(value: Any) -> Any:
+    if isinstance(value, types.CodeType):
+        return _told(value)
+    if isinstance(value, frozenset):
+        return sorted(map(repr, value))
+    return value
+
+
+def texts_of(code: types.CodeType) -> Iterator[str]:
+    """The texts that stand in compiled code."""
+    for inner in codes_in(code):
+        for constant in inner.co_consts:
+            if isinstance(constant, str):
+                yield constant
+            elif isinstance(constant, tuple):
+                yield from (each for each in constant if isinstance(each, str))

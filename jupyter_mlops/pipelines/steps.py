@@ -1,0 +1,248 @@
+"""A step that is to run: whether its values are kept, why it is computed otherwise, and the keeping of them."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import pickle
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePath
+from types import FunctionType
+from typing import Any
+
+from ..agent import seals
+from ..agent.versions import versions_of
+from ..client.runs.run import Run
+from ..client.send.payload import RunPayload
+from ..client.words import moment
+from ..core.base import Time
+from ..core.errors import InvalidSpec, MlopsError
+from ..core.step import StepRecord, check_step_name, key_of, what_differs
+from ..core.words import listed
+from ..home.steps import seal_key, step_folder
+from .files import stamps, texts_in
+from .fingerprints import Fingerprint, fingerprint
+
+#: Bytes of a step's values that are kept at most.
+MOST = 4 * 1024**3
+
+#: Digest of a variable in this process → that of the one that its step made: what was unpickled need not have the same
+#: pickle as what was computed.
+_SAME: dict[str, str] = {}
+
+#: What tells other things each time: its last name, where there is one with the module's or object's before it.
+_RANDOM = frozenset({"choice", "randint", "randn", "rand", "random", "shuffle", "sample", "uniform", "normal"})
+_NOW = frozenset({"now", "utcnow", "today", "time_ns", "uuid4", "uuid1", "urandom", "token_hex"})
+
+
+class StepAtHand:
+    """A step of a notebook, as its cell is now, with the variables that it reads now.
+
+    Parameters
+    ----------
+    notebook, name : which step.
+    tree : the cell, parsed.
+    payload : what its run would send.
+    space : the notebook's variables.
+    options : what else decides what comes out of it, by the name of the option.
+    items : of a map: what it is mapped over.
+    """
+
+    def __init__(
+        self,
+        notebook: str,
+        name: str,
+        tree: ast.Module,
+        payload: RunPayload,
+        space: Mapping[str, Any],
+        options: Mapping[str, Any],
+        items: Any = None,
+    ) -> None:
+        self.name = check_step_name(name)
+        self._folder = step_folder(notebook, name)
+        reads = {variable: space[variable] for variable in payload.variables}
+        found = {variable: fingerprint(value) for variable, value in reads.items()}
+        if items is not None:
+            found["its items"] = _of_items(items)
+            reads["its items"] = items
+        self.parts = {
+            "its code": digest_of_cell(tree),
+            **{f"--{option}": repr(value) for option, value in options.items() if value is not None},
+            **{_spelled(name, reads[name]): _SAME.get(each.digest, each.digest) for name, each in found.items()},
+            **_installed(payload),
+            **{f"{module}.py": _text_digest(text) for module, (_, text, _) in payload.head["modules"].items()},
+        }
+        self.key = key_of(self.parts)
+        self._texts = {*_texts_of(tree), *(text for each in found.values() for text in each.texts)}
+        self._texts |= {text for value in reads.values() for text in texts_in(value)}
+        self._started: Time = time.time()
+
+    def kept(self) -> tuple[StepRecord, dict[str, Any]] | None:
+        """What is kept of it as it is now, as plain data with pickles in it; None where that is nothing, or isn't what
+        was kept."""
+        record = self._folder.kept(self.key)
+        if record is None or record.files != stamps(self._texts):
+            return None
+        try:
+            given: dict[str, Any] = seals.plain(
+                seals.opened(self._folder.values(self.key), seal_key(), self._sealed_for)
+            )
+        except (OSError, seals.BrokenSeal, pickle.UnpicklingError, EOFError):
+            return None
+        self._note(record)
+        return record, given
+
+    def why(self) -> str:
+        """Why it is computed though it was before, in a sentence; empty where it never was."""
+        last = self._folder.last()
+        if last is None:
+            return ""
+        if last.error:
+            return f"{self.name} failed when it ran last."
+        if last.unkept:
+            return f"{self.name} is computed each time: {last.unkept}."
+        differs = what_differs(last, self.parts, stamps(self._texts))
+        if not differs:
+            return f"{self.name} is computed: what it made isn't kept any more, or isn't what was kept."
+        return f"{self.name} is computed: {differs} changed since {moment(last.made, time.time())}."
+
+    def keep(self, given: Mapping[str, Any], names: Mapping[str, Any], run: Run, unkept: str = "") -> StepRecord:
+        """Keep what its run gave.
+
+        Parameters
+        ----------
+        given : as plain data with pickles in it.
+        names : the variables that it made, as they are now.
+        unkept : why it can't be kept, in words.
+        """
+        made = {name: fingerprint(value).digest for name, value in names.items()}
+        record = self._record(run).model_copy(
+            update={"makes": made, "files": stamps(self._texts), "changes": sorted(given.get("changed", ()))}
+        )
+        data = b"" if unkept else pickle.dumps(dict(given), protocol=5)
+        if len(data) > MOST:
+            unkept = f"its values are more than {MOST // 1024**3} GiB"
+        try:
+            if not unkept:
+                self._folder.keep(record, seals.seal(data, seal_key(), self._sealed_for))
+        except MlopsError as error:
+            unkept = str(error).rstrip(".")
+        record = record.model_copy(update={"unkept": unkept})
+        self._note(record)
+        return record
+
+    def failed(self, run: Run, error: str) -> None:
+        """Note that it failed."""
+        self._note(self._record(run).model_copy(update={"error": error}))
+
+    def taken(self, record: StepRecord, names: Mapping[str, Any]) -> None:
+        """The variables that came out of what was kept are those that it had made."""
+        for name, value in names.items():
+            if name in record.makes:
+                _SAME[fingerprint(value).digest] = record.makes[name]
+
+    def _record(self, run: Run) -> StepRecord:
+        now = time.time()
+        return StepRecord(
+            name=self.name,
+            key=self.key,
+            parts=self.parts,
+            run=run.id,
+            started=self._started,
+            made=now,
+            took=now - self._started,
+            cost=run.cost,
+        )
+
+    def _note(self, record: StepRecord) -> None:
+        try:
+            self._folder.note(record)
+        except MlopsError as error:  # a full disk costs the note and nothing else
+            print(f"What became of {self.name} isn't noted: {error}", file=sys.stderr)
+
+    @property
+    def _sealed_for(self) -> str:
+        return f"step {self.name} {self.key}"
+
+
+def digest_of_cell(tree: ast.Module) -> str:
+    """A digest of a cell's code, however it is written."""
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:32]
+
+
+def path_of_notebook(told: str) -> str:
+    """The path of a notebook, as its kernel was told of it; of the folder, where there is none.
+
+    Jupyter puts the notebook's path behind its folder's, though the former may have the latter in it.
+    """
+    here = Path.cwd()
+    if not told:
+        return str(here)
+    for path in (here / told, here / PurePath(told).name):
+        if path.exists():
+            return str(path.resolve())
+    return str(here / told)
+
+
+def told_of(record: StepRecord) -> str:
+    """That a step's values are kept, in a sentence."""
+    when = moment(record.made, time.time())
+    return f"{record.name} is as it was at {when}; its values are taken from there. --again computes it."
+
+
+def remarks(record: StepRecord, tree: ast.Module) -> Iterator[str]:
+    """What is worth knowing of a step that was computed, a sentence each."""
+    if record.unkept:
+        yield f"{record.name} isn't kept: {record.unkept}. It is computed each time."
+    if record.changes:
+        names = listed([repr(name) for name in record.changes])
+        told = "Run again by itself, it starts from what it has made: give its result a name of its own."
+        yield f"{record.name} changes what it reads: {names}. {told}"
+    if not record.unkept and (told := _varies(tree)):
+        until = "its values stay as they are until its code or inputs change; --again computes it"
+        yield f"{record.name} uses {told}: {until}."
+
+
+def _varies(tree: ast.Module) -> str:
+    """What in a cell is another each time, in words."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    names = {(node.func.attr, ast.unparse(node.func.value)) for node in calls if isinstance(node.func, ast.Attribute)}
+    found = ["the time or a name made up"] if any(name in _NOW for name, _ in names) else []
+    found += ["the time"] if ("time", "time") in names and not found else []
+    modules = {"random", "np.random", "numpy.random"}
+    seeded = any(name in ("seed", "manual_seed") for name, _ in names)
+    if not seeded and any(name in _RANDOM and owner in modules for name, owner in names):
+        found.append("random numbers without a seed")
+    return listed(found)
+
+
+def _of_items(items: Any) -> Fingerprint:
+    """Raises `InvalidSpec` for items that are gone once they were looked at."""
+    if isinstance(items, Iterator):
+        raise InvalidSpec("A step can't map over a generator", "its items can be had once", "Make a list of it.")
+    return fingerprint(items)
+
+
+def _spelled(variable: str, value: Any) -> str:
+    if " " in variable:
+        return variable
+    return f"{variable!r} or what it uses" if isinstance(value, FunctionType) else repr(variable)
+
+
+def _installed(payload: RunPayload) -> dict[str, str]:
+    versions = versions_of(sorted(payload.packages))
+    return {name: version for name, version in versions.items() if name in payload.packages or name == "python"}
+
+
+def _text_digest(text: str) -> str:
+    """Of a module: what it says, however it is written."""
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        text = ast.dump(ast.parse(text))
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def _texts_of(tree: ast.Module) -> Iterable[str]:
+    return (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))

@@ -1,0 +1,120 @@
+"""By what a step knows whether what it reads has changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jupyter_mlops.core.errors import InvalidSpec
+from jupyter_mlops.core.step import StepRecord, check_step_name, key_of, what_differs
+from jupyter_mlops.pipelines.files import stamps, texts_in
+from jupyter_mlops.pipelines.fingerprints import fingerprint
+
+#: What a notebook may have, written in one way; `WRITTEN_ANEW` means the same.
+WRITTEN = """
+factor = 2
+def scale(x): return x * factor
+class Point:
+    size = 1
+    def __init__(self, a): self.a = a
+    def scaled(self): return scale(self.a), {'x', 'y', 'z'}
+words = {'a', 'b', 'c', (1, 2)}
+point = Point([1.5, None])
+"""
+WRITTEN_ANEW = WRITTEN.replace("def scale(x): return", "# twice as much\n\n\ndef scale(x):\n    return")
+
+
+def _digest(source: str, name: str) -> str:
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(source, space)
+    return fingerprint(space[name]).digest
+
+
+@pytest.mark.parametrize("name", ["scale", "Point", "point", "words"])
+def test_what_is_written_otherwise_is_the_same(name: str) -> None:
+    assert _digest(WRITTEN, name) == _digest(WRITTEN_ANEW, name)
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (("factor = 2", "factor = 3"), {"scale", "Point", "point"}),
+        (("x * factor", "x + factor"), {"scale", "Point", "point"}),
+        (("size = 1", "size = 2"), {"Point", "point"}),
+        (("'y', 'z'}", "'y', 'w'}"), {"Point", "point"}),
+        (("[1.5, None]", "[1, None]"), {"point"}),
+        (("'c', (1", "'d', (1"), {"words"}),
+    ],
+)
+def test_a_change_is_one_of_all_that_use_it(change: tuple[str, str], names: set[str]) -> None:
+    changed = WRITTEN.replace(*change)
+    found = {name for name in ("scale", "Point", "point", "words") if _digest(WRITTEN, name) != _digest(changed, name)}
+    assert found == names
+
+
+def test_it_is_the_same_in_another_process() -> None:
+    """Where texts have other hashes, classes other ids, and other modules are loaded."""
+    told = f"import json\nfrom jupyter_mlops.pipelines.fingerprints import fingerprint\nspace = globals()\n{WRITTEN}"
+    told += "\nprint(json.dumps([fingerprint(space[n]).digest for n in ('scale', 'Point', 'point', 'words')]))"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", told],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
+
+
+def test_arrays_and_tables_count_by_what_they_have() -> None:
+    table = pd.DataFrame({"x": [1, 2, 3], "y": ["a", "b", None]})
+    assert fingerprint(table) == fingerprint(table.copy())
+    assert fingerprint(np.arange(10)) == fingerprint(np.arange(10)) != fingerprint(np.arange(11))
+    before = fingerprint(table)
+    table.loc[0, "x"] = 7
+    assert fingerprint(table) != before
+
+
+def test_what_can_not_be_pickled_may_have_changed() -> None:
+    lock = threading.Lock()
+    assert fingerprint([lock]) != fingerprint([lock])
+
+
+def test_files_that_texts_name_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / "data" / name).write_text("x\n1\n")
+    texts = ["data/a.csv", "data/*.csv", "data", str(tmp_path / "data" / "b.csv"), "", "/", "no.csv", "x" * 5000, "\0"]
+    before = stamps(texts)
+    assert set(before) == {"data/a.csv", "data/*.csv", "data", texts[3]}
+    assert stamps(texts) == before
+    (tmp_path / "data" / "b.csv").write_text("x\n1\n2\n")
+    after = stamps(texts)
+    assert {text for text in before if before[text] != after[text]} == {"data/*.csv", "data", texts[3]}
+    assert set(texts_in(["a", Path("b"), 3])) == {"a", "b"} and list(texts_in("c")) == ["c"] and not list(texts_in(3))
+
+
+def test_it_is_said_what_differs() -> None:
+    parts = {"its code": "1", "'alpha'": "2", "numpy": "2.0"}
+    record = StepRecord(name="train", key=key_of(parts), parts=parts, files={"data.csv": "1"})
+    assert what_differs(record, dict(reversed(parts.items())), record.files) == "" and key_of(parts) == record.key
+    assert what_differs(record, {**parts, "its code": "x", "'alpha'": "y"}, {}) == "its code, 'alpha' and data.csv"
+
+
+@pytest.mark.parametrize("name", ["", "two words", "../up", "1st", "a" * 49, "tr.ain", "träin"])
+def test_a_step_has_an_ordinary_name(name: str) -> None:
+    with pytest.raises(InvalidSpec, match="A step can't be called"):
+        check_step_name(name)
