@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .core.space import log, uniform, whole
     from .notebook.extension import load_ipython_extension, unload_ipython_extension
     from .notebook.panel.panel import Panel, panel
+    from .pipelines.pipeline import Pipeline, pipeline
     from .registry.handle import Model, Version, model, models, save_model
     from .registry.scoring.api import Scores, score
     from .registry.trails import trail
@@ -47,6 +48,7 @@ __all__ = [
     "MlopsError",
     "Model",
     "Panel",
+    "Pipeline",
     "Price",
     "Profile",
     "Run",
@@ -71,6 +73,7 @@ __all__ = [
     "model",
     "models",
     "panel",
+    "pipeline",
     "profiles",
     "progress",
     "rank",
@@ -106,6 +109,7 @@ _HOMES = {
     "MlopsError": ".core.errors",
     "Model": ".registry.handle",
     "Panel": ".notebook.panel",
+    "Pipeline": ".pipelines.pipeline",
     "Price": ".core.price",
     "Profile": ".core.profile",
     "Run": ".client.runs.run",
@@ -128,6 +132,7 @@ _HOMES = {
     "model": ".registry.handle",
     "models": ".registry.handle",
     "panel": ".notebook.panel",
+    "pipeline": ".pipelines.pipeline",
     "progress": ".client.runs.inside",
     "rank": ".client.runs.inside",
     "report": ".client.runs.inside",

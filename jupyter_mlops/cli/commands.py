@@ -43,6 +43,7 @@ from .follow import Follower
 from .image import image
 from .kubernetes import kubernetes
 from .models import models
+from .pipeline import pipeline
 from .prices import prices
 from .scoring import score
 from .services import deploy, services, undeploy
@@ -294,6 +295,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "forget": forget,
     "receipt": receipt,
     "models": models,
+    "pipeline": pipeline,
     "costs": costs,
     "score": score,
     "services": services,

@@ -15,6 +15,7 @@ from ..core.errors import InvalidInput, MlopsError, NotFound
 from ..core.unhandled import log_unhandled
 from .harmless import harmless_output
 from .image import add_image
+from .pipeline import add_pipeline
 
 #: Exit codes: what was asked for is wrong (as argparse's own), and it could not be done.
 WRONG, FAILED = 2, 1
@@ -115,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
         "-n", "--limit", type=_positive, default=20, help="how many, the last ones (default: %(default)s)"
     )
     _add_score(add)
+    add_pipeline(add)
     _add_services(add)
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
     add_image(commands.add_parser("image", help="Write a Dockerfile that has exactly this environment."))

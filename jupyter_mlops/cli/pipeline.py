@@ -1,0 +1,65 @@
+"""`jupyter mlops pipeline`: the steps of a notebook are shown, run and exported, with no kernel open."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ..client.words import put
+from .show import as_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..pipelines.pipeline import Pipeline
+
+
+def add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    """The command and its arguments."""
+    command = add("pipeline", "Show, run or export the steps of a notebook, with no kernel open.")
+    command.add_argument("what", choices=["show", "run", "export"])
+    command.add_argument("notebook", help="its path; or of a Python file whose cells begin with # %%%%")
+    command.add_argument(
+        "--since", metavar="STEP", help="run: compute this step and all that need it, whatever is kept"
+    )
+    command.add_argument("--until", metavar="STEP", help="run: only this step, and what it needs")
+    command.add_argument("-c", "--cluster", help="run: default: as for a run")
+    command.add_argument("-o", "--out", metavar="FILE", help="export: default: print it")
+
+
+async def pipeline(asked: Namespace) -> None:
+    """`pipeline show NOTEBOOK`, `pipeline run NOTEBOOK`, `pipeline export NOTEBOOK`."""
+    from ..pipelines.pipeline import pipeline as pipeline_of
+
+    made = pipeline_of(asked.notebook)
+    if asked.what == "export":
+        text = made.export(asked.out)
+        return None if asked.out else put(text, sys.stdout)
+    if asked.what == "run":
+        await _run(made, asked)
+    if asked.json:
+        return as_json({"notebook": str(made.notebook), "steps": [asdict(step) for step in made.steps]})
+    return put(f"{made}\n", sys.stdout)
+
+
+async def _run(made: Pipeline, asked: Namespace) -> None:
+    """Run it. What it prints goes to standard error where JSON is asked for. Interrupted, it cancels what runs."""
+    stream, began = sys.stderr if asked.json else sys.stdout, time.time()
+    process = made.start(since=asked.since, until=asked.until, cluster=asked.cluster)
+
+    def follow() -> int:
+        for line in process.lines():
+            put(line, stream)
+        return process.ended()
+
+    try:
+        code = await asyncio.to_thread(follow)
+    except asyncio.CancelledError:
+        await asyncio.to_thread(process.cancel)
+        raise
+    made.check(code, began)

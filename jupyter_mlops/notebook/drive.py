@@ -1,0 +1,90 @@
+"""A process that runs the steps of a notebook: `python -m jupyter_mlops.notebook.drive NOTEBOOK`.
+
+It executes the cells that the steps need as a kernel would, in the notebook's folder, and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from ..client.clusters.choose import NOTEBOOK
+from ..client.clusters.kernel import kernel
+from ..client.words import tell
+from ..core.errors import MlopsError
+from ..pipelines.cells import CodeCell, read_cells
+from ..pipelines.graph import Graph, graph_of
+
+#: Exit codes: a cell failed, and it was cancelled.
+FAILED, INTERRUPTED = 1, 130
+
+_MLRUN = re.compile(r"^\s*(?:# ?)?%%mlrun\b", re.MULTILINE)
+
+
+def main() -> int:
+    """Run the steps; the exit code."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("notebook", type=Path)
+    for option in ("--since", "--until", "--cluster"):
+        parser.add_argument(option)
+    asked = parser.parse_args()
+    try:
+        text = asked.notebook.read_bytes()
+        graph = graph_of(read_cells(asked.notebook))
+        cells = graph.to_run(asked.until)
+        again = graph.downstream(asked.since) if asked.since is not None else set()
+    except MlopsError as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+    code = _executed(_shell(asked.notebook, asked.cluster), graph, cells, again)
+    if asked.notebook.exists() and asked.notebook.read_bytes() != text:
+        tell(f"{asked.notebook.name} was edited meanwhile: this ran as it was before.")
+    return code
+
+
+def _shell(notebook: Path, cluster: str | None) -> InteractiveShell:
+    os.environ[NOTEBOOK] = str(notebook)
+    os.chdir(notebook.parent)
+    sys.path.insert(0, str(notebook.parent))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]  # they are files
+    alone = Config({"HistoryManager": {"enabled": False}})
+    shell = InteractiveShell.instance(colors="nocolor", config=alone)
+    shell.run_line_magic("load_ext", "jupyter_mlops")
+    shell.run_cell("import jupyter_mlops as _mlops; _mlops.Run", silent=True)  # what runs is recorded
+    kernel().selected = cluster
+    return shell
+
+
+def _executed(shell: InteractiveShell, graph: Graph, cells: list[CodeCell], again: set[str]) -> int:
+    steps = [each.name for each in graph.steps if each.cell in cells]
+    for cell in cells:
+        if cell.step:
+            tell(f"{cell.step} ({steps.index(cell.step) + 1} of {len(steps)})")
+        result = shell.run_cell(_source(cell, again), silent=True)
+        if result.success:
+            continue
+        if isinstance(result.error_in_exec, KeyboardInterrupt):
+            tell(f"Cancelled in {cell.label}.")
+            return INTERRUPTED
+        tell(f"It stopped in {cell.label}.")
+        return FAILED
+    return 0
+
+
+def _source(cell: CodeCell, again: set[str]) -> str:
+    """What is executed: without the `# ` by which a plain file hides its magics."""
+    if cell.options is None:
+        return cell.source
+    more = " --again" if cell.step in again and "--again" not in cell.options else ""
+    return _MLRUN.sub(f"%%mlrun{more}", cell.source, count=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

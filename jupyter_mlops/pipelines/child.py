@@ -1,0 +1,60 @@
+"""The process that runs the steps of a notebook: a new one, in which only the cells that these need are executed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..core.base import Seconds
+
+#: The program, by the name of its module: it stands above this one.
+PROGRAM = "jupyter_mlops.notebook.drive"
+
+#: How long what runs has to end when it is cancelled.
+PATIENCE: Seconds = 60.0
+
+
+class PipelineProcess:
+    """The process of one pipeline that runs.
+
+    Parameters
+    ----------
+    notebook : its path.
+    since, until : as `Pipeline.run`.
+    cluster : where; None leaves it to what runs do anyway.
+    """
+
+    def __init__(self, notebook: Path, since: str | None, until: str | None, cluster: str | None) -> None:
+        options = {"--since": since, "--until": until, "--cluster": cluster}
+        words = [word for option, value in options.items() if value is not None for word in (option, value)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", PROGRAM, str(notebook), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # one who interrupts is asked for the run to be cancelled, once
+        )
+
+    def lines(self) -> Iterator[str]:
+        """What it prints, as it comes, until it is over."""
+        assert self._process.stdout is not None
+        with self._process.stdout as stream:
+            yield from stream
+
+    def ended(self) -> int:
+        """Its exit code, once it is over."""
+        return self._process.wait()
+
+    def cancel(self) -> None:
+        """Have it cancel what runs, and end."""
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

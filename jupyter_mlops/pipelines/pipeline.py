@@ -1,0 +1,165 @@
+"""`mlops.pipeline`: the steps of a notebook as one thing that is shown, run and exported."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..client.clusters.handle import Cluster
+from ..client.clusters.kernel import kernel
+from ..client.runs.origin import origin_of_kernel
+from ..client.words import put, tell
+from ..core.errors import MlopsError, NotFound, RunFailed
+from ..home.steps import step_folder
+from .cells import cell_of, read_cells
+from .child import PipelineProcess
+from .export import exported
+from .graph import Graph, graph_of
+from .show import StepView, as_html, as_text, views_of
+from .steps import digest_of_cell, path_of_notebook
+
+
+def pipeline(notebook: str | Path | None = None, /) -> Pipeline:
+    """The steps of a notebook: its cells that begin with `%%mlrun --step NAME`, in its order.
+
+        mlops.pipeline().run(since="train")
+
+    What a step needs is found in what it reads: the last cell above that makes it, a step or another cell.
+
+    Parameters
+    ----------
+    notebook : its path, or that of a Python file whose cells begin with `# %%`; default: the notebook of this kernel,
+        as it was saved last.
+
+    Raises
+    ------
+    NotFound : there is no such file, or this kernel doesn't know its notebook.
+    Unreadable : it is no notebook.
+    Conflict : two steps have one name, or need each other.
+    InvalidInput : a step reads what no cell above makes, or its line can't be read.
+    """
+    if notebook is not None:
+        return Pipeline(Path(notebook).expanduser().resolve())
+    path = Path(path_of_notebook(origin_of_kernel().notebook))
+    if path.is_dir():
+        raise NotFound("Which notebook?", "this process doesn't know its own", 'Name it: mlops.pipeline("a.ipynb").')
+    made = Pipeline(path)
+    if others := _unsaved(made.graph):
+        tell(f"The notebook's file has another {', '.join(others)} than what ran here last: save it.")
+    return made
+
+
+class Pipeline:
+    """The steps of a notebook, as its file has them when this is made. Shows itself as a graph.
+
+    Attributes
+    ----------
+    notebook : its path.
+    """
+
+    def __init__(self, notebook: Path) -> None:
+        self.notebook = notebook
+        self.graph: Graph = graph_of(read_cells(notebook))
+
+    @property
+    def steps(self) -> list[StepView]:
+        """Its steps in the notebook's order, each with its name, what it reads and makes, and how it is."""
+        last = {each.name: step_folder(str(self.notebook), each.name).last() for each in self.graph.steps}
+        return views_of(self.graph, last)
+
+    def run(
+        self, *, since: str | None = None, until: str | None = None, cluster: str | Cluster | None = None
+    ) -> Pipeline:
+        """Run its steps one after the other, and wait for them; each is a run like any other.
+
+        A new process executes the cells that the steps need, from the notebook's file: what only this kernel has counts
+        for nothing, and its variables stay as they are. A step whose code and inputs are as they were isn't computed,
+        so what failed is gone on with where it did. Interrupted, it cancels what runs.
+
+        Parameters
+        ----------
+        since : this step and all that need it are computed, whatever is kept.
+        until : this step and what it needs are run, and no others.
+        cluster : where; as for `%%mlrun --cluster`.
+
+        Raises
+        ------
+        NotFound : there is no such step, or none at all.
+        RunFailed : a step failed, or a cell that it needs.
+        """
+        process = self.start(since=since, until=until, cluster=cluster)
+        began = time.time()
+        try:
+            for line in process.lines():
+                put(line, sys.stdout)
+        except BaseException:
+            process.cancel()
+            raise
+        self.check(process.ended(), began)
+        return self
+
+    def start(
+        self, *, since: str | None = None, until: str | None = None, cluster: str | Cluster | None = None
+    ) -> PipelineProcess:
+        """As `run`, for who follows the process: returns at once."""
+        self.graph.to_run(until)
+        if since is not None:
+            self.graph.step(since)
+        chosen = cluster.id if isinstance(cluster, Cluster) else cluster or kernel().selected
+        return PipelineProcess(self.notebook, since, until, chosen)
+
+    def check(self, code: int, began: float) -> None:
+        """Raise `RunFailed` for a process that ended with another code than 0; it `began` at that time."""
+        if code == 0:
+            return
+        for each in self.graph.steps:
+            record = step_folder(str(self.notebook), each.name).last()
+            if record is not None and record.error and record.made >= began:
+                why = record.error.splitlines()[0]
+                todo = "Run it again when that is mended: the steps before are kept."
+                raise RunFailed(f"The step {each.name!r} failed", why, todo)
+        raise RunFailed("The pipeline stopped", "what it printed says why", "")
+
+    def export(self, file: str | Path | None = None) -> str:
+        """Its steps, and the cells that they need, as a plain Python program that runs alone, without this package,
+        unless its own code uses that. Returns the text, and writes it to `file`, if that is given.
+
+        Raises
+        ------
+        InvalidCell : a cell waits for something outside of functions, which a program can't.
+        NotFound : it has no steps.
+        """
+        text = exported(self.notebook.name, self.graph.to_run())
+        if file is not None:
+            Path(file).expanduser().write_text(text, encoding="utf-8")
+        return text
+
+    def __str__(self) -> str:
+        return as_text(self.notebook.name, self.steps)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self.notebook.name, self.steps)
+
+
+def _unsaved(graph: Graph) -> list[str]:
+    """The steps whose code in the file isn't what this kernel ran last."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    ran: dict[str, ast.Module] = {}
+    for source in getattr(getattr(shell, "history_manager", None), "input_hist_raw", []):
+        if "--step" in source:
+            with contextlib.suppress(MlopsError):  # it said so when it ran
+                cell = cell_of(0, source)
+                ran[cell.step] = cell.tree
+    return [
+        each.name
+        for each in graph.steps
+        if each.name in ran and digest_of_cell(ran[each.name]) != digest_of_cell(each.cell.tree)
+    ]

@@ -1,0 +1,155 @@
+"""A pipeline as text and as a picture."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..client.words import known_cost, moment
+from ..core.step import StepRecord
+from ..core.words import listed, span
+from .cells import CodeCell
+from .graph import Graph, PlannedStep
+from .steps import digest_of_cell
+
+#: Pixels: of a box, and between two of them.
+_WIDTH, _HEIGHT, _ASIDE, _BELOW = 190, 46, 60, 16
+
+#: Characters of a name, and of a line below it, that a box has room for.
+_NAME, _LINE = 22, 30
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step, and what is known of it.
+
+    Attributes
+    ----------
+    name : its name.
+    reads : names that it reads of other steps, each with that step's.
+    makes : names that it makes.
+    state : "new" (never computed), "done", "failed", or "changed": its code, or what it needs, is newer than its
+        values.
+    words : the same in words, with when, how long and for how much money.
+    """
+
+    name: str
+    reads: dict[str, str]
+    makes: tuple[str, ...]
+    state: str
+    words: str
+    depth: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.words}"
+
+
+def views_of(graph: Graph, last: dict[str, StepRecord | None]) -> list[StepView]:
+    """The steps of a graph, with what became of each last, by its name."""
+    views = list[StepView]()
+    for each in graph.steps:
+        state, words = _state(each, last)
+        views.append(StepView(each.name, each.reads, each.makes, state, words, graph.depth(each.name)))
+    return views
+
+
+def _state(step: PlannedStep, last: dict[str, StepRecord | None]) -> tuple[str, str]:
+    record = last.get(step.name)
+    if record is None:
+        return "new", "not yet computed"
+    when = moment(record.made, time.time())
+    if record.error:
+        return "failed", f"failed at {when}: {record.error.splitlines()[0]}"
+    words = f"done at {when}, {span(record.took)}"
+    cost = known_cost(record.cost)
+    words += f", {cost}" if cost else ""
+    if record.parts.get("its code") != code_of(step.cell):
+        return "changed", f"{words}; its code has changed since"
+    newer = [need for need in step.needs if (other := last.get(need)) is not None and other.made > record.made]
+    if newer:
+        return "changed", f"{words}; {listed(newer)} ran since"
+    return ("changed", f"{words}, not kept: {record.unkept}") if record.unkept else ("done", words)
+
+
+def code_of(cell: CodeCell) -> str:
+    """The digest of a step's code, as its record has it."""
+    return digest_of_cell(cell.tree)
+
+
+def as_text(name: str, views: Sequence[StepView]) -> str:
+    """A line for each step, in the notebook's order: what it reads of whom, what it makes, and how it is."""
+    lines = [f"{name}: {len(views)} step{'' if len(views) == 1 else 's'}"]
+    width = max((len(view.name) for view in views), default=0)
+    for view in views:
+        by: dict[str, list[str]] = {}
+        for variable, step in view.reads.items():
+            by.setdefault(step, []).append(variable)
+        needs = listed([f"{step} ({', '.join(names)})" for step, names in by.items()])
+        arrow = f"← {needs}  " if needs else ""
+        made = f"→ {', '.join(view.makes)}  " if view.makes else ""
+        lines.append(f"  {view.name:{width}}  {arrow}{made}· {view.words}")
+    return "\n".join(lines)
+
+
+def as_html(name: str, views: Sequence[StepView]) -> str:
+    """The same as boxes and lines, in the colours of the notebook, be it light or dark."""
+    rows: dict[int, int] = {}
+    at: dict[str, tuple[int, int]] = {}
+    for view in views:
+        row = rows.get(view.depth, 0)
+        rows[view.depth] = row + 1
+        at[view.name] = (view.depth * (_WIDTH + _ASIDE), row * (_HEIGHT + _BELOW))
+    wide = max((x for x, _ in at.values()), default=0) + _WIDTH + 2
+    high = max((y for _, y in at.values()), default=0) + _HEIGHT + 2
+    lines = [_line(at[step], at[view.name], names) for view in views for step, names in _edges(view)]
+    boxes = [_box(view, *at[view.name]) for view in views]
+    title = html.escape(f"{name}: " + "; ".join(map(str, views)))
+    return (
+        f'<div style="overflow-x:auto;color:var(--jp-ui-font-color1,currentColor)"><svg role="img" width="{wide}" '
+        f'height="{high}" viewBox="-1 -1 {wide} {high}" font-family="var(--jp-ui-font-family,sans-serif)" '
+        f'aria-label="{title}">{"".join(lines + boxes)}</svg></div>'
+    )
+
+
+def _edges(view: StepView) -> list[tuple[str, list[str]]]:
+    by: dict[str, list[str]] = {}
+    for variable, step in view.reads.items():
+        by.setdefault(step, []).append(variable)
+    return list(by.items())
+
+
+def _line(start: tuple[int, int], end: tuple[int, int], names: Sequence[str]) -> str:
+    x, y, to_x, to_y = start[0] + _WIDTH, start[1] + _HEIGHT // 2, end[0], end[1] + _HEIGHT // 2
+    middle = (x + to_x) // 2
+    told = html.escape(", ".join(names))
+    return (
+        f'<path d="M{x},{y} C{middle},{y} {middle},{to_y} {to_x},{to_y}" fill="none" stroke="currentColor" '
+        f'stroke-opacity="0.4"><title>{told}</title></path>'
+    )
+
+
+#: State → colour of a box's edge: Lab's own, and one for where there is no Lab.
+_COLOURS = {
+    "done": "var(--jp-success-color1,#388e3c)",
+    "failed": "var(--jp-error-color1,#d32f2f)",
+    "changed": "var(--jp-warn-color1,#f57c00)",
+    "new": "var(--jp-border-color1,#9e9e9e)",
+}
+
+
+def _box(view: StepView, x: int, y: int) -> str:
+    made = f"makes {', '.join(view.makes)}. " if view.makes else ""
+    title = html.escape(f"{view.name}: {made}{view.words}")
+    return (
+        f'<g transform="translate({x},{y})"><title>{title}</title><rect width="{_WIDTH}" height="{_HEIGHT}" rx="3" '
+        f'fill="var(--jp-layout-color1,none)" stroke="{_COLOURS[view.state]}"/>'
+        f'<text x="10" y="19" font-size="13" fill="currentColor">{html.escape(_short(view.name, _NAME))}</text>'
+        f'<text x="10" y="36" font-size="11" fill="currentColor" fill-opacity="0.7">'
+        f"{html.escape(_short(view.words, _LINE))}</text></g>"
+    )
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
