@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from argparse import Namespace
@@ -11,6 +12,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..client.words import put
+from ..core.errors import InvalidInput, NotFound
+from ..home.schedules import read_schedules, remove_schedule
 from .show import as_json
 
 if TYPE_CHECKING:
@@ -22,21 +25,35 @@ if TYPE_CHECKING:
 def add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """The command and its arguments."""
     command = add("pipeline", "Show, run or export the steps of a notebook, with no kernel open.")
-    command.add_argument("what", choices=["show", "run", "export"])
-    command.add_argument("notebook", help="its path; or of a Python file whose cells begin with # %%%%")
+    command.add_argument("what", choices=["list", "show", "run", "export", "schedule", "unschedule"])
+    command.add_argument("notebook", nargs="?", help="its path; or of a Python file whose cells begin with # %%%%")
     command.add_argument(
         "--since", metavar="STEP", help="run: compute this step and all that need it, whatever is kept"
     )
     command.add_argument("--until", metavar="STEP", help="run: only this step, and what it needs")
-    command.add_argument("-c", "--cluster", help="run: default: as for a run")
+    command.add_argument("-c", "--cluster", help="run, schedule: default: as for a run")
+    command.add_argument("--every", help="schedule: like '15 min', '2 h', '1 day at 02:00'")
     command.add_argument("-o", "--out", metavar="FILE", help="export: default: print it")
 
 
 async def pipeline(asked: Namespace) -> None:
-    """`pipeline show NOTEBOOK`, `pipeline run NOTEBOOK`, `pipeline export NOTEBOOK`."""
+    """`pipeline show NOTEBOOK`, `run NOTEBOOK`, `export NOTEBOOK`, `schedule NOTEBOOK --every SPAN`, `list`, …"""
     from ..pipelines.pipeline import pipeline as pipeline_of
 
+    if asked.what == "list":
+        return _list(asked)
+    if not asked.notebook:
+        raise InvalidInput(f"`pipeline {asked.what}` needs a notebook", "", "Name its file.")
+    if asked.what == "unschedule":  # its file may be gone
+        path = await asyncio.to_thread(os.path.realpath, asked.notebook)
+        if not remove_schedule(path):
+            raise NotFound(f"{path} doesn't run by itself", "", "See: jupyter mlops pipeline list")
+        return put(f"{path} runs by itself no more.\n", sys.stdout)
     made = pipeline_of(asked.notebook)
+    if asked.what == "schedule":
+        if not asked.every:
+            raise InvalidInput("When is it to run?", "", "Say so: --every '1 day at 02:00'")
+        made.schedule(asked.every, cluster=asked.cluster)
     if asked.what == "export":
         text = made.export(asked.out)
         return None if asked.out else put(text, sys.stdout)
@@ -45,6 +62,19 @@ async def pipeline(asked: Namespace) -> None:
     if asked.json:
         return as_json({"notebook": str(made.notebook), "steps": [asdict(step) for step in made.steps]})
     return put(f"{made}\n", sys.stdout)
+
+
+def _list(asked: Namespace) -> None:
+    """The notebooks that run by themselves."""
+    from ..pipelines.clock import ensure_clock
+    from ..pipelines.show import told_of_schedule
+
+    ensure_clock()
+    schedules = read_schedules()
+    if asked.json:
+        return as_json(schedules)
+    lines = [f"{each.notebook}\n  {told_of_schedule(each)}" for each in schedules]
+    return put("\n".join(lines or ["No notebook runs by itself."]) + "\n", sys.stdout)
 
 
 async def _run(made: Pipeline, asked: Namespace) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: The record of values that are kept, that of what became of the step last, and the values.
 KEPT, LAST, VALUES = "kept.json", "last.json", "values.bin"
 
+#: The folder with one per notebook that has steps.
+PIPELINES = "pipelines"
+
 #: States whose values are kept of a step: going back to what one had before costs nothing.
 STATES = 3
 
@@ -78,7 +81,7 @@ class StepFolder:
 
 def pipelines_dir() -> Path:
     """The folder with a folder per notebook that has steps."""
-    return home.private(home.home() / "pipelines")
+    return home.private(home.home() / PIPELINES)
 
 
 def pipeline_folder(notebook: str) -> Path:

@@ -25,13 +25,21 @@ class PipelineProcess:
     notebook : its path.
     since, until : as `Pipeline.run`.
     cluster : where; None leaves it to what runs do anyway.
+    python : the program that runs it; by default the one that runs this.
     """
 
-    def __init__(self, notebook: Path, since: str | None, until: str | None, cluster: str | None) -> None:
+    def __init__(
+        self,
+        notebook: Path,
+        since: str | None = None,
+        until: str | None = None,
+        cluster: str | None = None,
+        python: str = "",
+    ) -> None:
         options = {"--since": since, "--until": until, "--cluster": cluster}
         words = [word for option, value in options.items() if value is not None for word in (option, value)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", PROGRAM, str(notebook), *words],
+            [python or sys.executable, "-m", PROGRAM, str(notebook), *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

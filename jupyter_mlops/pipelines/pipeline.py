@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import html
 import sys
 import time
 from pathlib import Path
@@ -14,12 +15,15 @@ from ..client.clusters.kernel import kernel
 from ..client.runs.origin import origin_of_kernel
 from ..client.words import put, tell
 from ..core.errors import MlopsError, NotFound, RunFailed
+from ..core.schedule import Schedule, parse_every
+from ..home.schedules import read_schedule, remove_schedule, write_schedule
 from ..home.steps import step_folder
 from .cells import cell_of, read_cells
 from .child import PipelineProcess
+from .clock import ensure_clock
 from .export import exported
 from .graph import Graph, graph_of
-from .show import StepView, as_html, as_text, views_of
+from .show import StepView, as_html, as_text, told_of_schedule, views_of
 from .steps import digest_of_cell, path_of_notebook
 
 
@@ -43,10 +47,12 @@ def pipeline(notebook: str | Path | None = None, /) -> Pipeline:
     InvalidInput : a step reads what no cell above makes, or its line can't be read.
     """
     if notebook is not None:
+        ensure_clock()
         return Pipeline(Path(notebook).expanduser().resolve())
     path = Path(path_of_notebook(origin_of_kernel().notebook))
     if path.is_dir():
         raise NotFound("Which notebook?", "this process doesn't know its own", 'Name it: mlops.pipeline("a.ipynb").')
+    ensure_clock()
     made = Pipeline(path)
     if others := _unsaved(made.graph):
         tell(f"The notebook's file has another {', '.join(others)} than what ran here last: save it.")
@@ -124,6 +130,34 @@ class Pipeline:
                 raise RunFailed(f"The step {each.name!r} failed", why, todo)
         raise RunFailed("The pipeline stopped", "what it printed says why", "")
 
+    def schedule(self, every: str | None, *, cluster: str | None = None) -> Pipeline:
+        """Have it run by itself on this machine, while it is on: no kernel or browser has to be open. What was missed
+        while it was off or asleep runs once. It takes the notebook as it is then.
+
+        Parameters
+        ----------
+        every : like "15 min", "2 h", "1 day at 02:00", "1 week at 18:30", by the clock here; None: no more.
+        cluster : where; by default wherever runs go, which may start a cluster of the default profile.
+
+        Raises
+        ------
+        InvalidSpec : `every` is nothing of that.
+        StorageFull, Refused : it can't be written down.
+        """
+        notebook = str(self.notebook)
+        if every is None:
+            remove_schedule(notebook)
+            return self
+        parse_every(every)
+        self.graph.to_run()
+        write_schedule(
+            Schedule(
+                notebook=notebook, every=every.strip(), created=time.time(), python=sys.executable, cluster=cluster
+            )
+        )
+        ensure_clock()
+        return self
+
     def export(self, file: str | Path | None = None) -> str:
         """Its steps, and the cells that they need, as a plain Python program that runs alone, without this package,
         unless its own code uses that. Returns the text, and writes it to `file`, if that is given.
@@ -139,13 +173,16 @@ class Pipeline:
         return text
 
     def __str__(self) -> str:
-        return as_text(self.notebook.name, self.steps)
+        text, schedule = as_text(self.notebook.name, self.steps), read_schedule(str(self.notebook))
+        return text if schedule is None else f"{text}\n{told_of_schedule(schedule)}"
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return as_html(self.notebook.name, self.steps)
+        schedule = read_schedule(str(self.notebook))
+        told = "" if schedule is None else f"<div>{html.escape(told_of_schedule(schedule))}</div>"
+        return as_html(self.notebook.name, self.steps) + told
 
 
 def _unsaved(graph: Graph) -> list[str]:

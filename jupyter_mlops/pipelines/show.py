@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..client.words import known_cost, moment
+from ..core.errors import InvalidSpec
+from ..core.schedule import Schedule
 from ..core.step import StepRecord
 from ..core.words import listed, span
+from ..home.schedules import log_of
 from .cells import CodeCell
 from .graph import Graph, PlannedStep
 from .steps import digest_of_cell
@@ -91,6 +94,21 @@ def as_text(name: str, views: Sequence[StepView]) -> str:
         made = f"→ {', '.join(view.makes)}  " if view.makes else ""
         lines.append(f"  {view.name:{width}}  {arrow}{made}· {view.words}")
     return "\n".join(lines)
+
+
+def told_of_schedule(schedule: Schedule) -> str:
+    """When a notebook runs by itself, and how that went last, in words."""
+    now = time.time()
+    try:
+        told = f"Every {schedule.every}; next {moment(max(now, schedule.due()), now)}"
+    except InvalidSpec:
+        return f"Every {schedule.every}: another version of jupyter-mlops wrote that."
+    if schedule.began is None:
+        return f"{told}."
+    if schedule.code is None:
+        return f"{told}. It runs since {moment(schedule.began, now)}, or was cut short."
+    how = "done" if schedule.code == 0 else f"failed: {schedule.said.rstrip('.')}"
+    return f"{told}. Last {moment(schedule.began, now)}: {how}. What it printed: {log_of(schedule.notebook)}"
 
 
 def as_html(name: str, views: Sequence[StepView]) -> str:

@@ -77,10 +77,12 @@ class MlopsApp(ExtensionApp):
 
     async def _compose(self) -> Any:
         await asyncio.to_thread(importlib.import_module, "jupyter_mlops.server.services")
+        from ..pipelines.clock import ensure_clock
         from .services import Services
 
         services = Services(self.list_interval, self.quiet_interval, self.keep_days, self.log)
         await services.start()
+        await asyncio.to_thread(ensure_clock)  # what is scheduled goes on after a restart of the machine
         # There no Authorizer is asked: only where it would allow everybody who is logged in.
         server = self.serverapp
         if server is not None and server.authenticate_prometheus and type(server.authorizer) is AllowAllAuthorizer:

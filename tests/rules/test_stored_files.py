@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops
-from jupyter_mlops.home import clusters, models, runs, services, steps
+from jupyter_mlops.home import clusters, models, runs, schedules, services, steps
 
 ROOT = Path(jupyter_mlops.__file__).parent
 
@@ -31,6 +31,7 @@ OWNERS = {
     **{name: {SERVICE} for name in (services.WANTED, services.SERVED, services.ROUTER, services.CALLERS)},
     **{name: {SERVICE} for name in (services.WATCH, services.WINDOWS)},
     **{name: {"home/steps.py"} for name in (steps.KEPT, steps.LAST, steps.VALUES)},
+    **{name: {"home/schedules.py"} for name in (schedules.SCHEDULE, schedules.LOG, schedules.CLOCK_LOG)},
     "settings.json": {"home/settings.py"},
     "bills.jsonl": {"home/bills.py"},
     "accounts.sqlite": {"home/accounts.py"},

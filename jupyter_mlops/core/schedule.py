@@ -1,0 +1,92 @@
+"""When a pipeline is run by itself: "15 min", "1 day at 02:00"."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
+from typing import NamedTuple
+
+from .base import Label, Record, Saying, Seconds, Time
+from .errors import InvalidSpec
+from .formats import FORMAT
+
+_EVERY = re.compile(r"\s*(?:every\s+)?(\d{1,4})?\s*(min|h|hours?|d|days?|w|weeks?)(?:\s+at\s+(\d{1,2}):(\d{2}))?\s*")
+
+_UNITS: dict[str, Seconds] = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class Every(NamedTuple):
+    """A span in seconds; and the time of day, for spans of whole days that have one."""
+
+    span: Seconds
+    at: clock_time | None = None
+
+
+class Schedule(Record):
+    """A notebook whose steps are run by themselves. `every` says when, `python` is the program that runs them,
+    `cluster` where, if not wherever runs go. `began` is when they were run last, `ended` when that was over, `code` its
+    exit code, and `said` the last line that it printed."""
+
+    format: int = FORMAT
+    notebook: str
+    every: Label
+    created: Time
+    python: str = ""
+    cluster: Label | None = None
+    began: Time | None = None
+    ended: Time | None = None
+    code: int | None = None
+    said: Saying = ""
+
+    def due(self) -> Time:
+        """When it is to run next. What was missed, since the machine was off or asleep, counts once: from then on.
+
+        Raises
+        ------
+        InvalidSpec : another version wrote an `every` that this one can't read.
+        """
+        return next_after(parse_every(self.every), self.began or self.created, first=self.began is None)
+
+
+def parse_every(text: object) -> Every:
+    """`"15 min"`, `"2 h"`, `"1 day at 02:00"` or `"1 week"`.
+
+    Raises
+    ------
+    InvalidSpec : it is none of them.
+    """
+    match = _EVERY.fullmatch(text) if isinstance(text, str) else None
+    example = "Write it like '15 min', '2 h' or '1 day at 02:00'."
+    if match is None or (match[1] is not None and int(match[1]) == 0):
+        raise InvalidSpec(f"every can't be {text!r:.80}", "it is a span, and a time of day for days and weeks", example)
+    span = int(match[1] or 1) * _UNITS[match[2][0]]
+    if match[3] is None:
+        return Every(span)
+    if match[2][0] not in "dw":
+        raise InvalidSpec(f"every can't be {text!r}", "only days and weeks have a time of day", example)
+    if int(match[3]) > 23 or int(match[4]) > 59:
+        raise InvalidSpec(f"every can't be {text!r}", f"{match[3]}:{match[4]} is no time of day", example)
+    return Every(span, clock_time(int(match[3]), int(match[4])))
+
+
+def next_after(every: Every, last: Time, first: bool = False) -> Time:
+    """The next time after `last`, by the clock of this machine, which may leave out an hour or have one twice.
+
+    Parameters
+    ----------
+    last : when it ran; `first`: it never did, and that is when it was asked for.
+    """
+    if every.at is None:
+        return last + (0 if first else every.span)
+    day = datetime.fromtimestamp(last).date()
+    if first:
+        today = _moment(day, every.at)
+        return today if today > last else _moment(day + timedelta(days=1), every.at)
+    if _moment(day, every.at) > last:  # it was late, and ran on the next day
+        day -= timedelta(days=1)
+    return _moment(day + timedelta(days=int(every.span // 86400)), every.at)
+
+
+def _moment(day: date, at: clock_time) -> Time:
+    return datetime.combine(day, at).timestamp()

@@ -1,0 +1,78 @@
+"""When notebooks are run by themselves: a file in each one's folder below `pipelines/`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from .. import home
+from ..core.errors import Unreadable
+from ..core.schedule import Schedule
+from .steps import PIPELINES, pipeline_folder, pipelines_dir
+
+#: Of a notebook: when it runs, and what its last run by itself printed. Of all: what the clock's process said.
+SCHEDULE, LOG, CLOCK_LOG = "schedule.json", "schedule.log", "clock.log"
+
+
+def read_schedule(notebook: str) -> Schedule | None:
+    """When a notebook runs; None where it doesn't by itself, or nobody can say."""
+    with contextlib.suppress(FileNotFoundError, Unreadable):
+        return home.read(Schedule, pipeline_folder(notebook) / SCHEDULE)
+    return None
+
+
+def read_schedules() -> list[Schedule]:
+    """All schedules, but for those that can't be read. Makes nothing, where there is none."""
+    found = []
+    for path in sorted((home.home() / PIPELINES).glob(f"*/{SCHEDULE}")):
+        with contextlib.suppress(FileNotFoundError, Unreadable):
+            found.append(home.read(Schedule, path))
+    return found
+
+
+def write_schedule(schedule: Schedule) -> None:
+    """Have a notebook run by itself, otherwise than before perhaps; raises `StorageFull`, `Refused`."""
+    folder = home.private(pipeline_folder(schedule.notebook))
+    with home.locked(folder):
+        home.write(folder / SCHEDULE, schedule.model_dump_json(indent=1))
+
+
+def note_schedule(schedule: Schedule) -> None:
+    """Note how its last run went, unless somebody has changed or ended it meanwhile. Raises as `write_schedule`."""
+    folder = pipeline_folder(schedule.notebook)
+    with home.locked(folder):
+        now = read_schedule(schedule.notebook)
+        if now is not None and (now.every, now.created) == (schedule.every, schedule.created):
+            home.write(folder / SCHEDULE, schedule.model_dump_json(indent=1))
+
+
+def remove_schedule(notebook: str) -> bool:
+    """Let a notebook run by itself no more; whether it did."""
+    path = pipeline_folder(notebook) / SCHEDULE
+    there = path.exists()
+    with home.guarded(path):
+        path.unlink(missing_ok=True)
+    return there
+
+
+def log_of(notebook: str) -> Path:
+    """What a notebook's last run by itself printed."""
+    return pipeline_folder(notebook) / LOG
+
+
+@contextlib.contextmanager
+def clock() -> Iterator[None]:
+    """Be the one process that runs what is due.
+
+    Raises
+    ------
+    Unavailable : another one is.
+    """
+    with home.locked(home.private(pipelines_dir() / "clock"), wait=False):
+        yield
+
+
+def clock_log() -> Path:
+    """What that process said."""
+    return pipelines_dir() / "clock" / CLOCK_LOG

@@ -1,0 +1,109 @@
+"""The process that runs notebooks when they are due: `python -m jupyter_mlops.pipelines.clock`.
+
+One for a home folder, in the background, for as long as something is scheduled. No kernel, server or browser has to be
+open; the machine has to be on.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from .. import home
+from ..core.base import Seconds
+from ..core.errors import InvalidSpec, MlopsError, Unavailable
+from ..core.schedule import Schedule
+from ..home.schedules import clock, clock_log, log_of, note_schedule, read_schedules
+from .child import PipelineProcess
+
+#: Seconds between two looks at the clock and the schedules.
+LOOK: Seconds = 5.0
+
+
+def ensure_clock() -> None:
+    """Start the process, if something is scheduled and none is there. Does nothing where it can't be told."""
+    try:
+        if not read_schedules():
+            return
+        with clock():
+            pass
+    except (MlopsError, OSError):  # another one is there
+        return
+    with os.fdopen(_new(clock_log()), "wb") as target:
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.DEVNULL,
+            stdout=target,
+            stderr=target,
+            cwd=home.home(),
+            start_new_session=True,
+        )
+    threading.Thread(target=process.wait, name="wait-clock", daemon=True).start()  # leaves no zombie
+
+
+def main() -> None:
+    """Run what is due until nothing is scheduled any more."""
+    running: dict[str, threading.Thread] = {}
+    while read_schedules():  # again: one may have been made while this gave way
+        try:
+            with clock():
+                _until_nothing_is_scheduled(running)
+        except Unavailable:
+            return
+    for thread in running.values():
+        thread.join()
+
+
+def _until_nothing_is_scheduled(running: dict[str, threading.Thread]) -> None:
+    while schedules := read_schedules():
+        for schedule in schedules:
+            before = running.get(schedule.notebook)
+            if _is_due(schedule) and (before is None or not before.is_alive()):  # it never runs twice at a time
+                running[schedule.notebook] = threading.Thread(target=_run, args=[schedule])
+                running[schedule.notebook].start()
+        time.sleep(LOOK)
+
+
+def _is_due(schedule: Schedule) -> bool:
+    try:
+        return schedule.due() <= time.time()
+    except InvalidSpec:  # of another version
+        return False
+
+
+def _run(schedule: Schedule) -> None:
+    """Run the steps of a notebook once, and note how that went."""
+    schedule = schedule.model_copy(update={"began": time.time(), "ended": None, "code": None, "said": ""})
+    try:
+        note_schedule(schedule)
+        code, said = _followed(schedule)
+    except (MlopsError, OSError) as error:
+        code, said = 1, str(error)
+    try:
+        note_schedule(schedule.model_copy(update={"ended": time.time(), "code": code, "said": said}))
+    except MlopsError as error:
+        print(error, file=sys.stderr, flush=True)
+
+
+def _followed(schedule: Schedule) -> tuple[int, str]:
+    """Its exit code, and the last line that it printed."""
+    process, last = PipelineProcess(Path(schedule.notebook), cluster=schedule.cluster, python=schedule.python), ""
+    with os.fdopen(_new(log_of(schedule.notebook)), "w", encoding="utf-8", errors="replace") as target:
+        for line in process.lines():
+            target.write(line)
+            target.flush()
+            last = line.strip() or last
+    return process.ended(), last
+
+
+def _new(path: Path) -> int:
+    """A file for its owner alone, empty."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+
+if __name__ == "__main__":
+    main()
