@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def main() -> int:
     for option in ("--since", "--until", "--cluster"):
         parser.add_argument(option)
     asked = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # who was started in the background was told to ignore the first
+        signal.signal(number, signal.default_int_handler)
     try:
         text = asked.notebook.read_bytes()
         graph = graph_of(read_cells(asked.notebook))
