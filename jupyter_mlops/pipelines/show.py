@@ -17,11 +17,14 @@ from .cells import CodeCell
 from .graph import Graph, PlannedStep
 from .steps import digest_of_cell
 
-#: Pixels: of a box, and between two of them.
-_WIDTH, _HEIGHT, _ASIDE, _BELOW = 190, 46, 60, 16
+#: Pixels: of a box, how much more to the right one is that needs another, and between two of them.
+_WIDTH, _HEIGHT, _ASIDE, _BELOW = 440, 46, 32, 10
 
-#: Characters of a name, and of a line below it, that a box has room for.
-_NAME, _LINE = 22, 30
+#: Pixels between lines that go the same way.
+_LANE = 7
+
+#: Characters of the first line, and of the one below it, that a box has room for.
+_NAME, _LINE = 56, 72
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,7 @@ def as_text(name: str, views: Sequence[StepView]) -> str:
     lines = [f"{name}: {len(views)} step{'' if len(views) == 1 else 's'}"]
     width = max((len(view.name) for view in views), default=0)
     for view in views:
-        by: dict[str, list[str]] = {}
-        for variable, step in view.reads.items():
-            by.setdefault(step, []).append(variable)
-        needs = listed([f"{step} ({', '.join(names)})" for step, names in by.items()])
+        needs = listed([f"{step} ({', '.join(names)})" for step, names in _edges(view)])
         arrow = f"← {needs}  " if needs else ""
         made = f"→ {', '.join(view.makes)}  " if view.makes else ""
         lines.append(f"  {view.name:{width}}  {arrow}{made}· {view.words}")
@@ -112,16 +112,19 @@ def told_of_schedule(schedule: Schedule) -> str:
 
 
 def as_html(name: str, views: Sequence[StepView]) -> str:
-    """The same as boxes and lines, in the colours of the notebook, be it light or dark."""
-    rows: dict[int, int] = {}
-    at: dict[str, tuple[int, int]] = {}
-    for view in views:
-        row = rows.get(view.depth, 0)
-        rows[view.depth] = row + 1
-        at[view.name] = (view.depth * (_WIDTH + _ASIDE), row * (_HEIGHT + _BELOW))
+    """The same as boxes, one below the other, and lines from each to those that need it; in the colours of the
+    notebook, be it light or dark."""
+    at = {view.name: (view.depth * _ASIDE, row * (_HEIGHT + _BELOW)) for row, view in enumerate(views)}
+    lanes = _lanes(views)
     wide = max((x for x, _ in at.values()), default=0) + _WIDTH + 2
-    high = max((y for _, y in at.values()), default=0) + _HEIGHT + 2
-    lines = [_line(at[step], at[view.name], names) for view in views for step, names in _edges(view)]
+    high = len(views) * (_HEIGHT + _BELOW) + 2
+    lines = list[str]()
+    for view in views:
+        edges = _edges(view)
+        for number, (step, names) in enumerate(edges):
+            x, y = at[view.name]
+            into = y + _HEIGHT // 2 + round((number - (len(edges) - 1) / 2) * min(_LANE, _HEIGHT / len(edges)))
+            lines.append(_line(at[step][0] + lanes[step], at[step][1] + _HEIGHT, x, into, names))
     boxes = [_box(view, *at[view.name]) for view in views]
     title = html.escape(f"{name}: " + "; ".join(map(str, views)))
     return (
@@ -132,19 +135,29 @@ def as_html(name: str, views: Sequence[StepView]) -> str:
 
 
 def _edges(view: StepView) -> list[tuple[str, list[str]]]:
+    """The steps that a step needs, each with the names that it reads of it."""
     by: dict[str, list[str]] = {}
     for variable, step in view.reads.items():
         by.setdefault(step, []).append(variable)
     return list(by.items())
 
 
-def _line(start: tuple[int, int], end: tuple[int, int], names: Sequence[str]) -> str:
-    x, y, to_x, to_y = start[0] + _WIDTH, start[1] + _HEIGHT // 2, end[0], end[1] + _HEIGHT // 2
-    middle = (x + to_x) // 2
+def _lanes(views: Sequence[StepView]) -> dict[str, int]:
+    """How far from the left edge of its box the line of each step begins: boxes below each other have other places."""
+    lanes, used = dict[str, int](), dict[int, int]()
+    for view in views:
+        number = used.get(view.depth, 0)
+        used[view.depth] = number + 1
+        lanes[view.name] = _LANE + _LANE * number % (_ASIDE - _LANE)
+    return lanes
+
+
+def _line(x: int, y: int, to_x: int, to_y: int, names: Sequence[str]) -> str:
+    """From below a box down to the row of one that stands more to the right, and to that."""
     told = html.escape(", ".join(names))
     return (
-        f'<path d="M{x},{y} C{middle},{y} {middle},{to_y} {to_x},{to_y}" fill="none" stroke="currentColor" '
-        f'stroke-opacity="0.4"><title>{told}</title></path>'
+        f'<path d="M{x},{y} V{to_y} H{to_x}" fill="none" stroke="currentColor" stroke-opacity="0.4">'
+        f"<title>{told}</title></path>"
     )
 
 
@@ -158,12 +171,12 @@ _COLOURS = {
 
 
 def _box(view: StepView, x: int, y: int) -> str:
-    made = f"makes {', '.join(view.makes)}. " if view.makes else ""
-    title = html.escape(f"{view.name}: {made}{view.words}")
+    made = f" → {', '.join(view.makes)}" if view.makes else ""
+    title = html.escape(f"{view.name}{made}: {view.words}")
     return (
         f'<g transform="translate({x},{y})"><title>{title}</title><rect width="{_WIDTH}" height="{_HEIGHT}" rx="3" '
         f'fill="var(--jp-layout-color1,none)" stroke="{_COLOURS[view.state]}"/>'
-        f'<text x="10" y="19" font-size="13" fill="currentColor">{html.escape(_short(view.name, _NAME))}</text>'
+        f'<text x="10" y="19" font-size="13" fill="currentColor">{html.escape(_short(view.name + made, _NAME))}</text>'
         f'<text x="10" y="36" font-size="11" fill="currentColor" fill-opacity="0.7">'
         f"{html.escape(_short(view.words, _LINE))}</text></g>"
     )

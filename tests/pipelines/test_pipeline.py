@@ -72,7 +72,11 @@ def test_a_pipeline_shows_its_steps_and_how_they_are() -> None:
     assert text.splitlines()[0] == "sums.ipynb: 3 steps" and "roots  ← load (rows)  → roots  · done at" in text
     picture = ElementTree.fromstring(as_html("sums.ipynb", list(views.values())))
     assert len(picture.findall(".//rect")) == 3 and len(picture.findall(".//path")) == 2
-    assert [each.text for each in picture.findall(".//text")][::2] == ["load", "roots", "total"]
+    assert [each.text for each in picture.findall(".//text")][::2] == [
+        "load → rows",
+        "roots → roots",
+        "total → total",
+    ]
 
 
 def test_a_step_of_one_notebook_is_none_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
