@@ -36,7 +36,8 @@ def stamps(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _may_be_path(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST and "\n" not in text and "\0" not in text and any(map(str.isalnum, text))
+    likely = 0 < len(text) <= _LONGEST and "\n" not in text and "\0" not in text and any(map(str.isalnum, text))
+    return likely and text.encode(errors="ignore").decode() == text  # others can't be written down
 
 
 def _stamp(text: str) -> str:
@@ -54,9 +55,9 @@ def _stamp(text: str) -> str:
 
 
 def _inside(folder: Path) -> Iterator[str]:
-    """The files of a folder and of those in it."""
+    """The files of a folder and of those in it, but for what programs leave there for themselves."""
     for where, folders, names in os.walk(folder):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__")))
         yield from (str(Path(where) / name) for name in sorted(names))
 
 

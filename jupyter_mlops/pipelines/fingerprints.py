@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import pickle
 import secrets
 import sys
 import types
@@ -22,8 +23,8 @@ from ..client.send.pickling import SentPickler
 
 #: What classes have that says nothing of them.
 _OF_CLASSES = frozenset({
-    "__abstractmethods__", "__dict__", "__firstlineno__", "__slotnames__", "__static_attributes__", "__weakref__",
-    "_abc_impl",
+    "__abstractmethods__", "__annotations_cache__", "__dict__", "__firstlineno__", "__slotnames__",
+    "__static_attributes__", "__weakref__", "_abc_impl",
 })  # fmt: skip
 
 #: What a class has for its slots and such, which follow from the rest.
@@ -73,7 +74,8 @@ class _Hashed:
         self.hash = hashlib.sha256()
 
     def write(self, data: Any) -> int:
-        """As a file does."""
+        """As a file does; large buffers come as they are."""
+        data = data.raw() if isinstance(data, pickle.PickleBuffer) else data
         self.hash.update(data)
         return len(data)
 
@@ -124,8 +126,9 @@ def _state(kind: type) -> dict[str, Any]:
     }
 
 
-def _of_set(values: Any) -> tuple[str, ...]:
-    return tuple(sorted(repr(each) if type(each) in _PLAIN else _made(each).digest for each in values))
+def _of_set(values: Any) -> str:
+    told = sorted(repr(each) if type(each) in _PLAIN else _made(each).digest for each in values)
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:32]
 
 
 @functools.lru_cache(maxsize=1000)

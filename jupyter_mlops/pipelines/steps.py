@@ -170,7 +170,7 @@ class StepAtHand:
 
 def digest_of_cell(tree: ast.Module) -> str:
     """A digest of a cell's code, however it is written."""
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:32]
+    return hashlib.sha256(ast.dump(tree).encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def path_of_notebook(told: str) -> str:
@@ -241,7 +241,7 @@ def _text_digest(text: str) -> str:
     """Of a module: what it says, however it is written."""
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         text = ast.dump(ast.parse(text))
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def _texts_of(tree: ast.Module) -> Iterable[str]:

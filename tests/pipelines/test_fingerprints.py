@@ -82,6 +82,8 @@ def test_arrays_and_tables_count_by_what_they_have() -> None:
     table = pd.DataFrame({"x": [1, 2, 3], "y": ["a", "b", None]})
     assert fingerprint(table) == fingerprint(table.copy())
     assert fingerprint(np.arange(10)) == fingerprint(np.arange(10)) != fingerprint(np.arange(11))
+    for large in (np.arange(2_000_000.0), pd.Series(range(2_000_000))):
+        assert fingerprint(large) == fingerprint(large.copy()) != fingerprint(large + 1)
     before = fingerprint(table)
     table.loc[0, "x"] = 7
     assert fingerprint(table) != before
@@ -95,11 +97,24 @@ def test_what_can_not_be_pickled_may_have_changed() -> None:
 def test_files_that_texts_name_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
-    for name in ("a.csv", "b.csv"):
+    (tmp_path / "data" / ".cache").mkdir()
+    for name in ("a.csv", "b.csv", ".cache/now"):
         (tmp_path / "data" / name).write_text("x\n1\n")
-    texts = ["data/a.csv", "data/*.csv", "data", str(tmp_path / "data" / "b.csv"), "", "/", "no.csv", "x" * 5000, "\0"]
+    texts = [
+        "data/a.csv",
+        "data/*.csv",
+        "data",
+        str(tmp_path / "data" / "b.csv"),
+        "",
+        "/",
+        "no.csv",
+        "x" * 5000,
+        "\0",
+        "\udcff",
+    ]
     before = stamps(texts)
     assert set(before) == {"data/a.csv", "data/*.csv", "data", texts[3]}
+    (tmp_path / "data" / ".cache" / "now").write_text("")
     assert stamps(texts) == before
     (tmp_path / "data" / "b.csv").write_text("x\n1\n2\n")
     after = stamps(texts)
