@@ -6,6 +6,7 @@ open; the machine has to be on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -25,14 +26,16 @@ LOOK: Seconds = 5.0
 
 
 def ensure_clock() -> None:
-    """Start the process, if something is scheduled and none is there. Does nothing where it can't be told."""
-    try:
-        if not read_schedules():
-            return
-        with clock():
-            pass
-    except (MlopsError, OSError):  # another one is there
-        return
+    """Start the process, if something is scheduled and none is there. Does nothing where it can't: who looks at other
+    things isn't kept from that."""
+    with contextlib.suppress(MlopsError, OSError):
+        if read_schedules():
+            with clock():  # raises where one is there
+                pass
+            _start()
+
+
+def _start() -> None:
     with os.fdopen(_new(clock_log()), "wb") as target:
         process = subprocess.Popen(
             [sys.executable, "-m", __name__],

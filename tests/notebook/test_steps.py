@@ -102,7 +102,8 @@ PIPELINE = [
     "raise RuntimeError('nobody needs it')",
     "%%mlrun --step two\nopen(''.join(['two', '.txt']), 'a').write('x')\ntwo = double(one)",
     "%%mlrun --step four\nopen(''.join(['four', '.txt']), 'a').write('x')\nfour = two + double(one)",
-    "%%mlrun --step last\ntext = open('there.txt').read() * four\nprint('it says', text)",
+    "%%mlrun --step last\ntext = open('there.txt').read() * four\nprint('it says', text)\n"
+    "open(''.join(['sums', '.ipynb']), 'a').write(' ')",
 ]
 
 
@@ -128,6 +129,7 @@ def test_a_pipeline_runs_by_itself_and_goes_on_where_it_failed(
     pipeline.run(cluster="notes")
     told = capsys.readouterr().out
     assert "it says abababab" in told and "last (3 of 3)" in told
+    assert "sums.ipynb was edited meanwhile: this ran as it was before." in told
     assert [step.state for step in pipeline.steps] == ["done", "done", "done"]
     assert [len((tmp_path / f"{name}.txt").read_text()) for name in ("two", "four")] == [1, 1]
     pipeline.run(since="four", until="four", cluster="notes")

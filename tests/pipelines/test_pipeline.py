@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 import jupyter_mlops as mlops
+from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.errors import InvalidCell, NotFound
 from jupyter_mlops.core.step import StepRecord
 from jupyter_mlops.home.steps import step_folder
@@ -77,6 +78,31 @@ def test_a_pipeline_shows_its_steps_and_how_they_are() -> None:
         "roots → roots",
         "total → total",
     ]
+
+
+def test_the_command_line_shows_and_exports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    path = str(_notebook(tmp_path / "sums.ipynb", *CELLS))
+    assert main(["pipeline", "show", path]) == 0
+    assert "roots  ← load (rows)  → roots  · not yet computed" in capsys.readouterr().out
+    assert main(["pipeline", "show", path, "--json"]) == 0
+    assert [step["name"] for step in json.loads(capsys.readouterr().out)["steps"]] == ["load", "roots", "total"]
+    assert main(["pipeline", "export", path]) == 0
+    assert capsys.readouterr().out == mlops.pipeline(path).export()
+    assert main(["pipeline", "list"]) == 0 and capsys.readouterr().out == "No notebook runs by itself.\n"
+    assert not (tmp_path / "home" / "pipelines" / "clock").exists()
+    for asked, told in {
+        ("run", path, "--since", "no"): "There is no step 'no'. There are: load, roots, total.",
+        ("show", f"{path}x"): "There is no notebook",
+        ("show",): "`pipeline show` needs a notebook",
+        ("schedule", path): "When is it to run?",
+        ("schedule", path, "--every", "often"): "every can't be 'often'",
+        ("unschedule", path): "doesn't run by itself",
+    }.items():
+        assert main(["pipeline", *asked]) == 2
+        assert told in capsys.readouterr().err
 
 
 def test_a_step_of_one_notebook_is_none_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
