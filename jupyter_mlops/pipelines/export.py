@@ -13,6 +13,9 @@ from .cells import LEFT_OUT, CodeCell
 #: What a program lacks for a map over a pattern of files.
 _FILES = "import glob as _glob"
 
+#: What a program lacks that displays something.
+_DISPLAY = "display = print  # in a notebook it shows more"
+
 
 def exported(name: str, cells: Sequence[CodeCell]) -> str:
     """The program.
@@ -27,6 +30,8 @@ def exported(name: str, cells: Sequence[CodeCell]) -> str:
     InvalidCell : a cell awaits something at its top level.
     """
     parts = [f"# Made of the steps of {name}."]
+    if any("display" in cell.reads for cell in cells):
+        parts.append(_DISPLAY)
     for cell in cells:
         if text := _code(cell).strip("\n"):
             parts.append(f"# %% {cell.label}\n{text}" if cell.step else f"# %%\n{text}")

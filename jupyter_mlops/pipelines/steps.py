@@ -87,9 +87,8 @@ class StepAtHand:
         if record is None or record.files != stamps(self._texts):
             return None
         try:
-            given: dict[str, Any] = seals.plain(
-                seals.opened(self._folder.values(self.key), seal_key(), self._sealed_for)
-            )
+            sealed = self._folder.values(self.key)
+            given: dict[str, Any] = seals.plain(seals.opened(sealed, seal_key(), self._sealed_for))
         except (OSError, seals.BrokenSeal, pickle.UnpicklingError, EOFError):
             return None
         self._note(record)

@@ -26,7 +26,7 @@ CELLS = [
     "!echo nothing",
     '%%mlrun --step roots --map rows --as row --out roots --timeout 5min\ntext = """a\nb"""  # remark\n'
     "if row == 4:\n    return 2\n(root(row)\n + len(text)) - 3  # in two lines",
-    "%%mlrun --step total\ntotal = sum(roots)\nprint(total)",
+    "%%mlrun --step total\ntotal = sum(roots)\ndisplay(total)",
 ]
 
 STEP = "%%mlrun --step a\nasyncio.run(None)"
