@@ -15,7 +15,6 @@ from ..core.errors import InvalidInput, MlopsError, NotFound
 from ..core.unhandled import log_unhandled
 from .harmless import harmless_output
 from .image import add_image
-from .pipeline import add_pipeline
 
 #: Exit codes: what was asked for is wrong (as argparse's own), and it could not be done.
 WRONG, FAILED = 2, 1
@@ -116,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
         "-n", "--limit", type=_positive, default=20, help="how many, the last ones (default: %(default)s)"
     )
     _add_score(add)
-    add_pipeline(add)
+    _add_pipeline(add)
     _add_services(add)
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
     add_image(commands.add_parser("image", help="Write a Dockerfile that has exactly this environment."))
@@ -133,6 +132,19 @@ def _add_score(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("--fresh", action="store_true", help="begin anew: remove what FOLDER has of scores")
     command.add_argument("-c", "--cluster", help="default: as for a run")
     command.add_argument("--detach", action="store_true", help="don't wait: it goes on by itself")
+
+
+def _add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    command = add("pipeline", "Show, run or export the steps of a notebook, with no kernel open.")
+    command.add_argument("what", choices=["list", "show", "run", "export", "schedule", "unschedule"])
+    command.add_argument("notebook", nargs="?", help="its path; or of a Python file whose cells begin with # %%%%")
+    command.add_argument(
+        "--since", metavar="STEP", help="run: compute this step and all that need it, whatever is kept"
+    )
+    command.add_argument("--until", metavar="STEP", help="run: only this step, and what it needs")
+    command.add_argument("-c", "--cluster", help="run, schedule: default: as for a run")
+    command.add_argument("--every", help="schedule: like '15 min', '2 h', '1 day at 02:00'")
+    command.add_argument("-o", "--out", metavar="FILE", help="export: default: print it")
 
 
 def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:

@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -17,23 +16,7 @@ from ..home.schedules import read_schedules, remove_schedule
 from .show import as_json
 
 if TYPE_CHECKING:
-    import argparse
-
     from ..pipelines.pipeline import Pipeline
-
-
-def add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
-    """The command and its arguments."""
-    command = add("pipeline", "Show, run or export the steps of a notebook, with no kernel open.")
-    command.add_argument("what", choices=["list", "show", "run", "export", "schedule", "unschedule"])
-    command.add_argument("notebook", nargs="?", help="its path; or of a Python file whose cells begin with # %%%%")
-    command.add_argument(
-        "--since", metavar="STEP", help="run: compute this step and all that need it, whatever is kept"
-    )
-    command.add_argument("--until", metavar="STEP", help="run: only this step, and what it needs")
-    command.add_argument("-c", "--cluster", help="run, schedule: default: as for a run")
-    command.add_argument("--every", help="schedule: like '15 min', '2 h', '1 day at 02:00'")
-    command.add_argument("-o", "--out", metavar="FILE", help="export: default: print it")
 
 
 async def pipeline(asked: Namespace) -> None:

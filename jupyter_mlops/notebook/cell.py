@@ -20,7 +20,6 @@ from ..client.runs.execution.outcomes import FailedItem
 from ..client.runs.launch import launch
 from ..client.runs.options import Options, of_gang, parse_seconds, parse_workers
 from ..client.runs.origin import number_of_cell, origin_of_kernel
-from ..client.runs.results import Fetched
 from ..client.runs.run import Run
 from ..client.runs.split import VALUED, split, unquoted
 from ..client.runs.view import display
@@ -176,9 +175,10 @@ class CellRun:
     def _from_kept(self, step: StepAtHand, record: StepRecord, given: dict[str, Any]) -> Any:
         """The same, of what a step has made before."""
         if "results" in given:
-            names, shown = [self._args.out] if self._args.out else [], self._map_shown(arrived(given["results"]))
+            results = arrived(given["results"], kept=True)
+            names, shown = [self._args.out] if self._args.out else [], self._map_shown(results)
         else:
-            names, shown = self._bring(given), self._cell_shown(given)
+            names, shown = self._bring(given, kept=True), self._cell_shown(given, kept=True)
         step.taken(record, self._now(names))
         self._say(told_of(record))
         return shown
@@ -242,14 +242,15 @@ class CellRun:
         self._bring(given)
         return self._cell_shown(given)
 
-    def _cell_shown(self, given: dict[str, Any]) -> Any:
+    def _cell_shown(self, given: dict[str, Any], kept: bool = False) -> Any:
         if not given["has_value"] or _hides_value(self._cell):
             return None
-        return Fetched.value_of(given) if given["value"] is not None else _Appearance(given["bundle"])
+        return arrived(given["value"], kept) if given["value"] is not None else _Appearance(given["bundle"])
 
     def _given(self, run: Run) -> dict[str, Any]:
         """What a cell gave, as plain data; in a gang with what is asked of all ranks."""
-        ranks = [each["names"] for each in run.of_ranks()] if self._args.of_all else []
+        of_all = self._args.of_all and "refused" in run.given  # a rank that failed has none
+        ranks = [each["names"] for each in run.of_ranks()] if of_all else []
         return {**{name: run.given[name] for name in _OF_CELLS if name in run.given}, "ranks": ranks}
 
     def _bring_so_far(self, run: Run) -> None:
@@ -260,13 +261,13 @@ class CellRun:
             why = f"{type(error).__name__}: {error}"
             print(f"What the cell had assigned before its error can't be read here: {why}", file=sys.stderr)
 
-    def _bring(self, given: Mapping[str, Any]) -> list[str]:
-        """Put the names that come back where they belong. Returns them."""
+    def _bring(self, given: Mapping[str, Any], kept: bool = False) -> list[str]:
+        """Put the names that come back where they belong. Returns them. `kept` is as for `arrived`."""
         if "refused" not in given:  # a map's, or one of which nothing comes back
             return []
-        values: dict[str, Any] = arrived(given["names"])
+        values: dict[str, Any] = arrived(given["names"], kept)
         if self._args.of_all:
-            ranks = [arrived(each) for each in given["ranks"]]
+            ranks = [arrived(each, kept) for each in given["ranks"]]
             values |= {name: [names.get(name) for names in ranks] for name in self._args.of_all}
         renew(self._shell.user_ns, values, given.get("changed", ()))
         for name in given.get("deleted", ()):

@@ -99,10 +99,10 @@ def test_a_step_is_computed_when_something_has_changed(
 
 #: The first two cells are needed by steps, the third is not; the last step fails until there is a file.
 PIPELINE = [
-    "def double(n): return 2 * n",
+    "class Box:\n    def __init__(self, size): self.size = size\ndef double(n): return 2 * n",
     "one = 1",
     "raise RuntimeError('nobody needs it')",
-    "%%mlrun --step two\nopen(''.join(['two', '.txt']), 'a').write('x')\ntwo = double(one)",
+    "%%mlrun --step two\nopen(''.join(['two', '.txt']), 'a').write('x')\ntwo, box = double(one), Box(one)\nbox",
     "%%mlrun --step four\nopen(''.join(['four', '.txt']), 'a').write('x')\nfour = two + double(one)",
     "%%mlrun --step last\ntext = open('there.txt').read() * four\nprint('it says', text)\n"
     "open(''.join(['sums', '.ipynb']), 'a').write(' ')",
@@ -139,8 +139,11 @@ def test_a_pipeline_runs_by_itself_and_goes_on_where_it_failed(
 
     # what it has made is there in the notebook, too
     monkeypatch.setenv("JPY_SESSION_NAME", "sums.ipynb")
-    for cell in (*PIPELINE[:2], PIPELINE[3], PIPELINE[4]):
+    for cell in PIPELINE[:2]:
         run_cell(cell)
+    shown = run_cell(PIPELINE[3])
+    assert type(shown) is type(shell.user_ns["box"]) is shell.user_ns["Box"], "it is of this kernel's class"
+    run_cell(PIPELINE[4])
     assert shell.user_ns["four"] == 4
     assert [len((tmp_path / f"{name}.txt").read_text()) for name in ("two", "four")] == [1, 2]
     run_cell(PIPELINE[4].replace("two +", "3 *"))

@@ -17,15 +17,20 @@ from cloudpickle import cloudpickle as pickling
 from ....core.errors import RunFailed
 
 
-def arrived(data: bytes) -> Any:
+def arrived(data: bytes, kept: bool = False) -> Any:
     """The object in these bytes, which the user's own run gave.
+
+    Parameters
+    ----------
+    kept : whether it was given to another kernel, whose classes were those of this one: objects come back as objects of
+        the classes of these names that are here.
 
     Raises
     ------
     RunFailed : it can't be had here; the cause is chained.
     """
     try:
-        return _Arrival(io.BytesIO(data)).load()
+        return _Arrival(io.BytesIO(data), kept).load()
     except Exception as error:  # noqa: BLE001 - a user's class may raise anything, or isn't here
         frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
         raise RunFailed(
@@ -38,8 +43,9 @@ def arrived(data: bytes) -> Any:
 class _Arrival(pickle.Unpickler):
     """As pickle's, with its own ways to make classes and functions of a notebook."""
 
-    def __init__(self, file: io.BytesIO) -> None:
+    def __init__(self, file: io.BytesIO, kept: bool) -> None:
         super().__init__(file)
+        self._kept = kept
         self._known: set[type] = set()
         self._ours: dict[str, Callable[..., Any]] = {
             "_make_skeleton_class": self._made(pickling._make_skeleton_class, 4),  # noqa: SLF001 - they go by these names
@@ -59,7 +65,10 @@ class _Arrival(pickle.Unpickler):
         """As `make`, whose argument at `place` says which class it is: one that is here already needs no state."""
 
         def made(*args: Any) -> type:
-            known = pickling._DYNAMIC_CLASS_TRACKER_BY_ID.get(args[place])  # noqa: SLF001 - it says so nowhere else
+            tracked = pickling._DYNAMIC_CLASS_TRACKER_BY_ID  # noqa: SLF001 - it says so nowhere else
+            if self._kept and (mine := _class_here(args[1])) is not None:
+                tracked.setdefault(args[place], mine)
+            known = tracked.get(args[place])
             found = make(*args)
             if found is known:
                 self._known.add(found)
@@ -71,6 +80,12 @@ class _Arrival(pickle.Unpickler):
         if kind not in self._known:
             pickling._class_setstate(kind, state)  # noqa: SLF001 - as above
         return kind
+
+
+def _class_here(name: str) -> type | None:
+    """The notebook's class of that name; None where it has none."""
+    found = vars(sys.modules["__main__"]).get(name)
+    return found if isinstance(found, type) and found.__module__ == "__main__" else None
 
 
 def _function(code: types.CodeType, space: dict[str, Any], *rest: Any) -> types.FunctionType:
