@@ -50,8 +50,10 @@ def note_schedule(schedule: Schedule) -> None:
 def remove_schedule(notebook: str) -> bool:
     """Let a notebook run by itself no more; whether it did."""
     path = pipeline_folder(notebook) / SCHEDULE
-    there = path.exists()
-    with home.guarded(path):
+    if not path.exists():
+        return False
+    with home.locked(path.parent), home.guarded(path):  # who notes how a run went would write it again
+        there = path.exists()
         path.unlink(missing_ok=True)
     return there
 
