@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -51,6 +52,13 @@ def main() -> int:
     return code
 
 
+class _BackgroundShell(InteractiveShell):
+    """One for which `%matplotlib` in a notebook is no error."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """There are no windows."""
+
+
 def _shell(notebook: Path, cluster: str | None) -> InteractiveShell:
     os.environ[NOTEBOOK] = str(notebook)
     os.chdir(notebook.parent)
@@ -58,7 +66,7 @@ def _shell(notebook: Path, cluster: str | None) -> InteractiveShell:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]  # they are files
     alone = Config({"HistoryManager": {"enabled": False}})
-    shell = InteractiveShell.instance(colors="nocolor", config=alone)
+    shell: Any = _BackgroundShell.instance(colors="nocolor", config=alone)
     shell.run_line_magic("load_ext", "jupyter_mlops")
     shell.run_cell("import jupyter_mlops as _mlops; _mlops.Run", silent=True)  # what runs is recorded
     kernel().selected = cluster

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 from ..core.base import Seconds
 
@@ -47,12 +49,20 @@ class PipelineProcess:
             errors="replace",
             start_new_session=True,  # one who interrupts is asked for the run to be cancelled, once
         )
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        threading.Thread(target=self._read, name=f"read-{notebook.name}", daemon=True).start()
 
     def lines(self) -> Iterator[str]:
-        """What it prints, as it comes, until it is over."""
+        """What it prints, as it comes, until it is over. Who stops listening may go on later."""
+        yield from iter(self._lines.get, None)
+
+    def _read(self) -> None:
+        """Nobody may listen, and it has to be able to say what it says all the same."""
         assert self._process.stdout is not None
         with self._process.stdout as stream:
-            yield from stream
+            for line in stream:
+                self._lines.put(line)
+        self._lines.put(None)
 
     def ended(self) -> int:
         """Its exit code, once it is over."""

@@ -104,6 +104,8 @@ class Pipeline:
                 put(line, sys.stdout)
         except BaseException:
             process.cancel()
+            for line in process.lines():  # how it ended
+                put(line, sys.stdout)
             raise
         self.check(process.ended(), began)
         return self
