@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import io
 import keyword
 import sys
@@ -165,10 +166,15 @@ class CellRun:
         else:
             given = self._given(run)
             names, shown = self._bring(given), self._cell_shown(given)
-            stayed = [f"{name!r}, a {kind}, can't travel" for name, kind in given.get("refused", {}).items()]
+            closed = _entered(self._tree)  # nobody needs what is closed again
+            stayed = [
+                f"{name!r}, a {kind}, can't travel"
+                for name, kind in given.get("refused", {}).items()
+                if name not in closed
+            ]
             unkept = listed(stayed)
         record = step.keep(given, self._now(names), run, unkept)
-        for remark in remarks(record, self._tree):
+        for remark in remarks(record, self._tree, step.moved):
             self._say(remark)
         return shown
 
@@ -275,6 +281,12 @@ class CellRun:
         for name, kind in given["refused"].items():
             print(f"{name!r} stayed on the worker: a {kind} can't travel.", file=sys.stderr)
         return list(values)
+
+
+def _entered(tree: ast.Module) -> set[str]:
+    """The names that `with … as` gives."""
+    withs = (node for node in ast.walk(tree) if isinstance(node, (ast.With, ast.AsyncWith)))
+    return {item.optional_vars.id for each in withs for item in each.items if isinstance(item.optional_vars, ast.Name)}
 
 
 def _checked(option: str, name: str, todo: str) -> str:

@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import hashlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import FunctionType, ModuleType
 from typing import Any
 
-#: Texts that are looked at, characters of one, and files of a folder or pattern.
-_TEXTS, _LONGEST, _MOST = 10_000, 1000, 10_000
+#: Texts and objects that are looked at, characters of a text, and files of a folder or pattern.
+_TEXTS, _LONGEST, _MOST = 100_000, 1000, 100_000
+
+#: Files that are told by their names, of those that texts name.
+_NAMED = 5000
 
 _WILD = frozenset("*?[")
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """What a variable has that may be paths: a text or path, or a list of them."""
-    if isinstance(value, (str, os.PathLike)):
-        path = os.fspath(value)
-        if isinstance(path, str):
-            yield path
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for each in itertools.islice(value, _TEXTS):
-            if isinstance(each, (str, os.PathLike)):
-                yield from texts_in(each)
+    """What a variable has that may be paths: texts and paths, also those in lists, dicts and objects."""
+    todo, seen = [value], set[int]()
+    for _ in range(_TEXTS):
+        if not todo:
+            return
+        each = todo.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, PurePath):
+            yield str(each)
+        elif id(each) not in seen:
+            seen.add(id(each))
+            todo += _inside_of(each)
+
+
+def _inside_of(value: Any) -> Iterable[Any]:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return itertools.islice(value, _TEXTS)
+    if isinstance(value, dict):
+        return itertools.islice(list(value.values()), _TEXTS)
+    if isinstance(value, functools.partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, (type, ModuleType, FunctionType)):  # what these have is looked at with their code
+        return ()
+    try:
+        return list(vars(value).values())
+    except Exception:  # noqa: BLE001 - it has none, or is a user's object, which may raise anything
+        return ()
 
 
 def stamps(texts: Iterable[str]) -> dict[str, str]:
     """Those of `texts` that are files, folders or patterns of files here, each with what changes when they do: sizes
     and times of change."""
     paths = [text for text in sorted(set(texts))[:_TEXTS] if _may_be_path(text)]
-    return {text: stamp for text in paths if (stamp := _stamp(text))}
+    found = [(text, stamp) for text in paths if (stamp := _stamp(text))]
+    named, others = dict(found[:_NAMED]), found[_NAMED:]
+    if others:
+        named["other files"] = hashlib.sha256(repr(others).encode()).hexdigest()[:24]
+    return named
 
 
 def _may_be_path(text: str) -> bool:

@@ -6,6 +6,7 @@ wherever it stands and however it is written; a class of the notebook what it ha
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import pickle
@@ -20,6 +21,7 @@ from ..agent.code import NOTEBOOKS
 from ..client.room import with_room
 from ..client.send.flow import codes_in
 from ..client.send.pickling import SentPickler
+from .files import texts_in
 
 #: What classes have that says nothing of them.
 _OF_CLASSES = frozenset({
@@ -36,7 +38,7 @@ _PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A digest, and the texts in the code that was seen for it."""
+    """A digest, and the texts in the code that was seen for it, and in the variables that this code uses."""
 
     digest: str
     texts: frozenset[str] = frozenset()
@@ -85,7 +87,7 @@ class _DigestPickler(SentPickler):
 
     def __init__(self, target: Any) -> None:
         super().__init__(target, [])
-        #: In the code of functions.
+        #: In the code of functions, and in what these use.
         self.texts: set[str] = set()
         self.globals_ref[id(vars(sys.modules["__main__"]))] = {NOTEBOOKS: True}
 
@@ -93,7 +95,7 @@ class _DigestPickler(SentPickler):
         """What stands for an object; None lets it be pickled as usual."""
         kind = type(obj)
         if kind in (set, frozenset):
-            return "set", _of_set(obj)
+            return kind.__name__, _of_set(obj)
         if kind is types.CodeType:
             self.texts.update(texts_of(obj))
             return "code", digest_of_code(obj)
@@ -104,14 +106,26 @@ class _DigestPickler(SentPickler):
     def reducer_override(self, obj: Any) -> Any:
         """As the pickler's that sends things; classes of the notebook, and what functions use, in an order."""
         if isinstance(obj, type) and (obj.__module__ == "__main__" or "<locals>" in obj.__qualname__):
-            return _class, (type(obj).__qualname__, obj.__qualname__, obj.__bases__), _state(obj)
+            state = _state(obj)
+            self.texts.update(texts_in(list(state.values())))
+            return _class, (type(obj), obj.__qualname__, obj.__bases__), state
         reduced = super().reducer_override(obj)
         if type(obj) is not types.FunctionType or not isinstance(reduced, tuple) or len(reduced) < 3:
             return reduced
         attributes, others = reduced[2]
         others = {**others, "__globals__": dict(sorted(others["__globals__"].items()))}
         others.pop("_cloudpickle_submodules", None)  # which are loaded
+        self.texts.update(texts_in([*others["__globals__"].values(), *_given_to(obj)]))
         return (*reduced[:2], (attributes, others), *reduced[3:])
+
+
+def _given_to(function: types.FunctionType) -> Iterator[Any]:
+    """What a function has of its own: defaults, and variables of functions around it."""
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # it is empty yet
+            yield cell.cell_contents
 
 
 def _class(*args: Any) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import os
 import pickle
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from types import FunctionType
 from typing import Any
@@ -16,12 +17,13 @@ from typing import Any
 from ..agent import seals
 from ..agent.versions import versions_of
 from ..client.runs.run import Run
+from ..client.send.modules import Module, reached
 from ..client.send.payload import RunPayload
 from ..client.words import moment
 from ..core.base import Time
 from ..core.errors import InvalidSpec, MlopsError
 from ..core.step import StepRecord, check_step_name, key_of, what_differs
-from ..core.words import listed
+from ..core.words import first_of, listed
 from ..home.steps import seal_key, step_folder
 from .files import stamps, texts_in
 from .fingerprints import Fingerprint, fingerprint
@@ -35,6 +37,7 @@ _SAME: dict[str, str] = {}
 
 #: What tells other things each time: its last name, where there is one with the module's or object's before it.
 _RANDOM = frozenset({"choice", "randint", "randn", "rand", "random", "shuffle", "sample", "uniform", "normal"})
+_DRAWS = frozenset({"sample", "train_test_split"})
 _NOW = frozenset({"now", "utcnow", "today", "time_ns", "uuid4", "uuid1", "urandom", "token_hex"})
 
 
@@ -68,27 +71,32 @@ class StepAtHand:
         if items is not None:
             found["its items"] = _of_items(items)
             reads["its items"] = items
+        self._texts = {*_texts_of(tree), *(text for each in found.values() for text in each.texts)}
+        self._texts |= {text for value in reads.values() for text in texts_in(value)}
         self.parts = {
             "its code": digest_of_cell(tree),
             **{f"--{option}": repr(value) for option, value in options.items() if value is not None},
             **{_spelled(name, reads[name]): _SAME.get(each.digest, each.digest) for name, each in found.items()},
             **_installed(payload),
-            **{f"{module}.py": _text_digest(text) for module, (_, text, _) in payload.head["modules"].items()},
+            **_settings(payload),
+            **{f"${name}": _text_digest(os.environ[name]) for name in sorted(self._texts & os.environ.keys())},
+            **_modules(payload),
         }
         self.key = key_of(self.parts)
-        self._texts = {*_texts_of(tree), *(text for each in found.values() for text in each.texts)}
-        self._texts |= {text for value in reads.values() for text in texts_in(value)}
         self._started: Time = time.time()
+        #: The files that it depends on, as they are before it runs; and those that changed while it ran.
+        self._files = stamps(self._texts)
+        self.moved: list[str] = []
 
     def kept(self) -> tuple[StepRecord, dict[str, Any]] | None:
         """What is kept of it as it is now, as plain data with pickles in it; None where that is nothing, or isn't what
         was kept."""
         record = self._folder.kept(self.key)
-        if record is None or record.files != stamps(self._texts):
+        if record is None or record.files != self._files:
             return None
         try:
             sealed = self._folder.values(self.key)
-            given: dict[str, Any] = seals.plain(seals.opened(sealed, seal_key(), self._sealed_for))
+            given: dict[str, Any] = seals.plain(seals.opened(sealed, seal_key(), self._sealed_for(record)))
         except (OSError, seals.BrokenSeal, pickle.UnpicklingError, EOFError):
             return None
         self._note(record)
@@ -103,7 +111,7 @@ class StepAtHand:
             return f"{self.name} failed when it ran last."
         if last.unkept:
             return f"{self.name} is computed each time: {last.unkept}."
-        differs = what_differs(last, self.parts, stamps(self._texts))
+        differs = what_differs(last, self.parts, self._files)
         if not differs:
             return f"{self.name} is computed: what it made isn't kept any more, or isn't what was kept."
         return f"{self.name} is computed: {differs} changed since {moment(last.made, time.time())}."
@@ -118,15 +126,17 @@ class StepAtHand:
         unkept : why it can't be kept, in words.
         """
         made = {name: fingerprint(value).digest for name, value in names.items()}
+        files = stamps(self._texts)
+        self.moved = sorted(name for name, stamp in self._files.items() if files.get(name, stamp) != stamp)
         record = self._record(run).model_copy(
-            update={"makes": made, "files": stamps(self._texts), "changes": sorted(given.get("changed", ()))}
+            update={"makes": made, "files": files, "changes": sorted(given.get("changed", ()))}
         )
         data = b"" if unkept else pickle.dumps(dict(given), protocol=5)
         if len(data) > MOST:
             unkept = f"its values are more than {MOST // 1024**3} GiB"
         try:
             if not unkept:
-                self._folder.keep(record, seals.seal(data, seal_key(), self._sealed_for))
+                self._folder.keep(record, seals.seal(data, seal_key(), self._sealed_for(record)))
         except MlopsError as error:
             unkept = str(error).rstrip(".")
         record = record.model_copy(update={"unkept": unkept})
@@ -162,9 +172,10 @@ class StepAtHand:
         except MlopsError as error:  # a full disk costs the note and nothing else
             print(f"What became of {self.name} isn't noted: {error}", file=sys.stderr)
 
-    @property
-    def _sealed_for(self) -> str:
-        return f"step {self.name} {self.key}"
+    def _sealed_for(self, record: StepRecord) -> str:
+        """With the run: of two kernels that keep the same, none takes the values of one for what the other's record
+        says."""
+        return f"step {self.name} {self.key} {record.run}"
 
 
 def digest_of_cell(tree: ast.Module) -> str:
@@ -192,8 +203,10 @@ def told_of(record: StepRecord) -> str:
     return f"{record.name} is as it was at {when}; its values are taken from there. --again computes it."
 
 
-def remarks(record: StepRecord, tree: ast.Module) -> Iterator[str]:
-    """What is worth knowing of a step that was computed, a sentence each."""
+def remarks(record: StepRecord, tree: ast.Module, moved: Sequence[str] = ()) -> Iterator[str]:
+    """What is worth knowing of a step that was computed, a sentence each; `moved` are files that changed meanwhile."""
+    if moved and not record.unkept:
+        yield f"{first_of(moved, 3)} changed while {record.name} ran: if it didn't do that itself, write --again once."
     if record.unkept:
         yield f"{record.name} isn't kept: {record.unkept}. It is computed each time."
     if record.changes:
@@ -207,15 +220,23 @@ def remarks(record: StepRecord, tree: ast.Module) -> Iterator[str]:
 
 def _varies(tree: ast.Module) -> str:
     """What in a cell is another each time, in words."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    every = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in every if isinstance(node.func, ast.Attribute)]
     names = {(node.func.attr, ast.unparse(node.func.value)) for node in calls if isinstance(node.func, ast.Attribute)}
     found = ["the time or a name made up"] if any(name in _NOW for name, _ in names) else []
     found += ["the time"] if ("time", "time") in names and not found else []
     modules = {"random", "np.random", "numpy.random"}
     seeded = any(name in ("seed", "manual_seed") for name, _ in names)
-    if not seeded and any(name in _RANDOM and owner in modules for name, owner in names):
+    drawn = any(name in _RANDOM and owner in modules for name, owner in names)
+    if not seeded and (drawn or any(map(_draws, every))):
         found.append("random numbers without a seed")
     return listed(found)
+
+
+def _draws(call: ast.Call) -> bool:
+    """Whether it draws of a table, and isn't told how: `df.sample(3)`, `train_test_split(df)`."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    return name in _DRAWS and not any(word.arg in ("random_state", "seed", None) for word in call.keywords)
 
 
 def _of_items(items: Any) -> Fingerprint:
@@ -232,8 +253,23 @@ def _spelled(variable: str, value: Any) -> str:
 
 
 def _installed(payload: RunPayload) -> dict[str, str]:
-    versions = versions_of(sorted(payload.packages))
-    return {name: version for name, version in versions.items() if name in payload.packages or name == "python"}
+    used = payload.packages | payload.lazy_imports
+    return {name: version for name, version in versions_of(sorted(used)).items() if name in used or name == "python"}
+
+
+def _modules(payload: RunPayload) -> dict[str, str]:
+    """Those beside the notebook that it reaches; others travel, too, since the notebook has them."""
+    brought = {name: Module(*module) for name, module in payload.head["modules"].items()}
+    return {f"{name}.py": _text_digest(brought[name].text) for name in reached(brought, payload.uses)}
+
+
+def _settings(payload: RunPayload) -> dict[str, str]:
+    """Settings of libraries that go along and decide what comes out; how it is shown is another matter."""
+    found = {}
+    for name in sorted({"pandas", "sklearn"} & payload.packages & payload.head["settings"].keys()):
+        settings = pickle.loads(payload.head["settings"][name])  # noqa: S301 - made here
+        found[f"settings of {name}"] = repr(sorted((k, v) for k, v in settings.items() if not k.startswith("display.")))
+    return found
 
 
 def _text_digest(text: str) -> str:

@@ -36,6 +36,7 @@ def test_a_step_is_computed_when_something_has_changed(
     tmp_path: Path,
     marks: Callable[[], int],
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = tmp_path / "data.csv"
     data.write_text("12345")
@@ -63,6 +64,20 @@ def test_a_step_is_computed_when_something_has_changed(
     run_cell(f"%%mlrun --step train{TRAIN}")
     run_cell(read)
     assert marks() == 5 and shell.user_ns["score"] == 12
+
+    # what is beside the code: the environment, paths in variables of functions, files that change while it runs
+    monkeypatch.setenv("STEP_RATE", "1")
+    (tmp_path / "rate.txt").write_text("2")
+    run_cell("places = {'rate': 'rate.txt'}\ndef rate_of(): return open(places['rate']).read()")
+    rate = "%%mlrun --step rate\nimport os\nwith open('rates.txt', 'a') as file:\n    file.write('x')\n"
+    rate += "os.environ['STEP_RATE'] + rate_of()"
+    assert [run_cell(rate), run_cell(rate)] == ["12", "12"] and (tmp_path / "rates.txt").read_text() == "x"
+    monkeypatch.setenv("STEP_RATE", "3")
+    assert run_cell(rate) == "32"
+    told = capsys.readouterr().out
+    assert "rate is computed: $STEP_RATE changed since" in told and "rates.txt changed while rate ran" in told
+    (tmp_path / "rate.txt").write_text("45")
+    assert run_cell(rate) == "345"
 
     # values that somebody else has put there aren't unpickled
     for values in pipelines_dir().rglob(VALUES):

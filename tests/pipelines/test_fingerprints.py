@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ from jupyter_mlops.pipelines.fingerprints import fingerprint
 #: What a notebook may have, written in one way; `WRITTEN_ANEW` means the same.
 WRITTEN = """
 factor = 2
+class Kind(type):
+    def share(cls): return 1
+class Part(metaclass=Kind): pass
 def scale(x): return x * factor
 class Point:
     size = 1
@@ -52,11 +57,17 @@ def test_what_is_written_otherwise_is_the_same(name: str) -> None:
         (("'y', 'z'}", "'y', 'w'}"), {"Point", "point"}),
         (("[1.5, None]", "[1, None]"), {"point"}),
         (("'c', (1", "'d', (1"), {"words"}),
+        (("{'a', 'b', 'c', (1, 2)}", "frozenset(['a', 'b', 'c', (1, 2)])"), {"words"}),
+        (("return 1", "return 2"), {"Part"}),
     ],
 )
 def test_a_change_is_one_of_all_that_use_it(change: tuple[str, str], names: set[str]) -> None:
     changed = WRITTEN.replace(*change)
-    found = {name for name in ("scale", "Point", "point", "words") if _digest(WRITTEN, name) != _digest(changed, name)}
+    found = {
+        name
+        for name in ("scale", "Point", "point", "words", "Part")
+        if _digest(WRITTEN, name) != _digest(changed, name)
+    }
     assert found == names
 
 
@@ -119,7 +130,25 @@ def test_files_that_texts_name_count(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "data" / "b.csv").write_text("x\n1\n2\n")
     after = stamps(texts)
     assert {text for text in before if before[text] != after[text]} == {"data/*.csv", "data", texts[3]}
-    assert set(texts_in(["a", Path("b"), 3])) == {"a", "b"} and list(texts_in("c")) == ["c"] and not list(texts_in(3))
+
+
+def test_texts_are_found_wherever_they_are(tmp_path: Path) -> None:
+    settings = {"of": [Path("b"), {"deep": "c"}], "number": 3}
+    settings["itself"] = settings
+    assert set(texts_in(["a", settings, SimpleNamespace(path="d"), functools.partial(open, "e")])) == set("abcde")
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec("place = {'of': 'a'}\nclass Here: path = 'b'\ndef load(name='c'): return open(place['of']), Here.path", space)
+    assert fingerprint(space["load"]).texts >= {"a", "b", "c"}
+
+
+def test_any_number_of_files_counts(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}" for number in range(6000)]
+    for path in paths:
+        path.touch()
+    before = stamps(map(str, paths))
+    assert len(before) == 5001 and stamps(map(str, paths)) == before
+    max(paths, key=str).write_text("x")
+    assert {name for name, stamp in stamps(map(str, paths)).items() if stamp != before[name]} == {"other files"}
 
 
 def test_it_is_said_what_differs() -> None:

@@ -81,6 +81,17 @@ def imports_from(brought: Mapping[str, Module], start: Iterable[str]) -> set[str
     return found
 
 
+def reached(brought: Mapping[str, Module], start: Iterable[str]) -> list[str]:
+    """The modules among `brought` that the modules `start` are or import, at once or later."""
+    todo, found = [*start], set[str]()
+    while todo:
+        for part in _with_parents(todo.pop()):
+            if part in brought and part not in found:
+                found.add(part)
+                todo += _imported(part, brought[part], lazy=True)
+    return sorted(found)
+
+
 def _with_parents(name: str) -> list[str]:
     """The packages that a module is in, and the module itself; none of them for what is no name."""
     parts = name.split(".")

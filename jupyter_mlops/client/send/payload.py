@@ -51,6 +51,8 @@ class RunPayload:
     packages: set[str] = field(default_factory=set)
     #: Import names of packages that its functions may import when they are called.
     lazy_imports: set[str] = field(default_factory=set)
+    #: Modules that the code names, and those that its objects are of.
+    uses: set[str] = field(default_factory=set)
     #: Of the code, and of the plain values that go along.
     digest: str = ""
 
@@ -159,7 +161,8 @@ def _payload(
     at_hand = needed | {name for name in lazy if can_be_had(name)}
     head["imports"] = sorted(at_hand | {name for name in names.imports | inside if name.split(".")[0] in at_hand})
     digest = digest_of([source, *sorted(head["sources"].values())], variables)
-    return RunPayload(head, bigs, list(variables), source, needed, lazy, digest)
+    uses = {*names.imports, *packed.modules, *packed.lazy_imports}
+    return RunPayload(head, bigs, list(variables), source, needed, lazy, uses, digest)
 
 
 def digest_of(texts: list[str], variables: dict[str, Any]) -> str:
