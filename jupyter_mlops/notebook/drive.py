@@ -11,7 +11,6 @@ import re
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -66,7 +65,7 @@ def _shell(notebook: Path, cluster: str | None) -> InteractiveShell:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]  # they are files
     alone = Config({"HistoryManager": {"enabled": False}})
-    shell: Any = _BackgroundShell.instance(colors="nocolor", config=alone)
+    shell: InteractiveShell = _BackgroundShell.instance(colors="nocolor", config=alone)
     shell.run_line_magic("load_ext", "jupyter_mlops")
     shell.run_cell("import jupyter_mlops as _mlops; _mlops.Run", silent=True)  # what runs is recorded
     kernel().selected = cluster
