@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import re
 from dataclasses import dataclass
@@ -110,14 +111,26 @@ class CodeCell:
             return frozenset(self.out)
         if self.out:
             return frozenset(self.out)
-        return frozenset(self._names.assigns) | (frozenset(changed_in_place(self.tree)) & self.reads)
+        changed = frozenset(changed_in_place(self.tree)) | self._handed_over
+        return frozenset(self._names.assigns) | (changed & self.reads)
+
+    @cached_property
+    def _handed_over(self) -> frozenset[str]:
+        """What it gives to functions of which it takes nothing: `prepare(table)` may change the table."""
+        calls = [
+            node.value for node in self.tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        ]
+        own = [call for call in calls if isinstance(call.func, ast.Name) and not _only_shows(call.func.id)]
+        given = [each for call in own for each in [*call.args, *(word.value for word in call.keywords)]]
+        return frozenset(each.id for each in given if isinstance(each, ast.Name))
 
     @cached_property
     def values(self) -> tuple[str, ...]:
         """The names that it makes, without those of what it imports."""
         imports = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         named = {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
-        return tuple(sorted(self.makes - named))
+        shown = self.makes - named
+        return tuple(sorted(shown if self.out else shown - (self._handed_over - frozenset(self._names.assigns))))
 
     @cached_property
     def hides_names(self) -> bool:
@@ -191,6 +204,11 @@ def _of_python(text: str) -> list[str]:
         else:
             cells[-1].append(line)
     return ["\n".join(lines) for lines in cells if any(line.strip() for line in lines)]
+
+
+def _only_shows(function: str) -> bool:
+    """Whether a function changes nothing that it is given: one of Python's, or of the notebook itself."""
+    return function == "display" or hasattr(builtins, function)
 
 
 def _expression(text: str) -> ast.Module | None:

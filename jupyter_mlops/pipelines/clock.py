@@ -24,6 +24,9 @@ from .child import PipelineProcess
 #: Seconds between two looks at the clock and the schedules.
 LOOK: Seconds = 5.0
 
+#: Seconds ahead at which a run that is past began by a clock that was set back since: what it says is no use.
+_SET_BACK: Seconds = 3600.0
+
 
 def ensure_clock() -> None:
     """Start the process, if something is scheduled and none is there. Does nothing where it can't: who looks at other
@@ -72,8 +75,9 @@ def _until_nothing_is_scheduled(running: dict[str, threading.Thread]) -> None:
 
 
 def _is_due(schedule: Schedule) -> bool:
+    now = time.time()
     try:
-        return schedule.due() <= time.time()
+        return schedule.due() <= now or (schedule.began or 0) > now + _SET_BACK
     except InvalidSpec:  # of another version
         return False
 

@@ -55,7 +55,7 @@ def pipeline(notebook: str | Path | None = None, /) -> Pipeline:
     ensure_clock()
     made = Pipeline(path)
     if others := _unsaved(made.graph):
-        tell(f"The notebook's file has another {', '.join(others)} than what ran here last: save it.")
+        tell(f"The notebook's file has another {', '.join(others)} than what ran here last: save it, or run its cell.")
     return made
 
 

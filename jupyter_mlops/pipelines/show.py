@@ -67,7 +67,8 @@ def _state(step: PlannedStep, last: dict[str, StepRecord | None]) -> tuple[str, 
         return "new", "not yet computed"
     when = moment(record.made, time.time())
     if record.error:
-        return "failed", f"failed at {when}: {record.error.splitlines()[0]}"
+        how = "cancelled" if record.error.startswith("RunCancelled") else "failed"
+        return "failed", f"{how} at {when}: {record.error.splitlines()[0]}"
     words = f"done at {when}, {span(record.took)}"
     cost = known_cost(record.cost)
     words += f", {cost}" if cost else ""

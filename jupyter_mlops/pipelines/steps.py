@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import hashlib
 import os
@@ -21,7 +22,7 @@ from ..client.send.modules import Module, reached
 from ..client.send.payload import RunPayload
 from ..client.words import moment
 from ..core.base import Time
-from ..core.errors import InvalidSpec, MlopsError
+from ..core.errors import InvalidSpec, MlopsError, NotFound
 from ..core.step import StepRecord, check_step_name, key_of, what_differs
 from ..core.words import first_of, listed
 from ..home.steps import seal_key, step_folder
@@ -103,18 +104,35 @@ class StepAtHand:
         return record, given
 
     def why(self) -> str:
-        """Why it is computed though it was before, in a sentence; empty where it never was."""
+        """Why it is computed though it was before, in a sentence; empty where it never was.
+
+        Raises
+        ------
+        NotFound : it lacks a variable that it read then, and can only fail.
+        """
         last = self._folder.last()
         if last is None:
             return ""
+        if gone := self._gone(last):
+            todo = "Run the cells that make them first; --again runs it all the same."
+            raise NotFound(f"{self.name} lacks {first_of(gone, 3)}", "it read them when it ran last", todo)
         if last.error:
-            return f"{self.name} failed when it ran last."
+            how = "was cancelled" if last.error.startswith("RunCancelled") else "failed"
+            return f"{self.name} {how} when it ran last."
         if last.unkept:
             return f"{self.name} is computed each time: {last.unkept}."
         differs = what_differs(last, self.parts, self._files)
         if not differs:
             return f"{self.name} is computed: what it made isn't kept any more, or isn't what was kept."
         return f"{self.name} is computed: {differs} changed since {moment(last.made, time.time())}."
+
+    def _gone(self, last: StepRecord) -> list[str]:
+        """The variables that the same code read before, and that aren't there now."""
+        if last.parts.get("its code") != self.parts["its code"]:
+            return []
+        names = [part.partition(" ")[0] for part in last.parts if part.startswith("'")]
+        now = {part.partition(" ")[0] for part in self.parts}
+        return [name for name in names if name not in now and not hasattr(builtins, name.strip("'"))]
 
     def keep(self, given: Mapping[str, Any], names: Mapping[str, Any], run: Run, unkept: str = "") -> StepRecord:
         """Keep what its run gave.

@@ -11,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import jupyter_mlops as mlops
-from jupyter_mlops.core.errors import InvalidSpec, RunFailed
+from jupyter_mlops.core.errors import InvalidSpec, NotFound, RunFailed
 from jupyter_mlops.home.steps import VALUES, pipelines_dir
 
 RunCell = Callable[[str], Any]
@@ -154,6 +154,8 @@ def test_a_pipeline_runs_by_itself_and_goes_on_where_it_failed(
 
     # what it has made is there in the notebook, too
     monkeypatch.setenv("JPY_SESSION_NAME", "sums.ipynb")
+    with pytest.raises(NotFound, match="two lacks 'Box', 'double' and 'one'"):
+        run_cell(PIPELINE[3])
     for cell in PIPELINE[:2]:
         run_cell(cell)
     shown = run_cell(PIPELINE[3])
@@ -163,4 +165,4 @@ def test_a_pipeline_runs_by_itself_and_goes_on_where_it_failed(
     assert [len((tmp_path / f"{name}.txt").read_text()) for name in ("two", "four")] == [1, 2]
     run_cell(PIPELINE[4].replace("two +", "3 *"))
     mlops.pipeline()
-    assert "The notebook's file has another four than what ran here last: save it." in capsys.readouterr().out
+    assert "The notebook's file has another four than what ran here last: save it" in capsys.readouterr().out

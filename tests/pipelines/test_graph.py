@@ -57,6 +57,15 @@ def test_what_is_changed_in_place_is_of_who_changed_it() -> None:
         "%%mlrun --step load\nrows = [3, 1]", "%%mlrun --step sort\nrows.sort()", "%%mlrun --step take\nfirst = rows[0]"
     )
     assert [each.reads for each in graph.steps] == [{}, {"rows": "load"}, {"rows": "sort"}]
+    graph = _graph(
+        "def prepare(rows, by): rows.sort(key=by)",
+        "%%mlrun --step load\nrows = [3, 1]",
+        "print(rows)",
+        "prepare(rows, by=abs)",
+        "%%mlrun --step again\nprepare(rows, by=None)",
+        "%%mlrun --step take\nfirst = rows[0]",
+    )
+    assert [cell.number for cell in graph.to_run("take")] == [1, 2, 4, 5, 6] and graph.step("again").makes == ()
 
 
 def test_the_items_of_a_map_may_be_files() -> None:
