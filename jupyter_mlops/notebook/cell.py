@@ -165,13 +165,11 @@ class CellRun:
             given: dict[str, Any] = {} if unkept else {"results": dumps(run.result(view=view_for(quiet=True)))}
         else:
             given = self._given(run)
-            names, shown = self._bring(given), self._cell_shown(given)
             closed = _entered(self._tree)  # nobody needs what is closed again
-            stayed = [
-                f"{name!r}, a {kind}, can't travel"
-                for name, kind in given.get("refused", {}).items()
-                if name not in closed
-            ]
+            if "refused" in given:
+                given["refused"] = {name: kind for name, kind in given["refused"].items() if name not in closed}
+            names, shown = self._bring(given), self._cell_shown(given)
+            stayed = [f"{name!r}, a {kind}, can't travel" for name, kind in given.get("refused", {}).items()]
             unkept = listed(stayed)
         record = step.keep(given, self._now(names), run, unkept)
         for remark in remarks(record, self._tree, step.moved):

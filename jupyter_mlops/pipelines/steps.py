@@ -18,7 +18,7 @@ from typing import Any
 from ..agent import seals
 from ..agent.versions import versions_of
 from ..client.runs.run import Run
-from ..client.send.modules import Module, reached
+from ..client.send.modules import Module, imports_from, reached
 from ..client.send.payload import RunPayload
 from ..client.words import moment
 from ..core.base import Time
@@ -29,12 +29,20 @@ from ..home.steps import seal_key, step_folder
 from .files import stamps, texts_in
 from .fingerprints import Fingerprint, fingerprint
 
+#: This package.
+_OWN = __name__.partition(".")[0]
+
 #: Bytes of a step's values that are kept at most.
 MOST = 4 * 1024**3
 
 #: Digest of a variable in this process → that of the one that its step made: what was unpickled need not have the same
 #: pickle as what was computed.
 _SAME: dict[str, str] = {}
+
+#: Beginnings of the settings of libraries that decide what comes out, and not how it is shown; and those that these
+#: have where nobody has changed them, if they come all the same.
+_DECIDE = {"pandas": ("compute.", "future.", "io.", "mode."), "sklearn": ("enable_metadata", "transform_output")}
+_USUAL = {"enable_metadata_routing": False, "transform_output": "default"}
 
 #: What tells other things each time: its last name, where there is one with the module's or object's before it.
 _RANDOM = frozenset({"choice", "randint", "randn", "rand", "random", "shuffle", "sample", "uniform", "normal"})
@@ -74,6 +82,7 @@ class StepAtHand:
             reads["its items"] = items
         self._texts = {*_texts_of(tree), *(text for each in found.values() for text in each.texts)}
         self._texts |= {text for value in reads.values() for text in texts_in(value)}
+        self._texts |= {text for module in _trees(payload) for text in _texts_of(module)}
         self.parts = {
             "its code": digest_of_cell(tree),
             **{f"--{option}": repr(value) for option, value in options.items() if value is not None},
@@ -84,16 +93,17 @@ class StepAtHand:
             **_modules(payload),
         }
         self.key = key_of(self.parts)
+        self._read = {variable: each.digest for variable, each in found.items()}
         self._started: Time = time.time()
         #: The files that it depends on, as they are before it runs; and those that changed while it ran.
-        self._files = stamps(self._texts)
+        self.files = stamps(self._texts)
         self.moved: list[str] = []
 
     def kept(self) -> tuple[StepRecord, dict[str, Any]] | None:
         """What is kept of it as it is now, as plain data with pickles in it; None where that is nothing, or isn't what
         was kept."""
         record = self._folder.kept(self.key)
-        if record is None or record.files != self._files:
+        if record is None or record.files != self.files:
             return None
         try:
             sealed = self._folder.values(self.key)
@@ -121,7 +131,7 @@ class StepAtHand:
             return f"{self.name} {how} when it ran last."
         if last.unkept:
             return f"{self.name} is computed each time: {last.unkept}."
-        differs = what_differs(last, self.parts, self._files)
+        differs = what_differs(last, self.parts, self.files)
         if not differs:
             return f"{self.name} is computed: what it made isn't kept any more, or isn't what was kept."
         return f"{self.name} is computed: {differs} changed since {moment(last.made, time.time())}."
@@ -145,10 +155,12 @@ class StepAtHand:
         """
         made = {name: fingerprint(value).digest for name, value in names.items()}
         files = stamps(self._texts)
-        self.moved = sorted(name for name, stamp in self._files.items() if files.get(name, stamp) != stamp)
-        record = self._record(run).model_copy(
-            update={"makes": made, "files": files, "changes": sorted(given.get("changed", ()))}
+        self.moved = sorted(name for name, stamp in self.files.items() if files.get(name, stamp) != stamp)
+        # what came back as another object need not be changed
+        changes = sorted(
+            name for name in given.get("changed", ()) if name not in made or made[name] != self._read.get(name)
         )
+        record = self._record(run).model_copy(update={"makes": made, "files": files, "changes": changes})
         data = b"" if unkept else pickle.dumps(dict(given), protocol=5)
         if len(data) > MOST:
             unkept = f"its values are more than {MOST // 1024**3} GiB"
@@ -271,22 +283,39 @@ def _spelled(variable: str, value: Any) -> str:
 
 
 def _installed(payload: RunPayload) -> dict[str, str]:
-    used = payload.packages | payload.lazy_imports
-    return {name: version for name, version in versions_of(sorted(used)).items() if name in used or name == "python"}
+    """Versions of what it uses, whether that is loaded here yet or not."""
+    brought = _brought(payload)
+    named = {name.partition(".")[0] for name in imports_from(brought, payload.uses, lazy=True)}
+    used = named - {"__main__", _OWN, *sys.stdlib_module_names, *(name.partition(".")[0] for name in brought)}
+    versions = versions_of(sorted(used))
+    return {name: versions[name] for name in ["python", *sorted(used)] if versions[name] not in ("", "?")}
 
 
 def _modules(payload: RunPayload) -> dict[str, str]:
     """Those beside the notebook that it reaches; others travel, too, since the notebook has them."""
-    brought = {name: Module(*module) for name, module in payload.head["modules"].items()}
+    brought = _brought(payload)
     return {f"{name}.py": _text_digest(brought[name].text) for name in reached(brought, payload.uses)}
 
 
+def _trees(payload: RunPayload) -> Iterator[ast.Module]:
+    brought = _brought(payload)
+    for name in reached(brought, payload.uses):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            yield ast.parse(brought[name].text)
+
+
+def _brought(payload: RunPayload) -> dict[str, Module]:
+    return {name: Module(*module) for name, module in payload.head["modules"].items()}
+
+
 def _settings(payload: RunPayload) -> dict[str, str]:
-    """Settings of libraries that go along and decide what comes out; how it is shown is another matter."""
+    """Settings of libraries that somebody has changed, which travel, too."""
     found = {}
-    for name in sorted({"pandas", "sklearn"} & payload.packages & payload.head["settings"].keys()):
+    for name in sorted(_DECIDE.keys() & payload.packages & payload.head["settings"].keys()):
         settings = pickle.loads(payload.head["settings"][name])  # noqa: S301 - made here
-        found[f"settings of {name}"] = repr(sorted((k, v) for k, v in settings.items() if not k.startswith("display.")))
+        own = {key: value for key, value in settings.items() if key.startswith(_DECIDE[name])}
+        if changed := {key: value for key, value in own.items() if key not in _USUAL or value != _USUAL[key]}:
+            found[f"settings of {name}"] = repr(sorted(changed.items()))
     return found
 
 

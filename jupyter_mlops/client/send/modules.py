@@ -63,12 +63,13 @@ def beside(root: Path, imports: Iterable[str]) -> dict[str, Module]:
     return found
 
 
-def imports_from(brought: Mapping[str, Module], start: Iterable[str]) -> set[str]:
+def imports_from(brought: Mapping[str, Module], start: Iterable[str], lazy: bool = False) -> set[str]:
     """The modules besides those in `brought` that are imported as soon as the modules `start` are.
 
     Parameters
     ----------
     start : names of modules, in `brought` or not.
+    lazy : with those that are imported later, perhaps.
     """
     todo, looked, found = [*start], set[str](), set[str]()
     while todo:
@@ -77,7 +78,7 @@ def imports_from(brought: Mapping[str, Module], start: Iterable[str]) -> set[str
                 found.add(part)
             elif part not in looked:
                 looked.add(part)
-                todo += _imported(part, brought[part], lazy=False)
+                todo += _imported(part, brought[part], lazy)
     return found
 
 
