@@ -36,7 +36,7 @@ async def pipeline(asked: Namespace) -> None:
     if asked.what == "schedule":
         if not asked.every:
             raise InvalidInput("When is it to run?", "", "Say so: --every '1 day at 02:00'")
-        made.schedule(asked.every, cluster=asked.cluster)
+        await asyncio.to_thread(made.schedule, asked.every, cluster=asked.cluster)
     if asked.what == "export":
         text = made.export(asked.out)
         return None if asked.out else put(text, sys.stdout)
@@ -63,7 +63,7 @@ def _list(asked: Namespace) -> None:
 async def _run(made: Pipeline, asked: Namespace) -> None:
     """Run it. What it prints goes to standard error where JSON is asked for. Interrupted, it cancels what runs."""
     stream, began = sys.stderr if asked.json else sys.stdout, time.time()
-    process = made.start(since=asked.since, until=asked.until, cluster=asked.cluster)
+    process = await asyncio.to_thread(made.start, since=asked.since, until=asked.until, cluster=asked.cluster)
 
     def follow() -> int:
         for line in process.lines():

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..client.clusters.handle import Cluster
+from ..client.clusters.handle import cluster as cluster_of
 from ..client.clusters.kernel import kernel
 from ..client.runs.origin import origin_of_kernel
 from ..client.words import put, tell
-from ..core.errors import MlopsError, NotFound, RunFailed
+from ..core.errors import InvalidInput, MlopsError, NotFound, RunFailed
 from ..core.schedule import Schedule, parse_every
 from ..home.schedules import read_schedule, remove_schedule, write_schedule
 from ..home.steps import step_folder
@@ -51,7 +52,7 @@ def pipeline(notebook: str | Path | None = None, /) -> Pipeline:
         return Pipeline(Path(notebook).expanduser().resolve())
     path = Path(path_of_notebook(origin_of_kernel().notebook))
     if path.is_dir():
-        raise NotFound("Which notebook?", "this process doesn't know its own", 'Name it: mlops.pipeline("a.ipynb").')
+        raise NotFound("This process has no notebook", "", 'Name one: mlops.pipeline("a.ipynb").')
     ensure_clock()
     made = Pipeline(path)
     if others := _unsaved(made.graph):
@@ -95,6 +96,8 @@ class Pipeline:
         Raises
         ------
         NotFound : there is no such step, or none at all.
+        InvalidInput : `until` doesn't need `since`.
+        UnknownCluster : there is no such cluster.
         RunFailed : a step failed, or a cell that it needs.
         """
         process = self.start(since=since, until=until, cluster=cluster)
@@ -117,7 +120,10 @@ class Pipeline:
         self.graph.to_run(until)
         if since is not None:
             self.graph.step(since)
-        chosen = cluster.id if isinstance(cluster, Cluster) else cluster or kernel().selected
+            if until is not None and since not in self.graph.upstream(until):
+                todo = "Leave one of them out."
+                raise InvalidInput(f"Nothing is since {since!r} until {until!r}", f"{until} doesn't need {since}", todo)
+        chosen = cluster_of(cluster).id if isinstance(cluster, str) else cluster.id if cluster else kernel().selected
         return PipelineProcess(self.notebook, since, until, chosen)
 
     def check(self, code: int, began: float) -> None:
@@ -144,6 +150,7 @@ class Pipeline:
         Raises
         ------
         InvalidSpec : `every` is nothing of that.
+        UnknownCluster : there is no such cluster now.
         StorageFull, Refused : it can't be written down.
         """
         notebook = str(self.notebook)
@@ -152,6 +159,8 @@ class Pipeline:
             return self
         parse_every(every)
         self.graph.to_run()
+        if cluster is not None:
+            cluster_of(cluster)
         write_schedule(
             Schedule(
                 notebook=notebook, every=every.strip(), created=time.time(), python=sys.executable, cluster=cluster
@@ -168,10 +177,14 @@ class Pipeline:
         ------
         InvalidCell : a cell waits for something outside of functions, which a program can't.
         NotFound : it has no steps.
+        InvalidInput : the file can't be written.
         """
         text = exported(self.notebook.name, self.graph.to_run())
         if file is not None:
-            Path(file).expanduser().write_text(text, encoding="utf-8")
+            try:
+                Path(file).expanduser().write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise InvalidInput(f"{file} can't be written", error.strerror or "", "Name another file.") from None
         return text
 
     def __str__(self) -> str:

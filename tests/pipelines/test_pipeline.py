@@ -95,6 +95,9 @@ def test_the_command_line_shows_and_exports(
     assert not (tmp_path / "home" / "pipelines" / "clock").exists()
     for asked, told in {
         ("run", path, "--since", "no"): "There is no step 'no'. There are: load, roots, total.",
+        ("run", path, "--since", "roots", "--until", "load"): "load doesn't need roots",
+        ("run", path, "--cluster", "nope"): "no cluster",
+        ("export", path, "--out", str(tmp_path / "no" / "a.py")): "can't be written",
         ("show", f"{path}x"): "There is no notebook",
         ("show",): "`pipeline show` needs a notebook",
         ("schedule", path): "When is it to run?",
