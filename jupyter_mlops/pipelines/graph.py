@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..core.errors import Conflict, InvalidInput, NotFound
+from ..core.errors import Conflict, InvalidInput, MlopsError, NotFound
 from ..core.words import listed
 from .cells import CodeCell
 
@@ -19,7 +19,8 @@ class PlannedStep:
     """A step, with what it needs.
 
     `reads` are the names that it reads of other steps, each with that step's; `makes` those that it sets. `cells` are
-    the numbers of the cells that it needs besides steps: imports, functions, settings.
+    the numbers of the cells that it needs besides steps: imports, functions, settings. `problem` says why it can't run
+    here.
     """
 
     name: str
@@ -27,6 +28,7 @@ class PlannedStep:
     reads: dict[str, str]
     makes: tuple[str, ...]
     cells: frozenset[int]
+    problem: MlopsError | None = None
 
     @property
     def needs(self) -> list[str]:
@@ -75,6 +77,8 @@ class Graph:
         Raises
         ------
         NotFound : there is no such step, or none at all.
+        Conflict : steps need each other in a circle.
+        InvalidInput : a step reads a name that no cell above it makes.
         """
         if not self.steps:
             raise NotFound("This notebook has no steps", "", "Make a cell one: %%mlrun --step NAME")
@@ -82,6 +86,8 @@ class Graph:
         numbers: set[int] = set()
         for each in self.steps:
             if each.name in wanted:
+                if each.problem is not None:
+                    raise each.problem
                 numbers |= {each.cell.number, *each.cells}
         return [cell for cell in self.cells if cell.number in numbers]
 
@@ -95,8 +101,7 @@ def graph_of(cells: Sequence[CodeCell]) -> Graph:
 
     Raises
     ------
-    Conflict : two steps have one name, or steps need each other in a circle.
-    InvalidInput : a step reads a name that no cell above it makes.
+    Conflict : two steps have one name.
     """
     steps = [cell for cell in cells if cell.step]
     for number, cell in enumerate(steps):
@@ -112,12 +117,12 @@ def _planned(cells: Sequence[CodeCell], step: CodeCell) -> PlannedStep:
     needed = {cell.number for cell in _above(cells, step) if cell.is_for_all and not cell.step}
     todo = [(step, name) for name in sorted(step.reads | step.may_read)]
     todo += [(cell, name) for cell in cells if cell.number in needed for name in sorted(cell.reads)]
-    seen = set(todo)
+    seen, problem = set(todo), None
     while todo:
         reader, name = todo.pop()
         found = _makers(cells, reader, step, name)
         if not found and reader is step and name in step.reads:
-            _check_known(cells, step, name)
+            problem = problem or _problem(cells, step, name)
         for maker in found:
             if maker.step:
                 reads[name] = maker.step
@@ -128,7 +133,7 @@ def _planned(cells: Sequence[CodeCell], step: CodeCell) -> PlannedStep:
                 todo += sorted(new, key=lambda each: each[1])
     order = {cell.step: cell.number for cell in cells if cell.step}
     reads = dict(sorted(reads.items(), key=lambda each: (order[each[1]], each[0])))
-    return PlannedStep(step.step, step, reads, step.values, frozenset(needed))
+    return PlannedStep(step.step, step, reads, step.values, frozenset(needed), problem)
 
 
 def _makers(cells: Sequence[CodeCell], reader: CodeCell, step: CodeCell, name: str) -> list[CodeCell]:
@@ -145,23 +150,23 @@ def _above(cells: Sequence[CodeCell], cell: CodeCell) -> list[CodeCell]:
     return [each for each in cells if each.number < cell.number]
 
 
-def _check_known(cells: Sequence[CodeCell], step: CodeCell, name: str) -> None:
-    """Raise for a name that no cell above a step makes, unless there may be one that can't be seen."""
+def _problem(cells: Sequence[CodeCell], step: CodeCell, name: str) -> MlopsError | None:
+    """What is wrong with a name that no cell above a step makes; None where there may be one that can't be seen."""
     if hasattr(builtins, name) or name in _OF_NOTEBOOKS or any(cell.hides_names for cell in _above(cells, step)):
-        return
+        return None
     below = next((cell for cell in cells if cell.number > step.number and name in cell.makes), None)
     if below is None:
         why, todo = "no cell of the notebook makes it", "Make it in a cell above, or look how it is spelled."
-        raise InvalidInput(f"The step {step.step!r} reads {name!r}, and it isn't there", why, todo)
+        return InvalidInput(f"The step {step.step!r} reads {name!r}, and it isn't there", why, todo)
     if below.step and step.makes & _all_reads(cells, below):
         names = listed(sorted(step.makes & _all_reads(cells, below)))
-        raise Conflict(
+        return Conflict(
             f"The steps {step.step!r} and {below.step!r} need each other",
             f"{step.step} reads {name!r} of {below.step}, which reads {names} of {step.step}",
             "Let one of them read what a step above both of them makes.",
         )
     why = f"only {below.label} makes it, which is below"
-    raise InvalidInput(f"The step {step.step!r} reads {name!r} too early", why, "Move that cell above the step.")
+    return InvalidInput(f"The step {step.step!r} reads {name!r} too early", why, "Move that cell above the step.")
 
 
 def _all_reads(cells: Sequence[CodeCell], cell: CodeCell) -> set[str]:

@@ -44,8 +44,8 @@ def pipeline(notebook: str | Path | None = None, /) -> Pipeline:
     ------
     NotFound : there is no such file, or this kernel doesn't know its notebook.
     Unreadable : it is no notebook.
-    Conflict : two steps have one name, or need each other.
-    InvalidInput : a step reads what no cell above makes, or its line can't be read.
+    Conflict : two steps have one name.
+    InvalidSpec : a step's line can't be read.
     """
     if notebook is not None:
         ensure_clock()
@@ -96,7 +96,8 @@ class Pipeline:
         Raises
         ------
         NotFound : there is no such step, or none at all.
-        InvalidInput : `until` doesn't need `since`.
+        Conflict, InvalidInput : steps need each other, one reads what no cell above makes, or `until` doesn't need
+            `since`.
         UnknownCluster : there is no such cluster.
         RunFailed : a step failed, or a cell that it needs.
         """

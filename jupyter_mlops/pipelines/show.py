@@ -36,8 +36,8 @@ class StepView:
     name : its name.
     reads : names that it reads of other steps, each with that step's.
     makes : names that it makes.
-    state : "new" (never computed), "done", "failed", or "changed": its code, or what it needs, is newer than its
-        values.
+    state : "new" (never computed), "done", "failed" (or it can't run here), or "changed": its code, or what it needs, is
+        newer than its values.
     words : the same in words, with when, how long and for how much money.
     """
 
@@ -63,6 +63,8 @@ def views_of(graph: Graph, last: dict[str, StepRecord | None]) -> list[StepView]
 
 def _state(step: PlannedStep, last: dict[str, StepRecord | None]) -> tuple[str, str]:
     record = last.get(step.name)
+    if step.problem is not None:
+        return "failed", str(step.problem)
     if record is None:
         return "new", "not yet computed"
     when = moment(record.made, time.time())

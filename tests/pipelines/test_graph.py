@@ -10,6 +10,7 @@ import pytest
 from jupyter_mlops.core.errors import Conflict, InvalidInput, MlopsError, NotFound, Unreadable
 from jupyter_mlops.pipelines.cells import cell_of, read_cells
 from jupyter_mlops.pipelines.graph import Graph, graph_of
+from jupyter_mlops.pipelines.show import views_of
 
 CELLS = [
     "%load_ext jupyter_mlops\nimport pandas as pd\nimport matplotlib.pyplot as plt",
@@ -100,8 +101,15 @@ def test_what_others_depend_on_without_a_name_is_taken_along() -> None:
 )
 def test_what_can_not_be_a_pipeline_says_why(sources: list[str], kind: type[MlopsError], words: str) -> None:
     with pytest.raises(kind) as caught:
-        _graph(*sources)
+        _graph(*sources).to_run()
     assert words in str(caught.value)
+
+
+def test_what_can_not_run_keeps_nothing_else() -> None:
+    graph = _graph("%%mlrun --step a\nx = 1", "%%mlrun --step b\ny = x + nowhere", "%%mlrun --step c\nz = x")
+    assert [cell.step for cell in graph.to_run("c")] == ["a", "c"]
+    views = {view.name: view for view in views_of(graph, {})}
+    assert [view.state for view in views.values()] == ["new", "failed", "new"] and "nowhere" in views["b"].words
 
 
 def test_steps_are_found_by_their_names() -> None:
