@@ -36,7 +36,7 @@ class StepView:
     name : its name.
     reads : names that it reads of other steps, each with that step's.
     makes : names that it makes.
-    state : "new" (never computed), "done", "failed" (or it can't run here), or "changed": its code, or what it needs, is
+    state : "new" (never computed), "done", "failed" (or it can't run), or "changed": its code, or what it needs, is
         newer than its values.
     words : the same in words, with when, how long and for how much money.
     """
