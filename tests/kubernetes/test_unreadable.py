@@ -247,6 +247,17 @@ async def test_an_unreadable_state_is_said_and_the_cluster_goes_on(
     assert api.of("deployments", "one-")["spec"]["replicas"] == 1
 
 
+async def test_a_scheduler_hears_why_somebody_ended_it(api: StoringApi, backend: Backend, tmp_path: Path) -> None:
+    """It is told to end by Kubernetes, and writes the receipt last: with the cause that is in it."""
+    (spec,) = await made(backend, tmp_path / "clusters", "one")
+    assert await _with_keeper(spec, tmp_path, lambda keeper: keeper.told_end()) is None
+    await backend.end("one", "budget", "its account is empty")
+    told = await _with_keeper(spec, tmp_path, lambda keeper: keeper.told_end())
+    assert (told.cause, told.why) == ("budget", "its account is empty")
+    api.keep("one-receipt", "receipt.json", GARBAGE)
+    assert await _with_keeper(spec, tmp_path, lambda keeper: keeper.told_end()) is None
+
+
 async def test_an_unreadable_receipt_is_kept_as_it_is(api: StoringApi, backend: Backend, tmp_path: Path) -> None:
     """Also after the days for which receipts are kept."""
     await made(backend, tmp_path / "clusters", "one", "two", age=30 * 24 * 3600.0)

@@ -7,6 +7,7 @@ folder, compressed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import logging
@@ -19,7 +20,7 @@ from typing import TypeVar
 
 from ....controller.runs.restored import Restored
 from ....core.base import read_record
-from ....core.cluster import ClusterState
+from ....core.cluster import ClusterState, Receipt
 from ....core.errors import Unreadable
 from ....core.run import RunState
 from ..api.client import MERGE_PATCH, Answer, Api, Json, Unreachable
@@ -88,6 +89,13 @@ class RecordKeeper:
         state = _restored(ClusterState, receipt.text("state.json"))
         live = _restored(list[RunState], history.text(LIVE))
         return Restored(live or []) if state is None else Restored(live or [], state.groups, state.work)
+
+    async def told_end(self) -> Receipt | None:
+        """What somebody wrote who ended the cluster without its scheduler; None where nobody did, or it isn't seen."""
+        with contextlib.suppress(Answer, Unreachable):
+            found = await self._api.request("GET", self._api.path("secrets", self._ids.receipt), timeout=5.0)
+            return _restored(Receipt, KeptFiles("secrets", found).text("receipt.json"))
+        return None
 
     async def run(self) -> None:
         """Keep copying until cancelled."""

@@ -213,7 +213,8 @@ def _end_on_signals(controller: Controller, keeper: RecordKeeper, api: Api, ids:
     async def end() -> None:
         if await _deleted(api, ids):
             deleted.set()
-            await controller.stop("deleted", DELETED)
+            told = await keeper.told_end()
+            await controller.stop(*("deleted", DELETED) if told is None else (told.cause, told.why))
         else:
             await keeper.finish()
             os._exit(0)  # without a word to the workers: they wait for the next scheduler
