@@ -41,8 +41,8 @@ def sentence(state: RunState, now: Time | None = None) -> str:
 
 
 def projection(state: RunState) -> str:
-    """What all of a map, sweep or gang will cost, and where its cluster's budget would end it: "this map will cost
-    about $31.00 ($28.00–$35.00); the budget is $20.00: it would stop at 64 %"; empty while that can't be told."""
+    """What all of a map, sweep or gang will cost, and where a budget would end it: "this map will cost about $31.00
+    ($28.00–$35.00); the budget is $20.00: it would stop at 64 %"; empty while that can't be told."""
     known = state.projection
     if known is None:
         return ""
@@ -51,9 +51,10 @@ def projection(state: RunState) -> str:
     if known.stops_at is None or known.budget is None:
         return text
     budget, part = words.fine_money(known.budget, known.currency), f"{known.stops_at:.0%}"
+    whose = "its own budget" if known.own else "the budget"
     if not text:
-        return f"the budget is {budget}: this {state.kind} would stop at {part}"
-    return f"{text}; the budget is {budget}: it would stop at {part}"
+        return f"{whose} is {budget}: this {state.kind} would stop at {part}"
+    return f"{text}; {whose} is {budget}: it would stop at {part}"
 
 
 def _run_phase(state: RunState) -> str:

@@ -142,6 +142,7 @@ class Controller:
             clock=clock,
         )
         self.runs.budget = lambda: self.lifecycle.budget
+        self.runs.budget_of = self.lifecycle.budget_of_run
         self.till = Till(
             spec,
             accounts,

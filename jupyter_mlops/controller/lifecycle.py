@@ -141,6 +141,10 @@ class Lifecycle:
         """Whether what is left pays for its last minutes only: no task begins any more."""
         return any(each is not None and each.step == "drain" for each in (self.budget, self.account))
 
+    def budget_of_run(self, most: float, cost: Cost) -> Budget:
+        """See `BudgetOfRun`."""
+        return self._deadline.budget_of_run(most, cost)
+
     def taken(self, cost: Cost) -> Budget:
         """What it has cost and costs an hour, with what is assumed of it."""
         return self._deadline.taken(cost)

@@ -97,6 +97,13 @@ class Deadline:
         reference = reference_in(cost.currency, self._reference)
         return budget_of(self.limits, cost, reference, self._clock(), self._work())
 
+    def budget_of_run(self, most: float, cost: Cost) -> Budget:
+        """What a run has left that may cost `most`; workers without a price count as for the cluster's budget."""
+        limits = self.limits.model_copy(update={"budget": most})
+        budget = budget_of(limits, cost, reference_in(cost.currency, self._reference), self._clock())
+        assert budget is not None
+        return budget
+
     def taken(self, cost: Cost) -> Budget:
         """What it has cost and costs an hour, with what is assumed of it, whether it has a budget or not."""
         limits = self.limits.model_copy(update={"budget": self.limits.budget or 1.0})

@@ -119,6 +119,13 @@ class Budget(Record):
         return fine_money(self.limit, self.currency)
 
 
+def sooner(one: Budget | None, other: Budget | None) -> Budget | None:
+    """The one of two that is used up first; None where there is none."""
+    if one is None or other is None:
+        return one or other
+    return one if (one.until or math.inf) <= (other.until or math.inf) else other
+
+
 def budget_of(
     limits: Limits, cost: Cost, reference: Price | None, now: Time, work: Seconds | None = None
 ) -> Budget | None:

@@ -36,6 +36,7 @@ maps the classes to HTTP statuses in one table; the kernel and the command line 
         ├── ItemsFailed         some items of a map raised; all are listed
         ├── RunCancelled
         ├── RunTimeout
+        ├── RunOverBudget
         └── RunLost             the cluster or kernel that held it is gone
 """
 
@@ -281,6 +282,10 @@ class RunCancelled(RunError):
 
 class RunTimeout(RunError):
     """The run took longer than it was allowed."""
+
+
+class RunOverBudget(RunError):
+    """The run was stopped before it cost more than it was allowed."""
 
 
 class RunLost(RunError):

@@ -1,5 +1,4 @@
-"""What a map, a sweep or a gang will cost, said as soon as its time left is known; and where its cluster's budget would
-end it."""
+"""What a map, a sweep or a gang will cost, said as soon as its time left is known; and where a budget would end it."""
 
 from __future__ import annotations
 
@@ -25,7 +24,8 @@ class Projection(Record):
     """Money for all of a run: about, and between what in four of five cases; in `currency`. None where a part of it has
     no price: a budget may hold that, and end it all the same.
 
-    `stops_at` is the part of its work at which the budget, `budget`, would end it; None where it doesn't.
+    `stops_at` is the part of its work at which the budget, `budget`, would end it; None where it doesn't. `own` is
+    whether that is the run's own one, and not its cluster's.
     """
 
     amount: float | None = None
@@ -34,6 +34,7 @@ class Projection(Record):
     currency: str = "USD"
     budget: float | None = None
     stops_at: float | None = None
+    own: bool = False
 
 
 def projection_of(
@@ -53,7 +54,7 @@ def projection_of(
     cost : of the map so far.
     total, done : its items, and those of them that are over.
     left : seconds until it is done.
-    budget : of its cluster.
+    budget : its own or its cluster's, whichever ends first.
     now : seconds since the epoch.
     most : money at which it is done by itself, as a sweep may be.
     """

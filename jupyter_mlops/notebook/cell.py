@@ -333,6 +333,7 @@ def options_of(args: argparse.Namespace) -> Options:
         workers=parse_workers(args.workers) if args.workers is not None else None,
         group=args.group,
         timeout=parse_seconds(args.timeout) if args.timeout is not None else None,
+        budget=_money("--budget", args.budget),
         retries=args.retries,
         detach=args.detach,
         quiet=args.quiet,
@@ -348,15 +349,17 @@ def options_of(args: argparse.Namespace) -> Options:
         hang=_hang(args.hang) if args.hang is not None else None,
         pilot=args.pilot,
         by=args.by,
-        money=_money(args.money) if args.money is not None else None,
+        money=_money("--for", args.money),
     )
 
 
-def _money(text: str) -> float:
+def _money(option: str, text: str | None) -> float | None:
+    if text is None:
+        return None
     try:
         return float(text)
     except ValueError:
-        raise InvalidSpec(f"--for can't be {text!r}", "it is a sum", "Write it like --for 20.") from None
+        raise InvalidSpec(f"{option} can't be {text!r}", "it is a sum", f"Write it like {option} 20.") from None
 
 
 def _hang(text: str) -> float:

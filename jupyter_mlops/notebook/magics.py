@@ -78,6 +78,7 @@ class MlopsMagics(Magics):
     )
     @argument("--group", help="Only workers of this group may run it.")
     @argument("--timeout", metavar="TIME", help="Stop it after this time, like 90s, 10min or 1h30m.")
+    @argument("--budget", metavar="MONEY", help="Stop it before it costs more than this.")
     @argument("--retries", type=int, default=0, metavar="N", help="Try again N times when the code raises, per item.")
     @argument(
         "--detach",

@@ -171,6 +171,9 @@ describe('words', () => {
     expect(projection(trans, run({ projection: little }))).toBe(
       'this map will cost about $0.0031 ($0.0028–$0.0035)'
     );
+    expect(projection(trans, run({ projection: { ...known, own: true } }))).toContain(
+      'its own budget is $20.00: it would stop'
+    );
     const unknown = { ...known, amount: null, low: null, high: null };
     expect(projection(trans, run({ kind: 'sweep', projection: unknown }))).toBe(
       'the budget is $20.00: this sweep would stop at 64%'

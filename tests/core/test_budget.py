@@ -6,7 +6,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jupyter_mlops.core.budget import CAUTION, DRAIN, LOOKED_UP, STEPS, Budget, BudgetStep, budget_of, check_priced
+from jupyter_mlops.core.budget import (
+    CAUTION,
+    DRAIN,
+    LOOKED_UP,
+    STEPS,
+    Budget,
+    BudgetStep,
+    budget_of,
+    check_priced,
+    sooner,
+)
 from jupyter_mlops.core.errors import InvalidSpec, MlopsError, OutOfRange
 from jupyter_mlops.core.extend import LimitChange, changed
 from jupyter_mlops.core.ledger import Ledger, LedgerEntry
@@ -183,6 +193,12 @@ def test_a_gang_is_told_what_it_will_cost() -> None:
     unknown = projection_of_steps(Cost(), None, age=100, left=200, budget=budget, now=0)
     assert unknown is not None and (unknown.amount, unknown.stops_at) == (None, told.stops_at)
     assert projection_of_steps(Cost(amount=10), 20, age=100, left=None, budget=budget, now=0) is None
+
+
+def test_the_budget_that_is_used_up_first_is_the_one_to_heed() -> None:
+    never, soon, late = Budget(limit=1), Budget(limit=2, until=5), Budget(limit=3, until=9)
+    assert sooner(soon, late) is soon is sooner(late, soon) is sooner(never, soon) is sooner(None, soon)
+    assert sooner(never, None) is never and sooner(None, None) is None
 
 
 def test_a_reference_is_told_where_nothing_has_a_price_and_is_in_no_sum() -> None:

@@ -10,6 +10,7 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops.client.clusters.kernel import kernel, loop_thread
 from jupyter_mlops.client.words import sentence
+from jupyter_mlops.core import errors
 from jupyter_mlops.core.price import Price
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.core.run import per_thousand
@@ -63,6 +64,13 @@ def test_runs_at_once_pay_for_their_threads_and_no_more_than_the_cluster(priced:
     assert spent is not None and before is not None and cost_of_both <= spent - before
     # its scheduler hears of a task's begin and end a moment after they were: what is late of one counts for the other
     assert cost_of_both >= 0.95 * 240 * 0.05, "at least as long as they slept"
+
+    with pytest.raises(errors.RunOverBudget, match=r"of a budget of \$8\.00") as stopped:
+        mlops.map(work, range(4000), cluster=priced, budget=8, quiet=True).result(LONG)
+    assert "larger --budget" in stopped.value.todo
+    bounded = mlops.runs()[0]
+    assert bounded.state == "failed" and 0 < (bounded.cost.amount or 0) < 100, "all of it would have cost 200"
+    until(lambda: priced.state().counts.busy == 0)
 
     def compute(seconds: float) -> None:
         began = time.process_time()

@@ -25,7 +25,7 @@ def run(fn: Callable[..., Any], /, *args: Any, cluster: str | Cluster | None = N
     Parameters
     ----------
     cluster : where; as for `%%mlrun --cluster`.
-    options : name, workers, group, timeout, retries, detach, keep, sync, as for `%%mlrun`; others are for `fn`.
+    options : name, workers, group, timeout, budget, retries, detach, keep, sync, as for `%%mlrun`; others are for `fn`.
 
     Raises
     ------
@@ -47,8 +47,8 @@ def map(fn: Callable[[Any], Any], items: Any, /, *, cluster: str | Cluster | Non
     items : a list, range, array, table (by chunks of rows), generator (read while its results are taken), a pattern of
         file names, or a Dask collection (by partition).
     cluster : where; as for `%%mlrun --cluster`.
-    options : name, workers, group, timeout, retries, detach, keep, on_error, sync, as for `%%mlrun`. And those that
-        have its first items tried on several numbers of workers: pilot (`True` or `"balanced"`, `"cheapest"`,
+    options : name, workers, group, timeout, budget, retries, detach, keep, on_error, sync, as for `%%mlrun`. And those
+        that have its first items tried on several numbers of workers: pilot (`True` or `"balanced"`, `"cheapest"`,
         `"fastest"`, `"ask"`), by (a time, like `"18:00"` or `"2h"`) and money, in the cluster's currency, as
         `%%mlrun --pilot`, `--by` and `--for`.
 
@@ -87,7 +87,7 @@ def train(
         with those that can be had, goes on with fewer when one goes, and with more after a checkpoint.
     cluster : where; as for `%%mlrun --cluster`.
     options : per_worker (ranks on each worker), restarts, hang, checkpoint, fresh, resume, name, group, timeout,
-        detach, sync, as for `%%mlrun`; others are for `fn`.
+        budget, detach, sync, as for `%%mlrun`; others are for `fn`.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def get_run(id: str) -> Run:
     return find_run(id)
 
 
-_OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet", "keep", "on_error", "sync")
+_OPTIONS = ("name", "workers", "group", "timeout", "budget", "retries", "detach", "quiet", "keep", "on_error", "sync")
 _OF_GANGS = ("per_worker", "restarts", "hang", "checkpoint", "fresh", "resume")
 
 

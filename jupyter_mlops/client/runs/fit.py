@@ -20,7 +20,8 @@ from .origin import origin_of_kernel
 from .run import Run
 
 #: Options of a run that a fit has, too.
-_OPTIONS = ("name", "group", "timeout", "detach", "quiet", "sync", "restarts", "hang", "checkpoint", "fresh", "resume")
+_OF_GANGS = ("restarts", "hang", "checkpoint", "fresh", "resume")
+_OPTIONS = ("name", "group", "timeout", "budget", "detach", "quiet", "sync", *_OF_GANGS)
 
 #: A table, by column.
 _Table = dict[str, Any]
@@ -66,7 +67,7 @@ def fit(
     every : rounds between two times that the booster is saved.
     workers : on how many; all that the cluster has, if that many have a partition.
     cluster : where; as for `%%mlrun --cluster`.
-    options : name, group, timeout, detach, quiet, sync, restarts, hang, checkpoint, fresh, resume, as for
+    options : name, group, timeout, budget, detach, quiet, sync, restarts, hang, checkpoint, fresh, resume, as for
         `mlops.train`; a step is a round.
 
     Raises

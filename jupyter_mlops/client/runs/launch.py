@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from ... import home
 from ...agent.versions import versions_of
 from ...controller.runs.results import SMALL
+from ...core.budget import check_priced
 from ...core.errors import InvalidSpec
 from ...core.ladder import Ladder
 from ...core.profile import Group
@@ -107,6 +108,7 @@ async def _prepare(
     workers = options.workers if isinstance(options.workers, int) else None
     session = await choose(options.cluster, say, workers, options.group)
     await session.link.ready_for_runs()
+    await _check_budget(session, options)
     await _scale(session, options)
     if isinstance(items, SweepPlan):
         await items.check(session)
@@ -136,6 +138,13 @@ async def _prepare(
         await asyncio.to_thread(ready, run)
     _complete(payload, state, options)
     return _execution(session, state, payload, items)
+
+
+async def _check_budget(session: Session, options: Options) -> None:
+    if options.budget is not None:
+        spec = await session.backend.spec(session.id)
+        limits = spec.profile.limits.model_copy(update={"budget": options.budget})
+        check_priced(limits, spec.price, spec.reference, listed=session.backend.prices_hosts)
 
 
 async def _scale(session: Session, options: Options) -> None:

@@ -34,6 +34,7 @@ class Options:
     workers : `N`, or `(minimum, maximum)` for scaling with the work, before the run starts.
     group : workers that may run it.
     timeout : seconds after which it is stopped.
+    budget : money that it may cost, in the currency of its cluster's price; it is stopped before it costs more.
     retries : how often code that raised is tried again, per item.
     detach : whether it goes on without this kernel.
     quiet : shows no progress, prints and notes.
@@ -61,6 +62,7 @@ class Options:
     workers: int | tuple[int, int] | None = None
     group: str | None = None
     timeout: float | None = None
+    budget: float | None = None
     retries: int = 0
     detach: bool = False
     quiet: bool = False
@@ -84,6 +86,7 @@ class Options:
             raise InvalidSpec(f"retries can't be {self.retries!r}", "it is how often to try again", "Use 0 or more.")
         if self.timeout is not None and (not isinstance(self.timeout, (int, float)) or not self.timeout > 0):
             raise InvalidSpec(f"timeout can't be {self.timeout!r}", "it is in seconds", "Use a number above 0.")
+        check_money("budget", self.budget)
         if self.on_error not in ("raise", "collect"):
             raise InvalidSpec(f"on_error can't be {self.on_error!r}", "", "Use 'raise' or 'collect'.")
         if self.keep and self.detach:
@@ -140,8 +143,7 @@ class Options:
             raise InvalidSpec(f"pilot can't be {self.pilot!r}", "", f"Use True, or one of {names}.")
         if self.by is not None:
             parse_by(self.by, time.time())
-        if self.money is not None and not (type(self.money) in (int, float) and 0 < self.money < float("inf")):
-            raise InvalidSpec(f"money can't be {self.money!r}", "it is what the run may cost", "Use a number above 0.")
+        check_money("money", self.money)
         if self.tries_sizes and self.detach:
             raise InvalidSpec(
                 "pilot and detach can't be combined",
@@ -162,6 +164,12 @@ class Options:
         shown = {name: value for name, value in vars(self).items() if value != getattr(default, name)}
         shown["on_error"] = self.on_error
         return shown
+
+
+def check_money(name: str, money: Any) -> None:
+    """Raise `InvalidSpec` for what is no sum that a run may cost; None is any."""
+    if money is not None and not (type(money) in (int, float) and 0 < money < float("inf")):
+        raise InvalidSpec(f"{name} can't be {money!r}", "it is what the run may cost", "Use a number above 0.")
 
 
 def check_workers(workers: Any) -> int | tuple[int, int] | None:

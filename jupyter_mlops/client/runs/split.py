@@ -10,6 +10,7 @@ from ...core.errors import InvalidSpec
 #: Options that take a value, those that may have one, and those that take none.
 VALUED = (
     "--as",
+    "--budget",
     "--by",
     "--checkpoint",
     "--cluster",

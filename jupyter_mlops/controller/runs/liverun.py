@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.base import Seconds, Time, read_record
-from ...core.budget import Budget
+from ...core.budget import Budget, sooner
 from ...core.estimate import time_left, to_finish
+from ...core.price import Cost
 from ...core.projection import projection_of, projection_of_steps
 from ...core.run import FINAL, ItemError, RunPhase, RunState
 from ...core.spot import Due
@@ -33,6 +34,9 @@ REPORTS = 10_000
 
 #: Seconds between two records of a run that goes on.
 BETWEEN: Seconds = 5.0
+
+#: What is left of the money that a run may cost, of which it has cost so much.
+BudgetOfRun = Callable[[float, Cost], Budget]
 
 #: Takes what happened to a run, as a sentence, and the run's id.
 TellOfRun = Callable[[str, str], None]
@@ -83,6 +87,8 @@ class LiveRun:
         self._written = ("", 0.0)
         #: What the cluster's budget has left.
         self.budget: Callable[[], Budget | None] = lambda: None
+        #: See `BudgetOfRun`.
+        self.budget_of: BudgetOfRun | None = None
 
     @property
     def live(self) -> bool:
@@ -194,22 +200,32 @@ class LiveRun:
         state.busy, state.cost = self.cost.busy(now), self.cost.cost(now)
         state.left, state.use = self.left(now), self.use.groups
         state.whereabouts = None if self.live else self.whereabouts()
-        budget = self.budget() if self.live else None
+        budget, own = (self.budget(), self.own_budget(now)) if self.live else (None, None)
+        ends = sooner(own, budget)
         done = state.done + state.failed
         if self.maps:
-            state.projection = projection_of(state.cost, self._total, done, state.left, budget, now, self._most)
+            most = self._most if state.kind == "sweep" else None
+            state.projection = projection_of(state.cost, self._total, done, state.left, ends, now, most)
         elif state.kind == "gang":
             age, rest = now - state.created, to_finish(state.cost, state.left)
             state.to_finish = rest
-            state.projection = projection_of_steps(state.cost, rest, age, state.left, budget, now)
+            state.projection = projection_of_steps(state.cost, rest, age, state.left, ends, now)
+        if state.projection is not None:
+            state.projection.own = ends is not None and ends is own
         state.budget = "" if budget is None else budget.sentence
         return state
 
     @property
     def _most(self) -> float | None:
-        """Money at which it is done by itself."""
-        most = self.state.options.get("budget") if self.state.kind == "sweep" else None
+        """Money that it may cost."""
+        most = self.state.options.get("budget")
         return float(most) if most else None
+
+    def own_budget(self, now: Time) -> Budget | None:
+        """What is left of the money at which it is stopped; None where nobody said one. A sweep keeps to its own."""
+        if self._most is None or self.budget_of is None or self.state.kind == "sweep":
+            return None
+        return self.budget_of(self._most, self.cost.cost(now))
 
     @property
     def maps(self) -> bool:

@@ -17,7 +17,7 @@ from ...core.base import Seconds, Time
 from ...core.budget import Budget
 from ...core.cluster import ClusterSpec
 from ...core.costs import Share
-from ...core.price import Price
+from ...core.price import HOUR, Price
 from ...core.resources import group_in
 from ...core.run import RunPhase, RunState
 from ...core.sizing import Advice, GroupUse, advice_of, together
@@ -29,7 +29,7 @@ from ..background import Background
 from . import stopping
 from .gangs.gangs import Gangs
 from .install import PLUGIN, plugin
-from .liverun import LiveRun, TellOfRun
+from .liverun import BudgetOfRun, LiveRun, TellOfRun
 from .plugin import RunPlugin
 from .restored import LOST, PastRun
 from .results import DetachedResults
@@ -44,6 +44,10 @@ REMEMBERED, DRAWN = 200, 10
 
 #: Seconds between two views of a run's progress.
 INTERVAL: Seconds = 0.25
+
+#: Seconds between two looks at what a run costs that may cost only so much, and before the end of its money at which it
+#: is stopped.
+_LOOK, _BEFORE = 0.5, 1.0
 
 #: Seconds after which a run is given up whose kernel should feed it and asks nothing any more.
 SILENCE: Seconds = 600.0
@@ -96,6 +100,8 @@ class RunRegistry:
         self._dirty: set[str] = set()
         #: What the cluster's budget has left, where it has one.
         self.budget: Callable[[], Budget | None] = lambda: None
+        #: See `BudgetOfRun`.
+        self.budget_of: BudgetOfRun | None = None
         self._flusher: asyncio.TimerHandle | None = None
 
     @property
@@ -160,7 +166,7 @@ class RunRegistry:
         share = self._worker if state.in_gangs else self._share
         cost = RunCost(self._spec.price, share)
         run = self._runs[state.id] = LiveRun(state, self._home(state.id), cost, self._group_at)
-        run.client, run.budget = client or None, lambda: self.budget()
+        run.client, run.budget, run.budget_of = client or None, lambda: self.budget(), self.budget_of
         if state.kind == "gang":
             self.gangs.open(run)
         run.write()
@@ -176,6 +182,7 @@ class RunRegistry:
         for other in whole:
             other.curves.share(len(whole))
         self._background.spawn(self._give_up_when_silent(run))
+        self._background.spawn(self._end_when_spent(run))
         return run
 
     def restore(self, runs: Iterable[RunState]) -> None:
@@ -260,6 +267,14 @@ class RunRegistry:
         if run.live:
             self.end(run, "failed", f"RunTimeout: It took longer than {run.timeout:g} s.")
             self._event(f"{run.state.name} took longer than {run.timeout:g} s", run.state.id)
+
+    async def _end_when_spent(self, run: LiveRun) -> None:
+        """End a run before it costs more than it may."""
+        while run.live and (budget := run.own_budget(time.time())) is not None:
+            if budget.unbounded or budget.left <= budget.per_hour * _BEFORE / HOUR:
+                self.end(run, "failed", f"RunOverBudget: {sentence(budget.why_over)}")
+                self._event(f"{run.state.name} was stopped: {budget.why_over}", run.state.id)
+            await asyncio.sleep(_LOOK)
 
     async def _give_up_when_silent(self, run: LiveRun) -> None:
         """Give a run up when the kernel that feeds it has long been silent."""

@@ -41,7 +41,7 @@ from .plan import check_version, keys_of, plan_of
 for _travelling in (answers, flavors, parts, rows):
     cloudpickle.register_pickle_by_value(_travelling)
 
-_OPTIONS = ("name", "workers", "group", "timeout", "retries", "detach", "quiet", "sync")
+_OPTIONS = ("name", "workers", "group", "timeout", "budget", "retries", "detach", "quiet", "sync")
 
 
 def score(

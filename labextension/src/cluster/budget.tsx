@@ -78,10 +78,12 @@ export function BudgetPart({ cluster, onProblem }: IBudgetProps): JSX.Element | 
   );
 }
 
-/** A map of the cluster that its budget would end, as far as is known. */
+/** A run of the cluster that the cluster's budget would end, as far as is known. */
 function stoppedRun(state: IState, cluster: string): RunState | null {
   const runs = [...state.runs.values()].filter(run => run.cluster_id === cluster && isRunning(run));
-  return runs.find(({ projection }) => typeof projection?.stops_at === 'number') ?? null;
+  return (
+    runs.find(({ projection: known }) => typeof known?.stops_at === 'number' && !known.own) ?? null
+  );
 }
 
 interface IRaiseProps extends IBudgetProps {

@@ -560,7 +560,8 @@ export interface Origin {
  * Money for all of a run: about, and between what in four of five cases; in `currency`. None where a part of it has
  * no price: a budget may hold that, and end it all the same.
  *
- * `stops_at` is the part of its work at which the budget, `budget`, would end it; None where it doesn't.
+ * `stops_at` is the part of its work at which the budget, `budget`, would end it; None where it doesn't. `own` is
+ * whether that is the run's own one, and not its cluster's.
  */
 export interface Projection {
   amount: number | null;
@@ -568,6 +569,7 @@ export interface Projection {
   currency: string;
   high: number | null;
   low: number | null;
+  own: boolean;
   stops_at: number | null;
 }
 /**

@@ -73,13 +73,13 @@ export function details(trans: TranslationBundle, budget: Budget, now: number): 
   return lines.filter(Boolean).join('\n');
 }
 
-/** What all of a map, sweep or gang will cost, and where its cluster's budget would end it; empty while that can't be told. */
+/** What all of a map, sweep or gang will cost, and where a budget would end it; empty while that can't be told. */
 export function projection(trans: TranslationBundle, run: RunState): string {
   const known = run.projection;
   if (!known) {
     return '';
   }
-  const { currency, budget, stops_at } = known;
+  const { currency, budget, stops_at, own } = known;
   const [about, low, high] = [known.amount, known.low, known.high].map(each =>
     each === null ? '' : fineMoney(each, currency)
   );
@@ -91,9 +91,10 @@ export function projection(trans: TranslationBundle, run: RunState): string {
   }
   const limit = fineMoney(budget, currency);
   const part = Math.round(stops_at * 100);
+  const whose = own ? trans.__('its own budget') : trans.__('the budget');
   return cost
-    ? trans.__('%1; the budget is %2: it would stop at %3%', cost, limit, part)
-    : trans.__('the budget is %1: %2 would stop at %3%', limit, what, part);
+    ? trans.__('%1; %2 is %3: it would stop at %4%', cost, whose, limit, part)
+    : trans.__('%1 is %2: %3 would stop at %4%', whose, limit, what, part);
 }
 
 function noun(trans: TranslationBundle, kind: RunState['kind']): string {

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout
+from ....core.errors import RunCancelled, RunError, RunFailed, RunLost, RunOverBudget, RunTimeout
 from ....core.run import ItemError, RunState
 from ....core.words import listed
 from .arrived import arrived
@@ -99,16 +99,24 @@ def error_of_state(state: RunState) -> RunError:
     known: dict[str, type[RunError]] = {
         "RunCancelled": RunCancelled,
         "RunTimeout": RunTimeout,
+        "RunOverBudget": RunOverBudget,
         "RunLost": RunLost,
     }
     by_phase: dict[str, type[RunError]] = {"cancelled": RunCancelled, "lost": RunLost}
     cls = known.get(kind) or by_phase.get(state.phase, RunFailed)
     why = (sentence if kind in known else state.error).rstrip(".")
-    words = {RunCancelled: "was cancelled", RunTimeout: "ran out of time", RunLost: "is lost", RunFailed: "failed"}
+    words = {
+        RunCancelled: "was cancelled",
+        RunTimeout: "ran out of time",
+        RunOverBudget: "has used up its budget",
+        RunLost: "is lost",
+        RunFailed: "failed",
+    }
     return cls(f"The run {state.name!r} {words[cls]}", why, _TODO.get(cls, ""))
 
 
 _TODO: dict[type[RunError], str] = {
     RunLost: "Run it again on a live cluster.",
     RunTimeout: "Give it a longer --timeout, more workers, or less to do.",
+    RunOverBudget: "Give it a larger --budget, or less to do.",
 }
