@@ -150,10 +150,20 @@ def _add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
 def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command = add("services", "List services, show one, and say who may call it.")
     command.add_argument(
-        "what", nargs="?", default="list", choices=["list", "show", "watch", "token", "revoke", "logs", "forget"]
+        "what",
+        nargs="?",
+        default="list",
+        choices=["list", "show", "watch", "label", "token", "revoke", "logs", "forget"],
     )
     command.add_argument("name", nargs="?", help="of a service")
-    command.add_argument("caller", nargs="?", help="token, revoke: who gets a token, or has one that is taken back")
+    command.add_argument(
+        "caller",
+        nargs="?",
+        metavar="caller|file",
+        help="token, revoke: who gets a token, or has one that is taken back; label: a file with the columns id and "
+        "label (.csv, .parquet, .json, .jsonl)",
+    )
+    command.add_argument("--key", help="forget: not the service, only what the requests of this key left in its log")
     command.add_argument("-a", "--all", action="store_true", help="list: those that were stopped, too")
     command = add("deploy", "Have a version of a model answer at a stable address, or another version of it.")
     command.add_argument("model", help="churn (the champion), churn@3, churn@champion, churn@newest")
@@ -169,6 +179,9 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("--body", help="bytes of a request at most (default: '16 MB')")
     command.add_argument("--patience", help="time for an answer (default: '60 s')")
     command.add_argument("--window", help="time that what it is asked is counted for at least (default: '1 h')")
+    command.add_argument("--log", type=float, help="the share of requests that is logged (of a new service: 0.1)")
+    command.add_argument("--keep", help="time that what is logged is kept (default: '30 d')")
+    command.add_argument("--private", nargs="+", metavar="FEATURE", help="features that are never logged")
     command.add_argument("--no-wait", action="store_true", help="don't wait until it answers")
     command.add_argument("--why", default="", help="the reason, for the trail")
     command = add("undeploy", "Stop services. What they were asked is answered before.")

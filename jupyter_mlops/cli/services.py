@@ -6,14 +6,16 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..client.words import cost_so_far
 from ..core.alert import ServiceWatch
 from ..core.cluster import Problem
 from ..core.errors import Conflict, InvalidInput
+from ..core.label import words_of
 from ..core.service import ServiceState
 from ..core.trail import Actor
-from ..core.words import about, fine_money, sentences
+from ..core.words import about, count, fine_money, sentences
 from ..home.owner import me
 from ..serving import deeds
 from ..serving.deploy import deploy as deploy_service
@@ -26,8 +28,12 @@ from ..serving.deploy import (
     silences,
     until_so,
 )
-from ..serving.lines import service_line, watch_table
+from ..serving.labels import read_labels
+from ..serving.lines import service_line, watched
 from .show import as_json, table
+
+#: Arguments of `deploy` that are as they are in a deployment.
+_BOUNDS = ("name", "place", "profile", "replicas", "port", "body", "patience", "window", "log", "keep", "private")
 
 
 async def services(asked: Namespace) -> None:
@@ -49,8 +55,21 @@ async def services(asked: Namespace) -> None:
         lines = await hosting.logs(state.name)
         return as_json(lines) if asked.json else _say("\n".join(lines) or "Its log is empty.")
     if asked.what == "watch":
-        watch = await hosting.watch(state.name) or ServiceWatch()
-        return as_json(watch) if asked.json else _say(watch_table(state.name, watch))
+        watch, good = await hosting.watch(state.name) or ServiceWatch(), await hosting.performance(state.name)
+        if asked.json:
+            return as_json({**watch.model_dump(mode="json"), "performance": good})
+        return _say(watched(state.name, watch, good))
+    if asked.what == "label":
+        if not asked.caller:
+            raise InvalidInput("Which labels?", "", f"Name the file: services label {state.name} FILE")
+        joined = await deeds.label(state.name, read_labels(Path(asked.caller)))
+        return as_json(joined) if asked.json else _say(f"{words_of(joined)}.")
+    if asked.what == "forget" and asked.key is not None:
+        number = await deeds.forget_key(state.name, asked.key, actor)
+        return as_json({"rows": number}) if asked.json else _say(f"{count(number, 'row')} of this key are removed.")
+    if asked.what == "forget" and asked.caller:
+        todo = f"Write `services forget {state.name} --key …`, or no key to remove the service."
+        raise InvalidInput("Is this the key whose requests are to be forgotten?", "", todo)
     if asked.what == "forget":
         await deeds.forget(state.name, actor)
         return _say(f"{state.name} is forgotten.")
@@ -72,10 +91,7 @@ async def services(asked: Namespace) -> None:
 
 async def deploy(asked: Namespace) -> None:
     """`deploy MODEL[@VERSION]`."""
-    bounds = {
-        name: getattr(asked, name)
-        for name in ("name", "place", "profile", "replicas", "port", "body", "patience", "window")
-    }
+    bounds = {name: getattr(asked, name) for name in _BOUNDS}
     actor = Actor(name=me(), how="cli")
     state, spec = await deploy_service(read_deployment(**read_text(asked.model), why=asked.why, **bounds), actor)
     if not asked.no_wait:

@@ -56,7 +56,8 @@ EXPECTED = 5
 #: Tests that a feature has.
 _TESTS = 4
 
-Sign = Annotated[Literal["shift", "missing", "outside", "constant"], otherwise("shift")]
+#: `worse` is of the metric on labelled rows.
+Sign = Annotated[Literal["shift", "missing", "outside", "constant", "worse"], otherwise("shift")]
 
 #: How a feature is: as it was, not so, or not to be told yet.
 DriftState = Annotated[Literal["same", "changed", "unsure"], otherwise("unsure")]

@@ -28,9 +28,17 @@ MOST_BODY, MOST_CONNECTIONS, PATIENCE = 16_000_000, 1000, 60.0
 #: Seconds that a window of what is counted lasts at least.
 WINDOW: Seconds = 3600.0
 
+#: The share of requests that a new service logs, rows of an hour that are logged at most, and seconds that they are
+#: kept.
+LOG, LOG_ROWS, KEEP = 0.1, 720, 30 * 24 * 3600.0
+
 #: Replicas that a service may have, and callers. Bytes of a body that any service may take: it is in memory as a whole;
 #: and so much of a larger one is read (and thrown away) so that its sender hears why it is refused.
 MOST_REPLICAS, MOST_CALLERS, LARGEST_BODY = 64, 1000, 1_000_000_000
+
+
+#: Features that may be private.
+MOST_PRIVATE = 10_000
 
 
 def _fits(body: int) -> int:
@@ -46,6 +54,8 @@ class Deployment(Input):
     `window` is how long what is asked is counted, at least, before it is compared with what was counted before.
     `place` is where it lives, by default where it lives already, else this machine; `profile` is what its pods are made
     by where a place has pods: image, namespace, and the CPUs and memory of the first group for each replica.
+    `log` is the share of requests that is logged, `log_rows` are rows of an hour at most, and `keep` is for how long,
+    in seconds; the features that `private` names are left out there.
     What is None stays as it was in a service that is there; a new one gets any port that is free, and the defaults.
     """
 
@@ -62,6 +72,10 @@ class Deployment(Input):
     connections: Annotated[int, Field(ge=1, le=100_000)] | None = None
     patience: Period | None = None
     window: Annotated[Period, Field(ge=1)] | None = None
+    log: Annotated[float, Field(ge=0, le=1, examples=[0.1])] | None = None
+    log_rows: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    keep: Annotated[Period, Field(ge=60, examples=[86400.0])] | None = None
+    private: Annotated[list[Label], Field(max_length=MOST_PRIVATE)] | None = None
 
 
 class ServiceSpec(Record):
@@ -88,6 +102,11 @@ class ServiceSpec(Record):
     #: How its pods are made, and what an hour of them costs; where it has none, None and nothing.
     profile: Profile | None = None
     price: Price = Price()
+    #: What an older release deployed logs nothing.
+    log: float = 0.0
+    log_rows: int = LOG_ROWS
+    keep: Seconds = KEEP
+    private: Annotated[list[Label], first(MOST_PRIVATE)] = []
 
     @property
     def version_name(self) -> str:

@@ -15,7 +15,7 @@ from .gate import GateResult
 Door = Annotated[Literal["notebook", "run", "cli", "sidebar", "other"], otherwise("other")]
 
 #: `failed` is a deployment that came to nothing; callers are let in and shut out; a service that has stopped is
-#: forgotten.
+#: forgotten, and one forgets what the requests of a key left in its log.
 Deed = Annotated[
     Literal[
         "saved",
@@ -27,6 +27,7 @@ Deed = Annotated[
         "failed",
         "stopped",
         "forgotten",
+        "forgot a key",
         "let in",
         "shut out",
         "other",

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .. import home
+from .requests import REQUESTS, RequestLog
 
 if TYPE_CHECKING:
     from ..core.alert import ServiceWatch
+    from ..core.performance import Performance
     from ..core.service import CallerTokens, ServiceSpec, ServiceState
     from ..core.window import Window
 
@@ -26,6 +28,9 @@ WANTED, SERVED, ROUTER, CALLERS, TOKEN = "service.json", "served.json", "router.
 
 #: How what it is asked compares with its version's baseline, and the windows that are over.
 WATCH, WINDOWS = "watch.json", "windows.jsonl"
+
+#: How good its version is at what it is asked.
+PERFORMANCE = "performance.json"
 
 #: Bytes of windows that are kept, about: of 30 features those of a month of hours. The older half goes when it is more.
 MOST_WINDOWS = 4_000_000
@@ -121,6 +126,42 @@ class ServiceFolder:
                 return
             lines = path.read_bytes().splitlines(keepends=True)
         home.write(path, b"".join(lines[len(lines) // 2 :]))
+
+    @property
+    def requests(self) -> RequestLog:
+        """What is logged of its requests, with their labels."""
+        return RequestLog(self.path / REQUESTS)
+
+    def performance(self) -> Performance | None:
+        """How good its version is; None before anything was logged. Raises `Unreadable`."""
+        from ..core.performance import Performance
+
+        try:
+            return home.read(Performance, self.path / PERFORMANCE)
+        except FileNotFoundError:
+            return None
+
+    def measure(self, spec: ServiceSpec) -> Performance:
+        """Look how good the wanted version is, from what is logged, and keep that.
+
+        Raises
+        ------
+        Unavailable, Unreadable, StorageFull, Refused
+        """
+        from ..core.errors import MlopsError
+        from ..core.performance import metric_of, performance_of
+        from .models import model_folder
+
+        tallies, task, unsure = self.requests.tallies(spec.digest)
+        metric, before = metric_of(task), None
+        if metric is not None:
+            with contextlib.suppress(FileNotFoundError, MlopsError):  # a version that is gone was measured by nobody
+                version = model_folder(spec.model).version(spec.version).record()
+                before = version.metrics.get(metric[0]) if version.digest == spec.digest else None
+        told = performance_of(tallies, task, before, unsure, spec.version_name)
+        told.version, told.digest = spec.version, spec.digest
+        home.write(self.path / PERFORMANCE, told.model_dump_json())
+        return told
 
     def callers(self) -> CallerTokens:
         """Who may call it; raises `Unreadable`: nobody may then."""

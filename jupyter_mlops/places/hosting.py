@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from ..core.alert import ServiceWatch
-from ..core.base import Seconds
+from ..core.base import Seconds, Time
 from ..core.cluster import Problem, Receipt
+from ..core.errors import Unavailable
+from ..core.label import JoinedLabels
+from ..core.performance import Performance
 from ..core.service import ServiceSpec, ServiceState
 from ..core.window import Window
 
@@ -22,6 +26,9 @@ class Hosting(ABC):
 
     #: Whether its services are made by a profile, as clusters are.
     by_profile: ClassVar[bool] = False
+
+    #: Whether a sample of what its services are asked can be logged.
+    logs_requests: ClassVar[bool] = False
 
     #: Seconds between two looks of whoever waits for a service.
     every: ClassVar[Seconds] = 0.05
@@ -101,6 +108,27 @@ class Hosting(ABC):
     async def windows(self, name: str) -> list[Window]:
         """What was counted, in windows that are over, the first first. Raises `Unreadable`, too."""
 
+    async def performance(self, name: str) -> Performance | None:
+        """How good its version is at what it is asked, as of some seconds ago; None before anything was logged. Raises
+        `Unreadable`, too."""
+        return None
+
+    async def label(self, name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
+        """Join labels to the logged rows of these ids. Raises `Unavailable`, `Unreadable`, `StorageFull`, `Refused`."""
+        raise _not_logged(name)
+
+    async def requests(self, name: str, since: Time) -> list[dict[str, Any]]:
+        """The rows that were logged since, as `RequestLog.rows` tells them. Raises as `label`."""
+        raise _not_logged(name)
+
+    async def forget_key(self, name: str, key: str) -> int:
+        """Remove what the requests of a key left in the log; how many rows that were. Raises as `label`."""
+        raise _not_logged(name)
+
     @abstractmethod
     async def logs(self, name: str, lines: int = 200) -> list[str]:
         """The last lines of its router and of its replicas."""
+
+
+def _not_logged(name: str) -> Unavailable:
+    return Unavailable(f"The requests of {name!r} aren't logged", "its place can't do that yet", "")

@@ -6,14 +6,15 @@ import http.client
 import math
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 from pydantic_core import from_json, to_json
 
 from ..core.errors import InvalidInput, MlopsError, NotFound, Refused, RunFailed, Unavailable
+from ..core.logged import row_id
 from ..registry.rows import PlainColumn, Rows, read_rows
-from .tensors import INPUT, datatype_of
+from .tensors import INPUT, KEY, datatype_of
 
 #: Values that are sent at once: what they take as text stays below what a service accepts.
 _VALUES = 200_000
@@ -34,12 +35,13 @@ _ERRORS: dict[int, type[MlopsError]] = {
 _FLOATS = {"FP16": "float16", "FP32": "float32", "FP64": "float64"}
 
 
-def predict(address: str, token: str, model: str, data: Any) -> Any:
-    """What a service answers to rows: an array, with an entry for each.
+def predict(address: str, token: str, model: str, data: Any, key: str = "") -> tuple[Any, list[str]]:
+    """What a service answers to rows: an array, with an entry for each, and the id of each.
 
     Parameters
     ----------
     data : a table, an array, or a list of records.
+    key : who it is about.
 
     Raises
     ------
@@ -54,12 +56,14 @@ def predict(address: str, token: str, model: str, data: Any) -> Any:
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=_PATIENCE)
     try:
         if isinstance(data, list) and data and isinstance(data[0], dict):
-            told = _post(connection, f"/v2/models/{model}/predict", token, data)
-            return np.array(told["predictions"])
+            told = _post(connection, f"/v2/models/{model}/predict", token, data, key)
+            return np.array(told["predictions"]), _ids(told, len(data))
         rows = read_rows(data, "data")
         path = f"/v2/models/{model}/infer"
-        parts = [_array(_post(connection, path, token, {"inputs": inputs})) for inputs in _requests(rows)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        heard = [_post(connection, path, token, {"inputs": inputs}, key) for inputs in _requests(rows)]
+        parts = [_array(told) for told in heard]
+        ids = [id for told, part in zip(heard, parts, strict=True) for id in _ids(told, len(part))]
+        return (parts[0] if len(parts) == 1 else np.concatenate(parts)), ids
     finally:
         connection.close()
 
@@ -100,8 +104,14 @@ def _array(told: dict[str, Any]) -> Any:
     return np.array([math.nan if value is None else value for value in data], dtype).reshape(output["shape"])
 
 
-def _post(connection: http.client.HTTPConnection, path: str, token: str, body: Any) -> Any:
+def _ids(told: dict[str, Any], rows: int) -> list[str]:
+    """The ids of an answer's rows; a router of an older release gave none."""
+    return [row_id(told["id"], row, rows) for row in range(rows)] if "id" in told else []
+
+
+def _post(connection: http.client.HTTPConnection, path: str, token: str, body: Any, key: str) -> Any:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers |= {KEY: quote(key)} if key else {}
     try:
         connection.request("POST", path, to_json(body, inf_nan_mode="null", fallback=_plain), headers)
         response = connection.getresponse()

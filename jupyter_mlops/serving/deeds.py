@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..core.errors import InvalidInput
+from ..core.label import JoinedLabels
 from ..core.trail import Actor
+from ..core.words import count
 from .deploy import check_caller, find_service, hosting_of
 from .noted import note
 
@@ -30,6 +35,28 @@ async def forget(name: str, actor: Actor | None = None) -> None:
     state = await find_service(name)
     await hosting_of(state.place).forget(name)
     await note(state.model, actor, "forgotten", state.model, name)
+
+
+async def label(name: str, pairs: Sequence[tuple[str, object]]) -> JoinedLabels:
+    """Join labels to what a service has answered.
+
+    Raises
+    ------
+    UnknownService, Unavailable, Unreadable, StorageFull, Refused
+    """
+    state = await find_service(name)
+    return await hosting_of(state.place).label(name, pairs)
+
+
+async def forget_key(name: str, key: str, actor: Actor | None = None) -> int:
+    """Remove what the requests of a key left in a service's log; how many rows that were. The trail says that it was
+    done, and not for whom. Raises as `label`, and `InvalidInput`."""
+    if not key or not isinstance(key, str):
+        raise InvalidInput("Whose requests are to be forgotten?", "", "Give their key.")
+    state = await find_service(name)
+    number = await hosting_of(state.place).forget_key(name, key)
+    await note(state.model, actor, "forgot a key", state.model, name, after=count(number, "row"))
+    return number
 
 
 async def let_in(name: str, caller: str, actor: Actor | None = None) -> str:

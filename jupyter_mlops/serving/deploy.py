@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
+import math
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from .. import places
@@ -27,8 +30,9 @@ from ..core.errors import (
 from ..core.model import ModelVersion
 from ..core.price import Price
 from ..core.profile import Profile
-from ..core.service import Deployment, ServiceSpec, ServiceState
+from ..core.service import LOG, Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
+from ..core.words import first_of
 from ..home import settings
 from ..home.owner import me
 from ..places import profiles
@@ -43,7 +47,7 @@ PATIENCE: Seconds = 240.0
 _QUOTE: Seconds = 3.0
 
 #: What stays as it was in a service that is there, where nothing else is asked for.
-_KEPT = ("replicas", "body", "connections", "patience", "window")
+_KEPT = ("replicas", "body", "connections", "patience", "window", "log", "log_rows", "keep", "private")
 
 
 def read_deployment(**asked: Any) -> Deployment:
@@ -144,12 +148,17 @@ async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[Service
     place = await _place_of(asked, name)
     hosting, profile = hosting_of(place), None
     bounds = {field: getattr(asked, field) for field in _KEPT}
+    _check_private(version, asked.private or [])
     with contextlib.suppress(UnknownService, Unreadable):
         before = await hosting.spec(name)
         if before.model == asked.model:
             served, profile = before.version_name, before.profile
             bounds = {field: getattr(before, field) if value is None else value for field, value in bounds.items()}
     profile = await asyncio.to_thread(_profile, asked, place, profile)
+    if not hosting.logs_requests:
+        _check_not_logged(asked, place)
+    elif not served and bounds["log"] is None:
+        bounds["log"] = LOG
     spec = ServiceSpec(
         name=name,
         model=asked.model,
@@ -270,6 +279,26 @@ async def _price(profile: Profile) -> Price:
     return Price(
         cpu_hour=told.per_hour / group.cpus, gpu_hour=0, currency=quotes.currency, source=told.source, date=told.date
     )
+
+
+def _check_not_logged(asked: Deployment, place: str) -> None:
+    """Raise `InvalidSpec` where somebody counts on a log that there won't be."""
+    if asked.log or asked.log_rows is not None or asked.keep is not None:
+        why = f"requests to services of the place {place!r} aren't logged"
+        raise InvalidSpec("Nothing can be kept of requests", why, "Leave log, log_rows and keep out.")
+
+
+def _check_private(version: ModelVersion, private: Sequence[str]) -> None:
+    """Raise `InvalidInput` where a version has no such feature: one that is misspelt would be logged."""
+    signature = version.signature
+    known = [column.name for column in signature.columns]
+    if signature.kind == "array":
+        known = [str(number) for number in range(math.prod(signature.shape) if len(signature.shape) < 2 else 0)]
+    for name in private:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            todo = f"Did you mean {near[0]!r}?" if near else f"There are: {first_of(known, 5)}." if known else ""
+            raise InvalidInput(f"{version.name} has no feature {name!r} that could be private", "", todo)
 
 
 def _version(asked: Deployment) -> ModelVersion:

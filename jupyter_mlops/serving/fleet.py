@@ -19,11 +19,12 @@ from ..agent.forking import NATIVE
 from ..core import errors
 from ..core.base import Seconds
 from ..core.errors import MlopsError, NotReady, StartFailed, Unavailable
+from ..core.logged import SampleSettings
 from ..core.service import ReplicaPhase, ReplicaState, ServiceSpec
 from ..core.waiting import wait_for
 from ..core.words import span
 from ..home.services import ServiceFolder
-from .frames import COUNT, HELLO, Frame, FrameReader
+from .frames import COUNT, HELLO, LOG, Frame, FrameReader
 
 #: Seconds that a replica has to load its version, that a request waits for one which is ready, and that one has to end.
 _LOADING, _WAITING, _ENDING = 180.0, 15.0, 5.0
@@ -53,6 +54,7 @@ class ReplicaProcess(asyncio.Protocol):
     ----------
     on_gone : called when it is gone without having been let go.
     on_counts : called with what it has counted, which it is asked for now and then.
+    log : what it is to log, if anything.
     """
 
     def __init__(
@@ -62,8 +64,9 @@ class ReplicaProcess(asyncio.Protocol):
         folder: ServiceFolder,
         on_gone: Callable[[], None],
         on_counts: Callable[[Frame], None],
+        log: SampleSettings | None = None,
     ) -> None:
-        self.name, self._spec, self._folder = name, spec, folder
+        self.name, self._spec, self._folder, self._log = name, spec, folder, log
         self._on_gone, self._on_counts = on_gone, on_counts
         #: Whether it was asked something since it was to tell its counts, and what it is to tell.
         self._uncounted = False
@@ -133,10 +136,12 @@ class ReplicaProcess(asyncio.Protocol):
             raise NotReady("A replica didn't become ready", why, "") from None
         if self._lost:
             raise StartFailed("A replica ended as soon as it was ready")
+        if self._log is not None and self._transport is not None:
+            self._transport.write(Frame(next(self._numbers), LOG, self._log.model_dump_json().encode()).packed())
         self.phase, self.since = "ready", time.time()
 
-    def ask(self, code: int, body: bytes) -> asyncio.Future[Frame]:
-        """Ask it; the answer fails with `ReplicaLost` when it goes meanwhile."""
+    def ask(self, code: int, body: bytes, head: bytes = b"") -> asyncio.Future[Frame]:
+        """Ask it; the answer fails with `ReplicaLost` when it goes meanwhile. `head` is an `AskedHead`."""
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         if self._lost or self._transport is None:
             future.set_exception(ReplicaLost())
@@ -145,7 +150,7 @@ class ReplicaProcess(asyncio.Protocol):
         self._pending[number] = future, math.inf if code == COUNT else time.monotonic()
         self._uncounted = code != COUNT
         self._idle.clear()
-        self._transport.write(Frame(number, code, body).packed())
+        self._transport.write(Frame(number, code, head + body, len(head)).packed())
         return future
 
     def count(self) -> asyncio.Future[Frame] | None:
@@ -252,6 +257,7 @@ class Fleet:
     ----------
     say : called with a line for the log.
     on_counts : called with what a replica has counted.
+    log : what they are to log, if anything.
     """
 
     def __init__(
@@ -260,8 +266,9 @@ class Fleet:
         folder: ServiceFolder,
         say: Callable[[str], None],
         on_counts: Callable[[Frame], None],
+        log: SampleSettings | None = None,
     ) -> None:
-        self.spec, self._folder, self._say, self._on_counts = spec, folder, say, on_counts
+        self.spec, self._folder, self._say, self._on_counts, self._log = spec, folder, say, on_counts, log
         self.replicas: list[ReplicaProcess] = []
         #: Why there are fewer than there should be.
         self.fault: MlopsError | None = None
@@ -283,7 +290,7 @@ class Fleet:
             raise
         self._some_ready.set()
 
-    async def ask(self, code: int, body: bytes) -> Frame:
+    async def ask(self, code: int, body: bytes, head: bytes = b"") -> Frame:
         """The answer of the replica that has least to do. When that goes meanwhile, another one is asked, once: a
         request that ends its replica is not to end them all.
 
@@ -295,7 +302,7 @@ class Fleet:
         for _ in range(2):
             replica = await self._least_busy()
             with contextlib.suppress(ReplicaLost):
-                return await replica.ask(code, body)
+                return await replica.ask(code, body, head)
         raise Unavailable("The request isn't answered", "two replicas were lost while they worked on it", "")
 
     async def _least_busy(self) -> ReplicaProcess:
@@ -336,7 +343,7 @@ class Fleet:
 
     def _new(self) -> ReplicaProcess:
         name = f"v{self.spec.version}-{next(self._numbers)}"
-        replica = ReplicaProcess(name, self.spec, self._folder, lambda: self._gone(replica), self._on_counts)
+        replica = ReplicaProcess(name, self.spec, self._folder, lambda: self._gone(replica), self._on_counts, self._log)
         return replica
 
     def _gone(self, replica: ReplicaProcess) -> None:

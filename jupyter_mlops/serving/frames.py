@@ -9,10 +9,13 @@ import struct
 from typing import NamedTuple
 
 #: Length of the body, number of the request, what is asked (or the HTTP status of the answer), rows that were answered.
+#: In what is asked, and in counts, the last is how many bytes of the body are a part of their own: the head of a
+#: request (`AskedHead`), or the counts before what was logged.
 _HEAD = struct.Struct("!IQHI")
 
 #: What is asked: by the Open Inference Protocol, or with plain records; and, by the router itself, what was counted.
-INFER, PREDICT, COUNT = 1, 2, 3
+#: The last tells what is to be logged, and isn't answered.
+INFER, PREDICT, COUNT, LOG = 1, 2, 3, 4
 
 #: The number of a replica's first frame, which says that it is ready (200), or why it never will be.
 HELLO = 0
@@ -26,9 +29,31 @@ class Frame(NamedTuple):
     body: bytes
     rows: int = 0
 
+    @property
+    def parts(self) -> tuple[bytes, bytes]:
+        """The body's first part, of `rows` bytes, and the rest."""
+        return self.body[: self.rows], self.body[self.rows :]
+
     def packed(self) -> bytes:
         """As bytes."""
         return _HEAD.pack(len(self.body), self.number, self.code, self.rows) + self.body
+
+
+class AskedHead(NamedTuple):
+    """What a router says of a request: its id, unless its body has one, and the key of who it is about."""
+
+    id: str = ""
+    key: str = ""
+
+    def packed(self) -> bytes:
+        """As bytes."""
+        return f"{self.id}\n{self.key}".encode()
+
+    @classmethod
+    def of(cls, data: bytes) -> AskedHead:
+        """What `packed` made of it."""
+        id, _, key = data.decode(errors="replace").partition("\n")
+        return cls(id, key)
 
 
 class FrameReader:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http
+import itertools
+import secrets
 import socket
 import time
 import traceback
@@ -25,7 +27,8 @@ from ..core.service import LARGEST_BODY
 from ..core.waiting import until_set, wait_for
 from ..core.words import size
 from .counts import CONTENT_TYPE, TrafficCounts
-from .frames import INFER, PREDICT, Frame
+from .frames import INFER, PREDICT, AskedHead, Frame
+from .tensors import KEY
 
 #: Seconds that a connection may be silent between requests, and in which a body has to arrive.
 _SILENT, _ARRIVING = 60.0, 30.0
@@ -73,8 +76,9 @@ class Answering(Protocol):
     def caller(self, token: str) -> str | None:
         """Whose token this is; raises `Unavailable` where that can't be seen."""
 
-    async def ask(self, code: int, body: bytes) -> Frame:
-        """The answer to a request; raises `Unavailable`, asyncio.TimeoutError."""
+    async def ask(self, code: int, body: bytes, head: bytes) -> Frame:
+        """The answer to a request, of which `head` tells what its body doesn't; raises `Unavailable`,
+        asyncio.TimeoutError."""
 
 
 class PlainReply(Exception):
@@ -110,6 +114,8 @@ class FrontServer(HTTPServer):
         self._asked: set[_Request] = set()
         self._answered = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        #: What ids begin with, so that no other router of this service gives the same ones.
+        self._begin, self._numbers = secrets.token_hex(6), itertools.count(1)
         super().initialize(
             _NoCallback(),
             idle_connection_timeout=_SILENT,
@@ -162,6 +168,10 @@ class FrontServer(HTTPServer):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def next_id(self) -> str:
+        """The id of a request, which no other one has."""
+        return f"{self._begin}-{next(self._numbers):x}"
+
     def begins(self, request: _Request) -> None:
         """A request arrives."""
         self._asked.add(request)
@@ -209,6 +219,7 @@ class _Request(httputil.HTTPMessageDelegate):
         """Whoever may not ask isn't listened to: no body of theirs is kept."""
         self._server.begins(self)
         self._method: str = start_line.method
+        self._key = unquote(headers.get(KEY, ""))
         self._path = [unquote(part) for part in start_line.path.partition("?")[0].split("/") if part]
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if self._path[:2] != ["v2", "health"]:
@@ -355,7 +366,7 @@ class _Request(httputil.HTTPMessageDelegate):
         self._counted = True
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
-        return await self._router.ask(code, body)
+        return await self._router.ask(code, body, AskedHead(self._server.next_id(), self._key).packed())
 
     def _only(self, method: str) -> None:
         if self._method != method:

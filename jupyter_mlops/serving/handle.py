@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ..client.clusters.kernel import loop_thread
 from ..core.alert import ServiceWatch
 from ..core.cluster import Receipt
 from ..core.errors import Conflict, InvalidInput, Unavailable
+from ..core.label import JoinedLabels, words_of
+from ..core.performance import Performance
 from ..core.service import ServiceState
 from ..core.window import Window
 from ..home.owner import me
@@ -17,7 +19,8 @@ from ..registry.handle import Model, Version
 from . import deeds
 from .deploy import deploy as deploy_service
 from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so
-from .lines import service_line, watch_table
+from .labels import read_labels
+from .lines import service_line, watched
 
 T = TypeVar("T")
 
@@ -32,6 +35,10 @@ def deploy(
     connections: int | None = None,
     patience: float | str | None = None,
     window: float | str | None = None,
+    log: float | None = None,
+    log_rows: int | None = None,
+    keep: float | str | None = None,
+    private: Sequence[str] | None = None,
     place: str | None = None,
     profile: str | None = None,
     wait: bool = True,
@@ -53,6 +60,10 @@ def deploy(
     connections : that may be open at a time; 1000.
     patience : seconds for an answer, or "1 min"; a replica that takes longer is replaced.
     window : seconds, or "1 h", for which what is asked is counted at least before it is compared with the baseline.
+    log : the share of requests that is logged, so that they can be looked at and labelled; 0.1, and 0 for none.
+    log_rows : rows of an hour that are logged at most; 720.
+    keep : seconds, or "30 d", after which what is logged is removed.
+    private : features that are never logged.
     place : where it lives: "local" or "kubernetes"; default: where it lives already, else this machine.
     profile : of clusters of that place, whose image, namespace and size of workers its replicas have, where they are
         pods; default: the one used last.
@@ -80,6 +91,10 @@ def deploy(
         connections=connections,
         patience=patience,
         window=window,
+        log=log,
+        log_rows=log_rows,
+        keep=keep,
+        private=None if private is None else list(private),
         place=place,
         profile=profile,
     )
@@ -125,12 +140,14 @@ class Service:
         """Where callers find it: "http://127.0.0.1:8001"; of one on Kubernetes its pods: "http://churn-service.ml.svc:8080"."""
         return self.state.address
 
-    def predict(self, data: Any) -> Any:
+    def predict(self, data: Any, *, ids: bool = False, key: str = "") -> Any:
         """What it answers to rows: an array, with an entry for each.
 
         Parameters
         ----------
         data : a table, an array, a record, or a list of records. Much of it is sent in parts.
+        ids : whether to return the answers with a list of ids, by which each can be labelled later.
+        key : who all of it is about, for `forget`.
 
         Raises
         ------
@@ -145,7 +162,8 @@ class Service:
             problem = state.problem
             what, why = (problem.what, problem.why) if problem else (f"The service {self.name!r} is {state.phase}", "")
             raise Unavailable(what, why, f"Deploy it: mlops.deploy({state.model!r}, name={self.name!r}).")
-        return predict(_call(hosting_of(self._place).reach(self.name)), self.token(), state.model, data)
+        answers, named = predict(_call(hosting_of(self._place).reach(self.name)), self.token(), state.model, data, key)
+        return (answers, named) if ids else answers
 
     def token(self, caller: str | None = None) -> str:
         """A new token for a caller, in place of an earlier one: it is kept nowhere else. Your own, without a name.
@@ -175,7 +193,48 @@ class Service:
         ------
         Unreadable : what was counted is damaged.
         """
-        return Watch(self.name, _call(hosting_of(self._place).watch(self.name)) or ServiceWatch())
+        hosting = hosting_of(self._place)
+        return Watch(
+            self.name, _call(hosting.watch(self.name)) or ServiceWatch(), _call(hosting.performance(self.name))
+        )
+
+    def label(self, data: Any, labels: Any = None) -> Joined:
+        """Say what turned out to be true of rows that it has answered. What comes again changes nothing; another label
+        of a row takes the place of the one before.
+
+        Parameters
+        ----------
+        data : a table or file (.csv, .parquet, .json, .jsonl) with the columns `id` and `label`, a list of such
+            records, a dict of id → label; or ids, with `labels` beside them.
+
+        Raises
+        ------
+        InvalidInput : it is none of these.
+        Unavailable, Unreadable, StorageFull, Refused : the log can't be used.
+        """
+        return Joined(_call(deeds.label(self.name, read_labels(data, labels))))
+
+    def requests(self, hours: float = 24.0) -> Any:
+        """The rows that were logged in the last hours, with their labels, as a pandas table: the features by their
+        names, and `request.id`, `request.time`, `request.version`, `request.answer` and `request.label`. Raises as
+        `label`."""
+        import pandas as pd
+
+        found = _call(hosting_of(self._place).requests(self.name, time.time() - 3600 * hours))
+        table = pd.DataFrame(found)
+        if len(table):
+            table["request.time"] = pd.to_datetime(table["request.time"], unit="s", utc=True)
+        return table
+
+    def forget(self, key: str) -> int:
+        """Remove what the requests of a key left in the log: rows, answers and labels; how many rows that were. Counts
+        hold nobody's row, and stay. Raises as `label`.
+
+        Parameters
+        ----------
+        key : as the requests had it: the header `X-Mlops-Key`, or `predict(…, key=…)`.
+        """
+        return _call(deeds.forget_key(self.name, key))
 
     def windows(self) -> list[Window]:
         """What was counted, in windows that are over, the first first. Raises as `watch`."""
@@ -204,16 +263,17 @@ class Service:
 
 
 class Watch:
-    """How what a service is asked compares with its version's baseline. It shows itself as a table.
+    """How what a service is asked compares with its version's baseline, and how good it is. It shows itself as tables.
 
     Parameters
     ----------
+    performance : its metric by the time of the answers; None before anything was logged.
     state : `state.features` has a `FeatureDrift` for each feature and for the answers, what has changed most first;
         `state.alerts` what was found for longer; `state.open` and `state.last` are the windows that are compared.
     """
 
-    def __init__(self, service: str, state: ServiceWatch) -> None:
-        self.service, self.state = service, state
+    def __init__(self, service: str, state: ServiceWatch, performance: Performance | None = None) -> None:
+        self.service, self.state, self.performance = service, state, performance
 
     @property
     def changed(self) -> list[str]:
@@ -221,7 +281,22 @@ class Watch:
         return [each.name for each in self.state.features if each.state == "changed" and not each.answers]
 
     def __repr__(self) -> str:
-        return watch_table(self.service, self.state)
+        return watched(self.service, self.state, self.performance)
+
+
+class Joined:
+    """What became of labels. It shows itself in a line.
+
+    Parameters
+    ----------
+    counts : how many are of each kind, and some of their ids.
+    """
+
+    def __init__(self, counts: JoinedLabels) -> None:
+        self.counts = counts
+
+    def __repr__(self) -> str:
+        return words_of(self.counts)
 
 
 class ServiceList(list[Service]):

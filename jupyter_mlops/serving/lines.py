@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..core.alert import ServiceWatch, alarm_of, summary
 from ..core.cluster import Problem
 from ..core.drift import FeatureDrift
+from ..core.performance import Performance, PerformancePeriod, figure, performance_words, share_words, when
 from ..core.service import ServiceState
 from ..core.words import about, count, percent, sentences
 
 #: What a feature is, in a table.
 _STATES = {"same": "as before", "changed": "changed", "unsure": "cannot tell"}
 
-#: Features of a table.
-_SHOWN = 40
+#: Features of a table, and periods.
+_SHOWN, _PERIODS = 40, 14
 
 
 def service_line(state: ServiceState, now: float) -> str:
@@ -42,11 +45,42 @@ def watch_table(service: str, watch: ServiceWatch) -> str:
     if not watch.features:
         return "\n".join(lines)
     head_row = ("feature", "state", "PSI", "by chance", "missing", "outside", "")
-    rows = [head_row, *map(_row, watch.features[:_SHOWN])]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    table = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    table = _columns([head_row, *map(_row, watch.features[:_SHOWN])])
     more = [f"… and {len(watch.features) - _SHOWN:,} more"] if len(watch.features) > _SHOWN else []
     return "\n".join([*lines, *table, *more])
+
+
+def watched(service: str, watch: ServiceWatch, performance: Performance | None) -> str:
+    """As `watch_table`, and below it how good the service is."""
+    told = "" if performance is None else performance_table(performance)
+    return "\n\n".join(filter(None, [watch_table(service, watch), told]))
+
+
+def performance_table(told: Performance) -> str:
+    """How good a version is: a line, and the metric by the time of the answers, the newest first."""
+    if told.problem is not None:
+        return _sentence(told.problem)
+    lines = [performance_words(told)]
+    if told.whole is None:
+        return lines[0]
+    rows: list[tuple[str, ...]] = [
+        ("answered", "rows", "labelled", told.metric, "interval", "" if told.unsure else "estimated")
+    ]
+    rows += [_period(each) for each in [*reversed(told.periods)][:_PERIODS]]
+    lines += _columns(rows)
+    lines += [f"It can't be estimated: {told.unsure}."] if told.unsure else [told.blind_spot]
+    return "\n".join(filter(None, lines))
+
+
+def _period(each: PerformancePeriod) -> tuple[str, ...]:
+    interval = "" if each.high is None else f"{figure(each.low)} to {figure(each.high)}"
+    share = share_words(each) if each.rows else ""
+    return when(each), f"{each.rows:,}", share, figure(each.value), interval, figure(each.estimate)
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _row(drift: FeatureDrift) -> tuple[str, ...]:

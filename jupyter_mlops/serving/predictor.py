@@ -12,12 +12,13 @@ from ..core.errors import Conflict, InvalidInput
 from ..core.model import ModelVersion
 from ..core.words import first_of, listed
 from ..home.models import EXAMPLE, ModelFolder
-from ..registry.answers import ask, same
+from ..registry.answers import ask, meant, same
 from ..registry.flavors import FLAVORS, Flavor
 from ..registry.load import load
 from ..registry.measure import Array
 from ..registry.rows import PlainColumn, Rows, rows_from
 from .asked import AskedReader
+from .calibration import sureness
 
 #: Columns that an error names.
 _NAMED = 3
@@ -48,6 +49,8 @@ class Predictor:
     asked: AskedReader
     plain: bool = False
     apart: bool = False
+    #: Of the model.
+    task: str = "other"
 
     def answers(self, requests: list[Rows]) -> list[Array | NoAnswer]:
         """The answers to requests, which are asked together where that changes nothing.
@@ -62,6 +65,30 @@ class Predictor:
                 pass
         return [self._one(rows) for rows in requests]
 
+    def meanings(self, requests: list[Rows], answers: list[Array], *, asks: bool) -> tuple[list[object], Array | None]:
+        """What answers mean for the task, as labels or numbers; and the chance that the model gives to each of them.
+
+        Parameters
+        ----------
+        asks : whether the model may be asked for that. Some say it with their answers.
+        """
+        raw = np.concatenate(answers)
+        if self.task != "classification":
+            return raw.tolist(), None
+        truth = raw if raw.ndim == 1 and raw.dtype.kind != "f" else np.zeros(len(raw), int)
+        rows = self._shaped(_joined(requests)) if asks else Rows(None, [PlainColumn(np.zeros(0))])
+        try:
+            found = meant(self.task, self.flavor if asks else Flavor(), self.model if asks else None, rows, truth, raw)
+        except Exception:  # noqa: BLE001 - a model that fails here has answered all the same
+            return raw.tolist(), None
+        return found.said.tolist(), sureness(found) if asks else None
+
+    def _shaped(self, rows: Rows) -> Rows:
+        """As what the model takes."""
+        if self.plain and rows.names is not None:
+            return Rows(None, [PlainColumn(np.column_stack([column.values for column in rows.columns]))])
+        return rows
+
     def _one(self, rows: Rows) -> Array | NoAnswer:
         try:
             return self._ask(rows)
@@ -75,9 +102,7 @@ class Predictor:
     def _ask(self, rows: Rows) -> Array:
         if rows.names is None:  # the model may write into what it gets, and the rows are counted afterwards
             rows = Rows(None, [PlainColumn(rows.columns[0].values.copy())])
-        elif self.plain:
-            rows = Rows(None, [PlainColumn(np.column_stack([column.values for column in rows.columns]))])
-        return ask(self.flavor, self.model, rows)
+        return ask(self.flavor, self.model, self._shaped(rows))
 
 
 def load_predictor(folder: ModelFolder, version: ModelVersion, digest: str) -> Predictor:
@@ -106,7 +131,7 @@ def load_predictor(folder: ModelFolder, version: ModelVersion, digest: str) -> P
     asked = AskedReader(version.signature, example)
     # It is told once here that a pipeline gets plain numbers: that these do as well as a table is tried below.
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
-    predictor = Predictor(version.name, FLAVORS[version.flavor], load(folder, version), asked)
+    predictor = Predictor(version.name, FLAVORS[version.flavor], load(folder, version), asked, task=version.task)
     answer = ask(predictor.flavor, predictor.model, example)
     predictor.plain = _takes_plain(predictor, example, answer)
     predictor.apart = not _answers_each_row(predictor, example, answer)

@@ -16,23 +16,38 @@ import socket
 import sys
 import threading
 import traceback
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from ..core.base import read_record
 from ..core.errors import InvalidInput, MlopsError
+from ..core.logged import SampleSettings
 from ..core.model import Baseline
 from ..core.window import Window
 from ..home.models import model_folder
 from ..registry.measure import Array
 from ..registry.rows import Rows
+from .calibration import Calibration, calibration_of
 from .counting import RowCounter
-from .frames import COUNT, HELLO, INFER, Frame, FrameReader
+from .frames import COUNT, HELLO, INFER, LOG, PREDICT, AskedHead, Frame, FrameReader
 from .predictor import NoAnswer, Predictor, described, load_predictor
+from .sampling import RequestSampler
 from .tensors import OUTPUT, datatype_of
 
 #: Requests that are asked together at most.
 _BATCH = 64
+
+#: What callers ask.
+_ASKED = (INFER, PREDICT)
+
+
+class AskedRows(NamedTuple):
+    """The rows of a request, by which id it is found again, and the key of who it is about."""
+
+    rows: Rows
+    id: str
+    key: str
 
 
 class Replica:
@@ -41,14 +56,23 @@ class Replica:
     Parameters
     ----------
     baseline : what its rows and answers are to be compared with; without it nothing is counted.
+    doubts : how the version's doubts are to be read, and why they can't be.
     """
 
     def __init__(
-        self, predictor: Predictor, model: str, number: int, channel: socket.socket, baseline: Baseline | None
+        self,
+        predictor: Predictor,
+        model: str,
+        number: int,
+        channel: socket.socket,
+        baseline: Baseline | None,
+        doubts: tuple[Calibration | None, str] = (None, ""),
     ) -> None:
         self._predictor, self._channel = predictor, channel
         self._counter = None if baseline is None else RowCounter(baseline)
-        self._uncountable = ""
+        self._uncountable, self._doubts = "", doubts
+        #: Nothing is logged before the router says what.
+        self._sampler: RequestSampler | None = None
         self._told = {"model_name": model, "model_version": str(number)}
         self._waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
 
@@ -71,51 +95,80 @@ class Replica:
         os._exit(0)  # nobody is there to answer
 
     def _answer(self, batch: list[Frame]) -> None:
-        asked = [(frame, *read) for frame in batch if frame.code != COUNT and (read := self._asked(frame)) is not None]
-        answers = self._predictor.answers([rows for _, _, rows in asked]) if asked else []
+        for frame in batch:
+            if frame.code == LOG:
+                self._log(frame)
+        asked = [(frame, read) for frame in batch if frame.code in _ASKED and (read := self._asked(frame)) is not None]
+        answers = self._predictor.answers([each.rows for _, each in asked]) if asked else []
         self._tell(asked, answers)
-        for (_, _, rows), answer in zip(asked, answers, strict=True):
+        for (_, each), answer in zip(asked, answers, strict=True):
             if not isinstance(answer, NoAnswer):
-                self._count(rows, answer)
+                self._count(each, answer)
         for frame in batch:
             if frame.code == COUNT:
                 self._send(self._counts(frame))
 
-    def _tell(self, asked: list[tuple[Frame, Any, Rows]], answers: list[Array | NoAnswer]) -> None:
-        for (frame, body, _), answer in zip(asked, answers, strict=True):
+    def _tell(self, asked: list[tuple[Frame, AskedRows]], answers: list[Array | NoAnswer]) -> None:
+        for (frame, each), answer in zip(asked, answers, strict=True):
             if isinstance(answer, NoAnswer):
                 self._refuse(frame, answer.status, answer.words)
                 continue
-            told = self._inferred(body, answer) if frame.code == INFER else self._predicted(answer)
+            told = self._inferred(each.id, answer) if frame.code == INFER else self._predicted(each.id, answer)
             self._send(Frame(frame.number, 200, to_json(told, inf_nan_mode="null"), len(answer)))
 
-    def _count(self, rows: Rows, answer: Array) -> None:
+    def _log(self, frame: Frame) -> None:
+        """Log what the router wants."""
+        settings = read_record(SampleSettings, frame.body)
+        self._sampler = RequestSampler(settings, self._predictor, *self._doubts) if settings.share > 0 else None
+
+    def _count(self, asked: AskedRows, answer: Array) -> None:
+        try:
+            if self._sampler is not None:
+                self._sampler.add(asked.id, asked.key, asked.rows, answer)
+        except Exception:  # noqa: BLE001 - who can't log can still answer
+            traceback.print_exc()
+            self._sampler = None
         try:
             if self._counter is not None:
-                self._counter.add(rows, answer)
-        except Exception as error:  # noqa: BLE001 - who can't count can still answer
+                self._counter.add(asked.rows, answer)
+        except Exception as error:  # noqa: BLE001 - as above
             self._give_up(error)
 
     def _counts(self, frame: Frame) -> Frame:
-        """What was counted since it was asked for last, or why nothing is."""
+        """What was counted since it was asked for last, or why nothing is; and behind it what was logged."""
+        code, told = 500, b""
         try:
             if not self._uncountable:
                 counts = Window() if self._counter is None else self._counter.take()
-                return Frame(frame.number, 200, counts.model_dump_json().encode())
+                code, told = 200, counts.model_dump_json().encode()
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(error)
-        return Frame(frame.number, 500, self._uncountable.encode())
+        told = told or self._uncountable.encode()
+        return Frame(frame.number, code, told + self._logged(), len(told))
+
+    def _logged(self) -> bytes:
+        try:
+            return b"" if self._sampler is None else self._sampler.take().model_dump_json().encode()
+        except Exception:  # noqa: BLE001 - as above
+            traceback.print_exc()
+            self._sampler = None
+            return b""
 
     def _give_up(self, error: Exception) -> None:
         traceback.print_exc()
         self._counter, self._uncountable = None, f"{type(error).__name__}: {error}"
 
-    def _asked(self, frame: Frame) -> tuple[Any, Rows] | None:
-        """What a request holds, and its rows; None for one that was refused."""
+    def _asked(self, frame: Frame) -> AskedRows | None:
+        """What a request asks; None for one that was refused."""
         try:
-            body = _read_json(frame.body)
+            head, text = frame.parts
+            body, (id, key) = _read_json(text), AskedHead.of(head)
             asked = self._predictor.asked
-            return body, asked.infer(body) if frame.code == INFER else asked.predict(body)
+            if frame.code == PREDICT:
+                return AskedRows(asked.predict(body), id, key)
+            rows = asked.infer(body)
+            named = body.get("id")
+            return AskedRows(rows, named if isinstance(named, str) and named else id, key)
         except MlopsError as error:
             self._refuse(frame, 400, str(error))
         except Exception as error:  # noqa: BLE001 - what is odd in one request must not end those beside it
@@ -126,7 +179,7 @@ class Replica:
     def _refuse(self, frame: Frame, status: int, words: str) -> None:
         self._send(Frame(frame.number, status, to_json({"error": words})))
 
-    def _inferred(self, body: dict[str, Any], answer: Array) -> dict[str, Any]:
+    def _inferred(self, id: str, answer: Array) -> dict[str, Any]:
         dtype = "str" if answer.dtype.kind == "U" else str(answer.dtype)
         output = {
             "name": OUTPUT,
@@ -134,11 +187,10 @@ class Replica:
             "datatype": datatype_of(dtype),
             "data": _plain(answer).ravel().tolist(),
         }
-        named = {"id": body["id"]} if isinstance(body.get("id"), str) else {}
-        return {**self._told, **named, "outputs": [output]}
+        return {**self._told, "id": id, "outputs": [output]}
 
-    def _predicted(self, answer: Array) -> dict[str, Any]:
-        return {"predictions": _plain(answer).tolist(), **self._told}
+    def _predicted(self, id: str, answer: Array) -> dict[str, Any]:
+        return {"predictions": _plain(answer).tolist(), **self._told, "id": id}
 
     def _send(self, frame: Frame) -> None:
         self._channel.sendall(frame.packed())
@@ -163,8 +215,9 @@ def main(model: str, number: int, digest: str, channel: socket.socket) -> None:
         signal.signal(each, signal.SIG_IGN)  # it ends with its router
     try:
         folder = model_folder(model)
-        predictor = load_predictor(folder, folder.version(number).record(), digest)
-        baseline = folder.version(number).baseline()
+        version = folder.version(number).record()
+        predictor = load_predictor(folder, version, digest)
+        baseline, doubts = folder.version(number).baseline(), calibration_of(folder.version(number), version)
     except (MlopsError, OSError) as error:
         told = [error.what, error.why, error.todo] if isinstance(error, MlopsError) else [str(error), "", ""]
         words = dict(zip(("what", "why", "todo"), told, strict=True))
@@ -172,7 +225,7 @@ def main(model: str, number: int, digest: str, channel: socket.socket) -> None:
         sys.exit(1)
     sys.stderr.write(f"{described(predictor)}\n")
     channel.sendall(Frame(HELLO, 200, b"{}").packed())
-    Replica(predictor, model, number, channel, baseline).serve()
+    Replica(predictor, model, number, channel, baseline, doubts).serve()
 
 
 if __name__ == "__main__":

@@ -127,17 +127,17 @@ class ServiceRouter:
                 ) from fault
         return caller_of(token, self._known[1])
 
-    async def ask(self, code: int, body: bytes) -> Frame:
+    async def ask(self, code: int, body: bytes, head: bytes) -> Frame:
         """As `Answering`. A version that has just been replaced hands on what it can't answer any more."""
         fleet = self._fleet
         if fleet is None:
             raise Unavailable("No version is ready", "the first one is being loaded", "Try again.")
         try:
-            return await fleet.ask(code, body)
+            return await fleet.ask(code, body, head)
         except Unavailable:
             if self._fleet is fleet or self._fleet is None:
                 raise
-            return await self._fleet.ask(code, body)
+            return await self._fleet.ask(code, body, head)
 
     # Its life.
 
@@ -206,7 +206,8 @@ class ServiceRouter:
         try:
             record = self._version(wanted)
             watcher, watched = await self._watcher_of(wanted), self._watcher
-            fleet = Fleet(wanted, self._folder, _say, watcher.hear if watcher is not None else lambda _: None)
+            log = None if watcher is None else await self._aside(lambda: watcher.logs(wanted))
+            fleet = Fleet(wanted, self._folder, _say, watcher.hear if watcher is not None else lambda _: None, log)
             await fleet.start()
         except MlopsError as error:
             await self._refuse(wanted, error)

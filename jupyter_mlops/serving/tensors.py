@@ -20,6 +20,9 @@ _TEXT = "BYTES"
 
 DATATYPES = frozenset({*_DATATYPES.values(), _TEXT})
 
+#: The header that says who a request is about, as a URL has it.
+KEY = "X-Mlops-Key"
+
 #: The names of the only tensor that a model of arrays takes, and of the one that each model gives.
 INPUT, OUTPUT = "input", "predict"
 

@@ -16,12 +16,14 @@ from ..core.base import Seconds, read_record
 from ..core.cluster import Problem
 from ..core.drift import drifts, enough
 from ..core.errors import MlopsError, Unreadable
+from ..core.logged import SampleSettings
 from ..core.model import Baseline
 from ..core.service import ServiceSpec
 from ..core.window import Window
 from ..home.models import model_folder
 from ..home.services import ServiceFolder
 from .frames import Frame
+from .keeper import RequestKeeper
 
 #: Seconds between two looks at what was counted, and how many times longer than a look took that is at least.
 EVERY: Seconds = 5.0
@@ -56,13 +58,26 @@ class Watcher:
         self._watch.open.until = time.time()
         self._heard: deque[Frame] = deque()
         self._looking = threading.Lock()
-        #: What there is to say of alarms.
-        self.alarm = alarm_of(self._name, self._watch.alerts)
+        self._keeper = RequestKeeper(folder, spec, say)
+        self._alarm = alarm_of(self._name, self._watch.alerts)
         self._unwritten, self._changed = "", True
         self.follow(spec)
 
+    @property
+    def alarm(self) -> Problem | None:
+        """What there is to say of alarms: that it is worse before that it is asked other things."""
+        worse, other = self._keeper.alarm, self._alarm
+        if worse is None or other is None:
+            return worse or other
+        return worse.model_copy(update={"why": f"{worse.why}. {other.what}"})
+
+    def logs(self, spec: ServiceSpec) -> SampleSettings | None:
+        """What replicas are to log for a wish; None for nothing."""
+        return self._keeper.settings(spec)
+
     def follow(self, spec: ServiceSpec) -> None:
         """The same version with another wish."""
+        self._keeper.follow(spec)
         self._period = spec.window
         #: Seconds that pass between two looks.
         self.pause = min(EVERY, spec.window)
@@ -82,6 +97,7 @@ class Watcher:
                 self._compare(self._baseline)
                 self.pause = max(min(EVERY, self._period), _REST * (time.perf_counter() - began))
             self._keep()
+            self._keeper.look()
 
     def end(self) -> None:
         """The version is replaced: what was counted of it is a window, however short."""
@@ -89,17 +105,20 @@ class Watcher:
             self._listen()
             if self._watch.open.rows:
                 self._store(self._watch.open)
+            self._keeper.look()
 
     def _listen(self) -> None:
         """Count what was heard. That some replica couldn't count is over when all can again."""
         failed, heard = "", False
         while self._heard:
             told, heard = self._heard.popleft(), True
+            counts, logged = told.parts if told.rows else (told.body, b"")
+            self._keeper.hear(logged)
             try:
                 if told.code == 200:
-                    self._add(read_record(Window, told.body, "replica's count"))
+                    self._add(read_record(Window, counts, "replica's count"))
                 else:
-                    failed = failed or told.body.decode(errors="replace")
+                    failed = failed or counts.decode(errors="replace")
             except (Unreadable, ValueError) as fault:
                 failed = failed or str(fault)
         if heard:
@@ -130,12 +149,12 @@ class Watcher:
         return seen.rows > 0 and age >= self._watch.period and (seen.rows >= self._watch.enough or age >= _LONGEST)
 
     def _end_window(self, baseline: Baseline) -> None:
-        window, before = self._watch.open, self.alarm
+        window, before = self._watch.open, self._alarm
         self._store(window)
         self._watch.alerts = after_window(self._watch.alerts, drifts(baseline, window), window.until)
         self._watch.last = window
         self._watch.open = Window(version=window.version, digest=window.digest, since=window.until, until=window.until)
-        self.alarm = after = alarm_of(self._name, self._watch.alerts)
+        self._alarm = after = alarm_of(self._name, self._watch.alerts)
         if after != before:
             self._say(f"{after.what}: {after.why}" if after is not None else "what it is asked is as it was again")
 

@@ -13,17 +13,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from ... import home
 from ...agent import forking
 from ...core.alert import ServiceWatch
-from ...core.base import Seconds
+from ...core.base import Seconds, Time
 from ...core.cluster import Problem
 from ...core.errors import Conflict, MlopsError, StartFailed, Unavailable, UnknownService, Unreadable
 from ...core.formats import FORMAT
+from ...core.label import JoinedLabels
+from ...core.performance import Performance
 from ...core.service import PATIENCE, ServiceSpec, ServiceState, unreadable_service
 from ...core.window import Window
 from ...home.owner import me
@@ -69,6 +71,8 @@ class RouterRecord:
 
 class LocalHosting(Hosting):
     """Services of processes on this machine. Holds nothing: the folders are the truth."""
+
+    logs_requests = True
 
     async def deploy(self, spec: ServiceSpec) -> ServiceState:
         """As in `Hosting`."""
@@ -120,6 +124,22 @@ class LocalHosting(Hosting):
     async def windows(self, name: str) -> list[Window]:
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).windows())
+
+    async def performance(self, name: str) -> Performance | None:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).performance())
+
+    async def label(self, name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(_label, name, pairs)
+
+    async def requests(self, name: str, since: Time) -> list[dict[str, Any]]:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).requests.rows(since))
+
+    async def forget_key(self, name: str, key: str) -> int:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(_forget_key, name, key)
 
     async def logs(self, name: str, lines: int = 200) -> list[str]:
         """As in `Hosting`."""
@@ -346,6 +366,25 @@ def _end(record: RouterRecord, patience: Seconds) -> None:
             while record.alive and time.monotonic() < deadline:
                 time.sleep(_LOOK)
         processes.kill_cluster(record.mark, record.process)
+
+
+def _label(name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
+    """Join labels. What comes of them a router sees by itself; one that has stopped doesn't."""
+    folder = _named(name)
+    spec = folder.spec()
+    joined = folder.requests.label(pairs, spec.log, time.time())
+    if joined.new or joined.changed:
+        folder.measure(spec)
+    return joined
+
+
+def _forget_key(name: str, key: str) -> int:
+    folder = _named(name)
+    if not folder.requests.exists():
+        return 0
+    number = folder.requests.forget(key, time.time())
+    folder.measure(folder.spec())
+    return number
 
 
 def _forget(name: str) -> None:

@@ -64,6 +64,42 @@ class WatchHandler(QuietHandler):
         self.reply(await self.services.serving.watch(name))
 
 
+class PerformanceHandler(QuietHandler):
+    """How good a service's version is at what it is asked."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Its metric by the time of the answers."""
+        self.reply(await self.services.serving.performance(name))
+
+
+class LabelsHandler(Handler):
+    """What turned out to be true of what a service has answered."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def post(self, name: str) -> None:
+        """Join labels, and tell what became of them."""
+        self.reply(await self.services.serving.label(name, self.body().get("labels")))
+
+
+class ForgetHandler(Handler):
+    """What the requests of a key left in a service's log."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def post(self, name: str) -> None:
+        """Remove it, and tell how many rows that were."""
+        self.reply({"rows": await self.services.serving.forget_key(name, self.body().get("key"), self.asker)})
+
+
 class TryHandler(Handler):
     """One request to a service, as its owner."""
 
@@ -81,5 +117,8 @@ HANDLERS = [
     (r"services/([^/]+)", ServiceHandler),
     (r"services/([^/]+)/example", ServiceExampleHandler),
     (r"services/([^/]+)/watch", WatchHandler),
+    (r"services/([^/]+)/performance", PerformanceHandler),
+    (r"services/([^/]+)/labels", LabelsHandler),
+    (r"services/([^/]+)/forget", ForgetHandler),
     (r"services/([^/]+)/try", TryHandler),
 ]

@@ -11,12 +11,15 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from ...core.alert import ServiceWatch, summary
 from ...core.base import Seconds, read_request
-from ...core.errors import Unavailable
+from ...core.errors import InvalidInput, Unavailable
+from ...core.label import JoinedLabels, words_of
+from ...core.performance import Performance, performance_words
 from ...core.service import Deployment, ServiceState
 from ...core.trail import Actor
 from ...home.owner import me
 from ...serving import deeds
 from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so
+from ...serving.labels import read_labels
 from ..stream.hub import Hub
 from ..stream.looker import Looker
 
@@ -84,6 +87,29 @@ class ServiceManager:
         state = await find_service(name)
         watch = await hosting_of(state.place).watch(name) or ServiceWatch()
         return watch.model_copy(update={"words": summary(watch)})
+
+    async def performance(self, name: str) -> Performance:
+        """How good a service's version is at what it is asked; raises `UnknownService`, `Unreadable`."""
+        state = await find_service(name)
+        told = await hosting_of(state.place).performance(name) or Performance()
+        return told.model_copy(update={"words": performance_words(told)})
+
+    async def label(self, name: str, labels: Any) -> JoinedLabels:
+        """Join labels to what a service has answered: records with `id` and `label`, or a table of id → label.
+
+        Raises
+        ------
+        UnknownService, Unavailable, Unreadable, StorageFull, Refused
+        InvalidInput : these are no labels.
+        """
+        if not isinstance(labels, (list, dict)):  # a text would be taken for the path of a file
+            raise InvalidInput("There are no labels", "", 'Send {"labels": [{"id", "label"}, …]}.')
+        joined = await deeds.label(name, read_labels(labels))
+        return joined.model_copy(update={"words": words_of(joined)})
+
+    async def forget_key(self, name: str, key: Any, user: str = "") -> int:
+        """Remove what the requests of a key left; raises as `label`. `user` is who asks, if that is known."""
+        return await deeds.forget_key(name, key, Actor(name=user or me(), how="sidebar"))
 
     async def try_out(self, name: str, data: Any) -> dict[str, Any]:
         """What a service answers to plain records: the HTTP status, and what it said.

@@ -9,10 +9,12 @@ export interface Schemas {
   Event: Event;
   Finding: Finding;
   Hello: Hello;
+  JoinedLabels: JoinedLabels;
   ModelState: ModelState;
   ModelView: ModelView;
   MoneyView: MoneyView;
   Operation: Operation;
+  Performance: Performance;
   Problem: Problem;
   Profile: Profile;
   Promotion: Promotion;
@@ -1016,6 +1018,28 @@ export interface Hello {
   type: 'hello';
 }
 /**
+ * What became of labels: how many are new, were there already, or changed one that was; and those left out, each
+ * kind with some of its ids.
+ *
+ * `contradicting` are ids that came with several labels, `outside` rows that aren't in the part that is logged,
+ * `strangers` those that are nobody's, as far as is known: never asked, too many at the time, or older than what is
+ * kept; `wrong` are labels that can't be one of the version's, `empty` those that say nothing.
+ */
+export interface JoinedLabels {
+  changed: number;
+  contradicting: number;
+  empty: number;
+  examples: {
+    [k: string]: string[];
+  };
+  new: number;
+  outside: number;
+  same: number;
+  strangers: number;
+  words: string;
+  wrong: number;
+}
+/**
  * A model: its versions, newest first, and which of them is its champion.
  */
 export interface ModelState {
@@ -1188,6 +1212,7 @@ export interface TrailEntry {
     | 'failed'
     | 'stopped'
     | 'forgotten'
+    | 'forgot a key'
     | 'let in'
     | 'shut out'
     | 'other';
@@ -1328,6 +1353,56 @@ export interface UnitCost {
   runs: number;
 }
 /**
+ * How good a version is at what a service is asked. `whole` is of all rows that are kept, `periods` by time.
+ *
+ * `before` is what it was when the version was saved. `problem` says why nothing can be measured, `unsure` why nothing
+ * can be estimated, and `blind_spot` what an estimate can't see.
+ */
+export interface Performance {
+  alerts: Alert[];
+  before: Measured | null;
+  blind_spot: string;
+  digest: string;
+  format: number;
+  metric: string;
+  more: boolean;
+  periods: PerformancePeriod[];
+  problem: Problem | null;
+  unsure: string;
+  version: number;
+  whole: PerformancePeriod | null;
+  words: string;
+}
+/**
+ * Something that a feature, or the answers, were found to have. Without an alert all is well.
+ *
+ * `calm` are the windows in a row that haven't had it since.
+ */
+export interface Alert {
+  answers: boolean;
+  calm: number;
+  feature: string;
+  phase: 'suspected' | 'alarm';
+  sign: 'shift' | 'missing' | 'outside' | 'constant' | 'worse';
+  since: number;
+  words: string;
+}
+/**
+ * The metric of rows that were answered in a stretch of time, with its interval, on those that have labels.
+ *
+ * `rows` are all that were kept, `estimate` is of all of them that the version could say how sure it is of.
+ */
+export interface PerformancePeriod {
+  estimate: number | null;
+  high: number | null;
+  labelled: number;
+  low: number | null;
+  rows: number;
+  since: number;
+  until: number;
+  value: number | null;
+}
+/**
  * A version that is to be promoted, and why.
  *
  * `expected` is the number of the champion that the person saw, 0 for none; None asks for no comparison.
@@ -1414,20 +1489,6 @@ export interface ServiceWatch {
   words: string;
 }
 /**
- * Something that a feature, or the answers, were found to have. Without an alert all is well.
- *
- * `calm` are the windows in a row that haven't had it since.
- */
-export interface Alert {
-  answers: boolean;
-  calm: number;
-  feature: string;
-  phase: 'suspected' | 'alarm';
-  sign: 'shift' | 'missing' | 'outside' | 'constant';
-  since: number;
-  words: string;
-}
-/**
  * How a feature, or the answers, compare with the baseline.
  *
  * `psi` is the effect, and `noise` what it is at most where nothing has changed; both are None where there is nothing
@@ -1445,7 +1506,7 @@ export interface FeatureDrift {
   outside_before: number;
   psi: number | null;
   rows: number;
-  signs: ('shift' | 'missing' | 'outside' | 'constant')[];
+  signs: ('shift' | 'missing' | 'outside' | 'constant' | 'worse')[];
   state: 'same' | 'changed' | 'unsure';
   words: string;
 }

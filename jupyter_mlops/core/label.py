@@ -1,0 +1,139 @@
+"""Labels: what turned out to be true of rows that a service has answered, joined to them by their ids."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Annotated
+
+from .base import Amount, Label, Record, Saying, first
+from .words import count, first_of, harmless
+
+#: Ids that are named of each kind.
+_NAMED = 5
+
+#: What a text may say for yes and no.
+_YES_NO = {"true": 1.0, "false": 0.0}
+
+
+class JoinedLabels(Record):
+    """What became of labels: how many are new, were there already, or changed one that was; and those left out, each
+    kind with some of its ids.
+
+    `contradicting` are ids that came with several labels, `outside` rows that aren't in the part that is logged,
+    `strangers` those that are nobody's, as far as is known: never asked, too many at the time, or older than what is
+    kept; `wrong` are labels that can't be one of the version's, `empty` those that say nothing.
+    """
+
+    new: Amount = 0
+    same: Amount = 0
+    changed: Amount = 0
+    contradicting: Amount = 0
+    outside: Amount = 0
+    strangers: Amount = 0
+    wrong: Amount = 0
+    empty: Amount = 0
+    examples: dict[str, Annotated[list[Label], first(_NAMED)]] = {}
+    #: As `words_of`; set by who sends it.
+    words: Saying = ""
+
+    def add(self, kind: str, id: str = "", number: int = 1) -> None:
+        """One more of a kind."""
+        setattr(self, kind, getattr(self, kind) + number)
+        named = self.examples.setdefault(kind, []) if id else []
+        if id and len(named) < _NAMED:
+            named.append(harmless(id, 60))
+
+
+#: Kind → how one is told, and several.
+_KINDS = {
+    "same": ("was there already", "were there already"),
+    "changed": ("changes one that was there", "change some that were there"),
+    "contradicting": ("has several labels here, and gets none", "have several labels here, and get none"),
+    "outside": ("isn't in the part that is logged", "aren't in the part that is logged"),
+    "strangers": ("is unknown", "are unknown"),
+    "wrong": ("can't be true of what it answers", "can't be true of what it answers"),
+    "empty": ("says nothing", "say nothing"),
+}
+
+#: Kinds whose ids are named.
+_SHOWN = ("contradicting", "strangers", "wrong")
+
+
+def words_of(joined: JoinedLabels) -> str:
+    """ "12 labels are new; 3 are unknown: a, b and c"."""
+    parts = [f"{count(joined.new, 'label')} {'is' if joined.new == 1 else 'are'} new"]
+    for kind, (one, several) in _KINDS.items():
+        number = getattr(joined, kind)
+        if not number:
+            continue
+        named = joined.examples.get(kind, []) if kind in _SHOWN else []
+        ids = f": {first_of(named, _NAMED)}" if named else ""
+        parts.append(f"{number:,} {one if number == 1 else several}{ids}")
+    return "; ".join(parts)
+
+
+def told_apart(pairs: Iterable[tuple[str, object]], joined: JoinedLabels) -> dict[str, object]:
+    """The label of each id. An id that comes with several has none of them; what comes again is there already."""
+    found: dict[str, object] = {}
+    contradicting: set[str] = set()
+    for id, label in pairs:
+        if _is_empty(label):
+            joined.add("empty", id)
+        elif id not in found:
+            found[id] = label
+        elif _plainly(found[id]) == _plainly(label):
+            joined.add("same", id)
+        elif id not in contradicting:
+            contradicting.add(id)
+            joined.add("contradicting", id)
+    for id in contradicting:
+        del found[id]
+    return found
+
+
+def scored(task: str, answer: str, label: object) -> tuple[str, float | None] | None:
+    """A label as it is kept, and how good the answer was: 1 or 0 for a label that is right or wrong, the squared error
+    of a number; None where it can't be true of such an answer.
+
+    Parameters
+    ----------
+    task : of the model.
+    answer : as `LoggedRow`.
+    """
+    try:
+        said = json.loads(answer)
+    except ValueError:
+        return None
+    if task == "other":
+        return json.dumps(_plainly(label)), None
+    if isinstance(said, str):
+        text = str(_plainly(label))
+        return json.dumps(text), float(text == said)
+    number = _number(label)
+    if number is None or not isinstance(said, (bool, int, float)):
+        return None
+    score = float(number == said) if task == "classification" else (number - said) * (number - said)
+    return (json.dumps(number), score) if math.isfinite(score) else None
+
+
+def _number(label: object) -> float | None:
+    text = str(_plainly(label)).strip().lower()
+    try:
+        number = _YES_NO[text] if text in _YES_NO else float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _plainly(label: object) -> object:
+    """A value of numpy's as one of Python's; a whole number is no other when it is written with a point."""
+    if not isinstance(label, (str, int, float, bool)) and hasattr(label, "item"):
+        label = label.item()
+    return int(label) if isinstance(label, float) and label.is_integer() else label
+
+
+def _is_empty(label: object) -> bool:
+    plain = _plainly(label)
+    return plain is None or plain == "" or plain != plain or type(plain).__name__ in ("NAType", "NaTType")

@@ -1,0 +1,109 @@
+"""Logged requests: the part of what a service is asked that is kept, so that it can be looked at and labelled later.
+
+Which rows these are depends on their ids alone: so whoever has an id can tell a row that was never kept from one that
+was never asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from typing import Annotated
+
+from .base import LONGEST, Amount, Label, Record, Saying, Time, first
+from .model import Task
+
+#: Rows that a replica keeps between two looks, and characters that the features of one may have as JSON.
+MOST_ROWS, MOST_FEATURES = 2000, 20_000
+
+#: 2³² divided by the golden ratio: its multiples are spread evenly, so that of a request's rows the share is kept.
+GOLDEN, _ALL = 2_654_435_769, 2**32
+
+
+class SampleSettings(Record):
+    """What a replica is to keep: a share of the rows, without the private features. `salt` goes into keys' digests."""
+
+    share: float = 0.0
+    private: list[str] = []
+    salt: Label = ""
+
+
+class LoggedRow(Record):
+    """A row that was answered.
+
+    `answer` is JSON, of what the answer means for the model's task: a label, or a number. `expected` is the chance that
+    it is right, as far as the version's own doubts tell. `features` is JSON, too: a value for each by its name.
+    """
+
+    id: Label
+    #: Digest of whose request it was, as `key_digest`; empty where nobody said so.
+    key: Label = ""
+    time: Time = 0
+    answer: Saying = ""
+    expected: float | None = None
+    features: Annotated[str, first(MOST_FEATURES)] = ""
+
+
+class RequestSample(Record):
+    """What a replica has kept since it was asked for last. `unsure` says why it can't tell how good it is."""
+
+    rows: Annotated[list[LoggedRow], first(MOST_ROWS)] = []
+    task: Task = "other"
+    #: Rows that were to be kept, and were too many.
+    left_out: Amount = 0
+    unsure: Saying = ""
+
+
+class Allowance:
+    """How many rows may be logged: so many in an hour, of which those that weren't needed are there later.
+
+    Parameters
+    ----------
+    rows : of an hour.
+    now : in seconds.
+    """
+
+    def __init__(self, rows: int, now: Time) -> None:
+        self.rows, self._left, self._at = rows, float(rows), now
+
+    def take(self, wanted: int, now: Time) -> int:
+        """How many of `wanted` rows may be logged."""
+        earned = max(0.0, now - self._at) * self.rows / 3600  # the clock may have been set back
+        self._left, self._at = min(float(self.rows), self._left + earned), now
+        taken = min(wanted, int(self._left))
+        self._left -= taken
+        return taken
+
+
+def place_of(id: str, row: int = 0) -> float:
+    """Where a row stands among all, from 0 to 1: it is kept where that is less than the share."""
+    return (zlib.crc32(id.encode(errors="replace")) + row * GOLDEN) % _ALL / _ALL
+
+
+def row_id(id: str, row: int, rows: int) -> str:
+    """The id of a row: that of its request, with the row's number where the request has several."""
+    return id if rows == 1 else f"{id}/{row}"
+
+
+def is_kept(id: str, share: float) -> bool:
+    """Whether a row of this id is among those that are kept, as far as the share goes."""
+    request, _, row = id.rpartition("/")
+    if place_of(id) < share:
+        return True
+    return bool(request) and row.isascii() and row.isdigit() and place_of(request, int(row)) < share
+
+
+def is_id(text: object) -> bool:
+    """Whether a caller may call a request so, and label it later."""
+    return isinstance(text, str) and 0 < len(text) <= LONGEST - 20 and text.isprintable()
+
+
+def key_digest(key: str, salt: str) -> str:
+    """What is kept of a key: by it one finds what has the same key, and not the key."""
+    return hashlib.sha256(f"{salt}\n{key}".encode(errors="replace")).hexdigest()[:32]
+
+
+def most_even(rows: Sequence[LoggedRow], most: int) -> list[LoggedRow]:
+    """So many of the rows, by no order that they came in."""
+    return list(rows) if len(rows) <= most else sorted(rows, key=lambda row: place_of(f"{row.id} again"))[:most]

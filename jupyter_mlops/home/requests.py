@@ -1,0 +1,469 @@
+"""A service's log of requests: rows that were answered, with their labels, in SQLite; their features go from there to
+Parquet files, by the hour.
+
+    requests/rows.sqlite               the answers of logged rows, their labels; and features that aren't in a file yet
+    requests/2026-11-27/13-v3.parquet  the features of those of an hour
+
+Both are for their owner only. All dates are UTC. Parquet needs pyarrow: without it features stay in SQLite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import itertools
+import json
+import os
+import secrets
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import home
+
+if TYPE_CHECKING:
+    from ..core.base import Seconds, Time
+    from ..core.label import JoinedLabels
+    from ..core.logged import LoggedRow
+    from ..core.performance import Tally
+
+#: The folder, and the file in it.
+REQUESTS, ROWS = "requests", "rows.sqlite"
+
+#: Rows that are kept at most, and bytes of their features. The oldest go first.
+MOST_ROWS, MOST_BYTES = 1_000_000, 200_000_000
+
+#: Rows whose features are put into a file though their hour isn't over, and that are changed at a time.
+_WAITING, _AT_ONCE = 5000, 2000
+
+#: Seconds to wait for another process that writes, and that it may take to make files of an hour.
+_BUSY, _PACKING = 20.0, 600.0
+
+#: Seconds that a key is remembered which was forgotten: until what a replica has of it has come, and been left out.
+_LATE = 24 * 3600.0
+
+#: What stands before what isn't a feature, in the names of a file's columns.
+_OWN = "request."
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS versions (digest TEXT PRIMARY KEY, version INTEGER, task TEXT, unsure TEXT);
+CREATE TABLE IF NOT EXISTS rows (
+    id TEXT PRIMARY KEY, digest TEXT, key TEXT, time REAL, answer TEXT, expected REAL,
+    label TEXT, labelled REAL, score REAL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rows_of ON rows (digest, time);
+CREATE INDEX IF NOT EXISTS rows_at ON rows (time);
+CREATE INDEX IF NOT EXISTS rows_by ON rows (key) WHERE key <> '';
+CREATE TABLE IF NOT EXISTS features (id TEXT PRIMARY KEY, time REAL, features TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (key TEXT PRIMARY KEY, time REAL);
+CREATE TABLE IF NOT EXISTS salt (salt TEXT);
+"""
+
+
+@dataclass(frozen=True)
+class RequestLog:
+    """The log of one service.
+
+    Every method but `exists` may raise `Unavailable` where the file can't be used now, `Unreadable` where it is
+    damaged, `StorageFull`, `Refused`.
+
+    Parameters
+    ----------
+    path : its folder, which is made when something is logged.
+    """
+
+    path: Path
+
+    def exists(self) -> bool:
+        """Whether anything was ever logged."""
+        return (self.path / ROWS).exists()
+
+    def changed_at(self) -> tuple[int, int] | None:
+        """Changes whenever rows or labels do; None where there is no log."""
+        try:
+            found = (self.path / ROWS).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    def salt(self) -> str:
+        """What goes into the digests of keys; made with the first one."""
+        with self._open() as db, _at_once(db):
+            row = db.execute("SELECT salt FROM salt").fetchone()
+            if row is None:
+                row = (secrets.token_hex(16),)
+                db.execute("INSERT INTO salt VALUES (?)", row)
+        return str(row[0])
+
+    # What is answered.
+
+    def add(self, rows: Sequence[LoggedRow], digest: str, version: int, task: str, unsure: str) -> None:
+        """Log rows of a version. One whose id is there already, or whose key was forgotten since, is left out.
+
+        Parameters
+        ----------
+        unsure : why it can't say how sure it is.
+        """
+        with self._open() as db, _at_once(db):
+            db.execute("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?)", (digest, version, task, unsure))
+            forgotten: dict[str, float] = dict(db.execute("SELECT key, time FROM forgotten"))
+            for row in rows:
+                if row.key and row.time <= forgotten.get(row.key, 0.0):
+                    continue
+                told = (row.id, digest, row.key, row.time, row.answer, row.expected)
+                added = db.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", told)
+                if added.rowcount and row.features:
+                    db.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", (row.id, row.time, row.features))
+
+    def tallies(self, digest: str) -> tuple[list[Tally], str, str]:
+        """The rows of a version by time, in periods without gaps, the first first; its task, and why it can't say how
+        sure it is."""
+        from ..core.performance import Tally, period_of
+
+        if not self.exists():
+            return [], "", ""
+        with self._open() as db:
+            known = db.execute("SELECT task, unsure FROM versions WHERE digest = ?", (digest,)).fetchone() or ("", "")
+            first, last = db.execute("SELECT min(time), max(time) FROM rows WHERE digest = ?", (digest,)).fetchone()
+            if first is None:
+                return [], *known
+            period = period_of(first, last)
+            found = db.execute(
+                "SELECT cast(time / ? AS INTEGER) AS at, count(*), count(score), total(score), total(score * score), "
+                "count(expected), total(expected) FROM rows WHERE digest = ? GROUP BY at ORDER BY at",
+                (period, digest),
+            )
+            names = ("rows", "labelled", "total", "squares", "expecting", "expected")
+            tallies = [
+                Tally(since=at * period, until=(at + 1) * period, **dict(zip(names, sums, strict=True)))
+                for at, *sums in found
+            ]
+        return tallies, *known
+
+    # What turns out to be true.
+
+    def label(self, pairs: Iterable[tuple[str, object]], share: float, now: Time) -> JoinedLabels:
+        """Join labels to their rows. What comes again changes nothing, another label takes the place of the one before.
+
+        Parameters
+        ----------
+        share : of the rows that is logged: one of a row that isn't is no stranger.
+        """
+        from ..core.label import JoinedLabels, told_apart
+
+        joined = JoinedLabels()
+        labels = iter(told_apart(pairs, joined).items())
+        if not self.exists():
+            _strangers(labels, share, joined)
+            return joined
+        with self._open() as db:
+            while some := dict(itertools.islice(labels, _AT_ONCE)):
+                with _at_once(db):
+                    _join(db, some, share, now, joined)
+        return joined
+
+    def rows(self, since: Time) -> list[dict[str, Any]]:
+        """The rows that were logged since, the first first: `id`, `time`, `version`, `answer`, `label` (None where
+        there is none yet) and their features, without those that are in a damaged file."""
+        if not self.exists():
+            return []
+        with self._held():
+            found = dict(self._packed(since))
+            with self._open() as db:
+                waiting = "SELECT id, features FROM features WHERE time >= ?"
+                found |= {id: json.loads(text) for id, text in db.execute(waiting, (since,))}
+                asked = (
+                    "SELECT id, time, coalesce(version, 0), answer, label FROM rows LEFT JOIN versions USING (digest) "
+                    "WHERE time >= ? ORDER BY time, id"
+                )
+                return [
+                    {
+                        f"{_OWN}id": id,
+                        f"{_OWN}time": at,
+                        f"{_OWN}version": version,
+                        f"{_OWN}answer": _value(answer),
+                        f"{_OWN}label": _value(label),
+                        **found.get(id, {}),
+                    }
+                    for id, at, version, answer, label in db.execute(asked, (since,))
+                ]
+
+    # What goes.
+
+    def forget(self, key: str, now: Time) -> int:
+        """Remove all rows of a key, their labels and features, wherever they are; how many there were. What a replica
+        still has of it, and was answered before `now`, is left out when it comes. Raises `Unreadable`, too, where a
+        damaged file may have more of it."""
+        from ..core.errors import Unreadable
+        from ..core.logged import key_digest
+
+        digest, damaged = key_digest(key, self.salt()), []
+        with self._held():
+            ids: set[str] = set()
+            with self._open() as db, _at_once(db):
+                ids |= {id for (id,) in db.execute("SELECT id FROM rows WHERE key = ?", (digest,))}
+                db.executemany("DELETE FROM features WHERE id = ?", [(id,) for id in ids])
+                db.execute("DELETE FROM rows WHERE key = ?", (digest,))
+                db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (digest, now))
+            for path in self._files():
+                if (gone := _without(path, digest)) is None:
+                    damaged.append(path)
+                else:
+                    ids |= gone
+        if damaged:
+            what = f"{len(ids):,} rows are removed, and there may be more"
+            raise Unreadable(what, f"{damaged[0]} is damaged", "Remove that file, and forget the key again.")
+        return len(ids)
+
+    def tidy(self, now: Time, keep: Seconds) -> None:
+        """Put the features of hours that are over into files, and remove what is older than `keep`, or too much.
+
+        Raises
+        ------
+        Unavailable : files can't be made: without pyarrow, too. Features stay in SQLite then.
+        """
+        if not self.exists():
+            return
+        with self._held():
+            with self._open() as db, _at_once(db):
+                before = now - keep
+                most = db.execute("SELECT time FROM rows ORDER BY time DESC LIMIT 1 OFFSET ?", (MOST_ROWS,)).fetchone()
+                oldest = before if most is None else max(before, most[0])
+                db.execute("DELETE FROM rows WHERE time <= ?", (oldest,))
+                db.execute("DELETE FROM features WHERE time <= ?", (oldest,))
+                db.execute("DELETE FROM forgotten WHERE time <= ?", (now - _LATE,))
+                db.execute("DELETE FROM versions WHERE digest NOT IN (SELECT DISTINCT digest FROM rows)")
+                due, waiting = db.execute("SELECT total(time < ?), count(*) FROM features", (_hour(now),)).fetchone()
+            self._remove_old(before)
+        if due or waiting >= _WAITING:
+            self._pack_apart()
+
+    def pack(self, now: Time) -> None:
+        """Put the features of hours that are over into files; those of this one, too, if there are many. For a process
+        of its own: it imports pyarrow."""
+        with self._held(), self._open() as db:
+            (waiting,) = db.execute("SELECT count(*) FROM features").fetchone()
+            until = now if waiting >= _WAITING else _hour(now)
+            asked = (
+                "SELECT f.id, f.time, r.key, r.answer, v.version, f.features FROM features f "
+                "JOIN rows r ON r.id = f.id JOIN versions v ON v.digest = r.digest "
+                "WHERE f.time < ? ORDER BY f.time, f.id"
+            )
+            found = db.execute(asked, (until,)).fetchall()
+            for (hour, version), group in itertools.groupby(
+                sorted(found, key=lambda row: (_hour(row[1]), row[4])), lambda row: (_hour(row[1]), row[4])
+            ):
+                rows = list(group)
+                home.write(self._free(hour, version), _parquet([_line(row) for row in rows]))
+                with _at_once(db):
+                    db.executemany("DELETE FROM features WHERE id = ?", [(row[0],) for row in rows])
+
+    def _pack_apart(self) -> None:
+        """As `pack`, in a process of its own: who logs knows no Parquet, and stays small."""
+        from ..core.errors import Unavailable
+
+        command = [sys.executable, "-m", "jupyter_mlops.home.requests", str(self.path)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_PACKING, check=False)
+            failed = done.stderr.strip().splitlines()[-1:] if done.returncode else []
+        except (OSError, subprocess.TimeoutExpired) as error:
+            failed = [str(error)]
+        if failed:
+            raise Unavailable("Logged requests can't be put into Parquet files", failed[0], "They stay in SQLite.")
+
+    def _free(self, hour: Time, version: int) -> Path:
+        """The path of a new file."""
+        moment = datetime.datetime.fromtimestamp(hour, datetime.timezone.utc)
+        folder = home.private(self.path / f"{moment:%Y-%m-%d}")
+        names = (f"{moment:%H}-v{version}{more}.parquet" for more in ("", *(f"-{at}" for at in itertools.count(2))))
+        return next(folder / name for name in names if not (folder / name).exists())
+
+    def _files(self) -> list[Path]:
+        """All files of features, the first first."""
+        return sorted(self.path.glob("????-??-??/*.parquet"))
+
+    def _packed(self, since: Time) -> Iterator[tuple[str, dict[str, Any]]]:
+        for path in self._files():
+            if _ends(path) <= since:
+                continue
+            table = _read(path)
+            for row in [] if table is None else table.to_pylist():
+                yield row[f"{_OWN}id"], {name: value for name, value in row.items() if not name.startswith(_OWN)}
+
+    def _remove_old(self, before: Time) -> None:
+        files = self._files()
+        sizes = {path: path.stat().st_size for path in files}
+        left = sum(sizes.values())
+        for path in files:
+            if _ends(path) > before and left <= MOST_BYTES:
+                break
+            path.unlink(missing_ok=True)
+            left -= sizes[path]
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()  # once it is empty
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold the files: one process at a time makes, changes or reads them."""
+        with home.locked(self.path):
+            yield
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        from ..core.errors import Unavailable, Unreadable
+
+        path = self.path / ROWS
+        home.private(self.path)
+        with home.guarded(path):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        db = None
+        try:
+            db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+            db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
+            db.execute("PRAGMA temp_store = MEMORY")
+            if not db.execute("PRAGMA user_version").fetchone()[0]:
+                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = 1; COMMIT;")
+            yield db
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"{path} can't be used now", str(error), "Try again.") from error
+        except sqlite3.DatabaseError as error:
+            raise Unreadable(f"{path} can't be read", str(error), home.REPAIR) from error
+        finally:
+            if db is not None:
+                db.close()
+
+
+@contextlib.contextmanager
+def _at_once(db: sqlite3.Connection) -> Iterator[None]:
+    """All of it, or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+
+
+def _join(db: sqlite3.Connection, labels: Mapping[str, object], share: float, now: Time, joined: JoinedLabels) -> None:
+    from ..core.label import scored
+
+    asked = (
+        "SELECT id, task, answer, label FROM rows LEFT JOIN versions USING (digest) "
+        "WHERE id IN (SELECT value FROM json_each(?))"
+    )
+    left = dict(labels)
+    for id, task, answer, before in db.execute(asked, (json.dumps(list(labels)),)).fetchall():
+        found = scored(task or "other", answer, left.pop(id))
+        if found is None:
+            joined.add("wrong", id)
+            continue
+        label, score = found
+        joined.add("new" if before is None else "same" if before == label else "changed", id)
+        if before != label:
+            db.execute("UPDATE rows SET label = ?, labelled = ?, score = ? WHERE id = ?", (label, now, score, id))
+    _strangers(left.items(), share, joined)
+
+
+def _strangers(labels: Iterable[tuple[str, object]], share: float, joined: JoinedLabels) -> None:
+    from ..core.logged import is_kept
+
+    for id, _ in labels:
+        joined.add("strangers" if is_kept(id, share) else "outside", id)
+
+
+def _hour(moment: Time) -> Time:
+    return moment // 3600 * 3600
+
+
+def _ends(path: Path) -> Time:
+    """When the hour of a file is over; one of an odd name is old."""
+    try:
+        text = f"{path.parent.name} {path.name[:2]}"
+        began = datetime.datetime.strptime(text, "%Y-%m-%d %H").replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return 0.0
+    return began.timestamp() + 3600
+
+
+def _value(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text
+
+
+# Parquet.
+
+
+def _line(row: tuple[Any, ...]) -> dict[str, Any]:
+    id, at, key, answer, version, features = row
+    own = {"id": id, "time": at, "key": key, "version": version, "answer": answer}
+    return {**{f"{_OWN}{name}": value for name, value in own.items()}, **json.loads(features)}
+
+
+def _parquet(lines: Sequence[dict[str, Any]]) -> bytes:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    columns = [_column(pa, [line.get(name) for line in lines]) for name in names]
+    target = io.BytesIO()
+    parquet.write_table(pa.table(columns, names=names), target, compression="zstd")
+    return target.getvalue()
+
+
+def _column(pa: Any, values: list[Any]) -> Any:
+    try:
+        return pa.array(values)
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowTypeError,
+    ):  # text beside numbers: a version can't take that, but its code may say so
+        return pa.array([None if value is None else json.dumps(value) for value in values])
+
+
+def _read(path: Path) -> Any:
+    """The table of a file; None where it is damaged."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return parquet.read_table(io.BytesIO(path.read_bytes()))
+    except (pa.ArrowException, OSError):
+        return None
+
+
+def _without(path: Path, key: str) -> set[str] | None:
+    """Leave what is of a key out of a file; the ids of that. None where the file is damaged."""
+    table = _read(path)
+    if table is None:
+        return None
+    keys = table.column(f"{_OWN}key").to_pylist()
+    if key not in keys:
+        return set()
+    ids = {id for id, of in zip(table.column(f"{_OWN}id").to_pylist(), keys, strict=True) if of == key}
+    kept = table.filter([of != key for of in keys])
+    if not kept.num_rows:
+        path.unlink(missing_ok=True)
+        return ids
+    from pyarrow import parquet
+
+    target = io.BytesIO()
+    parquet.write_table(kept, target, compression="zstd")
+    home.write(path, target.getvalue())
+    return ids
+
+
+if __name__ == "__main__":
+    try:
+        RequestLog(Path(sys.argv[1])).pack(time.time())
+    except Exception as error:  # noqa: BLE001 - one line is told of it
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -1,0 +1,150 @@
+"""What a replica logs: some of the rows that it has answered, without what is private, until they are taken.
+
+A row is chosen by its id, which costs a millionth of a second; all else is done for the few that are chosen, when
+nobody waits for an answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from pydantic_core import to_json
+
+from ..core.logged import (
+    GOLDEN,
+    MOST_FEATURES,
+    MOST_ROWS,
+    LoggedRow,
+    RequestSample,
+    SampleSettings,
+    is_id,
+    key_digest,
+    place_of,
+    row_id,
+)
+from ..registry.measure import Array
+from ..registry.rows import Rows
+from .calibration import Calibration
+from .predictor import Predictor
+
+#: How many times longer than it took to ask how sure answers are it is at least until that is asked again.
+_REST = 100
+
+#: Bytes of rows that are kept at most before they are taken.
+_BYTES = 16 * 2**20
+
+
+class _Kept(NamedTuple):
+    """The rows that were chosen of one request, and their answers. `places` are their numbers in it."""
+
+    id: str
+    key: str
+    time: float
+    of: int
+    places: Sequence[int]
+    rows: Rows
+    answers: Array
+
+
+class RequestSampler:
+    """Keeps rows of requests, until they are taken.
+
+    Parameters
+    ----------
+    calibration : how the version's doubts are to be read; None where they can't be.
+    unsure : why they can't be.
+    """
+
+    def __init__(
+        self, settings: SampleSettings, predictor: Predictor, calibration: Calibration | None, unsure: str
+    ) -> None:
+        self._settings, self._predictor = settings, predictor
+        self._calibration, self._unsure = calibration, unsure
+        self._private = frozenset(settings.private)
+        self._kept: list[_Kept] = []
+        self._rows = self._bytes = self._left_out = 0
+        self._again = 0.0
+
+    def add(self, id: str, key: str, rows: Rows, answers: Array) -> None:
+        """Keep what is chosen of a request that was answered."""
+        if len(rows) == 1:
+            if place_of(id) < self._settings.share and is_id(id):
+                self._keep(_Kept(id, key, time.time(), 1, [0], rows, answers))
+            return
+        places = (place_of(id) + np.arange(len(rows)) * (GOLDEN / 2**32)) % 1.0
+        chosen = np.flatnonzero(places < self._settings.share)
+        if len(chosen) and is_id(id):
+            taken = chosen[: max(0, MOST_ROWS - self._rows)]
+            self._left_out += len(chosen) - len(taken)
+            if len(taken):
+                kept = rows.take(taken)
+                self._keep(_Kept(id, key, time.time(), len(rows), taken.tolist(), kept, answers[taken]))
+
+    def _keep(self, kept: _Kept) -> None:
+        size = sum(column.values.nbytes for column in kept.rows.columns)
+        if self._rows + len(kept.rows) > MOST_ROWS or self._bytes + size > _BYTES:
+            self._left_out += len(kept.rows)
+            return
+        self._kept.append(kept)
+        self._rows += len(kept.rows)
+        self._bytes += size
+
+    def take(self) -> RequestSample:
+        """What was kept since the last time."""
+        kept, self._kept = self._kept, []
+        sample = RequestSample(task=self._predictor.task, left_out=self._left_out, unsure=self._unsure)
+        self._rows = self._bytes = self._left_out = 0
+        if kept:
+            said, expected = self._meanings(kept)
+            at = 0
+            for each in kept:
+                sample.rows += self._told(each, said[at : at + len(each.rows)], expected[at : at + len(each.rows)])
+                at += len(each.rows)
+        return sample
+
+    def _meanings(self, kept: Sequence[_Kept]) -> tuple[list[object], list[float | None]]:
+        """What the answers mean for the model's task, and the chance of each to be right."""
+        rows, answers = [each.rows for each in kept], [each.answers for each in kept]
+        number = sum(map(len, rows))
+        asks = self._calibration is not None and not self._predictor.apart and time.monotonic() >= self._again
+        began = time.perf_counter()
+        said, sure = self._predictor.meanings(rows, answers, asks=asks)
+        if asks:
+            self._again = time.monotonic() + _REST * (time.perf_counter() - began)
+        if sure is None or self._calibration is None:
+            return said, [None] * number
+        return said, self._calibration(sure).tolist()
+
+    def _told(self, kept: _Kept, said: Sequence[object], expected: Sequence[float | None]) -> list[LoggedRow]:
+        features = self._features(kept.rows)
+        key = key_digest(kept.key, self._settings.salt) if kept.key else ""
+        return [
+            LoggedRow(
+                id=row_id(kept.id, place, kept.of),
+                key=key,
+                time=kept.time,
+                answer=to_json(said[at], inf_nan_mode="null").decode(),
+                expected=expected[at],
+                features=features[at],
+            )
+            for at, place in enumerate(kept.places)
+        ]
+
+    def _features(self, rows: Rows) -> list[str]:
+        """The features of each row as JSON, without the private ones; empty where that is too long."""
+        columns = {}
+        for name, column in rows.features():
+            if name not in self._private:
+                values = column.values.astype(str) if column.values.dtype.kind in "mMc" else column.values
+                gaps = column.missing
+                plain = values.tolist()
+                columns[name] = [None if gap else value for value, gap in zip(plain, gaps.tolist(), strict=True)]
+        found = []
+        for at in range(len(rows)):
+            row = {name: values[at] for name, values in columns.items()}
+            text = to_json(row, inf_nan_mode="null").decode() if row else ""
+            found.append(text if len(text) <= MOST_FEATURES else "")
+        return found
