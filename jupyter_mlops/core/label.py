@@ -83,7 +83,7 @@ def told_apart(pairs: Iterable[tuple[str, object]], joined: JoinedLabels) -> dic
             joined.add("empty", id)
         elif id not in found:
             found[id] = label
-        elif _plainly(found[id]) == _plainly(label):
+        elif _plainly(found[id]) == _plainly(label) and id not in contradicting:
             joined.add("same", id)
         elif id not in contradicting:
             contradicting.add(id)

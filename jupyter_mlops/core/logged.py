@@ -17,8 +17,9 @@ from .model import Task
 #: Rows that a replica keeps between two looks, and characters that the features of one may have as JSON.
 MOST_ROWS, MOST_FEATURES = 2000, 20_000
 
-#: 2³² divided by the golden ratio: its multiples are spread evenly, so that of a request's rows the share is kept.
-GOLDEN, _ALL = 2_654_435_769, 2**32
+#: 2³² divided by the golden ratio: its multiples are spread evenly over 2³², so that of a request's rows the share is
+#: kept.
+GOLDEN, ALL = 2_654_435_769, 2**32
 
 
 class SampleSettings(Record):
@@ -76,9 +77,9 @@ class Allowance:
         return taken
 
 
-def place_of(id: str, row: int = 0) -> float:
-    """Where a row stands among all, from 0 to 1: it is kept where that is less than the share."""
-    return (zlib.crc32(id.encode(errors="replace")) + row * GOLDEN) % _ALL / _ALL
+def place_of(request: str) -> int:
+    """Where the first row of a request of several stands among all, from 0 to `ALL`; each other is `GOLDEN` further."""
+    return zlib.crc32(request.encode(errors="replace"))
 
 
 def row_id(id: str, row: int, rows: int) -> str:
@@ -88,10 +89,12 @@ def row_id(id: str, row: int, rows: int) -> str:
 
 def is_kept(id: str, share: float) -> bool:
     """Whether a row of this id is among those that are kept, as far as the share goes."""
-    request, _, row = id.rpartition("/")
-    if place_of(id) < share:
-        return True
-    return bool(request) and row.isascii() and row.isdigit() and place_of(request, int(row)) < share
+    place = place_of(id)
+    if "/" in id:
+        request, _, row = id.rpartition("/")
+        if request and row.isascii() and row.isdigit():
+            place = (place_of(request) + int(row) * GOLDEN) % ALL
+    return place < share * ALL
 
 
 def is_id(text: object) -> bool:

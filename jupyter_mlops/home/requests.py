@@ -19,7 +19,6 @@ import secrets
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,7 +241,7 @@ class RequestLog:
                 due, waiting = db.execute("SELECT total(time < ?), count(*) FROM features", (_hour(now),)).fetchone()
             self._remove_old(before)
         if due or waiting >= _WAITING:
-            self._pack_apart()
+            self._pack_apart(now)
 
     def pack(self, now: Time) -> None:
         """Put the features of hours that are over into files; those of this one, too, if there are many. For a process
@@ -264,11 +263,11 @@ class RequestLog:
                 with _at_once(db):
                     db.executemany("DELETE FROM features WHERE id = ?", [(row[0],) for row in rows])
 
-    def _pack_apart(self) -> None:
+    def _pack_apart(self, now: Time) -> None:
         """As `pack`, in a process of its own: who logs knows no Parquet, and stays small."""
         from ..core.errors import Unavailable
 
-        command = [sys.executable, "-m", "jupyter_mlops.home.requests", str(self.path)]
+        command = [sys.executable, "-m", "jupyter_mlops.home.requests", str(self.path), str(now)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_PACKING, check=False)
             failed = done.stderr.strip().splitlines()[-1:] if done.returncode else []
@@ -281,8 +280,11 @@ class RequestLog:
         """The path of a new file."""
         moment = datetime.datetime.fromtimestamp(hour, datetime.timezone.utc)
         folder = home.private(self.path / f"{moment:%Y-%m-%d}")
-        names = (f"{moment:%H}-v{version}{more}.parquet" for more in ("", *(f"-{at}" for at in itertools.count(2))))
-        return next(folder / name for name in names if not (folder / name).exists())
+        for number in itertools.count(1):
+            path = folder / f"{moment:%H}-v{version}{f'-{number}' if number > 1 else ''}.parquet"
+            if not path.exists():
+                break
+        return path
 
     def _files(self) -> list[Path]:
         """All files of features, the first first."""
@@ -464,6 +466,6 @@ def _without(path: Path, key: str) -> set[str] | None:
 
 if __name__ == "__main__":
     try:
-        RequestLog(Path(sys.argv[1])).pack(time.time())
+        RequestLog(Path(sys.argv[1])).pack(float(sys.argv[2]))
     except Exception as error:  # noqa: BLE001 - one line is told of it
         sys.exit(f"{type(error).__name__}: {error}")

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from ..core.logged import (
+    ALL,
     GOLDEN,
     MOST_FEATURES,
     MOST_ROWS,
@@ -21,6 +22,7 @@ from ..core.logged import (
     RequestSample,
     SampleSettings,
     is_id,
+    is_kept,
     key_digest,
     place_of,
     row_id,
@@ -71,11 +73,11 @@ class RequestSampler:
     def add(self, id: str, key: str, rows: Rows, answers: Array) -> None:
         """Keep what is chosen of a request that was answered."""
         if len(rows) == 1:
-            if place_of(id) < self._settings.share and is_id(id):
+            if is_kept(id, self._settings.share) and is_id(id):
                 self._keep(_Kept(id, key, time.time(), 1, [0], rows, answers))
             return
-        places = (place_of(id) + np.arange(len(rows)) * (GOLDEN / 2**32)) % 1.0
-        chosen = np.flatnonzero(places < self._settings.share)
+        places = (place_of(id) + np.arange(len(rows), dtype=np.uint64) * GOLDEN) % ALL
+        chosen = np.flatnonzero(places < self._settings.share * ALL)
         if len(chosen) and is_id(id):
             taken = chosen[: max(0, MOST_ROWS - self._rows)]
             self._left_out += len(chosen) - len(taken)
