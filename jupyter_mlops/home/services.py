@@ -153,11 +153,12 @@ class ServiceFolder:
         from .models import model_folder
 
         tallies, task, unsure = self.requests.tallies(spec.digest)
-        metric, before = metric_of(task), None
-        if metric is not None:
-            with contextlib.suppress(FileNotFoundError, MlopsError):  # a version that is gone was measured by nobody
-                version = model_folder(spec.model).version(spec.version).record()
-                before = version.metrics.get(metric[0]) if version.digest == spec.digest else None
+        before = None
+        with contextlib.suppress(FileNotFoundError, MlopsError):  # of a version that is gone its replicas told the task
+            version = model_folder(spec.model).version(spec.version).record()
+            if version.digest == spec.digest:
+                task = version.task
+                before = version.metrics.get((metric_of(task) or ("",))[0])
         told = performance_of(tallies, task, before, unsure, spec.version_name)
         told.version, told.digest = spec.version, spec.digest
         home.write(self.path / PERFORMANCE, told.model_dump_json())

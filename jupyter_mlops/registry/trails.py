@@ -56,6 +56,8 @@ def trail_line(entry: TrailEntry) -> str:
     done = f"{_WORDS.get(entry.verb, entry.verb)} {entry.object}{' despite its gates' if entry.override else ''}"
     if entry.verb in ("let in", "shut out"):
         done = f"{entry.verb} {entry.after or entry.before} to {entry.service}"
+    elif entry.verb == "forgot a key":
+        done = f"forgot a key's requests in {entry.service} ({entry.after})"
     elif entry.verb == "failed":
         done = f"couldn't have {entry.object} answer as {entry.service}"
     elif entry.service:

@@ -60,15 +60,20 @@ class RequestKeeper:
         if logged:
             self._heard.append(logged)
 
-    def look(self) -> None:
-        """Keep what was heard, remove what is old, and look how good the version is."""
+    def look(self, *, last: bool = False) -> None:
+        """Keep what was heard, remove what is old, and look how good the version is.
+
+        Parameters
+        ----------
+        last : whether nobody looks again.
+        """
         try:
             self._add()
             now = time.time()
             if not 0 <= now - self._tidied < _TIDY:
                 self._tidied = now
                 self._log.tidy(now, self._spec.keep)
-            self._measure()
+            self._measure(last)
             self._said = ""
         except MlopsError as error:
             self._complain(f"what it is asked can't be logged: {error}")
@@ -85,10 +90,10 @@ class RequestKeeper:
             if rows:
                 self._log.add(rows, self._spec.digest, self._spec.version, sample.task, sample.unsure)
 
-    def _measure(self) -> None:
+    def _measure(self, last: bool) -> None:
         """How good the version is, where anything has changed: rows, or labels that somebody has joined."""
         seen = self._log.changed_at()
-        if seen is None or seen == self._seen or time.monotonic() < self._again:
+        if seen is None or seen == self._seen or (time.monotonic() < self._again and not last):
             return
         began = time.perf_counter()
         told = self._folder.measure(self._spec)

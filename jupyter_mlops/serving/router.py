@@ -164,7 +164,7 @@ class ServiceRouter:
         await end_tasks(tends, watches)
         if self._fleet is not None:
             await self._fleet.end()
-        await self._look()
+        await self._look(last=True)
         self._fleet, self._stopped, self._since = None, True, time.time()
         self._write()
         return self._problem is None
@@ -232,9 +232,9 @@ class ServiceRouter:
             return self._watcher
         return await self._aside(lambda: Watcher(self._folder, wanted, _say))
 
-    async def _look(self) -> None:
-        """Have the watcher look: the one that is there when it comes to that."""
-        await self._aside(lambda: None if self._watcher is None else self._watcher.look())
+    async def _look(self, *, last: bool = False) -> None:
+        """Have the watcher look: the one that is there when it comes to that. `last`: whether nobody looks again."""
+        await self._aside(lambda: None if self._watcher is None else self._watcher.look(last=last))
 
     async def _aside(self, act: Callable[[], _T]) -> _T | None:
         """Have something done about watching, one after another, in a thread: no answer waits for it. It works on data

@@ -86,8 +86,13 @@ class Watcher:
         """Keep what a replica has counted for the next look. It runs what people wrote, and may say anything."""
         self._heard.append(told)
 
-    def look(self) -> None:
-        """Compare what was counted with the baseline, end the window if it is over, and keep all that."""
+    def look(self, *, last: bool = False) -> None:
+        """Compare what was counted with the baseline, end the window if it is over, and keep all that.
+
+        Parameters
+        ----------
+        last : whether nobody looks again.
+        """
         with self._looking:
             began = time.perf_counter()
             self._listen()
@@ -97,7 +102,7 @@ class Watcher:
                 self._compare(self._baseline)
                 self.pause = max(min(EVERY, self._period), _REST * (time.perf_counter() - began))
             self._keep()
-            self._keeper.look()
+            self._keeper.look(last=last)
 
     def end(self) -> None:
         """The version is replaced: what was counted of it is a window, however short."""
@@ -105,7 +110,7 @@ class Watcher:
             self._listen()
             if self._watch.open.rows:
                 self._store(self._watch.open)
-            self._keeper.look()
+            self._keeper.look(last=True)
 
     def _listen(self) -> None:
         """Count what was heard. That some replica couldn't count is over when all can again."""

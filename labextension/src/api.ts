@@ -12,6 +12,7 @@ import {
   ModelView,
   MoneyView,
   Operation,
+  Performance,
   Price,
   Profile,
   ProfileView,
@@ -142,6 +143,8 @@ export interface IApi {
   serviceExample(name: string): Promise<unknown[]>;
   /** How what a service is asked, and answers, compares with its version's baseline. */
   watchService(name: string): Promise<ServiceWatch>;
+  /** How good a service's version is at what it is asked. */
+  servicePerformance(name: string): Promise<Performance>;
   /** What a service answers to rows: the status of HTTP, and what it said. */
   tryService(name: string, records: unknown): Promise<{ status: number; answer: unknown }>;
   operation(id: string): Promise<Operation>;
@@ -298,6 +301,10 @@ export class Api implements IApi {
 
   watchService(name: string): Promise<ServiceWatch> {
     return this._ask(at('services', name, 'watch'));
+  }
+
+  servicePerformance(name: string): Promise<Performance> {
+    return this._ask(at('services', name, 'performance'));
   }
 
   tryService(name: string, records: unknown): Promise<{ status: number; answer: unknown }> {

@@ -13,6 +13,7 @@ import {
   Promotion,
   PythonStack,
   RunState,
+  Performance,
   ServiceWatch,
   Settings,
   TrialsView,
@@ -79,6 +80,21 @@ export class TestApi implements IApi {
   rows: unknown[] = [];
   /** What a service's watch is. */
   watched = null as never as ServiceWatch;
+  performed: Performance = {
+    format: 1,
+    version: 0,
+    digest: '',
+    metric: '',
+    more: true,
+    before: null,
+    whole: null,
+    periods: [],
+    alerts: [],
+    problem: null,
+    unsure: '',
+    blind_spot: '',
+    words: ''
+  };
   heard: { status: number; answer: unknown } = { status: 200, answer: {} };
   /** What it is at, once it was asked to run something again. */
   doing = operation({ kind: 'again', subject: 'aaaaaaaaaaaa' });
@@ -127,6 +143,8 @@ export class TestApi implements IApi {
   stopService = (...args: [string]) => this._answer('stopService', args, service());
   serviceExample = (...args: [string]) => this._answer('serviceExample', args, this.rows);
   watchService = (...args: [string]) => this._answer('watchService', args, this.watched);
+  servicePerformance = (...args: [string]) =>
+    this._answer('servicePerformance', args, this.performed);
   tryService = (...args: [string, unknown]) => this._answer('tryService', args, this.heard);
   operation = (...args: [string]) => this._answer('operation', args, operation());
   estimate = (...args: [unknown]) =>

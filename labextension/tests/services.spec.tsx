@@ -6,7 +6,7 @@ import { ServiceSection } from '../src/services/list';
 import { TryForm } from '../src/services/try';
 import { WatchView } from '../src/services/watch';
 import { whereToServe } from '../src/services/where';
-import { FeatureDrift, ServiceWatch, Window } from '../src/state/schema';
+import { Alert, FeatureDrift, PerformancePeriod, ServiceWatch, Window } from '../src/state/schema';
 import { serviceInfo } from '../src/words/service';
 import { cost, NOW, PLACES, profile, service, snapshot, view } from './examples';
 import { find, Stage, trans } from './stage';
@@ -165,8 +165,63 @@ describe('What a service is asked', () => {
       'all 500 are the same',
       'income|cannot tell|||0%|13%'
     ]);
+    expect(document.querySelector('[data-mlops="performance"]')).toBeNull();
     stage.api.watched = { ...watch, problem: { what: 'no baseline', why: '', todo: 'Save it.' } };
     await stage.after(() => jest.advanceTimersByTime(5000));
     expect(find('problem').textContent).toContain('no baseline');
+  });
+
+  it('has how good the answers are beside it, where any are logged', async () => {
+    const stage = new Stage();
+    const period = (part: Partial<PerformancePeriod>): PerformancePeriod => ({
+      since: NOW,
+      until: NOW + 3600,
+      rows: 1000,
+      labelled: 0,
+      value: null,
+      low: null,
+      high: null,
+      estimate: 0.8,
+      ...part
+    });
+    const old = { since: NOW - 9e5, until: NOW - 9e5 + 86400, labelled: 999 };
+    const periods = [
+      period({ ...old, value: 0.9, low: 0.88, high: 0.919 }),
+      period({ labelled: 4, value: 0.05 }),
+      period({ since: NOW + 1 })
+    ];
+    stage.api.watched = watch;
+    stage.api.performed = {
+      ...stage.api.performed,
+      metric: 'accuracy',
+      whole: period({ labelled: 1003 }),
+      periods,
+      blind_spot: 'An estimate can’t see it.',
+      words: 'accuracy 0.90'
+    };
+    stage.show(<WatchView service="churn" />);
+    await stage.after(() => undefined);
+    const told = find('performance');
+    expect(find('performance-words').textContent).toBe('Accuracy 0.90.');
+    expect(told.textContent).toContain('An estimate can’t see it.');
+    const rows = told.querySelectorAll<HTMLTableRowElement>('tbody tr');
+    const cells = [...rows].map(row => [...row.cells].slice(1).map(cell => cell.textContent));
+    expect(cells).toEqual([
+      ['–', '0%', '0.80'],
+      ['0.05', '< 1%', '0.80'],
+      ['0.90 (0.88 to 0.92)', '99%', '0.80']
+    ]);
+    const { performed } = stage.api;
+    const alert: Alert = { ...watch.alerts[0], feature: 'accuracy', sign: 'worse' };
+    stage.api.performed = {
+      ...performed,
+      alerts: [alert],
+      periods: periods.map(each => ({ ...each, estimate: null })),
+      unsure: 'a number says nothing'
+    };
+    await stage.after(() => jest.advanceTimersByTime(5000));
+    expect(find('performance').dataset.alarm).toBe('true');
+    expect(find('performance').textContent).toContain('can’t be estimated: a number says nothing.');
+    expect(find('performance').textContent).not.toContain('Estimated');
   });
 });

@@ -107,11 +107,11 @@ async def test_a_version_is_deployed_tried_and_stopped(ask: Any, ones: mlops.Mod
     assert (status, refused["error"]) == (404, "UnknownVersion") and "ones has no champion" in refused["what"]
     status, refused = await ask("POST", "services", {"model": "ones", "version": 1, "replica": 2})
     assert status == 400 and "'replica' is not a known field" in refused["why"]
-    served = await ask("POST", "services", {"model": "ones", "version": 1})
+    served = await ask("POST", "services", {"model": "ones", "version": 1, "log": 1})
     assert (served["phase"], served["version"], served["address"][:17]) == ("ready", 1, "http://127.0.0.1:")
     assert [each["name"] for each in await ask("GET", "services")] == ["ones"]
     records = (await ask("GET", "services/ones/example"))["records"]
-    heard = await ask("POST", "services/ones/try", {"records": records})
+    heard_first = heard = await ask("POST", "services/ones/try", {"records": records})
     assert (heard["status"], heard["answer"]["predictions"]) == (200, [2.0, 2.0])
     heard = await ask("POST", "services/ones/try", {"records": [["much"]]})
     assert heard["status"] == 400 and "must be a number" in heard["answer"]["error"]
@@ -119,11 +119,24 @@ async def test_a_version_is_deployed_tried_and_stopped(ask: Any, ones: mlops.Mod
     watch = await ask("GET", "services/ones/watch")
     assert (watch["open"]["rows"], watch["baseline"], watch["words"]) == (2, 20, "as in the baseline"), watch
     assert [each["name"] for each in watch["features"]] == ["0", "answer"]
+    good = await ask("GET", "services/ones/performance")
+    assert good["words"].startswith("rmse isn't known: no labels yet, and can't be estimated: a number says nothing")
+    id = heard_first["answer"]["id"]
+    joined = await ask("POST", "services/ones/labels", {"labels": {f"{id}/0": 2, f"{id}/1": 3.0, "nobody": 1}})
+    assert joined["words"] == "2 labels are new; 1 is unknown: nobody"
+    good = await ask("GET", "services/ones/performance")
+    assert (good["whole"]["labelled"], good["whole"]["value"]) == (2, 0.5**0.5) and good["before"]["value"] == 0
+    status, refused = await ask("POST", "services/ones/labels", {"labels": "/etc/passwd"})
+    assert status == 400 and refused["what"] == "There are no labels"
+    assert await ask("POST", "services/ones/forget", {"key": "anna"}) == {"rows": 0}
+    status, refused = await ask("POST", "services/ones/forget", {"key": ""})
+    assert status == 400 and "Whose requests" in refused["what"]
     status, away = await ask("POST", "services/ones/try", {"records": records})
     assert status == 503 and "is stopped" in away["what"]
-    told = (await ask("GET", "models/ones"))["trail"][-2:]
+    told = (await ask("GET", "models/ones"))["trail"][-3:]
     assert [(each["verb"], each["actor"]["how"], each["service"]) for each in told] == [
         ("deployed", "sidebar", "ones"),
         ("stopped", "sidebar", "ones"),
+        ("forgot a key", "sidebar", "ones"),
     ]
     assert (await ask("DELETE", "services/nobody"))[0] == 404

@@ -96,7 +96,7 @@ class NoFleet:
 async def test_a_service_goes_on_and_ends_whatever_is_wrong_with_its_watch(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Watcher) -> None:
+    def fail(_: Watcher, **_more: object) -> None:
         raise OverflowError("int too large to convert to float")
 
     _, folder = watched(1)

@@ -51,7 +51,9 @@ export function addServiceCommands(
   });
   commands.addCommand(CommandIDs.watchService, {
     label: trans.__('Watch a Service…'),
-    caption: trans.__('How what a service is asked compares with what its version was made with'),
+    caption: trans.__(
+      'How what a service is asked compares with what its version was made with, and how good it is'
+    ),
     describedBy: takes({ service: 'string' }),
     execute: onService(openWatch)
   });
@@ -85,7 +87,7 @@ async function openWatch(
 ): Promise<void> {
   const gate = new Gate(store);
   const dialog = new Dialog({
-    title: trans.__('What %1 is asked', service),
+    title: trans.__('Watch %1', service),
     body: ReactWidget.create(
       <Provide context={{ store, gate, commands, trans }}>
         <WatchView service={service} />

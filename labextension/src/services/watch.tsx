@@ -6,6 +6,7 @@ import { useFetched } from '../details/fetched';
 import { useMlops } from '../state/hooks';
 import { Alert, FeatureDrift, ServiceWatch } from '../state/schema';
 import { decimals, number } from '../words/number';
+import { PerformanceTable } from './performance';
 
 /** Milliseconds between two looks: as often as a service compares. */
 const EVERY = 5000;
@@ -13,7 +14,10 @@ const EVERY = 5000;
 /** Features that are shown: those that have changed most. */
 const MOST = 200;
 
-/** How what a service is asked, and answers, compares with its version's baseline. It is looked at again and again. */
+/**
+ * How what a service is asked, and answers, compares with its version's baseline, and how good the answers are. It is
+ * looked at again and again.
+ */
 export function WatchView({ service }: { service: string }): JSX.Element {
   const { store, trans } = useMlops();
   const [look, setLook] = useState(0);
@@ -22,12 +26,13 @@ export function WatchView({ service }: { service: string }): JSX.Element {
     return () => clearInterval(timer);
   }, []);
   const { value, problem } = useFetched(`${service} ${look}`, () =>
-    store.api.watchService(service)
+    Promise.all([store.api.watchService(service), store.api.servicePerformance(service)])
   );
   return (
     <div className="jp-mlops-watch" data-mlops="watch">
       {problem && <ProblemLine problem={problem} />}
-      {value && <Compared watch={value} trans={trans} />}
+      {value && <Compared watch={value[0]} trans={trans} />}
+      {value && <PerformanceTable performance={value[1]} now={Date.now() / 1000} trans={trans} />}
     </div>
   );
 }

@@ -71,6 +71,7 @@ export function deed(trans: TranslationBundle, entry: TrailEntry): string {
     failed: trans.__('could not be deployed as %1', entry.service),
     stopped: trans.__('stopped as %1', entry.service),
     forgotten: trans.__('forgotten as %1', entry.service),
+    'forgot a key': trans.__('forgot a key’s requests in %1', entry.service),
     'let in': trans.__('let %1 in to %2', entry.after, entry.service),
     'shut out': trans.__('shut %1 out of %2', entry.before, entry.service),
     other: trans.__('did something else')
