@@ -23,9 +23,11 @@ GOLDEN, ALL = 2_654_435_769, 2**32
 
 
 class SampleSettings(Record):
-    """What a replica is to keep: a share of the rows, without the private features. `salt` goes into keys' digests."""
+    """What a replica is to keep: a share of the rows, so many of an hour at most, without the private features. `salt`
+    goes into keys' digests."""
 
     share: float = 0.0
+    rows: int = 0
     private: list[str] = []
     salt: Label = ""
 

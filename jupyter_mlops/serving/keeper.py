@@ -50,7 +50,7 @@ class RequestKeeper:
         if spec.log <= 0:
             return None
         try:
-            return SampleSettings(share=spec.log, private=spec.private, salt=self._log.salt())
+            return SampleSettings(share=spec.log, rows=spec.log_rows, private=spec.private, salt=self._log.salt())
         except MlopsError as error:
             self._complain(f"no request is logged: {error}")
             return None

@@ -18,6 +18,7 @@ from ..core.logged import (
     GOLDEN,
     MOST_FEATURES,
     MOST_ROWS,
+    Allowance,
     LoggedRow,
     RequestSample,
     SampleSettings,
@@ -69,25 +70,29 @@ class RequestSampler:
         self._kept: list[_Kept] = []
         self._rows = self._bytes = self._left_out = 0
         self._again = 0.0
+        self._allowance = Allowance(settings.rows, time.time())
 
     def add(self, id: str, key: str, rows: Rows, answers: Array) -> None:
         """Keep what is chosen of a request that was answered."""
         if len(rows) == 1:
-            if is_kept(id, self._settings.share) and is_id(id):
+            if is_kept(id, self._settings.share) and is_id(id) and self._room(1):
                 self._keep(_Kept(id, key, time.time(), 1, [0], rows, answers))
             return
         places = (place_of(id) + np.arange(len(rows), dtype=np.uint64) * GOLDEN) % ALL
         chosen = np.flatnonzero(places < self._settings.share * ALL)
-        if len(chosen) and is_id(id):
-            taken = chosen[: max(0, MOST_ROWS - self._rows)]
-            self._left_out += len(chosen) - len(taken)
-            if len(taken):
-                kept = rows.take(taken)
-                self._keep(_Kept(id, key, time.time(), len(rows), taken.tolist(), kept, answers[taken]))
+        if len(chosen) and is_id(id) and (room := self._room(len(chosen))):
+            taken = chosen[np.linspace(0, len(chosen) - 1, room).astype(int)]  # not the first: tables are sorted
+            self._keep(_Kept(id, key, time.time(), len(rows), taken.tolist(), rows.take(taken), answers[taken]))
+
+    def _room(self, wanted: int) -> int:
+        """How many of so many rows may be kept."""
+        room = self._allowance.take(min(wanted, MOST_ROWS - self._rows), time.time())
+        self._left_out += wanted - room
+        return room
 
     def _keep(self, kept: _Kept) -> None:
         size = sum(column.values.nbytes for column in kept.rows.columns)
-        if self._rows + len(kept.rows) > MOST_ROWS or self._bytes + size > _BYTES:
+        if self._bytes + size > _BYTES:
             self._left_out += len(kept.rows)
             return
         self._kept.append(kept)

@@ -144,7 +144,7 @@ def sampler(share: float, private: list[str]) -> tuple[RequestSampler, Rows, Arr
     sure = sureness(answers)
     assert sure is not None
     calibration = Calibration(sure, answers.truth == answers.said)
-    made = RequestSampler(SampleSettings(share=share, private=private, salt="s"), predictor, calibration, "")
+    made = RequestSampler(SampleSettings(share=share, rows=5000, private=private, salt="s"), predictor, calibration, "")
     return made, rows, np.array(model.predict(rows.back()))
 
 
