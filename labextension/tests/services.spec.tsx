@@ -212,7 +212,8 @@ describe('What a service is asked', () => {
       ['0.90 (0.88 to 0.92)', '99%', '0.80']
     ]);
     const { performed } = stage.api;
-    const alert: Alert = { ...watch.alerts[0], feature: 'accuracy', sign: 'worse' };
+    const words = 'accuracy 0.70, and 0.90 before';
+    const alert: Alert = { ...watch.alerts[0], feature: 'accuracy', sign: 'worse', words };
     stage.api.performed = {
       ...performed,
       alerts: [alert],
@@ -221,6 +222,7 @@ describe('What a service is asked', () => {
     };
     await stage.after(() => jest.advanceTimersByTime(5000));
     expect(find('performance').dataset.alarm).toBe('true');
+    expect(find('performance').textContent).toContain(`version was made: ${words}.`);
     expect(find('performance').textContent).toContain('can’t be estimated: a number says nothing.');
     expect(find('performance').textContent).not.toContain('Estimated');
   });

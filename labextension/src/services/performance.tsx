@@ -29,11 +29,17 @@ export function PerformanceTable({
   if (words === '') {
     return null;
   }
+  const alarm = performance.alerts.find(alert => alert.phase === 'alarm');
   const estimates = periods.some(period => period.estimate !== null);
   const limits = unsure ? trans.__('It can’t be estimated: %1.', unsure) : blind_spot;
   return (
-    <section className="jp-mlops-good" data-mlops="performance" data-alarm={isAlarm(performance)}>
-      <p data-mlops="performance-words">{`${words[0].toUpperCase()}${words.slice(1)}.`}</p>
+    <section className="jp-mlops-good" data-mlops="performance" data-alarm={alarm !== undefined}>
+      <p data-mlops="performance-words">{sentence(words)}</p>
+      {alarm && (
+        <p className="jp-mlops-good-alarm">
+          {trans.__('Worse than when its version was made: %1.', alarm.words)}
+        </p>
+      )}
       {periods.length > 0 && (
         <div
           className="jp-mlops-watch-scroll"
@@ -82,8 +88,11 @@ export function PerformanceTable({
 /** A metric as the head of a column has it. */
 const METRICS: Readonly<Record<string, string>> = { accuracy: 'Accuracy', rmse: 'RMSE' };
 
-function isAlarm({ alerts }: Performance): boolean {
-  return alerts.some(alert => alert.phase === 'alarm');
+/** A line as a sentence, which begins with a capital letter, or with the name of a metric that has them all. */
+function sentence(words: string): string {
+  const [first] = words.split(' ', 1);
+  const begin = METRICS[first] ?? `${first[0].toUpperCase()}${first.slice(1)}`;
+  return `${begin}${words.slice(first.length)}.`;
 }
 
 /** When: an hour by its beginning, a day by its name. */
