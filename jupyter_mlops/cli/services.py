@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..client.words import cost_so_far
-from ..core.alert import ServiceWatch
 from ..core.cluster import Problem
 from ..core.errors import Conflict, InvalidInput
 from ..core.label import words_of
@@ -27,6 +26,7 @@ from ..serving.deploy import (
     read_text,
     silences,
     until_so,
+    watch_of,
 )
 from ..serving.labels import read_labels
 from ..serving.lines import service_line, watched
@@ -55,7 +55,7 @@ async def services(asked: Namespace) -> None:
         lines = await hosting.logs(state.name)
         return as_json(lines) if asked.json else _say("\n".join(lines) or "Its log is empty.")
     if asked.what == "watch":
-        watch, good = await hosting.watch(state.name) or ServiceWatch(), await hosting.performance(state.name)
+        watch, good = await watch_of(state.place, state.name), await hosting.performance(state.name)
         if asked.json:
             return as_json({**watch.model_dump(mode="json"), "performance": good})
         return _say(watched(state.name, watch, good))

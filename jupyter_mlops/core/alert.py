@@ -11,8 +11,9 @@ from .cluster import Problem
 from .drift import FeatureDrift, Sign, drifts
 from .formats import FORMAT
 from .model import Baseline
+from .price import HOUR, Price
 from .window import Window
-from .words import count, first_of
+from .words import count, fine_money, first_of
 
 #: Windows in a row that make an alarm of a suspicion, and that end one.
 WINDOWS = 2
@@ -61,13 +62,32 @@ class ServiceWatch(Record):
     features: Annotated[list[FeatureDrift], first(_MOST)] = []
     alerts: Annotated[list[Alert], first(_MOST)] = []
     problem: Problem | None = None
-    #: As `summary`; set by who sends it, never stored.
+    #: As `summary`, and what rows cost, as `cost_of_rows`; set by who sends them, never stored.
     words: Saying = ""
+    cost: Saying = ""
 
     @property
     def rows(self) -> int:
         """Rows that `features` are of."""
         return self.open.rows + (self.last.rows if self.last is not None else 0)
+
+
+def cost_of_rows(watch: ServiceWatch, price: Price, reference: Price) -> str:
+    """What 1,000 rows cost, by what the replicas held meanwhile: "$0.0042 per 1,000 rows"; empty before any was asked.
+
+    Parameters
+    ----------
+    reference : what resources cost in a cloud, about, for those that have no price.
+    """
+    open_, last = watch.open, watch.last or Window()
+    cpus, memory = open_.cpu_seconds + last.cpu_seconds, open_.byte_seconds + last.byte_seconds
+    if not watch.rows or not cpus:
+        return ""
+    known, used = price.per_hour(cpus / HOUR, memory / HOUR), reference.per_hour(cpus / HOUR, memory / HOUR)
+    if known is not None:
+        return f"{fine_money(1000 * known / watch.rows, price.currency)} per 1,000 rows"
+    about = f"about {fine_money(1000 * (used or 0.0) / watch.rows, reference.currency)}"
+    return f"{about} per 1,000 rows if it were a cloud machine; no price is set"
 
 
 def after_window(alerts: Iterable[Alert], found: Iterable[FeatureDrift], now: Time) -> list[Alert]:

@@ -57,7 +57,10 @@ class FeatureCounts(Record):
 
 
 class Window(Record):
-    """The counts of a stretch of time. `digest` is the version's: only windows of the same one are added."""
+    """The counts of a stretch of time. `digest` is the version's: only windows of the same one are added.
+
+    `cpu_seconds` and `byte_seconds` are what its replicas held meanwhile, busy or not: CPUs and memory.
+    """
 
     format: int = FORMAT
     version: int = 0
@@ -67,6 +70,8 @@ class Window(Record):
     rows: Amount = 0
     features: Annotated[list[FeatureCounts], first(_MOST)] = []
     answers: FeatureCounts | None = None
+    cpu_seconds: float = 0.0
+    byte_seconds: float = 0.0
 
     def plus(self, more: Window) -> Window:
         """The counts of both, which are of the same version."""
@@ -85,4 +90,6 @@ class Window(Record):
             rows=self.rows + more.rows,
             features=features,
             answers=answers or more.answers,
+            cpu_seconds=self.cpu_seconds + more.cpu_seconds,
+            byte_seconds=self.byte_seconds + more.byte_seconds,
         )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import places
+from ..core.alert import ServiceWatch, cost_of_rows, summary
 from ..core.base import Seconds, read_input
 from ..core.cluster import Problem
 from ..core.errors import (
@@ -28,7 +29,7 @@ from ..core.errors import (
     Unreadable,
 )
 from ..core.model import ModelVersion
-from ..core.price import Price
+from ..core.price import REFERENCE, Price
 from ..core.profile import Profile
 from ..core.service import LOG, Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
@@ -72,6 +73,14 @@ def hosting_of(place: str) -> Hosting:
     if hosting is None:
         raise InvalidSpec(f"The place {place!r} has no services yet", "it has clusters only", "Deploy to this machine.")
     return hosting
+
+
+async def watch_of(place: str, name: str) -> ServiceWatch:
+    """How what a service is asked compares with its version's baseline, with what that is in words, and costs. Raises
+    as `Hosting.watch`."""
+    watch, known = await hosting_of(place).watch(name) or ServiceWatch(), await asyncio.to_thread(settings.load)
+    reference = known.adjust.reference(REFERENCE, known.price.currency)
+    return watch.model_copy(update={"words": summary(watch), "cost": cost_of_rows(watch, known.price, reference)})
 
 
 async def list_services() -> list[ServiceState]:

@@ -18,7 +18,7 @@ from ..home.owner import me
 from ..registry.handle import Model, Version
 from . import deeds
 from .deploy import deploy as deploy_service
-from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so
+from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so, watch_of
 from .labels import read_labels
 from .lines import service_line, watched
 
@@ -193,9 +193,8 @@ class Service:
         ------
         Unreadable : what was counted is damaged.
         """
-        hosting = hosting_of(self._place)
         return Watch(
-            self.name, _call(hosting.watch(self.name)) or ServiceWatch(), _call(hosting.performance(self.name))
+            self.name, _call(watch_of(self._place, self.name)), _call(hosting_of(self._place).performance(self.name))
         )
 
     def label(self, data: Any, labels: Any = None) -> Joined:

@@ -42,6 +42,7 @@ def watch_table(service: str, watch: ServiceWatch) -> str:
         head += f" ({count(watch.rows, 'row')}, compared with {watch.baseline:,} of {watch.rows_of})"
     alarm = alarm_of(service, watch.alerts)
     lines = [head] if alarm is None else [head, f"! {_sentence(alarm)}"]
+    lines += [watch.cost] if watch.cost else []
     if not watch.features:
         return "\n".join(lines)
     head_row = ("feature", "state", "PSI", "by chance", "missing", "outside", "")

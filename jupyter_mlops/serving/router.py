@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 from tornado.netutil import bind_sockets
 
 from ..core.alert import ServiceWatch
@@ -284,7 +285,14 @@ class ServiceRouter:
             await asyncio.sleep(_TEND if self._watcher is None else self._watcher.pause)
             if self._fleet is not None:
                 await self._fleet.count()
+                self._hold()
                 await self._look()
+
+    def _hold(self) -> None:
+        """Count what the replicas hold: a CPU each, and their memory."""
+        replicas = [] if self._fleet is None else [replica.state() for replica in self._fleet.replicas]
+        if self._watcher is not None and replicas:
+            self._watcher.hold(len(replicas), sum(_memory(each.pid) for each in replicas))
 
     def _state(self) -> ServiceState:
         fleet, spec = self._fleet, self._spec
@@ -331,6 +339,14 @@ def _most_connections(wanted: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
             soft = more
     return wanted if soft == resource.RLIM_INFINITY else max(10, min(wanted, soft - _FILES))
+
+
+def _memory(pid: int | None) -> int:
+    """Bytes of a process that isn't gone."""
+    try:
+        return 0 if pid is None else int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 def _say(line: str) -> None:

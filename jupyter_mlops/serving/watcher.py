@@ -29,6 +29,9 @@ from .keeper import RequestKeeper
 EVERY: Seconds = 5.0
 _REST = 100
 
+#: Seconds between two looks that count at most as held.
+_MOST_HELD: Seconds = 600.0
+
 #: Seconds after which a window is over though it has too few rows to tell.
 _LONGEST: Seconds = 7 * 24 * 3600.0
 
@@ -57,7 +60,7 @@ class Watcher:
             self._watch.enough = enough(self._baseline)
         self._watch.open.until = time.time()
         self._heard: deque[Frame] = deque()
-        self._looking = threading.Lock()
+        self._looking, self._held = threading.Lock(), time.monotonic()
         self._keeper = RequestKeeper(folder, spec, say)
         self._alarm = alarm_of(self._name, self._watch.alerts)
         self._unwritten, self._changed = "", True
@@ -85,6 +88,17 @@ class Watcher:
     def hear(self, told: Frame) -> None:
         """Keep what a replica has counted for the next look. It runs what people wrote, and may say anything."""
         self._heard.append(told)
+
+    def hold(self, cpus: int, memory: float) -> None:
+        """Its replicas hold so many CPUs, and bytes of memory, and have done so since this was told last."""
+        if self._looking.acquire(blocking=False):  # else it is counted the next time, and nobody waits for it
+            try:
+                now = time.monotonic()
+                took, self._held = min(now - self._held, _MOST_HELD), now  # a machine that slept held nothing
+                self._watch.open.cpu_seconds += took * cpus
+                self._watch.open.byte_seconds += took * memory
+            finally:
+                self._looking.release()
 
     def look(self, *, last: bool = False) -> None:
         """Compare what was counted with the baseline, end the window if it is over, and keep all that.

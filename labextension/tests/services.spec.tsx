@@ -144,7 +144,8 @@ describe('What a service is asked', () => {
       }
     ],
     problem: null,
-    words: '1 of 2 features changed: age'
+    words: '1 of 2 features changed: age',
+    cost: '$0.0042 per 1,000 rows'
   };
 
   it('is told by feature, with what changed in words, and looked at again', async () => {
@@ -153,7 +154,7 @@ describe('What a service is asked', () => {
     stage.show(<WatchView service="churn" />);
     await stage.after(() => undefined);
     expect(find('watch-words').textContent).toBe(
-      '1 of 2 features changed: age. 1,500 rows are compared with 4,000.'
+      '1 of 2 features changed: age. 1,500 rows are compared with 4,000. $0.0042 per 1,000 rows.'
     );
     const texts = [
       ...document.querySelectorAll<HTMLTableRowElement>('[data-mlops="watch-feature"] tr')

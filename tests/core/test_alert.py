@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_mlops.core.alert import Alert, ServiceWatch, after_window, alarm_of, summary, together
+from jupyter_mlops.core.alert import Alert, ServiceWatch, after_window, alarm_of, cost_of_rows, summary, together
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.drift import FeatureDrift
 from jupyter_mlops.core.model import Baseline, Bins
+from jupyter_mlops.core.price import HOUR, REFERENCE, Price
 from jupyter_mlops.core.window import FeatureCounts, Window
 
 #: A window that found a shift, one that didn't, one that couldn't tell yet, and one that never will.
@@ -96,3 +97,13 @@ def test_what_replicas_watched_by_themselves_is_one() -> None:
     assert both.open.features[0].counts == [80, 720]
     assert [each.state for each in both.features] == ["changed"] and [each.phase for each in both.alerts] == ["alarm"]
     assert together([], baseline).rows == 0 and together([watch("alarm")], None).features == []
+
+
+def test_rows_cost_what_was_held_meanwhile() -> None:
+    last = Window(rows=1500, cpu_seconds=HOUR, byte_seconds=2e9 * HOUR)
+    watch = ServiceWatch(open=Window(rows=500, cpu_seconds=HOUR), last=last)
+    price = Price(cpu_hour=0.1, gb_hour=0.05)
+    assert cost_of_rows(watch, price, REFERENCE) == "$0.15 per 1,000 rows"
+    about = cost_of_rows(watch, Price(), REFERENCE)
+    assert about == "about $0.036 per 1,000 rows if it were a cloud machine; no price is set"
+    assert cost_of_rows(ServiceWatch(open=Window(cpu_seconds=9)), price, REFERENCE) == ""

@@ -40,6 +40,8 @@ def test_answers_are_labelled_later_judged_and_forgotten(
         until(lambda: logged() == ROWS + 2)
         assert "estimated: no labels yet" in repr(service.watch()) and "can't see it" in repr(service.watch())
 
+        assert "per 1,000 rows if it were a cloud machine" in repr(service.watch())
+
         file = tmp_path / "labels.csv"
         pd.DataFrame({"id": [*ids, "nobody"], "label": [*y, "left"]}).to_csv(file, index=False)
         assert main(["services", "label", "labelled", str(file)]) == 0

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
-from ...core.alert import ServiceWatch, summary
+from ...core.alert import ServiceWatch
 from ...core.base import Seconds, read_request
 from ...core.errors import InvalidInput, Unavailable
 from ...core.label import JoinedLabels, words_of
@@ -18,7 +18,7 @@ from ...core.service import Deployment, ServiceState
 from ...core.trail import Actor
 from ...home.owner import me
 from ...serving import deeds
-from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so
+from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so, watch_of
 from ...serving.labels import read_labels
 from ..stream.hub import Hub
 from ..stream.looker import Looker
@@ -85,8 +85,7 @@ class ServiceManager:
     async def watch(self, name: str) -> ServiceWatch:
         """How what a service is asked compares with its version's baseline; raises `UnknownService`, `Unreadable`."""
         state = await find_service(name)
-        watch = await hosting_of(state.place).watch(name) or ServiceWatch()
-        return watch.model_copy(update={"words": summary(watch)})
+        return await watch_of(state.place, name)
 
     async def performance(self, name: str) -> Performance:
         """How good a service's version is at what it is asked; raises `UnknownService`, `Unreadable`."""

@@ -53,7 +53,8 @@ function Compared({ watch, trans }: IComparedProps): JSX.Element {
       <p data-mlops="watch-words">
         {sentence(watch.words)}{' '}
         {rows > 0 &&
-          trans.__('%1 rows are compared with %2.', number(rows), number(watch.baseline))}
+          trans.__('%1 rows are compared with %2.', number(rows), number(watch.baseline))}{' '}
+        {watch.cost && <span data-mlops="watch-cost">{sentence(watch.cost)}</span>}
       </p>
       {watch.features.length > 0 && (
         <div

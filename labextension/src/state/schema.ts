@@ -1477,6 +1477,7 @@ export interface CostBaseline {
 export interface ServiceWatch {
   alerts: Alert[];
   baseline: number;
+  cost: string;
   enough: number;
   features: FeatureDrift[];
   format: number;
@@ -1512,9 +1513,13 @@ export interface FeatureDrift {
 }
 /**
  * The counts of a stretch of time. `digest` is the version's: only windows of the same one are added.
+ *
+ * `cpu_seconds` and `byte_seconds` are what its replicas held meanwhile, busy or not: CPUs and memory.
  */
 export interface Window {
   answers: FeatureCounts | null;
+  byte_seconds: number;
+  cpu_seconds: number;
   digest: string;
   features: FeatureCounts[];
   format: number;
