@@ -38,11 +38,12 @@ REQUESTS, ROWS = "requests", "rows.sqlite"
 #: Rows that are kept at most, and bytes of their features. The oldest go first.
 MOST_ROWS, MOST_BYTES = 1_000_000, 200_000_000
 
-#: Rows whose features are put into a file though their hour isn't over, and that are changed at a time.
-_WAITING, _AT_ONCE = 5000, 2000
+#: Rows whose features are put into a file though their hour isn't over, that wait for that at most, and that are
+#: changed at a time.
+_WAITING, _MOST_WAITING, _AT_ONCE = 5000, 20_000, 2000
 
 #: Seconds to wait for another process that writes, and that it may take to make files of an hour.
-_BUSY, _PACKING = 20.0, 600.0
+_BUSY, _PACKING = 20.0, 60.0
 
 #: Seconds that a key is remembered which was forgotten: until what a replica has of it has come, and been left out.
 _LATE = 24 * 3600.0
@@ -117,7 +118,7 @@ class RequestLog:
                     continue
                 told = (row.id, digest, row.key, row.time, row.answer, row.expected)
                 added = db.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", told)
-                if added.rowcount and row.features:
+                if added.rowcount and _is_object(row.features):
                     db.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", (row.id, row.time, row.features))
 
     def tallies(self, digest: str) -> tuple[list[Tally], str, str]:
@@ -238,6 +239,8 @@ class RequestLog:
                 db.execute("DELETE FROM features WHERE time <= ?", (oldest,))
                 db.execute("DELETE FROM forgotten WHERE time <= ?", (now - _LATE,))
                 db.execute("DELETE FROM versions WHERE digest NOT IN (SELECT DISTINCT digest FROM rows)")
+                over = "SELECT time FROM features ORDER BY time DESC LIMIT 1 OFFSET ?"
+                db.execute(f"DELETE FROM features WHERE time <= ({over})", (_MOST_WAITING,))  # noqa: S608 - both are ours
                 due, waiting = db.execute("SELECT total(time < ?), count(*) FROM features", (_hour(now),)).fetchone()
             self._remove_old(before)
         if due or waiting >= _WAITING:
@@ -395,6 +398,14 @@ def _ends(path: Path) -> Time:
     return began.timestamp() + 3600
 
 
+def _is_object(text: str) -> bool:
+    """Whether it is JSON with names and values: what logs runs what people wrote, and may say anything."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
+
+
 def _value(text: str | None) -> Any:
     try:
         return None if text is None else json.loads(text)
@@ -425,10 +436,7 @@ def _parquet(lines: Sequence[dict[str, Any]]) -> bytes:
 def _column(pa: Any, values: list[Any]) -> Any:
     try:
         return pa.array(values)
-    except (
-        pa.ArrowInvalid,
-        pa.ArrowTypeError,
-    ):  # text beside numbers: a version can't take that, but its code may say so
+    except (pa.ArrowException, OverflowError):  # text beside numbers, or one that is too large
         return pa.array([None if value is None else json.dumps(value) for value in values])
 
 

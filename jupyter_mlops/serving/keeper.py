@@ -17,8 +17,11 @@ from ..home.services import ServiceFolder
 #: How many times longer than it took to add up all rows it is at least until that is done again.
 _REST = 100
 
-#: Seconds between two tidyings.
-_TIDY = 900.0
+#: Seconds between two tidyings, and before the first one: nobody who starts a service waits for it.
+_TIDY, _FIRST = 900.0, 60.0
+
+#: Seconds by which a replica's clock may differ from this one's.
+_ODD = 600.0
 
 
 class RequestKeeper:
@@ -33,7 +36,7 @@ class RequestKeeper:
         self._folder, self._log, self._say, self._spec = folder, folder.requests, say, spec
         self._heard: list[bytes] = []
         self._allowance = Allowance(spec.log_rows, time.time())
-        self._tidied: Time = 0.0
+        self._tidied: Time = time.time() - _TIDY + _FIRST
         self._seen: tuple[int, int] | None = None
         self._again, self._said = 0.0, ""
         #: What there is to say where the version is worse than it was.
@@ -70,7 +73,7 @@ class RequestKeeper:
         try:
             self._add()
             now = time.time()
-            if not 0 <= now - self._tidied < _TIDY:
+            if not last and not 0 <= now - self._tidied < _TIDY:
                 self._tidied = now
                 self._log.tidy(now, self._spec.keep)
             self._measure(last)
@@ -86,7 +89,9 @@ class RequestKeeper:
             except Unreadable as fault:
                 self._complain(str(fault))
                 continue
-            rows = most_even(sample.rows, self._allowance.take(len(sample.rows), time.time()))
+            now = time.time()
+            rows = most_even(sample.rows, self._allowance.take(len(sample.rows), now))
+            rows = [row if abs(now - row.time) < _ODD else row.model_copy(update={"time": now}) for row in rows]
             if rows:
                 self._log.add(rows, self._spec.digest, self._spec.version, sample.task, sample.unsure)
 

@@ -124,6 +124,18 @@ def test_a_key_is_forgotten_wherever_it_is(log: RequestLog) -> None:
     assert path.exists()
 
 
+def test_whatever_a_replica_says_is_kept_as_far_as_it_can_be(log: RequestLog) -> None:
+    odd = ['{"age":1}', '{"age":"old"}', f'{{"age":{10**30}}}', "[1]", "{", "null"]
+    add(
+        log, *(row(f"r{at}").model_copy(update={"features": text}) for at, text in enumerate(odd)), row("q", answer="{")
+    )
+    log.tidy(NOON + HOUR, 30 * HOUR)
+    assert len([*log.path.glob("*/*.parquet")]) == 1
+    found = {each["request.id"]: each for each in log.rows(0)}
+    assert len(found) == len(odd) + 1 and found["q"]["request.answer"] == "{"
+    assert [found[f"r{at}"].get("age") for at in range(4)] == ["1", '"old"', str(10**30), None]
+
+
 def test_a_damaged_log_says_so_and_stays(log: RequestLog) -> None:
     add(log, row("a"))
     (log.path / requests.ROWS).write_bytes(b"no database" * 1000)
