@@ -173,7 +173,7 @@ class RequestLog:
         there is none yet) and their features, without those that are in a damaged file."""
         if not self.exists():
             return []
-        with self._held():
+        with self.held():
             found = dict(self._packed(since))
             with self._open() as db:
                 waiting = "SELECT id, features FROM features WHERE time >= ?"
@@ -204,7 +204,7 @@ class RequestLog:
         from ..core.logged import key_digest
 
         digest, damaged = key_digest(key, self.salt()), []
-        with self._held():
+        with self.held():
             ids: set[str] = set()
             with self._open() as db, _at_once(db):
                 ids |= {id for (id,) in db.execute("SELECT id FROM rows WHERE key = ?", (digest,))}
@@ -230,7 +230,7 @@ class RequestLog:
         """
         if not self.exists():
             return
-        with self._held():
+        with self.held():
             with self._open() as db, _at_once(db):
                 before = now - keep
                 most = db.execute("SELECT time FROM rows ORDER BY time DESC LIMIT 1 OFFSET ?", (MOST_ROWS,)).fetchone()
@@ -249,7 +249,7 @@ class RequestLog:
     def pack(self, now: Time) -> None:
         """Put the features of hours that are over into files; those of this one, too, if there are many. For a process
         of its own: it imports pyarrow."""
-        with self._held(), self._open() as db:
+        with self.held(), self._open() as db:
             (waiting,) = db.execute("SELECT count(*) FROM features").fetchone()
             until = now if waiting >= _WAITING else _hour(now)
             asked = (
@@ -314,7 +314,7 @@ class RequestLog:
                 path.parent.rmdir()  # once it is empty
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Hold the files: one process at a time makes, changes or reads them."""
         with home.locked(self.path):
             yield

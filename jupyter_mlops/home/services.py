@@ -152,16 +152,18 @@ class ServiceFolder:
         from ..core.performance import metric_of, performance_of
         from .models import model_folder
 
-        tallies, task, unsure = self.requests.tallies(spec.digest)
-        before = None
-        with contextlib.suppress(FileNotFoundError, MlopsError):  # of a version that is gone its replicas told the task
-            version = model_folder(spec.model).version(spec.version).record()
-            if version.digest == spec.digest:
-                task = version.task
-                before = version.metrics.get((metric_of(task) or ("",))[0])
-        told = performance_of(tallies, task, before, unsure, spec.version_name)
-        told.version, told.digest = spec.version, spec.digest
-        home.write(self.path / PERFORMANCE, told.model_dump_json())
+        log, before = self.requests, None
+        # Who looks last writes last: a router and who has just joined labels may do so at the same time.
+        with log.held() if log.exists() else contextlib.nullcontext():
+            tallies, task, unsure = log.tallies(spec.digest)
+            with contextlib.suppress(FileNotFoundError, MlopsError):  # of one that is gone its replicas told the task
+                version = model_folder(spec.model).version(spec.version).record()
+                if version.digest == spec.digest:
+                    task = version.task
+                    before = version.metrics.get((metric_of(task) or ("",))[0])
+            told = performance_of(tallies, task, before, unsure, spec.version_name)
+            told.version, told.digest = spec.version, spec.digest
+            home.write(self.path / PERFORMANCE, told.model_dump_json())
         return told
 
     def callers(self) -> CallerTokens:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..core.alert import ServiceWatch, alarm_of, summary
 from ..core.cluster import Problem
 from ..core.drift import FeatureDrift
-from ..core.performance import Performance, PerformancePeriod, figure, performance_words, share_words, when
+from ..core.performance import Performance, PerformancePeriod, figure, performance_words, share_words, when, worse_alarm
 from ..core.service import ServiceState
 from ..core.words import about, count, percent, sentences
 
@@ -53,17 +53,20 @@ def watch_table(service: str, watch: ServiceWatch) -> str:
 
 def watched(service: str, watch: ServiceWatch, performance: Performance | None) -> str:
     """As `watch_table`, and below it how good the service is."""
-    told = "" if performance is None else performance_table(performance)
+    told = "" if performance is None else performance_table(service, performance)
     return "\n\n".join(filter(None, [watch_table(service, watch), told]))
 
 
-def performance_table(told: Performance) -> str:
-    """How good a version is: a line, and the metric by the time of the answers, the newest first."""
+def performance_table(service: str, told: Performance) -> str:
+    """How good a version is: a line, what there is to say where it is worse, and the metric by the time of the answers,
+    the newest first."""
     if told.problem is not None:
         return _sentence(told.problem)
     lines = [performance_words(told)]
     if told.whole is None:
         return lines[0]
+    worse = worse_alarm(service, told)
+    lines += [] if worse is None else [f"! {_sentence(worse)}"]
     rows: list[tuple[str, ...]] = [
         ("answered", "rows", "labelled", told.metric, "interval", "" if told.unsure else "estimated")
     ]

@@ -11,8 +11,10 @@ from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.alert import Alert, ServiceWatch
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.drift import FeatureDrift
+from jupyter_mlops.core.model import Measured
+from jupyter_mlops.core.performance import DAY, Tally, performance_of
 from jupyter_mlops.core.window import Window
-from jupyter_mlops.serving.lines import watch_table
+from jupyter_mlops.serving.lines import performance_table, watch_table
 
 from ..models.conftest import people
 from .conftest import until
@@ -92,3 +94,21 @@ def test_a_watch_is_a_table_with_what_has_changed_first() -> None:
     assert lines[1].startswith("! What churn is asked has changed since its version was made: age: age: PSI 0.31.")
     assert [line.split()[:3] for line in lines[3:5]] == [["age", "changed", "0.31"], ["its", "answers", "cannot"]]
     assert len(lines) == 3 + 40 + 1 and lines[-1] == "… and 10 more"
+
+
+def test_how_good_it_is_is_a_table_with_what_is_newest_first() -> None:
+    days = [
+        Tally(since=day * DAY, until=(day + 1) * DAY, rows=400, labelled=200, total=right, squares=right, **known)
+        for day, right, known in ((0, 180, {}), (1, 120, {}), (2, 130, {"expecting": 400, "expected": 344.0}))
+    ]
+    told = performance_of(days, "classification", Measured(value=0.9, rows=1000), "", "churn@1")
+    lines = performance_table("churn", told).splitlines()
+    assert lines[0].startswith("accuracy 0.72 (0.68 to 0.75), on the 50 % of 1,200 logged rows that have labels")
+    assert lines[1].startswith("! What churn answers is worse than when its version was made: accuracy 0.65 of 200")
+    assert [line.split() for line in lines[2:4]] == [
+        ["answered", "rows", "labelled", "accuracy", "interval", "estimated"],
+        ["1970-01-03", "400", "50", "%", "0.65", "0.58", "to", "0.71", "0.86"],
+    ]
+    assert len(lines) == 3 + 3 + 1 and "can't see it: labels can" in lines[-1]
+    told = performance_of(days, "regression", None, "a number says nothing", "churn@1")
+    assert performance_table("churn", told).endswith("It can't be estimated: a number says nothing.")
