@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Annotated
 
-from .base import LONGEST, Amount, Label, Record, Saying, Time, first
+from .base import LONGEST, Label, Record, Saying, Time, first
 from .model import Task
 
 #: Rows that a replica keeps between two looks, and characters that the features of one may have as JSON.
@@ -53,8 +53,6 @@ class RequestSample(Record):
 
     rows: Annotated[list[LoggedRow], first(MOST_ROWS)] = []
     task: Task = "other"
-    #: Rows that were to be kept, and were too many.
-    left_out: Amount = 0
     unsure: Saying = ""
 
 

@@ -7,8 +7,6 @@ Ayer et al., "An Empirical Distribution Function for Sampling with Incomplete In
 
 from __future__ import annotations
 
-import zipfile
-
 import numpy as np
 
 from ..core.model import ModelVersion
@@ -30,20 +28,26 @@ class Calibration:
     """
 
     def __init__(self, sure: Array, right: Array) -> None:
-        order = np.argsort(sure, kind="stable")
-        groups = [part for part in np.array_split(order, min(_GROUPS, len(order))) if len(part)]
+        # Rows with the same chance are read alike, so that no bound may be among them: forests have few chances.
+        known, at, counts = np.unique(sure, return_inverse=True, return_counts=True)
+        middles = counts.cumsum() - counts / 2
+        groups = np.minimum((middles * _GROUPS / len(sure)).astype(int), _GROUPS - 1)
+        hits = np.bincount(groups, np.bincount(at, right, len(known)))
+        rows = np.bincount(groups, counts)
+        bounds = np.full(len(rows), -np.inf)
+        np.maximum.at(bounds, groups, known)
         self._means: list[float] = []
         self._bounds: list[float] = []
-        weights: list[int] = []
-        for part in groups:
-            mean, weight = float(right[part].mean()), len(part)
+        weights: list[float] = []
+        for group in np.flatnonzero(rows):
+            mean, weight = float(hits[group] / rows[group]), float(rows[group])
             while self._means and self._means[-1] >= mean:
                 mean = (self._means.pop() * weights[-1] + mean * weight) / (weights[-1] + weight)
                 weight += weights.pop()
                 self._bounds.pop()
             self._means.append(mean)
             weights.append(weight)
-            self._bounds.append(float(sure[part[-1]]))
+            self._bounds.append(float(bounds[group]))
 
     def __call__(self, sure: Array) -> Array:
         """The chance of each answer to be right."""
@@ -59,7 +63,7 @@ def sureness(answers: Answers) -> Array | None:
     known = answers.classes[order]
     at = np.clip(np.searchsorted(known, answers.said), 0, len(known) - 1)
     given = answers.chances[np.arange(len(at)), order[at]]
-    return np.where(known[at] == answers.said, given, 0.0)
+    return np.where(known[at] == answers.said, np.nan_to_num(given), 0.0)
 
 
 def calibration_of(folder: VersionFolder, version: ModelVersion) -> tuple[Calibration | None, str]:
@@ -72,10 +76,11 @@ def calibration_of(folder: VersionFolder, version: ModelVersion) -> tuple[Calibr
     try:
         _, arrays = undump(kept)
         answers = Answers(arrays["truth"], arrays["said"], arrays.get("chances"), arrays.get("classes"))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        sure, right = sureness(answers), np.asarray(answers.truth == answers.said)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, who can't estimate can still answer
         return None, f"its answers to held-out rows can't be read ({type(error).__name__})"
-    if (sure := sureness(answers)) is None:
+    if sure is None:
         return None, "the version doesn't say how sure it is: it has no predict_proba"
     if len(sure) < _LEAST:
         return None, f"the version was measured with {len(sure):,} rows, and {_LEAST} are needed at least"
-    return Calibration(sure, answers.truth == answers.said), ""
+    return Calibration(sure, right), ""

@@ -39,6 +39,9 @@ _REST = 100
 #: Bytes of rows that are kept at most before they are taken.
 _BYTES = 16 * 2**20
 
+#: Why a version that answers each request as a whole can't be asked of a part of its rows how sure it is.
+_APART = "what the version answers to a row may depend on the rows beside it"
+
 
 class _Kept(NamedTuple):
     """The rows that were chosen of one request, and their answers. `places` are their numbers in it."""
@@ -66,9 +69,11 @@ class RequestSampler:
     ) -> None:
         self._settings, self._predictor = settings, predictor
         self._calibration, self._unsure = calibration, unsure
+        if predictor.apart and calibration is not None:
+            self._calibration, self._unsure = None, _APART
         self._private = frozenset(settings.private)
         self._kept: list[_Kept] = []
-        self._rows = self._bytes = self._left_out = 0
+        self._rows = self._bytes = 0
         self._again = 0.0
         self._allowance = Allowance(settings.rows, time.time())
 
@@ -76,7 +81,8 @@ class RequestSampler:
         """Keep what is chosen of a request that was answered."""
         if len(rows) == 1:
             if is_kept(id, self._settings.share) and is_id(id) and self._room(1):
-                self._keep(_Kept(id, key, time.time(), 1, [0], rows, answers))
+                answer = answers.copy()  # it may be a part of what many requests were answered together
+                self._keep(_Kept(id, key, time.time(), 1, [0], rows, answer))
             return
         places = (place_of(id) + np.arange(len(rows), dtype=np.uint64) * GOLDEN) % ALL
         chosen = np.flatnonzero(places < self._settings.share * ALL)
@@ -86,14 +92,11 @@ class RequestSampler:
 
     def _room(self, wanted: int) -> int:
         """How many of so many rows may be kept."""
-        room = self._allowance.take(min(wanted, MOST_ROWS - self._rows), time.time())
-        self._left_out += wanted - room
-        return room
+        return self._allowance.take(min(wanted, MOST_ROWS - self._rows), time.time())
 
     def _keep(self, kept: _Kept) -> None:
-        size = sum(column.values.nbytes for column in kept.rows.columns)
+        size = kept.answers.nbytes + sum(column.values.nbytes for column in kept.rows.columns)
         if self._bytes + size > _BYTES:
-            self._left_out += len(kept.rows)
             return
         self._kept.append(kept)
         self._rows += len(kept.rows)
@@ -102,8 +105,8 @@ class RequestSampler:
     def take(self) -> RequestSample:
         """What was kept since the last time."""
         kept, self._kept = self._kept, []
-        sample = RequestSample(task=self._predictor.task, left_out=self._left_out, unsure=self._unsure)
-        self._rows = self._bytes = self._left_out = 0
+        sample = RequestSample(task=self._predictor.task, unsure=self._unsure)
+        self._rows = self._bytes = 0
         if kept:
             said, expected = self._meanings(kept)
             at = 0
@@ -116,7 +119,7 @@ class RequestSampler:
         """What the answers mean for the model's task, and the chance of each to be right."""
         rows, answers = [each.rows for each in kept], [each.answers for each in kept]
         number = sum(map(len, rows))
-        asks = self._calibration is not None and not self._predictor.apart and time.monotonic() >= self._again
+        asks = self._calibration is not None and time.monotonic() >= self._again
         began = time.perf_counter()
         said, sure = self._predictor.meanings(rows, answers, asks=asks)
         if asks:
