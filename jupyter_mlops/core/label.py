@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Annotated
 
 from .base import Amount, Label, Record, Saying, first
+from .errors import MOST_SAID
 from .words import count, first_of, harmless
 
 #: Ids that are named of each kind.
 _NAMED = 5
+
+#: No number that is a label is so large.
+_LARGE = 10**308
 
 #: What a text may say for yes and no.
 _YES_NO = {"true": 1.0, "false": 0.0}
@@ -79,11 +84,14 @@ def told_apart(pairs: Iterable[tuple[str, object]], joined: JoinedLabels) -> dic
     found: dict[str, object] = {}
     contradicting: set[str] = set()
     for id, label in pairs:
-        if _is_empty(label):
+        plain = _plainly(label)
+        if plain is None:
             joined.add("empty", id)
+        elif not _is_value(plain):
+            joined.add("wrong", id)
         elif id not in found:
-            found[id] = label
-        elif _plainly(found[id]) == _plainly(label) and id not in contradicting:
+            found[id] = plain
+        elif found[id] == plain and id not in contradicting:
             joined.add("same", id)
         elif id not in contradicting:
             contradicting.add(id)
@@ -102,19 +110,22 @@ def scored(task: str, answer: str, label: object) -> tuple[str, float | None] | 
     task : of the model.
     answer : as `LoggedRow`.
     """
+    if task == "other":
+        return json.dumps(_plainly(label)), None
     try:
         said = json.loads(answer)
     except ValueError:
         return None
-    if task == "other":
-        return json.dumps(_plainly(label)), None
     if isinstance(said, str):
         text = str(_plainly(label))
         return json.dumps(text), float(text == said)
     number = _number(label)
     if number is None or not isinstance(said, (bool, int, float)):
         return None
-    score = float(number == said) if task == "classification" else (number - said) * (number - said)
+    try:
+        score = float(number == said) if task == "classification" else (number - said) * (number - said)
+    except OverflowError:  # whatever a version may answer
+        return None
     return (json.dumps(number), score) if math.isfinite(score) else None
 
 
@@ -128,12 +139,21 @@ def _number(label: object) -> float | None:
 
 
 def _plainly(label: object) -> object:
-    """A value of numpy's as one of Python's; a whole number is no other when it is written with a point."""
-    if not isinstance(label, (str, int, float, bool)) and hasattr(label, "item"):
-        label = label.item()
-    return int(label) if isinstance(label, float) and label.is_integer() else label
+    """A value as Python has it; None where it says nothing. A whole number is no other when it is written with a
+    point."""
+    if type(label).__name__ in ("NAType", "NaTType"):  # of pandas, which compares them with nothing
+        return None
+    if not isinstance(label, (str, int, float)) and getattr(label, "ndim", None) == 0:
+        label = label.item()  # type: ignore[attr-defined]  # numpy's
+    if isinstance(label, Decimal):
+        label = float(label)
+    if isinstance(label, float):
+        return None if math.isnan(label) else int(label) if label.is_integer() else label
+    return None if isinstance(label, str) and not label else label
 
 
-def _is_empty(label: object) -> bool:
-    plain = _plainly(label)
-    return plain is None or plain == "" or plain != plain or type(plain).__name__ in ("NAType", "NaTType")
+def _is_value(plain: object) -> bool:
+    """Whether it is one value, of a length that one has."""
+    if isinstance(plain, str):
+        return len(plain) <= MOST_SAID
+    return isinstance(plain, float) or (isinstance(plain, int) and abs(plain) < _LARGE)

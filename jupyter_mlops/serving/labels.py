@@ -71,11 +71,15 @@ def _of_file(path: Path) -> Iterator[tuple[object, object]]:
                     yield row[ID], row[LABEL]
         else:
             text = path.read_bytes()
-            lines = text.splitlines() if ending == ".jsonl" else []
-            told = [from_json(line) for line in lines if line.strip()] if lines else from_json(text)
+            by_line = ending == ".jsonl"
+            told = [from_json(line) for line in text.splitlines() if line.strip()] if by_line else from_json(text)
+            if not isinstance(told, (dict, list)):
+                raise ValueError(f"it holds {told!r:.{_SHOWN}}, and neither records nor a table of id and label")
             yield from told.items() if isinstance(told, dict) else _of_records(told, f"{path}: record")
     except FileNotFoundError:
         raise InvalidInput(f"There is no file {path}") from None
+    except ImportError as error:
+        raise InvalidInput(f"{path} can't be read as labels", str(error), "Install pyarrow, or give a .csv.") from None
     except (OSError, ValueError, csv.Error) as error:
         why = (error.strerror or "") if isinstance(error, OSError) else str(error)
         raise InvalidInput(f"{path} can't be read as labels", why, "") from error
@@ -105,6 +109,8 @@ def _check_columns(names: Iterable[str], what: str) -> None:
 def _checked(pairs: Iterable[tuple[object, object]]) -> list[tuple[str, object]]:
     found = []
     for number, (id, label) in enumerate(pairs):
+        if isinstance(id, int) and not isinstance(id, bool):
+            id = str(id)  # a table has such an id as a number, whoever chose it
         if not isinstance(id, str) or not 0 < len(id) <= LONGEST:
             why = f"the id of label {number:,} is {id!r:.{_SHOWN}}, and an id is text of up to {LONGEST} characters"
             raise InvalidInput("Labels are joined by the ids that answers have", why, "Take the id of each answer.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jupyter_mlops.core.label import JoinedLabels, scored, told_apart, words_of
@@ -25,7 +27,9 @@ from jupyter_mlops.core.label import JoinedLabels, scored, told_apart, words_of
         ("regression", "1e300", "-1e300", None),
         ("regression", "null", 1, None),
         ("regression", "[1, 2]", 1, None),
+        ("regression", "1" + "0" * 400, 1, None),
         ("other", "[1, 2]", "good", ('"good"', None)),
+        ("other", "[1, 2", "cut", ('"cut"', None)),
         ("classification", "{", "good", None),
     ],
 )
@@ -36,11 +40,13 @@ def test_a_label_is_held_against_what_was_answered(task: str, answer: str, label
 def test_what_comes_twice_is_told_apart() -> None:
     joined = JoinedLabels()
     given = [("a", 1), ("a", 1.0), ("b", "x"), ("b", "y"), ("b", "x"), ("c", None), ("d", math.nan), ("e\x1b", "")]
-    assert told_apart(given, joined) == {"a": 1}
-    assert (joined.same, joined.contradicting, joined.empty) == (1, 1, 3)
+    given += [("f", pd.NA), ("g", pd.NaT), ("h", np.array([1, 2])), ("i", [1]), ("j", Decimal("2.5")), ("k", 10**5000)]
+    assert told_apart(given, joined) == {"a": 1, "j": 2.5}
+    assert (joined.same, joined.contradicting, joined.empty, joined.wrong) == (1, 1, 5, 3)
     joined.add("new", "a")
     assert words_of(joined) == (
-        "1 label is new; 1 was there already; 1 has several labels here, and gets none: b; 3 say nothing"
+        "1 label is new; 1 was there already; 1 has several labels here, and gets none: b; "
+        "3 can't be true of what it answers: h, i and k; 5 say nothing"
     )
     for at in range(9):
         joined.add("strangers", f"s{at}")

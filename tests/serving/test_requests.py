@@ -214,6 +214,7 @@ def test_labels_come_in_files(tmp_path: Path, ending: str) -> None:
         table.to_json(path, orient="records", lines=ending == "jsonl")
     known = [("a", "left"), ("b", "stayed")]
     assert read_labels(str(path)) == read_labels(table) == read_labels(table["id"], table["label"]) == known
+    assert read_labels({7: "left"}) == [("7", "left")]
     assert read_labels(dict(known)) == read_labels(table.to_dict("records")) == known
 
 
@@ -221,6 +222,7 @@ def test_what_is_no_label_is_named(tmp_path: Path) -> None:
     (tmp_path / "odd.csv").write_text("order,label\n1,2\n")
     (tmp_path / "odd.json").write_text("{")
     (tmp_path / "odd.parquet").write_text("{")
+    (tmp_path / "number.json").write_text("5")
     for data, words in (
         (tmp_path / "odd.csv", "has no column 'id'.*order"),
         (tmp_path / "odd.json", "can't be read as labels"),
@@ -229,7 +231,8 @@ def test_what_is_no_label_is_named(tmp_path: Path) -> None:
         (tmp_path / "labels.xlsx", "there are .csv"),
         (pd.DataFrame({"id": ["a"]}), "The table has no column 'label'"),
         ([{"id": "a"}], "Record 0 has no id and label"),
-        ({7: "left"}, "the id of label 0 is 7"),
+        ({7.5: "left"}, "the id of label 0 is 7.5"),
+        (tmp_path / "number.json", "it holds 5, and neither"),
         (3, "Labels can't be a int"),
     ):
         with pytest.raises(InvalidInput, match=words):
