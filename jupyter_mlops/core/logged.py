@@ -23,13 +23,11 @@ GOLDEN, ALL = 2_654_435_769, 2**32
 
 
 class SampleSettings(Record):
-    """What a replica is to keep: a share of the rows, so many of an hour at most, without the private features. `salt`
-    goes into keys' digests."""
+    """What a replica is to keep: a share of the rows, so many of an hour at most, without the private features."""
 
     share: float = 0.0
     rows: int = 0
     private: list[str] = []
-    salt: Label = ""
 
 
 class LoggedRow(Record):
@@ -40,8 +38,8 @@ class LoggedRow(Record):
     """
 
     id: Label
-    #: Digest of whose request it was, as `key_digest`; empty where nobody said so.
-    key: Label = ""
+    #: Whose request it was; empty where nobody said so. Of this only a digest is stored.
+    key: str = ""
     time: Time = 0
     answer: Saying = ""
     expected: float | None = None

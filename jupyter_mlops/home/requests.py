@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import io
 import itertools
 import json
@@ -40,13 +41,19 @@ MOST_ROWS, MOST_BYTES = 1_000_000, 200_000_000
 
 #: Rows whose features are put into a file though their hour isn't over, that wait for that at most, and that are
 #: changed at a time.
-_WAITING, _MOST_WAITING, _AT_ONCE = 5000, 20_000, 2000
+_WAITING, MOST_WAITING, _AT_ONCE = 5000, 20_000, 2000
 
 #: Seconds to wait for another process that writes, and that it may take to make files of an hour.
 _BUSY, _PACKING = 20.0, 60.0
 
 #: Seconds that a key is remembered which was forgotten: until what a replica has of it has come, and been left out.
-_LATE = 24 * 3600.0
+LATE = 24 * 3600.0
+
+#: Of the tables below.
+_FORMAT = 1
+
+#: What SQLite says of a disk, and what the system calls that.
+_DISK = {"is full": errno.ENOSPC, "readonly": errno.EROFS}
 
 #: What stands before what isn't a feature, in the names of a file's columns.
 _OWN = "request."
@@ -92,31 +99,27 @@ class RequestLog:
             return None
         return found.st_mtime_ns, found.st_size
 
-    def salt(self) -> str:
-        """What goes into the digests of keys; made with the first one."""
-        with self._open() as db, _at_once(db):
-            row = db.execute("SELECT salt FROM salt").fetchone()
-            if row is None:
-                row = (secrets.token_hex(16),)
-                db.execute("INSERT INTO salt VALUES (?)", row)
-        return str(row[0])
-
     # What is answered.
 
     def add(self, rows: Sequence[LoggedRow], digest: str, version: int, task: str, unsure: str) -> None:
-        """Log rows of a version. One whose id is there already, or whose key was forgotten since, is left out.
+        """Log rows of a version, with their keys as digests. One whose id is there already, or whose key was forgotten
+        since, is left out.
 
         Parameters
         ----------
         unsure : why it can't say how sure it is.
         """
+        from ..core.logged import key_digest
+
         with self._open() as db, _at_once(db):
             db.execute("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?)", (digest, version, task, unsure))
             forgotten: dict[str, float] = dict(db.execute("SELECT key, time FROM forgotten"))
+            salt = _salt(db)
             for row in rows:
-                if row.key and row.time <= forgotten.get(row.key, 0.0):
+                key = key_digest(row.key, salt) if row.key else ""
+                if key and row.time <= forgotten.get(key, 0.0):
                     continue
-                told = (row.id, digest, row.key, row.time, row.answer, row.expected)
+                told = (row.id, digest, key, row.time, row.answer, row.expected)
                 added = db.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)", told)
                 if added.rowcount and _is_object(row.features):
                     db.execute("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", (row.id, row.time, row.features))
@@ -189,7 +192,7 @@ class RequestLog:
                         f"{_OWN}version": version,
                         f"{_OWN}answer": _value(answer),
                         f"{_OWN}label": _value(label),
-                        **found.get(id, {}),
+                        **_features(found.get(id, {})),
                     }
                     for id, at, version, answer, label in db.execute(asked, (since,))
                 ]
@@ -203,10 +206,11 @@ class RequestLog:
         from ..core.errors import Unreadable
         from ..core.logged import key_digest
 
-        digest, damaged = key_digest(key, self.salt()), []
+        ids: set[str] = set()
+        damaged = []
         with self.held():
-            ids: set[str] = set()
             with self._open() as db, _at_once(db):
+                digest = key_digest(key, _salt(db))
                 ids |= {id for (id,) in db.execute("SELECT id FROM rows WHERE key = ?", (digest,))}
                 db.executemany("DELETE FROM features WHERE id = ?", [(id,) for id in ids])
                 db.execute("DELETE FROM rows WHERE key = ?", (digest,))
@@ -221,30 +225,42 @@ class RequestLog:
             raise Unreadable(what, f"{damaged[0]} is damaged", "Remove that file, and forget the key again.")
         return len(ids)
 
-    def tidy(self, now: Time, keep: Seconds) -> None:
-        """Put the features of hours that are over into files, and remove what is older than `keep`, or too much.
+    def tidy(self, now: Time, keep: Seconds) -> bool:
+        """Put the features of hours that are over into files, and remove what is older than `keep`, or too much;
+        whether that was done: where somebody holds the files, it is not.
 
         Raises
         ------
         Unavailable : files can't be made: without pyarrow, too. Features stay in SQLite then.
         """
         if not self.exists():
-            return
-        with self.held():
+            return True
+        with self.held(wait=False) as held:
+            if not held:
+                return False
             with self._open() as db, _at_once(db):
                 before = now - keep
                 most = db.execute("SELECT time FROM rows ORDER BY time DESC LIMIT 1 OFFSET ?", (MOST_ROWS,)).fetchone()
                 oldest = before if most is None else max(before, most[0])
                 db.execute("DELETE FROM rows WHERE time <= ?", (oldest,))
                 db.execute("DELETE FROM features WHERE time <= ?", (oldest,))
-                db.execute("DELETE FROM forgotten WHERE time <= ?", (now - _LATE,))
+                db.execute("DELETE FROM forgotten WHERE time <= ?", (now - LATE,))
                 db.execute("DELETE FROM versions WHERE digest NOT IN (SELECT DISTINCT digest FROM rows)")
-                over = "SELECT time FROM features ORDER BY time DESC LIMIT 1 OFFSET ?"
-                db.execute(f"DELETE FROM features WHERE time <= ({over})", (_MOST_WAITING,))  # noqa: S608 - both are ours
                 due, waiting = db.execute("SELECT total(time < ?), count(*) FROM features", (_hour(now),)).fetchone()
             self._remove_old(before)
-        if due or waiting >= _WAITING:
-            self._pack_apart(now)
+        try:
+            if due or waiting >= _WAITING:
+                self._pack_apart(now)
+        finally:
+            if waiting > MOST_WAITING:
+                self._leave_newest()
+        return True
+
+    def _leave_newest(self) -> None:
+        """Of features that no file took, only those of the newest rows stay."""
+        with self._open() as db, _at_once(db):
+            over = "SELECT time FROM features ORDER BY time DESC LIMIT 1 OFFSET ?"
+            db.execute(f"DELETE FROM features WHERE time <= ({over})", (MOST_WAITING,))  # noqa: S608 - both are ours
 
     def pack(self, now: Time) -> None:
         """Put the features of hours that are over into files; those of this one, too, if there are many. For a process
@@ -253,18 +269,25 @@ class RequestLog:
             (waiting,) = db.execute("SELECT count(*) FROM features").fetchone()
             until = now if waiting >= _WAITING else _hour(now)
             asked = (
-                "SELECT f.id, f.time, r.key, r.answer, v.version, f.features FROM features f "
-                "JOIN rows r ON r.id = f.id JOIN versions v ON v.digest = r.digest "
-                "WHERE f.time < ? ORDER BY f.time, f.id"
+                "SELECT f.id, f.time, v.version FROM features f JOIN rows r ON r.id = f.id "
+                "JOIN versions v ON v.digest = r.digest WHERE f.time < ?"
             )
-            found = db.execute(asked, (until,)).fetchall()
-            for (hour, version), group in itertools.groupby(
-                sorted(found, key=lambda row: (_hour(row[1]), row[4])), lambda row: (_hour(row[1]), row[4])
-            ):
-                rows = list(group)
-                home.write(self._free(hour, version), _parquet([_line(row) for row in rows]))
-                with _at_once(db):
-                    db.executemany("DELETE FROM features WHERE id = ?", [(row[0],) for row in rows])
+            due = sorted((_hour(at), version, at, id) for id, at, version in db.execute(asked, (until,)))
+            for (hour, version), group in itertools.groupby(due, lambda row: row[:2]):
+                ids = [id for *_, id in group]
+                for begin in range(0, len(ids), _WAITING):  # not all at once: it may be much
+                    self._pack_some(db, hour, version, ids[begin : begin + _WAITING])
+
+    def _pack_some(self, db: sqlite3.Connection, hour: Time, version: int, ids: Sequence[str]) -> None:
+        named = json.dumps(ids)
+        asked = (
+            "SELECT f.id, f.time, r.key, r.answer, f.features FROM features f JOIN rows r ON r.id = f.id "
+            "WHERE f.id IN (SELECT value FROM json_each(?)) ORDER BY f.time, f.id"
+        )
+        rows = db.execute(asked, (named,)).fetchall()
+        home.write(self._free(hour, version), _parquet([_line(row, version) for row in rows]))
+        with _at_once(db):
+            db.execute("DELETE FROM features WHERE id IN (SELECT value FROM json_each(?))", (named,))
 
     def _pack_apart(self, now: Time) -> None:
         """As `pack`, in a process of its own: who logs knows no Parquet, and stays small."""
@@ -299,7 +322,7 @@ class RequestLog:
                 continue
             table = _read(path)
             for row in [] if table is None else table.to_pylist():
-                yield row[f"{_OWN}id"], {name: value for name, value in row.items() if not name.startswith(_OWN)}
+                yield row[f"{_OWN}id"], _features(row)
 
     def _remove_old(self, before: Time) -> None:
         files = self._files()
@@ -314,10 +337,20 @@ class RequestLog:
                 path.parent.rmdir()  # once it is empty
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the files: one process at a time makes, changes or reads them."""
-        with home.locked(self.path):
-            yield
+    def held(self, *, wait: bool = True) -> Iterator[bool]:
+        """Hold the files: one process at a time makes, changes or reads them. Whether they are held: where somebody
+        else does, and isn't waited for, they are not."""
+        from ..core.errors import Unavailable
+
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(home.locked(self.path, wait=wait))
+            except Unavailable:
+                if wait:
+                    raise
+                yield False
+                return
+            yield True
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -332,10 +365,17 @@ class RequestLog:
             db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
             db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
             db.execute("PRAGMA temp_store = MEMORY")
-            if not db.execute("PRAGMA user_version").fetchone()[0]:
-                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = 1; COMMIT;")
+            (format,) = db.execute("PRAGMA user_version").fetchone()
+            if format > _FORMAT:
+                why = "a newer version of jupyter-mlops wrote it"
+                raise Unreadable(f"{path} can't be read", why, "Upgrade jupyter-mlops here.")
+            if not format:
+                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
             yield db
         except sqlite3.OperationalError as error:
+            if (number := next((number for word, number in _DISK.items() if word in str(error)), None)) is not None:
+                with home.guarded(path):
+                    raise OSError(number, str(error)) from error
             raise Unavailable(f"{path} can't be used now", str(error), "Try again.") from error
         except sqlite3.DatabaseError as error:
             raise Unreadable(f"{path} can't be read", str(error), home.REPAIR) from error
@@ -355,6 +395,15 @@ def _at_once(db: sqlite3.Connection) -> Iterator[None]:
         with contextlib.suppress(sqlite3.Error):
             db.execute("ROLLBACK")
         raise
+
+
+def _salt(db: sqlite3.Connection) -> str:
+    """What goes into the digests of keys; made with the first one."""
+    row = db.execute("SELECT salt FROM salt").fetchone()
+    if row is None:
+        row = (secrets.token_hex(16),)
+        db.execute("INSERT INTO salt VALUES (?)", row)
+    return str(row[0])
 
 
 def _join(db: sqlite3.Connection, labels: Mapping[str, object], share: float, now: Time, joined: JoinedLabels) -> None:
@@ -406,6 +455,11 @@ def _is_object(text: str) -> bool:
         return False
 
 
+def _features(named: dict[str, Any]) -> dict[str, Any]:
+    """Those of a row: no name of theirs takes the place of one of ours."""
+    return {name: value for name, value in named.items() if not name.startswith(_OWN)}
+
+
 def _value(text: str | None) -> Any:
     try:
         return None if text is None else json.loads(text)
@@ -416,10 +470,10 @@ def _value(text: str | None) -> Any:
 # Parquet.
 
 
-def _line(row: tuple[Any, ...]) -> dict[str, Any]:
-    id, at, key, answer, version, features = row
+def _line(row: tuple[Any, ...], version: int) -> dict[str, Any]:
+    id, at, key, answer, features = row
     own = {"id": id, "time": at, "key": key, "version": version, "answer": answer}
-    return {**{f"{_OWN}{name}": value for name, value in own.items()}, **json.loads(features)}
+    return {**{f"{_OWN}{name}": value for name, value in own.items()}, **_features(json.loads(features))}
 
 
 def _parquet(lines: Sequence[dict[str, Any]]) -> bytes:
@@ -435,16 +489,22 @@ def _parquet(lines: Sequence[dict[str, Any]]) -> bytes:
 
 def _column(pa: Any, values: list[Any]) -> Any:
     try:
-        return pa.array(values)
+        if not any(isinstance(value, (dict, list)) for value in values):
+            return pa.array(values)
     except (pa.ArrowException, OverflowError):  # text beside numbers, or one that is too large
-        return pa.array([None if value is None else json.dumps(value) for value in values])
+        pass
+    return pa.array([None if value is None else json.dumps(value) for value in values])
 
 
 def _read(path: Path) -> Any:
     """The table of a file; None where it is damaged."""
-    import pyarrow as pa
-    from pyarrow import parquet
+    from ..core.errors import Unavailable
 
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise Unavailable("Logged requests can't be read", str(error), "Install pyarrow.") from error
     try:
         return parquet.read_table(io.BytesIO(path.read_bytes()))
     except (pa.ArrowException, OSError):

@@ -141,8 +141,9 @@ class ServiceFolder:
         except FileNotFoundError:
             return None
 
-    def measure(self, spec: ServiceSpec) -> Performance:
-        """Look how good the wanted version is, from what is logged, and keep that.
+    def measure(self, spec: ServiceSpec, *, wait: bool = True) -> Performance | None:
+        """Look how good the wanted version is, from what is logged, and keep that; None where somebody holds the files,
+        and isn't waited for.
 
         Raises
         ------
@@ -154,7 +155,9 @@ class ServiceFolder:
 
         log, before = self.requests, None
         # Who looks last writes last: a router and who has just joined labels may do so at the same time.
-        with log.held() if log.exists() else contextlib.nullcontext():
+        with log.held(wait=wait) if log.exists() else contextlib.nullcontext(True) as held:
+            if not held:
+                return None
             tallies, task, unsure = log.tallies(spec.digest)
             with contextlib.suppress(FileNotFoundError, MlopsError):  # of one that is gone its replicas told the task
                 version = model_folder(spec.model).version(spec.version).record()

@@ -3,15 +3,18 @@ labels come. As with counts, nothing of this is done while somebody waits for an
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from ..core.base import Time, read_record
 from ..core.cluster import Problem
 from ..core.errors import MlopsError, Unreadable
-from ..core.logged import Allowance, RequestSample, SampleSettings, most_even
+from ..core.logged import Allowance, LoggedRow, RequestSample, SampleSettings, most_even
 from ..core.performance import worse_alarm
 from ..core.service import ServiceSpec
+from ..home.requests import LATE
 from ..home.services import ServiceFolder
 
 #: How many times longer than it took to add up all rows it is at least until that is done again.
@@ -20,8 +23,13 @@ _REST = 100
 #: Seconds between two tidyings, and before the first one: nobody who starts a service waits for it.
 _TIDY, _FIRST = 900.0, 60.0
 
-#: Seconds by which a replica's clock may differ from this one's.
-_ODD = 600.0
+#: Rows that wait at most where they can't be written: the disk is full, or the file is used.
+_MOST_WAITING = 5000
+
+
+def sample_of(spec: ServiceSpec) -> SampleSettings | None:
+    """What replicas are to log for a wish; None for nothing."""
+    return SampleSettings(share=spec.log, rows=spec.log_rows, private=spec.private) if spec.log > 0 else None
 
 
 class RequestKeeper:
@@ -34,7 +42,10 @@ class RequestKeeper:
 
     def __init__(self, folder: ServiceFolder, spec: ServiceSpec, say: Callable[[str], None]) -> None:
         self._folder, self._log, self._say, self._spec = folder, folder.requests, say, spec
-        self._heard: list[bytes] = []
+        self._heard: deque[bytes] = deque()
+        self._looking = threading.Lock()
+        #: What isn't written yet: the rows that may be logged, and what was said with them.
+        self._unwritten: deque[tuple[Sequence[LoggedRow], RequestSample]] = deque()
         self._allowance = Allowance(spec.log_rows, time.time())
         self._tidied: Time = time.time() - _TIDY + _FIRST
         self._seen: tuple[int, int] | None = None
@@ -48,52 +59,62 @@ class RequestKeeper:
             self._allowance = Allowance(spec.log_rows, time.time())
         self._spec = spec
 
-    def settings(self, spec: ServiceSpec) -> SampleSettings | None:
-        """What replicas are to log for a wish; None for nothing."""
-        if spec.log <= 0:
-            return None
-        try:
-            return SampleSettings(share=spec.log, rows=spec.log_rows, private=spec.private, salt=self._log.salt())
-        except MlopsError as error:
-            self._complain(f"no request is logged: {error}")
-            return None
-
     def hear(self, logged: bytes) -> None:
         """Take what a replica has logged. It runs what people wrote, and may say anything."""
         if logged:
             self._heard.append(logged)
 
     def look(self, *, last: bool = False) -> None:
-        """Keep what was heard, remove what is old, and look how good the version is.
+        """Keep what was heard, remove what is old, and look how good the version is. Nobody is waited for who holds
+        the files: a notebook that reads them may have been stopped meanwhile.
 
         Parameters
         ----------
         last : whether nobody looks again.
         """
-        try:
-            self._add()
-            now = time.time()
-            if not last and not 0 <= now - self._tidied < _TIDY:
-                self._tidied = now
-                self._log.tidy(now, self._spec.keep)
-            self._measure(last)
-            self._said = ""
-        except MlopsError as error:
-            self._complain(f"what it is asked can't be logged: {error}")
-
-    def _add(self) -> None:
-        heard, self._heard = self._heard, []
-        for logged in heard:
+        with self._looking:
             try:
-                sample = read_record(RequestSample, logged, "replica's log")
+                self._choose()
+                self._write()
+                if not last:
+                    self._tidy()
+                self._measure(last)
+                self._said = ""
+            except MlopsError as error:
+                self._complain(f"what it is asked can't be logged: {error}")
+
+    def _choose(self) -> None:
+        """Take as many as may be logged of what was heard."""
+        while self._heard:
+            try:
+                sample = read_record(RequestSample, self._heard.popleft(), "replica's log")
             except Unreadable as fault:
                 self._complain(str(fault))
                 continue
             now = time.time()
-            rows = most_even(sample.rows, self._allowance.take(len(sample.rows), now))
-            rows = [row if abs(now - row.time) < _ODD else row.model_copy(update={"time": now}) for row in rows]
-            if rows:
-                self._log.add(rows, self._spec.digest, self._spec.version, sample.task, sample.unsure)
+            # One of the future is of a clock that was set back since. Of an old one nobody may know any more whether
+            # its key was forgotten.
+            rows = [row.model_copy(update={"time": min(row.time, now)}) for row in sample.rows if row.time > now - LATE]
+            self._unwritten.append((most_even(rows, self._allowance.take(len(rows), now)), sample))
+        while sum(len(rows) for rows, _ in self._unwritten) > _MOST_WAITING:
+            self._unwritten.popleft()
+
+    def _write(self) -> None:
+        while self._unwritten:
+            rows, sample = self._unwritten.popleft()
+            try:
+                if rows:
+                    self._log.add(rows, self._spec.digest, self._spec.version, sample.task, sample.unsure)
+            except MlopsError:
+                self._unwritten.appendleft((rows, sample))
+                raise
+
+    def _tidy(self) -> None:
+        now = time.time()
+        if not 0 <= now - self._tidied < _TIDY:
+            before, self._tidied = self._tidied, now
+            if not self._log.tidy(now, self._spec.keep):
+                self._tidied = before
 
     def _measure(self, last: bool) -> None:
         """How good the version is, where anything has changed: rows, or labels that somebody has joined."""
@@ -101,7 +122,8 @@ class RequestKeeper:
         if seen is None or seen == self._seen or (time.monotonic() < self._again and not last):
             return
         began = time.perf_counter()
-        told = self._folder.measure(self._spec)
+        if (told := self._folder.measure(self._spec, wait=False)) is None:
+            return
         self._seen, self._again = seen, time.monotonic() + _REST * (time.perf_counter() - began)
         after = worse_alarm(self._spec.name, told)
         if after != self.alarm:

@@ -36,6 +36,7 @@ from .counts import TrafficCounts
 from .fleet import Fleet
 from .frames import Frame
 from .front import FrontServer
+from .keeper import sample_of
 from .tensors import metadata
 from .watcher import Watcher
 
@@ -81,7 +82,7 @@ class ServiceRouter:
         self._known: tuple[Stamp | None, CallerTokens] = (None, CallerTokens())
         self._unread = ""
         self._written: ServiceState | None = None
-        self._end, self._one = asyncio.Event(), asyncio.Lock()
+        self._end, self._one, self._logging = asyncio.Event(), asyncio.Lock(), asyncio.Lock()
         self._stopped = False
 
     # What the front asks.
@@ -165,7 +166,8 @@ class ServiceRouter:
         await end_tasks(tends, watches)
         if self._fleet is not None:
             await self._fleet.end()
-        await self._look(last=True)
+        await self._look()
+        await self._log(last=True)
         self._fleet, self._stopped, self._since = None, True, time.time()
         self._write()
         return self._problem is None
@@ -207,8 +209,8 @@ class ServiceRouter:
         try:
             record = self._version(wanted)
             watcher, watched = await self._watcher_of(wanted), self._watcher
-            log = None if watcher is None else await self._aside(lambda: watcher.logs(wanted))
-            fleet = Fleet(wanted, self._folder, _say, watcher.hear if watcher is not None else lambda _: None, log)
+            log, hear = (sample_of(wanted), watcher.hear) if watcher is not None else (None, lambda _: None)
+            fleet = Fleet(wanted, self._folder, _say, hear, log)
             await fleet.start()
         except MlopsError as error:
             await self._refuse(wanted, error)
@@ -233,15 +235,19 @@ class ServiceRouter:
             return self._watcher
         return await self._aside(lambda: Watcher(self._folder, wanted, _say))
 
-    async def _look(self, *, last: bool = False) -> None:
-        """Have the watcher look: the one that is there when it comes to that. `last`: whether nobody looks again."""
-        await self._aside(lambda: None if self._watcher is None else self._watcher.look(last=last))
+    async def _look(self) -> None:
+        """Have the watcher look: the one that is there when it comes to that."""
+        await self._aside(lambda: None if self._watcher is None else self._watcher.look())
 
-    async def _aside(self, act: Callable[[], _T]) -> _T | None:
+    async def _log(self, *, last: bool = False) -> None:
+        """Have it keep what was logged; no look waits for it, and so no wish. `last`: whether nobody does so again."""
+        await self._aside(lambda: None if self._watcher is None else self._watcher.log(last=last), self._logging)
+
+    async def _aside(self, act: Callable[[], _T], one: asyncio.Lock | None = None) -> _T | None:
         """Have something done about watching, one after another, in a thread: no answer waits for it. It works on data
         that people's code has made: whatever comes of that, the service goes on."""
         try:
-            async with self._one:
+            async with one or self._one:
                 return await asyncio.to_thread(act)
         except Exception as error:  # noqa: BLE001 - as told above
             _say(f"it can't be watched: {type(error).__name__}: {error}")
@@ -287,6 +293,7 @@ class ServiceRouter:
                 await self._fleet.count()
                 self._hold()
                 await self._look()
+                await self._log()
 
     def _hold(self) -> None:
         """Count what the replicas hold: a CPU each, and their memory."""

@@ -24,7 +24,6 @@ from ..core.logged import (
     SampleSettings,
     is_id,
     is_kept,
-    key_digest,
     place_of,
     row_id,
 )
@@ -130,11 +129,10 @@ class RequestSampler:
 
     def _told(self, kept: _Kept, said: Sequence[object], expected: Sequence[float | None]) -> list[LoggedRow]:
         features = self._features(kept.rows)
-        key = key_digest(kept.key, self._settings.salt) if kept.key else ""
         return [
             LoggedRow(
                 id=row_id(kept.id, place, kept.of),
-                key=key,
+                key=kept.key,
                 time=kept.time,
                 answer=to_json(said[at], inf_nan_mode="null").decode(),
                 expected=expected[at],

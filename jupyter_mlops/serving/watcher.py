@@ -16,7 +16,6 @@ from ..core.base import Seconds, read_record
 from ..core.cluster import Problem
 from ..core.drift import drifts, enough
 from ..core.errors import MlopsError, Unreadable
-from ..core.logged import SampleSettings
 from ..core.model import Baseline
 from ..core.service import ServiceSpec
 from ..core.window import Window
@@ -74,10 +73,6 @@ class Watcher:
             return worse or other
         return worse.model_copy(update={"why": f"{worse.why}. {other.what}"})
 
-    def logs(self, spec: ServiceSpec) -> SampleSettings | None:
-        """What replicas are to log for a wish; None for nothing."""
-        return self._keeper.settings(spec)
-
     def follow(self, spec: ServiceSpec) -> None:
         """The same version with another wish."""
         self._keeper.follow(spec)
@@ -100,13 +95,8 @@ class Watcher:
             finally:
                 self._looking.release()
 
-    def look(self, *, last: bool = False) -> None:
-        """Compare what was counted with the baseline, end the window if it is over, and keep all that.
-
-        Parameters
-        ----------
-        last : whether nobody looks again.
-        """
+    def look(self) -> None:
+        """Compare what was counted with the baseline, end the window if it is over, and keep all that."""
         with self._looking:
             began = time.perf_counter()
             self._listen()
@@ -116,7 +106,16 @@ class Watcher:
                 self._compare(self._baseline)
                 self.pause = max(min(EVERY, self._period), _REST * (time.perf_counter() - began))
             self._keep()
-            self._keeper.look(last=last)
+
+    def log(self, *, last: bool = False) -> None:
+        """Keep the rows that replicas have logged, as of the last look, and look how good the answers are. It may take
+        long: files are made meanwhile.
+
+        Parameters
+        ----------
+        last : whether nobody does so again.
+        """
+        self._keeper.look(last=last)
 
     def end(self) -> None:
         """The version is replaced: what was counted of it is a window, however short."""
@@ -124,7 +123,7 @@ class Watcher:
             self._listen()
             if self._watch.open.rows:
                 self._store(self._watch.open)
-            self._keeper.look(last=True)
+        self.log(last=True)
 
     def _listen(self) -> None:
         """Count what was heard. That some replica couldn't count is over when all can again."""

@@ -3,7 +3,10 @@ forgotten."""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import stat
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +18,18 @@ from pyarrow import parquet
 
 from jupyter_mlops.core.errors import InvalidInput, Unreadable
 from jupyter_mlops.core.label import words_of
-from jupyter_mlops.core.logged import LoggedRow, SampleSettings, key_digest
+from jupyter_mlops.core.logged import LoggedRow, RequestSample, SampleSettings
 from jupyter_mlops.core.model import Signature
+from jupyter_mlops.core.service import ServiceSpec
 from jupyter_mlops.home import requests
-from jupyter_mlops.home.requests import RequestLog
+from jupyter_mlops.home.requests import LATE, RequestLog
+from jupyter_mlops.home.services import ServiceFolder
 from jupyter_mlops.registry.flavors import FLAVORS
 from jupyter_mlops.registry.measure import Answers, Array
 from jupyter_mlops.registry.rows import Rows, read_rows
 from jupyter_mlops.serving.asked import AskedReader
 from jupyter_mlops.serving.calibration import Calibration, sureness
+from jupyter_mlops.serving.keeper import RequestKeeper
 from jupyter_mlops.serving.labels import read_labels
 from jupyter_mlops.serving.predictor import Predictor
 from jupyter_mlops.serving.sampling import RequestSampler
@@ -71,11 +77,12 @@ def test_features_become_a_file_when_their_hour_is_over(log: RequestLog) -> None
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((log.path / requests.ROWS).stat().st_mode) == 0o600
     assert stat.S_IMODE(log.path.stat().st_mode) == stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     kept = parquet.read_table(path).to_pylist()
+    assert kept[0]["request.key"] not in ("", "k")
     assert kept == [
         {
             "request.id": "a",
             "request.time": NOON,
-            "request.key": "k",
+            "request.key": kept[0]["request.key"],
             "request.version": 1,
             "request.answer": '"left"',
             "age": 30,
@@ -87,15 +94,19 @@ def test_features_become_a_file_when_their_hour_is_over(log: RequestLog) -> None
     assert (first["age"], first["request.answer"], first["request.label"]) == (30, "left", "stayed")
     assert (second["age"], second["request.label"]) == (30, None) and log.rows(NOON + 1) == [second]
     add(log, row("late"))
-    log.tidy(NOON + HOUR, 30 * HOUR)
+    with log.held():
+        assert not log.tidy(NOON + HOUR, 30 * HOUR), "who reads the files isn't waited for"
+    assert log.tidy(NOON + HOUR, 30 * HOUR)
     assert len([*log.path.glob("*/*.parquet")]) == 2, "what comes late has a file of its own"
     path.write_bytes(b"damaged")
     assert [each.get("age") for each in log.rows(0)] == [None, 30, 30]
 
 
 def test_what_is_old_or_too_much_is_removed(log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "MOST_WAITING", 3)
     add(log, *(row(f"r{at}", time=NOON + at * HOUR) for at in range(10)))
     log.tidy(NOON + 10 * HOUR, 5.5 * HOUR)
+    assert all("age" in each for each in log.rows(0)), "of what is in files nothing waits"
     assert [each["request.id"] for each in log.rows(0)] == ["r5", "r6", "r7", "r8", "r9"]
     log.tidy(NOON + 13 * HOUR, 5.5 * HOUR)
     assert len([*log.path.glob("*/*.parquet")]) == 3, "a file goes when its hour is old as a whole"
@@ -107,15 +118,14 @@ def test_what_is_old_or_too_much_is_removed(log: RequestLog, monkeypatch: pytest
 
 
 def test_a_key_is_forgotten_wherever_it_is(log: RequestLog) -> None:
-    anna, ben = (key_digest(name, log.salt()) for name in ("anna", "ben"))
-    add(log, row("a", anna), row("b", ben), row("c", anna, NOON + HOUR), row("d", time=NOON + HOUR))
+    add(log, row("a", "anna"), row("b", "ben"), row("c", "anna", NOON + HOUR), row("d", time=NOON + HOUR))
     log.tidy(NOON + HOUR, 30 * HOUR)
     assert log.forget("anna", NOON + HOUR) == 2 and log.forget("nobody", NOON) == 0
     assert [each["request.id"] for each in log.rows(0)] == ["b", "d"]
-    add(log, row("late", anna, NOON + HOUR - 1), row("new", anna, NOON + HOUR + 1))
+    add(log, row("late", "anna", NOON + HOUR - 1), row("new", "anna", NOON + HOUR + 1))
     assert [each["request.id"] for each in log.rows(0)] == ["b", "d", "new"], "what a replica still had is left out"
     left = b"".join(path.read_bytes() for path in log.path.rglob("*") if path.is_file())
-    assert anna.encode() in left and b"anna" not in left
+    assert b"anna" not in left and b"ben" not in left
     (path,) = log.path.glob("*/*.parquet")
     assert parquet.read_table(path).column("request.id").to_pylist() == ["b"]
     path.write_bytes(b"damaged")
@@ -125,7 +135,7 @@ def test_a_key_is_forgotten_wherever_it_is(log: RequestLog) -> None:
 
 
 def test_whatever_a_replica_says_is_kept_as_far_as_it_can_be(log: RequestLog) -> None:
-    odd = ['{"age":1}', '{"age":"old"}', f'{{"age":{10**30}}}', "[1]", "{", "null"]
+    odd = ['{"age":1,"request.key":"x","city":{}}', '{"age":"old"}', f'{{"age":{10**30}}}', "[1]", "{", "null"]
     add(
         log, *(row(f"r{at}").model_copy(update={"features": text}) for at, text in enumerate(odd)), row("q", answer="{")
     )
@@ -136,8 +146,36 @@ def test_whatever_a_replica_says_is_kept_as_far_as_it_can_be(log: RequestLog) ->
     assert [found[f"r{at}"].get("age") for at in range(4)] == ["1", '"old"', str(10**30), None]
 
 
-def test_a_damaged_log_says_so_and_stays(log: RequestLog) -> None:
+def test_rows_wait_for_a_disk_and_how_good_they_are_for_who_holds_the_files(
+    log: RequestLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path))
+    spec = ServiceSpec(name="churn", model="churn", version=1, digest="d", owner="me", created=0, log=1.0)
+    folder, said, now = ServiceFolder(tmp_path), list[str](), time.time()
+    keeper = RequestKeeper(folder, spec, said.append)
+    times = {"a": now, "ahead": now + 9e6, "old": now - 2 * LATE}
+    rows = [row(id, time=at) for id, at in times.items()]
+    keeper.hear(RequestSample(task="classification", rows=rows).model_dump_json().encode())
+    log.path.write_text("a file where the folder is to be")
+    for _ in range(2):
+        keeper.look()
+    assert len(said) == 1 and "can't be logged" in said[0]
+    log.path.unlink()
+    with log.held():
+        keeper.look()
+    assert folder.performance() is None
+    keeper.look()
+    told = folder.performance()
+    assert told is not None and told.whole is not None and told.whole.rows == 2
+    assert all(now <= each["request.time"] <= time.time() for each in log.rows(0)), "a clock may have been set back"
+
+
+def test_a_log_that_is_damaged_or_newer_says_so_and_stays(log: RequestLog) -> None:
     add(log, row("a"))
+    with contextlib.closing(sqlite3.connect(log.path / requests.ROWS)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(Unreadable, match="newer version"):
+        log.rows(0)
     (log.path / requests.ROWS).write_bytes(b"no database" * 1000)
     with pytest.raises(Unreadable, match="Repair that file"):
         log.rows(0)
@@ -156,7 +194,7 @@ def sampler(share: float, private: list[str], *, apart: bool = False) -> tuple[R
     sure = sureness(answers)
     assert sure is not None
     calibration = Calibration(sure, answers.truth == answers.said)
-    made = RequestSampler(SampleSettings(share=share, rows=5000, private=private, salt="s"), predictor, calibration, "")
+    made = RequestSampler(SampleSettings(share=share, rows=5000, private=private), predictor, calibration, "")
     return made, rows, np.array(model.predict(rows.back()))
 
 
@@ -167,8 +205,7 @@ def test_what_is_private_does_not_leave_the_replica() -> None:
     kept.add("odd\n", "", rows.take(slice(0, 1)), answers[:1])
     sample = kept.take()
     assert [each.id for each in sample.rows] == ["a", "b/0", "b/1", "b/2"] and sample.task == "classification"
-    assert "income" not in sample.model_dump_json() and "anna" not in sample.model_dump_json()
-    assert sample.rows[0].key == key_digest("anna", "s") and sample.rows[1].key == ""
+    assert "income" not in sample.model_dump_json() and [each.key for each in sample.rows[:2]] == ["anna", ""]
     age = int(rows.columns[rows.names.index("age")].values[0]) if rows.names else 0
     assert sample.rows[0].features == f'{{"age":{age}}}' and sample.rows[0].answer == f'"{answers[0]}"'
     assert kept.take().rows == []
