@@ -72,18 +72,20 @@ class ServiceWatch(Record):
         return self.open.rows + (self.last.rows if self.last is not None else 0)
 
 
-def cost_of_rows(watch: ServiceWatch, price: Price, reference: Price) -> str:
+def cost_of_rows(watch: ServiceWatch, price: Price, reference: Price, gpus: float = 0.0) -> str:
     """What 1,000 rows cost, by what the replicas held meanwhile: "$0.0042 per 1,000 rows"; empty before any was asked.
 
     Parameters
     ----------
     reference : what resources cost in a cloud, about, for those that have no price.
+    gpus : that were held beside each CPU.
     """
     open_, last = watch.open, watch.last or Window()
     cpus, memory = open_.cpu_seconds + last.cpu_seconds, open_.byte_seconds + last.byte_seconds
     if not watch.rows or not cpus:
         return ""
-    known, used = price.per_hour(cpus / HOUR, memory / HOUR), reference.per_hour(cpus / HOUR, memory / HOUR)
+    held = cpus / HOUR, memory / HOUR, gpus * cpus / HOUR
+    known, used = price.per_hour(*held), reference.per_hour(*held)
     if known is not None:
         return f"{fine_money(1000 * known / watch.rows, price.currency)} per 1,000 rows"
     about = f"about {fine_money(1000 * (used or 0.0) / watch.rows, reference.currency)}"

@@ -78,9 +78,12 @@ def hosting_of(place: str) -> Hosting:
 async def watch_of(place: str, name: str) -> ServiceWatch:
     """How what a service is asked compares with its version's baseline, with what that is in words, and costs. Raises
     as `Hosting.watch`."""
-    watch, known = await hosting_of(place).watch(name) or ServiceWatch(), await asyncio.to_thread(settings.load)
-    reference = known.adjust.reference(REFERENCE, known.price.currency)
-    return watch.model_copy(update={"words": summary(watch), "cost": cost_of_rows(watch, known.price, reference)})
+    hosting, known = hosting_of(place), await asyncio.to_thread(settings.load)
+    watch, price, gpus = await hosting.watch(name) or ServiceWatch(), known.price, 0.0
+    if hosting.by_profile and (profile := (spec := await hosting.spec(name)).profile) is not None:
+        price, gpus = spec.price, profile.groups[0].gpus / profile.groups[0].cpus
+    cost = cost_of_rows(watch, price, known.adjust.reference(REFERENCE, price.currency), gpus)
+    return watch.model_copy(update={"words": summary(watch), "cost": cost})
 
 
 async def list_services() -> list[ServiceState]:

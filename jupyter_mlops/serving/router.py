@@ -296,9 +296,13 @@ class ServiceRouter:
                 await self._log()
 
     def _hold(self) -> None:
-        """Count what the replicas hold: a CPU each, and their memory."""
+        """Count what the replicas hold: a CPU each, and their memory; or, of a pod, what its profile gives it."""
         replicas = [] if self._fleet is None else [replica.state() for replica in self._fleet.replicas]
-        if self._watcher is not None and replicas:
+        if self._watcher is None or not replicas:
+            return
+        if (profile := self._spec.profile) is not None:
+            self._watcher.hold(profile.groups[0].cpus, profile.groups[0].memory)
+        else:
             self._watcher.hold(len(replicas), sum(_memory(each.pid) for each in replicas))
 
     def _state(self) -> ServiceState:

@@ -84,7 +84,7 @@ class Watcher:
         """Keep what a replica has counted for the next look. It runs what people wrote, and may say anything."""
         self._heard.append(told)
 
-    def hold(self, cpus: int, memory: float) -> None:
+    def hold(self, cpus: float, memory: float) -> None:
         """Its replicas hold so many CPUs, and bytes of memory, and have done so since this was told last."""
         if self._looking.acquire(blocking=False):  # else it is counted the next time, and nobody waits for it
             try:

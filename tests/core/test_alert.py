@@ -104,6 +104,7 @@ def test_rows_cost_what_was_held_meanwhile() -> None:
     watch = ServiceWatch(open=Window(rows=500, cpu_seconds=HOUR), last=last)
     price = Price(cpu_hour=0.1, gb_hour=0.05)
     assert cost_of_rows(watch, price, REFERENCE) == "$0.15 per 1,000 rows"
+    assert cost_of_rows(watch, price.model_copy(update={"gpu_hour": 1.0}), REFERENCE, 0.5) == "$0.65 per 1,000 rows"
     about = cost_of_rows(watch, Price(), REFERENCE)
     assert about == "about $0.036 per 1,000 rows if it were a cloud machine; no price is set"
     assert cost_of_rows(ServiceWatch(open=Window(cpu_seconds=9)), price, REFERENCE) == ""
