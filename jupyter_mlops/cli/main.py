@@ -181,7 +181,7 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("--window", help="time that what it is asked is counted for at least (default: '1 h')")
     command.add_argument("--log", type=float, help="the share of requests that is logged (of a new service: 0.1)")
     command.add_argument("--keep", help="time that what is logged is kept (default: '30 d')")
-    command.add_argument("--private", nargs="+", metavar="FEATURE", help="features that are never logged")
+    command.add_argument("--private", nargs="*", metavar="FEATURE", help="features that are never logged")
     command.add_argument("--no-wait", action="store_true", help="don't wait until it answers")
     command.add_argument("--why", default="", help="the reason, for the trail")
     command = add("undeploy", "Stop services. What they were asked is answered before.")

@@ -158,18 +158,22 @@ async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[Service
     """
     version, name, served = await asyncio.to_thread(_version, asked), asked.name or asked.model, ""
     place = await _place_of(asked, name)
-    hosting, profile = hosting_of(place), None
+    hosting, profile, new = hosting_of(place), None, True
     bounds = {field: getattr(asked, field) for field in _KEPT}
-    _check_private(version, asked.private or [])
-    with contextlib.suppress(UnknownService, Unreadable):
+    try:
         before = await hosting.spec(name)
         if before.model == asked.model:
-            served, profile = before.version_name, before.profile
+            served, profile, new = before.version_name, before.profile, False
             bounds = {field: getattr(before, field) if value is None else value for field, value in bounds.items()}
+    except UnknownService:
+        pass
+    except Unreadable:
+        new = False  # nobody knows what was private there: nothing is logged before somebody says so
+    _check_private(version, bounds["private"] or [], served if asked.private is None else "")
     profile = await asyncio.to_thread(_profile, asked, place, profile)
     if not hosting.logs_requests:
         _check_not_logged(asked, place)
-    elif not served and bounds["log"] is None:
+    elif new and bounds["log"] is None:
         bounds["log"] = LOG
     spec = ServiceSpec(
         name=name,
@@ -300,8 +304,9 @@ def _check_not_logged(asked: Deployment, place: str) -> None:
         raise InvalidSpec("Nothing can be kept of requests", why, "Leave log, log_rows and keep out.")
 
 
-def _check_private(version: ModelVersion, private: Sequence[str]) -> None:
-    """Raise `InvalidInput` where a version has no such feature: one that is misspelt would be logged."""
+def _check_private(version: ModelVersion, private: Sequence[str], served: str) -> None:
+    """Raise `InvalidInput` where a version has no such feature: one that is misspelt would be logged, and so would one
+    that has another name than in the version `served` before."""
     signature = version.signature
     known = [column.name for column in signature.columns]
     if signature.kind == "array":
@@ -310,7 +315,10 @@ def _check_private(version: ModelVersion, private: Sequence[str]) -> None:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             todo = f"Did you mean {near[0]!r}?" if near else f"There are: {first_of(known, 5)}." if known else ""
-            raise InvalidInput(f"{version.name} has no feature {name!r} that could be private", "", todo)
+            if served:
+                todo = f"{todo} Say which are private now: private=[…].".strip()
+            why = f"it is private of {served}" if served else ""
+            raise InvalidInput(f"{version.name} has no feature {name!r} that could be private", why, todo)
 
 
 def _version(asked: Deployment) -> ModelVersion:

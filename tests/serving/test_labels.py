@@ -10,7 +10,7 @@ import pytest
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
 
-from ..models.conftest import people
+from ..models.conftest import fitted, people
 from .conftest import Caller, until
 
 #: Rows that a service is asked at a time.
@@ -31,6 +31,10 @@ def test_answers_are_labelled_later_judged_and_forgotten(
 
     try:
         X, y = people(100, ROWS)
+        other = X.rename(columns={"income": "Income"})
+        mlops.save_model(fitted(0).fit(other, y), "churn", valid=(other, y))
+        with pytest.raises(mlops.errors.InvalidInput, match=r"no feature 'income'.*private of churn@1.*'Income'"):
+            mlops.deploy("churn@newest", name="labelled")
         answers, ids = service.predict(X, ids=True, key="anna ü")
         one = Caller(service)("POST", "/predict", X.iloc[:1].to_dict("records"), **{"X-Mlops-Key": "ben"}).told
         named = [{"name": name, "shape": [1], "datatype": "FP64", "data": X[name][:1].tolist()} for name in X]
