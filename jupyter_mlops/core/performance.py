@@ -51,7 +51,7 @@ BLIND_SPOT = (
 #: The last moment that has a date here.
 _LATEST = 4e9
 
-#: Periods that are told.
+#: Periods that are told: the newest.
 _MOST = 1000
 
 
@@ -146,7 +146,7 @@ def performance_of(
     name, more = metric
     told = Performance(metric=name, more=more, before=before, unsure=unsure)
     told.blind_spot = "" if unsure else BLIND_SPOT
-    told.periods = [_period(each, name) for each in tallies]
+    told.periods = [_period(each, name) for each in tallies[-_MOST:]]
     if tallies:
         whole = tallies[0]
         for each in tallies[1:]:
@@ -203,7 +203,8 @@ def _judged(block: Tally, metric: str, before: Measured) -> FeatureDrift:
     """A block of labelled rows beside what the version was measured with."""
     now, _, _ = _measured(block, metric)
     worse = _more_wrong(block, before) if metric == "accuracy" else _larger(block, before)
-    words = f"{metric} {figure(now)} of {count(block.labelled, 'labelled row')}, and {figure(before.value)} before"
+    rows = f"{count(block.labelled, 'labelled row')} ({_share(block.labelled, block.rows)} of those logged)"
+    words = f"{metric} {figure(now)} of {rows}, and {figure(before.value)} before"
     if not worse:
         return FeatureDrift(name=metric, state="same")
     return FeatureDrift(name=metric, state="changed", signs=["worse"], words=words)
@@ -278,5 +279,9 @@ def figure(value: float | None) -> str:
 
 def share_words(period: PerformancePeriod) -> str:
     """The part of a period's rows that has labels: all is all."""
-    part = period.labelled / period.rows if period.rows else 0.0
-    return "less than 1 %" if 0 < part < 0.01 else percent(min(part, 0.99) if period.labelled < period.rows else part)
+    return _share(period.labelled, period.rows)
+
+
+def _share(labelled: int, rows: int) -> str:
+    part = labelled / rows if rows else 0.0
+    return "less than 1 %" if 0 < part < 0.01 else percent(min(part, 0.99) if labelled < rows else part)

@@ -25,14 +25,17 @@ export function WatchView({ service }: { service: string }): JSX.Element {
     const timer = setInterval(() => setLook(number => number + 1), EVERY);
     return () => clearInterval(timer);
   }, []);
-  const { value, problem } = useFetched(`${service} ${look}`, () =>
-    Promise.all([store.api.watchService(service), store.api.servicePerformance(service)])
-  );
+  const key = `${service} ${look}`;
+  const asked = useFetched(key, () => store.api.watchService(service));
+  const good = useFetched(key, () => store.api.servicePerformance(service));
   return (
     <div className="jp-mlops-watch" data-mlops="watch">
-      {problem && <ProblemLine problem={problem} />}
-      {value && <Compared watch={value[0]} trans={trans} />}
-      {value && <PerformanceTable performance={value[1]} now={Date.now() / 1000} trans={trans} />}
+      {asked.problem && <ProblemLine problem={asked.problem} />}
+      {asked.value && <Compared watch={asked.value} trans={trans} />}
+      {!asked.problem && good.problem && <ProblemLine problem={good.problem} />}
+      {good.value && (
+        <PerformanceTable performance={good.value} now={Date.now() / 1000} trans={trans} />
+      )}
     </div>
   );
 }
