@@ -17,7 +17,8 @@ from ..core.service import ServiceSpec
 from ..home.requests import LATE
 from ..home.services import ServiceFolder
 
-#: How many times longer than it took to add up all rows it is at least until that is done again.
+#: How many times longer than it took to add up all rows it is at least until that is done again. What took is time of
+#: a CPU: others may have it for long.
 _REST = 100
 
 #: Seconds between two tidyings, and before the first one: nobody who starts a service waits for it.
@@ -121,10 +122,10 @@ class RequestKeeper:
         seen = self._log.changed_at()
         if seen is None or seen == self._seen or (time.monotonic() < self._again and not last):
             return
-        began = time.perf_counter()
+        began = time.thread_time()
         if (told := self._folder.measure(self._spec, wait=False)) is None:
             return
-        self._seen, self._again = seen, time.monotonic() + _REST * (time.perf_counter() - began)
+        self._seen, self._again = seen, time.monotonic() + _REST * (time.thread_time() - began)
         after = worse_alarm(self._spec.name, told)
         if after != self.alarm:
             self._say(

@@ -119,10 +119,10 @@ class RequestSampler:
         rows, answers = [each.rows for each in kept], [each.answers for each in kept]
         number = sum(map(len, rows))
         asks = self._calibration is not None and time.monotonic() >= self._again
-        began = time.perf_counter()
+        began = time.process_time()
         said, sure = self._predictor.meanings(rows, answers, asks=asks)
         if asks:
-            self._again = time.monotonic() + _REST * (time.perf_counter() - began)
+            self._again = time.monotonic() + _REST * (time.process_time() - began)
         if sure is None or self._calibration is None:
             return said, [None] * number
         return said, self._calibration(sure).tolist()

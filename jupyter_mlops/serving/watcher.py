@@ -98,13 +98,13 @@ class Watcher:
     def look(self) -> None:
         """Compare what was counted with the baseline, end the window if it is over, and keep all that."""
         with self._looking:
-            began = time.perf_counter()
+            began = time.thread_time()
             self._listen()
             if self._watch.period != self._period:
                 self._watch.period, self._changed = self._period, True
             if self._changed and self._baseline is not None:
                 self._compare(self._baseline)
-                self.pause = max(min(EVERY, self._period), _REST * (time.perf_counter() - began))
+                self.pause = max(min(EVERY, self._period), _REST * (time.thread_time() - began))
             self._keep()
 
     def log(self, *, last: bool = False) -> None:
