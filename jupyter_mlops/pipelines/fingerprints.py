@@ -32,6 +32,9 @@ _OF_CLASSES = frozenset({
 #: What a class has for its slots and such, which follow from the rest.
 _MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
+#: Bytes of a text from which on its digest stands for it.
+_LONG = 100
+
 #: Types whose objects are told apart by how they are written.
 _PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
 
@@ -94,6 +97,10 @@ class _DigestPickler(SentPickler):
     def persistent_id(self, obj: Any) -> Any:
         """What stands for an object; None lets it be pickled as usual."""
         kind = type(obj)
+        if kind is str:
+            return _number(obj)
+        if kind.__module__ == "numpy.dtypes":
+            return _number(repr(obj))
         if kind in (set, frozenset):
             return kind.__name__, _of_set(obj)
         if kind is types.CodeType:
@@ -109,6 +116,8 @@ class _DigestPickler(SentPickler):
             state = _state(obj)
             self.texts.update(texts_in(list(state.values())))
             return _class, (type(obj), obj.__qualname__, obj.__bases__), state
+        if (told := _of_array(obj)) is not None:
+            return told
         reduced = super().reducer_override(obj)
         if type(obj) is not types.FunctionType or not isinstance(reduced, tuple) or len(reduced) < 3:
             return reduced
@@ -117,6 +126,28 @@ class _DigestPickler(SentPickler):
         others.pop("_cloudpickle_submodules", None)  # which are loaded
         self.texts.update(texts_in([*others["__globals__"].values(), *_given_to(obj)]))
         return (*reduced[:2], (attributes, others), *reduced[3:])
+
+
+def _number(text: str) -> int:
+    """A number for a text, the same for equal ones: pickles say where one and the same text comes again, which equal
+    ones need not be, and are not in another process."""
+    data = text.encode(errors="surrogatepass")
+    if len(data) > _LONG:
+        return -int.from_bytes(hashlib.sha256(data).digest(), "big")
+    return int.from_bytes(b"\1" + data, "big")  # the first byte keeps zeros that follow
+
+
+def _of_array(value: Any) -> Any:
+    """How an array is told that will have another form once it has travelled; None for all others."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.ndarray):
+        return None
+    if isinstance(value, numpy.ma.MaskedArray):
+        value.set_fill_value(value.fill_value)  # that of its type, if it has none yet
+        return None
+    if type(value) is not numpy.ndarray or value.flags.forc or value.dtype.hasobject:
+        return None
+    return value.copy(order="C").__reduce_ex__(5)
 
 
 def _given_to(function: types.FunctionType) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -11,9 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 from jupyter_mlops.core.errors import InvalidSpec
 from jupyter_mlops.core.step import StepRecord, check_step_name, key_of, what_differs
@@ -98,6 +101,21 @@ def test_arrays_and_tables_count_by_what_they_have() -> None:
     before = fingerprint(table)
     table.loc[0, "x"] = 7
     assert fingerprint(table) != before
+
+
+def test_what_has_travelled_is_the_same() -> None:
+    """Though equal texts and types of numbers are one object in it, or several, otherwise than before."""
+    numbers = np.arange(12.0).reshape(3, 4)
+    masked = np.ma.MaskedArray([1, 2], mask=[True, False])
+    table = pd.DataFrame({"day": pd.date_range("2020", periods=3), "of": [f"t{n}" for n in range(3)]})
+    forest = RandomForestClassifier(3, random_state=0).fit(numbers, [0, 1, 1])
+    for value in (forest, table.set_index("day"), table.groupby("of").day.max(), numbers[:, 1], masked):
+        arrived = pickle.loads(cloudpickle.dumps(value))
+        assert fingerprint(arrived) == fingerprint(value)
+    long = "x" * 200
+    texts = ["", "a", "a\0", "\0a", long, f"{long}y", "\udcff"]
+    assert len({fingerprint(text).digest for text in texts}) == len(texts)
+    assert fingerprint(["a", "a"]) == fingerprint(["a", "".join(["a"])]) != fingerprint(["a", "b"])
 
 
 def test_what_can_not_be_pickled_may_have_changed() -> None:
