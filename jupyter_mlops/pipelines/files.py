@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import glob
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from types import FunctionType, ModuleType
 from typing import Any
@@ -15,10 +16,31 @@ from typing import Any
 #: Texts and objects that are looked at, characters of a text, and files of a folder or pattern.
 _TEXTS, _LONGEST, _MOST = 100_000, 1000, 100_000
 
+#: Letters of a word that may be the beginning of many names.
+_SHORT = 3
+
 #: Files that are told by their names, of those that texts name.
 _NAMED = 5000
 
+#: Folders in which texts are looked for, files of one among which they are, and looks at all.
+_FOLDERS, _ENTRIES, _LOOKS = 200, 10_000, 200_000
+
 _WILD = frozenset("*?[")
+
+#: Stands among texts for code that looks what is in folders.
+ALL = "*/"
+
+#: By these it does.
+_LISTING = frozenset({"listdir", "scandir", "walk", "iterdir", "rglob"})
+
+#: By these a path's parent is asked for.
+_PARENTS = frozenset({"dirname", "parent", "parents", "pardir"})
+
+#: Texts that mean all that is in a folder.
+_EVERYTHING = frozenset({ALL, "*", "**", "**/*"})
+
+#: Folders that are texts without a letter.
+_ABOVE = frozenset({"~", "..", "../", "../..", "../../", "../../.."})
 
 
 def texts_in(value: Any) -> Iterator[str]:
@@ -52,11 +74,95 @@ def _inside_of(value: Any) -> Iterable[Any]:
         return ()
 
 
+def texts_by(names: Iterable[str]) -> Iterator[str]:
+    """The texts that names in code stand for: all of a folder, where it lists some, and the folder above, where it asks
+    for a parent."""
+    found = frozenset(names)
+    yield from [ALL] if found & _LISTING else []
+    yield from [".."] if found & _PARENTS else []
+
+
 def stamps(texts: Iterable[str]) -> dict[str, str]:
-    """Those of `texts` that are files, folders or patterns of files here, each with what changes when they do: sizes
-    and times of change."""
-    paths = [text for text in sorted(set(texts))[:_TEXTS] if _may_be_path(text)]
-    found = [(text, stamp) for text in paths if (stamp := _stamp(text))]
+    """The files, folders and patterns of files here that `texts` mean, each with what changes when they do: sizes and
+    times of change.
+
+    A folder stands for all that is in it; where texts name something in it, for that only, unless one means all. One
+    that the notebook itself lies in never stands for all: it changes whenever somebody saves the notebook.
+    """
+    words = sorted(set(texts))[:_TEXTS]
+    found = {word: stamp for word in words if _may_be_path(word) and (stamp := _stamp(word))}
+    folders = [word for word in words if word in _ABOVE or (word in found and _is_folder(word))]
+    within = _within(folders, words)
+    found |= {path: stamp for paths in within.values() for path in sorted(paths) if (stamp := _stamp(path))}
+    places = sorted(_place(path) for path in found)
+    for folder in {*folders, *within}:
+        named = within.get(folder) or _any_in(places, folder)
+        if _any_in([f"{Path.cwd()}{os.sep}"], folder) or (named and _EVERYTHING.isdisjoint(words)):
+            found.pop(folder, None)
+    return _shortened(sorted(found.items()))
+
+
+def _within(folders: Iterable[str], words: Sequence[str]) -> dict[str, set[str]]:
+    """Of folders, and of those that are found in them: the files, folders and patterns that words mean when they come
+    behind the folder's path, as in `folder / "a.csv"`."""
+    likely = [word for word in words if _may_be_path(word)]
+    found, todo, looks = dict[str, set[str]](), list(folders), 0
+    while todo and len(found) < _FOLDERS and looks < _LOOKS:
+        folder = todo.pop()
+        if folder not in found:
+            looks += len(likely)
+            names = _names_in(folder)
+            found[folder] = {path for word in likely for path in _meant(folder, word, names)} if names else set()
+            todo += sorted(path for path in found[folder] if _is_folder(path))
+    return found
+
+
+def _meant(folder: str, word: str, names: Sequence[str]) -> Iterator[str]:
+    """What a word means in a folder that has these names. Of `f"{folder}/of-{n}.csv"` there are parts only: they mean
+    all that begins or ends so."""
+    first, _, rest = word.lstrip("/").partition("/")
+    at = bisect.bisect_left(names, first)
+    begins = at < len(names) and names[at].startswith(first)
+    path, escaped = str(PurePath(folder, first, rest)), glob.escape(str(PurePath(folder)))
+    if begins and names[at] == first and rest and not Path(path).exists():
+        yield f"{glob.escape(path)}*"
+    elif begins and names[at] == first:
+        yield path
+    elif begins and not rest and (word.startswith("/") or len(first) > _SHORT):
+        yield f"{escaped}/{glob.escape(first)}*"
+    elif word.startswith(".") and not rest and any(name.endswith(word) for name in names):
+        yield f"{escaped}/*{glob.escape(word)}"
+    elif _WILD & set(word):
+        yield f"{escaped}/{word.lstrip('/')}"
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        with os.scandir(Path(folder).expanduser()) as entries:
+            return sorted(entry.name for entry in itertools.islice(entries, _ENTRIES))
+    except OSError:  # gone, or closed to us
+        return []
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return Path(text).expanduser().is_dir()
+    except (OSError, RuntimeError):
+        return False
+
+
+def _place(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - there are many
+
+
+def _any_in(places: Sequence[str], folder: str) -> bool:
+    """Whether one of these, which are sorted, lies in a folder."""
+    inside = f"{_place(folder)}{os.sep}"
+    at = bisect.bisect_left(places, inside)
+    return at < len(places) and places[at].startswith(inside)
+
+
+def _shortened(found: list[tuple[str, str]]) -> dict[str, str]:
     named, others = dict(found[:_NAMED]), found[_NAMED:]
     if others:
         named["other files"] = hashlib.sha256(repr(others).encode()).hexdigest()[:24]

@@ -21,7 +21,7 @@ from ..agent.code import NOTEBOOKS
 from ..client.room import with_room
 from ..client.send.flow import codes_in
 from ..client.send.pickling import SentPickler
-from .files import texts_in
+from .files import texts_by, texts_in
 
 #: What classes have that says nothing of them.
 _OF_CLASSES = frozenset({
@@ -201,8 +201,9 @@ def _constant(value: Any) -> Any:
 
 
 def texts_of(code: types.CodeType) -> Iterator[str]:
-    """The texts that stand in compiled code."""
+    """The texts that stand in compiled code, or for its names."""
     for inner in codes_in(code):
+        yield from texts_by(inner.co_names)
         for constant in inner.co_consts:
             if isinstance(constant, str):
                 yield constant

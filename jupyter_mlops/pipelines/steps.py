@@ -10,7 +10,7 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from types import FunctionType
 from typing import Any
@@ -26,7 +26,7 @@ from ..core.errors import InvalidSpec, MlopsError, NotFound
 from ..core.step import StepRecord, check_step_name, key_of, what_differs
 from ..core.words import first_of, listed
 from ..home.steps import seal_key, step_folder
-from .files import stamps, texts_in
+from .files import stamps, texts_by, texts_in
 from .fingerprints import Fingerprint, fingerprint
 
 #: This package.
@@ -82,14 +82,16 @@ class StepAtHand:
             reads["its items"] = items
         self._texts = {*_texts_of(tree), *(text for each in found.values() for text in each.texts)}
         self._texts |= {text for value in reads.values() for text in texts_in(value)}
-        self._texts |= {text for module in _trees(payload) for text in _texts_of(module)}
+        self._texts |= {text for module, file in _trees(payload) for text in _texts_of(module, file)}
+        environment = {name: os.environ[name] for name in sorted(self._texts & os.environ.keys())}
+        self._texts |= set(environment.values())
         self.parts = {
             "its code": digest_of_cell(tree),
             **{f"--{option}": repr(value) for option, value in options.items() if value is not None},
             **{_spelled(name, reads[name]): _SAME.get(each.digest, each.digest) for name, each in found.items()},
             **_installed(payload),
             **_settings(payload),
-            **{f"${name}": _text_digest(os.environ[name]) for name in sorted(self._texts & os.environ.keys())},
+            **{f"${name}": _text_digest(value) for name, value in environment.items()},
             **_modules(payload),
         }
         self.key = key_of(self.parts)
@@ -297,11 +299,12 @@ def _modules(payload: RunPayload) -> dict[str, str]:
     return {f"{name}.py": _text_digest(brought[name].text) for name in reached(brought, payload.uses)}
 
 
-def _trees(payload: RunPayload) -> Iterator[ast.Module]:
+def _trees(payload: RunPayload) -> Iterator[tuple[ast.Module, str]]:
+    """The code of the modules that it reaches, each with its file."""
     brought = _brought(payload)
     for name in reached(brought, payload.uses):
         with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            yield ast.parse(brought[name].text)
+            yield ast.parse(brought[name].text), brought[name].path
 
 
 def _brought(payload: RunPayload) -> dict[str, Module]:
@@ -326,5 +329,10 @@ def _text_digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def _texts_of(tree: ast.Module) -> Iterable[str]:
-    return (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+def _texts_of(tree: ast.Module, file: str = "") -> set[str]:
+    """The texts that stand in code, or for its names; with the folders of the file that it stands in, if it asks."""
+    nodes = list(ast.walk(tree))
+    found = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    names = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in nodes}
+    folders = Path(file).parents[:2] if "__file__" in names and file else ()
+    return {*found, *texts_by(names), *map(str, folders)}

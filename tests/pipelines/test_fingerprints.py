@@ -20,7 +20,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from jupyter_mlops.core.errors import InvalidSpec
 from jupyter_mlops.core.step import StepRecord, check_step_name, key_of, what_differs
-from jupyter_mlops.pipelines.files import stamps, texts_in
+from jupyter_mlops.pipelines.files import ALL, stamps, texts_in
 from jupyter_mlops.pipelines.fingerprints import fingerprint
 
 #: What a notebook may have, written in one way; `WRITTEN_ANEW` means the same.
@@ -142,12 +142,46 @@ def test_files_that_texts_name_count(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "\udcff",
     ]
     before = stamps(texts)
+    assert set(before) == {"data/a.csv", "data/*.csv", texts[3]}
+    texts.append(ALL)  # the code looks what is in folders
+    before = stamps(texts)
     assert set(before) == {"data/a.csv", "data/*.csv", "data", texts[3]}
     (tmp_path / "data" / ".cache" / "now").write_text("")
     assert stamps(texts) == before
     (tmp_path / "data" / "b.csv").write_text("x\n1\n2\n")
     after = stamps(texts)
     assert {text for text in before if before[text] != after[text]} == {"data/*.csv", "data", texts[3]}
+
+
+@pytest.mark.parametrize(
+    ("texts", "counts"),
+    [
+        (["data", "raw.csv"], {"data/raw.csv"}),
+        (["data", "/raw.csv"], {"data/raw.csv"}),
+        (["data", "raw.csv", "*"], {"data/raw.csv", "data"}),
+        (["data", "nothing.csv"], {"data"}),
+        (["data", "/sales-", "raw.csv"], {"data/sales-*", "data/raw.csv"}),
+        (["data", ".txt", "raw.csv"], {"data/*.txt", "data/raw.csv"}),
+        (["data", "*.txt"], {"data/*.txt"}),
+        (["data", "parts"], {"data/parts"}),
+        (["data", "parts", "one.bin"], {"data/parts/one.bin"}),
+        (["data", "data/raw.csv"], {"data/raw.csv"}),
+        (["..", "beside", "of.csv"], {"../beside/of.csv"}),
+        (["HERE", "raw.csv", "data"], {"HERE/data/raw.csv", "data/raw.csv"}),
+        (["HERE", "a column"], set()),
+    ],
+)
+def test_what_is_named_in_a_folder_counts_and_not_all_of_it(
+    texts: list[str], counts: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `DATA / "raw.csv"`: what other steps write beside it is nothing to that one."""
+    here = tmp_path / "notebooks"
+    for name in ("data/raw.csv", "data/sales-1.csv", "data/a.txt", "data/parts/one.bin", "../beside/of.csv"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).touch()
+    monkeypatch.chdir(here)
+    there = {text.replace("HERE", str(here)) for text in counts}
+    assert set(stamps(text.replace("HERE", str(here)) for text in texts)) == there
 
 
 def test_texts_are_found_wherever_they_are(tmp_path: Path) -> None:

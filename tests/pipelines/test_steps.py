@@ -73,3 +73,23 @@ def test_it_says_what_it_lacks(at_hand: At) -> None:
     with pytest.raises(NotFound, match="a lacks 'rows'"):
         at_hand("y = sum(rows)").why()
     assert "its code" in at_hand("y = sum([])").why()
+
+
+def test_it_rests_on_files_whose_paths_are_put_together(
+    at_hand: At, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("data", "src/step_package"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "data" / "a.csv").write_text("1")
+    (tmp_path / "src" / "step_package" / "rates.json").write_text("1")
+    told = "from pathlib import Path\ndef rates(): return (Path(__file__).parent / 'rates.json').read_text()\n"
+    (tmp_path / "src" / "step_package" / "__init__.py").write_text(told)
+    monkeypatch.syspath_prepend(tmp_path / "src")
+    monkeypatch.setenv("STEP_DATA", "data")
+    source = "import os, step_package\ny = open(os.path.join(os.environ['STEP_DATA'], 'a.csv')).read()"
+    files = at_hand(f"{source}\nz = step_package.rates()").files
+    assert {"data/a.csv", str(tmp_path / "src" / "step_package" / "rates.json")} <= files.keys()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    above = at_hand("y = (here.parent / 'data' / 'a.csv').read_text()", here=Path.cwd()).files
+    assert set(above) == {"../data/a.csv"}
