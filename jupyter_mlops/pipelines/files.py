@@ -90,22 +90,21 @@ def stamps(texts: Iterable[str]) -> dict[str, str]:
     that the notebook itself lies in never stands for all: it changes whenever somebody saves the notebook.
     """
     words = sorted(set(texts))[:_TEXTS]
-    found = {word: stamp for word in words if _may_be_path(word) and (stamp := _stamp(word))}
-    folders = [word for word in words if word in _ABOVE or (word in found and _is_folder(word))]
-    within = _within(folders, words)
-    found |= {path: stamp for paths in within.values() for path in sorted(paths) if (stamp := _stamp(path))}
-    places = sorted(_place(path) for path in found)
-    for folder in {*folders, *within}:
-        named = within.get(folder) or _any_in(places, folder)
-        if _any_in([f"{Path.cwd()}{os.sep}"], folder) or (named and _EVERYTHING.isdisjoint(words)):
-            found.pop(folder, None)
+    likely = [word for word in words if _may_be_path(word)]
+    within = _within([*sorted(_ABOVE.intersection(words)), *filter(_is_folder, likely)], likely)
+    files = ({*likely}.union(*within.values())) - within.keys()
+    found = {path: stamp for path in sorted(files) if (stamp := _stamp(path))}
+    places = sorted(_place(path) for path in {*found, *within})
+    for folder, named in within.items():
+        in_part = _EVERYTHING.isdisjoint(words) and (named or _any_in(places, folder))
+        if not in_part and not _any_in([f"{Path.cwd()}{os.sep}"], folder) and (stamp := _stamp(folder)):
+            found[folder] = stamp
     return _shortened(sorted(found.items()))
 
 
-def _within(folders: Iterable[str], words: Sequence[str]) -> dict[str, set[str]]:
-    """Of folders, and of those that are found in them: the files, folders and patterns that words mean when they come
-    behind the folder's path, as in `folder / "a.csv"`."""
-    likely = [word for word in words if _may_be_path(word)]
+def _within(folders: Iterable[str], likely: Sequence[str]) -> dict[str, set[str]]:
+    """Folders, with those that are found in them, and of each the files, folders and patterns that texts mean when they
+    come behind its path, as in `folder / "a.csv"`."""
     found, todo, looks = dict[str, set[str]](), list(folders), 0
     while todo and len(found) < _FOLDERS and looks < _LOOKS:
         folder = todo.pop()
