@@ -18,6 +18,7 @@ from ..client.send.syntax import parse
 from ..client.send.texts import names_in_texts
 from ..core.errors import InvalidSpec, MlopsError, NotFound, Unreadable
 from ..core.step import check_step_name
+from .written import reads_files, writes_files
 
 #: Magics that take a whole cell as it is.
 _AROUND = re.compile(r"\s*%%(time|capture)\b.*")
@@ -28,8 +29,11 @@ _MLRUN = re.compile(r"\s*(?:# ?)?%%mlrun\b(.*)")
 #: How a cell of a plain Python file begins.
 _PERCENT = re.compile(r"# ?%%")
 
-#: Lines of a notebook's own commands: those that may set variables that nobody can see.
-_COMMAND, _HIDDEN = re.compile(r"\s*[%!]"), re.compile(r"\s*%(run|store|load)\b")
+#: Lines of a notebook's own commands, help among them: those that may set variables that nobody can see, those that
+#: are in front of code, and those that set a variable.
+_COMMAND = re.compile(r"\s*(?:[%!?]|(?:pip|conda|mamba) \w|[\w.*]+\?{1,2}\s*$)")
+_HIDDEN, _TIMED = re.compile(r"\s*%(run|store|load)\b"), re.compile(r"\s*%time\s+(.+)")
+SET_BY_COMMAND = re.compile(r"(\s*[\w, ]+=\s*)[%!]")
 
 #: What stands for such a line.
 LEFT_OUT = "..."
@@ -90,6 +94,17 @@ class CodeCell:
             return ast.Module([], [])
 
     @cached_property
+    def fault(self) -> str:
+        """Why that is nothing; empty where it is Python."""
+        try:
+            parse(self.body)
+        except SyntaxError as error:
+            return f"line {error.lineno} of its code: {error.msg}"
+        except (ValueError, RecursionError, MemoryError) as error:
+            return str(error) or "it is nested too deeply"
+        return ""
+
+    @cached_property
     def _names(self) -> Names:
         return names_of(self.tree, {self.item} - {""})
 
@@ -100,19 +115,19 @@ class CodeCell:
 
     @cached_property
     def may_read(self) -> frozenset[str]:
-        """Those that its texts may mean, besides, and the items of its map, if they are no pattern of files."""
+        """Those that its texts may mean, besides, the items of its map, if they are no pattern, and names of files."""
         tree = _expression(self.items) if self.items else None
-        return (names_in_texts(self.tree) | (names_of(tree).reads if tree is not None else frozenset())) - self.reads
+        found = names_in_texts(self.tree) | (names_of(tree).reads if tree is not None else frozenset())
+        return (found | reads_files(self.tree)) - self.reads
 
     @cached_property
     def makes(self) -> frozenset[str]:
-        """The names that it sets, or whose objects it changes."""
-        if self.items:
-            return frozenset(self.out)
-        if self.out:
-            return frozenset(self.out)
+        """The names that it sets, or whose objects it changes; and those of files that it writes, which no variable
+        has."""
+        if self.items or self.out:
+            return writes_files(self.tree).union(self.out)
         changed = frozenset(changed_in_place(self.tree)) | self._handed_over
-        return frozenset(self._names.assigns) | (changed & self.reads)
+        return writes_files(self.tree).union(self._names.assigns, changed & self.reads)
 
     @cached_property
     def _handed_over(self) -> frozenset[str]:
@@ -129,7 +144,7 @@ class CodeCell:
         """The names that it makes, without those of what it imports."""
         imports = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         named = {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
-        shown = self.makes - named
+        shown = self.makes - named - writes_files(self.tree)
         return tuple(sorted(shown if self.out else shown - (self._handed_over - frozenset(self._names.assigns))))
 
     @cached_property
@@ -168,8 +183,7 @@ def cell_of(number: int, source: str) -> CodeCell:
     first = next((at for at, line in enumerate(lines) if line.strip() and not _AROUND.fullmatch(line)), len(lines))
     match = _MLRUN.match(lines[first]) if first < len(lines) else None
     if match is None:
-        body = "\n".join(_plain(line) for line in lines)
-        return CodeCell(number, source, None, body if not body.lstrip().startswith("%%") else "")
+        return CodeCell(number, source, None, _without_commands(source))
     try:
         options = {option: value if option == "--map" else unquoted(value) for option, value in split(match[1])}
         if "--step" in options:
@@ -179,12 +193,36 @@ def cell_of(number: int, source: str) -> CodeCell:
     return CodeCell(number, source, options, "\n".join(lines[first + 1 :]))
 
 
+def _without_commands(source: str) -> str:
+    """The code of a cell without the notebook's own commands; what `%time` is in front of is code."""
+    if _is_python(source):
+        return source
+    lines, goes_on = list[str](), False
+    for line in source.splitlines():
+        plain = LEFT_OUT if goes_on else _plain(line)
+        goes_on = plain.strip() == LEFT_OUT and line.rstrip().endswith("\\")
+        lines.append(plain)
+    body = "\n".join(lines)
+    return "" if body.lstrip().startswith("%%") else body
+
+
 def _plain(line: str) -> str:
-    """A line without the notebook's own commands; `files = !ls` sets a name all the same."""
+    """A line without a command; `files = !ls` sets a name all the same."""
+    indent = line[: len(line) - len(line.lstrip())]
+    if timed := _TIMED.fullmatch(line):
+        return f"{indent}{timed[1]}"
     if _COMMAND.match(line) and not line.lstrip().startswith("%%"):
-        return f"{line[: len(line) - len(line.lstrip())]}{LEFT_OUT}"
-    match = re.match(r"(\s*[\w, ]+=\s*)[%!]", line)
+        return f"{indent}{LEFT_OUT}"
+    match = SET_BY_COMMAND.match(line)
     return f"{match[1]}None" if match else "" if _AROUND.fullmatch(line) else line
+
+
+def _is_python(text: str) -> bool:
+    try:
+        parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _of_notebook(path: Path, text: str) -> list[str]:

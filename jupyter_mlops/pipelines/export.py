@@ -8,7 +8,7 @@ import tokenize
 from collections.abc import Sequence
 
 from ..core.errors import InvalidCell
-from .cells import LEFT_OUT, CodeCell
+from .cells import LEFT_OUT, SET_BY_COMMAND, CodeCell
 
 #: What a program lacks for a map over a pattern of files.
 _FILES = "import glob as _glob"
@@ -27,7 +27,7 @@ def exported(name: str, cells: Sequence[CodeCell]) -> str:
 
     Raises
     ------
-    InvalidCell : a cell awaits something at its top level.
+    InvalidCell : a cell awaits something at its top level, or sets a variable by a command of the notebook.
     """
     parts = [f"# Made of the steps of {name}."]
     if any("display" in cell.reads for cell in cells):
@@ -42,14 +42,18 @@ def _code(cell: CodeCell) -> str:
     _check(cell)
     if cell.items:
         return _map(cell)
-    commands = {number for number, line in enumerate(cell.source.splitlines()) if line.lstrip().startswith(("%", "!"))}
-    lines = list(enumerate(cell.body.splitlines()))
+    lines = cell.body.splitlines()
     if cell.options is None:  # what is indented has to stay, for its block not to be empty
-        lines = [(at, line) for at, line in lines if at not in commands or line != LEFT_OUT]
-    return "\n".join(line for _, line in lines)
+        sources = cell.source.splitlines()
+        lines = [line for line, source in zip(lines, sources, strict=False) if line != LEFT_OUT or source == LEFT_OUT]
+    return "\n".join(lines)
 
 
 def _check(cell: CodeCell) -> None:
+    by_command = (line for line in cell.source.splitlines() if cell.body != cell.source and SET_BY_COMMAND.match(line))
+    if cell.options is None and (line := next(by_command, None)) is not None:
+        why = f"{line.strip()!r} is a command of the notebook, which a program can't"
+        raise InvalidCell(f"The {cell.label} can't be exported", why, "Write it in Python.")
     for node in _outside_functions(cell.tree):
         if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
             why = "it awaits something outside of functions, which only a notebook can"

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..core.errors import Conflict, InvalidInput, MlopsError, NotFound
+from ..core.errors import Conflict, InvalidCell, InvalidInput, MlopsError, NotFound
 from ..core.words import listed
 from .cells import CodeCell
 
@@ -78,7 +78,7 @@ class Graph:
         ------
         NotFound : there is no such step, or none at all.
         Conflict : steps need each other in a circle.
-        InvalidInput : a step reads a name that no cell above it makes.
+        InvalidInput, InvalidCell : a step reads a name that no cell above it makes, or isn't Python.
         """
         if not self.steps:
             raise NotFound("This notebook has no steps", "", "Make a cell one: %%mlrun --step NAME")
@@ -117,7 +117,7 @@ def _planned(cells: Sequence[CodeCell], step: CodeCell) -> PlannedStep:
     needed = {cell.number for cell in _above(cells, step) if cell.is_for_all and not cell.step}
     todo = [(step, name) for name in sorted(step.reads | step.may_read)]
     todo += [(cell, name) for cell in cells if cell.number in needed for name in sorted(cell.reads)]
-    seen, problem = set(todo), None
+    seen, problem = set(todo), _not_python(step)
     while todo:
         reader, name = todo.pop()
         found = _makers(cells, reader, step, name)
@@ -148,6 +148,10 @@ def _last(cells: Iterable[CodeCell], name: str) -> CodeCell | None:
 
 def _above(cells: Sequence[CodeCell], cell: CodeCell) -> list[CodeCell]:
     return [each for each in cells if each.number < cell.number]
+
+
+def _not_python(step: CodeCell) -> MlopsError | None:
+    return InvalidCell(f"The step {step.step!r} isn't valid Python", step.fault, "") if step.fault else None
 
 
 def _problem(cells: Sequence[CodeCell], step: CodeCell, name: str) -> MlopsError | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.core.errors import Conflict, InvalidInput, MlopsError, NotFound, Unreadable
+from jupyter_mlops.core.errors import Conflict, InvalidCell, InvalidInput, MlopsError, NotFound, Unreadable
 from jupyter_mlops.pipelines.cells import cell_of, read_cells
 from jupyter_mlops.pipelines.graph import Graph, graph_of
 from jupyter_mlops.pipelines.show import views_of
@@ -69,6 +69,33 @@ def test_what_is_changed_in_place_is_of_who_changed_it() -> None:
     assert [cell.number for cell in graph.to_run("take")] == [1, 2, 4, 5, 6] and graph.step("again").makes == ()
 
 
+def test_files_lead_from_one_cell_to_another() -> None:
+    graph = _graph(
+        "table.to_csv('out/all.csv')",
+        "import json, plt\nfrom pathlib import Path\ntable, OUT, read, fit, save = [], Path('out'), 1, 2, 3",
+        "table.to_csv(OUT / 'all.csv')\nplt.savefig('all.png')",
+        "%%mlrun --step clean\nrows = read(OUT / 'all.csv')\nwith open(f'{OUT}/clean.json', 'w') as file:\n"
+        "    json.dump(rows, file)",
+        "%%mlrun --step train\nmodel = fit(json.load(open('out/clean.json')))\nsave(model, 'model.bin')",
+        "%%mlrun --step other\nx = 'clean.jso', 'clean', open('model.bin', 'wb'), 'e.g.', 0.5",
+    )
+    assert [each.reads for each in graph.steps] == [{}, {"clean.json": "clean"}, {}]
+    assert graph.step("clean").cells == {2, 3} and graph.step("clean").makes == ("file", "rows")
+
+
+def test_commands_of_the_notebook_cost_no_names() -> None:
+    command = "import pandas as pd\n!pip install a \\\n   b\npd.read_csv?\n?pd\npip install c\n%time rows = load()"
+    graph = _graph(
+        "def load(): pass",
+        command,
+        '%matplotlib inline\nn = 1',
+        'query = """\n%s\n! {}"""',
+        "%%mlrun --step a\ny = pd.DataFrame(rows), query, n",
+    )
+    assert graph.step("a").cells == {1, 2, 3, 4} and graph.step("a").problem is None
+    assert "\n%s\n! {}" in graph.cells[3].body, "what looks like one within a text is none"
+
+
 def test_the_items_of_a_map_may_be_files() -> None:
     step = "%%mlrun --step read --as path --out texts --map {}\nopen(path).read()"
     graph = _graph("rows = [1, 2]", "data = 3", step.format("rows[1:]"), "%%mlrun --step a\nx = texts")
@@ -95,6 +122,7 @@ def test_what_others_depend_on_without_a_name_is_taken_along() -> None:
             Conflict,
             "The steps 'a' and 'b' need each other: a reads 'y' of b, which reads x of a",
         ),
+        (["%%mlrun --step a\nx = ("], InvalidCell, "The step 'a' isn't valid Python: line 1 of its code"),
         (["%%mlrun --step a b\nx = 1"], InvalidInput, "Cell 1 can't be read: A step can't be called 'a b'"),
         (["%%mlrun --stpe a\nx = 1"], InvalidInput, "Cell 1 can't be read: %%mlrun has no option --stpe"),
     ],

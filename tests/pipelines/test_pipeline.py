@@ -49,6 +49,8 @@ def test_an_export_runs_alone(tmp_path: Path) -> None:
         mlops.pipeline(
             _notebook(tmp_path / "a.ipynb", "%%mlrun --step a\nimport asyncio\nawait asyncio.sleep(0)")
         ).export()
+    with pytest.raises(InvalidCell, match="'files = !ls' is a command of the notebook"):
+        mlops.pipeline(_notebook(tmp_path / "a.ipynb", "files = !ls", "%%mlrun --step a\nx = files")).export()
     with pytest.raises(NotFound, match="This notebook has no steps"):
         mlops.pipeline(_notebook(tmp_path / "a.ipynb", "x = 1")).export()
 
