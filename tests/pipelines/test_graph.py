@@ -88,7 +88,7 @@ def test_commands_of_the_notebook_cost_no_names() -> None:
     graph = _graph(
         "def load(): pass",
         command,
-        '%matplotlib inline\nn = 1',
+        "%matplotlib inline\nn = 1",
         'query = """\n%s\n! {}"""',
         "%%mlrun --step a\ny = pd.DataFrame(rows), query, n",
     )
