@@ -38,8 +38,8 @@ async def pipeline(asked: Namespace) -> None:
             raise InvalidInput("When is it to run?", "", "Say so: --every '1 day at 02:00'")
         await asyncio.to_thread(made.schedule, asked.every, cluster=asked.cluster)
     if asked.what == "export":
-        text = made.export(asked.out)
-        return None if asked.out else put(text, sys.stdout)
+        program = made.export(asked.out)
+        return put(f"Written: {program}\n" if asked.out else str(program), sys.stdout)
     if asked.what == "run":
         await _run(made, asked)
     if asked.json:

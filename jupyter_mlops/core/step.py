@@ -13,6 +13,9 @@ from .formats import FORMAT
 from .price import Cost
 from .words import first_of
 
+#: The part that is its code.
+CODE = "its code"
+
 #: Parts, files and names of a step that its record has, and names that a sentence has.
 MOST, _NAMED = 10_000, 3
 
@@ -68,5 +71,7 @@ def key_of(parts: Mapping[str, str]) -> str:
 def what_differs(before: StepRecord, parts: Mapping[str, str], files: Mapping[str, str]) -> str:
     """What is another than it was, in words: "its code, 'alpha' and numpy"; empty where nothing is."""
     names = [name for name in {**before.parts, **parts} if before.parts.get(name) != parts.get(name)]
+    if CODE in names:  # another code reads other things, which have not changed
+        names = [name for name in names if name == CODE or (name in before.parts and name in parts)]
     names += [name for name in {**before.files, **files} if before.files.get(name) != files.get(name)]
     return first_of(names, _NAMED) if names else ""

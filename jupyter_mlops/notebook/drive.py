@@ -18,12 +18,10 @@ from traitlets.config import Config
 from ..client.clusters.choose import NOTEBOOK
 from ..client.clusters.kernel import kernel
 from ..client.words import tell
-from ..core.errors import MlopsError
+from ..core.errors import MlopsError, RunCancelled
 from ..pipelines.cells import CodeCell, read_cells
+from ..pipelines.child import FAILED, INTERRUPTED
 from ..pipelines.graph import Graph, graph_of
-
-#: Exit codes: a cell failed, and it was cancelled.
-FAILED, INTERRUPTED = 1, 130
 
 _MLRUN = re.compile(r"^\s*(?:# ?)?%%mlrun\b", re.MULTILINE)
 
@@ -67,6 +65,8 @@ def _shell(notebook: Path, cluster: str | None) -> InteractiveShell:
     alone = Config({"HistoryManager": {"enabled": False}})
     shell: InteractiveShell = _BackgroundShell.instance(colors="nocolor", config=alone)
     shell.run_line_magic("load_ext", "jupyter_mlops")
+    assert shell.extension_manager is not None
+    shell.extension_manager.loaded.discard("jupyter_mlops")  # the notebook loads it, too, without a word
     shell.run_cell("import jupyter_mlops as _mlops; _mlops.Run", silent=True)  # what runs is recorded
     kernel().selected = cluster
     return shell
@@ -80,10 +80,12 @@ def _executed(shell: InteractiveShell, graph: Graph, cells: list[CodeCell], agai
         result = shell.run_cell(_source(cell, again), silent=True)
         if result.success:
             continue
-        if isinstance(result.error_in_exec, KeyboardInterrupt):
+        if isinstance(result.error_in_exec, (KeyboardInterrupt, RunCancelled)):
             tell(f"Cancelled in {cell.label}.")
             return INTERRUPTED
-        tell(f"It stopped in {cell.label}.")
+        error = result.error_in_exec or result.error_before_exec
+        why = error.why or error.what if isinstance(error, MlopsError) else f"{type(error).__name__}: {error}"
+        tell(f"It stopped in {cell.label}: {(why.splitlines() or [''])[0]}.")
         return FAILED
     return 0
 

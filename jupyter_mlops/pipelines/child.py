@@ -15,6 +15,9 @@ from ..core.base import Seconds
 #: The program, by the name of its module: it stands above this one.
 PROGRAM = "jupyter_mlops.notebook.drive"
 
+#: Its exit codes: a cell failed, and it was cancelled.
+FAILED, INTERRUPTED = 1, 130
+
 #: How long what runs has to end when it is cancelled.
 PATIENCE: Seconds = 60.0
 

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from ..core.errors import InvalidCell
 from .cells import LEFT_OUT, SET_BY_COMMAND, CodeCell
 
+#: How a program that was exported begins.
+MADE = "# Made of the steps of "
+
 #: What a program lacks for a map over a pattern of files.
 _FILES = "import glob as _glob"
 
@@ -29,7 +32,7 @@ def exported(name: str, cells: Sequence[CodeCell]) -> str:
     ------
     InvalidCell : a cell awaits something at its top level, or sets a variable by a command of the notebook.
     """
-    parts = [f"# Made of the steps of {name}."]
+    parts = [f"{MADE}{name}."]
     if any("display" in cell.reads for cell in cells):
         parts.append(_DISPLAY)
     for cell in cells:

@@ -15,14 +15,14 @@ from ..client.clusters.handle import cluster as cluster_of
 from ..client.clusters.kernel import kernel
 from ..client.runs.origin import origin_of_kernel
 from ..client.words import put, tell
-from ..core.errors import InvalidInput, MlopsError, NotFound, RunFailed
+from ..core.errors import InvalidInput, MlopsError, NotFound, RunCancelled, RunFailed
 from ..core.schedule import Schedule, parse_every
 from ..home.schedules import read_schedule, remove_schedule, write_schedule
 from ..home.steps import step_folder
 from .cells import cell_of, read_cells
-from .child import PipelineProcess
+from .child import INTERRUPTED, PipelineProcess
 from .clock import ensure_clock
-from .export import exported
+from .export import MADE, exported
 from .graph import Graph, graph_of
 from .show import StepView, as_html, as_text, told_of_schedule, views_of
 from .steps import digest_of_cell, path_of_notebook
@@ -99,17 +99,19 @@ class Pipeline:
         Conflict, InvalidInput : steps need each other, one reads what no cell above makes, or `until` doesn't need
             `since`.
         UnknownCluster : there is no such cluster.
-        RunFailed : a step failed, or a cell that it needs.
+        RunFailed, RunCancelled : a step failed, or a cell that it needs; it was interrupted.
         """
         process = self.start(since=since, until=until, cluster=cluster)
         began = time.time()
         try:
             for line in process.lines():
                 put(line, sys.stdout)
-        except BaseException:
+        except BaseException as error:
             process.cancel()
             for line in process.lines():  # how it ended
                 put(line, sys.stdout)
+            if isinstance(error, KeyboardInterrupt):
+                raise _cancelled() from None
             raise
         self.check(process.ended(), began)
         return self
@@ -128,9 +130,11 @@ class Pipeline:
         return PipelineProcess(self.notebook, since, until, chosen)
 
     def check(self, code: int, began: float) -> None:
-        """Raise `RunFailed` for a process that ended with another code than 0; it `began` at that time."""
+        """Raise `RunFailed` for a process that ended with another code than 0, or `RunCancelled`; it `began` then."""
         if code == 0:
             return
+        if code == INTERRUPTED:
+            raise _cancelled()
         for each in self.graph.steps:
             record = step_folder(str(self.notebook), each.name).last()
             if record is not None and record.error and record.made >= began:
@@ -170,23 +174,28 @@ class Pipeline:
         ensure_clock()
         return self
 
-    def export(self, file: str | Path | None = None) -> str:
+    def export(self, file: str | Path | None = None) -> str | Path:
         """Its steps, and the cells that they need, as a plain Python program that runs alone, without this package,
-        unless its own code uses that. Returns the text, and writes it to `file`, if that is given.
+        unless its own code uses that. Returns the text; or writes it to `file`, if that is given, and returns its path.
 
         Raises
         ------
-        InvalidCell : a cell waits for something outside of functions, which a program can't.
+        InvalidCell : a cell does what a program can't: it waits for something outside of functions, or sets a variable
+            by a command of the notebook.
         NotFound : it has no steps.
-        InvalidInput : the file can't be written.
+        InvalidInput : the file can't be written, or is there, and no export.
         """
         text = exported(self.notebook.name, self.graph.to_run())
-        if file is not None:
-            try:
-                Path(file).expanduser().write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise InvalidInput(f"{file} can't be written", error.strerror or "", "Name another file.") from None
-        return text
+        if file is None:
+            return text
+        path = Path(file).expanduser()
+        try:
+            if path.exists() and not path.read_bytes().startswith(MADE.encode()):
+                raise InvalidInput(f"{file} is there", "it is no program that was exported", "Name another file.")
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"{file} can't be written", error.strerror or "", "Name another file.") from None
+        return path
 
     def __str__(self) -> str:
         text, schedule = as_text(self.notebook.name, self.steps), read_schedule(str(self.notebook))
@@ -199,6 +208,10 @@ class Pipeline:
         schedule = read_schedule(str(self.notebook))
         told = "" if schedule is None else f"<div>{html.escape(told_of_schedule(schedule))}</div>"
         return as_html(self.notebook.name, self.steps) + told
+
+
+def _cancelled() -> RunCancelled:
+    return RunCancelled("The pipeline was cancelled", "it was interrupted", "The steps that were done are kept.")
 
 
 def _unsaved(graph: Graph) -> list[str]:

@@ -41,7 +41,7 @@ _SAME: dict[str, str] = {}
 
 #: Beginnings of the settings of libraries that decide what comes out, and not how it is shown; and those that these
 #: have where nobody has changed them, if they come all the same.
-_DECIDE = {"pandas": ("compute.", "future.", "io.", "mode."), "sklearn": ("enable_metadata", "transform_output")}
+_DECIDE = {"pandas": ("future.", "io.", "mode."), "sklearn": ("enable_metadata", "transform_output")}
 _USUAL = {"enable_metadata_routing": False, "transform_output": "default"}
 
 #: What tells other things each time: its last name, where there is one with the module's or object's before it.

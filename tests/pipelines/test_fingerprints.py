@@ -207,7 +207,9 @@ def test_it_is_said_what_differs() -> None:
     parts = {"its code": "1", "'alpha'": "2", "numpy": "2.0"}
     record = StepRecord(name="train", key=key_of(parts), parts=parts, files={"data.csv": "1"})
     assert what_differs(record, dict(reversed(parts.items())), record.files) == "" and key_of(parts) == record.key
-    assert what_differs(record, {**parts, "its code": "x", "'alpha'": "y"}, {}) == "its code, 'alpha' and data.csv"
+    assert what_differs(record, {**parts, "'alpha'": "y", "'beta'": "1"}, {}) == "'alpha', 'beta' and data.csv"
+    told = what_differs(record, {**parts, "its code": "x", "'alpha'": "y", "'beta'": "1"}, record.files)
+    assert told == "its code and 'alpha'"
 
 
 @pytest.mark.parametrize("name", ["", "two words", "../up", "1st", "a" * 49, "tr.ain", "träin"])

@@ -39,7 +39,8 @@ def _notebook(path: Path, *sources: str) -> Path:
 
 def test_an_export_runs_alone(tmp_path: Path) -> None:
     made = mlops.pipeline(_notebook(tmp_path / "sums.ipynb", *CELLS))
-    text = made.export(tmp_path / "sums.py")
+    text = str(made.export())
+    assert made.export(tmp_path / "sums.py") == made.export(str(tmp_path / "sums.py")) == tmp_path / "sums.py"
     assert (tmp_path / "sums.py").read_text() == text and "mlops" not in text and "# remark" in text
     done = subprocess.run(
         [sys.executable, "-I", str(tmp_path / "sums.py")], capture_output=True, text=True, timeout=150, check=True
@@ -100,6 +101,7 @@ def test_the_command_line_shows_and_exports(
         ("run", path, "--since", "roots", "--until", "load"): "load doesn't need roots",
         ("run", path, "--cluster", "nope"): "no cluster",
         ("export", path, "--out", str(tmp_path / "no" / "a.py")): "can't be written",
+        ("export", path, "--out", path): "sums.ipynb is there: it is no program that was exported",
         ("show", f"{path}x"): "There is no notebook",
         ("show",): "`pipeline show` needs a notebook",
         ("schedule", path): "When is it to run?",
