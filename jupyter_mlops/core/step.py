@@ -28,10 +28,10 @@ class StepRecord(Record):
     """What a step rested on when it was computed last, and what became of it.
 
     `parts` has a digest of all that it rests on, by what that is called: its code, the variables that it reads,
-    packages and modules; `key` is one of all of these. `files` are those that its code names, as they were when it was
-    done. `makes` has a digest of each variable that it made; `changes` are those of its inputs that it changed in
-    place. `started` and `made` are when it began and was done, `took` the seconds between; `error` says why it failed,
-    and `unkept` why its values aren't kept.
+    packages and modules; `key` is one of all of these. `files` are those that its code names, as they were when it
+    was done. `seen` is when it was found to be as it was the last time. `makes` has a digest of each variable that
+    it made; `changes` are those of its inputs that it changed in place. `started` and `made` are when it began and
+    was done, `took` the seconds between; `error` says why it failed, and `unkept` why its values aren't kept.
     """
 
     format: int = FORMAT
@@ -45,6 +45,7 @@ class StepRecord(Record):
     started: Time = 0
     made: Time = 0
     took: Seconds = 0
+    seen: Time = 0
     cost: Cost = Cost()
     error: Saying = ""
     unkept: Saying = ""

@@ -23,13 +23,14 @@ from ..client.runs.options import Options, of_gang, parse_seconds, parse_workers
 from ..client.runs.origin import number_of_cell, origin_of_kernel
 from ..client.runs.run import Run
 from ..client.runs.split import VALUED, split, unquoted
-from ..client.runs.view import display
+from ..client.runs.view import View, display
 from ..client.send.capture import parse_cell
 from ..client.send.payload import RunPayload, ship_body, ship_cell
 from ..core.errors import InvalidSpec, RunError, RunFailed
 from ..core.run import FINAL, RESTARTS
 from ..core.step import StepRecord, check_step_name
 from ..core.words import count, listed
+from ..pipelines.shown import ListeningView, shown_again
 from ..pipelines.steps import StepAtHand, path_of_notebook, remarks, told_of
 from .errors import hide_own_frames
 from .expression import evaluate
@@ -139,8 +140,9 @@ class CellRun:
         self._shell.user_ns["_mlrun"] = run
         if self._options.detach:
             return self._detached(run)
+        view = ListeningView(view_for(self._options.quiet))
         try:
-            self._follow(run)
+            self._follow(run, view)
         except RunFailed:
             self._bring_so_far(run)
             raise
@@ -148,7 +150,7 @@ class CellRun:
             if step is not None and run.state != "done":
                 step.failed(run, run.record.error or run.state)
         if step is not None:
-            return self._of_step(step, run)
+            return self._of_step(step, run, view.heard())
         return self._map_result(run) if self._args.map is not None else self._cell_result(run)
 
     def _step(self, items: Any) -> StepAtHand:
@@ -157,34 +159,35 @@ class CellRun:
         notebook = path_of_notebook(origin_of_kernel().notebook)
         return StepAtHand(notebook, args.step, self._tree, self._payload, self._shell.user_ns, options, items)
 
-    def _of_step(self, step: StepAtHand, run: Run) -> Any:
-        """What the cell shows, once what it has made is kept."""
+    def _of_step(self, step: StepAtHand, run: Run, heard: list[dict[str, Any]]) -> Any:
+        """What the cell shows, once what it has made is kept, with what it printed and displayed."""
         if self._args.map is not None:
             shown, names = self._map_result(run), [self._args.out] if self._args.out else []
             unkept = f"{count(len(run.errors), 'item')} raised" if run.errors else ""
             given: dict[str, Any] = {} if unkept else {"results": dumps(run.result(view=view_for(quiet=True)))}
         else:
             given = self._given(run)
-            closed = _entered(self._tree)  # nobody needs what is closed again
             if "refused" in given:
-                given["refused"] = {name: kind for name, kind in given["refused"].items() if name not in closed}
-            names, shown = self._bring(given), self._cell_shown(given)
+                given["refused"] = _missed(given["refused"], self._tree)
+            quiet = self._options.quiet  # else what isn't kept is said in one line
+            names, shown = self._bring(given if quiet else _without_refused(given)), self._cell_shown(given)
             stayed = [f"{name!r}, a {kind}, can't travel" for name, kind in given.get("refused", {}).items()]
             unkept = listed(stayed)
-        record = step.keep(given, self._now(names), run, unkept)
-        for remark in remarks(record, self._tree, step.moved):
+        record = step.keep({**given, "heard": heard}, self._now(names), run, unkept)
+        for remark in remarks(record, self._tree, step.moved, step.known):
             self._say(remark)
         return shown
 
     def _from_kept(self, step: StepAtHand, record: StepRecord, given: dict[str, Any]) -> Any:
         """The same, of what a step has made before."""
+        self._say(told_of(record))
+        view_for(self._options.quiet).show(None, shown_again(given.get("heard", ())))
         if "results" in given:
             results = arrived(given["results"], kept=True)
             names, shown = [self._args.out] if self._args.out else [], self._map_shown(results)
         else:
             names, shown = self._bring(given, kept=True), self._cell_shown(given, kept=True)
         step.taken(record, self._now(names))
-        self._say(told_of(record))
         return shown
 
     def _now(self, names: Iterable[str]) -> dict[str, Any]:
@@ -195,8 +198,7 @@ class CellRun:
         if not self._options.quiet:
             print(text)
 
-    def _follow(self, run: Run) -> None:
-        view = view_for(self._options.quiet)
+    def _follow(self, run: Run, view: View) -> None:
         try:
             run.wait(view=view)
         except KeyboardInterrupt:
@@ -281,6 +283,16 @@ class CellRun:
         return list(values)
 
 
+def _missed(refused: Mapping[str, str], tree: ast.Module) -> dict[str, str]:
+    """What stayed on the worker of what somebody may need: what is closed again, and what updates a display, is not."""
+    closed = _entered(tree)
+    return {name: kind for name, kind in refused.items() if name not in closed and not kind.endswith(_HANDLE)}
+
+
+def _without_refused(given: dict[str, Any]) -> dict[str, Any]:
+    return {**given, "refused": {}} if "refused" in given else given
+
+
 def _entered(tree: ast.Module) -> set[str]:
     """The names that `with … as` gives."""
     withs = (node for node in ast.walk(tree) if isinstance(node, (ast.With, ast.AsyncWith)))
@@ -303,6 +315,9 @@ def _checked(option: str, name: str, todo: str) -> str:
 
 #: What is taken over of what a cell gives.
 _OF_CELLS = ("names", "refused", "changed", "deleted", "value", "bundle", "has_value")
+
+#: What `display` gives on a worker.
+_HANDLE = ".displays.Handle"
 
 _AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 

@@ -139,13 +139,11 @@ def _number(text: str) -> int:
 
 def _of_array(value: Any) -> Any:
     """How an array is told that will have another form once it has travelled; None for all others."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None or not isinstance(value, numpy.ndarray):
-        return None
-    if isinstance(value, numpy.ma.MaskedArray):
+    kind = type(value)  # numpy itself may be half loaded, by another thread
+    if kind.__name__ == "MaskedArray" and kind.__module__.startswith("numpy."):
         value.set_fill_value(value.fill_value)  # that of its type, if it has none yet
         return None
-    if type(value) is not numpy.ndarray or value.flags.forc or value.dtype.hasobject:
+    if (kind.__module__, kind.__name__) != ("numpy", "ndarray") or value.flags.forc or value.dtype.hasobject:
         return None
     return value.copy(order="C").__reduce_ex__(5)
 

@@ -15,7 +15,7 @@ from ..core.words import listed, span
 from ..home.schedules import log_of
 from .cells import CodeCell
 from .graph import Graph, PlannedStep
-from .steps import digest_of_cell
+from .steps import OR_USED, digest_of_cell
 
 #: Pixels: of a box, how much more to the right one is that needs another, and between two of them.
 _WIDTH, _HEIGHT, _ASIDE, _BELOW = 440, 46, 32, 10
@@ -76,10 +76,24 @@ def _state(step: PlannedStep, last: dict[str, StepRecord | None]) -> tuple[str, 
     words += f", {cost}" if cost else ""
     if record.parts.get("its code") != code_of(step.cell):
         return "changed", f"{words}; its code has changed since"
-    newer = [need for need in step.needs if (other := last.get(need)) is not None and other.made > record.made]
+    newer = [need for need in step.needs if (other := last.get(need)) is not None and _is_newer(step, record, other)]
     if newer:
         return "changed", f"{words}; {listed(newer)} ran since"
     return ("changed", f"{words}, not kept: {record.unkept}") if record.unkept else ("done", words)
+
+
+def _is_newer(step: PlannedStep, record: StepRecord, other: StepRecord) -> bool:
+    """Whether a step that is needed has made something else since than what the step has read; where that can't be
+    seen, whether it was computed since."""
+    read = {part.removesuffix(OR_USED): digest for part, digest in record.parts.items()}
+    both = [
+        (other.makes[name], read[repr(name)])
+        for name, of in step.reads.items()
+        if of == other.name and name in other.makes and repr(name) in read
+    ]
+    if len(both) == list(step.reads.values()).count(other.name):
+        return any(made != taken for made, taken in both)
+    return other.made > max(record.made, record.seen)
 
 
 def code_of(cell: CodeCell) -> str:

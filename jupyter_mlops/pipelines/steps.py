@@ -22,15 +22,19 @@ from ..client.send.modules import Module, imports_from, reached
 from ..client.send.payload import RunPayload
 from ..client.words import moment
 from ..core.base import Time
-from ..core.errors import InvalidSpec, MlopsError, NotFound
+from ..core.errors import InvalidSpec, MlopsError, NotFound, StorageFull
 from ..core.step import StepRecord, check_step_name, key_of, what_differs
 from ..core.words import first_of, listed
-from ..home.steps import seal_key, step_folder
+from ..home.steps import pipelines_dir, seal_key, step_folder
 from .files import stamps, texts_by, texts_in
 from .fingerprints import Fingerprint, fingerprint
+from .written import writes_files
 
 #: This package.
 _OWN = __name__.partition(".")[0]
+
+#: What is behind the name of a function that a step reads.
+OR_USED = " or what it uses"
 
 #: Bytes of a step's values that are kept at most.
 MOST = 4 * 1024**3
@@ -100,6 +104,9 @@ class StepAtHand:
         #: The files that it depends on, as they are before it runs; and those that changed while it ran.
         self.files = stamps(self._texts)
         self.moved: list[str] = []
+        self._writes = writes_files(tree)
+        #: Why it wasn't kept the last time, which was said.
+        self.known = ""
 
     def kept(self) -> tuple[StepRecord, dict[str, Any]] | None:
         """What is kept of it as it is now, as plain data with pickles in it; None where that is nothing, or isn't what
@@ -112,7 +119,7 @@ class StepAtHand:
             given: dict[str, Any] = seals.plain(seals.opened(sealed, seal_key(), self._sealed_for(record)))
         except (OSError, seals.BrokenSeal, pickle.UnpicklingError, EOFError):
             return None
-        self._note(record)
+        self._note(record.model_copy(update={"seen": time.time()}))
         return record, given
 
     def why(self) -> str:
@@ -132,6 +139,7 @@ class StepAtHand:
             how = "was cancelled" if last.error.startswith("RunCancelled") else "failed"
             return f"{self.name} {how} when it ran last."
         if last.unkept:
+            self.known = last.unkept
             return f"{self.name} is computed each time: {last.unkept}."
         differs = what_differs(last, self.parts, self.files)
         if not differs:
@@ -158,6 +166,8 @@ class StepAtHand:
         made = {name: fingerprint(value).digest for name, value in names.items()}
         files = stamps(self._texts)
         self.moved = sorted(name for name, stamp in self.files.items() if files.get(name, stamp) != stamp)
+        if self._writes:  # into folders, too
+            self.moved = [name for name in self.moved if Path(name).is_file() and Path(name).name not in self._writes]
         # what came back as another object need not be changed
         changes = sorted(
             name for name in given.get("changed", ()) if name not in made or made[name] != self._read.get(name)
@@ -170,7 +180,7 @@ class StepAtHand:
             if not unkept:
                 self._folder.keep(record, seals.seal(data, seal_key(), self._sealed_for(record)))
         except MlopsError as error:
-            unkept = str(error).rstrip(".")
+            unkept = _in_short(error)
         record = record.model_copy(update={"unkept": unkept})
         self._note(record)
         return record
@@ -202,12 +212,19 @@ class StepAtHand:
         try:
             self._folder.note(record)
         except MlopsError as error:  # a full disk costs the note and nothing else
-            print(f"What became of {self.name} isn't noted: {error}", file=sys.stderr)
+            if not record.unkept:  # which says it
+                print(f"What became of {self.name} isn't noted: {_in_short(error)}.", file=sys.stderr)
 
     def _sealed_for(self, record: StepRecord) -> str:
         """With the run: of two kernels that keep the same, none takes the values of one for what the other's record
         says."""
         return f"step {self.name} {self.key} {record.run}"
+
+
+def _in_short(error: MlopsError) -> str:
+    if isinstance(error, StorageFull):
+        return f"the disk with {pipelines_dir()} is full"
+    return str(error).rstrip(".")
 
 
 def digest_of_cell(tree: ast.Module) -> str:
@@ -235,11 +252,12 @@ def told_of(record: StepRecord) -> str:
     return f"{record.name} is as it was at {when}; its values are taken from there. --again computes it."
 
 
-def remarks(record: StepRecord, tree: ast.Module, moved: Sequence[str] = ()) -> Iterator[str]:
-    """What is worth knowing of a step that was computed, a sentence each; `moved` are files that changed meanwhile."""
+def remarks(record: StepRecord, tree: ast.Module, moved: Sequence[str] = (), known: str = "") -> Iterator[str]:
+    """What is worth knowing of a step that was computed, a sentence each; `moved` are files that changed meanwhile,
+    `known` is why it isn't kept, if that was said before it ran."""
     if moved and not record.unkept:
         yield f"{first_of(moved, 3)} changed while {record.name} ran: if it didn't do that itself, write --again once."
-    if record.unkept:
+    if record.unkept and record.unkept != known:
         yield f"{record.name} isn't kept: {record.unkept}. It is computed each time."
     if record.changes:
         names = listed([repr(name) for name in record.changes])
@@ -281,7 +299,7 @@ def _of_items(items: Any) -> Fingerprint:
 def _spelled(variable: str, value: Any) -> str:
     if " " in variable:
         return variable
-    return f"{variable!r} or what it uses" if isinstance(value, FunctionType) else repr(variable)
+    return f"{variable!r}{OR_USED}" if isinstance(value, FunctionType) else repr(variable)
 
 
 def _installed(payload: RunPayload) -> dict[str, str]:

@@ -69,13 +69,17 @@ def test_a_step_is_computed_when_something_has_changed(
     monkeypatch.setenv("STEP_RATE", "1")
     (tmp_path / "rate.txt").write_text("2")
     run_cell("places = {'rate': 'rate.txt'}\ndef rate_of(): return open(places['rate']).read()")
-    rate = "%%mlrun --step rate\nimport os\nwith open('rates.txt', 'a') as file:\n    file.write('x')\n"
+    run_cell("def note(place):\n    with open(place, 'a') as file: file.write('x')")
+    rate = "%%mlrun --step rate\nimport os\nnote('rates.txt')\nwith open('seen.txt', 'a') as file: file.write('x')\n"
+    rate += "print('rated')\nshown = display({'text/plain': 'shown'}, raw=True, display_id=True)\n"
     rate += "os.environ['STEP_RATE'] + rate_of()"
     assert [run_cell(rate), run_cell(rate)] == ["12", "12"] and (tmp_path / "rates.txt").read_text() == "x"
     monkeypatch.setenv("STEP_RATE", "3")
     assert run_cell(rate) == "32"
     told = capsys.readouterr().out
     assert "rate is computed: $STEP_RATE changed since" in told and "rates.txt changed while rate ran" in told
+    assert "seen.txt changed" not in told, "its code says that it writes it"
+    assert told.count("rated\n") == 3 and told.count("shown\n") == 3, "what it showed is shown again"
     (tmp_path / "rate.txt").write_text("45")
     assert run_cell(rate) == "345"
 
@@ -103,7 +107,8 @@ def test_a_step_is_computed_when_something_has_changed(
     told = capsys.readouterr().out
     assert "place changes what it reads: 'model'" in told and "place uses random numbers without a seed" in told
     run_cell("%%mlrun --step lock\nimport threading\nlock = threading.Lock()")
-    assert "lock isn't kept: 'lock', a _thread.lock, can't travel" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "lock isn't kept: 'lock', a _thread.lock, can't travel" in told.out and "stayed" not in told.err
     with pytest.raises(InvalidSpec, match="can't map over a generator"):
         run_cell("%%mlrun --step squares --map (n for n in range(4))\nitem")
     with pytest.raises(InvalidSpec, match="can't be combined"):

@@ -70,6 +70,13 @@ def test_a_pipeline_shows_its_steps_and_how_they_are() -> None:
     views = {view.name: view for view in views_of(graph, last)}
     assert [view.state for view in views.values()] == ["done", "changed", "failed"]
     assert "2 s; load ran since" in views["roots"].words and views["total"].words.endswith("ValueError: <no>")
+    last["roots"] = record("roots", 200).model_copy(update={"seen": 400})
+    assert views_of(graph, last)[1].state == "done", "it was found to be as it was"
+    for made, state in (("1", "done"), ("2", "changed")):
+        read = {"its code": code_of(graph.step("roots").cell), "'rows'": "1"}
+        last["load"] = record("load", 300).model_copy(update={"makes": {"rows": made}})
+        last["roots"] = record("roots", 200).model_copy(update={"parts": read})
+        assert views_of(graph, last)[1].state == state
     last["roots"] = record("roots", 400).model_copy(update={"parts": {"its code": "another"}})
     assert views_of(graph, last)[1].words.endswith("its code has changed since")
     text = as_text("sums.ipynb", list(views.values()))
