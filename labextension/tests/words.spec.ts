@@ -159,7 +159,15 @@ describe('words', () => {
   });
 
   it('tell what a map will cost, and where a budget would end it', () => {
-    const known = { amount: 31, low: 28, high: 35, currency: 'USD', budget: 20, stops_at: 0.644, own: false };
+    const known = {
+      amount: 31,
+      low: 28,
+      high: 35,
+      currency: 'USD',
+      budget: 20,
+      stops_at: 0.644,
+      own: false
+    };
     expect(projection(trans, run({ projection: known }))).toBe(
       'this map will cost about $31.00 ($28.00–$35.00); the budget is $20.00: it would stop at 64%'
     );
