@@ -29,6 +29,7 @@ _NEEDED_OF_SERVICE = {
     "numpy": "numpy",
     "cloudpickle": "cloudpickle",
     "packaging": "packaging",
+    "psutil": "psutil",
 }
 #: And a package that travels with it: it is small, all Python, and few images have it.
 _BROUGHT_TO_SERVICE = ("prometheus_client",)
