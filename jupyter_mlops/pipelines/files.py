@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 #: Texts and objects that are looked at, characters of a text, and files of a folder or pattern.
-_TEXTS, _LONGEST, _MOST = 100_000, 1000, 100_000
+MOST_TEXTS, LONGEST, _MOST = 100_000, 1000, 100_000
 
 #: Letters of a word that may be the beginning of many names.
 _SHORT = 3
@@ -46,7 +46,7 @@ _ABOVE = frozenset({"~", "..", "../", "../..", "../../", "../../.."})
 def texts_in(value: Any) -> Iterator[str]:
     """What a variable has that may be paths: texts and paths, also those in lists, dicts and objects."""
     todo, seen = [value], set[int]()
-    for _ in range(_TEXTS):
+    for _ in range(MOST_TEXTS):
         if not todo:
             return
         each = todo.pop()
@@ -61,9 +61,9 @@ def texts_in(value: Any) -> Iterator[str]:
 
 def _inside_of(value: Any) -> Iterable[Any]:
     if isinstance(value, (list, tuple, set, frozenset)):
-        return itertools.islice(value, _TEXTS)
+        return itertools.islice(value, MOST_TEXTS)
     if isinstance(value, dict):
-        return itertools.islice(list(value.values()), _TEXTS)
+        return itertools.islice(list(value.values()), MOST_TEXTS)
     if isinstance(value, functools.partial):
         return [value.func, *value.args, *value.keywords.values()]
     if isinstance(value, (type, ModuleType, FunctionType)):  # what these have is looked at with their code
@@ -89,7 +89,7 @@ def stamps(texts: Iterable[str]) -> dict[str, str]:
     A folder stands for all that is in it; where texts name something in it, for that only, unless one means all. One
     that the notebook itself lies in never stands for all: it changes whenever somebody saves the notebook.
     """
-    words = sorted(set(texts))[:_TEXTS]
+    words = sorted(set(texts))[:MOST_TEXTS]
     likely = [word for word in words if _may_be_path(word)]
     within = _within([*sorted(_ABOVE.intersection(words)), *filter(_is_folder, likely)], likely)
     files = ({*likely}.union(*within.values())) - within.keys()
@@ -169,7 +169,7 @@ def _shortened(found: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _may_be_path(text: str) -> bool:
-    likely = 0 < len(text) <= _LONGEST and "\n" not in text and "\0" not in text and any(map(str.isalnum, text))
+    likely = 0 < len(text) <= LONGEST and "\n" not in text and "\0" not in text and any(map(str.isalnum, text))
     return likely and text.encode(errors="ignore").decode() == text  # others can't be written down
 
 

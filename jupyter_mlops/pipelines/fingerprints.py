@@ -21,7 +21,7 @@ from ..agent.code import NOTEBOOKS
 from ..client.room import with_room
 from ..client.send.flow import codes_in
 from ..client.send.pickling import SentPickler
-from .files import texts_by, texts_in
+from .files import LONGEST, MOST_TEXTS, texts_by, texts_in
 
 #: What classes have that says nothing of them.
 _OF_CLASSES = frozenset({
@@ -90,7 +90,7 @@ class _DigestPickler(SentPickler):
 
     def __init__(self, target: Any) -> None:
         super().__init__(target, [])
-        #: In the code of functions, and in what these use.
+        #: In the code of functions, and in what these use; and what may be a path anywhere else.
         self.texts: set[str] = set()
         self.globals_ref[id(vars(sys.modules["__main__"]))] = {NOTEBOOKS: True}
 
@@ -98,6 +98,8 @@ class _DigestPickler(SentPickler):
         """What stands for an object; None lets it be pickled as usual."""
         kind = type(obj)
         if kind is str:
+            if _looks_like_path(obj) and len(self.texts) < MOST_TEXTS:
+                self.texts.add(obj)  # of what is read later, perhaps
             return _number(obj)
         if kind.__module__ == "numpy.dtypes":
             return _number(repr(obj))
@@ -135,6 +137,11 @@ def _number(text: str) -> int:
     if len(data) > _LONG:
         return -int.from_bytes(hashlib.sha256(data).digest(), "big")
     return int.from_bytes(b"\1" + data, "big")  # the first byte keeps zeros that follow
+
+
+def _looks_like_path(text: str) -> bool:
+    """Those of code are none: modules count by what they say."""
+    return ("/" in text or "." in text) and len(text) <= LONGEST and not text.endswith(".py")
 
 
 def _of_array(value: Any) -> Any:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
+import dask.dataframe
 import numpy as np
 import pandas as pd
 import pytest
@@ -191,6 +192,8 @@ def test_texts_are_found_wherever_they_are(tmp_path: Path) -> None:
     space: dict[str, Any] = {"__name__": "__main__"}
     exec("place = {'of': 'a'}\nclass Here: path = 'b'\ndef load(name='c'): return open(place['of']), Here.path", space)
     assert fingerprint(space["load"]).texts >= {"a", "b", "c"}
+    lazily = dask.dataframe.from_map(pd.read_csv, ["data/a.csv"], meta={"a": int})
+    assert "data/a.csv" in fingerprint(lazily).texts
 
 
 def test_any_number_of_files_counts(tmp_path: Path) -> None:
