@@ -32,6 +32,7 @@ from ..core.step import StepRecord, check_step_name
 from ..core.words import count, listed
 from ..pipelines.shown import ListeningView, shown_again
 from ..pipelines.steps import StepAtHand, path_of_notebook, remarks, told_of
+from ..pipelines.written import entered
 from .errors import hide_own_frames
 from .expression import evaluate
 from .progress import view_for
@@ -285,18 +286,12 @@ class CellRun:
 
 def _missed(refused: Mapping[str, str], tree: ast.Module) -> dict[str, str]:
     """What stayed on the worker of what somebody may need: what is closed again, and what updates a display, is not."""
-    closed = _entered(tree)
+    closed = entered(tree)
     return {name: kind for name, kind in refused.items() if name not in closed and not kind.endswith(_HANDLE)}
 
 
 def _without_refused(given: dict[str, Any]) -> dict[str, Any]:
     return {**given, "refused": {}} if "refused" in given else given
-
-
-def _entered(tree: ast.Module) -> set[str]:
-    """The names that `with … as` gives."""
-    withs = (node for node in ast.walk(tree) if isinstance(node, (ast.With, ast.AsyncWith)))
-    return {item.optional_vars.id for each in withs for item in each.items if isinstance(item.optional_vars, ast.Name)}
 
 
 def _checked(option: str, name: str, todo: str) -> str:

@@ -18,7 +18,7 @@ from ..client.send.syntax import parse
 from ..client.send.texts import names_in_texts
 from ..core.errors import InvalidSpec, MlopsError, NotFound, Unreadable
 from ..core.step import check_step_name
-from .written import reads_files, writes_files
+from .written import entered, reads_files, writes_files
 
 #: Magics that take a whole cell as it is.
 _AROUND = re.compile(r"\s*%%(time|capture)\b.*")
@@ -144,7 +144,7 @@ class CodeCell:
         """The names that it makes, without those of what it imports."""
         imports = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         named = {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
-        shown = self.makes - named - writes_files(self.tree)
+        shown = self.makes - named - writes_files(self.tree) - entered(self.tree)
         return tuple(sorted(shown if self.out else shown - (self._handed_over - frozenset(self._names.assigns))))
 
     @cached_property

@@ -28,7 +28,7 @@ from ..core.words import first_of, listed
 from ..home.steps import pipelines_dir, seal_key, step_folder
 from .files import stamps, texts_by, texts_in
 from .fingerprints import Fingerprint, fingerprint
-from .written import writes_files
+from .written import writes_files, wrote
 
 #: This package.
 _OWN = __name__.partition(".")[0]
@@ -119,7 +119,8 @@ class StepAtHand:
             given: dict[str, Any] = seals.plain(seals.opened(sealed, seal_key(), self._sealed_for(record)))
         except (OSError, seals.BrokenSeal, pickle.UnpicklingError, EOFError):
             return None
-        self._note(record.model_copy(update={"seen": time.time()}))
+        with contextlib.suppress(MlopsError):  # as in `_note`, and it is of less use
+            self._folder.note(record.model_copy(update={"seen": time.time()}))
         return record, given
 
     def why(self) -> str:
@@ -166,8 +167,7 @@ class StepAtHand:
         made = {name: fingerprint(value).digest for name, value in names.items()}
         files = stamps(self._texts)
         self.moved = sorted(name for name, stamp in self.files.items() if files.get(name, stamp) != stamp)
-        if self._writes:  # into folders, too
-            self.moved = [name for name in self.moved if Path(name).is_file() and Path(name).name not in self._writes]
+        self.moved = [name for name in self.moved if not wrote(self._writes, name)]
         # what came back as another object need not be changed
         changes = sorted(
             name for name in given.get("changed", ()) if name not in made or made[name] != self._read.get(name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 #: How the functions begin that write files.
 _WRITERS = ("ExcelWriter", "copy", "dump", "export", "move", "rename", "save", "to_", "urlretrieve", "write")
@@ -22,6 +24,21 @@ def reads_files(tree: ast.Module) -> frozenset[str]:
     """The names of files that stand elsewhere."""
     written = {id(node) for call in _writing(tree) for node in ast.walk(call)}
     return frozenset(name for node in ast.walk(tree) if id(node) not in written for name in _file(node))
+
+
+def entered(tree: ast.Module) -> frozenset[str]:
+    """The names that `with … as` gives: files and such, which are closed again."""
+    withs = (node for node in ast.walk(tree) if isinstance(node, (ast.With, ast.AsyncWith)))
+    given = (item.optional_vars for each in withs for item in each.items)
+    return frozenset(name.id for name in given if isinstance(name, ast.Name))
+
+
+def wrote(names: Collection[str], path: str) -> bool:
+    """Whether code that writes files of these names has changed this file, pattern or folder, as far as can be seen."""
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return any((place / name).exists() for name in names)
+    return any(fnmatch.fnmatchcase(name, place.name) for name in names)
 
 
 def _writing(tree: ast.Module) -> Iterator[ast.Call]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from jupyter_mlops.core.errors import Conflict, InvalidCell, InvalidInput, Mlops
 from jupyter_mlops.pipelines.cells import cell_of, read_cells
 from jupyter_mlops.pipelines.graph import Graph, graph_of
 from jupyter_mlops.pipelines.show import views_of
+from jupyter_mlops.pipelines.written import writes_files, wrote
 
 CELLS = [
     "%load_ext jupyter_mlops\nimport pandas as pd\nimport matplotlib.pyplot as plt",
@@ -80,7 +82,16 @@ def test_files_lead_from_one_cell_to_another() -> None:
         "%%mlrun --step other\nx = 'clean.jso', 'clean', open('model.bin', 'wb'), 'e.g.', 0.5",
     )
     assert [each.reads for each in graph.steps] == [{}, {"clean.json": "clean"}, {}]
-    assert graph.step("clean").cells == {2, 3} and graph.step("clean").makes == ("file", "rows")
+    assert graph.step("clean").cells == {2, 3} and graph.step("clean").makes == ("rows",)
+
+
+def test_what_code_writes_is_told_from_what_others_do(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.csv").touch()
+    names = writes_files(ast.parse("table.to_csv(OUT / 'a.csv')\nread('b.csv')"))
+    assert names == {"a.csv"}
+    told = {path: wrote(names, str(tmp_path / path)) for path in ("out/a.csv", "out/*.csv", "out", "out/b.csv", "")}
+    assert told == {"out/a.csv": True, "out/*.csv": True, "out": True, "out/b.csv": False, "": False}
 
 
 def test_commands_of_the_notebook_cost_no_names() -> None:
