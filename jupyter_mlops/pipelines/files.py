@@ -122,6 +122,8 @@ def _meant(folder: str, word: str, names: Sequence[str]) -> Iterator[str]:
     first, _, rest = word.lstrip("/").partition("/")
     at = bisect.bisect_left(names, first)
     begins = at < len(names) and names[at].startswith(first)
+    if not begins and not word.startswith(".") and _WILD.isdisjoint(word):
+        return  # as nearly all
     path, escaped = str(PurePath(folder, first, rest)), glob.escape(str(PurePath(folder)))
     if begins and names[at] == first and rest and not Path(path).exists():
         yield f"{glob.escape(path)}*"
@@ -144,10 +146,7 @@ def _names_in(folder: str) -> list[str]:
 
 
 def _is_folder(text: str) -> bool:
-    try:
-        return Path(text).expanduser().is_dir()
-    except (OSError, RuntimeError):
-        return False
+    return os.path.isdir(os.path.expanduser(text))  # noqa: PTH111, PTH112 - there are many
 
 
 def _place(path: str) -> str:
