@@ -141,9 +141,10 @@ class CellRun:
         self._shell.user_ns["_mlrun"] = run
         if self._options.detach:
             return self._detached(run)
-        view = ListeningView(view_for(self._options.quiet))
+        view = view_for(self._options.quiet)
+        heard = ListeningView(view)
         try:
-            self._follow(run, view)
+            self._follow(run, view if step is None else heard)
         except RunFailed:
             self._bring_so_far(run)
             raise
@@ -151,7 +152,7 @@ class CellRun:
             if step is not None and run.state != "done":
                 step.failed(run, run.record.error or run.state)
         if step is not None:
-            return self._of_step(step, run, view.heard())
+            return self._of_step(step, run, heard.heard())
         return self._map_result(run) if self._args.map is not None else self._cell_result(run)
 
     def _step(self, items: Any) -> StepAtHand:

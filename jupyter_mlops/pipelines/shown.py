@@ -9,7 +9,7 @@ from ..client.runs.execution.channel import Display, Shown
 from ..client.runs.view import View
 from ..core.run import Entry, RunState
 
-#: Bytes that are kept at most; what comes after that is left out.
+#: Letters and bytes that are kept, about; what is more is left out.
 MOST = 20_000_000
 
 
@@ -23,11 +23,15 @@ class ListeningView:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._entries: list[Shown] = []
+        self._told = list[dict[str, Any]]()
+        self._places = dict[str, int]()
+        self._size = 0
 
     def show(self, state: RunState | None, entries: Sequence[Shown]) -> None:
         """As `View.show`."""
-        self._entries += [each for each in entries if isinstance(each, Display) or _is_print(each)]
+        for each in entries:
+            if self._size < MOST:
+                self._take(each)
         self._view.show(state, entries)
 
     def end(self, state: RunState) -> None:
@@ -37,23 +41,30 @@ class ListeningView:
     def heard(self) -> list[dict[str, Any]]:
         """What was shown, as plain data: what took the place of something stands there, and of a line that was written
         several times, like a bar of progress, its end."""
-        told = list[dict[str, Any]]()
-        places = dict[str | None, int]()
-        for each in self._entries:
-            if isinstance(each, Entry):
-                if told and told[-1].get("stream") == each.stream:
-                    told[-1]["text"] += each.text
-                else:
-                    told.append({"stream": each.stream, "text": each.text})
-            elif each.update and each.id in places:
-                told[places[each.id]] = {"bundle": each.bundle}
-            else:
-                places[each.id] = len(told)
-                told.append({"bundle": each.bundle})
-        for each_told in told:
-            if "text" in each_told:
-                each_told["text"] = _as_it_ended(each_told["text"])
-        return _within(told)
+        return [
+            {**each, "text": _as_it_ended("".join(each["text"]))} if "text" in each else each for each in self._told
+        ]
+
+    def _take(self, entry: Shown) -> None:
+        if isinstance(entry, Display):
+            self._take_display(entry)
+        elif entry.kind == "print" and entry.seq > 0:  # lines of our own have no number
+            self._size += len(entry.text)
+            if not self._told or self._told[-1].get("stream") != entry.stream:
+                self._told.append({"stream": entry.stream, "text": []})
+            self._told[-1]["text"].append(entry.text)
+
+    def _take_display(self, shown: Display) -> None:
+        size, told = sum(map(_size, shown.bundle.values())), {"bundle": shown.bundle}
+        if self._size + size > MOST:
+            return
+        if shown.update and shown.id in self._places:
+            self._told[self._places[shown.id]] = told
+            return
+        self._size += size
+        if shown.id is not None:
+            self._places[shown.id] = len(self._told)
+        self._told.append(told)
 
 
 def shown_again(heard: Iterable[dict[str, Any]]) -> list[Shown]:
@@ -66,24 +77,9 @@ def shown_again(heard: Iterable[dict[str, Any]]) -> list[Shown]:
     ]
 
 
-def _is_print(entry: Entry) -> bool:
-    """Whether the code printed it: lines of our own have no number."""
-    return entry.kind == "print" and entry.seq > 0
-
-
 def _as_it_ended(text: str) -> str:
     lines = text.replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
-
-
-def _within(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    kept, size = list[dict[str, Any]](), 0
-    for each in told:
-        size += sum(map(_size, each.get("bundle", each).values()))
-        if size > MOST:
-            break
-        kept.append(each)
-    return kept
 
 
 def _size(value: Any) -> int:

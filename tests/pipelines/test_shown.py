@@ -31,4 +31,6 @@ def test_what_is_shown_again_is_what_stood_there_in_the_end() -> None:
 def test_what_is_too_much_is_left_out() -> None:
     view = ListeningView(Quiet())
     view.show(None, [_print(1, "a\n"), Display({"text/html": "x" * shown.MOST}, None, update=False), _print(2, "b\n")])
-    assert view.heard() == [{"stream": "stdout", "text": "a\n"}]
+    assert view.heard() == [{"stream": "stdout", "text": "a\nb\n"}]
+    view.show(None, [_print(3, "x" * shown.MOST), _print(4, "c\n")])
+    assert len(view.heard()[0]["text"]) == shown.MOST + 4
