@@ -8,6 +8,7 @@ import glob
 import hashlib
 import itertools
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from types import FunctionType, ModuleType
@@ -87,31 +88,34 @@ def stamps(texts: Iterable[str]) -> dict[str, str]:
     times of change.
 
     A folder stands for all that is in it; where texts name something in it, for that only, unless one means all. One
-    that the notebook itself lies in never stands for all: it changes whenever somebody saves the notebook.
+    that the notebook itself lies in never stands for all, nor do those of the user and for what is temporary: they
+    change all the time.
     """
     words = sorted(set(texts))[:MOST_TEXTS]
     likely = [word for word in words if _may_be_path(word)]
-    within = _within([*sorted(_ABOVE.intersection(words)), *filter(_is_folder, likely)], likely)
+    parts = [word for word in likely if not (word.startswith("/") and Path(word).exists())]
+    within = _within([*sorted(_ABOVE.intersection(words)), *filter(_is_folder, likely)], parts)
     files = ({*likely}.union(*within.values())) - within.keys()
     found = {path: stamp for path in sorted(files) if (stamp := _stamp(path))}
     places = sorted(_place(path) for path in {*found, *within})
+    busy = sorted(f"{place}{os.sep}" for place in (Path.cwd(), Path.home(), tempfile.gettempdir()))
     for folder, named in within.items():
         in_part = _EVERYTHING.isdisjoint(words) and (named or _any_in(places, folder))
-        if not in_part and not _any_in([f"{Path.cwd()}{os.sep}"], folder) and (stamp := _stamp(folder)):
+        if not in_part and not _any_in(busy, folder) and (stamp := _stamp(folder)):
             found[folder] = stamp
     return _shortened(sorted(found.items()))
 
 
-def _within(folders: Iterable[str], likely: Sequence[str]) -> dict[str, set[str]]:
+def _within(folders: Iterable[str], parts: Sequence[str]) -> dict[str, set[str]]:
     """Folders, with those that are found in them, and of each the files, folders and patterns that texts mean when they
     come behind its path, as in `folder / "a.csv"`."""
     found, todo, looks = dict[str, set[str]](), list(folders), 0
     while todo and len(found) < _FOLDERS and looks < _LOOKS:
         folder = todo.pop()
         if folder not in found:
-            looks += len(likely)
+            looks += len(parts)
             names = _names_in(folder)
-            found[folder] = {path for word in likely for path in _meant(folder, word, names)} if names else set()
+            found[folder] = {path for word in parts for path in _meant(folder, word, names)} if names else set()
             todo += sorted(path for path in found[folder] if _is_folder(path))
     return found
 

@@ -279,7 +279,7 @@ def _varies(tree: ast.Module) -> str:
     seeded = any(name in ("seed", "manual_seed") for name, _ in names)
     drawn = any(name in _RANDOM and owner in modules for name, owner in names)
     if not seeded and (drawn or any(map(_draws, every))):
-        found.append("random numbers without a seed")
+        found.append("random numbers without a seed in its cell")
     return listed(found)
 
 
