@@ -8,6 +8,7 @@ import glob
 import hashlib
 import itertools
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
@@ -27,6 +28,9 @@ _NAMED = 5000
 _FOLDERS, _ENTRIES, _LOOKS = 200, 10_000, 200_000
 
 _WILD = frozenset("*?[")
+
+#: Rows of a table that are looked at, and how a file's path ends.
+_LOOKED_AT, _FILE = 20, re.compile(r"\S*\w\.[A-Za-z]\w{0,9}")
 
 #: Stands among texts for code that looks what is in folders.
 ALL = "*/"
@@ -67,12 +71,29 @@ def _inside_of(value: Any) -> Iterable[Any]:
         return itertools.islice(list(value.values()), MOST_TEXTS)
     if isinstance(value, functools.partial):
         return [value.func, *value.args, *value.keywords.values()]
+    if type(value).__module__.partition(".")[0] == "pandas":
+        return _in_table(value)
     if isinstance(value, (type, ModuleType, FunctionType)):  # what these have is looked at with their code
         return ()
     try:
         return list(vars(value).values())
     except Exception:  # noqa: BLE001 - it has none, or is a user's object, which may raise anything
         return ()
+
+
+def _in_table(value: Any) -> Iterable[Any]:
+    """The texts of those columns that begin with names of files."""
+    try:
+        columns = [value] if value.ndim == 1 else [value.iloc[:, number] for number in range(value.shape[1])]
+        named = [column for column in columns if any(map(_names_file, column.iloc[:_LOOKED_AT]))]
+        found = (each for column in named for each in column.iloc[:MOST_TEXTS])
+        return [str(each) for each in found if isinstance(each, (str, PurePath))]
+    except Exception:  # noqa: BLE001 - it is no table, or another version's
+        return ()
+
+
+def _names_file(value: Any) -> bool:
+    return isinstance(value, (str, PurePath)) and _FILE.fullmatch(str(value)) is not None
 
 
 def texts_by(names: Iterable[str]) -> Iterator[str]:

@@ -193,6 +193,9 @@ def test_texts_are_found_wherever_they_are(tmp_path: Path) -> None:
     settings = {"of": [Path("b"), {"deep": "c"}], "number": 3}
     settings["itself"] = settings
     assert set(texts_in(["a", settings, SimpleNamespace(path="d"), functools.partial(open, "e")])) == set("abcde")
+    images = pd.DataFrame({"n": [1, 2], "image": ["a/b.png", "c.png"], "words": ["so it is.", "is"]})
+    assert set(texts_in(images)) == set(texts_in({"of": images["image"]})) == {"a/b.png", "c.png"}
+    assert set(texts_in([images.set_index("image").index, images["n"], images.groupby("n")])) == set()
     space: dict[str, Any] = {"__name__": "__main__"}
     exec("place = {'of': 'a'}\nclass Here: path = 'b'\ndef load(name='c'): return open(place['of']), Here.path", space)
     assert fingerprint(space["load"]).texts >= {"a", "b", "c"}
