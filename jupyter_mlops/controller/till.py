@@ -182,12 +182,7 @@ class Till:
         book, left = answer.book.at(now), self.left
         since = min(answer.hold.held, max(0.0, taken.spent + taken.assumed - answer.hold.total))  # it answered
         step = "stop" if taken.unbounded else step_of(left, rate, self._life())
-        does = {
-            "no growth": ": no worker is added",
-            "drain": ": no task begins any more, those that run may end",
-            "stop": ": it can't pay any more",
-        }
-        said = f"Account {book.name!r}: {book.sentence(now)}{does.get(step, '')}"
+        said = book.told(step, now)
         if taken.unbounded:
             said = f"Account {book.name!r} can't be kept with workers without a price"
         return AccountState(

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from .base import Label, Record, Saying, Seconds, Time
-from .budget import DRAIN, BudgetStep
+from .budget import DRAIN, STEPS, BudgetStep
 from .errors import Refused
 from .formats import FORMAT
 from .price import HOUR, ROUNDING, Currency
@@ -167,6 +167,19 @@ class AccountBook(Record):
             return said
         return f"{said}, {fine_money(book.held(now), self.currency)} held by {count(holders, 'cluster')}"
 
+    def told(self, step: BudgetStep, now: Time) -> str:
+        """What it has, and what is done about a cluster that has come to `step` with it."""
+        does = {
+            "no growth": ": no worker is added",
+            "drain": ": no task begins any more, those that run may end",
+            "stop": ": it can't pay any more",
+        }
+        return f"Account {self.name!r}: {self.sentence(now)}{does.get(step, '')}"
+
+    def ruled_by(self, rule: AccountBook) -> AccountBook:
+        """The same, as `rule` has it now: what is the administrator's may have changed."""
+        return self.model_copy(update={name: getattr(rule, name) for name in ("limit", "currency", "rule", "contact")})
+
     @property
     def raise_it(self) -> str:
         """How it gets more money, in words that go on after "or"."""
@@ -228,6 +241,13 @@ class AccountState(Record):
         return f"{self.name}: {spent} spent, {held} held of {fine_money(self.limit, self.currency)} a month"
 
 
+def nearest(one: AccountState | None, other: AccountState | None) -> AccountState | None:
+    """The one that leaves a cluster less; the first, where both leave it the same."""
+    if one is None or other is None:
+        return one or other
+    return max((one, other), key=lambda state: STEPS.index(state.step))
+
+
 def holder_of(name: str, created: Time) -> str:
     """Which cluster holds money, among all that have had its name."""
     return f"{name}~{round(created * 1000):x}"
@@ -243,14 +263,15 @@ def paid(rate: float, seconds: Seconds, life: Seconds | None) -> float:
     return rate / HOUR * (seconds if life is None else min(seconds, max(0.0, life) + END))
 
 
-def step_of(left: float, rate: float, life: Seconds | None) -> BudgetStep:
+def step_of(left: float, rate: float, life: Seconds | None, end: Seconds = END) -> BudgetStep:
     """What is done when a cluster that costs `rate` an hour may spend `left` more, and lives for `life` seconds more.
 
-    "drain" and "stop" are as in a budget's; "no growth" says that it lacks the money for the next ten minutes.
+    "drain" and "stop" are as in a budget's, the latter when it can pay for `end` seconds. "no growth" says that the
+    money for the next ten minutes is lacking.
     """
     if rate <= 0:
         return "fine"
-    if left <= paid(rate, END, life) * (1 - ROUNDING):
+    if left <= paid(rate, end, life) * (1 - ROUNDING):
         return "stop"
     if left < paid(rate, DRAIN, life) * (1 - ROUNDING):
         return "drain"

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .account import AccountBook
 from .base import Bytes, Input, Name, Period, Record, Saying, otherwise
 from .errors import Refused
 from .extend import Money
@@ -168,6 +169,19 @@ class HeldRules(Record):
         """How many of `workers` a group may have beside `others` in other groups."""
         bounds = [rule.workers - others for rule in self.rules if rule.workers is not None]
         return max(0, min([workers, *bounds]))
+
+    def accounts(self, owner: str) -> list[AccountBook]:
+        """The accounts that an owner's clusters hold money of. Rules of the same name have one: with the least of their
+        money, so that another file adds none."""
+        books = [
+            AccountBook(
+                name=rule.account(owner), limit=rule.month, currency=rule.currency, rule=rule.name,
+                contact=self.contact,
+            )
+            for rule in self.rules
+            if rule.month is not None
+        ]  # fmt: skip
+        return list({book.name: book for book in sorted(books, key=lambda book: -book.limit)}.values())
 
     def most_per_hour(self) -> float | None:
         """What an hour may cost at most."""

@@ -18,7 +18,7 @@ _MATCHING = {"^[a-z]": "flights", "^[0-9a-f]{12}": "0123456789ab"}
 
 #: Tables, of which each key is a name of somebody's and no field: no version adds one of its own.
 TABLES = {"environment", "options", "versions", "shape", "metrics", "params", "kinds", "last_used", "listed", "sized"}
-TABLES |= {"holds", "rates"}
+TABLES |= {"holds", "rates", "tabs", "pods", "accounts", "looked"}
 
 
 def _classes(base: type[BaseModel]) -> Iterator[type[BaseModel]]:

@@ -78,14 +78,7 @@ def _is_as_stored(asked: Profile) -> bool:
 
 async def _books(store: AccountStore | None, held: HeldRules, spec: ClusterSpec) -> list[AccountBook]:
     """The accounts that the cluster has to hold money of: those of the rules, and its owner's own."""
-    ruled = [
-        AccountBook(
-            name=rule.account(spec.owner), limit=rule.month, currency=rule.currency, rule=rule.name,
-            contact=held.contact,
-        )
-        for rule in held.rules
-        if rule.month is not None
-    ]  # fmt: skip
+    ruled = held.accounts(spec.owner)
     if store is None:
         if ruled:
             raise Refused(
@@ -94,8 +87,6 @@ async def _books(store: AccountStore | None, held: HeldRules, spec: ClusterSpec)
                 "Use another place, or let your administrator except this one from the rule.",
             )
         return []
-    # Rules of the same name have one account: with the least of their money, so that another file adds none.
-    ruled = list({book.name: book for book in sorted(ruled, key=lambda book: -book.limit)}.values())
     for book in ruled:
         await store.change(book.name, _ruled_by(book))
     names = {book.name for book in ruled}
@@ -104,9 +95,8 @@ async def _books(store: AccountStore | None, held: HeldRules, spec: ClusterSpec)
 
 
 def _ruled_by(rule: AccountBook) -> Callable[[AccountBook | None], AccountBook]:
-    """What a rule makes of its account: the file that it is in may have changed."""
-    update = {"limit": rule.limit, "currency": rule.currency, "rule": rule.rule, "contact": rule.contact}
-    return lambda book: rule if book is None else book.model_copy(update=update)
+    """What a rule makes of its account."""
+    return lambda book: rule if book is None else book.ruled_by(rule)
 
 
 async def _rates(spec: ClusterSpec, backend: Backend, books: Sequence[AccountBook]) -> dict[str, float]:
