@@ -213,6 +213,19 @@ def _add_kubernetes(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--operator", action="store_true", help="manifests: with the rights to DaskClusters, where their operator is"
     )
+    command.add_argument(
+        "--wall", action="store_true",
+        help="manifests: those of the wall, and of a namespace behind it; with --hub, that of the hub's user",
+    )  # fmt: skip
+    command.add_argument(
+        "--owner", default="", help="--wall: whose alone the namespace is, as rules name her; default: --user"
+    )
+    command.add_argument("--rules", default="", metavar="FILE", help="--wall: the administrator's rules that it keeps")
+    command.add_argument("--image", default="", help="--wall: of its pod; default: Dask's")
+    command.add_argument(
+        "--most-cpus", default="", metavar="N", help="--wall: what may be asked for there at once: a ResourceQuota"
+    )
+    command.add_argument("--most-memory", default="", metavar="SIZE", help="--wall: as --most-cpus; like 800Gi")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

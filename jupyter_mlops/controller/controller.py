@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.account import AccountStore
+from ..core.account import AccountState, AccountStore, nearest
 from ..core.base import Seconds, Time
 from ..core.cluster import ClusterSpec, EndCause, Problem, Receipt
 from ..core.costs import Share
@@ -68,6 +68,7 @@ class Controller:
     dashboard_host : the address that Dask's dashboard listens on.
     host_seen : gets the name of each host that workers run on; `price_host` is the answer.
     accounts : has the accounts that the spec names; None where the place keeps none.
+    wall : gives what the administrator's wall says that an account leaves the cluster; None while it says nothing.
     spot : how long workers of spot groups wait for spot nodes; None where there are none.
     clock : seconds since the epoch.
     opener : opens the records, as `os.open`.
@@ -84,6 +85,7 @@ class Controller:
         dashboard_host: str = "127.0.0.1",
         host_seen: Callable[[str], None] = lambda host: None,
         accounts: AccountStore | None = None,
+        wall: Callable[[], AccountState | None] = lambda: None,
         spot: SpotTerms | None = None,
         clock: Callable[[], Time] = time.time,
         opener: Opener = open_private,
@@ -137,7 +139,7 @@ class Controller:
             self._changes,
             live_runs=lambda: self.runs.live,
             work=lambda: self.runs.work,
-            account=lambda: self.till.state(),
+            account=lambda: nearest(self.till.state(), wall()),
             close_books=self._close_books,
             clock=clock,
         )

@@ -18,7 +18,7 @@ from .account import HELD, AccountBook, AccountState, Ask, Hold, paid, step_of
 from .base import Label, Record, Seconds, Time
 from .budget import LOOKED_UP, BudgetStep
 from .formats import FORMAT
-from .price import HOUR, Currency
+from .price import HOUR, ROUNDING, Currency
 from .profile import Limits, Place
 from .rules import HeldRules, Rules, rules_for
 
@@ -143,7 +143,7 @@ class WallBooks(Record):
         for name in sorted(self.tabs, key=lambda name: (name not in holding, name)):
             tab, held = self.tabs[name], rules_for([rules], self.tabs[name].owner, _PLACE)
             for rule in held.accounts(tab.owner):
-                book = accounts.get(rule.name, rule).ruled_by(rule)
+                book = _within(accounts.get(rule.name, rule).ruled_by(rule), now)
                 accounts[rule.name] = _asked(book, name, tab, now)
             if tab.pods or now - tab.seen < _KEPT:
                 names = [rule.name for rule in held.accounts(tab.owner)]
@@ -210,6 +210,15 @@ def _asked(book: AccountBook, name: str, tab: Tab, now: Time) -> AccountBook:
         book = book.with_hold(name, Hold(total=tab.settled, begun=True))
     number = book.holds[name].number + 1
     return book.take(name, Ask(number, tab.total, paid(tab.per_hour, HELD, None)), now)
+
+
+def _within(book: AccountBook, now: Time) -> AccountBook:
+    """The account, of which no more is held than it has: its limit may have been lowered. All give back alike."""
+    held, left = book.held(now), max(0.0, book.limit - book.spent)
+    if held <= left * (1 + ROUNDING):
+        return book
+    holds = {who: hold.model_copy(update={"held": hold.held * left / held}) for who, hold in book.holds.items()}
+    return book.model_copy(update={"holds": holds})
 
 
 def _judged(tab: Tab, name: str, books: Sequence[AccountBook], held: HeldRules, now: Time) -> Tab:

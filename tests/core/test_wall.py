@@ -155,6 +155,19 @@ def test_what_old_tabs_have_spent_stays_spent_until_the_month_is_over() -> None:
     assert december.accounts["lab"].month == "2026-12"
 
 
+def test_less_money_counts_at_once() -> None:
+    both = [pod(0), pod(1, tab="ada/cluster other")]
+    books = look(look(WallBooks(), [], NOVEMBER), both, NOVEMBER + 100)
+    less = Rules(rules=[Rule(name="lab", month=spent(books) + 18.0)])  # a quarter of an hour of both
+    books = look(books, both, NOVEMBER + 101, less)
+    assert [tab.step for tab in books.tabs.values()] == ["fine", "fine"]
+    less = Rules(rules=[Rule(name="lab", month=spent(books) + 4.0)])
+    books = look(books, both, NOVEMBER + 102, less)
+    assert [tab.step for tab in books.tabs.values()] == ["drain", "drain"], "they give back alike"
+    none = Rules(rules=[Rule(name="lab", month=spent(books) / 2)])
+    assert [tab.step for tab in look(books, both, NOVEMBER + 103, none).tabs.values()] == ["stop", "stop"]
+
+
 def test_each_owner_has_an_account_where_the_rules_say_so() -> None:
     rules = Rules(rules=[Rule(name="each", month=LIMIT, each=True), Rule(name="all", month=1.5 * LIMIT)])
     books = look(WallBooks(), [], NOVEMBER, rules)

@@ -10,6 +10,7 @@ from ...core.errors import Refused
 from .api.client import Answer, Api, Json
 from .records import dask_operator
 from .records.manifests import OPERATOR_RULES, USER_RULES, as_yaml, shared_rules
+from .wall import probe
 
 _GIVES = "`jupyter mlops kubernetes manifests --operator` gives the right"
 _GIVES_CONTROLLER = (
@@ -51,6 +52,8 @@ class Report:
     without: list[str] = field(default_factory=list)
     #: What there is of dask-kubernetes' operator.
     operator: list[str] = field(default_factory=list)
+    #: Whether accounts are a fence or a wall.
+    guard: str = ""
     #: The service account that is ready for clusters' controllers, and what it lacks. Empty: each gets one of its own.
     controller: str = ""
     lacking: str = ""
@@ -144,7 +147,8 @@ async def report(context: str = "", namespace: str = "", controller: str = "") -
     """
     api = await Api.connect(context, namespace)
     try:
-        return dataclasses.replace(await check(api, controller), operator=await dask_operator.sentences(api))
+        found = await check(api, controller)
+        return dataclasses.replace(found, operator=await dask_operator.sentences(api), guard=await probe.sentence(api))
     except Answer as answer:
         raise answer.error from None
     finally:

@@ -33,6 +33,13 @@ RECEIPT = "jupyter-mlops/receipt"
 FORMAT = "jupyter-mlops/format"
 #: The label of a hub's users' pods: the user as the hub writes her.
 HUB_USER = "jupyter-mlops/user"
+#: The label of namespaces around which there is a wall: the namespace in which that runs. And the annotation of a
+#: cluster's record by which it speaks.
+WALL = "jupyter-mlops/wall"
+WORD = "jupyter-mlops/wall-word"
+#: What a wall writes on a namespace: the owners who get no new pods there, and when it has looked.
+CLOSED = "jupyter-mlops/wall-closed"
+LOOKED = "jupyter-mlops/wall-looked"
 #: A spot group's pod that was made on demand.
 ON_DEMAND = "jupyter-mlops/on-demand"
 

@@ -21,6 +21,8 @@ _PARTS = ("core", "agent", "home", "pricing", "controller", "places", "client")
 #: What a scheduler's pod imports besides Dask and what that brings, by the distribution that has it. Dask's images lack
 #: some; the kernel's versions are installed then.
 _NEEDED = {"pydantic": "pydantic", "kubernetes.aio": "kubernetes", "aiohttp": "aiohttp"}
+#: The same of the wall's pod, which knows no Dask.
+_PARTS_OF_WALL = ("core", "agent", "home", "pricing", "controller", "places")
 #: The same of the pods of a service.
 _PARTS_OF_SERVICE = ("core", "agent", "home", "client", "registry", "serving")
 _NEEDED_OF_SERVICE = {
@@ -57,6 +59,12 @@ def packed() -> dict[str, str | bytes]:
 def packed_for_service() -> dict[str, str | bytes]:
     """The same for the pods of a service."""
     return _packed(_PARTS_OF_SERVICE, _NEEDED_OF_SERVICE, _BROUGHT_TO_SERVICE)
+
+
+@functools.lru_cache(maxsize=1)
+def packed_for_wall() -> dict[str, str | bytes]:
+    """The same for the wall's pod."""
+    return _packed(_PARTS_OF_WALL, _NEEDED)
 
 
 def _packed(parts: tuple[str, ...], needed: Mapping[str, str], brought: tuple[str, ...] = ()) -> dict[str, str | bytes]:

@@ -40,6 +40,7 @@ from ..records.logs import LogsFile, save_logs
 from ..tunnel.relay import Relay
 from ..why.again import again
 from .nodes import Nodes
+from .word import WallWord
 from .worker import security
 
 logger = logging.getLogger("distributed.scheduler.mlops")
@@ -111,6 +112,8 @@ async def run(spec: ClusterSpec) -> None:
     )
     catalogue = Catalogue.unpacked((Path(names.SPEC) / names.PRICES).read_bytes())
     nodes = Nodes(api, catalogue, lambda host, price: controller.price_host(host, price))
+    word = WallWord(api, ids.scheduler)
+    word.read(held)
     everywhere = "0.0.0.0"  # noqa: S104 - behind a key, in a pod
     controller = Controller(
         scheduler,
@@ -121,13 +124,14 @@ async def run(spec: ClusterSpec) -> None:
         dashboard_host=everywhere,
         host_seen=nodes.see,
         accounts=AccountSecrets(api),
+        wall=lambda: word.state,
         spot=spot_terms(spec.profile),
     )
-    deleted = _end_on_signals(controller, keeper, api, ids)
+    deleted = _end_on_signals(controller, keeper, api, ids, word)
     relay = Relay()
     await relay.open()
     await serve(controller)
-    tasks = [asyncio.create_task(work) for work in (keeper.run(), peaks.run(), nodes.run())]
+    tasks = [asyncio.create_task(work) for work in (keeper.run(), peaks.run(), nodes.run(), word.run())]
     if daskcluster.announces(held):
         tasks.append(asyncio.create_task(_end_with_daskcluster(controller, api, ids)))
     for task in tasks:
@@ -201,7 +205,9 @@ async def _previous_log(api: Api, pod: str) -> list[str]:
         return []
 
 
-def _end_on_signals(controller: Controller, keeper: RecordKeeper, api: Api, ids: names.ObjectNames) -> asyncio.Event:
+def _end_on_signals(
+    controller: Controller, keeper: RecordKeeper, api: Api, ids: names.ObjectNames, word: WallWord
+) -> asyncio.Event:
     """SIGTERM comes when the record was deleted, and when only this pod was: then the cluster lives on in another.
 
     The event that is returned is set in the first case.
@@ -213,8 +219,13 @@ def _end_on_signals(controller: Controller, keeper: RecordKeeper, api: Api, ids:
     async def end() -> None:
         if await _deleted(api, ids):
             deleted.set()
-            told = await keeper.told_end()
-            await controller.stop(*("deleted", DELETED) if told is None else (told.cause, told.why))
+            told, said = await keeper.told_end(), word.state
+            if told is not None:
+                await controller.stop(told.cause, told.why)
+            elif said is not None and said.step == "stop":
+                await controller.stop("budget", said.sentence)
+            else:
+                await controller.stop("deleted", DELETED)
         else:
             await keeper.finish()
             os._exit(0)  # without a word to the workers: they wait for the next scheduler

@@ -15,6 +15,7 @@ _MAY_NOT = re.compile(
     r'(?:.* in the namespace "(?P<namespace>[^"]+)")?'
 )
 _WEBHOOK = re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied the request:?\s*(?P<words>.*)', re.DOTALL)
+_POLICY = re.compile(r"ValidatingAdmissionPolicy '(?P<policy>[^']+)'.* denied request:\s*(?P<words>.*)", re.DOTALL)
 _ABOVE_LIMIT = re.compile(r"must be less than or equal to (?P<resource>\S+) limit")
 _MUST_SPECIFY = re.compile(r"failed quota: (?P<quota>[^:]+): must specify (?P<fields>.+)$")
 
@@ -53,6 +54,12 @@ def _by_admission(message: str, status: int, reason: str) -> Problem:
             what=f"The cluster's rule {found['webhook']!r} refuses the pod",
             why=sentence(found["words"]),
             todo="Change the pod template.",
+        )
+    if found := _POLICY.search(message):
+        return Problem(
+            what=f"The cluster's policy {found['policy']!r} refuses the pod",
+            why=sentence(found["words"]),
+            todo="Do as it says; or ask who runs the cluster.",
         )
     if "violates PodSecurity" in message:
         return Problem(
