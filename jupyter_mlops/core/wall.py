@@ -26,8 +26,8 @@ from .rules import HeldRules, Rules, rules_for
 LOOK: Seconds = 10.0
 
 #: Seconds that are paid for when a cluster is told to stop; of these, how many it has to do so by itself.
-STOP: Seconds = 120.0
-PATIENCE: Seconds = 60.0
+STOP: Seconds = 150.0
+PATIENCE: Seconds = 90.0
 
 #: Seconds for which a tab is kept on which nothing runs.
 _KEPT: Seconds = 86400.0

@@ -136,7 +136,7 @@ def _pod(image: str, version: str) -> Json:
         "args": ["python", f"{names.SPEC}/start.py", _NAME, _FOLDER],
         "workingDir": names.SCRATCH,
         "env": [{"name": "PYTHONUNBUFFERED", "value": "1"}, {"name": "HOME", "value": names.SCRATCH}],
-        "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "resources": {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
         "volumeMounts": [
             {"name": "code", "mountPath": names.SPEC, "readOnly": True},
             {"name": "rules", "mountPath": _FOLDER, "readOnly": True},

@@ -39,7 +39,7 @@ logger = logging.getLogger("jupyter_mlops.wall")
 RULES = "rules.json"
 
 #: Seconds that a look waits for the prices of new nodes.
-_PRICED: Seconds = 15.0
+_PRICED: Seconds = 60.0
 
 
 class Wall:
