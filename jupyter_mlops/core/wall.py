@@ -29,8 +29,11 @@ LOOK: Seconds = 10.0
 STOP: Seconds = 150.0
 PATIENCE: Seconds = 90.0
 
-#: Seconds for which a tab is kept on which nothing runs.
-_KEPT: Seconds = 86400.0
+#: Seconds for which a tab is kept on which nothing runs. Those of owners with an empty account are kept beyond.
+_KEPT: Seconds = 3600.0
+
+#: How many tabs an owner may have in a namespace: what has more names than that is on one tab.
+_MOST_TABS = 200
 
 #: An account that has less than this part of its limit free is empty.
 _EMPTY = 0.01
@@ -46,8 +49,8 @@ _FINE: BudgetStep = "fine"
 class RunningPod(NamedTuple):
     """A pod that has a node, as somebody looked at it.
 
-    `tab` is what it belongs to in its namespace. An hour of it costs `per_hour`, which is assumed where it isn't
-    `priced`; it counts from `since`, and until `until` where it has ended.
+    `tab` is what it belongs to in its namespace: "ada/cluster flights", "ada/pods". An hour of it costs `per_hour`,
+    which is assumed where it isn't `priced`; it counts from `since`, and until `until` where it has ended.
     """
 
     id: str
@@ -103,7 +106,8 @@ class Tab(Record):
 
 
 class WallBooks(Record):
-    """All that is known of what was spent: the `tabs`, by `tab_name`, and the `accounts` of the rules, by name.
+    """All that is known of what was spent: the `tabs`, by namespace, owner and what it is, and the `accounts` of the
+    rules, by name.
 
     `looked` is when the pods of each namespace were looked at last; money is in `currency`.
     """
@@ -121,7 +125,7 @@ class WallBooks(Record):
         now = max(now, before)
         by_tab: dict[str, list[RunningPod]] = {name: [] for name in self.tabs_in(space)}
         for pod in running:
-            by_tab.setdefault(tab_name(space, pod), []).append(pod)
+            by_tab.setdefault(self._tab_of(space, pod, by_tab), []).append(pod)
         tabs = dict(self.tabs)
         for name, pods in by_tab.items():
             tab = tabs.get(name) or Tab(owner=pods[0].owner)
@@ -145,9 +149,9 @@ class WallBooks(Record):
             for rule in held.accounts(tab.owner):
                 book = _within(accounts.get(rule.name, rule).ruled_by(rule), now)
                 accounts[rule.name] = _asked(book, name, tab, now)
-            if tab.pods or now - tab.seen < _KEPT:
-                names = [rule.name for rule in held.accounts(tab.owner)]
-                tabs[name] = _judged(tab, name, [accounts[each] for each in names], held, now)
+            books = [accounts[rule.name] for rule in held.accounts(tab.owner)]
+            if tab.pods or now - tab.seen < _KEPT or any(_is_empty(book, now) for book in books):
+                tabs[name] = _judged(tab, name, books, held, now)
             else:
                 accounts = {each: _without(book, name) for each, book in accounts.items()}
         return self.model_copy(update={"tabs": tabs, "accounts": accounts})
@@ -184,17 +188,22 @@ class WallBooks(Record):
     def _is_empty(self, owner: str, rules: Rules, now: Time) -> bool:
         names = [rule.name for rule in rules_for([rules], owner, _PLACE).accounts(owner)]
         books = [self.accounts[name] for name in names if name in self.accounts]
-        return any(book.at(now).free(now) <= _EMPTY * book.limit for book in books)
+        return any(_is_empty(book, now) for book in books)
+
+    def _tab_of(self, space: str, pod: RunningPod, tabs: Mapping[str, object]) -> str:
+        """The name of the tab that a pod is on, beside those that there are already."""
+        name = f"{space}/{pod.tab}"
+        owner = name.rpartition("/")[0]
+        common = f"{owner}/pods"
+        if common in self.tabs and pod.id in self.tabs[common].pods:
+            return common  # it stays where it is, though there is room now
+        is_new = name not in tabs
+        return common if is_new and sum(each.startswith(f"{owner}/") for each in tabs) >= _MOST_TABS else name
 
     def _why(self, tab: Tab, book: AccountBook, now: Time) -> str:
         if tab.step == "stop" and _is_unbounded(tab, now):
             return f"Account {book.name!r} can't be kept with pods whose nodes have no price"
         return book.told(tab.step, now)
-
-
-def tab_name(space: str, pod: RunningPod) -> str:
-    """The name of the tab that a pod of a namespace is on."""
-    return f"{space}/{pod.tab}"
 
 
 def space_of(name: str) -> str:
@@ -233,6 +242,11 @@ def _judged(tab: Tab, name: str, books: Sequence[AccountBook], held: HeldRules, 
             step = "stop"
     stopped = None if step != "stop" else now if tab.stopped is None else tab.stopped
     return tab.model_copy(update={"account": account, "step": step, "stopped": stopped, "settled": tab.total})
+
+
+def _is_empty(book: AccountBook, now: Time) -> bool:
+    """Whether so little of an account is free that nothing new is begun with it."""
+    return book.at(now).free(now) <= _EMPTY * book.limit
 
 
 def _is_unbounded(tab: Tab, now: Time) -> bool:

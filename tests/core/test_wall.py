@@ -155,6 +155,26 @@ def test_what_old_tabs_have_spent_stays_spent_until_the_month_is_over() -> None:
     assert december.accounts["lab"].month == "2026-12"
 
 
+def test_who_gives_each_pod_another_name_pays_all_the_same() -> None:
+    many = [pod(number, 1.0, tab=f"ada/cluster {number}") for number in range(250)]
+    books = look(look(WallBooks(), [], NOVEMBER), many, NOVEMBER + 360)
+    assert len(books.tabs) == 201 and len(books.tabs["ml/ada/pods"].pods) == 50
+    assert spent(books) == pytest.approx(250 / 10)
+    books = look(books, many[200:], NOVEMBER + 720)
+    assert books.tabs["ml/ada/pods"].per_hour == 50, "they stay where they are"
+    assert spent(books) == pytest.approx(2 * 250 / 10), "who has vanished may have done so just now"
+
+
+def test_an_owner_stays_closed_for_as_long_as_the_account_is_empty() -> None:
+    books = look(look(WallBooks(), [], NOVEMBER), [pod(0, 3600.0)], NOVEMBER + 100)
+    for hours in (1, 30):
+        now = NOVEMBER + hours * 3600
+        books = look(books, [], now)
+        assert books.closed(RULES, now) == ["ada"]
+    december = NOVEMBER + 8 * 86400
+    assert not look(books, [], december).closed(RULES, december)
+
+
 def test_less_money_counts_at_once() -> None:
     both = [pod(0), pod(1, tab="ada/cluster other")]
     books = look(look(WallBooks(), [], NOVEMBER), both, NOVEMBER + 100)

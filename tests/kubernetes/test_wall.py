@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator
@@ -100,8 +101,8 @@ class _Wall:
         async def read() -> WallBooks:
             kept = await in_thread(lambda: self._kube.get("secrets", self.name))
             found = [item for item in kept if item["metadata"]["name"] == "wall-books"]
-            data = base64.b64decode(found[0]["data"]["books.json"]) if found else b"{}"
-            return read_record(WallBooks, data)
+            packed = base64.b64decode(found[0]["data"]["books.json.gz"]) if found else gzip.compress(b"{}")
+            return read_record(WallBooks, gzip.decompress(packed))
 
         return await until(read, lambda books: books.tabs and are_so(books), "in the books")
 

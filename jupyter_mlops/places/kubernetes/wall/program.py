@@ -155,7 +155,8 @@ class Wall:
             for tab, name in short.items():
                 stopped, record = tabs[name].stopped, records.get(tab)
                 if stopped is not None and (record is None or now - stopped >= PATIENCE):
-                    theirs = [pod for pod in found if space.tab_of(pod) == tab and not ending.ends(pod)]
+                    theirs = [pod for pod in found if pod["metadata"]["uid"] in tabs[name].pods]
+                    theirs = [pod for pod in theirs if not ending.ends(pod)]
                     if record is not None or theirs:
                         logger.warning("%s is ended: %s", name, states[tab].sentence)
                         await ending.end(api, record, theirs)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+
 from ....core.base import read_record
 from ....core.errors import Unreadable
 from ....core.wall import WallBooks
@@ -12,7 +15,7 @@ from ..records.kept import KeptFiles, change, secret
 #: The Secret's name.
 BOOKS = "wall-books"
 
-_FILE = "books.json"
+_FILE = "books.json.gz"
 
 
 class WallStore:
@@ -40,7 +43,7 @@ class WallStore:
             return None
         kept = KeptFiles("secrets", item)
         try:
-            books = read_record(WallBooks, kept.text(_FILE) or "", "wall's books")
+            books = read_record(WallBooks, _unpacked(kept), "wall's books")
         except Unreadable as error:
             todo = error.todo or "Delete it to begin anew: all accounts are full then."
             raise Unreadable(f"The wall's books in {kept.where} can't be read", error.why, todo) from None
@@ -49,7 +52,7 @@ class WallStore:
 
     async def save(self, books: WallBooks) -> None:
         """Keep the books. Raises `Answer`, with 409 where somebody else has written them, and `Unreachable`."""
-        files = {_FILE: books.model_dump_json()}
+        files = {_FILE: gzip.compress(books.model_dump_json().encode(), mtime=0)}
         if self._version:
             patch = {"metadata": {"resourceVersion": self._version}, **change(files)}
             path = self._api.path("secrets", BOOKS)
@@ -57,6 +60,13 @@ class WallStore:
         else:
             item = await self._api.request("POST", self._api.path("secrets"), secret(_metadata(BOOKS), files))
         self._version = item["metadata"]["resourceVersion"]
+
+
+def _unpacked(kept: KeptFiles) -> bytes:
+    try:
+        return gzip.decompress(kept.data(_FILE) or b"")
+    except (ValueError, OSError, EOFError, zlib.error):  # what isn't packed as it should be is nothing that can be read
+        return b""
 
 
 def _metadata(name: str) -> Json:
