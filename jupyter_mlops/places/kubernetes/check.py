@@ -10,7 +10,6 @@ from ...core.errors import Refused
 from .api.client import Answer, Api, Json
 from .records import dask_operator
 from .records.manifests import OPERATOR_RULES, USER_RULES, as_yaml, shared_rules
-from .wall import probe
 
 _GIVES = "`jupyter mlops kubernetes manifests --operator` gives the right"
 _GIVES_CONTROLLER = (
@@ -145,6 +144,8 @@ async def report(context: str = "", namespace: str = "", controller: str = "") -
     Unavailable : there is no way to a Kubernetes cluster, or it doesn't answer.
     InvalidSpec : the kubeconfig lacks the context.
     """
+    from .wall import probe  # clusters' pods are sent this module, and no wall
+
     api = await Api.connect(context, namespace)
     try:
         found = await check(api, controller)

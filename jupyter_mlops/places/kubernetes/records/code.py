@@ -21,7 +21,8 @@ _PARTS = ("core", "agent", "home", "pricing", "controller", "places", "client")
 #: What a scheduler's pod imports besides Dask and what that brings, by the distribution that has it. Dask's images lack
 #: some; the kernel's versions are installed then.
 _NEEDED = {"pydantic": "pydantic", "kubernetes.aio": "kubernetes", "aiohttp": "aiohttp"}
-#: The same of the wall's pod, which knows no Dask.
+#: What of these only the wall needs, and the parts for its own pod, which knows no Dask.
+_WALL = ("core/wall.py", "places/kubernetes/wall/")
 _PARTS_OF_WALL = ("core", "agent", "home", "pricing", "controller", "places")
 #: The same of the pods of a service.
 _PARTS_OF_SERVICE = ("core", "agent", "home", "client", "registry", "serving")
@@ -43,7 +44,9 @@ def files(parts: tuple[str, ...] = _PARTS) -> list[str]:
     found = [package / "__init__.py", package / "_version.py"]
     for part in parts:
         found.extend(path for path in (package / part).rglob("*.py"))
-    return sorted(str(path.relative_to(_ROOT)) for path in found)
+    left_out = () if parts == _PARTS_OF_WALL else tuple(f"{start.PACKAGE}/{name}" for name in _WALL)
+    names = sorted(path.relative_to(_ROOT).as_posix() for path in found)
+    return [name for name in names if not name.startswith(left_out)]
 
 
 @functools.lru_cache(maxsize=1)
