@@ -194,3 +194,13 @@ def test_each_owner_has_an_account_where_the_rules_say_so() -> None:
     books = look(books, [pod(0), pod(1, owner="bob")], NOVEMBER + 100, rules)
     costs = {name: book.spent for name, book in books.accounts.items()}
     assert costs == pytest.approx({"each of ada": 1.0, "each of bob": 1.0, "all": 2.0})
+
+
+def test_who_holds_money_already_is_asked_first_and_a_new_rule_counts_from_then_on() -> None:
+    rate = LIMIT / (HELD + 300) * 3600
+    books = look(look(WallBooks(), [], NOVEMBER), [pod(0, rate, owner="zoe")], NOVEMBER + 1)
+    both = [pod(0, rate, owner="zoe"), pod(1, rate, owner="abe", since=NOVEMBER + 10)]
+    more = Rules(rules=[*RULES.rules, Rule(name="new", month=1e6)])
+    books = look(books, both, NOVEMBER + 11, more)
+    assert books.accounts["lab"].holds["ml/zoe/cluster c"].held == pytest.approx(paid(rate, HELD, None))
+    assert books.accounts["new"].spent == pytest.approx(paid(rate, 10, None) + paid(rate, 1, None)), "of both"
