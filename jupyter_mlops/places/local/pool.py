@@ -118,7 +118,8 @@ class LocalPool:
 
     async def _connect(self) -> None:
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
-        self._writer.writelines(encode(**message) for message in self._waiting)
+        for message in self._waiting:  # none, as a rule: no lines of a generator are an error from Python 3.12 on
+            self._writer.write(encode(**message))
         self._waiting.clear()
         self.on_server(self._pid)
         task = asyncio.create_task(self._listen(reader))
