@@ -281,3 +281,17 @@ def _status(data: bytes) -> Json:
     except ValueError:
         return {"message": data.decode("utf-8", errors="replace")[:500]}
     return status if isinstance(status, dict) else {"message": str(status)}
+
+
+async def delete(api: Api, path: str, how: Json | None = None) -> None:
+    """Delete an object; a no-op when it is gone. Raises as `Api.request`.
+
+    Parameters
+    ----------
+    how : the API's DeleteOptions, such as preconditions.
+    """
+    try:
+        await api.request("DELETE", path, how, parse=False)
+    except Answer as answer:
+        if answer.status != 404:
+            raise

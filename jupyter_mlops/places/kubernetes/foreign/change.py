@@ -6,7 +6,7 @@ import asyncio
 
 from ....core.errors import OutOfRange, Refused, UnknownGroup
 from ....core.profile import MOST_WORKERS
-from ..api.client import MERGE_PATCH, Answer, Api, Json
+from ..api.client import MERGE_PATCH, Api, Json, delete
 from ..records.record import APPS
 from .discover import DASK, Discovered, DiscoveredGroup
 
@@ -73,9 +73,4 @@ def group_of(cluster: Discovered, name: str | None) -> DiscoveredGroup:
 
 
 async def _delete(api: Api, plural: str, group: str, name: str) -> None:
-    body = {"propagationPolicy": "Background"}
-    try:
-        await api.request("DELETE", api.path(plural, name, group=group), body, parse=False)
-    except Answer as answer:
-        if answer.status != 404:
-            raise
+    await delete(api, api.path(plural, name, group=group), {"propagationPolicy": "Background"})

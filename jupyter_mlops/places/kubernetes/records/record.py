@@ -15,7 +15,7 @@ from ....core.errors import NameTaken
 from ....core.formats import FORMAT
 from ... import keys
 from .. import names
-from ..api.client import MERGE_PATCH, Answer, Api, Json
+from ..api.client import MERGE_PATCH, Answer, Api, Json, delete
 from ..names import ObjectNames
 from ..options import options_of
 from ..pods import template
@@ -88,22 +88,14 @@ async def remove(api: Api, ids: ObjectNames) -> None:
     try:
         await daskcluster.end(api, ids)
     finally:
-        await _delete(api, api.path("deployments", ids.scheduler, group=APPS), {"propagationPolicy": "Background"})
+        await delete(api, api.path("deployments", ids.scheduler, group=APPS), {"propagationPolicy": "Background"})
 
 
 async def forget(api: Api, ids: ObjectNames, storage: Storage = "secrets") -> None:
     """Remove what outlives the cluster, where it is kept in that kind of objects."""
     await daskcluster.end(api, ids)
     for name in (ids.receipt, ids.history):
-        await _delete(api, api.path(storage, name))
-
-
-async def _delete(api: Api, path: str, how: Json | None = None) -> None:
-    try:
-        await api.request("DELETE", path, how, parse=False)
-    except Answer as answer:
-        if answer.status != 404:
-            raise
+        await delete(api, api.path(storage, name))
 
 
 async def _await_operator(api: Api, spec: ClusterSpec, ids: ObjectNames) -> None:

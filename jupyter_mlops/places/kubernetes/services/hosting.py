@@ -24,7 +24,7 @@ from ....home.owner import me
 from ....home.services import caller_of, with_caller
 from ...hosting import Hosting
 from .. import names, shipped
-from ..api.client import MERGE_PATCH, Answer, Api, Json
+from ..api.client import MERGE_PATCH, Answer, Api, Json, delete
 from ..api.where import everywhere, remember, where
 from ..names import ServiceNames
 from ..records.kept import change
@@ -312,7 +312,7 @@ class KubernetesHosting(Hosting):
         used = _secrets_of(template["spec"]) | _secrets_of(found.deployment["spec"]["template"]["spec"])
         used.update(*(_secrets_of(pod["spec"]) for pod in found.pods))
         for name in earlier - used:  # of those before: what was made since is another wish's, which comes
-            await _delete(api, api.path("secrets", name))
+            await delete(api, api.path("secrets", name))
 
     async def _supply(
         self, api: Api, ids: ServiceNames, spec: ServiceSpec, owner: Json, build: str,
@@ -470,7 +470,7 @@ async def _post(api: Api, kind: str, group: str, body: Json) -> bool:
             return False
         if there and names.SERVICE not in (there[0]["metadata"].get("labels") or {}):
             raise Answer(409, {"message": f"{name!r} is somebody else's"})
-        await _delete(api, api.path(kind, name, group=group))
+        await delete(api, api.path(kind, name, group=group))
         await asyncio.sleep(_LOOK)
     raise AssertionError
 
@@ -490,18 +490,10 @@ async def _is_there(api: Api, entry: StoredService) -> bool:
     return False
 
 
-async def _delete(api: Api, path: str, how: Json | None = None) -> None:
-    try:
-        await api.request("DELETE", path, how, parse=False)
-    except Answer as answer:
-        if answer.status != 404:
-            raise
-
-
 async def _delete_record(api: Api, found: StoredService) -> None:
     """Remove the record that was found, unless somebody has changed it since."""
     unchanged = {"resourceVersion": found.version}
-    await _delete(api, api.path("secrets", found.ids.whole), {"preconditions": unchanged} if found.version else None)
+    await delete(api, api.path("secrets", found.ids.whole), {"preconditions": unchanged} if found.version else None)
 
 
 async def _delete_deployment(api: Api, found: StoredService, how: str) -> None:
@@ -509,7 +501,7 @@ async def _delete_deployment(api: Api, found: StoredService, how: str) -> None:
     if found.deployment is not None:
         path = api.path("deployments", found.ids.whole, group=_APPS)
         its = {"uid": found.deployment["metadata"]["uid"]}
-        await _delete(api, path, {"propagationPolicy": how, "preconditions": its})
+        await delete(api, path, {"propagationPolicy": how, "preconditions": its})
 
 
 async def _unmake(api: Api, ids: ServiceNames, spec: ServiceSpec, before: StoredService | None) -> None:
