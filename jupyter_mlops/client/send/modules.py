@@ -71,26 +71,24 @@ def imports_from(brought: Mapping[str, Module], start: Iterable[str], lazy: bool
     start : names of modules, in `brought` or not.
     lazy : with those that are imported later, perhaps.
     """
-    todo, looked, found = [*start], set[str](), set[str]()
-    while todo:
-        for part in _with_parents(todo.pop()):
-            if part not in brought:
-                found.add(part)
-            elif part not in looked:
-                looked.add(part)
-                todo += _imported(part, brought[part], lazy)
-    return found
+    return _followed(brought, start, lazy) - brought.keys()
 
 
 def reached(brought: Mapping[str, Module], start: Iterable[str]) -> list[str]:
     """The modules among `brought` that the modules `start` are or import, at once or later."""
+    return sorted(_followed(brought, start, lazy=True) & brought.keys())
+
+
+def _followed(brought: Mapping[str, Module], start: Iterable[str], lazy: bool) -> set[str]:
+    """The modules that `start` are, and all that those in `brought` among them import."""
     todo, found = [*start], set[str]()
     while todo:
         for part in _with_parents(todo.pop()):
-            if part in brought and part not in found:
+            if part not in found:
                 found.add(part)
-                todo += _imported(part, brought[part], lazy=True)
-    return sorted(found)
+                if part in brought:
+                    todo += _imported(part, brought[part], lazy)
+    return found
 
 
 def _with_parents(name: str) -> list[str]:
