@@ -106,10 +106,7 @@ class Deadline:
 
     def taken(self, cost: Cost) -> Budget:
         """What it has cost and costs an hour, with what is assumed of it, whether it has a budget or not."""
-        limits = self.limits.model_copy(update={"budget": self.limits.budget or 1.0})
-        budget = budget_of(limits, cost, reference_in(cost.currency, self._reference), self._clock())
-        assert budget is not None
-        return budget
+        return self.budget_of_run(self.limits.budget or 1.0, cost)
 
     def life(self) -> Seconds | None:
         """Seconds that it may still live; None where that isn't bounded."""

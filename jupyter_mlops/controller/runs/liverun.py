@@ -200,7 +200,7 @@ class LiveRun:
         state.busy, state.cost = self.cost.busy(now), self.cost.cost(now)
         state.left, state.use = self.left(now), self.use.groups
         state.whereabouts = None if self.live else self.whereabouts()
-        budget, own = (self.budget(), self.own_budget(now)) if self.live else (None, None)
+        budget, own = (self.budget(), self.own_budget(state.cost)) if self.live else (None, None)
         ends = sooner(own, budget)
         done = state.done + state.failed
         if self.maps:
@@ -221,11 +221,12 @@ class LiveRun:
         most = self.state.options.get("budget")
         return float(most) if most else None
 
-    def own_budget(self, now: Time) -> Budget | None:
-        """What is left of the money at which it is stopped; None where nobody said one. A sweep keeps to its own."""
+    def own_budget(self, cost: Cost) -> Budget | None:
+        """What is left of the money at which it is stopped, when it has cost so much; None where nobody said one. A
+        sweep keeps to its own."""
         if self._most is None or self.budget_of is None or self.state.kind == "sweep":
             return None
-        return self.budget_of(self._most, self.cost.cost(now))
+        return self.budget_of(self._most, cost)
 
     @property
     def maps(self) -> bool:

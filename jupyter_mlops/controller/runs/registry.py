@@ -270,7 +270,7 @@ class RunRegistry:
 
     async def _end_when_spent(self, run: LiveRun) -> None:
         """End a run before it costs more than it may."""
-        while run.live and (budget := run.own_budget(time.time())) is not None:
+        while run.live and (budget := run.own_budget(run.cost.cost(time.time()))) is not None:
             if budget.unbounded or budget.left <= budget.per_hour * _BEFORE / HOUR:
                 self.end(run, "failed", f"RunOverBudget: {sentence(budget.why_over)}")
                 self._event(f"{run.state.name} was stopped: {budget.why_over}", run.state.id)
