@@ -5,6 +5,7 @@ import { ProblemLine } from '../controls/problem';
 import { Performance, PerformancePeriod } from '../state/schema';
 import { decimals, significant } from '../words/number';
 import { day, moment } from '../words/time';
+import { Scrolled } from './scrolled';
 
 /** Seconds of a day, and periods that are shown: the newest. */
 const DAY = 86400;
@@ -41,12 +42,7 @@ export function PerformanceTable({
         </p>
       )}
       {periods.length > 0 && (
-        <div
-          className="jp-mlops-watch-scroll"
-          tabIndex={0}
-          role="region"
-          aria-label={trans.__('How good it is')}
-        >
+        <Scrolled label={trans.__('How good it is')}>
           <table>
             <thead>
               <tr>
@@ -78,7 +74,7 @@ export function PerformanceTable({
                 ))}
             </tbody>
           </table>
-        </div>
+        </Scrolled>
       )}
       {whole && limits && <p className="jp-mlops-good-limits">{limits}</p>}
     </section>

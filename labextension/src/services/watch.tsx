@@ -7,6 +7,7 @@ import { useMlops } from '../state/hooks';
 import { Alert, FeatureDrift, ServiceWatch } from '../state/schema';
 import { decimals, number } from '../words/number';
 import { PerformanceTable } from './performance';
+import { Scrolled } from './scrolled';
 
 /** Milliseconds between two looks: as often as a service compares. */
 const EVERY = 5000;
@@ -60,12 +61,7 @@ function Compared({ watch, trans }: IComparedProps): JSX.Element {
         {watch.cost && <span data-mlops="watch-cost">{sentence(watch.cost)}</span>}
       </p>
       {watch.features.length > 0 && (
-        <div
-          className="jp-mlops-watch-scroll"
-          tabIndex={0}
-          role="region"
-          aria-label={trans.__('Features')}
-        >
+        <Scrolled label={trans.__('Features')}>
           <table>
             <thead>
               <tr>
@@ -104,7 +100,7 @@ function Compared({ watch, trans }: IComparedProps): JSX.Element {
           {watch.features.length > MOST && (
             <p>{trans.__('and %1 more', number(watch.features.length - MOST))}</p>
           )}
-        </div>
+        </Scrolled>
       )}
     </>
   );
