@@ -10,6 +10,7 @@ from typing import Annotated
 
 from .base import Amount, Label, Record, Saying, first
 from .errors import MOST_SAID
+from .logged import is_kept
 from .words import count, first_of, harmless
 
 #: Ids that are named of each kind.
@@ -99,6 +100,29 @@ def told_apart(pairs: Iterable[tuple[str, object]], joined: JoinedLabels) -> dic
     for id in contradicting:
         del found[id]
     return found
+
+
+def add_unknown(ids: Iterable[str], share: float, joined: JoinedLabels) -> None:
+    """Count labels of ids that aren't in a log.
+
+    Parameters
+    ----------
+    share : of the rows that is logged: one of a row that isn't is no stranger.
+    """
+    for id in ids:
+        joined.add("strangers" if is_kept(id, share) else "outside", id)
+
+
+def added_up(several: Iterable[JoinedLabels]) -> JoinedLabels:
+    """What became of labels that were joined to several logs, each label to one."""
+    whole = JoinedLabels()
+    for each in several:
+        for kind in ("new", *_KINDS):
+            setattr(whole, kind, getattr(whole, kind) + getattr(each, kind))
+            named = [*whole.examples.get(kind, []), *each.examples.get(kind, [])]
+            if named:
+                whole.examples[kind] = named[:_NAMED]
+    return whole
 
 
 def scored(task: str, answer: str, label: object) -> tuple[str, float | None] | None:

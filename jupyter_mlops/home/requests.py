@@ -158,18 +158,30 @@ class RequestLog:
         ----------
         share : of the rows that is logged: one of a row that isn't is no stranger.
         """
-        from ..core.label import JoinedLabels, told_apart
+        from ..core.label import JoinedLabels, add_unknown, told_apart
 
         joined = JoinedLabels()
         labels = iter(told_apart(pairs, joined).items())
         if not self.exists():
-            _strangers(labels, share, joined)
+            add_unknown((id for id, _ in labels), share, joined)
             return joined
         with self._open() as db:
             while some := dict(itertools.islice(labels, _AT_ONCE)):
                 with _at_once(db):
                     _join(db, some, share, now, joined)
         return joined
+
+    def known(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids that are of a row here."""
+        found: list[str] = []
+        asked = iter(ids)
+        if not self.exists():
+            return found
+        with self._open() as db:
+            while some := list(itertools.islice(asked, _AT_ONCE)):
+                query = "SELECT id FROM rows WHERE id IN (SELECT value FROM json_each(?))"
+                found += [id for (id,) in db.execute(query, (json.dumps(some),))]
+        return found
 
     def rows(self, since: Time) -> list[dict[str, Any]]:
         """The rows that were logged since, the first first: `id`, `time`, `version`, `answer`, `label` (None where
@@ -407,7 +419,7 @@ def _salt(db: sqlite3.Connection) -> str:
 
 
 def _join(db: sqlite3.Connection, labels: Mapping[str, object], share: float, now: Time, joined: JoinedLabels) -> None:
-    from ..core.label import scored
+    from ..core.label import add_unknown, scored
 
     asked = (
         "SELECT id, task, answer, label FROM rows LEFT JOIN versions USING (digest) "
@@ -423,14 +435,7 @@ def _join(db: sqlite3.Connection, labels: Mapping[str, object], share: float, no
         joined.add("new" if before is None else "same" if before == label else "changed", id)
         if before != label:
             db.execute("UPDATE rows SET label = ?, labelled = ?, score = ? WHERE id = ?", (label, now, score, id))
-    _strangers(left.items(), share, joined)
-
-
-def _strangers(labels: Iterable[tuple[str, object]], share: float, joined: JoinedLabels) -> None:
-    from ..core.logged import is_kept
-
-    for id, _ in labels:
-        joined.add("strangers" if is_kept(id, share) else "outside", id)
+    add_unknown(left, share, joined)
 
 
 def _hour(moment: Time) -> Time:

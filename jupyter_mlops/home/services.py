@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,7 +19,7 @@ from .requests import REQUESTS, RequestLog
 
 if TYPE_CHECKING:
     from ..core.alert import ServiceWatch
-    from ..core.performance import Performance
+    from ..core.performance import Performance, Tally
     from ..core.service import CallerTokens, ServiceSpec, ServiceState
     from ..core.window import Window
 
@@ -149,23 +149,12 @@ class ServiceFolder:
         ------
         Unavailable, Unreadable, StorageFull, Refused
         """
-        from ..core.errors import MlopsError
-        from ..core.performance import metric_of, performance_of
-        from .models import model_folder
-
-        log, before = self.requests, None
+        log = self.requests
         # Who looks last writes last: a router and who has just joined labels may do so at the same time.
         with log.held(wait=wait) if log.exists() else contextlib.nullcontext(True) as held:
             if not held:
                 return None
-            tallies, task, unsure = log.tallies(spec.digest)
-            with contextlib.suppress(FileNotFoundError, MlopsError):  # of one that is gone its replicas told the task
-                version = model_folder(spec.model).version(spec.version).record()
-                if version.digest == spec.digest:
-                    task = version.task
-                    before = version.metrics.get((metric_of(task) or ("",))[0])
-            told = performance_of(tallies, task, before, unsure, spec.version_name)
-            told.version, told.digest = spec.version, spec.digest
+            told = performance_from(spec, *log.tallies(spec.digest))
             home.write(self.path / PERFORMANCE, told.model_dump_json())
         return told
 
@@ -245,6 +234,28 @@ class ServiceFolder:
                 text = file.read().decode(errors="replace")
                 found += [f"{path.stem}: {line}" for line in text.splitlines()[-lines:]]
         return found
+
+
+def performance_from(spec: ServiceSpec, tallies: Sequence[Tally], task: str, unsure: str) -> Performance:
+    """How good the wanted version is, from what is logged.
+
+    Parameters
+    ----------
+    task, unsure : as its replicas told them: of a version that is gone nobody else knows.
+    """
+    from ..core.errors import MlopsError
+    from ..core.performance import metric_of, performance_of
+    from .models import model_folder
+
+    before = None
+    with contextlib.suppress(FileNotFoundError, MlopsError):
+        version = model_folder(spec.model).version(spec.version).record()
+        if version.digest == spec.digest:
+            task = version.task
+            before = version.metrics.get((metric_of(task) or ("",))[0])
+    told = performance_of(tallies, task, before, unsure, spec.version_name)
+    told.version, told.digest = spec.version, spec.digest
+    return told
 
 
 def with_caller(known: CallerTokens, caller: str, service: str) -> tuple[str, CallerTokens]:

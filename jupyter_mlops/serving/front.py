@@ -22,8 +22,8 @@ from tornado.iostream import IOStream, StreamClosedError
 from .._version import __version__
 from ..core.alert import ServiceWatch
 from ..core.base import Seconds
-from ..core.errors import Refused, Unavailable
-from ..core.service import LARGEST_BODY
+from ..core.errors import InvalidInput, NotFound, Refused, Unavailable, Unreadable
+from ..core.service import LARGEST_BODY, MOST_BODY
 from ..core.waiting import until_set, wait_for
 from ..core.words import size
 from .counts import CONTENT_TYPE, TrafficCounts
@@ -72,6 +72,10 @@ class Answering(Protocol):
 
     def watch(self, caller: str) -> ServiceWatch:
         """How what it is asked compares with the baseline; raises `Refused` for whoever isn't its owner."""
+
+    async def of_log(self, caller: str, question: str, body: bytes) -> bytes:
+        """What its log says to a question of its owner; raises `Refused` for whoever isn't that, and as
+        `log_door.answer`."""
 
     def caller(self, token: str) -> str | None:
         """Whose token this is; raises `Unavailable` where that can't be seen."""
@@ -248,7 +252,8 @@ class _Request(httputil.HTTPMessageDelegate):
     def data_received(self, chunk: bytes) -> None:
         """Part of the body."""
         self._size += len(chunk)
-        if self._refused is None and self._size > self._router.body:
+        most = max(self._router.body, MOST_BODY) if self._path[:1] == ["log"] else self._router.body
+        if self._refused is None and self._size > most:
             self._refused = self._too_large()
         if self._refused is None and self._kept:
             self._chunks.append(chunk)
@@ -317,6 +322,9 @@ class _Request(httputil.HTTPMessageDelegate):
         if path == ["watch"]:
             self._only("GET")
             raise self._watched()
+        if path[:1] == ["log"] and len(path) == 2:
+            self._only("POST")
+            raise await self._of_log(path[1])
         if path == ["predict"]:
             return await self._ask(PREDICT)
         if path[:1] != ["v2"]:
@@ -349,6 +357,12 @@ class _Request(httputil.HTTPMessageDelegate):
         except Refused as error:
             return fault(403, str(error))
 
+    async def _of_log(self, question: str) -> PlainReply:
+        try:
+            return PlainReply(200, await self._router.of_log(self._caller, question, self._body()))
+        except (Refused, NotFound, InvalidInput, Unreadable) as error:
+            return fault({Refused: 403, NotFound: 404, InvalidInput: 400}.get(type(error), 500), str(error))
+
     def _of_server(self, rest: list[str]) -> PlainReply:
         self._only("GET")
         if not rest:
@@ -364,9 +378,12 @@ class _Request(httputil.HTTPMessageDelegate):
     async def _ask(self, code: int) -> Frame:
         self._only("POST")
         self._counted = True
+        return await self._router.ask(code, self._body(), AskedHead(self._server.next_id(), self._key).packed())
+
+    def _body(self) -> bytes:
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
-        return await self._router.ask(code, body, AskedHead(self._server.next_id(), self._key).packed())
+        return body
 
     def _only(self, method: str) -> None:
         if self._method != method:

@@ -32,6 +32,7 @@ from ..core.words import count
 from ..home.logs import bound_logs
 from ..home.models import model_folder
 from ..home.services import ServiceFolder, Stamp, caller_of
+from . import log_door
 from .counts import TrafficCounts
 from .fleet import Fleet
 from .frames import Frame
@@ -113,6 +114,14 @@ class ServiceRouter:
         if caller != self._spec.owner:
             raise Refused("What others ask isn't told", f"only {self._spec.owner} is told it", "")
         return self._folder.watch() or ServiceWatch()
+
+    async def of_log(self, caller: str, question: str, body: bytes) -> bytes:
+        """As `Answering`."""
+        if caller != self._spec.owner:
+            raise Refused("What others ask isn't told", f"only {self._spec.owner} is told it", "")
+        told = await asyncio.to_thread(log_door.answer, self._folder, question, body)
+        await self._log()  # what it has changed counts at once
+        return told
 
     def caller(self, token: str) -> str | None:
         """As `Answering`. The file is looked at each time: who is shut out is out at once."""

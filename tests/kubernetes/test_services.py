@@ -85,12 +85,13 @@ def home(namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
-    service = mlops.deploy("total@1", profile="good", replicas=2)
+    service = mlops.deploy("total@1", profile="good", replicas=2, log=1.0)
     assert service.state.phase == "ready" and len(service.state.replicas) == 2
     assert service.predict([[1.0, 2.0, 3.0]]).tolist() == [6.0]
     assert mlops.service("total").address == f"http://total-service.{namespace.name}.svc:8080"
     asking = _asks(namespace, service.token())
     until(lambda: service.watch().state.rows >= 2)  # of both pods
+    _labels(service)
 
     mlops.deploy("total@2", name="total")  # it lives there already
     assert service.predict(np.ones((2, 3))).tolist() == [6.0, 6.0]
@@ -115,6 +116,17 @@ def test_a_service_of_pods(home: Path, namespace: Namespace) -> None:
     assert (service.receipt.cost.amount or 0) > 0
     main(["services", "forget", "total"])
     until(lambda: namespace.left() == [])
+
+
+def _labels(service: mlops.Service) -> None:
+    """Its answers are labelled, judged and forgotten, in whichever pod they are logged."""
+    _, ids = service.predict(np.ones((20, 3)), ids=True, key="ann")
+    until(lambda: {*ids} <= {*service.requests()["request.id"]})
+    joined = service.label([*ids, "nobody"], [3.0] * 21).counts
+    assert (joined.new, joined.strangers) == (20, 1), joined
+    told = service.watch().performance
+    assert told is not None and told.whole is not None and told.whole.labelled == 20 and told.whole.value == 0.0
+    assert service.forget("ann") == 20 and not {*ids} & {*service.requests()["request.id"]}
 
 
 def test_what_is_in_the_way_of_a_service_is_said(

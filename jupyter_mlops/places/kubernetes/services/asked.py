@@ -1,58 +1,96 @@
-"""Asks each pod of a service what it has counted."""
+"""Asks each pod of a service what it has counted, and what it has logged."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from ....core.alert import ServiceWatch
 from ....core.base import Seconds, read_record
-from ....core.errors import MlopsError, Unavailable, Unreadable
+from ....core.errors import MlopsError, Unavailable
 from .. import names
 from ..api.client import Api, Json
 from ..tunnel.port_forward import Tunnel
 from ..why.facts import is_ready
 
-#: Seconds that a pod has to tell.
-_PATIENCE: Seconds = 20.0
+#: Seconds that a pod has to tell what it counted, and what it logged, which may be a lot.
+_PATIENCE, _LONG = 20.0, 120.0
 
 
-async def watches(api: Api, pods: Sequence[Json], token: str) -> list[ServiceWatch]:
-    """What each pod that answers has counted, as its owner is told. One that goes meanwhile is left out.
+class PodAsker:
+    """Asks the pods of one service, as its owner.
 
-    Raises
-    ------
-    Unavailable : none tells.
+    Parameters
+    ----------
+    pods : of the service. Those that aren't ready are left out.
+    token : its owner's.
     """
-    ready = [str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)]
-    told = await asyncio.gather(*(_watch(api, pod, token) for pod in ready), return_exceptions=True)
-    heard = [each for each in told if isinstance(each, ServiceWatch)]
-    if ready and not heard:
-        fault = next(each for each in told if isinstance(each, BaseException))
-        if not isinstance(fault, MlopsError):
-            raise fault
-        raise Unavailable("No pod of the service tells what it was asked", str(fault), "Try again.")
-    return heard
 
+    def __init__(self, api: Api, pods: Sequence[Json], token: str) -> None:
+        self._api, self._token = api, token
+        self._pods = [str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)]
 
-async def _watch(api: Api, pod: str, token: str) -> ServiceWatch:
-    import aiohttp
+    @property
+    def pods(self) -> list[str]:
+        """The names of those that are ready."""
+        return self._pods
 
-    async def find() -> str:
-        return pod
+    async def watches(self) -> list[ServiceWatch]:
+        """What each pod has counted. One that goes meanwhile is left out.
 
-    tunnel = Tunnel(api, find, names.SERVICE_PORT)
-    port = await tunnel.open()
-    try:
-        timeout = aiohttp.ClientTimeout(total=_PATIENCE)
-        headers = {"Authorization": f"Bearer {token}"}
-        where = f"http://127.0.0.1:{port}/watch"
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(where, headers=headers) as answer:
-            body = await answer.read()
-            if answer.status != 200:
-                raise Unavailable(f"{pod} doesn't tell what it was asked", f"it answered {answer.status}", "")
-            return read_record(ServiceWatch, body, f"answer of {pod}")
-    except (aiohttp.ClientError, asyncio.TimeoutError, OSError, Unreadable) as error:
-        raise Unavailable(f"{pod} doesn't tell what it was asked", str(error) or type(error).__name__, "") from error
-    finally:
-        await tunnel.close()
+        Raises
+        ------
+        Unavailable : none tells.
+        """
+        told = await self._some(*(self._ask(pod, "GET", "watch", b"", _PATIENCE) for pod in self._pods))
+        return [read_record(ServiceWatch, each, "answer of a pod") for each in told]
+
+    async def of_logs(self, question: str, body: bytes) -> list[bytes]:
+        """What the log of each pod answers to a question of `log_door`. One that goes meanwhile is left out: with it
+        goes what it has logged. Raises `Unavailable` where none tells."""
+        return await self._some(*(self.of_log(pod, question, body) for pod in self._pods))
+
+    async def of_all_logs(self, question: str, body: bytes) -> list[bytes]:
+        """As `of_logs`, where all have to answer; raises `Unavailable` where one doesn't."""
+        return await asyncio.gather(*(self.of_log(pod, question, body) for pod in self._pods))
+
+    async def of_log(self, pod: str, question: str, body: bytes) -> bytes:
+        """What the log of one pod answers; raises `Unavailable`."""
+        return await self._ask(pod, "POST", f"log/{question}", body, _LONG)
+
+    async def _some(self, *asked: Coroutine[Any, Any, bytes]) -> list[bytes]:
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        heard = [each for each in told if isinstance(each, bytes)]
+        if self._pods and not heard:
+            fault = next(each for each in told if isinstance(each, BaseException))
+            if not isinstance(fault, MlopsError):
+                raise fault
+            raise Unavailable("No pod of the service tells what it was asked", str(fault), "Try again.")
+        return heard
+
+    async def _ask(self, pod: str, method: str, path: str, body: bytes, patience: Seconds) -> bytes:
+        import aiohttp
+
+        async def find() -> str:
+            return pod
+
+        tunnel = Tunnel(self._api, find, names.SERVICE_PORT)
+        port = await tunnel.open()
+        what = f"{pod} doesn't tell what it was asked"
+        try:
+            timeout = aiohttp.ClientTimeout(total=patience)
+            headers = {"Authorization": f"Bearer {self._token}"}
+            where = f"http://127.0.0.1:{port}/{path}"
+            async with (
+                aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+                session.request(method, where, data=body) as answer,
+            ):
+                told = await answer.read()
+                if answer.status != 200:
+                    raise Unavailable(what, f"it answered {answer.status}: {told[:500].decode(errors='replace')}", "")
+                return told
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise Unavailable(what, str(error) or type(error).__name__, "") from error
+        finally:
+            await tunnel.close()

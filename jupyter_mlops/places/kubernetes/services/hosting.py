@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 from ....core.alert import ServiceWatch, together
-from ....core.base import Seconds
+from ....core.base import Seconds, Time
 from ....core.cluster import Problem, Receipt
 from ....core.errors import Conflict, MlopsError, Refused, StartFailed, Unavailable, UnknownService, Unreadable
+from ....core.label import JoinedLabels
 from ....core.ledger import LedgerEntry
+from ....core.performance import Performance
 from ....core.service import CallerTokens, ServiceSpec, ServiceState
 from ....core.window import Window
 from ....home.models import model_folder
@@ -29,8 +31,9 @@ from ..api.where import everywhere, remember, where
 from ..names import ServiceNames
 from ..records.kept import change
 from ..tunnel.connections import Connections, has_name_here
-from .asked import watches
+from .asked import PodAsker
 from .finder import ServiceFinder, services_listed
+from .logged import forget_in_pods, label_in_pods, performance_of_pods, rows_of_pods
 from .objects import (
     BEFORE,
     CALLERS,
@@ -71,6 +74,7 @@ class KubernetesHosting(Hosting):
     """Services as pods. It holds connections, and what was seen last for as long as Kubernetes doesn't answer."""
 
     by_profile: ClassVar[bool] = True
+    logs_requests: ClassVar[bool] = True
     every: ClassVar[Seconds] = _LOOK
 
     def __init__(self, connections: Connections) -> None:
@@ -190,10 +194,9 @@ class KubernetesHosting(Hosting):
     async def watch(self, name: str) -> ServiceWatch | None:
         """As in `Hosting`: pods count for themselves, and are asked, each. What one counted that is gone went with it.
         Raises `Unavailable` where none can be asked."""
-        token = await self.own_token(name)
-        api, found = await self._found(name)
+        asker, found = await self._asker(name)
         spec = found.spec
-        heard = [each for each in await self._run(watches(api, found.pods, token)) if each.open.digest == spec.digest]
+        heard = [each for each in await self._run(asker.watches()) if each.open.digest == spec.digest]
         baseline = await asyncio.to_thread(model_folder(spec.model).version(spec.version).baseline)
         return together(heard, baseline)
 
@@ -201,6 +204,31 @@ class KubernetesHosting(Hosting):
         """As in `Hosting`: none."""
         await self._found(name)
         return []
+
+    async def performance(self, name: str) -> Performance | None:
+        """As in `Hosting`: of what the pods have logged that live."""
+        asker, found = await self._asker(name)
+        return await self._run(performance_of_pods(asker, found.spec))
+
+    async def label(self, name: str, pairs: Iterable[tuple[str, object]]) -> JoinedLabels:
+        """As in `Hosting`."""
+        asker, found = await self._asker(name)
+        return await self._run(label_in_pods(asker, pairs, found.spec.log))
+
+    async def requests(self, name: str, since: Time) -> list[dict[str, Any]]:
+        """As in `Hosting`."""
+        asker, _ = await self._asker(name)
+        return await self._run(rows_of_pods(asker, since))
+
+    async def forget_key(self, name: str, key: str) -> int:
+        """As in `Hosting`."""
+        asker, found = await self._asker(name)
+        return await self._run(forget_in_pods(asker, key, len(found.pods)))
+
+    async def _asker(self, name: str) -> tuple[PodAsker, StoredService]:
+        token = await self.own_token(name)
+        api, found = await self._found(name)
+        return PodAsker(api, found.pods, token), found
 
     async def logs(self, name: str, lines: int = 200) -> list[str]:
         """As in `Hosting`. Of a pod that began again, what it said before, too."""
