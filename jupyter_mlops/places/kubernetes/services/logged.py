@@ -20,7 +20,7 @@ from ....home.services import performance_from
 _T = TypeVar("_T")
 
 
-class PodLogs(Protocol):
+class PodRequestLogs(Protocol):
     """Asks the logs of the pods that are ready, as `PodAsker` does."""
 
     @property
@@ -37,7 +37,7 @@ class PodLogs(Protocol):
         """What all answer; raises `Unavailable` where one doesn't."""
 
 
-async def performance_of_pods(asker: PodLogs, spec: ServiceSpec) -> Performance | None:
+async def performance_of_pods(asker: PodRequestLogs, spec: ServiceSpec) -> Performance | None:
     """How good the wanted version is, by what its pods have logged; None before anything was. Raises `Unavailable`."""
     told = [read_record(LoggedTallies, each, "pod's log") for each in await asker.of_logs("tallies", b"")]
     its = [each for each in told if each.digest == spec.digest and each.tallies]
@@ -47,7 +47,7 @@ async def performance_of_pods(asker: PodLogs, spec: ServiceSpec) -> Performance 
     return await asyncio.to_thread(performance_from, spec, tallies, its[0].task, its[0].unsure)
 
 
-async def label_in_pods(asker: PodLogs, pairs: Iterable[tuple[str, object]], share: float) -> JoinedLabels:
+async def label_in_pods(asker: PodRequestLogs, pairs: Iterable[tuple[str, object]], share: float) -> JoinedLabels:
     """Join each label to its row, in the pod that has it. Raises `Unavailable`: what was joined before is
     there already when they are sent again."""
     joined = JoinedLabels()
@@ -58,7 +58,7 @@ async def label_in_pods(asker: PodLogs, pairs: Iterable[tuple[str, object]], sha
     return joined
 
 
-async def _label(asker: PodLogs, pod: str, labels: Mapping[str, object]) -> tuple[JoinedLabels, set[str]]:
+async def _label(asker: PodRequestLogs, pod: str, labels: Mapping[str, object]) -> tuple[JoinedLabels, set[str]]:
     """What became of those labels whose rows a pod has, and their ids."""
     joined, known = [], set[str]()
     for some in _parts(list(labels)):
@@ -78,14 +78,14 @@ def _parts(ids: Sequence[_T]) -> Iterator[Sequence[_T]]:
         yield some
 
 
-async def rows_of_pods(asker: PodLogs, since: Time) -> list[dict[str, Any]]:
+async def rows_of_pods(asker: PodRequestLogs, since: Time) -> list[dict[str, Any]]:
     """The rows that were logged since, as `RequestLog.rows`; raises `Unavailable`."""
     told = await asker.of_all_logs("rows", LoggedSince(since=since).model_dump_json().encode())
     rows = [row for each in told for row in from_json(each)]
     return sorted(rows, key=lambda row: (row["request.time"], row["request.id"]))
 
 
-async def forget_in_pods(asker: PodLogs, key: str, pods: int) -> int:
+async def forget_in_pods(asker: PodRequestLogs, key: str, pods: int) -> int:
     """Remove what a key's requests left, in each of `pods`; how many rows that were. Raises `Unavailable` where one
     doesn't do so: it may have more of them."""
     if len(asker.pods) < pods:
