@@ -8,12 +8,20 @@ from datetime import time as clock_time
 from typing import NamedTuple
 
 from .base import Label, Record, Saying, Seconds, Time
+from .cluster import Problem
 from .errors import InvalidSpec
 from .formats import FORMAT
+from .profile import Profile
+from .rules import Rules
+from .settings import Settings
 
 _EVERY = re.compile(r"\s*(?:every\s+)?(\d{1,4})?\s*(min|h|hours?|d|days?|w|weeks?)(?:\s+at\s+(\d{1,2}):(\d{2}))?\s*")
 
 _UNITS: dict[str, Seconds] = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+#: The place of schedules that a process here runs.
+HERE = "local"
 
 
 class Every(NamedTuple):
@@ -26,7 +34,11 @@ class Every(NamedTuple):
 class Schedule(Record):
     """A notebook whose steps are run by themselves. `every` says when, `python` is the program that runs them,
     `cluster` where, if not wherever runs go. `began` is when they were run last, `ended` when that was over, `code` its
-    exit code, and `said` the last line that it printed."""
+    exit code, and `said` the last line that it printed.
+
+    In another `place` than this machine it is run `where` (a namespace, for one) on a cluster of `profile`. `line` is
+    `every` as a line of cron by the clock of `zone`, `digest` that of the notebook that was brought along with `files`
+    that somebody named besides, `suspended` whether somebody has halted it there, and `problem` why it doesn't run."""
 
     format: int = FORMAT
     notebook: str
@@ -38,15 +50,56 @@ class Schedule(Record):
     ended: Time | None = None
     code: int | None = None
     said: Saying = ""
+    place: Label = HERE
+    where: Label = ""
+    profile: Label = ""
+    zone: Label = ""
+    line: Label = ""
+    files: list[str] = []
+    digest: Label = ""
+    suspended: bool = False
+    problem: Problem | None = None
 
     def due(self) -> Time:
-        """When it is to run next. What was missed, since the machine was off or asleep, counts once: from then on.
+        """When it is to run next on this machine. What was missed, since it was off or asleep, counts once: from then
+        on.
 
         Raises
         ------
         InvalidSpec : another version wrote an `every` that this one can't read.
         """
         return next_after(parse_every(self.every), self.began or self.created, first=self.began is None)
+
+
+class ScheduleSpec(Record):
+    """What another place is to run by itself.
+
+    `schedule` is what is told of it. `notebook` is the path of the notebook among the files that are brought along.
+    Clusters are started by the profile `asked`, with `packages` of whoever asked, by their `rules` and `settings`;
+    `profile` is what the pod or process is made by that starts them. It waits `delay` before it begins."""
+
+    format: int = FORMAT
+    schedule: Schedule
+    notebook: str
+    owner: Label
+    profile: Profile
+    asked: Profile
+    packages: list[str] = []
+    rules: list[Rules] = []
+    settings: Settings = Settings()
+    delay: Seconds = 0
+
+
+class Outcome(Record):
+    """How a notebook's run by itself went: since when, until when, with which exit code, the last line that it printed,
+    and the id of its cluster."""
+
+    format: int = FORMAT
+    began: Time
+    ended: Time | None = None
+    code: int | None = None
+    said: Saying = ""
+    cluster: Label | None = None
 
 
 def parse_every(text: object) -> Every:
