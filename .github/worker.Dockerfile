@@ -3,4 +3,4 @@
 FROM python:3.11-slim
 COPY constraints.txt /tmp/constraints.txt
 RUN pip install --no-cache-dir -c /tmp/constraints.txt \
-    dask distributed pydantic kubernetes cryptography psutil numpy pandas pyarrow bokeh threadpoolctl
+    dask distributed pydantic kubernetes cryptography psutil numpy pandas pyarrow bokeh threadpoolctl ipython jupyter_core

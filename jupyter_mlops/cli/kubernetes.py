@@ -18,7 +18,13 @@ async def kubernetes(asked: Namespace) -> None:
 
 
 def _manifests(asked: Namespace) -> None:
-    from ..places.kubernetes.records.manifests import as_yaml, controller_manifests, hub_manifests, manifests
+    from ..places.kubernetes.records.manifests import (
+        as_yaml,
+        controller_manifests,
+        driver_manifests,
+        hub_manifests,
+        manifests,
+    )
 
     if asked.wall:
         sys.stdout.write(as_yaml(_wall(asked)))
@@ -26,6 +32,8 @@ def _manifests(asked: Namespace) -> None:
     extent = {"nodes": asked.nodes, "operator": asked.operator, "room": asked.room}
     if asked.controller:
         found = controller_manifests(asked.namespace or "default", asked.controller, asked.operator)
+    elif asked.driver:
+        found = driver_manifests(asked.namespace or "default", asked.driver)
     elif asked.hub:
         found = hub_manifests(asked.hub, asked.user, **extent)
     else:

@@ -136,7 +136,7 @@ def _add_score(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
 
 def _add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command = add("pipeline", "Show, run or export the steps of a notebook, with no kernel open.")
-    command.add_argument("what", choices=["list", "show", "run", "export", "schedule", "unschedule"])
+    command.add_argument("what", choices=["list", "show", "run", "export", "schedule", "unschedule", "log"])
     command.add_argument("notebook", nargs="?", help="its path; or of a Python file whose cells begin with # %%%%")
     command.add_argument(
         "--since", metavar="STEP", help="run: compute this step and all that need it, whatever is kept"
@@ -144,6 +144,10 @@ def _add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("--until", metavar="STEP", help="run: only this step, and what it needs")
     command.add_argument("-c", "--cluster", help="run, schedule: default: as for a run")
     command.add_argument("--every", help="schedule: like '15 min', '2 h', '1 day at 02:00'")
+    command.add_argument("--place", help="schedule: kubernetes, for one (default: the profile's, else this machine)")
+    command.add_argument("--profile", help="schedule, in another place: of the clusters that it starts each time")
+    command.add_argument("--zone", help="schedule, in another place: by whose clock (default: this machine's)")
+    command.add_argument("--files", nargs="*", metavar="FILE", help="schedule, in another place: what it needs besides")
     command.add_argument("-o", "--out", metavar="FILE", help="export: default: print it")
 
 
@@ -204,6 +208,10 @@ def _add_kubernetes(command: argparse.ArgumentParser) -> None:
         help="the service account that is ready for clusters of users who may not make roles, as a profile names it "
         "(options.service_account): check it too; manifests: make it",
     )
+    command.add_argument(
+        "--driver", default="", help="manifests: the service account that is ready for notebooks that run by "
+        "themselves, as a profile names it (options.driver_account)",
+    )  # fmt: skip
     command.add_argument(
         "--no-nodes", dest="nodes", action="store_false", help="manifests: without the right to read nodes and prices"
     )

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..client.words import put
-from ..core.errors import InvalidInput, NotFound
-from ..home.schedules import read_schedules, remove_schedule
+from ..core.errors import InvalidInput, NotFound, Unavailable
+from ..home.schedules import log_of, read_schedule, read_schedules
 from .show import as_json
 
 if TYPE_CHECKING:
@@ -22,21 +22,25 @@ if TYPE_CHECKING:
 async def pipeline(asked: Namespace) -> None:
     """`pipeline show NOTEBOOK`, `run NOTEBOOK`, `export NOTEBOOK`, `schedule NOTEBOOK --every SPAN`, `list`, …"""
     from ..pipelines.pipeline import pipeline as pipeline_of
+    from ..pipelines.pipeline import unschedule
 
     if asked.what == "list":
-        return _list(asked)
+        return await asyncio.to_thread(_list, asked)
     if not asked.notebook:
         raise InvalidInput(f"`pipeline {asked.what}` needs a notebook", "", "Name its file.")
     if asked.what == "unschedule":  # its file may be gone
         path = await asyncio.to_thread(os.path.realpath, asked.notebook)
-        if not remove_schedule(path):
+        if not await asyncio.to_thread(unschedule, path, everywhere=True):
             raise NotFound(f"{path} doesn't run by itself", "", "See: jupyter mlops pipeline list")
         return put(f"{path} runs by itself no more.\n", sys.stdout)
+    if asked.what == "log":
+        return await asyncio.to_thread(_log, asked.notebook)
     made = pipeline_of(asked.notebook)
     if asked.what == "schedule":
         if not asked.every:
             raise InvalidInput("When is it to run?", "", "Say so: --every '1 day at 02:00'")
-        await asyncio.to_thread(made.schedule, asked.every, cluster=asked.cluster)
+        more = {name: getattr(asked, name) for name in ("cluster", "place", "profile", "zone")}
+        await asyncio.to_thread(made.schedule, asked.every, files=asked.files or (), **more)
     if asked.what == "export":
         program = made.export(asked.out)
         return put(f"Written: {program}\n" if asked.out else str(program), sys.stdout)
@@ -44,20 +48,40 @@ async def pipeline(asked: Namespace) -> None:
         await _run(made, asked)
     if asked.json:
         return as_json({"notebook": str(made.notebook), "steps": [asdict(step) for step in made.steps]})
-    return put(f"{made}\n", sys.stdout)
+    return put(f"{await asyncio.to_thread(str, made)}\n", sys.stdout)
 
 
 def _list(asked: Namespace) -> None:
     """The notebooks that run by themselves."""
     from ..pipelines.clock import ensure_clock
+    from ..pipelines.placed import schedules_there
     from ..pipelines.show import told_of_schedule
 
     ensure_clock()
-    schedules = read_schedules()
+    there, problems = schedules_there()
+    for problem in problems:
+        put(f"There may be more: {problem.what}{f' ({problem.why})' if problem.why else ''}.\n", sys.stderr)
+    schedules = [*read_schedules(), *there]
     if asked.json:
         return as_json(schedules)
     lines = [f"{each.notebook}\n  {told_of_schedule(each)}" for each in schedules]
     return put("\n".join(lines or ["No notebook runs by itself."]) + "\n", sys.stdout)
+
+
+def _log(notebook: str) -> None:
+    """What the last run by itself printed."""
+    from ..pipelines.placed import log_there, schedules_there
+
+    path = os.path.realpath(notebook)
+    if log_of(path).exists() and read_schedule(path) is not None:
+        return put(log_of(path).read_text(encoding="utf-8", errors="replace"), sys.stdout)
+    there, problems = schedules_there()
+    found = next((each for each in there if each.notebook == path), None)
+    if found is None and problems:
+        raise Unavailable(problems[0].what, problems[0].why, problems[0].todo)
+    if found is None:
+        raise NotFound(f"{path} doesn't run by itself", "", "See: jupyter mlops pipeline list")
+    return put("".join(f"{line}\n" for line in log_there(found)), sys.stdout)
 
 
 async def _run(made: Pipeline, asked: Namespace) -> None:

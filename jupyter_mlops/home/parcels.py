@@ -1,4 +1,4 @@
-"""A version of a model as bytes in parts, which can be sent to where it is to answer, and made a folder of there."""
+"""Files as bytes in parts, which can be sent to where they are needed, and made a folder of there."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 import io
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import private
+from . import private, write
 from .models import VERSION, VersionFolder, model_folder
 
 #: Bytes of a part: a Secret of Kubernetes takes 1 MiB.
@@ -37,10 +37,19 @@ def parts_of(version: VersionFolder, most: int) -> list[bytes]:
     ------
     OverflowError : they are more, which is seen as soon as it is so.
     """
+    return zipped({name: version.path / name for name in [VERSION, *version.files()]}, most)
+
+
+def zipped(files: Mapping[str, Path | bytes], most: int) -> list[bytes]:
+    """Files, or their content, by their names there, compressed, in `most` parts of `PART` bytes. Raises OverflowError
+    as `parts_of`."""
     buffer = _Bounded(most * PART)
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in [VERSION, *version.files()]:
-            archive.write(version.path / name, name)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        for name, content in files.items():
+            if isinstance(content, bytes):
+                archive.writestr(name, content)
+            else:
+                archive.write(content, name)
     data = buffer.getvalue()
     return [data[at : at + PART] for at in range(0, len(data), PART)]
 
@@ -66,15 +75,28 @@ def unpack(parts: Iterable[bytes], model: str, number: int) -> VersionFolder:
     shutil.rmtree(folder.path, ignore_errors=True)
     private(folder.path)
     private(folder.artifact)
+    for name, content in _unzipped(parts):
+        folder.write(name, content)
+    return folder
+
+
+def unzip(parts: Iterable[bytes], folder: Path) -> None:
+    """Make the files of `zipped` in a folder. Raises as `unpack`."""
+    for name, content in _unzipped(parts):
+        path = folder / name
+        private(path.parent)
+        write(path, content)
+
+
+def _unzipped(parts: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:
             for name in archive.namelist():
                 if not _is_below(name):
                     raise ValueError(f"{name!r} leads elsewhere")
-                folder.write(name, archive.read(name))
+                yield name, archive.read(name)
     except zipfile.BadZipFile as error:
         raise ValueError(str(error)) from error
-    return folder
 
 
 def _is_below(name: str) -> bool:

@@ -14,6 +14,9 @@ from .steps import PIPELINES, pipeline_folder, pipelines_dir
 #: Of a notebook: when it runs, and what its last run by itself printed. Of all: what the clock's process said.
 SCHEDULE, LOG, CLOCK_LOG = "schedule.json", "schedule.log", "clock.log"
 
+#: Of a notebook that another place runs: what was asked for. The place's own record is the truth.
+PLACED = "placed.json"
+
 
 def read_schedule(notebook: str) -> Schedule | None:
     """When a notebook runs; None where it doesn't by itself, or nobody can say."""
@@ -56,6 +59,24 @@ def remove_schedule(notebook: str) -> bool:
         there = path.exists()
         path.unlink(missing_ok=True)
     return there
+
+
+def read_placed(notebook: str) -> Schedule | None:
+    """What was asked of another place from here; None where that is nothing, or nobody can say."""
+    with contextlib.suppress(FileNotFoundError, Unreadable):
+        return home.read(Schedule, pipeline_folder(notebook) / PLACED)
+    return None
+
+
+def write_placed(schedule: Schedule) -> None:
+    """Remember that another place runs it; raises `StorageFull`, `Refused`."""
+    folder = home.private(pipeline_folder(schedule.notebook))
+    home.write(folder / PLACED, schedule.model_dump_json(indent=1))
+
+
+def remove_placed(notebook: str) -> None:
+    """Forget that."""
+    (pipeline_folder(notebook) / PLACED).unlink(missing_ok=True)
 
 
 def log_of(notebook: str) -> Path:

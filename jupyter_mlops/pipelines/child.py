@@ -71,9 +71,13 @@ class PipelineProcess:
         """Its exit code, once it is over."""
         return self._process.wait()
 
+    def interrupt(self) -> None:
+        """Have it cancel what runs, and end soon."""
+        self._process.send_signal(signal.SIGINT)
+
     def cancel(self) -> None:
         """Have it cancel what runs, and end."""
-        self._process.send_signal(signal.SIGINT)
+        self.interrupt()
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

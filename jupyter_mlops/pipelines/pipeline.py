@@ -7,6 +7,7 @@ import contextlib
 import html
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ from ..client.clusters.handle import Cluster
 from ..client.clusters.handle import cluster as cluster_of
 from ..client.clusters.kernel import kernel
 from ..client.runs.origin import origin_of_kernel
-from ..client.words import put, tell
+from ..client.words import moment, put, tell
 from ..core.errors import InvalidInput, MlopsError, NotFound, RunCancelled, RunFailed
-from ..core.schedule import Schedule, parse_every
+from ..core.schedule import HERE, Schedule, parse_every
 from ..home.schedules import read_schedule, remove_schedule, write_schedule
 from ..home.steps import step_folder
+from .brought import brought
 from .cells import cell_of, read_cells
 from .child import INTERRUPTED, PipelineProcess
 from .clock import ensure_clock
 from .export import MADE, exported
 from .graph import Graph, graph_of
+from .placed import place_of, placed_schedule, schedule_there, unschedule_there
 from .show import StepView, as_html, as_text, told_of_schedule, views_of
 from .steps import digest_of_cell, path_of_notebook
 
@@ -143,29 +146,58 @@ class Pipeline:
                 raise RunFailed(f"The step {each.name!r} failed", why, todo)
         raise RunFailed("The pipeline stopped", "what it printed says why", "")
 
-    def schedule(self, every: str | None, *, cluster: str | None = None) -> Pipeline:
-        """Have it run by itself on this machine, while it is on: no kernel or browser has to be open. What was missed
-        while it was off or asleep runs once. It takes the notebook as it is then.
+    def schedule(
+        self,
+        every: str | None,
+        *,
+        cluster: str | None = None,
+        place: str | None = None,
+        profile: str | None = None,
+        zone: str | None = None,
+        files: Sequence[str] = (),
+    ) -> Pipeline:
+        """Have it run by itself: no kernel or browser has to be open. It runs in one place: scheduled in another one,
+        it moves there.
+
+        On this machine, while it is on. What was missed while it was off or asleep runs once. It takes the notebook as
+        it is then. In another place, such as Kubernetes, this machine need not be on. It takes the notebook as it is
+        now, with the modules beside it and the files that its code names, starts a cluster of the profile each time,
+        and ends it.
 
         Parameters
         ----------
-        every : like "15 min", "2 h", "1 day at 02:00", "1 week at 18:30", by the clock here; None: no more.
-        cluster : where; by default wherever runs go, which may start a cluster of the default profile.
+        every : like "15 min", "2 h", "1 day at 02:00", "1 week at 18:30"; None: no more, wherever it is.
+        cluster : on this machine: where; by default wherever runs go, which may start a cluster of the default profile.
+        place : "kubernetes", for one; default: that of the profile, else this machine.
+        profile : in another place: of the clusters that it starts; default: the last used of the place.
+        zone : in another place: by whose clock, such as "Europe/Berlin"; default: this machine's.
+        files : in another place: what it needs besides, as files, folders and patterns from its folder on.
 
         Raises
         ------
-        InvalidSpec : `every` is nothing of that.
-        UnknownCluster : there is no such cluster now.
-        StorageFull, Refused : it can't be written down.
+        InvalidSpec : `every` is nothing of that, or the place can't do it; or the files are too large.
+        UnknownCluster, UnknownProfile : there is none of that name now.
+        InvalidInput : some of `files` aren't there; or what is asked for belongs to another place.
+        StorageFull, Refused, Unavailable : it can't be written down, or as the place says.
         """
         notebook = str(self.notebook)
         if every is None:
-            remove_schedule(notebook)
+            unschedule(notebook)
             return self
         parse_every(every)
-        self.graph.to_run()
+        cells = self.graph.to_run()
+        if (there := place_of(place, profile)) != HERE:
+            if cluster is not None:
+                raise InvalidInput("No cluster can be named", "each run starts one of its own there", "Name a profile.")
+            schedule_there(self.notebook, cells, every, there, profile, zone, files)
+            remove_schedule(notebook)
+            return self
+        if zone is not None or files:
+            why = "on this machine it runs by its clock, and in the notebook's folder"
+            raise InvalidInput("Neither a zone nor files can be named", why, "Leave them out, or name a place.")
         if cluster is not None:
             cluster_of(cluster)
+        unschedule_there(notebook)
         write_schedule(
             Schedule(
                 notebook=notebook, every=every.strip(), created=time.time(), python=sys.executable, cluster=cluster
@@ -198,16 +230,36 @@ class Pipeline:
         return path
 
     def __str__(self) -> str:
-        text, schedule = as_text(self.notebook.name, self.steps), read_schedule(str(self.notebook))
-        return text if schedule is None else f"{text}\n{told_of_schedule(schedule)}"
+        text, told = as_text(self.notebook.name, self.steps), self._scheduled()
+        return f"{text}\n{told}" if told else text
+
+    def _scheduled(self) -> str:
+        """When it runs by itself, in words; empty where it doesn't."""
+        if (here := read_schedule(str(self.notebook))) is not None:
+            return told_of_schedule(here)
+        there, problem = placed_schedule(str(self.notebook))
+        if there is None:
+            return ""
+        told = told_of_schedule(there, problem)
+        with contextlib.suppress(MlopsError, OSError):  # a notebook that can't run now isn't taken over, anyway
+            if brought(self.notebook, self.graph.to_run(), there.files).digest != there.digest:
+                when = moment(there.created, time.time())
+                told += f" It runs the notebook as of {when}: schedule it again to take over what has changed since."
+        return told
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        schedule = read_schedule(str(self.notebook))
-        told = "" if schedule is None else f"<div>{html.escape(told_of_schedule(schedule))}</div>"
-        return as_html(self.notebook.name, self.steps) + told
+        told = self._scheduled()
+        return as_html(self.notebook.name, self.steps) + (f"<div>{html.escape(told)}</div>" if told else "")
+
+
+def unschedule(notebook: str, everywhere: bool = False) -> bool:
+    """Let the notebook with this path run by itself no more, wherever it does; whether it did. Others are as in
+    `unschedule_there`."""
+    here = remove_schedule(notebook)
+    return unschedule_there(notebook, everywhere) or here
 
 
 def _cancelled() -> RunCancelled:

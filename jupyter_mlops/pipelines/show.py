@@ -7,9 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .. import places
 from ..client.words import known_cost, moment
+from ..core.base import Time
+from ..core.cluster import Problem
+from ..core.cron import next_time, zone_named
 from ..core.errors import InvalidSpec
-from ..core.schedule import Schedule
+from ..core.schedule import HERE, Schedule
 from ..core.step import StepRecord
 from ..core.words import listed, span
 from ..home.schedules import log_of
@@ -113,19 +117,52 @@ def as_text(name: str, views: Sequence[StepView]) -> str:
     return "\n".join(lines)
 
 
-def told_of_schedule(schedule: Schedule) -> str:
-    """When a notebook runs by itself, and how that went last, in words."""
-    now = time.time()
+def told_of_schedule(schedule: Schedule, silence: Problem | None = None) -> str:
+    """When a notebook runs by itself, and how that went last, in words.
+
+    Parameters
+    ----------
+    silence : why the place that runs it couldn't be asked.
+    """
+    now, here = time.time(), schedule.place == HERE
+    every = f"Every {schedule.every}" if here else _told_of_place(schedule)
     try:
-        told = f"Every {schedule.every}; next {moment(max(now, schedule.due()), now)}"
+        told = f"{every}; next {_next(schedule, now)}"
     except InvalidSpec:
-        return f"Every {schedule.every}: another version of jupyter-mlops wrote that."
+        if schedule.problem is not None:
+            return f"{_in_a_line(schedule.problem)}. {schedule.problem.todo}".strip()
+        return f"{every}: another version of jupyter-mlops wrote that."
+    if silence is not None:
+        return f"{told}. How it went last isn't known: {_in_a_line(silence)}."
+    problem = f" {_in_a_line(schedule.problem)}." if schedule.problem is not None else ""
     if schedule.began is None:
-        return f"{told}."
+        return f"{told}.{problem}"
+    began = moment(schedule.began, now)
     if schedule.code is None:
-        return f"{told}. It runs since {moment(schedule.began, now)}, or was cut short."
+        return f"{told}. It runs since {began}{', or was cut short' if here else ''}.{problem}"
     how = "done" if schedule.code == 0 else f"failed: {schedule.said.rstrip('.')}"
-    return f"{told}. Last {moment(schedule.began, now)}: {how}. What it printed: {log_of(schedule.notebook)}"
+    log = log_of(schedule.notebook) if here else f"jupyter mlops pipeline log {schedule.notebook}"
+    return f"{told}. Last {began}: {how}. What it printed: {log}{problem}"
+
+
+def _told_of_place(schedule: Schedule) -> str:
+    title, where = places.get(schedule.place).title, f" ({schedule.where})" if schedule.where else ""
+    profile = f" on clusters of {schedule.profile}" if schedule.profile else ""
+    return f"On {title}{where} every {schedule.every} by the clock of {schedule.zone}{profile}"
+
+
+def _next(schedule: Schedule, now: Time) -> str:
+    """When it runs next, in words."""
+    if schedule.suspended:
+        return "never: somebody has suspended it there"
+    if schedule.place == HERE:
+        return moment(max(now, schedule.due()), now)
+    when = next_time(schedule.line, zone_named(schedule.zone), now)
+    return "in more than a week" if when is None else moment(when, now)
+
+
+def _in_a_line(problem: Problem) -> str:
+    return ": ".join(filter(None, [problem.what, problem.why])).rstrip(".")
 
 
 def as_html(name: str, views: Sequence[StepView]) -> str:

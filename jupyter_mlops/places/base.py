@@ -20,6 +20,7 @@ from ..core.profile import Place, Profile
 from ..core.run import RunState
 from ..core.waiting import wait_for
 from .hosting import Hosting
+from .scheduling import Scheduling
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,10 @@ class Backend(ABC):
 
     def hosting(self) -> Hosting | None:
         """Where its services live; None for a place that has only clusters."""
+        return None
+
+    def scheduling(self) -> Scheduling | None:
+        """Where it runs notebooks by itself; None for a place that doesn't."""
         return None
 
     def check_options(self, profile: Profile, read: Callable[..., Input] = read_input) -> None:

@@ -30,7 +30,7 @@ PAUSE = 0.3
 OURS = "app.kubernetes.io/managed-by=jupyter-mlops"
 MADE = (
     "pods,deployments,services,secrets,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,"
-    "poddisruptionbudgets"
+    "poddisruptionbudgets,cronjobs,jobs"
 )
 #: For workers with a container: fake nodes may be there, too.
 REAL = {

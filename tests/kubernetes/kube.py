@@ -41,6 +41,8 @@ PACKAGES = (
     "pyarrow",  # pandas keeps text in it
     "bokeh",
     "threadpoolctl",
+    "ipython",  # a notebook that is run by itself has no other kernel
+    "jupyter_core",
 )
 #: Where the image's environment is made: not below /tmp, wherever the repository is, since pods bring their own /tmp.
 WORKERS = Path("/var/tmp/jupyter-mlops-test")

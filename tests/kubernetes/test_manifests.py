@@ -32,6 +32,14 @@ def test_nobody_can_give_a_controller_more_than_she_has() -> None:
                 assert {(group, resource, verb) for verb in rule["verbs"]} <= has
 
 
+def test_a_notebook_that_runs_by_itself_may_do_what_its_user_may_and_schedule_nothing() -> None:
+    account, role, binding = manifests.driver_manifests("ml", "ready")
+    assert role["rules"] == manifests.DRIVER_RULES and binding["subjects"][0]["name"] == "ready"
+    assert all(rule in manifests.USER_RULES for rule in role["rules"])
+    assert "batch" not in {group for rule in role["rules"] for group in rule["apiGroups"]}
+    assert account["metadata"]["namespace"] == "ml"
+
+
 def test_a_controller_may_touch_only_its_own_records() -> None:
     for rule in manifests.controller_rules(IDS, announced=True):
         if set(rule["resources"]) & {"configmaps", "deployments", "secrets"}:

@@ -53,6 +53,35 @@ print(*sorted(top for top, file in found.items() if file.startswith({str(tmp_pat
     assert installed - of_pydantic <= named | {"_cffi_backend", "_distutils_hack"}, installed
 
 
+def test_the_pods_of_notebooks_import_what_is_brought_and_named_and_what_that_has(tmp_path: Path) -> None:
+    """A kernel's cells, with nothing of Jupyter's server, its widgets or MLflow, which few images have."""
+    packed = code.packed_for_pipeline()
+    content = packed["code.zlib"]
+    assert isinstance(content, bytes) and len(content) < 900_000, "a Secret has 1 MiB"
+    with zipfile.ZipFile(io.BytesIO(zlib.decompress(content))) as archive:
+        archive.extractall(tmp_path)
+    script = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+import jupyter_mlops.pipelines.pod, jupyter_mlops.notebook.drive
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "jupyter_mlops")
+shell.run_cell("import jupyter_mlops as mlops; mlops.Run, mlops.start, mlops.map, mlops.log_metric")
+shell.run_cell("%%mlrun --cluster none --step a\\nx = 1")
+tops = {{name.partition(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names)
+print(*sorted(top for top in tops if "site-packages" in (getattr(sys.modules[top], "__file__", None) or "")))
+"""
+    home = {"JUPYTER_MLOPS_HOME": str(tmp_path / "home"), "JUPYTER_MLOPS_TRACKING_URI": "off"}
+    without = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    told = subprocess.run([sys.executable, "-c", script], env=without | home, capture_output=True, text=True)
+    assert "There is no cluster named 'none'" in told.stdout + told.stderr
+    found = set(told.stdout.splitlines()[-1].split())
+    assert "IPython" in found
+    lacking = {"ipywidgets", "ipykernel", "jupyter_server", "jupyter_client", "mlflow", "sqlalchemy", "zmq"}
+    assert not found & lacking
+
+
 def _installed(folder: Path, program: str, needed: str, index: Path) -> set[str]:
     """What `start.py` installs for a program; that the program itself ends at once is no matter."""
     folder.mkdir()

@@ -22,6 +22,7 @@ from .. import keys
 from ..base import Address, Backend
 from ..hosting import Hosting
 from ..package_index import is_public, package_index
+from ..scheduling import Scheduling
 from . import names, shipped
 from .api import kubeconfig
 from .api.where import Where, everywhere, remember, where
@@ -35,6 +36,7 @@ from .pricelist import price_list
 from .records import daskcluster, record
 from .records.accounts import AccountSecrets
 from .records.stored import StoredCluster, state_of
+from .schedules.scheduling import KubernetesScheduling
 from .services.hosting import KubernetesHosting
 from .tunnel.connections import Connections
 
@@ -54,10 +56,15 @@ class KubernetesBackend(Backend):
         self._finder = ClusterFinder(self._connections)
         self._market = NodeMarket(self._connections)
         self._hosting = KubernetesHosting(self._connections)
+        self._scheduling = KubernetesScheduling(self._connections)
 
     def hosting(self) -> Hosting:
         """As in `Backend`."""
         return self._hosting
+
+    def scheduling(self) -> Scheduling:
+        """As in `Backend`."""
+        return self._scheduling
 
     def shipped_profiles(self) -> list[Profile]:
         """As in `Backend`, where there is a way to a Kubernetes cluster."""

@@ -20,6 +20,8 @@ _GIVES_CONTROLLER = (
 OPTIONAL = {
     "networkpolicies": "other namespaces can reach the clusters' ports (TLS still keeps them out)",
     "poddisruptionbudgets": "a node that is drained takes the scheduler along, and with it its runs",
+    "cronjobs": "notebooks can't be scheduled there",
+    "jobs": "nobody can say how scheduled notebooks went",
     "configmaps": "clusters of version 0.1.0 aren't listed",
     "daskclusters": f"clusters aren't DaskClusters, and those that others made aren't listed ({_GIVES})",
     "daskworkergroups": f"DaskClusters that others made can't be scaled ({_GIVES})",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from ...controller.roles import CLIENT
@@ -18,6 +20,8 @@ PART = "jupyter-mlops/part"
 SERVICE = "jupyter-mlops/service"
 VERSION = "jupyter-mlops/version"
 BUILD = "jupyter-mlops/build"
+#: Of what belongs to a notebook that is run by itself: what its objects are called.
+SCHEDULE = "jupyter-mlops/schedule"
 OWNER = "owner"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 US = "jupyter-mlops"
@@ -57,6 +61,7 @@ PRICES = "prices.json.gz"
 TLS = "/opt/jupyter-mlops/tls"
 STATE = "/var/lib/jupyter-mlops"
 VERSION_PARTS = "/opt/jupyter-mlops/version"
+NOTEBOOK_PARTS = "/opt/jupyter-mlops/notebook"
 CALLERS = "/opt/jupyter-mlops/callers"
 #: Where a service's pods listen, and the Service in front of them unless another port was asked for.
 SERVICE_PORT = 8080
@@ -130,6 +135,52 @@ class ServiceNames:
         """What everything of it is labelled with; `part` is service, replica or service-record, for example."""
         owned = {OWNER: label(owner), OWNER_IN_FULL: label(owner)}
         return {SERVICE: self.service, PART: part, **owned, MANAGED_BY: US}
+
+
+@dataclass(frozen=True)
+class ScheduleNames:
+    """The names of the objects of a notebook that is run by itself."""
+
+    whole: str
+    namespace: str
+
+    @classmethod
+    def of(cls, notebook: str, owner: str, namespace: str) -> ScheduleNames:
+        """Those of the notebook with this path, of this owner. Kubernetes adds eleven characters of its own."""
+        digest = hashlib.sha256(f"{owner}\0{notebook}".encode()).hexdigest()[:8]
+        return cls(f"{fitting(PurePath(notebook).stem)[:30].rstrip('-')}-{digest}", namespace)
+
+    @property
+    def environment(self) -> str:
+        """The Secret with the environment variables of its profile."""
+        return f"{self.whole}-environment"
+
+    @property
+    def driver(self) -> str:
+        """The service account of its pods, with role and binding."""
+        return f"{self.whole}-driver"
+
+    def build(self, digest: str) -> str:
+        """The Secret with the code and the wish that pods are made by."""
+        return f"{self.whole}-{digest[:10]}"
+
+    def part(self, digest: str, number: int) -> str:
+        """The Secret with a part of the notebook's files."""
+        return f"{self.whole}-{digest[:10]}-{number}"
+
+    def outcome(self, job: str) -> str:
+        """The Secret with how a run went."""
+        return f"{job}-outcome"
+
+    @property
+    def selector(self) -> str:
+        """By which all that is its own is found."""
+        return f"{MANAGED_BY}={US},{SCHEDULE}={self.whole}"
+
+    def labels(self, owner: str, part: str) -> dict[str, str]:
+        """What everything of it is labelled with; `part` is schedule, driver or outcome, for example."""
+        owned = {OWNER: label(owner), OWNER_IN_FULL: label(owner)}
+        return {SCHEDULE: self.whole, PART: part, **owned, MANAGED_BY: US}
 
 
 @dataclass(frozen=True)

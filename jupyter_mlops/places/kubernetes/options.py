@@ -39,6 +39,8 @@ class KubernetesOptions(Input):
     tls: bool = True
     #: Of the scheduler's pod. Empty: one is made for the cluster, with the few rights that it needs.
     service_account: str = ""
+    #: Of pods that run notebooks by themselves. Empty: one is made for each, with the rights to make clusters.
+    driver_account: str = ""
     #: Merged over every pod, and over the scheduler's pod. A group's own `pod` comes last.
     pod: PodTemplate = {}
     scheduler: PodTemplate = {}

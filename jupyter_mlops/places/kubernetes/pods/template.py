@@ -23,6 +23,11 @@ from .merge import merge
 #: And that of a service's pods.
 REPLICA = "replica"
 
+#: And that of the pods that run a notebook by itself; with the CPUs that one asks for, which starts clusters and waits,
+#: and the bytes that it has at least.
+DRIVER = "driver"
+_DRIVER_CPUS, _DRIVER_MEMORY = 0.1, 1024**3
+
 #: What processes share through memory.
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a mount, no file
 
@@ -119,13 +124,36 @@ def replica_pod(profile: Profile, name: str, arguments: Sequence[str]) -> dict[s
     InvalidSpec : the templates of the profile or group don't merge into a pod.
     """
     group = profile.groups[0]
-    plain = profile.model_copy(update={"options": {**profile.options, "tls": False}})  # it speaks HTTP
-    spec = ClusterSpec.model_construct(name=name, owner="", profile=plain, created=0)
     resources = _resources(group.cpus, group.memory, group.gpus)
-    pod = _pod(spec, ObjectNames(name, ""), REPLICA, arguments, resources)
+    pod = _without_key(profile, name, REPLICA, arguments, resources)
     pod = merge(pod, {"spec": {**(_spot() if group.spot else {}), "restartPolicy": "Always"}})
     pod = merge(pod, {"spec": _gpus(group)})
     return merge(pod, _template(pod_of(group), REPLICA, f"group {group.name!r}"))
+
+
+def driver_pod(profile: Profile, name: str, arguments: Sequence[str], account: str) -> dict[str, Any]:
+    """What the pods that run a notebook by itself have of its profile: image, templates, and of its first group the
+    memory, since what steps make comes back to them. Never on spot.
+
+    Parameters
+    ----------
+    account : the service account by which it makes clusters.
+    Others are those of `replica_pod`, which raises the same.
+    """
+    resources = _resources(_DRIVER_CPUS, max(profile.groups[0].memory, _DRIVER_MEMORY), 0)
+    pod = _without_key(profile, name, DRIVER, arguments, resources)
+    own = {"serviceAccountName": account, "automountServiceAccountToken": True, "affinity": _not_on_spot()}
+    pod = merge(pod, {"spec": own})
+    return merge(pod, _template(options_of(profile).scheduler, DRIVER, "the scheduler's pod"))
+
+
+def _without_key(
+    profile: Profile, name: str, container: str, arguments: Sequence[str], resources: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The pod of what is no part of a cluster, and has no key of one."""
+    plain = profile.model_copy(update={"options": {**profile.options, "tls": False}})
+    spec = ClusterSpec.model_construct(name=name, owner="", profile=plain, created=0)
+    return _pod(spec, ObjectNames(name, ""), container, arguments, resources)
 
 
 def scheduler_service(ids: ObjectNames) -> dict[str, Any]:

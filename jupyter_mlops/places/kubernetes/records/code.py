@@ -34,6 +34,18 @@ _NEEDED_OF_SERVICE = {
     "packaging": "packaging",
     "psutil": "psutil",
 }
+#: The same of the pods that run notebooks by themselves, which do what a notebook's kernel does; without its widgets.
+_PARTS_OF_PIPELINE = (*_PARTS, "tracking", "pipelines", "notebook")
+_WIDGETS = "notebook/panel/"
+_NEEDED_OF_PIPELINE = {
+    **_NEEDED,
+    "IPython": "ipython",
+    "cloudpickle": "cloudpickle",
+    "cryptography": "cryptography",
+    "jupyter_core": "jupyter_core",
+    "packaging": "packaging",
+    "psutil": "psutil",
+}
 #: And a package that travels with it: it is small, all Python, and few images have it.
 _BROUGHT_TO_SERVICE = ("prometheus_client",)
 
@@ -44,7 +56,8 @@ def files(parts: tuple[str, ...] = _PARTS) -> list[str]:
     found = [package / "__init__.py", package / "_version.py"]
     for part in parts:
         found.extend(path for path in (package / part).rglob("*.py"))
-    left_out = () if parts == _PARTS_OF_WALL else tuple(f"{start.PACKAGE}/{name}" for name in _WALL)
+    without = () if parts == _PARTS_OF_WALL else (*_WALL, _WIDGETS)
+    left_out = tuple(f"{start.PACKAGE}/{name}" for name in without)
     names = sorted(path.relative_to(_ROOT).as_posix() for path in found)
     return [name for name in names if not name.startswith(left_out)]
 
@@ -62,6 +75,12 @@ def packed() -> dict[str, str | bytes]:
 def packed_for_service() -> dict[str, str | bytes]:
     """The same for the pods of a service."""
     return _packed(_PARTS_OF_SERVICE, _NEEDED_OF_SERVICE, _BROUGHT_TO_SERVICE)
+
+
+@functools.lru_cache(maxsize=1)
+def packed_for_pipeline() -> dict[str, str | bytes]:
+    """The same for the pods of a notebook that is run by itself."""
+    return _packed(_PARTS_OF_PIPELINE, _NEEDED_OF_PIPELINE)
 
 
 @functools.lru_cache(maxsize=1)

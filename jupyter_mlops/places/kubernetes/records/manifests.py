@@ -19,8 +19,9 @@ CONTROLLER_RULES: list[Json] = [
     {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]},
 ]
 
-#: What a user needs in the namespace. She must have what her controllers get: nobody can give more than she has.
-USER_RULES: list[Json] = [
+#: What somebody needs in the namespace to make clusters and services, and so a notebook that is run by itself. She must
+#: have what her controllers get: nobody can give more than she has.
+DRIVER_RULES: list[Json] = [
     *CONTROLLER_RULES,
     {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["create", "get"]},
     {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "delete", "get", "list", "patch"]},
@@ -32,6 +33,13 @@ USER_RULES: list[Json] = [
     {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["create"]},
     # Clusters of version 0.1.0 keep their records in these.
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["delete", "get", "list", "patch"]},
+]
+
+#: What a user needs in the namespace: all that, and to have notebooks run by themselves.
+USER_RULES: list[Json] = [
+    *DRIVER_RULES,
+    {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["create", "delete", "get", "list", "patch"]},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["delete", "list"]},
 ]
 
 #: What she needs besides where dask-kubernetes' operator is: to make clusters that it sees, and to use others' of it.
@@ -98,9 +106,12 @@ def rights(ids: ObjectNames, metadata: Json, announced: bool = False, accounts: 
 
     Other parameters are those of `controller_rules`.
     """
-    subject = _account(ids.controller, ids.namespace)
-    role = {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": ids.controller}
-    rules = controller_rules(ids, announced, accounts)
+    return bound(ids.controller, ids.namespace, metadata, controller_rules(ids, announced, accounts))
+
+
+def bound(name: str, namespace: str, metadata: Json, rules: list[Json]) -> dict[str, Json]:
+    """A service account of that name with these rights, by the path of the kinds of its objects."""
+    subject, role = _account(name, namespace), {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": name}
     return {
         "serviceaccounts": {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
         "roles": {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": rules},
@@ -206,6 +217,12 @@ def hub_manifests(hub: str, user: str, nodes: bool = True, operator: bool = Fals
     ]
 
 
+def driver_manifests(namespace: str, name: str) -> list[Json]:
+    """The same as `controller_manifests` of the pods that run notebooks by themselves: a service account that may make
+    clusters there, which profiles name."""
+    return _account_manifests(namespace, name, DRIVER_RULES)
+
+
 def controller_manifests(namespace: str, name: str, operator: bool = False) -> list[Json]:
     """What an administrator applies once for users of a namespace who may not make roles, as with the ClusterRole
     "edit": a service account for the controllers of all their clusters, which their profiles name.
@@ -215,14 +232,12 @@ def controller_manifests(namespace: str, name: str, operator: bool = False) -> l
     namespace, name : of the service account.
     operator : whether dask-kubernetes' operator is there, and clusters are DaskClusters, too.
     """
+    return _account_manifests(namespace, name, shared_rules(namespace, operator))
+
+
+def _account_manifests(namespace: str, name: str, rules: list[Json]) -> list[Json]:
     metadata: Json = {"name": name, "namespace": namespace, "labels": {names.MANAGED_BY: names.US}}
-    subjects, ref = [_account(name, namespace)], {"apiGroup": _RBAC_GROUP, "kind": "Role", "name": name}
-    rules = shared_rules(namespace, operator)
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": _RBAC, "kind": "Role", "metadata": metadata, "rules": rules},
-        {"apiVersion": _RBAC, "kind": "RoleBinding", "metadata": metadata, "subjects": subjects, "roleRef": ref},
-    ]
+    return list(bound(name, namespace, metadata, rules).values())
 
 
 def node_rights(namespace: str, *subjects: Json, room: bool = False) -> list[Json]:

@@ -1,8 +1,8 @@
 """The first thing that runs in each pod: brings the code and packages that the image lacks, then starts a program.
 
-    python start.py scheduler|worker|service|wall [ARGUMENT …]
+    python start.py scheduler|worker|service|pipeline|wall [ARGUMENT …]
 
-It travels beside `code.zlib` in a Secret of the cluster's, the service's or the wall's, and runs before there is a
+It travels beside `code.zlib` in a Secret of what its pod is of, and runs before there is a
 package: standard library only. An image that has this very version of the package isn't given another copy.
 """
 
@@ -26,7 +26,11 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 PACKAGE = "jupyter_mlops"
 #: The programs that aren't among those of clusters: name → module.
-ELSEWHERE = {"service": f"{PACKAGE}.serving.pod", "wall": f"{PACKAGE}.places.kubernetes.wall.program"}
+ELSEWHERE = {
+    "service": f"{PACKAGE}.serving.pod",
+    "pipeline": f"{PACKAGE}.pipelines.pod",
+    "wall": f"{PACKAGE}.places.kubernetes.wall.program",
+}
 
 
 def main() -> None:

@@ -40,9 +40,10 @@ class WalledSpace(NamedTuple):
         return self.owner or _named(item) or self.name
 
     def tab_of(self, item: Json) -> str:
-        """What an object in it is part of: a cluster or a service of its owner's, or else what she runs besides."""
+        """What an object in it is part of: a cluster, service or notebook of its owner's, or else what she runs
+        besides."""
         labels = item["metadata"].get("labels") or {}
-        kinds = ((names.CLUSTER, "cluster"), (names.SERVICE, "service"))
+        kinds = ((names.CLUSTER, "cluster"), (names.SERVICE, "service"), (names.SCHEDULE, "notebook"))
         parts = (f"{noun} {labels[key]}" for key, noun in kinds if labels.get(key))
         return f"{names.label(self.owner_of(item))}/{next(parts, 'pods')}"
 

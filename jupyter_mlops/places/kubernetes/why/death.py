@@ -43,8 +43,11 @@ _MORE_MEMORY = {
     "The worker": "Give the group's workers more memory, or make the pieces of work smaller.",
     "The scheduler": "Give it more memory (`scheduler` in the profile's options), "
     "or make fewer, larger pieces of work.",
+    "The notebook": "Give the first group of its profile more memory: it has as much as a worker.",
     "The replica": "Give the first group of the service's profile more memory.",
 }
+#: Which part a pod is of what it belongs to → whose it is.
+_WHOSE = {"scheduler": "The scheduler", "replica": "The replica", "driver": "The notebook"}
 _REFUSED_BY_NODE = ("OutOfcpu", "OutOfmemory", "OutOfpods", "UnexpectedAdmissionError", "NodeAffinity", "NodePorts")
 
 
@@ -62,10 +65,10 @@ def death(pod: Json, facts: Facts | None = None, deleted: bool = False) -> Probl
 
 
 def whose(pod: Json) -> str:
-    """Whose pod it is, as a sentence begins: a worker's, a replica's, or the scheduler's."""
+    """Whose pod it is, as a sentence begins: a worker's, a replica's, the scheduler's, or a notebook's."""
     labels = pod["metadata"].get("labels") or {}
     marks = {labels.get(key) for key in (names.PART, names.DASK_COMPONENT, "component")}
-    return "The scheduler" if "scheduler" in marks else "The replica" if "replica" in marks else "The worker"
+    return next((who for mark, who in _WHOSE.items() if mark in marks), "The worker")
 
 
 def _reclaimed(facts: Facts, who: str) -> Problem | None:

@@ -1,0 +1,186 @@
+"""The program of a pod that runs a notebook by itself: `start.py pipeline MOUNTED PARTS STATE`.
+
+It does what its user would: starts a cluster by a profile, runs the steps there, and ends the cluster, however that
+went. What it knows is what was brought along: the notebook with its files, and who asked for it, by which rules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from .. import home, places
+from ..client.clusters.handle import Cluster
+from ..client.clusters.kernel import loop_thread
+from ..client.clusters.start import start
+from ..core.base import read_record
+from ..core.errors import MlopsError, Unreadable
+from ..core.schedule import Outcome, ScheduleSpec
+from ..home import settings
+from ..home.clusters import SPEC
+from ..home.parcels import unzip
+from ..tracking.target import OFF, VARIABLE
+from .child import FAILED, INTERRUPTED, PipelineProcess
+
+#: Characters of what is printed that are held for the record; the pod's own log has all.
+_MOST = 1_000_000
+
+#: Characters of a cluster's name that are the notebook's.
+_STEM = 20
+
+#: Seconds that the cluster has to end, and between two looks whether it has.
+_PATIENCE, _LOOK = 60.0, 0.5
+
+
+class ScheduledRun:
+    """One run of a notebook.
+
+    Parameters
+    ----------
+    spec : what is wanted.
+    notebook : its path here.
+    """
+
+    def __init__(self, spec: ScheduleSpec, notebook: Path) -> None:
+        self._spec, self._notebook = spec, notebook
+        self._lines = list[str]()
+        self._said = ""
+        self._process: PipelineProcess | None = None
+        self._cancelled = threading.Event()
+
+    def run(self) -> Outcome:
+        """Run it; how that went."""
+        outcome = Outcome(began=time.time())
+        with _on_sigterm(self.cancel):
+            if not self._cancelled.wait(self._spec.delay):
+                outcome = self._on_a_cluster(outcome)
+        code = INTERRUPTED if self._cancelled.is_set() else outcome.code
+        return outcome.model_copy(update={"ended": time.time(), "code": code, "said": self._said})
+
+    @property
+    def log(self) -> str:
+        """What it printed: the end of it, if that was much."""
+        return "".join(self._lines)[-_MOST:]
+
+    def cancel(self) -> None:
+        """Have it end: what runs is cancelled, and the cluster ended."""
+        self._cancelled.set()
+        if self._process is not None:
+            self._process.interrupt()
+
+    def _on_a_cluster(self, outcome: Outcome) -> Outcome:
+        try:
+            cluster = self._cluster()
+        except MlopsError as error:
+            self._put(f"{error}\n")
+            return outcome.model_copy(update={"code": FAILED})
+        self._put(f"On the cluster {cluster.name}.\n")
+        try:
+            code = FAILED if self._cancelled.is_set() else self._steps(cluster.id)
+        finally:
+            self._end(cluster)
+        return outcome.model_copy(update={"code": code, "cluster": cluster.id})
+
+    def _cluster(self) -> Cluster:
+        """A cluster of its own, which it need not wait for: its steps do, and say why it doesn't come."""
+        spec = self._spec
+        stem = "".join(each if each.isalnum() and each.isascii() else "-" for each in self._notebook.stem.lower())
+        stem = stem.strip("-")[:_STEM].rstrip("-")
+        name = places.get(spec.asked.place).free_name(stem if stem[:1].isalpha() else f"nb-{stem}".rstrip("-"))
+        return Cluster(loop_thread().call(start(spec.asked, name, packages=spec.packages)).id)
+
+    def _steps(self, cluster: str) -> int:
+        self._process = PipelineProcess(self._notebook, cluster=cluster)
+        if self._cancelled.is_set():  # it came between
+            self._process.interrupt()
+        for line in self._process.lines():
+            self._put(line)
+        return self._process.ended()
+
+    def _end(self, cluster: Cluster) -> None:
+        """End the cluster, and wait for it: without this pod nobody may be left with the right to."""
+        try:
+            cluster.stop()
+            deadline = time.monotonic() + _PATIENCE
+            while cluster.state().phase != "ended" and time.monotonic() < deadline:
+                time.sleep(_LOOK)
+        except MlopsError as error:  # it ends by itself when it is idle
+            sys.stdout.write(f"The cluster {cluster.name} couldn't be ended: {error}\n")
+
+    def _put(self, line: str) -> None:
+        self._lines.append(line)
+        self._said = line.strip() or self._said
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+
+def settle(mounted: Path, parts: Path, state: Path) -> tuple[ScheduleSpec, Path]:
+    """What is wanted, and where the notebook is, of what is mounted; this process's home is as its user's is, in what
+    clusters are started by.
+
+    Raises
+    ------
+    Unreadable : what was brought is damaged.
+    StorageFull, Refused
+    """
+    spec = read_record(ScheduleSpec, (mounted / SPEC).read_bytes(), "schedule")
+    work = home.private(state / "notebook")
+    try:
+        unzip((path.read_bytes() for path in sorted(parts.glob("part-*"))), work)
+    except ValueError as error:
+        raise Unreadable(f"{spec.notebook} didn't arrive whole", str(error), "Schedule it again.") from error
+    settings.save(spec.settings)
+    config = [home.private(state / "config" / str(number) / "jupyter-mlops") for number in range(len(spec.rules) + 1)]
+    for folder, each in zip(config, spec.rules, strict=False):
+        home.write(folder / "rules.json", each.model_dump_json())
+    if spec.asked.source == "admin":  # a rule may want those only
+        home.write(
+            home.private(config[-1] / "profiles") / f"{spec.asked.name}.json",
+            spec.asked.model_dump_json(exclude={"source"}),
+        )
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(str(folder.parent) for folder in config)
+    return spec, work / spec.notebook
+
+
+@contextlib.contextmanager
+def _on_sigterm(cancel: Callable[[], None]) -> Iterator[None]:
+    def told(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=cancel, name="cancel").start()  # it may wait for whom it interrupts
+
+    before = signal.signal(signal.SIGTERM, told)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main(mounted: Path, parts: Path, state: Path) -> int:
+    """Run it, and keep how it went; the exit code."""
+    root = str(Path(__file__).resolve().parents[2])  # the process of the steps must find the package, too
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    os.environ.setdefault(VARIABLE, OFF)  # a file here would go with the pod
+    try:
+        spec, notebook = settle(mounted, parts, state)
+    except MlopsError as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+    run = ScheduledRun(spec, notebook)
+    outcome = run.run()
+    scheduling = places.get(spec.asked.place).scheduling()
+    try:
+        if scheduling is not None:
+            loop_thread().call(scheduling.keep(spec, outcome, run.log))
+    except MlopsError as error:  # its Job says whether it failed, and its pod's log why
+        sys.stderr.write(f"How it went can't be kept: {error}\n")
+    return FAILED if outcome.code is None else outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))

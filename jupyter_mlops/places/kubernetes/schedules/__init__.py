@@ -1,0 +1,1 @@
+"""Notebooks that Kubernetes runs by itself."""

@@ -1,0 +1,364 @@
+"""Notebooks that Kubernetes runs by itself: a CronJob each, whose pods start a cluster, run the steps and end it.
+
+Nothing of ours has to live for them. What is wanted and how it went stands in Kubernetes, and whoever looks reads that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import TypeVar
+
+from ....core.base import Seconds
+from ....core.cluster import Problem
+from ....core.errors import MlopsError, NotFound, Refused, Unavailable
+from ....core.profile import Profile
+from ....core.schedule import Outcome, Schedule, ScheduleSpec
+from ....core.waiting import wait_for
+from ....home.owner import me
+from ...scheduling import Scheduling
+from .. import names, shipped
+from ..api.client import MERGE_PATCH, Answer, Api, Json, delete
+from ..api.kubeconfig import UnknownContext
+from ..api.login import NoKubernetes
+from ..api.where import Where, everywhere, remember, where
+from ..names import ScheduleNames
+from ..pods import pods as of_pods
+from ..tunnel.connections import Connections
+from .objects import (
+    JOB,
+    JOB_UID,
+    NotebookParcel,
+    build_files,
+    build_of,
+    change_of,
+    cron_job,
+    environment_secret,
+    outcome_secret,
+    rights,
+    secrets,
+)
+from .stored import StoredSchedule
+
+_BATCH = "batch/v1"
+_RBAC = "rbac.authorization.k8s.io/v1"
+_JSON_PATCH = "application/json-patch+json"
+
+#: Seconds for Kubernetes to answer a list; that runs have to end, beside their own patience; between two looks.
+_LIST: Seconds = 10.0
+_ENDING: Seconds = 150.0
+_LOOK: Seconds = 0.5
+
+#: Seconds between the beginnings of notebooks of one namespace that are due at the same minutes, and the longest wait.
+_APART: Seconds = 10.0
+_LONGEST_WAIT: Seconds = 300.0
+
+#: By which all of ours are found.
+_ALL = f"{names.MANAGED_BY}={names.US},{names.SCHEDULE}"
+
+#: Bytes of what a run printed that are kept: a Secret takes 1 MiB.
+_MOST_LOG = 500_000
+
+_T = TypeVar("_T")
+
+Files = dict[str, str | bytes]
+
+
+class KubernetesScheduling(Scheduling):
+    """Schedules as CronJobs. It holds connections, and nothing that would be lost with it."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def schedule(self, spec: ScheduleSpec, parts: Sequence[bytes]) -> Schedule:
+        """As in `Scheduling`."""
+        return await self._run(self._schedule(spec, NotebookParcel(parts)))
+
+    async def schedules(self) -> tuple[list[Schedule], Problem | None]:
+        """As in `Scheduling`."""
+        if not shipped.reachable():
+            return [], None
+        found, faults = await self._run(self._all(await asyncio.to_thread(everywhere)))
+        silent = [each for each in faults if not isinstance(each, (NoKubernetes, UnknownContext, Refused))]
+        return [each.state() for _, each in found], Problem.of(silent[0]) if silent else None
+
+    async def get(self, notebook: str) -> Schedule | None:
+        """As in `Scheduling`."""
+        return next((each.state() for _, each in await self._found(notebook)), None)
+
+    async def unschedule(self, notebook: str) -> bool:
+        """As in `Scheduling`."""
+        found = await self._found(notebook)
+        for api, each in found:
+            await self._run(_remove(api, each))
+        return bool(found)
+
+    async def log(self, notebook: str) -> list[str]:
+        """As in `Scheduling`."""
+        found = await self._found(notebook)
+        if not found:
+            raise NotFound(f"{notebook} doesn't run by itself there", "", "See: jupyter mlops pipeline list")
+        api, each = found[0]
+        return await self._run(_log(api, each))
+
+    async def keep(self, spec: ScheduleSpec, outcome: Outcome, log: str) -> None:
+        """As in `Scheduling`."""
+
+        async def keep() -> None:
+            api = await self._connections.api(*where(spec.profile))
+            ids = ScheduleNames.of(spec.schedule.notebook, spec.owner, api.namespace)
+            tail = log.encode()[-_MOST_LOG:].decode(errors="replace")
+            body = outcome_secret(spec, ids, os.environ[JOB], os.environ[JOB_UID], outcome, tail)
+            await api.request("POST", api.path("secrets"), body, parse=False)
+
+        await self._run(keep())
+
+    async def _run(self, work: Awaitable[_T]) -> _T:
+        return await self._connections.run(work)  # type: ignore[arg-type]  # each is a coroutine
+
+    async def _found(self, notebook: str) -> list[tuple[Api, StoredSchedule]]:
+        """Those of that notebook. Raises where one may be in a place that doesn't answer."""
+        found, faults = await self._run(self._all(await asyncio.to_thread(everywhere)))
+        its = [(api, each) for api, each in found if each.wanted.notebook == notebook]
+        if not its and faults:
+            raise faults[0]
+        return its
+
+    # On the loop of the connections.
+
+    async def _all(self, places: list[Where]) -> tuple[list[tuple[Api, StoredSchedule]], list[MlopsError]]:
+        """This user's in these places, each once, and why a place doesn't tell of its own."""
+        told = await asyncio.gather(*(self._told_by(place) for place in places))
+        found = {each.uid: (api, each) for there in told if isinstance(there, list) for api, each in there}
+        return list(found.values()), [each for each in told if isinstance(each, MlopsError)]
+
+    async def _told_by(self, place: Where) -> list[tuple[Api, StoredSchedule]] | MlopsError:
+        try:
+            api = await wait_for(self._connections.api(*place), _LIST)
+            found = await wait_for(_listed(api, _ALL), _LIST)
+            return [(api, each) for each in found if each.owner == me()]
+        except Answer as answer:
+            return answer.error
+        except MlopsError as error:
+            return error
+        except asyncio.TimeoutError:
+            why = f"it said nothing in {_LIST:.0f} s"
+            return Unavailable("Kubernetes doesn't answer", why, "Check the network (VPN?).")
+
+    async def _schedule(self, spec: ScheduleSpec, parcel: NotebookParcel) -> Schedule:
+        place = where(spec.profile)
+        api = await self._connections.api(*place)
+        await asyncio.to_thread(remember, place)
+        ids = ScheduleNames.of(spec.schedule.notebook, spec.owner, api.namespace)
+        try:
+            there = {each.ids.whole: each for each in await _cron_jobs(api, _ALL)}
+            before = there.pop(ids.whole, None)
+            spec = _inside(spec).model_copy(update={"delay": _delay(spec, there.values())})
+            files = await asyncio.to_thread(build_files, spec)
+            if before is None:
+                await self._make(api, ids, spec, files, parcel)
+            else:
+                await self._change(api, before, spec, files, parcel)
+        except Answer as answer:
+            raise _not_made(spec, answer) from None
+        (stored,) = await _listed(api, ids.selector)
+        return stored.state()
+
+    async def _make(
+        self, api: Api, ids: ScheduleNames, spec: ScheduleSpec, files: Files, parcel: NotebookParcel
+    ) -> None:
+        """Make all of it; it begins to run last. Whatever interrupts it, nothing is left."""
+        build = build_of(files)
+        made = cron_job(spec, ids, build, parcel)
+        posted = await api.request("POST", api.path("cronjobs", group=_BATCH), made)
+        try:
+            await _supply(api, ids, spec, posted, build, files, parcel)
+            await _patch(api, ids, change_of(made))
+        except BaseException:
+            with contextlib.suppress(Answer, MlopsError):  # why it could not be made is to be said
+                await asyncio.shield(_delete(api, ids, posted))
+            raise
+
+    async def _change(
+        self, api: Api, before: StoredSchedule, spec: ScheduleSpec, files: Files, parcel: NotebookParcel
+    ) -> None:
+        """Want something else of one that is there. What its runs began with stays until they are over."""
+        ids, build = before.ids, build_of(files)
+        made = cron_job(spec, ids, build, parcel)
+        if "deletionTimestamp" in before.cron_job["metadata"]:
+            raise Unavailable("The notebook can't be scheduled now", "its schedule is being removed", "Try again.")
+        await _supply(api, ids, spec, before.cron_job, build, files, parcel)
+        await _patch(api, ids, change_of(made))
+        (now,) = await _listed(api, ids.selector)
+        used = _secrets_of(made["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+        used.update(*(_secrets_of(pod["spec"]) for pod in now.pods if not of_pods.over(pod)))
+        for item in await _items(api, "secrets", "", f"{ids.selector},{names.PART}=build"):
+            if (name := str(item["metadata"]["name"])) not in used:
+                await delete(api, api.path("secrets", name))
+
+
+def _inside(spec: ScheduleSpec) -> ScheduleSpec:
+    """As its pods are to have it, which have no kubeconfig: its contexts lead nowhere there."""
+
+    def inside(profile: Profile) -> Profile:
+        options = {name: value for name, value in profile.options.items() if name != "context"}
+        return profile.model_copy(update={"options": options})
+
+    return spec.model_copy(update={"profile": inside(spec.profile), "asked": inside(spec.asked)})
+
+
+def _delay(spec: ScheduleSpec, others: Iterable[StoredSchedule]) -> Seconds:
+    """How long it waits when it is due: those that are due at the same minutes begin one after the other."""
+    same = [each for each in others if each.wanted.line == spec.schedule.line]
+    return min(len(same) * _APART, _LONGEST_WAIT)
+
+
+def _not_made(spec: ScheduleSpec, answer: Answer) -> MlopsError:
+    error, notebook = answer.error, os.path.basename(spec.schedule.notebook)  # noqa: PTH119 - it is a text here
+    what = f"{notebook} isn't scheduled: {error.what}"
+    if isinstance(error, Refused):
+        return Refused(what, error.why, error.todo)
+    return type(error)(what, error.why, error.todo)
+
+
+async def _supply(
+    api: Api, ids: ScheduleNames, spec: ScheduleSpec, owner: Json, build: str, files: Files, parcel: NotebookParcel
+) -> None:
+    """What its pods need."""
+    owns = names.owner_of({"apiVersion": _BATCH, "kind": "CronJob", **owner})
+    for kind, body in rights(spec, ids, owns).items():
+        await _post(api, kind, "" if kind == "serviceaccounts" else _RBAC, body)
+    for body in secrets(spec, ids, owns, build, files, parcel):
+        await _post(api, "secrets", "", body)
+    if (environment := environment_secret(spec, ids, owns)) is not None and not await _post(
+        api, "secrets", "", environment
+    ):
+        path = api.path("secrets", ids.environment)
+        await api.request("PATCH", path, {"data": environment["data"]}, content=MERGE_PATCH, parse=False)
+
+
+async def _post(api: Api, kind: str, group: str, body: Json) -> bool:
+    """Make an object; whether it wasn't there. One that an earlier CronJob owned is about to go: it is made anew."""
+    path, deadline = api.path(kind, group=group), time.monotonic() + _LIST
+    while True:
+        try:
+            await api.request("POST", path, body, parse=False)
+            return True
+        except Answer as answer:
+            if answer.status != 409 or time.monotonic() > deadline:
+                raise
+        if await _is_owned(api, kind, body):
+            return False
+        await asyncio.sleep(_LOOK)
+
+
+async def _is_owned(api: Api, kind: str, body: Json) -> bool:
+    """Whether what is there of that name belongs to the same CronJob. Not everybody may read accounts and roles: these
+    are taken for its own."""
+    if kind != "secrets":
+        return True
+    query = {"fieldSelector": f"metadata.name={body['metadata']['name']}"}
+    there = (await api.request("GET", api.path(kind), query=query)).get("items") or []
+    return bool(there) and there[0]["metadata"].get("ownerReferences") == body["metadata"]["ownerReferences"]
+
+
+async def _patch(api: Api, ids: ScheduleNames, operations: Sequence[Json]) -> None:
+    path = api.path("cronjobs", ids.whole, group=_BATCH)
+    await api.request("PATCH", path, list(operations), content=_JSON_PATCH, parse=False)  # type: ignore[arg-type]  # a JSON patch is a list
+
+
+async def _cron_jobs(api: Api, selector: str) -> list[StoredSchedule]:
+    found = await api.request("GET", api.path("cronjobs", group=_BATCH), query={"labelSelector": selector})
+    return [
+        StoredSchedule(ScheduleNames(str(each["metadata"]["name"]), api.namespace), each)
+        for each in found.get("items") or []
+    ]
+
+
+async def _listed(api: Api, selector: str) -> list[StoredSchedule]:
+    """Those that the labels select, with their runs."""
+    found = await _cron_jobs(api, selector)
+    if not found:
+        return []
+    jobs, pods, outcomes = await asyncio.gather(
+        _items(api, "jobs", _BATCH, selector),
+        _items(api, "pods", "", f"{selector},{names.PART}=driver"),
+        _items(api, "secrets", "", f"{selector},{names.PART}=outcome"),
+    )
+    whole = [
+        StoredSchedule(each.ids, each.cron_job, *(_of(each.ids, kind) for kind in (jobs, pods, outcomes)))
+        for each in found
+    ]
+    return list(await asyncio.gather(*(_with_events(api, each) for each in whole)))
+
+
+async def _with_events(api: Api, each: StoredSchedule) -> StoredSchedule:
+    """With what Kubernetes told of its last run, where that has begun and has no pod."""
+    if each.last is None or each.pods_of(each.last) or (each.last.get("status") or {}).get("conditions"):
+        return each
+    query = {"fieldSelector": f"involvedObject.uid={each.last['metadata']['uid']}"}
+    events = (await api.request("GET", api.path("events"), query=query)).get("items") or []
+    return StoredSchedule(each.ids, each.cron_job, each.jobs, each.pods, each.outcomes, events)
+
+
+async def _items(api: Api, kind: str, group: str, selector: str) -> list[Json]:
+    found = await api.request("GET", api.path(kind, group=group), query={"labelSelector": selector})
+    return list(found.get("items") or [])
+
+
+def _of(ids: ScheduleNames, items: Sequence[Json]) -> list[Json]:
+    return [item for item in items if (item["metadata"].get("labels") or {}).get(names.SCHEDULE) == ids.whole]
+
+
+async def _log(api: Api, found: StoredSchedule) -> list[str]:
+    """What its last run printed: as it was kept, or as its pod has it."""
+    kept = found.log()
+    if kept is not None or found.last is None:
+        return kept or []
+    lines: list[str] = []
+    for pod in found.pods_of(found.last):
+        with contextlib.suppress(Answer):  # it hasn't begun, or is gone
+            lines += (await api.text(api.path("pods", str(pod["metadata"]["name"])) + "/log")).splitlines()
+    return lines
+
+
+async def _remove(api: Api, found: StoredSchedule) -> None:
+    """End its runs, whose clusters they end, and remove all of it. Returns when it is gone."""
+    suspend = [{"op": "replace", "path": "/spec/suspend", "value": True}]
+    with contextlib.suppress(Answer):  # without the right to it a run may begin meanwhile, and goes with the rest
+        await _patch(api, found.ids, suspend)
+    for job in await _items(api, "jobs", _BATCH, found.ids.selector):
+        path = api.path("jobs", str(job["metadata"]["name"]), group=_BATCH)
+        await delete(api, path, {"propagationPolicy": "Background"})
+    deadline = time.monotonic() + _ENDING
+    while await _items(api, "pods", "", found.ids.selector):  # each ends its cluster, by the rights that go last
+        _check_patience(found, deadline)
+        await asyncio.sleep(_LOOK)
+    await _delete(api, found.ids, found.cron_job)
+    while await _cron_jobs(api, found.ids.selector) or await _items(api, "secrets", "", found.ids.selector):
+        _check_patience(found, deadline)
+        await asyncio.sleep(_LOOK)
+
+
+def _check_patience(found: StoredSchedule, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        why = f"Kubernetes has something of {found.ids.whole!r} still after {_ENDING:.0f} s"
+        raise Unavailable("The schedule is being removed", why, "Look again later.")
+
+
+async def _delete(api: Api, ids: ScheduleNames, item: Json) -> None:
+    """Remove the CronJob that was found, and no other one of its name; with it goes what it owns."""
+    its = {"uid": item["metadata"]["uid"]}
+    path = api.path("cronjobs", ids.whole, group=_BATCH)
+    await delete(api, path, {"propagationPolicy": "Background", "preconditions": its})
+
+
+def _secrets_of(pod: Json) -> set[str]:
+    """The Secrets that a pod mounts."""
+    volumes = pod.get("volumes") or []
+    found = {str(each["secret"]["secretName"]) for each in volumes if "secret" in each}
+    sources = [source for each in volumes for source in (each.get("projected") or {}).get("sources") or []]
+    return found | {str(source["secret"]["name"]) for source in sources if "secret" in source}
