@@ -76,7 +76,8 @@ class ScheduleSpec(Record):
 
     `schedule` is what is told of it. `notebook` is the path of the notebook among the files that are brought along.
     Clusters are started by the profile `asked`, with `packages` of whoever asked, by their `rules` and `settings`;
-    `profile` is what the pod or process is made by that starts them. It waits `delay` before it begins."""
+    `profile` is what the pod or process is made by that starts them. What steps make is sealed with `key`, in
+    hexadecimal digits. It waits `delay` before it begins."""
 
     format: int = FORMAT
     schedule: Schedule
@@ -87,6 +88,7 @@ class ScheduleSpec(Record):
     packages: list[str] = []
     rules: list[Rules] = []
     settings: Settings = Settings()
+    key: str = ""
     delay: Seconds = 0
 
 

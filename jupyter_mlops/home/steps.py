@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -109,6 +110,16 @@ def seal_key() -> bytes:
         if not path.exists():
             home.write(path, secrets.token_bytes(32))
     return path.read_bytes()
+
+
+def seal_key_for(purpose: str) -> bytes:
+    """A key of its own for what is kept elsewhere: who has it can't seal what is kept here. Raises as `seal_key`."""
+    return hmac.new(seal_key(), purpose.encode(), hashlib.sha256).digest()
+
+
+def use_seal_key(key: bytes) -> None:
+    """From now on that is what all kept values are sealed with. Raises as `seal_key`."""
+    home.write(pipelines_dir() / "key", key)
 
 
 def _read(path: Path) -> StepRecord | None:

@@ -16,19 +16,20 @@ from ..client.clusters.handle import cluster as cluster_of
 from ..client.clusters.kernel import kernel
 from ..client.runs.origin import origin_of_kernel
 from ..client.words import moment, put, tell
-from ..core.errors import InvalidInput, MlopsError, NotFound, RunCancelled, RunFailed
+from ..core.errors import InvalidInput, MlopsError, NotFound, RunCancelled, RunFailed, Unavailable
 from ..core.schedule import HERE, Schedule, parse_every
 from ..home.schedules import read_schedule, remove_schedule, write_schedule
-from ..home.steps import step_folder
+from ..home.steps import seal_key, step_folder
 from .brought import brought
 from .cells import cell_of, read_cells
 from .child import INTERRUPTED, PipelineProcess
 from .clock import ensure_clock
 from .export import MADE, exported
 from .graph import Graph, graph_of
-from .placed import place_of, placed_schedule, schedule_there, unschedule_there
+from .placed import place_of, placed_schedule, schedule_there, unschedule_there, values_there
 from .show import StepView, as_html, as_text, told_of_schedule, views_of
 from .steps import digest_of_cell, path_of_notebook
+from .values import kept_steps, values_of
 
 
 def pipeline(notebook: str | Path | None = None, /) -> Pipeline:
@@ -205,6 +206,23 @@ class Pipeline:
         )
         ensure_clock()
         return self
+
+    def values(self) -> dict[str, Any]:
+        """What its steps made when they ran last, so far as that is kept: variables by name. Where it is scheduled in
+        another place, what was made there by its last run, up to 4 MB.
+
+        Raises
+        ------
+        RunFailed : a value can't be made in this kernel; the cause is chained.
+        Unreadable : what is kept isn't what the steps have made.
+        Unavailable, Refused : the place doesn't tell.
+        """
+        placed, problem = placed_schedule(str(self.notebook))
+        if problem is not None:
+            raise Unavailable(problem.what, problem.why, problem.todo)
+        if placed is not None:
+            return values_there(placed)
+        return values_of(kept_steps(str(self.notebook), [each.name for each in self.graph.steps]), seal_key())
 
     def export(self, file: str | Path | None = None) -> str | Path:
         """Its steps, and the cells that they need, as a plain Python program that runs alone, without this package,

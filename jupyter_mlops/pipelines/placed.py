@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from .. import places
 from ..client.clusters.kernel import loop_thread
@@ -22,10 +23,12 @@ from ..core.words import first_of
 from ..home import settings
 from ..home.owner import me
 from ..home.schedules import read_placed, remove_placed, write_placed
+from ..home.steps import seal_key_for
 from ..places import profiles, rules
 from ..places.scheduling import Scheduling
 from .brought import brought
 from .cells import CodeCell
+from .values import unpacked_steps, values_of
 
 #: Where this machine says which time zone it is in.
 _LOCALTIME, _TIMEZONE = Path("/etc/localtime"), Path("/etc/timezone")
@@ -86,6 +89,7 @@ def schedule_there(
         asked=found,
         packages=whole.packages,
         rules=rules.load(),
+        key=_key_of(notebook).hex(),
         settings=settings.load().model_copy(update={"tracking_uri": None, "default_profile": None, "last_used": {}}),
     )
     made = loop_thread().call(scheduling.schedule(spec, whole.parts()))
@@ -148,6 +152,17 @@ def unschedule_there(notebook: str, everywhere: bool = False) -> bool:
 def log_there(schedule: Schedule) -> list[str]:
     """What the last run of a notebook in another place printed. Raises as `Scheduling.log`."""
     return loop_thread().call(_scheduling_of(schedule.place).log(schedule.notebook))
+
+
+def values_there(schedule: Schedule) -> dict[str, Any]:
+    """What the steps of a notebook's last run in another place made. Raises as `Scheduling.values` and `values_of`."""
+    parts = loop_thread().call(_scheduling_of(schedule.place).values(schedule.notebook))
+    return values_of(unpacked_steps(parts), _key_of(schedule.notebook))
+
+
+def _key_of(notebook: str | Path) -> bytes:
+    """What the steps of a notebook seal with in another place."""
+    return seal_key_for(f"schedule {notebook}")
 
 
 def zone_here() -> str:

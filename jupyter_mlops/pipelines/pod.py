@@ -23,11 +23,16 @@ from ..client.clusters.start import start
 from ..core.base import read_record
 from ..core.errors import MlopsError, Unreadable
 from ..core.schedule import Outcome, ScheduleSpec
+from ..core.words import listed, size
 from ..home import settings
 from ..home.clusters import SPEC
-from ..home.parcels import unzip
+from ..home.parcels import PART, unzip
+from ..home.steps import use_seal_key
 from ..tracking.target import OFF, VARIABLE
+from .cells import read_cells
 from .child import FAILED, INTERRUPTED, PipelineProcess
+from .graph import graph_of
+from .values import MOST_PARTS, kept_steps, packed_steps
 
 #: Characters of what is printed that are held for the record; the pod's own log has all.
 _MOST = 1_000_000
@@ -51,6 +56,8 @@ class ScheduledRun:
     def __init__(self, spec: ScheduleSpec, notebook: Path) -> None:
         self._spec, self._notebook = spec, notebook
         self._lines = list[str]()
+        #: What its steps made, in parts.
+        self.values: list[bytes] = []
         self._said = ""
         self._process: PipelineProcess | None = None
         self._cancelled = threading.Event()
@@ -102,7 +109,13 @@ class ScheduledRun:
             self._process.interrupt()
         for line in self._process.lines():
             self._put(line)
-        return self._process.ended()
+        code = self._process.ended()
+        steps = [each.name for each in graph_of(read_cells(self._notebook)).steps]
+        self.values, left = packed_steps(kept_steps(str(self._notebook), steps))
+        if left:
+            told = f"What {listed(left)} made isn't kept: that is for {size(MOST_PARTS * PART)}."
+            sys.stdout.write(f"{told} Have it written elsewhere.\n")
+        return code
 
     def _end(self, cluster: Cluster) -> None:
         """End the cluster, and wait for it: without this pod nobody may be left with the right to."""
@@ -137,6 +150,8 @@ def settle(mounted: Path, parts: Path, state: Path) -> tuple[ScheduleSpec, Path]
     except ValueError as error:
         raise Unreadable(f"{spec.notebook} didn't arrive whole", str(error), "Schedule it again.") from error
     settings.save(spec.settings)
+    if spec.key:
+        use_seal_key(bytes.fromhex(spec.key))
     config = [home.private(state / "config" / str(number) / "jupyter-mlops") for number in range(len(spec.rules) + 1)]
     for folder, each in zip(config, spec.rules, strict=False):
         home.write(folder / "rules.json", each.model_dump_json())
@@ -176,7 +191,7 @@ def main(mounted: Path, parts: Path, state: Path) -> int:
     scheduling = places.get(spec.asked.place).scheduling()
     try:
         if scheduling is not None:
-            loop_thread().call(scheduling.keep(spec, outcome, run.log))
+            loop_thread().call(scheduling.keep(spec, outcome, run.log, run.values))
     except MlopsError as error:  # its Job says whether it failed, and its pod's log why
         sys.stderr.write(f"How it went can't be kept: {error}\n")
     return FAILED if outcome.code is None else outcome.code

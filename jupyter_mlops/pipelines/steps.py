@@ -116,7 +116,7 @@ class StepAtHand:
             return None
         try:
             sealed = self._folder.values(self.key)
-            given: dict[str, Any] = seals.plain(seals.opened(sealed, seal_key(), self._sealed_for(record)))
+            given: dict[str, Any] = seals.plain(seals.opened(sealed, seal_key(), sealed_for(record)))
         except (OSError, seals.BrokenSeal, pickle.UnpicklingError, EOFError):
             return None
         with contextlib.suppress(MlopsError):  # as in `_note`, and it is of less use
@@ -178,7 +178,7 @@ class StepAtHand:
             unkept = f"its values are more than {MOST // 1024**3} GiB"
         try:
             if not unkept:
-                self._folder.keep(record, seals.seal(data, seal_key(), self._sealed_for(record)))
+                self._folder.keep(record, seals.seal(data, seal_key(), sealed_for(record)))
         except MlopsError as error:
             unkept = _in_short(error)
         record = record.model_copy(update={"unkept": unkept})
@@ -215,10 +215,11 @@ class StepAtHand:
             if not record.unkept:  # which says it
                 print(f"What became of {self.name} isn't noted: {_in_short(error)}.", file=sys.stderr)
 
-    def _sealed_for(self, record: StepRecord) -> str:
-        """With the run: of two kernels that keep the same, none takes the values of one for what the other's record
-        says."""
-        return f"step {self.name} {self.key} {record.run}"
+
+def sealed_for(record: StepRecord) -> str:
+    """What the values of a step are sealed for. With the run: of two kernels that keep the same, none takes the values
+    of one for what the other's record says."""
+    return f"step {record.name} {record.key} {record.run}"
 
 
 def _in_short(error: MlopsError) -> str:

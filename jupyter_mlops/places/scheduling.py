@@ -46,5 +46,10 @@ class Scheduling(ABC):
         """What its last run printed, as far as that is kept. Raises `NotFound`, and as `get`."""
 
     @abstractmethod
-    async def keep(self, spec: ScheduleSpec, outcome: Outcome, log: str) -> None:
-        """Keep how a run went, from where it runs. Raises `Unavailable`, `Refused`."""
+    async def values(self, notebook: str) -> list[bytes]:
+        """What the steps of its last run that is over made, so far as that is kept, in parts. Raises as `log`."""
+
+    @abstractmethod
+    async def keep(self, spec: ScheduleSpec, outcome: Outcome, log: str, values: Sequence[bytes]) -> None:
+        """Keep how a run went, and what its steps made in parts, from where it runs. Raises `Unavailable`,
+        `Refused`."""

@@ -172,6 +172,10 @@ class ScheduleNames:
         """The Secret with how a run went."""
         return f"{job}-outcome"
 
+    def values(self, job: str, number: int) -> str:
+        """The Secret with a part of what the steps of a run made."""
+        return f"{job}-values-{number}"
+
     @property
     def selector(self) -> str:
         """By which all that is its own is found."""

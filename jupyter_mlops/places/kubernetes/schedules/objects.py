@@ -160,9 +160,17 @@ def environment_secret(spec: ScheduleSpec, ids: ScheduleNames, owner: Json) -> J
 
 def outcome_secret(spec: ScheduleSpec, ids: ScheduleNames, job: str, uid: str, outcome: Outcome, log: str) -> Json:
     """How a run went, which belongs to its Job."""
-    owner = names.owner_of({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": job, "uid": uid}})
-    metadata = _metadata(spec, ids, ids.outcome(job), "outcome", owner)
+    metadata = _metadata(spec, ids, ids.outcome(job), "outcome", _job(job, uid))
     return secret(metadata, {OUTCOME: outcome.model_dump_json(), LOG: log})
+
+
+def value_secret(spec: ScheduleSpec, ids: ScheduleNames, job: str, uid: str, number: int, part: bytes) -> Json:
+    """A part of what the steps of a run made, of ten at most, which belongs to its Job."""
+    return secret(_metadata(spec, ids, ids.values(job, number), "values", _job(job, uid)), {"part": part})
+
+
+def _job(name: str, uid: str) -> Json:
+    return names.owner_of({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "uid": uid}})
 
 
 def _pod(spec: ScheduleSpec, ids: ScheduleNames, build: str, parcel: NotebookParcel) -> Json:

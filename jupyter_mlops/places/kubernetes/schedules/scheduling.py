@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ....core.base import Seconds
 from ....core.cluster import Problem
-from ....core.errors import MlopsError, NotFound, Refused, Unavailable
+from ....core.errors import MlopsError, NotFound, Refused, Unavailable, Unreadable
 from ....core.profile import Profile
 from ....core.schedule import Outcome, Schedule, ScheduleSpec
 from ....core.waiting import wait_for
@@ -27,6 +27,7 @@ from ..api.login import NoKubernetes
 from ..api.where import Where, everywhere, remember, where
 from ..names import ScheduleNames
 from ..pods import pods as of_pods
+from ..records.kept import KeptFiles
 from ..tunnel.connections import Connections
 from .objects import (
     JOB,
@@ -40,6 +41,7 @@ from .objects import (
     outcome_secret,
     rights,
     secrets,
+    value_secret,
 )
 from .stored import StoredSchedule
 
@@ -98,26 +100,35 @@ class KubernetesScheduling(Scheduling):
 
     async def log(self, notebook: str) -> list[str]:
         """As in `Scheduling`."""
-        found = await self._found(notebook)
-        if not found:
-            raise NotFound(f"{notebook} doesn't run by itself there", "", "See: jupyter mlops pipeline list")
-        api, each = found[0]
+        api, each = await self._one(notebook)
         return await self._run(_log(api, each))
 
-    async def keep(self, spec: ScheduleSpec, outcome: Outcome, log: str) -> None:
+    async def values(self, notebook: str) -> list[bytes]:
         """As in `Scheduling`."""
+        api, each = await self._one(notebook)
+        return await self._run(_values(api, each))
+
+    async def keep(self, spec: ScheduleSpec, outcome: Outcome, log: str, values: Sequence[bytes]) -> None:
+        """As in `Scheduling`. How it went comes last: what is told of is whole."""
 
         async def keep() -> None:
             api = await self._connections.api(*where(spec.profile))
             ids = ScheduleNames.of(spec.schedule.notebook, spec.owner, api.namespace)
             tail = log.encode()[-_MOST_LOG:].decode(errors="replace")
-            body = outcome_secret(spec, ids, os.environ[JOB], os.environ[JOB_UID], outcome, tail)
-            await api.request("POST", api.path("secrets"), body, parse=False)
+            job, uid = os.environ[JOB], os.environ[JOB_UID]
+            bodies = [value_secret(spec, ids, job, uid, number, part) for number, part in enumerate(values)]
+            for body in [*bodies, outcome_secret(spec, ids, job, uid, outcome, tail)]:
+                await api.request("POST", api.path("secrets"), body, parse=False)
 
         await self._run(keep())
 
     async def _run(self, work: Awaitable[_T]) -> _T:
         return await self._connections.run(work)  # type: ignore[arg-type]  # each is a coroutine
+
+    async def _one(self, notebook: str) -> tuple[Api, StoredSchedule]:
+        for found in await self._found(notebook):
+            return found
+        raise NotFound(f"{notebook} doesn't run by itself there", "", "See: jupyter mlops pipeline list")
 
     async def _found(self, notebook: str) -> list[tuple[Api, StoredSchedule]]:
         """Those of that notebook. Raises where one may be in a place that doesn't answer."""
@@ -323,6 +334,16 @@ async def _log(api: Api, found: StoredSchedule) -> list[str]:
         with contextlib.suppress(Answer):  # it hasn't begun, or is gone
             lines += (await api.text(api.path("pods", str(pod["metadata"]["name"])) + "/log")).splitlines()
     return lines
+
+
+async def _values(api: Api, found: StoredSchedule) -> list[bytes]:
+    """What was kept of what the steps of its last run made that is over."""
+    kept = await _items(api, "secrets", "", f"{found.ids.selector},{names.PART}=values")
+    its = {str(item["metadata"]["name"]): KeptFiles("secrets", item) for item in found.of_ended(kept)}
+    try:
+        return [its[name].data("part") or b"" for name in sorted(its)]
+    except ValueError as error:
+        raise Unreadable("What the steps made can't be read", str(error), "Run them again.") from None
 
 
 async def _remove(api: Api, found: StoredSchedule) -> None:

@@ -69,7 +69,7 @@ class StoredSchedule:
     @property
     def last(self) -> Json | None:
         """The Job that began last."""
-        return max(self.jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]), default=None)
+        return max(self.jobs, key=_made, default=None)
 
     @property
     def runs(self) -> bool:
@@ -93,6 +93,11 @@ class StoredSchedule:
     def pods_of(self, job: Json) -> list[Json]:
         """The pods of a Job."""
         return [pod for pod in self.pods if _owner(pod) == job["metadata"]["uid"]]
+
+    def of_ended(self, items: Sequence[Json]) -> list[Json]:
+        """Those that belong to the last of the Jobs of which is kept how they went."""
+        ended = max((job for job in self.jobs if self._kept(job)), key=_made, default=None)
+        return [item for item in items if ended is not None and _owner(item) == ended["metadata"]["uid"]]
 
     def _kept(self, job: Json) -> KeptFiles | None:
         found = (KeptFiles("secrets", item) for item in self.outcomes if _owner(item) == job["metadata"]["uid"])
@@ -141,6 +146,10 @@ def _end(job: Json) -> tuple[Time | None, Json | None]:
             when = moment(str(status.get("completionTime") or condition["lastTransitionTime"]))
             return when, condition if condition["type"] == "Failed" else None
     return None, None
+
+
+def _made(item: Json) -> str:
+    return str(item["metadata"]["creationTimestamp"])
 
 
 def _owner(item: Json) -> str:
