@@ -248,8 +248,7 @@ class Pipeline:
         return path
 
     def __str__(self) -> str:
-        text, told = as_text(self.notebook.name, self.steps), self._scheduled()
-        return f"{text}\n{told}" if told else text
+        return self._as_text(self.steps, self._scheduled())
 
     def _scheduled(self) -> str:
         """When it runs by itself, in words; empty where it doesn't."""
@@ -268,9 +267,20 @@ class Pipeline:
     def __repr__(self) -> str:
         return str(self)
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Both at once: another place is asked once."""
+        steps, told = self.steps, self._scheduled()
+        return {"text/plain": self._as_text(steps, told), "text/html": self._as_html(steps, told)}
+
     def _repr_html_(self) -> str:
-        told = self._scheduled()
-        return as_html(self.notebook.name, self.steps) + (f"<div>{html.escape(told)}</div>" if told else "")
+        return self._as_html(self.steps, self._scheduled())
+
+    def _as_text(self, steps: Sequence[StepView], told: str) -> str:
+        text = as_text(self.notebook.name, steps)
+        return f"{text}\n{told}" if told else text
+
+    def _as_html(self, steps: Sequence[StepView], told: str) -> str:
+        return as_html(self.notebook.name, steps) + (f"<div>{html.escape(told)}</div>" if told else "")
 
 
 def unschedule(notebook: str, everywhere: bool = False) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import time
@@ -19,7 +20,7 @@ from ..core.cron import cron_line, zone_named
 from ..core.errors import InvalidSpec, MlopsError, Unavailable
 from ..core.profile import Profile
 from ..core.schedule import HERE, Schedule, ScheduleSpec, parse_every
-from ..core.words import first_of
+from ..core.words import first_of, listed
 from ..home import settings
 from ..home.owner import me
 from ..home.schedules import read_placed, remove_placed, write_placed
@@ -29,6 +30,9 @@ from ..places.scheduling import Scheduling
 from .brought import brought
 from .cells import CodeCell
 from .values import unpacked_steps, values_of
+
+#: What this machine's models are used by.
+_OF_THIS_MACHINE = frozenset({"deploy", "model", "models", "save_model", "score", "service", "services", "trail"})
 
 #: Where this machine says which time zone it is in.
 _LOCALTIME, _TIMEZONE = Path("/etc/localtime"), Path("/etc/timezone")
@@ -67,6 +71,8 @@ def schedule_there(
     now = datetime.now(zone_named(clock))
     line = cron_line(parse_every(every), now, zlib.crc32(f"{me()}{notebook}".encode()))
     whole = brought(notebook, cells, files)
+    if stays := sorted({word for cell in cells for word in _words(cell)} & _OF_THIS_MACHINE):
+        tell(f"The notebook's code uses {listed(stays)}: models are this machine's, and there are none where it runs.")
     if whole.elsewhere:
         told = "what lies outside of the notebook's folder isn't brought along, and must be where it runs"
         tell(f"The notebook's code names {first_of(whole.elsewhere, 3)}: {told}, as on a volume.")
@@ -92,8 +98,11 @@ def schedule_there(
         key=_key_of(notebook).hex(),
         settings=settings.load().model_copy(update={"tracking_uri": None, "default_profile": None, "last_used": {}}),
     )
+    before = read_placed(str(notebook))
     made = loop_thread().call(scheduling.schedule(spec, whole.parts()))
     write_placed(wanted)
+    if before is not None and before.place != place:
+        loop_thread().call(_scheduling_of(before.place).unschedule(before.notebook))
     return made
 
 
@@ -180,6 +189,13 @@ def zone_here() -> str:
     if time.timezone == 0 and not time.daylight:
         return "UTC"
     raise InvalidSpec("The name of this machine's time zone can't be found", "", 'Say it: zone="Europe/Berlin".')
+
+
+def _words(cell: CodeCell) -> Iterable[str]:
+    """What a cell takes of a module by this package's name, or the one that it goes by everywhere."""
+    for node in ast.walk(cell.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield from [node.attr] if node.value.id in ("mlops", "jupyter_mlops") else []
 
 
 def _names_of_zone() -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from ..client.words import known_cost, moment
 from ..core.base import Time
 from ..core.cluster import Problem
 from ..core.cron import next_time, zone_named
-from ..core.errors import InvalidSpec
+from ..core.errors import InvalidSpec, MlopsError
 from ..core.schedule import HERE, Schedule
 from ..core.step import StepRecord
 from ..core.words import listed, span
@@ -146,7 +147,9 @@ def told_of_schedule(schedule: Schedule, silence: Problem | None = None) -> str:
 
 
 def _told_of_place(schedule: Schedule) -> str:
-    title, where = places.get(schedule.place).title, f" ({schedule.where})" if schedule.where else ""
+    title, where = schedule.place, f" ({schedule.where})" if schedule.where else ""
+    with contextlib.suppress(MlopsError):  # the package that it came from is gone
+        title = places.get(schedule.place).title
     profile = f" on clusters of {schedule.profile}" if schedule.profile else ""
     return f"On {title}{where} every {schedule.every} by the clock of {schedule.zone}{profile}"
 

@@ -76,8 +76,17 @@ class KubernetesScheduling(Scheduling):
         self._connections = connections
 
     async def schedule(self, spec: ScheduleSpec, parts: Sequence[bytes]) -> Schedule:
-        """As in `Scheduling`."""
-        return await self._run(self._schedule(spec, NotebookParcel(parts)))
+        """As in `Scheduling`. What another namespace has of the notebook is removed there."""
+
+        async def schedule() -> Schedule:
+            made = await self._schedule(spec, NotebookParcel(parts))
+            found, _ = await self._all(await asyncio.to_thread(everywhere))
+            for other, each in found:
+                if each.wanted.notebook == spec.schedule.notebook and each.uid != made.uid:
+                    await _remove(other, each)
+            return made.state()
+
+        return await self._run(schedule())
 
     async def schedules(self) -> tuple[list[Schedule], Problem | None]:
         """As in `Scheduling`."""
@@ -159,7 +168,7 @@ class KubernetesScheduling(Scheduling):
             why = f"it said nothing in {_LIST:.0f} s"
             return Unavailable("Kubernetes doesn't answer", why, "Check the network (VPN?).")
 
-    async def _schedule(self, spec: ScheduleSpec, parcel: NotebookParcel) -> Schedule:
+    async def _schedule(self, spec: ScheduleSpec, parcel: NotebookParcel) -> StoredSchedule:
         place = where(spec.profile)
         api = await self._connections.api(*place)
         await asyncio.to_thread(remember, place)
@@ -176,7 +185,7 @@ class KubernetesScheduling(Scheduling):
         except Answer as answer:
             raise _not_made(spec, answer) from None
         (stored,) = await _listed(api, ids.selector)
-        return stored.state()
+        return stored
 
     async def _make(
         self, api: Api, ids: ScheduleNames, spec: ScheduleSpec, files: Files, parcel: NotebookParcel
