@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,29 @@ def test_what_can_t_be_asked_for_says_so(notebook: Path, api_of_ann: StoringApi)
     with pytest.raises(InvalidInput, match="Neither a zone nor files"):
         pipeline.schedule("1 day at 02:00", zone="UTC")
     assert not _everything(api_of_ann)
+
+
+def test_the_clock_is_this_machine_s_unless_another_is_named(notebook: Path, api_of_ann: StoringApi) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night")
+        assert api_of_ann.of("cronjobs", "night-")["spec"]["timeZone"] == "Asia/Tokyo"
+        patch.setenv("TZ", "XYZ-3")  # a clock without a name
+        time.tzset()
+        with pytest.raises(InvalidSpec, match="time zone can't be found"):
+            mlops.pipeline(notebook).schedule("1 day at 03:00", profile="night")
+    time.tzset()
+
+
+def test_what_only_this_machine_has_is_said(
+    notebook: Path, api_of_ann: StoringApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uses = f"import jupyter_mlops as mlops\n{STEP.splitlines()[1]}\nmlops.save_model(x, 'm')\nopen('/etc/hostname')"
+    cells = [{"cell_type": "code", "source": STEP}, {"cell_type": "code", "source": f"%%mlrun --step two\n{uses}"}]
+    notebook.write_text(json.dumps({"cells": cells}))
+    mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night", zone="UTC")
+    told = "".join(capsys.readouterr())
+    assert "uses save_model: models are this machine's" in told and "names /etc/hostname: what lies outside" in told
 
 
 def test_how_runs_went_is_told(notebook: Path, api_of_ann: StoringApi, capsys: pytest.CaptureFixture[str]) -> None:
