@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from .base import Bytes, Input, Label, Name, Period, Record, Seconds, Time, first, otherwise
+from .candidate import Candidate, CandidateState, Share, Steps, Way
 from .cluster import Problem
 from .errors import Unreadable
 from .formats import FORMAT
@@ -76,6 +77,11 @@ class Deployment(Input):
     log_rows: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     keep: Annotated[Period, Field(ge=60, examples=[86400.0])] | None = None
     private: Annotated[list[Label], Field(max_length=MOST_PRIVATE)] | None = None
+    #: Where the version is to be tried beside the one that serves: how, what share it gets first, and the steps of a
+    #: canary.
+    way: Way | None = None
+    share: Share | None = None
+    steps: Steps | None = None
 
 
 class ServiceSpec(Record):
@@ -107,6 +113,10 @@ class ServiceSpec(Record):
     log_rows: int = LOG_ROWS
     keep: Seconds = KEEP
     private: Annotated[list[Label], first(MOST_PRIVATE)] = []
+    #: Another version that is to be tried beside this one.
+    candidate: Candidate | None = None
+    #: The version that served before this one; 0 where none did.
+    previous: int = 0
 
     @property
     def version_name(self) -> str:
@@ -157,6 +167,10 @@ class ServiceState(Record):
     problem: Problem | None = None
     #: What has changed, for longer than a window, in what it is asked or answers.
     alarm: Problem | None = None
+    #: The version that is tried beside it; one that went back is told until something else is deployed.
+    candidate: CandidateState | None = None
+    #: The version that served before this one; 0 where none did.
+    previous: int = 0
 
     @property
     def live(self) -> bool:

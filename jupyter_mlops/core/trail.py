@@ -12,10 +12,11 @@ from .errors import Unreadable
 from .formats import FORMAT
 from .gate import GateResult
 
-Door = Annotated[Literal["notebook", "run", "cli", "sidebar", "other"], otherwise("other")]
+Door = Annotated[Literal["notebook", "run", "cli", "sidebar", "router", "pipeline", "other"], otherwise("other")]
 
-#: `failed` is a deployment that came to nothing; callers are let in and shut out; a service that has stopped is
-#: forgotten, and one forgets what the requests of a key left in its log.
+#: `failed` is a deployment that came to nothing; a candidate's share is changed by somebody (`split`), or by itself
+#: (`went on`); callers are let in and shut out; a service that has stopped is forgotten, and one forgets what the
+#: requests of a key left in its log.
 Deed = Annotated[
     Literal[
         "saved",
@@ -25,6 +26,9 @@ Deed = Annotated[
         "checked",
         "deployed",
         "failed",
+        "split",
+        "went on",
+        "rolled back",
         "stopped",
         "forgotten",
         "forgot a key",

@@ -861,6 +861,7 @@ export interface ServicesChange {
 export interface ServiceState {
   address: string;
   alarm: Problem | null;
+  candidate: CandidateState | null;
   coming: number;
   cost: Cost | null;
   created: number;
@@ -871,6 +872,7 @@ export interface ServiceState {
   owner: string;
   phase: 'starting' | 'ready' | 'stopping' | 'stopped' | 'dead' | 'unreachable';
   place: string;
+  previous: number;
   problem: Problem | null;
   rate: number | null;
   replicas: ReplicaState[];
@@ -879,6 +881,39 @@ export interface ServiceState {
   since: number;
   version: number;
   wanted: string;
+}
+/**
+ * What a candidate is now.
+ */
+export interface CandidateState {
+  dropped: number;
+  errors: number;
+  paused: boolean;
+  phase: 'starting' | 'trying' | 'paused' | 'won' | 'back';
+  problem: Problem | null;
+  rate: number | null;
+  requests: number;
+  share: number;
+  since: number;
+  steps: number[];
+  verdicts: Comparison[];
+  version: number;
+  way: 'canary' | 'ab' | 'shadow';
+  words: string;
+}
+/**
+ * One comparison with the stable version, of what both answered at the same time.
+ */
+export interface Comparison {
+  candidate: number | null;
+  high: number | null;
+  low: number | null;
+  name: string;
+  needs: number | null;
+  seconds: number | null;
+  stable: number | null;
+  state: 'better' | 'worse' | 'same' | 'undecided' | 'no data';
+  words: string;
 }
 /**
  * A process or pod that serves one version.
@@ -1210,6 +1245,9 @@ export interface TrailEntry {
     | 'checked'
     | 'deployed'
     | 'failed'
+    | 'split'
+    | 'went on'
+    | 'rolled back'
     | 'stopped'
     | 'forgotten'
     | 'forgot a key'
@@ -1222,7 +1260,7 @@ export interface TrailEntry {
  * Who did something, and by which door.
  */
 export interface Actor {
-  how: 'notebook' | 'run' | 'cli' | 'sidebar' | 'other';
+  how: 'notebook' | 'run' | 'cli' | 'sidebar' | 'router' | 'pipeline' | 'other';
   name: string;
 }
 /**
