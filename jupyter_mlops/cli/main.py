@@ -151,22 +151,44 @@ def _add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("-o", "--out", metavar="FILE", help="export: default: print it")
 
 
+#: How a version is tried beside the one that serves.
+_CANARY = "try it beside the one that serves, with this share to begin with (default: 0.05); it goes on by itself"
+_AB = "as --canary, with a share (default: 0.5) that stays until somebody decides"
+_SHADOW = "ask it this part of what the one that serves is asked (default: 1), and compare; nobody gets its answers"
+
+
 def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command = add("services", "List services, show one, and say who may call it.")
     command.add_argument(
         "what",
         nargs="?",
         default="list",
-        choices=["list", "show", "watch", "label", "token", "revoke", "logs", "forget"],
+        choices=[
+            "list",
+            "show",
+            "watch",
+            "label",
+            "token",
+            "revoke",
+            "logs",
+            "forget",
+            "compare",
+            "share",
+            "pause",
+            "resume",
+            "promote",
+            "rollback",
+        ],
     )
     command.add_argument("name", nargs="?", help="of a service")
     command.add_argument(
         "caller",
         nargs="?",
-        metavar="caller|file",
+        metavar="caller|file|share",
         help="token, revoke: who gets a token, or has one that is taken back; label: a file with the columns id and "
-        "label (.csv, .parquet, .json, .jsonl)",
+        "label (.csv, .parquet, .json, .jsonl); share: what the version that is tried gets of the requests, 0 to 1",
     )
+    command.add_argument("--why", default="", help="share, pause, resume, promote, rollback: the reason, for the trail")
     command.add_argument("--key", help="forget: not the service, only what the requests of this key left in its log")
     command.add_argument("-a", "--all", action="store_true", help="list: those that were stopped, too")
     command = add("deploy", "Have a version of a model answer at a stable address, or another version of it.")
@@ -186,6 +208,9 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("--log", type=float, help="the share of requests that is logged (of a new service: 0.1)")
     command.add_argument("--keep", help="time that what is logged is kept (default: '30 d')")
     command.add_argument("--private", nargs="*", metavar="FEATURE", help="features that are never logged")
+    command.add_argument("--canary", nargs="?", type=float, const=True, default=False, metavar="SHARE", help=_CANARY)
+    command.add_argument("--ab", nargs="?", type=float, const=True, default=False, metavar="SHARE", help=_AB)
+    command.add_argument("--shadow", nargs="?", type=float, const=True, default=False, metavar="SHARE", help=_SHADOW)
     command.add_argument("--no-wait", action="store_true", help="don't wait until it answers")
     command.add_argument("--why", default="", help="the reason, for the trail")
     command = add("undeploy", "Stop services. What they were asked is answered before.")

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..client.words import cost_so_far
+from ..core.base import read_input
+from ..core.candidate import SplitChange
 from ..core.cluster import Problem
 from ..core.errors import Conflict, InvalidInput
 from ..core.label import words_of
@@ -29,11 +31,16 @@ from ..serving.deploy import (
     watch_of,
 )
 from ..serving.labels import read_labels
-from ..serving.lines import service_line, watched
+from ..serving.lines import comparison_table, service_line, watched
+from ..serving.splits import change_split, promote, roll_back
+from ..serving.wishes import way_of
 from .show import as_json, table
 
 #: Arguments of `deploy` that are as they are in a deployment.
 _BOUNDS = ("name", "place", "profile", "replicas", "port", "body", "patience", "window", "log", "keep", "private")
+
+#: What is decided about a version that is tried.
+_DECISIONS = ("share", "pause", "resume", "promote", "rollback")
 
 
 async def services(asked: Namespace) -> None:
@@ -59,6 +66,10 @@ async def services(asked: Namespace) -> None:
         if asked.json:
             return as_json({**watch.model_dump(mode="json"), "performance": good})
         return _say(watched(state.name, watch, good))
+    if asked.what == "compare":
+        return as_json(state.candidate) if asked.json else _say(comparison_table(state))
+    if asked.what in _DECISIONS:
+        return await _decide(asked, state.name, actor)
     if asked.what == "label":
         if not asked.caller:
             raise InvalidInput("Which labels?", "", f"Name the file: services label {state.name} FILE")
@@ -89,11 +100,28 @@ async def services(asked: Namespace) -> None:
     return _say(f"The token of {asked.caller} opens nothing any more.")
 
 
+async def _decide(asked: Namespace, name: str, actor: Actor) -> None:
+    """`services share NAME SHARE`, `pause`, `resume`, `promote` and `rollback NAME`."""
+    if asked.what in ("promote", "rollback"):
+        end = promote if asked.what == "promote" else roll_back
+        _, spec = await end(name, actor, why=asked.why)
+        state = await until_so(spec, actor)
+    else:
+        given = {"paused": asked.what == "pause"} if asked.what != "share" else {"share": asked.caller}
+        change = read_input(SplitChange, given, "split")
+        if asked.what == "share" and change.share is None:
+            raise InvalidInput("Which share?", "", f"Say it: services share {name} 0.25")
+        state = await change_split(name, actor, share=change.share, paused=change.paused, why=asked.why)
+    return as_json(state) if asked.json else _say(service_line(state, time.time()))
+
+
 async def deploy(asked: Namespace) -> None:
     """`deploy MODEL[@VERSION]`."""
     bounds = {name: getattr(asked, name) for name in _BOUNDS}
     actor = Actor(name=me(), how="cli")
-    state, spec = await deploy_service(read_deployment(**read_text(asked.model), why=asked.why, **bounds), actor)
+    way = way_of(asked.canary, asked.ab, asked.shadow)
+    wanted = read_deployment(**read_text(asked.model), why=asked.why, **bounds, **way)
+    state, spec = await deploy_service(wanted, actor)
     if not asked.no_wait:
         state = await until_so(spec, actor)
     return as_json(state) if asked.json else _say(service_line(state, time.time()))

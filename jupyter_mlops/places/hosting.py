@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from ..core.alert import ServiceWatch
@@ -30,6 +30,9 @@ class Hosting(ABC):
     #: Whether a sample of what its services are asked can be logged.
     logs_requests: ClassVar[bool] = False
 
+    #: Whether another version can be tried there beside the one that serves.
+    splits: ClassVar[bool] = False
+
     #: Seconds between two looks of whoever waits for a service.
     every: ClassVar[Seconds] = 0.05
 
@@ -43,6 +46,19 @@ class Hosting(ABC):
         Raises `Conflict` where another model has the name, its address can't change while it lives, or it lives where
         it can't be changed from here; `StartFailed`, `StorageFull`, `Refused`.
         """
+
+    async def change(self, name: str, change: Callable[[ServiceSpec], ServiceSpec], expected: str = "") -> ServiceSpec:
+        """Want what `change` makes of the present wish, which nobody else changes meanwhile; returns that. As with
+        `deploy`, it is so later.
+
+        Parameters
+        ----------
+        expected : the revision of the present wish, as far as whoever asks knows; empty where they don't.
+
+        Raises `Conflict` where there is another wish since; `Unavailable` where the service doesn't live, or its place
+        can't do that; and whatever `change` raises.
+        """
+        raise Unavailable(f"No other version can be tried beside that of {name!r}", "its place can't do that yet", "")
 
     @abstractmethod
     async def services(self) -> list[ServiceState]:

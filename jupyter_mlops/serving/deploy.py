@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
-import math
 import secrets
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from .. import places
@@ -33,13 +30,13 @@ from ..core.price import REFERENCE, Price
 from ..core.profile import Profile
 from ..core.service import LOG, Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
-from ..core.words import first_of
 from ..home import settings
 from ..home.owner import me
 from ..places import profiles
 from ..places.hosting import Hosting
 from ..registry.find import find_model, find_version, split_name
 from .noted import note
+from .wishes import check_not_logged, check_private, split_words, tried, with_candidate
 
 #: Seconds that a service has to answer.
 PATIENCE: Seconds = 240.0
@@ -143,36 +140,52 @@ def check_caller(caller: str) -> None:
         raise InvalidInput(f"A caller can't be called {caller[:200]!r}", "a name has 1 to 100 characters", "")
 
 
-async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[ServiceState, ServiceSpec]:
-    """Make a service, or change one. Returns as soon as that is on record: `until_so` waits for it.
+async def deploy(
+    asked: Deployment, actor: Actor | None = None, *, expected: str = "", verb: str = "deployed"
+) -> tuple[ServiceState, ServiceSpec]:
+    """Make a service, or change one, or have another version tried beside the one that serves. Returns as soon as that
+    is on record: `until_so` waits for it.
 
     Parameters
     ----------
     actor : who asks; default: the user of this process.
+    expected : the wish that whoever asks has seen, of a service that lives; where there is another since, nothing is
+        done.
+    verb : for the trail.
 
     Raises
     ------
     UnknownModel, UnknownVersion, Refused : there is no such version, or it isn't one's own.
-    Conflict, InvalidSpec, StartFailed, StorageFull : as `Hosting.deploy`.
+    Conflict, InvalidSpec, StartFailed, StorageFull : as `Hosting.deploy`, and `with_candidate`.
     UnknownProfile : there is no such profile.
     """
     version, name, served = await asyncio.to_thread(_version, asked), asked.name or asked.model, ""
     place = await _place_of(asked, name)
-    hosting, profile, new = hosting_of(place), None, True
+    hosting, profile, new, lasting = hosting_of(place), None, True, dict[str, Any]()
+    if asked.way is not None:
+        return await _try_beside(asked, version, name, hosting, actor)
+    if asked.share is not None or asked.steps is not None:
+        raise InvalidSpec(
+            "Only a version that is tried has a share", "", "Say how: canary=True, ab=0.5 or shadow=True."
+        )
     bounds = {field: getattr(asked, field) for field in _KEPT}
     try:
         before = await hosting.spec(name)
         if before.model == asked.model:
             served, profile, new = before.version_name, before.profile, False
+            same = before.digest == version.digest
+            lasting = (
+                {"candidate": before.candidate, "previous": before.previous} if same else {"previous": before.version}
+            )
             bounds = {field: getattr(before, field) if value is None else value for field, value in bounds.items()}
     except UnknownService:
         pass
     except Unreadable:
         new = False  # nobody knows what was private there: nothing is logged before somebody says so
-    _check_private(version, bounds["private"] or [], served if asked.private is None else "")
+    check_private(version, bounds["private"] or [], served if asked.private is None else "")
     profile = await asyncio.to_thread(_profile, asked, place, profile)
     if not hosting.logs_requests:
-        _check_not_logged(asked, place)
+        check_not_logged(asked, place)
     elif new and bounds["log"] is None:
         bounds["log"] = LOG
     spec = ServiceSpec(
@@ -187,12 +200,46 @@ async def deploy(asked: Deployment, actor: Actor | None = None) -> tuple[Service
         port=asked.port,
         profile=None if profile is None else await asyncio.to_thread(_with_packages, profile, version),
         price=Price() if profile is None else await _price(profile),
+        **lasting,
         **{field: value for field, value in bounds.items() if value is not None},
     )
-    state = await hosting.deploy(spec)
+    if expected:
+        spec = await hosting.change(name, lambda before: spec.model_copy(update=_lasting(before)), expected)
+        state = await hosting.get(name)
+    else:
+        state = await hosting.deploy(spec)
     changed = {"before": served, "after": spec.version_name, "why": asked.why, "digest": spec.digest}
-    await note(asked.model, actor, "deployed", spec.version_name, name, **changed)
+    await note(asked.model, actor, verb, spec.version_name, name, **changed)
     return state, spec
+
+
+def _lasting(before: ServiceSpec) -> dict[str, Any]:
+    """What a service keeps for as long as it lives."""
+    return {"created": before.created, "port": before.port}
+
+
+async def _try_beside(
+    asked: Deployment, version: ModelVersion, name: str, hosting: Hosting, actor: Actor | None
+) -> tuple[ServiceState, ServiceSpec]:
+    """Have a version tried beside the one that serves."""
+    way, bounds = asked.way or "canary", [field for field in (*_KEPT, "port", "profile") if field != "private"]
+    if given := [field for field in bounds if getattr(asked, field) is not None]:
+        why = "a version that is tried shares the bounds of the one that serves"
+        raise InvalidSpec(f"{given[0]} can't be changed now", why, "Leave it out, or deploy with it first.")
+    if not hosting.splits:
+        why = f"services of the place {asked.place or 'kubernetes'!r} can't do that yet"
+        raise InvalidSpec(f"{version.name} can't be tried beside another version", why, "Deploy it in its place.")
+    before = await hosting.spec(name)
+    if before.model != asked.model:
+        why = f"it serves the model {before.model!r}"
+        raise Conflict(f"{version.name} can't be tried beside {before.version_name}", why, "Choose another name.")
+    private = before.private if asked.private is None else asked.private
+    check_private(version, private, before.version_name if asked.private is None else "")
+    spec = await hosting.change(name, lambda now: with_candidate(now, version, way, asked.share, asked.steps, private))
+    told = split_words(spec.model, tried(spec))
+    changed = {"before": before.version_name, "after": told, "why": asked.why, "digest": version.digest}
+    await note(asked.model, actor, "deployed", version.name, name, **changed)
+    return await hosting.get(name), spec
 
 
 async def until_so(spec: ServiceSpec, actor: Actor | None = None) -> ServiceState:
@@ -216,13 +263,18 @@ async def until_so(spec: ServiceSpec, actor: Actor | None = None) -> ServiceStat
         if state.revision == spec.revision or state.phase in ("dead", "stopped"):
             raise await _failed(hosting, state, spec, actor)
         if state.wanted != spec.revision:
-            raise Conflict(f"{spec.version_name} isn't deployed", f"somebody asked for another {spec.name!r} since")
+            raise Conflict(f"{_meant(spec)} isn't deployed", f"somebody asked for another {spec.name!r} since")
         if time.monotonic() > deadline:
-            why = f"{spec.version_name} was not ready within {PATIENCE:.0f} s"
+            why = f"{_meant(spec)} was not ready within {PATIENCE:.0f} s"
             if state.problem is not None:
                 why = f"{why}: {state.problem.what}" + (f" ({state.problem.why})" if state.problem.why else "")
             raise NotReady(f"The service {spec.name!r} isn't ready", why, "Look at its log.")
         await asyncio.sleep(hosting.every)
+
+
+def _meant(spec: ServiceSpec) -> str:
+    """The version that a wish is about: the one that is to be tried, or else to serve."""
+    return spec.version_name if spec.candidate is None else f"{spec.model}@{spec.candidate.version}"
 
 
 async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, actor: Actor | None) -> MlopsError:
@@ -235,9 +287,10 @@ async def _failed(hosting: Hosting, state: ServiceState, spec: ServiceSpec, acto
         await hosting.stop(spec.name)
         if state.created == spec.created:
             await hosting.forget(spec.name)
-    told = {"before": spec.version_name, "after": goes_on, "digest": spec.digest}
+    meant = _meant(spec)
+    told = {"before": meant, "after": goes_on, "digest": spec.digest}
     why = f"{problem.what}: {problem.why}" if problem.why else problem.what
-    await note(spec.model, actor, "failed", spec.version_name, spec.name, why=why, **told)
+    await note(spec.model, actor, "failed", meant, spec.name, why=why, **told)
     todo = f"{problem.todo} {goes_on} serves on.".strip() if goes_on else problem.todo
     return StartFailed(problem.what, problem.why, todo)
 
@@ -295,30 +348,6 @@ async def _price(profile: Profile) -> Price:
     return Price(
         cpu_hour=told.per_hour / group.cpus, gpu_hour=0, currency=quotes.currency, source=told.source, date=told.date
     )
-
-
-def _check_not_logged(asked: Deployment, place: str) -> None:
-    """Raise `InvalidSpec` where somebody counts on a log that there won't be."""
-    if asked.log or asked.log_rows is not None or asked.keep is not None:
-        why = f"requests to services of the place {place!r} aren't logged"
-        raise InvalidSpec("Nothing can be kept of requests", why, "Leave log, log_rows and keep out.")
-
-
-def _check_private(version: ModelVersion, private: Sequence[str], served: str) -> None:
-    """Raise `InvalidInput` where a version has no such feature: one that is misspelt would be logged, and so would one
-    that has another name than in the version `served` before."""
-    signature = version.signature
-    known = [column.name for column in signature.columns]
-    if signature.kind == "array":
-        known = [str(number) for number in range(math.prod(signature.shape) if len(signature.shape) < 2 else 0)]
-    for name in private:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            todo = f"Did you mean {near[0]!r}?" if near else f"There are: {first_of(known, 5)}." if known else ""
-            if served:
-                todo = f"{todo} Say which are private now: private=[…].".strip()
-            why = f"it is private of {served}" if served else ""
-            raise InvalidInput(f"{version.name} has no feature {name!r} that could be private", why, todo)
 
 
 def _version(asked: Deployment) -> ModelVersion:

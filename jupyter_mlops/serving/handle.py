@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from ..client.clusters.kernel import loop_thread
 from ..core.alert import ServiceWatch
+from ..core.base import read_input
+from ..core.candidate import CandidateState, SplitChange
 from ..core.cluster import Receipt
 from ..core.errors import Conflict, InvalidInput, Unavailable
 from ..core.label import JoinedLabels, words_of
@@ -16,11 +18,12 @@ from ..core.service import ServiceState
 from ..core.window import Window
 from ..home.owner import me
 from ..registry.handle import Model, Version
-from . import deeds
+from . import deeds, splits
 from .deploy import deploy as deploy_service
 from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so, watch_of
 from .labels import read_labels
-from .lines import service_line, watched
+from .lines import comparison_table, service_line, watched
+from .wishes import way_of
 
 T = TypeVar("T")
 
@@ -41,6 +44,10 @@ def deploy(
     private: Sequence[str] | None = None,
     place: str | None = None,
     profile: str | None = None,
+    canary: bool | float = False,
+    ab: bool | float = False,
+    shadow: bool | float = False,
+    steps: Sequence[float] | None = None,
     wait: bool = True,
     why: str = "",
 ) -> Service:
@@ -67,6 +74,13 @@ def deploy(
     place : where it lives: "local" or "kubernetes"; default: where it lives already, else this machine.
     profile : of clusters of that place, whose image, namespace and size of workers its replicas have, where they are
         pods; default: the one used last.
+    canary : try the version beside the one that serves, with a share of the callers: 0.05 to begin with, or what is
+        given. It goes on by itself, in `steps`, to be the one that serves, where it harms nobody, and goes back where
+        it does. Whoever sends a key (`X-Mlops-Key`) gets the same version each time.
+    ab : as `canary`, for a share (0.5) that stays until somebody decides: `svc.promote()` or `svc.rollback()`.
+    shadow : ask it what the version that serves is asked (all of it, or that part), and compare what it answers; nobody
+        gets that. Not for models whose predictions do something.
+    steps : the shares of a canary, after which it answers all: [0.05, 0.25, 0.5].
     wait : whether to return only when it answers.
     why : for the trail of the model.
 
@@ -97,6 +111,8 @@ def deploy(
         private=None if private is None else list(private),
         place=place,
         profile=profile,
+        steps=None if steps is None else list(steps),
+        **way_of(canary, ab, shadow),
     )
     state, spec = _call(deploy_service(asked))
     if wait:
@@ -235,6 +251,62 @@ class Service:
         """
         return _call(deeds.forget_key(self.name, key))
 
+    @property
+    def candidate(self) -> CandidateState | None:
+        """The version that is tried beside the one that serves, or that was taken back last; None without one."""
+        return self.state.candidate
+
+    def compare(self) -> ComparisonTable:
+        """How the version that is tried compares with the one that serves, as of some seconds ago."""
+        return ComparisonTable(self.state)
+
+    def share(self, share: float, why: str = "") -> CandidateState | None:
+        """Give the version that is tried another share of the requests. A canary then stays there until `resume`.
+
+        Parameters
+        ----------
+        share : 0 to 1.
+        why : for the trail of the model.
+
+        Raises
+        ------
+        InvalidSpec : it is no share.
+        Conflict : there is none, or somebody has decided meanwhile.
+        """
+        wanted = read_input(SplitChange, {"share": share, "why": why}, "split")
+        return _call(splits.change_split(self.name, share=wanted.share, why=why)).candidate
+
+    def pause(self, why: str = "") -> CandidateState | None:
+        """Have a canary stay at its share; it goes back all the same where it harms. Raises as `share`."""
+        return _call(splits.change_split(self.name, paused=True, why=why)).candidate
+
+    def resume(self, why: str = "") -> CandidateState | None:
+        """Have a canary go on by itself. Raises as `share`."""
+        return _call(splits.change_split(self.name, paused=False, why=why)).candidate
+
+    def promote(self, why: str = "") -> None:
+        """Have the version that is tried be the one that serves; returns when it does. No request is lost.
+
+        Raises
+        ------
+        Conflict : none is tried, or somebody has decided meanwhile.
+        StartFailed : it can't be started by as many replicas.
+        """
+        _, spec = _call(splits.promote(self.name, why=why))
+        _call(until_so(spec))
+
+    def rollback(self, why: str = "") -> None:
+        """Take the version that is tried back, at once; where there is none, have the version serve again that did so
+        before. Returns when it is so.
+
+        Raises
+        ------
+        Conflict : there is nothing to go back to, or somebody has decided meanwhile.
+        StartFailed : the version before can't be started any more.
+        """
+        _, spec = _call(splits.roll_back(self.name, why=why))
+        _call(until_so(spec))
+
     def windows(self) -> list[Window]:
         """What was counted, in windows that are over, the first first. Raises as `watch`."""
         return _call(hosting_of(self._place).windows(self.name))
@@ -281,6 +353,21 @@ class Watch:
 
     def __repr__(self) -> str:
         return watched(self.service, self.state, self.performance)
+
+
+class ComparisonTable:
+    """How a version that is tried compares with the one that serves. It shows itself as a table.
+
+    Parameters
+    ----------
+    state : of the service; `state.candidate.verdicts` has a `Comparison` for each.
+    """
+
+    def __init__(self, state: ServiceState) -> None:
+        self.state = state
+
+    def __repr__(self) -> str:
+        return comparison_table(self.state)
 
 
 class Joined:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.alert import ServiceWatch, alarm_of, summary
+from ..core.candidate import Comparison
 from ..core.cluster import Problem
 from ..core.drift import FeatureDrift
 from ..core.performance import Performance, PerformancePeriod, figure, performance_words, share_words, when, worse_alarm
@@ -22,15 +23,35 @@ def service_line(state: ServiceState, now: float) -> str:
     """A service in a line: "churn: churn@3 ready at http://127.0.0.1:8001, 2 replicas, 12.0 requests/s"."""
     told = [f"{state.version_name} {state.phase}" + (f" at {state.address}" if state.live and state.address else "")]
     if state.live:
-        ready = sum(replica.phase == "ready" for replica in state.replicas)
+        ready = sum(replica.phase == "ready" and replica.version == state.version for replica in state.replicas)
         told += [count(ready, "replica")]
         told += [f"{state.rate:.1f} requests/s"] if state.rate is not None else []
         told += [f"{state.model}@{state.coming} is coming"] if state.coming and state.version else []
+        told += [f"{state.model}@{state.candidate.version}: {state.candidate.words}"] if state.candidate else []
     else:
         told += [f"for {about(now - state.since)}"] if state.since else []
     told += [state.problem.what] if state.problem is not None else []
     told += [state.alarm.what] if state.alarm is not None else []
     return f"{state.name}: {', '.join(told)}"
+
+
+def comparison_table(state: ServiceState) -> str:
+    """How a candidate compares with the version that serves: a line, why it went back if it did, and a table."""
+    candidate = state.candidate
+    if candidate is None:
+        return f"{state.name}: no version is tried beside {state.version_name}"
+    name = f"{state.model}@{candidate.version}"
+    lines = [f"{state.name}: {name} beside {state.version_name}: {candidate.words}"]
+    lines += [] if candidate.problem is None else [f"! {_sentence(candidate.problem)}"]
+    if candidate.verdicts:
+        head = ("", state.version_name, name, "difference", "state", "")
+        lines += _columns([head, *map(_compared, candidate.verdicts)])
+    return "\n".join(lines)
+
+
+def _compared(each: Comparison) -> tuple[str, ...]:
+    interval = "" if each.low is None or each.high is None else f"{figure(each.low)} to {figure(each.high)}"
+    return each.name, figure(each.stable), figure(each.candidate), interval, each.state, each.words
 
 
 def watch_table(service: str, watch: ServiceWatch) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
 from typing import Any
 
 from ..core.errors import MlopsError
-from ..core.trail import Actor
+from ..core.trail import Actor, TrailEntry
 from ..home.models import model_folder
 
 
@@ -27,15 +28,23 @@ async def note(model: str, actor: Actor | None, verb: str, what: str, service: s
         return
 
     def write() -> None:
-        from ..registry.doors import here
-        from ..registry.save import write_trail  # numpy: not at the server's start
+        folder, who = model_folder(model), actor or _here()
 
-        folder = model_folder(model)
+        def entry(seq: int, previous: str) -> TrailEntry:
+            told: dict[str, Any] = {"verb": verb, "object": what, "service": service, **more}
+            return TrailEntry(seq=seq, time=time.time(), actor=who, previous=previous, **told)
+
         if folder.numbers():
             with folder.locked():
-                write_trail(folder, actor or here(), verb, what, service=service, **more)
+                folder.add_to_trail(entry)
 
     try:
         await asyncio.to_thread(write)
     except (MlopsError, OSError) as error:
         warnings.warn(f"The trail of {model} lacks what was done to {service} ({verb}): {error}", stacklevel=2)
+
+
+def _here() -> Actor:
+    from ..registry.doors import here  # runs' and notebooks' parts: neither a router nor the server at its start
+
+    return here()

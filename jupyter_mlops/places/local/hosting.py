@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -73,10 +73,15 @@ class LocalHosting(Hosting):
     """Services of processes on this machine. Holds nothing: the folders are the truth."""
 
     logs_requests = True
+    splits = True
 
     async def deploy(self, spec: ServiceSpec) -> ServiceState:
         """As in `Hosting`."""
         return await asyncio.to_thread(_deploy, spec)
+
+    async def change(self, name: str, change: Callable[[ServiceSpec], ServiceSpec], expected: str = "") -> ServiceSpec:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(_change, name, change, expected)
 
     async def services(self) -> list[ServiceState]:
         """As in `Hosting`."""
@@ -207,6 +212,22 @@ def _deploy(spec: ServiceSpec) -> ServiceState:
             folder.write_state(first.model_copy(update={"since": time.time(), "coming": spec.version}))
             _launch(folder)
     return _state(folder)
+
+
+def _change(name: str, change: Callable[[ServiceSpec], ServiceSpec], expected: str) -> ServiceSpec:
+    with _held(name) as folder:
+        state, spec = _state(folder), folder.spec()
+        if not state.live:
+            raise _closed(state)
+        if expected and spec.revision != expected:
+            raise Conflict(
+                f"The service {name!r} isn't changed",
+                "somebody has wanted something else since",
+                "Look, and ask again.",
+            )
+        changed = change(spec)
+        folder.write_spec(changed)
+    return changed
 
 
 def _port_of(state: ServiceState | None) -> int | None:

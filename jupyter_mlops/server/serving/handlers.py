@@ -39,6 +39,48 @@ class ServiceHandler(Handler):
         """Stop it."""
         self.reply(await self.services.serving.stop(name, self.asker))
 
+    @web.authenticated
+    @authorized(action="execute")  # type: ignore[untyped-decorator]  # as above
+    async def patch(self, name: str) -> None:
+        """Give the version that is tried another share, or have it wait or go on."""
+        self.reply(await self.services.serving.change_split(name, self.body(), self.asker))
+
+
+class PromoteHandler(Handler):
+    """The version that is tried beside the one that serves, in its place."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized(action="execute")  # type: ignore[untyped-decorator]  # as above
+    async def post(self, name: str) -> None:
+        """Have it serve, and wait until it does."""
+        self.reply(await self.services.serving.promote(name, self.body(), self.asker))
+
+
+class RollBackHandler(Handler):
+    """What served before."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized(action="execute")  # type: ignore[untyped-decorator]  # as above
+    async def post(self, name: str) -> None:
+        """Take the version that is tried back, or have the one before serve again, and wait until that is so."""
+        self.reply(await self.services.serving.roll_back(name, self.body(), self.asker))
+
+
+class ComparisonHandler(QuietHandler):
+    """The version that is tried, compared with the one that serves."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """How that is."""
+        self.reply({"candidate": await self.services.serving.candidate(name)})
+
 
 class ServiceExampleHandler(QuietHandler):
     """What a service could be asked."""
@@ -115,6 +157,9 @@ class TryHandler(Handler):
 HANDLERS = [
     (r"services", ServicesHandler),
     (r"services/([^/]+)", ServiceHandler),
+    (r"services/([^/]+)/promote", PromoteHandler),
+    (r"services/([^/]+)/rollback", RollBackHandler),
+    (r"services/([^/]+)/comparison", ComparisonHandler),
     (r"services/([^/]+)/example", ServiceExampleHandler),
     (r"services/([^/]+)/watch", WatchHandler),
     (r"services/([^/]+)/performance", PerformanceHandler),

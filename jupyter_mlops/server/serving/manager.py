@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from logging import Logger
 from typing import Any
 
@@ -11,13 +12,14 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from ...core.alert import ServiceWatch
 from ...core.base import Seconds, read_request
+from ...core.candidate import CandidateState, SplitChange, SplitEnd
 from ...core.errors import InvalidInput, Unavailable
 from ...core.label import JoinedLabels, words_of
 from ...core.performance import Performance, performance_words
 from ...core.service import Deployment, ServiceState
 from ...core.trail import Actor
 from ...home.owner import me
-from ...serving import deeds
+from ...serving import deeds, splits
 from ...serving.deploy import deploy, find_service, hosting_of, list_services, until_so, watch_of
 from ...serving.labels import read_labels
 from ..stream.hub import Hub
@@ -57,7 +59,7 @@ class ServiceManager:
     async def deploy(self, body: dict[str, Any], user: str = "") -> ServiceState:
         """Have a version answer, and wait until it does; raises as `mlops.deploy`. `user` is who asks, if that is
         known."""
-        actor = Actor(name=user or me(), how="sidebar")
+        actor = _actor(user)
         _, spec = await deploy(read_request(Deployment, body, "deployment"), actor)
         await self.publish()
         try:
@@ -65,9 +67,40 @@ class ServiceManager:
         finally:
             await self.publish()
 
+    async def change_split(self, name: str, body: dict[str, Any], user: str = "") -> ServiceState:
+        """Give the version that is tried another share, or have it wait or go on; raises as `splits.change_split`.
+        `user` is who asks, if that is known."""
+        asked = read_request(SplitChange, body, "split")
+        told = asked.model_dump(include={"share", "paused", "why", "expected"})
+        try:
+            return await splits.change_split(name, _actor(user), **told)
+        finally:
+            await self.publish()
+
+    async def promote(self, name: str, body: dict[str, Any], user: str = "") -> ServiceState:
+        """Have the version that is tried serve, and wait until it does; raises as `splits.promote`."""
+        return await self._ended(splits.promote, name, body, user)
+
+    async def roll_back(self, name: str, body: dict[str, Any], user: str = "") -> ServiceState:
+        """Go back to what served before, and wait until it does; raises as `splits.roll_back`."""
+        return await self._ended(splits.roll_back, name, body, user)
+
+    async def _ended(self, end: Callable[..., Any], name: str, body: dict[str, Any], user: str) -> ServiceState:
+        asked, actor = read_request(SplitEnd, body, "request"), _actor(user)
+        try:
+            _, spec = await end(name, actor, why=asked.why, expected=asked.expected)
+            await self.publish()
+            return await until_so(spec, actor)
+        finally:
+            await self.publish()
+
+    async def candidate(self, name: str) -> CandidateState | None:
+        """How the version that is tried compares with the one that serves; raises `UnknownService`."""
+        return await splits.candidate_of(name)
+
     async def stop(self, name: str, user: str = "") -> ServiceState:
         """End one; raises `UnknownService`, `Unavailable`. `user` is who asks, if that is known."""
-        await deeds.stop(name, Actor(name=user or me(), how="sidebar"))
+        await deeds.stop(name, _actor(user))
         await self.publish()
         return await find_service(name)
 
@@ -108,7 +141,7 @@ class ServiceManager:
 
     async def forget_key(self, name: str, key: Any, user: str = "") -> int:
         """Remove what the requests of a key left; raises as `label`. `user` is who asks, if that is known."""
-        return await deeds.forget_key(name, key, Actor(name=user or me(), how="sidebar"))
+        return await deeds.forget_key(name, key, _actor(user))
 
     async def try_out(self, name: str, data: Any) -> dict[str, Any]:
         """What a service answers to plain records: the HTTP status, and what it said.
@@ -140,3 +173,7 @@ class ServiceManager:
             return {"status": heard.code, "answer": from_json(heard.body)}
         except ValueError as error:  # its router is gone, and something else has the port
             raise Unavailable(f"The service {name!r} doesn't answer", f"{address} said no JSON", "") from error
+
+
+def _actor(user: str) -> Actor:
+    return Actor(name=user or me(), how="sidebar")
