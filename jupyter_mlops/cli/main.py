@@ -151,6 +151,10 @@ def _add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("-o", "--out", metavar="FILE", help="export: default: print it")
 
 
+#: What can be done with services.
+_WHAT = ["list", "show", "watch", "label", "token", "revoke", "logs", "forget"]
+_WHAT += ["compare", "share", "pause", "resume", "promote", "rollback"]
+
 #: How a version is tried beside the one that serves.
 _CANARY = "try it beside the one that serves, with this share to begin with (default: 0.05); it goes on by itself"
 _AB = "as --canary, with a share (default: 0.5) that stays until somebody decides"
@@ -163,22 +167,7 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
         "what",
         nargs="?",
         default="list",
-        choices=[
-            "list",
-            "show",
-            "watch",
-            "label",
-            "token",
-            "revoke",
-            "logs",
-            "forget",
-            "compare",
-            "share",
-            "pause",
-            "resume",
-            "promote",
-            "rollback",
-        ],
+        choices=_WHAT,
     )
     command.add_argument("name", nargs="?", help="of a service")
     command.add_argument(

@@ -70,6 +70,8 @@ class Window(Record):
     rows: Amount = 0
     features: Annotated[list[FeatureCounts], first(_MOST)] = []
     answers: FeatureCounts | None = None
+    #: Answers of a version that is compared with another one, in bins that both count by. Its name tells which.
+    compared: FeatureCounts | None = None
     cpu_seconds: float = 0.0
     byte_seconds: float = 0.0
 

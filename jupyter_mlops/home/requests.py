@@ -149,6 +149,33 @@ class RequestLog:
             ]
         return tallies, *known
 
+    def scores(self, digest: str, stretches: Sequence[tuple[Time, Time]]) -> list[tuple[int, float, float]]:
+        """Of the labelled rows of a version in each stretch of time: how many, the sum of their scores, and that of
+        these scores' squares. A stretch that ends at 0 goes on."""
+        if not self.exists():
+            return [(0, 0.0, 0.0)] * len(stretches)
+        asked = (
+            "SELECT count(score), total(score), total(score * score) FROM rows "
+            "WHERE digest = ? AND time >= ? AND time < ? AND score IS NOT NULL"
+        )
+        with self._open() as db:
+            return [db.execute(asked, (digest, since, until or 1e12)).fetchone() for since, until in stretches]
+
+    def task(self, digest: str) -> str:
+        """What a version answers is for, as its replicas told; empty where nothing of it is logged."""
+        if not self.exists():
+            return ""
+        with self._open() as db:
+            found = db.execute("SELECT task FROM versions WHERE digest = ?", (digest,)).fetchone()
+        return found[0] or "" if found else ""
+
+    def has_labels(self) -> bool:
+        """Whether any row that is kept has a label."""
+        if not self.exists():
+            return False
+        with self._open() as db:
+            return db.execute("SELECT 1 FROM rows WHERE score IS NOT NULL LIMIT 1").fetchone() is not None
+
     # What turns out to be true.
 
     def label(self, pairs: Iterable[tuple[str, object]], share: float, now: Time) -> JoinedLabels:

@@ -19,6 +19,7 @@ from .requests import REQUESTS, RequestLog
 
 if TYPE_CHECKING:
     from ..core.alert import ServiceWatch
+    from ..core.evidence import Evidence
     from ..core.performance import Performance, Tally
     from ..core.service import CallerTokens, ServiceSpec, ServiceState
     from ..core.window import Window
@@ -31,6 +32,9 @@ WATCH, WINDOWS = "watch.json", "windows.jsonl"
 
 #: How good its version is at what it is asked.
 PERFORMANCE = "performance.json"
+
+#: What is known of the version that is tried beside it.
+EVIDENCE = "evidence.json"
 
 #: Bytes of windows that are kept, about: of 30 features those of a month of hours. The older half goes when it is more.
 MOST_WINDOWS = 4_000_000
@@ -157,6 +161,19 @@ class ServiceFolder:
             told = performance_from(spec, *log.tallies(spec.digest))
             home.write(self.path / PERFORMANCE, told.model_dump_json())
         return told
+
+    def evidence(self) -> Evidence | None:
+        """What is known of the version that is, or was, tried; None before one was. Raises `Unreadable`."""
+        from ..core.evidence import Evidence
+
+        try:
+            return home.read(Evidence, self.path / EVIDENCE)
+        except FileNotFoundError:
+            return None
+
+    def write_evidence(self, evidence: Evidence) -> None:
+        """Write that; raises `StorageFull`, `Refused`."""
+        home.write(self.path / EVIDENCE, evidence.model_dump_json())
 
     def callers(self) -> CallerTokens:
         """Who may call it; raises `Unreadable`: nobody may then."""

@@ -21,6 +21,9 @@ from ..registry.rows import PlainColumn, Rows, texts_of
 #: Requests, rows and bytes that are kept at most before they are counted; so many bytes are joined, too.
 _REQUESTS, _ROWS, _BYTES = 256, 5000, 16 * 2**20
 
+#: No number is farther from 0.
+_FAR = float(np.finfo(float).max)
+
 
 class RowCounter:
     """Counts rows and their answers, until these counts are taken.
@@ -74,6 +77,45 @@ class RowCounter:
             self._answer.add(_joined([PlainColumn(answer) for answer in answers]))
         self._rows += self._waiting
         self._kept, self._waiting, self._bytes = [], 0, 0
+
+
+class AnswerCounter:
+    """Counts answers in the bins of another version's, until these counts are taken.
+
+    Parameters
+    ----------
+    bins : that they are counted by, named as the counts are to be; without edges and values it is only counted whether
+        answers are there, and between which numbers.
+    """
+
+    def __init__(self, bins: Bins) -> None:
+        self._bins = bins
+        self._counter: _BinCounter | None = None
+        self._kept: list[Array] = []
+
+    def add(self, answer: Array) -> None:
+        """Count the answer to a request."""
+        self._kept.append(answer.ravel().copy())  # it may be a part of what many requests were answered together
+        if len(self._kept) >= _REQUESTS or self._kept[-1].nbytes >= _BYTES // _REQUESTS:
+            self._count()
+
+    def take(self) -> FeatureCounts:
+        """The counts since the last time."""
+        self._count()
+        return FeatureCounts(name=self._bins.name) if self._counter is None else self._counter.take()
+
+    def _count(self) -> None:
+        if not self._kept:
+            return
+        if self._counter is None:
+            bins, number = self._bins, self._kept[0].dtype.kind in "iuf"
+            if number and not bins.values and not bins.edges:
+                bins = bins.model_copy(update={"edges": [-_FAR, _FAR], "counts": [0]})
+            elif not number and bins.edges:
+                bins = Bins(name=bins.name)
+            self._counter = _BinCounter(bins, extremes=True)
+        self._counter.add(_joined([PlainColumn(answer) for answer in self._kept]))
+        self._kept = []
 
 
 def _features(requests: Sequence[Rows]) -> Iterator[tuple[str, list[PlainColumn]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -17,6 +18,27 @@ _TIMES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 1
 
 #: As Prometheus calls what it reads.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Lately:
+    """How many there were in a second, lately."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[list[int]] = deque(maxlen=_SPAN + 1)
+
+    def add(self) -> None:
+        """One more, now."""
+        now = int(time.monotonic())
+        if self._seconds and self._seconds[-1][0] == now:
+            self._seconds[-1][1] += 1
+        else:
+            self._seconds.append([now, 1])
+
+    @property
+    def rate(self) -> float:
+        """In a second."""
+        since = int(time.monotonic()) - _SPAN
+        return sum(count for second, count in self._seconds if second >= since) / _SPAN
 
 
 class TrafficCounts:
@@ -39,7 +61,7 @@ class TrafficCounts:
         self._replicas = Gauge("mlops_replicas_ready", "Replicas that answer.", labels, registry=self._registry)
         self._open = Gauge("mlops_connections", "Open connections.", ["service"], registry=self._registry)
         self.requests = self.errors = 0
-        self._lately: deque[list[int]] = deque(maxlen=_SPAN + 1)
+        self._lately = Lately()
 
     def count(self, version: int, code: int, caller: str, took: Seconds, rows: int = 0) -> None:
         """A request for predictions was answered with an HTTP status.
@@ -54,21 +76,22 @@ class TrafficCounts:
             self._times.labels(self._service, version).observe(took)
         self.requests += 1
         self.errors += code >= 500
-        now = int(time.monotonic())
-        if self._lately and self._lately[-1][0] == now:
-            self._lately[-1][1] += 1
-        else:
-            self._lately.append([now, 1])
+        self._lately.add()
 
     @property
     def rate(self) -> float:
         """Requests in a second, lately."""
-        since = int(time.monotonic()) - _SPAN
-        return sum(count for second, count in self._lately if second >= since) / _SPAN
+        return self._lately.rate
 
-    def text(self, version: int, ready: int, connections: int) -> bytes:
-        """All counts, as Prometheus reads them."""
+    def text(self, ready: Mapping[int, int], connections: int) -> bytes:
+        """All counts, as Prometheus reads them.
+
+        Parameters
+        ----------
+        ready : how many replicas of each version answer.
+        """
         self._replicas.clear()
-        self._replicas.labels(self._service, version).set(ready)
+        for version, number in ready.items():
+            self._replicas.labels(self._service, version).set(number)
         self._open.labels(self._service).set(connections)
         return generate_latest(self._registry)

@@ -1,253 +1,29 @@
-"""The replicas of a version, as their router has them: processes that are started, asked, replaced and let go."""
+"""The replicas of a version, as their router has them: started, asked, replaced and let go."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import itertools
-import json
-import math
-import os
-import signal
-import socket
-import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
-from ..agent.forking import NATIVE
-from ..core import errors
 from ..core.base import Seconds
-from ..core.errors import MlopsError, NotReady, StartFailed, Unavailable
-from ..core.logged import SampleSettings
-from ..core.service import ReplicaPhase, ReplicaState, ServiceSpec
+from ..core.errors import MlopsError, Unavailable
+from ..core.service import ServiceSpec
 from ..core.waiting import wait_for
-from ..core.words import span
 from ..home.services import ServiceFolder
-from .frames import COUNT, HELLO, LOG, Frame, FrameReader
+from .frames import Frame
+from .replica_process import ReplicaLost, ReplicaProcess, busy
 
-#: Seconds that a replica has to load its version, that a request waits for one which is ready, and that one has to end.
-_LOADING, _WAITING, _ENDING = 180.0, 15.0, 5.0
-
-#: Seconds that one which ends has to tell what it has counted. It has nothing else to do then, and takes milliseconds:
-#: this is for machines that have.
-_COUNTING = 20.0
+#: Seconds that a request waits for a replica which is ready.
+WAITING = 15.0
 
 #: Seconds before a replica that died is replaced, from the second time on, and at most.
 _FIRST, _LONGEST = 1.0, 30.0
 
 #: Requests that a replica may have before it.
 _MOST = 256
-
-#: Lines of its log that are told of a replica which didn't start.
-_TAIL = 5
-
-
-class ReplicaLost(Exception):
-    """The process that was asked is gone."""
-
-
-class ReplicaProcess(asyncio.Protocol):
-    """A replica: its process, the channel to it, and what it was asked.
-
-    Parameters
-    ----------
-    on_gone : called when it is gone without having been let go.
-    on_counts : called with what it has counted, which it is asked for now and then.
-    log : what it is to log, if anything.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        spec: ServiceSpec,
-        folder: ServiceFolder,
-        on_gone: Callable[[], None],
-        on_counts: Callable[[Frame], None],
-        log: SampleSettings | None = None,
-    ) -> None:
-        self.name, self._spec, self._folder, self._log = name, spec, folder, log
-        self._on_gone, self._on_counts = on_gone, on_counts
-        #: Whether it was asked something since it was to tell its counts, and what it is to tell.
-        self._uncounted = False
-        self._counts: asyncio.Future[Frame] | None = None
-        self.phase: ReplicaPhase = "starting"
-        self.since = time.time()
-        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._frames, self._numbers = FrameReader(), itertools.count(HELLO + 1)
-        #: What it was asked, and since when; counts nobody waits for.
-        self._pending: dict[int, tuple[asyncio.Future[Frame], float]] = {}
-        self._transport: asyncio.Transport | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self._lost = False
-        #: When it answered last.
-        self._answered = 0.0
-
-    @property
-    def load(self) -> int:
-        """Requests that it has before it."""
-        return len(self._pending)
-
-    def state(self) -> ReplicaState:
-        """What it is now."""
-        pid = None if self._process is None else self._process.pid
-        return ReplicaState(name=self.name, version=self._spec.version, phase=self.phase, since=self.since, pid=pid)
-
-    async def start(self) -> None:
-        """Start it, and return when it answers.
-
-        Raises
-        ------
-        MlopsError : why it won't.
-        """
-        loop = asyncio.get_running_loop()
-        try:
-            ours, theirs = socket.socketpair()
-        except OSError as error:
-            raise StartFailed("A replica could not be started", str(error)) from error
-        try:
-            with theirs, self._folder.open_log(self.name) as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "jupyter_mlops.serving.replica",
-                    self._spec.model,
-                    str(self._spec.version),
-                    self._spec.digest,
-                    str(theirs.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=[theirs.fileno()],
-                    env={**os.environ, **dict.fromkeys(NATIVE, "1")},  # a replica is one core's worth
-                )
-        except BaseException as error:
-            ours.close()
-            if isinstance(error, OSError):
-                raise StartFailed("A replica could not be started", str(error)) from error
-            raise
-        await loop.create_unix_connection(lambda: self, sock=ours)
-        try:
-            await wait_for(self._ready, _LOADING)
-        except asyncio.TimeoutError:
-            why = f"{self._spec.version_name} was not loaded within {_LOADING:.0f} s"
-            raise NotReady("A replica didn't become ready", why, "") from None
-        if self._lost:
-            raise StartFailed("A replica ended as soon as it was ready")
-        if self._log is not None and self._transport is not None:
-            self._transport.write(Frame(next(self._numbers), LOG, self._log.model_dump_json().encode()).packed())
-        self.phase, self.since = "ready", time.time()
-
-    def ask(self, code: int, body: bytes, head: bytes = b"") -> asyncio.Future[Frame]:
-        """Ask it; the answer fails with `ReplicaLost` when it goes meanwhile. `head` is an `AskedHead`."""
-        future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
-        if self._lost or self._transport is None:
-            future.set_exception(ReplicaLost())
-            return future
-        number = next(self._numbers)
-        self._pending[number] = future, math.inf if code == COUNT else time.monotonic()
-        self._uncounted = code != COUNT
-        self._idle.clear()
-        self._transport.write(Frame(number, code, head + body, len(head)).packed())
-        return future
-
-    def count(self) -> asyncio.Future[Frame] | None:
-        """Have it tell what it has counted; None where that is nothing. The counts come even if nobody waits."""
-        if self._uncounted:
-            self._counts = self.ask(COUNT, b"")
-            self._counts.add_done_callback(self._counted)
-        return self._counts
-
-    def _counted(self, future: asyncio.Future[Frame]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._on_counts(future.result())
-
-    def end_if_stuck(self) -> None:
-        """Kill it when it has requests, and answered none for longer than the service has patience. What has waited for
-        so long behind others that it answers isn't answered any more."""
-        patience = self._spec.patience
-        late = time.monotonic() - patience
-        waited = [future for future, since in self._pending.values() if since < late and not future.done()]
-        first = min((since for _, since in self._pending.values()), default=math.inf)
-        stuck = max(first, self._answered) < late
-        for future in waited:
-            queued = _busy(f"the request waited for {span(patience)} behind others")
-            future.set_exception(asyncio.TimeoutError() if stuck else queued)
-        if stuck:
-            self._kill()  # what waits behind them is asked elsewhere
-
-    async def let_go(self, patience: Seconds = 0.0) -> None:
-        """End it, once it has answered what it was asked, or is out of patience."""
-        if self.phase == "ready":
-            self.phase, self.since = "draining", time.time()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._idle.wait(), patience)
-            works = any(since < math.inf for _, since in self._pending.values())
-            if not works and (counts := self.count()) is not None:
-                await asyncio.wait([counts], timeout=_COUNTING)
-        self._lost = True
-        if self._transport is not None:
-            self._transport.close()
-        if self.phase == "starting":
-            self._kill()  # it doesn't listen yet
-        if self._process is not None:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._process.wait(), _ENDING)
-            self._kill()
-            await self._process.wait()
-
-    def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
-
-    # What asyncio calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The channel is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """It says something."""
-        for frame in self._frames.feed(data):
-            if frame.number == HELLO:
-                self._greeted(frame)
-                continue
-            self._answered = time.monotonic()
-            future, _ = self._pending.pop(frame.number, (None, 0.0))
-            if future is not None and not future.done():
-                future.set_result(frame)
-        if not self._pending:
-            self._idle.set()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """It is gone."""
-        let_go, self._lost = self._lost, True
-        if not self._ready.done():
-            tail = "\n".join(line for line in self._folder.log(_TAIL) if line.startswith(f"{self.name}:"))
-            self._ready.set_exception(StartFailed("A replica ended before it was ready", tail))
-            self._ready.exception()  # nobody may wait for it any more
-        for future, _ in self._pending.values():
-            if not future.done():
-                future.set_exception(ReplicaLost())
-        self._pending.clear()
-        self._idle.set()
-        if self.phase == "ready" and not let_go:
-            self._on_gone()
-
-    def _greeted(self, frame: Frame) -> None:
-        if self._ready.done():
-            return
-        if frame.code == 200:
-            self._ready.set_result(None)
-            return
-        told: dict[str, Any] = json.loads(frame.body)
-        kind = getattr(errors, told["error"], StartFailed)
-        kind = kind if isinstance(kind, type) and issubclass(kind, MlopsError) else StartFailed
-        self._ready.set_exception(kind(told["what"], told["why"], told["todo"]))
 
 
 class Fleet:
@@ -257,7 +33,6 @@ class Fleet:
     ----------
     say : called with a line for the log.
     on_counts : called with what a replica has counted.
-    log : what they are to log, if anything.
     """
 
     def __init__(
@@ -266,9 +41,10 @@ class Fleet:
         folder: ServiceFolder,
         say: Callable[[str], None],
         on_counts: Callable[[Frame], None],
-        log: SampleSettings | None = None,
     ) -> None:
-        self.spec, self._folder, self._say, self._on_counts, self._log = spec, folder, say, on_counts, log
+        self.spec, self._folder, self._say, self._on_counts = spec, folder, say, on_counts
+        #: What each is told once it is ready.
+        self._told: dict[int, bytes] = {}
         self.replicas: list[ReplicaProcess] = []
         #: Why there are fewer than there should be.
         self.fault: MlopsError | None = None
@@ -290,9 +66,13 @@ class Fleet:
             raise
         self._some_ready.set()
 
-    async def ask(self, code: int, body: bytes, head: bytes = b"") -> Frame:
+    async def ask(self, code: int, body: bytes, head: bytes = b"", waiting: Seconds = WAITING) -> Frame:
         """The answer of the replica that has least to do. When that goes meanwhile, another one is asked, once: a
         request that ends its replica is not to end them all.
+
+        Parameters
+        ----------
+        waiting : seconds to wait for a replica that is ready, where none is.
 
         Raises
         ------
@@ -300,23 +80,45 @@ class Fleet:
         asyncio.TimeoutError : it took longer than the service has patience.
         """
         for _ in range(2):
-            replica = await self._least_busy()
+            replica = await self._least_busy(waiting)
             with contextlib.suppress(ReplicaLost):
                 return await replica.ask(code, body, head)
         raise Unavailable("The request isn't answered", "two replicas were lost while they worked on it", "")
 
-    async def _least_busy(self) -> ReplicaProcess:
-        if not self._some_ready.is_set():
+    async def _least_busy(self, waiting: Seconds) -> ReplicaProcess:
+        if waiting and not self._some_ready.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
-                await wait_for(self._some_ready.wait(), _WAITING)
+                await wait_for(self._some_ready.wait(), waiting)
         ready = [replica for replica in self.replicas if replica.phase == "ready"]
         if not ready:
             why = str(self.fault) if self.fault is not None else "a new one is being started"
             raise Unavailable("No replica is ready", why, "Try again.")
         found = min(ready, key=lambda replica: replica.load)
         if found.load >= _MOST:
-            raise _busy(f"{_MOST} requests wait at each of its replicas")
+            raise busy(f"{_MOST} requests wait at each of its replicas")
         return found
+
+    async def resize(self, number: int) -> None:
+        """Have so many; returns when all that are new answer. Raises `MlopsError`, and leaves those that were there."""
+        more = [self._new() for _ in range(number - len(self.replicas))]
+        self.replicas += more
+        try:
+            for fault in filter(None, await asyncio.gather(*(each.start() for each in more), return_exceptions=True)):
+                raise fault
+        except BaseException:
+            self.replicas = [each for each in self.replicas if each not in more]
+            await asyncio.gather(*(each.let_go() for each in more))
+            raise
+        self._some_ready.set()
+        self.spec = self.spec.model_copy(update={"replicas": number})
+
+    def tell(self, code: int, body: bytes) -> None:
+        """Tell all something, and each that is started from now on."""
+        if self._told.get(code) != body:
+            self._told[code] = body
+            for replica in self.replicas:
+                if replica.phase == "ready":
+                    replica.tell(code, body)
 
     @property
     def ready(self) -> int:
@@ -333,6 +135,11 @@ class Fleet:
         if asked := [future for replica in self.replicas if (future := replica.count()) is not None]:
             await asyncio.wait(asked)
 
+    def ask_counts(self) -> None:
+        """Have all replicas tell what they have counted, when they come to it."""
+        for replica in self.replicas:
+            replica.count()
+
     async def end(self, patience: Seconds = 0.0) -> None:
         """Let all go, once they have answered what they were asked, or are out of patience."""
         self._ending = True
@@ -343,7 +150,9 @@ class Fleet:
 
     def _new(self) -> ReplicaProcess:
         name = f"v{self.spec.version}-{next(self._numbers)}"
-        replica = ReplicaProcess(name, self.spec, self._folder, lambda: self._gone(replica), self._on_counts, self._log)
+        replica = ReplicaProcess(
+            name, self.spec, self._folder, lambda: self._gone(replica), self._on_counts, self._told
+        )
         return replica
 
     def _gone(self, replica: ReplicaProcess) -> None:
@@ -384,7 +193,3 @@ class Fleet:
     def _pause(self) -> Seconds:
         """Seconds before the next try: none for the first death, then more and more."""
         return min(_LONGEST, _FIRST * 2 ** (self._deaths - 1)) if self._deaths else 0.0
-
-
-def _busy(why: str) -> Unavailable:
-    return Unavailable("The service is busy", why, "Try again later.")

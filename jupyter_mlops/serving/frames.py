@@ -14,8 +14,9 @@ from typing import NamedTuple
 _HEAD = struct.Struct("!IQHI")
 
 #: What is asked: by the Open Inference Protocol, or with plain records; and, by the router itself, what was counted.
-#: The last tells what is to be logged, and isn't answered.
-INFER, PREDICT, COUNT, LOG = 1, 2, 3, 4
+#: The last two aren't answered: what is to be logged, and by which bins answers are counted while two versions are
+#: compared.
+INFER, PREDICT, COUNT, LOG, COMPARE = 1, 2, 3, 4, 5
 
 #: The number of a replica's first frame, which says that it is ready (200), or why it never will be.
 HELLO = 0

@@ -11,7 +11,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote
 
 from pydantic_core import to_json
@@ -20,13 +20,13 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, StreamClosedError
 
 from .._version import __version__
-from ..core.alert import ServiceWatch
 from ..core.base import Seconds
 from ..core.errors import InvalidInput, NotFound, Refused, Unavailable, Unreadable
 from ..core.service import LARGEST_BODY, MOST_BODY
 from ..core.waiting import until_set, wait_for
-from ..core.words import size
-from .counts import CONTENT_TYPE, TrafficCounts
+from ..core.words import listed, size
+from .answering import Answering
+from .counts import CONTENT_TYPE
 from .frames import INFER, PREDICT, AskedHead, Frame
 from .tensors import KEY
 
@@ -46,43 +46,6 @@ _COME_IN = (
 )
 
 _JSON = "application/json"
-
-
-class Answering(Protocol):
-    """What a front needs of the router behind it."""
-
-    counts: TrafficCounts
-    #: Most bytes of a body.
-    body: int
-
-    @property
-    def model(self) -> str:
-        """The name of the model."""
-
-    @property
-    def version(self) -> int:
-        """The version that answers; 0 while none does."""
-
-    @property
-    def ready(self) -> int:
-        """How many replicas answer."""
-
-    def metadata(self) -> dict[str, Any]:
-        """What the protocol tells of that version."""
-
-    def watch(self, caller: str) -> ServiceWatch:
-        """How what it is asked compares with the baseline; raises `Refused` for whoever isn't its owner."""
-
-    async def of_log(self, caller: str, question: str, body: bytes) -> bytes:
-        """What its log says to a question of its owner; raises `Refused` for whoever isn't that, and as
-        `log_door.answer`."""
-
-    def caller(self, token: str) -> str | None:
-        """Whose token this is; raises `Unavailable` where that can't be seen."""
-
-    async def ask(self, code: int, body: bytes, head: bytes) -> Frame:
-        """The answer to a request, of which `head` tells what its body doesn't; raises `Unavailable`,
-        asyncio.TimeoutError."""
 
 
 class PlainReply(Exception):
@@ -216,6 +179,9 @@ class _Request(httputil.HTTPMessageDelegate):
         self._kept = False
         self._gone = False
         self._caller = ""
+        #: The version that the caller wants, if they say so, and the one that answers.
+        self._named: int | None = None
+        self._version = router.version
         self._counted = False
         self._began = time.monotonic()
 
@@ -277,7 +243,7 @@ class _Request(httputil.HTTPMessageDelegate):
             self._server.ends(self)
 
     async def _answered(self) -> None:
-        version, rows = self._router.version, 0
+        rows = 0
         try:
             if self._refused is not None:
                 raise self._refused
@@ -297,7 +263,7 @@ class _Request(httputil.HTTPMessageDelegate):
             status, headers = 500, {"Content-Type": _JSON}
             body = to_json({"error": f"The service failed: {type(error).__name__}: {error}"})
         if self._counted or self._refused is not None:
-            self._router.counts.count(version, status, self._caller, time.monotonic() - self._began, rows)
+            self._router.counts.count(self._version, status, self._caller, time.monotonic() - self._began, rows)
         if not self._gone:
             with contextlib.suppress(StreamClosedError):
                 await self._write(status, headers, body)
@@ -317,7 +283,7 @@ class _Request(httputil.HTTPMessageDelegate):
         path, model = self._path, self._router.model
         if path == ["metrics"]:
             self._only("GET")
-            counts = self._router.counts.text(self._router.version, self._router.ready, self._server.open)
+            counts = self._router.counts.text(self._router.ready, self._server.open)
             raise PlainReply(200, counts, {"Content-Type": CONTENT_TYPE})
         if path == ["watch"]:
             self._only("GET")
@@ -337,8 +303,7 @@ class _Request(httputil.HTTPMessageDelegate):
             raise fault(404, f"There is no model {path[2][:200]!r} here: this service has {model!r}.")
         rest = path[3:]
         if rest[:1] == ["versions"] and len(rest) > 1:
-            if rest[1] != str(self._router.version):
-                raise fault(404, f"Version {rest[1][:50]!r} of {model!r} isn't served: {self._router.version} is.")
+            self._named = self._number(rest[1])
             rest = rest[2:]
         if rest == ["infer"]:
             return await self._ask(INFER)
@@ -346,10 +311,20 @@ class _Request(httputil.HTTPMessageDelegate):
             return await self._ask(PREDICT)
         self._only("GET")
         if not rest:
-            raise PlainReply(200, self._router.metadata())
+            raise PlainReply(200, self._router.metadata(self._named))
         if rest == ["ready"]:
-            raise self._readiness({"name": model})
+            raise self._readiness({"name": model}, self._named)
         raise self._nowhere()
+
+    def _number(self, text: str) -> int:
+        """The version that is asked for, and no other; raises `PlainReply` where it doesn't answer."""
+        known = [version for version in self._router.ready if self._router.answers(version)]
+        for version in known:
+            if text == str(version):
+                return version
+        served = listed([str(version) for version in known]) or "none"
+        are = "are" if len(known) > 1 else "is"
+        raise fault(404, f"Version {text[:50]!r} of {self._router.model!r} isn't served: {served} {are}.")
 
     def _watched(self) -> PlainReply:
         try:
@@ -371,14 +346,20 @@ class _Request(httputil.HTTPMessageDelegate):
             return PlainReply(200, {"live": True})
         return self._readiness({}) if rest == ["health", "ready"] else self._nowhere()
 
-    def _readiness(self, told: dict[str, Any]) -> PlainReply:
-        ready = self._router.ready > 0 and not self._server.leaving
+    def _readiness(self, told: dict[str, Any], version: int | None = None) -> PlainReply:
+        found = self._router.ready
+        some = any(found.values()) if version is None else found.get(version, 0) > 0
+        ready = some and not self._server.leaving
         return PlainReply(200 if ready else 503, {**told, "ready": ready})
 
     async def _ask(self, code: int) -> Frame:
         self._only("POST")
         self._counted = True
-        return await self._router.ask(code, self._body(), AskedHead(self._server.next_id(), self._key).packed())
+        head, named = AskedHead(self._server.next_id(), self._key), self._named is not None
+        arm = self._router.choose(head, self._named)
+        self._version = arm.version
+        self._version, frame = await self._router.ask(arm, code, self._body(), head, named=named)
+        return frame
 
     def _body(self) -> bytes:
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)

@@ -28,9 +28,10 @@ _TIDY, _FIRST = 900.0, 60.0
 _MOST_WAITING = 5000
 
 
-def sample_of(spec: ServiceSpec) -> SampleSettings | None:
-    """What replicas are to log for a wish; None for nothing."""
-    return SampleSettings(share=spec.log, rows=spec.log_rows, private=spec.private) if spec.log > 0 else None
+def sample_of(spec: ServiceSpec) -> SampleSettings:
+    """What replicas are to log for a wish. While two versions answer, what is private of one of them is so of both."""
+    private = {*spec.private, *(spec.candidate.private if spec.candidate is not None else [])}
+    return SampleSettings(share=spec.log, rows=spec.log_rows, private=sorted(private))
 
 
 class RequestKeeper:
@@ -39,10 +40,14 @@ class RequestKeeper:
     Parameters
     ----------
     say : called with a line for the log of the service.
+    measures : whether it looks how good the version is, too: it is the one that serves.
     """
 
-    def __init__(self, folder: ServiceFolder, spec: ServiceSpec, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: ServiceFolder, spec: ServiceSpec, say: Callable[[str], None], *, measures: bool = True
+    ) -> None:
         self._folder, self._log, self._say, self._spec = folder, folder.requests, say, spec
+        self._measures = measures
         self._heard: deque[bytes] = deque()
         self._looking = threading.Lock()
         #: What isn't written yet: the rows that may be logged, and what was said with them.
@@ -119,7 +124,7 @@ class RequestKeeper:
 
     def _measure(self, last: bool) -> None:
         """How good the version is, where anything has changed: rows, or labels that somebody has joined."""
-        seen = self._log.changed_at()
+        seen = self._log.changed_at() if self._measures else None
         if seen is None or seen == self._seen or (time.monotonic() < self._again and not last):
             return
         began = time.thread_time()

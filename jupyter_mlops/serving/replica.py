@@ -23,14 +23,14 @@ from pydantic_core import from_json, to_json
 from ..core.base import read_record
 from ..core.errors import InvalidInput, MlopsError
 from ..core.logged import SampleSettings
-from ..core.model import Baseline
+from ..core.model import Baseline, Bins
 from ..core.window import Window
 from ..home.models import model_folder
 from ..registry.measure import Array
 from ..registry.rows import Rows
 from .calibration import Calibration, calibration_of
-from .counting import RowCounter
-from .frames import COUNT, HELLO, INFER, LOG, PREDICT, AskedHead, Frame, FrameReader
+from .counting import AnswerCounter, RowCounter
+from .frames import COMPARE, COUNT, HELLO, INFER, LOG, PREDICT, AskedHead, Frame, FrameReader
 from .predictor import NoAnswer, Predictor, described, load_predictor
 from .sampling import RequestSampler
 from .tensors import OUTPUT, datatype_of
@@ -71,6 +71,7 @@ class Replica:
         self._predictor, self._channel = predictor, channel
         self._counter = None if baseline is None else RowCounter(baseline)
         self._uncountable, self._doubts = "", doubts
+        self._answers: AnswerCounter | None = None
         #: Nothing is logged before the router says what.
         self._sampler: RequestSampler | None = None
         self._told = {"model_name": model, "model_version": str(number)}
@@ -98,6 +99,8 @@ class Replica:
         for frame in batch:
             if frame.code == LOG:
                 self._log(frame)
+            elif frame.code == COMPARE:
+                self._compare(frame)
         asked = [(frame, read) for frame in batch if frame.code in _ASKED and (read := self._asked(frame)) is not None]
         answers = self._predictor.answers([each.rows for _, each in asked]) if asked else []
         self._tell(asked, answers)
@@ -121,6 +124,10 @@ class Replica:
         settings = read_record(SampleSettings, frame.body)
         self._sampler = RequestSampler(settings, self._predictor, *self._doubts) if settings.share > 0 else None
 
+    def _compare(self, frame: Frame) -> None:
+        """Count answers by the bins that another version counts by, too; by none any more where there are none."""
+        self._answers = AnswerCounter(read_record(Bins, frame.body)) if frame.body else None
+
     def _count(self, asked: AskedRows, answer: Array) -> None:
         try:
             if self._sampler is not None:
@@ -129,6 +136,8 @@ class Replica:
             traceback.print_exc()
             self._sampler = None
         try:
+            if self._answers is not None:
+                self._answers.add(answer)
             if self._counter is not None:
                 self._counter.add(asked.rows, answer)
         except Exception as error:  # noqa: BLE001 - as above
@@ -140,6 +149,8 @@ class Replica:
         try:
             if not self._uncountable:
                 counts = Window() if self._counter is None else self._counter.take()
+                if self._answers is not None:
+                    counts.compared = self._answers.take()
                 code, told = 200, counts.model_dump_json().encode()
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(error)
@@ -156,7 +167,8 @@ class Replica:
 
     def _give_up(self, error: Exception) -> None:
         traceback.print_exc()
-        self._counter, self._uncountable = None, f"{type(error).__name__}: {error}"
+        self._counter = self._answers = None
+        self._uncountable = f"{type(error).__name__}: {error}"
 
     def _asked(self, frame: Frame) -> AskedRows | None:
         """What a request asks; None for one that was refused."""

@@ -1,8 +1,9 @@
 """The program that is a service: `python -m jupyter_mlops.serving.router FOLDER`.
 
-It has the address, and replicas of the version that is wanted. What is wanted stands in the service's folder, and may
-change: then replicas of the other version are started beside the old ones, and take over when they are ready. It holds
-no model and loads none, so that what a version does can't reach the callers' tokens.
+It has the address, and replicas of the version that is wanted, and of another one that is tried beside it. What is
+wanted stands in the service's folder, and may change: then replicas of the other version are started beside the old
+ones, and take over when they are ready. It holds no model and loads none, so that what a version does can't reach the
+callers' tokens.
 """
 
 from __future__ import annotations
@@ -10,36 +11,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
+import traceback
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import psutil
 from tornado.netutil import bind_sockets
 
 from ..core.alert import ServiceWatch
 from ..core.base import Seconds
 from ..core.cluster import Problem
-from ..core.errors import Conflict, MlopsError, Refused, StartFailed, Unavailable, Unreadable
-from ..core.model import ModelVersion
-from ..core.service import CallerTokens, ServiceSpec, ServiceState
+from ..core.errors import MlopsError, Refused, StartFailed, Unavailable, Unreadable
+from ..core.service import ServiceSpec, ServiceState
 from ..core.waiting import end_tasks, until_set
-from ..core.words import count
 from ..home.logs import bound_logs
-from ..home.models import model_folder
-from ..home.services import ServiceFolder, Stamp, caller_of
+from ..home.services import ServiceFolder, Stamp
 from . import log_door
+from .arm import Arm
+from .changeover import Changeover
+from .connections import most_connections
 from .counts import TrafficCounts
-from .fleet import Fleet
-from .frames import Frame
+from .doorman import Doorman
+from .frames import AskedHead, Frame
 from .front import FrontServer
-from .keeper import sample_of
+from .rollout import Rollout
 from .tensors import metadata
-from .watcher import Watcher
+from .traffic import Traffic
+from .watching import Watching, say
 
 #: Only this machine's own processes get here.
 _HOST = "127.0.0.1"
@@ -49,11 +49,6 @@ _LOOK, _TEND = 0.2, 1.0
 
 #: Seconds, at the end, beside its patience with requests: to wait for a replica, or to find one that is stuck.
 _LAST = 15.0
-
-#: Open files that it wants for itself, beside one for each connection.
-_FILES = 200
-
-_T = TypeVar("_T")
 
 
 class ServiceRouter:
@@ -69,22 +64,23 @@ class ServiceRouter:
     def __init__(self, folder: ServiceFolder, host: str = _HOST, linger: Seconds = 0.0) -> None:
         self._folder, self._host, self._linger = folder, host, linger
         self.counts = TrafficCounts(folder.name)
-        self._spec = folder.spec()
+        self._traffic, self._watching, self._doorman = Traffic(), Watching(folder, say), Doorman(folder, say)
+        self._changeover = Changeover(folder, self._traffic, self._watching, self._write)
+        self._rollout = Rollout(folder, self._traffic, self._changeover, say)
         self.body = self._spec.body
-        self._server = FrontServer(self, most=_most_connections(self._spec.connections))
-        self._fleet: Fleet | None = None
-        self._watcher: Watcher | None = None
-        self._record: ModelVersion | None = None
-        self._coming = 0
+        self._server = FrontServer(self, most=most_connections(self._spec.connections))
         self._revision = ""
         self._problem: Problem | None = None
-        self._since = time.time()
         self._address = ""
-        self._known: tuple[Stamp | None, CallerTokens] = (None, CallerTokens())
-        self._unread = ""
         self._written: ServiceState | None = None
-        self._end, self._one, self._logging = asyncio.Event(), asyncio.Lock(), asyncio.Lock()
+        self._end = asyncio.Event()
+        self._stopped_at = 0.0
         self._stopped = False
+
+    @property
+    def _spec(self) -> ServiceSpec:
+        """The wish that is so; of one that is just started, that is to be."""
+        return self._changeover.spec
 
     # What the front asks.
 
@@ -96,18 +92,23 @@ class ServiceRouter:
     @property
     def version(self) -> int:
         """As `Answering`."""
-        return self._fleet.spec.version if self._fleet is not None else 0
+        return 0 if self._traffic.stable is None else self._traffic.stable.version
 
     @property
-    def ready(self) -> int:
+    def ready(self) -> dict[int, int]:
         """As `Answering`."""
-        return self._fleet.ready if self._fleet is not None else 0
+        return self._traffic.ready
 
-    def metadata(self) -> dict[str, Any]:
+    def answers(self, version: int) -> bool:
         """As `Answering`."""
-        if self._record is None:
+        return self._traffic.arm(version) is not None
+
+    def metadata(self, version: int | None = None) -> dict[str, Any]:
+        """As `Answering`."""
+        arm = self._traffic.stable if version is None else self._traffic.arm(version)
+        if arm is None:
             raise Unavailable("No version is ready", "the first one is being loaded", "Try again.")
-        return metadata(self._record)
+        return metadata(arm.record)
 
     def watch(self, caller: str) -> ServiceWatch:
         """As `Answering`."""
@@ -120,35 +121,20 @@ class ServiceRouter:
         if caller != self._spec.owner:
             raise Refused("What others ask isn't told", f"only {self._spec.owner} is told it", "")
         told = await asyncio.to_thread(log_door.answer, self._folder, question, body)
-        await self._log()  # what it has changed counts at once
+        await self._watching.log()  # what it has changed counts at once
         return told
 
     def caller(self, token: str) -> str | None:
-        """As `Answering`. The file is looked at each time: who is shut out is out at once."""
-        stamp = self._folder.callers_at()
-        if stamp != self._known[0]:
-            try:
-                self._known, self._unread = (stamp, self._folder.callers()), ""
-            except Unreadable as fault:  # it may be over in a moment
-                if str(fault) != self._unread:
-                    self._unread = str(fault)
-                    _say(f"nobody is let in: {fault}")
-                raise Unavailable(
-                    "Nobody is let in now", "the list of who may call can't be read", "Try again; the log has more."
-                ) from fault
-        return caller_of(token, self._known[1])
+        """As `Answering`."""
+        return self._doorman.caller(token)
 
-    async def ask(self, code: int, body: bytes, head: bytes) -> Frame:
-        """As `Answering`. A version that has just been replaced hands on what it can't answer any more."""
-        fleet = self._fleet
-        if fleet is None:
-            raise Unavailable("No version is ready", "the first one is being loaded", "Try again.")
-        try:
-            return await fleet.ask(code, body, head)
-        except Unavailable:
-            if self._fleet is fleet or self._fleet is None:
-                raise
-            return await self._fleet.ask(code, body, head)
+    def choose(self, head: AskedHead, version: int | None = None) -> Arm:
+        """As `Answering`."""
+        return self._traffic.choose(head, version)
+
+    async def ask(self, arm: Arm, code: int, body: bytes, head: AskedHead, *, named: bool) -> tuple[int, Frame]:
+        """As `Answering`."""
+        return await self._traffic.ask(arm, code, body, head, named=named)
 
     # Its life.
 
@@ -165,19 +151,19 @@ class ServiceRouter:
             self._write()
             return False
         follows, tends = loop.create_task(self._follow()), loop.create_task(self._tend())
-        watches = loop.create_task(self._watch())
+        watches, tries = loop.create_task(self._watch()), loop.create_task(self._rollout.run())
         await self._end.wait()
-        await end_tasks(follows)
-        if self._linger and self._fleet is not None:
+        await end_tasks(follows, tries)
+        if self._linger and self._traffic.stable is not None:
             self._server.leaving = True
             await asyncio.sleep(self._linger)
         await self._server.finish(self._spec.patience + _LAST)
         await end_tasks(tends, watches)
-        if self._fleet is not None:
-            await self._fleet.end()
-        await self._look()
-        await self._log(last=True)
-        self._fleet, self._stopped, self._since = None, True, time.time()
+        await self._rollout.end()
+        await self._changeover.end()
+        await self._watching.look()
+        await self._watching.log(last=True)
+        self._stopped, self._stopped_at = True, time.time()
         self._write()
         return self._problem is None
 
@@ -194,89 +180,56 @@ class ServiceRouter:
         self._server.add_sockets(sockets)
         self._address = f"http://{self._host}:{sockets[0].getsockname()[1]}"
         self._write()
-        _say(f"{self._folder.name} listens at {self._address}")
+        say(f"{self._folder.name} listens at {self._address}")
 
     async def _follow(self) -> None:
-        """Make so what is wanted, again and again."""
+        """Make so what is wanted, again and again. What is begun for a wish is given up for the next one."""
         seen: Stamp | None = None
-        while not self._end.is_set():
-            stamp = self._folder.wanted_at()
-            if stamp is None:  # the folder was removed: nobody wants it any more
-                self._end.set()
-            elif stamp != seen:
-                seen = stamp
-                with contextlib.suppress(FileNotFoundError, Unreadable):
-                    await self._fulfil(self._folder.spec())
-            await until_set(self._end, _LOOK)
+        work: asyncio.Task[None] | None = None
+        try:
+            while not self._end.is_set():
+                stamp = self._folder.wanted_at()
+                if stamp is None:  # the folder was removed: nobody wants it any more
+                    self._end.set()
+                elif stamp != seen:
+                    seen = stamp
+                    with contextlib.suppress(FileNotFoundError, Unreadable):
+                        wanted = self._folder.spec()
+                        if work is not None:
+                            await end_tasks(work)
+                        work = asyncio.get_running_loop().create_task(self._fulfil(wanted))
+                await until_set(self._end, _LOOK)
+        finally:
+            if work is not None:
+                await end_tasks(work)
 
     async def _fulfil(self, wanted: ServiceSpec) -> None:
-        """Have the wanted version answer, or say why it doesn't: the one before goes on then."""
-        if self._fleet is not None and wanted.revision == self._fleet.spec.revision:
-            return
-        self._coming, before = wanted.version, self._fleet
-        self._write()
+        """Have what is wanted, or say why it isn't so: what was before goes on then."""
+        changeover = self._changeover
         try:
-            record = self._version(wanted)
-            watcher, watched = await self._watcher_of(wanted), self._watcher
-            log, hear = (sample_of(wanted), watcher.hear) if watcher is not None else (None, lambda _: None)
-            fleet = Fleet(wanted, self._folder, _say, hear, log)
-            await fleet.start()
+            if self._traffic.stable is None or wanted.revision != self._spec.revision:
+                await changeover.have(wanted)
+                self._revision, self._problem = wanted.revision, None
+                self.body, self._server.most = wanted.body, most_connections(wanted.connections)
         except MlopsError as error:
             await self._refuse(wanted, error)
-            return
-        self._watcher = watcher
-        self._spec, self._fleet, self._record, self._coming = wanted, fleet, record, 0
-        self.body, self._server.most = wanted.body, _most_connections(wanted.connections)
-        if watcher is not None:
-            watcher.follow(wanted)
-        await self._look()  # before it is said that the version answers: somebody may ask at once
-        self._revision, self._problem, self._since = wanted.revision, None, time.time()
-        self._write()
-        _say(f"{wanted.version_name} answers, by {count(wanted.replicas, 'replica')}")
-        if before is not None:
-            await before.end(before.spec.patience)
-        if watched is not None and watched is not watcher:
-            await self._aside(watched.end)
-
-    async def _watcher_of(self, wanted: ServiceSpec) -> Watcher | None:
-        """The one of the wanted version: more replicas of the same version are watched with those before."""
-        if self._watcher is not None and self._watcher.digest == wanted.digest:
-            return self._watcher
-        return await self._aside(lambda: Watcher(self._folder, wanted, _say))
-
-    async def _look(self) -> None:
-        """Have the watcher look: the one that is there when it comes to that."""
-        await self._aside(lambda: None if self._watcher is None else self._watcher.look())
-
-    async def _log(self, *, last: bool = False) -> None:
-        """Have it keep what was logged; no look waits for it, and so no wish. `last`: whether nobody does so again."""
-        await self._aside(lambda: None if self._watcher is None else self._watcher.log(last=last), self._logging)
-
-    async def _aside(self, act: Callable[[], _T], one: asyncio.Lock | None = None) -> _T | None:
-        """Have something done about watching, one after another, in a thread: no answer waits for it. It works on data
-        that people's code has made: whatever comes of that, the service goes on."""
-        try:
-            async with one or self._one:
-                return await asyncio.to_thread(act)
-        except Exception as error:  # noqa: BLE001 - as told above
-            _say(f"it can't be watched: {type(error).__name__}: {error}")
-            return None
-
-    def _version(self, wanted: ServiceSpec) -> ModelVersion:
-        try:
-            return model_folder(wanted.model).version(wanted.version).record()
-        except FileNotFoundError:
-            raise Conflict(f"{wanted.version_name} can't be served", "its version is gone", "") from None
+        except Exception as error:  # noqa: BLE001 - a service goes on, whatever is wanted of it
+            say("".join(traceback.format_exception(error)))
+            await self._refuse(wanted, StartFailed("The service can't be changed", f"{type(error).__name__}: {error}"))
+        finally:
+            changeover.coming, changeover.starting = 0, None
+            self._write()
 
     async def _refuse(self, wanted: ServiceSpec, error: MlopsError) -> None:
         """Say why a version isn't served, and want the one before again, unless somebody already wants another."""
-        _say(f"{wanted.version_name} isn't served: {error}")
-        self._problem, self._revision, self._coming = Problem.of(error), wanted.revision, 0
-        if self._fleet is None:
+        say(f"{wanted.version_name if wanted.candidate is None else 'what is to be tried'} isn't served: {error}")
+        self._problem, self._revision, self._changeover.coming = Problem.of(error), wanted.revision, 0
+        if self._traffic.stable is None:
             self._end.set()
             return
+        before = self._changeover.refused(wanted, self._problem)
         self._write()  # before the wish goes: whoever made it waits for this
-        await self._want_again(self._fleet.spec, wanted)
+        await self._want_again(before, wanted)
 
     async def _want_again(self, before: ServiceSpec, refused: ServiceSpec) -> None:
         while not self._end.is_set():
@@ -289,52 +242,48 @@ class ServiceRouter:
 
     async def _tend(self) -> None:
         while True:
-            if self._fleet is not None:
-                self._fleet.look()
+            trial = self._traffic.trial
+            for arm in (self._traffic.stable, None if trial is None else trial.arm):
+                if arm is not None:
+                    arm.fleet.look()
             self._write()
             bound_logs(self._folder.logs)
             await asyncio.sleep(_TEND)
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(_TEND if self._watcher is None else self._watcher.pause)
-            if self._fleet is not None:
-                await self._fleet.count()
-                self._hold()
-                await self._look()
-                await self._log()
-
-    def _hold(self) -> None:
-        """Count what the replicas hold: a CPU each, and their memory; or, of a pod, what its profile gives it."""
-        replicas = [] if self._fleet is None else [replica.state() for replica in self._fleet.replicas]
-        if self._watcher is None or not replicas:
-            return
-        if (profile := self._spec.profile) is not None:
-            self._watcher.hold(profile.groups[0].cpus, profile.groups[0].memory)
-        else:
-            self._watcher.hold(len(replicas), sum(_memory(each.pid) for each in replicas))
+            await asyncio.sleep(self._watching.pause)
+            if (stable := self._traffic.stable) is not None:
+                await stable.fleet.count()
+                self._watching.hold(self._spec, stable.fleet)
+                await self._watching.look()
+                await self._watching.log()
 
     def _state(self) -> ServiceState:
-        fleet, spec = self._fleet, self._spec
-        fault = Problem.of(fleet.fault) if fleet is not None and fleet.fault is not None else self._problem
+        changeover, spec = self._changeover, self._spec
+        trial, stable = self._traffic.trial, self._traffic.stable
+        fleets = [arm.fleet for arm in (stable, None if trial is None else trial.arm) if arm is not None]
+        fault = stable.fleet.fault if stable is not None else None
         return ServiceState(
             name=self._folder.name,
             model=spec.model,
             version=self.version,
-            coming=self._coming,
+            coming=self._changeover.coming,
             owner=spec.owner,
             place=spec.place,
-            phase="stopped" if self._stopped else "ready" if self.ready else "starting",
+            phase="stopped" if self._stopped else "ready" if any(self.ready.values()) else "starting",
             created=spec.created,
-            since=self._since,
+            since=self._stopped_at or self._changeover.since,
             address=self._address,
             revision=self._revision,
-            replicas=[] if fleet is None else [replica.state() for replica in fleet.replicas],
+            replicas=[replica.state() for fleet in fleets for replica in fleet.replicas],
             requests=self.counts.requests,
             errors=self.counts.errors,
             rate=self.counts.rate,
-            problem=fault,
-            alarm=None if self._watcher is None else self._watcher.alarm,
+            problem=Problem.of(fault) if fault is not None else self._problem,
+            alarm=self._watching.alarm,
+            candidate=changeover.starting or (trial.state() if trial is not None else changeover.past),
+            previous=spec.previous,
         )
 
     def _write(self) -> None:
@@ -346,33 +295,7 @@ class ServiceRouter:
             self._folder.write_state(state)
             self._written = state
         except (MlopsError, OSError) as error:
-            _say(f"its state can't be written: {error}")
-
-
-def _most_connections(wanted: int) -> int:
-    """Connections that may be open, as far as the system gives files for them."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _FILES
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        more = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
-            soft = more
-    return wanted if soft == resource.RLIM_INFINITY else max(10, min(wanted, soft - _FILES))
-
-
-def _memory(pid: int | None) -> int:
-    """Bytes of a process that isn't gone."""
-    try:
-        return 0 if pid is None else int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0
-
-
-def _say(line: str) -> None:
-    """A line of its log."""
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-    sys.stderr.flush()
+            say(f"its state can't be written: {error}")
 
 
 async def _run(folder: Path) -> bool:

@@ -24,8 +24,8 @@ from jupyter_mlops.home.services import CALLERS, ServiceFolder, service_folder
 from jupyter_mlops.places.local import processes
 from jupyter_mlops.places.local.hosting import LocalHosting
 from jupyter_mlops.places.local.whereabouts import here
-from jupyter_mlops.serving.fleet import ReplicaProcess
 from jupyter_mlops.serving.frames import PREDICT, Frame
+from jupyter_mlops.serving.replica_process import ReplicaProcess
 from jupyter_mlops.serving.router import ServiceRouter
 
 

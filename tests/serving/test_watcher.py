@@ -15,9 +15,9 @@ from jupyter_mlops.core.service import ServiceSpec
 from jupyter_mlops.core.window import FeatureCounts, Window
 from jupyter_mlops.home.models import BASELINE, model_folder
 from jupyter_mlops.home.services import WANTED, ServiceFolder
-from jupyter_mlops.serving import router
-from jupyter_mlops.serving.fleet import ReplicaProcess
+from jupyter_mlops.serving import arm, router
 from jupyter_mlops.serving.frames import COUNT, INFER, Frame, FrameReader
+from jupyter_mlops.serving.replica_process import ReplicaProcess
 from jupyter_mlops.serving.watcher import Watcher
 
 from .conftest import PATIENCE
@@ -92,6 +92,9 @@ class NoFleet:
     def look(self) -> None:
         """Nothing."""
 
+    def tell(self, code: int, body: bytes) -> None:
+        """Nothing."""
+
 
 async def test_a_service_goes_on_and_ends_whatever_is_wrong_with_its_watch(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
@@ -102,7 +105,7 @@ async def test_a_service_goes_on_and_ends_whatever_is_wrong_with_its_watch(
     _, folder = watched(1)
     record = ModelVersion(model="churn", number=1, created=0, owner="me")
     model_folder("churn").version(1).write_record(record)
-    monkeypatch.setattr(router, "Fleet", NoFleet)
+    monkeypatch.setattr(arm, "Fleet", NoFleet)
     monkeypatch.setattr(Watcher, "look", fail)
     monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", lambda *_: None)
     folder.write_spec(SPEC)

@@ -1,0 +1,281 @@
+"""A candidate compared with the stable version: what is worse, what is as good, and what can't be told yet.
+
+*Worse* is what the candidate has for sure, however often one looks, and so much of it that it matters. *The same* is
+decided, too: for sure it is no worse than by what matters. Until one of them is so, it is *undecided*. All comparisons
+of an experiment together find a difference where there is none with the chance `ALPHA` at most: each has its part of
+that, and of it 6 / (π² n²) for the nth share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .candidate import Comparison, Way
+from .drift import chi_square
+from .evidence import Evidence, Metric
+from .sequence import ENOUGH, Difference, Sums, difference, time_until, yes
+from .window import FeatureCounts
+from .words import about, percent
+
+#: The chance that a candidate is told to be worse, or better, which is not.
+ALPHA = 0.05
+
+#: Comparisons of an experiment.
+_TESTS = 5
+
+#: What matters: failed requests and missing answers, of all; how many times longer an answer takes, and seconds;
+#: labelled rows that are wrong, of all, and an error of numbers, of itself.
+FAILED, LONGER, SECONDS, WRONG, FARTHER = 0.02, 0.25, 0.01, 0.02, 0.05
+
+#: The population stability index of two distributions of answers that have little to do with each other any more.
+APART = 0.5
+
+#: Groups of bins of answers that are compared.
+_GROUPS = 5
+
+#: Most seconds that are told: who needs longer than 10 years needs another way.
+_LONGEST = 10 * 365 * 86400.0
+
+#: Comparisons without labels; and those by which a version is broken, whatever it is tried for.
+_UNLABELLED = ("errors", "latency", "missing", "answers", "constant")
+_BROKEN = ("errors", "missing", "constant")
+
+
+def comparisons(way: Way, evidence: Evidence, metric: Metric, rate: float | None) -> list[Comparison]:
+    """All comparisons.
+
+    Parameters
+    ----------
+    rate : requests to the service in a second, for how long it takes.
+    """
+    alpha = ALPHA / _TESTS * 6 / (math.pi * evidence.number) ** 2
+    found = [_errors(evidence, alpha, rate), _latency(evidence, alpha, rate)]
+    one, other = evidence.stable.answers, evidence.candidate.answers
+    if one is not None and other is not None:
+        found += [_missing(one, other, alpha, evidence, rate), _answers(one, other, alpha)]
+    if metric.name and metric.used and way != "shadow":
+        found.append(_labelled(metric, evidence, rate))
+    if way == "shadow" and evidence.agreement.rows:
+        found += _agreement(evidence)
+    return found
+
+
+def harms(way: Way, found: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons for which a candidate goes back. A shadow harms nobody; of an A/B test only what is broken: all
+    else is what it is to tell. Answers that are others than before are no harm where labels say that they are as
+    good."""
+    if way == "shadow":
+        return []
+    worse = [each for each in found if each.state == "worse"]
+    if way == "ab":
+        return [each for each in worse if each.name in _BROKEN]
+    return [each for each in worse if each.name != "answers" or not _proven(found)]
+
+
+def decided(found: Sequence[Comparison]) -> bool:
+    """Whether nothing speaks against the next share, for sure. What has no data speaks against it."""
+    proven = _proven(found)
+    return all(each.state in ("better", "same") or (each.name == "answers" and proven) for each in found)
+
+
+def _proven(found: Sequence[Comparison]) -> bool:
+    """Whether labels say that the candidate is as good."""
+    return any(each.state in ("better", "same") for each in found if each.name not in _UNLABELLED)
+
+
+def left(found: Sequence[Comparison]) -> tuple[int | None, float | None]:
+    """About how many requests, and seconds, until all is decided; None where that isn't known."""
+    open_ = [each for each in found if each.state in ("undecided", "no data")]
+    if not open_ or any(each.needs is None for each in open_):
+        return (None, None) if open_ else (0, 0.0)
+    most = max(each.needs or 0 for each in open_)
+    waits = [each.seconds for each in open_]
+    return most, None if any(each is None for each in waits) else max(each or 0.0 for each in waits)
+
+
+def against(each: Comparison) -> str:
+    """The figures of a comparison: "errors 12 % against 1 %"."""
+    if each.candidate is None or each.stable is None or each.name == "answers":
+        return f"{each.name}: {each.words}" if each.words else each.name
+    if each.name in ("errors", "missing"):
+        return f"{each.name} {percent(each.candidate)} against {percent(each.stable)}"
+    if each.name == "latency":
+        return f"latency {1000 * each.candidate:.3g} ms against {1000 * each.stable:.3g} ms"
+    return f"{each.name} {each.candidate:.3g} against {each.stable:.3g}"
+
+
+# One by one.
+
+
+def _errors(evidence: Evidence, alpha: float, rate: float | None) -> Comparison:
+    one, other = evidence.stable, evidence.candidate
+    pair = yes(one.failed, one.requests), yes(other.failed, other.requests)
+    return _compared("errors", pair, difference([pair], alpha, binary=True), FAILED, alpha, _Pace(1, rate))
+
+
+def _latency(evidence: Evidence, alpha: float, rate: float | None) -> Comparison:
+    """Of the logarithms of seconds: a few requests that take for ever don't hide what all others take."""
+    pair = evidence.stable.times, evidence.candidate.times
+    usual = pair[0].mean
+    matters = math.log1p(LONGER if usual is None else max(LONGER, SECONDS / math.exp(usual)))
+    told = _compared("latency", pair, difference([pair], alpha), matters, alpha, _Pace(1, rate))
+    for name, read in (("stable", math.exp), ("candidate", math.exp), ("low", math.expm1), ("high", math.expm1)):
+        if (value := getattr(told, name)) is not None:
+            setattr(told, name, read(min(value, 50.0)))
+    return told
+
+
+def _missing(
+    one: FeatureCounts, other: FeatureCounts, alpha: float, evidence: Evidence, rate: float | None
+) -> Comparison:
+    pair = yes(one.missing, one.rows), yes(other.missing, other.rows)
+    pace = _Pace(_requests(evidence) / max(1, one.rows + other.rows), rate)
+    return _compared("missing", pair, difference([pair], alpha, binary=True), FAILED, alpha, pace)
+
+
+def _answers(one: FeatureCounts, other: FeatureCounts, alpha: float) -> Comparison:
+    """Whether answers are distributed as those of the stable version. That they aren't quite is no harm by itself."""
+    told, m, n = Comparison(name="answers"), one.known, other.known
+    if not n or not m:
+        told.words = "no answers yet"
+        return told
+    if _constant(one, other, alpha):
+        return Comparison(name="constant", state="worse", words=f"all {n:,} answers are the same")
+    groups = _grouped(one, other)
+    psi = sum(_part(a, b, m, n, len(groups)) for a, b in groups)
+    each = [difference([(yes(a, m), yes(b, n))], alpha / len(groups), binary=True) for a, b in groups]
+    sure = any(found is not None and (found.low > 0 or found.high < 0) for found in each)
+    noise = chi_square(0.99, max(1, len(groups) - 1)) * (1 / n + 1 / m)
+    told.stable, told.candidate, told.state = 0.0, psi, "undecided"
+    if sure and psi >= APART:
+        told.state, told.words = "worse", f"they are others: PSI {psi:.2f}"
+    elif min(n, m) >= ENOUGH and psi + noise < APART:
+        told.state, told.words = "same", f"PSI {psi:.2f}"
+    else:
+        told.words = f"undecided: PSI {psi:.2f} of few answers"
+    return told
+
+
+def _constant(one: FeatureCounts, other: FeatureCounts, alpha: float) -> bool:
+    """Whether the candidate gives one answer to so many rows as would not be, were it like the stable version."""
+    most, after = max(_cells(one)), max(_cells(other))
+    if after < other.known or other.low != other.high or most == one.known:
+        return False
+    return other.known * math.log((most + 1) / (one.known + 2)) < math.log(alpha)
+
+
+def _cells(counts: FeatureCounts) -> list[int]:
+    return [counts.below, *counts.counts, counts.above, counts.other]
+
+
+def _grouped(one: FeatureCounts, other: FeatureCounts) -> list[tuple[int, int]]:
+    """Neighbours together, so that there are few groups, of much the same size."""
+    pairs = list(zip(_cells(one), _cells(other), strict=False))
+    least = sum(a + b for a, b in pairs) / _GROUPS
+    groups, now = list[tuple[int, int]](), (0, 0)
+    for a, b in pairs:
+        now = now[0] + a, now[1] + b
+        if sum(now) >= least:
+            groups.append(now)
+            now = (0, 0)
+    return groups + [now] * (sum(now) > 0)
+
+
+def _part(a: int, b: int, m: int, n: int, k: int) -> float:
+    """What a group adds to the population stability index."""
+    q, p = (a + 0.5) / (m + 0.5 * k), (b + 0.5) / (n + 0.5 * k)
+    return (p - q) * math.log(p / q)
+
+
+def _labelled(metric: Metric, evidence: Evidence, rate: float | None) -> Comparison:
+    """The metric, of labels of all shares."""
+    pairs = [(each.stable, each.candidate) for each in metric.stretches]
+    one, other = Sums(), Sums()
+    for stable, candidate in pairs:
+        one, other = one.plus(stable), other.plus(candidate)
+    # Of squared errors: their root changes by half of what they do.
+    matters = WRONG if metric.binary else 2 * FARTHER * (one.mean or 1.0)
+    alpha, all_ = ALPHA / _TESTS, evidence.requests + _requests(evidence)
+    found = difference(pairs, alpha, binary=metric.binary)
+    pace = _Pace(all_ / max(1, one.number + other.number), rate)
+    told = _compared(metric.name, (one, other), found, matters, alpha, pace, sign=-1 if metric.more else 1)
+    if told.state == "no data":
+        told.words = "no labels yet of what both answered"
+    if not metric.binary:
+        root = math.sqrt(one.mean or 0.0)
+        told.stable, told.candidate = root, math.sqrt(other.mean or 0.0)
+        told.low, told.high = (None if each is None else each / (2 * root or 1.0) for each in (told.low, told.high))
+    return told
+
+
+def _agreement(evidence: Evidence) -> Iterator[Comparison]:
+    both = evidence.agreement
+    share = both.same / both.rows
+    words = f"{percent(share)} of {both.rows:,} answers are the same"
+    yield Comparison(name="agreement", state="same", candidate=share, words=words)
+    if both.distance.number:
+        far = both.distance.total / both.distance.number
+        yield Comparison(name="distance", state="same", candidate=far, words=f"{far:.3g} on average")
+
+
+def _requests(evidence: Evidence) -> int:
+    return evidence.stable.requests + evidence.candidate.requests
+
+
+class _Pace(NamedTuple):
+    """Requests to the service for each value that is compared, and requests in a second."""
+
+    factor: float
+    rate: float | None
+
+
+def _compared(
+    name: str,
+    pair: tuple[Sums, Sums],
+    found: Difference | None,
+    matters: float,
+    alpha: float,
+    pace: _Pace,
+    sign: int = 1,
+) -> Comparison:
+    """What comes of a difference of which more is harm; or less, with the other sign."""
+    told = Comparison(name=name, stable=pair[0].mean, candidate=pair[1].mean)
+    least, values = min(each.number for each in pair), sum(each.number for each in pair)
+    if not least:
+        told.words = "no data yet"
+        return told
+    told.state = "undecided"
+    if found is None:
+        return _needing(told, values * (ENOUGH / least - 1), pace)
+    told.low, told.high = found.low, found.high
+    low, high = sorted((sign * found.low, sign * found.high))
+    value = sign * found.value
+    if low > 0 and value >= matters:
+        told.state = "worse"
+    elif high < 0:
+        told.state = "better"
+    elif high < matters:
+        told.state = "same"
+    if told.state == "undecided":
+        narrow = max(value if value >= matters else matters - value, 1e-9)
+        time = time_until(narrow, max(found.unit, 1e-12), alpha)
+        return _needing(told, values * max(time / found.time - 1, 0.05), pace)
+    return told
+
+
+def _needing(told: Comparison, values: float, pace: _Pace) -> Comparison:
+    """Say how long it takes."""
+    needs = min(1e12, max(1.0, values * pace.factor))
+    digits = 10 ** max(0, math.floor(math.log10(needs)) - 1)
+    told.needs = round(needs / digits) * digits
+    told.words = f"undecided: needs about {told.needs:,} requests"
+    if pace.rate and needs / pace.rate <= _LONGEST:
+        told.seconds = needs / pace.rate
+        told.words += f", {_about(told.seconds)}"
+    return told
+
+
+def _about(seconds: float) -> str:
+    return about(seconds) if seconds < 60 else f"about {about(seconds)}"

@@ -1,0 +1,113 @@
+"""What a candidate and the stable version answered at the same time, as sums, while the candidate had one share.
+
+Each share is a stretch of its own: what was answered at another share was answered at another time, and a share that
+changes together with what is asked shows differences that aren't there. Only labels, which come late, are of all
+stretches, each compared for itself.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from .base import Amount, Label, Record, Seconds, Time, first
+from .formats import FORMAT
+from .sequence import Sums
+from .window import FeatureCounts
+
+#: Stretches whose labels are compared.
+MOST_STRETCHES = 100
+
+
+class ArmEvidence(Record):
+    """What one version was asked in a stretch, and answered.
+
+    `failed` are requests without an answer, whoever's fault that was: callers are the same for both. `times` are
+    logarithms of seconds. `answers` are counts in the bins of the stable version's answers; None where they can't be
+    counted.
+    """
+
+    requests: Amount = 0
+    failed: Amount = 0
+    times: Sums = Sums()
+    answers: FeatureCounts | None = None
+
+    def heard(self, fine: bool, took: Seconds) -> None:
+        """Count a request."""
+        self.requests += 1
+        if fine:
+            self.times.add(math.log(max(took, 1e-6)))
+        else:
+            self.failed += 1
+
+
+class Stretch(Record):
+    """When a candidate had one share: from `since` on, to `until`; 0 while it has it."""
+
+    since: Time
+    until: Time = 0
+
+
+class LabelledArms(Record):
+    """The scores of rows of one stretch that have labels."""
+
+    stable: Sums = Sums()
+    candidate: Sums = Sums()
+
+
+class Metric(Record):
+    """The metric of labelled rows, stretch by stretch. `used` says whether anybody labels what this service answers."""
+
+    name: Label = ""
+    #: Whether more is better.
+    more: bool = True
+    #: Whether rows are right or wrong.
+    binary: bool = True
+    used: bool = False
+    stretches: Annotated[list[LabelledArms], first(MOST_STRETCHES)] = []
+
+
+class Agreement(Record):
+    """Of rows that both answered, the stable version for a caller and a shadow for nobody: how many are the same, and
+    how far apart numbers are."""
+
+    rows: Amount = 0
+    same: Amount = 0
+    distance: Sums = Sums()
+    #: Copies that were left out.
+    dropped: Amount = 0
+
+
+class Evidence(Record):
+    """All that is known of a candidate. `salt` names the experiment; `number` counts its shares, from 1."""
+
+    format: int = FORMAT
+    salt: Label = ""
+    number: Amount = 1
+    share: float = 0.0
+    since: Time = 0
+    stable: ArmEvidence = ArmEvidence()
+    candidate: ArmEvidence = ArmEvidence()
+    #: Of the candidate, before this share.
+    requests: Amount = 0
+    errors: Amount = 0
+    agreement: Agreement = Agreement()
+    stretches: Annotated[list[Stretch], first(MOST_STRETCHES)] = []
+
+    @property
+    def mark(self) -> str:
+        """Tells counts of this share from those of the one before."""
+        return f"{self.salt}/{self.number}"
+
+    def next(self, share: float, now: Time) -> Evidence:
+        """What is known when the candidate gets another share."""
+        ended = [each.model_copy(update={"until": each.until or now}) for each in self.stretches]
+        return Evidence(
+            salt=self.salt,
+            number=self.number + (self.since > 0),
+            share=share,
+            since=now,
+            requests=self.requests + self.candidate.requests,
+            errors=self.errors + self.candidate.failed,
+            stretches=[*ended[-MOST_STRETCHES + 1 :], Stretch(since=now)],
+        )

@@ -1,0 +1,222 @@
+"""From the versions that answer to those that are wanted: replicas are started beside the old ones, take over when
+they are ready, and the others go."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ..core.base import Seconds
+from ..core.candidate import CandidateState
+from ..core.cluster import Problem
+from ..core.errors import Conflict
+from ..core.model import ModelVersion
+from ..core.service import ServiceSpec
+from ..core.words import count
+from ..home.models import model_folder
+from ..home.services import ServiceFolder
+from .arm import Arm
+from .frames import Frame
+from .traffic import Traffic
+from .trial import Trial, of_version, replicas_for
+from .watcher import Watcher
+from .watching import Watching, say
+from .wishes import split_words
+
+#: Of a wish whose candidate isn't there yet.
+_ALONE = {"candidate": None, "revision": ""}
+
+
+class Changeover:
+    """Makes so what is wanted.
+
+    Parameters
+    ----------
+    tell : called when there is something to say before all is so.
+    """
+
+    def __init__(
+        self,
+        folder: ServiceFolder,
+        traffic: Traffic,
+        watching: Watching,
+        tell: Callable[[], None],
+    ) -> None:
+        self._folder, self._traffic, self._watching, self._tell = folder, traffic, watching, tell
+        #: The wish that is so.
+        self.spec = folder.spec()
+        #: When the version began to answer that does so.
+        self.since = time.time()
+        #: The version that is to answer, while it is started; a candidate, then; and one that went back.
+        self.coming = 0
+        self.starting: CandidateState | None = None
+        self.past: CandidateState | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def changed(self) -> None:
+        """As `Trying`."""
+        self._tell()
+
+    async def aside(self, act: Callable[[], None]) -> None:
+        """As `Trying`."""
+        await self._watching.aside(act, logs=True)
+
+    def leave(self, trial: Trial) -> None:
+        """As `Trying`. Nothing is compared any more, and what was private of it only may be logged of the other."""
+        if (stable := self._traffic.stable) is not None:
+            stable.compare(b"")
+            stable.log(self.spec.model_copy(update={"candidate": None}))
+        self._later(self._dismiss(trial))
+
+    async def have(self, wanted: ServiceSpec) -> None:
+        """Have the wanted version serve, and then the wanted candidate tried beside it.
+
+        Raises
+        ------
+        MlopsError : why one of both isn't so. What answered before goes on.
+        """
+        stable = self._traffic.stable
+        if stable is None or _of_its_own(wanted) != _of_its_own(self.spec):
+            await self._serve(wanted)
+        await self._try(wanted)
+        await self._watching.look()  # before it is said that the version answers: somebody may ask at once
+        self.spec = wanted
+
+    async def _serve(self, wanted: ServiceSpec) -> None:
+        """Have the wanted version answer, in place of the one before."""
+        self.coming, before, trial = wanted.version, self._traffic.stable, self._traffic.trial
+        self._tell()
+        watcher = await self._watching.of(wanted)
+        if trial is not None and trial.arm.record.digest == wanted.digest and _bounds(wanted) == _bounds(self.spec):
+            arm = trial.arm
+            await arm.fleet.resize(wanted.replicas)
+        else:
+            arm, trial = Arm.of(wanted, self._version(wanted, wanted.version), self._folder, say), None
+            await arm.fleet.start()
+        # From here on nothing is waited for: the one answers, and the other doesn't any more.
+        self._traffic.stable = arm
+        if trial is not None:
+            self._traffic.trial, self.past = None, None
+        arm.log(wanted)
+        arm.compare(b"")
+        arm.hear = self._heard
+        old = self._watching.follow(watcher, wanted)
+        self.spec = wanted if wanted.candidate is None else wanted.model_copy(update=_ALONE)
+        self.since = time.time()
+        say(f"{wanted.version_name} answers, by {count(wanted.replicas, 'replica')}")
+        if trial is not None:
+            self._later(self._kept(trial))
+        if (tried := self._traffic.trial) is not None:
+            tried.compare_with(arm)
+        if before is not None:
+            self._later(self._retire(before, old))
+
+    async def _try(self, wanted: ServiceSpec) -> None:
+        """Have the wanted candidate tried, with the wanted share; or none."""
+        trial, stable, candidate = self._traffic.trial, self._traffic.stable, wanted.candidate
+        assert stable is not None
+        if candidate is None:
+            if trial is not None:
+                self.past = trial.gone_back(None)
+        elif trial is not None and trial.candidate.salt == candidate.salt:
+            await trial.arm.fleet.resize(replicas_for(candidate.share, wanted.replicas))
+            trial.follow(wanted, stable)
+            stable.log(wanted)
+            return
+        else:
+            self.starting = CandidateState(
+                version=candidate.version, way=candidate.way, steps=candidate.steps, words="starting"
+            )
+            self._tell()
+            coming = await asyncio.to_thread(self._trial, wanted)
+            await coming.arm.fleet.start()
+            stable.log(wanted)
+            coming.arm.log(wanted if candidate.way != "shadow" else wanted.model_copy(update={"log": 0.0}))
+            coming.begin(stable)
+            self._traffic.trial, self.past = coming, None
+            say(f"{split_words(wanted.model, candidate)}, is tried")
+        if trial is not None:
+            if candidate is None:
+                self._traffic.trial = None
+                self.leave(trial)
+            else:
+                self._later(self._dismiss(trial))
+
+    def refused(self, wanted: ServiceSpec, problem: Problem) -> ServiceSpec:
+        """A wish can't be so: the one that is to be wanted again."""
+        candidate, trial = wanted.candidate, self._traffic.trial
+        if trial is not None:
+            trial.rest()
+        elif candidate is not None:
+            self.past = CandidateState(
+                version=candidate.version,
+                way=candidate.way,
+                phase="back",
+                since=time.time(),
+                words=f"isn't ready: {problem.what}",
+                problem=problem,
+            )
+        self.starting = None
+        self.spec = self.spec.model_copy(update={"revision": self.spec.revision or secrets.token_hex(6)})
+        return self.spec
+
+    def _trial(self, wanted: ServiceSpec) -> Trial:
+        assert wanted.candidate is not None
+        record = self._version(wanted, wanted.candidate.version)
+        return of_version(wanted, record, self._folder, say)
+
+    def _version(self, wanted: ServiceSpec, number: int) -> ModelVersion:
+        try:
+            return model_folder(wanted.model).version(number).record()
+        except FileNotFoundError:
+            raise Conflict(f"{wanted.model}@{number} can't be served", "its version is gone", "") from None
+
+    def _heard(self, told: Frame) -> None:
+        """What a replica of the version that serves has counted."""
+        self._watching.hear(told)
+        if self._traffic.trial is not None:
+            self._traffic.trial.hear(told)
+
+    # What goes.
+
+    async def end(self) -> None:
+        """Let all go that answer."""
+        trial, stable = self._traffic.trial, self._traffic.stable
+        if trial is not None:
+            await self._dismiss(trial, patience=0.0)
+        if stable is not None:
+            await stable.fleet.end()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+        self._traffic.stable = self._traffic.trial = None
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _retire(self, arm: Arm, watcher: Watcher | None) -> None:
+        await arm.fleet.end(self.spec.patience)
+        if watcher is not None:
+            await self._watching.aside(watcher.end)
+
+    async def _dismiss(self, trial: Trial, patience: Seconds | None = None) -> None:
+        await trial.end()
+        await trial.arm.fleet.end(self.spec.patience if patience is None else patience)
+        await self._kept(trial)
+
+    async def _kept(self, trial: Trial) -> None:
+        """What was logged of a version that isn't tried any more is kept."""
+        await self._watching.aside(trial.last, logs=True)
+
+
+def _bounds(spec: ServiceSpec) -> dict[str, Any]:
+    """What replicas of any version are made by."""
+    return spec.model_dump(include={"patience", "profile", "name", "model"})
+
+
+def _of_its_own(spec: ServiceSpec) -> dict[str, Any]:
+    """What a wish says of the version that serves, and of all."""
+    return spec.model_dump(exclude={"candidate", "revision", "previous", "created", "port"})

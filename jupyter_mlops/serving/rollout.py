@@ -1,0 +1,175 @@
+"""What a router decides by itself about a version that is tried: whether it goes on, or back.
+
+It changes the wish on record, as people do, and does nothing where somebody has wanted something else meanwhile. Only
+one thing isn't waited for: a version that harms is asked nothing any more at once, whatever the disk says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from ..core.candidate import CandidateState
+from ..core.errors import MlopsError, Unreadable
+from ..core.service import ServiceSpec
+from ..core.trail import Actor
+from ..core.words import percent
+from ..home.services import ServiceFolder
+from .noted import note
+from .traffic import Traffic
+from .trial import Trial
+from .wishes import promoted, split_words, with_share, without_candidate
+
+#: Seconds between two looks; between two in which replicas are asked what they have counted, labels are read, and what
+#: is known is kept; and between two tries to write.
+_LOOK, _COUNT, _AGAIN = 0.25, 5.0, 0.5
+
+
+class Trying(Protocol):
+    """What a rollout needs of its router."""
+
+    #: The wish that is so.
+    spec: ServiceSpec
+    #: The version that was tried last, and went back.
+    past: CandidateState | None
+
+    def changed(self) -> None:
+        """The split is another one: say so."""
+
+    async def aside(self, act: Callable[[], None]) -> None:
+        """Have something done in a thread."""
+
+    def leave(self, trial: Trial) -> None:
+        """Let a version go that isn't tried any more, once it has answered what it was asked."""
+
+
+class Rollout:
+    """Watches the version that is tried, and moves it.
+
+    Parameters
+    ----------
+    say : called with a line for the log.
+    """
+
+    def __init__(self, folder: ServiceFolder, traffic: Traffic, router: Trying, say: Callable[[str], None]) -> None:
+        self._folder, self._traffic, self._router, self._say = folder, traffic, router, say
+        #: The last wish that is of its own making; it may not be so yet.
+        self._own = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._said = ""
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        since = 0.0
+        while True:
+            await asyncio.sleep(_LOOK)
+            since += _LOOK
+            trial, stable = self._traffic.trial, self._traffic.stable
+            if trial is None or stable is None:
+                continue
+            try:
+                if since >= _COUNT:
+                    since = 0.0
+                    stable.fleet.ask_counts()
+                    trial.arm.fleet.ask_counts()
+                    await self._router.aside(trial.read_labels)
+                    await self.keep()
+                await self._look(trial)
+            except Exception as error:  # noqa: BLE001 - who can't be compared is answered all the same, and holds
+                self._complain(f"versions can't be compared: {type(error).__name__}: {error}")
+
+    async def end(self) -> None:
+        """Keep what is known. What is to be written still is tried no longer."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.keep()
+
+    async def keep(self) -> None:
+        """Write what is known. A disk that refuses ends nothing."""
+        trial = self._traffic.trial
+        if trial is not None and (kept := trial.kept()) is not None:
+
+            def write() -> None:
+                try:
+                    self._folder.write_evidence(kept)
+                except MlopsError as error:
+                    self._complain(f"what is known of a candidate can't be written: {error}")
+
+            await self._router.aside(write)
+
+    async def _look(self, trial: Trial) -> None:
+        stable = self._traffic.stable
+        told = trial.look(stable is not None and stable.ready > 0 and trial.arm.ready > 0)
+        if trial is not self._traffic.trial:
+            return
+        if told == "back":
+            self._take_back(trial)
+        elif told == "on":
+            await self._go_on(trial)
+
+    def _take_back(self, trial: Trial) -> None:
+        """Ask it nothing any more, now; and then write that."""
+        problem, seen = trial.problem(), self._router.spec
+        self._router.past, self._traffic.trial = trial.gone_back(problem), None
+        self._router.changed()
+        self._say(f"{problem.what}: {problem.why}")
+        self._router.leave(trial)
+        task = asyncio.get_running_loop().create_task(self._write_back(trial, seen, problem.why))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write_back(self, trial: Trial, seen: ServiceSpec, why: str) -> None:
+        name, before = f"{seen.model}@{trial.candidate.version}", split_words(seen.model, trial.candidate)
+        while True:
+            try:
+                spec = await asyncio.to_thread(self._change, seen, without_candidate)
+                break
+            except MlopsError as error:
+                self._complain(f"that {name} was taken back can't be written: {error}")
+            await asyncio.sleep(_AGAIN)
+        if spec is not None:
+            await self._note("rolled back", name, before, seen.version_name, why, trial.candidate.digest)
+
+    async def _go_on(self, trial: Trial) -> None:
+        """Want the next share for it, or that it serves. The router makes that so, as any wish."""
+        share, seen = trial.next_share, self._router.spec
+        before, name = split_words(seen.model, trial.candidate), f"{seen.model}@{trial.candidate.version}"
+        try:
+            spec = await asyncio.to_thread(
+                self._change, seen, promoted if share is None else lambda spec: with_share(spec, share, False)
+            )
+        except MlopsError as error:
+            return self._complain(f"{name} can't go on: {error}")
+        if spec is None:
+            return None
+        trial.moving = True
+        after = f"{name} serves" if share is None else percent(share)
+        self._say(f"{name} goes on: {after}")
+        why = "decided: no worse than " + seen.version_name
+        return await self._note("went on", name, before, after, why, trial.candidate.digest)
+
+    def _change(self, seen: ServiceSpec, change: Callable[[ServiceSpec], ServiceSpec]) -> ServiceSpec | None:
+        """Want something else, unless somebody already does; None then. Raises `MlopsError`."""
+        with self._folder.locked(wait=False):
+            try:
+                now = self._folder.spec()
+            except (FileNotFoundError, Unreadable):
+                return None
+            if now.revision not in (seen.revision, self._own) or now.candidate is None:
+                return None
+            spec = change(now)
+            self._folder.write_spec(spec)
+            self._own = spec.revision
+            return spec
+
+    async def _note(self, verb: str, what: str, before: str, after: str, why: str, digest: str) -> None:
+        actor = Actor(name=self._folder.name, how="router")
+        told = {"before": before, "after": after, "why": why, "digest": digest}
+        await note(self._router.spec.model, actor, verb, what, self._folder.name, **told)
+
+    def _complain(self, words: str) -> None:
+        if words != self._said:
+            self._said = words
+            self._say(words)

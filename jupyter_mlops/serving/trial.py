@@ -1,0 +1,314 @@
+"""A candidate that is tried: its replicas, what it is asked, and how it compares with the version that serves."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from ..core.base import Seconds, read_record
+from ..core.candidate import Candidate, CandidateState, Comparison
+from ..core.cluster import Problem
+from ..core.compared import against, comparisons, decided, harms, left
+from ..core.errors import MlopsError, Unreadable
+from ..core.evidence import ArmEvidence, Evidence, LabelledArms, Metric
+from ..core.model import Bins, ModelVersion
+from ..core.performance import metric_of
+from ..core.sequence import Sums
+from ..core.service import ServiceSpec
+from ..core.window import Window
+from ..core.words import about, listed, percent
+from ..home.models import model_folder
+from ..home.services import ServiceFolder
+from .arm import Arm, Chooser
+from .counts import Lately
+from .frames import Frame
+from .keeper import RequestKeeper
+from .shadow import Shadow
+
+#: Seconds that a candidate keeps its share after it couldn't get more: no further replica could be started.
+_REST: Seconds = 60.0
+
+Next = Literal["back", "on", "hold"]
+
+#: As people call the ways.
+_WAYS = {"canary": "canary", "ab": "A/B test", "shadow": "shadow"}
+
+
+def replicas_for(share: float, stable: int) -> int:
+    """Replicas of a candidate that gets so much of the requests: as many for each as the version that serves has."""
+    return max(1, math.ceil(share * stable - 1e-9))
+
+
+def spec_of(wanted: ServiceSpec, candidate: Candidate) -> ServiceSpec:
+    """The wish for the candidate's own replicas."""
+    shadow = {"log": 0.0} if candidate.way == "shadow" else {}  # its answers are nobody's
+    own = {"version": candidate.version, "digest": candidate.digest, "private": candidate.private, "candidate": None}
+    return wanted.model_copy(update={**own, **shadow, "replicas": replicas_for(candidate.share, wanted.replicas)})
+
+
+class Trial:
+    """A candidate while it is tried.
+
+    Parameters
+    ----------
+    wanted : the wish that has the candidate.
+    arm : its replicas, which aren't started yet.
+    say : called with a line for the log.
+    """
+
+    def __init__(self, folder: ServiceFolder, wanted: ServiceSpec, arm: Arm, say: Callable[[str], None]) -> None:
+        assert wanted.candidate is not None
+        self.candidate, self.arm = wanted.candidate, arm
+        self._folder, self._say, self._wanted = folder, say, wanted
+        self.chooses = Chooser(wanted.candidate)
+        self.evidence = self._known() or Evidence(salt=wanted.candidate.salt)
+        self.keeper = RequestKeeper(folder, spec_of(wanted, wanted.candidate), say, measures=False)
+        self.shadow: Shadow | None = None
+        self.found: list[Comparison] = []
+        #: Whether another share is asked for, and is to come.
+        self.moving = False
+        self._rests = 0.0
+        self._metric = Metric()
+        self._labels: tuple[int, int] | None = None
+        self._told: deque[tuple[bool, Frame]] = deque()
+        self._lately, self._written = Lately(), ""
+
+    # Its life.
+
+    def begin(self, stable: Arm) -> None:
+        """It is ready beside `stable`."""
+        now, kept = time.time(), self.evidence
+        if not kept.since or kept.share != self.candidate.share:
+            self.evidence = kept.next(self.candidate.share, now)
+        self.arm.hear = lambda told: self._told.append((False, told))
+        if self.candidate.way == "shadow":
+            self.shadow = Shadow(self.arm, self._both)
+            self.shadow.agreement = self.evidence.agreement
+        self.compare_with(stable)
+
+    def compare_with(self, stable: Arm) -> None:
+        """Have both count answers in the same bins."""
+        bins = self._bins().model_dump_json().encode()
+        stable.compare(bins)
+        self.arm.compare(bins)
+
+    def follow(self, wanted: ServiceSpec, stable: Arm) -> None:
+        """The same experiment with another wish."""
+        assert wanted.candidate is not None
+        before, self.candidate, self._wanted = self.candidate, wanted.candidate, wanted
+        self.chooses = Chooser(wanted.candidate)
+        self.moving = False
+        self.keeper.follow(spec_of(wanted, wanted.candidate))
+        if self.candidate.share != before.share:
+            self.evidence = self.evidence.next(self.candidate.share, time.time())
+            self._told.clear()
+            if self.shadow is not None:
+                self.shadow.agreement = self.evidence.agreement
+            self.compare_with(stable)
+
+    def rest(self) -> None:
+        """It couldn't get the share that it was to have."""
+        self.moving, self._rests = False, time.monotonic() + _REST
+
+    async def end(self) -> None:
+        """Copy no more requests to it."""
+        if self.shadow is not None:
+            await self.shadow.end()
+
+    # What is heard of it.
+
+    def heard(self, candidate: bool, fine: bool, took: Seconds) -> None:
+        """A request was answered by it, or by the version that serves, or wasn't."""
+        if candidate:
+            self._lately.add()
+            self.evidence.candidate.heard(fine, took)
+        else:
+            self.evidence.stable.heard(fine, took)
+
+    def _both(self, stable: tuple[bool, Seconds], shadow: tuple[bool, Seconds]) -> None:
+        self.heard(False, *stable)
+        self.heard(True, *shadow)
+
+    def hear(self, told: Frame) -> None:
+        """What a replica of the version that serves has counted."""
+        self._told.append((True, told))
+
+    def _listen(self) -> None:
+        while self._told:
+            stable, told = self._told.popleft()
+            counts, logged = told.parts if told.rows else (told.body, b"")
+            if not stable:
+                self.keeper.hear(logged)
+            if told.code != 200:
+                continue
+            try:
+                answers = read_record(Window, counts, "replica's count").compared
+            except Unreadable:
+                continue  # it runs what people wrote, and may say anything
+            if answers is None or answers.name != self.evidence.mark:
+                continue
+            arm: ArmEvidence = self.evidence.stable if stable else self.evidence.candidate
+            arm.answers = answers if arm.answers is None else arm.answers.plus(answers)
+
+    def read_labels(self) -> None:
+        """Look what labels say of both, where there are new ones, and keep what was logged. In any thread."""
+        self.keeper.look()
+        log = self._folder.requests
+        seen = log.changed_at()
+        if seen is None or seen == self._labels:
+            return
+        stretches = [(each.since, each.until) for each in self.evidence.stretches]
+        try:
+            task = log.task(self._wanted.digest)
+            name, more = metric_of(task) or ("", True)
+            both = [
+                [Sums(number=number, total=total, squares=squares) for number, total, squares in found]
+                for found in (log.scores(digest, stretches) for digest in (self._wanted.digest, self.candidate.digest))
+            ]
+            arms = [LabelledArms(stable=one, candidate=other) for one, other in zip(*both, strict=True)]
+            self._metric = Metric(
+                name=name, more=more, binary=task == "classification", used=log.has_labels(), stretches=arms
+            )
+            self._labels = seen
+        except MlopsError as error:
+            self._say(f"labels can't be read: {error}")
+
+    def last(self) -> None:
+        """Keep what was logged; nobody does so again. In any thread."""
+        while self._told:
+            stable, told = self._told.popleft()
+            if not stable and told.rows:
+                self.keeper.hear(told.parts[1])
+        self.keeper.look(last=True)
+
+    # What comes of it.
+
+    def look(self, ready: bool) -> Next:
+        """Compare, and say what comes of it: whether it goes back, goes on, or stays as it is.
+
+        Parameters
+        ----------
+        ready : whether both versions answer.
+        """
+        self._listen()
+        seen = self.evidence
+        asked, took = seen.stable.requests + seen.candidate.requests, time.time() - seen.since
+        self.found = comparisons(self.candidate.way, seen, self._metric, asked / took if took > 1 else None)
+        if self.harms:
+            return "back"
+        waits = self.candidate.paused or self.moving or time.monotonic() < self._rests
+        if self.candidate.way != "canary" or waits or not ready:
+            return "hold"
+        return "on" if decided(self.found) else "hold"
+
+    @property
+    def harms(self) -> list[Comparison]:
+        """What it harms."""
+        return harms(self.candidate.way, self.found)
+
+    @property
+    def next_share(self) -> float | None:
+        """A canary's next step; None after the last, when it answers all."""
+        return next((each for each in self.candidate.steps if each > self.candidate.share + 1e-9), None)
+
+    def problem(self) -> Problem:
+        """Why it goes back."""
+        worse, names = self.harms, self._names()
+        kinds = listed([{"constant": "answers"}.get(each.name, each.name) for each in worse])
+        return Problem(
+            what=f"{names[1]} was taken back: {kinds} {'are' if len(worse) > 1 or kinds.endswith('s') else 'is'} worse",
+            why=f"{listed([against(each) for each in worse])}, at {percent(self.candidate.share)} of the requests",
+            todo=f"{names[0]} serves all. Look into what {names[1]} was asked, svc.requests(), and said, svc.logs().",
+        )
+
+    def state(self) -> CandidateState:
+        """What it is now."""
+        seen, candidate = self.evidence, self.candidate
+        fault = self.arm.fleet.fault
+        return CandidateState(
+            version=candidate.version,
+            way=candidate.way,
+            phase="won" if self.moving and self.next_share is None else "paused" if candidate.paused else "trying",
+            share=candidate.share,
+            paused=candidate.paused,
+            steps=candidate.steps,
+            since=seen.since,
+            requests=seen.requests + seen.candidate.requests,
+            errors=seen.errors + seen.candidate.failed,
+            rate=self._lately.rate,
+            dropped=seen.agreement.dropped,
+            words=self._words(),
+            verdicts=self.found,
+            problem=None if fault is None else Problem.of(fault),
+        )
+
+    def gone_back(self, problem: Problem | None) -> CandidateState:
+        """What it is once it is taken back."""
+        words = f"taken back from {percent(self.candidate.share)}"
+        words += f": {listed([against(each) for each in self.harms])}" if problem is not None else ""
+        gone = {"phase": "back", "share": 0.0, "since": time.time(), "rate": None}
+        return self.state().model_copy(update={**gone, "words": words, "problem": problem})
+
+    def _words(self) -> str:
+        """ "canary 25 %: undecided, about 3 h"."""
+        head = f"{_WAYS[self.candidate.way]} {percent(self.candidate.share)}"
+        if not self.arm.ready:
+            return f"{head}: not ready"
+        if self.moving:
+            return f"{head}: decided, and goes on"
+        if self.candidate.way == "shadow":
+            told = [each.words for each in self.found if each.name == "agreement"]
+            return f"{head}: {told[0] if told else 'nothing to compare yet'}"
+        if self.candidate.way == "ab":
+            told = [f"{each.name} {each.state}" for each in self.found if each.state in ("better", "worse")]
+            return f"{head}: {listed(told) or self._open()}"
+        return f"{head}{', paused' if self.candidate.paused else ''}: {self._open()}"
+
+    def _open(self) -> str:
+        if decided(self.found) and self.found:
+            return "decided: no worse"
+        if not self.evidence.candidate.requests:
+            return "no requests yet"
+        needs, seconds = left(self.found)
+        names = listed([each.name for each in self.found if each.state in ("undecided", "no data")])
+        if seconds is not None:
+            return f"undecided, {'' if seconds < 60 else 'about '}{about(seconds)}"
+        return f"undecided, about {needs:,} requests" if needs is not None else f"undecided: {names}"
+
+    def kept(self) -> Evidence | None:
+        """What is to be written, where that has changed."""
+        text = self.evidence.model_dump_json()
+        if text == self._written:
+            return None
+        self._written = text
+        return self.evidence.model_copy(deep=True)
+
+    def _names(self) -> tuple[str, str]:
+        return self._wanted.version_name, f"{self._wanted.model}@{self.candidate.version}"
+
+    def _bins(self) -> Bins:
+        """The bins of the stable version's answers, named by the share for which they count."""
+        try:
+            baseline = model_folder(self._wanted.model).version(self._wanted.version).baseline()
+        except (MlopsError, OSError):
+            baseline = None
+        bins = Bins(name="") if baseline is None or baseline.answers is None else baseline.answers
+        return bins.model_copy(update={"name": self.evidence.mark, "missing": 0})
+
+    def _known(self) -> Evidence | None:
+        """What was known of the same experiment before the router was started again."""
+        try:
+            kept = self._folder.evidence()
+        except Unreadable as fault:
+            self._say(f"what was known of a candidate can't be read: {fault}")
+            return None
+        return kept if kept is not None and kept.salt == self.candidate.salt else None
+
+
+def of_version(wanted: ServiceSpec, record: ModelVersion, folder: ServiceFolder, say: Callable[[str], None]) -> Trial:
+    """The trial that a wish says; none of its replicas is started yet."""
+    assert wanted.candidate is not None
+    return Trial(folder, wanted, Arm.of(spec_of(wanted, wanted.candidate), record, folder, say), say)
