@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from .candidate import Comparison, Way
 from .drift import chi_square
-from .evidence import Evidence, Metric
-from .sequence import ENOUGH, Difference, Sums, difference, time_until, yes
+from .evidence import Evidence, LabelledMetric
+from .sequence import ENOUGH, ArmSums, Gap, difference, time_until, yes
 from .window import FeatureCounts
 from .words import about, percent
 
@@ -43,7 +43,7 @@ _UNLABELLED = ("errors", "latency", "missing", "answers", "constant")
 _BROKEN = ("errors", "missing", "constant")
 
 
-def comparisons(way: Way, evidence: Evidence, metric: Metric, rate: float | None) -> list[Comparison]:
+def comparisons(way: Way, evidence: Evidence, metric: LabelledMetric, rate: float | None) -> list[Comparison]:
     """All comparisons.
 
     Parameters
@@ -53,8 +53,9 @@ def comparisons(way: Way, evidence: Evidence, metric: Metric, rate: float | None
     alpha = ALPHA / _TESTS * 6 / (math.pi * evidence.number) ** 2
     found = [_errors(evidence, alpha, rate), _latency(evidence, alpha, rate)]
     one, other = evidence.stable.answers, evidence.candidate.answers
-    if one is not None and other is not None:
-        found += [_missing(one, other, alpha, evidence, rate), _answers(one, other, alpha)]
+    if evidence.stable.countable and evidence.candidate.countable:
+        one, other = one or FeatureCounts(name=""), other or FeatureCounts(name="")
+        found += [_missing(one, other, alpha, evidence, rate), _answers(one, other, alpha, evidence, rate)]
     if metric.name and metric.used and way != "shadow":
         found.append(_labelled(metric, evidence, rate))
     if way == "shadow" and evidence.agreement.rows:
@@ -135,7 +136,9 @@ def _missing(
     return _compared("missing", pair, difference([pair], alpha, binary=True), FAILED, alpha, pace)
 
 
-def _answers(one: FeatureCounts, other: FeatureCounts, alpha: float) -> Comparison:
+def _answers(
+    one: FeatureCounts, other: FeatureCounts, alpha: float, evidence: Evidence, rate: float | None
+) -> Comparison:
     """Whether answers are distributed as those of the stable version. That they aren't quite is no harm by itself."""
     told, m, n = Comparison(name="answers"), one.known, other.known
     if not n or not m:
@@ -147,14 +150,15 @@ def _answers(one: FeatureCounts, other: FeatureCounts, alpha: float) -> Comparis
     psi = sum(_part(a, b, m, n, len(groups)) for a, b in groups)
     each = [difference([(yes(a, m), yes(b, n))], alpha / len(groups), binary=True) for a, b in groups]
     sure = any(found is not None and (found.low > 0 or found.high < 0) for found in each)
-    noise = chi_square(0.99, max(1, len(groups) - 1)) * (1 / n + 1 / m)
+    bound, least = chi_square(0.99, max(1, len(groups) - 1)), min(n, m)
     told.stable, told.candidate, told.state = 0.0, psi, "undecided"
     if sure and psi >= APART:
         told.state, told.words = "worse", f"they are others: PSI {psi:.2f}"
-    elif min(n, m) >= ENOUGH and psi + noise < APART:
+    elif least >= ENOUGH and psi + bound * (1 / n + 1 / m) < APART:
         told.state, told.words = "same", f"PSI {psi:.2f}"
     else:
-        told.words = f"undecided: PSI {psi:.2f} of few answers"
+        needed = max(ENOUGH, 2 * bound / (APART - psi) if psi < APART else 0, least + 10)
+        return _needing(told, (n + m) * (needed / least - 1), _Pace(_requests(evidence) / (n + m), rate))
     return told
 
 
@@ -189,10 +193,10 @@ def _part(a: int, b: int, m: int, n: int, k: int) -> float:
     return (p - q) * math.log(p / q)
 
 
-def _labelled(metric: Metric, evidence: Evidence, rate: float | None) -> Comparison:
+def _labelled(metric: LabelledMetric, evidence: Evidence, rate: float | None) -> Comparison:
     """The metric, of labels of all shares."""
     pairs = [(each.stable, each.candidate) for each in metric.stretches]
-    one, other = Sums(), Sums()
+    one, other = ArmSums(), ArmSums()
     for stable, candidate in pairs:
         one, other = one.plus(stable), other.plus(candidate)
     # Of squared errors: their root changes by half of what they do.
@@ -233,8 +237,8 @@ class _Pace(NamedTuple):
 
 def _compared(
     name: str,
-    pair: tuple[Sums, Sums],
-    found: Difference | None,
+    pair: tuple[ArmSums, ArmSums],
+    found: Gap | None,
     matters: float,
     alpha: float,
     pace: _Pace,

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from .base import Amount, Label, Record, Seconds, Time, first
 from .formats import FORMAT
-from .sequence import Sums
+from .sequence import ArmSums
 from .window import FeatureCounts
 
 #: Stretches whose labels are compared.
@@ -23,14 +23,15 @@ class ArmEvidence(Record):
     """What one version was asked in a stretch, and answered.
 
     `failed` are requests without an answer, whoever's fault that was: callers are the same for both. `times` are
-    logarithms of seconds. `answers` are counts in the bins of the stable version's answers; None where they can't be
-    counted.
+    logarithms of seconds. `answers` are counts in the bins of the stable version's answers, once there are some, if
+    they are `countable`.
     """
 
     requests: Amount = 0
     failed: Amount = 0
-    times: Sums = Sums()
+    times: ArmSums = ArmSums()
     answers: FeatureCounts | None = None
+    countable: bool = True
 
     def heard(self, fine: bool, took: Seconds) -> None:
         """Count a request."""
@@ -51,11 +52,11 @@ class Stretch(Record):
 class LabelledArms(Record):
     """The scores of rows of one stretch that have labels."""
 
-    stable: Sums = Sums()
-    candidate: Sums = Sums()
+    stable: ArmSums = ArmSums()
+    candidate: ArmSums = ArmSums()
 
 
-class Metric(Record):
+class LabelledMetric(Record):
     """The metric of labelled rows, stretch by stretch. `used` says whether anybody labels what this service answers."""
 
     name: Label = ""
@@ -73,7 +74,7 @@ class Agreement(Record):
 
     rows: Amount = 0
     same: Amount = 0
-    distance: Sums = Sums()
+    distance: ArmSums = ArmSums()
     #: Copies that were left out.
     dropped: Amount = 0
 

@@ -32,7 +32,7 @@ _TUNED = 500.0
 _HALVINGS = 40
 
 
-class Sums(Record):
+class ArmSums(Record):
     """Values of an arm: how many, their sum, and that of their squares."""
 
     number: Amount = 0
@@ -50,19 +50,19 @@ class Sums(Record):
         self.total += value
         self.squares += value * value
 
-    def plus(self, more: Sums) -> Sums:
+    def plus(self, more: ArmSums) -> ArmSums:
         """The values of both."""
-        return Sums(
+        return ArmSums(
             number=self.number + more.number, total=self.total + more.total, squares=self.squares + more.squares
         )
 
 
-def yes(number: int, of: int) -> Sums:
+def yes(number: int, of: int) -> ArmSums:
     """So many of so many that are yes: values of 1 and 0."""
-    return Sums(number=of, total=number, squares=number)
+    return ArmSums(number=of, total=number, squares=number)
 
 
-class Difference(NamedTuple):
+class Gap(NamedTuple):
     """What the second arm has more than the first one, and the interval of that. `unit` is the variance of the estimate
     at time 1, and `time` what it is."""
 
@@ -73,7 +73,7 @@ class Difference(NamedTuple):
     unit: float
 
 
-def difference(pairs: Sequence[tuple[Sums, Sums]], alpha: float, *, binary: bool = False) -> Difference | None:
+def difference(pairs: Sequence[tuple[ArmSums, ArmSums]], alpha: float, *, binary: bool = False) -> Gap | None:
     """What the second arm has more than the first; None where there is too little to tell.
 
     Parameters
@@ -99,7 +99,7 @@ def difference(pairs: Sequence[tuple[Sums, Sums]], alpha: float, *, binary: bool
         unit += at * at * (spread / one.number + spreads / other.number)
     value, unit = value / time, unit / time
     half = half_width(time, unit, alpha)
-    return Difference(value, value - half, value + half, time, unit)
+    return Gap(value, value - half, value + half, time, unit)
 
 
 def half_width(time: float, unit: float, alpha: float) -> float:
@@ -121,30 +121,30 @@ def time_until(half: float, unit: float, alpha: float) -> float:
     return high
 
 
-def _rare(one: Sums, other: Sums) -> bool:
+def _rare(one: ArmSums, other: ArmSums) -> bool:
     share = (one.total + other.total) / (one.number + other.number)
     return min(share, 1 - share) * min(one.number, other.number) < _BOTH
 
 
-def _time(one: Sums, other: Sums) -> float:
+def _time(one: ArmSums, other: ArmSums) -> float:
     return 1 / (1 / one.number + 1 / other.number)
 
 
-def _all(arms: Iterable[Sums]) -> Sums:
-    total = Sums()
+def _all(arms: Iterable[ArmSums]) -> ArmSums:
+    total = ArmSums()
     for each in arms:
         total = total.plus(each)
     return total
 
 
-def _within(stretches: Sequence[Sums]) -> Sums:
+def _within(stretches: Sequence[ArmSums]) -> ArmSums:
     """The values of an arm, each less the mean of its stretch, but for the mean of all."""
     whole = _all(stretches)
     between = sum(each.total * each.total / each.number for each in stretches) - whole.total**2 / whole.number
-    return Sums(number=whole.number, total=whole.total, squares=whole.squares - between)
+    return ArmSums(number=whole.number, total=whole.total, squares=whole.squares - between)
 
 
-def _variance(arm: Sums, binary: bool) -> float:
+def _variance(arm: ArmSums, binary: bool) -> float:
     if binary:  # of values that are all the same one doesn't know that there are no others
         share = (arm.total + 1) / (arm.number + 2)
         return share * (1 - share)
@@ -152,13 +152,13 @@ def _variance(arm: Sums, binary: bool) -> float:
     return max(arm.squares / arm.number - mean * mean, 1e-12)
 
 
-def _exact(one: Sums, other: Sums, alpha: float) -> Difference:
+def _exact(one: ArmSums, other: ArmSums, alpha: float) -> Gap:
     low, high = share_interval(round(one.total), one.number, alpha / 2)
     least, most = share_interval(round(other.total), other.number, alpha / 2)
     value = other.total / other.number - one.total / one.number
     time = _time(one, other)
     spread = _variance(one, True) / one.number + _variance(other, True) / other.number
-    return Difference(value, least - high, most - low, time, spread * time)
+    return Gap(value, least - high, most - low, time, spread * time)
 
 
 def share_interval(number: int, of: int, alpha: float) -> tuple[float, float]:

@@ -58,6 +58,12 @@ def trail_line(entry: TrailEntry) -> str:
         done = f"{entry.verb} {entry.after or entry.before} to {entry.service}"
     elif entry.verb == "forgot a key":
         done = f"forgot a key's requests in {entry.service} ({entry.after})"
+    elif entry.verb == "deployed" and " as " in entry.after:
+        done = f"tried {entry.after} in {entry.service}"
+    elif entry.verb == "split":
+        done = f"gave {entry.object} {entry.after} in {entry.service}"
+    elif entry.verb == "went on":
+        done = f"went on with {entry.object} in {entry.service} ({entry.after})"
     elif entry.verb == "failed":
         done = f"couldn't have {entry.object} answer as {entry.service}"
     elif entry.service:

@@ -21,7 +21,7 @@ from ..home.services import ServiceFolder
 from .arm import Arm
 from .frames import Frame
 from .traffic import Traffic
-from .trial import Trial, of_version, replicas_for
+from .trial import CandidateTrial, of_version, replicas_for
 from .watcher import Watcher
 from .watching import Watching, say
 from .wishes import split_words
@@ -64,7 +64,7 @@ class Changeover:
         """As `Trying`."""
         await self._watching.aside(act, logs=True)
 
-    def leave(self, trial: Trial) -> None:
+    def leave(self, trial: CandidateTrial) -> None:
         """As `Trying`. Nothing is compared any more, and what was private of it only may be logged of the other."""
         if (stable := self._traffic.stable) is not None:
             stable.compare(b"")
@@ -163,7 +163,7 @@ class Changeover:
         self.spec = self.spec.model_copy(update={"revision": self.spec.revision or secrets.token_hex(6)})
         return self.spec
 
-    def _trial(self, wanted: ServiceSpec) -> Trial:
+    def _trial(self, wanted: ServiceSpec) -> CandidateTrial:
         assert wanted.candidate is not None
         record = self._version(wanted, wanted.candidate.version)
         return of_version(wanted, record, self._folder, say)
@@ -202,12 +202,12 @@ class Changeover:
         if watcher is not None:
             await self._watching.aside(watcher.end)
 
-    async def _dismiss(self, trial: Trial, patience: Seconds | None = None) -> None:
+    async def _dismiss(self, trial: CandidateTrial, patience: Seconds | None = None) -> None:
         await trial.end()
         await trial.arm.fleet.end(self.spec.patience if patience is None else patience)
         await self._kept(trial)
 
-    async def _kept(self, trial: Trial) -> None:
+    async def _kept(self, trial: CandidateTrial) -> None:
         """What was logged of a version that isn't tried any more is kept."""
         await self._watching.aside(trial.last, logs=True)
 

@@ -21,8 +21,8 @@ from ..registry.rows import PlainColumn, Rows, texts_of
 #: Requests, rows and bytes that are kept at most before they are counted; so many bytes are joined, too.
 _REQUESTS, _ROWS, _BYTES = 256, 5000, 16 * 2**20
 
-#: No number is farther from 0.
-_FAR = float(np.finfo(float).max)
+#: No number that anybody means is farther from 0.
+_FAR = float(np.finfo(float).max) / 2
 
 
 class RowCounter:

@@ -16,9 +16,10 @@ from ..core.service import ServiceSpec
 from ..core.trail import Actor
 from ..core.words import percent
 from ..home.services import ServiceFolder
+from .arm import Arm
 from .noted import note
 from .traffic import Traffic
-from .trial import Trial
+from .trial import CandidateTrial
 from .wishes import promoted, split_words, with_share, without_candidate
 
 #: Seconds between two looks; between two in which replicas are asked what they have counted, labels are read, and what
@@ -40,7 +41,7 @@ class Trying(Protocol):
     async def aside(self, act: Callable[[], None]) -> None:
         """Have something done in a thread."""
 
-    def leave(self, trial: Trial) -> None:
+    def leave(self, trial: CandidateTrial) -> None:
         """Let a version go that isn't tried any more, once it has answered what it was asked."""
 
 
@@ -75,7 +76,7 @@ class Rollout:
                     trial.arm.fleet.ask_counts()
                     await self._router.aside(trial.read_labels)
                     await self.keep()
-                await self._look(trial)
+                await self._look(trial, stable)
             except Exception as error:  # noqa: BLE001 - who can't be compared is answered all the same, and holds
                 self._complain(f"versions can't be compared: {type(error).__name__}: {error}")
 
@@ -99,17 +100,16 @@ class Rollout:
 
             await self._router.aside(write)
 
-    async def _look(self, trial: Trial) -> None:
-        stable = self._traffic.stable
-        told = trial.look(stable is not None and stable.ready > 0 and trial.arm.ready > 0)
-        if trial is not self._traffic.trial:
+    async def _look(self, trial: CandidateTrial, stable: Arm) -> None:
+        if trial is not self._traffic.trial:  # somebody has decided meanwhile
             return
+        told = trial.look(stable)
         if told == "back":
             self._take_back(trial)
         elif told == "on":
             await self._go_on(trial)
 
-    def _take_back(self, trial: Trial) -> None:
+    def _take_back(self, trial: CandidateTrial) -> None:
         """Ask it nothing any more, now; and then write that."""
         problem, seen = trial.problem(), self._router.spec
         self._router.past, self._traffic.trial = trial.gone_back(problem), None
@@ -120,7 +120,7 @@ class Rollout:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write_back(self, trial: Trial, seen: ServiceSpec, why: str) -> None:
+    async def _write_back(self, trial: CandidateTrial, seen: ServiceSpec, why: str) -> None:
         name, before = f"{seen.model}@{trial.candidate.version}", split_words(seen.model, trial.candidate)
         while True:
             try:
@@ -132,7 +132,7 @@ class Rollout:
         if spec is not None:
             await self._note("rolled back", name, before, seen.version_name, why, trial.candidate.digest)
 
-    async def _go_on(self, trial: Trial) -> None:
+    async def _go_on(self, trial: CandidateTrial) -> None:
         """Want the next share for it, or that it serves. The router makes that so, as any wish."""
         share, seen = trial.next_share, self._router.spec
         before, name = split_words(seen.model, trial.candidate), f"{seen.model}@{trial.candidate.version}"

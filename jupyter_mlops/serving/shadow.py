@@ -25,7 +25,7 @@ _WAITING, _AT_ONCE, _LARGEST = 200, 4, 100_000
 _NEAR = 1e-6
 
 
-class Copy(NamedTuple):
+class ShadowCopy(NamedTuple):
     """What the stable version was asked, and answered."""
 
     code: int
@@ -46,10 +46,10 @@ class Shadow:
     def __init__(self, arm: Arm, heard: Callable[[tuple[bool, Seconds], tuple[bool, Seconds]], None]) -> None:
         self._arm, self._heard = arm, heard
         self.agreement = Agreement()
-        self._waiting: asyncio.Queue[Copy] = asyncio.Queue(_WAITING)
+        self._waiting: asyncio.Queue[ShadowCopy] = asyncio.Queue(_WAITING)
         self._tasks = [asyncio.get_running_loop().create_task(self._work()) for _ in range(_AT_ONCE)]
 
-    def offer(self, copy: Copy) -> None:
+    def offer(self, copy: ShadowCopy) -> None:
         """Ask it this, too, when there is time."""
         if len(copy.body) > _LARGEST or self._waiting.full():
             self.agreement.dropped += 1
@@ -71,7 +71,7 @@ class Shadow:
             if told is not None and told.code == copy.answer.code == 200:
                 self._compare(copy, told)
 
-    def _compare(self, copy: Copy, told: Frame) -> None:
+    def _compare(self, copy: ShadowCopy, told: Frame) -> None:
         for one, other in zip(_answers(copy.code, copy.answer), _answers(copy.code, told), strict=False):
             self.agreement.rows += 1
             if isinstance(one, float) and isinstance(other, float):

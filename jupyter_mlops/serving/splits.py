@@ -83,6 +83,8 @@ async def roll_back(
     hosting = hosting_of(state.place)
     spec = await hosting.spec(name)
     if spec.candidate is None:
+        if hosting.splits:
+            expected = expected or spec.revision
         return await _serve_again(spec, actor, why, expected)
     before = split_words(spec.model, spec.candidate)
     spec = await hosting.change(name, without_candidate, expected)
@@ -100,7 +102,7 @@ async def _serve_again(
             f"{spec.name!r} can't be rolled back", f"nothing served before {spec.version_name}", "Deploy a version."
         )
     asked = Deployment(model=spec.model, version=spec.previous, name=spec.name, why=why)
-    return await deploy(asked, actor, expected=expected or spec.revision, verb="rolled back")
+    return await deploy(asked, actor, expected=expected, verb="rolled back")
 
 
 async def candidate_of(name: str) -> CandidateState | None:

@@ -9,8 +9,8 @@ from ..core.errors import MlopsError, Unavailable
 from .arm import Arm
 from .fleet import WAITING
 from .frames import AskedHead, Frame
-from .shadow import Copy
-from .trial import Trial
+from .shadow import ShadowCopy
+from .trial import CandidateTrial
 
 
 class Traffic:
@@ -18,7 +18,7 @@ class Traffic:
 
     def __init__(self) -> None:
         self.stable: Arm | None = None
-        self.trial: Trial | None = None
+        self.trial: CandidateTrial | None = None
 
     @property
     def ready(self) -> dict[int, int]:
@@ -82,7 +82,7 @@ class Traffic:
             if trial.shadow is None:
                 trial.heard(arm is trial.arm, frame.code == 200, took)
             elif trial.chooses(head.key or head.id):
-                trial.shadow.offer(Copy(code, body, packed, frame, took))
+                trial.shadow.offer(ShadowCopy(code, body, packed, frame, took))
         return arm.version, frame
 
     def _other(self, arm: Arm) -> Arm | None:

@@ -13,10 +13,10 @@ from ..core.candidate import Candidate, CandidateState, Comparison
 from ..core.cluster import Problem
 from ..core.compared import against, comparisons, decided, harms, left
 from ..core.errors import MlopsError, Unreadable
-from ..core.evidence import ArmEvidence, Evidence, LabelledArms, Metric
+from ..core.evidence import ArmEvidence, Evidence, LabelledArms, LabelledMetric
 from ..core.model import Bins, ModelVersion
 from ..core.performance import metric_of
-from ..core.sequence import Sums
+from ..core.sequence import ArmSums
 from ..core.service import ServiceSpec
 from ..core.window import Window
 from ..core.words import about, listed, percent
@@ -30,6 +30,9 @@ from .shadow import Shadow
 
 #: Seconds that a candidate keeps its share after it couldn't get more: no further replica could be started.
 _REST: Seconds = 60.0
+
+#: Requests to a candidate after which they are counted anew: what was fine for long doesn't hide what isn't any more.
+_RENEWED = 20_000
 
 Next = Literal["back", "on", "hold"]
 
@@ -49,7 +52,7 @@ def spec_of(wanted: ServiceSpec, candidate: Candidate) -> ServiceSpec:
     return wanted.model_copy(update={**own, **shadow, "replicas": replicas_for(candidate.share, wanted.replicas)})
 
 
-class Trial:
+class CandidateTrial:
     """A candidate while it is tried.
 
     Parameters
@@ -71,7 +74,7 @@ class Trial:
         #: Whether another share is asked for, and is to come.
         self.moving = False
         self._rests = 0.0
-        self._metric = Metric()
+        self._metric = LabelledMetric()
         self._labels: tuple[int, int] | None = None
         self._told: deque[tuple[bool, Frame]] = deque()
         self._lately, self._written = Lately(), ""
@@ -103,11 +106,15 @@ class Trial:
         self.moving = False
         self.keeper.follow(spec_of(wanted, wanted.candidate))
         if self.candidate.share != before.share:
-            self.evidence = self.evidence.next(self.candidate.share, time.time())
-            self._told.clear()
-            if self.shadow is not None:
-                self.shadow.agreement = self.evidence.agreement
-            self.compare_with(stable)
+            self._renew(stable)
+
+    def _renew(self, stable: Arm) -> None:
+        """Compare what is answered from now on."""
+        self.evidence = self.evidence.next(self.candidate.share, time.time())
+        self._told.clear()
+        if self.shadow is not None:
+            self.shadow.agreement = self.evidence.agreement
+        self.compare_with(stable)
 
     def rest(self) -> None:
         """It couldn't get the share that it was to have."""
@@ -142,7 +149,9 @@ class Trial:
             counts, logged = told.parts if told.rows else (told.body, b"")
             if not stable:
                 self.keeper.hear(logged)
+            arm: ArmEvidence = self.evidence.stable if stable else self.evidence.candidate
             if told.code != 200:
+                arm.countable = False
                 continue
             try:
                 answers = read_record(Window, counts, "replica's count").compared
@@ -150,7 +159,6 @@ class Trial:
                 continue  # it runs what people wrote, and may say anything
             if answers is None or answers.name != self.evidence.mark:
                 continue
-            arm: ArmEvidence = self.evidence.stable if stable else self.evidence.candidate
             arm.answers = answers if arm.answers is None else arm.answers.plus(answers)
 
     def read_labels(self) -> None:
@@ -165,11 +173,11 @@ class Trial:
             task = log.task(self._wanted.digest)
             name, more = metric_of(task) or ("", True)
             both = [
-                [Sums(number=number, total=total, squares=squares) for number, total, squares in found]
+                [ArmSums(number=number, total=total, squares=squares) for number, total, squares in found]
                 for found in (log.scores(digest, stretches) for digest in (self._wanted.digest, self.candidate.digest))
             ]
             arms = [LabelledArms(stable=one, candidate=other) for one, other in zip(*both, strict=True)]
-            self._metric = Metric(
+            self._metric = LabelledMetric(
                 name=name, more=more, binary=task == "classification", used=log.has_labels(), stretches=arms
             )
             self._labels = seen
@@ -186,13 +194,8 @@ class Trial:
 
     # What comes of it.
 
-    def look(self, ready: bool) -> Next:
-        """Compare, and say what comes of it: whether it goes back, goes on, or stays as it is.
-
-        Parameters
-        ----------
-        ready : whether both versions answer.
-        """
+    def look(self, stable: Arm) -> Next:
+        """Compare, and say what comes of it: whether it goes back, goes on, or stays as it is."""
         self._listen()
         seen = self.evidence
         asked, took = seen.stable.requests + seen.candidate.requests, time.time() - seen.since
@@ -200,9 +203,11 @@ class Trial:
         if self.harms:
             return "back"
         waits = self.candidate.paused or self.moving or time.monotonic() < self._rests
-        if self.candidate.way != "canary" or waits or not ready:
-            return "hold"
-        return "on" if decided(self.found) else "hold"
+        if self.candidate.way == "canary" and not waits and stable.ready and self.arm.ready and decided(self.found):
+            return "on"
+        if seen.candidate.requests >= _RENEWED:
+            self._renew(stable)
+        return "hold"
 
     @property
     def harms(self) -> list[Comparison]:
@@ -216,12 +221,13 @@ class Trial:
 
     def problem(self) -> Problem:
         """Why it goes back."""
-        worse, names = self.harms, self._names()
-        kinds = listed([{"constant": "answers"}.get(each.name, each.name) for each in worse])
+        stable, name = self._names()
+        told = listed([against(each) for each in self.harms])
+        at = f"{percent(self.candidate.share)} of the requests, {self.evidence.candidate.requests:,} by now"
         return Problem(
-            what=f"{names[1]} was taken back: {kinds} {'are' if len(worse) > 1 or kinds.endswith('s') else 'is'} worse",
-            why=f"{listed([against(each) for each in worse])}, at {percent(self.candidate.share)} of the requests",
-            todo=f"{names[0]} serves all. Look into what {names[1]} was asked, svc.requests(), and said, svc.logs().",
+            what=f"{name} was taken back: {told}",
+            why=f"that is no chance: {stable} was asked at the same time; it had {at}",
+            todo=f"{stable} serves all. Look into what {name} was asked, svc.requests(), and said, svc.logs().",
         )
 
     def state(self) -> CandidateState:
@@ -308,7 +314,9 @@ class Trial:
         return kept if kept is not None and kept.salt == self.candidate.salt else None
 
 
-def of_version(wanted: ServiceSpec, record: ModelVersion, folder: ServiceFolder, say: Callable[[str], None]) -> Trial:
+def of_version(
+    wanted: ServiceSpec, record: ModelVersion, folder: ServiceFolder, say: Callable[[str], None]
+) -> CandidateTrial:
     """The trial that a wish says; none of its replicas is started yet."""
     assert wanted.candidate is not None
-    return Trial(folder, wanted, Arm.of(spec_of(wanted, wanted.candidate), record, folder, say), say)
+    return CandidateTrial(folder, wanted, Arm.of(spec_of(wanted, wanted.candidate), record, folder, say), say)

@@ -140,3 +140,39 @@ async def test_a_version_is_deployed_tried_and_stopped(ask: Any, ones: mlops.Mod
         ("forgot a key", "sidebar", "ones"),
     ]
     assert (await ask("DELETE", "services/nobody"))[0] == 404
+
+
+async def test_a_version_is_tried_beside_another_over_the_routes(ask: Any, ones: mlops.Model) -> None:
+    assert (await ask("POST", "services", {"model": "ones", "version": 1}))["version"] == 1
+    status, refused = await ask("POST", "services", {"model": "ones", "version": 2, "way": "canary", "share": "0.1"})
+    assert status == 400 and "share" in refused["why"]
+    served = await ask("POST", "services", {"model": "ones", "version": 2, "way": "canary", "share": 0.1, "why": "try"})
+    assert (served["version"], served["candidate"]["version"], served["candidate"]["share"]) == (1, 2, 0.1)
+    seen = served["wanted"]
+    told = await ask("PATCH", "services/ones", {"share": 0.25, "why": "faster", "expected": seen})
+    assert told["wanted"] != seen
+    status, refused = await ask("PATCH", "services/ones", {"paused": False, "expected": seen})
+    assert (status, refused["error"]) == (409, "Conflict")
+    status, refused = await ask("PATCH", "services/ones", {"shares": 0.5})
+    assert status == 400 and "'shares' is not a known field" in refused["why"]
+    assert (await ask("GET", "services/ones/comparison"))["candidate"]["version"] == 2
+    told = await ask("POST", "services/ones/rollback", {"why": "no"})
+    assert (told["version"], told["candidate"]["phase"]) == (1, "back")
+    status, refused = await ask("POST", "services/ones/promote", {})
+    assert status == 409 and "No version is tried" in refused["what"]
+    await ask("POST", "services", {"model": "ones", "version": 2, "way": "ab", "share": 0.5})
+    told = await ask("POST", "services/ones/promote", {"why": "yes"})
+    assert (told["version"], told["candidate"], told["previous"]) == (2, None, 1)
+    assert (await ask("POST", "services/ones/rollback", {}))["version"] == 1
+    assert (await ask("DELETE", "services/ones"))["phase"] == "stopped"
+    trail = [(each["verb"], each["actor"]["how"], each["after"]) for each in (await ask("GET", "models/ones"))["trail"]]
+    assert trail[-8:] == [
+        ("deployed", "sidebar", "ones@1"),
+        ("deployed", "sidebar", "ones@2 as canary, 10 %"),
+        ("split", "sidebar", "25 %, paused"),
+        ("rolled back", "sidebar", "ones@1"),
+        ("deployed", "sidebar", "ones@2 as A/B test, 50 %"),
+        ("deployed", "sidebar", "ones@2"),
+        ("rolled back", "sidebar", "ones@1"),
+        ("stopped", "sidebar", ""),
+    ]

@@ -135,7 +135,11 @@ async def test_who_may_not_execute_starts_and_repeats_nothing(
             refused.add((verb, name))
     keyed = ("GET", "dashboards/some-name/some-name")  # there is no such key
     runs = {("POST", f"runs/some-name/{what}") for what in ("again", "sizes")}
-    assert refused - {keyed} == {("POST", "clusters"), ("POST", "services"), *runs}
+    split = {
+        ("PATCH", "services/some-name"),
+        *(("POST", f"services/some-name/{what}") for what in ("promote", "rollback")),
+    }
+    assert refused - {keyed} == {("POST", "clusters"), ("POST", "services"), *runs, *split}
 
 
 class TestWhereAnAuthorizerDecides:

@@ -364,10 +364,15 @@ def _stop(name: str) -> None:
                 "coming": 0,
                 "problem": None,
                 "alarm": None,
+                "candidate": None,
             }
         )
         with contextlib.suppress(MlopsError):  # a full disk: it is gone all the same, and said to be dead
             folder.write_state(ended)
+        with contextlib.suppress(MlopsError, FileNotFoundError):
+            spec = folder.spec()
+            if spec.candidate is not None:  # what was tried isn't when it is deployed again
+                folder.write_spec(spec.model_copy(update={"candidate": None}))
 
 
 def _patience(folder: ServiceFolder) -> Seconds:

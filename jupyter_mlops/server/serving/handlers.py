@@ -46,7 +46,7 @@ class ServiceHandler(Handler):
         self.reply(await self.services.serving.change_split(name, self.body(), self.asker))
 
 
-class PromoteHandler(Handler):
+class PromoteCandidateHandler(Handler):
     """The version that is tried beside the one that serves, in its place."""
 
     auth_resource = SERVICES
@@ -157,7 +157,7 @@ class TryHandler(Handler):
 HANDLERS = [
     (r"services", ServicesHandler),
     (r"services/([^/]+)", ServiceHandler),
-    (r"services/([^/]+)/promote", PromoteHandler),
+    (r"services/([^/]+)/promote", PromoteCandidateHandler),
     (r"services/([^/]+)/rollback", RollBackHandler),
     (r"services/([^/]+)/comparison", ComparisonHandler),
     (r"services/([^/]+)/example", ServiceExampleHandler),

@@ -168,6 +168,7 @@ class StoredService:
             place="kubernetes",
             created=spec.created,
             since=spec.created,
+            previous=spec.previous,
             address=f"http://{self.ids.host}:{port_of(spec)}",
             wanted=spec.revision,
             rate=None,
