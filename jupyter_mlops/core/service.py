@@ -113,6 +113,8 @@ class ServiceSpec(Record):
     log_rows: int = LOG_ROWS
     keep: Seconds = KEEP
     private: Annotated[list[Label], first(MOST_PRIVATE)] = []
+    #: Names the deployment that this wish comes from: its replicas are its own, whatever is tried beside them.
+    deployment: Label = ""
     #: Another version that is to be tried beside this one.
     candidate: Candidate | None = None
     #: The version that served before this one; 0 where none did.

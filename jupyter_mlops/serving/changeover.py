@@ -108,7 +108,7 @@ class Changeover:
         self.since = time.time()
         say(f"{wanted.version_name} answers, by {count(wanted.replicas, 'replica')}")
         if trial is not None:
-            self._later(self._kept(trial))
+            self._later(self._adopted(trial))
         if (tried := self._traffic.trial) is not None:
             tried.compare_with(arm)
         if before is not None:
@@ -205,6 +205,10 @@ class Changeover:
     async def _dismiss(self, trial: CandidateTrial, patience: Seconds | None = None) -> None:
         await trial.end()
         await trial.arm.fleet.end(self.spec.patience if patience is None else patience)
+        await self._kept(trial)
+
+    async def _adopted(self, trial: CandidateTrial) -> None:
+        await trial.end()
         await self._kept(trial)
 
     async def _kept(self, trial: CandidateTrial) -> None:

@@ -163,7 +163,7 @@ async def deploy(
     place = await _place_of(asked, name)
     hosting, profile, new, lasting = hosting_of(place), None, True, dict[str, Any]()
     if asked.way is not None:
-        return await _try_beside(asked, version, name, hosting, actor)
+        return await _try_beside(asked, version, name, place, actor)
     if asked.share is not None or asked.steps is not None:
         raise InvalidSpec(
             "Only a version that is tried has a share", "", "Say how: canary=True, ab=0.5 or shadow=True."
@@ -197,6 +197,7 @@ async def deploy(
         created=time.time(),
         place=place,
         revision=secrets.token_hex(6),
+        deployment=secrets.token_hex(6),
         port=asked.port,
         profile=None if profile is None else await asyncio.to_thread(_with_packages, profile, version),
         price=Price() if profile is None else await _price(profile),
@@ -219,16 +220,17 @@ def _lasting(before: ServiceSpec) -> dict[str, Any]:
 
 
 async def _try_beside(
-    asked: Deployment, version: ModelVersion, name: str, hosting: Hosting, actor: Actor | None
+    asked: Deployment, version: ModelVersion, name: str, place: str, actor: Actor | None
 ) -> tuple[ServiceState, ServiceSpec]:
     """Have a version tried beside the one that serves."""
-    way, bounds = asked.way or "canary", [field for field in (*_KEPT, "port", "profile") if field != "private"]
+    hosting, way = hosting_of(place), asked.way or "canary"
+    if not hosting.splits:
+        why = f"services of the place {place!r} can't do that yet"
+        raise InvalidSpec(f"{version.name} can't be tried beside another version", why, "Deploy it in its place.")
+    bounds = [field for field in (*_KEPT, "port", "profile") if field != "private"]
     if given := [field for field in bounds if getattr(asked, field) is not None]:
         why = "a version that is tried shares the bounds of the one that serves"
         raise InvalidSpec(f"{given[0]} can't be changed now", why, "Leave it out, or deploy with it first.")
-    if not hosting.splits:
-        why = f"services of the place {asked.place or 'kubernetes'!r} can't do that yet"
-        raise InvalidSpec(f"{version.name} can't be tried beside another version", why, "Deploy it in its place.")
     before = await hosting.spec(name)
     if before.model != asked.model:
         why = f"it serves the model {before.model!r}"

@@ -231,6 +231,8 @@ def test_what_can_not_be_made_is_refused_and_leaves_nothing(api: StoringApi, mon
     with pytest.raises(InvalidSpec, match="36 characters at most"):
         made(name="a" * 40)
     made(name="taken")
+    with pytest.raises(InvalidSpec, match="can't be tried beside another version: services of the place 'kubernetes'"):
+        mlops.deploy("total@2", name="taken", canary=True)
     with pytest.raises(Conflict, match="in the place 'kubernetes'"):
         mlops.deploy("total@1", place="local", name="taken", wait=False)
     mlops.service("taken").stop()

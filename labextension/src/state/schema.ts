@@ -1557,6 +1557,7 @@ export interface FeatureDrift {
 export interface Window {
   answers: FeatureCounts | null;
   byte_seconds: number;
+  compared: FeatureCounts | null;
   cpu_seconds: number;
   digest: string;
   features: FeatureCounts[];
