@@ -2,9 +2,10 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import { IFile, request, requestFile } from './request';
 import {
+  CandidateState,
   CurvesView,
-  Entry,
   Discount,
+  Entry,
   Estimate,
   Event,
   Exchange,
@@ -46,6 +47,23 @@ export interface IDeployment {
   version: number | 'champion';
   place?: string;
   profile?: string;
+  /** How it is tried beside the version that serves; without, it takes its place. */
+  way?: 'canary' | 'ab' | 'shadow';
+}
+
+/** What a version that is tried is to get; what is left out stays. */
+export interface ISplitChange {
+  share?: number;
+  paused?: boolean;
+  /** What was wanted when that was asked: nothing is done where something else has been wanted since. */
+  expected: string;
+}
+
+/** That a version is to serve, and why. */
+export interface IDecision {
+  why: string;
+  /** As in `ISplitChange`. */
+  expected: string;
 }
 
 /** An amount as a person typed it: the server reads "2 GiB" and "20 min" too, and says what is wrong with others. */
@@ -137,6 +155,14 @@ export interface IApi {
   costs(as: CostFormat): Promise<IFile>;
   /** Have a version answer; resolves when it does. */
   deploy(deployment: IDeployment): Promise<ServiceState>;
+  /** Give the version that a service tries another share, or have it wait or go on. */
+  changeSplit(name: string, change: ISplitChange): Promise<ServiceState>;
+  /** Have the version that is tried serve; resolves when it does. */
+  promoteService(name: string, decision: IDecision): Promise<ServiceState>;
+  /** Take the version that is tried back, or have the one before serve again; resolves when that is so. */
+  rollBackService(name: string, decision: IDecision): Promise<ServiceState>;
+  /** How the version that is tried compares with the one that serves. */
+  serviceCandidate(name: string): Promise<{ candidate: CandidateState | null }>;
   /** Stop a service; what it was asked is answered before. */
   stopService(name: string): Promise<ServiceState>;
   /** A few rows of the example of the version that a service has. */
@@ -289,6 +315,22 @@ export class Api implements IApi {
 
   deploy(deployment: IDeployment): Promise<ServiceState> {
     return this._ask('services', 'POST', deployment);
+  }
+
+  changeSplit(name: string, change: ISplitChange): Promise<ServiceState> {
+    return this._ask(at('services', name), 'PATCH', change);
+  }
+
+  promoteService(name: string, decision: IDecision): Promise<ServiceState> {
+    return this._ask(at('services', name, 'promote'), 'POST', decision);
+  }
+
+  rollBackService(name: string, decision: IDecision): Promise<ServiceState> {
+    return this._ask(at('services', name, 'rollback'), 'POST', decision);
+  }
+
+  serviceCandidate(name: string): Promise<{ candidate: CandidateState | null }> {
+    return this._ask(at('services', name, 'comparison'));
   }
 
   stopService(name: string): Promise<ServiceState> {

@@ -58,6 +58,12 @@ export namespace CommandIDs {
   export const tryService = 'jupyter-mlops:service-try';
   /** Show how what `service` is asked compares with its version's baseline, in a dialog. */
   export const watchService = 'jupyter-mlops:service-watch';
+  /** Show how the version that `service` tries compares with the one that serves, in a dialog. */
+  export const compareService = 'jupyter-mlops:service-compare';
+  /** Ask whether the version that `service` tries is to serve. */
+  export const promoteService = 'jupyter-mlops:service-promote';
+  /** Ask whether what `service` had before is to serve again. */
+  export const rollBackService = 'jupyter-mlops:service-roll-back';
   /** Make a profile, or change the one named `profile`; or that of `run`, with the workers that would have done for it. */
   export const editProfile = 'jupyter-mlops:profile-edit';
   /** Save what this month cost as a file: `as` csv, parquet, focus or html. */

@@ -1,5 +1,6 @@
 import {
   Budget,
+  CandidateState,
   ClusterState,
   Counts,
   Cost,
@@ -274,6 +275,28 @@ export function service(part: Partial<ServiceState> = {}): ServiceState {
     cost: null,
     problem: null,
     alarm: null,
+    candidate: null,
+    previous: 0,
+    ...part
+  };
+}
+
+export function candidate(part: Partial<CandidateState> = {}): CandidateState {
+  return {
+    version: 4,
+    way: 'canary',
+    phase: 'trying',
+    share: 0.25,
+    paused: false,
+    steps: [0.05, 0.25, 0.5],
+    since: NOW,
+    requests: 120,
+    errors: 0,
+    rate: 1,
+    dropped: 0,
+    words: 'canary 25 %: undecided, about 3 h',
+    verdicts: [],
+    problem: null,
     ...part
   };
 }

@@ -1,9 +1,10 @@
 import { Signal } from '@lumino/signaling';
 
-import { IApi, IDeployment, ISettingsRequest } from '../src/api';
+import { IApi, IDecision, IDeployment, ISettingsRequest, ISplitChange } from '../src/api';
 import {
   Changes,
   CurvesView,
+  CandidateState,
   Fault,
   Finding,
   Hello,
@@ -78,6 +79,8 @@ export class TestApi implements IApi {
     silent: []
   };
   rows: unknown[] = [];
+  /** How the version that a service tries compares. */
+  compared: CandidateState | null = null;
   /** What a service's watch is. */
   watched = null as never as ServiceWatch;
   performed: Performance = {
@@ -140,6 +143,13 @@ export class TestApi implements IApi {
   promote = (...args: [string, Promotion]) =>
     this._answer('promote', args, null as never as Verdict);
   deploy = (...args: [IDeployment]) => this._answer('deploy', args, service());
+  changeSplit = (...args: [string, ISplitChange]) => this._answer('changeSplit', args, service());
+  promoteService = (...args: [string, IDecision]) =>
+    this._answer('promoteService', args, service());
+  rollBackService = (...args: [string, IDecision]) =>
+    this._answer('rollBackService', args, service());
+  serviceCandidate = (...args: [string]) =>
+    this._answer('serviceCandidate', args, { candidate: this.compared });
   stopService = (...args: [string]) => this._answer('stopService', args, service());
   serviceExample = (...args: [string]) => this._answer('serviceExample', args, this.rows);
   watchService = (...args: [string]) => this._answer('watchService', args, this.watched);

@@ -42,7 +42,10 @@ export class Stage {
       CommandIDs.openTrials,
       CommandIDs.deployModel,
       CommandIDs.tryService,
-      CommandIDs.watchService
+      CommandIDs.watchService,
+      CommandIDs.compareService,
+      CommandIDs.promoteService,
+      CommandIDs.rollBackService
     ];
     for (const id of others) {
       this.commands.addCommand(id, { execute: args => void this.executed.push([id, args]) });

@@ -10,9 +10,15 @@ import { FormDialog } from '../controls/form';
 import { pickModel } from '../models/commands';
 import { Gate } from '../state/gate';
 import { Provide } from '../state/hooks';
+import { ServiceState } from '../state/schema';
 import { Store } from '../state/store';
+import { canRollBack, isTried } from '../words/candidate';
+import { versionName } from '../words/model';
+import { CompareView } from './compare';
+import { DecideForm, Decision } from './decide';
 import { TryForm } from './try';
 import { WatchView } from './watch';
+import { How, waysToServe } from './ways';
 import { Where, whereToServe } from './where';
 
 /** Add the commands that deploy a version, and that ask a service. */
@@ -30,19 +36,24 @@ export function addServiceCommands(
       if (model !== undefined) {
         const version = (args.version as number | undefined) ?? 'champion';
         const where = await pickWhere(store, trans, model);
-        if (where !== null) {
-          await report(store.api.deploy({ model, version, ...where }));
+        const how = where && (await pickHow(store, trans, model, version));
+        if (how) {
+          await report(store.api.deploy({ model, version, ...where, ...how }));
         }
       }
     }
   });
-  /** Opens something of the service that is named, or picked. */
-  const onService = (open: typeof openForm) => async (args: ReadonlyPartialJSONObject) => {
-    const name = (args.service as string | undefined) ?? (await pickService(store, trans));
-    if (name !== undefined) {
-      await open(commands, store, trans, name);
-    }
-  };
+  /** Opens something of the service that is named, or picked among those that it can be opened of. */
+  const onService =
+    (open: typeof openForm, among = isReady, none = trans.__('No service is ready')) =>
+    async (args: ReadonlyPartialJSONObject) => {
+      const name =
+        (args.service as string | undefined) ?? (await pickService(store, trans, among, none));
+      if (name !== undefined) {
+        await open(commands, store, trans, name);
+      }
+    };
+  const noneTried = trans.__('No service tries a version');
   commands.addCommand(CommandIDs.tryService, {
     label: trans.__('Try a Service…'),
     caption: trans.__('Ask a service something, beginning with its version’s example'),
@@ -56,6 +67,28 @@ export function addServiceCommands(
     ),
     describedBy: takes({ service: 'string' }),
     execute: onService(openWatch)
+  });
+  commands.addCommand(CommandIDs.compareService, {
+    label: trans.__('Compare the Versions of a Service…'),
+    caption: trans.__('How the version that is tried compares with the one that serves'),
+    describedBy: takes({ service: 'string' }),
+    execute: onService(openComparison, triesOne, noneTried)
+  });
+  commands.addCommand(CommandIDs.promoteService, {
+    label: trans.__('Promote the Version That a Service Tries…'),
+    caption: trans.__('Have the version that is tried answer everybody'),
+    describedBy: takes({ service: 'string' }),
+    execute: onService(openDecision('promote'), triesOne, noneTried)
+  });
+  commands.addCommand(CommandIDs.rollBackService, {
+    label: trans.__('Roll Back a Service…'),
+    caption: trans.__('Have the version answer that did so before'),
+    describedBy: takes({ service: 'string' }),
+    execute: onService(
+      openDecision('roll back'),
+      canRollBack,
+      trans.__('No service can be rolled back')
+    )
   });
 }
 
@@ -73,31 +106,95 @@ async function pickWhere(
   return (await choose(trans, title, offered, each => each.words, ''))?.where ?? null;
 }
 
-async function pickService(store: Store, trans: TranslationBundle): Promise<string | undefined> {
-  const ready = store.state.services.filter(service => service.phase === 'ready');
-  const none = trans.__('No service is ready');
-  return (await choose(trans, trans.__('Which service?'), ready, each => each.name, none))?.name;
+/** How a version comes to serve, as somebody picks where there is a choice; null when they changed their mind. */
+async function pickHow(
+  store: Store,
+  trans: TranslationBundle,
+  model: string,
+  version: number | 'champion'
+): Promise<How | null> {
+  const { services, models } = store.state;
+  const champion = models.find(each => each.name === model)?.champion ?? 0;
+  const number = version === 'champion' ? champion : version;
+  const offered = waysToServe(trans, services, model, number);
+  if (offered.length === 1) {
+    return offered[0].how;
+  }
+  const title = trans.__('How is %1 to answer?', versionName(model, number));
+  return (await choose(trans, title, offered, each => each.words, ''))?.how ?? null;
 }
 
-async function openWatch(
+async function pickService(
+  store: Store,
+  trans: TranslationBundle,
+  among: (service: ServiceState) => boolean,
+  none: string
+): Promise<string | undefined> {
+  const found = store.state.services.filter(among);
+  return (await choose(trans, trans.__('Which service?'), found, each => each.name, none))?.name;
+}
+
+function isReady(service: ServiceState): boolean {
+  return service.phase === 'ready';
+}
+
+function triesOne(service: ServiceState): boolean {
+  return isTried(service.candidate);
+}
+
+function openWatch(
   commands: CommandRegistry,
   store: Store,
   trans: TranslationBundle,
   service: string
 ): Promise<void> {
+  const title = trans.__('Watch %1', service);
+  return openTable(commands, store, trans, title, <WatchView service={service} />);
+}
+
+function openComparison(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle,
+  service: string
+): Promise<void> {
+  const title = trans.__('The versions of %1', service);
+  return openTable(commands, store, trans, title, <CompareView service={service} />);
+}
+
+async function openTable(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle,
+  title: string,
+  table: JSX.Element
+): Promise<void> {
   const gate = new Gate(store);
   const dialog = new Dialog({
-    title: trans.__('Watch %1', service),
-    body: ReactWidget.create(
-      <Provide context={{ store, gate, commands, trans }}>
-        <WatchView service={service} />
-      </Provide>
-    ),
+    title,
+    body: ReactWidget.create(<Provide context={{ store, gate, commands, trans }}>{table}</Provide>),
     buttons: [Dialog.okButton({ label: trans.__('Close') })]
   });
   dialog.addClass('jp-mlops-watch-dialog');
   await dialog.launch();
   gate.dispose();
+}
+
+/** Asks whether to decide so. */
+function openDecision(decision: Decision): typeof openForm {
+  return async (commands, store, trans, name) => {
+    const service = store.state.services.find(each => each.name === name);
+    if (service === undefined) {
+      return;
+    }
+    const titles = {
+      promote: trans.__('Promote the version that %1 tries?', name),
+      'roll back': trans.__('Roll back %1?', name)
+    };
+    await openDialog(commands, store, trans, titles[decision], 'input', onClose => (
+      <DecideForm decision={decision} service={service} onClose={onClose} />
+    ));
+  };
 }
 
 async function openForm(
@@ -106,18 +203,30 @@ async function openForm(
   trans: TranslationBundle,
   service: string
 ): Promise<void> {
+  await openDialog(commands, store, trans, trans.__('Try %1', service), 'textarea', onClose => (
+    <TryForm service={service} onClose={onClose} />
+  ));
+}
+
+/** Shows a form until it is closed; what `focus` finds has the keyboard first. */
+async function openDialog(
+  commands: CommandRegistry,
+  store: Store,
+  trans: TranslationBundle,
+  title: string,
+  focus: string,
+  form: (onClose: () => void) => JSX.Element
+): Promise<void> {
   const gate = new Gate(store);
   const body = ReactWidget.create(
-    <Provide context={{ store, gate, commands, trans }}>
-      <TryForm service={service} onClose={() => dialog.reject()} />
-    </Provide>
+    <Provide context={{ store, gate, commands, trans }}>{form(() => dialog.reject())}</Provide>
   );
   const dialog = new FormDialog({
-    title: trans.__('Try %1', service),
+    title,
     body,
     buttons: [],
     hasClose: false,
-    focusNodeSelector: 'textarea'
+    focusNodeSelector: focus
   });
   dialog.addClass('jp-mlops-dialog');
   await dialog.launch();

@@ -9,8 +9,10 @@ import { ProblemLine } from '../controls/problem';
 import { Section } from '../sidebar/section';
 import { useMlops, useSelector } from '../state/hooks';
 import { ServiceState } from '../state/schema';
+import { canRollBack, rollBackLabel } from '../words/candidate';
 import { matchesService } from '../words/match';
 import { servedVersion, serviceInfo } from '../words/service';
+import { CandidateRow } from './candidate';
 
 /** The services by name; those only that are `wanted`, where that isn't empty. Without any, nothing is shown. */
 export function ServiceSection({ wanted }: { wanted: string }): JSX.Element | null {
@@ -101,6 +103,16 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
               {trans.__('try…')}
             </Button>
           )}
+          {canRollBack(service) && (
+            <Button
+              label={rollBackLabel(trans, service)}
+              popup="dialog"
+              onClick={() => commands.execute(CommandIDs.rollBackService, { service: name })}
+              handle="service-roll-back"
+            >
+              {trans.__('roll back…')}
+            </Button>
+          )}
           <Button
             icon={stopIcon}
             label={trans.__('Stop the service %1…', name)}
@@ -110,6 +122,7 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
           />
         </span>
       </div>
+      {service.candidate && <CandidateRow service={service} candidate={service.candidate} />}
       {service.problem && <ProblemLine problem={service.problem} />}
       {service.alarm && <ProblemLine problem={service.alarm} />}
     </li>

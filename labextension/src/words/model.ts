@@ -68,6 +68,9 @@ export function deed(trans: TranslationBundle, entry: TrailEntry): string {
     ruled: trans.__('set the gates'),
     checked: trans.__('looked up packages'),
     deployed: trans.__('deployed as %1', entry.service),
+    split: trans.__('given another share of %1: %2', entry.service, entry.after),
+    'went on': trans.__('went on in %1: %2', entry.service, entry.after),
+    'rolled back': trans.__('rolled back in %1', entry.service),
     failed: trans.__('could not be deployed as %1', entry.service),
     stopped: trans.__('stopped as %1', entry.service),
     forgotten: trans.__('forgotten as %1', entry.service),
@@ -86,6 +89,8 @@ export function door(trans: TranslationBundle, how: TrailEntry['actor']['how']):
     run: trans.__('run'),
     cli: trans.__('command line'),
     sidebar: trans.__('sidebar'),
+    router: trans.__('by itself'),
+    pipeline: trans.__('pipeline'),
     other: ''
   };
   return wordOf(words, how);
