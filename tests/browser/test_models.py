@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from .accessible import assert_accessible
 from .lab import Lab, open_lab
@@ -83,6 +83,52 @@ def test_a_version_is_seen_promoted_with_a_reason_and_served(page: Page, lab: La
     assert_accessible(page, ".jp-mlops-watch-dialog")
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     expect(watch).to_have_count(0)
+
+    _deploy_as(page, details, "1", "As a canary")
+    candidate = service.locator("[data-mlops=candidate]")
+    expect(candidate.locator("[data-mlops=split]")).to_have_attribute("aria-label", "ones@2 answers 95%, ones@1 5%")
+    assert_accessible(page, ".jp-mlops-sidebar")
+    candidate.locator("[data-mlops=service-compare]").click()
+    compare = page.locator("[data-mlops=compare]")
+    expect(compare.locator("[data-mlops=comparison]").first).to_be_visible()
+    assert_accessible(page, ".jp-mlops-watch-dialog")
+    compare.locator("[data-mlops=split-share]").fill("40")
+    compare.locator("[data-mlops=split-set]").click()
+    expect(candidate.locator("[data-mlops=split]")).to_have_attribute("data-share", "0.4")
+    expect(compare.locator("[data-mlops=split-resume]")).to_be_visible()  # who sets a share stops it
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    _decide(page, service, "service-roll-back", "too early")
+    expect(candidate).to_have_count(0)
+    expect(service.locator("[data-mlops=service-model]")).to_have_text("ones@2")
+
+    _deploy_as(page, details, "1", "As a canary")
+    expect(candidate).to_have_count(1)
+    _decide(page, service, "service-promote", "it is right")
+    expect(service.locator("[data-mlops=service-model]")).to_have_text("ones@1")
+    expect(candidate).to_have_count(0)
+    _decide(page, service, "service-roll-back", "")
+    expect(service.locator("[data-mlops=service-model]")).to_have_text("ones@2")
+    expect(details.locator("[data-mlops=trail]")).to_contain_text("it is right")
     service.locator("[data-mlops=service-stop]").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()
     expect(sidebar.services).to_have_count(0)
+
+
+def _deploy_as(page: Page, details: Locator, version: str, way: str) -> None:
+    """Deploy a version where another one answers, and pick how."""
+    details.locator(f"[data-number='{version}'] [data-mlops=deploy]").click()
+    dialog = page.get_by_role("dialog")
+    picked = dialog.get_by_role("combobox")
+    picked.select_option(label=str(dialog.locator("option", has_text=way).text_content()))
+    dialog.get_by_role("button", name="Choose").click()
+
+
+def _decide(page: Page, service: Locator, button: str, why: str) -> None:
+    """The two clicks of a decision, with its reason."""
+    service.locator(f"[data-mlops={button}]").click()
+    dialog = page.locator("[data-mlops=decide-dialog]")
+    expect(dialog.locator("[data-mlops=decide-why]")).to_be_focused()
+    assert_accessible(page, ".jp-mlops-dialog")
+    page.keyboard.type(why)
+    dialog.locator("[data-mlops=decide-now]").click()
+    expect(dialog).to_have_count(0)
