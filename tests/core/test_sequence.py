@@ -256,7 +256,8 @@ def test_whatever_was_counted_something_is_said(
         )
         for at in (0, 1)
     ]
-    for way in ("canary", "ab", "shadow"):
-        found = comparisons(way, seen(*arms), LabelledMetric(name="rmse", binary=False, used=True), 0.0)
+    ways: tuple[Way, ...] = ("canary", "ab", "shadow")
+    for way in ways:
+        found = comparisons(way, seen(arms[0], arms[1]), LabelledMetric(name="rmse", binary=False, used=True), 0.0)
         assert all(each.state for each in found)
         left(found), decided(found), harms(way, found)

@@ -1,0 +1,161 @@
+"""What a service decides by itself about a version that is tried, beside what people want: no process is started."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.core.candidate import Candidate, CandidateState
+from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.core.service import ServiceSpec
+from jupyter_mlops.core.waiting import end_tasks
+from jupyter_mlops.home.services import ServiceFolder, service_folder
+from jupyter_mlops.serving.rollout import Rollout
+from jupyter_mlops.serving.traffic import Traffic
+from jupyter_mlops.serving.wishes import with_share
+
+from .conftest import PATIENCE
+
+TRIED = Candidate(version=2, digest="e", salt="s", share=0.25, steps=[0.25, 0.5])
+SPEC = ServiceSpec(name="churn", model="churn", version=1, digest="d", owner="me", created=0, revision="a")
+WISH = SPEC.model_copy(update={"candidate": TRIED})
+
+
+class Fleet:
+    """Has no replicas."""
+
+    fault = None
+
+    def ask_counts(self) -> None:
+        """Nothing."""
+
+
+class Arm:
+    """A version that is ready."""
+
+    def __init__(self, version: int) -> None:
+        self.version, self.ready, self.fleet = version, 1, Fleet()
+
+
+class Trial:
+    """A candidate of which is known what comes of it."""
+
+    def __init__(self, told: str) -> None:
+        self.told, self.candidate, self.arm, self.moving = told, TRIED, Arm(2), False
+        self.next_share = 0.5
+
+    def look(self, stable: Any) -> str:
+        return "hold" if self.moving else self.told
+
+    def problem(self) -> Problem:
+        return Problem(what="churn@2 was taken back", why="errors 9 % against 0 %")
+
+    def gone_back(self, problem: Problem | None) -> CandidateState:
+        return CandidateState(version=2, phase="back", problem=problem)
+
+    def kept(self) -> None:
+        return None
+
+
+class Router:
+    """What a rollout needs of one."""
+
+    def __init__(self) -> None:
+        self.spec = WISH
+        self.past: CandidateState | None = None
+        self.left: list[Any] = []
+        self.told = asyncio.Event()
+
+    def changed(self) -> None:
+        self.told.set()
+
+    async def aside(self, act: Callable[[], None]) -> None:
+        await asyncio.to_thread(act)
+
+    def leave(self, trial: Any) -> None:
+        self.left.append(trial)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServiceFolder:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    found = service_folder("churn").make()
+    found.write_spec(WISH)
+    return found
+
+
+@asynccontextmanager
+async def running(folder: ServiceFolder, told: str) -> AsyncIterator[tuple[Router, Traffic, list[str]]]:
+    """A rollout that looks at a candidate of which `told` comes; what it says."""
+    router, traffic, said = Router(), Traffic(), list[str]()
+    traffic.stable, traffic.trial = Arm(1), Trial(told)  # type: ignore[assignment]  # what is needed of them
+    runs = asyncio.create_task(Rollout(folder, traffic, router, said.append).run())  # type: ignore[arg-type]
+    try:
+        yield router, traffic, said
+    finally:
+        await end_tasks(runs)
+
+
+async def until(true: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def test_what_harms_is_asked_nothing_any_more_before_that_is_written(folder: ServiceFolder) -> None:
+    async with running(folder, "back") as (router, traffic, said):
+        with folder.locked():  # somebody holds the files, for as long as they like
+            await asyncio.wait_for(router.told.wait(), PATIENCE)
+            assert traffic.trial is None and router.left
+            assert router.past is not None and router.past.phase == "back"
+            await until(lambda: any("can't be written" in line for line in said))
+            assert folder.spec().candidate is not None
+        await until(lambda: folder.spec().candidate is None)
+        assert folder.spec().version == 1 and folder.spec().revision not in ("", "a")
+
+
+@pytest.mark.parametrize("told", ["back", "on"])
+async def test_what_somebody_has_wanted_meanwhile_stands(folder: ServiceFolder, told: str) -> None:
+    theirs = with_share(WISH, 0.9)
+    looks = 0
+    async with running(folder, told) as (router, traffic, said):
+        trial: Any = traffic.trial
+        with folder.locked():
+            await until(lambda: said)
+            folder.write_spec(theirs)
+        if told == "on":  # it looks again, and may write
+
+            def look(stable: Any) -> str:
+                nonlocal looks
+                looks += 1
+                return "on"
+
+            trial.look = look
+            await until(lambda: looks > 2)
+            assert not trial.moving
+        else:
+            await until(lambda: traffic.trial is None)
+            await until(lambda: not folder_is_awaited())
+    assert folder.spec() == theirs and router.spec == WISH
+
+
+def folder_is_awaited() -> bool:
+    return any("_write_back" in repr(task) for task in asyncio.all_tasks())
+
+
+async def test_what_is_decided_goes_on_and_does_so_once(folder: ServiceFolder) -> None:
+    async with running(folder, "on") as (_, traffic, said):
+        trial: Any = traffic.trial
+        await until(lambda: trial.moving)
+        spec = folder.spec()
+        assert spec.candidate is not None and (spec.candidate.share, spec.candidate.paused) == (0.5, False)
+        assert said == ["churn@2 goes on: 50 %"]
+        trial.told, trial.moving = "back", False  # before its router has made that so
+        await until(lambda: folder.spec().candidate is None)
