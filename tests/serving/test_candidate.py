@@ -202,7 +202,7 @@ def test_a_canary_that_harms_goes_back_by_itself(service: mlops.Service, how: Pa
     until(lambda: [each.version for each in service.state.replicas] == [1])
     assert service_folder("half").spec().candidate is None
     if word != "fails":
-        until(lambda: set(service.requests()["request.version"]) == {1, 2})
+        until(lambda: {row["request.version"] for row in service.requests().to_dict("records")} == {1, 2})
 
 
 def test_labels_that_say_it_is_worse_take_a_canary_back(service: mlops.Service, how: Path) -> None:
