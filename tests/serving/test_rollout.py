@@ -95,7 +95,7 @@ async def running(folder: ServiceFolder, told: str) -> AsyncIterator[tuple[Route
     """A rollout that looks at a candidate of which `told` comes; what it says."""
     router, traffic, said = Router(), Traffic(), list[str]()
     traffic.stable, traffic.trial = Arm(1), Trial(told)  # type: ignore[assignment]  # what is needed of them
-    runs = asyncio.create_task(Rollout(folder, traffic, router, said.append).run())  # type: ignore[arg-type]
+    runs = asyncio.create_task(Rollout(folder, traffic, router, said.append).run())
     try:
         yield router, traffic, said
     finally:
