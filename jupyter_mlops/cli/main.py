@@ -105,9 +105,19 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("amount", nargs="?", help="set: money for a month, for all of your clusters in one place")
     command.add_argument("--profile", help="set, remove: of the place of this profile; default: this machine")
     command = add("models", "List models, show and promote their versions, and look whether they are as they were.")
-    command.add_argument("what", nargs="?", default="list", choices=["list", "show", "promote", "verify", "check"])
-    command.add_argument("name", nargs="?", help="of a model, or of a version: churn, churn@3, churn@champion")
-    command.add_argument("--why", default="", help="promote: the reason, for the trail")
+    command.add_argument(
+        "what",
+        nargs="?",
+        default="list",
+        metavar="list|show|promote|verify|check|tag|untag|describe|TEXT",
+        help="what to do (default: list); any other text lists the models that have it in name, owner, tags or "
+        "description",
+    )
+    command.add_argument("name", nargs="?", help="of a model, or of a version: churn, churn@3; list: a text")
+    command.add_argument("words", nargs="*", help="tag, untag: tags; describe: what the model is for; list: more text")
+    command.add_argument("--owner", help="list: only those of this owner; describe: whose it is")
+    command.add_argument("--tag", help="list: only those with this tag")
+    command.add_argument("--why", default="", help="promote, tag, untag, describe: the reason, for the trail")
     command.add_argument("--override", default="", help="promote: why it is done though a gate fails")
     command = add("trail", "Show who did what to models and services, and whether that is as it was written.")
     command.add_argument("model", nargs="?", help="only of this one")

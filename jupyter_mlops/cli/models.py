@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..core.errors import InvalidInput, MlopsError, ModelChanged
 from ..core.gate import GateResult
@@ -15,6 +15,7 @@ from ..core.trail import Actor
 from ..core.words import about
 from ..home.models import model_folders
 from ..home.owner import me
+from ..registry.find import find_model, find_version, search, split_name
 from .show import as_json, table
 
 #: Lines of the trail that are shown.
@@ -22,22 +23,26 @@ _TRAIL = 10
 
 
 async def models(asked: Namespace) -> None:
-    """`models`, `models show NAME`, `models promote NAME@N`, `models verify [NAME]`, `models check NAME@N`."""
-    if asked.what == "list":
-        return _list(asked)
+    """`models [TEXT]`, `models show NAME`, `models promote NAME@N`, `models verify [NAME]`, `models tag NAME TAG …`."""
+    if asked.what not in (*_COMMANDS, "verify"):
+        first = [] if asked.what == "list" else [asked.what]
+        return _list(asked, " ".join([*first, *filter(None, [asked.name]), *asked.words]))
     if asked.what == "verify" and asked.name is None:
         return _verify(asked, [folder.name for folder in model_folders()])
     if not asked.name:
         raise InvalidInput(f"`models {asked.what}` needs a name", "", "See: jupyter mlops models")
-    commands = {"show": _show, "promote": _promote, "check": _check}
-    return commands[asked.what](asked) if asked.what in commands else _verify(asked, [asked.name])
+    if asked.words and asked.what not in ("tag", "untag", "describe"):
+        raise InvalidInput(f"`models {asked.what}` takes one name", f"got {asked.words[0]!r}, too", "")
+    return _verify(asked, [asked.name]) if asked.what == "verify" else _COMMANDS[asked.what](asked)
 
 
-def _list(asked: Namespace) -> None:
-    states = [folder.state() for folder in model_folders()]
+def _list(asked: Namespace, text: str) -> None:
+    states = [folder.state() for folder in search(text, asked.owner, asked.tag)]
     if asked.json:
         return as_json(states)
-    return _say(models_table(states, time.time()) if states else "No models.")
+    looked_for = text or asked.owner is not None or asked.tag is not None
+    none = "No model is like that." if looked_for else "No models."
+    return _say(models_table(states, time.time()) if states else none)
 
 
 def models_table(states: Sequence[ModelState], now: float) -> str:
@@ -49,14 +54,14 @@ def models_table(states: Sequence[ModelState], now: float) -> str:
         metric = next((f"{name} {each.value:.4g}" for name, each in shown.metrics.items()), "") if shown else ""
         age = "" if shown is None else about(now - shown.created)
         problem = state.problem.what if state.problem else ""
-        owner = shown.owner if shown else ""
         versions, gated = str(len(state.versions)), "yes" if state.gated else ""
-        rows.append((state.name, champion, versions, metric, gated, age, owner, problem))
-    return table(("NAME", "CHAMPION", "VERSIONS", "METRIC", "GATES", "AGE", "OWNER", ""), rows, right="VERSIONS")
+        tags = ", ".join(state.description.tags)
+        rows.append((state.name, champion, versions, metric, gated, age, state.owner, tags, problem))
+    head = ("NAME", "CHAMPION", "VERSIONS", "METRIC", "GATES", "AGE", "OWNER", "TAGS", "")
+    return table(head, rows, right="VERSIONS")
 
 
 def _show(asked: Namespace) -> None:
-    from ..registry.find import find_model, find_version, split_name
     from ..registry.lines import model_lines
     from ..registry.trails import trail_line
 
@@ -74,7 +79,6 @@ def _show(asked: Namespace) -> None:
 
 
 def _promote(asked: Namespace) -> None:
-    from ..registry.find import find_model, split_name
     from ..registry.promote import promote
 
     name, number = split_name(asked.name)
@@ -87,13 +91,29 @@ def _promote(asked: Namespace) -> None:
     return _say("\n".join([f"{name}@{verdict.version} is the champion.", *map(gate_line, verdict.results)]))
 
 
+def _describe(asked: Namespace) -> None:
+    """`models tag NAME TAG …`, `models untag NAME TAG …`, `models describe NAME [TEXT] [--owner OWNER]`."""
+    from ..registry.describe import describe, words_of
+
+    folder, actor = find_model(asked.name), Actor(name=me(), how="cli")
+    if not asked.words and (asked.what != "describe" or asked.owner is None):
+        wanted = "what is to be said of it" if asked.what == "describe" else "a tag"
+        raise InvalidInput(f"`models {asked.what}` needs {wanted}", "", f"models {asked.what} {folder.name} …")
+    if asked.what == "describe":
+        text = " ".join(asked.words) or None
+        said = describe(folder, text=text, owner=asked.owner, why=asked.why, actor=actor)
+    else:
+        tags = {"add" if asked.what == "tag" else "remove": asked.words}
+        said = describe(folder, why=asked.why, actor=actor, **tags)
+    return as_json(said) if asked.json else _say(f"{folder.name}: {words_of(said) or 'nothing is said of it.'}")
+
+
 def gate_line(result: GateResult) -> str:
     """How a version did at a gate, in a line."""
     return f"  {'passed' if result.passed else 'FAILED'}  {result.gate}: {result.words}"
 
 
 def _check(asked: Namespace) -> None:
-    from ..registry.find import find_model, find_version, split_name
     from ..registry.promote import check_packages
 
     name, number = split_name(asked.name)
@@ -124,6 +144,17 @@ def _verify(asked: Namespace, names: list[str]) -> None:
     if bad:
         error: MlopsError = ModelChanged("Something isn't as it was", "; ".join(bad[:3]), "")
         raise error
+
+
+#: What can be done; any other word is looked for.
+_COMMANDS: dict[str, Callable[[Namespace], None]] = {
+    "show": _show,
+    "promote": _promote,
+    "check": _check,
+    "tag": _describe,
+    "untag": _describe,
+    "describe": _describe,
+}
 
 
 def _say(text: str) -> None:

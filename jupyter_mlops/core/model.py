@@ -114,12 +114,29 @@ class Aliases(Record):
     trail_digest: Label = ""
 
 
+#: Tags that a model may have, characters of one, and of what is said of a model.
+MOST_TAGS, LONGEST_TAG, LONGEST_TEXT = 20, 40, 500
+
+
+class Description(Record):
+    """What people say of a model, so that others find it: what it is for, its tags, and whose it is.
+
+    An empty owner is the one of the version that its name means.
+    """
+
+    format: int = FORMAT
+    text: Saying = ""
+    tags: Annotated[list[Label], first(MOST_TAGS)] = []
+    owner: Label = ""
+
+
 class ModelState(Record):
     """A model: its versions, newest first, and which of them is its champion."""
 
     name: Label
     versions: list[ModelVersion] = []
     aliases: Aliases = Aliases()
+    description: Description = Description()
     #: Whether gates are set for it.
     gated: bool = False
     problem: Problem | None = None
@@ -128,6 +145,12 @@ class ModelState(Record):
     def champion(self) -> ModelVersion | None:
         """The version that its name means; None where none was promoted."""
         return next((one for one in self.versions if one.number == self.aliases.champion), None)
+
+    @property
+    def owner(self) -> str:
+        """Whose it is, as somebody said; else who saved its champion, or its newest version."""
+        shown = self.champion or next(iter(self.versions), None)
+        return self.description.owner or (shown.owner if shown else "")
 
 
 def unreadable_version(model: str, number: int, fault: Unreadable) -> ModelVersion:

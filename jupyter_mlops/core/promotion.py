@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Input, Label, Record, Time
+from .base import Input, Label, Record, Saying, Time, first
 from .cluster import Problem
 from .gate import GateRules, Verdict
-from .model import Measured, ModelState, ModelVersion
+from .model import MOST_TAGS, Measured, ModelState, ModelVersion
 from .trail import Actor, TrailEntry
 
 _Reason = Annotated[str, Field(max_length=5000)]
@@ -63,6 +63,9 @@ class ModelSummary(Record):
     newest: int | None = None
     champion: int | None = None
     owner: Label = ""
+    #: What people say of it.
+    text: Saying = ""
+    tags: Annotated[list[Label], first(MOST_TAGS)] = []
     #: When the champion was promoted, or the newest version saved where there is none.
     since: Time | None = None
     #: What that version is judged by first, and how it did.
@@ -75,11 +78,31 @@ class ModelSummary(Record):
     problem: Problem | None = None
 
 
-def summary_of(state: ModelState, rules: GateRules, verdict: Verdict | None, changed: Time) -> ModelSummary:
+def matches(model: ModelSummary, text: str = "", owner: str | None = None, tag: str | None = None) -> bool:
+    """Whether a model is one that is looked for, in any case of letters.
+
+    Parameters
+    ----------
+    text : words that must all be in its name, owner, tags, description, metric or the gates that it failed.
+    owner, tag : as a whole.
+    """
+    if owner is not None and owner.lower() != model.owner.lower():
+        return False
+    if tag is not None and tag.lower() not in (each.lower() for each in model.tags):
+        return False
+    within = "\n".join([model.name, model.owner, *model.tags, model.text, model.metric, *model.failed]).lower()
+    return all(word in within for word in text.lower().split())
+
+
+def summary_of(
+    state: ModelState, rules: GateRules, verdict: Verdict | None, changed: Time, versions: int
+) -> ModelSummary:
     """A model in a line.
 
     Parameters
     ----------
+    state : of its versions those are needed that are its champion, its newest, or were registered by others.
+    versions : how many it has.
     rules : its gates; the first metric that they name is the one that is shown.
     verdict : the newest version's, if it was judged.
     changed : when anything of it changed last.
@@ -90,10 +113,12 @@ def summary_of(state: ModelState, rules: GateRules, verdict: Verdict | None, cha
     metric = _main_metric(shown, rules)
     return ModelSummary(
         name=state.name,
-        versions=len(state.versions),
+        versions=versions,
         newest=newest.number if newest else None,
         champion=state.aliases.champion,
-        owner=shown.owner if shown else "",
+        owner=state.owner,
+        text=state.description.text,
+        tags=state.description.tags,
         since=state.aliases.since if state.champion else shown.created if shown else None,
         metric=metric,
         measured=shown.metrics.get(metric) if shown else None,

@@ -24,6 +24,7 @@ Deed = Annotated[
         "refused",
         "ruled",
         "checked",
+        "described",
         "deployed",
         "failed",
         "split",

@@ -20,7 +20,7 @@ from .. import home
 if TYPE_CHECKING:
     from ..core.base import Record
     from ..core.gate import GateRules, Verdict
-    from ..core.model import Aliases, Baseline, ModelState, ModelVersion, PackageCheck
+    from ..core.model import Aliases, Baseline, Description, ModelState, ModelVersion, PackageCheck
     from ..core.promotion import ModelSummary
     from ..core.trail import Break, TrailEntry
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 #: Of a model.
 TRAIL, RULES, ALIASES, FOREIGN = "trail.jsonl", "gates.json", "aliases.json", "registered.json"
+DESCRIPTION = "description.json"
 
 #: Of a version.
 VERSION, BASELINE, VERDICT, CHECK = "version.json", "baseline.json", "verdict.json", "packages.json"
@@ -202,6 +203,16 @@ class ModelFolder:
         """Write it; raises `StorageFull`, `Refused`."""
         home.write(self.path / ALIASES, aliases.model_dump_json(indent=1))
 
+    def description(self) -> Description:
+        """What people say of it; raises `Unreadable`."""
+        from ..core.model import Description
+
+        return _read_or_none(Description, self.path / DESCRIPTION) or Description()
+
+    def write_description(self, description: Description) -> None:
+        """Write it; raises `StorageFull`, `Refused`."""
+        home.write(self.make().path / DESCRIPTION, description.model_dump_json(indent=1))
+
     def rules(self) -> GateRules:
         """Its gates; raises `Unreadable`: gates that can't be read are not passed."""
         from ..core.base import read_record
@@ -232,12 +243,16 @@ class ModelFolder:
 
     def state(self) -> ModelState:
         """The model as it is shown; what can't be read says so."""
+        return self._state(self.numbers())
+
+    def _state(self, numbers: list[int]) -> ModelState:
+        """The model with some of its versions."""
         from ..core.cluster import Problem
         from ..core.errors import Unreadable
         from ..core.model import ModelState, unreadable_version
 
         found = []
-        for number in reversed(self.numbers()):
+        for number in reversed(numbers):
             try:
                 found.append(self.version(number).record())
             except FileNotFoundError:
@@ -247,32 +262,39 @@ class ModelFolder:
         state = ModelState(name=self.name, versions=[*found, *self.registered()])
         try:
             state = state.model_copy(update={"aliases": self.aliases(), "gated": True})
+            state = state.model_copy(update={"description": self.description()})
             return state.model_copy(update={"gated": not self.rules().empty})
         except Unreadable as fault:
             return state.model_copy(update={"problem": Problem.of(fault), "gated": True})
 
     def summary(self) -> ModelSummary:
-        """The model in a line; what can't be read says so."""
+        """The model in a line; what can't be read says so. Of its versions it reads two, however many there are."""
         from ..core.cluster import Problem
         from ..core.errors import Unreadable
         from ..core.gate import GateRules
         from ..core.promotion import summary_of
 
-        state, rules, verdict = self.state(), GateRules(), None
+        numbers, champion = self.numbers(), None
+        with contextlib.suppress(Unreadable):
+            champion = self.aliases().champion
+        state = self._state([each for each in numbers if each in (champion, numbers[-1])])
+        others = sum(bool(each.registered) for each in state.versions)
+        rules, verdict = GateRules(), None
         try:
-            numbers = self.numbers()
             rules = self.rules()
             verdict = self.version(numbers[-1]).verdict() if numbers else None
         except Unreadable as fault:
             state = state.model_copy(update={"problem": state.problem or Problem.of(fault)})
-        return summary_of(state, rules, verdict, max(self.stamp(), default=0) / 1e9)
+        return summary_of(state, rules, verdict, max(self.stamp(), default=0) / 1e9, len(numbers) + others)
 
     def stamp(self) -> tuple[int, ...]:
         """Changes when something of the model has changed."""
         found = []
-        for path in (self.versions, self.path / TRAIL, self.path / ALIASES, self.path / RULES, self.path / FOREIGN):
-            with contextlib.suppress(OSError):
-                found.append(path.stat().st_mtime_ns)
+        for name in (self.versions.name, TRAIL, ALIASES, RULES, FOREIGN, DESCRIPTION):
+            try:
+                found.append((self.path / name).stat().st_mtime_ns)
+            except OSError:
+                found.append(0)
         return tuple(found)
 
     # The trail.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..core.errors import UnknownModel, UnknownVersion
 from ..core.model import ModelVersion
+from ..core.promotion import matches
 from ..home.models import ModelFolder, model_folders
 
 
@@ -13,6 +14,13 @@ def find_model(name: str) -> ModelFolder:
     if name not in known:
         raise UnknownModel.named(str(name), known)
     return known[name]
+
+
+def search(text: str = "", owner: str | None = None, tag: str | None = None) -> list[ModelFolder]:
+    """The models that are looked for, by name; the parameters are those of `core.promotion.matches`."""
+    if not (text.split() or owner is not None or tag is not None):
+        return model_folders()
+    return [folder for folder in model_folders() if matches(folder.summary(), text, owner, tag)]
 
 
 def find_version(folder: ModelFolder, number: int | str | None) -> ModelVersion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from ..core.gate import GateRules, Verdict
 from ..core.model import Baseline, Finding, Measured, ModelState, ModelVersion, PackageCheck
 from ..core.price import Cost
 from ..core.trail import TrailEntry
-from ..home.models import ModelFolder, model_folder, model_folders
+from ..home.models import ModelFolder, model_folder
 from ..tracking.child import bring_models
-from .find import find_model, find_version
+from .describe import describe
+from .find import find_model, find_version, search
 from .lines import cost_of, line, model_lines
 from .load import load, verify, verify_trail
 
@@ -34,6 +35,8 @@ def save_model(
     run: Any = None,
     note: str = "",
     keep_rows: bool = True,
+    tags: Iterable[str] = (),
+    description: str | None = None,
 ) -> Version:
     """Save a model as a new version, in a notebook or in the code of a run on this machine.
 
@@ -52,6 +55,8 @@ def save_model(
     note : a sentence for people.
     keep_rows : whether the held-out rows are kept in the version's folder, so that a later version can be compared on
         them (up to 64 MB). Without them their digest and the answers to them are.
+    tags : by which others find the model; they are added to those that it has.
+    description : what the model is for; default: as it was.
 
     Raises
     ------
@@ -75,6 +80,8 @@ def save_model(
         run=run,
         note=note,
         keep_rows=keep_rows,
+        tags=tags,
+        description=description,
     )
     return Version(model_folder(name), record)
 
@@ -89,11 +96,14 @@ def model(name: str) -> Model:
     return Model(find_model(name))
 
 
-def models(mlflow: bool = False) -> Models:
-    """All models, by name; as a list that shows itself, a line each.
+def models(text: str = "", *, owner: str | None = None, tag: str | None = None, mlflow: bool = False) -> Models:
+    """Models, by name; as a list that shows itself, a line each.
 
     Parameters
     ----------
+    text : only those that have all of these words in their name, owner, tags, description, metric or the gates that
+        they failed, as the sidebar's filter does.
+    owner, tag : only those of this owner, or with this tag, in any case of letters.
     mlflow : whether MLflow is asked first for versions that others have registered there, which takes seconds; else
         those are listed that were seen the last time.
 
@@ -103,7 +113,7 @@ def models(mlflow: bool = False) -> Models:
     """
     if mlflow and not bring_models(_PATIENCE):
         raise Unavailable("MLflow can't be asked for its models", "", "Look at the tracking URI in the settings.")
-    return Models(map(Model, model_folders()))
+    return Models(map(Model, search(text, owner, tag)))
 
 
 class Version:
@@ -215,6 +225,44 @@ class Model:
     def load(self, number: int | str = "champion") -> Any:
         """The model of a version, the champion's by default; raises as `Version.load`, and `UnknownVersion`."""
         return self.version(number).load()
+
+    @property
+    def owner(self) -> str:
+        """Whose it is, as `describe` said; else who saved its champion, or its newest version."""
+        return self.state.owner
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags."""
+        return self._folder.description().tags
+
+    @property
+    def description(self) -> str:
+        """What it is for."""
+        return self._folder.description().text
+
+    def describe(self, text: str | None = None, *, owner: str | None = None, why: str = "") -> None:
+        """Say what it is for, or whose it is, so that others find it; what isn't given stays.
+
+        Parameters
+        ----------
+        text : up to 500 characters.
+        owner : a person or a team; "" is who saved its champion.
+        why : for the trail.
+
+        Raises
+        ------
+        InvalidInput, StorageFull, Refused
+        """
+        describe(self._folder, text=text, owner=owner, why=why)
+
+    def tag(self, *tags: str, why: str = "") -> None:
+        """Add tags, of up to 40 characters each; a model has 20 at most. Raises as `describe`."""
+        describe(self._folder, add=tags, why=why)
+
+    def untag(self, *tags: str, why: str = "") -> None:
+        """Take tags away. Raises as `describe`."""
+        describe(self._folder, remove=tags, why=why)
 
     @property
     def gates(self) -> GateRules:

@@ -6,6 +6,7 @@ from ..client.words import cost_so_far
 from ..core.model import ModelState, ModelVersion
 from ..core.price import Cost
 from ..core.words import about, count
+from .describe import words_of
 from .doors import run_of
 
 #: Metrics that a line names, and versions that a model lists.
@@ -16,7 +17,8 @@ def model_lines(state: ModelState, now: float) -> list[str]:
     """A model, and its versions below it."""
     lines = [f"  {line(each, each.number == state.aliases.champion, now)}" for each in state.versions[:_LISTED]]
     more = [f"  and {len(state.versions) - _LISTED} more"] if len(state.versions) > _LISTED else []
-    return [f"{state.name}: {count(len(state.versions), 'version')}", *lines, *more]
+    said = words_of(state.description)
+    return [f"{state.name}: {count(len(state.versions), 'version')}", *([f"  {said}"] if said else []), *lines, *more]
 
 
 def line(version: ModelVersion, champion: bool, now: float) -> str:

@@ -20,7 +20,8 @@ from .find import find_version
 from .judge import judge
 from .load import check_files, check_private
 from .measure import METRICS
-from .save import tell_mlflow, write_trail
+from .save import tell_mlflow
+from .trails import write_trail
 
 #: Seconds that a look for weaknesses of packages may take.
 _PATIENCE = 300.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InvalidInput, MlopsError
-from ..core.gate import GateResult
 from ..core.model import ColumnSpec, Measured, ModelVersion, Signature
-from ..core.trail import Actor, TrailEntry
+from ..core.trail import TrailEntry
 from ..home import guarded
 from ..home.models import (
     ANSWERS,
@@ -37,11 +36,13 @@ from . import mlmodel
 from .answers import ask, meant, same, task_of
 from .baseline import baseline_of
 from .card import card
+from .describe import describe_held, description_text, tags_of
 from .doors import here, lineage, running
 from .environment import freeze, imports_of, modules_beside, packages_of, python_version, sbom
 from .flavors import Flavor, flavor_of
 from .measure import SEED, Answers, Array, interval, metrics_for, value_of
 from .rows import Rows, dump, read_rows, read_truth, sample_of
+from .trails import write_trail
 
 #: Held-out rows that a version is measured on, and bytes of them that are kept.
 MOST_ROWS, MOST_KEPT = 100_000, 64_000_000
@@ -73,13 +74,15 @@ def save(
     run: Any = None,
     note: str = "",
     keep_rows: bool = True,
+    tags: Iterable[str] = (),
+    description: str | None = None,
 ) -> ModelVersion:
     """A new version of the model `name`; the parameters are those of `mlops.save_model`."""
     folder = model_folder(name)
     running()  # says at once where nothing could be saved
     if task not in (None, "classification", "regression", "other"):
         raise InvalidInput(f"task can't be {task!r}", "", "There are: classification, regression, other.")
-    own = _own_metrics(metrics)
+    own, said = _own_metrics(metrics), (tags_of(tags), description_text(description))
     flavor = flavor_of(model)
     held_out = None if valid is None else _held_out(flavor, model, valid, task)
     trained = None if train is None else read_rows(_first_of_pair(train), "train's X")
@@ -122,16 +125,23 @@ def save(
             packages=packages,
             made=made,
         )
-        return _keep(folder, draft, record, held_out, not stable)
+        return _keep(folder, draft, record, held_out, not stable, *said)
 
 
 def _keep(
-    folder: ModelFolder, draft: VersionFolder, record: ModelVersion, held_out: HeldOut | None, unstable: bool
+    folder: ModelFolder,
+    draft: VersionFolder,
+    record: ModelVersion,
+    held_out: HeldOut | None,
+    unstable: bool,
+    tags: list[str],
+    description: str | None,
 ) -> ModelVersion:
     """Give the draft its number, and make it a version; its trail says so."""
     with folder.locked():
         numbers = [*folder.numbers(), *(_number(entry) for entry in folder.trail() if entry.verb == "saved")]
         record = record.model_copy(update={"number": max(numbers, default=0) + 1})
+        describe_held(folder, text=description, add=tags)  # before: where it can't be, nothing is kept
         draft.write(CARD, card(record, held_out=0 if held_out is None else len(held_out.rows), unstable=unstable))
         kept = folder.keep(draft, record.number, record)
         try:
@@ -149,18 +159,6 @@ def tell_mlflow() -> None:
     the next kernel: a process that a run starts ends with the run."""
     if here().how != "run":
         bring_models()
-
-
-def write_trail(
-    folder: ModelFolder, actor: Actor, verb: str, what: str, *, gates: list[GateResult] | None = None, **more: Any
-) -> tuple[TrailEntry, str]:
-    """Add to the trail what was done; the model is to be locked. Returns the entry, and the digest of its line."""
-
-    def entry(seq: int, previous: str) -> TrailEntry:
-        told: dict[str, Any] = {"verb": verb, "object": what, "gates": gates or [], **more}
-        return TrailEntry(seq=seq, time=time.time(), actor=actor, previous=previous, **told)
-
-    return folder.add_to_trail(entry)
 
 
 def answers_file(answers: Answers, digest: str) -> bytes:

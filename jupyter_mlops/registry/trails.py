@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from ..core.gate import GateResult
 from ..core.model import Finding
-from ..core.trail import TrailEntry
+from ..core.trail import Actor, TrailEntry
 from ..home.models import ModelFolder, model_folders
 from .find import find_model, split_name
 from .load import verify_trail
 
 #: How deeds are told that their own name doesn't say.
 _WORDS = {"refused": "didn't promote", "ruled": "set the gates of", "checked": "looked up the packages of"}
+
+
+def write_trail(
+    folder: ModelFolder, actor: Actor, verb: str, what: str, *, gates: list[GateResult] | None = None, **more: Any
+) -> tuple[TrailEntry, str]:
+    """Add to the trail what was done; the model is to be locked. Returns the entry, and the digest of its line."""
+
+    def entry(seq: int, previous: str) -> TrailEntry:
+        told: dict[str, Any] = {"verb": verb, "object": what, "gates": gates or [], **more}
+        return TrailEntry(seq=seq, time=time.time(), actor=actor, previous=previous, **told)
+
+    return folder.add_to_trail(entry)
 
 
 def trail(model: str | None = None) -> Trail:
@@ -64,6 +78,8 @@ def trail_line(entry: TrailEntry) -> str:
         done = f"gave {entry.object} {entry.after} in {entry.service}"
     elif entry.verb == "went on":
         done = f"went on with {entry.object} in {entry.service} ({entry.after})"
+    elif entry.verb == "described":
+        done = f"described {entry.object}: {entry.after}"
     elif entry.verb == "failed":
         done = f"couldn't have {entry.object} answer as {entry.service}"
     elif entry.service:

@@ -31,6 +31,8 @@ const summary = (part: Partial<ModelSummary> = {}): ModelSummary => ({
   newest: 2,
   champion: 1,
   owner: 'ada',
+  text: '',
+  tags: [],
   since: NOW,
   metric: 'accuracy',
   measured: measure(0.8734),
@@ -102,6 +104,7 @@ const modelView = (part: Partial<ModelView> = {}): ModelView => ({
     name: 'churn',
     versions: [version(2), version(1)],
     aliases: { format: 1, champion: 1, since: NOW, by: 'ada', trail: 2, trail_digest: '' },
+    description: { format: 1, text: '', tags: [], owner: '' },
     gated: true,
     problem: null
   },
@@ -165,6 +168,33 @@ describe('Models in the sidebar', () => {
     expect(stage.executed).toEqual([[CommandIDs.openModel, { model: 'churn' }]]);
     rerender(stage.within(<Models wanted="late" />));
     expect(document.querySelectorAll('[data-mlops="model"]')).toHaveLength(1);
+  });
+
+  it('are found among hundreds by tag, owner and text', async () => {
+    const stage = new Stage();
+    const models = Array.from({ length: 500 }, (_, index) =>
+      summary({
+        name: `model-${index}`,
+        owner: index % 5 === 0 ? 'grace' : 'ada',
+        tags: index === 15 ? ['Credit', 'eu'] : [],
+        text: index === 17 ? 'Who leaves next month' : ''
+      })
+    );
+    const { rerender } = stage.show(<Models wanted="" />);
+    await stage.after(() => stage.stream.say(snapshot({ models })));
+    const shown = (): string[] =>
+      [...document.querySelectorAll<HTMLElement>('[data-mlops="model"]')].map(
+        row => row.dataset.name!
+      );
+    expect(shown()).toHaveLength(500);
+    for (const [wanted, name] of [
+      ['credit', 'model-15'],
+      ['GRACE eu', 'model-15'],
+      ['leaves month', 'model-17']
+    ]) {
+      rerender(stage.within(<Models wanted={wanted} />));
+      expect(shown()).toEqual([name]);
+    }
   });
 });
 

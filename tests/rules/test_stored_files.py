@@ -27,6 +27,7 @@ OWNERS = {
     **{name: {CLUSTER} for name in (clusters.RUNS, clusters.RESULTS)},
     **{name: {RUN} for name in (runs.JOURNAL, "payload.pkl", "payload.new", "payload.why", "mlflow.json")},
     **{name: {MODEL} for name in (models.TRAIL, models.RULES, models.ALIASES, models.FOREIGN, models.VERSION)},
+    models.DESCRIPTION: {MODEL},
     **{name: {MODEL} for name in (models.BASELINE, models.VERDICT, models.CHECK, models.CARD, models.SBOM)},
     **{name: {SERVICE} for name in (services.WANTED, services.SERVED, services.ROUTER, services.CALLERS)},
     **{name: {SERVICE} for name in (services.WATCH, services.WINDOWS, services.PERFORMANCE)},

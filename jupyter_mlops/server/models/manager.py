@@ -41,6 +41,7 @@ class ModelManager:
     def __init__(self, hub: Hub, log: Logger) -> None:
         self._hub = hub
         self._known: dict[str, tuple[tuple[int, ...], ModelSummary]] = {}
+        self._told = False
         self._looking = asyncio.Lock()
         self._looker = Looker(hub, log, "models", _LOOK, self.publish)
 
@@ -55,7 +56,10 @@ class ModelManager:
     async def publish(self) -> None:
         """Tell browsers of the models as they are now."""
         async with self._looking:
-            self._known = await asyncio.to_thread(_summaries, self._known)
+            before, self._known = self._known, await asyncio.to_thread(_summaries, self._known)
+        if self._told and before == self._known:  # hundreds of them aren't turned into text each time
+            return
+        self._told = True
         # One without a version is being saved for the first time, or all of them were removed.
         self._hub.put("models", "", [summary for _, summary in self._known.values() if summary.versions])
 

@@ -55,7 +55,8 @@ export function ModelDetails({ name }: { name: string }): JSX.Element {
 
 function Summary({ view }: { view: ModelView }): JSX.Element {
   const { store, trans } = useMlops();
-  const { name, aliases } = view.model;
+  const { name, aliases, description } = view.model;
+  const { text, tags, owner } = description;
   const gates = gateNames(trans, view.gates);
   return (
     <div className="jp-mlops-summary" data-mlops="model-summary">
@@ -67,6 +68,13 @@ function Summary({ view }: { view: ModelView }): JSX.Element {
         {aliases.since !== null &&
           trans.__(', promoted %1 by %2', clock(aliases.since, store.now()), aliases.by)}
       </span>
+      {(text || tags.length > 0 || owner) && (
+        <span data-mlops="model-description">
+          {[text, tags.join(', '), owner && trans.__('owner %1', owner)]
+            .filter(Boolean)
+            .join(' · ')}
+        </span>
+      )}
       <span>
         {gates.length > 0 ? trans.__('gates: %1', gates.join(', ')) : trans.__('no gates are set')}
       </span>

@@ -51,7 +51,13 @@ const Row = memo(function Row({ model }: { model: ModelSummary }): JSX.Element {
         <button
           type="button"
           className="jp-mlops-name"
-          title={trans.__('Versions, gates and trail of %1', model.name)}
+          title={[
+            trans.__('Versions, gates and trail of %1', model.name),
+            model.text,
+            model.tags.join(', ')
+          ]
+            .filter(Boolean)
+            .join('\n')}
           onClick={() => void commands.execute(CommandIDs.openModel, { model: model.name })}
           data-mlops="model-open"
         >

@@ -835,6 +835,8 @@ export interface ModelSummary {
   owner: string;
   problem: Problem | null;
   since: number | null;
+  tags: string[];
+  text: string;
   versions: number;
 }
 /**
@@ -1079,6 +1081,7 @@ export interface JoinedLabels {
  */
 export interface ModelState {
   aliases: Aliases;
+  description: Description;
   gated: boolean;
   name: string;
   problem: Problem | null;
@@ -1094,6 +1097,17 @@ export interface Aliases {
   since: number | null;
   trail: number;
   trail_digest: string;
+}
+/**
+ * What people say of a model, so that others find it: what it is for, its tags, and whose it is.
+ *
+ * An empty owner is the one of the version that its name means.
+ */
+export interface Description {
+  format: number;
+  owner: string;
+  tags: string[];
+  text: string;
 }
 /**
  * One version of a model, as it was saved.
@@ -1243,6 +1257,7 @@ export interface TrailEntry {
     | 'refused'
     | 'ruled'
     | 'checked'
+    | 'described'
     | 'deployed'
     | 'failed'
     | 'split'

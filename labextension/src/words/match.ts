@@ -37,9 +37,10 @@ export function matchesRun(trans: TranslationBundle, run: RunState, wanted: stri
   );
 }
 
-/** Whether a model is one that is looked for: by its name, owner, measure or the gates that it failed. */
+/** Whether a model is one that is looked for: by its name, owner, tags, text, measure or the gates that it failed. */
 export function matchesModel(model: ModelSummary, wanted: string): boolean {
-  return matches([model.name, model.owner, model.metric, ...model.failed], wanted);
+  const { name, owner, tags, text, metric, failed } = model;
+  return matches([name, owner, ...tags, text, metric, ...failed], wanted);
 }
 
 /** Whether a service is one that is looked for: by its name, model, owner, address or what is wrong with it. */

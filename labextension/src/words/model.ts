@@ -67,6 +67,7 @@ export function deed(trans: TranslationBundle, entry: TrailEntry): string {
     refused: trans.__('not promoted'),
     ruled: trans.__('set the gates'),
     checked: trans.__('looked up packages'),
+    described: trans.__('described: %1', entry.after),
     deployed: trans.__('deployed as %1', entry.service),
     split: trans.__('given another share of %1: %2', entry.service, entry.after),
     'went on': trans.__('went on in %1: %2', entry.service, entry.after),
