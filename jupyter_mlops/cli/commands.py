@@ -35,6 +35,7 @@ from ..core.profile import MOST_WORKERS
 from ..core.run import FINAL, RunState
 from ..core.words import count
 from ..home import settings
+from ..home.models import versions_of_run
 from ..places import profiles
 from ..tracking import history
 from .account import account
@@ -226,7 +227,8 @@ async def runs(asked: Namespace) -> None:
     """`runs`."""
     if asked.run:
         run = history.get(asked.run)
-        return as_json(run) if asked.json else _say(run_text(run, time.time()))
+        made = [version.name for version in versions_of_run(run.id)]
+        return as_json(run) if asked.json else _say(run_text(run, time.time(), made))
     found = history.runs(asked.limit, asked.cluster)
     if asked.json:
         return as_json(found)

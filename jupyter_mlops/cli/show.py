@@ -191,7 +191,7 @@ def _far(run: RunState) -> str:
     return f"{run.tried}/{of}" + ("" if run.best is None else f", best {run.best:.4g}")
 
 
-def run_text(run: RunState, now: float) -> str:
+def run_text(run: RunState, now: float, versions: Sequence[str] = ()) -> str:
     """A run, a line for each thing; with what it used of its workers, and which others would have done."""
     lines = [
         ("Run", f"{run.name} ({run.id})"),
@@ -204,6 +204,7 @@ def run_text(run: RunState, now: float) -> str:
         *(("Advice", each.text) for each in run.advice),
         *([("Spot", run.spot_fit.text)] if run.spot_fit is not None else []),
         *([("Sizes", run.ladder.sentence)] if run.ladder is not None else []),
+        *([("Made", listed(versions))] if versions else []),
         *([("Error", run.error)] if run.error else []),
     ]
     return _lines(lines)

@@ -59,6 +59,9 @@ class Lineage(Record):
     notebook: Saying = ""
     cell: Label = ""
     number: int | None = None
+    #: When the notebook that is kept had been saved last, and whether the code that ran hadn't been saved in it.
+    notebook_saved: Time | None = None
+    unsaved: bool = False
     #: SHA-256 of the rows that it was trained on, and of those that were held out, as far as they were given.
     train: Label = ""
     valid: Label = ""

@@ -32,7 +32,7 @@ DESCRIPTION = "description.json"
 
 #: Of a version.
 VERSION, BASELINE, VERDICT, CHECK = "version.json", "baseline.json", "verdict.json", "packages.json"
-CARD, SBOM, SOURCE = "card.md", "sbom.json", "source.py"
+CARD, SBOM, SOURCE, NOTEBOOK = "card.md", "sbom.json", "source.py", "notebook.ipynb"
 
 #: Of a version, arrays: the held-out rows, its answers to them, the example and its answer.
 ROWS, ANSWERS, EXAMPLE, EXAMPLE_ANSWER = "rows.npz", "answers.npz", "example.npz", "example-answer.npz"
@@ -383,6 +383,20 @@ def model_folders() -> list[ModelFolder]:
     return [
         ModelFolder(path) for path in sorted(models_dir().iterdir()) if _NAME.fullmatch(path.name) and path.is_dir()
     ]
+
+
+def versions_of_run(run: str) -> list[ModelVersion]:
+    """The versions that a run made, by model and number. Only those are read in which its id stands."""
+    from ..core.errors import Unreadable
+
+    found = []
+    for folder in model_folders():
+        for number in folder.numbers():
+            version = folder.version(number)
+            with contextlib.suppress(OSError, Unreadable):
+                if run.encode() in (version.path / VERSION).read_bytes() and version.record().made.run == run:
+                    found.append(version.record())
+    return found
 
 
 def digest_of_files(files: dict[str, str]) -> str:

@@ -97,6 +97,13 @@ def run_of(version_run: str) -> RunState | None:
         return None
 
 
+def typed() -> str:
+    """The text of the cell that runs now, as somebody typed it, with its magics; empty elsewhere."""
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    cells = shell.history_manager.input_hist_raw if shell is not None else None
+    return str(cells[-1]) if cells else ""
+
+
 def _cell() -> str:
     """The text of the cell that runs now; empty elsewhere."""
     shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()

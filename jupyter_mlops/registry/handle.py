@@ -158,6 +158,25 @@ class Version:
         """What the run cost that made it; None where it wasn't made by one."""
         return cost_of(self.record)
 
+    def notebook(self, folder: str | Path | None = None) -> Path:
+        """Write a copy of the notebook that it was saved from, as that was, beside yours; where it lies.
+
+        It is as it had been saved last, without outputs, and says so in a cell before the others. No file is written
+        over.
+
+        Parameters
+        ----------
+        folder : default: where this process works, which is the folder of its notebook.
+
+        Raises
+        ------
+        NotFound : none is kept: it wasn't saved from a notebook, or that couldn't be read, or had more than 5 MB.
+        StorageFull, Refused
+        """
+        from .notebook import write_copy
+
+        return write_copy(self._folder.version(self.number), self.record, Path(folder or ".").absolute())
+
     def load(self) -> Any:
         """The model, once its files are seen to be those that were saved, and its example to give its stored answer.
 

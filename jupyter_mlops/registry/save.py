@@ -22,6 +22,7 @@ from ..home.models import (
     CARD,
     EXAMPLE,
     EXAMPLE_ANSWER,
+    NOTEBOOK,
     ROWS,
     SBOM,
     SOURCE,
@@ -37,10 +38,11 @@ from .answers import ask, meant, same, task_of
 from .baseline import baseline_of
 from .card import card
 from .describe import describe_held, description_text, tags_of
-from .doors import here, lineage, running
+from .doors import here, lineage, running, typed
 from .environment import freeze, imports_of, modules_beside, packages_of, python_version, sbom
 from .flavors import Flavor, flavor_of
 from .measure import SEED, Answers, Array, interval, metrics_for, value_of
+from .notebook import kept_notebook
 from .rows import Rows, dump, read_rows, read_truth, sample_of
 from .trails import write_trail
 
@@ -91,8 +93,11 @@ def save(
     stable = shown is None or answer is None or not same(answer, ask(flavor, model, shown))
     imports = imports_of(model) | set(flavor.packages) | ({"pandas"} if shown is not None and shown.names else set())
     made, source = lineage(run)
+    notebook = kept_notebook(made.notebook, source if made.run else typed())
     made = made.model_copy(
         update={
+            "notebook_saved": None if notebook is None else notebook.saved,
+            "unsaved": notebook is not None and notebook.unsaved,
             "train": trained.digest() if trained is not None else "",
             "valid": _digest(held_out) if held_out is not None else "",
         }
@@ -103,6 +108,8 @@ def save(
         flavors = _write_artifact(draft, flavor, model, signature, packages, modules_beside(imports), shown)
         for path, content in _files(held_out, trained, shown, answer if stable else None, source, keep_rows).items():
             draft.write(path, content)
+        if notebook is not None:
+            draft.write(NOTEBOOK, notebook.content)
         draft.write("freeze.txt", freeze())
         draft.write(SBOM, sbom(name, "", packages))
         files = draft.digests()

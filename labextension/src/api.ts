@@ -69,6 +69,13 @@ export interface IDecision {
 /** An amount as a person typed it: the server reads "2 GiB" and "20 min" too, and says what is wrong with others. */
 export type Amount = number | string | null;
 
+/** A copy of a notebook: what to call it, and the folder where it belongs, below the server's root. */
+export interface INotebookCopy {
+  name: string;
+  folder: string;
+  notebook: object;
+}
+
 /** Other limits for a live cluster; what is left out stays. */
 export interface ILimitChange {
   budget?: Amount;
@@ -145,6 +152,10 @@ export interface IApi {
   model(name: string): Promise<ModelView>;
   /** A version's card, in Markdown. */
   card(model: string, version: number): Promise<string>;
+  /** A copy of the notebook that a version was saved from, as it was; what to call it, and where that was. */
+  notebookOf(model: string, version: number): Promise<INotebookCopy>;
+  /** The versions that a run made, by name. */
+  versionsOf(run: string): Promise<string[]>;
   /** Whether a version is as it was saved. */
   verify(model: string, version: number): Promise<Finding[]>;
   /** Make a version its model's champion, if it passes the gates or they are overridden. Takes seconds. */
@@ -295,6 +306,14 @@ export class Api implements IApi {
   async card(model: string, version: number): Promise<string> {
     const path = at('models', model, 'versions', String(version), 'card');
     return (await this._ask<{ card: string }>(path)).card;
+  }
+
+  notebookOf(model: string, version: number): Promise<INotebookCopy> {
+    return this._ask(at('models', model, 'versions', String(version), 'notebook'));
+  }
+
+  async versionsOf(run: string): Promise<string[]> {
+    return (await this._ask<{ versions: string[] }>(at('runs', run, 'versions'))).versions;
   }
 
   verify(model: string, version: number): Promise<Finding[]> {

@@ -51,6 +51,7 @@ export namespace CommandIDs {
   /** Open the details of `model` in a tab. */
   export const openModel = 'jupyter-mlops:model-open';
   /** Ask whether to make `version` the champion of `model`, saying what its gates say. */
+  export const openNotebookOf = 'jupyter-mlops:model-notebook';
   export const promoteModel = 'jupyter-mlops:model-promote';
   /** Have `version` of `model` (the champion, without one) answer at a stable address. */
   export const deployModel = 'jupyter-mlops:model-deploy';

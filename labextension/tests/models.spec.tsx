@@ -14,7 +14,8 @@ import {
   ModelView,
   Verdict
 } from '../src/state/schema';
-import { NOW, snapshot } from './examples';
+import { Made } from '../src/run/made';
+import { NOW, run, snapshot } from './examples';
 import { find, Stage } from './stage';
 
 const measure = (value: number): Measured => ({
@@ -73,6 +74,8 @@ const version = (number: number, part: Partial<ModelVersion> = {}): ModelVersion
     notebook: '',
     cell: '',
     number: null,
+    notebook_saved: null,
+    unsaved: false,
     train: '',
     valid: '',
     cost: null
@@ -219,6 +222,43 @@ describe('The details of a model', () => {
       stage.stream.change(2, { noun: 'models', id: '', value: [summary({ changed: 2 })] })
     );
     expect(stage.api.asked.slice(asked)).toEqual([['model', 'churn']]);
+  });
+});
+
+describe('The notebook of a version', () => {
+  it('is opened as a copy beside it, and never over a file', async () => {
+    const stage = new Stage();
+    const kept = version(1, { files: { 'notebook.ipynb': 'd' } });
+    stage.api.modelView = modelView({
+      model: { ...modelView().model, versions: [version(2), kept] }
+    });
+    stage.api.notebookOf = async () => ({
+      name: 'churn@1 as of 12 May 2026.ipynb',
+      folder: 'work',
+      notebook: { cells: [] }
+    });
+    stage.show(<ModelDetails name="churn" />);
+    await stage.after(() => stage.stream.say(snapshot({ models: [summary()] })));
+    expect(document.querySelectorAll('[data-mlops="version-notebook"]')).toHaveLength(1);
+    stage.files.set('work/churn@1 as of 12 May 2026.ipynb', 'mine');
+    await stage.after(() => find('version-notebook').click());
+    const path = 'work/churn@1 as of 12 May 2026 (2).ipynb';
+    expect(stage.files.get('work/churn@1 as of 12 May 2026.ipynb')).toBe('mine');
+    expect(stage.files.get(path)).toEqual({ cells: [] });
+    expect(stage.executed).toEqual([['docmanager:open', { path }]]);
+  });
+});
+
+describe('A run', () => {
+  it('tells which versions it made, and leads to them', async () => {
+    const stage = new Stage();
+    stage.api.versions = ['churn@3', 'churn@4'];
+    stage.show(<Made run={run()} />);
+    expect(stage.api.asked).toEqual([]);
+    await stage.after(() => stage.stream.say(snapshot({ models: [summary()] })));
+    expect(find('made').textContent).toBe('Made churn@3churn@4');
+    find('made-version').click();
+    expect(stage.executed).toEqual([[CommandIDs.openModel, { model: 'churn' }]]);
   });
 });
 

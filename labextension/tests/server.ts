@@ -68,6 +68,7 @@ export class TestApi implements IApi {
   lines: string[] = [];
   doubts: Fault[] = [];
   modelView: ModelView | null = null;
+  versions: string[] = [];
   looked: Finding[] = [];
   spent: MoneyView = {
     month: '2026-11',
@@ -138,6 +139,9 @@ export class TestApi implements IApi {
   cancel = (...args: [string]) => this._answer('cancel', args, operation({ kind: 'cancel' }));
   again = (...args: [string, string?]) => this._answer<Operation>('again', args, this.doing);
   model = (...args: [string]) => this._answer('model', args, this.modelView!);
+  notebookOf = (...args: [string, number]) =>
+    this._answer('notebookOf', args, { name: 'a.ipynb', folder: '', notebook: {} });
+  versionsOf = (...args: [string]) => this._answer('versionsOf', args, this.versions);
   card = (...args: [string, number]) => this._answer('card', args, '# A card');
   verify = (...args: [string, number]) => this._answer('verify', args, this.looked);
   promote = (...args: [string, Promotion]) =>

@@ -22,12 +22,26 @@ export class Stage {
   readonly store = new Store(this.stream, this.api);
   readonly commands = new CommandRegistry();
   readonly gate = new Gate(this.store);
+  /** Files of the server, by path. */
+  readonly files = new Map<string, unknown>();
+  readonly contents = {
+    get: async (path: string): Promise<never> => {
+      if (!this.files.has(path)) {
+        throw Object.assign(new Error('Not Found'), { response: { status: 404 } });
+      }
+      return null as never;
+    },
+    save: async (path: string, options?: { content?: unknown }): Promise<never> => {
+      this.files.set(path, options?.content);
+      return null as never;
+    }
+  };
   /** Commands of other plugins that were executed, with their arguments. */
   readonly executed: [string, unknown][] = [];
 
   constructor() {
     addClusterCommands(this.commands, this.store, trans);
-    addModelCommands(this.commands, this.store, trans);
+    addModelCommands(this.commands, this.store, trans, this.contents);
     addMoneyCommands(this.commands, this.store, trans);
     addRunCommands(this.commands, this.store, trans);
     const others = [
@@ -45,7 +59,8 @@ export class Stage {
       CommandIDs.watchService,
       CommandIDs.compareService,
       CommandIDs.promoteService,
-      CommandIDs.rollBackService
+      CommandIDs.rollBackService,
+      'docmanager:open'
     ];
     for (const id of others) {
       this.commands.addCommand(id, { execute: args => void this.executed.push([id, args]) });

@@ -83,6 +83,29 @@ async def test_what_is_wrong_is_said(
     assert answer[0] == status and answer[1]["what"]
 
 
+async def test_a_version_has_its_notebook_and_a_run_its_versions(
+    ask: Any, home: Path, jp_root_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = jp_root_dir / "work" / "train.ipynb"
+    book.parent.mkdir()
+    book.write_text('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}')
+    monkeypatch.setenv("JPY_SESSION_NAME", str(book))
+    mlops.save_model(len, "churn")
+    told = await ask("GET", "models/churn/versions/1/notebook")
+    assert (
+        told["folder"] == "work" and told["name"].startswith("churn@1 as of ") and len(told["notebook"]["cells"]) == 1
+    )
+    monkeypatch.setenv("JPY_SESSION_NAME", str(home / "elsewhere.ipynb"))
+    mlops.save_model(len, "churn")
+    status, none = await ask("GET", "models/churn/versions/2/notebook")
+    assert status == 404 and none["what"] == "churn@2 has no notebook"
+    folder = model_folder("churn").version(1)
+    record = folder.record()
+    folder.write_record(record.model_copy(update={"made": record.made.model_copy(update={"run": "a" * 12})}))
+    assert await ask("GET", f"runs/{'a' * 12}/versions") == {"versions": ["churn@1"]}
+    assert await ask("GET", "runs/nobody/versions") == {"versions": []}
+
+
 class Careful(Authorizer):
     """Everybody may promote, nobody may override."""
 

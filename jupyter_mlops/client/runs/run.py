@@ -15,6 +15,7 @@ from ...core.price import Cost
 from ...core.run import FINAL, ItemError, RunState
 from ...core.sizing import AdviceList
 from ...core.stack import PythonStack, PythonStacks
+from ...home.models import versions_of_run
 from ..clusters.handle import cluster
 from ..clusters.kernel import kernel, loop_thread
 from .execution.channel import Channel
@@ -77,6 +78,11 @@ class Run:
     def name(self) -> str:
         """Its name."""
         return self.record.name
+
+    @property
+    def versions(self) -> list[str]:
+        """The versions of models that it made, by name: ["churn@3"]."""
+        return [version.name for version in versions_of_run(self.id)]
 
     @property
     def cluster(self) -> str:

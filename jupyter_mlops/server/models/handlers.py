@@ -47,6 +47,31 @@ class CardHandler(Handler):
         self.reply({"card": await self.services.models.card(name, number)})
 
 
+class NotebookHandler(Handler):
+    """The notebook of a version."""
+
+    auth_resource = MODELS
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str, number: str) -> None:
+        """A copy of it as it was; whoever asks writes it, as they may."""
+        root = str(self.settings.get("server_root_dir", ""))
+        self.reply(await self.services.models.notebook(name, number, root))
+
+
+class RunVersionsHandler(QuietHandler):
+    """The versions that a run made."""
+
+    auth_resource = MODELS
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """Their names."""
+        self.reply({"versions": await self.services.models.of_run(run)})
+
+
 class VerifyHandler(QuietHandler):
     """Whether a version is as it was saved."""
 
@@ -79,6 +104,8 @@ HANDLERS = [
     (r"models", ModelsHandler),
     (r"models/([^/]+)", ModelHandler),
     (r"models/([^/]+)/versions/([^/]+)/card", CardHandler),
+    (r"models/([^/]+)/versions/([^/]+)/notebook", NotebookHandler),
     (r"models/([^/]+)/versions/([^/]+)/verify", VerifyHandler),
+    (r"runs/([^/]+)/versions", RunVersionsHandler),
     (r"models/([^/]+)/promote", PromoteHandler),
 ]

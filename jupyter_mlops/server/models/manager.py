@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from logging import Logger
+from pathlib import Path
 from typing import Any
 
 from ... import home
@@ -16,9 +17,10 @@ from ...core.model import Finding, ModelState
 from ...core.promotion import ModelSummary, ModelView, Promotion, PromotionAnswer, PromotionAsked
 from ...core.trail import Actor, TrailEntry
 from ...core.waiting import wait_for
-from ...home.models import model_folders
+from ...home.models import model_folders, versions_of_run
 from ...home.owner import me
 from ...registry.find import find_model, find_version
+from ...registry.notebook import copy_name, copy_of
 from ..stream.hub import Hub
 from ..stream.looker import Looker
 
@@ -79,6 +81,25 @@ class ModelManager:
             return folder.version(find_version(folder, number).number).card()
 
         return await asyncio.to_thread(read)
+
+    async def notebook(self, name: str, number: str, root: str) -> dict[str, Any]:
+        """A copy of the notebook that a version was saved from, what it may be called, and the folder below `root`
+        that the notebook was in, empty where it was elsewhere; raises `UnknownModel`, `UnknownVersion`, `NotFound`."""
+
+        def read() -> dict[str, Any]:
+            folder = find_model(name)
+            version = find_version(folder, number)
+            book = copy_of(folder.version(version.number), version)
+            beside, top = Path(version.made.notebook).parent, Path(root).expanduser().absolute()
+            inside = beside.is_relative_to(top) and beside.is_dir()
+            where = beside.relative_to(top).as_posix() if inside else ""
+            return {"name": copy_name(version), "folder": "" if where == "." else where, "notebook": book}
+
+        return await asyncio.to_thread(read)
+
+    async def of_run(self, run: str) -> list[str]:
+        """The versions that a run made, by name."""
+        return [version.name for version in await asyncio.to_thread(versions_of_run, run)]
 
     async def verify(self, name: str, number: str) -> list[Finding]:
         """Whether a version is as it was saved; nothing is loaded. Raises `UnknownModel`, `UnknownVersion`."""

@@ -1,4 +1,5 @@
 import { ReactWidget } from '@jupyterlab/apputils';
+import { Contents } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import React from 'react';
@@ -11,13 +12,15 @@ import { Provide } from '../state/hooks';
 import { ModelView, ModelVersion } from '../state/schema';
 import { Store } from '../state/store';
 import { versionName, when } from '../words/model';
+import { writeCopy } from './notebook';
 import { PromoteForm } from './promote';
 
 /** Add the command that promotes. */
 export function addModelCommands(
   commands: CommandRegistry,
   store: Store,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  contents: Pick<Contents.IManager, 'get' | 'save'>
 ): void {
   commands.addCommand(CommandIDs.promoteModel, {
     label: trans.__('Promote a Version of a Model…'),
@@ -27,6 +30,27 @@ export function addModelCommands(
       const name = (args.model as string | undefined) ?? (await pickModel(store, trans));
       if (name !== undefined) {
         await report(ask(name, args.version as number | undefined));
+      }
+    }
+  });
+
+  commands.addCommand(CommandIDs.openNotebookOf, {
+    label: trans.__('Open the Notebook of a Version as It Was…'),
+    caption: trans.__('A copy of the notebook that a version was saved from, without outputs'),
+    describedBy: takes({ model: 'string', version: 'number' }),
+    execute: async args => {
+      const name = (args.model as string | undefined) ?? (await pickModel(store, trans));
+      if (name === undefined) {
+        return;
+      }
+      const version =
+        (args.version as number | undefined) ?? (await pickNotebook(store, trans, name));
+      if (version !== undefined) {
+        const open = async (): Promise<void> => {
+          const path = await writeCopy(contents, await store.api.notebookOf(name, version));
+          await commands.execute('docmanager:open', { path });
+        };
+        await report(open());
       }
     }
   });
@@ -69,6 +93,27 @@ function pickVersion(
       `${versionName(view.model.name, number)}, ${when(trans, created, store.now())}`,
     trans.__('%1 has no version but its champion', view.model.name)
   );
+}
+
+/** Whether the notebook is kept that a version was saved from. */
+export function hasNotebook(version: ModelVersion): boolean {
+  return 'notebook.ipynb' in version.files;
+}
+
+async function pickNotebook(
+  store: Store,
+  trans: TranslationBundle,
+  name: string
+): Promise<number | undefined> {
+  const { model } = await store.api.model(name);
+  const picked = await choose(
+    trans,
+    trans.__('The notebook of which version of %1?', name),
+    model.versions.filter(hasNotebook),
+    ({ number, created }) => `${versionName(name, number)}, ${when(trans, created, store.now())}`,
+    trans.__('No version of %1 was saved from a notebook', name)
+  );
+  return picked?.number;
 }
 
 async function openForm(

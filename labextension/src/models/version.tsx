@@ -8,10 +8,10 @@ import { asProblem } from '../request';
 import { useMlops } from '../state/hooks';
 import { Finding, ModelVersion, ModelView, Problem, Verdict } from '../state/schema';
 import { measured, when } from '../words/model';
-import { number, significant } from '../words/number';
+import { number as numeral, significant } from '../words/number';
 import { size } from '../words/size';
 import { clock } from '../words/time';
-import { isPromotable } from './commands';
+import { hasNotebook, isPromotable } from './commands';
 import { Results } from './gates';
 import { verdictOf } from './promote';
 
@@ -150,7 +150,7 @@ function Facts(props: {
       trans.__(
         'Python %1, %2 packages',
         version.python,
-        number(Object.keys(version.packages).length)
+        numeral(Object.keys(version.packages).length)
       )
     ],
     [trans.__('Note'), version.note]
@@ -173,7 +173,7 @@ function Facts(props: {
           <Results results={verdict.results} />
         </>
       )}
-      {!version.registered && <Looks model={model} version={version.number} />}
+      {!version.registered && <Looks model={model} version={version} />}
     </div>
   );
 }
@@ -198,9 +198,10 @@ function FromRun({ version }: { version: ModelVersion }): JSX.Element {
   );
 }
 
-/** What is asked for by a click: whether it is as it was saved, and its card. */
-function Looks({ model, version }: { model: string; version: number }): JSX.Element {
-  const { store, trans } = useMlops();
+/** What is asked for by a click: whether it is as it was saved, its card, its notebook. */
+function Looks({ model, version }: { model: string; version: ModelVersion }): JSX.Element {
+  const { commands, store, trans } = useMlops();
+  const { number } = version;
   const [found, setFound] = useState<readonly Finding[] | null>(null);
   const [card, setCard] = useState<string | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -217,7 +218,7 @@ function Looks({ model, version }: { model: string; version: number }): JSX.Elem
       <div className="jp-mlops-actions">
         <Button
           label={trans.__('Look whether its files, environment and trail are as they were')}
-          onClick={() => ask(store.api.verify(model, version), setFound)}
+          onClick={() => ask(store.api.verify(model, number), setFound)}
           handle="verify"
         >
           {trans.__('verify')}
@@ -226,12 +227,21 @@ function Looks({ model, version }: { model: string; version: number }): JSX.Elem
           label={trans.__('Show its model card')}
           expanded={card !== null}
           onClick={() =>
-            card === null ? ask(store.api.card(model, version), setCard) : setCard(null)
+            card === null ? ask(store.api.card(model, number), setCard) : setCard(null)
           }
           handle="card"
         >
           {trans.__('card')}
         </Button>
+        {hasNotebook(version) && (
+          <Button
+            label={trans.__('Open a copy of the notebook that it was saved from, as it was')}
+            onClick={() => commands.execute(CommandIDs.openNotebookOf, { model, version: number })}
+            handle="version-notebook"
+          >
+            {trans.__('notebook as it was')}
+          </Button>
+        )}
       </div>
       {problem && <ProblemLine problem={problem} />}
       <div role="status">{found && <Results results={found} />}</div>

@@ -55,7 +55,7 @@ export const core: JupyterFrontEndPlugin<Store> = {
     const store = new Store(stream, api);
     addClusterCommands(app.commands, store, trans);
     addRunCommands(app.commands, store, trans);
-    addModelCommands(app.commands, store, trans);
+    addModelCommands(app.commands, store, trans, app.serviceManager.contents);
     addMoneyCommands(app.commands, store, trans);
     addServiceCommands(app.commands, store, trans);
     addProfileCommands(app.commands, store, trans);

@@ -18,6 +18,7 @@ import { itemsOf, partOf, runPhase } from '../words/run';
 import { size } from '../words/size';
 import { clock, span } from '../words/time';
 import { AdviceLines, usedOf } from './advice';
+import { Made } from './made';
 import { Ranks } from './ranks';
 import { Stacks } from './stacks';
 
@@ -68,6 +69,7 @@ export function RunDetails({ run }: { run: RunState }): JSX.Element {
           </div>
         ))}
       </dl>
+      <Made run={run} />
       <AdviceLines advice={run.advice} profile={run.profile} of={{ run: run.id }} />
       <Ranks run={run} />
       {run.kind === 'map' && run.problem === null && <Sizes run={run} />}

@@ -1147,10 +1147,12 @@ export interface Lineage {
   cell: string;
   cost: Cost | null;
   notebook: string;
+  notebook_saved: number | null;
   number: number | null;
   run: string;
   run_name: string;
   train: string;
+  unsaved: boolean;
   valid: string;
 }
 /**
