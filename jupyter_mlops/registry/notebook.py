@@ -65,7 +65,7 @@ def _stripped(book: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("of a format that is too old, or too new")
     cells = []
     for cell in _cells(book):
-        kept = {name: cell[name] for name in ("id", "cell_type", "attachments") if name in cell}
+        kept: dict[str, Any] = {name: cell[name] for name in ("id", "cell_type", "attachments") if name in cell}
         kept |= {"metadata": _some(cell.get("metadata"), _OF_CELL), "source": cell["source"]}
         cells.append({**kept, "execution_count": None, "outputs": []} if cell["cell_type"] == "code" else kept)
     told = {"nbformat": 4, "nbformat_minor": int(book["nbformat_minor"])}
