@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .registry.scoring.api import Scores, score
     from .registry.trails import trail
     from .serving.handle import Service, deploy, service, services
+    from .serving.replay.api import Replay, replay
 
 __all__ = [
     "Cluster",
@@ -51,6 +52,7 @@ __all__ = [
     "Pipeline",
     "Price",
     "Profile",
+    "Replay",
     "Run",
     "Scores",
     "Service",
@@ -77,6 +79,7 @@ __all__ = [
     "profiles",
     "progress",
     "rank",
+    "replay",
     "report",
     "resume",
     "run",
@@ -112,6 +115,7 @@ _HOMES = {
     "Pipeline": ".pipelines.pipeline",
     "Price": ".core.price",
     "Profile": ".core.profile",
+    "Replay": ".serving.replay.api",
     "Run": ".client.runs.run",
     "Scores": ".registry.scoring.api",
     "Service": ".serving.handle",
@@ -135,6 +139,7 @@ _HOMES = {
     "pipeline": ".pipelines.pipeline",
     "progress": ".client.runs.inside",
     "rank": ".client.runs.inside",
+    "replay": ".serving.replay.api",
     "report": ".client.runs.inside",
     "resume": ".client.runs.inside",
     "run": ".client.runs.api",

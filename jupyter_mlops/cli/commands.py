@@ -46,7 +46,7 @@ from .kubernetes import kubernetes
 from .models import models
 from .pipeline import pipeline
 from .prices import prices
-from .scoring import score
+from .scoring import replay, score
 from .services import deploy, services, undeploy
 from .show import (
     accounts_table,
@@ -299,6 +299,7 @@ COMMANDS: dict[str, Callable[[Namespace], Coroutine[Any, Any, None]]] = {
     "models": models,
     "pipeline": pipeline,
     "costs": costs,
+    "replay": replay,
     "score": score,
     "services": services,
     "deploy": deploy,

@@ -125,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
         "-n", "--limit", type=_positive, default=20, help="how many, the last ones (default: %(default)s)"
     )
     _add_score(add)
+    _add_replay(add)
     _add_pipeline(add)
     _add_services(add)
     _add_kubernetes(commands.add_parser("kubernetes", help="Rights that clusters on Kubernetes need."))
@@ -142,6 +143,15 @@ def _add_score(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("--fresh", action="store_true", help="begin anew: remove what FOLDER has of scores")
     command.add_argument("-c", "--cluster", help="default: as for a run")
     command.add_argument("--detach", action="store_true", help="don't wait: it goes on by itself")
+
+
+def _add_replay(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    command = add("replay", "Ask a version what a service was asked, on a cluster, before it sees traffic.")
+    command.add_argument("model", help="churn@7, churn@newest, churn (the champion)")
+    command.add_argument("--hours", type=float, default=24.0, help="how far back (default: %(default)g)")
+    command.add_argument("--since", metavar="MOMENT", help='instead: "2026-11-27 08:00", of the clock here')
+    command.add_argument("--service", help="whose requests; default: the one that serves the model")
+    command.add_argument("-c", "--cluster", help="default: as for a run")
 
 
 def _add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:

@@ -1,4 +1,4 @@
-"""`jupyter mlops score`: a version answers all rows of files."""
+"""`jupyter mlops score` and `replay`: a version answers all rows of files, or what a service was asked."""
 
 from __future__ import annotations
 
@@ -72,3 +72,22 @@ async def score(asked: Namespace) -> None:
             "Run it again to try them again.",
         )
     return None
+
+
+async def replay(asked: Namespace) -> None:
+    """`replay MODEL@VERSION [--hours N] [--service NAME]`. Interrupted, it is cancelled."""
+    from ..serving.replay.api import replay as begin  # numpy, and what else: not for other commands
+    from ..tracking.recorder import record
+
+    kernel().observe(record)
+    how = {"hours": asked.hours, "since": asked.since, "service": asked.service, "cluster": asked.cluster}
+    under_way = await asyncio.to_thread(lambda: begin(asked.model, quiet=asked.json, **how))
+    try:
+        result = await asyncio.to_thread(under_way.result, None, ScoringLines())
+    except asyncio.CancelledError:
+        under_way.cancel("it was interrupted")
+        raise
+    if asked.json:
+        as_json(result.told())
+    else:
+        put(f"{result}\n", sys.stdout)

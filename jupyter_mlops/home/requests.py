@@ -236,6 +236,34 @@ class RequestLog:
                     for id, at, version, answer, label in db.execute(asked, (since,))
                 ]
 
+    def tables(self, since: Time) -> list[Any]:
+        """The rows that were logged since and whose features are known, as tables of Arrow's, each of one version: the
+        columns of `rows`, with answers and labels as JSON. For many rows: it makes nothing of each of them.
+
+        Raises
+        ------
+        Unavailable : pyarrow isn't installed, too.
+        """
+        if not self.exists():
+            return []
+        pa = _arrow()
+        with self.held():
+            with self._open() as db:
+                labels = db.execute("SELECT id, label FROM rows WHERE label IS NOT NULL AND time >= ?", (since,))
+                ids, texts = [*zip(*labels, strict=True)] or ((), ())
+                asked = (
+                    "SELECT v.version, f.id, f.time, r.key, r.answer, f.features FROM features f "
+                    "JOIN rows r ON r.id = f.id JOIN versions v ON v.digest = r.digest "
+                    "WHERE f.time >= ? ORDER BY v.version, f.time, f.id"
+                )
+                waiting = db.execute(asked, (since,)).fetchall()
+            found = [_read(path) for path in self._files() if _ends(path) > since]
+        for version, rows in itertools.groupby(waiting, lambda row: row[0]):
+            found.append(_table([_line(row[1:], version) for row in rows]))
+        known = pa.array(ids, pa.string()), pa.array(texts, pa.string())
+        recent = (_since(table, since) for table in found if table is not None)
+        return [_labelled(table, *known) for table in recent if table.num_rows]
+
     # What goes.
 
     def forget(self, key: str, now: Time) -> int:
@@ -509,14 +537,34 @@ def _line(row: tuple[Any, ...], version: int) -> dict[str, Any]:
 
 
 def _parquet(lines: Sequence[dict[str, Any]]) -> bytes:
-    import pyarrow as pa
     from pyarrow import parquet
 
-    names = list(dict.fromkeys(name for line in lines for name in line))
-    columns = [_column(pa, [line.get(name) for line in lines]) for name in names]
     target = io.BytesIO()
-    parquet.write_table(pa.table(columns, names=names), target, compression="zstd")
+    parquet.write_table(_table(lines), target, compression="zstd")
     return target.getvalue()
+
+
+def _table(lines: Sequence[dict[str, Any]]) -> Any:
+    import pyarrow as pa
+
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    return pa.table([_column(pa, [line.get(name) for line in lines]) for name in names], names=names)
+
+
+def _since(table: Any, since: Time) -> Any:
+    """The rows of a table that are no older, without their keys."""
+    import pyarrow.compute as pc
+
+    recent = pc.greater_equal(table.column(f"{_OWN}time"), since)
+    return table.drop_columns([f"{_OWN}key"]).filter(recent)
+
+
+def _labelled(table: Any, ids: Any, labels: Any) -> Any:
+    """A table with the labels of its rows, null where there is none."""
+    import pyarrow.compute as pc
+
+    found = labels.take(pc.index_in(table.column(f"{_OWN}id").combine_chunks(), value_set=ids))
+    return table.append_column(f"{_OWN}label", found)
 
 
 def _column(pa: Any, values: list[Any]) -> Any:
@@ -528,15 +576,22 @@ def _column(pa: Any, values: list[Any]) -> Any:
     return pa.array([None if value is None else json.dumps(value) for value in values])
 
 
-def _read(path: Path) -> Any:
-    """The table of a file; None where it is damaged."""
+def _arrow() -> Any:
+    """pyarrow; raises `Unavailable` where it isn't installed."""
     from ..core.errors import Unavailable
 
     try:
-        import pyarrow as pa
-        from pyarrow import parquet
+        import pyarrow
     except ImportError as error:
         raise Unavailable("Logged requests can't be read", str(error), "Install pyarrow.") from error
+    return pyarrow
+
+
+def _read(path: Path) -> Any:
+    """The table of a file; None where it is damaged."""
+    pa = _arrow()
+    from pyarrow import parquet
+
     try:
         return parquet.read_table(io.BytesIO(path.read_bytes()))
     except (pa.ArrowException, OSError):

@@ -137,6 +137,10 @@ class Hosting(ABC):
         """The rows that were logged since, as `RequestLog.rows` tells them. Raises as `label`."""
         raise _not_logged(name)
 
+    async def logged(self, name: str, since: Time) -> list[Any]:
+        """The same as tables of Arrow's, as `RequestLog.tables` tells them. Raises as `label`."""
+        raise _not_logged(name)
+
     async def forget_key(self, name: str, key: str) -> int:
         """Remove what the requests of a key left in the log; how many rows that were. Raises as `label`."""
         raise _not_logged(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client.clusters.kernel import loop_thread
 from ..core.alert import ServiceWatch
@@ -24,6 +24,9 @@ from .deploy import find_service, hosting_of, list_services, read_deployment, re
 from .labels import read_labels
 from .lines import comparison_table, service_line, watched
 from .wishes import way_of
+
+if TYPE_CHECKING:
+    from .replay.api import Replay
 
 T = TypeVar("T")
 
@@ -240,6 +243,12 @@ class Service:
         if len(table):
             table["request.time"] = pd.to_datetime(table["request.time"], unit="s", utc=True)
         return table
+
+    def replay(self, version: str | Model | Version, **options: Any) -> Replay:
+        """Ask another version what this service was asked, on a cluster: as `mlops.replay`, with its options."""
+        from .replay.api import replay
+
+        return replay(version, service=self.name, **options)
 
     def forget(self, key: str) -> int:
         """Remove what the requests of a key left in the log: rows, answers and labels; how many rows that were. Counts

@@ -12,7 +12,7 @@ from ..core.errors import Conflict, InvalidInput
 from ..core.model import ModelVersion
 from ..core.words import first_of, listed
 from ..home.models import EXAMPLE, ModelFolder
-from ..registry.answers import ask, meant, same
+from ..registry.answers import ask, meant, said, same
 from ..registry.flavors import FLAVORS, Flavor
 from ..registry.load import load
 from ..registry.measure import Array
@@ -75,13 +75,14 @@ class Predictor:
         raw = np.concatenate(answers)
         if self.task != "classification":
             return raw.tolist(), None
-        truth = raw if raw.ndim == 1 and raw.dtype.kind != "f" else np.zeros(len(raw), int)
-        rows = self._shaped(_joined(requests)) if asks else Rows(None, [PlainColumn(np.zeros(0))])
         try:
-            found = meant(self.task, self.flavor if asks else Flavor(), self.model if asks else None, rows, truth, raw)
+            if not asks:
+                return said(self.task, raw).tolist(), None
+            truth = raw if raw.ndim == 1 and raw.dtype.kind != "f" else np.zeros(len(raw), int)
+            found = meant(self.task, self.flavor, self.model, self._shaped(_joined(requests)), truth, raw)
         except Exception:  # noqa: BLE001 - a model that fails here has answered all the same
             return raw.tolist(), None
-        return found.said.tolist(), sureness(found) if asks else None
+        return found.said.tolist(), sureness(found)
 
     def _shaped(self, rows: Rows) -> Rows:
         """As what the model takes."""

@@ -142,6 +142,10 @@ class LocalHosting(Hosting):
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).requests.rows(since))
 
+    async def logged(self, name: str, since: Time) -> list[Any]:
+        """As in `Hosting`."""
+        return await asyncio.to_thread(lambda: _named(name).requests.tables(since))
+
     async def forget_key(self, name: str, key: str) -> int:
         """As in `Hosting`."""
         return await asyncio.to_thread(_forget_key, name, key)

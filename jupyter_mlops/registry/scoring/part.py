@@ -258,7 +258,7 @@ def answered(plan: ScorePlan, part: ScorePart, keys: dict[str, Any], frame: Any)
     wanted = plan.schema.types[len(made) :]
     if not len(frame):
         return plan.schema.empty_table()
-    answers = _ask(plan, rows)
+    answers = ask_rows(plan, rows)
     given = [answers] if answers.ndim == 1 else list(answers.reshape(len(answers), -1).T)
     if plan.chances:
         given += list(plan.flavor.chances(plan.model, rows.back())[0].T)
@@ -309,7 +309,8 @@ def is_text(kind: Any) -> bool:
     return types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view"
 
 
-def _ask(plan: ScorePlan, rows: Rows) -> Any:
+def ask_rows(plan: ScorePlan, rows: Rows) -> Any:
+    """What the version answers, one for each row; raises `InvalidInput`, which names what is missing if that is why."""
     try:
         return ask(plan.flavor, plan.model, rows)
     except InvalidInput as error:

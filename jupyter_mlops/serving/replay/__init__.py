@@ -1,0 +1,1 @@
+"""Replay: what a service was asked, asked again of another version on a cluster, before that sees traffic."""
