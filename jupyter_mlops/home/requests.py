@@ -21,7 +21,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,9 @@ _DISK = {"is full": errno.ENOSPC, "readonly": errno.EROFS}
 #: What stands before what isn't a feature, in the names of a file's columns.
 _OWN = "request."
 
+#: Of these what is read of a file for `pieces`.
+_TOLD = [f"{_OWN}{name}" for name in ("id", "time", "version", "answer")]
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS versions (digest TEXT PRIMARY KEY, version INTEGER, task TEXT, unsure TEXT);
 CREATE TABLE IF NOT EXISTS rows (
@@ -71,6 +74,34 @@ CREATE TABLE IF NOT EXISTS features (id TEXT PRIMARY KEY, time REAL, features TE
 CREATE TABLE IF NOT EXISTS forgotten (key TEXT PRIMARY KEY, time REAL);
 CREATE TABLE IF NOT EXISTS salt (salt TEXT);
 """
+
+
+@dataclass(frozen=True)
+class LoggedPiece:
+    """Logged rows of one version, as Arrow's tables.
+
+    Parameters
+    ----------
+    own : what isn't a feature, a row for each: `id`, `time`, `version`, `answer` and `label`, both as JSON.
+    schema : names and types of all columns.
+    path, stamp : of the Parquet file that has the features, and what it was then: modified when, and how many bytes.
+    since : older rows of that file aren't among these.
+    table : the features, where they are in no file.
+    """
+
+    own: Any
+    schema: Any
+    path: str = ""
+    stamp: tuple[int, int] = (0, 0)
+    since: Time = 0.0
+    table: Any = None
+
+    def labelled(self, ids: Any, labels: Any) -> LoggedPiece:
+        """The same with its labels, null where there is none."""
+        import pyarrow.compute as pc
+
+        found = labels.take(pc.index_in(self.own.column(f"{_OWN}id").combine_chunks(), value_set=ids))
+        return replace(self, own=self.own.append_column(f"{_OWN}label", found))
 
 
 @dataclass(frozen=True)
@@ -236,9 +267,9 @@ class RequestLog:
                     for id, at, version, answer, label in db.execute(asked, (since,))
                 ]
 
-    def tables(self, since: Time) -> list[Any]:
-        """The rows that were logged since and whose features are known, as tables of Arrow's, each of one version: the
-        columns of `rows`, with answers and labels as JSON. For many rows: it makes nothing of each of them.
+    def pieces(self, since: Time) -> list[LoggedPiece]:
+        """The rows that were logged since and whose features are known, as Arrow's tables. For many rows: it makes
+        nothing of each of them, and reads no features of those that are in files.
 
         Raises
         ------
@@ -257,12 +288,13 @@ class RequestLog:
                     "WHERE f.time >= ? ORDER BY v.version, f.time, f.id"
                 )
                 waiting = db.execute(asked, (since,)).fetchall()
-            found = [_read(path) for path in self._files() if _ends(path) > since]
+            paths = [path for path in self._files() if _ends(path) > since]
+            found = [_piece(path, since) for path in paths]
         for version, rows in itertools.groupby(waiting, lambda row: row[0]):
-            found.append(_table([_line(row[1:], version) for row in rows]))
+            table = _table([_line(row[1:], version) for row in rows])
+            found.append(LoggedPiece(table.select(_TOLD), table.schema, table=table))
         known = pa.array(ids, pa.string()), pa.array(texts, pa.string())
-        recent = (_since(table, since) for table in found if table is not None)
-        return [_labelled(table, *known) for table in recent if table.num_rows]
+        return [each.labelled(*known) for each in found if each is not None and each.own.num_rows]
 
     # What goes.
 
@@ -551,22 +583,6 @@ def _table(lines: Sequence[dict[str, Any]]) -> Any:
     return pa.table([_column(pa, [line.get(name) for line in lines]) for name in names], names=names)
 
 
-def _since(table: Any, since: Time) -> Any:
-    """The rows of a table that are no older, without their keys."""
-    import pyarrow.compute as pc
-
-    recent = pc.greater_equal(table.column(f"{_OWN}time"), since)
-    return table.drop_columns([f"{_OWN}key"]).filter(recent)
-
-
-def _labelled(table: Any, ids: Any, labels: Any) -> Any:
-    """A table with the labels of its rows, null where there is none."""
-    import pyarrow.compute as pc
-
-    found = labels.take(pc.index_in(table.column(f"{_OWN}id").combine_chunks(), value_set=ids))
-    return table.append_column(f"{_OWN}label", found)
-
-
 def _column(pa: Any, values: list[Any]) -> Any:
     try:
         if not any(isinstance(value, (dict, list)) for value in values):
@@ -574,6 +590,23 @@ def _column(pa: Any, values: list[Any]) -> Any:
     except (pa.ArrowException, OverflowError):  # text beside numbers, or one that is too large
         pass
     return pa.array([None if value is None else json.dumps(value) for value in values])
+
+
+def _piece(path: Path, since: Time) -> LoggedPiece | None:
+    """The rows of a file that are no older; None where it is damaged."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import parquet
+
+    try:
+        seen = path.stat()
+        with parquet.ParquetFile(io.BytesIO(path.read_bytes())) as file:
+            own, schema = file.read(columns=_TOLD, use_threads=False), file.schema_arrow
+    except (pa.ArrowException, OSError):
+        return None
+    recent = pc.greater_equal(own.column(f"{_OWN}time"), since)
+    own = own if pc.all(recent).as_py() else own.filter(recent)
+    return LoggedPiece(own, schema, str(path), (seen.st_mtime_ns, seen.st_size), since)
 
 
 def _arrow() -> Any:

@@ -14,6 +14,7 @@ from ..core.label import JoinedLabels
 from ..core.performance import Performance
 from ..core.service import ServiceSpec, ServiceState
 from ..core.window import Window
+from ..home.requests import LoggedPiece
 
 
 class Hosting(ABC):
@@ -137,8 +138,8 @@ class Hosting(ABC):
         """The rows that were logged since, as `RequestLog.rows` tells them. Raises as `label`."""
         raise _not_logged(name)
 
-    async def logged(self, name: str, since: Time) -> list[Any]:
-        """The same as tables of Arrow's, as `RequestLog.tables` tells them. Raises as `label`."""
+    async def logged(self, name: str, since: Time) -> list[LoggedPiece]:
+        """The same as tables of Arrow's, as `RequestLog.pieces` tells them. Raises as `label`."""
         raise _not_logged(name)
 
     async def forget_key(self, name: str, key: str) -> int:

@@ -20,6 +20,7 @@ from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.errors import Conflict, InvalidInput, InvalidSpec, NotFound, RunCancelled, UnknownService
 from jupyter_mlops.home.services import ServiceFolder
 from jupyter_mlops.serving.replay.compare import compare, measures_of
+from jupyter_mlops.serving.replay.part import FileRows, ReplayPart
 from jupyter_mlops.serving.replay.result import ReplayResult
 
 from ..models.conftest import fitted, people
@@ -229,9 +230,23 @@ def test_rows_of_files_and_of_this_hour_are_one_log(home: Path, asked: mlops.Ser
     assert (result.versions, result.left_out) == ({"churn@2": 20}, {"churn@1 answered them itself": ROWS + 10})
 
 
+def test_a_file_that_has_changed_since_is_not_taken_for_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "13-v1.parquet"
+    pd.DataFrame({"request.time": [1.0, 2.0, 3.0], "x": [1, 2, 3]}).to_parquet(path)
+    seen = path.stat()
+    rows = FileRows(str(path), (seen.st_mtime_ns, seen.st_size), 2.0, ["x"], 0, 2)
+    assert ReplayPart(0, [rows, rows]).frame()["x"].tolist() == [2, 3, 2, 3], "older rows aren't among them"
+    pd.DataFrame({"request.time": [3.0], "x": [3]}).to_parquet(path)
+    with pytest.raises(Conflict, match=r"The log has changed.*forgotten"):
+        rows.read()
+    path.unlink()
+    with pytest.raises(Conflict):
+        rows.read()
+
+
 def test_answers_of_every_kind_are_compared() -> None:
     some = compare("classification", np.array(["a", None, "b", "a"], object), np.array(["a", "a", "a", "b"]), 5)
-    assert (some.rows, some.same, some.furthest) == (3, pytest.approx(1 / 3), [2, 3])
+    assert (some.rows, some.same, some.furthest) == (3, pytest.approx(1 / 3), [3, 2])
     yes_no = compare("classification", np.array([True, False, None], object), np.array([1, 1, 1]), 5)
     assert (yes_no.rows, yes_no.changes) == (2, [(0, 1, 1)])
     lists = compare("other", np.array([[1, 2], [3, 4], None], object), np.array([[1.0, 2], [3, 6], [0, 0]]), 5)

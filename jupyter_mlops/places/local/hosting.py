@@ -29,6 +29,7 @@ from ...core.performance import Performance
 from ...core.service import PATIENCE, ServiceSpec, ServiceState, unreadable_service
 from ...core.window import Window
 from ...home.owner import me
+from ...home.requests import LoggedPiece
 from ...home.services import ServiceFolder, service_folder, service_folders
 from ..hosting import Hosting
 from . import processes
@@ -142,9 +143,9 @@ class LocalHosting(Hosting):
         """As in `Hosting`."""
         return await asyncio.to_thread(lambda: _named(name).requests.rows(since))
 
-    async def logged(self, name: str, since: Time) -> list[Any]:
+    async def logged(self, name: str, since: Time) -> list[LoggedPiece]:
         """As in `Hosting`."""
-        return await asyncio.to_thread(lambda: _named(name).requests.tables(since))
+        return await asyncio.to_thread(lambda: _named(name).requests.pieces(since))
 
     async def forget_key(self, name: str, key: str) -> int:
         """As in `Hosting`."""

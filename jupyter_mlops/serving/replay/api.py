@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import cloudpickle
 import numpy as np
 
+from ...client.clusters.choose import choose
 from ...client.clusters.handle import Cluster
 from ...client.clusters.kernel import loop_thread
 from ...client.runs.execution.outcomes import FailedItem
@@ -113,7 +114,9 @@ def replay(
     say: Callable[[str], None] = (lambda text: None) if told.quiet else tell
     asked = f"mlops.replay({version.name!r}, service={name!r})"
     payload = ship_function(replayer(replace(plan, schema=None), version.task), asked, "map", say)
-    run = launch(payload, logged.parts(), told, origin_of_kernel(), say)
+    session = _call(choose(told.cluster, say, told.workers if isinstance(told.workers, int) else None, told.group))
+    items = logged.parts(by_path=session.backend.writes_home)
+    run = launch(payload, items, replace(told, cluster=session.id), origin_of_kernel(), say)
     return Replay(run, version, spec, logged)
 
 
@@ -212,7 +215,7 @@ class Replay:
         examples = None
         if compared.furthest:
             chosen = [int(at[each]) for each in compared.furthest]
-            examples = logged.features(chosen)
+            examples = logged.examples(chosen)
             shown = plain if compared.changes else lambda value: value
             examples["answer"] = [shown(each) for each in before[chosen].tolist()]
             examples["now"] = [shown(each) for each in said[compared.furthest].tolist()]

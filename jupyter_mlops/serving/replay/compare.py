@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,15 +94,19 @@ def compare(task: str, before: Array, now: Array, most: int) -> Compared:
 
 def _of_classes(was: Array, now: Array, known: Array, most: int) -> Compared:
     differ = np.flatnonzero(was != now)
-    pairs = list(zip(was[differ].tolist(), now[differ].tolist(), strict=True))
-    counted = Counter(pairs).most_common()
-    places = list(zip(differ.tolist(), pairs, strict=True))
-    left = {pair: [at for at, each in places if each == pair] for pair, _ in counted[:most]}
+    (olds, old), (news, new) = (np.unique(values[differ], return_inverse=True) for values in (was, now))
+    kinds = old * len(news) + new
+    counts = np.bincount(kinds)
+    order = [int(kind) for kind in np.argsort(-counts, kind="stable") if counts[kind]]
+    left = [differ[kinds == kind][:most].tolist() for kind in order[:most]]
     chosen: list[int] = []
-    while len(chosen) < most and any(left.values()):  # some of each, as they come
-        for rows in left.values():
+    while len(chosen) < most and any(left):  # some of each, the commonest first
+        for rows in left:
             chosen += [rows.pop(0)] if rows and len(chosen) < most else []
-    changes = [(plain(old), plain(new), number) for (old, new), number in counted]
+    changes = [
+        (plain(olds[kind // len(news)].item()), plain(news[kind % len(news)].item()), int(counts[kind]))
+        for kind in order
+    ]
     return Compared(
         len(known), 1 - len(differ) / len(known), changes=changes, furthest=[int(known[at]) for at in chosen]
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,9 @@ from ...core.errors import Conflict, InvalidInput, NotFound
 from ...core.model import ModelVersion
 from ...core.service import ServiceSpec
 from ...core.words import count, first_of
+from ...home.requests import LoggedPiece
 from ...registry.scoring.inputs import Columns, ScoreInput
-from .part import ReplayPart
+from .part import FileRows, ReplayPart
 
 #: Parts that a log is made at least, as far as each has so many rows, and rows of a part at most.
 _PARTS, _LEAST, _MOST = 16, 1000, 50_000
@@ -34,39 +36,63 @@ class Logged:
 
     Parameters
     ----------
-    tables : of Arrow's, each with the columns that the version takes.
+    pieces : of the log, each with the columns that the version takes.
     versions : which versions answered them: number → rows.
     left_out : why other rows aren't replayed → how many.
     """
 
-    tables: list[Any]
+    pieces: list[LoggedPiece]
     columns: list[str]
     versions: Counter[int] = field(default_factory=Counter)
     left_out: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return sum(table.num_rows for table in self.tables)
+        return sum(piece.own.num_rows for piece in self.pieces)
 
-    def parts(self) -> list[ReplayPart]:
-        """All of them, in parts that workers are sent."""
-        return [ReplayPart(number, piece.to_pandas()) for number, piece in enumerate(self._pieces())]
+    def parts(self, by_path: bool) -> list[ReplayPart]:
+        """All of them, in parts that workers are sent, or read themselves.
+
+        Parameters
+        ----------
+        by_path : whether workers see the files of the log, so that only what is in none is sent.
+        """
+        return [
+            ReplayPart(number, [self._source(each, start, stop, by_path) for each, start, stop in some])
+            for number, some in enumerate(self._split())
+        ]
 
     def sizes(self) -> list[int]:
         """The rows of each part."""
-        return [piece.num_rows for piece in self._pieces()]
+        return [sum(stop - start for _, start, stop in some) for some in self._split()]
 
-    def _pieces(self) -> Iterator[Any]:
-        rows = min(_MOST, max(_LEAST, math.ceil(len(self) / _PARTS)))
-        for table in self.tables:
-            for start in range(0, table.num_rows, rows):
-                yield table.select(self.columns).slice(start, rows)
+    def _split(self) -> list[list[tuple[LoggedPiece, int, int]]]:
+        """Which rows of which pieces are a part: several small files are one."""
+        most = min(_MOST, max(_LEAST, math.ceil(len(self) / _PARTS)))
+        found: list[list[tuple[LoggedPiece, int, int]]] = []
+        room = 0
+        for piece in self.pieces:
+            start, rows = 0, piece.own.num_rows
+            while start < rows:
+                if room < min(rows - start, most):
+                    found.append([])
+                    room = most
+                stop = min(rows, start + room)
+                found[-1].append((piece, start, stop))
+                start, room = stop, room - (stop - start)
+        return found
+
+    def _source(self, piece: LoggedPiece, start: int, stop: int, by_path: bool) -> Any:
+        if piece.table is not None:
+            return piece.table.select(self.columns).slice(start, stop - start)
+        source = FileRows(piece.path, piece.stamp, piece.since, self.columns, start, stop)
+        return source if by_path else source.read()
 
     def given(self, version: ModelVersion) -> ScoreInput:
         """What its columns hold, as scoring is told it. Times are text in a log."""
         times = {column.name for column in version.signature.columns if column.dtype.startswith("datetime")}
         columns = []
-        for table in self.tables:
-            kinds = {name: _kind(table.schema.field(name).type) for name in self.columns}
+        for piece in self.pieces:
+            kinds = {name: _kind(piece.schema.field(name).type) for name in self.columns}
             columns.append(Columns("the log", {**kinds, **dict.fromkeys(times, "?")}))
         return ScoreInput([], columns, lambda left: [*left], lambda keys: [])
 
@@ -74,29 +100,31 @@ class Logged:
         """A column that isn't a feature, as Arrow's."""
         import pyarrow as pa
 
-        return pa.chunked_array([chunk for table in self.tables for chunk in table.column(_OWN + name).chunks])
+        return pa.chunked_array([chunk for piece in self.pieces for chunk in piece.own.column(_OWN + name).chunks])
 
-    def features(self, at: Sequence[int]) -> Any:
-        """The features of these rows, and when they were asked, as a table of pandas'."""
+    def examples(self, at: Sequence[int]) -> Any:
+        """These rows as a table of pandas': their ids, when they were asked, and their features."""
         import pandas as pd
 
-        starts = np.cumsum([0, *(table.num_rows for table in self.tables)])
-        names = [f"{_OWN}id", f"{_OWN}time", *self.columns]
-        rows = []
+        starts = np.cumsum([0, *(piece.own.num_rows for piece in self.pieces)])
+        found = []
         for each in at:
             number = int(np.searchsorted(starts, each, side="right")) - 1
-            rows += self.tables[number].select(names).slice(int(each - starts[number]), 1).to_pylist()
-        frame = pd.DataFrame(rows, columns=names)
+            piece, start = self.pieces[number], int(each - starts[number])
+            told = piece.own.select([f"{_OWN}id", f"{_OWN}time"]).slice(start, 1).to_pandas()
+            with contextlib.suppress(Conflict):  # what was asked is known, and not any more with what
+                told = told.join(self._source(piece, start, start + 1, by_path=False).to_pandas())
+            found.append(told)
+        frame = pd.concat(found, ignore_index=True)
         frame[f"{_OWN}time"] = pd.to_datetime(frame[f"{_OWN}time"], unit="s", utc=True).dt.floor("s")
         return frame
 
 
-def logged_rows(tables: list[Any], version: ModelVersion, spec: ServiceSpec, when: str) -> Logged:
+def logged_rows(pieces: list[LoggedPiece], version: ModelVersion, spec: ServiceSpec, when: str) -> Logged:
     """The rows of a log that a version can be asked for.
 
     Parameters
     ----------
-    tables : as `Hosting.logged` tells them.
     when : of which time they are: "in the last 24 hours".
 
     Raises
@@ -105,32 +133,29 @@ def logged_rows(tables: list[Any], version: ModelVersion, spec: ServiceSpec, whe
     InvalidInput : they lack a feature that the version takes; says whether it is private.
     Conflict : nobody knows which of their features the version's are.
     """
-    import pyarrow.compute as pc
-
     left_out: dict[str, int] = {}
-    asked: list[Any] = []
-    for table in tables:
-        own = pc.equal(table.column(f"{_OWN}version"), version.number)
-        if version.number != spec.version and (mine := pc.sum(own).as_py() or 0):
-            why = f"{version.name} answered them itself"
-            left_out[why] = left_out.get(why, 0) + mine
-            table = table.filter(pc.invert(own))
-        asked += [table] if table.num_rows else []
+    asked = [piece for piece in pieces if _answered_by(piece) != version.number or version.number == spec.version]
+    if own := sum(piece.own.num_rows for piece in pieces) - sum(piece.own.num_rows for piece in asked):
+        left_out[f"{version.name} answered them itself"] = own
     if not asked:
         raise _nothing(spec, version, when, left_out)
-    there = [[name for name in table.column_names if not name.startswith(_OWN)] for table in asked]
-    columns = _taken(version, there)
-    fit = [table for table, names in zip(asked, there, strict=True) if {*names} >= {*columns}]
-    if not fit:
-        raise _lacking(version, spec, columns, there[-1])
-    for table, names in zip(asked, there, strict=True):
-        if lacks := [name for name in columns if name not in names]:
+    there = [[name for name in piece.schema.names if not name.startswith(_OWN)] for piece in asked]
+    found = Logged([], _taken(version, there), left_out=left_out)
+    for piece, names in zip(asked, there, strict=True):
+        if lacks := [name for name in found.columns if name not in names]:
             why = f"they lack {first_of([repr(name) for name in lacks], _NAMED)}"
-            left_out[why] = left_out.get(why, 0) + table.num_rows
-    found = Logged(_joined(fit), columns, left_out=left_out)
-    for counted in found.own("version").value_counts().to_pylist():
-        found.versions[counted["values"]] += counted["counts"]
+            left_out[why] = left_out.get(why, 0) + piece.own.num_rows
+        else:
+            found.pieces.append(piece)
+            found.versions[_answered_by(piece)] += piece.own.num_rows
+    if not found.pieces:
+        raise _lacking(version, spec, found.columns, there[-1])
     return found
+
+
+def _answered_by(piece: LoggedPiece) -> int:
+    """The version that answered these rows."""
+    return int(piece.own.column(f"{_OWN}version")[0].as_py())
 
 
 def _taken(version: ModelVersion, there: list[list[str]]) -> list[str]:
@@ -173,16 +198,6 @@ def _lacking(version: ModelVersion, spec: ServiceSpec, columns: list[str], there
     what = f"{version.name} takes {first_of([repr(name) for name in lacks], _NAMED)}, which {spec.name!r} isn't asked"
     why = f"its requests have {first_of([repr(name) for name in there], _NAMED) or 'no features that are logged'}"
     return InvalidInput(what, why, f"{score}, or replay a version with the same columns.")
-
-
-def _joined(tables: list[Any]) -> list[Any]:
-    """Tables with the same columns as one; those whose columns are of types that don't go together stay apart."""
-    import pyarrow as pa
-
-    try:
-        return [pa.concat_tables(tables, promote_options="permissive")]
-    except pa.ArrowException:
-        return tables
 
 
 def _kind(type: Any) -> str:

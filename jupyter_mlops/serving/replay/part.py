@@ -5,15 +5,17 @@ All of this travels with the run, with what it uses of the registry: workers els
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...core.errors import InvalidInput
+from ...core.errors import Conflict, InvalidInput
 from ...registry.answers import said
 from ...registry.measure import Array
 from ...registry.scoring.part import ScorePlan, ask_rows, rows_of
@@ -22,6 +24,9 @@ from ...registry.scoring.part import ScorePlan, ask_rows, rows_of
 #: left of it then counts as a whole.
 _ASKED = 2000
 
+#: What a file of the log calls the time of a row.
+_TIME = "request.time"
+
 #: Characters of a message.
 _LONGEST = 200
 
@@ -29,11 +34,59 @@ _IN_ROW = re.compile(r":? ?\bin row [\d,]+(; )?")
 
 
 @dataclass(frozen=True)
+class FileRows:
+    """Rows of a file of the log, as `LoggedPiece` has them, from the row `start` to that before `stop`."""
+
+    path: str
+    stamp: tuple[int, int]
+    since: float
+    columns: list[str]
+    start: int
+    stop: int
+
+    def read(self) -> Any:
+        """Their features, as a table of Arrow's.
+
+        Raises
+        ------
+        Conflict : the file isn't what it was: rows of it were forgotten, or grew too old.
+        """
+        import pyarrow.compute as pc
+        from pyarrow import parquet
+
+        try:
+            seen = Path(self.path).stat()
+            data = Path(self.path).read_bytes()
+        except OSError:
+            seen, data = None, b""
+        if seen is None or (seen.st_mtime_ns, seen.st_size) != self.stamp:
+            why = "rows were forgotten, or became older than what is kept"
+            raise Conflict("The log has changed since the replay began", why, "Replay it again.")
+        with parquet.ParquetFile(io.BytesIO(data)) as file:
+            table = file.read(columns=[*self.columns, _TIME], use_threads=False)
+        recent = pc.greater_equal(table.column(_TIME), self.since)
+        table = table if pc.all(recent).as_py() else table.filter(recent)
+        return table.select(self.columns).slice(self.start, self.stop - self.start)
+
+
+@dataclass(frozen=True)
 class ReplayPart:
-    """Some logged rows: their features, as a table of pandas' with the columns that the version takes."""
+    """Some logged rows. `sources` have their features: tables of Arrow's, or where to read them."""
 
     number: int
-    frame: Any
+    sources: list[Any]
+
+    def frame(self) -> Any:
+        """Their features, as a table of pandas' with the columns that the version takes; raises as `FileRows.read`."""
+        import pyarrow as pa
+
+        tables = [each.read() if isinstance(each, FileRows) else each for each in self.sources]
+        try:
+            return pa.concat_tables(tables, promote_options="permissive").to_pandas()
+        except pa.ArrowException:  # of types that don't go together
+            import pandas as pd
+
+            return pd.concat([table.to_pandas() for table in tables], ignore_index=True)
 
     def __repr__(self) -> str:
         return f"part {self.number:,}"
@@ -52,10 +105,11 @@ def replayer(plan: ScorePlan, task: str) -> Callable[[ReplayPart], Replayed]:
     """The function that has the version answer a part."""
 
     def replay_part(part: ReplayPart) -> Replayed:
-        found = answered(plan, task, part.frame)
+        frame = part.frame()
+        found = answered(plan, task, frame)
         runner = getattr(sys.modules.get("jupyter_mlops_agent.runner"), "RUNNER", None)
         if runner is not None:
-            runner.tell("rows", part=part.number, rows=len(part.frame))
+            runner.tell("rows", part=part.number, rows=len(frame))
         return found
 
     return replay_part
