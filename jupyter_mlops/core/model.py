@@ -77,7 +77,7 @@ class ModelVersion(Record):
     created: Time
     owner: Label
     task: Task = "other"
-    #: What its artifact is: sklearn, function, torch, xgboost, lightgbm.
+    #: What its artifact is: sklearn, function, pytorch, xgboost, lightgbm, onnx.
     flavor: Label = ""
     #: Whether loading the artifact runs code that is in it, as unpickling does.
     runs_code: bool = True

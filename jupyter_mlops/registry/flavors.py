@@ -1,13 +1,14 @@
 """What a model may be, and how each is written in MLflow's format and read back.
 
-The entries of the `MLmodel` file are those that MLflow 2 and 3 read (mlflow/sklearn, pytorch, xgboost, lightgbm and
-pyfunc, of 3.17); nothing of MLflow is imported. scikit-learn is written by cloudpickle: of skops, MLflow's default,
+The entries of the `MLmodel` file are those that MLflow 2 and 3 read (mlflow/sklearn, pytorch, xgboost, lightgbm, onnx
+and pyfunc, of 3.17); nothing of MLflow is imported. scikit-learn is written by cloudpickle: of skops, MLflow's default,
 a random forest can't be read back without a list of types that are trusted, which would come from the file itself.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,8 +233,87 @@ class Lightgbm(Flavor):
         return lightgbm.Booster(model_file=str(folder / "model.lgb"))
 
 
+class OnnxModel:
+    """A graph of ONNX that answers by ONNX Runtime, with as many threads as this process is to have.
+
+    Parameters
+    ----------
+    data : the graph, as `ModelProto.SerializeToString` gives it.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._session: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.data,)
+
+    def predict(self, rows: Any) -> Any:
+        """Its first output. A graph with several inputs is given the columns of a table by their names."""
+        session = self._session or self._open()
+        inputs = session.get_inputs()
+        if len(inputs) == 1:
+            values = np.asarray(rows.to_numpy() if hasattr(rows, "to_numpy") else rows)
+            given = {inputs[0].name: values.astype(_ONNX.get(inputs[0].type, values.dtype), copy=False)}
+        else:
+            columns = {each.name: np.asarray(rows[each.name]).reshape(-1, 1) for each in inputs}
+            given = {each.name: columns[each.name].astype(_ONNX.get(each.type, object)) for each in inputs}
+        return session.run([session.get_outputs()[0].name], given)[0]
+
+    def _open(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # who waits needs no core
+        self._session = onnxruntime.InferenceSession(self.data, options, providers=["CPUExecutionProvider"])
+        return self._session
+
+
+#: ONNX's types of inputs, as numpy has them.
+_ONNX: dict[str, type[Any]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
+
+
+class Onnx(Flavor):
+    """A graph of ONNX, as `onnx.ModelProto` has it, or as it was read back. It answers with its first output."""
+
+    name = "onnx"
+    packages = ("onnxruntime",)
+    runs_code = False
+    library = "onnx"
+
+    def write(self, model: Any, folder: Path) -> dict[str, dict[str, Any]]:
+        """As `Flavor.write`."""
+        (folder / "model.onnx").write_bytes(as_onnx(model).data)
+        own = {"data": "model.onnx", "providers": ["CPUExecutionProvider"], "code": None}
+        return {"python_function": {"loader_module": "mlflow.onnx", "data": "model.onnx"}, "onnx": own}
+
+    def read(self, folder: Path) -> Any:
+        """The graph, ready to answer."""
+        return OnnxModel((folder / "model.onnx").read_bytes())
+
+    def predict(self, model: Any, data: Any) -> Any:
+        """What it answers to rows."""
+        return as_onnx(model).predict(data)
+
+    def chances(self, model: Any, data: Any) -> Any:
+        """None: what its other outputs mean is not known."""
+        return None
+
+
+def as_onnx(model: Any) -> OnnxModel:
+    """A graph, ready to answer."""
+    return model if isinstance(model, OnnxModel) else OnnxModel(model.SerializeToString())
+
+
 #: Flavors by the name that a version's record has.
-FLAVORS: dict[str, Flavor] = {each.name: each() for each in (Flavor, Sklearn, Torch, Xgboost, Lightgbm)}
+FLAVORS: dict[str, Flavor] = {each.name: each() for each in (Flavor, Sklearn, Torch, Xgboost, Lightgbm, Onnx)}
 
 
 def flavor_of(model: Any) -> Flavor:
@@ -249,6 +329,8 @@ def flavor_of(model: Any) -> Flavor:
     of = {each.__module__.partition(".")[0] for each in kind.__mro__}
     if "torch" in of and hasattr(model, "state_dict") and callable(model):
         return FLAVORS["pytorch"]
+    if isinstance(model, OnnxModel) or ("onnx" in of and hasattr(model, "SerializeToString")):
+        return FLAVORS["onnx"]
     if kind.__module__.startswith("xgboost") and hasattr(model, "save_model"):
         return FLAVORS["xgboost"]
     if kind.__module__.startswith("lightgbm") and kind.__name__ == "Booster":

@@ -142,7 +142,7 @@ def load_predictor(folder: ModelFolder, version: ModelVersion, digest: str) -> P
 def _takes_plain(predictor: Predictor, example: Rows, answer: Array) -> bool:
     """Whether the model answers an array of a table's numbers as it does the table."""
     numbers = all(column.numeric and column.gaps is None for column in example.columns)
-    if example.names is None or example.categories or not numbers or predictor.flavor.name != "sklearn":
+    if example.names is None or example.categories or not numbers or predictor.flavor.name not in ("sklearn", "onnx"):
         return False
     tried = Predictor(predictor.name, predictor.flavor, predictor.model, predictor.asked, plain=True)
     try:
