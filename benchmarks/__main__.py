@@ -20,6 +20,7 @@ NAMES = (
     "metrics",
     "scale",
     "controller",
+    "serving",
     "kubernetes",
 )
 
