@@ -74,7 +74,7 @@ def compared(name: str, unit: str, ours: float, peer: float, peer_name: str, at_
     """A result that is judged by its ratio to the peer, which may be `Longer`."""
     ratio, longer = ours / peer, isinstance(peer, Longer)
     met = True if ratio <= at_most else None if longer else False
-    return Result(name, unit, ours, float(peer), peer_name, ratio, f"ratio ≤ {at_most:g}", met, note, longer)
+    return Result(name, unit, ours, float(peer), peer_name, ratio, f"ratio ≤ {at_most:.3g}", met, note, longer)
 
 
 def bounded(name: str, unit: str, ours: float, at_most: float, note: str = "") -> Result:
