@@ -62,6 +62,8 @@ class Lineage(Record):
     #: When the notebook that is kept had been saved last, and whether the code that ran hadn't been saved in it.
     notebook_saved: Time | None = None
     unsaved: bool = False
+    #: The Python that saved it.
+    program: Saying = ""
     #: SHA-256 of the rows that it was trained on, and of those that were held out, as far as they were given.
     train: Label = ""
     valid: Label = ""

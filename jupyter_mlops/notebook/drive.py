@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -17,11 +18,12 @@ from traitlets.config import Config
 
 from ..client.clusters.choose import NOTEBOOK
 from ..client.clusters.kernel import kernel
-from ..client.words import tell
+from ..client.words import moment, tell
 from ..core.errors import MlopsError, RunCancelled
 from ..pipelines.cells import CodeCell, read_cells
 from ..pipelines.child import FAILED, INTERRUPTED
 from ..pipelines.graph import Graph, graph_of
+from ..pipelines.saved import saved_by
 
 _MLRUN = re.compile(r"^\s*(?:# ?)?%%mlrun\b", re.MULTILINE)
 
@@ -43,7 +45,7 @@ def main() -> int:
     except MlopsError as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
-    code = _executed(_shell(asked.notebook, asked.cluster), graph, cells, again)
+    code = _executed(_shell(asked.notebook, asked.cluster), asked.notebook, graph, cells, again)
     if asked.notebook.exists() and asked.notebook.read_bytes() != text:
         tell(f"{asked.notebook.name} was edited meanwhile: this ran as it was before.")
     return code
@@ -51,6 +53,9 @@ def main() -> int:
 
 class _BackgroundShell(InteractiveShell):
     """One for which `%matplotlib` in a notebook is no error."""
+
+    #: By which door what the cells do is done.
+    door = "pipeline"
 
     def enable_gui(self, gui: str | None = None) -> None:
         """There are no windows."""
@@ -72,11 +77,17 @@ def _shell(notebook: Path, cluster: str | None) -> InteractiveShell:
     return shell
 
 
-def _executed(shell: InteractiveShell, graph: Graph, cells: list[CodeCell], again: set[str]) -> int:
+def _executed(shell: InteractiveShell, notebook: Path, graph: Graph, cells: list[CodeCell], again: set[str]) -> int:
     steps = [each.name for each in graph.steps if each.cell in cells]
+    saving = {each.cell.number: each for each in graph.saving}
     for cell in cells:
         if cell.step:
             tell(f"{cell.step} ({steps.index(cell.step) + 1} of {len(steps)})")
+        elif cell.number in saving and (saved := saved_by(saving[cell.number], graph, notebook)) is not None:
+            when = moment(saved.created, time.time())
+            tell(f"Cell {cell.number} saved {saved.name} at {when}; the steps that it needs are as they were.")
+            continue
+        shell.user_ns["In"].append(cell.source)  # what is saved has the code that saved it
         result = shell.run_cell(_source(cell, again), silent=True)
         if result.success:
             continue

@@ -105,6 +105,12 @@ class CodeCell:
         return ""
 
     @cached_property
+    def saves(self) -> tuple[str, ...]:
+        """The models that it saves a version of; empty for one whose name doesn't stand in it."""
+        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        return tuple(_named_model(call) for call in calls if _name_of(call.func) == "save_model")
+
+    @cached_property
     def _names(self) -> Names:
         return names_of(self.tree, {self.item} - {""})
 
@@ -242,6 +248,17 @@ def _of_python(text: str) -> list[str]:
         else:
             cells[-1].append(line)
     return ["\n".join(lines) for lines in cells if any(line.strip() for line in lines)]
+
+
+def _named_model(call: ast.Call) -> str:
+    """The name that a call of `save_model` gives the model; empty where it is no text."""
+    named = [*call.args[1:2], *(word.value for word in call.keywords if word.arg == "name")]
+    value = named[0].value if named and isinstance(named[0], ast.Constant) else ""
+    return value if isinstance(value, str) else ""
+
+
+def _name_of(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _only_shows(function: str) -> bool:

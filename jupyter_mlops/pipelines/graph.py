@@ -38,10 +38,12 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Graph:
-    """The steps of a notebook in its order, and its cells."""
+    """The steps of a notebook in its order, and its cells. `saving` are other cells, which save a model of what steps
+    made; they have no names."""
 
     steps: tuple[PlannedStep, ...]
     cells: tuple[CodeCell, ...]
+    saving: tuple[PlannedStep, ...] = ()
 
     def step(self, name: str) -> PlannedStep:
         """The step of that name.
@@ -72,7 +74,8 @@ class Graph:
         return {each.name for each in self.steps if name in self.upstream(each.name)}
 
     def to_run(self, until: str | None = None) -> list[CodeCell]:
-        """The cells to run, in their order: all steps, or those that `until` needs and itself, and what they need.
+        """The cells to run, in their order: all steps and what saves models, or `until` and the steps that it needs;
+        and what all these need.
 
         Raises
         ------
@@ -84,8 +87,8 @@ class Graph:
             raise NotFound("This notebook has no steps", "", "Make a cell one: %%mlrun --step NAME")
         wanted = {each.name for each in self.steps} if until is None else self.upstream(until)
         numbers: set[int] = set()
-        for each in self.steps:
-            if each.name in wanted:
+        for each in (*self.steps, *(self.saving if until is None else ())):
+            if not each.name or each.name in wanted:
                 if each.problem is not None:
                     raise each.problem
                 numbers |= {each.cell.number, *each.cells}
@@ -108,7 +111,9 @@ def graph_of(cells: Sequence[CodeCell]) -> Graph:
         if other := next((each for each in steps[:number] if each.step == cell.step), None):
             why = f"cells {other.number} and {cell.number} of the notebook's code"
             raise Conflict(f"Two steps are called {cell.step!r}", why, "Give one of them another name.")
-    return Graph(tuple(_planned(cells, cell) for cell in steps), tuple(cells))
+    others = [_planned(cells, cell) for cell in cells if cell.saves and not cell.step]
+    saving = tuple(each for each in others if each.needs)
+    return Graph(tuple(_planned(cells, cell) for cell in steps), tuple(cells), saving)
 
 
 def _planned(cells: Sequence[CodeCell], step: CodeCell) -> PlannedStep:
@@ -150,6 +155,10 @@ def _above(cells: Sequence[CodeCell], cell: CodeCell) -> list[CodeCell]:
     return [each for each in cells if each.number < cell.number]
 
 
+def _called(cell: CodeCell) -> str:
+    return f"The step {cell.step!r}" if cell.step else f"Cell {cell.number}"
+
+
 def _not_python(step: CodeCell) -> MlopsError | None:
     return InvalidCell(f"The step {step.step!r} isn't valid Python", step.fault, "") if step.fault else None
 
@@ -161,8 +170,8 @@ def _problem(cells: Sequence[CodeCell], step: CodeCell, name: str) -> MlopsError
     below = next((cell for cell in cells if cell.number > step.number and name in cell.makes), None)
     if below is None:
         why, todo = "no cell of the notebook makes it", "Make it in a cell above, or look how it is spelled."
-        return InvalidInput(f"The step {step.step!r} reads {name!r}, and it isn't there", why, todo)
-    if below.step and step.makes & _all_reads(cells, below):
+        return InvalidInput(f"{_called(step)} reads {name!r}, and it isn't there", why, todo)
+    if below.step and step.step and step.makes & _all_reads(cells, below):
         names = listed(sorted(step.makes & _all_reads(cells, below)))
         return Conflict(
             f"The steps {step.step!r} and {below.step!r} need each other",
@@ -170,7 +179,7 @@ def _problem(cells: Sequence[CodeCell], step: CodeCell, name: str) -> MlopsError
             "Let one of them read what a step above both of them makes.",
         )
     why = f"only {below.label} makes it, which is below"
-    return InvalidInput(f"The step {step.step!r} reads {name!r} too early", why, "Move that cell above the step.")
+    return InvalidInput(f"{_called(step)} reads {name!r} too early", why, f"Move that cell above the {step.label}.")
 
 
 def _all_reads(cells: Sequence[CodeCell], cell: CodeCell) -> set[str]:

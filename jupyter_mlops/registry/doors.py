@@ -44,7 +44,7 @@ def here() -> Actor:
     if _runner() is not None:
         return Actor(name=me(), how="run")
     shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    how: Door = "notebook" if getattr(shell, "kernel", None) is not None else "other"
+    how: Door = "notebook" if getattr(shell, "kernel", None) is not None else getattr(shell, "door", "other")
     return Actor(name=me(), how=how)
 
 
@@ -67,11 +67,12 @@ def lineage(run: Any) -> tuple[Lineage, str]:
             notebook=record.origin.notebook,
             cell=record.origin.cell,
             number=record.origin.number,
+            program=sys.executable,
             cost=record.cost,
         )
         return made, record.code
     origin = origin_of_kernel()
-    made = Lineage(notebook=origin.notebook, cell=origin.cell, number=origin.number)
+    made = Lineage(notebook=origin.notebook, cell=origin.cell, number=origin.number, program=sys.executable)
     return made, _cell()
 
 
