@@ -173,7 +173,7 @@ def _add_pipeline(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
 
 #: What can be done with services.
 _WHAT = ["list", "show", "watch", "label", "token", "revoke", "logs", "forget"]
-_WHAT += ["compare", "share", "pause", "resume", "promote", "rollback"]
+_WHAT += ["retrain", "compare", "share", "pause", "resume", "promote", "rollback"]
 
 #: How a version is tried beside the one that serves.
 _CANARY = "try it beside the one that serves, with this share to begin with (default: 0.05); it goes on by itself"
@@ -197,7 +197,7 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
         help="token, revoke: who gets a token, or has one that is taken back; label: a file with the columns id and "
         "label (.csv, .parquet, .json, .jsonl); share: what the version that is tried gets of the requests, 0 to 1",
     )
-    command.add_argument("--why", default="", help="share, pause, resume, promote, rollback: the reason, for the trail")
+    command.add_argument("--why", default="", help="share to rollback, and retrain: the reason, for the trail")
     command.add_argument("--key", help="forget: not the service, only what the requests of this key left in its log")
     command.add_argument("-a", "--all", action="store_true", help="list: those that were stopped, too")
     command = add("deploy", "Have a version of a model answer at a stable address, or another version of it.")
@@ -220,6 +220,9 @@ def _add_services(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     command.add_argument("--canary", nargs="?", type=float, const=True, default=False, metavar="SHARE", help=_CANARY)
     command.add_argument("--ab", nargs="?", type=float, const=True, default=False, metavar="SHARE", help=_AB)
     command.add_argument("--shadow", nargs="?", type=float, const=True, default=False, metavar="SHARE", help=_SHADOW)
+    command.add_argument("--pipeline", metavar="NOTEBOOK", help="that retrains the model; default: where it was saved")
+    command.add_argument("--retrain", choices=["by-hand", "on-alarm"], help="on-alarm: by itself, too; once a day")
+    command.add_argument("--retrain-rows", type=_positive, help="new rows that this takes (default: 1000)")
     command.add_argument("--no-wait", action="store_true", help="don't wait until it answers")
     command.add_argument("--why", default="", help="the reason, for the trail")
     command = add("undeploy", "Stop services. What they were asked is answered before.")

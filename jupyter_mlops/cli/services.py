@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
 import time
 from argparse import Namespace
@@ -32,12 +34,26 @@ from ..serving.deploy import (
 )
 from ..serving.labels import read_labels
 from ..serving.lines import comparison_table, service_line, watched
+from ..serving.retrain import retrain
 from ..serving.splits import change_split, promote, roll_back
 from ..serving.wishes import way_of
 from .show import as_json, table
 
 #: Arguments of `deploy` that are as they are in a deployment.
-_BOUNDS = ("name", "place", "profile", "replicas", "port", "body", "patience", "window", "log", "keep", "private")
+_BOUNDS = (
+    "name",
+    "place",
+    "profile",
+    "replicas",
+    "port",
+    "body",
+    "patience",
+    "window",
+    "log",
+    "keep",
+    "private",
+    "retrain_rows",
+)
 
 #: What is decided about a version that is tried.
 _DECISIONS = ("share", "pause", "resume", "promote", "rollback")
@@ -68,6 +84,9 @@ async def services(asked: Namespace) -> None:
         return _say(watched(state.name, watch, good))
     if asked.what == "compare":
         return as_json(state.candidate) if asked.json else _say(comparison_table(state))
+    if asked.what == "retrain":
+        begun = await retrain(state.name, actor, asked.why)
+        return as_json(begun) if asked.json else _say(f"{state.name}: {begun.words}. What it prints: {begun.log}")
     if asked.what in _DECISIONS:
         return await _decide(asked, state.name, actor)
     if asked.what == "label":
@@ -118,6 +137,8 @@ async def _decide(asked: Namespace, name: str, actor: Actor) -> None:
 async def deploy(asked: Namespace) -> None:
     """`deploy MODEL[@VERSION]`."""
     bounds = {name: getattr(asked, name) for name in _BOUNDS}
+    bounds["pipeline"] = await asyncio.to_thread(os.path.realpath, asked.pipeline) if asked.pipeline else asked.pipeline
+    bounds["retrain"] = asked.retrain and asked.retrain.replace("-", " ")
     actor = Actor(name=me(), how="cli")
     way = way_of(asked.canary, asked.ab, asked.shadow)
     wanted = read_deployment(**read_text(asked.model), why=asked.why, **bounds, **way)
@@ -166,7 +187,8 @@ def _listed(states: Sequence[ServiceState]) -> str:
 
 def _problems(state: ServiceState) -> list[str]:
     found = [each for each in (state.problem, state.alarm) if each is not None]
-    return [f"! {state.name}: {_sentences(each)}" for each in found]
+    told = [f"! {state.name}: {_sentences(each)}" for each in found]
+    return told + ([] if state.retraining is None else [f"{state.name}: {state.retraining.words}"])
 
 
 def _sentences(problem: Problem) -> str:
@@ -177,6 +199,8 @@ def _shown(state: ServiceState, callers: Sequence[str]) -> str:
     replicas = [f"  {each.name}  {each.phase}  {each.pid or ''}" for each in state.replicas]
     told = [service_line(state, time.time())]
     told += _problems(state)
+    if state.retraining is not None:
+        told += [f"What retraining printed: {state.retraining.log}"]
     told += ["Replicas:", *replicas] if replicas else []
     if state.cost is not None:
         rate = fine_money(state.cost.per_hour, state.cost.currency) if state.live else ""

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from .base import Bytes, Input, Label, Name, Period, Record, Seconds, Time, first, otherwise
+from .base import Bytes, Input, Label, Name, Period, Record, Saying, Seconds, Time, first, otherwise
 from .candidate import Candidate, CandidateState, Share, Steps, Way
 from .cluster import Problem
 from .errors import Unreadable
 from .formats import FORMAT
 from .price import Cost, Price
 from .profile import Profile
+from .retraining import RETRAIN_ROWS, Retraining, RetrainWhen
 from .words import size
 
 #: `dead`: its router is gone without having been stopped. `unreachable`: that can't be seen from here.
@@ -82,6 +83,11 @@ class Deployment(Input):
     way: Way | None = None
     share: Share | None = None
     steps: Steps | None = None
+    #: The notebook that is run to retrain the model, by default the one that the version comes from; who begins that,
+    #: and how many rows have to be new before an alarm does.
+    pipeline: Annotated[str, Field(max_length=4096)] | None = None
+    retrain: RetrainWhen | None = None
+    retrain_rows: Annotated[int, Field(ge=1)] | None = None
 
 
 class ServiceSpec(Record):
@@ -119,6 +125,10 @@ class ServiceSpec(Record):
     candidate: Candidate | None = None
     #: The version that served before this one; 0 where none did.
     previous: int = 0
+    #: As in `Deployment`; empty: the notebook of the version's lineage.
+    pipeline: Saying = ""
+    retrain: RetrainWhen = "by hand"
+    retrain_rows: int = RETRAIN_ROWS
 
     @property
     def version_name(self) -> str:
@@ -173,6 +183,8 @@ class ServiceState(Record):
     candidate: CandidateState | None = None
     #: The version that served before this one; 0 where none did.
     previous: int = 0
+    #: The last retraining; set by who looks, never stored.
+    retraining: Retraining | None = None
 
     @property
     def live(self) -> bool:

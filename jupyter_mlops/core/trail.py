@@ -16,7 +16,7 @@ Door = Annotated[Literal["notebook", "run", "cli", "sidebar", "router", "pipelin
 
 #: `failed` is a deployment that came to nothing; a candidate's share is changed by somebody (`split`), or by itself
 #: (`went on`); callers are let in and shut out; a service that has stopped is forgotten, and one forgets what the
-#: requests of a key left in its log.
+#: requests of a key left in its log. A retraining begins, and may come to nothing.
 Deed = Annotated[
     Literal[
         "saved",
@@ -30,6 +30,8 @@ Deed = Annotated[
         "split",
         "went on",
         "rolled back",
+        "began to retrain",
+        "didn't retrain",
         "stopped",
         "forgotten",
         "forgot a key",

@@ -132,6 +132,17 @@ class RequestLog:
 
     # What is answered.
 
+    def new_rows(self, since: Time) -> int:
+        """Rows that one could learn from since then: those that were labelled; where nobody labels, those that were
+        logged."""
+        if not self.exists():
+            return 0
+        with self._open() as db:
+            labels, new, logged = db.execute(
+                "SELECT count(label), total(labelled >= ?), total(time >= ?) FROM rows", (since, since)
+            ).fetchone()
+        return int(new if labels else logged)
+
     def add(self, rows: Sequence[LoggedRow], digest: str, version: int, task: str, unsure: str) -> None:
         """Log rows of a version, with their keys as digests. One whose id is there already, or whose key was forgotten
         since, is left out.

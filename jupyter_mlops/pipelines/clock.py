@@ -1,6 +1,7 @@
 """The process that runs notebooks when they are due: `python -m jupyter_mlops.pipelines.clock`.
 
-One for a home folder, in the background, for as long as something is scheduled. No kernel, server or browser has to be
+One for a home folder, in the background, for as long as something is scheduled, or the alarm of a service is to retrain
+it. No kernel, server or browser has to be
 open; the machine has to be on.
 """
 
@@ -19,6 +20,7 @@ from ..core.base import Seconds
 from ..core.errors import InvalidSpec, MlopsError, Unavailable
 from ..core.schedule import Schedule
 from ..home.schedules import clock, clock_log, log_of, note_schedule, read_schedules
+from . import alarms
 from .child import PipelineProcess
 
 #: Seconds between two looks at the clock and the schedules.
@@ -28,11 +30,16 @@ LOOK: Seconds = 5.0
 _SET_BACK: Seconds = 3600.0
 
 
+#: What retrains a service for its alarm: it stands above this one. Seconds that it has to begin, and until it is tried
+#: again where it couldn't.
+_RETRAIN, _PATIENCE, _AGAIN = "jupyter_mlops.serving.retrain", 120.0, 3600.0
+
+
 def ensure_clock() -> None:
-    """Start the process, if something is scheduled and none is there. Does nothing where it can't: who looks at other
-    things isn't kept from that."""
+    """Start the process, if something is scheduled or watched and none is there. Does nothing where it can't: who looks
+    at other things isn't kept from that."""
     with contextlib.suppress(MlopsError, OSError):
-        if read_schedules():
+        if _is_needed():
             with clock():  # raises where one is there
                 pass
             _start()
@@ -51,10 +58,14 @@ def _start() -> None:
     threading.Thread(target=process.wait, name="wait-clock", daemon=True).start()  # leaves no zombie
 
 
+def _is_needed() -> bool:
+    return bool(read_schedules()) or alarms.is_watched()
+
+
 def main() -> None:
-    """Run what is due until nothing is scheduled any more."""
+    """Run what is due until nothing is scheduled or watched any more."""
     running: dict[str, threading.Thread] = {}
-    while read_schedules():  # again: one may have been made while this gave way
+    while _is_needed():  # again: one may have been made while this gave way
         try:
             with clock():
                 _until_nothing_is_scheduled(running)
@@ -65,13 +76,25 @@ def main() -> None:
 
 
 def _until_nothing_is_scheduled(running: dict[str, threading.Thread]) -> None:
-    while schedules := read_schedules():
-        for schedule in schedules:
+    tried: dict[str, float] = {}
+    while _is_needed():
+        _retrain(tried)
+        for schedule in read_schedules():
             before = running.get(schedule.notebook)
             if _is_due(schedule) and (before is None or not before.is_alive()):  # it never runs twice at a time
                 running[schedule.notebook] = threading.Thread(target=_run, args=[schedule])
                 running[schedule.notebook].start()
         time.sleep(LOOK)
+
+
+def _retrain(tried: dict[str, float]) -> None:
+    """Have services retrained whose alarms say so. That process notes what becomes of it."""
+    for name in alarms.due(time.time()):
+        if time.monotonic() - tried.get(name, -_AGAIN) >= _AGAIN:
+            tried[name] = time.monotonic()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                command = [sys.executable, "-m", _RETRAIN, name]
+                subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=_PATIENCE)
 
 
 def _is_due(schedule: Schedule) -> bool:

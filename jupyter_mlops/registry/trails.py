@@ -80,6 +80,8 @@ def trail_line(entry: TrailEntry) -> str:
         done = f"went on with {entry.object} in {entry.service} ({entry.after})"
     elif entry.verb == "described":
         done = f"described {entry.object}: {entry.after}"
+    elif entry.verb in ("began to retrain", "didn't retrain"):
+        done = f"{entry.verb} {entry.service}"
     elif entry.verb == "failed":
         done = f"couldn't have {entry.object} answer as {entry.service}"
     elif entry.service:

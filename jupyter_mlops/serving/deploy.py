@@ -36,6 +36,7 @@ from ..places import profiles
 from ..places.hosting import Hosting
 from ..registry.find import find_model, find_version, split_name
 from .noted import note
+from .retrained import with_retraining
 from .wishes import check_not_logged, check_private, split_words, tried, with_candidate
 
 #: Seconds that a service has to answer.
@@ -45,7 +46,20 @@ PATIENCE: Seconds = 240.0
 _QUOTE: Seconds = 3.0
 
 #: What stays as it was in a service that is there, where nothing else is asked for.
-_KEPT = ("replicas", "body", "connections", "patience", "window", "log", "log_rows", "keep", "private")
+_KEPT = (
+    "replicas",
+    "body",
+    "connections",
+    "patience",
+    "window",
+    "log",
+    "log_rows",
+    "keep",
+    "private",
+    "pipeline",
+    "retrain",
+    "retrain_rows",
+)
 
 
 def read_deployment(**asked: Any) -> Deployment:
@@ -86,7 +100,8 @@ async def watch_of(place: str, name: str) -> ServiceWatch:
 async def list_services() -> list[ServiceState]:
     """The services of all places, by name."""
     found = await asyncio.gather(*map(_services_of, places.names()))
-    return sorted((state for some in found for state in some), key=lambda state: state.name)
+    states = sorted((state for some in found for state in some), key=lambda state: state.name)
+    return await asyncio.to_thread(lambda: [with_retraining(state) for state in states])
 
 
 async def _services_of(place: str) -> list[ServiceState]:
@@ -119,7 +134,7 @@ async def find_service(name: str) -> ServiceState:
     for place in places.names():
         try:
             if (hosting := places.get(place).hosting()) is not None:
-                found = await hosting.get(str(name))
+                found = await asyncio.to_thread(with_retraining, await hosting.get(str(name)))
                 if found.phase != "stopped":
                     return found
                 stopped = stopped or found
@@ -204,6 +219,8 @@ async def deploy(
         **lasting,
         **{field: value for field, value in bounds.items() if value is not None},
     )
+    if asked.pipeline or asked.retrain is not None:
+        await asyncio.to_thread(_check_retraining, spec, hosting)
     if expected:
         spec = await hosting.change(name, lambda before: spec.model_copy(update=_lasting(before)), expected)
         state = await hosting.get(name)
@@ -211,7 +228,17 @@ async def deploy(
         state = await hosting.deploy(spec)
     changed = {"before": served, "after": spec.version_name, "why": asked.why, "digest": spec.digest}
     await note(asked.model, actor, verb, spec.version_name, name, **changed)
+    if spec.retrain == "on alarm":
+        from ..pipelines.clock import ensure_clock
+
+        await asyncio.to_thread(ensure_clock)
     return state, spec
+
+
+def _check_retraining(spec: ServiceSpec, hosting: Hosting) -> None:
+    from .source import check_retraining  # notebooks' parts: not at the server's start
+
+    check_retraining(spec, hosting.logs_requests)
 
 
 def _lasting(before: ServiceSpec) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Coroutine, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..client.clusters.kernel import loop_thread
@@ -14,6 +15,7 @@ from ..core.cluster import Receipt
 from ..core.errors import Conflict, InvalidInput, Unavailable
 from ..core.label import JoinedLabels, words_of
 from ..core.performance import Performance
+from ..core.retraining import Retraining
 from ..core.service import ServiceState
 from ..core.window import Window
 from ..home.owner import me
@@ -23,6 +25,7 @@ from .deploy import deploy as deploy_service
 from .deploy import find_service, hosting_of, list_services, read_deployment, read_text, until_so, watch_of
 from .labels import read_labels
 from .lines import comparison_table, service_line, watched
+from .retrained import retraining_of, with_retraining
 from .wishes import way_of
 
 if TYPE_CHECKING:
@@ -51,6 +54,9 @@ def deploy(
     ab: bool | float = False,
     shadow: bool | float = False,
     steps: Sequence[float] | None = None,
+    pipeline: str | Path | None = None,
+    retrain: str | None = None,
+    retrain_rows: int | None = None,
     wait: bool = True,
     why: str = "",
 ) -> Service:
@@ -84,6 +90,10 @@ def deploy(
     shadow : ask it what the version that serves is asked (all of it, or that part), and compare what it answers; nobody
         gets that. Not for models whose predictions do something.
     steps : the shares of a canary, after which it answers all: [0.05, 0.25, 0.5].
+    pipeline : the notebook that is run to retrain the model; default: the one that the version was saved in. "" for
+        that again.
+    retrain : "by hand" (`svc.retrain()`, the sidebar) or "on alarm", too: at most once a day, and with enough new rows.
+    retrain_rows : rows that have to be labelled since the last training for that; where nobody labels, be logged; 1000.
     wait : whether to return only when it answers.
     why : for the trail of the model.
 
@@ -93,6 +103,7 @@ def deploy(
     InvalidSpec : names what can't be asked for.
     StartFailed : why the version doesn't answer: a file or its example's answer has changed, it can't be loaded here.
     Conflict : the name is taken by another model's service.
+    NotFound, InvalidInput : the pipeline isn't there, has no steps, or saves other models.
     Refused, StorageFull, NotReady
     """
     text = model if isinstance(model, str) else model.name
@@ -115,6 +126,9 @@ def deploy(
         place=place,
         profile=profile,
         steps=None if steps is None else list(steps),
+        pipeline=str(Path(pipeline).expanduser().resolve()) if pipeline else pipeline,
+        retrain=retrain,
+        retrain_rows=retrain_rows,
         **way_of(canary, ab, shadow),
     )
     state, spec = _call(deploy_service(asked))
@@ -152,7 +166,7 @@ class Service:
     @property
     def state(self) -> ServiceState:
         """The service now. Raises `UnknownService`."""
-        return _call(hosting_of(self._place).get(self.name))
+        return with_retraining(_call(hosting_of(self._place).get(self.name)))
 
     @property
     def address(self) -> str:
@@ -315,6 +329,32 @@ class Service:
         """
         _, spec = _call(splits.roll_back(self.name, why=why))
         _call(until_so(spec))
+
+    def retrain(self, why: str = "", *, wait: bool = False) -> Retraining:
+        """Have the notebook that its model comes from run as a pipeline, in a process of its own: the steps of which
+        anything has changed. The version that it saves is judged by the gates, and tried as a canary. What became of it
+        is said by the service itself, and returned.
+
+        Parameters
+        ----------
+        why : for the trail of the model.
+        wait : whether to return only when that is over; interrupted, it goes on.
+
+        Raises
+        ------
+        NotFound, InvalidInput : nobody knows the notebook; it is gone, has no steps, or saves other models.
+        Conflict : it is being retrained already, or a candidate is tried.
+        StorageFull, Refused
+        """
+        from .retrain import retrain, until_over
+
+        found = _call(retrain(self.name, why=why))
+        return _call(until_over(self.name)) if wait else found
+
+    @property
+    def retraining(self) -> Retraining | None:
+        """The last retraining: its `phase` and `words` say how it is, `log` is a file. None where there was none."""
+        return retraining_of(self.name)
 
     def windows(self) -> list[Window]:
         """What was counted, in windows that are over, the first first. Raises as `watch`."""

@@ -32,6 +32,7 @@ def service_line(state: ServiceState, now: float) -> str:
         told += [f"for {about(now - state.since)}"] if state.since else []
     told += [state.problem.what] if state.problem is not None else []
     told += [state.alarm.what] if state.alarm is not None else []
+    told += [state.retraining.words] if state.retraining is not None else []
     return f"{state.name}: {', '.join(told)}"
 
 

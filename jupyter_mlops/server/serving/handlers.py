@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from jupyter_server.auth.decorator import authorized
+from jupyter_server.utils import ensure_async
 from tornado import web
 
-from ..base import Handler, QuietHandler
+from ..base import RESOURCE, Handler, QuietHandler
+from ..models.handlers import PROMOTE
 
 SERVICES = "mlops:services"
 
@@ -24,7 +26,10 @@ class ServicesHandler(QuietHandler):
     @web.authenticated
     @authorized(action="execute")  # type: ignore[untyped-decorator]  # typed without arguments only
     async def post(self) -> None:
-        """Have a version of a model answer, and wait until it does."""
+        """Have a version of a model answer, and wait until it does. Which notebook retrains it, and that an alarm does,
+        is for those who may run code."""
+        if {"pipeline", "retrain"} & self.body().keys():
+            await _check_may(self, ("execute", RESOURCE))
         self.reply(await self.services.serving.deploy(self.body(), self.asker))
 
 
@@ -80,6 +85,20 @@ class ComparisonHandler(QuietHandler):
     async def get(self, name: str) -> None:
         """How that is."""
         self.reply({"candidate": await self.services.serving.candidate(name)})
+
+
+class RetrainHandler(Handler):
+    """The pipeline of a service's model."""
+
+    auth_resource = SERVICES
+
+    @web.authenticated
+    @authorized(action="execute")  # type: ignore[untyped-decorator]  # typed without arguments only
+    async def post(self, name: str) -> None:
+        """Have it run in the background. It is code that runs, and may end with a promotion: who may not run any, or
+        not promote, may not do this."""
+        await _check_may(self, ("execute", RESOURCE), ("write", PROMOTE))
+        self.reply(await self.services.serving.retrain(name, self.body().get("why", ""), self.asker), 202)
 
 
 class ServiceExampleHandler(QuietHandler):
@@ -154,9 +173,17 @@ class TryHandler(Handler):
         self.reply(await self.services.serving.try_out(name, self.body().get("records")))
 
 
+async def _check_may(handler: Handler, *asked: tuple[str, str]) -> None:
+    """Refuse who may not do something else as well: actions, each with its resource."""
+    for action, resource in asked:
+        if not await ensure_async(handler.authorizer.is_authorized(handler, handler.current_user, action, resource)):
+            raise web.HTTPError(403, f"User is not authorized to {action} on resource: {resource}.")
+
+
 HANDLERS = [
     (r"services", ServicesHandler),
     (r"services/([^/]+)", ServiceHandler),
+    (r"services/([^/]+)/retrain", RetrainHandler),
     (r"services/([^/]+)/promote", PromoteCandidateHandler),
     (r"services/([^/]+)/rollback", RollBackHandler),
     (r"services/([^/]+)/comparison", ComparisonHandler),

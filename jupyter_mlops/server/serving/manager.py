@@ -16,6 +16,7 @@ from ...core.candidate import CandidateState, SplitChange, SplitEnd
 from ...core.errors import InvalidInput, Unavailable
 from ...core.label import JoinedLabels, words_of
 from ...core.performance import Performance, performance_words
+from ...core.retraining import Retraining
 from ...core.service import Deployment, ServiceState
 from ...core.trail import Actor
 from ...home.owner import me
@@ -30,6 +31,9 @@ _LOOK: Seconds = 1.0
 
 #: Seconds that an answer to a try may take.
 _PATIENCE: Seconds = 60.0
+
+#: Characters of a reason.
+_MOST_WHY = 5000
 
 
 class ServiceManager:
@@ -97,6 +101,17 @@ class ServiceManager:
     async def candidate(self, name: str) -> CandidateState | None:
         """How the version that is tried compares with the one that serves; raises `UnknownService`."""
         return await splits.candidate_of(name)
+
+    async def retrain(self, name: str, why: Any, user: str = "") -> Retraining:
+        """Have the pipeline of a service's model run; raises as `retrain`. `user` is who asks, if that is known."""
+        from ...serving.retrain import retrain  # notebooks' parts: not at the server's start
+
+        if not isinstance(why, str) or len(why) > _MOST_WHY:
+            raise InvalidInput("why isn't a reason", f"it is a text of at most {_MOST_WHY:,} characters", "")
+        try:
+            return await retrain(name, _actor(user), why)
+        finally:
+            await self.publish()
 
     async def stop(self, name: str, user: str = "") -> ServiceState:
         """End one; raises `UnknownService`, `Unavailable`. `user` is who asks, if that is known."""

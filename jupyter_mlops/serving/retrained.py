@@ -1,0 +1,60 @@
+"""What became of the last retraining of a service, beside its state, and in words."""
+
+from __future__ import annotations
+
+import time
+
+from ..client.words import moment
+from ..core.base import Time
+from ..core.cluster import Problem
+from ..core.errors import MlopsError
+from ..core.retraining import Retraining
+from ..core.service import ServiceState
+from ..home.retraining import retraining_folder
+from ..home.services import service_folder
+
+#: Seconds for which it is told that one is over.
+_TOLD = 7 * 24 * 3600.0
+
+
+def with_retraining(state: ServiceState) -> ServiceState:
+    """A service's state with its last retraining, if there is anything to say of it: its version doesn't serve yet."""
+    found, now = retraining_of(state.name), time.time()
+    if found is None or found.model != state.model or (found.version and found.version == state.version):
+        return state
+    if found.ended is not None and found.ended < now - _TOLD:
+        return state
+    candidate = state.candidate
+    if found.phase == "canary" and (candidate is None or candidate.version != found.version):
+        return state  # it was taken back or replaced: the trail has it
+    return state.model_copy(update={"retraining": found})
+
+
+def retraining_of(name: str) -> Retraining | None:
+    """The last retraining of a service, in words, too; None where there was none."""
+    try:
+        found = retraining_folder(service_folder(name)).read()
+    except MlopsError as error:
+        found = Retraining(service=name, model="", phase="failed", problem=Problem.of(error))
+    return None if found is None else found.model_copy(update={"words": retraining_words(found, time.time())})
+
+
+def retraining_words(retraining: Retraining, now: Time) -> str:
+    """How it is, in a line: "retraining since 14:05: step train"; "retrained: churn@5 is a canary"."""
+    version, problem = retraining.version_name, retraining.problem
+    why = "" if problem is None else f"{problem.what}: {problem.why}" if problem.why else problem.what
+    when = moment(retraining.ended or retraining.began, now)
+    step = f": step {retraining.step}" if retraining.step else ""
+    if retraining.phase == "running":
+        return f"retraining since {moment(retraining.began, now)}{step}"
+    if retraining.phase == "canary":
+        return f"retrained: {version} is a canary"
+    if retraining.phase == "champion":
+        return f"retrained: {version} is the champion, and isn't deployed: {why}"
+    if retraining.phase == "refused":
+        return f"retrained: {version} refused: {'' if problem is None else problem.why}"
+    if retraining.phase == "cancelled":
+        return f"retraining was cancelled at {when}{step}"
+    if retraining.phase == "dead":
+        return f"retraining since {moment(retraining.began, now)} was cut short{step}"
+    return f"retraining failed at {when}: {why}"
