@@ -17,6 +17,7 @@ import {
   Price,
   Profile,
   ProfileView,
+  Retraining,
   Promotion,
   PythonStack,
   Receipt,
@@ -176,6 +177,8 @@ export interface IApi {
   serviceCandidate(name: string): Promise<{ candidate: CandidateState | null }>;
   /** Stop a service; what it was asked is answered before. */
   stopService(name: string): Promise<ServiceState>;
+  /** Have the notebook run that a service’s model comes from. */
+  retrainService(name: string): Promise<Retraining>;
   /** A few rows of the example of the version that a service has. */
   serviceExample(name: string): Promise<unknown[]>;
   /** How what a service is asked, and answers, compares with its version's baseline. */
@@ -354,6 +357,10 @@ export class Api implements IApi {
 
   stopService(name: string): Promise<ServiceState> {
     return this._ask(at('services', name), 'DELETE');
+  }
+
+  retrainService(name: string): Promise<Retraining> {
+    return this._ask(at('services', name, 'retrain'), 'POST', {});
   }
 
   async serviceExample(name: string): Promise<unknown[]> {

@@ -12,6 +12,7 @@ import {
   Profile,
   ProfileView,
   RunState,
+  Retraining,
   ServiceState,
   Settings,
   Snapshot,
@@ -268,6 +269,9 @@ export function service(part: Partial<ServiceState> = {}): ServiceState {
     address: 'http://127.0.0.1:8001',
     revision: 'a',
     wanted: 'a',
+    retraining: null,
+    candidate: null,
+    previous: 0,
     replicas: [],
     requests: 0,
     errors: 0,
@@ -297,6 +301,29 @@ export function candidate(part: Partial<CandidateState> = {}): CandidateState {
     words: 'canary 25 %: undecided, about 3 h',
     verdicts: [],
     problem: null,
+    ...part
+  };
+}
+
+export function retraining(part: Partial<Retraining> = {}): Retraining {
+  return {
+    format: 1,
+    service: 'churn',
+    model: 'churn',
+    phase: 'running',
+    notebook: '/home/ada/train.ipynb',
+    program: '',
+    by: { name: 'ada', how: 'sidebar' },
+    why: '',
+    began: NOW,
+    ended: null,
+    step: 'train',
+    served: 3,
+    newest: 3,
+    version: 0,
+    problem: null,
+    log: '/home/ada/retraining.log',
+    words: 'retraining since 14:05: step train',
     ...part
   };
 }

@@ -76,6 +76,7 @@ const version = (number: number, part: Partial<ModelVersion> = {}): ModelVersion
     number: null,
     notebook_saved: null,
     unsaved: false,
+    program: '',
     train: '',
     valid: '',
     cost: null

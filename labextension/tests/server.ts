@@ -22,7 +22,7 @@ import {
 } from '../src/state/schema';
 import { IConnection } from '../src/state/state';
 import { IStream, Message } from '../src/state/stream';
-import { NOW, estimate, idOf, operation, service, settings, view } from './examples';
+import { NOW, estimate, idOf, operation, retraining, service, settings, view } from './examples';
 
 /** A stream that a test speaks through. */
 export class TestStream implements IStream {
@@ -154,6 +154,7 @@ export class TestApi implements IApi {
     this._answer('rollBackService', args, service());
   serviceCandidate = (...args: [string]) =>
     this._answer('serviceCandidate', args, { candidate: this.compared });
+  retrainService = (...args: [string]) => this._answer('retrainService', args, retraining());
   stopService = (...args: [string]) => this._answer('stopService', args, service());
   serviceExample = (...args: [string]) => this._answer('serviceExample', args, this.rows);
   watchService = (...args: [string]) => this._answer('watchService', args, this.watched);

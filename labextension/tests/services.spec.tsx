@@ -8,7 +8,7 @@ import { WatchView } from '../src/services/watch';
 import { whereToServe } from '../src/services/where';
 import { Alert, FeatureDrift, PerformancePeriod, ServiceWatch, Window } from '../src/state/schema';
 import { serviceInfo } from '../src/words/service';
-import { cost, NOW, PLACES, profile, service, snapshot, view } from './examples';
+import { cost, NOW, PLACES, profile, retraining, service, snapshot, view } from './examples';
 import { find, Stage, trans } from './stage';
 
 beforeEach(() => {
@@ -56,6 +56,35 @@ describe('Services in the sidebar', () => {
     expect(late.querySelector('[data-mlops="service-try"]')).toBeNull();
     rerender(stage.within(<ServiceSection wanted="router" />));
     expect(document.querySelectorAll('[data-mlops="service"]')).toHaveLength(1);
+  });
+});
+
+describe('A service with an alarm', () => {
+  const alarm = { what: 'age has changed', why: '', todo: '' };
+
+  it('is retrained once somebody has said yes, and tells how that goes', async () => {
+    const stage = new Stage();
+    stage.show(<ServiceSection wanted="" />);
+    await stage.after(() => stage.stream.say(snapshot({ services: [service({ alarm })] })));
+    const answer = async (label: string): Promise<void> => {
+      await stage.after(() => find('service-retrain').click());
+      const buttons = [...document.querySelectorAll<HTMLElement>('.jp-Dialog button')];
+      await stage.after(() => buttons.find(button => button.textContent === label)!.click());
+    };
+    await answer('Cancel');
+    expect(stage.api.asked).toEqual([]);
+    await answer('Retrain');
+    expect(stage.api.asked).toEqual([['retrainService', 'churn']]);
+    const running = service({ alarm, retraining: retraining() });
+    await stage.after(() => stage.stream.say(snapshot({ services: [running] })));
+    expect(find('service-retraining').textContent).toBe('retraining since 14:05: step train');
+    expect(find('service-retraining').title).toContain('/home/ada/retraining.log');
+    expect(document.querySelector('[data-mlops="service-retrain"]')).toBeNull();
+    const refused = retraining({ phase: 'refused', words: 'retrained: churn@5 refused' });
+    const after = service({ alarm, retraining: refused });
+    await stage.after(() => stage.stream.say(snapshot({ services: [after] })));
+    expect(find('service-retraining').textContent).toBe('retrained: churn@5 refused');
+    expect(find('service-retrain')).toBeTruthy();
   });
 });
 

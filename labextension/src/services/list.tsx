@@ -13,6 +13,7 @@ import { canRollBack, rollBackLabel } from '../words/candidate';
 import { matchesService } from '../words/match';
 import { servedVersion, serviceInfo } from '../words/service';
 import { CandidateRow } from './candidate';
+import { RetrainButton, RetrainingLine } from './retraining';
 
 /** The services by name; those only that are `wanted`, where that isn't empty. Without any, nothing is shown. */
 export function ServiceSection({ wanted }: { wanted: string }): JSX.Element | null {
@@ -124,7 +125,12 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
       </div>
       {service.candidate && <CandidateRow service={service} candidate={service.candidate} />}
       {service.problem && <ProblemLine problem={service.problem} />}
-      {service.alarm && <ProblemLine problem={service.alarm} />}
+      {service.alarm && (
+        <ProblemLine problem={service.alarm}>
+          <RetrainButton service={service} />
+        </ProblemLine>
+      )}
+      <RetrainingLine service={service} />
     </li>
   );
 });

@@ -879,6 +879,7 @@ export interface ServiceState {
   rate: number | null;
   replicas: ReplicaState[];
   requests: number;
+  retraining: Retraining | null;
   revision: string;
   since: number;
   version: number;
@@ -926,6 +927,35 @@ export interface ReplicaState {
   pid: number | null;
   since: number;
   version: number;
+}
+/**
+ * The last retraining of a service, as its process wrote it.
+ */
+export interface Retraining {
+  began: number;
+  by: Actor;
+  ended: number | null;
+  format: number;
+  log: string;
+  model: string;
+  newest: number;
+  notebook: string;
+  phase: 'running' | 'canary' | 'champion' | 'refused' | 'failed' | 'cancelled' | 'dead';
+  problem: Problem | null;
+  program: string;
+  served: number;
+  service: string;
+  step: string;
+  version: number;
+  why: string;
+  words: string;
+}
+/**
+ * Who did something, and by which door.
+ */
+export interface Actor {
+  how: 'notebook' | 'run' | 'cli' | 'sidebar' | 'router' | 'pipeline' | 'other';
+  name: string;
 }
 /**
  * Workers of the cluster `id` that changed; `gone` names those to drop; `whole`: forget all others first.
@@ -1149,6 +1179,7 @@ export interface Lineage {
   notebook: string;
   notebook_saved: number | null;
   number: number | null;
+  program: string;
   run: string;
   run_name: string;
   train: string;
@@ -1265,6 +1296,8 @@ export interface TrailEntry {
     | 'split'
     | 'went on'
     | 'rolled back'
+    | 'began to retrain'
+    | "didn't retrain"
     | 'stopped'
     | 'forgotten'
     | 'forgot a key'
@@ -1272,13 +1305,6 @@ export interface TrailEntry {
     | 'shut out'
     | 'other';
   why: string;
-}
-/**
- * Who did something, and by which door.
- */
-export interface Actor {
-  how: 'notebook' | 'run' | 'cli' | 'sidebar' | 'router' | 'pipeline' | 'other';
-  name: string;
 }
 /**
  * How a version did at one gate.

@@ -68,6 +68,8 @@ export function deed(trans: TranslationBundle, entry: TrailEntry): string {
     ruled: trans.__('set the gates'),
     checked: trans.__('looked up packages'),
     described: trans.__('described: %1', entry.after),
+    'began to retrain': trans.__('began to retrain %1', entry.service),
+    "didn't retrain": trans.__('didn’t retrain %1', entry.service),
     deployed: trans.__('deployed as %1', entry.service),
     split: trans.__('given another share of %1: %2', entry.service, entry.after),
     'went on': trans.__('went on in %1: %2', entry.service, entry.after),
@@ -89,9 +91,9 @@ export function door(trans: TranslationBundle, how: TrailEntry['actor']['how']):
     notebook: trans.__('notebook'),
     run: trans.__('run'),
     cli: trans.__('command line'),
+    pipeline: trans.__('pipeline'),
     sidebar: trans.__('sidebar'),
     router: trans.__('by itself'),
-    pipeline: trans.__('pipeline'),
     other: ''
   };
   return wordOf(words, how);
