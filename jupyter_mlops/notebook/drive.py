@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from ..pipelines.child import FAILED, INTERRUPTED
 from ..pipelines.graph import Graph, graph_of
 from ..pipelines.saved import saved_by
 
+#: Seconds between two looks at who follows it.
+_LOOK = 1.0
+
 _MLRUN = re.compile(r"^\s*(?:# ?)?%%mlrun\b", re.MULTILINE)
 
 
@@ -37,6 +41,7 @@ def main() -> int:
     asked = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):  # who was started in the background was told to ignore the first
         signal.signal(number, signal.default_int_handler)
+    threading.Thread(target=_end_with, args=[os.getppid()], name="end-with-parent", daemon=True).start()
     try:
         text = asked.notebook.read_bytes()
         graph = graph_of(read_cells(asked.notebook))
@@ -49,6 +54,13 @@ def main() -> int:
     if asked.notebook.exists() and asked.notebook.read_bytes() != text:
         tell(f"{asked.notebook.name} was edited meanwhile: this ran as it was before.")
     return code
+
+
+def _end_with(parent: int) -> None:
+    """Be cancelled when the process is gone that follows this one: nobody would know of what it does."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 class _BackgroundShell(InteractiveShell):

@@ -25,8 +25,9 @@ def with_retraining(state: ServiceState) -> ServiceState:
     if found.ended is not None and found.ended < now - _TOLD:
         return state
     candidate = state.candidate
-    if found.phase == "canary" and (candidate is None or candidate.version != found.version):
-        return state  # it was taken back or replaced: the trail has it
+    tried = candidate is not None and candidate.version == found.version and candidate.phase != "back"
+    if found.phase == "canary" and not tried:
+        return state  # it was taken back, or replaced: what is said of candidates tells
     return state.model_copy(update={"retraining": found})
 
 

@@ -270,8 +270,6 @@ export function service(part: Partial<ServiceState> = {}): ServiceState {
     revision: 'a',
     wanted: 'a',
     retraining: null,
-    candidate: null,
-    previous: 0,
     replicas: [],
     requests: 0,
     errors: 0,

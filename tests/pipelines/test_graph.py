@@ -151,6 +151,26 @@ def test_what_can_not_run_keeps_nothing_else() -> None:
     assert [view.state for view in views.values()] == ["new", "failed", "new"] and "nowhere" in views["b"].words
 
 
+def test_cells_that_save_what_steps_made_run_too() -> None:
+    train = "%%mlrun --step train\nmodel = fit(rows)"
+    save = "import jupyter_mlops as mlops\nkept = mlops.save_model(model, 'churn', valid=valid)"
+    graph = _graph(
+        "fit = len\nrows = [1]", train, "valid = rows, rows", save, "print(kept)", "mlops.save_model(3, 'other')"
+    )
+    assert [cell.number for cell in graph.to_run()] == [1, 2, 3, 4], "not what saves nothing of a step"
+    assert [cell.number for cell in graph.to_run("train")] == [1, 2]
+    assert [each.needs for each in graph.saving] == [["train"]] and graph.saving[0].cell.saves == ("churn",)
+    assert cell_of(1, "mlops.save_model(m, name=name)\nsave_model(m, 'b')\nmlops.save_model(m, name='a')").saves == (
+        "",
+        "b",
+        "a",
+    )
+    late = _graph("fit = len\nrows = [1]", train, save, "valid = rows, rows")
+    with pytest.raises(InvalidInput, match="Cell 3 reads 'valid' too early: only cell 4 makes it") as caught:
+        late.to_run()
+    assert caught.value.todo == "Move that cell above cell 3."
+
+
 def test_steps_are_found_by_their_names() -> None:
     with pytest.raises(NotFound, match="There is no step 'tarin'"):
         _graph(*CELLS).to_run("tarin")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_mlops
-from jupyter_mlops.home import clusters, models, requests, runs, schedules, services, steps
+from jupyter_mlops.home import clusters, models, requests, retraining, runs, schedules, services, steps
 
 ROOT = Path(jupyter_mlops.__file__).parent
 
@@ -31,6 +31,7 @@ OWNERS = {
     **{name: {MODEL} for name in (models.BASELINE, models.VERDICT, models.CHECK, models.CARD, models.SBOM)},
     **{name: {SERVICE} for name in (services.WANTED, services.SERVED, services.ROUTER, services.CALLERS)},
     **{name: {SERVICE} for name in (services.WATCH, services.WINDOWS, services.PERFORMANCE)},
+    retraining.RETRAINING: {"home/retraining.py"},
     requests.ROWS: {"home/requests.py"},
     **{name: {"home/steps.py"} for name in (steps.KEPT, steps.LAST, steps.VALUES)},
     **{name: {"home/schedules.py"} for name in (schedules.SCHEDULE, schedules.LOG, schedules.PLACED)},

@@ -137,7 +137,7 @@ async def test_who_may_not_execute_starts_and_repeats_nothing(
     runs = {("POST", f"runs/some-name/{what}") for what in ("again", "sizes")}
     split = {
         ("PATCH", "services/some-name"),
-        *(("POST", f"services/some-name/{what}") for what in ("promote", "rollback")),
+        *(("POST", f"services/some-name/{what}") for what in ("promote", "retrain", "rollback")),
     }
     assert refused - {keyed} == {("POST", "clusters"), ("POST", "services"), *runs, *split}
 
