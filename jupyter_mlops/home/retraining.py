@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -77,6 +78,11 @@ class RetrainingFolder:
                 os.close(handle)
                 raise
         return handle
+
+    def forget(self) -> None:
+        """Remove what is noted."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.log.unlink(missing_ok=True)
 
     def open_log(self) -> BinaryIO:
         """An empty log; raises `StorageFull`, `Refused`."""

@@ -179,10 +179,11 @@ def _problem(cells: Sequence[CodeCell], step: CodeCell, name: str) -> MlopsError
             "Let one of them read what a step above both of them makes.",
         )
     why = f"only {below.label} makes it, which is below"
+    here = "the step" if step.step else step.label
     return InvalidInput(
         f"{_called(step)} reads {name!r} too early",
         why,
-        "Move that cell above the step." if step.step else f"Move that cell above {step.label}.",
+        f"Move that cell above {here}.",
     )
 
 

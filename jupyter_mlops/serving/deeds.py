@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from ..core.errors import InvalidInput
 from ..core.label import JoinedLabels
 from ..core.trail import Actor
 from ..core.words import count
+from ..home.retraining import retraining_folder
+from ..home.services import service_folder
 from .deploy import check_caller, find_service, hosting_of
 from .noted import note
 
@@ -34,6 +37,7 @@ async def forget(name: str, actor: Actor | None = None) -> None:
     """
     state = await find_service(name)
     await hosting_of(state.place).forget(name)
+    await asyncio.to_thread(retraining_folder(service_folder(name)).forget)  # of one that lives elsewhere it is here
     await note(state.model, actor, "forgotten", state.model, name)
 
 

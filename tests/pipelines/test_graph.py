@@ -153,9 +153,14 @@ def test_what_can_not_run_keeps_nothing_else() -> None:
 
 def test_cells_that_save_what_steps_made_run_too() -> None:
     train = "%%mlrun --step train\nmodel = fit(rows)"
-    save = "import jupyter_mlops as mlops\nkept = mlops.save_model(model, 'churn', valid=valid)"
+    save = "kept = mlops.save_model(model, 'churn', valid=valid)"
     graph = _graph(
-        "fit = len\nrows = [1]", train, "valid = rows, rows", save, "print(kept)", "mlops.save_model(3, 'other')"
+        "import jupyter_mlops as mlops\nfit = len\nrows = [1]",
+        train,
+        "valid = rows, rows",
+        save,
+        "print(kept)",
+        "mlops.save_model(3, 'other')",
     )
     assert [cell.number for cell in graph.to_run()] == [1, 2, 3, 4], "not what saves nothing of a step"
     assert [cell.number for cell in graph.to_run("train")] == [1, 2]
@@ -165,7 +170,7 @@ def test_cells_that_save_what_steps_made_run_too() -> None:
         "b",
         "a",
     )
-    late = _graph("fit = len\nrows = [1]", train, save, "valid = rows, rows")
+    late = _graph("import jupyter_mlops as mlops\nfit = len\nrows = [1]", train, save, "valid = rows, rows")
     with pytest.raises(InvalidInput, match="Cell 3 reads 'valid' too early: only cell 4 makes it") as caught:
         late.to_run()
     assert caught.value.todo == "Move that cell above cell 3."

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from jupyter_server.auth.authorizer import Authorizer
+from jupyter_server.auth.authorizer import AllowAllAuthorizer, Authorizer
 from traitlets.config import Config
 
 import jupyter_mlops as mlops
 from jupyter_mlops.home.models import model_folder
+from jupyter_mlops.serving.retrained import retraining_of
+
+from ..runs.cluster import until
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +204,57 @@ async def test_a_version_is_tried_beside_another_over_the_routes(ask: Any, ones:
         ("rolled back", "sidebar", "ones@1"),
         ("stopped", "sidebar", ""),
     ]
+
+
+class Operator(Authorizer):
+    """Everybody may deploy; to run code, or to promote, is for others."""
+
+    denied = ("execute", "jupyter-mlops")
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return (action, resource) != self.denied
+
+
+class Trainer(Operator):
+    """Everybody may run code, and nobody promote."""
+
+    denied = ("write", "mlops:promote")
+
+
+async def test_a_service_is_retrained_by_who_may_run_code_and_promote(
+    ask: Any, ones: mlops.Model, tmp_path: Path, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = {"model": "ones", "version": 1}
+    served = await ask("POST", "services", deployment)
+    try:
+        assert served["retraining"] is None
+        status, unknown = await ask("POST", "services/ones/retrain", {})
+        assert status == 404 and "Nobody knows which notebook ones@1 comes from" in unknown["what"]
+        cells = ["limit = 1 / 0", "%%mlrun --step a\nx = limit"]
+        notebook = tmp_path / "train.ipynb"
+        notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "source": cell} for cell in cells]}))
+        named = {**deployment, "pipeline": str(notebook)}
+        monkeypatch.setitem(jp_serverapp.web_app.settings, "authorizer", Operator(parent=jp_serverapp))
+        assert (await ask("POST", "services", named))[0] == 403
+        assert (await ask("POST", "services", {**deployment, "retrain": "on alarm"}))[0] == 403
+        assert (await ask("POST", "services/ones/retrain", {}))[0] == 403
+        monkeypatch.setitem(jp_serverapp.web_app.settings, "authorizer", Trainer(parent=jp_serverapp))
+        assert (await ask("POST", "services", named))["phase"] == "ready"
+        assert (await ask("POST", "services/ones/retrain", {}))[0] == 403
+        monkeypatch.setitem(jp_serverapp.web_app.settings, "authorizer", AllowAllAuthorizer(parent=jp_serverapp))
+        assert (await ask("POST", "services/ones/retrain", {"why": 3}))[0] == 400
+        begun = await ask("POST", "services/ones/retrain", {"why": "drift"})
+        assert begun["phase"] == "running" and begun["by"]["how"] == "sidebar" and begun["why"] == "drift"
+        done = await asyncio.to_thread(_over)
+        assert done["phase"] == "failed" and "ZeroDivisionError" in done["words"], done
+        (listed,) = await ask("GET", "services")
+        assert listed["retraining"]["words"] == done["words"]
+    finally:
+        await ask("DELETE", "services/ones")
+
+
+def _over() -> dict[str, Any]:
+    until(lambda: (found := retraining_of("ones")) is not None and found.phase != "running")
+    found = retraining_of("ones")
+    assert found is not None
+    return found.model_dump()

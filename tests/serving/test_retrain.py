@@ -184,6 +184,17 @@ def test_where_nothing_can_be_tried_it_is_the_champion_only(folder: Path, servic
     assert service.state.phase == "stopped"
 
 
+def test_a_step_may_save_the_model(folder: Path, service: mlops.Service) -> None:
+    inside = f"{TRAIN}\nmlops.save_model(model, 'churn', valid=(X, y))"
+    mlops.deploy("churn@1", pipeline=notebook(folder / "inside.ipynb", FIRST, LOAD, inside))
+    done = service.retrain(wait=True)
+    assert done.phase == "canary", Path(done.log).read_text()
+    made = mlops.model("churn").version(done.version).record.made
+    assert made.run and made.notebook == str(folder / "inside.ipynb")
+    service.rollback()
+    mlops.deploy("churn@1", pipeline="")
+
+
 def test_what_can_not_be_retrained_is_said_at_once(folder: Path, service: mlops.Service) -> None:
     plain = mlops.deploy("plain@1")
     try:
