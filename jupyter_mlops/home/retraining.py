@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .. import home
-from ..core.errors import Conflict
+from ..core.errors import Conflict, Unreadable
 from .services import ServiceFolder
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class RetrainingFolder:
                 handle = os.open(self.path / ALIVE, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 if not _taken(handle):
-                    raise self._conflict()
+                    self._check_over()
+                    fcntl.flock(handle, fcntl.LOCK_EX)  # its process has said how it ended, and is about to go
                 self.open_log().close()
                 self.note(retraining)
             except BaseException:
@@ -107,12 +108,14 @@ class RetrainingFolder:
         finally:
             os.close(handle)
 
-    def _conflict(self) -> Conflict:
+    def _check_over(self) -> None:
+        """Raise `Conflict` unless the one whose process is there has ended."""
         other = None
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Unreadable):
             other = self._noted()
-        who = f"{other.by.name} began one ({other.by.how})" if other is not None and other.by.name else ""
-        return Conflict(f"{self.service.name} is being retrained already", who, "Wait until it is done.")
+        if other is None or other.phase == "running":
+            who = f"{other.by.name} began one ({other.by.how})" if other is not None and other.by.name else ""
+            raise Conflict(f"{self.service.name} is being retrained already", who, "Wait until it is done.")
 
 
 def hold(handle: int) -> None:

@@ -88,10 +88,10 @@ class _Job:
         """Note what became of it, in the trail as well where that is no deed of its own."""
         told = "" if problem is None else f"{problem.what}: {problem.why}" if problem.why else problem.what
         tell(f"{phase}: {told}" if told else phase)
-        self._note(phase=phase, problem=problem, ended=time.time())
         if phase in ("failed", "cancelled"):
             served = f"{self.state.model}@{self.state.served}"
             asyncio.run(note(self.state.model, self._actor, "didn't retrain", served, self.state.service, why=told))
+        self._note(phase=phase, problem=problem, ended=time.time())  # last: who waits for it finds all else done
 
     def _run_pipeline(self) -> None:
         notebook, last = Path(self.state.notebook), ""
