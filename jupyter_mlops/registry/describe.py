@@ -8,8 +8,8 @@ from ..core.errors import InvalidInput
 from ..core.model import LONGEST_TAG, LONGEST_TEXT, MOST_TAGS, Description
 from ..core.trail import Actor
 from ..core.words import sentences
+from ..home.acting import here
 from ..home.models import ModelFolder
-from .doors import here
 from .trails import write_trail
 
 

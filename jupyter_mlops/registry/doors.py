@@ -9,8 +9,7 @@ from ..client.runs.origin import origin_of_kernel
 from ..core.errors import Conflict, MlopsError, UnknownRun
 from ..core.model import Lineage
 from ..core.run import RunState
-from ..core.trail import Actor, Door
-from ..home.owner import me
+from ..home.acting import runner_here
 from ..home.runs import read_run, run_folder
 
 
@@ -21,7 +20,7 @@ def running() -> str:
     ------
     Conflict : it runs where the home folder isn't: what is saved there would be gone with the worker.
     """
-    runner = _runner()
+    runner = runner_here()
     if runner is None:
         return ""
     run: str = runner.run
@@ -32,20 +31,6 @@ def running() -> str:
             "Return the model from the run, and save it in the notebook: mlops.save_model(model, name, run=run).",
         )
     return run
-
-
-def _runner() -> Any:
-    """The runner whose process this is; None in any other."""
-    return getattr(sys.modules.get("jupyter_mlops_agent.runner"), "RUNNER", None)
-
-
-def here() -> Actor:
-    """Who acts in this process."""
-    if _runner() is not None:
-        return Actor(name=me(), how="run")
-    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    how: Door = "notebook" if getattr(shell, "kernel", None) is not None else getattr(shell, "door", "other")
-    return Actor(name=me(), how=how)
 
 
 def lineage(run: Any) -> tuple[Lineage, str]:

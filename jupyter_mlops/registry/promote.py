@@ -14,8 +14,8 @@ from ..core.gate import GateRules, Verdict
 from ..core.model import Aliases, ModelVersion, PackageCheck, Vulnerability
 from ..core.trail import Actor
 from ..core.words import count
+from ..home.acting import here
 from ..home.models import ModelFolder
-from .doors import here
 from .find import find_version
 from .judge import judge
 from .load import check_files, check_private

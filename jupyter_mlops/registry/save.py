@@ -16,6 +16,7 @@ from ..core.errors import InvalidInput, MlopsError
 from ..core.model import ColumnSpec, Measured, ModelVersion, Signature
 from ..core.trail import TrailEntry
 from ..home import guarded
+from ..home.acting import here
 from ..home.models import (
     ANSWERS,
     BASELINE,
@@ -38,7 +39,7 @@ from .answers import ask, meant, same, task_of
 from .baseline import baseline_of
 from .card import card
 from .describe import describe_held, description_text, tags_of
-from .doors import here, lineage, running, typed
+from .doors import lineage, running, typed
 from .environment import freeze, imports_of, modules_beside, packages_of, python_version, sbom
 from .flavors import Flavor, flavor_of
 from .measure import SEED, Answers, Array, interval, metrics_for, value_of

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core.errors import MlopsError
 from ..core.trail import Actor, TrailEntry
+from ..home.acting import here
 from ..home.models import model_folder
 
 
@@ -28,7 +29,7 @@ async def note(model: str, actor: Actor | None, verb: str, what: str, service: s
         return
 
     def write() -> None:
-        folder, who = model_folder(model), actor or _here()
+        folder, who = model_folder(model), actor or here()
 
         def entry(seq: int, previous: str) -> TrailEntry:
             told: dict[str, Any] = {"verb": verb, "object": what, "service": service, **more}
@@ -42,9 +43,3 @@ async def note(model: str, actor: Actor | None, verb: str, what: str, service: s
         await asyncio.to_thread(write)
     except (MlopsError, OSError) as error:
         warnings.warn(f"The trail of {model} lacks what was done to {service} ({verb}): {error}", stacklevel=2)
-
-
-def _here() -> Actor:
-    from ..registry.doors import here  # runs' and notebooks' parts: neither a router nor the server at its start
-
-    return here()

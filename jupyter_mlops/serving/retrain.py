@@ -18,6 +18,7 @@ from ..core.errors import Conflict, MlopsError
 from ..core.retraining import Retraining
 from ..core.service import ServiceSpec, ServiceState
 from ..core.trail import Actor
+from ..home.acting import here
 from ..home.models import model_folder
 from ..home.owner import me
 from ..home.retraining import retraining_folder
@@ -53,10 +54,7 @@ async def retrain(name: str, actor: Actor | None = None, why: str = "") -> Retra
     spec = await hosting_of(state.place).spec(name)
     check_candidate(state, spec)
     notebook, program = await asyncio.to_thread(pipeline_of, spec)
-    if actor is None:
-        from ..registry.doors import here  # numpy: not at the server's start
-
-        actor = here()
+    actor = actor or here()
     begun = Retraining(
         service=name,
         model=spec.model,
