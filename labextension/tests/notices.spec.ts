@@ -1,6 +1,7 @@
 import { noticesOf } from '../src/notice/notices';
 import { NOTHING } from '../src/state/state';
-import { NOW, budget, cluster, run } from './examples';
+import { CandidateState } from '../src/state/schema';
+import { NOW, budget, candidate, cluster, run, service } from './examples';
 import { trans } from './stage';
 
 function texts(before: object, after: object): string[] {
@@ -63,5 +64,38 @@ describe('noticesOf', () => {
     ]);
     const stopped = cluster({ phase: 'ended', cause: 'user' });
     expect(texts(clusters(cluster()), clusters(stopped))).toEqual([]);
+  });
+
+  describe('of a version that is tried', () => {
+    const tried = (part: Partial<CandidateState>) => ({
+      services: [service({ candidate: candidate(part) })]
+    });
+    const serves = { services: [service({ version: 4, previous: 3 })] };
+    const problem = { what: 'churn@4 was taken back: errors are worse', why: '12 %', todo: '' };
+
+    it('tells once that it went back by itself, and why', () => {
+      const back = tried({ phase: 'back', share: 0, problem });
+      const text = 'Service churn: churn@4 was taken back: errors are worse – 12 %';
+      expect(texts(tried({}), back)).toEqual([text]);
+      expect(texts({ services: [service()] }, back)).toEqual([text]);
+      expect(texts(back, tried({ phase: 'back', share: 0, problem, errors: 9 }))).toEqual([]);
+    });
+
+    it('tells that it went all the way by itself, and not each step', () => {
+      const text = 'Service churn: churn@4 answers all now, in place of churn@3';
+      expect(texts(tried({ share: 0.5 }), serves)).toEqual([text]);
+      expect(texts(tried({ phase: 'won' }), serves)).toEqual([text]);
+      expect(texts(tried({ share: 0.05 }), tried({ share: 0.25 }))).toEqual([]);
+    });
+
+    it('keeps quiet about what somebody decided, and about one that didn’t start', () => {
+      expect(texts(tried({}), serves)).toEqual([]);
+      expect(texts(tried({ share: 0.5, paused: true }), serves)).toEqual([]);
+      expect(texts(tried({ way: 'ab', share: 0.5, steps: [] }), serves)).toEqual([]);
+      expect(texts(tried({}), tried({ phase: 'back', share: 0 }))).toEqual([]);
+      const starting = tried({ phase: 'starting', requests: 0 });
+      expect(texts(starting, tried({ phase: 'back', requests: 0, problem }))).toEqual([]);
+      expect(texts({}, tried({ phase: 'back', problem }))).toEqual([]);
+    });
   });
 });

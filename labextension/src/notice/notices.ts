@@ -1,9 +1,11 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { Budget, ClusterState, RunState } from '../state/schema';
+import { Budget, CandidateState, ClusterState, RunState, ServiceState } from '../state/schema';
 import { IState, isLive, isRunning } from '../state/state';
 import { step, used } from '../words/budget';
+import { isTried } from '../words/candidate';
 import { ended } from '../words/cluster';
+import { versionName } from '../words/model';
 import { money } from '../words/money';
 import { summary } from '../words/run';
 import { best, trialsOf } from '../words/sweep';
@@ -18,6 +20,7 @@ export interface INotice {
   text: string;
   run?: RunState;
   cluster?: ClusterState;
+  service?: ServiceState;
 }
 
 /** What is news in the step from one state to the next. */
@@ -43,6 +46,15 @@ export function noticesOf(trans: TranslationBundle, before: IState, after: IStat
       }
       if (old && isLive(old) && !isLive(cluster) && cluster.cause !== 'user') {
         notices.push(clusterNotice(trans, cluster));
+      }
+    }
+  }
+  if (before.services !== after.services) {
+    for (const service of after.services) {
+      const old = before.services.find(each => each.name === service.name);
+      const news = old && old !== service ? candidateNotice(trans, old, service) : null;
+      if (news) {
+        notices.push(news);
       }
     }
   }
@@ -134,4 +146,33 @@ function clusterNotice(trans: TranslationBundle, cluster: ClusterState): INotice
       amount === null ? words : trans.__('%1. It cost %2.', words, money(trans, amount, currency)),
     cluster
   };
+}
+
+/** What became by itself of a version that was tried; null where nothing did, or where somebody decided it. */
+function candidateNotice(
+  trans: TranslationBundle,
+  before: ServiceState,
+  service: ServiceState
+): INotice | null {
+  const { name, model, version, candidate } = service;
+  const tried = before.candidate;
+  // One that was never asked didn't start, which whoever deployed it is told.
+  if (candidate?.phase === 'back' && candidate.problem && candidate.requests > 0) {
+    const isNews = tried?.phase !== 'back' || tried.since !== candidate.since;
+    const words = [candidate.problem.what, candidate.problem.why].filter(Boolean).join(' – ');
+    const text = trans.__('Service %1: %2', name, words);
+    return isNews ? { kind: 'warning', text, service } : null;
+  }
+  if (isTried(tried) && wasLast(tried) && !candidate && version === tried.version) {
+    const [now, old] = [versionName(model, version), versionName(model, before.version)];
+    const text = trans.__('Service %1: %2 answers all now, in place of %3', name, now, old);
+    return { kind: 'success', text, service };
+  }
+  return null;
+}
+
+/** Whether a canary has come to its last step, from which it goes on by itself to answer all. */
+function wasLast({ way, phase, paused, share, steps }: CandidateState): boolean {
+  const isLast = steps.length > 0 && share >= steps[steps.length - 1];
+  return way === 'canary' && !paused && (phase === 'won' || isLast);
 }

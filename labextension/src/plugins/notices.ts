@@ -15,7 +15,8 @@ const STAY = 8000;
 /** Says what ended while the user was looking elsewhere. */
 export const notices: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:notices',
-  description: 'Notifications of runs that are over and of clusters that stopped.',
+  description:
+    'Notifications of runs that are over, of clusters that stopped, and of versions that were tried.',
   autoStart: true,
   requires: [IMlops],
   optional: [ITranslator, ISettingRegistry],
@@ -35,7 +36,7 @@ export const notices: JupyterFrontEndPlugin<void> = {
       read();
     });
 
-    const actionOf = ({ run, cluster }: INotice): Notification.IAction[] => {
+    const actionOf = ({ run, cluster, service }: INotice): Notification.IAction[] => {
       if (run?.origin.notebook && app.commands.hasCommand(CommandIDs.revealRun)) {
         const callback = (): void =>
           void app.commands.execute(CommandIDs.revealRun, { run: run.id });
@@ -45,6 +46,11 @@ export const notices: JupyterFrontEndPlugin<void> = {
         const args = { cluster: cluster.id, part: 'events' };
         const callback = (): void => void app.commands.execute(CommandIDs.openDetails, args);
         return [{ label: trans.__('Why'), callback }];
+      }
+      if (service?.candidate) {
+        const args = { service: service.name };
+        const callback = (): void => void app.commands.execute(CommandIDs.compareService, args);
+        return [{ label: trans.__('Compare'), callback }];
       }
       return [];
     };
