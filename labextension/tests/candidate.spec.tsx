@@ -67,6 +67,17 @@ describe('A version that is tried, in the sidebar', () => {
     expect(['split', 'service-promote', 'service-compare', 'service-roll-back'].every(absent)).toBe(
       true
     );
+    const compared = {
+      phase: 'back',
+      words: 'went back',
+      problem,
+      verdicts: [comparison({})]
+    } as const;
+    await shown({ candidate: candidate(compared) });
+    await stage.after(() => find('service-compare').click());
+    expect(stage.executed).toEqual([[CommandIDs.compareService, { service: 'churn' }]]);
+    await shown({ candidate: candidate({ phase: 'back', words: 'taken back from 25 %' }) });
+    expect(find('candidate').textContent).toBe('taken back from 25 %');
     await shown({ candidate: candidate({ way: 'shadow', share: 1 }), previous: 2 });
     expect(find('split').title).toBe('churn@3 answers all; churn@4 is asked 100% of it, too');
     await shown({ previous: 2 });

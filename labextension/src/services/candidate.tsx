@@ -5,17 +5,23 @@ import { Button } from '../controls/button';
 import { ProblemLine } from '../controls/problem';
 import { useMlops } from '../state/hooks';
 import { CandidateState, ServiceState } from '../state/schema';
-import { isTried, splitWords } from '../words/candidate';
+import { isTried, rollBackLabel, splitWords } from '../words/candidate';
+import { versionName } from '../words/model';
 
 interface ICandidateProps {
   service: ServiceState;
   candidate: CandidateState;
 }
 
-/** The version that is tried beside the one that serves: what it gets, how that is, and what one can do with it. */
+/**
+ * The version that is tried beside the one that serves: what it gets, how that is, and what one can do with it. One that
+ * went back by itself says why, and can be compared still.
+ */
 export function CandidateRow({ service, candidate }: ICandidateProps): JSX.Element {
   const { commands, trans } = useMlops();
-  const { name } = service;
+  const given = { service: service.name };
+  const isShown: boolean = isTried(candidate);
+  const tried = versionName(service.model, candidate.version);
   return (
     <div
       className="jp-mlops-candidate"
@@ -23,35 +29,47 @@ export function CandidateRow({ service, candidate }: ICandidateProps): JSX.Eleme
       data-way={candidate.way}
       data-phase={candidate.phase}
     >
-      {isTried(candidate) && <SplitBar service={service} candidate={candidate} />}
+      {isShown && <SplitBar service={service} candidate={candidate} />}
+      {candidate.problem && <ProblemLine problem={candidate.problem} />}
       <div className="jp-mlops-service-row">
-        <span className="jp-mlops-candidate-words" data-mlops="candidate-words">
-          {candidate.words}
-        </span>
+        {(isShown || !candidate.problem) && (
+          <span className="jp-mlops-candidate-words" data-mlops="candidate-words">
+            {candidate.words}
+          </span>
+        )}
         <span className="jp-mlops-service-buttons">
-          {isTried(candidate) && (
+          {(isShown || candidate.verdicts.length > 0) && (
             <Button
-              label={trans.__('How the two versions of %1 compare', name)}
+              label={trans.__('How %1 compares with the version that serves', tried)}
               popup="dialog"
-              onClick={() => commands.execute(CommandIDs.compareService, { service: name })}
+              onClick={() => commands.execute(CommandIDs.compareService, given)}
               handle="service-compare"
             >
               {trans.__('compare…')}
             </Button>
           )}
-          {isTried(candidate) && (
-            <Button
-              label={trans.__('Have version %1 of %2 serve', candidate.version, name)}
-              popup="dialog"
-              onClick={() => commands.execute(CommandIDs.promoteService, { service: name })}
-              handle="service-promote"
-            >
-              {trans.__('promote…')}
-            </Button>
+          {isShown && (
+            <>
+              <Button
+                label={trans.__('Have %1 serve', tried)}
+                popup="dialog"
+                onClick={() => commands.execute(CommandIDs.promoteService, given)}
+                handle="service-promote"
+              >
+                {trans.__('promote…')}
+              </Button>
+              <Button
+                label={rollBackLabel(trans, service)}
+                popup="dialog"
+                onClick={() => commands.execute(CommandIDs.rollBackService, given)}
+                handle="service-roll-back"
+              >
+                {trans.__('roll back…')}
+              </Button>
+            </>
           )}
         </span>
       </div>
-      {candidate.problem && <ProblemLine problem={candidate.problem} />}
     </div>
   );
 }

@@ -12,11 +12,11 @@ import {
   comparedValue,
   comparedWord,
   comparisonState,
-  isTried,
-  splitWords
+  isTried
 } from '../words/candidate';
 import { versionName } from '../words/model';
 import { number } from '../words/number';
+import { sentence } from '../words/word';
 import { SplitBar } from './candidate';
 import { Scrolled } from './scrolled';
 
@@ -35,7 +35,7 @@ export function CompareView({ service: name }: { service: string }): JSX.Element
   const asked = useFetched(`${name} ${look}`, () => store.api.serviceCandidate(name));
   const candidate = asked.value?.candidate ?? service?.candidate ?? null;
   return (
-    <div className="jp-mlops-watch jp-mlops-compare" data-mlops="compare">
+    <div className="jp-mlops-watch jp-mlops-versions" data-mlops="compare">
       {asked.problem && <ProblemLine problem={asked.problem} />}
       {service && candidate && <Compared service={service} candidate={candidate} trans={trans} />}
       {!asked.problem && asked.value && !candidate && (
@@ -59,7 +59,7 @@ function Compared({ service, candidate, trans }: IComparedProps): JSX.Element {
     <>
       {isTried(candidate) && <SplitBar service={service} candidate={candidate} />}
       <p data-mlops="compare-words">
-        {candidate.words}. {isTried(candidate) && `${splitWords(trans, service, candidate)}.`}{' '}
+        {candidate.problem ? '' : `${sentence(candidate.words)} `}
         {trans._n(
           'It was asked %2 time',
           'It was asked %2 times',

@@ -9,7 +9,7 @@ import { ProblemLine } from '../controls/problem';
 import { Section } from '../sidebar/section';
 import { useMlops, useSelector } from '../state/hooks';
 import { ServiceState } from '../state/schema';
-import { canRollBack, rollBackLabel } from '../words/candidate';
+import { canRollBack, isTried, rollBackLabel } from '../words/candidate';
 import { matchesService } from '../words/match';
 import { servedVersion, serviceInfo } from '../words/service';
 import { CandidateRow } from './candidate';
@@ -104,7 +104,7 @@ const Row = memo(function Row({ service }: { service: ServiceState }): JSX.Eleme
               {trans.__('try…')}
             </Button>
           )}
-          {canRollBack(service) && (
+          {canRollBack(service) && !isTried(service.candidate) && (
             <Button
               label={rollBackLabel(trans, service)}
               popup="dialog"

@@ -6,6 +6,7 @@ import { useFetched } from '../details/fetched';
 import { useMlops } from '../state/hooks';
 import { Alert, FeatureDrift, ServiceWatch } from '../state/schema';
 import { decimals, number } from '../words/number';
+import { sentence } from '../words/word';
 import { PerformanceTable } from './performance';
 import { Scrolled } from './scrolled';
 
@@ -149,8 +150,4 @@ function isOf(alert: Alert, drift: FeatureDrift): boolean {
 
 function percent(share: number): string {
   return share > 0 && share < 0.005 ? '< 1%' : `${Math.round(100 * share)}%`;
-}
-
-function sentence(words: string): string {
-  return words === '' ? '' : `${words[0].toUpperCase()}${words.slice(1)}.`;
 }

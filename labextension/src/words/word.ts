@@ -2,3 +2,8 @@
 export function wordOf(words: Readonly<Record<string, string>>, value: string): string {
   return Object.hasOwn(words, value) ? words[value] : value;
 }
+
+/** A line as a sentence; nothing as nothing. */
+export function sentence(words: string): string {
+  return words === '' ? '' : `${words[0].toUpperCase()}${words.slice(1)}.`;
+}
