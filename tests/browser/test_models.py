@@ -98,11 +98,12 @@ def test_a_version_is_seen_promoted_with_a_reason_and_served(page: Page, lab: La
     expect(compare.locator("[data-mlops=split-resume]")).to_be_visible()  # who sets a share stops it
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     _decide(page, service, "service-roll-back", "too early")
-    expect(candidate).to_have_count(0)
+    expect(candidate).to_have_attribute("data-phase", "back")  # told until something else is deployed
+    expect(candidate).to_contain_text("taken back from 40")
     expect(service.locator("[data-mlops=service-model]")).to_have_text("ones@2")
 
     _deploy_as(page, details, "1", "As a canary")
-    expect(candidate).to_have_count(1)
+    expect(candidate).to_have_attribute("data-phase", "trying")
     _decide(page, service, "service-promote", "it is right")
     expect(service.locator("[data-mlops=service-model]")).to_have_text("ones@1")
     expect(candidate).to_have_count(0)
