@@ -7,7 +7,7 @@ import { CompareView } from '../src/services/compare';
 import { DecideForm } from '../src/services/decide';
 import { ServiceSection } from '../src/services/list';
 import { waysToServe } from '../src/services/ways';
-import { Comparison, ServiceState } from '../src/state/schema';
+import { CandidateState, Comparison, ServiceState } from '../src/state/schema';
 import { candidate, NOW, service, snapshot } from './examples';
 import { find, Stage, trans } from './stage';
 
@@ -67,12 +67,12 @@ describe('A version that is tried, in the sidebar', () => {
     expect(['split', 'service-promote', 'service-compare', 'service-roll-back'].every(absent)).toBe(
       true
     );
-    const compared = {
+    const compared: Partial<CandidateState> = {
       phase: 'back',
       words: 'went back',
       problem,
       verdicts: [comparison({})]
-    } as const;
+    };
     await shown({ candidate: candidate(compared) });
     await stage.after(() => find('service-compare').click());
     expect(stage.executed).toEqual([[CommandIDs.compareService, { service: 'churn' }]]);
@@ -95,7 +95,14 @@ describe('The comparison of two versions', () => {
         comparison({ state: 'worse', words: '' }),
         comparison({ name: 'latency', stable: 0.0021, candidate: 0.004, low: null, high: null }),
         comparison({ name: 'answers', stable: 0, candidate: 0.02, state: 'same', low: null }),
-        comparison({ name: 'accuracy', state: 'no data', stable: null, candidate: null, low: null })
+        comparison({
+          name: 'accuracy',
+          state: 'no data',
+          stable: null,
+          candidate: null,
+          low: null,
+          words: 'no labels yet'
+        })
       ]
     });
     stage.show(<CompareView service="churn" />);
@@ -108,7 +115,7 @@ describe('The comparison of two versions', () => {
       ['failed', 'worse', '1%', '12.5%', '−0.2% … +21%'],
       ['time of an answer', 'undecided', '2.1 ms', '4 ms', ''],
       ['what it answers', 'as good', '', '', ''],
-      ['accuracy', 'no data', '', '', '']
+      ['accuracy', 'no labels yet', '', '', '']
     ]);
     expect(rows[1].textContent).toContain('needs about 4,600 requests, about 3 days');
     expect(find('compare-words').textContent).toContain(

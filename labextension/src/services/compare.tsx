@@ -110,16 +110,17 @@ function Compared({ service, candidate, trans }: IComparedProps): JSX.Element {
 /** A comparison, and below it what there is to say. */
 function ComparisonRow(props: { verdict: Comparison; trans: TranslationBundle }): JSX.Element {
   const { verdict, trans } = props;
+  const hasNothing = verdict.state === 'no data' && verdict.words !== '';
   return (
     <tbody data-mlops="comparison" data-name={verdict.name} data-state={verdict.state}>
       <tr>
         <th scope="row">{comparedWord(trans, verdict.name)}</th>
-        <td>{comparisonState(trans, verdict.state)}</td>
+        <td>{hasNothing ? verdict.words : comparisonState(trans, verdict.state)}</td>
         <td>{comparedValue(verdict.name, verdict.stable)}</td>
         <td>{comparedValue(verdict.name, verdict.candidate)}</td>
         <td>{comparedRange(verdict)}</td>
       </tr>
-      {verdict.words && (
+      {verdict.words && !hasNothing && (
         <tr className="jp-mlops-watch-words">
           <td colSpan={5}>{verdict.words}</td>
         </tr>
