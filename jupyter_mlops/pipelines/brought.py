@@ -6,6 +6,8 @@ import ast
 import glob
 import hashlib
 import json
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ MOST_PARTS = 10
 #: Files of a folder or pattern that are looked at.
 _MOST_FILES = 10_000
 
-#: Letters of a text that may be the beginning of several names.
+#: Letters and digits that a pattern has at least: fewer say nothing of what is meant.
 _SHORT = 3
 
 _WILD = frozenset("*?[")
@@ -96,7 +98,7 @@ def brought(notebook: Path, cells: Sequence[CodeCell], more: Iterable[str] = ())
             raise InvalidInput(f"{each!r} can't be brought along", f"there is nothing of that name in {root}", "")
         paths.update(its)
     files: dict[str, Path | bytes] = {path.relative_to(root).as_posix(): path for path in sorted(paths)}
-    files |= {_file_of(name, module): module.text.encode() for name, module in modules.items()}
+    files |= {_file_of(name, module): Path(module.path) if module.text else b"" for name, module in modules.items()}
     files[notebook.name] = _plain(notebook)
     used = {name.partition(".")[0] for name in imports_from(found, imports, lazy=True)}
     packages = exact_list(sorted(used - set(sys.stdlib_module_names)))
@@ -124,13 +126,48 @@ def _parsed(text: str) -> Iterator[ast.Module]:
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _may_be_path(node.value):
-            yield node.value
+    """The texts in code, and patterns for those that it puts together."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if (made := _put_together(node)) is not None:
+            text, others = re.sub(r"\*+", "*", made[0]), made[1]
+            todo += others
+            found = [text] if sum(map(str.isalnum, text)) >= _SHORT else []
+        else:
+            todo += ast.iter_child_nodes(node)
+            found = [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+        yield from filter(_may_be_path, found)
+
+
+def _put_together(node: ast.AST) -> tuple[str, list[ast.AST]] | None:
+    """The pattern of what an f-string or a sum of texts may be, and what it is made of besides; None of anything
+    else."""
+    if isinstance(node, ast.JoinedStr):
+        parts: list[ast.AST] = [*node.values]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [node.left, node.right]
+    else:
+        return None
+    pattern, others = "", list[ast.AST]()
+    for part in parts:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            pattern += glob.escape(part.value)
+        elif (inner := _put_together(part)) is not None:
+            pattern += inner[0]
+            others += inner[1]
+        else:
+            pattern += "*"
+            others.append(part)
+    return pattern, others
 
 
 def _may_be_path(text: str) -> bool:
-    return 0 < len(text) < 1000 and "\n" not in text and "\0" not in text and any(map(str.isalnum, text))
+    """Whether there may be a file of that name: longer ones no disk takes."""
+    parts = text.encode(errors="replace").split(b"/")
+    return (
+        len(text) < 1000 and max(map(len, parts)) < 256 and not {"\n", "\0"} & set(text) and any(map(str.isalnum, text))
+    )
 
 
 def _named(root: Path, texts: set[str]) -> Iterator[Path]:
@@ -139,36 +176,40 @@ def _named(root: Path, texts: set[str]) -> Iterator[Path]:
     todo, seen = [(root, text) for text in sorted(texts)], set[Path]()
     while todo:
         folder, text = todo.pop()
-        path = folder / text
+        path = _below(folder, text)
         if not path.is_dir():
-            yield from _meant(root, str(path.relative_to(root)) if path.is_relative_to(root) else text)
+            yield from _meant(root, str(path))
         elif _is_inside(root, path) and path not in seen:
             seen.add(path)
-            inside = [other for other in sorted(texts) if list(_meant(root, f"{path.relative_to(root)}/{other}"))]
+            below = [other for other in sorted(texts) if path in _below(path, other).parents]
+            inside = [other for other in below if list(_meant(root, str(_below(path, other))))]
             todo += [(path, other) for other in inside]
             if not inside:
-                yield from _all_in(path)
+                yield from _all_in(root, path)
 
 
 def _meant(root: Path, text: str) -> Iterator[Path]:
-    """The files in `root` that a text means: one, those of a folder or pattern, or that begin so, as parts of f-strings
-    do."""
-    path = root / text
+    """The files in `root` that a text means: one, or those of a folder or pattern."""
+    path = _below(root, text)
     try:
         if path.is_dir():
-            yield from _all_in(path) if _is_inside(root, path) else ()
+            yield from _all_in(root, path) if _is_inside(root, path) else ()
         elif path.is_file():
             yield from [path] if _is_inside(root, path) else []
-        elif not Path(text).is_absolute() and (_WILD & set(text) or len(path.name) >= _SHORT):
-            pattern = text if _WILD & set(text) else f"{glob.escape(text)}*"
-            found = (each for each in root.glob(pattern) if each.is_file() and _is_inside(root, each))
-            yield from sorted(found)[:_MOST_FILES]
+        elif _WILD & set(text) and path.is_relative_to(root):
+            found = (each for each in root.glob(str(path.relative_to(root))) if each.is_file())
+            yield from sorted(each for each in found if _is_inside(root, each))[:_MOST_FILES]
     except (OSError, ValueError, NotImplementedError, IndexError):  # no path or pattern at all, or closed to us
         return
 
 
-def _all_in(folder: Path) -> list[Path]:
-    files = (path for path in folder.rglob("*") if path.is_file())
+def _below(folder: Path, text: str) -> Path:
+    """What a text means from a folder on, without detours: such a path would not be one of a file that is brought."""
+    return Path(os.path.normpath(folder / text))
+
+
+def _all_in(root: Path, folder: Path) -> list[Path]:
+    files = (path for path in folder.rglob("*") if path.is_file() and _is_inside(root, path))
     return sorted(path for path in files if not any(map(_is_hidden, path.relative_to(folder).parts)))[:_MOST_FILES]
 
 
@@ -183,15 +224,23 @@ def _size(content: Path | bytes) -> int:
 
 def _is_inside(root: Path, path: Path) -> bool:
     """Whether it lies below the notebook's folder, and isn't that."""
-    return path.resolve() != root.resolve() and path.resolve().is_relative_to(root.resolve())
+    return path.resolve() != root.resolve() and _stays(root, path)
 
 
 def _elsewhere(root: Path, texts: Iterable[str]) -> Iterator[str]:
+    """Those that are paths of something here that isn't brought along, or not to that path; links may lead there."""
     for text in texts:
         path = Path(text)
-        with_name = (path.is_absolute() and len(path.parts) > 2) or text.startswith(("../", "~/"))
+        if path.is_absolute() and len(path.parts) <= 2:  # more often something else, as the path of an address
+            continue
         try:
-            if with_name and (root / path.expanduser()).exists():
+            leads = path.is_absolute() or text.startswith(("../", "~/")) or not _stays(root, root / path)
+            if leads and (root / path.expanduser()).exists():
                 yield text
         except (OSError, ValueError, RuntimeError):
             continue
+
+
+def _stays(root: Path, path: Path) -> bool:
+    """Whether it lies below the notebook's folder, or is that."""
+    return path.resolve().is_relative_to(root.resolve())

@@ -67,6 +67,45 @@ def test_modules_and_files_that_the_steps_need_travel_and_nothing_else(tmp_path:
     assert (tmp_path / "there" / "data" / "raw.csv").read_text() == "data/raw.csv"
 
 
+def test_texts_that_code_puts_together_are_patterns_and_others_mean_what_they_say(tmp_path: Path) -> None:
+    _files(
+        tmp_path, "sales-1.csv", "sales-2.csv", "sales.secret", "data/2026/a.parquet", "data/2026/a.txt", "day-1.txt"
+    )
+    path = _notebook(
+        tmp_path,
+        "table, n, name = {'sales': 1}, 1, 'a'",
+        "%%mlrun --step load\n"
+        "table['sales'], open(f'sales-{n}.csv'), open('data/' + f'{n}/' + name + f'{n}.parquet'), f'{n}s', 'day'",
+    )
+    assert set(_brought(path).files) == {"night.ipynb", "sales-1.csv", "sales-2.csv", "data/2026/a.parquet"}
+    with pytest.raises(InvalidInput, match="'sales' can't be brought along"):
+        _brought(path, "sales")
+
+
+def test_detours_lead_to_files_that_arrive(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    _files(work, "raw.csv", "other.csv", "data/x.csv")
+    path = _notebook(work, "%%mlrun --step load\nopen('data/../raw.csv'), open('../work/other.csv')")
+    found = _brought(path)
+    assert set(found.files) == {"night.ipynb", "raw.csv", "other.csv"} and found.elsewhere == ["../work/other.csv"]
+    unzip(found.parts(), tmp_path / "there")
+    assert (tmp_path / "there" / "raw.csv").is_file()
+
+
+def test_texts_that_can_be_no_path_are_no_fault(tmp_path: Path) -> None:
+    _files(tmp_path, "x.csv")
+    texts = ["x" * 300, "SELECT " + "a, " * 200, "a\0b", "[", "**x", "\udcff", "~nobody/x", "x.csv/y", "x.csv"]
+    path = _notebook(tmp_path, f"%%mlrun --step load\ntexts = {texts!a}")
+    assert set(_brought(path).files) == {"night.ipynb", "x.csv"}
+
+
+def test_modules_arrive_as_they_are_written(tmp_path: Path) -> None:
+    written = "# coding: latin-1\nWORD = 'grün'\n".encode("latin-1")
+    (tmp_path / "helper.py").write_bytes(written)
+    unzip(_brought(_notebook(tmp_path, "%%mlrun --step load\nimport helper")).parts(), tmp_path / "there")
+    assert (tmp_path / "there" / "helper.py").read_bytes() == written
+
+
 def test_it_is_another_one_as_soon_as_anything_of_it_is(tmp_path: Path) -> None:
     _files(tmp_path, "a.csv", "more/b.csv")
     (tmp_path / "helper.py").write_text("x = 1")
@@ -85,13 +124,14 @@ def test_what_lies_elsewhere_is_said_and_never_brought(tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     _files(tmp_path, "outside.csv", "secret/key")
     (tmp_path / "work" / "link").symlink_to(tmp_path / "secret")
-    step = (
-        f"%%mlrun --step load\nopen('../outside.csv'), open({str(tmp_path / 'outside.csv')!r}), open('link/key'), '..'"
-    )
+    _files(tmp_path / "work", "data/x.csv")
+    (tmp_path / "work" / "data" / "y.csv").symlink_to(tmp_path / "outside.csv")
+    paths = ["../outside.csv", str(tmp_path / "outside.csv"), "link/key", "..", "data"]
+    step = f"%%mlrun --step load\nall = {paths!r}"
     path = _notebook(tmp_path / "work", step)
     found = _brought(path)
-    assert set(found.files) == {"night.ipynb"}
-    assert found.elsewhere == ["../outside.csv", str(tmp_path / "outside.csv")]
+    assert set(found.files) == {"night.ipynb", "data/x.csv"}
+    assert found.elsewhere == ["../outside.csv", str(tmp_path / "outside.csv"), "link/key"]
     for name in ("../outside.csv", "missing.csv", str(tmp_path / "outside.csv")):
         with pytest.raises(InvalidInput, match="can't be brought along"):
             _brought(path, name)
