@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import pytest
 
 import jupyter_mlops as mlops
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.core.errors import InvalidInput, InvalidSpec, Refused
+from jupyter_mlops.core.errors import InvalidInput, InvalidSpec, Refused, Unavailable
 from jupyter_mlops.core.profile import Group, Profile
 from jupyter_mlops.home.schedules import read_schedule
 from jupyter_mlops.places import profiles
+from jupyter_mlops.places.kubernetes.api.client import Api
+from jupyter_mlops.places.kubernetes.schedules import scheduling
 
 from .api import StoringApi
 
@@ -117,6 +119,29 @@ def test_what_was_wanted_before_goes_on_where_it_can_t_be_changed(notebook: Path
     assert api_of_ann.of("cronjobs", "night-") == before and "every 1 day at 02:00" in str(mlops.pipeline(notebook))
     mounted = before["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"]
     assert {each["secret"]["secretName"] for each in mounted if "secret" in each} < set(_names(api_of_ann, "secrets"))
+
+
+def test_variables_that_its_profile_lost_are_gone(notebook: Path, api_of_ann: StoringApi) -> None:
+    mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night", zone="UTC")
+    other = Profile(name="night", place="kubernetes", groups=[Group(workers=1)], environment={"OTHER": "1"})
+    profiles.save(other)
+    mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night", zone="UTC")
+    (name,) = [each for each in _names(api_of_ann, "secrets") if each.endswith("-environment")]
+    assert list(api_of_ann.objects["secrets"][name]["data"]) == ["OTHER"]
+
+
+def test_what_another_removes_meanwhile_is_said(
+    notebook: Path, api_of_ann: StoringApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch = scheduling._patch  # noqa: SLF001 - the moment in which another does something
+
+    async def removed(api: Api, path: str, operations: Sequence[Any]) -> None:
+        await patch(api, path, operations)
+        api_of_ann.objects["cronjobs"].clear()
+
+    monkeypatch.setattr(scheduling, "_patch", removed)
+    with pytest.raises(Unavailable, match="somebody has removed its schedule meanwhile"):
+        mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night", zone="UTC")
 
 
 def test_an_account_that_is_ready_is_used(notebook: Path, api_of_ann: StoringApi) -> None:

@@ -14,21 +14,21 @@ from typing import TypeVar
 
 from ....core.base import Seconds
 from ....core.cluster import Problem
-from ....core.errors import MlopsError, NotFound, Refused, Unavailable, Unreadable
+from ....core.errors import MlopsError, NotFound, Refused, Unavailable
 from ....core.profile import Profile
 from ....core.schedule import Outcome, Schedule, ScheduleSpec
 from ....core.waiting import wait_for
 from ....home.owner import me
 from ...scheduling import Scheduling
 from .. import names, shipped
-from ..api.client import MERGE_PATCH, Answer, Api, Json, delete
+from ..api.client import Answer, Api, Json, delete
 from ..api.kubeconfig import UnknownContext
 from ..api.login import NoKubernetes
 from ..api.where import Where, everywhere, remember, where
 from ..names import ScheduleNames
 from ..pods import pods as of_pods
-from ..records.kept import KeptFiles
 from ..tunnel.connections import Connections
+from .listing import BATCH, cron_jobs, items_of, listed, log_of, one_listed, values_of
 from .objects import (
     JOB,
     JOB_UID,
@@ -45,7 +45,6 @@ from .objects import (
 )
 from .stored import StoredSchedule
 
-_BATCH = "batch/v1"
 _RBAC = "rbac.authorization.k8s.io/v1"
 _JSON_PATCH = "application/json-patch+json"
 
@@ -110,12 +109,12 @@ class KubernetesScheduling(Scheduling):
     async def log(self, notebook: str) -> list[str]:
         """As in `Scheduling`."""
         api, each = await self._one(notebook)
-        return await self._run(_log(api, each))
+        return await self._run(log_of(api, each))
 
     async def values(self, notebook: str) -> list[bytes]:
         """As in `Scheduling`."""
         api, each = await self._one(notebook)
-        return await self._run(_values(api, each))
+        return await self._run(values_of(api, each))
 
     async def keep(self, spec: ScheduleSpec, outcome: Outcome, log: str, values: Sequence[bytes]) -> None:
         """As in `Scheduling`. How it went comes last: what is told of is whole."""
@@ -158,7 +157,7 @@ class KubernetesScheduling(Scheduling):
     async def _told_by(self, place: Where) -> list[tuple[Api, StoredSchedule]] | MlopsError:
         try:
             api = await wait_for(self._connections.api(*place), _LIST)
-            found = await wait_for(_listed(api, _ALL), _LIST)
+            found = await wait_for(listed(api, _ALL), _LIST)
             return [(api, each) for each in found if each.owner == me()]
         except Answer as answer:
             return answer.error
@@ -174,7 +173,7 @@ class KubernetesScheduling(Scheduling):
         await asyncio.to_thread(remember, place)
         ids = ScheduleNames.of(spec.schedule.notebook, spec.owner, api.namespace)
         try:
-            there = {each.ids.whole: each for each in await _cron_jobs(api, _ALL)}
+            there = {each.ids.whole: each for each in await cron_jobs(api, _ALL)}
             before = there.pop(ids.whole, None)
             spec = _inside(spec).model_copy(update={"delay": _delay(spec, there.values())})
             files = await asyncio.to_thread(build_files, spec)
@@ -184,8 +183,7 @@ class KubernetesScheduling(Scheduling):
                 await self._change(api, before, spec, files, parcel)
         except Answer as answer:
             raise _not_made(spec, answer) from None
-        (stored,) = await _listed(api, ids.selector)
-        return stored
+        return await one_listed(api, ids)
 
     async def _make(
         self, api: Api, ids: ScheduleNames, spec: ScheduleSpec, files: Files, parcel: NotebookParcel
@@ -193,10 +191,10 @@ class KubernetesScheduling(Scheduling):
         """Make all of it; it begins to run last. Whatever interrupts it, nothing is left."""
         build = build_of(files)
         made = cron_job(spec, ids, build, parcel)
-        posted = await api.request("POST", api.path("cronjobs", group=_BATCH), made)
+        posted = await api.request("POST", api.path("cronjobs", group=BATCH), made)
         try:
             await _supply(api, ids, spec, posted, build, files, parcel)
-            await _patch(api, ids, change_of(made))
+            await _patch(api, _path(api, ids), change_of(made))
         except BaseException:
             with contextlib.suppress(Answer, MlopsError):  # why it could not be made is to be said
                 await asyncio.shield(_delete(api, ids, posted))
@@ -211,11 +209,11 @@ class KubernetesScheduling(Scheduling):
         if "deletionTimestamp" in before.cron_job["metadata"]:
             raise Unavailable("The notebook can't be scheduled now", "its schedule is being removed", "Try again.")
         await _supply(api, ids, spec, before.cron_job, build, files, parcel)
-        await _patch(api, ids, change_of(made))
-        (now,) = await _listed(api, ids.selector)
+        await _patch(api, _path(api, ids), change_of(made))
+        now = await one_listed(api, ids)
         used = _secrets_of(made["spec"]["jobTemplate"]["spec"]["template"]["spec"])
         used.update(*(_secrets_of(pod["spec"]) for pod in now.pods if not of_pods.over(pod)))
-        for item in await _items(api, "secrets", "", f"{ids.selector},{names.PART}=build"):
+        for item in await items_of(api, "secrets", "", f"{ids.selector},{names.PART}=build"):
             if (name := str(item["metadata"]["name"])) not in used:
                 await delete(api, api.path("secrets", name))
 
@@ -248,7 +246,7 @@ async def _supply(
     api: Api, ids: ScheduleNames, spec: ScheduleSpec, owner: Json, build: str, files: Files, parcel: NotebookParcel
 ) -> None:
     """What its pods need."""
-    owns = names.owner_of({"apiVersion": _BATCH, "kind": "CronJob", **owner})
+    owns = names.owner_of({"apiVersion": BATCH, "kind": "CronJob", **owner})
     for kind, body in rights(spec, ids, owns).items():
         await _post(api, kind, "" if kind == "serviceaccounts" else _RBAC, body)
     for body in secrets(spec, ids, owns, build, files, parcel):
@@ -256,8 +254,8 @@ async def _supply(
     if (environment := environment_secret(spec, ids, owns)) is not None and not await _post(
         api, "secrets", "", environment
     ):
-        path = api.path("secrets", ids.environment)
-        await api.request("PATCH", path, {"data": environment["data"]}, content=MERGE_PATCH, parse=False)
+        whole = [{"op": "replace", "path": "/data", "value": environment["data"]}]  # without what isn't wanted any more
+        await _patch(api, api.path("secrets", ids.environment), whole)
 
 
 async def _post(api: Api, kind: str, group: str, body: Json) -> bool:
@@ -285,90 +283,28 @@ async def _is_owned(api: Api, kind: str, body: Json) -> bool:
     return bool(there) and there[0]["metadata"].get("ownerReferences") == body["metadata"]["ownerReferences"]
 
 
-async def _patch(api: Api, ids: ScheduleNames, operations: Sequence[Json]) -> None:
-    path = api.path("cronjobs", ids.whole, group=_BATCH)
+async def _patch(api: Api, path: str, operations: Sequence[Json]) -> None:
     await api.request("PATCH", path, list(operations), content=_JSON_PATCH, parse=False)  # type: ignore[arg-type]  # a JSON patch is a list
 
 
-async def _cron_jobs(api: Api, selector: str) -> list[StoredSchedule]:
-    found = await api.request("GET", api.path("cronjobs", group=_BATCH), query={"labelSelector": selector})
-    return [
-        StoredSchedule(ScheduleNames(str(each["metadata"]["name"]), api.namespace), each)
-        for each in found.get("items") or []
-    ]
-
-
-async def _listed(api: Api, selector: str) -> list[StoredSchedule]:
-    """Those that the labels select, with their runs."""
-    found = await _cron_jobs(api, selector)
-    if not found:
-        return []
-    jobs, pods, outcomes = await asyncio.gather(
-        _items(api, "jobs", _BATCH, selector),
-        _items(api, "pods", "", f"{selector},{names.PART}=driver"),
-        _items(api, "secrets", "", f"{selector},{names.PART}=outcome"),
-    )
-    whole = [
-        StoredSchedule(each.ids, each.cron_job, *(_of(each.ids, kind) for kind in (jobs, pods, outcomes)))
-        for each in found
-    ]
-    return list(await asyncio.gather(*(_with_events(api, each) for each in whole)))
-
-
-async def _with_events(api: Api, each: StoredSchedule) -> StoredSchedule:
-    """With what Kubernetes told of its last run, where that has begun and has no pod."""
-    if each.last is None or each.pods_of(each.last) or (each.last.get("status") or {}).get("conditions"):
-        return each
-    query = {"fieldSelector": f"involvedObject.uid={each.last['metadata']['uid']}"}
-    events = (await api.request("GET", api.path("events"), query=query)).get("items") or []
-    return StoredSchedule(each.ids, each.cron_job, each.jobs, each.pods, each.outcomes, events)
-
-
-async def _items(api: Api, kind: str, group: str, selector: str) -> list[Json]:
-    found = await api.request("GET", api.path(kind, group=group), query={"labelSelector": selector})
-    return list(found.get("items") or [])
-
-
-def _of(ids: ScheduleNames, items: Sequence[Json]) -> list[Json]:
-    return [item for item in items if (item["metadata"].get("labels") or {}).get(names.SCHEDULE) == ids.whole]
-
-
-async def _log(api: Api, found: StoredSchedule) -> list[str]:
-    """What its last run printed: as it was kept, or as its pod has it."""
-    kept = found.log()
-    if kept is not None or found.last is None:
-        return kept or []
-    lines: list[str] = []
-    for pod in found.pods_of(found.last):
-        with contextlib.suppress(Answer):  # it hasn't begun, or is gone
-            lines += (await api.text(api.path("pods", str(pod["metadata"]["name"])) + "/log")).splitlines()
-    return lines
-
-
-async def _values(api: Api, found: StoredSchedule) -> list[bytes]:
-    """What was kept of what the steps of its last run made that is over."""
-    kept = await _items(api, "secrets", "", f"{found.ids.selector},{names.PART}=values")
-    its = {str(item["metadata"]["name"]): KeptFiles("secrets", item) for item in found.of_ended(kept)}
-    try:
-        return [its[name].data("part") or b"" for name in sorted(its)]
-    except ValueError as error:
-        raise Unreadable("What the steps made can't be read", str(error), "Run them again.") from None
+def _path(api: Api, ids: ScheduleNames) -> str:
+    return api.path("cronjobs", ids.whole, group=BATCH)
 
 
 async def _remove(api: Api, found: StoredSchedule) -> None:
     """End its runs, whose clusters they end, and remove all of it. Returns when it is gone."""
     suspend = [{"op": "replace", "path": "/spec/suspend", "value": True}]
     with contextlib.suppress(Answer):  # without the right to it a run may begin meanwhile, and goes with the rest
-        await _patch(api, found.ids, suspend)
-    for job in await _items(api, "jobs", _BATCH, found.ids.selector):
-        path = api.path("jobs", str(job["metadata"]["name"]), group=_BATCH)
+        await _patch(api, _path(api, found.ids), suspend)
+    for job in await items_of(api, "jobs", BATCH, found.ids.selector):
+        path = api.path("jobs", str(job["metadata"]["name"]), group=BATCH)
         await delete(api, path, {"propagationPolicy": "Background"})
     deadline = time.monotonic() + _ENDING
-    while await _items(api, "pods", "", found.ids.selector):  # each ends its cluster, by the rights that go last
+    while await items_of(api, "pods", "", found.ids.selector):  # each ends its cluster, by the rights that go last
         _check_patience(found, deadline)
         await asyncio.sleep(_LOOK)
     await _delete(api, found.ids, found.cron_job)
-    while await _cron_jobs(api, found.ids.selector) or await _items(api, "secrets", "", found.ids.selector):
+    while await cron_jobs(api, found.ids.selector) or await items_of(api, "secrets", "", found.ids.selector):
         _check_patience(found, deadline)
         await asyncio.sleep(_LOOK)
 
@@ -382,8 +318,7 @@ def _check_patience(found: StoredSchedule, deadline: float) -> None:
 async def _delete(api: Api, ids: ScheduleNames, item: Json) -> None:
     """Remove the CronJob that was found, and no other one of its name; with it goes what it owns."""
     its = {"uid": item["metadata"]["uid"]}
-    path = api.path("cronjobs", ids.whole, group=_BATCH)
-    await delete(api, path, {"propagationPolicy": "Background", "preconditions": its})
+    await delete(api, _path(api, ids), {"propagationPolicy": "Background", "preconditions": its})
 
 
 def _secrets_of(pod: Json) -> set[str]:

@@ -13,7 +13,6 @@ from ....core.errors import Unreadable
 from ....core.schedule import Outcome, Schedule
 from .. import names
 from ..names import ScheduleNames
-from ..pods import pods as of_pods
 from ..records.kept import KeptFiles
 from ..why import Facts, pending, refusal
 from ..why.death import death
@@ -70,11 +69,6 @@ class StoredSchedule:
     def last(self) -> Json | None:
         """The Job that began last."""
         return max(self.jobs, key=_made, default=None)
-
-    @property
-    def runs(self) -> bool:
-        """Whether a pod of it is there that hasn't ended."""
-        return any(not of_pods.over(pod) for pod in self.pods)
 
     def state(self) -> Schedule:
         """What is told of it: when it runs, how that went last, and what is in its way."""
