@@ -80,6 +80,10 @@ def test_labels_find_their_pod_and_rows_come_together(tmp_path: Path, monkeypatc
             ("c", "c", None),
             ("b", "b", "left"),
         ]
+        with pytest.raises(Unavailable, match="none of its pods is ready"):
+            await label_in_pods(Pods({}), [("a", "left")], 1.0)
+        with pytest.raises(Unavailable, match="none of its pods is ready"):
+            await rows_of_pods(Pods({}), 0.0)
         with pytest.raises(Unavailable, match=r"1 of its pods can't be asked"):
             await forget_in_pods(asker, "ann", pods=4)
         assert await forget_in_pods(asker, "ann", pods=3) == 2

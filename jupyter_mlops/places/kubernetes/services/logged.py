@@ -50,6 +50,7 @@ async def performance_of_pods(asker: PodRequestLogs, spec: ServiceSpec) -> Perfo
 async def label_in_pods(asker: PodRequestLogs, pairs: Iterable[tuple[str, object]], share: float) -> JoinedLabels:
     """Join each label to its row, in the pod that has it. Raises `Unavailable`: what was joined before is
     there already when they are sent again."""
+    _check_asked(asker)
     joined = JoinedLabels()
     labels = told_apart(pairs, joined)
     found = await asyncio.gather(*(_label(asker, pod, labels) for pod in asker.pods))
@@ -80,9 +81,16 @@ def _parts(ids: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 async def rows_of_pods(asker: PodRequestLogs, since: Time) -> list[dict[str, Any]]:
     """The rows that were logged since, as `RequestLog.rows`; raises `Unavailable`."""
+    _check_asked(asker)
     told = await asker.of_all_logs("rows", LoggedSince(since=since).model_dump_json().encode())
     rows = [row for each in told for row in from_json(each)]
     return sorted(rows, key=lambda row: (row["request.time"], row["request.id"]))
+
+
+def _check_asked(asker: PodRequestLogs) -> None:
+    """Raise `Unavailable` where there is no pod to be asked: nobody knows then what is logged."""
+    if not asker.pods:
+        raise Unavailable("Nobody can say what is logged", "none of its pods is ready", "Try again when one is.")
 
 
 async def forget_in_pods(asker: PodRequestLogs, key: str, pods: int) -> int:
