@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..client.words import put
-from ..core.errors import InvalidInput, NotFound, Unavailable
+from ..core.errors import InvalidInput, NotFound
 from ..home.schedules import log_of, read_schedule, read_schedules
 from .show import as_json
 
@@ -70,18 +70,18 @@ def _list(asked: Namespace) -> None:
 
 def _log(notebook: str) -> None:
     """What the last run by itself printed."""
-    from ..pipelines.placed import log_there, schedules_there
+    from ..pipelines.placed import log_there, schedule_in_any
 
     path = os.path.realpath(notebook)
-    if log_of(path).exists() and read_schedule(path) is not None:
-        return put(log_of(path).read_text(encoding="utf-8", errors="replace"), sys.stdout)
-    there, problems = schedules_there()
-    found = next((each for each in there if each.notebook == path), None)
-    if found is None and problems:
-        raise Unavailable(problems[0].what, problems[0].why, problems[0].todo)
+    found = here if (here := read_schedule(path)) is not None else schedule_in_any(path)
     if found is None:
         raise NotFound(f"{path} doesn't run by itself", "", "See: jupyter mlops pipeline list")
-    return put("".join(f"{line}\n" for line in log_there(found)), sys.stdout)
+    if found.began is None:
+        return put(f"{path} hasn't run by itself so far.\n", sys.stderr)
+    if here is None:
+        return put("".join(f"{line}\n" for line in log_there(found)), sys.stdout)
+    log = log_of(path)  # which isn't there when it has just begun
+    return put(log.read_text(encoding="utf-8", errors="replace") if log.exists() else "", sys.stdout)
 
 
 async def _run(made: Pipeline, asked: Namespace) -> None:

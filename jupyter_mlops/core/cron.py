@@ -95,9 +95,7 @@ def _first(every: Every, now: datetime) -> datetime:
 
 
 def _each(start: int, step: int, most: int) -> str:
-    if step == 1:
-        return "*"
-    return str(start % step) if step == most else ",".join(map(str, range(start % step, most, step)))
+    return "*" if step == 1 else ",".join(map(str, range(start % step, most, step)))
 
 
 def _not_sayable(span: Seconds) -> InvalidSpec:

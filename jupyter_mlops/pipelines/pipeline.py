@@ -15,7 +15,7 @@ from ..client.clusters.handle import Cluster
 from ..client.clusters.handle import cluster as cluster_of
 from ..client.clusters.kernel import kernel
 from ..client.runs.origin import origin_of_kernel
-from ..client.words import moment, put, tell
+from ..client.words import put, tell
 from ..core.errors import InvalidInput, MlopsError, NotFound, RunCancelled, RunFailed, Unavailable
 from ..core.schedule import HERE, Schedule, parse_every
 from ..home.schedules import read_schedule, remove_schedule, write_schedule
@@ -257,12 +257,10 @@ class Pipeline:
         there, problem = placed_schedule(str(self.notebook))
         if there is None:
             return ""
-        told = told_of_schedule(there, problem)
+        outdated = False
         with contextlib.suppress(MlopsError, OSError):  # a notebook that can't run now isn't taken over, anyway
-            if brought(self.notebook, self.graph.to_run(), there.files).digest != there.digest:
-                when = moment(there.created, time.time())
-                told += f" It runs the notebook as of {when}: schedule it again to take over what has changed since."
-        return told
+            outdated = brought(self.notebook, self.graph.to_run(), there.files).digest != there.digest
+        return told_of_schedule(there, problem, outdated)
 
     def __repr__(self) -> str:
         return str(self)

@@ -121,6 +121,16 @@ def schedules_there() -> tuple[list[Schedule], list[Problem]]:
     return found, problems
 
 
+def schedule_in_any(notebook: str) -> Schedule | None:
+    """That of a notebook in any other place, wherever it was asked for; None where there is none. Raises `Unavailable`
+    where a place that may have one can't be asked."""
+    found, problems = schedules_there()
+    its = next((each for each in found if each.notebook == notebook), None)
+    if its is None and problems:
+        raise Unavailable(problems[0].what, problems[0].why, problems[0].todo)
+    return its
+
+
 def placed_schedule(notebook: str) -> tuple[Schedule | None, Problem | None]:
     """What another place has of a notebook, so far as it was asked from here; where it doesn't answer, what was asked,
     and why nobody knows more."""
@@ -147,10 +157,7 @@ def unschedule_there(notebook: str, everywhere: bool = False) -> bool:
     """
     asked = read_placed(notebook)
     if asked is None and everywhere:
-        found, problems = schedules_there()
-        asked = next((each for each in found if each.notebook == notebook), None)
-        if asked is None and problems:
-            raise Unavailable(problems[0].what, problems[0].why, problems[0].todo)
+        asked = schedule_in_any(notebook)
     if asked is None:
         return False
     ended = loop_thread().call(_scheduling_of(asked.place).unschedule(notebook))
@@ -182,6 +189,8 @@ def zone_here() -> str:
     InvalidSpec : it can't be found.
     """
     named = os.environ.get("TZ", "").lstrip(":")
+    if named.startswith("/"):  # a file, as of one's own computer
+        named = _in_zoneinfo(Path(named))
     for name in [named] if named else _names_of_zone():
         with contextlib.suppress(InvalidSpec):
             zone_named(name)
@@ -200,9 +209,14 @@ def _words(cell: CodeCell) -> Iterable[str]:
 
 def _names_of_zone() -> Iterable[str]:
     with contextlib.suppress(OSError):
-        yield str(_LOCALTIME.resolve()).partition("/zoneinfo/")[2]
+        yield _in_zoneinfo(_LOCALTIME)
     with contextlib.suppress(OSError):
         yield _TIMEZONE.read_text(encoding="utf-8").strip()
+
+
+def _in_zoneinfo(path: Path) -> str:
+    """The name of the zone whose file this is, or leads to."""
+    return str(path.resolve()).partition("/zoneinfo/")[2]
 
 
 def _scheduling_of(place: str) -> Scheduling:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,12 +119,13 @@ def as_text(name: str, views: Sequence[StepView]) -> str:
     return "\n".join(lines)
 
 
-def told_of_schedule(schedule: Schedule, silence: Problem | None = None) -> str:
+def told_of_schedule(schedule: Schedule, silence: Problem | None = None, outdated: bool = False) -> str:
     """When a notebook runs by itself, and how that went last, in words.
 
     Parameters
     ----------
     silence : why the place that runs it couldn't be asked.
+    outdated : whether the notebook was changed since the place took it.
     """
     now, here = time.time(), schedule.place == HERE
     every = f"Every {schedule.every}" if here else _told_of_place(schedule)
@@ -133,17 +135,20 @@ def told_of_schedule(schedule: Schedule, silence: Problem | None = None) -> str:
         if schedule.problem is not None:
             return f"{_in_a_line(schedule.problem)}. {schedule.problem.todo}".strip()
         return f"{every}: another version of jupyter-mlops wrote that."
+    more = f" {_in_a_line(schedule.problem)}." if schedule.problem is not None else ""
+    if outdated:
+        since = moment(schedule.created, now)
+        more += f" It runs the notebook as of {since}: schedule it again to take over what has changed since."
     if silence is not None:
-        return f"{told}. How it went last isn't known: {_in_a_line(silence)}."
-    problem = f" {_in_a_line(schedule.problem)}." if schedule.problem is not None else ""
+        return f"{told}. How it went last isn't known: {_in_a_line(silence)}.{more}"
     if schedule.began is None:
-        return f"{told}.{problem}"
+        return f"{told}.{more}"
     began = moment(schedule.began, now)
     if schedule.code is None:
-        return f"{told}. It runs since {began}{', or was cut short' if here else ''}.{problem}"
+        return f"{told}. It runs since {began}{', or was cut short' if here else ''}.{more}"
     how = "done" if schedule.code == 0 else f"failed: {schedule.said.rstrip('.')}"
-    log = log_of(schedule.notebook) if here else f"jupyter mlops pipeline log {schedule.notebook}"
-    return f"{told}. Last {began}: {how}. What it printed: {log}{problem}"
+    log = log_of(schedule.notebook) if here else f"jupyter mlops pipeline log {shlex.quote(schedule.notebook)}"
+    return f"{told}. Last {began}: {how}.{more} What it printed: {log}"
 
 
 def _told_of_place(schedule: Schedule) -> str:

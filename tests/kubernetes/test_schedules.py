@@ -97,7 +97,7 @@ def test_notebooks_run_by_themselves_until_they_are_to_no_more(folder: Path, nam
     assert "every" not in str(mlops.pipeline(goes_on))
     until(lambda: not [each for each in _left(namespace) if "goes-on-" in each], PATIENCE)  # its cluster ended, too
 
-    until(lambda: ": done. What it printed: " in str(mlops.pipeline(good)), PATIENCE)
+    until(lambda: ": done." in str(mlops.pipeline(good)), PATIENCE)
     until(lambda: "the sum is 30" in said("pipeline", "log", good), PATIENCE)  # of the next one, if that has begun
     assert mlops.pipeline(good).values()["rows"] == [0, 3, 6, 9, 12]
     until(lambda: "failed: It stopped in step end: ValueError: 5 on purpose" in str(mlops.pipeline(bad)), PATIENCE)

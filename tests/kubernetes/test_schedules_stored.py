@@ -178,6 +178,9 @@ def test_the_clock_is_this_machine_s_unless_another_is_named(notebook: Path, api
         patch.setenv("TZ", "Asia/Tokyo")
         mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night")
         assert api_of_ann.of("cronjobs", "night-")["spec"]["timeZone"] == "Asia/Tokyo"
+        patch.setenv("TZ", ":/usr/share/zoneinfo/Asia/Seoul")
+        mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night")
+        assert api_of_ann.of("cronjobs", "night-")["spec"]["timeZone"] == "Asia/Seoul"
         patch.setenv("TZ", "XYZ-3")  # a clock without a name
         time.tzset()
         with pytest.raises(InvalidSpec, match="time zone can't be found"):
@@ -207,6 +210,8 @@ def test_how_runs_went_is_told(notebook: Path, api_of_ann: StoringApi, capsys: p
     def told() -> str:
         return str(mlops.pipeline(notebook)).splitlines()[-1]
 
+    main(["pipeline", "log", str(notebook)])
+    assert "hasn't run by itself so far" in capsys.readouterr().err
     first = job("one")
     refused = 'pods "x" is forbidden: exceeded quota: few, requested: pods=1, used: pods=2, limited: pods=2'
     event = {"metadata": {"name": "e"}, "reason": "FailedCreate", "message": refused}

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 import jupyter_mlops as mlops
+from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.errors import InvalidSpec
 from jupyter_mlops.core.schedule import Schedule
 from jupyter_mlops.home.schedules import log_of, read_schedule, remove_schedule, write_schedule
@@ -69,7 +70,7 @@ def _none() -> Schedule:
     return Schedule(notebook="", every="", created=0)
 
 
-def test_a_pipeline_says_when_it_runs(folder: Path) -> None:
+def test_a_pipeline_says_when_it_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = _notebook(folder / "night.ipynb", "%%mlrun --step load\nx = 1")
     pipeline = mlops.pipeline(path)
     try:
@@ -79,6 +80,8 @@ def test_a_pipeline_says_when_it_runs(folder: Path) -> None:
         soon = time.strftime("%H:%M", time.localtime(time.time() + 7200))
         pipeline.schedule(f"1 day at {soon}")
         assert f"Every 1 day at {soon}; next " in str(pipeline) and soon in pipeline._repr_html_()
+        main(["pipeline", "log", path])
+        assert "hasn't run by itself so far" in capsys.readouterr().err
     finally:
         pipeline.schedule(None)
     assert "Every" not in str(pipeline)
