@@ -71,15 +71,11 @@ class PipelineProcess:
         """Its exit code, once it is over."""
         return self._process.wait()
 
-    def interrupt(self) -> None:
-        """Have it cancel what runs, and end soon."""
+    def cancel(self, patience: Seconds = PATIENCE) -> None:
+        """Have it cancel what runs, and end; `patience` is how long it has for that."""
         self._process.send_signal(signal.SIGINT)
-
-    def cancel(self) -> None:
-        """Have it cancel what runs, and end."""
-        self.interrupt()
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -43,6 +43,9 @@ _STEM = 20
 #: Seconds that the cluster has to end, and between two looks whether it has.
 _PATIENCE, _LOOK = 60.0, 0.5
 
+#: Seconds that the steps have to end when they are cancelled: of those that the pod has, some are left for the cluster.
+_CANCELLING = 45.0
+
 
 class ScheduledRun:
     """One run of a notebook.
@@ -80,7 +83,7 @@ class ScheduledRun:
         """Have it end: what runs is cancelled, and the cluster ended."""
         self._cancelled.set()
         if self._process is not None:
-            self._process.interrupt()
+            self._process.cancel(_CANCELLING)
 
     def _on_a_cluster(self, outcome: Outcome) -> Outcome:
         try:
@@ -106,7 +109,7 @@ class ScheduledRun:
     def _steps(self, cluster: str) -> int:
         self._process = PipelineProcess(self._notebook, cluster=cluster)
         if self._cancelled.is_set():  # it came between
-            self._process.interrupt()
+            self._process.cancel(_CANCELLING)
         for line in self._process.lines():
             self._put(line)
         code = self._process.ended()

@@ -1,0 +1,52 @@
+"""The program that runs a notebook where it is run by itself, on a cluster of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.client.clusters.handle import Cluster
+from jupyter_mlops.core.profile import Group, Profile
+from jupyter_mlops.core.schedule import Outcome, Schedule, ScheduleSpec
+from jupyter_mlops.pipelines import pod
+from jupyter_mlops.pipelines.child import INTERRUPTED
+
+from ..runs.cluster import until
+
+#: It takes no notice of whoever wants it to end.
+STUBBORN = (
+    "import signal, time\n"
+    "from pathlib import Path\n"
+    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    "Path('began').touch()\n"
+    "time.sleep(600)\n"
+    "x = 1"
+)
+
+
+def test_steps_that_don_t_end_leave_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(pod, "_CANCELLING", 1.0)
+    path = tmp_path / "night.ipynb"
+    cells = [STUBBORN, "%%mlrun --step load\ny = x"]
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": each} for each in cells]}))
+    profile = Profile(name="p", place="local", groups=[Group(workers=1, cpus=1, memory=256 * 1024**2)])
+    schedule = Schedule(notebook=str(path), every="1 day", created=time.time())
+    run = pod.ScheduledRun(
+        ScheduleSpec(schedule=schedule, notebook=path.name, owner="", profile=profile, asked=profile), path
+    )
+    outcomes = list[Outcome]()
+    thread = threading.Thread(target=lambda: outcomes.append(run.run()))
+    monkeypatch.setattr(pod, "_on_sigterm", lambda cancel: contextlib.nullcontext())  # a main thread's alone
+    thread.start()
+    until((tmp_path / "began").exists)
+    run.cancel()
+    until(lambda: not thread.is_alive())
+    (outcome,) = outcomes
+    assert outcome.code == INTERRUPTED and outcome.cluster
+    assert Cluster(outcome.cluster).state().phase == "ended"
