@@ -52,7 +52,7 @@ def test_a_schedule_is_a_cron_job_that_never_stops_by_itself(notebook: Path, api
     assert spec["successfulJobsHistoryLimit"] and spec["failedJobsHistoryLimit"] and job["backoffLimit"] == 0
     assert job["activeDeadlineSeconds"] and job["ttlSecondsAfterFinished"] > 7 * 86400
     pod = job["template"]["spec"]
-    assert pod["serviceAccountName"] == f"{made['metadata']['name']}-driver" and pod["restartPolicy"] == "Never"
+    assert pod["serviceAccountName"] == _names(api_of_ann, "serviceaccounts")[0] and pod["restartPolicy"] == "Never"
     assert "hidden" not in json.dumps(made), "more people may read CronJobs than Secrets"
     mounted = {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
     assert mounted < set(_names(api_of_ann, "secrets"))
@@ -119,6 +119,40 @@ def test_what_was_wanted_before_goes_on_where_it_can_t_be_changed(notebook: Path
     assert api_of_ann.of("cronjobs", "night-") == before and "every 1 day at 02:00" in str(mlops.pipeline(notebook))
     mounted = before["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"]
     assert {each["secret"]["secretName"] for each in mounted if "secret" in each} < set(_names(api_of_ann, "secrets"))
+
+
+def test_a_run_that_has_no_pod_so_far_keeps_what_it_is_made_by(notebook: Path, api_of_ann: StoringApi) -> None:
+    mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night", zone="UTC")
+    made = api_of_ann.of("cronjobs", "night-")
+    job = {"spec": made["spec"]["jobTemplate"]["spec"], "status": dict[str, Any]()}
+    begun = api_of_ann.put("jobs", {**job, "metadata": {"name": "one", "labels": made["metadata"]["labels"]}})
+    mounted = {name for name in _names(api_of_ann, "secrets") if not name.endswith("-environment")}
+    mlops.pipeline(notebook).schedule("1 day at 03:00", profile="night", zone="UTC")
+    assert mounted < set(_names(api_of_ann, "secrets"))
+    begun["status"]["conditions"] = [
+        {"type": "Complete", "status": "True", "lastTransitionTime": "2026-11-27T02:10:00Z"}
+    ]
+    mlops.pipeline(notebook).schedule("1 day at 04:00", profile="night", zone="UTC")
+    assert not mounted < set(_names(api_of_ann, "secrets"))
+
+
+def test_rights_of_an_earlier_one_that_are_about_to_go_are_not_taken_over(
+    notebook: Path, api_of_ann: StoringApi
+) -> None:
+    """Kubernetes removes what a CronJob owned at times of its own."""
+    kinds = ("serviceaccounts", "roles", "rolebindings")
+    mlops.pipeline(notebook).schedule("1 day at 02:00", profile="night", zone="UTC")
+    left = {kind: dict(api_of_ann.objects[kind]) for kind in kinds}
+    mlops.pipeline(notebook).schedule(None)
+    for kind in kinds:
+        api_of_ann.objects[kind].update(left[kind])
+    for every in ("1 day at 02:00", "1 day at 03:00"):
+        mlops.pipeline(notebook).schedule(every, profile="night", zone="UTC")
+        made = api_of_ann.of("cronjobs", "night-")
+        account = made["spec"]["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"]
+        for kind in kinds:
+            owner = api_of_ann.objects[kind][account]["metadata"]["ownerReferences"]
+            assert [each["uid"] for each in owner] == [made["metadata"]["uid"]], kind
 
 
 def test_variables_that_its_profile_lost_are_gone(notebook: Path, api_of_ann: StoringApi) -> None:

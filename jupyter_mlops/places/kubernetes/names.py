@@ -155,10 +155,10 @@ class ScheduleNames:
         """The Secret with the environment variables of its profile."""
         return f"{self.whole}-environment"
 
-    @property
-    def driver(self) -> str:
-        """The service account of its pods, with role and binding."""
-        return f"{self.whole}-driver"
+    def driver(self, uid: str) -> str:
+        """The service account of its pods, with role and binding; of the CronJob with this number, since those of an
+        earlier one may be there still, and about to go."""
+        return f"{self.whole}-driver-{uid[:8]}".rstrip("-")
 
     def build(self, digest: str) -> str:
         """The Secret with the code and the wish that pods are made by."""

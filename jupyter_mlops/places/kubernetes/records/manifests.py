@@ -31,13 +31,13 @@ DRIVER_RULES: list[Json] = [
     {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["create"]},
     {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["create"]},
     {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["create"]},
-    # Clusters of version 0.1.0 keep their records in these.
-    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["delete", "get", "list", "patch"]},
 ]
 
 #: What a user needs in the namespace: all that, and to have notebooks run by themselves.
 USER_RULES: list[Json] = [
     *DRIVER_RULES,
+    # Clusters of version 0.1.0 keep their records in these.
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["delete", "get", "list", "patch"]},
     {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["create", "delete", "get", "list", "patch"]},
     {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["delete", "list"]},
 ]

@@ -60,9 +60,9 @@ class NotebookParcel:
         return digest_of(self.parts)
 
 
-def account_of(spec: ScheduleSpec, ids: ScheduleNames) -> str:
-    """The service account of its pods."""
-    return options_of(spec.profile).driver_account or ids.driver
+def account_of(spec: ScheduleSpec, ids: ScheduleNames, uid: str) -> str:
+    """The service account of its pods; `uid` is the CronJob's."""
+    return options_of(spec.profile).driver_account or ids.driver(uid)
 
 
 def build_files(spec: ScheduleSpec) -> dict[str, str | bytes]:
@@ -83,14 +83,14 @@ def build_of(files: dict[str, str | bytes]) -> str:
     return digest.hexdigest()[:10]
 
 
-def cron_job(spec: ScheduleSpec, ids: ScheduleNames, build: str, parcel: NotebookParcel) -> Json:
-    """The CronJob; suspended until there is what its pods need, which it owns. Raises `InvalidSpec` where the profile's
-    templates don't fit."""
+def cron_job(spec: ScheduleSpec, ids: ScheduleNames, build: str, parcel: NotebookParcel, uid: str = "") -> Json:
+    """The CronJob; suspended until there is what its pods need, which it owns, and Kubernetes has given it its number,
+    `uid`. Raises `InvalidSpec` where the profile's templates don't fit."""
     schedule = spec.schedule
     metadata = _metadata(spec, ids, ids.whole, "schedule")
     metadata["annotations"][TOLD] = _told(schedule)
     longest = spec.profile.limits.lifetime
-    pod = _pod(spec, ids, build, parcel)
+    pod = _pod(spec, ids, build, parcel, account_of(spec, ids, uid))
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
@@ -130,7 +130,8 @@ def rights(spec: ScheduleSpec, ids: ScheduleNames, owner: Json) -> dict[str, Jso
     names an account that is ready."""
     if options_of(spec.profile).driver_account:
         return {}
-    return bound(ids.driver, ids.namespace, _metadata(spec, ids, ids.driver, "schedule", owner), DRIVER_RULES)
+    name = ids.driver(owner["uid"])
+    return bound(name, ids.namespace, _metadata(spec, ids, name, "schedule", owner), DRIVER_RULES)
 
 
 def secrets(
@@ -173,7 +174,7 @@ def _job(name: str, uid: str) -> Json:
     return names.owner_of({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "uid": uid}})
 
 
-def _pod(spec: ScheduleSpec, ids: ScheduleNames, build: str, parcel: NotebookParcel) -> Json:
+def _pod(spec: ScheduleSpec, ids: ScheduleNames, build: str, parcel: NotebookParcel, account: str) -> Json:
     arguments = ["python", f"{names.SPEC}/start.py", "pipeline", names.SPEC, names.NOTEBOOK_PARTS, names.STATE]
     sources = [
         {"secret": {"name": ids.part(parcel.digest, n), "items": [{"key": "part", "path": f"part-{n:03}"}]}}
@@ -213,7 +214,7 @@ def _pod(spec: ScheduleSpec, ids: ScheduleNames, build: str, parcel: NotebookPar
             ],
         },
     }
-    return merge(driver_pod(spec.profile, ids.whole, arguments, account_of(spec, ids)), ours)
+    return merge(driver_pod(spec.profile, ids.whole, arguments, account), ours)
 
 
 def _told(schedule: Schedule) -> str:

@@ -26,7 +26,6 @@ from ..api.kubeconfig import UnknownContext
 from ..api.login import NoKubernetes
 from ..api.where import Where, everywhere, remember, where
 from ..names import ScheduleNames
-from ..pods import pods as of_pods
 from ..tunnel.connections import Connections
 from .listing import BATCH, cron_jobs, items_of, listed, log_of, one_listed, values_of
 from .objects import (
@@ -192,6 +191,7 @@ class KubernetesScheduling(Scheduling):
         build = build_of(files)
         made = cron_job(spec, ids, build, parcel)
         posted = await api.request("POST", api.path("cronjobs", group=BATCH), made)
+        made = cron_job(spec, ids, build, parcel, str(posted["metadata"]["uid"]))
         try:
             await _supply(api, ids, spec, posted, build, files, parcel)
             await _patch(api, _path(api, ids), change_of(made))
@@ -205,14 +205,14 @@ class KubernetesScheduling(Scheduling):
     ) -> None:
         """Want something else of one that is there. What its runs began with stays until they are over."""
         ids, build = before.ids, build_of(files)
-        made = cron_job(spec, ids, build, parcel)
+        made = cron_job(spec, ids, build, parcel, before.uid)
         if "deletionTimestamp" in before.cron_job["metadata"]:
             raise Unavailable("The notebook can't be scheduled now", "its schedule is being removed", "Try again.")
         await _supply(api, ids, spec, before.cron_job, build, files, parcel)
         await _patch(api, _path(api, ids), change_of(made))
         now = await one_listed(api, ids)
         used = _secrets_of(made["spec"]["jobTemplate"]["spec"]["template"]["spec"])
-        used.update(*(_secrets_of(pod["spec"]) for pod in now.pods if not of_pods.over(pod)))
+        used.update(*(_secrets_of(job["spec"]["template"]["spec"]) for job in now.going))  # some have no pod so far
         for item in await items_of(api, "secrets", "", f"{ids.selector},{names.PART}=build"):
             if (name := str(item["metadata"]["name"])) not in used:
                 await delete(api, api.path("secrets", name))
@@ -274,8 +274,8 @@ async def _post(api: Api, kind: str, group: str, body: Json) -> bool:
 
 
 async def _is_owned(api: Api, kind: str, body: Json) -> bool:
-    """Whether what is there of that name belongs to the same CronJob. Not everybody may read accounts and roles: these
-    are taken for its own."""
+    """Whether what is there of that name belongs to the same CronJob. Not everybody may read accounts and roles, whose
+    names say it."""
     if kind != "secrets":
         return True
     query = {"fieldSelector": f"metadata.name={body['metadata']['name']}"}

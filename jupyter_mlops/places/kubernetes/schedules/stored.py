@@ -70,6 +70,11 @@ class StoredSchedule:
         """The Job that began last."""
         return max(self.jobs, key=_made, default=None)
 
+    @property
+    def going(self) -> list[Json]:
+        """The Jobs that aren't over."""
+        return [job for job in self.jobs if _end(job)[0] is None]
+
     def state(self) -> Schedule:
         """What is told of it: when it runs, how that went last, and what is in its way."""
         schedule = self.wanted.model_copy(update={"suspended": bool(self.cron_job["spec"].get("suspend"))})
