@@ -21,7 +21,8 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 ON_KUBERNETES, WITH_TORCH = FOLDER / "05-on-kubernetes.ipynb", FOLDER / "06-deep-learning.ipynb"
-APART = (ON_KUBERNETES, WITH_TORCH)
+WITH_A_SERVICE = FOLDER / "08-from-model-to-service.ipynb"
+APART = (ON_KUBERNETES, WITH_TORCH, WITH_A_SERVICE)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,14 @@ async def _stop_all() -> None:
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path not in APART], ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, home: Path) -> None:
     _run(path)
+
+
+def test_the_one_with_a_service_ends_as_it_says(home: Path) -> None:
+    notebook = _run(WITH_A_SERVICE)
+    trail = next(cell for cell in notebook.cells if cell.source.startswith("mlops.trail"))
+    told = str(trail.outputs[0].data["text/plain"])
+    deeds = ["(pipeline) saved leaving@2", "went on with leaving@2", "rolled back leaving@3", "rolled back leaving@1"]
+    assert [deed for deed in deeds if deed not in told] == []
 
 
 def test_the_one_with_pytorch(home: Path) -> None:
@@ -99,4 +108,4 @@ def test_what_is_in_git_has_no_outputs(path: Path) -> None:
 
 
 def test_they_are_all_here() -> None:
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06", "07"]
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06", "07", "08"]
