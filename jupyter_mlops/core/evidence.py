@@ -101,8 +101,12 @@ class Evidence(Record):
         return f"{self.salt}/{self.number}"
 
     def next(self, share: float, now: Time) -> Evidence:
-        """What is known when the candidate gets another share."""
-        ended = [each.model_copy(update={"until": each.until or now}) for each in self.stretches]
+        """What is known when the candidate gets another share, or the same one is counted anew. For labels, which come
+        late, that is no other stretch."""
+        stretches = self.stretches
+        if not stretches or share != self.share:
+            ended = [each.model_copy(update={"until": each.until or now}) for each in stretches]
+            stretches = [*ended[-MOST_STRETCHES + 1 :], Stretch(since=now)]
         return Evidence(
             salt=self.salt,
             number=self.number + (self.since > 0),
@@ -110,5 +114,5 @@ class Evidence(Record):
             since=now,
             requests=self.requests + self.candidate.requests,
             errors=self.errors + self.candidate.failed,
-            stretches=[*ended[-MOST_STRETCHES + 1 :], Stretch(since=now)],
+            stretches=stretches,
         )

@@ -261,3 +261,12 @@ def test_whatever_was_counted_something_is_said(
         found = comparisons(way, seen(arms[0], arms[1]), LabelledMetric(name="rmse", binary=False, used=True), 0.0)
         assert all(each.state for each in found)
         left(found), decided(found), harms(way, found)
+
+
+def test_labels_of_a_share_that_is_counted_anew_are_not_lost() -> None:
+    evidence = Evidence(salt="s").next(0.05, 100.0)
+    for again in range(200):  # the labels of the first requests come after all of that
+        evidence = evidence.next(0.05, 200.0 + again)
+    assert (evidence.number, [(each.since, each.until) for each in evidence.stretches]) == (201, [(100.0, 0)])
+    after = evidence.next(0.25, 500.0)
+    assert [(each.since, each.until) for each in after.stretches] == [(100.0, 500.0), (500.0, 0)]
