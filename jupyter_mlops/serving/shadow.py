@@ -76,7 +76,8 @@ class Shadow:
             self.agreement.rows += 1
             if isinstance(one, float) and isinstance(other, float):
                 self.agreement.same += math.isclose(one, other, rel_tol=_NEAR, abs_tol=1e-12)
-                self.agreement.distance.add(abs(one - other))
+                if math.isfinite(one - other):
+                    self.agreement.distance.add(abs(one - other))
             else:
                 self.agreement.same += one == other
 
