@@ -26,9 +26,6 @@ from .watcher import Watcher
 from .watching import Watching, say
 from .wishes import split_words
 
-#: Of a wish whose candidate isn't there yet.
-_ALONE = {"candidate": None, "revision": ""}
-
 
 class Changeover:
     """Makes so what is wanted.
@@ -92,7 +89,9 @@ class Changeover:
         watcher = await self._watching.of(wanted)
         if trial is not None and trial.arm.record.digest == wanted.digest and _bounds(wanted) == _bounds(self.spec):
             arm = trial.arm
+            self._check_tried(trial)
             await arm.fleet.resize(wanted.replicas)
+            self._check_tried(trial)
         else:
             arm, trial = Arm.of(wanted, self._version(wanted, wanted.version), self._folder, say), None
             await arm.fleet.start()
@@ -104,7 +103,7 @@ class Changeover:
         arm.compare(b"")
         arm.hear = self._heard
         old = self._watching.follow(watcher, wanted)
-        self.spec = wanted if wanted.candidate is None else wanted.model_copy(update=_ALONE)
+        self.spec = self._without_coming(wanted)
         self.since = time.time()
         say(f"{wanted.version_name} answers, by {count(wanted.replicas, 'replica')}")
         if trial is not None:
@@ -123,6 +122,7 @@ class Changeover:
                 self.past = trial.gone_back(None)
         elif trial is not None and trial.candidate.salt == candidate.salt:
             await trial.arm.fleet.resize(replicas_for(candidate.share, wanted.replicas))
+            self._check_tried(trial)
             trial.follow(wanted, stable)
             stable.log(wanted)
             return
@@ -147,10 +147,12 @@ class Changeover:
 
     def refused(self, wanted: ServiceSpec, problem: Problem) -> ServiceSpec:
         """A wish can't be so: the one that is to be wanted again."""
-        candidate, trial = wanted.candidate, self._traffic.trial
+        candidate, trial, before = wanted.candidate, self._traffic.trial, self.spec.candidate
         if trial is not None:
             trial.rest()
-        elif candidate is not None:
+        elif before is not None:  # it was taken back meanwhile, and isn't to be wanted again
+            self.spec = self.spec.model_copy(update={"candidate": None, "revision": ""})
+        if trial is None and candidate is not None and (before is None or before.salt != candidate.salt):
             self.past = CandidateState(
                 version=candidate.version,
                 way=candidate.way,
@@ -162,6 +164,19 @@ class Changeover:
         self.starting = None
         self.spec = self.spec.model_copy(update={"revision": self.spec.revision or secrets.token_hex(6)})
         return self.spec
+
+    def _without_coming(self, wanted: ServiceSpec) -> ServiceSpec:
+        """What is so of a wish before its candidate is tried: with the one that is tried until then, if there is."""
+        if wanted.candidate is None:
+            return wanted
+        trial = self._traffic.trial
+        return wanted.model_copy(update={"candidate": None if trial is None else trial.candidate, "revision": ""})
+
+    def _check_tried(self, trial: CandidateTrial) -> None:
+        """Raise `Conflict` where a candidate was taken back while its wish was made so: its replicas end."""
+        if self._traffic.trial is not trial:
+            name = f"{self.spec.model}@{trial.candidate.version}"
+            raise Conflict(f"{name} was taken back", "it did harm while that was made so", "")
 
     def _trial(self, wanted: ServiceSpec) -> CandidateTrial:
         assert wanted.candidate is not None

@@ -136,15 +136,17 @@ class Rollout:
         """Want the next share for it, or that it serves. The router makes that so, as any wish."""
         share, seen = trial.next_share, self._router.spec
         before, name = split_words(seen.model, trial.candidate), f"{seen.model}@{trial.candidate.version}"
+        trial.moving = True  # before it is written: the router may have made it so before this goes on
         try:
             spec = await asyncio.to_thread(
                 self._change, seen, promoted if share is None else lambda spec: with_share(spec, share, False)
             )
         except MlopsError as error:
+            trial.moving = False
             return self._complain(f"{name} can't go on: {error}")
         if spec is None:
+            trial.moving = False
             return None
-        trial.moving = True
         after = f"{name} serves" if share is None else percent(share)
         self._say(f"{name} goes on: {after}")
         why = "decided: no worse than " + seen.version_name

@@ -13,12 +13,15 @@ import pytest
 
 from jupyter_mlops.core.candidate import Candidate, CandidateState
 from jupyter_mlops.core.cluster import Problem
+from jupyter_mlops.core.errors import Conflict, StartFailed
+from jupyter_mlops.core.model import ModelVersion
 from jupyter_mlops.core.service import ServiceSpec
 from jupyter_mlops.core.waiting import end_tasks
 from jupyter_mlops.home.services import ServiceFolder, service_folder
+from jupyter_mlops.serving.changeover import Changeover
 from jupyter_mlops.serving.rollout import Rollout
 from jupyter_mlops.serving.traffic import Traffic
-from jupyter_mlops.serving.wishes import with_share
+from jupyter_mlops.serving.wishes import promoted, renewed, with_share
 
 from .conftest import PATIENCE
 
@@ -32,8 +35,18 @@ class Fleet:
 
     fault = None
 
+    def __init__(self, resized: Exception | None = None) -> None:
+        self.resized, self.ended = resized, False
+
     def ask_counts(self) -> None:
         """Nothing."""
+
+    async def resize(self, number: int) -> None:
+        if self.resized is not None:
+            raise self.resized
+
+    async def end(self, patience: float = 0.0) -> None:
+        self.ended = True
 
 
 class Arm:
@@ -41,6 +54,13 @@ class Arm:
 
     def __init__(self, version: int) -> None:
         self.version, self.ready, self.fleet = version, 1, Fleet()
+        self.record = ModelVersion(model="churn", number=version, digest=" de"[version], owner="me", created=0)
+
+    def log(self, spec: ServiceSpec) -> None:
+        """Nothing."""
+
+    def compare(self, bins: bytes) -> None:
+        """Nothing."""
 
 
 class Trial:
@@ -61,6 +81,12 @@ class Trial:
 
     def kept(self) -> None:
         return None
+
+    def compare_with(self, stable: Any) -> None:
+        """Nothing."""
+
+    def rest(self) -> None:
+        self.moving = False
 
 
 class Router:
@@ -139,7 +165,7 @@ async def test_what_somebody_has_wanted_meanwhile_stands(folder: ServiceFolder, 
 
             trial.look = look
             await until(lambda: looks > 2)
-            assert not trial.moving
+            await until(lambda: not trial.moving)
         else:
             await until(lambda: traffic.trial is None)
             await until(lambda: not folder_is_awaited())
@@ -159,3 +185,74 @@ async def test_what_is_decided_goes_on_and_does_so_once(folder: ServiceFolder) -
         assert said == ["churn@2 goes on: 50 %"]
         trial.told, trial.moving = "back", False  # before its router has made that so
         await until(lambda: folder.spec().candidate is None)
+
+
+async def test_what_is_made_so_before_that_is_heard_goes_on_again(
+    folder: ServiceFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, written = ServiceFolder.write_spec, list[ServiceSpec]()
+    async with running(folder, "hold") as (router, traffic, _):
+        trial: Any = traffic.trial
+
+        def make_so(self: ServiceFolder, spec: ServiceSpec) -> None:
+            write(self, spec)
+            written.append(spec)
+            trial.moving, router.spec = False, spec
+
+        monkeypatch.setattr(ServiceFolder, "write_spec", make_so)
+        trial.told = "on"
+        await until(lambda: len(written) > 1)
+
+
+class Watching:
+    """Watches nothing. `meanwhile` is done while the wanted version's watcher is made."""
+
+    def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.meanwhile = meanwhile
+
+    async def of(self, wanted: ServiceSpec) -> None:
+        self.meanwhile()
+
+    def follow(self, watcher: None, wanted: ServiceSpec) -> None:
+        """Nothing."""
+
+    async def look(self) -> None:
+        """Nothing."""
+
+
+def changing(folder: ServiceFolder, watching: Watching) -> tuple[Changeover, Traffic]:
+    traffic = Traffic()
+    traffic.stable, traffic.trial = Arm(1), Trial("hold")  # type: ignore[assignment]  # as above
+    return Changeover(folder, traffic, watching, lambda: None), traffic  # type: ignore[arg-type]  # as above
+
+
+async def test_a_version_that_was_taken_back_meanwhile_does_not_serve(folder: ServiceFolder) -> None:
+    changeover, traffic = changing(folder, Watching(lambda: setattr(traffic, "trial", None)))
+    stable, wanted = traffic.stable, promoted(WISH)
+    with pytest.raises(Conflict, match="churn@2 was taken back"):
+        await changeover.have(wanted)
+    assert traffic.stable is stable
+    again = changeover.refused(wanted, Problem(what="churn@2 was taken back"))
+    assert (again.version, again.candidate) == (1, None) and again.revision not in ("a", wanted.revision)
+
+
+async def test_a_candidate_that_can_not_grow_with_its_service_is_wanted_as_it_was(
+    folder: ServiceFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changeover, traffic = changing(folder, Watching())
+    trial: Any = traffic.trial
+    trial.arm.fleet.resized = StartFailed("There is no memory left")
+    more = Arm(1)
+
+    async def start() -> None:
+        """It is there."""
+
+    more.fleet.start = start  # type: ignore[attr-defined]
+    monkeypatch.setattr("jupyter_mlops.serving.changeover.Arm.of", lambda *_: more)
+    monkeypatch.setattr(changeover, "_version", lambda *_: more.record)
+    wanted = renewed(with_share(WISH, 0.5), replicas=2)
+    with pytest.raises(StartFailed):
+        await changeover.have(wanted)
+    again = changeover.refused(wanted, Problem(what="There is no memory left"))
+    assert traffic.stable is more and traffic.trial is trial
+    assert (again.replicas, again.candidate) == (2, TRIED) and again.revision not in ("", "a", wanted.revision)
