@@ -7,13 +7,15 @@ one thing isn't waited for: a version that harms is asked nothing any more at on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from ..core.base import Seconds
 from ..core.candidate import CandidateState
 from ..core.errors import MlopsError, Unreadable
 from ..core.service import ServiceSpec
 from ..core.trail import Actor
+from ..core.waiting import end_tasks
 from ..core.words import percent
 from ..home.services import ServiceFolder
 from .arm import Arm
@@ -62,23 +64,29 @@ class Rollout:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        since = 0.0
+        counts = asyncio.get_running_loop().create_task(self._every(_COUNT, self._count))
+        try:
+            await self._every(_LOOK, self._look)
+        finally:
+            await end_tasks(counts)
+
+    async def _every(self, pause: Seconds, act: Callable[[CandidateTrial, Arm], Awaitable[None]]) -> None:
         while True:
-            await asyncio.sleep(_LOOK)
-            since += _LOOK
+            await asyncio.sleep(pause)
             trial, stable = self._traffic.trial, self._traffic.stable
             if trial is None or stable is None:
                 continue
             try:
-                if since >= _COUNT:
-                    since = 0.0
-                    stable.fleet.ask_counts()
-                    trial.arm.fleet.ask_counts()
-                    await self._router.aside(trial.read_labels)
-                    await self.keep()
-                await self._look(trial, stable)
+                await act(trial, stable)
             except Exception as error:  # noqa: BLE001 - who can't be compared is answered all the same, and holds
                 self._complain(f"versions can't be compared: {type(error).__name__}: {error}")
+
+    async def _count(self, trial: CandidateTrial, stable: Arm) -> None:
+        """Hear what was counted and labelled. It may take long where much is logged, and no look waits for it."""
+        stable.fleet.ask_counts()
+        trial.arm.fleet.ask_counts()
+        await self._router.aside(trial.read_labels)
+        await self.keep()
 
     async def end(self) -> None:
         """Keep what is known. What is to be written still is tried no longer."""
@@ -101,8 +109,6 @@ class Rollout:
             await self._router.aside(write)
 
     async def _look(self, trial: CandidateTrial, stable: Arm) -> None:
-        if trial is not self._traffic.trial:  # somebody has decided meanwhile
-            return
         told = trial.look(stable)
         if told == "back":
             self._take_back(trial)

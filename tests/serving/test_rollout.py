@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -145,6 +146,20 @@ async def test_what_harms_is_asked_nothing_any_more_before_that_is_written(folde
             assert folder.spec().candidate is not None
         await until(lambda: folder.spec().candidate is None)
         assert folder.spec().version == 1 and folder.spec().revision not in ("", "a")
+
+
+async def test_what_harms_does_not_wait_for_a_long_log(folder: ServiceFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jupyter_mlops.serving.rollout._COUNT", 0.01)
+    reads, read = threading.Event(), threading.Event()
+    async with running(folder, "hold") as (router, traffic, _):
+        trial: Any = traffic.trial
+        trial.read_labels = lambda: (reads.set(), read.wait(PATIENCE))
+        await until(reads.is_set)
+        trial.told = "back"
+        try:
+            await asyncio.wait_for(router.told.wait(), PATIENCE / 2)
+        finally:
+            read.set()
 
 
 @pytest.mark.parametrize("told", ["back", "on"])
