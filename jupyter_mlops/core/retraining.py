@@ -15,9 +15,9 @@ RetrainWhen = Annotated[Literal["by hand", "on alarm"], otherwise("by hand")]
 #: Rows that have to be new since the last training before an alarm begins one, where nobody says otherwise.
 RETRAIN_ROWS = 1000
 
-#: `champion`: the version passed its gates, and isn't deployed. `dead`: the process is gone before it was done.
+#: `passed`: the version passed its gates, and isn't deployed. `dead`: the process is gone before it was done.
 RetrainingPhase = Annotated[
-    Literal["running", "canary", "champion", "refused", "failed", "cancelled", "dead"], otherwise("failed")
+    Literal["running", "canary", "passed", "refused", "failed", "cancelled", "dead"], otherwise("failed")
 ]
 
 

@@ -48,28 +48,22 @@ def promote(
     actor : who asks; default: the user of this process.
     """
     actor = actor or here()
-    version = find_version(folder, number)
     for name, text in (("why", why), ("override", override)):
         if not isinstance(text, str):
             raise InvalidInput(f"{name} is a {type(text).__name__}", "it must be a reason, in words", "")
-    if version.problem is not None:
-        raise Conflict(version.problem.what, version.problem.why, version.problem.todo)
-    check_private(folder.version(version.number))
-    check_files(folder, version)
+    version = _whole(folder, number)
     seen, rules = folder.aliases(), folder.rules()
     _expect(folder, version, actor, seen, expected)
     if seen.champion == version.number:
         raise Conflict(f"{version.name} is the champion already", f"since {seen.by} promoted it", "")
-    champion = None if seen.champion is None else find_version(folder, seen.champion)
-    verdict = judge(folder, version, champion, rules, valid)
+    verdict = judge(folder, version, _champion(folder, seen), rules, valid)
     with folder.locked():
         _expect(folder, version, actor, folder.aliases(), seen.champion)
         if folder.rules() != rules:
             raise Conflict(f"{version.name} isn't promoted", "its gates were changed meanwhile", "Try again.")
         folder.version(version.number).write_verdict(verdict)
         failed = bool(verdict.failed)
-        told: dict[str, Any] = {"gates": verdict.results, "digest": version.digest}
-        told |= {"before": _text(seen.champion), "after": str(version.number)}
+        told = _told(version, verdict)
         if failed and not override.strip():
             write_trail(folder, actor, "refused", version.name, why=why, **told)
             raise _refused(version, verdict)
@@ -79,6 +73,24 @@ def promote(
             Aliases(champion=version.number, since=entry.time, by=actor.name, trail=entry.seq, trail_digest=digest)
         )
     tell_mlflow()
+    return verdict
+
+
+def pass_gates(folder: ModelFolder, number: int, *, why: str = "", actor: Actor | None = None) -> Verdict:
+    """Have the gates judge a version as `promote` does, and keep what they say; the champion stays what it is.
+
+    Raises
+    ------
+    GatesFailed : they refuse it. The trail says so.
+    Conflict, ModelChanged : its files are incomplete, or aren't those that were saved.
+    """
+    version, rules = _whole(folder, number), folder.rules()
+    verdict = judge(folder, version, _champion(folder, folder.aliases()), rules)
+    with folder.locked():
+        folder.version(version.number).write_verdict(verdict)
+        if verdict.failed:
+            write_trail(folder, actor or here(), "refused", version.name, why=why, **_told(version, verdict))
+            raise _refused(version, verdict)
     return verdict
 
 
@@ -140,6 +152,26 @@ def check_packages(folder: ModelFolder, version: ModelVersion, actor: Actor | No
         after = f"{count(len(known), 'known weakness', 'known weaknesses')}, {count(len(unknown), 'unknown package')}"
         write_trail(folder, actor or here(), "checked", version.name, after=after, digest=version.digest)
     return check
+
+
+def _whole(folder: ModelFolder, number: int | str | None) -> ModelVersion:
+    """A version that may be judged: it loads what was saved."""
+    version = find_version(folder, number)
+    if version.problem is not None:
+        raise Conflict(version.problem.what, version.problem.why, version.problem.todo)
+    check_private(folder.version(version.number))
+    check_files(folder, version)
+    return version
+
+
+def _champion(folder: ModelFolder, aliases: Aliases) -> ModelVersion | None:
+    return None if aliases.champion is None else find_version(folder, aliases.champion)
+
+
+def _told(version: ModelVersion, verdict: Verdict) -> dict[str, Any]:
+    """What the trail says of a verdict."""
+    change = {"before": _text(verdict.champion), "after": str(version.number)}
+    return {"gates": verdict.results, "digest": version.digest, **change}
 
 
 def _expect(folder: ModelFolder, version: ModelVersion, actor: Actor, now: Aliases, expected: Any) -> None:

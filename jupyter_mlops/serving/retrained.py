@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from ..client.words import moment
@@ -10,6 +11,7 @@ from ..core.cluster import Problem
 from ..core.errors import MlopsError
 from ..core.retraining import Retraining
 from ..core.service import ServiceState
+from ..home.models import model_folder
 from ..home.retraining import retraining_folder
 from ..home.services import service_folder
 
@@ -18,17 +20,28 @@ _TOLD = 7 * 24 * 3600.0
 
 
 def with_retraining(state: ServiceState) -> ServiceState:
-    """A service's state with its last retraining, if there is anything to say of it: its version doesn't serve yet."""
+    """A service's state with its last retraining, if there is anything to say of it: its version doesn't serve
+    yet, or isn't the champion."""
     found, now = retraining_of(state.name), time.time()
-    if found is None or found.model != state.model or (found.version and found.version == state.version):
+    if found is None or found.model != state.model or (found.ended is not None and found.ended < now - _TOLD):
         return state
-    if found.ended is not None and found.ended < now - _TOLD:
-        return state
+    if found.version and found.version == state.version:
+        words = _of_what_serves(found)
+        return state.model_copy(update={"retraining": found.model_copy(update={"words": words})}) if words else state
     candidate = state.candidate
     tried = candidate is not None and candidate.version == found.version and candidate.phase != "back"
     if found.phase == "canary" and not tried:
         return state  # it was taken back, or replaced: what is said of candidates tells
     return state.model_copy(update={"retraining": found})
+
+
+def _of_what_serves(found: Retraining) -> str:
+    """What is left to do for a version that serves; nothing where it is the champion."""
+    with contextlib.suppress(MlopsError, OSError):
+        if found.phase in ("canary", "passed") and model_folder(found.model).aliases().champion != found.version:
+            todo = f"mlops.model({found.model!r}).promote({found.version})"
+            return f"retrained: {found.version_name} serves, and isn't the champion yet: {todo}"
+    return ""
 
 
 def retraining_of(name: str) -> Retraining | None:
@@ -49,9 +62,9 @@ def retraining_words(retraining: Retraining, now: Time) -> str:
     if retraining.phase == "running":
         return f"retraining since {moment(retraining.began, now)}{step}"
     if retraining.phase == "canary":
-        return f"retrained: {version} is a canary"
-    if retraining.phase == "champion":
-        return f"retrained: {version} is the champion, and isn't deployed: {why}"
+        return f"retrained: {version} passed its gates, and is a canary"
+    if retraining.phase == "passed":
+        return f"retrained: {version} passed its gates, and isn't deployed: {why}"
     if retraining.phase == "refused":
         return f"retrained: {version} refused: {'' if problem is None else problem.why}"
     if retraining.phase == "cancelled":

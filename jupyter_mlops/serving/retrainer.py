@@ -1,6 +1,7 @@
 """The process that retrains a service: `python -m jupyter_mlops.serving.retrainer SERVICE DESCRIPTOR`.
 
-It runs the pipeline, has the gates judge the version that came of it, and deploys that as a canary. No kernel, server
+It runs the pipeline, has the gates judge the version that came of it, and deploys that as a canary. Whether it
+is to be the champion is for people to say, once it has won. No kernel, server
 or browser has to be open. What it prints is its log.
 """
 
@@ -27,13 +28,16 @@ from ..home.services import service_folder
 from ..pipelines.child import PipelineProcess
 from ..pipelines.pipeline import Pipeline
 from ..pipelines.saved import saved_since
-from ..registry.promote import promote
+from ..registry.promote import pass_gates
 from .deploy import deploy, find_service, hosting_of, read_deployment, until_so
 from .noted import note
 from .retrain import check_candidate
 
 #: How the process that runs a pipeline says that a step begins.
 _STEP = re.compile(r"(\S+) \(\d+ of \d+\)")
+
+#: Characters of a reason that a deployment takes.
+_MOST_WHY = 5000
 
 
 def main() -> int:
@@ -58,7 +62,7 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is said where people look
         traceback.print_exc()
         job.end("failed", Problem(what=f"{type(error).__name__}", why=str(error), todo="Its log says where."))
-    return 0 if job.state.phase in ("canary", "champion") else 1
+    return 0 if job.state.phase in ("canary", "passed") else 1
 
 
 class _Job:
@@ -69,18 +73,18 @@ class _Job:
         self._actor = Actor(name=me(), how="pipeline")
 
     def run(self) -> None:
-        """All of it, until a version is a canary, or the champion only. Raises what went wrong."""
+        """All of it, until a version is a canary, or has passed only. Raises what went wrong."""
         self._run_pipeline()
         model = model_folder(self.state.model)
         version = self._saved(model)
         self._note(version=version.number)
         if model.aliases().champion != version.number:  # the pipeline may have promoted it itself
-            promote(model, version.number, why=self._because(), actor=self._actor)
-        tell(f"{version.name} passed its gates, and is the champion.")
+            pass_gates(model, version.number, why=self._because(), actor=self._actor)
+        tell(f"{version.name} passed its gates.")
         try:
             asyncio.run(self._deploy(version))
         except MlopsError as error:
-            self.end("champion", Problem.of(error))
+            self.end("passed", Problem.of(error))
         else:
             self.end("canary", None)
 
@@ -139,7 +143,7 @@ class _Job:
         await until_so(wanted, self._actor)
 
     def _because(self) -> str:
-        return f"retrained: {self.state.why}" if self.state.why else "retrained"
+        return f"retrained: {self.state.why}"[:_MOST_WHY] if self.state.why else "retrained"
 
     def _note(self, **changed: object) -> None:
         self.state = self.state.model_copy(update=changed)

@@ -57,7 +57,7 @@ def check_retraining(spec: ServiceSpec, logs: bool) -> None:
         raise InvalidSpec(what, "its requests aren't logged: nobody knows when there are new rows", "Retrain by hand.")
     if model_folder(spec.model).rules().empty:
         todo = f"Set gates first: mlops.model({spec.model!r}).set_gates(…)."
-        raise InvalidSpec(what, f"{spec.model} has no gates: whatever came of it would be the champion", todo)
+        raise InvalidSpec(what, f"{spec.model} has no gates: whatever came of it would be tried", todo)
 
 
 def _check(path: Path, model: str) -> None:

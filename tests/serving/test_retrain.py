@@ -17,6 +17,7 @@ from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, InvalidInput, InvalidSpec, NotFound
 from jupyter_mlops.core.retraining import Retraining
+from jupyter_mlops.home.models import model_folder
 from jupyter_mlops.home.retraining import retraining_folder
 from jupyter_mlops.home.services import service_folder
 from jupyter_mlops.pipelines.alarms import due
@@ -138,22 +139,25 @@ def test_an_alarm_leads_to_a_canary(folder: Path, service: mlops.Service, capsys
     done = service.retraining
     assert done is not None and done.phase == "canary", Path(begun.log).read_text()
     version = f"churn@{before + 1}"
-    assert done.version_name == version and done.step == "train" and done.words == f"retrained: {version} is a canary"
+    assert done.version_name == version and done.step == "train"
+    assert done.words == f"retrained: {version} passed its gates, and is a canary"
     candidate = service.state.candidate
     assert candidate is not None and (candidate.version, candidate.way) == (before + 1, "canary")
     assert service.state.version == 1 and service.state.alarm is not None
     assert deeds(seen) == [
         ("other", "began to retrain", "churn@1"),
         ("pipeline", "saved", version),
-        ("pipeline", "promoted", version),
         ("pipeline", "deployed", version),
     ]
     assert mlops.trail("churn")[-1].why == "retrained: they are older"
     assert "train (2 of 2)" in Path(done.log).read_text() and Path(done.log).stat().st_mode & 0o077 == 0
-    assert main(["services"]) == 0 and f"churn: retrained: {version} is a canary" in capsys.readouterr().out
+    assert main(["services"]) == 0 and f"churn: {done.words}" in capsys.readouterr().out
     assert main(["services", "show", "churn"]) == 0 and done.log in capsys.readouterr().out
     with pytest.raises(Conflict, match=f"{version} is tried beside churn@1"):
         service.retrain()
+    champion = mlops.model("churn").champion
+    assert champion is not None and champion.number == 1, "a canary that may go back is none"
+    assert model_folder("churn").version(before + 1).verdict() is not None
     service.rollback()
     assert service.state.retraining is None, "of a canary that was taken back its own state tells"
 
@@ -174,14 +178,12 @@ def test_what_the_gates_refuse_is_not_deployed(folder: Path, service: mlops.Serv
     assert deeds(seen)[-1] == ("pipeline", "didn't retrain", "churn@1")
 
 
-def test_where_nothing_can_be_tried_it_is_the_champion_only(folder: Path, service: mlops.Service) -> None:
+def test_where_nothing_can_be_tried_it_has_passed_only(folder: Path, service: mlops.Service) -> None:
     service.stop()
     world(folder, 41)
     done = service.retrain(wait=True)
-    champion = mlops.model("churn").champion
-    assert done.phase == "champion" and champion is not None and champion.number == done.version
-    assert done.words.endswith("is the champion, and isn't deployed: churn is stopped")
-    assert service.state.phase == "stopped"
+    assert done.phase == "passed" and done.words.endswith("passed its gates, and isn't deployed: churn is stopped")
+    assert mlops.model("churn").state.aliases.champion == 1 and service.state.phase == "stopped"
 
 
 def test_a_step_may_save_the_model(folder: Path, service: mlops.Service) -> None:
@@ -191,7 +193,11 @@ def test_a_step_may_save_the_model(folder: Path, service: mlops.Service) -> None
     assert done.phase == "canary", Path(done.log).read_text()
     made = mlops.model("churn").version(done.version).record.made
     assert made.run and made.notebook == str(folder / "inside.ipynb")
-    service.rollback()
+    service.promote()
+    told = service.state.retraining
+    assert told is not None and told.words.endswith(f"yet: mlops.model('churn').promote({done.version})")
+    mlops.model("churn").promote(done.version)
+    assert service.state.retraining is None
     mlops.deploy("churn@1", pipeline="")
 
 

@@ -7,7 +7,6 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 
 from ..base import RESOURCE, Handler, QuietHandler
-from ..models.handlers import PROMOTE
 
 SERVICES = "mlops:services"
 
@@ -95,9 +94,8 @@ class RetrainHandler(Handler):
     @web.authenticated
     @authorized(action="execute")  # type: ignore[untyped-decorator]  # typed without arguments only
     async def post(self, name: str) -> None:
-        """Have it run in the background. It is code that runs, and may end with a promotion: who may not run any, or
-        not promote, may not do this."""
-        await _check_may(self, ("execute", RESOURCE), ("write", PROMOTE))
+        """Have it run in the background. It is code that runs: who may not run any may not do this."""
+        await _check_may(self, ("execute", RESOURCE))
         self.reply(await self.services.serving.retrain(name, self.body().get("why", ""), self.asker), 202)
 
 

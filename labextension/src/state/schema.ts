@@ -940,7 +940,7 @@ export interface Retraining {
   model: string;
   newest: number;
   notebook: string;
-  phase: 'running' | 'canary' | 'champion' | 'refused' | 'failed' | 'cancelled' | 'dead';
+  phase: 'running' | 'canary' | 'passed' | 'refused' | 'failed' | 'cancelled' | 'dead';
   problem: Problem | null;
   program: string;
   served: number;
