@@ -86,9 +86,9 @@ class RetrainingFolder:
         self.log.unlink(missing_ok=True)
 
     def open_log(self) -> BinaryIO:
-        """An empty log; raises `StorageFull`, `Refused`."""
+        """An empty log, to be added to, as it may be cut meanwhile; raises `StorageFull`, `Refused`."""
         with home.guarded(self.log):
-            return os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+            return os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600), "ab")
 
     def _noted(self) -> Retraining | None:
         from ..core.retraining import Retraining

@@ -17,6 +17,7 @@ from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.cluster import Problem
 from jupyter_mlops.core.errors import Conflict, InvalidInput, InvalidSpec, NotFound
 from jupyter_mlops.core.retraining import Retraining
+from jupyter_mlops.home.logs import MOST, bound_logs
 from jupyter_mlops.home.models import model_folder
 from jupyter_mlops.home.retraining import retraining_folder
 from jupyter_mlops.home.services import service_folder
@@ -298,6 +299,19 @@ def test_an_alarm_retrains_by_itself_where_somebody_said_so(folder: Path, servic
     X, _ = people(9, 400)
     service.predict(X)
     until(lambda: due(tomorrow) == ["churn"])
+
+
+def test_a_long_log_is_cut_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_MLOPS_HOME", str(tmp_path / "home"))
+    service = service_folder("churn").make()
+    with retraining_folder(service).open_log() as log:
+        for _ in range(MOST // 100_000 + 1):
+            log.write(b"a line\n" * 20_000)
+        log.flush()
+        bound_logs(service.logs)
+        log.write(b"the last line\n")
+    text = retraining_folder(service).log.read_bytes()
+    assert len(text) < MOST and b"\0" not in text and text.endswith(b"the last line\n")
 
 
 def clean(service: mlops.Service) -> None:
