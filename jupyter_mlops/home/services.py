@@ -336,8 +336,11 @@ def service_folders() -> list[ServiceFolder]:
 
 
 def _stamp(path: Path) -> Stamp | None:
+    """None where there is no such file. One that can't be seen now, as on a drive that is away, isn't gone."""
     try:
         found = path.stat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        return 0, 0
     return found.st_mtime_ns, found.st_ino  # a file is replaced as a whole: the clock alone may be too coarse

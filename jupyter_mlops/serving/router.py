@@ -192,9 +192,9 @@ class ServiceRouter:
                 if stamp is None:  # the folder was removed: nobody wants it any more
                     self._end.set()
                 elif stamp != seen:
-                    seen = stamp
-                    with contextlib.suppress(FileNotFoundError, Unreadable):
+                    with contextlib.suppress(FileNotFoundError, Unreadable):  # it may be readable in a moment
                         wanted = self._folder.spec()
+                        seen = stamp
                         if work is not None:
                             await end_tasks(work)
                         work = asyncio.get_running_loop().create_task(self._fulfil(wanted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -217,6 +218,18 @@ async def test_what_is_made_so_before_that_is_heard_goes_on_again(
         monkeypatch.setattr(ServiceFolder, "write_spec", make_so)
         trial.told = "on"
         await until(lambda: len(written) > 1)
+
+
+def test_what_can_not_be_seen_is_not_gone(folder: ServiceFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = folder.wanted_at()
+
+    def away(self: Path, **_: Any) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", away)
+        assert folder.wanted_at() not in (None, before), "a router ends where nothing is wanted any more"
+    assert folder.wanted_at() == before and service_folder("other").wanted_at() is None
 
 
 class Watching:
