@@ -74,6 +74,10 @@ def trail_line(entry: TrailEntry) -> str:
         done = f"forgot a key's requests in {entry.service} ({entry.after})"
     elif entry.verb == "deployed" and " as " in entry.after:
         done = f"tried {entry.after} in {entry.service}"
+    elif entry.verb == "rolled back":
+        done = f"had {entry.object} serve {entry.service} again"
+        if " as " in entry.before:  # it was tried
+            done = f"took {entry.object} back in {entry.service}"
     elif entry.verb == "split":
         done = f"gave {entry.object} {entry.after} in {entry.service}"
     elif entry.verb == "went on":

@@ -122,7 +122,7 @@ class Rollout:
         self._router.changed()
         self._say(f"{problem.what}: {problem.why}")
         self._router.leave(trial)
-        task = asyncio.get_running_loop().create_task(self._write_back(trial, seen, problem.why))
+        task = asyncio.get_running_loop().create_task(self._write_back(trial, seen, trial.why))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

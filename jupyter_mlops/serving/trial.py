@@ -219,14 +219,18 @@ class CandidateTrial:
         """A canary's next step; None after the last, when it answers all."""
         return next((each for each in self.candidate.steps if each > self.candidate.share + 1e-9), None)
 
+    @property
+    def why(self) -> str:
+        """What it harms, with figures."""
+        return listed([against(each) for each in self.harms])
+
     def problem(self) -> Problem:
         """Why it goes back."""
         stable, name = self._names()
-        told = listed([against(each) for each in self.harms])
         at = f"{percent(self.candidate.share)} of the requests, {self.evidence.candidate.requests:,} by now"
         return Problem(
-            what=f"{name} was taken back: {told}",
-            why=f"that is no chance: {stable} was asked at the same time; it had {at}",
+            what=f"{name} was taken back: {self.why}",
+            why=f"not by chance, as {stable} was asked at the same time; it had {at}",
             todo=f"{stable} serves all. Look into what {name} was asked, svc.requests(), and said, svc.logs().",
         )
 
@@ -254,8 +258,9 @@ class CandidateTrial:
     def gone_back(self, problem: Problem | None) -> CandidateState:
         """What it is once it is taken back."""
         words = f"taken back from {percent(self.candidate.share)}"
-        words += f": {listed([against(each) for each in self.harms])}" if problem is not None else ""
-        gone = {"phase": "back", "share": 0.0, "since": time.time(), "rate": None}
+        words += f": {self.why}" if problem is not None else ""
+        verdicts = [each if each.needs is None else _closed(each) for each in self.found]
+        gone = {"phase": "back", "share": 0.0, "since": time.time(), "rate": None, "verdicts": verdicts}
         return self.state().model_copy(update={**gone, "words": words, "problem": problem})
 
     def _words(self) -> str:
@@ -312,6 +317,11 @@ class CandidateTrial:
             self._say(f"what was known of a candidate can't be read: {fault}")
             return None
         return kept if kept is not None and kept.salt == self.candidate.salt else None
+
+
+def _closed(undecided: Comparison) -> Comparison:
+    """A comparison that goes on no more: nothing decides it."""
+    return undecided.model_copy(update={"needs": None, "seconds": None, "words": ""})
 
 
 def of_version(
