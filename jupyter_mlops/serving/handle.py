@@ -284,7 +284,8 @@ class Service:
         return ComparisonTable(self.state)
 
     def share(self, share: float, why: str = "") -> CandidateState | None:
-        """Give the version that is tried another share of the requests. A canary then stays there until `resume`.
+        """Give the version that is tried another share of the requests; returns when it has it. A canary then stays
+        there until `resume`.
 
         Parameters
         ----------
@@ -295,16 +296,18 @@ class Service:
         ------
         InvalidSpec : it is no share.
         Conflict : there is none, or somebody has decided meanwhile.
+        StartFailed : it needs more replicas for that, and they can't be started.
         """
         wanted = read_input(SplitChange, {"share": share, "why": why}, "split")
         return _call(splits.change_split(self.name, share=wanted.share, why=why)).candidate
 
     def pause(self, why: str = "") -> CandidateState | None:
-        """Have a canary stay at its share; it goes back all the same where it harms. Raises as `share`."""
+        """Have a canary stay at its share; it goes back all the same where it harms. Raises as `share`, and
+        `InvalidSpec` where what is tried is no canary."""
         return _call(splits.change_split(self.name, paused=True, why=why)).candidate
 
     def resume(self, why: str = "") -> CandidateState | None:
-        """Have a canary go on by itself. Raises as `share`."""
+        """Have a canary go on by itself. Raises as `pause`."""
         return _call(splits.change_split(self.name, paused=False, why=why)).candidate
 
     def promote(self, why: str = "") -> None:

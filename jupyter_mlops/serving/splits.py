@@ -7,7 +7,7 @@ from ..core.errors import Conflict
 from ..core.service import Deployment, ServiceSpec, ServiceState
 from ..core.trail import Actor
 from ..core.words import percent
-from .deploy import deploy, find_service, hosting_of
+from .deploy import deploy, find_service, hosting_of, until_so
 from .noted import note
 from .wishes import promoted, split_words, tried, with_share, without_candidate
 
@@ -21,8 +21,7 @@ async def change_split(
     why: str = "",
     expected: str = "",
 ) -> ServiceState:
-    """Give a candidate another share, or have it wait or go on. Returns when that is on record: it is so within a
-    second.
+    """Give a candidate another share, or have it wait or go on. Returns when that is so.
 
     Parameters
     ----------
@@ -32,8 +31,11 @@ async def change_split(
     Raises
     ------
     UnknownService
+    InvalidSpec : what is to wait, or go on, is no canary.
     Conflict : there is no candidate, or somebody has wanted something else since.
     Unavailable : the service doesn't live.
+    StartFailed : it needs more replicas for that, and they can't be started: its share is as before.
+    NotReady : it takes too long; it goes on.
     """
     state = await find_service(name)
     hosting, before = hosting_of(state.place), ""
@@ -46,14 +48,22 @@ async def change_split(
     spec = await hosting.change(name, change, expected)
     what = f"{spec.model}@{tried(spec).version}"
     await note(spec.model, actor, "split", what, name, before=before, after=_words(spec), why=why)
-    return await hosting.get(name)
+    try:
+        return await until_so(spec, actor)
+    except Conflict:  # it was so; a canary may have gone on, or back, since
+        return await hosting.get(name)
 
 
 async def promote(
     name: str, actor: Actor | None = None, *, why: str = "", expected: str = ""
 ) -> tuple[ServiceState, ServiceSpec]:
     """Have the candidate be the version that serves. Returns as soon as that is on record: `until_so` waits for it.
-    Raises as `change_split`."""
+
+    Raises
+    ------
+    UnknownService, Unavailable
+    Conflict : there is no candidate, or somebody has wanted something else since.
+    """
     state = await find_service(name)
     hosting, before = hosting_of(state.place), ""
 

@@ -63,8 +63,12 @@ def with_candidate(
 
 
 def with_share(spec: ServiceSpec, share: float | None = None, paused: bool | None = None) -> ServiceSpec:
-    """Give the candidate another share, and have it wait there, or go on."""
+    """Give the candidate another share, and have it wait there, or go on. Raises `InvalidSpec` where there is nothing
+    that could wait."""
     candidate = tried(spec)
+    if paused is not None and candidate.way != "canary":
+        why = f"{split_words(spec.model, candidate)}, stays at its share anyway"
+        raise InvalidSpec("Only a canary waits, or goes on", why, "promote or rollback ends it.")
     if share is not None and paused is None and candidate.way == "canary":
         paused = True  # whoever sets it by hand wants it there
     changed = {"share": candidate.share if share is None else share}

@@ -194,11 +194,16 @@ def test_a_canary_that_harms_goes_back_by_itself(service: mlops.Service, how: Pa
         until(lambda: told.heard[200, "1"] > seen[200, "1"] + 100)
         assert told.heard[200, "2"] <= seen[200, "2"] + CALLERS, "what it had been asked before"
     found = candidate(service)
+    assert repr(found).startswith("<version 2: taken back from 30 %: "), "as people read it in a notebook"
     assert found.problem is not None and found.share == 0 and found.problem.what in repr(service.compare())
     assert name in found.problem.what or (name == "answers" and "constant" in found.problem.what)
     assert (service.state.version, service.state.problem) == (1, None)
     assert mlops.trail("half")[-1].actor.how == "router"
-    assert mlops.trail("half")[-1].verb == "rolled back" and mlops.trail("half")[-1].before == "half@2 as canary, 30 %"
+    last = mlops.trail("half")[-1]
+    assert (last.verb, last.before) == ("rolled back", "half@2 as canary, 30 %")
+    assert last.why and last.why in found.problem.what, "the trail has the figures"
+    assert repr(mlops.trail("half")).endswith(f"took half@2 back in half: {last.why}")
+    assert all(each.needs is None for each in found.verdicts), "nothing is decided any more"
     until(lambda: [each.version for each in service.state.replicas] == [1])
     assert service_folder("half").spec().candidate is None
     if word != "fails":
@@ -224,7 +229,7 @@ def test_labels_that_say_it_is_worse_take_a_canary_back(service: mlops.Service, 
 
 def test_a_paused_canary_stays_and_one_without_requests_too(service: mlops.Service) -> None:
     mlops.deploy("half@2", canary=0.5, steps=[0.5])
-    service.pause(why="lunch")
+    assert service.pause(why="lunch") == candidate(service) and candidate(service).paused, "it is so at once"
     with traffic(service):
         until(lambda: "decided: no worse" in candidate(service).words)
     assert candidate(service).phase == "paused" and service.state.version == 1
@@ -302,6 +307,8 @@ def test_a_shadow_answers_nobody_and_is_compared(service: mlops.Service, how: Pa
     with traffic(service) as told:
         until(lambda: candidate(service).requests > 200)
     assert set(told.heard) == {(200, "1")}
+    with pytest.raises(InvalidSpec, match="half@2 as shadow, 100 %, stays at its share anyway"):
+        service.pause()
     until(lambda: any(each.name == "agreement" for each in candidate(service).verdicts))
     agreement = next(each for each in candidate(service).verdicts if each.name == "agreement")
     assert agreement.candidate is not None and 0.3 < agreement.candidate < 0.7
@@ -373,8 +380,9 @@ def test_on_the_command_line(service: mlops.Service, capsys: pytest.CaptureFixtu
     code, text = say("deploy", "half@2", "--canary", "0.1", "--why", "try it")
     assert code == 0 and "half@2: canary 10 %" in text
     assert say("services", "share", "half", "2") == (2, "This split isn't valid: share must be 1 at most (got '2').\n")
-    assert say("services", "share", "half", "0.25")[0] == 0
-    until(lambda: (candidate(service).share, candidate(service).phase) == (0.25, "paused"))
+    code, text = say("services", "share", "half", "0.25")
+    assert code == 0 and "half@2: canary 25 %, paused" in text, "what it is now, and not what it was"
+    assert (candidate(service).share, candidate(service).phase) == (0.25, "paused")
     assert say("services", "resume", "half")[0] == 0 and say("services", "pause", "half")[0] == 0
     code, text = say("services", "compare", "half")
     assert code == 0 and "half@2 beside half@1: canary 25 %" in text and "errors" in text
