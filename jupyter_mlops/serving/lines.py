@@ -29,7 +29,8 @@ def service_line(state: ServiceState, now: float) -> str:
         told += [f"{state.model}@{state.coming} is coming"] if state.coming and state.version else []
         told += [f"{state.model}@{state.candidate.version}: {state.candidate.words}"] if state.candidate else []
     else:
-        told += [f"for {about(now - state.since)}"] if state.since else []
+        # Nobody knows when a router died.
+        told += [f"for {about(now - state.since)}"] if state.since and state.phase == "stopped" else []
     told += [state.problem.what] if state.problem is not None else []
     told += [state.alarm.what] if state.alarm is not None else []
     told += [state.retraining.words] if state.retraining is not None else []
@@ -52,7 +53,8 @@ def comparison_table(state: ServiceState) -> str:
 
 def _compared(each: Comparison) -> tuple[str, ...]:
     interval = "" if each.low is None or each.high is None else f"{figure(each.low)} to {figure(each.high)}"
-    return each.name, figure(each.stable), figure(each.candidate), interval, each.state, each.words
+    words = each.words.removeprefix(f"{each.state}: ")
+    return each.name, figure(each.stable), figure(each.candidate), interval, each.state, words
 
 
 def watch_table(service: str, watch: ServiceWatch) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -176,6 +177,7 @@ def test_a_service_outlives_who_made_it_and_one_whose_router_died_says_so(home: 
     until(lambda: service.state.phase == "dead")
     until(lambda: is_gone(replica))
     assert "dead: its router is gone without having been stopped" in repr(mlops.services())
+    assert re.search("long: churn@[0-9]+ dead, The service", repr(service)), "since when nobody knows"
     with pytest.raises(Unavailable, match=r"Deploy it: mlops.deploy\('churn', name='long'\)"):
         service.predict(ROW)
     where = urlsplit(address)
